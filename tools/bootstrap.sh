@@ -1,0 +1,10 @@
+#!/bin/sh
+# Makes a fresh clone ready: npm packages as locked, installed once and again whenever the lock changes.
+set -eu
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+stamp=node_modules/.pileus-lock
+if [ -x node_modules/.bin/node ] && cmp -s package-lock.json "$stamp"; then exit 0; fi
+echo "Installing npm packages (once) ..." >&2
+npm ci --no-audit --no-fund --loglevel=error >&2
+cp package-lock.json "$stamp"
