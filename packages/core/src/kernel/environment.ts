@@ -1,0 +1,57 @@
+/**
+ * Everything that is not a function of its arguments: time, chance, ids, the log. Core and server take it from here and from nowhere else, so that a
+ * simulation can replay one history from one seed, and so that a simulated crash can cut an incarnation off from its timers.
+ */
+export interface Environment {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch, UTC. May jump; for stamps only. */
+  nowMs(): number;
+  /** Milliseconds that only grow; for durations and deadlines. */
+  monotonicMs(): number;
+}
+
+export interface Timers {
+  /** Calls back once after `delayMs`; the answer cancels. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+export interface Random {
+  /** A fraction in [0, 1). */
+  next(): number;
+  bytes(count: number): Uint8Array;
+}
+
+/** Fields are logged as they are: secrets never go in. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Resolves after the delay, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(timers: Timers, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const cancel = timers.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    const onAbort = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** RFC 3339, UTC, milliseconds. */
+export const timestamp = (clock: Clock): string => new Date(clock.nowMs()).toISOString();

@@ -1,0 +1,169 @@
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import type { Id } from './id.ts';
+
+/** What happens to a row when the row it points to is deleted: refuse that, go with it (it is owned), or let go. */
+export type OnDelete = 'restrict' | 'cascade' | 'detach';
+
+/** A field that points to another kind. All such fields together are the graph that queries, deletion, quota and access follow. */
+export const ref = <K extends string>(kind: K, onDelete: OnDelete, description?: string) =>
+  Type.Unsafe<Id<K>>({
+    type: 'string',
+    format: 'uuid',
+    'x-ref': { kind, onDelete },
+    ...(description === undefined ? {} : { description }),
+  });
+
+/** Bytes of one resource: a whole number up to 2^53-1; more is refused by name. */
+export const bytes = (options: { readonly minimum?: number; readonly description?: string } = {}) =>
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, ...options });
+
+/**
+ * A value that is sealed before it is stored and never shown. In a request it is the text itself; in a row, a journal, an event it is a reference.
+ */
+export const secret = (options: { readonly maxLength?: number; readonly description?: string } = {}) =>
+  Type.String({ maxLength: 65_536, ...options, writeOnly: true, 'x-secret': true });
+
+/** A name that is unique among the live rows of its kind in a project (or in the cloud). */
+export const resourceName = () =>
+  Type.String({
+    minLength: 1,
+    maxLength: 63,
+    pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
+    description: 'Lower-case letters, digits and inner hyphens; unique among live ones.',
+  });
+
+export interface KindSpec<N extends string, T extends TObject, S extends string> {
+  readonly name: N;
+  /** Path segment and collection name, e.g. `instances`. */
+  readonly plural: string;
+  readonly description: string;
+  /** `project` rows belong to a tenant; `cloud` rows to the operator. */
+  readonly scope: 'project' | 'cloud';
+  /** The kind's own fields; the fields every row has are added. */
+  readonly schema: T;
+  /** State machine: for each state, where it may go. `deleted` is final and implied for any state that lists it. */
+  readonly states: { readonly [K in S]: readonly (S | 'deleted')[] };
+  readonly initial: NoInfer<S>;
+  /** Business keys beside `name`, unique among live rows. Each entry is one key. */
+  readonly unique?: readonly (readonly string[])[];
+  /** Fields that lists may filter and sort by; ref fields are always. */
+  readonly indexed?: readonly string[];
+  /** Quota counters that one row uses: 1 each, or the number in a field. */
+  readonly quota?: { readonly [counter: string]: 1 | string };
+  /** Bumped when the shape of stored rows changes. */
+  readonly schemaVersion?: number;
+}
+
+export interface RefEdge {
+  readonly field: string;
+  readonly kind: string;
+  readonly onDelete: OnDelete;
+}
+
+export interface Kind<N extends string = string, T extends TObject = TObject, S extends string = string> extends KindSpec<N, T, S> {
+  readonly refs: readonly RefEdge[];
+  readonly secretFields: readonly string[];
+  readonly schemaVersion: number;
+  readonly rowSchema: TObject;
+}
+
+/** Why a resource is in its state, with the time it was found. */
+export interface StateReason {
+  readonly code: string;
+  readonly message: string;
+  readonly at: string;
+}
+
+/** The fields that every row has. */
+export interface RowBase<N extends string = string, S extends string = string> {
+  readonly id: Id<N>;
+  /** Absent on rows of scope `cloud`. */
+  readonly projectId?: Id<'project'>;
+  readonly name: string;
+  readonly state: S | 'deleted';
+  readonly stateReason?: StateReason;
+  /** Grows by one with each write; the ETag. */
+  readonly generation: number;
+  /** The generation at which the real thing was last seen to agree. */
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt?: string;
+  /** Position of the last change in the change feed. */
+  readonly revision: number;
+  readonly schemaVersion: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the only way to name "a kind of whatever parameters" in a constraint.
+export type AnyKind = Kind<any, any, any>;
+export type RowOf<K> = K extends Kind<infer N, infer T, infer S> ? RowBase<N, S> & Readonly<Static<T>> : never;
+export type StateOf<K> = K extends Kind<string, TObject, infer S> ? S | 'deleted' : never;
+export type NameOf<K> = K extends Kind<infer N, TObject, string> ? N : never;
+
+const extension = (schema: TSchema, key: string): unknown => (schema as unknown as Record<string, unknown>)[key];
+
+/**
+ * Declares a kind once; table, API, query, events, cascade, quota, SDK types and docs follow from it.
+ * @throws Error when the declaration contradicts itself (unknown state or field named): a mistake of the programmer, found at start.
+ */
+export function defineKind<const N extends string, T extends TObject, const S extends string>(spec: KindSpec<N, T, S>): Kind<N, T, S> {
+  const fields = Object.entries(spec.schema.properties);
+  const refs = fields.flatMap(([field, schema]): RefEdge[] => {
+    const edge = extension(schema, 'x-ref') as Omit<RefEdge, 'field'> | undefined;
+    return edge === undefined ? [] : [{ field, kind: edge.kind, onDelete: edge.onDelete }];
+  });
+  const secretFields = fields.filter(([, schema]) => extension(schema, 'x-secret') === true).map(([field]) => field);
+  const kind = { ...spec, refs, secretFields, schemaVersion: spec.schemaVersion ?? 1, rowSchema: rowSchema(spec, secretFields) };
+  checkKind(kind);
+  return kind;
+}
+
+function checkKind(kind: AnyKind): void {
+  const states = new Set([...Object.keys(kind.states), 'deleted']);
+  for (const [from, to] of Object.entries(kind.states as Record<string, readonly string[]>))
+    for (const next of to) if (!states.has(next)) throw new Error(`kind ${kind.name}: state ${from} leads to unknown state ${next}`);
+  if (!states.has(kind.initial)) throw new Error(`kind ${kind.name}: unknown initial state ${kind.initial}`);
+  const known = new Set([...Object.keys(kind.schema.properties), ...SYSTEM_FIELDS]);
+  for (const field of [...(kind.indexed ?? []), ...(kind.unique ?? []).flat()])
+    if (!known.has(field)) throw new Error(`kind ${kind.name}: unknown field ${field} in indexed or unique`);
+}
+
+export const SYSTEM_FIELDS = [
+  'id',
+  'projectId',
+  'name',
+  'state',
+  'stateReason',
+  'generation',
+  'observedGeneration',
+  'createdAt',
+  'updatedAt',
+  'deletedAt',
+  'revision',
+  'schemaVersion',
+] as const;
+
+function rowSchema(spec: KindSpec<string, TObject, string>, secretFields: readonly string[]): TObject {
+  const stamp = () => Type.String({ format: 'date-time' });
+  const own = Object.fromEntries(
+    Object.entries(spec.schema.properties).map(([field, schema]) => [
+      field,
+      secretFields.includes(field) ? Type.Optional(Type.String({ description: 'Reference to a sealed value.' })) : schema,
+    ]),
+  );
+  return Type.Object({
+    id: Type.String({ format: 'uuid' }),
+    ...(spec.scope === 'project' ? { projectId: Type.String({ format: 'uuid' }) } : {}),
+    name: resourceName(),
+    state: Type.Unsafe<string>({ type: 'string', enum: [...Object.keys(spec.states), 'deleted'] }),
+    stateReason: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), at: stamp() })),
+    generation: Type.Integer({ minimum: 1 }),
+    observedGeneration: Type.Optional(Type.Integer({ minimum: 1 })),
+    createdAt: stamp(),
+    updatedAt: stamp(),
+    deletedAt: Type.Optional(stamp()),
+    revision: Type.Integer({ minimum: 1 }),
+    schemaVersion: Type.Integer({ minimum: 1 }),
+    ...own,
+  });
+}

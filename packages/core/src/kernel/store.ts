@@ -1,0 +1,141 @@
+import type { Json, JsonObject } from './json.ts';
+
+/**
+ * The store port. A store knows tables, guarded statements, counters and a change feed, and nothing of kinds, sagas or clouds.
+ * Adapters: `@pileus/core/sqlite` (embedded), PostgreSQL (server). Both pass `describeStore` of `@pileus/core/testing`.
+ */
+export interface Store {
+  /** Random, made with the store, changed by a restore: what was written under another incarnation may be history that the world has moved past. */
+  readonly incarnation: string;
+  /** Fencing epoch of this opening; it grows by one with each. */
+  readonly epoch: number;
+  /** Creates and migrates tables to match. Resumable: killed at any point, the next call completes it. Called once, before anything else. */
+  prepare(schema: StoreSchema): Promise<void>;
+  /**
+   * All of the statements or none, in one message. Answers after the change is durable; a read begun after that sees it. A failed guard rolls back this
+   * transaction alone and is a result, not an error. Rejects only when the outcome is unknown or the store is closed: the caller may commit the same again.
+   */
+  commit(transaction: Transaction): Promise<CommitResult>;
+  /** The row as the JSON text that was stored, or undefined. Deleted resource rows are answered too. */
+  read(table: string, key: string): Promise<string | undefined>;
+  /** Rows as JSON texts, in the strict order asked for. */
+  list(query: ListQuery): Promise<readonly string[]>;
+  count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number>;
+  counter(key: string): Promise<Counter | undefined>;
+  counters(prefix: string): Promise<readonly Counter[]>;
+  /** Changes of resource tables after a revision, oldest first, whole revisions only. */
+  changes(after: number, limit: number): Promise<readonly Change[]>;
+  /** Revisions kept: a cursor below `oldest - 1` has lost changes. */
+  bounds(): Promise<{ readonly oldest: number; readonly newest: number }>;
+  /** Told after each durable commit, with the newest revision; may coalesce. Answers how to stop. */
+  onCommit(listener: (revision: number) => void): () => void;
+  /** Drops feed entries of revisions up to this one. */
+  trimChanges(upTo: number): Promise<void>;
+  /** A consistent copy into a file or directory that does not exist yet, while the store is in use. */
+  backup(target: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StoreSchema {
+  readonly tables: readonly TableSpec[];
+  /** Data migrations, by plugin, applied once each in order of `number`. */
+  readonly migrations: readonly Migration[];
+}
+
+export interface TableSpec {
+  readonly name: string;
+  /**
+   * Resource tables keep `id` (key), `generation`, `revision`, `createdAt`, `updatedAt`, `deletedAt`, which the store maintains, and feed the change feed.
+   * Plain tables have the key columns named here, joined by `/` when used as a key in `read`, `remove` and `expect`.
+   */
+  readonly type: 'resource' | 'plain';
+  readonly key: readonly string[];
+  /** Fields kept as columns, beside the whole row as JSON. */
+  readonly columns: Readonly<Record<string, 'text' | 'integer'>>;
+  /** Each is unique among rows that are not deleted. A row that lacks one of the fields does not take part. */
+  readonly unique: readonly (readonly string[])[];
+  readonly indexes: readonly (readonly string[])[];
+}
+
+export interface Migration {
+  readonly plugin: string;
+  readonly number: number;
+  readonly table: string;
+  /** Pure: a row's old shape to its new one. Applied in batches; must accept a row it has already changed. */
+  up(row: JsonObject): JsonObject;
+}
+
+export interface Transaction {
+  /** The node that writes and the epoch it holds; a stale epoch is refused with reason `fenced`. */
+  readonly node: string;
+  readonly epoch: number;
+  /** RFC 3339; becomes createdAt, updatedAt, deletedAt of what is written. */
+  readonly at: string;
+  readonly statements: readonly Statement[];
+}
+
+/** Field -> the value it must have, or any of several. `null` = must be absent. */
+export type Expect = Readonly<Record<string, Json>>;
+
+/**
+ * insert: fails `exists` on a key or unique clash. update: top-level merge, `null` removes a field; fails `absent` or `stale`. Both maintain the
+ * resource fields; `set: { deletedAt: true }` stamps the deletion. remove: plain tables only; absent is fine. expect: guard alone. vacant: fails `in_use`
+ * when a live row of `table` has `field` = `value`. adjust: adds to a counter (made at 0 without limit when new); fails `exceeded` beyond its limit or
+ * below 0. limit: sets a counter's limit, `null` = none; never fails, an overdrawn counter only stops growing.
+ */
+export type Statement =
+  | { readonly op: 'insert'; readonly table: string; readonly row: JsonObject }
+  | { readonly op: 'update'; readonly table: string; readonly key: string; readonly set: JsonObject; readonly expect?: Expect }
+  | { readonly op: 'remove'; readonly table: string; readonly key: string }
+  | { readonly op: 'expect'; readonly table: string; readonly key: string; readonly expect: Expect }
+  | { readonly op: 'vacant'; readonly table: string; readonly field: string; readonly value: Json }
+  | { readonly op: 'adjust'; readonly counter: string; readonly by: number }
+  | { readonly op: 'limit'; readonly counter: string; readonly limit: number | null };
+
+export type CommitResult =
+  | { readonly ok: true; readonly revision: number }
+  | {
+      readonly ok: false;
+      /** Index of the statement whose guard failed; -1 for `fenced`. */
+      readonly statement: number;
+      readonly reason: 'exists' | 'absent' | 'stale' | 'in_use' | 'exceeded' | 'fenced';
+      /** For `exists`: the fields that clash. For `stale`: the field that differs. */
+      readonly fields?: readonly string[];
+    };
+
+export interface Counter {
+  readonly key: string;
+  readonly value: number;
+  readonly limit: number | null;
+}
+
+export type Condition =
+  | { readonly field: string; readonly op: '=' | '!=' | '<' | '<=' | '>' | '>='; readonly value: string | number | boolean }
+  | { readonly field: string; readonly op: 'in'; readonly value: readonly (string | number | boolean)[] }
+  | { readonly field: string; readonly op: 'like'; readonly value: string }
+  | { readonly field: string; readonly op: 'null' | 'not null' }
+  | { readonly and: readonly Condition[] }
+  | { readonly or: readonly Condition[] }
+  | { readonly not: Condition };
+
+export interface ListQuery {
+  readonly table: string;
+  readonly where?: Condition;
+  /** Resource tables: `false` (default) live rows only, `true` all. */
+  readonly deleted?: boolean;
+  /** Columns; the key is always added last, so that the order is strict. Default: the key. */
+  readonly order?: readonly { readonly field: string; readonly descending?: boolean }[];
+  /** Values of the order fields and the key of the last row seen. */
+  readonly after?: readonly (string | number | null)[];
+  readonly limit?: number;
+}
+
+export interface Change {
+  readonly revision: number;
+  readonly table: string;
+  readonly key: string;
+  readonly type: 'created' | 'updated' | 'deleted';
+  readonly projectId?: string;
+  /** The row as of this change, as JSON text. */
+  readonly row: string;
+}

@@ -1,0 +1,31 @@
+/**
+ * What every driver method takes last: who is asking, for how long, and how to stop.
+ * A driver that outlives `timeoutMs` or ignores `signal` is wrong; the facade gives up on it anyway and treats the outcome as unknown.
+ */
+export interface Call {
+  /** Id of the operation (= the trace id) or of the reconciler round that asks. */
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+  /** Time left for this call, from now. */
+  readonly timeoutMs: number;
+  /** Monotone share done, 0 to 1, of a long call (an upload, a copy). */
+  readonly onProgress?: (fraction: number) => void;
+}
+
+/**
+ * What a driver says of a failure. Closed: the facade maps each to a public error and a retry answer.
+ * `unknown_outcome` = the call may still land (time-out, lost connection).
+ */
+export type Fault = 'not_found' | 'conflict' | 'invalid' | 'unsupported' | 'exhausted' | 'unavailable' | 'unknown_outcome' | 'internal';
+
+/** Bytes both ways, for consoles. Closing either side ends it. */
+export interface ByteStream {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** Content that can be opened again from its start, because a retry must be able to. */
+export interface Content {
+  readonly sizeBytes: number;
+  open(): AsyncIterable<Uint8Array>;
+}
