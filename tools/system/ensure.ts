@@ -1,0 +1,41 @@
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { attempt } from './command.ts';
+import { exists, missingGuestPackages, missingSystemPackages } from './packages.ts';
+
+export type Log = (line: string) => void;
+export type SystemOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** Where everything that this repository downloads or builds for itself is kept. Removing it costs time, nothing else. */
+export const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
+
+const LOCK = '/run/lock/pileus-system.lock';
+const INSTALL = fileURLToPath(new URL('install.ts', import.meta.url));
+
+/**
+ * Makes this machine able to run real guests: installs the missing Debian packages and unpacks the guest's parts into the
+ * cache. With nothing missing it reads the package database and returns: no network. `reason` is a sentence for the operator.
+ */
+export async function ensureSystem(options: { readonly log: Log; readonly cacheDir?: string }): Promise<SystemOutcome> {
+  const cacheDir = options.cacheDir ?? CACHE_DIR;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return no(`real guests need Linux on x86-64, and this is ${process.platform} on ${process.arch}`);
+  if (process.getuid?.() !== 0) return no('real guests need root, and this process is not root');
+  if (!(await exists('/usr/bin/apt-get'))) return no('real guests need a Debian system with apt-get, and there is none here');
+
+  const missing = [...(await missingSystemPackages()), ...(await missingGuestPackages(cacheDir))];
+  if (missing.length === 0) return { ok: true };
+  options.log(`Setting up ${missing.length} system packages: ${missing.join(' ')}`);
+  await mkdir('/run/lock', { recursive: true });
+  const install = await attempt(['flock', LOCK, process.execPath, ...process.execArgv, INSTALL, cacheDir], { timeoutMs: 30 * 60_000 });
+  if (install.exitCode !== 0) return no(`the system packages could not be installed: ${lastLine(install.stderr)}`);
+  return { ok: true };
+}
+
+function no(reason: string): SystemOutcome {
+  return { ok: false, reason };
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}
