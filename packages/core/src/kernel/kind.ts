@@ -4,7 +4,7 @@ import type { Id } from './id.ts';
 /** What happens to a row when the row it points to is deleted: refuse that, go with it (it is owned), or let go. */
 export type OnDelete = 'restrict' | 'cascade' | 'detach';
 
-/** A field that points to another kind. All such fields together are the graph that queries, deletion, quota and access follow. */
+/** A field that points to another kind; with `ownedIf`, a row whose boolean field of that name is true is owned whatever `onDelete` says. All such fields together are the graph that queries, deletion, quota and access follow. */
 export const ref = <K extends string>(kind: K, onDelete: OnDelete, description?: string) =>
   Type.Unsafe<Id<K>>({
     type: 'string',
@@ -42,7 +42,7 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   /** The kind's own fields; the fields every row has are added. */
   readonly schema: T;
   /** State machine: for each state, where it may go. `deleted` is final and implied for any state that lists it. */
-  readonly states: { readonly [K in S]: readonly (S | 'deleted')[] };
+  readonly states: { readonly [K in S]: readonly (NoInfer<S> | 'deleted')[] };
   readonly initial: NoInfer<S>;
   /** Business keys beside `name`, unique among live rows. Each entry is one key. */
   readonly unique?: readonly (readonly string[])[];
@@ -50,6 +50,8 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   readonly indexed?: readonly string[];
   /** Quota counters that one row uses: 1 each, or the number in a field. */
   readonly quota?: { readonly [counter: string]: 1 | string };
+  /** For fields with `onDelete: detach`: the move a row makes when it is let go. Without one only the field is cleared. */
+  readonly detached?: { readonly [field: string]: { readonly from: readonly NoInfer<S>[]; readonly to: NoInfer<S> } };
   /** Bumped when the shape of stored rows changes. */
   readonly schemaVersion?: number;
 }
@@ -58,6 +60,7 @@ export interface RefEdge {
   readonly field: string;
   readonly kind: string;
   readonly onDelete: OnDelete;
+  readonly ownedIf?: string;
 }
 
 export interface Kind<N extends string = string, T extends TObject = TObject, S extends string = string> extends KindSpec<N, T, S> {

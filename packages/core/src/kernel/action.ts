@@ -1,0 +1,114 @@
+import type { Static, TObject } from 'typebox';
+import type { ErrorRecord } from './errors.ts';
+import type { Gate } from './hook.ts';
+import type { Id } from './id.ts';
+import type { JsonObject } from './json.ts';
+import type { AnyKind, NameOf, RowOf, StateOf } from './kind.ts';
+import type { Reader } from './reader.ts';
+import type { Saga } from './saga/definition.ts';
+import type { CommitResult, Statement } from './store.ts';
+
+/** Who asks. `allows` answers for the permission named on an action, deny by default. */
+export interface Principal {
+  /** Stable name for audit and idempotency scope, e.g. `key:0192…` or `system`. */
+  readonly actor: string;
+  readonly projectId: Id<'project'>;
+  allows(permission: string): boolean;
+}
+
+export interface AcceptRequest<K, I> {
+  /** Of the new row for a create, of the row for all others. */
+  readonly id: Id<NameOf<K>>;
+  readonly input: I;
+  readonly projectId: Id<'project'>;
+  readonly reader: Reader;
+  readonly mint: <N extends string>(kind: N) => Id<N>;
+  /** Seals a secret value; the answer goes into rows and params in its place, the statement into the transaction. */
+  readonly seal: (value: string) => Promise<{ readonly reference: string; readonly statement: Statement }>;
+  /** How often this acceptance was tried before and lost against another (0 = first). */
+  readonly attempt: number;
+}
+
+/** What one accepted request writes and starts. All of it is committed in one transaction with the operation. */
+export interface Acceptance<P> {
+  readonly params: P;
+  readonly statements: readonly Statement[];
+  /** Every key that the saga touches beside its own resource: ids of resources it must not share meanwhile. */
+  readonly keys?: readonly string[];
+  /** Shown on the operation: why it was decided so. */
+  readonly notes?: JsonObject;
+}
+
+export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
+  readonly kind: K;
+  readonly verb: string;
+  readonly description: string;
+  /** `collection` makes a new row, `resource` works on one. */
+  readonly target: 'collection' | 'resource';
+  readonly input: T;
+  /** Default: kind.verb */
+  readonly permission?: string;
+  /** States in which it may run: checked at acceptance when nothing is ahead in the queue, and at its head. */
+  readonly from?: readonly StateOf<K>[];
+  /** It already is as asked: succeeds at once with the same body. */
+  readonly satisfied?: (row: RowOf<K>) => boolean;
+  readonly gate?: Gate<{ readonly row: RowOf<K> | undefined; readonly input: Static<T> }>;
+  /** Reads, decides, and says what to write; changes nothing itself. @throws CloudError */
+  readonly accept: (request: AcceptRequest<K, Static<T>> & { readonly row: RowOf<K> }) => Promise<Acceptance<P>> | Acceptance<P>;
+  /** Says what a guard that failed at acceptance means; undefined = try `accept` again (bounded). */
+  readonly refused?: (failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined) => Error | undefined;
+  readonly saga: Saga<C, P>;
+  readonly context: () => C;
+  /** Row changes that take the acceptance back (row to deleted, quota and capacity back), committed with the end of an unwound operation. */
+  readonly unwound?: (params: P) => readonly Statement[];
+  /** After a complete unwind: begin anew with other parameters, or undefined to fail. `statements` release the old and reserve the new in one write. */
+  readonly again?: (failed: {
+    readonly params: P;
+    readonly error: ErrorRecord;
+    readonly attempt: number;
+    readonly reader: Reader;
+  }) => Promise<Acceptance<P> | undefined>;
+}
+
+export interface Action {
+  readonly name: string;
+  readonly kind: AnyKind;
+  readonly verb: string;
+  readonly description: string;
+  readonly target: 'collection' | 'resource';
+  readonly input: TObject;
+  readonly permission: string;
+  readonly from: readonly string[] | undefined;
+  readonly satisfied: ((row: RowOf<AnyKind>) => boolean) | undefined;
+  readonly gate: Gate<{ readonly row: RowOf<AnyKind> | undefined; readonly input: unknown }> | undefined;
+  readonly accept: (
+    request: AcceptRequest<AnyKind, unknown> & { readonly row: RowOf<AnyKind> },
+  ) => Promise<Acceptance<unknown>> | Acceptance<unknown>;
+  readonly refused: ((failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined) => Error | undefined) | undefined;
+  readonly saga: Saga<unknown, unknown>;
+  readonly context: () => unknown;
+  readonly unwound: ((params: unknown) => readonly Statement[]) | undefined;
+  readonly again:
+    | ((failed: {
+        readonly params: unknown;
+        readonly error: ErrorRecord;
+        readonly attempt: number;
+        readonly reader: Reader;
+      }) => Promise<Acceptance<unknown> | undefined>)
+    | undefined;
+}
+
+/** Declares an action: the only way anything changes. */
+export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: ActionSpec<K, T, P, C>): Action {
+  return {
+    from: undefined,
+    satisfied: undefined,
+    gate: undefined,
+    refused: undefined,
+    unwound: undefined,
+    again: undefined,
+    permission: `${spec.kind.name}.${spec.verb}`,
+    ...spec,
+    name: `${spec.kind.name}.${spec.verb}`,
+  } as unknown as Action;
+}

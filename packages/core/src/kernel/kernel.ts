@@ -1,0 +1,356 @@
+import { hash } from 'node:crypto';
+import type { Acceptance, AcceptRequest, Action, Principal } from './action.ts';
+import { Debts } from './debts.ts';
+import { type Environment, timestamp } from './environment.ts';
+import { CloudError } from './errors.ts';
+import { type Id, Ids } from './id.ts';
+import type { JsonObject } from './json.ts';
+import type { AnyKind, RowOf } from './kind.ts';
+import { type Operation, operation } from './operation.ts';
+import { Operations, stateProblem } from './operations.ts';
+import { Outbox } from './outbox.ts';
+import type { Plugin } from './plugin.ts';
+import { Reader } from './reader.ts';
+import { Registry } from './registry.ts';
+import { create } from './rows.ts';
+import { sagaKey } from './saga/definition.ts';
+import type { RunPorts } from './saga/run.ts';
+import { Secrets } from './secrets.ts';
+import type { CommitResult, Statement, Store } from './store.ts';
+import { compileInput, type InputCheck } from './validation.ts';
+
+export interface KernelOptions {
+  readonly environment: Environment;
+  readonly store: Store;
+  /** Given the kernel's services; the plugins are made once, before the store is prepared. */
+  readonly plugins: (services: KernelServices) => readonly Plugin[];
+  /** 32 bytes that seal secrets. */
+  readonly sealKey: Uint8Array;
+  readonly node?: string;
+  /** Unfinished operations at most; beyond, requests are answered `busy`. Default 10,000. */
+  readonly operationsMax?: number;
+  /** Sagas at work at once. Default 256. */
+  readonly runningMax?: number;
+  readonly around?: RunPorts['around'];
+}
+
+/** What modules are built with. */
+export interface KernelServices {
+  readonly environment: Environment;
+  readonly store: Store;
+  readonly reader: Reader;
+  readonly ids: Ids;
+  readonly secrets: Secrets;
+  /** Late bound: the kernel exists after its plugins. */
+  readonly kernel: () => Kernel;
+}
+
+export interface SubmitRequest {
+  readonly action: string;
+  /** For actions on a resource. */
+  readonly resourceId?: string;
+  readonly input: unknown;
+  readonly principal: Principal;
+  /** Makes the request repeatable for 24 h. */
+  readonly idempotencyKey?: string;
+  /** The row must still have this generation. */
+  readonly ifGeneration?: number;
+}
+
+/** The same whenever the same request is repeated with its key. */
+export interface Accepted {
+  readonly operationId: string;
+  readonly action: string;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  readonly acceptedAt: string;
+}
+
+const ACCEPT_ATTEMPTS = 5;
+const IDEMPOTENCY_MS = 24 * 3600 * 1000;
+
+/** The one way to change state: accepts requests durably, runs their operations, and hands everything else its services. */
+export class Kernel {
+  readonly registry: Registry;
+  readonly reader: Reader;
+  readonly operations: Operations;
+  readonly services: KernelServices;
+  readonly #options: KernelOptions;
+  readonly #checks = new Map<string, InputCheck>();
+  readonly #outbox: Outbox;
+  readonly #debts: Debts;
+  #stops: (() => Promise<void>)[] = [];
+  #accepting = 0;
+  #stopped = false;
+
+  constructor(options: KernelOptions) {
+    const { environment, store } = options;
+    const ids = new Ids(environment.clock, environment.random);
+    this.#options = options;
+    this.reader = new Reader(store);
+    this.services = {
+      environment,
+      store,
+      reader: this.reader,
+      ids,
+      secrets: new Secrets(options.sealKey, environment, ids, store),
+      kernel: () => this,
+    };
+    this.registry = new Registry(options.plugins(this.services), environment, this.reader);
+    this.operations = new Operations({
+      environment,
+      store,
+      reader: this.reader,
+      registry: this.registry,
+      ids,
+      node: options.node ?? 'node-1',
+      runningMax: options.runningMax ?? 256,
+      ...(options.around === undefined ? {} : { around: options.around }),
+    });
+    this.#outbox = new Outbox(environment, store, this.registry.hooks, (statements) => this.operations.commit(statements));
+    this.#debts = new Debts(this.services, this.registry, (statements) => this.operations.commit(statements));
+    for (const action of this.registry.actions()) this.#checks.set(action.name, compileInput(action.input));
+  }
+
+  /** Prepares the store, takes up unfinished operations and begins background work. */
+  async start(): Promise<void> {
+    await this.#options.store.prepare(this.registry.schema());
+    await this.operations.recover();
+    await this.#outbox.start();
+    for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
+  }
+
+  /** Stops background work and parks the sagas; a later start goes on from there. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stops.reverse()) await stop();
+    this.#outbox.stop();
+    await this.operations.stop();
+  }
+
+  /** Pays what is owed to a place that has come back. Answers how many debts are left. */
+  payDebts(place: string): Promise<number> {
+    return this.#debts.pay(place);
+  }
+
+  /** For reconcilers: observations, guarded by the generation that was looked at, outside of any operation. A failed guard means: look again. */
+  observe(statements: readonly Statement[]): Promise<CommitResult> {
+    return this.operations.commit(statements);
+  }
+
+  /** True while an unfinished operation is in the queue of this key. */
+  holds(key: string): boolean {
+    return this.operations.queue(key).length > 0;
+  }
+
+  /**
+   * Accepts a request: operation, idempotency key, resource row, reservations, audit and first journal entry in one transaction. What is accepted ends,
+   * whatever happens to this process.
+   * @throws CloudError with everything that can be wrong with the request; nothing was changed then.
+   */
+  async submit(request: SubmitRequest): Promise<Accepted> {
+    if (this.#stopped) throw new CloudError('unavailable', 'This server is stopping.');
+    const action = this.#permitted(request);
+    this.#checks.get(action.name)?.assert(request.input);
+    if (this.operations.unfinished + this.#accepting >= (this.#options.operationsMax ?? 10_000))
+      throw new CloudError('busy', 'Too many operations are under way.', { params: { retryAfterSeconds: 2 } });
+    this.#accepting += 1;
+    try {
+      const key = idempotencyOf(request);
+      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#accept(request, action, key));
+    } finally {
+      this.#accepting -= 1;
+    }
+  }
+
+  #permitted({ action: name, principal }: SubmitRequest): Action {
+    const action = this.registry.action(name);
+    if (!principal.allows(action.permission))
+      throw new CloudError('permission_denied', `This key lacks the permission ${action.permission}.`, {
+        params: { permission: action.permission },
+      });
+    return action;
+  }
+
+  async #accept(request: SubmitRequest, action: Action, key: IdempotencyKey | undefined): Promise<Accepted> {
+    const { services } = this;
+    const id = (request.resourceId ?? services.ids.mint(action.kind.name)) as Id<string>;
+    const row = action.target === 'resource' ? await this.#target(action, id, request) : undefined;
+    if (row !== undefined && request.ifGeneration !== undefined && row.generation !== request.ifGeneration)
+      throw new CloudError('precondition_failed', `It has generation ${row.generation} now, not ${request.ifGeneration}.`, {
+        params: { generation: row.generation },
+      });
+    const idle = this.operations.queue(id).length === 0;
+    const satisfied = row !== undefined && idle && action.satisfied?.(row) === true;
+    const forced = (request.input as { force?: unknown } | undefined)?.force === true;
+    if (row !== undefined && idle && !satisfied && !forced) throwIf(stateProblem(action, row));
+    if (action.gate !== undefined && !satisfied)
+      await this.registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
+    for (let attempt = 0; ; attempt += 1) {
+      const ask = {
+        id,
+        row,
+        input: request.input,
+        projectId: request.principal.projectId,
+        reader: this.reader,
+        mint: (kind: string) => services.ids.mint(kind),
+        seal: (value: string) => services.secrets.seal(value),
+        attempt,
+      };
+      const acceptance: Acceptance<unknown> = satisfied
+        ? { params: null, statements: [] }
+        : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
+      const written = await this.#write({ request, action, id, row, acceptance, key, satisfied, forced });
+      if ('operationId' in written) return written;
+      if (key !== undefined && written.statement?.op === 'insert' && written.statement.table === 'idempotency') {
+        const answer = await this.#repeated(key);
+        if (answer !== undefined) return answer;
+      }
+      const refusal = action.refused?.(written.failure, written.statement);
+      if (refusal !== undefined) throw refusal;
+      if (written.failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS)
+        throw acceptanceFailed(action, written.failure, written.statement);
+    }
+  }
+
+  async #target(action: Action, id: string, request: SubmitRequest): Promise<RowOf<AnyKind>> {
+    const row = await this.reader.find(action.kind, id);
+    const visible = row !== undefined && (row.projectId === undefined || row.projectId === request.principal.projectId);
+    if (!visible || (row.deletedAt !== undefined && action.satisfied?.(row) !== true))
+      throw new CloudError('not_found', `No ${action.kind.name} ${id}.`);
+    return row;
+  }
+
+  async #write(accepting: {
+    readonly request: SubmitRequest;
+    readonly action: Action;
+    readonly id: string;
+    readonly row: RowOf<AnyKind> | undefined;
+    readonly acceptance: Acceptance<unknown>;
+    readonly key: IdempotencyKey | undefined;
+    readonly satisfied: boolean;
+    readonly forced: boolean;
+  }): Promise<Accepted | { readonly failure: Extract<CommitResult, { ok: false }>; readonly statement: Statement | undefined }> {
+    const { request, action, id, row, acceptance, key, satisfied, forced } = accepting;
+    const { environment } = this.services;
+    const operationId = this.services.ids.mint('operation');
+    const keys = [...new Set([id, ...(acceptance.keys ?? [])])];
+    const at = timestamp(environment.clock);
+    const state = satisfied ? 'succeeded' : keys.every((held) => this.operations.queue(held).length === 0) ? 'running' : 'queued';
+    const projectId = (row?.projectId ?? request.principal.projectId) as Id<'project'>;
+    const saga = sagaKey(action.saga);
+    const statements: Statement[] = [
+      create(operation, {
+        id: operationId,
+        projectId,
+        name: operationId,
+        state,
+        action: action.name,
+        resourceKind: action.kind.name,
+        resourceId: id,
+        actor: request.principal.actor,
+        saga,
+        keys,
+        attempt: 0,
+        stepsDone: 0,
+        percent: satisfied ? 100 : 0,
+        ...(forced ? { forced } : {}),
+        ...(acceptance.notes === undefined ? {} : { notes: acceptance.notes as Record<string, unknown> }),
+        ...(satisfied ? { endedAt: at } : {}),
+      }),
+      {
+        op: 'insert',
+        table: 'audit',
+        row: { id: operationId, at, actor: request.principal.actor, action: action.name, resourceId: id, projectId },
+      },
+      ...(key === undefined ? [] : [idempotencyRow(key, operationId, environment)]),
+      ...(satisfied
+        ? []
+        : [
+            {
+              op: 'insert',
+              table: 'journal',
+              row: { operationId, number: 0, type: 'accepted', params: acceptance.params as JsonObject },
+            } as const,
+          ]),
+      ...(request.ifGeneration === undefined || row === undefined
+        ? []
+        : [{ op: 'expect', table: action.kind.name, key: id, expect: { generation: request.ifGeneration } } as const]),
+      ...acceptance.statements,
+    ];
+    const result = await this.operations.commit(statements);
+    if (!result.ok) return { failure: result, statement: statements[result.statement] };
+    if (!satisfied)
+      this.operations.enqueue(
+        { id: operationId, action: action.name, saga, resourceId: id, keys, forced, attempt: 0, cancelRequested: false },
+        acceptance.params,
+      );
+    return { operationId, action: action.name, resourceKind: action.kind.name, resourceId: id, acceptedAt: at };
+  }
+
+  /** The first answer of a request that was made before with this key. @throws CloudError idempotency_mismatch */
+  async #repeated(key: IdempotencyKey): Promise<Accepted | undefined> {
+    const text = await this.services.store.read('idempotency', `${key.scope}/${key.requestKey}`);
+    if (text === undefined) return undefined;
+    const row = JSON.parse(text) as { digest: string; operationId: string; expiresAt: string };
+    if (row.expiresAt < timestamp(this.services.environment.clock)) {
+      await this.operations.commit([{ op: 'remove', table: 'idempotency', key: `${key.scope}/${key.requestKey}` }]);
+      return undefined;
+    }
+    if (row.digest !== key.digest) throw new CloudError('idempotency_mismatch', 'This Idempotency-Key was used with another request.');
+    const first: Operation = await this.reader.get(operation, row.operationId);
+    return {
+      operationId: first.id,
+      action: first.action,
+      resourceKind: first.resourceKind,
+      resourceId: first.resourceId,
+      acceptedAt: first.createdAt,
+    };
+  }
+}
+
+interface IdempotencyKey {
+  readonly scope: string;
+  readonly requestKey: string;
+  readonly digest: string;
+}
+
+/** The body itself is never kept: it may hold secrets. A digest of a small text costs 2 µs here, and 30 when sent to a thread. */
+function idempotencyOf({ idempotencyKey, principal, action, resourceId, input }: SubmitRequest): IdempotencyKey | undefined {
+  if (idempotencyKey === undefined) return undefined;
+  return {
+    scope: principal.actor,
+    requestKey: idempotencyKey,
+    digest: hash('sha256', canonical([action, resourceId ?? null, input ?? null]), 'base64'),
+  };
+}
+
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, part) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part as object).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+
+function idempotencyRow(key: IdempotencyKey, operationId: string, environment: Environment): Statement {
+  const expiresAt = new Date(environment.clock.nowMs() + IDEMPOTENCY_MS).toISOString();
+  return { op: 'insert', table: 'idempotency', row: { ...key, operationId, expiresAt } };
+}
+
+function acceptanceFailed(action: Action, failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {
+  const what = statement === undefined ? 'the store' : 'table' in statement ? statement.table : statement.counter;
+  if (failure.reason === 'exists') {
+    const field = failure.fields?.find((name) => name !== 'projectId') ?? 'id';
+    return new CloudError('name_taken', `Another live ${what} has this ${field}.`, { pointer: `/${field}`, params: { field, kind: what } });
+  }
+  if (failure.reason === 'exceeded') {
+    if (what.startsWith('quota/'))
+      return new CloudError('quota_exceeded', `The quota ${what.split('/').at(-1)} is used up.`, { params: { counter: what } });
+    return new CloudError('no_capacity', 'There is no room for it.', { params: { reasons: [what] } });
+  }
+  return new CloudError('conflict', `${action.name} was refused: ${what} changed meanwhile.`, { detail: failure.reason });
+}
+
+function throwIf(error: Error | undefined): void {
+  if (error !== undefined) throw error;
+}

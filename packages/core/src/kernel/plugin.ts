@@ -1,0 +1,41 @@
+import type { TObject } from 'typebox';
+import type { Call, Strategies } from '../strategy/index.ts';
+import type { Action } from './action.ts';
+import type { Deletion } from './cascade.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { HookBinding } from './hook.ts';
+import type { AnyKind } from './kind.ts';
+import type { AnySaga, Owed } from './saga/definition.ts';
+import type { Migration, TableSpec } from './store.ts';
+
+/** A handler of one kind of cleanup. Idempotent; absent is done. */
+export interface DebtHandler {
+  readonly task: string;
+  pay(target: Owed['target'], place: string, call: Call): Promise<void>;
+}
+
+/**
+ * All that a part of the system brings, as one value. Drivers fill `strategies` only (`DriverPlugin`); modules fill what they need. The order of plugins
+ * does not matter; `requires` is checked. Whatever is declared twice, unknown or cyclic is a start-up error that names both sides.
+ */
+export interface Plugin {
+  readonly id: string;
+  readonly version: string;
+  readonly requires?: readonly string[];
+  readonly kinds?: readonly AnyKind[];
+  readonly actions?: readonly Action[];
+  readonly deletions?: readonly Deletion[];
+  /** Older versions of sagas, kept for operations that began under them. */
+  readonly sagas?: readonly AnySaga[];
+  readonly strategies?: Strategies;
+  /** Points that others may hook into. */
+  readonly points?: readonly { readonly type: string; readonly id: string }[];
+  readonly hooks?: readonly HookBinding[];
+  readonly endpoints?: readonly Endpoint[];
+  readonly debts?: readonly DebtHandler[];
+  readonly tables?: readonly TableSpec[];
+  readonly migrations?: readonly Migration[];
+  readonly config?: TObject;
+  /** Begins background work (reconcilers) when the kernel has started; answers how to stop it. */
+  readonly start?: () => Promise<() => Promise<void>>;
+}

@@ -1,0 +1,43 @@
+/**
+ * Who is next, for every key. An operation runs when it is first in all its queues; as all queues keep the one order of acceptance, none waits in a circle.
+ * A cache of the unfinished operation rows, nothing more.
+ */
+export class Queues {
+  readonly #queues = new Map<string, string[]>();
+  readonly #keys = new Map<string, readonly string[]>();
+
+  /** In order of acceptance. True when it is first everywhere at once. */
+  add(operationId: string, keys: readonly string[]): boolean {
+    this.#keys.set(operationId, keys);
+    for (const key of keys) {
+      const queue = this.#queues.get(key);
+      if (queue === undefined) this.#queues.set(key, [operationId]);
+      else queue.push(operationId);
+    }
+    return this.isFirst(operationId);
+  }
+
+  isFirst(operationId: string): boolean {
+    return (this.#keys.get(operationId) ?? []).every((key) => this.#queues.get(key)?.[0] === operationId);
+  }
+
+  /** Takes it out and answers which ones are now first in all their queues. */
+  remove(operationId: string): readonly string[] {
+    const keys = this.#keys.get(operationId) ?? [];
+    this.#keys.delete(operationId);
+    const heads = new Set<string>();
+    for (const key of keys) {
+      const queue = this.#queues.get(key) ?? [];
+      const index = queue.indexOf(operationId);
+      if (index >= 0) queue.splice(index, 1);
+      if (queue.length === 0) this.#queues.delete(key);
+      else if (index === 0 && queue[0] !== undefined) heads.add(queue[0]);
+    }
+    return [...heads].filter((head) => this.isFirst(head));
+  }
+
+  /** The operations at and behind the head of a key. */
+  of(key: string): readonly string[] {
+    return this.#queues.get(key) ?? [];
+  }
+}

@@ -1,0 +1,192 @@
+import type { Strategies } from '../strategy/index.ts';
+import type { Action } from './action.ts';
+import { cascadeDelete, type Deletion, deleteAction } from './cascade.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Environment } from './environment.ts';
+import { Hooks } from './hook.ts';
+import { type AnyKind, type RefEdge, SYSTEM_FIELDS } from './kind.ts';
+import { debt, KERNEL_TABLES, operation } from './operation.ts';
+import type { DebtHandler, Plugin } from './plugin.ts';
+import type { Reader } from './reader.ts';
+import { type AnySaga, sagaKey } from './saga/definition.ts';
+import type { StoreSchema, TableSpec } from './store.ts';
+
+export interface IncomingEdge {
+  readonly kind: AnyKind;
+  readonly edge: RefEdge;
+}
+
+/** All that the plugins declared, checked against each other once, at start. @throws Error that names both sides of a clash. */
+export class Registry {
+  readonly plugins: readonly Plugin[];
+  readonly hooks: Hooks;
+  readonly #kinds = new Named<AnyKind>('kind');
+  readonly #actions = new Named<Action>('action');
+  readonly #deletions = new Named<Deletion>('deletion');
+  readonly #sagas = new Map<string, AnySaga>();
+  readonly #debts = new Named<DebtHandler>('debt handler');
+  readonly #strategies = new Named<{ readonly name: string }>('strategy');
+  readonly #endpoints = new Named<Endpoint>('endpoint');
+  readonly #incoming = new Map<string, IncomingEdge[]>();
+
+  constructor(plugins: readonly Plugin[], environment: Environment, reader: Reader) {
+    this.plugins = [kernelPlugin, ...plugins];
+    this.hooks = new Hooks(environment);
+    const ids = new Named<Plugin>('plugin');
+    for (const plugin of this.plugins) ids.add(plugin.id, plugin, plugin.id);
+    for (const plugin of this.plugins) {
+      for (const required of plugin.requires ?? [])
+        if (ids.find(required) === undefined) throw new Error(`plugin ${plugin.id} requires ${required}, which is not there`);
+      this.#declare(plugin);
+      for (const deletion of plugin.deletions ?? []) this.#addDeletion(plugin, deletion, () => ({ registry: this, reader }));
+    }
+    this.#link();
+    for (const plugin of this.plugins) for (const binding of plugin.hooks ?? []) this.hooks.bind(plugin.id, binding);
+    this.hooks.seal();
+  }
+
+  #declare(plugin: Plugin): void {
+    for (const kind of plugin.kinds ?? []) this.#kinds.add(kind.name, kind, plugin.id);
+    for (const action of plugin.actions ?? []) this.#addAction(plugin, action);
+    for (const saga of plugin.sagas ?? []) this.#addSaga(saga);
+    for (const handler of plugin.debts ?? []) this.#debts.add(handler.task, handler, plugin.id);
+    for (const endpoint of plugin.endpoints ?? []) this.#endpoints.add(`${endpoint.method} ${endpoint.path}`, endpoint, plugin.id);
+    for (const [contract, factories] of Object.entries(plugin.strategies ?? {}))
+      for (const factory of factories as readonly { readonly name: string }[])
+        this.#strategies.add(`${contract}/${factory.name}`, factory, plugin.id);
+    for (const point of plugin.points ?? []) this.hooks.declare(plugin.id, point);
+  }
+
+  #addAction(plugin: Plugin, action: Action): void {
+    this.#actions.add(action.name, action, plugin.id);
+    this.#addSaga(action.saga);
+  }
+
+  #addDeletion(plugin: Plugin, deletion: Deletion, context: () => { registry: Registry; reader: Reader }): void {
+    this.#deletions.add(deletion.kind.name, deletion, plugin.id);
+    if (deletion.quiesce !== undefined) this.#addSaga(deletion.quiesce);
+    this.#addSaga(deletion.remove);
+    this.#addAction(plugin, deleteAction(deletion, context));
+  }
+
+  /** One definition may serve several actions; two that share a name and version must be the same value. */
+  #addSaga(saga: AnySaga): void {
+    const known = this.#sagas.get(sagaKey(saga));
+    if (known !== undefined && known !== saga) throw new Error(`two different sagas are called ${sagaKey(saga)}`);
+    this.#sagas.set(sagaKey(saga), saga);
+  }
+
+  #link(): void {
+    for (const kind of this.kinds())
+      for (const edge of kind.refs) {
+        if (this.#kinds.find(edge.kind) === undefined)
+          throw new Error(`kind ${kind.name} refers to the unknown kind ${edge.kind} in ${edge.field}`);
+        this.#incoming.set(edge.kind, [...(this.#incoming.get(edge.kind) ?? []), { kind, edge }]);
+      }
+    for (const action of this.actions())
+      if (this.#kinds.find(action.kind.name) === undefined)
+        throw new Error(`action ${action.name} is on the unknown kind ${action.kind.name}`);
+  }
+
+  kind(name: string): AnyKind {
+    return this.#kinds.get(name);
+  }
+  kinds(): readonly AnyKind[] {
+    return this.#kinds.all();
+  }
+  action(name: string): Action {
+    return this.#actions.get(name);
+  }
+  actions(): readonly Action[] {
+    return this.#actions.all();
+  }
+  deletion(kind: string): Deletion {
+    return this.#deletions.get(kind);
+  }
+  endpoints(): readonly Endpoint[] {
+    return this.#endpoints.all();
+  }
+  debtHandler(task: string): DebtHandler | undefined {
+    return this.#debts.find(task);
+  }
+  saga(key: string): AnySaga | undefined {
+    return this.#sagas.get(key);
+  }
+  sagas(): readonly AnySaga[] {
+    return [...this.#sagas.values()];
+  }
+  /** Refs of other kinds that point to this kind. */
+  edgesTo(kind: string): readonly IncomingEdge[] {
+    return this.#incoming.get(kind) ?? [];
+  }
+  strategy<C extends keyof Strategies>(contract: C, name: string): NonNullable<Strategies[C]>[number] | undefined {
+    return this.#strategies.find(`${contract}/${name}`) as NonNullable<Strategies[C]>[number] | undefined;
+  }
+  strategyNames(contract: keyof Strategies): readonly string[] {
+    return this.#strategies.names().flatMap((key) => (key.startsWith(`${contract}/`) ? [key.slice(contract.length + 1)] : []));
+  }
+
+  schema(): StoreSchema {
+    return {
+      tables: [...KERNEL_TABLES, ...this.plugins.flatMap((plugin) => plugin.tables ?? []), ...this.kinds().map(tableOf)],
+      migrations: this.plugins.flatMap((plugin) => plugin.migrations ?? []),
+    };
+  }
+}
+
+const kernelPlugin: Plugin = { id: 'kernel', version: '1', kinds: [operation, debt], sagas: [cascadeDelete] };
+
+/** Names to things; a second one of a name is refused with both owners. */
+class Named<T> {
+  readonly #what: string;
+  readonly #entries = new Map<string, { readonly value: T; readonly owner: string }>();
+  constructor(what: string) {
+    this.#what = what;
+  }
+  add(name: string, value: T, owner: string): void {
+    const other = this.#entries.get(name);
+    if (other !== undefined) throw new Error(`plugins ${other.owner} and ${owner} both declare the ${this.#what} ${name}`);
+    this.#entries.set(name, { value, owner });
+  }
+  find(name: string): T | undefined {
+    return this.#entries.get(name)?.value;
+  }
+  get(name: string): T {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw new Error(`unknown ${this.#what} ${name}`);
+    return entry.value;
+  }
+  all(): readonly T[] {
+    return [...this.#entries.values()].map((entry) => entry.value);
+  }
+  names(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+}
+
+/** The table of a kind: what is filtered, sorted, unique or a reference is a column, the rest is in the row's JSON. */
+export function tableOf(kind: AnyKind): TableSpec {
+  const project = kind.scope === 'project' ? ['projectId'] : [];
+  const indexed = [...new Set([...(kind.indexed ?? []), ...kind.refs.map((edge) => edge.field)])];
+  const fields = [...new Set(['name', 'state', ...project, ...indexed, ...(kind.unique ?? []).flat()])].filter(
+    (field) => !STORE_COLUMNS.has(field),
+  );
+  // Operations are numbered, not named: their names are their ids.
+  const byName = kind === operation || kind === debt ? [] : [[...project, 'name']];
+  return {
+    name: kind.name,
+    type: 'resource',
+    key: ['id'],
+    columns: Object.fromEntries(fields.map((field) => [field, columnType(kind, field)])),
+    unique: [...byName, ...(kind.unique ?? [])],
+    indexes: indexed.map((field) => [field]),
+  };
+}
+
+const STORE_COLUMNS = new Set(['id', 'generation', 'revision', 'createdAt', 'updatedAt', 'deletedAt']);
+
+function columnType(kind: AnyKind, field: string): 'text' | 'integer' {
+  if ((SYSTEM_FIELDS as readonly string[]).includes(field)) return 'text';
+  const type = (kind.schema.properties[field] as { type?: string } | undefined)?.type;
+  return type === 'integer' || type === 'boolean' ? 'integer' : 'text';
+}

@@ -1,0 +1,176 @@
+import type { Call } from '../../strategy/index.ts';
+import type { Json, JsonObject } from '../json.ts';
+import type { Statement } from '../store.ts';
+
+/** This effect leaves nothing that would have to be taken back (it reads, or fills a cache that is kept). */
+export const NOTHING_TO_UNDO = 'nothing_to_undo';
+/** This effect cannot be taken back: once it may have begun, the saga only goes on, retrying for ever, and can no longer be cancelled. */
+export const FORWARD_ONLY = 'forward_only';
+
+/** What a cleanup that could not be done now still has to remove, recorded with the step and retried until done. */
+export interface Owed {
+  /** Names the cleanup handler, e.g. `machine.remove`. */
+  readonly task: string;
+  /** Where it has to happen: usually a host id. It is tried when that place is reachable. */
+  readonly place: string;
+  readonly target: JsonObject;
+}
+
+/** What a step sees, and nothing else. `params` and `out` have been through the journal: plain JSON. */
+export interface StepInput<C, P, O> {
+  readonly ctx: C;
+  readonly params: P;
+  /** Outputs of the steps before this one, by step name. */
+  readonly out: O;
+  readonly call: Call;
+  /** Leaves a cleanup as a visible debt instead of waiting for a place that is out of reach. */
+  readonly owe: (debt: Owed) => void;
+}
+
+/** The pure view that decides fan-out, sub-sagas and writes; asked again after a crash, so it must answer the same. */
+export type Known<C, P, O> = Pick<StepInput<C, P, O>, 'ctx' | 'params' | 'out'>;
+
+export interface RetryPolicy {
+  /** Tries in all, for failures whose retry answer is `same_request`. */
+  readonly attempts: number;
+  readonly backoffMs: number;
+}
+
+interface StepOptions {
+  readonly retry?: RetryPolicy;
+  /** For one try. */
+  readonly timeoutMs?: number;
+}
+
+type Undo<I> = ((input: I) => void | Promise<void>) | typeof NOTHING_TO_UNDO | typeof FORWARD_ONLY;
+type Own<N extends string, R> = { readonly [K in N]?: R };
+type With<O, N extends string, R> = O & { readonly [K in N]: R };
+// biome-ignore lint/suspicious/noConfusingVoidType: a step that returns nothing is as good as one that returns JSON.
+type Output = Json | void | JsonShaped;
+/** Interfaces of JSON values, which TypeScript does not assign to an index signature. */
+type JsonShaped = object;
+type NotJson = Date | Map<unknown, unknown> | Set<unknown> | bigint | symbol | ((...args: never[]) => unknown);
+type Journaled<R> = R extends NotJson ? never : R;
+type NewName<N extends string, O> = N extends keyof O ? never : N;
+
+/** A saga made ready to run in the place of a step: definition, context, parameters. */
+export interface BoundSaga {
+  readonly saga: AnySaga;
+  readonly ctx: unknown;
+  readonly params: unknown;
+}
+export const bindSaga = <C, P, O>(saga: Saga<C, P, O>, ctx: C, params: P): BoundSaga => ({ saga, ctx, params });
+
+export type StepNode =
+  | ({
+      readonly type: 'effect';
+      readonly name: string;
+      readonly do: (input: StepInput<unknown, unknown, unknown>) => unknown;
+      readonly undo: Undo<StepInput<unknown, unknown, unknown>>;
+    } & StepOptions)
+  | {
+      readonly type: 'write';
+      readonly name: string;
+      readonly do: (known: Known<unknown, unknown, unknown>) => readonly Statement[];
+      readonly undo: ((known: Known<unknown, unknown, unknown>) => readonly Statement[]) | typeof NOTHING_TO_UNDO | typeof FORWARD_ONLY;
+    }
+  | ({
+      readonly type: 'each';
+      readonly name: string;
+      readonly limit: number;
+      readonly items: (known: Known<unknown, unknown, unknown>) => readonly unknown[];
+      readonly do: (input: StepInput<unknown, unknown, unknown> & { readonly item: unknown }) => unknown;
+      readonly undo: Undo<StepInput<unknown, unknown, unknown> & { readonly item: unknown }>;
+    } & StepOptions)
+  | {
+      readonly type: 'subs';
+      readonly name: string;
+      readonly limit: number;
+      readonly run: (known: Known<unknown, unknown, unknown>) => readonly (readonly BoundSaga[])[];
+    };
+
+export interface Saga<C, P, O = unknown> {
+  readonly name: string;
+  readonly version: number;
+  readonly steps: readonly StepNode[];
+  /** Phantom: the types, never a value. */
+  readonly types?: { readonly context: C; readonly params: P; readonly outputs: O };
+}
+// biome-ignore lint/suspicious/noExplicitAny: the only way to name "a saga of whatever types" in a constraint.
+export type AnySaga = Saga<any, any, any>;
+
+/** Changes when a step is added, removed, renamed, reordered or changes its nature; committed per `name@version`, so that such a change needs a new version. */
+export const fingerprint = (saga: AnySaga): string =>
+  saga.steps.map((step) => `${step.type}:${step.name}${'undo' in step && typeof step.undo === 'string' ? `!${step.undo}` : ''}`).join(' ');
+
+export const sagaKey = (saga: AnySaga): string => `${saga.name}@${saga.version}`;
+
+/**
+ * Builds a saga step by step; each step sees the typed outputs of those before it. Rules: ids are minted before the saga starts; do and undo of an effect
+ * are idempotent; what a step returns is plain JSON.
+ */
+export class SagaBuilder<C, P, O> {
+  readonly #name: string;
+  readonly #version: number;
+  readonly #steps: readonly StepNode[];
+
+  constructor(name: string, version: number, steps: readonly StepNode[] = []) {
+    this.#name = name;
+    this.#version = version;
+    this.#steps = steps;
+  }
+
+  /** Calls drivers; its output is journaled after. Undone also when it failed itself, so its undo sees its own output as optional. */
+  effect<const N extends string, R extends Output>(
+    name: NewName<N, O>,
+    step: StepOptions & {
+      readonly do: (input: StepInput<C, P, O>) => Journaled<R> | Promise<Journaled<R>>;
+      readonly undo: Undo<StepInput<C, P, O & Own<N, R>>>;
+    },
+  ): SagaBuilder<C, P, With<O, N, R>> {
+    return this.#with({ type: 'effect', name, ...step } as unknown as StepNode);
+  }
+
+  /** Synchronous; its guarded row changes are committed together with the journal entry. Undone only if it was committed. */
+  write<const N extends string>(
+    name: NewName<N, O>,
+    step: {
+      readonly do: (known: Known<C, P, O>) => readonly Statement[];
+      readonly undo: ((known: Known<C, P, O>) => readonly Statement[]) | typeof NOTHING_TO_UNDO | typeof FORWARD_ONLY;
+    },
+  ): SagaBuilder<C, P, O> {
+    return this.#with({ type: 'write', name, ...step } as unknown as StepNode);
+  }
+
+  /** The same effect for each item, at most `limit` at once. Its output is the list of outputs, in order. */
+  each<const N extends string, T, R extends Output>(
+    name: NewName<N, O>,
+    step: StepOptions & {
+      readonly items: (known: Known<C, P, O>) => readonly T[];
+      readonly limit: number;
+      readonly do: (input: StepInput<C, P, O> & { readonly item: T }) => Journaled<R> | Promise<Journaled<R>>;
+      readonly undo: Undo<StepInput<C, P, O> & { readonly item: T }>;
+    },
+  ): SagaBuilder<C, P, With<O, N, readonly R[]>> {
+    return this.#with({ type: 'each', name, ...step } as unknown as StepNode);
+  }
+
+  /** Whole sagas in the parent's place: stages one after the other, the sagas of a stage at most `limit` at once. Unwound with the parent. */
+  subs<const N extends string>(
+    name: NewName<N, O>,
+    step: { readonly limit: number; readonly run: (known: Known<C, P, O>) => readonly (readonly BoundSaga[])[] },
+  ): SagaBuilder<C, P, O> {
+    return this.#with({ type: 'subs', name, ...step } as unknown as StepNode);
+  }
+
+  build(): Saga<C, P, O> {
+    return { name: this.#name, version: this.#version, steps: this.#steps };
+  }
+
+  #with<O2>(node: StepNode): SagaBuilder<C, P, O2> {
+    if (this.#steps.some((step) => step.name === node.name)) throw new Error(`saga ${this.#name}: two steps named ${node.name}`);
+    return new SagaBuilder(this.#name, this.#version, [...this.#steps, node]);
+  }
+}
+
+export const saga = <C, P>(name: string, version: number): SagaBuilder<C, P, unknown> => new SagaBuilder(name, version);

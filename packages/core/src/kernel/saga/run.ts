@@ -1,0 +1,612 @@
+import { type Environment, sleep, timestamp } from '../environment.ts';
+import { CloudError, describeChain, ERROR_CODES, type ErrorRecord, toErrorRecord } from '../errors.ts';
+import type { Ids } from '../id.ts';
+import type { JsonObject } from '../json.ts';
+import { debt, type JournalEntry } from '../operation.ts';
+import { create } from '../rows.ts';
+import type { CommitResult, Statement } from '../store.ts';
+import {
+  type AnySaga,
+  type BoundSaga,
+  FORWARD_ONLY,
+  type Known,
+  NOTHING_TO_UNDO,
+  type Owed,
+  type RetryPolicy,
+  type StepInput,
+  type StepNode,
+  sagaKey,
+} from './definition.ts';
+import { inLanes } from './lanes.ts';
+
+/** What a run reaches: nothing of the cloud, everything of the kernel that it needs. */
+export interface RunPorts {
+  readonly environment: Environment;
+  readonly ids: Ids;
+  /** Durable when it answers; retries an unknown outcome itself. */
+  readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
+  /** An older definition by `name@version`. */
+  readonly definition: (key: string) => AnySaga | undefined;
+  /** Spans, and the faults of tests: called around each do and undo of an effect, and each commit of a write. A throw counts as the step's own. */
+  readonly around?: <R>(point: StepPoint, body: () => Promise<R>) => Promise<R>;
+}
+
+export interface StepPoint {
+  readonly operationId: string;
+  readonly path: string;
+  readonly phase: 'do' | 'undo';
+  readonly type: 'effect' | 'write';
+}
+
+export interface RunSubject {
+  readonly operationId: string;
+  readonly saga: AnySaga;
+  readonly ctx: unknown;
+  /** The journal so far, in order; the first is `accepted`. */
+  readonly journal: readonly JournalEntry[];
+  /** Number of the next entry; numbers grow, and may have gaps. */
+  readonly nextNumber: number;
+  readonly attempt: number;
+  readonly cancelRequested: boolean;
+  readonly unwound?: ((params: unknown) => readonly Statement[]) | undefined;
+  readonly again?:
+    | ((failed: {
+        params: unknown;
+        error: ErrorRecord;
+        attempt: number;
+      }) => Promise<{ params: unknown; statements: readonly Statement[]; notes?: JsonObject } | undefined>)
+    | undefined;
+}
+
+export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'parked';
+
+interface Frame {
+  readonly prefix: string;
+  readonly saga: AnySaga;
+  readonly ctx: unknown;
+  readonly params: unknown;
+}
+type Outputs = Record<string, unknown>;
+type Effect = Extract<StepNode, { type: 'effect' }>;
+type Each = Extract<StepNode, { type: 'each' }>;
+type Write = Extract<StepNode, { type: 'write' }>;
+type Subs = Extract<StepNode, { type: 'subs' }>;
+type Doable = { readonly undo: Effect['undo'] | Each['undo']; readonly retry?: RetryPolicy; readonly timeoutMs?: number };
+
+const RETRY: RetryPolicy = { attempts: 3, backoffMs: 250 };
+const STEP_TIMEOUT_MS = 60_000;
+const ATTENTION_AFTER_ATTEMPTS = 5;
+const BACKOFF_MS_MAX = 30_000;
+const PROGRESS_INTERVAL_MS = 1000;
+
+class StepFailed extends Error {
+  readonly path: string;
+  readonly record: ErrorRecord;
+  constructor(path: string, cause: unknown) {
+    super(`step ${path} failed`, { cause });
+    this.path = path;
+    this.record = toErrorRecord(cause);
+  }
+}
+/** Stops a run where it is: parked for the next start, or given up for a forced operation that takes over. */
+class Interrupted extends Error {
+  readonly how: 'parked' | 'abandoned';
+  constructor(how: 'parked' | 'abandoned', cause?: unknown) {
+    super(how, { cause });
+    this.how = how;
+  }
+}
+
+/**
+ * One saga from its journal to its end. Forward: each effect's output is journaled after it, each write commits with its entry. On failure or cancel:
+ * everything done and everything that may have begun is undone, last first; an undo is retried for ever.
+ */
+export class SagaRun {
+  readonly #ports: RunPorts;
+  readonly #subject: RunSubject;
+  readonly #abort = new AbortController();
+  #params: unknown;
+  #attempt: number;
+  #number: number;
+  #done = new Map<string, unknown>();
+  #sagaOf = new Map<string, string>();
+  #undone = new Set<string>();
+  #failure: ErrorRecord | undefined;
+  #cancel: boolean;
+  /** A forward-only effect may have begun. */
+  #pivoted = false;
+  /** Entries of effects whose write follows at once: they are committed with it. */
+  #held: Statement[] = [];
+  #percent = 0;
+  #stepsDone = 0;
+  #ended = false;
+  #stuck = false;
+  #wake = Promise.withResolvers<'retry' | 'skip'>();
+  readonly #interrupted: { reason?: Interrupted; readonly promise: PromiseWithResolvers<never> } = {
+    promise: Promise.withResolvers<never>(),
+  };
+
+  constructor(ports: RunPorts, subject: RunSubject) {
+    this.#ports = ports;
+    this.#subject = subject;
+    this.#attempt = subject.attempt;
+    this.#cancel = subject.cancelRequested;
+    this.#number = subject.nextNumber;
+    this.#interrupted.promise.promise.catch(() => undefined);
+    for (const entry of subject.journal) this.#replay(entry);
+  }
+
+  /** Ends as soon as the step at work has answered, and unwinds; without effect once a forward-only step may have begun. */
+  cancel(): boolean {
+    if (this.#pivoted) return false;
+    this.#cancel = true;
+    this.#abort.abort(new CloudError('cancelled', 'Cancelled on request.'));
+    return true;
+  }
+
+  /** Steers a step that needs attention: try it now, or go on as if it had been done. */
+  steer(verb: 'retry' | 'skip'): void {
+    this.#wake.resolve(verb);
+  }
+
+  /** True while it shows `needs_attention`. */
+  get stuck(): boolean {
+    return this.#stuck;
+  }
+
+  /** Leaves the rest to the next start. What is at work is told to stop; it will be done again, idempotently. */
+  park(): void {
+    this.#interrupt(new Interrupted('parked'));
+  }
+
+  /** Ends a stuck run as failed without unwinding further: a forced operation removes what is left. */
+  abandon(cause: CloudError): void {
+    this.#interrupt(new Interrupted('abandoned', cause));
+  }
+
+  #interrupt(reason: Interrupted): void {
+    this.#interrupted.reason ??= reason;
+    this.#interrupted.promise.reject(reason);
+  }
+
+  async run(): Promise<Outcome> {
+    try {
+      for (;;) {
+        if (this.#failure === undefined) {
+          const failed = await this.#forward();
+          if (failed === undefined) return 'succeeded';
+          await this.#beginUnwinding(failed);
+        }
+        await this.#unwindFrame(this.#root());
+        const outcome = await this.#afterUnwind(this.#failure ?? { code: 'internal', message: 'Unwound without a cause.' });
+        if (outcome !== undefined) return outcome;
+      }
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      if (error.how === 'parked') return 'parked';
+      const record = toErrorRecord(error.cause);
+      await this.#commitOrThrow('', [...this.#ending('failed'), this.#update({ error: record })]);
+      return 'failed';
+    }
+  }
+
+  #root(): Frame {
+    return { prefix: '', saga: this.#subject.saga, ctx: this.#subject.ctx, params: this.#params };
+  }
+
+  #replay(entry: JournalEntry): void {
+    if (entry.type === 'accepted' || entry.type === 'again') {
+      this.#params = entry.params;
+      this.#forget();
+    } else if (entry.type === 'done') {
+      this.#done.set(entry.path, entry.output);
+      if (entry.saga !== undefined) this.#sagaOf.set(entry.path.slice(0, entry.path.lastIndexOf('/') + 1), entry.saga);
+      this.#stepsDone += 1;
+    } else if (entry.type === 'failed') this.#failure = entry.error;
+    else if (entry.type === 'undone') this.#undone.add(entry.path);
+  }
+
+  #forget(): void {
+    this.#done = new Map();
+    this.#undone = new Set();
+    this.#sagaOf = new Map();
+    this.#failure = undefined;
+    this.#stepsDone = 0;
+  }
+
+  // ---- forward ----
+
+  async #forward(): Promise<StepFailed | undefined> {
+    try {
+      await this.#sequence(this.#root());
+      return undefined;
+    } catch (error) {
+      if (error instanceof StepFailed) return error;
+      throw error;
+    }
+  }
+
+  async #sequence(frame: Frame): Promise<void> {
+    const out: Outputs = {};
+    const { steps } = frame.saga;
+    for (const [index, node] of steps.entries()) {
+      const next = steps[index + 1];
+      const last = frame.prefix === '' && next === undefined;
+      out[node.name] = await this.#step(frame, node, out, { holds: next?.type === 'write', last });
+      if (frame.prefix === '') this.#percent = Math.max(this.#percent, Math.floor((100 * (index + 1)) / steps.length));
+    }
+    // The last write commits the end with it; any other last step leaves it to do.
+    if (frame.prefix === '' && !this.#ended) await this.#commitOrThrow('', this.#ending('succeeded'));
+  }
+
+  async #step(frame: Frame, node: StepNode, out: Outputs, place: { holds: boolean; last: boolean }): Promise<unknown> {
+    const path = frame.prefix + node.name;
+    const known: Known<unknown, unknown, unknown> = { ctx: frame.ctx, params: frame.params, out };
+    if (node.type === 'write') return this.#write(frame, node, path, known, place.last);
+    if (node.type === 'effect') return this.#effect(frame, node, path, (input) => node.do({ ...known, ...input }), place.holds);
+    if (node.type === 'each') {
+      const items = node.items(known);
+      return inLanes(items, node.limit, (item, index) =>
+        this.#effect(frame, node, `${path}[${index}]`, (input) => node.do({ ...known, ...input, item }), false),
+      );
+    }
+    for (const [stage, bound] of node.run(known).entries())
+      await inLanes(bound, node.limit, (child, index) => this.#sequence(this.#child(`${path}[${stage}.${index}]/`, child)));
+    return undefined;
+  }
+
+  #child(prefix: string, bound: BoundSaga): Frame {
+    const journaled = this.#sagaOf.get(prefix);
+    const saga = journaled === undefined || journaled === sagaKey(bound.saga) ? bound.saga : this.#ports.definition(journaled);
+    if (saga === undefined) throw new Interrupted('parked', new Error(`no definition ${journaled}`));
+    return { prefix, saga, ctx: bound.ctx, params: bound.params };
+  }
+
+  async #effect(
+    frame: Frame,
+    step: Doable,
+    path: string,
+    body: (input: Pick<StepInput<unknown, unknown, unknown>, 'call' | 'owe'>) => unknown,
+    holds: boolean,
+  ): Promise<unknown> {
+    if (this.#done.has(path)) {
+      if (step.undo === FORWARD_ONLY) this.#pivoted = true;
+      return this.#done.get(path);
+    }
+    if (this.#cancel && !this.#pivoted) throw new StepFailed(path, new CloudError('cancelled', 'Cancelled on request.'));
+    if (step.undo === FORWARD_ONLY) this.#pivoted = true;
+    const owed: Owed[] = [];
+    const output = await this.#persist(path, 'do', step.retry ?? RETRY, async () => {
+      owed.length = 0;
+      return this.#attemptEffect(step, path, 'do', body, owed);
+    });
+    const plain = output === undefined || output === SKIPPED ? undefined : (JSON.parse(JSON.stringify(output)) as unknown);
+    const statements = [
+      ...this.#entry({ type: 'done', path, ...(plain === undefined ? {} : { output: plain }), ...this.#sagaTag(frame) }),
+      ...this.#debts(owed),
+    ];
+    this.#done.set(path, plain);
+    this.#stepsDone += 1;
+    if (holds) this.#held.push(...statements);
+    else await this.#commitOrThrow(path, [...statements, this.#progress(path)]);
+    return plain;
+  }
+
+  async #write(frame: Frame, node: Write, path: string, known: Known<unknown, unknown, unknown>, last: boolean): Promise<void> {
+    if (this.#done.has(path)) return;
+    if (node.undo === FORWARD_ONLY) this.#pivoted = true;
+    await this.#persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, () =>
+      this.#around(path, 'do', 'write', async () => {
+        const entry = this.#entry({ type: 'done', path, ...this.#sagaTag(frame) });
+        const own = [...entry, ...node.do(known)];
+        this.#stepsDone += 1;
+        const rest = last ? this.#ending('succeeded', path) : [this.#progress(path)];
+        await this.#commitOrThrow(path, [...own, ...rest]);
+        this.#done.set(path, undefined);
+        this.#ended = last;
+      }),
+    );
+  }
+
+  // ---- trying, and trying again ----
+
+  /** Before a forward-only step: the step's own policy. After it, and in every undo: for ever, visibly. */
+  async #persist<R>(path: string, phase: 'do' | 'undo', policy: RetryPolicy, body: () => Promise<R>): Promise<R | typeof SKIPPED> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (this.#interrupted.reason !== undefined) throw this.#interrupted.reason;
+      try {
+        const result = await body();
+        this.#stuck = false;
+        return result;
+      } catch (error) {
+        if (error instanceof StepFailed || error instanceof Interrupted) throw error;
+        const record = toErrorRecord(error);
+        this.#ports.environment.logger.warn(
+          { operationId: this.#subject.operationId, step: path, phase, attempt, error: describeChain(error) },
+          'step failed',
+        );
+        const forEver = phase === 'undo' || this.#pivoted;
+        const again = forEver || (ERROR_CODES[record.code].retry === 'same_request' && attempt < policy.attempts && !this.#cancel);
+        if (!again) throw new StepFailed(path, error);
+        if (forEver && attempt === ATTENTION_AFTER_ATTEMPTS) await this.#showAttention(path, phase, attempt, record);
+        if ((await this.#pause(policy.backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) return SKIPPED;
+      }
+    }
+  }
+
+  async #pause(delayMs: number, phase: 'do' | 'undo'): Promise<'retry' | 'skip' | undefined> {
+    const jitter = 0.5 + this.#ports.environment.random.next();
+    const stop = new AbortController();
+    if (phase === 'do' && !this.#pivoted) this.#abort.signal.addEventListener('abort', () => stop.abort(), { once: true });
+    try {
+      const slept = sleep(this.#ports.environment.timers, Math.min(delayMs, BACKOFF_MS_MAX) * jitter, stop.signal).then(
+        () => undefined,
+        () => undefined,
+      );
+      const verb = await Promise.race([slept, this.#wake.promise, this.#interrupted.promise.promise]);
+      if (verb !== undefined) this.#wake = Promise.withResolvers();
+      return verb;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  #attemptEffect(
+    step: Doable,
+    path: string,
+    phase: 'do' | 'undo',
+    body: (input: Pick<StepInput<unknown, unknown, unknown>, 'call' | 'owe'>) => unknown,
+    owed: Owed[],
+  ): Promise<unknown> {
+    return this.#around(path, phase, 'effect', async () => {
+      const abort = new AbortController();
+      const late = Promise.withResolvers<never>();
+      const timeoutMs = step.timeoutMs ?? STEP_TIMEOUT_MS;
+      const stop = (reason: unknown) => {
+        abort.abort(reason);
+        late.reject(reason);
+      };
+      const cancelTimer = this.#ports.environment.timers.after(timeoutMs, () =>
+        stop(new CloudError('timeout', `Step ${path} did not end in ${timeoutMs} ms.`)),
+      );
+      const onCancel = () => abort.abort(this.#abort.signal.reason);
+      if (phase === 'do' && !this.#pivoted) this.#abort.signal.addEventListener('abort', onCancel, { once: true });
+      try {
+        const call = { requestId: this.#subject.operationId, signal: abort.signal, timeoutMs, onProgress: this.#onProgress(path) };
+        late.promise.catch(() => undefined);
+        return await Promise.race([
+          Promise.resolve(body({ call, owe: (debt) => owed.push(debt) })),
+          late.promise,
+          this.#interrupted.promise.promise,
+        ]);
+      } finally {
+        cancelTimer();
+        if (this.#interrupted.reason !== undefined) abort.abort(this.#interrupted.reason);
+        this.#abort.signal.removeEventListener('abort', onCancel);
+      }
+    });
+  }
+
+  #around<R>(path: string, phase: 'do' | 'undo', type: 'effect' | 'write', body: () => Promise<R>): Promise<R> {
+    const point: StepPoint = { operationId: this.#subject.operationId, path, phase, type };
+    return this.#ports.around === undefined ? body() : this.#ports.around(point, body);
+  }
+
+  #onProgress(path: string): (fraction: number) => void {
+    let lastMs = this.#ports.environment.clock.monotonicMs();
+    const topSteps = this.#subject.saga.steps.length;
+    const base = this.#percent;
+    return (fraction) => {
+      const nowMs = this.#ports.environment.clock.monotonicMs();
+      const percent = Math.min(99, base + Math.floor((100 * Math.min(1, Math.max(0, fraction))) / topSteps));
+      if (percent <= this.#percent || nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
+      lastMs = nowMs;
+      this.#percent = percent;
+      this.#ports.commit([this.#update({ percent, lastStep: path })]).catch(() => undefined);
+    };
+  }
+
+  // ---- unwinding ----
+
+  async #beginUnwinding(failed: StepFailed): Promise<void> {
+    this.#failure = failed.record;
+    const state = this.#cancel && failed.record.code === 'cancelled' ? { cancelRequested: true } : {};
+    await this.#commitOrThrow(failed.path, [
+      ...this.#entry({ type: 'failed', path: failed.path, error: failed.record }),
+      this.#update({ state: 'unwinding', error: failed.record, ...state }),
+    ]);
+  }
+
+  async #unwindFrame(frame: Frame): Promise<void> {
+    const out: Outputs = {};
+    const reached: StepNode[] = [];
+    for (const node of frame.saga.steps) {
+      reached.push(node);
+      const known = { ctx: frame.ctx, params: frame.params, out };
+      if (!this.#collect(frame, node, known, out)) break;
+    }
+    for (const node of reached.reverse()) await this.#unwindStep(frame, node, { ctx: frame.ctx, params: frame.params, out });
+  }
+
+  /** Puts what is known of a step's output into `out`; true when the step was complete, so that the next one may have begun. */
+  #collect(frame: Frame, node: StepNode, known: Known<unknown, unknown, unknown>, out: Outputs): boolean {
+    const path = frame.prefix + node.name;
+    if (node.type === 'subs')
+      return node
+        .run(known)
+        .every((stage, s) => stage.every((bound, index) => this.#complete(this.#child(`${path}[${s}.${index}]/`, bound))));
+    if (node.type !== 'each') {
+      if (this.#done.has(path)) out[node.name] = this.#done.get(path);
+      return this.#done.has(path);
+    }
+    const paths = node.items(known).map((_, index) => `${path}[${index}]`);
+    if (paths.every((item) => this.#done.has(item))) out[node.name] = paths.map((item) => this.#done.get(item));
+    return paths.every((item) => this.#done.has(item));
+  }
+
+  #complete(frame: Frame): boolean {
+    const out: Outputs = {};
+    return frame.saga.steps.every((node) => this.#collect(frame, node, { ctx: frame.ctx, params: frame.params, out }, out));
+  }
+
+  async #unwindStep(frame: Frame, node: StepNode, known: Known<unknown, unknown, unknown>): Promise<void> {
+    const path = frame.prefix + node.name;
+    if (node.type === 'write') return this.#undoWrite(node, path, known);
+    if (node.type === 'effect')
+      return this.#undoEffect(node, path, (input) => (typeof node.undo === 'string' ? undefined : node.undo({ ...known, ...input })));
+    if (node.type === 'each') {
+      const undo = node.undo;
+      await inLanes(node.items(known), node.limit, (item, index) =>
+        this.#undoEffect(node, `${path}[${index}]`, (input) => (typeof undo === 'string' ? undefined : undo({ ...known, ...input, item }))),
+      );
+      return;
+    }
+    await this.#unwindSubs(node, path, known);
+  }
+
+  async #unwindSubs(node: Subs, path: string, known: Known<unknown, unknown, unknown>): Promise<void> {
+    const stages = node.run(known).map((stage, s) => stage.map((bound, index) => this.#child(`${path}[${s}.${index}]/`, bound)));
+    const incomplete = stages.findIndex((stage) => !stage.every((frame) => this.#complete(frame)));
+    const reached = incomplete < 0 ? stages : stages.slice(0, incomplete + 1);
+    for (const stage of reached.reverse()) await inLanes(stage, node.limit, (frame) => this.#unwindFrame(frame));
+  }
+
+  async #undoEffect(
+    step: Doable,
+    path: string,
+    body: (input: Pick<StepInput<unknown, unknown, unknown>, 'call' | 'owe'>) => unknown,
+  ): Promise<void> {
+    if (this.#undone.has(path) || step.undo === NOTHING_TO_UNDO || step.undo === FORWARD_ONLY) return;
+    const owed: Owed[] = [];
+    const result = await this.#persist(path, 'undo', step.retry ?? RETRY, async () => {
+      owed.length = 0;
+      await this.#attemptEffect(step, path, 'undo', body, owed);
+    });
+    const entry: JournalEntry = { type: 'undone', path, ...(result === SKIPPED ? { skipped: true } : {}) };
+    await this.#commitOrThrow(path, [
+      ...this.#entry(entry),
+      ...this.#debts(owed),
+      this.#update({ state: 'unwinding', lastStep: path, attention: null }),
+    ]);
+    this.#undone.add(path);
+  }
+
+  async #undoWrite(node: Write, path: string, known: Known<unknown, unknown, unknown>): Promise<void> {
+    if (!this.#done.has(path) || this.#undone.has(path) || typeof node.undo === 'string') return;
+    const undo = node.undo;
+    const result = await this.#persist(path, 'undo', RETRY, () =>
+      this.#around(path, 'undo', 'write', () =>
+        this.#commitOrThrow(path, [
+          ...this.#entry({ type: 'undone', path }),
+          ...undo(known),
+          this.#update({ state: 'unwinding', lastStep: path, attention: null }),
+        ]),
+      ),
+    );
+    if (result === SKIPPED)
+      await this.#commitOrThrow(path, [
+        ...this.#entry({ type: 'undone', path, skipped: true }),
+        this.#update({ state: 'unwinding', attention: null }),
+      ]);
+    this.#undone.add(path);
+  }
+
+  async #afterUnwind(error: ErrorRecord): Promise<Outcome | undefined> {
+    const next = this.#cancel ? undefined : await this.#subject.again?.({ params: this.#params, error, attempt: this.#attempt });
+    if (next !== undefined) {
+      const update = this.#update({
+        state: 'running',
+        attempt: this.#attempt + 1,
+        error: null,
+        ...(next.notes === undefined ? {} : { notes: next.notes }),
+      });
+      const result = await this.#ports.commit([...this.#entry({ type: 'again', params: next.params }), ...next.statements, update]);
+      if (result.ok) {
+        this.#attempt += 1;
+        this.#replay({ type: 'again', params: next.params });
+        return undefined;
+      }
+    }
+    const outcome = this.#cancel && error.code === 'cancelled' ? 'cancelled' : 'failed';
+    await this.#persist('', 'undo', RETRY, () =>
+      this.#commitOrThrow('', [...this.#ending(outcome), ...(this.#subject.unwound?.(this.#params) ?? [])]),
+    );
+    return outcome;
+  }
+
+  // ---- journal ----
+
+  /** The statement that appends an entry. Its key makes a repeated commit of the same entry recognisable. */
+  #entry(entry: JournalEntry): readonly Statement[] {
+    const row = { operationId: this.#subject.operationId, number: this.#number, ...entry } as unknown as JsonObject;
+    this.#number += 1;
+    return [{ op: 'insert', table: 'journal', row }];
+  }
+
+  async #commitOrThrow(path: string, statements: readonly Statement[]): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    const result = await this.#ports.commit([...held, ...statements]);
+    if (result.ok) return;
+    // The guard that failed belongs to this step: what the effect before it did is journaled all the same. Numbers may have gaps.
+    if (held.length > 0) await this.#ports.commit(held);
+    throw guardFailed(path, result);
+  }
+
+  #ending(state: 'succeeded' | 'failed' | 'cancelled', lastStep?: string): readonly Statement[] {
+    const set = {
+      state,
+      endedAt: timestamp(this.#ports.environment.clock),
+      attention: null,
+      ...(state === 'succeeded' ? { percent: 100 } : {}),
+    };
+    return [
+      ...this.#entry({ type: 'ended', state }),
+      this.#update({ ...set, ...(lastStep === undefined ? {} : { lastStep }), stepsDone: this.#stepsDone }),
+    ];
+  }
+
+  #progress(path: string): Statement {
+    return this.#update({ state: 'running', lastStep: path, percent: this.#percent, stepsDone: this.#stepsDone, attention: null });
+  }
+
+  #update(set: JsonObject): Statement {
+    return { op: 'update', table: 'operation', key: this.#subject.operationId, set };
+  }
+
+  async #showAttention(path: string, phase: 'do' | 'undo', attempts: number, record: ErrorRecord): Promise<void> {
+    this.#stuck = true;
+    await this.#ports.commit([
+      this.#update({ state: 'needs_attention', attention: { step: path, phase, attempts, message: record.message } }),
+    ]);
+  }
+
+  #debts(owed: readonly Owed[]): readonly Statement[] {
+    return owed.map(({ task, place, target }) => {
+      const id = this.#ports.ids.mint('debt');
+      return create(debt, { id, name: `debt-${id}`, task, place, target, operationId: this.#subject.operationId });
+    });
+  }
+
+  #sagaTag(frame: Frame): { readonly saga?: string } {
+    return frame.prefix === '' ? {} : { saga: sagaKey(frame.saga) };
+  }
+}
+
+const SKIPPED = Symbol('skipped');
+
+const GUARD_MEANING = {
+  exists: 'name_taken',
+  absent: 'not_found',
+  stale: 'conflict',
+  in_use: 'in_use',
+  exceeded: 'no_capacity',
+  fenced: 'unavailable',
+} as const;
+
+function guardFailed(path: string, result: Extract<CommitResult, { ok: false }>): CloudError {
+  const fields = result.fields === undefined ? '' : ` (${result.fields.join(', ')})`;
+  return new CloudError(GUARD_MEANING[result.reason], `The resource changed meanwhile: ${result.reason}${fields}.`, {
+    detail: `guard ${result.statement} of step ${path}`,
+  });
+}

@@ -1,0 +1,51 @@
+import { type TObject, type TSchema, Type } from 'typebox';
+import { type Action, defineAction } from './action.ts';
+import { CloudError } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import { type AnyKind, resourceName } from './kind.ts';
+import { change } from './rows.ts';
+import { NOTHING_TO_UNDO, saga } from './saga/definition.ts';
+
+/** The write of plain field changes, one for all kinds. */
+const updateSaga = saga<null, { readonly kind: string; readonly id: string; readonly set: JsonObject; readonly generation?: number }>(
+  'resource.update',
+  1,
+)
+  .write('set', {
+    do: ({ params }) => [
+      change(
+        { name: params.kind } as AnyKind,
+        params.id as never,
+        params.set as never,
+        params.generation === undefined ? {} : { generation: params.generation },
+      ),
+    ],
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+/** The `update` action of a kind: its name and the fields given, each optional; `null` clears an optional one. */
+export function updateAction(kind: AnyKind, fields: readonly string[]): Action {
+  const properties = kind.schema.properties as Record<string, TSchema>;
+  const changeable = Object.fromEntries(fields.map((field) => [field, Type.Optional(clearable(field, kind))]));
+  return defineAction({
+    kind,
+    verb: 'update',
+    description: `Changes ${['name', ...fields].join(', ')} of the ${kind.name}.`,
+    target: 'resource',
+    input: Type.Object({ name: Type.Optional(resourceName()), ...changeable }) as TObject,
+    accept: ({ row, input }) => {
+      if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+      for (const field of fields) if (!(field in properties)) throw new Error(`kind ${kind.name} has no field ${field}`);
+      return { params: { kind: kind.name, id: row.id, set: input as JsonObject }, statements: [] };
+    },
+    saga: updateSaga,
+    context: () => null,
+  });
+}
+
+function clearable(field: string, kind: AnyKind): TSchema {
+  const required: readonly string[] = kind.schema.required ?? [];
+  const schema = (kind.schema.properties as Record<string, TSchema>)[field] ?? Type.Unknown();
+  return required.includes(field) ? schema : Type.Union([schema, Type.Null()]);
+}

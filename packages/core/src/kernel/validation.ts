@@ -1,0 +1,62 @@
+import type { TObject, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { CloudError } from './errors.ts';
+
+export interface InputCheck {
+  /** @throws CloudError `invalid_input` that names the first field at fault by JSON pointer. */
+  assert(input: unknown): void;
+}
+
+/** Unknown fields are refused: a misspelled optional field would otherwise be silently lost. */
+export function compileInput(schema: TObject): InputCheck {
+  const check = Compile(closed(schema) as TSchema);
+  return {
+    assert(input) {
+      if (check.Check(input)) return;
+      const [error] = check.Errors(input);
+      throw new CloudError('invalid_input', describe(error, input), { pointer: pointerOf(error) });
+    },
+  };
+}
+
+interface SchemaError {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message: string;
+  readonly params: object;
+}
+
+/** Every object schema without its own word on additional properties refuses them. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const copy = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      key === 'x-ref' || key === 'default' || key === 'enum' || key === 'const' ? value : closed(value),
+    ]),
+  );
+  return copy.type === 'object' && 'properties' in copy && copy.additionalProperties === undefined
+    ? { ...copy, additionalProperties: false }
+    : copy;
+}
+
+const first = (error: SchemaError, key: string): string | undefined => {
+  const list = (error.params as Record<string, unknown>)[key];
+  return Array.isArray(list) ? String(list[0]) : undefined;
+};
+
+function pointerOf(error: SchemaError | undefined): string {
+  if (error === undefined) return '';
+  const field = first(error, 'requiredProperties') ?? first(error, 'additionalProperties');
+  return field === undefined ? error.instancePath : `${error.instancePath}/${field}`;
+}
+
+function describe(error: SchemaError | undefined, input: unknown): string {
+  if (error === undefined) return 'The request is malformed.';
+  if (typeof input !== 'object' || input === null) return 'The request body is a JSON object.';
+  const field = pointerOf(error);
+  if (error.keyword === 'required') return `The field ${field} is missing.`;
+  if (error.keyword === 'additionalProperties') return `There is no field ${field}.`;
+  return `The field ${field} ${error.message}.`;
+}
