@@ -1,0 +1,90 @@
+import type { CommitResult, Transaction } from '../kernel/store.ts';
+import { StoreError } from '../kernel/store-error.ts';
+import type { Outcome } from './engine.ts';
+
+/** Transactions of one group; more would make the first of them wait for the last. */
+const GROUP_MAX = 256;
+
+interface Pending {
+  /** The transaction as JSON text. */
+  readonly text: string;
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: StoreError) => void;
+}
+
+/**
+ * Group commit, seen from the side that asks: what is committed in one turn of the event loop, and all that comes while a group is under way, forms the
+ * next group. So an idle store answers at once, and a busy one pays for a disk flush and a message to the writer only once a group.
+ */
+export class CommitQueue {
+  readonly #send: (group: string) => void;
+  readonly #onDurable: (revision: number) => void;
+  #waiting: Pending[] = [];
+  #underWay: Pending[] = [];
+  #scheduled = false;
+  #failure: StoreError | undefined;
+  #onIdle: (() => void)[] = [];
+
+  constructor(send: (group: string) => void, onDurable: (revision: number) => void) {
+    this.#send = send;
+    this.#onDurable = onDurable;
+  }
+
+  commit(transaction: Transaction): Promise<CommitResult> {
+    if (this.#failure !== undefined) return Promise.reject(new StoreError(this.#failure.message));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ text: JSON.stringify(transaction), resolve, reject });
+      if (this.#scheduled || this.#underWay.length > 0) return;
+      this.#scheduled = true;
+      setImmediate(() => this.#next());
+    });
+  }
+
+  settle(outcomes: readonly Outcome[]): void {
+    const group = this.#underWay;
+    this.#underWay = [];
+    this.#next();
+    let durable = 0;
+    for (const [index, { resolve, reject }] of group.entries()) {
+      const outcome = outcomes[index] as Outcome;
+      if ('rejected' in outcome) reject(new StoreError(outcome.rejected, outcome.outcome));
+      else resolve(outcome);
+      if ('ok' in outcome && outcome.ok) durable = outcome.revision;
+    }
+    if (durable > 0) this.#onDurable(durable);
+  }
+
+  /** Refuses what comes from now on. */
+  stop(failure: StoreError): void {
+    this.#failure ??= failure;
+  }
+
+  /** The writer is gone: whether the group under way became durable, nobody knows. */
+  fail(failure: StoreError): void {
+    this.stop(failure);
+    for (const { reject } of this.#underWay) reject(new StoreError(failure.message, 'unknown', { cause: failure }));
+    for (const { reject } of this.#waiting) reject(new StoreError(failure.message, 'unchanged', { cause: failure }));
+    this.#underWay = [];
+    this.#waiting = [];
+    this.#tellIdle();
+  }
+
+  /** Resolves once everything has its answer. */
+  idle(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#underWay.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+    });
+  }
+
+  #next(): void {
+    this.#scheduled = false;
+    this.#underWay = this.#waiting.splice(0, GROUP_MAX);
+    if (this.#underWay.length === 0) this.#tellIdle();
+    else this.#send(`[${this.#underWay.map(({ text }) => text).join(',')}]`);
+  }
+
+  #tellIdle(): void {
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+}

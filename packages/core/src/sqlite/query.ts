@@ -1,0 +1,113 @@
+import type { SQLInputValue } from 'node:sqlite';
+import type { Condition, ListQuery } from '../kernel/store.ts';
+import { StoreError } from '../kernel/store-error.ts';
+import { columnValue, quote, ROW, type Table } from './table.ts';
+
+export interface Sql {
+  readonly text: string;
+  readonly values: readonly SQLInputValue[];
+}
+
+const COMPARISONS = new Set(['=', '!=', '<', '<=', '>', '>=']);
+
+export function compileList(table: Table, query: ListQuery): Sql {
+  const values: SQLInputValue[] = [];
+  const terms = [
+    ...(query.order ?? []).map(({ field, descending }) => ({ field, descending: descending === true })),
+    ...table.key.map((field) => ({ field, descending: false })),
+  ];
+  const filters = filterSql(table, query, values);
+  if (query.after !== undefined) {
+    const after = afterSql(table, terms, afterValues(table, query.after, terms.length - table.key.length));
+    filters.push(after.text);
+    values.push(...after.values);
+  }
+  const order = terms.map(({ field, descending }) => `${table.expression(field)}${descending ? ' DESC' : ''}`);
+  const limit = query.limit === undefined ? '' : ' LIMIT ?';
+  if (query.limit !== undefined) values.push(query.limit);
+  return { text: `SELECT ${ROW} FROM ${quote(table.name)}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
+}
+
+export function compileCount(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>): Sql {
+  const values: SQLInputValue[] = [];
+  return { text: `SELECT count(*) FROM ${quote(table.name)}${whereSql(filterSql(table, query, values))}`, values };
+}
+
+const whereSql = (filters: readonly string[]): string => (filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`);
+
+function filterSql(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, values: SQLInputValue[]): string[] {
+  const filters = table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : [];
+  if (query.where !== undefined) filters.push(conditionSql(table, query.where, values));
+  return filters;
+}
+
+/**
+ * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once each
+ * negation reads "is not true", for `and` and `or` never turn unknown into true.
+ */
+function conditionSql(table: Table, condition: Condition, values: SQLInputValue[]): string {
+  if ('and' in condition) return joinSql(table, condition.and, 'AND', values);
+  if ('or' in condition) return joinSql(table, condition.or, 'OR', values);
+  if ('not' in condition) return `(${conditionSql(table, condition.not, values)} IS NOT TRUE)`;
+  const field = table.expression(condition.field);
+  switch (condition.op) {
+    case 'null':
+      return `${field} IS NULL`;
+    case 'not null':
+      return `${field} IS NOT NULL`;
+    case 'in':
+      values.push(...condition.value.map(columnValue));
+      return `(${field} IN (${condition.value.map(() => '?').join(', ')}))`;
+    case 'like':
+      values.push(globPattern(condition.value));
+      return `(${field} GLOB ?)`;
+    default:
+      if (!COMPARISONS.has(condition.op)) throw new StoreError(`unknown comparison ${JSON.stringify(condition.op)}`);
+      values.push(columnValue(condition.value));
+      return `(${field} ${condition.op} ?)`;
+  }
+}
+
+function joinSql(table: Table, parts: readonly Condition[], word: 'AND' | 'OR', values: SQLInputValue[]): string {
+  if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
+  return `(${parts.map((part) => conditionSql(table, part, values)).join(` ${word} `)})`;
+}
+
+/** SQLite's LIKE ignores case, its GLOB does not and can use an index. `\` makes the next character of a LIKE pattern literal. */
+function globPattern(like: string): string {
+  return like.replaceAll(/\\?[\s\S]/gu, (part) => {
+    if (part === '%') return '*';
+    if (part === '_') return '?';
+    const literal = part.length > 1 && part.startsWith('\\') ? part.slice(1) : part;
+    return '*?['.includes(literal) ? `[${literal}]` : literal;
+  });
+}
+
+interface Term {
+  readonly field: string;
+  readonly descending: boolean;
+}
+
+function afterValues(table: Table, after: readonly (string | number | null)[], fields: number): SQLInputValue[] {
+  const key = after[fields];
+  if (after.length !== fields + 1 || (typeof key !== 'string' && typeof key !== 'number'))
+    throw new StoreError(`a page of ${table.name} goes on after the values of ${fields} order fields and the key`);
+  return [...after.slice(0, fields), ...table.splitKey(String(key))];
+}
+
+/** Rows strictly behind the given place: the first term lies behind, or it is equal and the rest lies behind. Nulls come first, descending last. */
+function afterSql(table: Table, [term, ...rest]: readonly Term[], [value, ...others]: readonly SQLInputValue[]): Sql {
+  if (term === undefined) return { text: '(FALSE)', values: [] };
+  const field = table.expression(term.field);
+  const tail = afterSql(table, rest, others);
+  if (value === undefined || value === null)
+    return {
+      text: term.descending ? `(${field} IS NULL AND ${tail.text})` : `(${field} IS NOT NULL OR ${tail.text})`,
+      values: tail.values,
+    };
+  if (term.descending && !table.isRequired(term.field))
+    return { text: `(${field} < ? OR ${field} IS NULL OR (${field} = ? AND ${tail.text}))`, values: [value, value, ...tail.values] };
+  const sign = term.descending ? '<' : '>';
+  // The first bound says nothing new, but it lets SQLite start inside an index.
+  return { text: `(${field} ${sign}= ? AND (${field} ${sign} ? OR ${tail.text}))`, values: [value, value, ...tail.values] };
+}

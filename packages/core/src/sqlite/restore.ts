@@ -1,0 +1,22 @@
+import { rm } from 'node:fs/promises';
+import { copyStore } from './backup.ts';
+import { newIncarnation } from './store.ts';
+import { Thread } from './thread.ts';
+import type { WriterMethods } from './writer-thread.ts';
+
+/**
+ * Makes a new store file from a backup, or from a store. Its incarnation is new: the world may have moved on since the copy was made.
+ * @throws StoreError when `to` exists or `from` is not a store.
+ */
+export async function restoreSqlite({ from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+  const incarnation = await newIncarnation();
+  await copyStore(from, to, async (partial) => {
+    const writer = new Thread<WriterMethods>('writer-thread');
+    try {
+      await writer.call('reincarnate', partial, incarnation);
+    } finally {
+      await writer.terminate();
+      await rm(`${partial}.lock`, { force: true });
+    }
+  });
+}

@@ -1,0 +1,180 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { StoreError } from '../kernel/store-error.ts';
+import { type Catalog, type ColumnType, columnValue, quote, ROW, type Row, type Table } from './table.ts';
+
+/** What the store keeps for itself. Names of callers' tables begin with a letter, so these cannot clash. */
+const OWN_TABLES = `
+CREATE TABLE IF NOT EXISTS _meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _table (name TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _migration (plugin TEXT, number INTEGER, cursor TEXT, done INTEGER NOT NULL, PRIMARY KEY (plugin, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _counter (key TEXT PRIMARY KEY, value INTEGER NOT NULL, "limit" INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _feed (revision INTEGER, ordinal INTEGER, "table" TEXT NOT NULL, key TEXT NOT NULL, type INTEGER NOT NULL, projectId TEXT,
+  row TEXT NOT NULL, PRIMARY KEY (revision, ordinal)) WITHOUT ROWID;
+INSERT OR IGNORE INTO _meta (name, value) VALUES ('epoch', 0), ('trimmed', 0);
+`;
+
+/** How far a data migration has come: `cursor` is the key of the last row that it changed. */
+export interface Progress {
+  readonly plugin: string;
+  readonly number: number;
+  readonly cursor: string | null;
+  readonly done: boolean;
+}
+
+export interface MigratedBatch extends Progress {
+  readonly table: string;
+  /** New texts of rows, by key. */
+  readonly rows: readonly { readonly key: string; readonly row: string }[];
+}
+
+/** Told of each statement before it runs; what it throws stops the work there, as a kill would. */
+export type StatementHook = (sql: string) => void;
+
+/**
+ * Brings a database to a schema. Each step is one SQLite transaction that leaves a state from which the next call can tell what is still to do; nothing is
+ * kept in memory between them.
+ */
+export class SchemaWriter {
+  readonly #db: DatabaseSync;
+  readonly #hook: StatementHook;
+
+  constructor(db: DatabaseSync, hook: StatementHook) {
+    this.#db = db;
+    this.#hook = hook;
+  }
+
+  ownTables(incarnation: string): void {
+    this.#step(() => {
+      this.#run(OWN_TABLES);
+      this.#run("INSERT OR IGNORE INTO _meta (name, value) VALUES ('incarnation', ?)", incarnation);
+    });
+  }
+
+  /** Tables, columns and the dropping of indexes; data migrations follow, and only then new indexes, which their rows may need. */
+  tables(catalog: Catalog): void {
+    for (const table of catalog.all()) this.#step(() => this.#table(table));
+  }
+
+  indexes(catalog: Catalog): void {
+    for (const table of catalog.all())
+      for (const index of table.indexes) {
+        if (this.#indexSql(table).has(index.name)) continue;
+        try {
+          this.#run(index.sql);
+        } catch (cause) {
+          throw new StoreError(`table ${table.name}: cannot index ${index.fields.join(', ')}`, 'unchanged', { cause });
+        }
+      }
+  }
+
+  progress(): Progress[] {
+    const rows = this.#db.prepare('SELECT plugin, number, cursor, done FROM _migration').all();
+    return rows.map((row) => ({
+      plugin: row.plugin as string,
+      number: row.number as number,
+      cursor: row.cursor as string | null,
+      done: row.done === 1,
+    }));
+  }
+
+  migrate(table: Table, batch: MigratedBatch): void {
+    const fields = [...table.columns.keys()].filter((field) => !table.key.includes(field));
+    const update = `UPDATE ${quote(table.name)} SET ${fields.map((field) => `${quote(field)} = ?, `).join('')}${ROW} = ? WHERE ${table.whereKey}`;
+    this.#step(() => {
+      for (const { key, row } of batch.rows) {
+        const parsed = JSON.parse(row) as Row;
+        this.#run(update, ...fields.map((field) => columnValue(parsed[field])), row, ...table.splitKey(key));
+      }
+      const { plugin, number, cursor, done } = batch;
+      this.#run(
+        'INSERT OR REPLACE INTO _migration (plugin, number, cursor, done) VALUES (?, ?, ?, ?)',
+        plugin,
+        number,
+        cursor,
+        done ? 1 : 0,
+      );
+    });
+  }
+
+  /** Tables, columns with their types, and indexes, in an order that does not tell how the database came to be. */
+  dump(): string[] {
+    const names = this.#db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
+    const tables = names.flatMap(({ name }) =>
+      this.#columns(name as string).map(({ column, type, required, position }) => `${name}.${column} ${type} ${required} ${position}`),
+    );
+    const indexes = this.#db.prepare("SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").all();
+    return [...tables, ...indexes.map(({ sql }) => String(sql))].sort();
+  }
+
+  #table(table: Table): void {
+    const recorded = this.#db.prepare('SELECT type FROM _table WHERE name = ?').get(table.name)?.type;
+    if (recorded === undefined) {
+      this.#run(table.createSql);
+      this.#run('INSERT INTO _table (name, type) VALUES (?, ?)', table.name, table.spec.type);
+      return;
+    }
+    if (recorded !== table.spec.type)
+      throw new StoreError(`table ${table.name} was a ${recorded} table and cannot become a ${table.spec.type} one`);
+    for (const [name, sql] of this.#indexSql(table))
+      if (!table.indexes.some((index) => index.name === name && index.sql === sql)) this.#run(`DROP INDEX ${quote(name)}`);
+    this.#alterColumns(table);
+  }
+
+  #alterColumns(table: Table): void {
+    const columns = this.#columns(table.name);
+    const key = columns.filter(({ position }) => position > 0).sort((a, b) => a.position - b.position);
+    const same =
+      key.length === table.key.length &&
+      key.every(({ column, type }, index) => column === table.key[index] && type === table.columns.get(column));
+    if (!same) throw new StoreError(`the key of table ${table.name} cannot change; make a new table`);
+    const kept = new Set<string>([ROW]);
+    for (const { column, type } of columns) {
+      if (column === ROW || table.columns.get(column) === type) kept.add(column);
+      else {
+        // An index of the same name may still use a column whose type changes.
+        for (const index of table.indexes) if (index.fields.includes(column)) this.#run(`DROP INDEX IF EXISTS ${quote(index.name)}`);
+        this.#run(`ALTER TABLE ${quote(table.name)} DROP COLUMN ${quote(column)}`);
+      }
+    }
+    for (const [field, type] of table.columns) if (!kept.has(field)) this.#addColumn(table, field, type);
+  }
+
+  #addColumn(table: Table, field: string, type: ColumnType): void {
+    this.#run(`ALTER TABLE ${quote(table.name)} ADD COLUMN ${quote(field)} ${type}`);
+    this.#run(`UPDATE ${quote(table.name)} SET ${quote(field)} = json_extract(${ROW}, '$.${field}')`);
+  }
+
+  #columns(table: string) {
+    const rows = this.#db.prepare('SELECT name, type, "notnull", pk FROM pragma_table_info(?)').all(table);
+    return rows.map((row) => ({
+      column: row.name as string,
+      type: row.type as ColumnType,
+      required: row.notnull as number,
+      position: row.pk as number,
+    }));
+  }
+
+  #indexSql(table: Table): Map<string, string> {
+    const rows = this.#db
+      .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL")
+      .all(table.name);
+    return new Map(rows.map(({ name, sql }) => [name as string, sql as string]));
+  }
+
+  #step(work: () => void): void {
+    this.#run('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#run('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #run(sql: string, ...values: readonly SQLInputValue[]): void {
+    this.#hook(sql);
+    if (values.length === 0) this.#db.exec(sql);
+    else this.#db.prepare(sql).run(...values);
+  }
+}

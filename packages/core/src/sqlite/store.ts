@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, TableSpec, Transaction } from '../kernel/store.ts';
+import { StoreError } from '../kernel/store-error.ts';
+import { copyStore } from './backup.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { Listeners } from './listeners.ts';
+import { prepareStore } from './prepare.ts';
+import { Reader, Statements } from './reader.ts';
+import type { ReaderMethods } from './reader-thread.ts';
+import { Catalog } from './table.ts';
+import { Thread } from './thread.ts';
+import type { GroupMessage, OutcomesMessage, WriterMethods } from './writer-thread.ts';
+
+/** Threads for scans; each starts when all before it are busy. */
+const READERS_MAX = 2;
+
+const CLOSED = 'the store is closed';
+
+export interface SqliteOptions {
+  /** The database file; made when absent. `<path>.lock`, `<path>-wal` and `<path>-shm` lie beside it. */
+  readonly path: string;
+}
+
+/**
+ * Opens the embedded store on a file.
+ * @throws StoreError naming the path when another server has it open, or when the file is not a store.
+ */
+export async function openSqlite({ path }: SqliteOptions): Promise<Store> {
+  const file = await canonicalPath(path);
+  const store = new SqliteStore(file);
+  await store.open(await newIncarnation());
+  return store;
+}
+
+export const newIncarnation = async (): Promise<string> => (await promisify(randomBytes)(16)).toString('hex');
+
+/** One file, one name: the lock must not be missed by way of a symbolic link. */
+async function canonicalPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    return join(await realpath(dirname(path)), basename(path));
+  }
+}
+
+/** Writes in one thread, scans in others; single rows are read here, for that takes less than asking a thread. */
+class SqliteStore implements Store {
+  incarnation = '';
+  epoch = 0;
+  readonly #path: string;
+  readonly #writer: Thread<WriterMethods>;
+  readonly #commits: CommitQueue;
+  readonly #listeners = new Listeners();
+  readonly #readers: Thread<ReaderMethods>[] = [];
+  #tables: readonly TableSpec[] = [];
+  #db: DatabaseSync | undefined;
+  #reader: Reader | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#commits = new CommitQueue(
+      (group) => this.#writer.post({ group } satisfies GroupMessage),
+      (revision) => this.#listeners.tell(revision),
+    );
+    this.#writer = new Thread<WriterMethods>(
+      'writer-thread',
+      ({ outcomes }: OutcomesMessage) => this.#commits.settle(outcomes),
+      (failure) => this.#commits.fail(failure),
+    );
+  }
+
+  async open(incarnation: string): Promise<void> {
+    try {
+      const opened = await this.#writer.call('open', { path: this.#path, incarnation });
+      this.incarnation = opened.incarnation;
+      this.epoch = opened.epoch;
+      this.#db = new DatabaseSync(this.#path, { readOnly: true, timeout: 10_000 });
+      this.#use([]);
+    } catch (error) {
+      await this.#writer.terminate();
+      throw error;
+    }
+  }
+
+  async prepare(schema: StoreSchema): Promise<void> {
+    const writer = this.#writer;
+    await prepareStore(
+      {
+        beginPrepare: (...args) => writer.call('beginPrepare', ...args),
+        migrationRows: (...args) => writer.call('migrationRows', ...args),
+        migrate: (...args) => writer.call('migrate', ...args),
+        endPrepare: () => writer.call('endPrepare'),
+      },
+      schema,
+    );
+    this.#use(schema.tables);
+  }
+
+  commit(transaction: Transaction): Promise<CommitResult> {
+    return this.#commits.commit(transaction);
+  }
+
+  async read(table: string, key: string): Promise<string | undefined> {
+    return this.#here().read(table, key);
+  }
+
+  async counter(key: string): Promise<Counter | undefined> {
+    return this.#here().counter(key);
+  }
+
+  async bounds(): Promise<{ readonly oldest: number; readonly newest: number }> {
+    return this.#here().bounds();
+  }
+
+  async list(query: ListQuery): Promise<readonly string[]> {
+    return (await this.#scanner()).call('list', query);
+  }
+
+  async count({ table, where, deleted }: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
+    const query = { table, ...(where === undefined ? {} : { where }), ...(deleted === undefined ? {} : { deleted }) };
+    return (await this.#scanner()).call('count', query);
+  }
+
+  async counters(prefix: string): Promise<readonly Counter[]> {
+    return (await this.#scanner()).call('counters', prefix);
+  }
+
+  async changes(after: number, limit: number): Promise<readonly Change[]> {
+    return (await this.#scanner()).call('changes', after, limit);
+  }
+
+  onCommit(listener: (revision: number) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  async trimChanges(upTo: number): Promise<void> {
+    this.#here();
+    while (await this.#writer.call('trimSome', upTo));
+  }
+
+  async backup(target: string): Promise<void> {
+    this.#here();
+    await copyStore(this.#path, target);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#commits.stop(new StoreError(CLOSED));
+    await this.#commits.idle();
+    this.#reader = undefined;
+    this.#db?.close();
+    await Promise.all(this.#readers.map(endThread));
+    // The last connection to close moves the write-ahead log into the file.
+    await endThread(this.#writer);
+  }
+
+  #use(tables: readonly TableSpec[]): void {
+    if (this.#db === undefined) return;
+    this.#tables = tables;
+    this.#reader = new Reader(new Statements(this.#db), new Catalog(tables));
+  }
+
+  #here(): Reader {
+    if (this.#reader === undefined) throw new StoreError(CLOSED);
+    return this.#reader;
+  }
+
+  /** The least busy reader thread, or a new one when all are busy. */
+  async #scanner(): Promise<Thread<ReaderMethods>> {
+    this.#here();
+    const [idlest] = this.#readers.toSorted((a, b) => a.load - b.load);
+    if (idlest !== undefined && (idlest.load === 0 || this.#readers.length === READERS_MAX)) return idlest;
+    const thread = new Thread<ReaderMethods>('reader-thread');
+    this.#readers.push(thread);
+    // Not awaited: calls are served in order, so the first of them may follow at once.
+    thread.call('open', this.#path, this.#tables).catch(() => {});
+    return thread;
+  }
+}
+
+/** A thread that failed has told those who waited for it, and what it acknowledged is durable. */
+async function endThread(thread: Thread<{ close(): void }>): Promise<void> {
+  await thread.call('close').catch(() => {});
+  await thread.exited();
+}

@@ -1,0 +1,229 @@
+import type { SQLInputValue } from 'node:sqlite';
+import type { Json, JsonObject } from '../kernel/json.ts';
+import type { CommitResult, Expect, Statement, Transaction } from '../kernel/store.ts';
+import { StoreError } from '../kernel/store-error.ts';
+import { changeCode, type Statements } from './reader.ts';
+import { type Catalog, columnValue, MAINTAINED, quote, ROW, type Row, type Table } from './table.ts';
+
+export type Failure = Omit<Extract<CommitResult, { ok: false }>, 'ok' | 'statement'>;
+
+const UNIQUE_VIOLATIONS = new Set([1555, 2067]);
+
+const ADD_FEED = 'INSERT INTO _feed (revision, ordinal, "table", key, type, projectId, row) VALUES (?, ?, ?, ?, ?, ?, ?)';
+const MAX = Number.MAX_SAFE_INTEGER;
+// `MAX - by` and not `value + by`: the sum itself must not leave the range of exact numbers.
+const GROW = `INSERT INTO _counter (key, value) VALUES (?1, CAST(?2 AS INTEGER)) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value
+  WHERE value <= ${MAX} - excluded.value AND ("limit" IS NULL OR excluded.value = 0 OR value <= "limit" - excluded.value)`;
+const SHRINK = 'UPDATE _counter SET value = value + CAST(?2 AS INTEGER) WHERE key = ?1 AND value + CAST(?2 AS INTEGER) >= 0';
+const LIMIT = 'INSERT INTO _counter (key, value, "limit") VALUES (?, 0, ?) ON CONFLICT (key) DO UPDATE SET "limit" = excluded."limit"';
+
+/** Applies the statements of transactions to one connection, inside whatever transaction the caller has open there. */
+export class Writer {
+  readonly #statements: Statements;
+  readonly #catalog: Catalog;
+
+  constructor(statements: Statements, catalog: Catalog) {
+    this.#statements = statements;
+    this.#catalog = catalog;
+  }
+
+  /**
+   * Answers how many changes it fed under `revision`, or which guard failed; then the caller rolls back what was done before it.
+   * @throws StoreError for statements that make no sense, SQLite's own errors for input and output.
+   */
+  apply(transaction: Transaction, revision: number): number | Extract<CommitResult, { ok: false }> {
+    let ordinal = 0;
+    const feed = (table: Table, key: string, type: 'created' | 'updated' | 'deleted', row: Row, text: string) => {
+      const projectId = typeof row.projectId === 'string' ? row.projectId : null;
+      this.#statements.get(ADD_FEED).run(revision, ordinal, table.name, key, changeCode(type), projectId, text);
+      ordinal += 1;
+    };
+    const statements = transaction.statements;
+    for (let index = 0; index < statements.length; index += 1) {
+      const failure = this.#apply(statements[index] as Statement, { at: transaction.at, revision, feed });
+      if (failure !== undefined) return { ok: false, statement: index, ...failure };
+    }
+    return ordinal;
+  }
+
+  #apply(statement: Statement, write: Write): Failure | undefined {
+    switch (statement.op) {
+      case 'insert':
+        return this.#insert(this.#catalog.get(statement.table), statement.row, write);
+      case 'update':
+        return this.#update(this.#catalog.get(statement.table), statement, write);
+      case 'remove':
+        return this.#remove(this.#catalog.get(statement.table), statement.key);
+      case 'expect': {
+        const row = this.#read(this.#catalog.get(statement.table), statement.key);
+        return row === undefined ? { reason: 'absent' } : stale(row, statement.expect);
+      }
+      case 'vacant':
+        return this.#vacant(this.#catalog.get(statement.table), statement.field, statement.value);
+      case 'adjust':
+        return this.#adjust(statement.counter, statement.by);
+      case 'limit':
+        return this.#limit(statement.counter, statement.limit);
+      default:
+        throw new StoreError(`unknown statement ${JSON.stringify(statement)}`);
+    }
+  }
+
+  #insert(table: Table, given: JsonObject, { at, revision, feed }: Write): Failure | undefined {
+    const row: Row = { ...given };
+    if (table.isResource) {
+      row.generation = 1;
+      row.revision = revision;
+      row.createdAt = at;
+      row.updatedAt = at;
+      if (given.deletedAt === true) row.deletedAt = at;
+      else if (given.deletedAt !== undefined) delete row.deletedAt;
+    }
+    const key = table.keyOf(row);
+    const text = JSON.stringify(row);
+    const values: SQLInputValue[] = [];
+    for (const field of table.columns.keys()) values.push(columnValue(row[field]));
+    values.push(text);
+    const clash = this.#run(insertSql(table), values);
+    if (clash !== undefined) return clash;
+    if (table.isResource) feed(table, key, 'created', row, text);
+    return undefined;
+  }
+
+  #update(table: Table, { key, set, expect }: Extract<Statement, { op: 'update' }>, { at, revision, feed }: Write): Failure | undefined {
+    const old = this.#read(table, key);
+    if (old === undefined) return { reason: 'absent' };
+    const failure = expect === undefined ? undefined : stale(old, expect);
+    if (failure !== undefined) return failure;
+    const row = merge(old, set);
+    if (table.isResource) {
+      for (const field of MAINTAINED) if (field in set) keep(row, old, field);
+      row.generation = (old.generation as number) + 1;
+      row.revision = revision;
+      row.updatedAt = at;
+      if (set.deletedAt === true) row.deletedAt = old.deletedAt ?? at;
+    }
+    for (const field of table.key)
+      if (row[field] !== old[field]) throw new StoreError(`an update of ${table.name} cannot change its key ${field}`);
+    const text = JSON.stringify(row);
+    const clash = this.#rewrite(table, key, old, row, text);
+    if (clash !== undefined) return clash;
+    if (table.isResource) feed(table, key, row.deletedAt !== undefined && old.deletedAt === undefined ? 'deleted' : 'updated', row, text);
+    return undefined;
+  }
+
+  /** Writes only the columns that differ: an index whose columns are not named is left alone. */
+  #rewrite(table: Table, key: string, old: Row, row: Row, text: string): Failure | undefined {
+    const values: SQLInputValue[] = [];
+    let columns = '';
+    for (const field of table.columns.keys()) {
+      const value = columnValue(row[field]);
+      if (value === columnValue(old[field])) continue;
+      values.push(value);
+      columns += `${quote(field)} = ?, `;
+    }
+    values.push(text, ...table.splitKey(key));
+    return this.#run(`UPDATE ${quote(table.name)} SET ${columns}${ROW} = ? WHERE ${table.whereKey}`, values);
+  }
+
+  #run(text: string, values: readonly SQLInputValue[]): Failure | undefined {
+    try {
+      this.#statements.get(text).run(...values);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Error && 'errcode' in error && UNIQUE_VIOLATIONS.has(error.errcode as number))) throw error;
+      return { reason: 'exists', fields: clashingFields(error.message) };
+    }
+  }
+
+  #remove(table: Table, key: string): undefined {
+    if (table.isResource) throw new StoreError(`rows of ${table.name} are never removed; set deletedAt instead`);
+    this.#statements.get(`DELETE FROM ${quote(table.name)} WHERE ${table.whereKey}`).run(...table.splitKey(key));
+    return undefined;
+  }
+
+  #vacant(table: Table, field: string, value: Json): Failure | undefined {
+    const live = table.isResource ? ' AND "deletedAt" IS NULL' : '';
+    const found = this.#statements.value(
+      `SELECT 1 FROM ${quote(table.name)} WHERE ${table.expression(field)} = ?${live} LIMIT 1`,
+      columnValue(value),
+    );
+    return found === undefined ? undefined : { reason: 'in_use' };
+  }
+
+  #adjust(counter: string, by: number): Failure | undefined {
+    if (!Number.isSafeInteger(by)) throw new StoreError(`counter ${counter} cannot be adjusted by ${by}`);
+    const { changes } = this.#statements.get(by < 0 ? SHRINK : GROW).run(counter, by);
+    return changes === 0 ? { reason: 'exceeded' } : undefined;
+  }
+
+  #limit(counter: string, limit: number | null): undefined {
+    if (limit !== null && !Number.isSafeInteger(limit)) throw new StoreError(`counter ${counter} cannot be limited to ${limit}`);
+    this.#statements.get(LIMIT).run(counter, limit);
+    return undefined;
+  }
+
+  #read(table: Table, key: string): Row | undefined {
+    const text = this.#statements.value(table.readSql, ...table.splitKey(key));
+    return text === undefined ? undefined : (JSON.parse(text as string) as Row);
+  }
+}
+
+interface Write {
+  readonly at: string;
+  readonly revision: number;
+  readonly feed: (table: Table, key: string, type: 'created' | 'updated' | 'deleted', row: Row, text: string) => void;
+}
+
+export function insertSql(table: Table): string {
+  const columns = [...table.columns.keys()].map(quote);
+  return `INSERT INTO ${quote(table.name)} (${columns.join(', ')}, ${ROW}) VALUES (${columns.map(() => '?').join(', ')}, ?)`;
+}
+
+/** SQLite names the columns: `UNIQUE constraint failed: t.a, t.b`. */
+function clashingFields(message: string): string[] {
+  const columns = message.slice(message.indexOf(': ') + 2).split(', ');
+  return columns.map((column) => column.slice(column.lastIndexOf('.') + 1));
+}
+
+/** Top-level merge; `null` removes. Fields keep their places, so that a row reads the same after many updates. */
+function merge(old: Row, set: JsonObject): Row {
+  const row: Row = {};
+  for (const field in old) {
+    const value = field in set ? set[field] : old[field];
+    if (value !== null && value !== undefined) row[field] = value;
+  }
+  for (const field in set) {
+    const value = set[field];
+    if (value !== null && value !== undefined && !(field in old)) row[field] = value;
+  }
+  return row;
+}
+
+function keep(row: Row, old: Row, field: string): void {
+  const value = old[field];
+  if (value === undefined) delete row[field];
+  else row[field] = value;
+}
+
+function stale(row: Row, expect: Expect): Failure | undefined {
+  for (const field in expect) {
+    const wanted = expect[field] as Json;
+    const actual = row[field] ?? null;
+    const agrees = Array.isArray(wanted) ? wanted.some((value) => same(value, actual)) : same(wanted, actual);
+    if (!agrees) return { reason: 'stale', fields: [field] };
+  }
+  return undefined;
+}
+
+function same(a: Json, b: Json): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false;
+  const left = a as JsonObject;
+  const right = b as JsonObject;
+  const fields = Object.keys(left);
+  return (
+    fields.length === Object.keys(right).length &&
+    fields.every((field) => field in right && same(left[field] as Json, right[field] as Json))
+  );
+}
