@@ -1,0 +1,458 @@
+import { expect } from 'chai';
+import type { Attachment, Call, Content, HostEndpoint, StorageDriver, StoredKind, StoredObject } from '../../src/strategy/index.ts';
+import { expectTotal } from './classification.ts';
+import type { FreezeTable, PreparedCall } from './frozen.ts';
+import { frozenCalls } from './frozen.ts';
+import type { Harness, Setup } from './harness.ts';
+import { Stage, UNANSWERED } from './harness.ts';
+
+export interface StorageHarness extends Harness<StorageDriver> {
+  /** The host from which volumes are reached. */
+  readonly host: HostEndpoint;
+}
+
+export type StorageSetup = Setup<never, StorageHarness>;
+
+const MIB = 1024 * 1024;
+
+/** Raw content that differs from byte to byte, given in pieces. */
+function content(sizeBytes: number): Content {
+  return {
+    sizeBytes,
+    async *open() {
+      for (let at = 0; at < sizeBytes; at += 65_536)
+        yield Uint8Array.from({ length: Math.min(65_536, sizeBytes - at) }, (_, index) => (at + index * 7) & 0xff);
+    },
+  };
+}
+
+/** Content that breaks in its middle. */
+function broken(sizeBytes: number): Content {
+  return {
+    sizeBytes,
+    async *open() {
+      yield new Uint8Array(sizeBytes / 2).fill(1);
+      throw new Error('the source of the content broke');
+    },
+  };
+}
+
+class StorageStage extends Stage<StorageDriver, StorageHarness> {
+  readonly #made: { readonly kind: StoredKind; readonly id: string }[] = [];
+
+  /** A new id whose thing is deleted after the test. */
+  made(kind: StoredKind): string {
+    const id = this.newId();
+    this.#made.push({ kind, id });
+    return id;
+  }
+
+  async volume(sizeBytes: number = MIB): Promise<string> {
+    const id = this.made('volume');
+    await this.driver.volumes.create({ id, sizeBytes }, this.call());
+    return id;
+  }
+
+  async image(sizeBytes: number = MIB): Promise<string> {
+    const id = this.made('image');
+    await this.put(id, content(sizeBytes), this.call());
+    return id;
+  }
+
+  put(id: string, from: Content, call: Call): Promise<void> {
+    return this.driver.images.put({ id, format: 'raw', virtualSizeBytes: from.sizeBytes, content: from }, call);
+  }
+
+  look(kind: StoredKind, id: string): Promise<StoredObject | undefined> {
+    return this.driver.inspect(kind, id, this.call());
+  }
+
+  async listedOf(id: string): Promise<readonly StoredObject[]> {
+    return (await this.driver.list(this.call())).filter((stored) => stored.id === id);
+  }
+
+  async expectThere(kind: StoredKind, id: string, sizeBytes: number): Promise<void> {
+    expect(await this.look(kind, id)).to.deep.equal({ kind, id, sizeBytes });
+    expect(await this.listedOf(id)).to.deep.equal([{ kind, id, sizeBytes }]);
+  }
+
+  async expectAbsent(kind: StoredKind, id: string): Promise<void> {
+    expect(await this.look(kind, id)).to.equal(undefined);
+    expect(await this.listedOf(id)).to.deep.equal([]);
+  }
+
+  delete(kind: StoredKind, id: string, call: Call): Promise<void> {
+    const { volumes, images, seeds } = this.driver;
+    return kind === 'volume' ? volumes.delete(id, call) : kind === 'image' ? images.delete(id, call) : seeds.delete(id, call);
+  }
+
+  async sweep(): Promise<void> {
+    // Last made first: a clone goes before its image.
+    for (let next = this.#made.pop(); next !== undefined; next = this.#made.pop()) {
+      const { kind, id } = next;
+      if (kind === 'volume') await this.insist((call) => this.driver.volumes.release(id, this.harness.host, call));
+      await this.insist((call) => this.delete(kind, id, call));
+    }
+  }
+}
+
+/** The contract of `StorageDriver`, sentence by sentence. Mocha's globals must be there. */
+export function describeStorage(name: string, setup: StorageSetup): void {
+  describe(`StorageDriver conformance: ${name}`, function () {
+    const stage = new StorageStage(setup);
+    this.timeout(stage.timeouts.testMs);
+    before(async () => {
+      await stage.begin();
+      await stage.driver.ensurePool(stage.call());
+    });
+    afterEach(() => stage.sweep());
+    after(() => stage.end());
+
+    describe('pool', () => poolTests(stage));
+    describe('volumes', () => volumeTests(stage));
+    describe('reaching a volume', () => attachTests(stage));
+    describe('images', () => imageTests(stage));
+    describe('clones', () => cloneTests(stage));
+    describe('seeds', () => seedTests(stage));
+    describe('several at once', () => concurrencyTests(stage));
+    describe('frozen backend', () => frozenCalls(stage, freezeTable(stage)));
+  });
+}
+
+function poolTests(stage: StorageStage): void {
+  it('ensurePool again changes nothing', async () => {
+    const id = await stage.volume();
+    await stage.driver.ensurePool(stage.call());
+    await (await stage.open()).ensurePool(stage.call());
+    await stage.expectThere('volume', id, MIB);
+  });
+
+  it('tells its capacity', async () => {
+    const { totalBytes, freeBytes } = await stage.driver.capacity(stage.call());
+    expect(totalBytes).to.be.greaterThan(0);
+    expect(freeBytes).to.be.at.least(0).and.at.most(totalBytes);
+    expect(Number.isSafeInteger(totalBytes) && Number.isSafeInteger(freeBytes)).to.equal(true);
+  });
+
+  it('classifies whatever is thrown, and never throws itself', () => {
+    expectTotal((error) => stage.driver.classify(error), stage.harness.environment.random);
+  });
+
+  it('is gone after close, while other driver objects go on', async () => {
+    const id = await stage.volume();
+    const other = await stage.open();
+    await other.list(stage.call());
+    await other.close();
+    await stage.fault(other.list(stage.call()));
+    await stage.expectThere('volume', id, MIB);
+  });
+
+  it('does nothing for a call that is aborted before it begins', async () => {
+    const id = stage.made('volume');
+    const call = stage.call(undefined, { signal: AbortSignal.abort() });
+    await stage.fault(stage.driver.volumes.create({ id, sizeBytes: MIB }, call));
+    await stage.harness.settle();
+    await stage.expectAbsent('volume', id);
+  });
+
+  it('what it keeps outlives the driver object that made it', async () => {
+    const maker = await stage.open();
+    const id = stage.made('volume');
+    await maker.volumes.create({ id, sizeBytes: MIB }, stage.call());
+    await maker.close();
+    expect(await (await stage.open()).inspect('volume', id, stage.call())).to.deep.equal({ kind: 'volume', id, sizeBytes: MIB });
+  });
+}
+
+function volumeTests(stage: StorageStage): void {
+  it('create makes an empty volume of the size, and again changes nothing', async () => {
+    const id = await stage.volume(3 * MIB);
+    await stage.driver.volumes.create({ id, sizeBytes: 3 * MIB }, stage.call());
+    await stage.expectThere('volume', id, 3 * MIB);
+  });
+
+  it('create with another size is a conflict, and changes nothing', async () => {
+    const id = await stage.volume(2 * MIB);
+    for (const sizeBytes of [MIB, 4 * MIB])
+      expect(await stage.fault(stage.driver.volumes.create({ id, sizeBytes }, stage.call()))).to.equal('conflict');
+    await stage.expectThere('volume', id, 2 * MIB);
+  });
+
+  it('inspect of what is absent answers undefined, for every kind', async () => {
+    const id = stage.newId();
+    for (const kind of ['volume', 'image', 'seed'] as const) await stage.expectAbsent(kind, id);
+    const volumeId = await stage.volume();
+    expect(await stage.look('image', volumeId)).to.equal(undefined);
+    expect(await stage.look('seed', volumeId)).to.equal(undefined);
+  });
+
+  it('delete forgets the volume, and succeeds when it is absent', async () => {
+    const id = await stage.volume();
+    await stage.driver.volumes.delete(id, stage.call());
+    await stage.expectAbsent('volume', id);
+    await stage.driver.volumes.delete(id, stage.call());
+    await stage.driver.volumes.delete(stage.newId(), stage.call());
+  });
+
+  it('resize grows, again changes nothing, and a smaller size is invalid', async () => {
+    const id = await stage.volume();
+    for (let round = 0; round < 2; round += 1) {
+      await stage.driver.volumes.resize(id, 2 * MIB, stage.call());
+      await stage.expectThere('volume', id, 2 * MIB);
+    }
+    expect(await stage.fault(stage.driver.volumes.resize(id, MIB, stage.call()))).to.equal('invalid');
+    await stage.expectThere('volume', id, 2 * MIB);
+  });
+
+  it('resize of an absent volume is not_found', async () => {
+    expect(await stage.fault(stage.driver.volumes.resize(stage.newId(), MIB, stage.call()))).to.equal('not_found');
+  });
+}
+
+function attachTests(stage: StorageStage): void {
+  it('attach says how to reach the volume, the same each time', async () => {
+    const id = await stage.volume();
+    const attach = () => stage.driver.volumes.attach(id, stage.harness.host, stage.call());
+    const first: Attachment = await attach();
+    expect(first.type).to.be.oneOf(['file', 'block', 'rbd', 'iscsi', 'nfs']);
+    expect(await attach()).to.deep.equal(first);
+  });
+
+  it('two volumes are never reached the same way', async () => {
+    const [a, b] = [await stage.volume(), await stage.volume()];
+    const attach = (id: string) => stage.driver.volumes.attach(id, stage.harness.host, stage.call());
+    expect(await attach(a)).not.to.deep.equal(await attach(b));
+  });
+
+  it('release ends it, again succeeds, and the volume can be attached anew', async () => {
+    const id = await stage.volume();
+    const { volumes } = stage.driver;
+    const first = await volumes.attach(id, stage.harness.host, stage.call());
+    for (let round = 0; round < 2; round += 1) await volumes.release(id, stage.harness.host, stage.call());
+    expect(await volumes.attach(id, stage.harness.host, stage.call())).to.deep.equal(first);
+    await stage.expectThere('volume', id, MIB);
+  });
+
+  it('attach of an absent volume is not_found', async () => {
+    const work = stage.driver.volumes.attach(stage.newId(), stage.harness.host, stage.call());
+    expect(await stage.fault(work)).to.equal('not_found');
+  });
+}
+
+function imageTests(stage: StorageStage): void {
+  it('put fills the copy, tells its progress, and again changes nothing', async () => {
+    const id = stage.made('image');
+    const told: number[] = [];
+    await stage.put(id, content(MIB), stage.call(undefined, { onProgress: (fraction) => told.push(fraction) }));
+    expect([...told].sort((a, b) => a - b)).to.deep.equal(told);
+    for (const fraction of told) expect(fraction).to.be.within(0, 1);
+    await stage.expectThere('image', id, MIB);
+    await stage.put(id, content(MIB), stage.call());
+    await stage.expectThere('image', id, MIB);
+  });
+
+  it('a half-written copy is never visible, and put succeeds after it', async () => {
+    const id = stage.made('image');
+    await stage.fault(stage.put(id, broken(MIB), stage.call()));
+    await stage.harness.settle();
+    await stage.expectAbsent('image', id);
+    await stage.put(id, content(MIB), stage.call());
+    await stage.expectThere('image', id, MIB);
+  });
+
+  it('content that stalls is given up in time, and not visible', async () => {
+    const id = stage.made('image');
+    const abort = new AbortController();
+    const stalled: Content = {
+      sizeBytes: MIB,
+      async *open() {
+        yield new Uint8Array(MIB / 2);
+        await new Promise((_resolve, reject) => abort.signal.addEventListener('abort', () => reject(new Error('the test is over'))));
+      },
+    };
+    expect(await stage.fault(stage.put(id, stalled, stage.brief()))).to.be.oneOf(UNANSWERED);
+    abort.abort();
+    await stage.harness.settle();
+    await stage.expectAbsent('image', id);
+  });
+
+  it('delete forgets the image, and succeeds when it is absent', async () => {
+    const id = await stage.image();
+    await stage.driver.images.delete(id, stage.call());
+    await stage.expectAbsent('image', id);
+    await stage.driver.images.delete(id, stage.call());
+    await stage.driver.images.delete(stage.newId(), stage.call());
+  });
+}
+
+function cloneTests(stage: StorageStage): void {
+  it('a volume made from an image is grown to its size, and again changes nothing', async () => {
+    const imageId = await stage.image();
+    const id = stage.made('volume');
+    for (let round = 0; round < 2; round += 1) {
+      await stage.driver.volumes.create({ id, sizeBytes: 4 * MIB, imageId }, stage.call());
+      await stage.expectThere('volume', id, 4 * MIB);
+    }
+  });
+
+  it('a volume smaller than its image is invalid, one from an absent image not_found, and neither is made', async () => {
+    const imageId = await stage.image(2 * MIB);
+    const id = stage.made('volume');
+    const create = (sizeBytes: number, from: string) => stage.driver.volumes.create({ id, sizeBytes, imageId: from }, stage.call());
+    expect(await stage.fault(create(MIB, imageId))).to.equal('invalid');
+    expect(await stage.fault(create(4 * MIB, stage.newId()))).to.equal('not_found');
+    await stage.expectAbsent('volume', id);
+  });
+
+  it('an image that a volume depends on is kept, and goes once the volume is gone', async () => {
+    const imageId = await stage.image();
+    const id = stage.made('volume');
+    await stage.driver.volumes.create({ id, sizeBytes: MIB, imageId }, stage.call());
+    // A backend whose clones are whole copies has no dependency to refuse for.
+    const fault = await stage.driver.images.delete(imageId, stage.call()).then(
+      () => 'deleted',
+      (error) => stage.driver.classify(error),
+    );
+    expect(fault).to.be.oneOf(['conflict', 'deleted']);
+    await stage.expectThere('volume', id, MIB);
+    if (fault === 'conflict') await stage.expectThere('image', imageId, MIB);
+    await stage.driver.volumes.delete(id, stage.call());
+    await stage.driver.images.delete(imageId, stage.call());
+    await stage.expectAbsent('image', imageId);
+  });
+}
+
+function seedTests(stage: StorageStage): void {
+  it('put keeps the bytes, says how to reach them, and other content replaces them', async () => {
+    const id = stage.made('seed');
+    const first = await stage.driver.seeds.put(id, new Uint8Array(4096).fill(1), stage.call());
+    await stage.expectThere('seed', id, 4096);
+    expect(await stage.driver.seeds.put(id, new Uint8Array(4096).fill(1), stage.call())).to.deep.equal(first);
+    await stage.driver.seeds.put(id, new Uint8Array(8192).fill(2), stage.call());
+    await stage.expectThere('seed', id, 8192);
+  });
+
+  it('delete forgets the seed, and succeeds when it is absent', async () => {
+    const id = stage.made('seed');
+    await stage.driver.seeds.put(id, new Uint8Array(2048), stage.call());
+    await stage.driver.seeds.delete(id, stage.call());
+    await stage.expectAbsent('seed', id);
+    await stage.driver.seeds.delete(id, stage.call());
+  });
+}
+
+function concurrencyTests(stage: StorageStage): void {
+  it('the same call twice in parallel has one effect', async () => {
+    const { volumes } = stage.driver;
+    const id = stage.made('volume');
+    const imageId = stage.made('image');
+    const twice = (act: () => Promise<unknown>) => Promise.all([act(), act()]);
+    await twice(() => volumes.create({ id, sizeBytes: MIB }, stage.call()));
+    await stage.expectThere('volume', id, MIB);
+    await twice(() => volumes.resize(id, 2 * MIB, stage.call()));
+    await stage.expectThere('volume', id, 2 * MIB);
+    await twice(() => volumes.delete(id, stage.call()));
+    await stage.expectAbsent('volume', id);
+    await twice(() => stage.put(imageId, content(MIB), stage.call()));
+    await stage.expectThere('image', imageId, MIB);
+    await twice(() => stage.driver.images.delete(imageId, stage.call()));
+    await stage.expectAbsent('image', imageId);
+  });
+
+  it('different volumes in parallel, through different driver objects, are all made', async () => {
+    const other = await stage.open();
+    const ids = Array.from({ length: 8 }, () => stage.made('volume'));
+    await Promise.all(ids.map((id, at) => (at % 2 ? other : stage.driver).volumes.create({ id, sizeBytes: MIB }, stage.call())));
+    const listed = (await stage.driver.list(stage.call())).map((stored) => stored.id);
+    expect(listed).to.include.members(ids);
+  });
+
+  it('a frozen backend makes every look fail, never answer "absent"', async () => {
+    const id = await stage.volume();
+    await stage.whileFrozen(async () => {
+      expect(await stage.fault(stage.driver.inspect('volume', id, stage.brief()))).to.be.oneOf(UNANSWERED);
+      expect(await stage.fault(stage.driver.inspect('image', stage.newId(), stage.brief()))).to.be.oneOf(UNANSWERED);
+      expect(await stage.fault(stage.driver.list(stage.brief()))).to.be.oneOf(UNANSWERED);
+      expect(await stage.fault(stage.driver.capacity(stage.brief()))).to.be.oneOf(UNANSWERED);
+    });
+  });
+}
+
+/** Every mutating verb, frozen. */
+function freezeTable(stage: StorageStage): FreezeTable {
+  const thing = (kind: StoredKind, id: string, act: (call: Call) => Promise<unknown>, done: () => Promise<unknown>): PreparedCall => ({
+    act,
+    done,
+    undo: (call) => stage.delete(kind, id, call),
+    left: () => stage.listedOf(id),
+  });
+  /** What arrived late is whole: a copy never shows half-written. */
+  const late = (kind: StoredKind, id: string, sizeBytes: number) => async () => {
+    for (const seen of await stage.listedOf(id)) expect(seen).to.deep.equal({ kind, id, sizeBytes });
+  };
+  const create = async (imageId?: string): Promise<PreparedCall> => {
+    const id = stage.made('volume');
+    const request = imageId === undefined ? { id, sizeBytes: MIB } : { id, sizeBytes: MIB, imageId };
+    const there = () => stage.expectThere('volume', id, MIB);
+    return {
+      ...thing('volume', id, (call) => stage.driver.volumes.create(request, call), there),
+      lateArrival: async () => expect((await stage.listedOf(id)).length).to.be.at.most(1),
+    };
+  };
+  const deletion = async (kind: StoredKind, id: string): Promise<PreparedCall> =>
+    thing(
+      kind,
+      id,
+      (call) => stage.delete(kind, id, call),
+      () => stage.expectAbsent(kind, id),
+    );
+  const seed = async () => {
+    const id = stage.made('seed');
+    const act = (call: Call) => stage.driver.seeds.put(id, new Uint8Array(4096), call);
+    return { id, act };
+  };
+  return {
+    'volumes.create': () => create(),
+    'volumes.create from an image': async () => create(await stage.image()),
+    'volumes.resize': async () => {
+      const id = await stage.volume();
+      const act = (call: Call) => stage.driver.volumes.resize(id, 2 * MIB, call);
+      return thing('volume', id, act, () => stage.expectThere('volume', id, 2 * MIB));
+    },
+    'volumes.delete': async () => deletion('volume', await stage.volume()),
+    'volumes.attach': async () => {
+      const id = await stage.volume();
+      const { volumes } = stage.driver;
+      return {
+        act: (call) => volumes.attach(id, stage.harness.host, call),
+        done: () => stage.expectThere('volume', id, MIB),
+        undo: async (call) => {
+          await volumes.release(id, stage.harness.host, call);
+          await volumes.delete(id, call);
+        },
+        left: () => stage.listedOf(id),
+      };
+    },
+    'volumes.release': async () => {
+      const id = await stage.volume();
+      await stage.driver.volumes.attach(id, stage.harness.host, stage.call());
+      const act = (call: Call) => stage.driver.volumes.release(id, stage.harness.host, call);
+      return thing('volume', id, act, () => stage.expectThere('volume', id, MIB));
+    },
+    'images.put': async () => {
+      const id = stage.made('image');
+      const there = () => stage.expectThere('image', id, MIB);
+      return { ...thing('image', id, (call) => stage.put(id, content(MIB), call), there), lateArrival: late('image', id, MIB) };
+    },
+    'images.delete': async () => deletion('image', await stage.image()),
+    'seeds.put': async () => {
+      const { id, act } = await seed();
+      return { ...thing('seed', id, act, () => stage.expectThere('seed', id, 4096)), lateArrival: late('seed', id, 4096) };
+    },
+    'seeds.delete': async () => {
+      const { id, act } = await seed();
+      await act(stage.call());
+      return deletion('seed', id);
+    },
+  };
+}
