@@ -12,7 +12,20 @@ export const ROOT_DIR = fileURLToPath(new URL('root', import.meta.url));
 
 const EMPTY_DIRS = ['dev', 'proc', 'sys', 'run', 'tmp', 'seed', 'var', 'var/run'];
 /** virtio first: the disk and network cards that Pileus gives; then the seed's CD, the power button, the agent's channel. */
-const MODULES = ['virtio_pci', 'virtio_net', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'sr_mod', 'isofs', 'button', 'evdev', 'virtio_console', 'virtio_balloon', 'virtio_rng'];
+const MODULES = [
+  'virtio_pci',
+  'virtio_net',
+  'virtio_blk',
+  'virtio_scsi',
+  'sd_mod',
+  'sr_mod',
+  'isofs',
+  'button',
+  'evdev',
+  'virtio_console',
+  'virtio_balloon',
+  'virtio_rng',
+];
 
 /** Where the guest's parts are, once the system set-up has unpacked their packages. */
 export interface GuestParts {
@@ -76,9 +89,7 @@ async function agentEntries(agentPath: string): Promise<readonly ArchiveEntry[]>
 async function rootEntries(): Promise<readonly ArchiveEntry[]> {
   const files = (await readdir(ROOT_DIR, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
   const paths = files.map((file) => join(file.parentPath, file.name)).sort();
-  return Promise.all(
-    paths.map(async (path) => fileEntry(path.slice(ROOT_DIR.length + 1), path, ((await stat(path)).mode & 0o100) !== 0)),
-  );
+  return Promise.all(paths.map(async (path) => fileEntry(path.slice(ROOT_DIR.length + 1), path, ((await stat(path)).mode & 0o100) !== 0)));
 }
 
 async function fileEntry(path: string, source: string, executable: boolean): Promise<ArchiveEntry> {

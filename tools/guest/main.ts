@@ -4,4 +4,9 @@ import { buildGuestImage, haltImage } from './image.ts';
 
 const system = await ensureSystem({ log: console.error });
 if (!system.ok) throw new Error(system.reason);
-console.log(JSON.stringify({ guest: await buildGuestImage({ cacheDir: CACHE_DIR, log: console.error }), halt: await haltImage({ cacheDir: CACHE_DIR }) }));
+console.log(
+  JSON.stringify({
+    guest: await buildGuestImage({ cacheDir: CACHE_DIR, log: console.error }),
+    halt: await haltImage({ cacheDir: CACHE_DIR }),
+  }),
+);

@@ -30,7 +30,7 @@ export const GUEST_PACKAGES = ['linux-image-cloud-amd64', 'busybox-static', 'qem
 export type GuestPackage = (typeof GUEST_PACKAGES)[number];
 
 export async function missingSystemPackages(): Promise<readonly string[]> {
-  // dpkg-query exits 1 when it knows nothing of one of the names, and still lists the others: so all are listed, and filtered here.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own.
   const listed = await run(['dpkg-query', '--show', '--showformat=${Package} ${db:Status-Status}\n']);
   const installed = new Set(
     listed

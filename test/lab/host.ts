@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { attempt, type CommandOptions, type CommandResult } from '../../tools/system/command.ts';
+import { socketPathOf, writeLibvirtdRoot } from '../../tools/system/libvirtd-config.ts';
+import { daemonPid, initPid, killLibvirtdNamespace, startLibvirtd, untilLibvirtdAnswers } from '../../tools/system/libvirtd-process.ts';
+import { CLIENT_NAME, installHostCertificate } from './certificates.ts';
+import { hostNetns, managementAddress, plugHost, setManagementLink, unplugHost } from './fabric.ts';
+
+const HTTP_GET = fileURLToPath(new URL('http-get.ts', import.meta.url));
+const CGROUP_CONTROLLERS = ['cpu', 'cpuacct', 'memory'] as const;
+
+export interface HostPlace {
+  readonly slot: number;
+  readonly index: number;
+  readonly labDir: string;
+  readonly hostCount: number;
+  readonly tls: boolean;
+  readonly cgroups: boolean;
+}
+
+/** One KVM host of the lab: a libvirtd with process, mount, network and host-name namespaces of its own. */
+export class LabHost {
+  /** Host name, also the certificate's: `hv1` is the first. */
+  readonly name: string;
+  /** Absolute; its lib/images is the host's /var/lib/libvirt/images. */
+  readonly rootDir: string;
+  /** Of libvirtd, as seen from this machine. */
+  readonly socketPath: string;
+  readonly netns: string;
+  /** Where libvirtd listens for TLS; there only if the lab was made with `tls`. */
+  readonly tls: { readonly address: string; readonly port: number } | undefined;
+  /** Where the other hosts' libvirtd reach this one without TLS, for migrations. */
+  readonly address: string;
+  readonly #place: HostPlace;
+
+  constructor(place: HostPlace) {
+    this.#place = place;
+    this.name = `hv${place.index + 1}`;
+    this.rootDir = join(place.labDir, `h${place.index + 1}`);
+    this.socketPath = socketPathOf(this.rootDir);
+    this.netns = hostNetns(place.slot, place.index);
+    this.address = managementAddress(place.slot, place.index);
+    this.tls = place.tls ? { address: this.address, port: 16514 } : undefined;
+  }
+
+  /** Writes the host's folders and settings; once in its life. */
+  async prepare(): Promise<void> {
+    const { labDir, hostCount, tls, cgroups } = this.#place;
+    const names = Array.from({ length: hostCount }, (_, index) => `CN=hv${index + 1}`);
+    await writeLibvirtdRoot(this.rootDir, {
+      hostUuid: randomUUID(),
+      address: this.address,
+      ...(tls ? { tlsClients: [`CN=${CLIENT_NAME}`, ...names] } : {}),
+      ...(cgroups ? { cgroupControllers: CGROUP_CONTROLLERS } : {}),
+    });
+    if (tls) await installHostCertificate(join(labDir, 'pki'), this);
+  }
+
+  /** Power-on: empty /run, new network cards, libvirtd started and answering. Disks and definitions are as they were. */
+  async boot(): Promise<void> {
+    const { slot, index, cgroups } = this.#place;
+    await rm(join(this.rootDir, 'run'), { recursive: true, force: true });
+    await mkdir(join(this.rootDir, 'run'));
+    await plugHost(slot, index);
+    if (cgroups) for (const dir of this.cgroupDirs()) await mkdir(dir, { recursive: true });
+    await startLibvirtd({
+      rootDir: this.rootDir,
+      host: { name: this.name, netns: this.netns, ...(cgroups ? { cgroup: this.netns } : {}) },
+    });
+  }
+
+  /** Power loss: libvirtd, guests, helpers and network end at once. Does nothing to a host that is off. */
+  async crash(): Promise<void> {
+    await killLibvirtdNamespace(this.rootDir);
+    await unplugHost(this.#place.slot, this.#place.index);
+  }
+
+  /** SIGKILL to libvirtd alone: its guests run on. */
+  async killDaemon(): Promise<void> {
+    const pid = await this.#daemon();
+    process.kill(pid, 'SIGKILL');
+    while ((await daemonPid(this.rootDir)) === pid);
+  }
+
+  async startDaemon(): Promise<void> {
+    process.kill(await this.#init(), 'SIGUSR1');
+    await untilLibvirtdAnswers(this.rootDir);
+  }
+
+  /** Stops libvirtd in its tracks: connections stay open and nothing answers, until thaw. */
+  async freeze(): Promise<void> {
+    process.kill(await this.#daemon(), 'SIGSTOP');
+  }
+
+  async thaw(): Promise<void> {
+    process.kill(await this.#daemon(), 'SIGCONT');
+  }
+
+  /** Cuts the management network. The unix socket, a file of this machine, still answers: partitions are for TLS connections. */
+  async partition(): Promise<void> {
+    await setManagementLink(this.#place.slot, this.#place.index, 'down');
+  }
+
+  async heal(): Promise<void> {
+    await setManagementLink(this.#place.slot, this.#place.index, 'up');
+  }
+
+  /** Process 1 of the host, by its number on this machine; undefined while the host is off. */
+  pid(): Promise<number | undefined> {
+    return initPid(this.rootDir);
+  }
+
+  /** Runs a program on the host: its network, its files, its processes. */
+  async exec(argv: readonly [string, ...string[]], options?: CommandOptions): Promise<CommandResult> {
+    const target = String(await this.#init());
+    return attempt(['nsenter', '--target', target, '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...argv], options);
+  }
+
+  /** GETs a URL from where the host stands, so also from guests on its NAT networks. Rejects unless it answers 200. */
+  async httpGet(url: string): Promise<string> {
+    const result = await this.exec([process.execPath, HTTP_GET, url], { timeoutMs: 15_000 });
+    if (result.exitCode !== 0) throw new Error(`GET ${url} from ${this.name}: ${result.stderr.trim()}`);
+    return result.stdout;
+  }
+
+  /** The host's control groups, if the lab has them; empty ones when the host is off. */
+  cgroupDirs(): readonly string[] {
+    return CGROUP_CONTROLLERS.map((controller) => join('/sys/fs/cgroup', controller, this.netns));
+  }
+
+  async #init(): Promise<number> {
+    const pid = await initPid(this.rootDir);
+    if (pid === undefined) throw new Error(`host ${this.name} is off`);
+    return pid;
+  }
+
+  async #daemon(): Promise<number> {
+    const pid = await daemonPid(this.rootDir);
+    if (pid === undefined) throw new Error(`host ${this.name} runs no libvirtd`);
+    return pid;
+  }
+}

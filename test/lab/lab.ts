@@ -1,0 +1,166 @@
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommandOptions, CommandResult } from '../../tools/system/command.ts';
+import { exists } from '../../tools/system/packages.ts';
+import { type ClientCredentials, createAuthority } from './certificates.ts';
+import { buildFabric, claimSlot, fabricNetns, removeFabric } from './fabric.ts';
+import { LabHost } from './host.ts';
+import { processStartTime } from './residue.ts';
+
+/** Short, because a unix socket's whole path has 107 bytes. */
+export const LABS_DIR = '/tmp/pileus-lab';
+
+export interface LabOptions {
+  readonly hosts: number;
+  /** Each libvirtd also listens with mutual TLS; `lab.client` is let in. */
+  readonly tls?: boolean;
+  /** Each host has control groups, which CPU shares and quotas need. Asks for cgroup v1 controllers on this machine. */
+  readonly cgroups?: boolean;
+  /** The lab outlives the process that makes it, until down.ts. Else it may be swept once that process is gone. */
+  readonly keep?: boolean;
+}
+
+interface LabState extends Required<LabOptions> {
+  readonly slot: number;
+  /** Who made it: a process number and its start time, because numbers are used again. */
+  readonly owner: { readonly pid: number; readonly startTime: string };
+  readonly client?: ClientCredentials;
+}
+
+/** Hosts that answer, on a management network that this machine is part of. */
+export class Lab {
+  /** Also the name of its fabric's network namespace, and what `residue` asks for. */
+  readonly name: string;
+  readonly hosts: readonly LabHost[];
+  /** A folder that every host sees under the same path: shared storage. */
+  readonly sharedDir: string;
+  /** The control plane's certificate; there only with `tls`. */
+  readonly client: ClientCredentials | undefined;
+  readonly #state: LabState;
+  readonly #dir: string;
+
+  constructor(state: LabState) {
+    this.#state = state;
+    this.#dir = labDir(state.slot);
+    this.name = fabricNetns(state.slot);
+    this.sharedDir = join(this.#dir, 'shared');
+    this.client = state.client;
+    const { slot, tls, cgroups, hosts: hostCount } = state;
+    const place = { slot, labDir: this.#dir, hostCount, tls, cgroups };
+    this.hosts = Array.from({ length: hostCount }, (_, index) => new LabHost({ ...place, index }));
+  }
+
+  host(index: number): LabHost {
+    const host = this.hosts[index];
+    if (host === undefined) throw new RangeError(`the lab has ${this.hosts.length} hosts, counted from 0: there is no ${index}`);
+    return host;
+  }
+
+  crash(index: number): Promise<void> {
+    return this.host(index).crash();
+  }
+
+  boot(index: number): Promise<void> {
+    return this.host(index).boot();
+  }
+
+  killDaemon(index: number): Promise<void> {
+    return this.host(index).killDaemon();
+  }
+
+  startDaemon(index: number): Promise<void> {
+    return this.host(index).startDaemon();
+  }
+
+  freeze(index: number): Promise<void> {
+    return this.host(index).freeze();
+  }
+
+  thaw(index: number): Promise<void> {
+    return this.host(index).thaw();
+  }
+
+  partition(index: number): Promise<void> {
+    return this.host(index).partition();
+  }
+
+  heal(index: number): Promise<void> {
+    return this.host(index).heal();
+  }
+
+  exec(index: number, argv: readonly [string, ...string[]], options?: CommandOptions): Promise<CommandResult> {
+    return this.host(index).exec(argv, options);
+  }
+
+  /** Ends every host and removes all that the lab made. Works on a half-made lab, and again on one that is gone. */
+  async down(): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.crash()));
+    if (this.#state.cgroups) for (const host of this.hosts) for (const dir of host.cgroupDirs()) await rmdir(dir).catch(ignoreAbsent);
+    // The folder goes before the fabric, whose namespace holds the slot: no new lab finds the old one's files.
+    await rm(this.#dir, { recursive: true, force: true });
+    await rmdir(LABS_DIR).catch(() => {});
+    await removeFabric(this.#state.slot);
+  }
+}
+
+/** Builds hosts and waits until every libvirtd answers. When it fails, what it made is gone again. */
+export async function labUp(options: LabOptions): Promise<Lab> {
+  if (options.cgroups && !(await exists('/sys/fs/cgroup/cpu'))) throw new Error('cgroups: this machine has no cgroup v1 cpu controller');
+  await sweepAbandonedLabs();
+  const slot = await claimSlot();
+  const owner = { pid: process.pid, startTime: await processStartTime(process.pid) };
+  const state: LabState = { tls: false, cgroups: false, keep: false, ...options, slot, owner };
+  const lab = new Lab(state);
+  try {
+    return await build(state);
+  } catch (error) {
+    await lab.down();
+    throw error;
+  }
+}
+
+async function build(state: LabState): Promise<Lab> {
+  const dir = labDir(state.slot);
+  await mkdir(join(dir, 'shared'), { recursive: true });
+  await writeState(state);
+  await buildFabric(state.slot);
+  const complete: LabState = state.tls ? { ...state, client: await createAuthority(join(dir, 'pki')) } : state;
+  if (state.tls) await writeState(complete);
+  const lab = new Lab(complete);
+  await Promise.all(
+    lab.hosts.map(async (host) => {
+      await host.prepare();
+      await host.boot();
+    }),
+  );
+  return lab;
+}
+
+/** The labs on this machine that no living test owns: kept ones (up.ts), and ones whose process was killed. */
+export async function unownedLabs(): Promise<readonly { readonly lab: Lab; readonly kept: boolean }[]> {
+  const labs = [];
+  for (const name of await readdir(LABS_DIR).catch(() => [])) {
+    const text = await readFile(join(LABS_DIR, name, 'lab.json'), 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const state = JSON.parse(text) as LabState;
+    const owned = (await processStartTime(state.owner.pid)) === state.owner.startTime;
+    if (state.keep || !owned) labs.push({ lab: new Lab(state), kept: state.keep });
+  }
+  return labs;
+}
+
+async function sweepAbandonedLabs(): Promise<void> {
+  for (const { lab, kept } of await unownedLabs()) if (!kept) await lab.down();
+}
+
+async function writeState(state: LabState): Promise<void> {
+  await writeFile(join(labDir(state.slot), 'lab.json'), JSON.stringify(state), { mode: 0o600 });
+}
+
+function labDir(slot: number): string {
+  return join(LABS_DIR, String(slot));
+}
+
+function ignoreAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}

@@ -1,0 +1,55 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { allPids, processName } from '../../tools/system/processes.ts';
+import { MARK } from './fabric.ts';
+
+const LABS_PATH = '/tmp/pileus-lab/';
+
+/**
+ * What labs have left on this machine, one line a thing: namespaces, links, folders, control groups, and processes that
+ * live in a lab's mounts. Empty after `down`. With a lab's name only what is that lab's, since others may be up.
+ */
+export async function residue(labName?: string): Promise<readonly string[]> {
+  const slot = labName?.slice(MARK.length);
+  const isTheirs = (name: string) =>
+    labName === undefined ? name.startsWith(MARK) : name === labName || name === `${labName}m` || name.startsWith(`${labName}-`);
+  const folder = slot === undefined ? LABS_PATH : `${LABS_PATH}${slot}/`;
+  const found = await Promise.all([
+    named('network namespace', '/run/netns', isTheirs),
+    named('link', '/sys/class/net', isTheirs),
+    named('control group', '/sys/fs/cgroup/cpu', isTheirs),
+    named('control group', '/sys/fs/cgroup/cpuacct', isTheirs),
+    named('control group', '/sys/fs/cgroup/memory', isTheirs),
+    named('folder', LABS_PATH, (name) => slot === undefined || name === slot),
+    mounts(folder),
+    processes(folder),
+  ]);
+  return found.flat();
+}
+
+/** When a process started, in the kernel's ticks since boot; '' when it does not run. */
+export async function processStartTime(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The name in parentheses may hold anything; the start time is the 20th field after it.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+async function named(what: string, dir: string, match: (name: string) => boolean): Promise<readonly string[]> {
+  const names = await readdir(dir).catch(() => []);
+  return names.filter(match).map((name) => `${what} ${name}`);
+}
+
+async function mounts(folder: string): Promise<readonly string[]> {
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
+  return lines.filter((line) => line.includes(folder)).map((line) => `mount ${line}`);
+}
+
+/** A lab's processes see its folders mounted, whatever their command lines say. */
+async function processes(folder: string): Promise<readonly string[]> {
+  const found = await Promise.all(
+    (await allPids()).map(async (pid) => {
+      const seen = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+      return seen.includes(folder) ? [`process ${pid} ${await processName(pid)}`] : [];
+    }),
+  );
+  return found.flat();
+}

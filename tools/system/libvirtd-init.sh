@@ -1,0 +1,31 @@
+#!/bin/sh
+# Process 1 of a libvirtd of our own: ROOT/{etc,run,lib,log,cache} take the place of libvirt's compiled-in folders.
+# Killing this process ends libvirtd, its guests and its helpers at once. SIGUSR1 starts libvirtd again after it was killed.
+# usage: libvirtd-init.sh ROOT [HOSTNAME [CGROUP]]; with a host name it is a host of its own (its network namespace, its /sys);
+# with CGROUP, a name below the cgroup v1 controllers cpu, cpuacct and memory, its guests are accounted there.
+set -eu
+root=$1 name=${2:-} cgroup=${3:-}
+mount -t proc proc /proc
+for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt cache:/var/cache/libvirt; do
+  mkdir -p "${pair#*:}"
+  mount --bind "$root/${pair%%:*}" "${pair#*:}"
+done
+if [ -n "$name" ]; then
+  hostname "$name"
+  mount -t sysfs sysfs /sys
+fi
+if [ -n "$cgroup" ]; then
+  mount -t tmpfs cgroup /sys/fs/cgroup
+  for controller in cpu cpuacct memory; do
+    mkdir "/sys/fs/cgroup/$controller"
+    mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller"
+    echo 1 >"/sys/fs/cgroup/$controller/$cgroup/cgroup.procs"
+    mount --bind "/sys/fs/cgroup/$controller/$cgroup" "/sys/fs/cgroup/$controller"
+  done
+fi
+start() { /usr/sbin/libvirtd --listen --timeout 0 --pid-file /run/libvirt/libvirtd.pid >>"$root/log/libvirtd.out" 2>&1 & }
+trap start USR1
+start
+sleep infinity &
+idle=$!
+while :; do wait $idle || true; done
