@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import { expect } from 'chai';
+import { type GuestImage, haltImage } from '../../tools/guest/image.ts';
+import { attempt } from '../../tools/system/command.ts';
+import { CACHE_DIR, ensureSystem } from '../../tools/system/ensure.ts';
+import { startGuest, startNetwork, virsh } from './guest-domain.ts';
+import { type Lab, labUp } from './lab.ts';
+import { residue } from './residue.ts';
+import { until, untilLogged } from './waiting.ts';
+
+describe('the lab', function () {
+  this.timeout(300_000);
+  let lab: Lab;
+  let halt: GuestImage;
+
+  before(async () => {
+    expect(await ensureSystem({ log: () => {} })).to.deep.equal({ ok: true });
+    halt = await haltImage({ cacheDir: CACHE_DIR });
+    lab = await labUp({ hosts: 3, tls: true });
+  });
+
+  after(() => lab?.down());
+
+  it('has three hosts with names, processes and networks of their own', async () => {
+    const names = await Promise.all(lab.hosts.map((host) => virsh(host, 'hostname')));
+    expect(names.map((name) => name.trim())).to.deep.equal(['hv1', 'hv2', 'hv3']);
+    const links = await lab.exec(0, ['ip', '-brief', 'link']);
+    expect(links.stdout)
+      .to.match(/br0/)
+      .and.not.match(/pileuslab/);
+  });
+
+  it('leaves nothing behind when it goes down', async () => {
+    const other = await labUp({ hosts: 3 });
+    const [host] = other.hosts;
+    if (host === undefined) throw new Error('no host');
+    await startNetwork(host, 'nat', '192.168.50', true);
+    await startGuest(host, { name: 'left', image: halt, nic: { network: 'nat', mac: '52:54:00:00:00:01' } });
+    expect(await residue(other.name)).to.not.have.length(0);
+    await other.down();
+    expect(await residue(other.name)).to.deep.equal([]);
+  });
+
+  it('loses everything that runs on a host without power, and keeps what is on its disk', async () => {
+    const host = lab.host(0);
+    const { consoleLog } = await startGuest(host, { name: 'crashed', image: halt });
+    await untilLogged(consoleLog, /PILEUS-GUEST-HALTED/);
+    const pid = await host.pid();
+    await lab.crash(0);
+    expect(await host.pid()).to.equal(undefined);
+    await lab.boot(0);
+    expect(await host.pid())
+      .to.be.a('number')
+      .and.not.equal(pid);
+    expect((await virsh(host, 'domstate', 'crashed')).trim()).to.equal('shut off');
+  });
+
+  it('keeps guests running while libvirtd is dead', async () => {
+    const host = lab.host(1);
+    await startGuest(host, { name: 'orphan', image: halt });
+    await lab.killDaemon(1);
+    await lab.startDaemon(1);
+    expect((await virsh(host, 'domstate', 'orphan')).trim()).to.equal('running');
+  });
+
+  it('starts NAT and isolated networks', async () => {
+    const host = lab.host(1);
+    await startNetwork(host, 'nat1', '192.168.60', true);
+    await startNetwork(host, 'isolated1', '192.168.61', false);
+    expect((await virsh(host, 'net-list', '--name')).trim().split(/\s+/)).to.have.members(['nat1', 'isolated1']);
+    expect((await attempt(['ip', 'link', 'show', 'nat1'])).exitCode, 'the bridge is on the host alone').to.not.equal(0);
+  });
+
+  it('freezes and thaws a libvirtd', async () => {
+    const socket = `qemu:///system?socket=${lab.host(2).socketPath}`;
+    await lab.freeze(2);
+    const silent = await attempt(['virsh', '-c', socket, 'uri'], { timeoutMs: 500 }).catch((error: Error) => error.message);
+    await lab.thaw(2);
+    expect(silent).to.match(/no end after 500 ms/);
+    expect((await virsh(lab.host(2), 'hostname')).trim()).to.equal('hv3');
+  });
+
+  it('lets in a client with a certificate, and nobody else', async () => {
+    const { client, hosts } = lab;
+    const tls = hosts[0]?.tls;
+    if (client === undefined || tls === undefined) throw new Error('the lab has no TLS');
+    const open = (credentials: { ca: string; cert?: string; key?: string }) =>
+      firstByte(connect({ host: tls.address, port: tls.port, ...credentials }));
+    // libvirtd accepts a client by sending one byte 1.
+    expect(await open({ ...client })).to.equal(1);
+    expect(await open({ ca: client.ca })).to.equal(undefined);
+  });
+
+  it('cuts a host off from the management network and joins it again', async () => {
+    const host = lab.host(2);
+    const reaches = () => canConnect(host.address, 16509);
+    expect(await reaches()).to.equal(true);
+    await lab.partition(2);
+    expect(await reaches()).to.equal(false);
+    await lab.heal(2);
+    await until('the host on the network again', async () => ((await reaches()) ? true : undefined));
+  });
+});
+
+function canConnect(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: 1000 });
+    const answer = (reached: boolean) => () => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.on('connect', answer(true)).on('error', answer(false)).on('timeout', answer(false));
+  });
+}
+
+async function firstByte(socket: TLSSocket): Promise<number | undefined> {
+  const closed = new Promise<undefined>((resolve) => socket.on('error', () => resolve(undefined)).on('close', () => resolve(undefined)));
+  const byte = once(socket, 'data').then(
+    ([data]: Buffer[]) => data?.[0],
+    () => undefined,
+  );
+  const first = await Promise.race([byte, closed]);
+  socket.destroy();
+  return first;
+}
