@@ -5,13 +5,19 @@ import type { Id } from './id.ts';
 export type OnDelete = 'restrict' | 'cascade' | 'detach';
 
 /** A field that points to another kind; with `ownedIf`, a row whose boolean field of that name is true is owned whatever `onDelete` says. All such fields together are the graph that queries, deletion, quota and access follow. */
-export const ref = <K extends string>(kind: K, onDelete: OnDelete, description?: string) =>
-  Type.Unsafe<Id<K>>({
+export const ref = <K extends string>(
+  kind: K,
+  onDelete: OnDelete,
+  options: { readonly description?: string; readonly ownedIf?: string } = {},
+) => {
+  const { ownedIf, ...rest } = options;
+  return Type.Unsafe<Id<K>>({
     type: 'string',
     format: 'uuid',
-    'x-ref': { kind, onDelete },
-    ...(description === undefined ? {} : { description }),
+    'x-ref': { kind, onDelete, ...(ownedIf === undefined ? {} : { ownedIf }) },
+    ...rest,
   });
+};
 
 /** Bytes of one resource: a whole number up to 2^53-1; more is refused by name. */
 export const bytes = (options: { readonly minimum?: number; readonly description?: string } = {}) =>
@@ -44,6 +50,8 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   /** State machine: for each state, where it may go. `deleted` is final and implied for any state that lists it. */
   readonly states: { readonly [K in S]: readonly (NoInfer<S> | 'deleted')[] };
   readonly initial: NoInfer<S>;
+  /** Fields that make a name unique together with it, e.g. a version; a name alone then means the newest. */
+  readonly namedWith?: readonly string[];
   /** Business keys beside `name`, unique among live rows. Each entry is one key. */
   readonly unique?: readonly (readonly string[])[];
   /** Fields that lists may filter and sort by; ref fields are always. */
@@ -127,7 +135,7 @@ function checkKind(kind: AnyKind): void {
     for (const next of to) if (!states.has(next)) throw new Error(`kind ${kind.name}: state ${from} leads to unknown state ${next}`);
   if (!states.has(kind.initial)) throw new Error(`kind ${kind.name}: unknown initial state ${kind.initial}`);
   const known = new Set([...Object.keys(kind.schema.properties), ...SYSTEM_FIELDS]);
-  for (const field of [...(kind.indexed ?? []), ...(kind.unique ?? []).flat()])
+  for (const field of [...(kind.indexed ?? []), ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])
     if (!known.has(field)) throw new Error(`kind ${kind.name}: unknown field ${field} in indexed or unique`);
 }
 

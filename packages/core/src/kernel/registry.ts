@@ -168,11 +168,11 @@ class Named<T> {
 export function tableOf(kind: AnyKind): TableSpec {
   const project = kind.scope === 'project' ? ['projectId'] : [];
   const indexed = [...new Set([...(kind.indexed ?? []), ...kind.refs.map((edge) => edge.field)])];
-  const fields = [...new Set(['name', 'state', ...project, ...indexed, ...(kind.unique ?? []).flat()])].filter(
+  const fields = [...new Set(['name', 'state', ...project, ...indexed, ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])].filter(
     (field) => !STORE_COLUMNS.has(field),
   );
   // Operations are numbered, not named: their names are their ids.
-  const byName = kind === operation || kind === debt ? [] : [[...project, 'name']];
+  const byName = kind === operation || kind === debt ? [] : [[...project, 'name', ...(kind.namedWith ?? [])]];
   return {
     name: kind.name,
     type: 'resource',

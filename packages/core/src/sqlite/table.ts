@@ -50,7 +50,7 @@ export class Table {
 
   get createSql(): string {
     const columns = [...this.columns].map(([field, type]) => `${quote(field)} ${type}${this.key.includes(field) ? ' NOT NULL' : ''}`);
-    return `CREATE TABLE ${quote(this.name)} (${columns.join(', ')}, ${ROW} TEXT NOT NULL, PRIMARY KEY (${this.key.map(quote).join(', ')})) WITHOUT ROWID`;
+    return `CREATE TABLE ${quote(this.name)} (${columns.join(', ')}, ${ROW} TEXT NOT NULL, PRIMARY KEY (${this.key.map(quote).join(', ')}))${this.isResource ? " WITHOUT ROWID" : ""}`;
   }
 
   /** The SQL that answers the field's value: its column, or a look into the JSON. */

@@ -1,0 +1,43 @@
+import { Type } from 'typebox';
+import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
+
+export const instance = defineKind({
+  name: 'instance',
+  plural: 'instances',
+  description: 'A virtual machine.',
+  scope: 'project',
+  schema: Type.Object({
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+    instanceTypeId: ref('instanceType', 'restrict'),
+    hostId: ref('host', 'restrict'),
+    imageId: Type.Optional(Type.String({ format: 'uuid', description: 'The image its root disk was cloned from.' })),
+    vcpus: Type.Integer({ minimum: 1 }),
+    memoryBytes: bytes(),
+    vcpusMax: Type.Integer({ minimum: 1 }),
+    memoryBytesMax: bytes(),
+    cpuShares: Type.Optional(Type.Integer({ minimum: 2, maximum: 262_144 })),
+    guestOs: Type.Union([Type.Literal('linux'), Type.Literal('windows')]),
+    firmware: Type.Union([Type.Literal('bios'), Type.Literal('uefi')]),
+    diskBus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata')]),
+    hostname: Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+    sshKeys: Type.Array(Type.String({ maxLength: 8192 }), { maxItems: 64 }),
+    userData: Type.Optional(secret({ description: 'cloud-init user data; sealed, shown to the guest only.' })),
+    desiredPower: Type.Union([Type.Literal('running'), Type.Literal('suspended'), Type.Literal('stopped')], {
+      description: 'What was asked for last.',
+    }),
+  }),
+  states: {
+    creating: ['running', 'stopped', 'deleted'],
+    running: ['stopped', 'suspended', 'crashed', 'missing', 'deleting'],
+    suspended: ['running', 'stopped', 'crashed', 'missing', 'deleting'],
+    stopped: ['running', 'suspended', 'crashed', 'missing', 'deleting'],
+    /** The guest or its hypervisor process died; `start` and `reset` bring it back. */
+    crashed: ['running', 'stopped', 'suspended', 'missing', 'deleting'],
+    /** Its host answers and does not know it: somebody removed it behind our back. `start` makes it anew on its disks. */
+    missing: ['running', 'stopped', 'suspended', 'crashed', 'deleting'],
+    deleting: ['deleted'],
+  },
+  initial: 'creating',
+  indexed: ['hostname', 'guestOs'],
+  quota: { instances: 1, vcpus: 'vcpus', memoryBytes: 'memoryBytes' },
+});

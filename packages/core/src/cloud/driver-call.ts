@@ -1,0 +1,107 @@
+import { SpanStatusCode, trace } from '@opentelemetry/api';
+import { CloudError, type Environment, type ErrorCode, isCloudError } from '../kernel/index.ts';
+import type { Call, Fault } from '../strategy/index.ts';
+
+/** Told of each call that ended: for metrics. */
+export type CallObserver = (call: {
+  readonly contract: string;
+  readonly place: string;
+  readonly method: string;
+  readonly seconds: number;
+  readonly outcome: 'ok' | Fault;
+}) => void;
+
+const CODE_OF: Record<Fault, ErrorCode> = {
+  not_found: 'not_found',
+  conflict: 'conflict',
+  invalid: 'conflict',
+  unsupported: 'unsupported',
+  exhausted: 'no_capacity',
+  unavailable: 'unavailable',
+  unknown_outcome: 'timeout',
+  internal: 'internal',
+};
+
+const MEANING: Record<Fault, string> = {
+  not_found: 'does not know it',
+  conflict: 'refused, because of the state it is in',
+  invalid: 'refused the values given',
+  unsupported: 'cannot do this',
+  exhausted: 'has no room left',
+  unavailable: 'cannot be reached',
+  unknown_outcome: 'did not answer in time',
+  internal: 'failed',
+};
+
+interface CallerOptions {
+  readonly environment: Environment;
+  readonly contract: 'hypervisor' | 'storage' | 'network';
+  /** The host, pool or network that is called, as shown to people. */
+  readonly place: string;
+  readonly classify: (error: unknown) => Fault;
+  readonly observe: CallObserver;
+}
+
+/** What every facade puts around every driver call: a deadline, one meaning for errors, a span, a measurement. */
+export class DriverCaller {
+  readonly #options: CallerOptions;
+  #closed = false;
+
+  constructor(options: CallerOptions) {
+    this.#options = options;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** @throws CloudError */
+  async run<T>(method: string, call: Call, body: (call: Call) => Promise<T>): Promise<T> {
+    const { environment, contract, place, classify, observe } = this.#options;
+    if (this.#closed) throw new CloudError('unavailable', `${place} was removed.`);
+    const span = trace
+      .getTracer('pileus')
+      .startSpan(`${contract}.${method}`, { attributes: { 'pileus.operation': call.requestId, 'pileus.place': place } });
+    const startMs = environment.clock.monotonicMs();
+    const end = (outcome: 'ok' | Fault) => {
+      span.end();
+      observe({ contract, place, method, seconds: (environment.clock.monotonicMs() - startMs) / 1000, outcome });
+    };
+    try {
+      const result = await this.#inTime(call, body);
+      end('ok');
+      return result;
+    } catch (cause) {
+      const fault = cause === LATE ? 'unknown_outcome' : isCloudError(cause) ? undefined : classify(cause);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      end(fault ?? 'internal');
+      if (fault === undefined) throw cause;
+      throw new CloudError(CODE_OF[fault], `${place} ${MEANING[fault]} (${contract} ${method}).`, { cause });
+    }
+  }
+
+  /** Gives up at the deadline even on a driver that does not. */
+  async #inTime<T>(call: Call, body: (call: Call) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#options.environment.timers.after(call.timeoutMs, () => {
+      abort.abort(new Error(`no answer in ${call.timeoutMs} ms`));
+      late.reject(LATE);
+    });
+    late.promise.catch(() => undefined);
+    try {
+      const signal = AbortSignal.any([call.signal, abort.signal]);
+      return await Promise.race([body({ ...call, signal }), late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+const LATE = Symbol('late');
+
+/** The optional feature, or a typed refusal before anything has changed. */
+export function required<T>(feature: T | undefined, place: string, what: string): T {
+  if (feature === undefined) throw new CloudError('unsupported', `${place} cannot ${what}.`, { params: { capability: what } });
+  return feature;
+}

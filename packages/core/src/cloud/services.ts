@@ -1,0 +1,29 @@
+import type { KernelServices, Plugin } from '../kernel/index.ts';
+import type { CallObserver } from './driver-call.ts';
+import type { Fabrics } from './network/fabrics.ts';
+import type { Placement } from './placement/placement.ts';
+import type { ImageStore } from './storage/image-store.ts';
+import type { Pools } from './storage/pools.ts';
+import type { Hosts } from './topology/hosts.ts';
+
+/** What cloud modules are built with. Each module uses the others through these contracts and their kinds only. */
+export interface CloudServices extends KernelServices {
+  /** Our mark on everything real: constant for the life of this cloud, also across restores. */
+  readonly cloudId: string;
+  readonly hosts: Hosts;
+  readonly pools: Pools;
+  readonly fabrics: Fabrics;
+  readonly placement: Placement;
+  readonly imageStore: ImageStore;
+  readonly observeCall: CallObserver;
+  readonly settings: CloudSettings;
+}
+
+export interface CloudSettings {
+  /** How often each host is looked at. Three missed looks make it disconnected. */
+  readonly heartbeatMs: number;
+  /** How long a guest may take to power off before it is forced, unless the request says otherwise. */
+  readonly shutdownTimeoutMs: number;
+}
+
+export type Module = (services: CloudServices) => Plugin;

@@ -1,0 +1,23 @@
+import { Type } from 'typebox';
+import { bytes, defineKind } from '../../kernel/index.ts';
+
+export const image = defineKind({
+  name: 'image',
+  plural: 'images',
+  description: 'A disk that machines are cloned from. Its content never changes.',
+  scope: 'project',
+  schema: Type.Object({
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+    guestOs: Type.Union([Type.Literal('linux'), Type.Literal('windows')]),
+    firmware: Type.Union([Type.Literal('bios'), Type.Literal('uefi')]),
+    diskBus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata')]),
+    sourceUrl: Type.Optional(Type.String({ maxLength: 2048 })),
+    format: Type.Optional(Type.Union([Type.Literal('raw'), Type.Literal('qcow2')], { description: 'As found in the content.' })),
+    sizeBytes: Type.Optional(bytes({ description: 'Of the content.' })),
+    virtualSizeBytes: Type.Optional(bytes({ description: 'Of the disk a guest sees; no volume made from it may be smaller.' })),
+    sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the content.' })),
+  }),
+  states: { awaiting_content: ['available', 'deleting', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
+  initial: 'awaiting_content',
+  quota: { images: 1 },
+});

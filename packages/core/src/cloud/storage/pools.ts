@@ -1,0 +1,150 @@
+import { CloudError, type KernelServices } from '../../kernel/index.ts';
+import type { Call, DiskFormat, HostEndpoint, PoolEndpoint, StorageDriver, StorageFactory, StoredKind } from '../../strategy/index.ts';
+import { type CallObserver, DriverCaller } from '../driver-call.ts';
+import type { Hosts } from '../topology/hosts.ts';
+import type { ImageStore } from './image-store.ts';
+import { pool } from './pool.ts';
+
+export interface ImageFacts {
+  readonly id: string;
+  readonly format: DiskFormat;
+  readonly virtualSizeBytes: number;
+}
+
+/** One pool as the cloud holds it. */
+export class StoragePool {
+  readonly place: string;
+  readonly #driver: StorageDriver;
+  readonly #caller: DriverCaller;
+  readonly #imageStore: ImageStore;
+  readonly #filling = new Map<string, Promise<void>>();
+
+  constructor(place: string, driver: StorageDriver, caller: DriverCaller, imageStore: ImageStore) {
+    this.place = place;
+    this.#driver = driver;
+    this.#caller = caller;
+    this.#imageStore = imageStore;
+  }
+
+  ensure(call: Call) {
+    return this.#caller.run('ensurePool', call, (c) => this.#driver.ensurePool(c));
+  }
+  capacity(call: Call) {
+    return this.#caller.run('capacity', call, (c) => this.#driver.capacity(c));
+  }
+  createVolume(request: { readonly id: string; readonly sizeBytes: number; readonly imageId?: string }, call: Call) {
+    return this.#caller.run('volumes.create', call, (c) => this.#driver.volumes.create(request, c));
+  }
+  resizeVolume(id: string, sizeBytes: number, call: Call) {
+    return this.#caller.run('volumes.resize', call, (c) => this.#driver.volumes.resize(id, sizeBytes, c));
+  }
+  deleteVolume(id: string, call: Call) {
+    return this.#caller.run('volumes.delete', call, (c) => this.#driver.volumes.delete(id, c));
+  }
+  attachVolume(id: string, host: HostEndpoint, call: Call) {
+    return this.#caller.run('volumes.attach', call, (c) => this.#driver.volumes.attach(id, host, c));
+  }
+  releaseVolume(id: string, host: HostEndpoint, call: Call) {
+    return this.#caller.run('volumes.release', call, (c) => this.#driver.volumes.release(id, host, c));
+  }
+  putSeed(id: string, bytes: Uint8Array, call: Call) {
+    return this.#caller.run('seeds.put', call, (c) => this.#driver.seeds.put(id, bytes, c));
+  }
+  deleteSeed(id: string, call: Call) {
+    return this.#caller.run('seeds.delete', call, (c) => this.#driver.seeds.delete(id, c));
+  }
+  deleteImage(id: string, call: Call) {
+    return this.#caller.run('images.delete', call, (c) => this.#driver.images.delete(id, c));
+  }
+  inspect(kind: StoredKind, id: string, call: Call) {
+    return this.#caller.run('inspect', call, (c) => this.#driver.inspect(kind, id, c));
+  }
+  list(call: Call) {
+    return this.#caller.run('list', call, (c) => this.#driver.list(c));
+  }
+
+  /** Fills the pool's copy of an image once, however many ask at the same time. The one that fills reports its progress. */
+  async ensureImage(image: ImageFacts, call: Call): Promise<void> {
+    const filling = this.#filling.get(image.id);
+    if (filling !== undefined) return filling;
+    const fill = this.#fill(image, call);
+    this.#filling.set(image.id, fill);
+    try {
+      await fill;
+    } finally {
+      this.#filling.delete(image.id);
+    }
+  }
+
+  async #fill(image: ImageFacts, call: Call): Promise<void> {
+    if ((await this.inspect('image', image.id, call)) !== undefined) return;
+    const content = await this.#imageStore.open(image.id);
+    await this.#caller.run('images.put', call, (c) => this.#driver.images.put({ ...image, content }, c));
+  }
+
+  async close(): Promise<void> {
+    this.#caller.close();
+    await this.#driver.close();
+  }
+}
+
+/** The pools this node works with, opened on first use. */
+export class Pools {
+  readonly #services: KernelServices;
+  readonly #hosts: Hosts;
+  readonly #imageStore: ImageStore;
+  readonly #observe: CallObserver;
+  readonly #opened = new Map<string, Promise<StoragePool>>();
+
+  constructor(services: KernelServices, hosts: Hosts, imageStore: ImageStore, observe: CallObserver) {
+    this.#services = services;
+    this.#hosts = hosts;
+    this.#imageStore = imageStore;
+    this.#observe = observe;
+  }
+
+  /** @throws CloudError not_found, unsupported */
+  open(poolId: string): Promise<StoragePool> {
+    const known = this.#opened.get(poolId);
+    if (known !== undefined) return known;
+    const opening = this.#connect(poolId);
+    this.#opened.set(poolId, opening);
+    opening.catch(() => this.#opened.delete(poolId));
+    return opening;
+  }
+
+  /** The factory of a driver name. @throws CloudError unsupported */
+  factory(name: string): StorageFactory {
+    const factory = this.#services.kernel().registry.strategy('storage', name) as StorageFactory | undefined;
+    if (factory === undefined) throw new CloudError('unsupported', `No storage driver ${name} is installed.`, { pointer: '/driver' });
+    return factory;
+  }
+
+  async forget(poolId: string): Promise<void> {
+    const opened = this.#opened.get(poolId);
+    this.#opened.delete(poolId);
+    await (await opened?.catch(() => undefined))?.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#opened.keys()].map((poolId) => this.forget(poolId)));
+  }
+
+  async #connect(poolId: string): Promise<StoragePool> {
+    const { reader, environment } = this.#services;
+    const row = await reader.find(pool, poolId);
+    if (row === undefined) throw new CloudError('not_found', `No pool ${poolId}.`);
+    const host = row.hostId === undefined ? undefined : await this.#hosts.endpoint(row.hostId);
+    const endpoint: PoolEndpoint = { poolId, scope: row.scope, settings: row.settings, ...(host === undefined ? {} : { host }) };
+    const driver = this.factory(row.driver).open(endpoint);
+    const place = `pool ${row.name}`;
+    const caller = new DriverCaller({
+      environment,
+      contract: 'storage',
+      place,
+      classify: (error) => driver.classify(error),
+      observe: this.#observe,
+    });
+    return new StoragePool(place, driver, caller, this.#imageStore);
+  }
+}

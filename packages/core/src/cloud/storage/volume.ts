@@ -1,0 +1,37 @@
+import { Type } from 'typebox';
+import { bytes, defineKind, ref } from '../../kernel/index.ts';
+
+export const diskLimits = Type.Object(
+  {
+    iopsPerSecond: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000, description: '0 lifts the limit.' })),
+    bytesPerSecond: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: '0 lifts the limit.' })),
+  },
+  { minProperties: 1 },
+);
+
+export const volume = defineKind({
+  name: 'volume',
+  plural: 'volumes',
+  description: 'A disk. It outlives the machines it is attached to, unless it was made to go with one.',
+  scope: 'project',
+  schema: Type.Object({
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+    poolId: ref('pool', 'restrict'),
+    sizeBytes: bytes({ minimum: 1 }),
+    imageId: Type.Optional(ref('image', 'restrict', { description: 'The image it is a clone of.' })),
+    instanceId: Type.Optional(ref('instance', 'detach', { ownedIf: 'deleteWithInstance', description: 'The machine it is attached to.' })),
+    deleteWithInstance: Type.Boolean(),
+    slot: Type.Optional(Type.Integer({ minimum: 0, description: 'Place on the machine; 0 is the root disk.' })),
+    limits: Type.Optional(diskLimits),
+  }),
+  states: {
+    creating: ['available', 'deleted'],
+    available: ['attached', 'deleting'],
+    attached: ['available', 'deleting'],
+    deleting: ['deleted'],
+  },
+  initial: 'creating',
+  unique: [['instanceId', 'slot']],
+  detached: { instanceId: { from: ['attached'], to: 'available' } },
+  quota: { volumes: 1, volumeBytes: 'sizeBytes' },
+});

@@ -1,0 +1,41 @@
+import { Type } from 'typebox';
+import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
+
+/** What the operator wants of a host (`state`) and whether it answers (`status`) are apart: either may change without the other. */
+export const host = defineKind({
+  name: 'host',
+  plural: 'hosts',
+  description: 'A server that runs machines, stores volumes, or both.',
+  scope: 'cloud',
+  schema: Type.Object({
+    clusterId: ref('cluster', 'restrict'),
+    uri: Type.String({ maxLength: 512, description: 'How the hypervisor is reached, e.g. `qemu:///system` or `qemu+tls://hv1/system`.' }),
+    tlsCredentials: Type.Optional(secret({ description: 'JSON with PEM texts `ca`, `cert`, `key`, for TLS.' })),
+    failureDomain: Type.String({ minLength: 1, maxLength: 63, description: 'Rack or other unit that fails as one.' }),
+    roles: Type.Array(Type.Union([Type.Literal('compute'), Type.Literal('storage')]), { minItems: 1, uniqueItems: true }),
+    status: Type.Union([Type.Literal('connecting'), Type.Literal('connected'), Type.Literal('disconnected')], {
+      description: 'Whether it answers.',
+    }),
+    statusReason: Type.Optional(Type.String()),
+    hostname: Type.Optional(Type.String()),
+    hostUuid: Type.Optional(Type.String()),
+    cpus: Type.Optional(Type.Integer()),
+    memoryBytes: Type.Optional(bytes()),
+    cpuModel: Type.Optional(Type.String()),
+    architecture: Type.Optional(Type.String()),
+    hypervisorVersion: Type.Optional(Type.String()),
+    virtType: Type.Optional(Type.Union([Type.Literal('kvm'), Type.Literal('tcg'), Type.Literal('simulated')])),
+  }),
+  states: {
+    connecting: ['enabled', 'deleted'],
+    enabled: ['disabled', 'maintenance', 'deleting'],
+    /** Takes no new machines. */
+    disabled: ['enabled', 'maintenance', 'deleting'],
+    /** Takes no machines, and none runs on it. */
+    maintenance: ['enabled', 'disabled', 'deleting'],
+    deleting: ['deleted'],
+  },
+  initial: 'connecting',
+  unique: [['uri'], ['hostUuid']],
+  indexed: ['status', 'failureDomain'],
+});

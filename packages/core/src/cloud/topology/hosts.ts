@@ -1,0 +1,180 @@
+import { CloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
+import type {
+  ByteStream,
+  Call,
+  DiskLimits,
+  DiskSpec,
+  HostEndpoint,
+  HypervisorDriver,
+  MachineSpec,
+  NicLimits,
+  NicSpec,
+} from '../../strategy/index.ts';
+import { type CallObserver, DriverCaller, required } from '../driver-call.ts';
+import { cluster } from './cluster.ts';
+import { host } from './host.ts';
+
+/** One host's hypervisor as the cloud holds it: validated, timed, measured, one kind of error. */
+export class Hypervisor {
+  readonly place: string;
+  readonly #driver: HypervisorDriver;
+  readonly #caller: DriverCaller;
+
+  constructor(place: string, driver: HypervisorDriver, caller: DriverCaller) {
+    this.place = place;
+    this.#driver = driver;
+    this.#caller = caller;
+  }
+
+  inventory(call: Call) {
+    return this.#caller.run('inventory', call, (c) => this.#driver.inventory(c));
+  }
+  define(spec: MachineSpec, call: Call) {
+    return this.#caller.run('define', call, (c) => this.#driver.machines.define(spec, c));
+  }
+  inspect(id: string, call: Call) {
+    return this.#caller.run('inspect', call, (c) => this.#driver.machines.inspect(id, c));
+  }
+  list(call: Call) {
+    return this.#caller.run('list', call, (c) => this.#driver.machines.list(c));
+  }
+  remove(id: string, call: Call) {
+    return this.#caller.run('remove', call, (c) => this.#driver.machines.remove(id, c));
+  }
+  power(verb: keyof HypervisorDriver['power'], id: string, call: Call) {
+    return this.#caller.run(verb, call, (c) => this.#driver.power[verb](id, c));
+  }
+  attachDisk(id: string, disk: DiskSpec, call: Call) {
+    const feature = required(this.#driver.hotplug, this.place, 'attach disks to a machine');
+    return this.#caller.run('attachDisk', call, (c) => feature.attachDisk(id, disk, c));
+  }
+  detachDisk(id: string, volumeId: string, call: Call) {
+    const feature = required(this.#driver.hotplug, this.place, 'detach disks from a machine');
+    return this.#caller.run('detachDisk', call, (c) => feature.detachDisk(id, volumeId, c));
+  }
+  attachNic(id: string, nic: NicSpec, call: Call) {
+    const feature = required(this.#driver.hotplug, this.place, 'attach NICs to a machine');
+    return this.#caller.run('attachNic', call, (c) => feature.attachNic(id, nic, c));
+  }
+  detachNic(id: string, nicId: string, call: Call) {
+    const feature = required(this.#driver.hotplug, this.place, 'detach NICs from a machine');
+    return this.#caller.run('detachNic', call, (c) => feature.detachNic(id, nicId, c));
+  }
+  setVcpus(id: string, vcpus: number, call: Call) {
+    const feature = required(this.#driver.resize, this.place, 'add processors to a running machine');
+    return this.#caller.run('setVcpus', call, (c) => feature.setVcpus(id, vcpus, c));
+  }
+  setMemory(id: string, memoryBytes: number, call: Call) {
+    const feature = required(this.#driver.resize, this.place, 'add memory to a running machine');
+    return this.#caller.run('setMemory', call, (c) => feature.setMemory(id, memoryBytes, c));
+  }
+  setCpuShares(id: string, shares: number, call: Call) {
+    const set = required(this.#driver.limits?.setCpuShares, this.place, 'change processor shares of a running machine');
+    return this.#caller.run('setCpuShares', call, (c) => set.call(this.#driver.limits, id, shares, c));
+  }
+  setDiskLimits(id: string, volumeId: string, limits: DiskLimits, call: Call) {
+    const set = required(this.#driver.limits?.setDiskLimits, this.place, 'limit disks of a running machine');
+    return this.#caller.run('setDiskLimits', call, (c) => set.call(this.#driver.limits, id, volumeId, limits, c));
+  }
+  setNicLimits(id: string, nicId: string, limits: NicLimits, call: Call) {
+    const set = required(this.#driver.limits?.setNicLimits, this.place, 'limit NICs of a running machine');
+    return this.#caller.run('setNicLimits', call, (c) => set.call(this.#driver.limits, id, nicId, limits, c));
+  }
+  console(type: 'serial' | 'vnc', id: string, call: Call): Promise<ByteStream> {
+    const open = required(this.#driver.consoles?.[type], this.place, `open a ${type} console`);
+    return this.#caller.run(`console.${type}`, call, (c) => open.call(this.#driver.consoles, id, c));
+  }
+  /** @throws CloudError `unsupported` when the host lacks the feature: asked before anything changes. */
+  need(feature: 'hotplug' | 'resize' | 'cpuShares' | 'diskLimits' | 'nicLimits' | 'serial' | 'vnc'): void {
+    const { hotplug, resize, limits, consoles } = this.#driver;
+    const offered = {
+      hotplug,
+      resize,
+      cpuShares: limits?.setCpuShares,
+      diskLimits: limits?.setDiskLimits,
+      nicLimits: limits?.setNicLimits,
+      serial: consoles?.serial,
+      vnc: consoles?.vnc,
+    };
+    required(offered[feature], this.place, feature);
+  }
+  watch(hint: (machineId: string | undefined) => void): () => void {
+    return this.#driver.watch?.(hint) ?? (() => undefined);
+  }
+  async close(): Promise<void> {
+    this.#caller.close();
+    await this.#driver.close();
+  }
+}
+
+interface Opened {
+  readonly uri: string;
+  readonly endpoint: HostEndpoint;
+  readonly hypervisor: Hypervisor;
+}
+
+/** The hosts this node is connected to, opened on first use. */
+export class Hosts {
+  readonly #services: KernelServices;
+  readonly #observe: CallObserver;
+  readonly #opened = new Map<string, Promise<Opened>>();
+
+  constructor(services: KernelServices, observe: CallObserver) {
+    this.#services = services;
+    this.#observe = observe;
+  }
+
+  async hypervisor(hostId: string): Promise<Hypervisor> {
+    return (await this.#open(hostId)).hypervisor;
+  }
+
+  async endpoint(hostId: string): Promise<HostEndpoint> {
+    return (await this.#open(hostId)).endpoint;
+  }
+
+  /** Whether the host answered its last looks. What is owed to one that did not is recorded as a debt. */
+  async reachable(hostId: string): Promise<boolean> {
+    return (await this.#services.reader.find(host, hostId))?.status === 'connected';
+  }
+
+  /** Forgets the connection, so that the next use opens it anew (another URI, other credentials, or gone). */
+  async forget(hostId: string): Promise<void> {
+    const opened = this.#opened.get(hostId);
+    this.#opened.delete(hostId);
+    if (opened !== undefined) await (await opened.catch(() => undefined))?.hypervisor.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#opened.keys()].map((hostId) => this.forget(hostId)));
+  }
+
+  #open(hostId: string): Promise<Opened> {
+    const known = this.#opened.get(hostId);
+    if (known !== undefined) return known;
+    const opening = this.#connect(hostId);
+    this.#opened.set(hostId, opening);
+    opening.catch(() => this.#opened.delete(hostId));
+    return opening;
+  }
+
+  async #connect(hostId: string): Promise<Opened> {
+    const { reader, secrets, environment, kernel } = this.#services;
+    const row: RowOf<typeof host> | undefined = await reader.find(host, hostId);
+    if (row === undefined) throw new CloudError('not_found', `No host ${hostId}.`);
+    const { hypervisor: name } = (await reader.find(cluster, row.clusterId)) ?? { hypervisor: '' };
+    const factory = kernel().registry.strategy('hypervisor', name) as { open(endpoint: HostEndpoint): HypervisorDriver } | undefined;
+    if (factory === undefined) throw new CloudError('unsupported', `No driver for the hypervisor ${name} is installed.`);
+    const tls = row.tlsCredentials === undefined ? undefined : (JSON.parse(await secrets.open(row.tlsCredentials)) as HostEndpoint['tls']);
+    const endpoint: HostEndpoint = { hostId, uri: row.uri, ...(tls === undefined ? {} : { tls }) };
+    const driver = factory.open(endpoint);
+    const place = `host ${row.name}`;
+    const caller = new DriverCaller({
+      environment,
+      contract: 'hypervisor',
+      place,
+      classify: (error) => driver.classify(error),
+      observe: this.#observe,
+    });
+    return { uri: row.uri, endpoint, hypervisor: new Hypervisor(place, driver, caller) };
+  }
+}
