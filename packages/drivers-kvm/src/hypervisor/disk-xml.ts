@@ -1,0 +1,121 @@
+import type { Attachment, DiskBus, DiskLimits, DiskSpec } from '@pileus/core/strategy';
+import { DriverError } from '../driver-error.ts';
+import type { Element } from '../xml/element.ts';
+import { element } from '../xml/element.ts';
+import { volumeAlias } from './mark.ts';
+
+/** QEMU's AHCI has six ports; the last of the first controller is kept for the seed. */
+const SATA_SLOTS_PER_CONTROLLER = 5;
+const DEVICE_PREFIX: Readonly<Record<DiskBus, string>> = { virtio: 'vd', scsi: 'sd', sata: 'sd' };
+/** Of no disk, because slots end before two-letter names do. */
+const SEED_DEVICE = 'sdzz';
+
+/** `<disk>` of a volume, for a definition and for hot-plug alike. */
+export function diskElement(disk: DiskSpec, bus: DiskBus): Element {
+  const { attachment, slot } = disk;
+  return element(
+    'disk',
+    { type: sourceType(attachment), device: 'disk' },
+    element('driver', { name: 'qemu', type: formatOf(attachment), cache: 'none', discard: 'unmap' }),
+    sourceElement(attachment),
+    element('target', { dev: deviceName(bus, slot), bus }),
+    disk.limits === undefined ? undefined : limitsElement(disk.limits),
+    disk.readOnly ? element('readonly') : undefined,
+    element('boot', { order: slot + 1 }),
+    element('serial', {}, diskSerial(disk.volumeId)),
+    element('alias', { name: volumeAlias(disk.volumeId) }),
+    driveAddress(bus, slot),
+  );
+}
+
+/** The cloud-init seed as a CD-ROM. */
+export function seedElement(attachment: Attachment, bus: 'scsi' | 'sata'): Element {
+  const place = bus === 'scsi' ? { target: 1, unit: 0 } : { target: 0, unit: SATA_SLOTS_PER_CONTROLLER };
+  return element(
+    'disk',
+    { type: sourceType(attachment), device: 'cdrom' },
+    element('driver', { name: 'qemu', type: formatOf(attachment) }),
+    sourceElement(attachment),
+    element('target', { dev: SEED_DEVICE, bus }),
+    element('readonly'),
+    element('address', { type: 'drive', controller: 0, bus: 0, ...place }),
+  );
+}
+
+/** What the guest shows as the disk's serial: virtio-blk cuts it at 20 bytes, so every bus gets the last 20, which are the most random. */
+export function diskSerial(volumeId: string): string {
+  return volumeId.replaceAll('-', '').slice(-20);
+}
+
+/** `vda` is slot 0. */
+export function deviceName(bus: DiskBus, slot: number): string {
+  return `${DEVICE_PREFIX[bus]}${letters(slot)}`;
+}
+
+export function slotOfDevice(device: string): number {
+  return [...device.slice(2)].reduce((slot, letter) => (slot + 1) * 26 + letter.charCodeAt(0) - 97, -1);
+}
+
+function letters(slot: number): string {
+  const last = String.fromCharCode(97 + (slot % 26));
+  return slot < 26 ? last : letters(Math.floor(slot / 26) - 1) + last;
+}
+
+/** A place of its own for each slot, so that taking one disk away moves no other. Virtio disks are PCI devices, which libvirt places. */
+function driveAddress(bus: DiskBus, slot: number): Element | undefined {
+  if (bus === 'virtio') return undefined;
+  if (bus === 'scsi') return element('address', { type: 'drive', controller: 0, bus: 0, target: 0, unit: slot });
+  const controller = Math.floor(slot / SATA_SLOTS_PER_CONTROLLER);
+  return element('address', { type: 'drive', controller, bus: 0, target: 0, unit: slot % SATA_SLOTS_PER_CONTROLLER });
+}
+
+function limitsElement(limits: DiskLimits): Element {
+  return element(
+    'iotune',
+    {},
+    element('total_bytes_sec', {}, limits.bytesPerSecond ?? 0),
+    element('total_iops_sec', {}, limits.iopsPerSecond ?? 0),
+  );
+}
+
+function sourceType(attachment: Attachment): 'file' | 'block' | 'network' {
+  return attachment.type === 'file' || attachment.type === 'block' ? attachment.type : 'network';
+}
+
+function formatOf(attachment: Attachment): string {
+  return attachment.type === 'file' || attachment.type === 'nfs' ? attachment.format : 'raw';
+}
+
+function sourceElement(attachment: Attachment): Element {
+  switch (attachment.type) {
+    case 'file':
+      return element('source', { file: attachment.path });
+    case 'block':
+      return element('source', { dev: attachment.path });
+    case 'rbd':
+      return element(
+        'source',
+        { protocol: 'rbd', name: `${attachment.pool}/${attachment.image}` },
+        ...attachment.monitors.map(hostElement),
+        element('auth', { username: attachment.user }, element('secret', { type: 'ceph', usage: attachment.secretRef })),
+      );
+    case 'iscsi':
+      if (attachment.secretRef !== undefined)
+        throw new DriverError('unsupported', 'an iSCSI target that wants CHAP: the attachment carries no user name for it');
+      return element('source', { protocol: 'iscsi', name: `${attachment.target}/${attachment.lun}` }, hostElement(attachment.portal));
+    case 'nfs':
+      return element(
+        'source',
+        { protocol: 'nfs', name: `${attachment.export}/${attachment.path}` },
+        hostElement(attachment.server),
+        // QEMU speaks NFS by itself and must say as whom; a leading plus means a number, not a name.
+        element('identity', { user: '+0', group: '+0' }),
+      );
+  }
+}
+
+/** `<host>` of `name`, `name:port` or `[address]:port`. */
+function hostElement(authority: string): Element {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+|.*:.*:.*))(?::(\d+))?$/.exec(authority) ?? [];
+  return element('host', { name: bracketed ?? plain ?? authority, port });
+}

@@ -1,0 +1,54 @@
+import type { NicLimits, NicSpec, Plug } from '@pileus/core/strategy';
+import type { Element } from '../xml/element.ts';
+import { element } from '../xml/element.ts';
+import { nicAlias } from './mark.ts';
+
+/** `<interface>` of a NIC, for a definition and for hot-plug alike. */
+export function nicElement(nic: NicSpec, model: string): Element {
+  return element(
+    'interface',
+    { type: interfaceType(nic.plug) },
+    element('mac', { address: nic.mac }),
+    ...plugElements(nic.plug),
+    element('model', { type: model }),
+    nic.limits === undefined ? undefined : bandwidthElement(nic.limits),
+    // Machines boot from disk: a network boot ROM would only make the firmware slower.
+    element('rom', { enabled: 'no' }),
+    element('alias', { name: nicAlias(nic.slot, nic.nicId) }),
+  );
+}
+
+function interfaceType(plug: Plug): 'network' | 'bridge' | 'ethernet' {
+  if (plug.type === 'libvirtNetwork') return 'network';
+  return plug.type === 'tap' ? 'ethernet' : 'bridge';
+}
+
+function plugElements(plug: Plug): Element[] {
+  switch (plug.type) {
+    case 'libvirtNetwork':
+      return [element('source', { network: plug.network })];
+    case 'bridge': {
+      const vlan = plug.vlan === undefined ? [] : [element('vlan', {}, element('tag', { id: plug.vlan }))];
+      return [element('source', { bridge: plug.bridge }), ...vlan];
+    }
+    case 'ovsPort': {
+      const parameters = element('parameters', { interfaceid: plug.interfaceId });
+      return [element('source', { bridge: plug.bridge }), element('virtualport', { type: 'openvswitch' }, parameters)];
+    }
+    case 'tap':
+      return [element('target', { dev: plug.device, managed: 'no' })];
+  }
+}
+
+/** Libvirt counts KiB a second; a limit is rounded up, so that none becomes the 0 which lifts it. */
+export function kibibytes(bytesPerSecond: number): number {
+  return Math.ceil(bytesPerSecond / 1024);
+}
+
+function bandwidthElement(limits: NicLimits): Element | undefined {
+  const direction = (name: string, bytesPerSecond: number | undefined) =>
+    bytesPerSecond ? element(name, { average: kibibytes(bytesPerSecond) }) : undefined;
+  const inbound = direction('inbound', limits.inboundBytesPerSecond);
+  const outbound = direction('outbound', limits.outboundBytesPerSecond);
+  return inbound === undefined && outbound === undefined ? undefined : element('bandwidth', {}, inbound, outbound);
+}

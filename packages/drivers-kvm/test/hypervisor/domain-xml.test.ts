@@ -1,0 +1,63 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Attachment, DiskBus, Firmware, GuestOs, Plug } from '@pileus/core/strategy';
+import { expect } from 'chai';
+import { domainXml } from '../../src/hypervisor/domain-xml.ts';
+import type { VirtType } from '../../src/hypervisor/guest-profile.ts';
+import { validate } from '../libvirt-schema.ts';
+import { FULL_MACHINE } from '../machine-spec.ts';
+
+const GOLDEN = join(import.meta.dirname, 'golden');
+/** Set to write the golden files anew; the difference is then reviewed like code. */
+const REWRITE = process.env.PILEUS_REWRITE_GOLDEN === '1';
+
+const documents = new Map<string, string>();
+for (const guestOs of ['linux', 'windows'] satisfies GuestOs[])
+  for (const firmware of ['bios', 'uefi'] satisfies Firmware[])
+    for (const diskBus of ['virtio', 'scsi', 'sata'] satisfies DiskBus[])
+      for (const virtType of ['kvm', 'tcg'] satisfies VirtType[]) {
+        const spec = { ...FULL_MACHINE, guestOs, firmware, diskBus };
+        documents.set(`${guestOs}-${firmware}-${diskBus}-${virtType}`, domainXml(spec, { virtType, vncSocketDir: '/run/vnc' }));
+      }
+
+describe('the definition of a machine', () => {
+  for (const [name, document] of documents)
+    it(`is as committed for ${name}`, async () => {
+      const path = join(GOLDEN, `${name}.xml`);
+      if (REWRITE) await writeFile(path, document);
+      expect(document).to.equal(await readFile(path, 'utf8'));
+    });
+
+  it('has a golden file for every combination and no other', async () => {
+    expect((await readdir(GOLDEN)).sort()).to.deep.equal([...documents.keys()].map((name) => `${name}.xml`).sort());
+  });
+
+  it("fits libvirt's own schema in every combination", () => validate('domain', Object.fromEntries(documents)));
+
+  it("fits libvirt's own schema with every way to reach a disk and a network", async () => {
+    const attachments: Attachment[] = [
+      { type: 'block', path: '/dev/sdb' },
+      { type: 'rbd', pool: 'rbd', image: 'v', monitors: ['10.0.0.1:6789', '[fd00::1]:6789', 'mon3'], user: 'pileus', secretRef: 'ceph-1' },
+      { type: 'iscsi', portal: '10.0.0.9:3260', target: 'iqn.2024-01.example:t', lun: 3 },
+      { type: 'nfs', server: 'filer', export: '/export', path: 'v.qcow2', format: 'qcow2' },
+    ];
+    const plugs: Plug[] = [
+      { type: 'bridge', bridge: 'br0', vlan: 7 },
+      { type: 'ovsPort', bridge: 'br-int', interfaceId: '01900000-0000-7000-8000-0000000000c9' },
+      { type: 'tap', device: 'tap9' },
+    ];
+    const disks = attachments.map((attachment, slot) => ({ volumeId: `v${slot}`, attachment, slot, readOnly: false }));
+    const nics = plugs.map((plug, slot) => ({ nicId: `n${slot}`, mac: `52:54:00:00:00:0${slot}`, plug, slot }));
+    await validate('domain', {
+      all: domainXml({ ...FULL_MACHINE, cpuShares: 512, disks, nics }, { virtType: 'kvm', vncSocketDir: 'auto' }),
+    });
+  });
+
+  it('keeps every disk at its own place, whatever other disks there are', () => {
+    const disks = FULL_MACHINE.disks.filter((disk) => disk.slot === 1);
+    const alone = domainXml({ ...FULL_MACHINE, diskBus: 'sata', disks }, { virtType: 'tcg' });
+    expect(alone)
+      .to.include(`<target dev='sdb' bus='sata'/>`)
+      .and.include(`<address type='drive' controller='0' bus='0' target='0' unit='1'/>`);
+  });
+});
