@@ -11,7 +11,7 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined>):
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) throw new Error(`${what}: not within ${DEADLINE_MS} ms`);
-    await sleep(50);
+    await sleep(100);
   }
 }
 
