@@ -1,0 +1,8 @@
+/** The name asked for, or one made of the kind and the random end of the id, e.g. `volume-9f3c01ab`. */
+export const nameOr = (name: string | undefined, kind: { readonly name: string }, id: string): string =>
+  name ?? `${kind.name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-${id.slice(-8)}`;
+
+/** The fields that were given: an optional field that is absent must not become a field that is undefined. */
+export function given<T extends object>(fields: T): { readonly [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,48 @@
+import type { Id, Owed, Reader } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import type { Hosts } from '../topology/hosts.ts';
+import { pool } from './pool.ts';
+import type { Pools, StoragePool } from './pools.ts';
+
+/** What sagas on stored things reach. */
+export interface StorageContext {
+  readonly pools: Pick<Pools, 'open'>;
+  readonly hosts: Pick<Hosts, 'reachable'>;
+  readonly reader: Reader;
+}
+
+/** Names of the cleanups that can be owed to a host out of reach. */
+export type RemovalTask = 'volume.delete' | 'image.delete' | 'seed.delete';
+
+/** How each kind of stored thing is removed from its pool; absent is done. */
+export const REMOVALS: Record<RemovalTask, (pool: StoragePool, id: string, call: Call) => Promise<void>> = {
+  'volume.delete': (from, id, call) => from.deleteVolume(id, call),
+  'image.delete': (from, id, call) => from.deleteImage(id, call),
+  'seed.delete': (from, id, call) => from.deleteSeed(id, call),
+};
+
+interface Step {
+  readonly ctx: StorageContext;
+  readonly call: Call;
+  readonly owe: (debt: Owed) => void;
+}
+
+/** The host through which a pool is managed; undefined for a pool that is reached without one. */
+export const hostOfPool = async (reader: Reader, poolId: string): Promise<Id<'host'> | undefined> =>
+  (await reader.find(pool, poolId))?.hostId;
+
+/** Whether the pool can be reached now, as far as its host tells. */
+export async function poolReachable(ctx: StorageContext, poolId: string): Promise<boolean> {
+  const hostId = await hostOfPool(ctx.reader, poolId);
+  return hostId === undefined || ctx.hosts.reachable(hostId);
+}
+
+/**
+ * Removes a stored thing, or, when the pool's host is known to be out of reach, leaves that as a debt of the host. Any other failure is thrown, so that
+ * the engine tries again: a host that only stumbled is not owed to.
+ */
+export async function removeOrOwe({ ctx, call, owe }: Step, task: RemovalTask, poolId: string, id: string): Promise<void> {
+  const hostId = await hostOfPool(ctx.reader, poolId);
+  if (hostId !== undefined && !(await ctx.hosts.reachable(hostId))) return owe({ task, place: hostId, target: { poolId, id } });
+  await REMOVALS[task](await ctx.pools.open(poolId), id, call);
+}

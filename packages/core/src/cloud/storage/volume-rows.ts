@@ -1,0 +1,32 @@
+import { create, expectState, type Id, type RowOf, type Statement, transition } from '../../kernel/index.ts';
+import { poolCapacity } from '../placement/placement.ts';
+import { image } from './image.ts';
+import { pool } from './pool.ts';
+import { volume } from './volume.ts';
+
+type VolumeRow = RowOf<typeof volume>;
+
+/** A volume that is accepted: everything its row says, before the disk exists. */
+export type NewVolume = Pick<
+  VolumeRow,
+  'id' | 'name' | 'poolId' | 'sizeBytes' | 'deleteWithInstance' | 'imageId' | 'instanceId' | 'slot' | 'description' | 'limits'
+> & { readonly projectId: Id<'project'> };
+
+/** What is remembered of a volume to take its acceptance back. */
+export type VolumeReservation = Pick<VolumeRow, 'id' | 'poolId' | 'sizeBytes'>;
+
+/** Row changes that a volume's life begins and ends with, for every saga that makes or removes volumes. */
+export const volumeRows = {
+  /** The row in `creating` and its bytes of the pool; guards that the pool takes volumes and that the image is there to be cloned. */
+  reserve: (wanted: NewVolume): readonly Statement[] => [
+    expectState(pool, wanted.poolId, ['available']),
+    ...(wanted.imageId === undefined ? [] : [expectState(image, wanted.imageId, ['available'])]),
+    poolCapacity(wanted.poolId, wanted.sizeBytes, 1),
+    create(volume, wanted),
+  ],
+  /** Takes `reserve` back: the row of a volume that never came to be ends as a tombstone, which lets reconcilers remove a late arrival. */
+  takeBack: ({ id, poolId, sizeBytes }: VolumeReservation): readonly Statement[] => [
+    transition(volume, id, { from: 'creating', to: 'deleted' }),
+    poolCapacity(poolId, sizeBytes, -1),
+  ],
+};
