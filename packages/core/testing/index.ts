@@ -10,3 +10,4 @@ export { realEnvironment } from './real-environment.ts';
 export type { SimOptions } from './sim/environment.ts';
 export { Incarnation, SimEnvironment } from './sim/environment.ts';
 export { SimRandom } from './sim/random.ts';
+export { SimulatedStore, type StoreFaults } from './sim/store.ts';

@@ -161,7 +161,6 @@ export class SqliteEngine {
     this.open();
   }
 
-  probe(sql: string): void { this.#db.exec(sql); }
   close(): void {
     this.#db.close();
     this.#release();

@@ -79,11 +79,10 @@ export class SchemaWriter {
 
   migrate(table: Table, batch: MigratedBatch): void {
     const fields = [...table.columns.keys()].filter((field) => !table.key.includes(field));
-    const update = `UPDATE ${quote(table.name)} SET ${fields.map((field) => `${quote(field)} = ?, `).join('')}${ROW} = ? WHERE ${table.whereKey}`;
     this.#step(() => {
       for (const { key, row } of batch.rows) {
         const parsed = JSON.parse(row) as Row;
-        this.#run(update, ...fields.map((field) => columnValue(parsed[field])), row, ...table.splitKey(key));
+        this.#run(table.updateSql(fields), ...fields.map((field) => columnValue(parsed[field])), row, ...table.splitKey(key));
       }
       const { plugin, number, cursor, done } = batch;
       this.#run(

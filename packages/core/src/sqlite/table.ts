@@ -34,6 +34,8 @@ export class Table {
   readonly indexes: readonly IndexPlan[];
   readonly whereKey: string;
   readonly readSql: string;
+  readonly insertSql: string;
+  readonly #updateSql = new Map<string, string>();
 
   constructor(spec: TableSpec) {
     if (!TABLE_NAME.test(spec.name)) throw new StoreError(`table name ${JSON.stringify(spec.name)} is not allowed`);
@@ -45,12 +47,25 @@ export class Table {
     this.columns = planColumns(spec, this.key);
     this.indexes = planIndexes(spec, this.key);
     this.whereKey = this.key.map((field) => `${quote(field)} = ?`).join(' AND ');
+    const columns = [...this.columns.keys(), ROW].map(quote);
+    this.insertSql = `INSERT INTO ${quote(spec.name)} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
     this.readSql = `SELECT ${ROW} FROM ${quote(spec.name)} WHERE ${this.whereKey}`;
+  }
+
+  /** Rewrites the row and some columns; an index whose columns are not named is left alone. */
+  updateSql(fields: readonly string[]): string {
+    const shape = fields.join(',');
+    const known = this.#updateSql.get(shape);
+    if (known !== undefined) return known;
+    const sets = [...fields, ROW].map((column) => `${quote(column)} = ?`).join(', ');
+    const sql = `UPDATE ${quote(this.name)} SET ${sets} WHERE ${this.whereKey}`;
+    this.#updateSql.set(shape, sql);
+    return sql;
   }
 
   get createSql(): string {
     const columns = [...this.columns].map(([field, type]) => `${quote(field)} ${type}${this.key.includes(field) ? ' NOT NULL' : ''}`);
-    return `CREATE TABLE ${quote(this.name)} (${columns.join(', ')}, ${ROW} TEXT NOT NULL, PRIMARY KEY (${this.key.map(quote).join(', ')}))${this.isResource ? " WITHOUT ROWID" : ""}`;
+    return `CREATE TABLE ${quote(this.name)} (${columns.join(', ')}, ${ROW} TEXT NOT NULL, PRIMARY KEY (${this.key.map(quote).join(', ')}))`;
   }
 
   /** The SQL that answers the field's value: its column, or a look into the JSON. */
@@ -137,16 +152,21 @@ function planColumns(spec: TableSpec, key: readonly string[]): ReadonlyMap<strin
   return columns;
 }
 
-/** Indexes of resource tables hold live rows only; the key at the end comes with every index of a table without rowid. */
+/**
+ * Indexes of resource tables hold live rows only. The key ends each that is not unique, so that a filtered list comes in the order of the key without sorting.
+ * Tables keep SQLite's rowid: rows are then appended wherever their keys fall, which writes half the pages that tables ordered by key would.
+ */
 function planIndexes(spec: TableSpec, key: readonly string[]): readonly IndexPlan[] {
   const live = spec.type === 'resource' ? ' WHERE "deletedAt" IS NULL' : '';
-  const plan =
-    (unique: boolean) =>
-    (fields: readonly string[]): IndexPlan => {
-      const name = `${unique ? 'unique' : 'index'}:${spec.name}:${fields.join(',')}`;
-      const columns = fields.map(quote).join(', ');
-      return { name, fields, sql: `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(spec.name)} (${columns})${live}` };
-    };
-  const own = key.join(',');
-  return [...spec.unique.map(plan(true)), ...spec.indexes.filter((fields) => fields.join(',') !== own).map(plan(false))];
+  const plan = (unique: boolean, fields: readonly string[]): IndexPlan => {
+    const name = `${unique ? 'unique' : 'index'}:${spec.name}:${fields.join(',')}`;
+    const columns = unique ? fields : [...fields, ...key.filter((field) => !fields.includes(field))];
+    const sql = `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(spec.name)} (${columns.map(quote).join(', ')})${live}`;
+    return { name, fields, sql };
+  };
+  const isKey = (fields: readonly string[]) => fields.every((field, index) => field === key[index]);
+  return [
+    ...spec.unique.map((fields) => plan(true, fields)),
+    ...spec.indexes.filter((fields) => !isKey(fields)).map((fields) => plan(false, fields)),
+  ];
 }

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../kernel/json.ts';
 import type { CommitResult, Expect, Statement, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { changeCode, type Statements } from './reader.ts';
-import { type Catalog, columnValue, MAINTAINED, quote, ROW, type Row, type Table } from './table.ts';
+import { type Catalog, columnValue, MAINTAINED, quote, type Row, type Table } from './table.ts';
 
 export type Failure = Omit<Extract<CommitResult, { ok: false }>, 'ok' | 'statement'>;
 
@@ -84,7 +84,7 @@ export class Writer {
     const values: SQLInputValue[] = [];
     for (const field of table.columns.keys()) values.push(columnValue(row[field]));
     values.push(text);
-    const clash = this.#run(insertSql(table), values);
+    const clash = this.#run(table.insertSql, values);
     if (clash !== undefined) return clash;
     if (table.isResource) feed(table, key, 'created', row, text);
     return undefined;
@@ -112,18 +112,17 @@ export class Writer {
     return undefined;
   }
 
-  /** Writes only the columns that differ: an index whose columns are not named is left alone. */
   #rewrite(table: Table, key: string, old: Row, row: Row, text: string): Failure | undefined {
     const values: SQLInputValue[] = [];
-    let columns = '';
+    const changed: string[] = [];
     for (const field of table.columns.keys()) {
       const value = columnValue(row[field]);
       if (value === columnValue(old[field])) continue;
+      changed.push(field);
       values.push(value);
-      columns += `${quote(field)} = ?, `;
     }
     values.push(text, ...table.splitKey(key));
-    return this.#run(`UPDATE ${quote(table.name)} SET ${columns}${ROW} = ? WHERE ${table.whereKey}`, values);
+    return this.#run(table.updateSql(changed), values);
   }
 
   #run(text: string, values: readonly SQLInputValue[]): Failure | undefined {
@@ -173,11 +172,6 @@ interface Write {
   readonly at: string;
   readonly revision: number;
   readonly feed: (table: Table, key: string, type: 'created' | 'updated' | 'deleted', row: Row, text: string) => void;
-}
-
-export function insertSql(table: Table): string {
-  const columns = [...table.columns.keys()].map(quote);
-  return `INSERT INTO ${quote(table.name)} (${columns.join(', ')}, ${ROW}) VALUES (${columns.map(() => '?').join(', ')}, ?)`;
 }
 
 /** SQLite names the columns: `UNIQUE constraint failed: t.a, t.b`. */
