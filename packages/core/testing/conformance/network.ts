@@ -130,7 +130,7 @@ function networkTests(stage: NetworkStage, features: readonly NetworkFeature[]):
       const id = (await stage.harness.foreignNetwork?.()) ?? '';
       const foreign = await stage.listedOf(id);
       expect(foreign).to.have.length(1);
-      expect(foreign[0]).to.include({ id, owner: undefined });
+      expect(foreign[0]?.owner).to.equal(undefined);
       await stage.driver.deleteNetwork((await stage.ensured()).id, stage.call());
       expect(await stage.listedOf(id)).to.deep.equal(foreign);
     });

@@ -1,30 +1,15 @@
 import { expect } from 'chai';
-import type { Attachment, Call, Content, HostEndpoint, StorageDriver, StoredKind, StoredObject } from '../../src/strategy/index.ts';
+import type { Attachment, Content } from '../../src/strategy/index.ts';
 import { expectTotal } from './classification.ts';
-import type { FreezeTable, PreparedCall } from './frozen.ts';
 import { frozenCalls } from './frozen.ts';
-import type { Harness, Setup } from './harness.ts';
-import { Stage, UNANSWERED } from './harness.ts';
+import type { Setup } from './harness.ts';
+import { UNANSWERED } from './harness.ts';
+import { freezeTable } from './storage-frozen.ts';
+import type { StorageHarness } from './storage-stage.ts';
+import { content, MIB, StorageStage } from './storage-stage.ts';
 
-export interface StorageHarness extends Harness<StorageDriver> {
-  /** The host from which volumes are reached. */
-  readonly host: HostEndpoint;
-}
-
+export type { StorageHarness } from './storage-stage.ts';
 export type StorageSetup = Setup<never, StorageHarness>;
-
-const MIB = 1024 * 1024;
-
-/** Raw content that differs from byte to byte, given in pieces. */
-function content(sizeBytes: number): Content {
-  return {
-    sizeBytes,
-    async *open() {
-      for (let at = 0; at < sizeBytes; at += 65_536)
-        yield Uint8Array.from({ length: Math.min(65_536, sizeBytes - at) }, (_, index) => (at + index * 7) & 0xff);
-    },
-  };
-}
 
 /** Content that breaks in its middle. */
 function broken(sizeBytes: number): Content {
@@ -35,65 +20,6 @@ function broken(sizeBytes: number): Content {
       throw new Error('the source of the content broke');
     },
   };
-}
-
-class StorageStage extends Stage<StorageDriver, StorageHarness> {
-  readonly #made: { readonly kind: StoredKind; readonly id: string }[] = [];
-
-  /** A new id whose thing is deleted after the test. */
-  made(kind: StoredKind): string {
-    const id = this.newId();
-    this.#made.push({ kind, id });
-    return id;
-  }
-
-  async volume(sizeBytes: number = MIB): Promise<string> {
-    const id = this.made('volume');
-    await this.driver.volumes.create({ id, sizeBytes }, this.call());
-    return id;
-  }
-
-  async image(sizeBytes: number = MIB): Promise<string> {
-    const id = this.made('image');
-    await this.put(id, content(sizeBytes), this.call());
-    return id;
-  }
-
-  put(id: string, from: Content, call: Call): Promise<void> {
-    return this.driver.images.put({ id, format: 'raw', virtualSizeBytes: from.sizeBytes, content: from }, call);
-  }
-
-  look(kind: StoredKind, id: string): Promise<StoredObject | undefined> {
-    return this.driver.inspect(kind, id, this.call());
-  }
-
-  async listedOf(id: string): Promise<readonly StoredObject[]> {
-    return (await this.driver.list(this.call())).filter((stored) => stored.id === id);
-  }
-
-  async expectThere(kind: StoredKind, id: string, sizeBytes: number): Promise<void> {
-    expect(await this.look(kind, id)).to.deep.equal({ kind, id, sizeBytes });
-    expect(await this.listedOf(id)).to.deep.equal([{ kind, id, sizeBytes }]);
-  }
-
-  async expectAbsent(kind: StoredKind, id: string): Promise<void> {
-    expect(await this.look(kind, id)).to.equal(undefined);
-    expect(await this.listedOf(id)).to.deep.equal([]);
-  }
-
-  delete(kind: StoredKind, id: string, call: Call): Promise<void> {
-    const { volumes, images, seeds } = this.driver;
-    return kind === 'volume' ? volumes.delete(id, call) : kind === 'image' ? images.delete(id, call) : seeds.delete(id, call);
-  }
-
-  async sweep(): Promise<void> {
-    // Last made first: a clone goes before its image.
-    for (let next = this.#made.pop(); next !== undefined; next = this.#made.pop()) {
-      const { kind, id } = next;
-      if (kind === 'volume') await this.insist((call) => this.driver.volumes.release(id, this.harness.host, call));
-      await this.insist((call) => this.delete(kind, id, call));
-    }
-  }
 }
 
 /** The contract of `StorageDriver`, sentence by sentence. Mocha's globals must be there. */
@@ -376,83 +302,4 @@ function concurrencyTests(stage: StorageStage): void {
       expect(await stage.fault(stage.driver.capacity(stage.brief()))).to.be.oneOf(UNANSWERED);
     });
   });
-}
-
-/** Every mutating verb, frozen. */
-function freezeTable(stage: StorageStage): FreezeTable {
-  const thing = (kind: StoredKind, id: string, act: (call: Call) => Promise<unknown>, done: () => Promise<unknown>): PreparedCall => ({
-    act,
-    done,
-    undo: (call) => stage.delete(kind, id, call),
-    left: () => stage.listedOf(id),
-  });
-  /** What arrived late is whole: a copy never shows half-written. */
-  const late = (kind: StoredKind, id: string, sizeBytes: number) => async () => {
-    for (const seen of await stage.listedOf(id)) expect(seen).to.deep.equal({ kind, id, sizeBytes });
-  };
-  const create = async (imageId?: string): Promise<PreparedCall> => {
-    const id = stage.made('volume');
-    const request = imageId === undefined ? { id, sizeBytes: MIB } : { id, sizeBytes: MIB, imageId };
-    const there = () => stage.expectThere('volume', id, MIB);
-    return {
-      ...thing('volume', id, (call) => stage.driver.volumes.create(request, call), there),
-      lateArrival: async () => expect((await stage.listedOf(id)).length).to.be.at.most(1),
-    };
-  };
-  const deletion = async (kind: StoredKind, id: string): Promise<PreparedCall> =>
-    thing(
-      kind,
-      id,
-      (call) => stage.delete(kind, id, call),
-      () => stage.expectAbsent(kind, id),
-    );
-  const seed = async () => {
-    const id = stage.made('seed');
-    const act = (call: Call) => stage.driver.seeds.put(id, new Uint8Array(4096), call);
-    return { id, act };
-  };
-  return {
-    'volumes.create': () => create(),
-    'volumes.create from an image': async () => create(await stage.image()),
-    'volumes.resize': async () => {
-      const id = await stage.volume();
-      const act = (call: Call) => stage.driver.volumes.resize(id, 2 * MIB, call);
-      return thing('volume', id, act, () => stage.expectThere('volume', id, 2 * MIB));
-    },
-    'volumes.delete': async () => deletion('volume', await stage.volume()),
-    'volumes.attach': async () => {
-      const id = await stage.volume();
-      const { volumes } = stage.driver;
-      return {
-        act: (call) => volumes.attach(id, stage.harness.host, call),
-        done: () => stage.expectThere('volume', id, MIB),
-        undo: async (call) => {
-          await volumes.release(id, stage.harness.host, call);
-          await volumes.delete(id, call);
-        },
-        left: () => stage.listedOf(id),
-      };
-    },
-    'volumes.release': async () => {
-      const id = await stage.volume();
-      await stage.driver.volumes.attach(id, stage.harness.host, stage.call());
-      const act = (call: Call) => stage.driver.volumes.release(id, stage.harness.host, call);
-      return thing('volume', id, act, () => stage.expectThere('volume', id, MIB));
-    },
-    'images.put': async () => {
-      const id = stage.made('image');
-      const there = () => stage.expectThere('image', id, MIB);
-      return { ...thing('image', id, (call) => stage.put(id, content(MIB), call), there), lateArrival: late('image', id, MIB) };
-    },
-    'images.delete': async () => deletion('image', await stage.image()),
-    'seeds.put': async () => {
-      const { id, act } = await seed();
-      return { ...thing('seed', id, act, () => stage.expectThere('seed', id, 4096)), lateArrival: late('seed', id, 4096) };
-    },
-    'seeds.delete': async () => {
-      const { id, act } = await seed();
-      await act(stage.call());
-      return deletion('seed', id);
-    },
-  };
 }

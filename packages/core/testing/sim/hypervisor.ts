@@ -1,0 +1,220 @@
+import type { ByteStream, Call, DiskSpec, HypervisorDriver, HypervisorFactory, NicSpec } from '../../src/strategy/index.ts';
+import type { HypervisorFeature } from '../conformance/hypervisor.ts';
+import { SimError } from './fault.ts';
+import type { SimHost } from './host.ts';
+import type { DriverEnvironment } from './link.ts';
+import { SimLink } from './link.ts';
+import type { SimMachine } from './machine.ts';
+import { hostnameOf } from './uri.ts';
+import type { SimWorld } from './world.ts';
+
+/** A driver object's way to one host's machines. */
+class HostLink {
+  readonly link: SimLink;
+  readonly #world: SimWorld;
+  readonly #hostname: string;
+
+  constructor(world: SimWorld, environment: DriverEnvironment, hostname: string) {
+    this.#world = world;
+    this.#hostname = hostname;
+    this.link = new SimLink(world, () => world.hosts.get(hostname)?.site, environment);
+  }
+
+  ask<T>(command: string, call: Call, apply: (host: SimHost) => T): Promise<T> {
+    return this.link.ask({ command, call, apply: () => apply(this.#world.host(this.#hostname)) });
+  }
+
+  onMachine<T>(command: string, id: string, call: Call, apply: (machine: SimMachine, host: SimHost) => T): Promise<T> {
+    return this.ask(command, call, (host) => apply(host.machine(id), host));
+  }
+
+  watch(hint: (machineId: string | undefined) => void): () => void {
+    const heard = (machineId: string | undefined) => {
+      if (this.link.open) hint(machineId);
+    };
+    return this.#world.hosts.get(this.#hostname)?.watch(heard) ?? (() => undefined);
+  }
+}
+
+function powerOf(on: HostLink): HypervisorDriver['power'] {
+  const verb = (name: string, act: (machine: SimMachine) => void) => (id: string, call: Call) =>
+    on.onMachine(`power.${name}`, id, call, (machine) => act(machine));
+  return {
+    start: verb('start', (machine) => machine.start()),
+    shutdown: verb('shutdown', (machine) => machine.shutdown()),
+    powerOff: (id, call) => on.ask('power.powerOff', call, (host) => host.machines.get(id)?.stop()),
+    suspend: verb('suspend', (machine) => machine.suspend()),
+    resume: verb('resume', (machine) => machine.resume()),
+    reboot: verb('reboot', (machine) => machine.reboot()),
+    reset: verb('reset', (machine) => machine.reset()),
+  };
+}
+
+function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
+  const without = <T>(items: readonly T[], is: (item: T) => boolean) => items.filter((item) => !is(item));
+  return {
+    attachDisk: (id, disk, call) =>
+      on.onMachine('hotplug.attachDisk', id, call, (machine, host) => {
+        const is = (each: DiskSpec) => each.volumeId === disk.volumeId;
+        if (machine.spec.disks.some(is)) return;
+        if (machine.spec.disks.some((each) => each.slot === disk.slot)) throw new SimError('conflict', `slot ${disk.slot} is taken`);
+        if (machine.live) host.useDisk(machine, disk);
+        machine.spec = { ...machine.spec, disks: [...machine.spec.disks, disk] };
+        host.hint(id);
+      }),
+    detachDisk: (id, volumeId, call) =>
+      on.onMachine('hotplug.detachDisk', id, call, (machine, host) => {
+        const disk = machine.spec.disks.find((each) => each.volumeId === volumeId);
+        if (disk === undefined) return;
+        host.dropDisk(machine, disk);
+        machine.spec = { ...machine.spec, disks: without(machine.spec.disks, (each) => each === disk) };
+        host.hint(id);
+      }),
+    attachNic: (id, nic, call) =>
+      on.onMachine('hotplug.attachNic', id, call, (machine, host) => {
+        const is = (each: NicSpec) => each.nicId === nic.nicId;
+        if (machine.spec.nics.some(is)) return;
+        if (machine.spec.nics.some((each) => each.slot === nic.slot)) throw new SimError('conflict', `slot ${nic.slot} is taken`);
+        if (machine.live) host.usePlug(nic);
+        machine.spec = { ...machine.spec, nics: [...machine.spec.nics, nic] };
+        host.hint(id);
+      }),
+    detachNic: (id, nicId, call) =>
+      on.onMachine('hotplug.detachNic', id, call, (machine, host) => {
+        machine.spec = { ...machine.spec, nics: without(machine.spec.nics, (each) => each.nicId === nicId) };
+        host.hint(id);
+      }),
+  };
+}
+
+function resizeOf(on: HostLink): NonNullable<HypervisorDriver['resize']> {
+  const within = (value: number, max: number) => {
+    if (value > max) throw new SimError('invalid', `${value} is more than the machine's maximum of ${max}`);
+  };
+  return {
+    setVcpus: (id, vcpus, call) =>
+      on.onMachine('resize.setVcpus', id, call, (machine) => {
+        within(vcpus, machine.spec.vcpusMax);
+        machine.spec = { ...machine.spec, vcpus };
+      }),
+    setMemory: (id, memoryBytes, call) =>
+      on.onMachine('resize.setMemory', id, call, (machine) => {
+        within(memoryBytes, machine.spec.memoryBytesMax);
+        machine.spec = { ...machine.spec, memoryBytes };
+      }),
+  };
+}
+
+function limitsOf(on: HostLink, offers: (feature: HypervisorFeature) => boolean): NonNullable<HypervisorDriver['limits']> {
+  /** The items with one changed; `not_found` if it is not among them. */
+  const changed = <T>(items: readonly T[], is: (item: T) => boolean, change: Partial<T>): T[] => {
+    if (!items.some(is)) throw new SimError('not_found', 'the machine has no such part');
+    return items.map((item) => (is(item) ? { ...item, ...change } : item));
+  };
+  return {
+    ...(offers('cpuShares') && {
+      setCpuShares: (id: string, cpuShares: number, call: Call) =>
+        on.onMachine('limits.setCpuShares', id, call, (machine) => {
+          machine.spec = { ...machine.spec, cpuShares };
+        }),
+    }),
+    ...(offers('diskLimits') && {
+      setDiskLimits: (id: string, volumeId: string, limits: NonNullable<DiskSpec['limits']>, call: Call) =>
+        on.onMachine('limits.setDiskLimits', id, call, (machine) => {
+          const disks = changed(machine.spec.disks, (disk) => disk.volumeId === volumeId, { limits });
+          machine.spec = { ...machine.spec, disks };
+        }),
+    }),
+    ...(offers('nicLimits') && {
+      setNicLimits: (id: string, nicId: string, limits: NonNullable<NicSpec['limits']>, call: Call) =>
+        on.onMachine('limits.setNicLimits', id, call, (machine) => {
+          const nics = changed(machine.spec.nics, (nic) => nic.nicId === nicId, { limits });
+          machine.spec = { ...machine.spec, nics };
+        }),
+    }),
+  };
+}
+
+function consolesOf(on: HostLink, offers: (feature: HypervisorFeature) => boolean): NonNullable<HypervisorDriver['consoles']> {
+  const opening = (command: string, greeting: string, echo: boolean) => (id: string, call: Call) =>
+    on.onMachine(command, id, call, (machine) => consoleStream(machine, on.link, greeting, echo));
+  return {
+    ...(offers('serial') && { serial: opening('consoles.serial', '', true) }),
+    ...(offers('vnc') && { vnc: opening('consoles.vnc', 'RFB 003.008\n', false) }),
+  };
+}
+
+/** Bytes of the guest both ways until either side closes, the machine stops, or the driver's owner is gone. */
+function consoleStream(machine: SimMachine, link: SimLink, greeting: string, serial: boolean): ByteStream {
+  let [endReading, endWriting] = [() => {}, () => {}];
+  const end = () => {
+    keyboard.leave();
+    endReading();
+    endWriting();
+    endReading = endWriting = () => {};
+  };
+  let show: (text: Uint8Array) => void = () => {};
+  const keyboard = machine.listen((text) => {
+    if (!link.open) return;
+    if (text === undefined) end();
+    else if (serial) show(text);
+  });
+  const readable = new ReadableStream<Uint8Array>({
+    start(controller) {
+      show = (text) => controller.enqueue(text.slice());
+      endReading = () => controller.close();
+      if (greeting !== '') show(new TextEncoder().encode(greeting));
+    },
+    cancel() {
+      endReading = () => {};
+      end();
+    },
+  });
+  const writable = new WritableStream<Uint8Array>({
+    start(controller) {
+      endWriting = () => controller.error(new SimError('conflict', 'the console has ended'));
+    },
+    write(text) {
+      if (link.open && serial) keyboard.type(text);
+    },
+    close() {
+      endWriting = () => {};
+      end();
+    },
+    abort: () => end(),
+  });
+  return { readable, writable };
+}
+
+/** The simulated hypervisor; `without` takes optional features away, to meet typed refusals. */
+export function simulatedHypervisor(
+  world: SimWorld,
+  environment: DriverEnvironment,
+  without: readonly HypervisorFeature[],
+): HypervisorFactory {
+  const offers = (feature: HypervisorFeature) => !without.includes(feature);
+  const any = (...features: HypervisorFeature[]) => features.some(offers);
+  return {
+    name: 'simulated',
+    open(endpoint) {
+      const on = new HostLink(world, environment, hostnameOf(endpoint));
+      return {
+        inventory: (call) => on.ask('inventory', call, (host) => host.inventory),
+        machines: {
+          define: (spec, call) => on.ask('machines.define', call, (host) => host.define(spec)),
+          inspect: (id, call) => on.ask('machines.inspect', call, (host) => host.machines.get(id)?.observe()),
+          list: (call) => on.ask('machines.list', call, (host) => [...host.machines.values()].map((machine) => machine.observe())),
+          remove: (id, call) => on.ask('machines.remove', call, (host) => host.remove(id)),
+        },
+        power: powerOf(on),
+        ...(offers('hotplug') && { hotplug: hotplugOf(on) }),
+        ...(offers('resize') && { resize: resizeOf(on) }),
+        ...(any('cpuShares', 'diskLimits', 'nicLimits') && { limits: limitsOf(on, offers) }),
+        ...(any('serial', 'vnc') && { consoles: consolesOf(on, offers) }),
+        ...(offers('watch') && { watch: (hint: (machineId: string | undefined) => void) => on.watch(hint) }),
+        classify: (error) => SimError.classify(error),
+        close: async () => on.link.close(),
+      };
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import type { Environment } from '../../src/kernel/environment.ts';
+import type { Call } from '../../src/strategy/index.ts';
+import type { Incarnation } from './environment.ts';
+import type { StruckFault } from './fault.ts';
+import { SimError } from './fault.ts';
+import type { SimSite } from './site.ts';
+import type { SimWorld } from './world.ts';
+
+/** What a driver object runs in: an incarnation, or for processes that are never killed any environment. */
+export type DriverEnvironment = Environment & Partial<Pick<Incarnation, 'port' | 'alive'>>;
+
+/** One request: `apply` changes the world in the instant it lands there, whole or not at all. */
+export interface Request<T> {
+  readonly command: string;
+  readonly call: Call;
+  readonly apply: () => T;
+  /** What the caller's side does first, within the same time: reading content, say. `stop` aborts when the caller has given up. */
+  readonly prepare?: (stop: AbortSignal) => Promise<void>;
+}
+
+/** A driver object's way to one site: latency, time-outs, injected faults and the end of the incarnation are met here and nowhere else. */
+export class SimLink {
+  readonly #world: SimWorld;
+  readonly #site: () => SimSite | undefined;
+  readonly #environment: DriverEnvironment;
+  #closed = false;
+
+  constructor(world: SimWorld, site: () => SimSite | undefined, environment: DriverEnvironment) {
+    this.#world = world;
+    this.#site = site;
+    this.#environment = environment;
+  }
+
+  /** False once closed or killed: nothing reaches the driver's owner any more. */
+  get open(): boolean {
+    return !this.#closed && this.#environment.alive !== false;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  ask<T>(request: Request<T>): Promise<T> {
+    const exchange = () => {
+      const site = this.#site();
+      if (this.#closed) return Promise.reject(new SimError('unavailable', 'the driver is closed'));
+      if (request.call.signal.aborted)
+        return Promise.reject(new SimError('unavailable', `${request.command} was aborted before it was sent`));
+      if (site === undefined) return Promise.reject(new SimError('unavailable', 'there is no such host'));
+      return new Promise<T>((resolve, reject) => this.#exchange(site, request, resolve, reject));
+    };
+    return this.#environment.port?.(exchange) ?? exchange();
+  }
+
+  #exchange<T>(site: SimSite, request: Request<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    const { call, command } = request;
+    const fault = this.#world.faults.strike(site.name, command);
+    if (fault?.effect === 'hang') return;
+
+    const stop = new AbortController();
+    const finish = (settle: () => void) => {
+      if (stop.signal.aborted) return;
+      stop.abort();
+      cancel();
+      call.signal.removeEventListener('abort', giveUp);
+      settle();
+    };
+    const giveUp = () => finish(() => reject(new SimError('unknown_outcome', `${site.name} has not answered ${command}`)));
+    const cancel = this.#world.environment.timers.after(call.timeoutMs, giveUp);
+    call.signal.addEventListener('abort', giveUp, { once: true });
+
+    const reply: Reply<T> = {
+      value: (value) => finish(() => resolve(value)),
+      error: (error) => finish(() => reject(error)),
+    };
+    if (request.prepare === undefined) this.#send(site, request, fault, reply);
+    else
+      request.prepare(stop.signal).then(
+        () => stop.signal.aborted || this.#send(site, request, fault, reply),
+        (error) => reply.error(error),
+      );
+  }
+
+  #send<T>(site: SimSite, request: Request<T>, fault: StruckFault | undefined, reply: Reply<T>): void {
+    const world = this.#world;
+    const { command } = request;
+    if (fault !== undefined) world.trace(`${site.name} ${command} meets ${fault.effect}`);
+    if (fault?.effect === 'timeout_before') return;
+    if (fault?.effect === 'fail') {
+      world.after(world.latencyMs(), () => reply.error(injected(site, command, fault)));
+      return;
+    }
+    const extraMs = fault?.effect === 'late' ? request.call.timeoutMs + fault.delayMs : fault?.effect === 'delay' ? fault.delayMs : 0;
+    world.send(site, world.latencyMs() + extraMs, command, {
+      land: () => this.#land(site, request, fault, reply),
+      refuse: () => reply.error(new SimError('unavailable', `${site.name} refuses connections`)),
+    });
+  }
+
+  #land<T>(site: SimSite, request: Request<T>, fault: StruckFault | undefined, reply: Reply<T>): void {
+    const world = this.#world;
+    const { command, apply } = request;
+    const answer = attempt(apply, reply);
+    if (fault?.effect === 'duplicate')
+      world.send(site, fault.delayMs, command, { land: () => void attempt(apply, reply), refuse: () => undefined });
+    if (fault?.effect === 'timeout_after' || fault?.effect === 'late') return;
+    const { life } = site;
+    world.after(world.latencyMs(), () => {
+      if (!site.answers(life)) return;
+      if (fault?.effect === 'fail_after') reply.error(injected(site, command, fault));
+      else answer();
+    });
+  }
+}
+
+interface Reply<T> {
+  value(value: T): void;
+  error(error: unknown): void;
+}
+
+/** Applies now; the answer, to be given later, is its outcome. */
+function attempt<T>(apply: () => T, reply: Reply<T>): () => void {
+  try {
+    const value = apply();
+    return () => reply.value(value);
+  } catch (error) {
+    return () => reply.error(error);
+  }
+}
+
+const injected = (site: SimSite, command: string, struck: StruckFault) =>
+  new SimError(struck.fault, `${site.name} fails ${command}, as the simulation wants it`);
