@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attempt, type CommandOptions, type CommandResult } from '../../tools/system/command.ts';
@@ -64,7 +64,7 @@ export class LabHost {
     await rm(join(this.rootDir, 'run'), { recursive: true, force: true });
     await mkdir(join(this.rootDir, 'run'));
     await plugHost(slot, index);
-    if (cgroups) for (const dir of this.cgroupDirs()) await mkdir(dir, { recursive: true });
+    if (cgroups) for (const dir of this.#cgroupDirs()) await mkdir(dir, { recursive: true });
     await startLibvirtd({
       rootDir: this.rootDir,
       host: { name: this.name, netns: this.netns, ...(cgroups ? { cgroup: this.netns } : {}) },
@@ -125,8 +125,12 @@ export class LabHost {
     return result.stdout;
   }
 
-  /** The host's control groups, if the lab has them; empty ones when the host is off. */
-  cgroupDirs(): readonly string[] {
+  /** Removes the control groups of a host that is off. */
+  async removeCgroups(): Promise<void> {
+    for (const dir of this.#cgroupDirs()) await removeCgroup(dir);
+  }
+
+  #cgroupDirs(): readonly string[] {
     return CGROUP_CONTROLLERS.map((controller) => join('/sys/fs/cgroup', controller, this.netns));
   }
 
@@ -141,4 +145,12 @@ export class LabHost {
     if (pid === undefined) throw new Error(`host ${this.name} runs no libvirtd`);
     return pid;
   }
+}
+
+/** Groups are removed folder by folder, innermost first; their files are not files and cannot be removed. Absent is fine. */
+async function removeCgroup(dir: string): Promise<void> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => undefined);
+  if (entries === undefined) return;
+  for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(dir, entry.name));
+  await rmdir(dir);
 }

@@ -73,6 +73,15 @@ describe('the lab', function () {
     expect((await attempt(['ip', 'link', 'show', 'nat1'])).exitCode, 'the bridge is on the host alone').to.not.equal(0);
   });
 
+  it('lets CPU shares be set on hosts with control groups', async () => {
+    const other = await labUp({ hosts: 1, cgroups: true });
+    await startGuest(other.host(0), { name: 'shares', image: halt });
+    await virsh(other.host(0), 'schedinfo', 'shares', '--live', '--set', 'cpu_shares=512');
+    expect(await virsh(other.host(0), 'schedinfo', 'shares', '--live')).to.match(/cpu_shares\s*:\s*512/);
+    await other.down();
+    expect(await residue(other.name)).to.deep.equal([]);
+  });
+
   it('freezes and thaws a libvirtd', async () => {
     const socket = `qemu:///system?socket=${lab.host(2).socketPath}`;
     await lab.freeze(2);

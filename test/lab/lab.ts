@@ -95,7 +95,7 @@ export class Lab {
   /** Ends every host and removes all that the lab made. Works on a half-made lab, and again on one that is gone. */
   async down(): Promise<void> {
     await Promise.all(this.hosts.map((host) => host.crash()));
-    if (this.#state.cgroups) for (const host of this.hosts) for (const dir of host.cgroupDirs()) await rmdir(dir).catch(ignoreAbsent);
+    if (this.#state.cgroups) for (const host of this.hosts) await host.removeCgroups();
     // The folder goes before the fabric, whose namespace holds the slot: no new lab finds the old one's files.
     await rm(this.#dir, { recursive: true, force: true });
     await rmdir(LABS_DIR).catch(() => {});
@@ -159,8 +159,4 @@ async function writeState(state: LabState): Promise<void> {
 
 function labDir(slot: number): string {
   return join(LABS_DIR, String(slot));
-}
-
-function ignoreAbsent(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }
