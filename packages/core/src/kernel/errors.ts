@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   precondition_failed: { http: 412, retry: 'after_state_change', meaning: 'The resource has changed since you read it (If-Match).' },
   too_large: { http: 413, retry: 'never', meaning: 'The body is larger than the limit in `params.limitBytes`.' },
   unsupported_media_type: { http: 415, retry: 'never', meaning: 'The body is not of the type this route takes.' },
+  invalid_range: { http: 416, retry: 'never', meaning: 'The range asked for lies outside of the content.' },
   idempotency_mismatch: { http: 422, retry: 'never', meaning: 'This Idempotency-Key was used with another request.' },
   precondition_required: { http: 428, retry: 'never', meaning: 'This route wants an If-Match header.' },
   busy: { http: 429, retry: 'same_request', meaning: 'Too much is in flight; try again after Retry-After seconds.' },

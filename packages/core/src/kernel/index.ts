@@ -1,4 +1,5 @@
 export * from './action.ts';
+export * from './api/index.ts';
 export { Bus, command, type Message, telemetry } from './bus.ts';
 export { cascadeDelete, type Deletion, type DeletionSpec, defineDeletion } from './cascade.ts';
 export type { Endpoint, EndpointRequest } from './endpoint.ts';

@@ -1,0 +1,191 @@
+import { Type } from 'typebox';
+import type { Principal } from '../action.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { CloudError } from '../errors.ts';
+import type { Id } from '../id.ts';
+import type { JsonObject } from '../json.ts';
+import type { Kernel } from '../kernel.ts';
+import type { AnyKind } from '../kind.ts';
+import type { Store } from '../store.ts';
+import { compileInput, type InputCheck } from '../validation.ts';
+import { contentResponse } from './download.ts';
+import { Events } from './events.ts';
+import { Feed } from './feed.ts';
+import { type ListPlan, listPage, onlyParameters, planList } from './list.ts';
+import { lookUp } from './lookup.ts';
+import { openapi } from './openapi.ts';
+import { getOperation, steer } from './operation-routes.ts';
+import { problemResponse, unauthenticated } from './problem.ts';
+import { parseQuery } from './query.ts';
+import type { ApiRequest, ApiResponse } from './request.ts';
+import { type Match, Router } from './router.ts';
+import { AUTHENTICATED, type Route, routesOf } from './routes.ts';
+import { submit } from './submit.ts';
+
+export interface ApiOptions {
+  /** Revisions of the change feed that are kept to resume from. Default 100,000. */
+  readonly feedRevisionsMax?: number;
+}
+
+const NO_PARAMETERS = new URLSearchParams();
+const JSON_HEADERS = { 'content-type': 'application/json' };
+const SSE_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+
+const DELETED = Type.Object({ deleted: Type.Optional(Type.Boolean()) });
+
+/** Who asks where no proof is needed: may nothing. */
+const anonymous: Principal = { actor: 'anonymous', projectId: '' as Id<'project'>, allows: () => false };
+
+/**
+ * The public API of a kernel, whatever carries it: `@pileus/server` serves it over HTTP, `createCloud` in process. Every route follows from the registry.
+ * Order of checks: path, method, who asks, what he may, the input, the resource.
+ */
+export class Api {
+  readonly #kernel: Kernel;
+  readonly #store: Store;
+  readonly #router: Router;
+  readonly #feed: Feed;
+  readonly #events: Events;
+  readonly #plans = new Map<AnyKind, ListPlan>();
+  readonly #bodies = new Map<Endpoint, InputCheck>();
+  readonly #document: string;
+
+  constructor(kernel: Kernel, options: ApiOptions = {}) {
+    const { environment, store } = kernel.services;
+    this.#kernel = kernel;
+    this.#store = store;
+    this.#router = new Router(routesOf(kernel.registry));
+    this.#feed = new Feed({ environment, store, revisionsMax: options.feedRevisionsMax ?? 100_000 });
+    this.#events = new Events(this.#feed, kernel.registry, environment);
+    for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
+    for (const endpoint of kernel.registry.endpoints())
+      if (endpoint.type === 'value' && endpoint.body !== undefined) this.#bodies.set(endpoint, compileInput(endpoint.body));
+    this.#document = JSON.stringify(openapi(kernel.registry));
+  }
+
+  /** Called once, after the kernel has started. */
+  async start(): Promise<void> {
+    await this.#feed.start();
+  }
+
+  /** Ends event streams and answers waiting polls; requests are still answered. */
+  stop(): void {
+    this.#feed.stop();
+  }
+
+  /** Answers every request, failures as problem details; it never throws. */
+  async handle(request: ApiRequest): Promise<ApiResponse> {
+    let route = 'unknown';
+    try {
+      const cut = request.url.indexOf('?');
+      const match = this.#router.match(request.method, cut < 0 ? request.url : request.url.slice(0, cut));
+      route = match.route.operationId;
+      const principal = permitted(match.route, request.principal);
+      return await this.#answer(match, request, principal, cut < 0 ? NO_PARAMETERS : new URLSearchParams(request.url.slice(cut + 1)));
+    } catch (error) {
+      return problemResponse(error, request.requestId, route, this.#kernel.services.environment.logger);
+    }
+  }
+
+  async #answer({ route, params }: Match, request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<ApiResponse> {
+    const json = (body: string): ApiResponse => ({ status: 200, headers: JSON_HEADERS, body, route: route.operationId });
+    const named = params.idOrName ?? '';
+    switch (route.type) {
+      case 'list':
+        return json(await listPage(this.#plans.get(route.kind) as ListPlan, this.#store, principal, parameters));
+      case 'get':
+        return this.#get(route, named, request, principal, parameters);
+      case 'action':
+        return this.#act(route, named, request, principal, parameters);
+      case 'steer':
+        onlyParameters(parameters, []);
+        return json(await steer(this.#kernel, named, route.verb, principal));
+      case 'changes':
+        return json(await this.#events.page(request, principal, parameters));
+      case 'events':
+        return { ...json(''), headers: SSE_HEADERS, body: await this.#events.stream(request, principal, parameters) };
+      case 'document':
+        return json(this.#document);
+      case 'endpoint':
+        return this.#endpoint(route.endpoint, route.operationId, params, request, principal, parameters);
+    }
+  }
+
+  async #get(
+    route: Route & { type: 'get' },
+    named: string,
+    request: ApiRequest,
+    principal: Principal,
+    parameters: URLSearchParams,
+  ): Promise<ApiResponse> {
+    const { row, text } =
+      route.kind.name === 'operation'
+        ? await getOperation(this.#kernel, named, principal, parameters, request.signal)
+        : await lookUp(this.#store, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
+    const etag = `"${row.generation}"`;
+    const unchanged = request.headers['if-none-match'] === etag;
+    return {
+      status: unchanged ? 304 : 200,
+      headers: { 'content-type': 'application/json', etag },
+      body: unchanged ? '' : text,
+      route: route.operationId,
+    };
+  }
+
+  async #act(
+    route: Route & { type: 'action' },
+    named: string,
+    request: ApiRequest,
+    principal: Principal,
+    parameters: URLSearchParams,
+  ): Promise<ApiResponse> {
+    if (route.input === 'body') onlyParameters(parameters, []);
+    const input = route.input === 'query' ? parseQuery(route.action.input, parameters) : await bodyOf(request);
+    return submit(this.#kernel, { action: route.action, named, input, request, principal, route: route.operationId });
+  }
+
+  async #endpoint(
+    endpoint: Endpoint,
+    route: string,
+    params: Readonly<Record<string, string>>,
+    request: ApiRequest,
+    principal: Principal,
+    parameters: URLSearchParams,
+  ): Promise<ApiResponse> {
+    const query = parseQuery(endpoint.query, parameters);
+    const common = { principal, params, query, headers: request.headers, signal: request.signal, body: undefined };
+    const json = (answer: unknown) => ({ status: 200, headers: JSON_HEADERS, body: JSON.stringify(answer), route });
+    switch (endpoint.type) {
+      case 'value': {
+        const check = this.#bodies.get(endpoint);
+        const body = check === undefined ? undefined : await bodyOf(request);
+        check?.assert(body);
+        return json(await endpoint.handle({ ...common, body }));
+      }
+      case 'upload':
+        if (request.body === undefined) throw new CloudError('invalid_input', 'The bytes to upload are missing.');
+        return json(await endpoint.handle({ ...common, bytes: request.body.bytes() }));
+      case 'download':
+        return contentResponse(await endpoint.handle(common), request.headers.range, route);
+      case 'socket':
+        if (!request.acceptsSocket) throw new CloudError('invalid_input', 'This route is a WebSocket; ask with Upgrade: websocket.');
+        return { status: 101, headers: {}, body: '', socket: await endpoint.handle(common), route };
+    }
+  }
+}
+
+/** An action without fields may come without a body. */
+async function bodyOf({ body }: ApiRequest): Promise<unknown> {
+  const value = await body?.json();
+  return value === undefined ? {} : value;
+}
+
+function permitted(route: Route, principal: Principal | undefined): Principal {
+  if (route.permission === 'none') return principal ?? anonymous;
+  if (principal === undefined) throw unauthenticated();
+  if (route.permission !== AUTHENTICATED && !principal.allows(route.permission))
+    throw new CloudError('permission_denied', `This key lacks the permission ${route.permission}.`, {
+      params: { permission: route.permission } satisfies JsonObject,
+    });
+  return principal;
+}

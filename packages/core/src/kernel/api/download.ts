@@ -1,0 +1,50 @@
+import type { Content } from '../../strategy/index.ts';
+import { CloudError } from '../errors.ts';
+import type { ApiResponse } from './request.ts';
+
+/** Content as a response, whole or the one range that was asked for. @throws CloudError `invalid_range` */
+export function contentResponse(content: Content & { readonly mediaType: string }, range: string | undefined, route: string): ApiResponse {
+  const { sizeBytes } = content;
+  const part = parseRange(range, sizeBytes);
+  const { from, to } = part ?? { from: 0, to: sizeBytes };
+  return {
+    status: part === undefined ? 200 : 206,
+    headers: {
+      'content-type': content.mediaType,
+      'content-length': String(to - from),
+      'accept-ranges': 'bytes',
+      ...(part === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${sizeBytes}` }),
+    },
+    body: slice(content.open(), from, to),
+    route,
+  };
+}
+
+interface Part {
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
+/** Several ranges at once, and units other than bytes, are answered with the whole, as HTTP allows. */
+function parseRange(range: string | undefined, sizeBytes: number): Part | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? '');
+  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
+  const [, first, last] = match as unknown as [string, string, string];
+  const from = first === '' ? Math.max(sizeBytes - Number(last), 0) : Number(first);
+  const to = first === '' || last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes);
+  if (from >= to)
+    throw new CloudError('invalid_range', `The content has ${sizeBytes} bytes; the range lies outside.`, { params: { sizeBytes } });
+  return { from, to };
+}
+
+async function* slice(chunks: AsyncIterable<Uint8Array>, from: number, to: number): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for await (const chunk of chunks) {
+    const begin = Math.max(from - at, 0);
+    const end = Math.min(to - at, chunk.length);
+    if (begin < end) yield chunk.subarray(begin, end);
+    at += chunk.length;
+    if (at >= to) return;
+  }
+}

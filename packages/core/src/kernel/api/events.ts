@@ -1,0 +1,123 @@
+import type { Principal } from '../action.ts';
+import type { Environment } from '../environment.ts';
+import { CloudError, describeChain } from '../errors.ts';
+import type { Registry } from '../registry.ts';
+import { type Cursor, cursorText, type Feed, type FeedEntry, parseCursor } from './feed.ts';
+import { badParameter } from './fields.ts';
+import { onlyParameters, wholeNumber } from './list.ts';
+import type { ApiRequest } from './request.ts';
+
+const PING_MS = 15_000;
+const WAIT_SECONDS_MAX = 60;
+const CHANGES_DEFAULT = 100;
+const CHANGES_MAX = 1000;
+/** Reads of changes that are not the caller's, before a poll answers an empty page to go on from. */
+const EMPTY_READS_MAX = 10;
+
+type Wanted = (entry: FeedEntry) => boolean;
+
+/** Both forms of the change feed: server-sent events and long polls. */
+export class Events {
+  readonly #feed: Feed;
+  readonly #registry: Registry;
+  readonly #environment: Environment;
+
+  constructor(feed: Feed, registry: Registry, environment: Environment) {
+    this.#feed = feed;
+    this.#registry = registry;
+    this.#environment = environment;
+  }
+
+  /** The stream from a cursor on, or from now on; it ends when the caller goes or the feed stops. @throws CloudError `gone`, `invalid_input` */
+  async stream(request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<AsyncIterable<string>> {
+    onlyParameters(parameters, ['after', 'kinds']);
+    const wanted = this.#wanted(principal, parameters);
+    const resumed = request.headers['last-event-id'] ?? parameters.get('after');
+    const from = await this.#place(resumed === '' ? null : resumed);
+    const hello = resumed === null ? `id: ${cursorText(from)}\nevent: cursor\ndata: {"cursor":"${cursorText(from)}"}\n\n` : ': resumed\n\n';
+    return this.#stream(hello, from, wanted, request);
+  }
+
+  async *#stream(hello: string, from: Cursor, wanted: Wanted, { signal, requestId }: ApiRequest): AsyncGenerator<string> {
+    yield hello;
+    let at = from;
+    try {
+      while (!signal.aborted && !this.#feed.stopped) {
+        const entries = await this.#feed.read(at);
+        at = entries.at(-1) ?? at;
+        const text = entries.filter(wanted).map(serverSentEvent).join('');
+        if (text !== '') yield text;
+        else if (entries.length === 0 && !(await this.#feed.wait(at, PING_MS, signal)) && !signal.aborted)
+          // An id without data moves the place to resume from without being an event.
+          yield `: ping\nid: ${cursorText(at)}\n\n`;
+      }
+    } catch (error) {
+      // The status is long sent; the client comes back with its last cursor and is told then what is wrong.
+      this.#environment.logger.warn({ requestId, error: describeChain(error) }, 'event stream ended early');
+    }
+  }
+
+  /** A page of changes behind a cursor, waiting for the first if asked to. @throws CloudError `gone`, `invalid_input` */
+  async page(request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<string> {
+    onlyParameters(parameters, ['after', 'kinds', 'limit', 'waitSeconds']);
+    const wanted = this.#wanted(principal, parameters);
+    const limit = wholeNumber(parameters, 'limit', { minimum: 1, maximum: CHANGES_MAX }) ?? CHANGES_DEFAULT;
+    const waitMs = (wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0) * 1000;
+    const { clock } = this.#environment;
+    const endMs = clock.monotonicMs() + waitMs;
+    const after = parameters.get('after');
+    let at = await this.#place(after);
+    const items: FeedEntry[] = [];
+    for (let reads = 0; after !== null && items.length === 0 && reads < EMPTY_READS_MAX; reads += 1) {
+      const entries = await this.#feed.read(at);
+      for (const entry of entries) {
+        if (items.length === limit) break;
+        at = entry;
+        if (wanted(entry)) items.push(entry);
+      }
+      const leftMs = endMs - clock.monotonicMs();
+      if (entries.length === 0 && (leftMs <= 0 || !(await this.#feed.wait(at, leftMs, request.signal)))) break;
+    }
+    return `{"items":[${items.map(changeText).join(',')}],"next":"${cursorText(at)}"}`;
+  }
+
+  async #place(text: string | null): Promise<Cursor> {
+    if (text === null) return this.#feed.now();
+    const cursor = parseCursor(text);
+    await this.#feed.assertKept(cursor);
+    return cursor;
+  }
+
+  /** Rows of the caller's project that he may read, and those of the cloud for who may see them. */
+  #wanted(principal: Principal, parameters: URLSearchParams): Wanted {
+    const names = this.#registry.kinds().map((kind) => kind.name as string);
+    const asked = parameters.get('kinds')?.split(',') ?? names;
+    for (const name of asked)
+      if (!names.includes(name)) throw badParameter('kinds', `names the unknown kind ${name}; there is ${names.join(', ')}`);
+    const readable = new Set(asked.filter((name) => principal.allows(`${name}.read`)));
+    if (readable.size === 0)
+      throw new CloudError('permission_denied', 'This key may read none of these kinds.', { params: { permission: `${asked[0]}.read` } });
+    const cloudToo = principal.allows('feed.read');
+    return ({ change }) =>
+      readable.has(change.table) && (change.projectId === undefined ? cloudToo : change.projectId === principal.projectId);
+  }
+}
+
+/** Made once for all who read the same entry. */
+const texts = new WeakMap<FeedEntry, string>();
+
+function serverSentEvent(entry: FeedEntry): string {
+  let text = texts.get(entry);
+  if (text === undefined) {
+    const { change } = entry;
+    const data = `{"kind":"${change.table}","id":"${change.key}","revision":${entry.revision},"row":${change.row}}`;
+    text = `id: ${cursorText(entry)}\nevent: ${change.type}\ndata: ${data}\n\n`;
+    texts.set(entry, text);
+  }
+  return text;
+}
+
+const changeText = (entry: FeedEntry): string => {
+  const { change } = entry;
+  return `{"cursor":"${cursorText(entry)}","type":"${change.type}","kind":"${change.table}","id":"${change.key}","revision":${entry.revision},"row":${change.row}}`;
+};

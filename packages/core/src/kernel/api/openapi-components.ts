@@ -1,0 +1,105 @@
+import type { TSchema } from 'typebox';
+import type { Action } from '../action.ts';
+import { ERROR_CODES } from '../errors.ts';
+import type { Json, JsonObject } from '../json.ts';
+import type { AnyKind } from '../kind.ts';
+import type { Registry } from '../registry.ts';
+import { pascal } from './names.ts';
+
+export const reference = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
+
+/** A schema as the plain JSON it stands for: TypeBox keeps more on it, out of sight. */
+export const plain = (schema: TSchema): JsonObject => JSON.parse(JSON.stringify(schema)) as JsonObject;
+
+/** The component of a kind's rows, e.g. `Instance`. */
+export const schemaName = (kind: AnyKind): string => pascal(kind.name);
+
+/** The component of an action's input, e.g. `InstanceCreate`; undefined when it takes none. */
+export const inputName = (action: Action): string | undefined =>
+  Object.keys(action.input.properties).length === 0 ? undefined : schemaName(action.kind) + pascal(action.verb);
+
+export function componentsOf(registry: Registry): JsonObject {
+  const schemas: Record<string, Json> = { ...SHARED };
+  const add = (name: string, schema: JsonObject) => {
+    if (name in schemas) throw new Error(`two schemas of the document are called ${name}`);
+    schemas[name] = schema;
+  };
+  for (const kind of registry.kinds()) {
+    const name = schemaName(kind);
+    add(name, { ...plain(kind.rowSchema), description: kind.description, 'x-pileus-kind': kind.name, 'x-pileus-states': kind.states });
+    add(`${name}List`, page(reference(name)));
+  }
+  for (const action of registry.actions()) {
+    const name = inputName(action);
+    if (name !== undefined) add(name, { description: action.description, ...plain(action.input) });
+  }
+  return schemas;
+}
+
+const page = (items: JsonObject): JsonObject => ({
+  type: 'object',
+  required: ['items'],
+  properties: {
+    items: { type: 'array', items },
+    next: { type: 'string', description: 'Cursor of the next page; absent on the last.' },
+  },
+});
+
+const uuid: JsonObject = { type: 'string', format: 'uuid' };
+
+const ACCEPTED = {
+  operationId: { ...uuid, description: 'Also the trace id.' },
+  action: { type: 'string', description: 'e.g. `instance.create`' },
+  resourceKind: { type: 'string' },
+  resourceId: uuid,
+  acceptedAt: { type: 'string', format: 'date-time' },
+} as const;
+
+const CHANGE = {
+  cursor: { type: 'string', description: 'Place behind this change, to resume from.' },
+  type: { type: 'string', enum: ['created', 'updated', 'deleted'] },
+  kind: { type: 'string' },
+  id: uuid,
+  revision: { type: 'integer', minimum: 1 },
+  row: { type: 'object', description: 'The row as of this change.' },
+} as const;
+
+const SHARED: JsonObject = {
+  Accepted: {
+    type: 'object',
+    description: 'What was accepted. A repeat with the same Idempotency-Key is answered with the same bytes.',
+    required: Object.keys(ACCEPTED),
+    properties: ACCEPTED,
+  },
+  AcceptedAndEnded: {
+    type: 'object',
+    description: 'What was accepted, with its operation, which has ended while the request waited.',
+    required: [...Object.keys(ACCEPTED), 'operation'],
+    properties: { ...ACCEPTED, operation: reference('Operation') },
+  },
+  Change: { type: 'object', required: Object.keys(CHANGE), properties: CHANGE },
+  ChangeList: {
+    type: 'object',
+    required: ['items', 'next'],
+    properties: {
+      items: { type: 'array', items: reference('Change') },
+      next: { type: 'string', description: 'Cursor to go on from.' },
+    },
+  },
+  Problem: {
+    type: 'object',
+    description: 'RFC 9457 problem details.',
+    required: ['type', 'title', 'status', 'code', 'retry', 'message', 'requestId'],
+    properties: {
+      type: { type: 'string', description: '`urn:pileus:error:` and the code' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      code: { type: 'string', enum: Object.keys(ERROR_CODES) },
+      retry: { type: 'string', enum: ['never', 'same_request', 'after_state_change'], description: 'When the same may succeed.' },
+      message: { type: 'string' },
+      pointer: { type: 'string', description: 'JSON pointer to the field at fault.' },
+      params: { type: 'object', description: 'Values that belong to the code.' },
+      requestId: { type: 'string' },
+    },
+  },
+};

@@ -1,0 +1,219 @@
+import type { TObject, TSchema } from 'typebox';
+import type { Endpoint } from '../endpoint.ts';
+import type { Json, JsonObject } from '../json.ts';
+import { operation } from '../operation.ts';
+import { filterFields, sortFields } from './fields.ts';
+import { LIMIT_DEFAULT, LIMIT_MAX } from './list.ts';
+import { inputName, plain, reference, schemaName } from './openapi-components.ts';
+import type { Route } from './routes.ts';
+
+/** The document's entry for one route. */
+export function operationObject(route: Route): JsonObject {
+  const described = describe(route);
+  const { parameters = [], extensions = {}, ...rest } = described;
+  const inPath = [...route.path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => pathParameter(name ?? ''));
+  const all = [...inPath, ...parameters];
+  return {
+    operationId: route.operationId,
+    tags: [route.operationId.slice(0, route.operationId.indexOf('.'))],
+    ...rest,
+    ...(all.length === 0 ? {} : { parameters: all }),
+    responses: { ...described.responses, default: problem },
+    ...(route.permission === 'none' ? { security: [{}, { apiKey: [] }] } : {}),
+    'x-pileus-permission': route.permission,
+    ...extensions,
+  };
+}
+
+interface Described {
+  readonly summary: string;
+  readonly parameters?: readonly JsonObject[];
+  readonly requestBody?: JsonObject;
+  readonly responses: JsonObject;
+  readonly extensions?: JsonObject;
+}
+
+function describe(route: Route): Described {
+  switch (route.type) {
+    case 'list':
+      return describeList(route);
+    case 'get':
+      return describeGet(route);
+    case 'action':
+      return describeAction(route);
+    case 'steer':
+      return { summary: STEER_SUMMARIES[route.verb], responses: { 200: json('The operation as it is now.', reference('Operation')) } };
+    case 'events':
+      return {
+        summary: 'Streams changes as server-sent events, from a cursor or from now on.',
+        parameters: [...feedParameters, headerParameter('Last-Event-ID', 'Cursor to resume behind; goes before `after`.')],
+        responses: {
+          200: { description: '`id` is the cursor, `event` the type.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+        },
+        extensions: { 'x-pileus-type': 'events' },
+      };
+    case 'changes':
+      return {
+        summary: 'Answers the changes behind a cursor, waiting for the first if asked to; without a cursor the one of now.',
+        parameters: [...feedParameters, limitParameter(100), waitParameter],
+        responses: { 200: json('Changes, oldest first.', reference('ChangeList')) },
+      };
+    case 'document':
+      return { summary: 'This document.', responses: { 200: json('OpenAPI 3.1.', { type: 'object' }) } };
+    case 'endpoint':
+      return describeEndpoint(route.endpoint);
+  }
+}
+
+function describeList({ kind }: Route & { type: 'list' }): Described {
+  const fields = filterFields(kind);
+  const sorts = sortFields(kind).flatMap((field) => [field, `-${field}`]);
+  return {
+    summary: `Lists ${kind.plural}.`,
+    parameters: [
+      queryParameter(
+        'filter',
+        { type: 'string' },
+        `\`field op value\` with and, or, not and parentheses; fields: ${[...fields.keys()].join(', ')}.`,
+      ),
+      queryParameter('sort', { type: 'string', enum: sorts }, 'Default: order of creation. `-` = descending.'),
+      limitParameter(LIMIT_DEFAULT),
+      queryParameter('after', { type: 'string' }, '`next` of the page before.'),
+      queryParameter('deleted', { type: 'boolean', default: false }, 'Also deleted ones.'),
+      ...[...fields].map(([field, type]) => queryParameter(field, { type }, `Only those with this ${field}; repeated: any of them.`)),
+    ],
+    responses: { 200: json('A page.', reference(`${schemaName(kind)}List`)) },
+  };
+}
+
+function describeGet({ kind }: Route & { type: 'get' }): Described {
+  return {
+    summary: `Answers one ${kind.name}.`,
+    parameters: [
+      kind === operation
+        ? waitParameter
+        : queryParameter('deleted', { type: 'boolean', default: false }, 'Also when it is deleted (by id).'),
+      headerParameter('If-None-Match', 'The ETag that is known already.'),
+    ],
+    responses: {
+      200: {
+        ...json('The row.', reference(schemaName(kind))),
+        headers: { ETag: { schema: { type: 'string' }, description: 'The generation.' } },
+      },
+      304: { description: 'It is as the ETag says.' },
+    },
+  };
+}
+
+function describeAction({ action, input }: Route & { type: 'action' }): Described {
+  const name = inputName(action);
+  const required = ((action.input.required ?? []) as readonly string[]).length > 0;
+  return {
+    summary: action.description,
+    parameters: [
+      headerParameter('Idempotency-Key', 'Makes the request repeatable for 24 hours.', { minLength: 1, maxLength: 128 }),
+      headerParameter('Prefer', '`wait=N` (seconds, at most 60) waits for the end of the operation.'),
+      ...(action.target === 'resource' ? [headerParameter('If-Match', 'The ETag that it must still have.')] : []),
+      ...(input === 'query' ? fieldParameters(action.input) : []),
+    ],
+    ...(input === 'query' || name === undefined
+      ? {}
+      : {
+          requestBody: {
+            required,
+            content: Object.fromEntries(mediaTypes(action.verb).map((type) => [type, { schema: reference(name) }])),
+          },
+        }),
+    responses: {
+      200: accepted('Accepted and ended: answered when the caller preferred to wait.', 'AcceptedAndEnded'),
+      202: accepted('Accepted: it will end, whatever happens.', 'Accepted'),
+    },
+    extensions: { 'x-pileus-action': action.name },
+  };
+}
+
+const mediaTypes = (verb: string): readonly string[] =>
+  verb === 'update' ? ['application/merge-patch+json', 'application/json'] : ['application/json'];
+
+function describeEndpoint(endpoint: Endpoint): Described {
+  const parameters = endpoint.query === undefined ? [] : fieldParameters(endpoint.query);
+  const common = { summary: endpoint.summary, ...(parameters.length === 0 ? {} : { parameters }) };
+  const extensions = { 'x-pileus-type': endpoint.type };
+  const bytes: JsonObject = { 'application/octet-stream': {} };
+  switch (endpoint.type) {
+    case 'value':
+      return {
+        ...common,
+        ...(endpoint.body === undefined ? {} : { requestBody: { required: true, content: content(plain(endpoint.body)) } }),
+        responses: { 200: json('The answer.', plain(endpoint.answer)) },
+      };
+    case 'upload':
+      return {
+        ...common,
+        parameters: [...parameters, headerParameter('Repr-Digest', '`sha-256=:…:` of the content, checked before anything is kept.')],
+        requestBody: { required: true, content: bytes },
+        responses: { 200: json('Stored.', plain(endpoint.answer)) },
+        extensions,
+      };
+    case 'download':
+      return {
+        ...common,
+        parameters: [...parameters, headerParameter('Range', 'One range of bytes.')],
+        responses: { 200: { description: 'The content.', content: bytes }, 206: { description: 'The range.', content: bytes } },
+        extensions,
+      };
+    case 'socket':
+      return { ...common, responses: { 101: { description: 'A WebSocket of binary messages.' } }, extensions };
+  }
+}
+
+const content = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
+const json = (description: string, schema: JsonObject): JsonObject => ({ description, content: content(schema) });
+const problem: JsonObject = { description: 'A problem.', content: { 'application/problem+json': { schema: reference('Problem') } } };
+
+const accepted = (description: string, schema: string): JsonObject => ({
+  ...json(description, reference(schema)),
+  headers: { Location: { schema: { type: 'string' }, description: 'The operation.' } },
+});
+
+const pathParameter = (name: string): JsonObject => ({ name, in: 'path', required: true, schema: { type: 'string' } });
+
+const queryParameter = (name: string, schema: JsonObject, description: string, required = false): JsonObject => ({
+  name,
+  in: 'query',
+  description,
+  ...(required ? { required } : {}),
+  schema,
+});
+
+const headerParameter = (name: string, description: string, schema: JsonObject = {}): JsonObject => ({
+  name,
+  in: 'header',
+  description,
+  schema: { type: 'string', ...schema },
+});
+
+const limitParameter = (preset: number): JsonObject =>
+  queryParameter('limit', { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: preset }, 'Items at most.');
+
+const waitParameter = queryParameter('waitSeconds', { type: 'integer', minimum: 0, maximum: 60, default: 0 }, 'How long to wait for news.');
+
+const feedParameters = [
+  queryParameter('after', { type: 'string', pattern: '^\\d+\\.\\d+$' }, 'Cursor to go on behind; without one, from now on.'),
+  queryParameter('kinds', { type: 'string' }, 'Kinds to tell of, separated by commas. Default: all.'),
+];
+
+const STEER_SUMMARIES = {
+  cancel: 'Asks the operation to unwind.',
+  retry: 'Has an operation that needs attention try its step again at once.',
+  skip: 'Has an operation that needs attention leave its step undone and go on.',
+};
+
+/** The fields of an input that comes as query parameters. */
+function fieldParameters(input: TObject): readonly JsonObject[] {
+  const required = (input.required ?? []) as readonly string[];
+  return Object.entries(input.properties as Record<string, TSchema>).map(([name, schema]) => {
+    const { description = '', ...rest } = plain(schema) as { description?: string } & Record<string, Json>;
+    return queryParameter(name, rest, description, required.includes(name));
+  });
+}

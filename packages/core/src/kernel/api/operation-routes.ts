@@ -1,0 +1,35 @@
+import type { Principal } from '../action.ts';
+import type { Kernel } from '../kernel.ts';
+import { type Operation, operation } from '../operation.ts';
+import { onlyParameters, wholeNumber } from './list.ts';
+import { type Found, lookUp } from './lookup.ts';
+import type { Steering } from './routes.ts';
+
+export const WAIT_SECONDS_MAX = 60;
+
+/** The operation as it is, or with `waitSeconds` as it is when it has ended or the time is over. @throws CloudError */
+export async function getOperation(
+  kernel: Kernel,
+  id: string,
+  principal: Principal,
+  parameters: URLSearchParams,
+  signal: AbortSignal,
+): Promise<Found> {
+  onlyParameters(parameters, ['waitSeconds']);
+  const waitSeconds = wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0;
+  const found = await lookUp(kernel.services.store, operation, id, principal);
+  if (waitSeconds === 0) return found;
+  await kernel.operations.wait(found.row.id, waitSeconds * 1000, signal);
+  return lookUp(kernel.services.store, operation, found.row.id, principal);
+}
+
+/** Steers an operation and answers its row. What is cancelled already, or asked to be, stays so. @throws CloudError */
+export async function steer(kernel: Kernel, id: string, verb: Steering, principal: Principal): Promise<string> {
+  const { store } = kernel.services;
+  const { row, text } = await lookUp(store, operation, id, principal);
+  const { state, cancelRequested } = row as Operation;
+  if (verb === 'cancel' && (state === 'cancelled' || cancelRequested === true)) return text;
+  if (verb === 'cancel') await kernel.operations.cancel(row.id);
+  else await kernel.operations.steer(row.id, verb);
+  return (await lookUp(store, operation, row.id, principal)).text;
+}

@@ -1,0 +1,91 @@
+import type { Action, Principal } from '../action.ts';
+import { CloudError } from '../errors.ts';
+import { isUuid } from '../id.ts';
+import type { Accepted, Kernel, SubmitRequest } from '../kernel.ts';
+import type { RowBase } from '../kind.ts';
+import { isFinished, type Operation, operation } from '../operation.ts';
+import { lookUp } from './lookup.ts';
+import { WAIT_SECONDS_MAX } from './operation-routes.ts';
+import type { ApiRequest, ApiResponse } from './request.ts';
+
+export interface Submission {
+  readonly action: Action;
+  /** Id or name of the resource, for actions on one. */
+  readonly named: string;
+  readonly input: unknown;
+  readonly request: ApiRequest;
+  readonly principal: Principal;
+  readonly route: string;
+}
+
+/** Accepts an action: 202 with what was accepted, or, when the caller prefers to wait and it ends in time, 200 with the operation too. */
+export async function submit(kernel: Kernel, submission: Submission): Promise<ApiResponse> {
+  const { action, request, principal, route } = submission;
+  const idempotencyKey = keyOf(request);
+  const ifGeneration = ifMatch(request);
+  const waitSeconds = preferredWait(request);
+  const accepted = await kernel.submit({
+    action: action.name,
+    ...(action.target === 'resource' ? { resourceId: await targetId(kernel, submission, idempotencyKey) } : {}),
+    input: submission.input,
+    principal,
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(ifGeneration === undefined ? {} : { ifGeneration }),
+  } satisfies SubmitRequest);
+  const headers = { 'content-type': 'application/json', location: `/v1/operations/${accepted.operationId}` };
+  const text = acceptedText(accepted);
+  if (waitSeconds === undefined) return { status: 202, headers, body: text, route };
+  const waited = { ...headers, 'preference-applied': `wait=${waitSeconds}` };
+  const ended = isFinished(await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, request.signal));
+  if (!ended) return { status: 202, headers: waited, body: text, route };
+  const row = await kernel.services.store.read(operation.name, accepted.operationId);
+  return { status: 200, headers: waited, body: `${text.slice(0, -1)},"operation":${row}}`, route };
+}
+
+/** Fields in one order: a repeat is answered with the same bytes. */
+const acceptedText = ({ operationId, action, resourceKind, resourceId, acceptedAt }: Accepted): string =>
+  JSON.stringify({ operationId, action, resourceKind, resourceId, acceptedAt });
+
+/** A repeated request may name a resource that its first try has deleted or renamed since: then the first try says what was meant. */
+async function targetId(kernel: Kernel, { action, named, principal }: Submission, key: string | undefined): Promise<string> {
+  if (isUuid(named)) return named;
+  const first = key === undefined ? undefined : await firstTarget(kernel, action, `${principal.actor}/${key}`);
+  if (first?.name === named) return first.id;
+  try {
+    return (await lookUp(kernel.services.store, action.kind, named, principal)).row.id;
+  } catch (error) {
+    if (first !== undefined) return first.id;
+    throw error;
+  }
+}
+
+async function firstTarget(kernel: Kernel, action: Action, key: string): Promise<RowBase | undefined> {
+  const text = await kernel.services.store.read('idempotency', key);
+  if (text === undefined) return undefined;
+  const { operationId } = JSON.parse(text) as { readonly operationId: string };
+  const first: Operation = await kernel.reader.get(operation, operationId);
+  return first.action === action.name ? kernel.reader.find(action.kind, first.resourceId) : undefined;
+}
+
+function keyOf({ headers }: ApiRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined || /^[\x20-\x7e]{1,128}$/.test(key)) return key;
+  throw badHeader('Idempotency-Key', 'has 1 to 128 printable ASCII characters');
+}
+
+/** The generation the row must have; `*` is met by any row that is there. */
+function ifMatch({ headers }: ApiRequest): number | undefined {
+  const tag = headers['if-match'];
+  if (tag === undefined || tag === '*') return undefined;
+  const match = /^"(\d{1,15})"$/.exec(tag);
+  if (match === null) throw badHeader('If-Match', 'is the ETag of one answer');
+  return Number(match[1]);
+}
+
+function preferredWait({ headers }: ApiRequest): number | undefined {
+  const match = /(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])/.exec(headers.prefer ?? '');
+  return match === null ? undefined : Math.min(Number(match[1]), WAIT_SECONDS_MAX);
+}
+
+const badHeader = (header: string, says: string): CloudError =>
+  new CloudError('invalid_input', `The header ${header} ${says}.`, { params: { header } });
