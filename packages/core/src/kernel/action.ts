@@ -55,8 +55,8 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
   readonly gate?: Gate<{ readonly row: RowOf<K> | undefined; readonly input: Static<T> }>;
   /** Reads, decides, and says what to write; changes nothing itself. @throws CloudError */
   readonly accept: (request: AcceptRequest<K, Static<T>> & { readonly row: RowOf<K> }) => Promise<Acceptance<P>> | Acceptance<P>;
-  /** Says what a guard that failed at acceptance means; undefined = try `accept` again (bounded). */
-  readonly refused?: (failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined) => Error | undefined;
+  /** Says what a guard that failed at acceptance means. Without a word of its own, a clash of unique values is refused and anything else asked again. */
+  readonly refused?: (failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined) => Error | 'again' | undefined;
   readonly saga: Saga<C, P>;
   readonly context: () => C;
   /** Row changes that take the acceptance back (row to deleted, quota and capacity back), committed with the end of an unwound operation. */
@@ -84,7 +84,9 @@ export interface Action {
   readonly accept: (
     request: AcceptRequest<AnyKind, unknown> & { readonly row: RowOf<AnyKind> },
   ) => Promise<Acceptance<unknown>> | Acceptance<unknown>;
-  readonly refused: ((failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined) => Error | undefined) | undefined;
+  readonly refused:
+    | ((failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined) => Error | 'again' | undefined)
+    | undefined;
   readonly saga: Saga<unknown, unknown>;
   readonly context: () => unknown;
   readonly unwound: ((params: unknown) => readonly Statement[]) | undefined;

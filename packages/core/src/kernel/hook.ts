@@ -9,7 +9,8 @@ declare const result: unique symbol;
 export interface Gate<T> {
   readonly type: 'gate';
   readonly id: string;
-  readonly [payload]?: T;
+  /** Phantom. In a function's place, so that a gate that asks for less may guard an action that tells more. */
+  readonly [payload]?: (subject: T) => void;
 }
 /** Adds values; asked in declared order. One that throws fails the request. */
 export interface Contribution<T, R> {

@@ -182,7 +182,7 @@ export class Kernel {
       });
     const idle = this.operations.queue(id).length === 0;
     const satisfied = row !== undefined && idle && action.satisfied?.(row) === true;
-    const forced = (request.input as { force?: unknown } | undefined)?.force === true;
+    const forced = action.verb === 'delete' && (request.input as { force?: unknown } | undefined)?.force === true;
     if (row !== undefined && idle && !satisfied && !forced) throwIf(stateProblem(action, row));
     if (action.gate !== undefined && !satisfied)
       await this.registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
@@ -207,8 +207,8 @@ export class Kernel {
         if (answer !== undefined) return answer;
       }
       const refusal = action.refused?.(written.failure, written.statement);
-      if (refusal !== undefined) throw refusal;
-      if (written.failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS)
+      if (refusal instanceof Error) throw refusal;
+      if ((written.failure.reason === 'exists' && refusal !== 'again') || attempt + 1 >= ACCEPT_ATTEMPTS)
         throw acceptanceFailed(action, written.failure, written.statement);
     }
   }

@@ -66,7 +66,8 @@ export class Registry {
     this.#deletions.add(deletion.kind.name, deletion, plugin.id);
     if (deletion.quiesce !== undefined) this.#addSaga(deletion.quiesce);
     this.#addSaga(deletion.remove);
-    this.#addAction(plugin, deleteAction(deletion, context));
+    // A kind that no state lets go of by itself is deleted only with its owner.
+    if (deletion.from.length > 0) this.#addAction(plugin, deleteAction(deletion, context));
   }
 
   /** One definition may serve several actions; two that share a name and version must be the same value. */

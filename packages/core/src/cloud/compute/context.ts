@@ -1,0 +1,92 @@
+import { equals, type RowOf } from '../../kernel/index.ts';
+import type { Call, DiskSpec, MachineSpec, NicSpec } from '../../strategy/index.ts';
+import { nic } from '../network/nic.ts';
+import { ensurePort } from '../network/ports.ts';
+import type { CloudServices } from '../services.ts';
+import { volume } from '../storage/volume.ts';
+import type { instance } from './instance.ts';
+import { noCloudSeed } from './seed.ts';
+
+/** What compute sagas reach. */
+export type ComputeContext = Pick<
+  CloudServices,
+  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'environment' | 'settings'
+>;
+
+export type InstanceRow = RowOf<typeof instance>;
+export type VolumeRow = RowOf<typeof volume>;
+export type NicRow = RowOf<typeof nic>;
+
+export const volumesOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly VolumeRow[]> =>
+  [...(await ctx.reader.list(volume, equals('instanceId', instanceId)))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));
+
+export const nicsOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly NicRow[]> =>
+  [...(await ctx.reader.list(nic, equals('instanceId', instanceId)))].sort((a, b) => a.slot - b.slot);
+
+export async function diskSpec(ctx: ComputeContext, row: VolumeRow, hostId: string, slot: number, call: Call): Promise<DiskSpec> {
+  const attachment = await (await ctx.pools.open(row.poolId)).attachVolume(row.id, await ctx.hosts.endpoint(hostId), call);
+  return { volumeId: row.id, attachment, slot, readOnly: false, ...(row.limits === undefined ? {} : { limits: row.limits }) };
+}
+
+export async function nicSpec(ctx: ComputeContext, row: NicRow, hostname: string, call: Call): Promise<NicSpec> {
+  const plug = await ensurePort(
+    ctx,
+    { nicId: row.id, networkId: row.networkId, mac: row.mac, address: row.address, slot: row.slot },
+    hostname,
+    call,
+  );
+  return { nicId: row.id, mac: row.mac, plug, slot: row.slot, ...(row.limits === undefined ? {} : { limits: row.limits }) };
+}
+
+/** What is not a machine's own yet but will be when the saga has ended. */
+export interface Arriving {
+  readonly volumes?: readonly { readonly volumeId: string; readonly slot: number }[];
+}
+
+/**
+ * The whole machine as its rows say it should be, with everything it needs made ready on the host: disks reachable, ports plugged, seed written. Repeatable,
+ * so that every verb that (re)defines a machine also repairs it.
+ */
+export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call: Call, arriving: Arriving = {}): Promise<MachineSpec> {
+  const attached = (await volumesOf(ctx, row.id))
+    .filter((entry) => entry.state === 'attached')
+    .map((entry) => ({ row: entry, slot: entry.slot ?? 0 }));
+  const coming = await Promise.all(
+    (arriving.volumes ?? []).map(async ({ volumeId, slot }) => ({ row: await ctx.reader.get(volume, volumeId), slot })),
+  );
+  const rows = [...attached, ...coming].sort((a, b) => a.slot - b.slot);
+  const nics = (await nicsOf(ctx, row.id)).filter((entry) => entry.state !== 'deleting');
+  const disks = await Promise.all(rows.map((entry) => diskSpec(ctx, entry.row, row.hostId, entry.slot, call)));
+  const plugs = await Promise.all(nics.map((entry) => nicSpec(ctx, entry, row.hostname, call)));
+  const root = rows[0]?.row;
+  const seed = root === undefined ? undefined : await writeSeed(ctx, row, nics, root.poolId, call);
+  return {
+    id: row.id,
+    name: row.name,
+    owner: ctx.cloudId,
+    vcpus: row.vcpus,
+    vcpusMax: row.vcpusMax,
+    memoryBytes: row.memoryBytes,
+    memoryBytesMax: row.memoryBytesMax,
+    guestOs: row.guestOs,
+    firmware: row.firmware,
+    diskBus: row.diskBus,
+    disks,
+    nics: plugs,
+    ...(row.cpuShares === undefined ? {} : { cpuShares: row.cpuShares }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+/** The seed lives beside the root disk. It is found again by the machine's id. */
+async function writeSeed(ctx: ComputeContext, row: InstanceRow, nics: readonly NicRow[], poolId: string, call: Call) {
+  const userData = row.userData === undefined ? undefined : await ctx.secrets.open(row.userData);
+  const bytes = noCloudSeed({
+    instanceId: row.id,
+    hostname: row.hostname,
+    sshKeys: row.sshKeys,
+    nics: nics.map(({ mac }) => ({ mac })),
+    ...(userData === undefined ? {} : { userData }),
+  });
+  return (await ctx.pools.open(poolId)).putSeed(row.id, bytes, call);
+}

@@ -1,0 +1,70 @@
+import { CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga, transition } from '../../kernel/index.ts';
+import { hostCapacity } from '../placement/placement.ts';
+import { REMOVALS, removeOrOwe } from '../storage/removal.ts';
+import { type ComputeContext, type InstanceRow, volumesOf } from './context.ts';
+import { instance } from './instance.ts';
+import { machineCleanup } from './machine-cleanup.ts';
+
+interface DeleteParams {
+  readonly instanceId: Id<'instance'>;
+  readonly hostId: Id<'host'>;
+  readonly size: { readonly vcpus: number; readonly memoryBytes: number };
+  readonly force: boolean;
+}
+
+/** Before its disks and NICs go: the machine leaves its host. Without force nothing begins while the host is out of reach. */
+export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quiesce', 1)
+  .effect('reach', {
+    do: async ({ ctx, params }) => {
+      if (!params.force && !(await ctx.hosts.reachable(params.hostId)))
+        throw new CloudError('unavailable', 'Its host is out of reach; with `force` the rest is removed when the host is back.');
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('machine', {
+    do: async ({ ctx, params, call, owe }) => {
+      if (params.force) await machineCleanup(ctx, params, call, owe);
+      else await (await ctx.hosts.hypervisor(params.hostId)).remove(params.instanceId, call);
+    },
+    undo: FORWARD_ONLY,
+  })
+  .effect('disks', {
+    do: async (step) => {
+      const { ctx, params, call } = step;
+      const reachable = await ctx.hosts.reachable(params.hostId);
+      for (const row of await volumesOf(ctx, params.instanceId)) {
+        const pool = await ctx.pools.open(row.poolId);
+        if (reachable || !params.force) await pool.releaseVolume(row.id, await ctx.hosts.endpoint(params.hostId), call);
+        if (row.slot !== 0) continue;
+        if (params.force) await removeOrOwe(step, 'seed.delete', row.poolId, params.instanceId);
+        else await REMOVALS['seed.delete'](pool, params.instanceId, call);
+      }
+    },
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const instanceRemove = saga<ComputeContext, DeleteParams>('instance.remove', 1)
+  .write('deleted', {
+    do: ({ params }) => [
+      transition(instance, params.instanceId, { from: 'deleting', to: 'deleted' }),
+      ...hostCapacity(params.hostId, params.size, -1),
+    ],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const instanceDeletion = (context: () => ComputeContext) =>
+  defineDeletion({
+    kind: instance,
+    from: ['running', 'suspended', 'stopped', 'crashed', 'missing'],
+    quiesce: instanceQuiesce,
+    remove: instanceRemove,
+    context,
+    params: (row: InstanceRow, { force }) => ({
+      instanceId: row.id,
+      hostId: row.hostId,
+      size: { vcpus: row.vcpus, memoryBytes: row.memoryBytes },
+      force,
+    }),
+  });

@@ -1,0 +1,216 @@
+import { type TObject, Type } from 'typebox';
+import {
+  type Action,
+  CloudError,
+  defineAction,
+  FORWARD_ONLY,
+  gate,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Saga,
+  type StateOf,
+  saga,
+  sleep,
+  transition,
+} from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import type { CloudServices } from '../services.ts';
+import { type ComputeContext, type InstanceRow, prepareMachine } from './context.ts';
+import { instance } from './instance.ts';
+
+/** May refuse a start, e.g. during a maintenance window. */
+export const instanceStarting = gate<{ readonly row: InstanceRow | undefined; readonly input: unknown }>('instance.starting');
+
+interface PowerParams {
+  readonly instanceId: Id<'instance'>;
+  readonly hostId: Id<'host'>;
+}
+interface StopParams extends PowerParams {
+  readonly graceMs: number;
+}
+
+const BOOT_TIMEOUT_MS = 120_000;
+const STOP_TIMEOUT_MS = 15 * 60_000;
+const POLL_MS = 500;
+
+const alive: readonly StateOf<typeof instance>[] = ['running', 'suspended', 'stopped', 'crashed', 'missing'];
+
+const power = async (
+  ctx: ComputeContext,
+  params: PowerParams,
+  verb: 'start' | 'powerOff' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'shutdown',
+  call: Call,
+) => (await ctx.hosts.hypervisor(params.hostId)).power(verb, params.instanceId, call);
+
+const becomes = (params: PowerParams, to: 'running' | 'stopped' | 'suspended') =>
+  transition(instance, params.instanceId, { from: alive, to, set: { desiredPower: to, stateReason: null } });
+
+export const instanceStart = saga<ComputeContext, PowerParams>('instance.start', 1)
+  .effect('define', {
+    // Also makes a machine anew that somebody removed, and brings changed sizes into force.
+    do: async ({ ctx, params, call }) => {
+      const spec = await prepareMachine(ctx, await ctx.reader.get(instance, params.instanceId), call);
+      await (await ctx.hosts.hypervisor(params.hostId)).define(spec, call);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('start', {
+    timeoutMs: BOOT_TIMEOUT_MS,
+    do: ({ ctx, params, call }) => power(ctx, params, 'start', call),
+    undo: ({ ctx, params, call }) => power(ctx, params, 'powerOff', call),
+  })
+  .write('running', { do: ({ params }) => [becomes(params, 'running')], undo: NOTHING_TO_UNDO })
+  .build();
+
+/** Asks the guest, waits, then forces. Once the guest was asked it may go down at any time, so there is no way back. */
+export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
+  .effect('reach', {
+    do: async ({ ctx, params, call }) => {
+      await (await ctx.hosts.hypervisor(params.hostId)).inspect(params.instanceId, call);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('power-off', {
+    timeoutMs: STOP_TIMEOUT_MS,
+    do: async ({ ctx, params, call }) => {
+      if (params.graceMs > 0) await shutDown(ctx, params, call);
+      await power(ctx, params, 'powerOff', call);
+    },
+    undo: FORWARD_ONLY,
+  })
+  .write('stopped', { do: ({ params }) => [becomes(params, 'stopped')], undo: FORWARD_ONLY })
+  .build();
+
+async function shutDown(ctx: ComputeContext, params: StopParams, call: Call): Promise<void> {
+  const { clock, timers } = ctx.environment;
+  const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+  const untilMs = clock.monotonicMs() + params.graceMs;
+  const seen = await hypervisor.inspect(params.instanceId, call);
+  if (seen?.power !== 'running') return;
+  await power(ctx, params, 'shutdown', call);
+  while (clock.monotonicMs() < untilMs) {
+    await sleep(timers, POLL_MS, call.signal);
+    if ((await hypervisor.inspect(params.instanceId, call))?.power !== 'running') return;
+  }
+}
+
+export const instanceSuspend = saga<ComputeContext, PowerParams>('instance.suspend', 1)
+  .effect('suspend', {
+    do: ({ ctx, params, call }) => power(ctx, params, 'suspend', call),
+    undo: ({ ctx, params, call }) => power(ctx, params, 'resume', call),
+  })
+  .write('suspended', { do: ({ params }) => [becomes(params, 'suspended')], undo: NOTHING_TO_UNDO })
+  .build();
+
+export const instanceResume = saga<ComputeContext, PowerParams>('instance.resume', 1)
+  .effect('resume', {
+    do: ({ ctx, params, call }) => power(ctx, params, 'resume', call),
+    undo: ({ ctx, params, call }) => power(ctx, params, 'suspend', call),
+  })
+  .write('running', { do: ({ params }) => [becomes(params, 'running')], undo: NOTHING_TO_UNDO })
+  .build();
+
+export const instanceReboot = saga<ComputeContext, PowerParams>('instance.reboot', 1)
+  .effect('reboot', { do: ({ ctx, params, call }) => power(ctx, params, 'reboot', call), undo: NOTHING_TO_UNDO })
+  .build();
+
+/** The reset button. A machine that has crashed has none: it is started. */
+export const instanceReset = saga<ComputeContext, PowerParams>('instance.reset', 1)
+  .effect('reset', {
+    timeoutMs: BOOT_TIMEOUT_MS,
+    do: async ({ ctx, params, call }) => {
+      const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+      const seen = await hypervisor.inspect(params.instanceId, call);
+      if (seen === undefined) throw new CloudError('conflict', 'The machine is missing on its host; start it.');
+      if (seen.power === 'running' || seen.power === 'paused') await hypervisor.power('reset', params.instanceId, call);
+      if (seen.power === 'paused') await hypervisor.power('resume', params.instanceId, call);
+      if (seen.power === 'crashed') await hypervisor.power('powerOff', params.instanceId, call);
+      if (seen.power === 'crashed' || seen.power === 'stopped') await hypervisor.power('start', params.instanceId, call);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('running', { do: ({ params }) => [becomes(params, 'running')], undo: NOTHING_TO_UNDO })
+  .build();
+
+interface Verb<P extends PowerParams> {
+  readonly verb: string;
+  readonly description: string;
+  readonly from: readonly StateOf<typeof instance>[];
+  readonly saga: Saga<ComputeContext, P>;
+  readonly satisfied?: (row: InstanceRow) => boolean;
+  readonly input?: TObject;
+  readonly more?: (input: Record<string, unknown>) => Omit<P, keyof PowerParams>;
+}
+
+function verbAction<P extends PowerParams>(services: CloudServices, spec: Verb<P>): Action {
+  return defineAction({
+    kind: instance,
+    verb: spec.verb,
+    description: spec.description,
+    target: 'resource',
+    input: spec.input ?? Type.Object({}),
+    from: spec.from,
+    ...(spec.satisfied === undefined ? {} : { satisfied: spec.satisfied }),
+    ...(spec.verb === 'start' ? { gate: instanceStarting } : {}),
+    accept: ({ row, input }) => ({
+      params: { instanceId: row.id, hostId: row.hostId, ...spec.more?.(input as Record<string, unknown>) } as P,
+      statements: [],
+    }),
+    saga: spec.saga,
+    context: () => services,
+  });
+}
+
+const stopInput = Type.Object({
+  force: Type.Optional(Type.Boolean({ description: 'At once, without asking the guest.' })),
+  timeoutSeconds: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 600, description: 'How long the guest may take before it is forced.' }),
+  ),
+});
+
+export const powerActions = (services: CloudServices): readonly Action[] => [
+  verbAction(services, {
+    verb: 'start',
+    description: 'Starts a machine that is not running.',
+    from: ['stopped', 'crashed', 'missing'],
+    saga: instanceStart,
+    satisfied: (row) => row.state === 'running',
+  }),
+  verbAction(services, {
+    verb: 'stop',
+    description: 'Asks the guest to power off, and forces it when it does not.',
+    from: ['running', 'suspended', 'crashed'],
+    saga: instanceStop,
+    satisfied: (row) => row.state === 'stopped',
+    input: stopInput,
+    more: (input) => ({
+      graceMs:
+        input.force === true
+          ? 0
+          : typeof input.timeoutSeconds === 'number'
+            ? input.timeoutSeconds * 1000
+            : services.settings.shutdownTimeoutMs,
+    }),
+  }),
+  verbAction(services, {
+    verb: 'suspend',
+    description: 'Freezes a running machine, keeping its memory.',
+    from: ['running'],
+    saga: instanceSuspend,
+    satisfied: (row) => row.state === 'suspended',
+  }),
+  verbAction(services, {
+    verb: 'resume',
+    description: 'Lets a suspended machine go on.',
+    from: ['suspended'],
+    saga: instanceResume,
+    satisfied: (row) => row.state === 'running',
+  }),
+  verbAction(services, { verb: 'reboot', description: 'Asks the guest to restart.', from: ['running'], saga: instanceReboot }),
+  verbAction(services, {
+    verb: 'reset',
+    description: 'Presses the reset button.',
+    from: ['running', 'suspended', 'crashed'],
+    saga: instanceReset,
+  }),
+];

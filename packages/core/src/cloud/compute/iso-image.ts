@@ -1,0 +1,149 @@
+/**
+ * A small ISO 9660 image with Joliet names, enough for a handful of files in the root directory. Layout by ECMA-119: sectors of 2,048 bytes; 16 primary
+ * descriptor, 17 Joliet descriptor, 18 terminator, then path tables, the two root directories and the files. Without time stamps: same files, same bytes.
+ */
+export interface IsoFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+const SECTOR = 2048;
+const sectors = (bytes: number): number => Math.ceil(bytes / SECTOR);
+
+const PATH_TABLES_AT = 19;
+const ROOTS_AT = PATH_TABLES_AT + 4;
+const FILES_AT = ROOTS_AT + 2;
+
+interface Name {
+  /** As bytes of the directory record. */
+  readonly bytes: Uint8Array;
+}
+interface Placed extends Name {
+  readonly sector: number;
+  readonly sizeBytes: number;
+}
+
+/** @throws Error when names or their number do not fit into one sector of directory: a mistake of the caller. */
+export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
+  let next = FILES_AT;
+  const placed = files.map((file, index) => {
+    const sector = next;
+    next += Math.max(1, sectors(file.bytes.length));
+    return { file, sector, short: new TextEncoder().encode(shortName(file.name, index)), long: ucs2(file.name) };
+  });
+  const image = new Uint8Array(next * SECTOR);
+  const put = (sector: number, bytes: Uint8Array) => image.set(bytes, sector * SECTOR);
+  put(16, descriptor(1, label, next, PATH_TABLES_AT, ROOTS_AT));
+  put(17, descriptor(2, label, next, PATH_TABLES_AT + 2, ROOTS_AT + 1));
+  put(18, Uint8Array.of(255, ...new TextEncoder().encode('CD001'), 1));
+  for (const [offset, root] of [
+    [0, ROOTS_AT],
+    [2, ROOTS_AT + 1],
+  ] as const) {
+    put(PATH_TABLES_AT + offset, pathTable(root, true));
+    put(PATH_TABLES_AT + offset + 1, pathTable(root, false));
+  }
+  put(
+    ROOTS_AT,
+    directory(
+      ROOTS_AT,
+      placed.map(({ short, sector, file }) => ({ bytes: short, sector, sizeBytes: file.bytes.length })),
+    ),
+  );
+  put(
+    ROOTS_AT + 1,
+    directory(
+      ROOTS_AT + 1,
+      placed.map(({ long, sector, file }) => ({ bytes: long, sector, sizeBytes: file.bytes.length })),
+    ),
+  );
+  for (const { file, sector } of placed) put(sector, file.bytes);
+  return image;
+}
+
+/** Plain ISO 9660 knows eight capital letters; readers of Joliet see the real name. */
+const shortName = (name: string, index: number): string =>
+  `${name
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9]/g, '_')
+    .slice(0, 7)}${index}.;1`;
+
+function ucs2(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length * 2);
+  for (const [index, letter] of [...text].entries()) bytes[index * 2 + 1] = letter.charCodeAt(0);
+  return bytes;
+}
+
+/** Both byte orders, one after the other. */
+function both32(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value, true);
+  view.setUint32(offset + 4, value, false);
+}
+function both16(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset, value, true);
+  view.setUint16(offset + 2, value, false);
+}
+
+function record(entry: Placed, isDirectory: boolean): Uint8Array {
+  const length = 33 + entry.bytes.length + ((33 + entry.bytes.length) % 2);
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = length;
+  both32(view, 2, entry.sector);
+  both32(view, 10, entry.sizeBytes);
+  // A fixed day: the content decides what the image is.
+  bytes.set([100, 1, 1, 0, 0, 0, 0], 18);
+  bytes[25] = isDirectory ? 2 : 0;
+  both16(view, 28, 1);
+  bytes[32] = entry.bytes.length;
+  bytes.set(entry.bytes, 33);
+  return bytes;
+}
+
+const rootRecord = (sector: number, name: number): Uint8Array => record({ bytes: Uint8Array.of(name), sector, sizeBytes: SECTOR }, true);
+
+function directory(sector: number, entries: readonly Placed[]): Uint8Array {
+  const sorted = [...entries].sort((a, b) => Buffer.compare(a.bytes, b.bytes));
+  const records = [rootRecord(sector, 0), rootRecord(sector, 1), ...sorted.map((entry) => record(entry, false))];
+  const bytes = Buffer.concat(records);
+  if (bytes.length > SECTOR) throw new Error('too many files for one directory sector');
+  return bytes;
+}
+
+function pathTable(root: number, littleEndian: boolean): Uint8Array {
+  const bytes = new Uint8Array(10);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = 1;
+  view.setUint32(2, root, littleEndian);
+  view.setUint16(6, 1, littleEndian);
+  return bytes;
+}
+
+function descriptor(type: 1 | 2, label: string, totalSectors: number, pathTables: number, root: number): Uint8Array {
+  const bytes = new Uint8Array(SECTOR);
+  const view = new DataView(bytes.buffer);
+  const text = (offset: number, length: number, value: string) => {
+    const encoded = type === 1 ? new TextEncoder().encode(value.padEnd(length)) : ucs2(value.padEnd(Math.floor(length / 2)));
+    bytes.set(encoded.subarray(0, length), offset);
+  };
+  bytes[0] = type;
+  bytes.set(new TextEncoder().encode('CD001'), 1);
+  bytes[6] = 1;
+  text(8, 32, '');
+  text(40, 32, type === 1 ? label.toUpperCase() : label);
+  both32(view, 80, totalSectors);
+  // Joliet level 3: names in UCS-2.
+  if (type === 2) bytes.set([0x25, 0x2f, 0x45], 88);
+  both16(view, 120, 1);
+  both16(view, 124, 1);
+  both16(view, 128, SECTOR);
+  both32(view, 132, 10);
+  view.setUint32(140, pathTables, true);
+  view.setUint32(148, pathTables + 1, false);
+  bytes.set(rootRecord(root, 0), 156);
+  for (const offset of [190, 318, 446, 574]) text(offset, 128, '');
+  for (const offset of [702, 739, 776]) text(offset, 37, '');
+  for (const offset of [813, 830, 847, 864]) bytes.set([...new TextEncoder().encode('0'.repeat(16)), 0], offset);
+  bytes[881] = 1;
+  return bytes;
+}

@@ -1,0 +1,16 @@
+import type { Owed } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import type { ComputeContext } from './context.ts';
+
+export const MACHINE_REMOVE = 'machine.remove';
+
+/** Removes the machine from its host, or leaves that as a debt where the host is known to be out of reach. */
+export async function machineCleanup(
+  ctx: ComputeContext,
+  machine: { readonly instanceId: string; readonly hostId: string },
+  call: Call,
+  owe: (debt: Owed) => void,
+): Promise<void> {
+  if (await ctx.hosts.reachable(machine.hostId)) await (await ctx.hosts.hypervisor(machine.hostId)).remove(machine.instanceId, call);
+  else owe({ task: MACHINE_REMOVE, place: machine.hostId, target: { instanceId: machine.instanceId } });
+}
