@@ -124,14 +124,14 @@ export interface HypervisorDriver {
     /** Presses the reset button. */
     reset(id: string, call: Call): Promise<void>;
   };
-  /** On a running machine the guest sees it at once; on a stopped one the definition changes. Idempotent by volume or NIC id. */
+  /** On a running machine the guest sees it at once, and it stays over a power-off; on a stopped one the definition changes. Idempotent by volume or NIC id. */
   readonly hotplug?: {
     attachDisk(id: string, disk: DiskSpec, call: Call): Promise<void>;
     detachDisk(id: string, volumeId: string, call: Call): Promise<void>;
     attachNic(id: string, nic: NicSpec, call: Call): Promise<void>;
     detachNic(id: string, nicId: string, call: Call): Promise<void>;
   };
-  /** Live growth within the maxima of the spec. */
+  /** Live growth within the maxima of the spec, beyond which is `invalid`; stays over a power-off. */
   readonly resize?: {
     setVcpus(id: string, vcpus: number, call: Call): Promise<void>;
     setMemory(id: string, memoryBytes: number, call: Call): Promise<void>;
@@ -141,6 +141,7 @@ export interface HypervisorDriver {
     setDiskLimits?(id: string, volumeId: string, limits: DiskLimits, call: Call): Promise<void>;
     setNicLimits?(id: string, nicId: string, limits: NicLimits, call: Call): Promise<void>;
   };
+  /** Of a machine that is on; of another it is a `conflict`. */
   readonly consoles?: {
     serial?(id: string, call: Call): Promise<ByteStream>;
     vnc?(id: string, call: Call): Promise<ByteStream>;

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as drained } from 'node:timers/promises';
 import type { Clock, Environment, Logger, Timers } from '../../src/kernel/environment.ts';
 import { silentLogger } from '../../src/kernel/environment.ts';
 import { SimRandom } from './random.ts';
@@ -12,6 +12,8 @@ export interface SimOptions {
   /** Is told every line of the history, to print a failing one. */
   readonly onTrace?: (line: string) => void;
 }
+
+// `drained` is one turn of the event loop: it ends only after every microtask, and every microtask those start, has run.
 
 /**
  * Virtual time and seeded chance: one seed, one history, proved by `historyHash`. Nothing happens but what timers cause, one after the other; nothing inside
@@ -44,23 +46,15 @@ export class SimEnvironment implements Environment {
 
   /** Lets what is ready run out, then moves time to the next timer and runs it. False when no timer is left: all is quiet. */
   async step(): Promise<boolean> {
-    // One turn of the event loop begins only after every microtask, and every microtask those start, has run.
-    await setImmediate();
-    const due = this.#queue.take();
-    if (due === undefined) return false;
-    this.#elapsedMs = due.atMs;
-    this.#mix(`timer ${due.order} at ${due.atMs}`);
-    due.run();
-    return true;
+    await drained();
+    return this.#fire();
   }
 
   /** Steps until quiet, or until the virtual instant (`clock.monotonicMs`), which time then shows. */
   async run(untilMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      await setImmediate();
-      const next = this.#queue.peek();
-      if (next === undefined || next.atMs > untilMs) break;
-      await this.step();
+      await drained();
+      if ((this.#queue.peek()?.atMs ?? Number.POSITIVE_INFINITY) > untilMs || !this.#fire()) break;
     }
     if (Number.isFinite(untilMs)) this.#elapsedMs = Math.max(this.#elapsedMs, untilMs);
   }
@@ -74,12 +68,12 @@ export class SimEnvironment implements Environment {
     };
     work.then(mark, mark);
     for (;;) {
-      await setImmediate();
+      await drained();
       if (settled) return work;
       const next = this.#queue.peek();
       if (next === undefined) throw new Error('all is quiet, but the work has not settled');
       if (next.atMs > deadlineMs) throw new Error(`the work has not settled within ${limitMs} virtual ms`);
-      await this.step();
+      this.#fire();
     }
   }
 
@@ -93,6 +87,15 @@ export class SimEnvironment implements Environment {
   historyHash(): string {
     const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0');
     return `${hex(this.#hashHigh)}${hex(this.#hash)}-${this.random.state()}`;
+  }
+
+  #fire(): boolean {
+    const due = this.#queue.take();
+    if (due === undefined) return false;
+    this.#elapsedMs = due.atMs;
+    this.#mix(`timer ${due.order} at ${due.atMs}`);
+    due.run();
+    return true;
   }
 
   #after(delayMs: number, run: () => void): () => void {
