@@ -37,11 +37,11 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
   .build();
 
 /** Alone a volume must be free; a machine's deletion takes those along that go with it. */
-export const volumeDeletion = (context: StorageContext) =>
+export const volumeDeletion = (context: () => StorageContext) =>
   defineDeletion({
     kind: volume,
     from: ['available'],
     remove: removeVolume,
-    context: () => context,
+    context,
     params: ({ id, poolId, sizeBytes }: RowOf<typeof volume>, { force }) => ({ volumeId: id, poolId, sizeBytes, force }),
   });

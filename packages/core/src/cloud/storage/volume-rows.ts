@@ -17,13 +17,14 @@ export type VolumeReservation = Pick<VolumeRow, 'id' | 'poolId' | 'sizeBytes'>;
 
 /** Row changes that a volume's life begins and ends with, for every saga that makes or removes volumes. */
 export const volumeRows = {
-  /** The row in `creating` and its bytes of the pool; guards that the pool takes volumes and that the image is there to be cloned. */
-  reserve: (wanted: NewVolume): readonly Statement[] => [
+  /** The row in `creating`; guards that the pool takes volumes and that the image is there to be cloned. Placement reserves the pool's bytes itself. */
+  insert: (wanted: NewVolume): readonly Statement[] => [
     expectState(pool, wanted.poolId, ['available']),
     ...(wanted.imageId === undefined ? [] : [expectState(image, wanted.imageId, ['available'])]),
-    poolCapacity(wanted.poolId, wanted.sizeBytes, 1),
     create(volume, wanted),
   ],
+  /** The same with its bytes of the pool. */
+  reserve: (wanted: NewVolume): readonly Statement[] => [poolCapacity(wanted.poolId, wanted.sizeBytes, 1), ...volumeRows.insert(wanted)],
   /** Takes `reserve` back: the row of a volume that never came to be ends as a tombstone, which lets reconcilers remove a late arrival. */
   takeBack: ({ id, poolId, sizeBytes }: VolumeReservation): readonly Statement[] => [
     transition(volume, id, { from: 'creating', to: 'deleted' }),

@@ -1,7 +1,27 @@
-import { contribution } from '../../kernel/index.ts';
+import { contribution, type Id, notice } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 
 /**
  * A connected host is being looked at: each module compares what is really there with its rows and repairs. With `machineId` only that machine needs a
  * look. Level-triggered: a look reads the world again, whatever the hint said, and may be repeated at any time.
  */
-export const hostLook = contribution<{ readonly hostId: string; readonly machineId?: string; readonly signal: AbortSignal }, void>('host.look');
+export const hostLook = contribution<{ readonly hostId: string; readonly machineId?: string; readonly signal: AbortSignal }, void>(
+  'host.look',
+);
+
+/** A host has missed its looks and shows as disconnected now. Its machines may well go on. */
+export const hostLost = notice<{ readonly hostId: string }>('host.lost');
+
+/**
+ * An operator wants a stray destroyed: the module that knows things of its kind removes it (absent is done) and answers true; the others answer false.
+ */
+export const strayRemoval = contribution<
+  {
+    readonly objectKind: 'machine' | 'volume' | 'network';
+    readonly objectId: string;
+    readonly hostId: Id<'host'>;
+    readonly place: string;
+    readonly call: Call;
+  },
+  boolean
+>('stray.removal');

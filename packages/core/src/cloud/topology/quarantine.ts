@@ -1,0 +1,30 @@
+import { create, equals, type Id, type KernelServices, type RowOf, transition } from '../../kernel/index.ts';
+import { nameOr } from '../naming.ts';
+import { stray } from './stray.ts';
+
+type StrayRow = RowOf<typeof stray>;
+
+/** Where and for what a module looked. */
+export type Ground = Pick<StrayRow, 'hostId' | 'place' | 'objectKind'>;
+/** Something with our mark that nothing explains. */
+export type Found = Pick<StrayRow, 'objectId' | 'objectName' | 'details'>;
+
+/**
+ * Makes the strays of one ground be exactly those found by a complete look: new ones are recorded, those that are gone or explained by now are dropped.
+ * A look that finds the same as the last one writes nothing.
+ */
+export async function recordStrays(services: KernelServices, ground: Ground, found: readonly Found[]): Promise<void> {
+  const { reader, kernel, ids, environment } = services;
+  const known = (await reader.list(stray, equals('hostId', ground.hostId))).filter(
+    (row) => row.place === ground.place && row.objectKind === ground.objectKind,
+  );
+  for (const sighting of found.filter((entry) => !known.some((row) => row.objectId === entry.objectId))) {
+    const id: Id<'stray'> = ids.mint('stray');
+    environment.logger.warn({ ...ground, objectId: sighting.objectId }, 'unknown object with our mark; quarantined');
+    // `exists` means that another look recorded it meanwhile.
+    await kernel().observe([create(stray, { ...ground, ...sighting, id, name: nameOr(undefined, stray, id) })]);
+  }
+  for (const row of known)
+    if (row.state === 'quarantined' && !found.some((entry) => entry.objectId === row.objectId) && !kernel().holds(row.id))
+      await kernel().observe([transition(stray, row.id, { from: 'quarantined', to: 'deleted', expect: { generation: row.generation } })]);
+}
