@@ -1,19 +1,7 @@
 import { Type } from 'typebox';
-import {
-  both,
-  CloudError,
-  create,
-  defineAction,
-  defineDeletion,
-  equals,
-  type Id,
-  NOTHING_TO_UNDO,
-  type RowOf,
-  resourceName,
-  saga,
-  transition,
-} from '../../kernel/index.ts';
+import { both, CloudError, create, defineAction, equals, resourceName } from '../../kernel/index.ts';
 import { nameOr } from '../naming.ts';
+import { rowCreate, rowDeletion, rowTakenBack } from '../row-only.ts';
 import { instanceType } from './instance-type.ts';
 
 const size = instanceType.schema.properties;
@@ -32,9 +20,6 @@ interface Size {
   readonly memoryBytesMax?: number;
   readonly cpuShares?: number;
 }
-
-/** The row was written when the request was accepted; there is nothing left to do. */
-const nothing = saga<null, { readonly id: Id<'instanceType'> }>('instanceType.create', 1).build();
 
 function sizeFields(input: Size) {
   const vcpusMax = input.vcpusMax ?? input.vcpus;
@@ -65,11 +50,11 @@ export const createInstanceType = defineAction({
         pointer: '/name',
         params: { field: 'name', kind: 'instanceType' },
       });
-    return { params: { id }, statements: [create(instanceType, { id, name, version: 1, ...sizeFields(input) })] };
+    return { params: { kind: instanceType.name, id }, statements: [create(instanceType, { id, name, version: 1, ...sizeFields(input) })] };
   },
-  saga: nothing,
+  saga: rowCreate,
   context: () => null,
-  unwound: ({ id }) => [{ op: 'update', table: instanceType.name, key: id, set: { state: 'deleted', deletedAt: true } }],
+  unwound: rowTakenBack,
 });
 
 /** The next version under the same name. Machines keep theirs. */
@@ -84,25 +69,15 @@ export const reviseInstanceType = defineAction({
     const versions = await reader.list(instanceType, both(equals('name', row.name), equals('state', 'available')));
     const version = Math.max(...versions.map((entry) => entry.version)) + 1;
     const id = mint('instanceType');
-    return { params: { id }, statements: [create(instanceType, { id, name: row.name, version, ...sizeFields(input) })] };
+    return {
+      params: { kind: instanceType.name, id },
+      statements: [create(instanceType, { id, name: row.name, version, ...sizeFields(input) })],
+    };
   },
   refused: (failure) => (failure.reason === 'exists' ? 'again' : undefined),
-  saga: nothing,
+  saga: rowCreate,
   context: () => null,
-  unwound: ({ id }) => [{ op: 'update', table: instanceType.name, key: id, set: { state: 'deleted', deletedAt: true } }],
+  unwound: rowTakenBack,
 });
 
-const removeInstanceType = saga<null, { readonly id: Id<'instanceType'> }>('instanceType.remove', 1)
-  .write('deleted', {
-    do: ({ params }) => [transition(instanceType, params.id, { from: 'deleting', to: 'deleted' })],
-    undo: NOTHING_TO_UNDO,
-  })
-  .build();
-
-export const instanceTypeDeletion = defineDeletion({
-  kind: instanceType,
-  from: ['available'],
-  remove: removeInstanceType,
-  context: () => null,
-  params: (row: RowOf<typeof instanceType>) => ({ id: row.id }),
-});
+export const instanceTypeDeletion = rowDeletion(instanceType, ['available']);

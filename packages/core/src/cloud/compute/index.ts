@@ -1,0 +1,63 @@
+import { onContribution, updateAction } from '../../kernel/index.ts';
+import type { Module } from '../services.ts';
+import { hostLook, strayRemoval } from '../topology/points.ts';
+import { Consoles, consoleEndpoints } from './consoles.ts';
+import { instance } from './instance.ts';
+import { createInstance, instanceCreating } from './instance-create.ts';
+import { instanceDeletion } from './instance-delete.ts';
+import { nicActions } from './instance-nics.ts';
+import { instanceStarting, powerActions } from './instance-power.ts';
+import { cpuSharesAction, resizeAction } from './instance-resize.ts';
+import { instanceType } from './instance-type.ts';
+import { createInstanceType, instanceTypeDeletion, reviseInstanceType } from './instance-type-verbs.ts';
+import { volumeActions } from './instance-volumes.ts';
+import { limitActions } from './limits.ts';
+import { MACHINE_REMOVE } from './machine-cleanup.ts';
+import { observeHost, observeMachine } from './observe.ts';
+
+export { instance } from './instance.ts';
+export { instanceCreating } from './instance-create.ts';
+export { instanceStarting } from './instance-power.ts';
+export { instanceType } from './instance-type.ts';
+
+/** Machines: their sizes, their lives, their consoles. */
+export const compute: Module = (services) => {
+  const consoles = new Consoles(services);
+  return {
+    id: 'compute',
+    version: '0.1.0',
+    requires: ['topology', 'storage', 'network'],
+    kinds: [instanceType, instance],
+    actions: [
+      createInstanceType,
+      reviseInstanceType,
+      createInstance(services),
+      updateAction(instance, ['description']),
+      ...powerActions(services),
+      ...volumeActions(services),
+      ...nicActions(services),
+      resizeAction(services),
+      cpuSharesAction(services),
+      ...limitActions(services),
+    ],
+    deletions: [instanceTypeDeletion, instanceDeletion(() => services)],
+    endpoints: consoleEndpoints(consoles),
+    points: [instanceCreating, instanceStarting],
+    debts: [
+      {
+        task: MACHINE_REMOVE,
+        pay: async (target, place, call) => (await services.hosts.hypervisor(place)).remove(String(target.instanceId), call),
+      },
+    ],
+    hooks: [
+      onContribution(hostLook, ({ hostId, machineId, signal }) =>
+        machineId === undefined ? observeHost(services, hostId, signal) : observeMachine(services, hostId, machineId, signal),
+      ),
+      onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
+        if (objectKind !== 'machine') return false;
+        await (await services.hosts.hypervisor(hostId)).remove(objectId, call);
+        return true;
+      }),
+    ],
+  };
+};

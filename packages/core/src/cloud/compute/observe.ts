@@ -1,0 +1,93 @@
+import { equals, type Id, revert, type StateOf } from '../../kernel/index.ts';
+import type { Call, MachineObservation, PowerState } from '../../strategy/index.ts';
+import type { CloudServices } from '../services.ts';
+import { type Found, recordStrays } from '../topology/quarantine.ts';
+import { removalAllowed } from '../topology/recovery.ts';
+import type { InstanceRow } from './context.ts';
+import { instance } from './instance.ts';
+
+type State = StateOf<typeof instance>;
+
+const LOOK_TIMEOUT_MS = 15_000;
+
+/** States in which what is seen on the host decides; the others belong to an operation. */
+const OBSERVED: readonly State[] = ['running', 'suspended', 'stopped', 'crashed', 'missing'];
+
+const STATE_OF: Record<PowerState, State> = { running: 'running', paused: 'suspended', stopped: 'stopped', crashed: 'crashed' };
+
+const REASON: Record<PowerState | 'absent', { readonly code: string; readonly message: string }> = {
+  running: { code: 'found_running', message: 'It was found running without having been started here.' },
+  paused: { code: 'found_paused', message: 'It was found paused without having been suspended here.' },
+  stopped: { code: 'powered_off', message: 'The guest powered off, or the machine was stopped behind our back.' },
+  crashed: { code: 'crashed', message: 'The guest or its hypervisor process died.' },
+  absent: {
+    code: 'absent',
+    message: 'Its host answers and does not know it: it was removed behind our back. Start it to make it anew on its disks.',
+  },
+};
+
+/**
+ * Compares the machines of a host with their rows, in both directions. Level-triggered: no event is an input. A row's generation is read before the look;
+ * the finding is written only if it is unchanged then and no operation holds the row. "Gone" takes two looks.
+ */
+export async function observeHost(services: CloudServices, hostId: string, signal: AbortSignal): Promise<void> {
+  const rows = await services.reader.list(instance, equals('hostId', hostId));
+  const call: Call = { requestId: `look-${hostId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
+  const seen = new Map((await (await services.hosts.hypervisor(hostId)).list(call)).map((machine) => [machine.id, machine]));
+  for (const row of rows) await observeRow(services, row, seen.get(row.id), call);
+  const known = new Set(rows.map((row) => row.id as string));
+  const strays: Found[] = [];
+  for (const machine of seen.values())
+    if (machine.owner === services.cloudId && !known.has(machine.id)) strays.push(...(await unexplained(services, hostId, machine, call)));
+  await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'machine', place: hostId }, strays);
+}
+
+/** After a hint about one machine. */
+export async function observeMachine(services: CloudServices, hostId: string, machineId: string, signal: AbortSignal): Promise<void> {
+  const row = await services.reader.find(instance, machineId);
+  if (row === undefined || row.deletedAt !== undefined || row.hostId !== hostId) return;
+  const call: Call = { requestId: `look-${machineId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
+  await observeRow(services, row, await (await services.hosts.hypervisor(hostId)).inspect(machineId, call), call);
+}
+
+async function observeRow(services: CloudServices, row: InstanceRow, seen: MachineObservation | undefined, call: Call): Promise<void> {
+  const busy = () => services.kernel().holds(row.id);
+  if (busy() || !OBSERVED.includes(row.state)) return;
+  const state = seen === undefined ? 'missing' : STATE_OF[seen.power];
+  if (state === row.state) return;
+  if (seen === undefined && (await (await services.hosts.hypervisor(row.hostId)).inspect(row.id, call)) !== undefined) return;
+  if (busy()) return;
+  const at = new Date(services.environment.clock.nowMs()).toISOString();
+  const stateReason = { ...REASON[seen?.power ?? 'absent'], at };
+  // A guard that fails means that something changed since the look: the next look decides.
+  await services
+    .kernel()
+    .observe([
+      revert(instance, row.id, {
+        from: row.state,
+        to: state,
+        set: { stateReason, observedGeneration: row.generation + 1 },
+        expect: { generation: row.generation },
+      }),
+    ]);
+}
+
+/** A machine with our mark that no row on this host explains: removed if a tombstone does, else a stray. */
+async function unexplained(services: CloudServices, hostId: string, machine: MachineObservation, call: Call): Promise<readonly Found[]> {
+  if (services.kernel().holds(machine.id)) return [];
+  const row = await services.reader.find(instance, machine.id);
+  if (row !== undefined && row.deletedAt === undefined && row.hostId === hostId) return [];
+  if (row?.deletedAt !== undefined && (await removalAllowed(services))) {
+    // The late arrival of a call that was given up: the deleted row is its tombstone.
+    await (await services.hosts.hypervisor(hostId)).remove(machine.id, call);
+    return [];
+  }
+  const { power, vcpus, memoryBytes, diskIds, nicIds } = machine;
+  return [
+    {
+      objectId: machine.id,
+      objectName: machine.name,
+      details: { power, vcpus, memoryBytes, diskIds, nicIds, ...(row === undefined ? {} : { rowHostId: row.hostId }) },
+    },
+  ];
+}

@@ -1,0 +1,78 @@
+import type { KernelServices, Plugin } from '../kernel/index.ts';
+import { compute } from './compute/index.ts';
+import type { CallObserver } from './driver-call.ts';
+import { identity } from './identity/index.ts';
+import { Fabrics } from './network/fabrics.ts';
+import { networking } from './network/index.ts';
+import { TwoLevelPlacement } from './placement/two-level.ts';
+import type { CloudServices, CloudSettings } from './services.ts';
+import type { ImageStore } from './storage/image-store.ts';
+import { storage } from './storage/index.ts';
+import { Pools } from './storage/pools.ts';
+import { Hosts } from './topology/hosts.ts';
+import { topology } from './topology/index.ts';
+
+export { compute, instance, instanceCreating, instanceStarting, instanceType } from './compute/index.ts';
+export type { CallObserver } from './driver-call.ts';
+export { DEFAULT_PROJECT_ID, identity, project, systemPrincipal } from './identity/index.ts';
+export { network } from './network/network.ts';
+export { nic } from './network/nic.ts';
+export { subnet } from './network/subnet.ts';
+export type { CloudServices, CloudSettings, Module } from './services.ts';
+export { image } from './storage/image.ts';
+export type { ImageStore } from './storage/image-store.ts';
+export { pool } from './storage/pool.ts';
+export { volume } from './storage/volume.ts';
+export { cluster } from './topology/cluster.ts';
+export { host } from './topology/host.ts';
+export { stray } from './topology/stray.ts';
+export { zone } from './topology/zone.ts';
+
+export interface CloudOptions {
+  /** Our mark on everything real. Constant for the life of a cloud, and different from any other's. */
+  readonly cloudId: string;
+  readonly imageStore: ImageStore;
+  readonly settings?: Partial<CloudSettings>;
+  readonly observeCall?: CallObserver;
+  /** Drivers and whatever else extends the cloud. */
+  readonly plugins?: readonly Plugin[];
+}
+
+export const DEFAULT_SETTINGS: CloudSettings = { heartbeatMs: 5000, shutdownTimeoutMs: 60_000 };
+
+/** The plugins that make a kernel a cloud. */
+export const cloud =
+  (options: CloudOptions) =>
+  (kernel: KernelServices): readonly Plugin[] => {
+    const observeCall = options.observeCall ?? (() => undefined);
+    const hosts = new Hosts(kernel, observeCall);
+    const services: CloudServices = {
+      ...kernel,
+      cloudId: options.cloudId,
+      hosts,
+      pools: new Pools(kernel, hosts, options.imageStore, observeCall),
+      fabrics: new Fabrics(kernel, hosts, observeCall),
+      placement: new TwoLevelPlacement(kernel.environment.clock),
+      imageStore: options.imageStore,
+      observeCall,
+      settings: { ...DEFAULT_SETTINGS, ...options.settings },
+    };
+    const closing: Plugin = {
+      id: 'connections',
+      version: '0.1.0',
+      start: async () => async () => {
+        await services.fabrics.close();
+        await services.pools.close();
+        await services.hosts.close();
+      },
+    };
+    return [
+      closing,
+      identity(services),
+      topology(services),
+      storage(services),
+      networking(services),
+      compute(services),
+      ...(options.plugins ?? []),
+    ];
+  };
