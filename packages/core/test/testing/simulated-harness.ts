@@ -99,10 +99,8 @@ export class SimulatedLab {
     const id = this.world.newUuid();
     const sizes = { vcpus: 1, vcpusMax: 4, memoryBytes: 256 * MIB, memoryBytesMax: 1024 * MIB };
     const os = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio' } as const;
-    const seed = await this.storage.seeds.put(id, new Uint8Array(512), this.call()).catch(async () => {
-      await this.storage.ensurePool(this.call());
-      return this.storage.seeds.put(id, new Uint8Array(512), this.call());
-    });
+    await this.storage.ensurePool(this.call());
+    const seed = await this.storage.seeds.put(id, new Uint8Array(512), this.call());
     return { id, name: `m-${id}`, owner: 'lab', ...sizes, ...os, disks: [await this.disk(0)], nics: [await this.nic(0)], seed };
   }
 
@@ -119,7 +117,6 @@ function first<T>(items: readonly T[] | undefined): T {
 
 export async function hypervisorHarness(without: readonly HypervisorFeature[] = []): Promise<HypervisorHarness> {
   const lab = new SimulatedLab('hypervisor', without);
-  await lab.storage.ensurePool(lab.call());
   return {
     ...lab.base('hv1', () => lab.openHypervisor()),
     machine: () => lab.machine(),

@@ -1,7 +1,8 @@
 import type { Call, DiskSpec, HypervisorDriver, MachineSpec, NetworkDriver, PoolEndpoint, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
+import { sleep } from '../../src/kernel/environment.ts';
 import type { DriverEnvironment, FaultRule, WorldOptions } from '../../testing/index.ts';
-import { SHARED_SITE, SimEnvironment, SimError, SimWorld, simulated } from '../../testing/index.ts';
+import { realEnvironment, SHARED_SITE, SimEnvironment, SimError, SimWorld, simulated } from '../../testing/index.ts';
 
 interface Drivers {
   readonly hypervisor: HypervisorDriver;
@@ -215,9 +216,42 @@ describe('hosts in trouble', () => {
     expect(await at.environment.complete(next.hypervisor.machines.list(at.call()))).to.have.length(1);
   });
 
+  it('a process that is killed while it reads what it wants to send, does not send it', async () => {
+    const at = lab('reading');
+    await at.environment.complete(at.storage.ensurePool(at.call()));
+    const content = {
+      sizeBytes: 2,
+      async *open() {
+        yield new Uint8Array(1);
+        await sleep(at.environment.timers, 100);
+        yield new Uint8Array(1);
+      },
+    };
+    void at.storage.images.put({ id: 'i', format: 'raw', virtualSizeBytes: 2, content }, at.call());
+    at.environment.timers.after(50, () => at.life.kill());
+    await at.environment.run();
+    expect(at.world.pools.get('hv1/pool')?.find('image', 'i')).to.equal(undefined);
+  });
+
   it('an unknown host is unavailable', async () => {
     const at = lab('unknown');
     expect(await at.outcome(driversOf(at.world, at.life, 'nowhere').hypervisor.inventory(at.call()))).to.equal('unavailable');
+  });
+});
+
+describe('real time', () => {
+  it('runs the same world, and without latency a call takes no timer', async () => {
+    const world = new SimWorld(realEnvironment, { latencyMs: [0, 0] });
+    world.addHost('hv1');
+    const { hypervisor } = driversOf(world, realEnvironment, 'hv1');
+    const call: Call = { requestId: 'r', signal: new AbortController().signal, timeoutMs: 10_000 };
+    await hypervisor.machines.define(plain('m'), call);
+    await hypervisor.power.start('m', call);
+    expect(await hypervisor.machines.inspect('m', call)).to.include({ power: 'running' });
+    await hypervisor.machines.remove('m', call);
+    world.freeze('hv1');
+    const fault = await hypervisor.machines.list({ ...call, timeoutMs: 20 }).catch((error) => hypervisor.classify(error));
+    expect(fault).to.equal('unknown_outcome');
   });
 });
 

@@ -76,7 +76,10 @@ export class SimLink {
     if (request.prepare === undefined) this.#send(site, request, fault, reply);
     else
       request.prepare(stop.signal).then(
-        () => stop.signal.aborted || this.#send(site, request, fault, reply),
+        () => {
+          // Neither a caller that has given up nor one that was killed meanwhile sends any more.
+          if (!stop.signal.aborted && this.#environment.alive !== false) this.#send(site, request, fault, reply);
+        },
         (error) => reply.error(error),
       );
   }

@@ -30,6 +30,15 @@ export const SHARED_SITE = 'shared';
 /**
  * The outside world: hosts with their machines and networks, pools, and the ways to them. It survives every crash of the control plane; drivers of any number of
  * incarnations look at the same one.
+ *
+ *     const environment = new SimEnvironment(seed);
+ *     const world = new SimWorld(environment);
+ *     world.addHost('hv1');
+ *     world.faults.add({ command: 'machines.define', times: 1, effect: 'late' });
+ *     const life = environment.incarnation();
+ *     const cloud = startControlPlane(life, [simulated({ world, environment: life })]);
+ *     await environment.run(60_000);
+ *     life.kill();
  */
 export class SimWorld {
   readonly environment: Environment;
