@@ -273,7 +273,7 @@ export class SagaRun {
       if (step.undo === FORWARD_ONLY) this.#pivoted = true;
       return this.#done.get(path);
     }
-    if (this.#cancel && !this.#pivoted) throw new StepFailed(path, new CloudError('cancelled', 'Cancelled on request.'));
+    this.#stopIfCancelled(path);
     if (step.undo === FORWARD_ONLY) this.#pivoted = true;
     const owed: Owed[] = [];
     const output = await this.#persist(path, 'do', step.retry ?? RETRY, async () => {
@@ -292,8 +292,13 @@ export class SagaRun {
     return plain;
   }
 
+  #stopIfCancelled(path: string): void {
+    if (this.#cancel && !this.#pivoted) throw new StepFailed(path, new CloudError('cancelled', 'Cancelled on request.'));
+  }
+
   async #write(frame: Frame, node: Write, path: string, known: Known<unknown, unknown, unknown>, last: boolean): Promise<void> {
     if (this.#done.has(path)) return;
+    this.#stopIfCancelled(path);
     if (node.undo === FORWARD_ONLY) this.#pivoted = true;
     await this.#persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, () =>
       this.#around(path, 'do', 'write', async () => {
