@@ -6,7 +6,6 @@ export type { NetworkFeature, NetworkHarness, NetworkSetup } from './conformance
 export { describeNetwork } from './conformance/network.ts';
 export type { StorageHarness, StorageSetup } from './conformance/storage.ts';
 export { describeStorage } from './conformance/storage.ts';
-export { realEnvironment } from './real-environment.ts';
 export type { SimOptions } from './sim/environment.ts';
 export { Incarnation, SimEnvironment } from './sim/environment.ts';
 export type { FaultEffect, FaultRule } from './sim/fault.ts';

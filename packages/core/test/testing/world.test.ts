@@ -1,8 +1,9 @@
 import type { Call, DiskSpec, HypervisorDriver, MachineSpec, NetworkDriver, PoolEndpoint, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { sleep } from '../../src/kernel/environment.ts';
+import { nodeEnvironment } from '../../src/node/index.ts';
 import type { DriverEnvironment, FaultRule, WorldOptions } from '../../testing/index.ts';
-import { realEnvironment, SHARED_SITE, SimEnvironment, SimError, SimWorld, simulated } from '../../testing/index.ts';
+import { SHARED_SITE, SimEnvironment, SimError, SimWorld, simulated } from '../../testing/index.ts';
 
 interface Drivers {
   readonly hypervisor: HypervisorDriver;
@@ -241,9 +242,9 @@ describe('hosts in trouble', () => {
 
 describe('real time', () => {
   it('runs the same world, and without latency a call takes no timer', async () => {
-    const world = new SimWorld(realEnvironment, { latencyMs: [0, 0] });
+    const world = new SimWorld(nodeEnvironment(), { latencyMs: [0, 0] });
     world.addHost('hv1');
-    const { hypervisor } = driversOf(world, realEnvironment, 'hv1');
+    const { hypervisor } = driversOf(world, world.environment, 'hv1');
     const call: Call = { requestId: 'r', signal: new AbortController().signal, timeoutMs: 10_000 };
     await hypervisor.machines.define(plain('m'), call);
     await hypervisor.power.start('m', call);

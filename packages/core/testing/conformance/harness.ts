@@ -9,7 +9,7 @@ import type { Call, Fault } from '../../src/strategy/index.ts';
  * One harness serves one suite from its first test to its last.
  */
 export interface Harness<Driver> {
-  /** The time that passes for the driver: virtual in a simulation (whose harness keeps it moving by itself), the machine's own otherwise. */
+  /** The time that passes for the driver: virtual in a simulation (whose harness keeps it moving by itself), else `nodeEnvironment()`. */
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random'>;
   open(): Promise<Driver>;
   /** From now on the backend takes what is sent to it and answers nothing (SIGSTOP). */
