@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { StorageVolume } from './generated/types.ts';
@@ -32,7 +31,7 @@ async function* counted(source: UploadRequest['source'], onBytes: (bytes: number
 /** Resolves with the bytes sent when the host has confirmed them. When it rejects, the host has been told to drop the upload. */
 export async function upload(stream: LibvirtStream, request: UploadRequest): Promise<number> {
   let sent = 0;
-  const closed = once(stream, 'close');
+  const closed = new Promise((resolve) => stream.once('close', resolve));
   // Nothing comes back but the end, which must be read for the stream to close.
   stream.resume();
   try {
