@@ -42,6 +42,8 @@ export interface PoolCapacity {
 export interface StorageDriver {
   /** Makes the pool usable (creates its place if needed). */
   ensurePool(call: Call): Promise<void>;
+  /** Ends what `ensurePool` made of connections and definitions; what is stored stays. Repeatable. */
+  releasePool?(call: Call): Promise<void>;
   capacity(call: Call): Promise<PoolCapacity>;
   readonly volumes: {
     /** Empty, or with `imageId` a clone of an image that is in this pool; grown to `sizeBytes`, which may not be smaller than the image. */

@@ -29,6 +29,11 @@ export class StoragePool {
   ensure(call: Call) {
     return this.#caller.run('ensurePool', call, (c) => this.#driver.ensurePool(c));
   }
+  /** Ends what `ensure` made; what is stored stays. */
+  async release(call: Call): Promise<void> {
+    const release = this.#driver.releasePool;
+    if (release !== undefined) await this.#caller.run('releasePool', call, (c) => release.call(this.#driver, c));
+  }
   capacity(call: Call) {
     return this.#caller.run('capacity', call, (c) => this.#driver.capacity(c));
   }
@@ -95,6 +100,8 @@ export class Pools {
   readonly #imageStore: ImageStore;
   readonly #observe: CallObserver;
   readonly #opened = new Map<string, Promise<StoragePool>>();
+  /** The host through which an opened pool is managed. */
+  readonly #throughHost = new Map<string, string>();
 
   constructor(services: KernelServices, hosts: Hosts, imageStore: ImageStore, observe: CallObserver) {
     this.#services = services;
@@ -123,7 +130,13 @@ export class Pools {
   async forget(poolId: string): Promise<void> {
     const opened = this.#opened.get(poolId);
     this.#opened.delete(poolId);
+    this.#throughHost.delete(poolId);
     await (await opened?.catch(() => undefined))?.close();
+  }
+
+  /** Forgets the pools that are managed through a host. */
+  async forgetHost(hostId: string): Promise<void> {
+    for (const [poolId, through] of [...this.#throughHost]) if (through === hostId) await this.forget(poolId);
   }
 
   async close(): Promise<void> {
@@ -135,6 +148,7 @@ export class Pools {
     const row = await reader.find(pool, poolId);
     if (row === undefined) throw new CloudError('not_found', `No pool ${poolId}.`);
     const host = row.hostId === undefined ? undefined : await this.#hosts.endpoint(row.hostId);
+    if (row.hostId !== undefined) this.#throughHost.set(poolId, row.hostId);
     const endpoint: PoolEndpoint = { poolId, scope: row.scope, settings: row.settings, ...(host === undefined ? {} : { host }) };
     const driver = this.factory(row.driver).open(endpoint);
     const place = `pool ${row.name}`;

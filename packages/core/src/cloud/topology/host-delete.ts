@@ -1,0 +1,69 @@
+import {
+  both,
+  CloudError,
+  debt,
+  defineDeletion,
+  equals,
+  FORWARD_ONLY,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { hostsCounter, noHostCapacity } from './capacity.ts';
+import { host } from './host.ts';
+import { forgetHost, type HostContext } from './host-context.ts';
+
+interface DeleteHostParams {
+  readonly hostId: Id<'host'>;
+  readonly clusterId: Id<'cluster'>;
+  readonly force: boolean;
+}
+
+const owedTo = async (reader: Reader, hostId: string) =>
+  (await reader.list(debt, both(equals('place', hostId), equals('state', 'owed')))).map((row) => row.id);
+
+/** What is still owed to the host would never be cleaned up: only `force` says that it is gone for good. */
+const settleHost = saga<HostContext, DeleteHostParams>('host.settle', 1)
+  .effect('debts', {
+    do: async ({ ctx, params }) => {
+      const owed = params.force ? [] : await owedTo(ctx.reader, params.hostId);
+      if (owed.length > 0)
+        throw new CloudError('in_use', `${owed.length} cleanups are still owed to the host; with \`force\` they are forgotten.`, {
+          params: { blockers: owed.slice(0, 100).map((id) => ({ kind: debt.name, id })) },
+        });
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+const removeHost = saga<HostContext, DeleteHostParams>('host.remove', 1)
+  .effect('forgotten', {
+    do: async ({ ctx, params }) => {
+      await forgetHost(ctx, params.hostId);
+      return owedTo(ctx.reader, params.hostId);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('deleted', {
+    do: ({ params, out }) => [
+      transition(host, params.hostId, { from: 'deleting', to: 'deleted' }),
+      { op: 'adjust', counter: hostsCounter(params.clusterId), by: -1 },
+      ...noHostCapacity(params.hostId),
+      ...out.forgotten.map((id) => transition(debt, id, { from: 'owed', to: 'deleted' })),
+    ],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const hostDeletion = (context: HostContext) =>
+  defineDeletion({
+    kind: host,
+    from: ['enabled', 'disabled', 'maintenance'],
+    quiesce: settleHost,
+    remove: removeHost,
+    context: () => context,
+    params: (row: RowOf<typeof host>, { force }) => ({ hostId: row.id, clusterId: row.clusterId, force }),
+  });

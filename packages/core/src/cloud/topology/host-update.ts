@@ -1,0 +1,73 @@
+import { Type } from 'typebox';
+import {
+  CloudError,
+  change,
+  defineAction,
+  type Id,
+  type JsonObject,
+  NOTHING_TO_UNDO,
+  resourceName,
+  saga,
+  secret,
+} from '../../kernel/index.ts';
+import { given } from '../naming.ts';
+import { host } from './host.ts';
+import { forgetHost, type HostContext } from './host-context.ts';
+import { checkedCredentials } from './host-create.ts';
+import { refuseOther } from './host-inventory.ts';
+
+interface UpdateHostParams {
+  readonly hostId: Id<'host'>;
+  readonly set: JsonObject;
+}
+
+/** A new address or new credentials are kept only if the same host answers there. */
+const updateHost = saga<HostContext, UpdateHostParams>('host.update', 1)
+  .effect('before', {
+    do: async ({ ctx, params }): Promise<JsonObject> => {
+      const row = (await ctx.reader.get(host, params.hostId)) as unknown as JsonObject;
+      return Object.fromEntries(Object.keys(params.set).map((field) => [field, row[field] ?? null]));
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('set', {
+    do: ({ params }) => [change(host, params.hostId, params.set)],
+    undo: ({ params, out }) => [change(host, params.hostId, out.before)],
+  })
+  .effect('reopen', {
+    do: async ({ ctx, params, call }) => {
+      if (!('uri' in params.set) && !('tlsCredentials' in params.set)) return;
+      await forgetHost(ctx, params.hostId);
+      refuseOther(await ctx.reader.get(host, params.hostId), await (await ctx.hosts.hypervisor(params.hostId)).inventory(call));
+    },
+    // Whoever comes next opens it with what the row says then.
+    undo: ({ ctx, params }) => forgetHost(ctx, params.hostId),
+  })
+  .build();
+
+const { properties } = host.schema;
+
+export const hostUpdate = (context: HostContext) =>
+  defineAction({
+    kind: host,
+    verb: 'update',
+    description: 'Changes the name, the address, the credentials, the failure domain or the roles of the host.',
+    target: 'resource',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      uri: Type.Optional(properties.uri),
+      tlsCredentials: Type.Optional(secret({ description: 'JSON with PEM texts `ca`, `cert`, `key`, for TLS.' })),
+      failureDomain: Type.Optional(properties.failureDomain),
+      roles: Type.Optional(properties.roles),
+    }),
+    from: ['enabled', 'disabled', 'maintenance'],
+    accept: async ({ id, input, seal }) => {
+      if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+      const { tlsCredentials, ...plain } = input;
+      const credentials = tlsCredentials === undefined ? undefined : await seal(checkedCredentials(tlsCredentials));
+      const set = { ...plain, ...given({ tlsCredentials: credentials?.reference }) } as JsonObject;
+      return { params: { hostId: id, set }, statements: credentials === undefined ? [] : [credentials.statement] };
+    },
+    saga: updateHost,
+    context: () => context,
+  });

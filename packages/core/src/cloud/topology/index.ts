@@ -1,0 +1,68 @@
+import { onContribution } from '../../kernel/index.ts';
+import type { Module } from '../services.ts';
+import { cluster } from './cluster.ts';
+import { clusterCreate, clusterDeletion } from './cluster-create.ts';
+import { clusterUpdate } from './cluster-update.ts';
+import { host } from './host.ts';
+import { hostCreate } from './host-create.ts';
+import { hostDeletion } from './host-delete.ts';
+import { hostDisable } from './host-disable.ts';
+import { hostEnable } from './host-enable.ts';
+import { hostMaintain } from './host-maintain.ts';
+import { hostReconnect } from './host-reconnect.ts';
+import { hostUpdate } from './host-update.ts';
+import { HostWatch } from './host-watch.ts';
+import { hostLook, hostLost, strayRemoval } from './points.ts';
+import { confirmFirstStart, recoveryEndpoints } from './recovery.ts';
+import { stray } from './stray.ts';
+import { strayDeletion, strayRemove } from './stray-remove.ts';
+import { zone } from './zone.ts';
+import { zoneCreate, zoneDeletion, zoneUpdate } from './zone-create.ts';
+
+export { cluster } from './cluster.ts';
+export { host } from './host.ts';
+export { hostLook, hostLost, strayRemoval } from './points.ts';
+export { type Found, type Ground, recordStrays } from './quarantine.ts';
+export { removalAllowed } from './recovery.ts';
+export { stray } from './stray.ts';
+export { zone } from './zone.ts';
+
+/** Zones, clusters and hosts: what there is, whether it answers, and what is found on it. */
+export const topology: Module = (services) => {
+  const { hosts, pools, fabrics, reader, kernel } = services;
+  const watch = new HostWatch(services);
+  const context = { hosts, pools, fabrics, reader, watch };
+  return {
+    id: 'topology',
+    version: '0.1.0',
+    kinds: [zone, cluster, host, stray],
+    actions: [
+      zoneCreate,
+      zoneUpdate,
+      clusterCreate(services),
+      clusterUpdate(context),
+      hostCreate(context),
+      hostUpdate(context),
+      hostEnable,
+      hostDisable,
+      hostMaintain(context),
+      hostReconnect(context),
+      strayRemove({ reader, hosts, hooks: () => kernel().registry.hooks }),
+    ],
+    deletions: [zoneDeletion, clusterDeletion, hostDeletion(context), strayDeletion],
+    points: [hostLook, hostLost, strayRemoval],
+    hooks: [
+      onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
+        if (objectKind !== 'machine') return false;
+        await (await hosts.hypervisor(hostId)).remove(objectId, call);
+        return true;
+      }),
+    ],
+    endpoints: recoveryEndpoints(services),
+    start: async () => {
+      await confirmFirstStart(services);
+      await watch.start();
+      return () => watch.stop();
+    },
+  };
+};
