@@ -1,0 +1,114 @@
+import { assert } from 'chai';
+import { CloudError, type StepPoint } from '../../src/kernel/index.ts';
+import type { Around, SimCloud } from '../sim/cloud.ts';
+
+/** One action under test: how to come to where it is asked, and how it is asked. */
+export interface Scenario {
+  readonly name: string;
+  /** A fresh control plane, brought to the state before the action. The same seed each time. */
+  readonly prepare: () => Promise<SimCloud>;
+  /** Asks for the action. Answers the id of the operation. */
+  readonly act: (sim: SimCloud) => Promise<string>;
+}
+
+type Place = Pick<StepPoint, 'path' | 'phase' | 'type'>;
+interface Fault {
+  readonly place: Place;
+  readonly when: 'before' | 'after';
+  readonly how: 'fails' | 'crashes';
+}
+
+const same = (a: Place, b: Place): boolean => a.path === b.path && a.phase === b.phase;
+/** After the last operation has ended, reconcilers and debts get this long. */
+const QUIET_MS = 60_000;
+const never = new Promise<never>(() => undefined);
+
+/** Crashes or fails once, at the place; with `repeat` every effect is run twice in a row. */
+function inject(fault: Fault | undefined, repeat: boolean, operation: { id?: string }): Around {
+  let struck = false;
+  return async (point, body, sim) => {
+    const run = async () => {
+      if (repeat && point.type === 'effect') await body();
+      return body();
+    };
+    if (fault === undefined || struck || point.operationId !== operation.id || !same(point, fault.place)) return run();
+    if (fault.when === 'before') {
+      struck = true;
+      return strike(fault, sim);
+    }
+    // A write that has been committed cannot fail any more: it only crashes after.
+    const result = await run();
+    if (struck) return result;
+    struck = true;
+    return strike(fault, sim);
+  };
+}
+
+function strike(fault: Fault, sim: SimCloud): Promise<never> {
+  if (fault.how === 'crashes') {
+    sim.crash();
+    return never;
+  }
+  return Promise.reject(new CloudError('conflict', `Injected at ${fault.place.path}.`));
+}
+
+async function play(scenario: Scenario, fault: Fault | undefined, repeat: boolean, first?: Fault) {
+  const sim = await scenario.prepare();
+  const before = await sim.residue();
+  const places: Place[] = [];
+  const operation: { id?: string } = {};
+  const around = inject(fault, repeat, operation);
+  const firstAround = first === undefined ? undefined : inject(first, false, operation);
+  sim.around = (point, body, at) => {
+    operation.id ??= point.operationId;
+    if (point.operationId === operation.id) places.push({ path: point.path, phase: point.phase, type: point.type });
+    return around(point, () => (firstAround === undefined ? body() : firstAround(point, body, at)), at);
+  };
+  const id = await scenario.act(sim);
+  const ended = await sim.ended(id);
+  sim.around = undefined;
+  await sim.run(QUIET_MS);
+  if (!sim.alive) await sim.start();
+  return { before, after: await sim.residue(), state: ended.state, error: ended.error, places };
+}
+
+const label = ({ place, when, how }: Fault, repeat: boolean): string =>
+  `${how} ${when} ${place.phase === 'undo' ? 'undoing ' : ''}${place.path}${repeat ? ', every effect run twice' : ''}`;
+
+/** Every do: fail and crash, before and after, with and without repeats. */
+function faultsOf(places: readonly Place[]): readonly { readonly fault: Fault; readonly repeat: boolean }[] {
+  const distinct = places.filter((place, index) => places.findIndex((other) => same(place, other)) === index);
+  return distinct.flatMap((place) =>
+    (['before', 'after'] as const).flatMap((when) =>
+      (['fails', 'crashes'] as const)
+        .filter((how) => !(place.type === 'write' && when === 'after' && how === 'fails'))
+        .flatMap((how) => [false, true].map((repeat) => ({ fault: { place, when, how }, repeat }))),
+    ),
+  );
+}
+
+/**
+ * Runs the action once for each way it can go wrong: each step fails and crashes, before and after, and in each undo on the way back it crashes again; every
+ * effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an undisturbed run: never in between.
+ * Answers how many histories were played.
+ * @throws AssertionError naming the history that left something behind
+ */
+export async function crashMatrix(scenario: Scenario): Promise<number> {
+  const clean = await play(scenario, undefined, false);
+  assert.equal(clean.state, 'succeeded', `${scenario.name}: the undisturbed run ${JSON.stringify(clean.error)}`);
+  let played = 1;
+  const check = async (fault: Fault, repeat: boolean, first?: Fault) => {
+    const run = await play(scenario, fault, repeat, first);
+    played += 1;
+    const title = `${scenario.name} that ${first === undefined ? '' : `${label(first, false)}, then `}${label(fault, repeat)} (${run.state})`;
+    assert.equal(run.after, run.state === 'succeeded' ? clean.after : run.before, title);
+    return run;
+  };
+  for (const { fault, repeat } of faultsOf(clean.places)) {
+    const run = await check(fault, repeat);
+    if (fault.how !== 'fails' || repeat || fault.when !== 'after') continue;
+    for (const second of faultsOf(run.places.filter((place) => place.phase === 'undo')))
+      if (!second.repeat) await check(second.fault, false, fault);
+  }
+  return played;
+}

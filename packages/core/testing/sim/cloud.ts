@@ -1,0 +1,183 @@
+import { type CloudSettings, cloud, systemPrincipal } from '../../src/cloud/index.ts';
+import type { ImageStore } from '../../src/cloud/storage/image-store.ts';
+import { type Accepted, CloudError, isFinished, Kernel, type Operation, type Plugin, type StepPoint } from '../../src/kernel/index.ts';
+import { SqliteEngine } from '../../src/sqlite/engine.ts';
+import type { HypervisorFeature } from '../conformance/hypervisor.ts';
+import { canonical } from './canonical.ts';
+import { type Incarnation, SimEnvironment } from './environment.ts';
+import { simulated } from './plugin.ts';
+import { SimulatedStore, type StoreFaults } from './store.ts';
+import { SimWorld, type WorldOptions } from './world.ts';
+
+export interface SimCloudOptions {
+  readonly seed: string | number;
+  readonly world?: WorldOptions;
+  readonly storeFaults?: StoreFaults;
+  readonly settings?: Partial<CloudSettings>;
+  readonly without?: readonly HypervisorFeature[];
+  readonly plugins?: readonly Plugin[];
+  readonly onTrace?: (line: string) => void;
+}
+
+/** Called around each step of each saga: where tests look, fail and crash. */
+export type Around = <R>(point: StepPoint, body: () => Promise<R>, sim: SimCloud) => Promise<R>;
+
+/** Image content in memory: it is the outside world's, and survives crashes. */
+class SimImageStore implements ImageStore {
+  readonly #contents = new Map<string, Uint8Array>();
+
+  async write(id: string, bytes: AsyncIterable<Uint8Array>, limitBytes: number) {
+    const parts: Uint8Array[] = [];
+    for await (const part of bytes) parts.push(part);
+    const whole = Buffer.concat(parts);
+    if (whole.length > limitBytes) throw new CloudError('too_large', 'The image is too large.', { params: { limitBytes } });
+    this.#contents.set(id, whole);
+    // No real digest: it would be computed in a thread, and real time must not pass here.
+    return { sizeBytes: whole.length, sha256: whole.length.toString(16).padStart(64, '0') };
+  }
+  async open(id: string) {
+    const bytes = this.#contents.get(id);
+    if (bytes === undefined) throw new CloudError('not_found', `No content ${id}.`);
+    return {
+      sizeBytes: bytes.length,
+      open: async function* () {
+        yield bytes;
+      },
+    };
+  }
+  async head(id: string, sizeBytes: number) {
+    return (this.#contents.get(id) ?? new Uint8Array()).subarray(0, sizeBytes);
+  }
+  async delete(id: string) {
+    this.#contents.delete(id);
+  }
+  async list() {
+    return [...this.#contents.keys()];
+  }
+}
+
+/** A whole control plane over a simulated world in virtual time. It can be killed at any instant and started again on what was durable. */
+export class SimCloud {
+  readonly environment: SimEnvironment;
+  readonly world: SimWorld;
+  readonly imageStore = new SimImageStore();
+  around: Around | undefined;
+  readonly #options: SimCloudOptions;
+  readonly #engine: SqliteEngine;
+  #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore; readonly kernel: Kernel } | undefined;
+
+  constructor(options: SimCloudOptions) {
+    this.#options = options;
+    this.environment = new SimEnvironment(options.seed, options.onTrace === undefined ? {} : { onTrace: options.onTrace });
+    this.world = new SimWorld(this.environment, options.world);
+    this.#engine = new SqliteEngine({ path: ':memory:', incarnation: 'simulated' });
+  }
+
+  get kernel(): Kernel {
+    if (this.#life === undefined) throw new Error('the control plane is not running');
+    return this.#life.kernel;
+  }
+
+  get alive(): boolean {
+    return this.#life !== undefined;
+  }
+
+  async start(): Promise<void> {
+    const incarnation = this.environment.incarnation();
+    const store = new SimulatedStore(this.#engine, incarnation, this.#options.storeFaults ?? {});
+    const drivers = simulated({ world: this.world, environment: incarnation, without: this.#options.without ?? [] });
+    const kernel = new Kernel({
+      environment: incarnation,
+      store,
+      plugins: cloud({
+        cloudId: 'simulated-cloud',
+        imageStore: this.imageStore,
+        plugins: [drivers, ...(this.#options.plugins ?? [])],
+        settings: this.#options.settings ?? {},
+      }),
+      sealKey: new Uint8Array(32),
+      around: (point, body) => (this.around === undefined ? body() : this.around(point, body, this)),
+    });
+    this.#life = { incarnation, store, kernel };
+    await this.environment.complete(kernel.start());
+  }
+
+  /** SIGKILL: nothing of this life goes on, no `finally` runs. */
+  crash(): void {
+    this.#life?.store.kill();
+    this.#life?.incarnation.kill();
+    this.#life = undefined;
+  }
+
+  /** Lets virtual time pass. */
+  run(forMs: number): Promise<void> {
+    return this.environment.run(this.environment.clock.monotonicMs() + forMs);
+  }
+
+  submit(action: string, input: unknown, resourceId?: string): Promise<Accepted> {
+    return this.environment.complete(
+      this.kernel.submit({ action, input, principal: systemPrincipal(), ...(resourceId === undefined ? {} : { resourceId }) }),
+    );
+  }
+
+  /** The operation, ended; starts a crashed control plane again as often as it takes. */
+  async ended(operationId: string, withinMs = 3600_000): Promise<Operation> {
+    const untilMs = this.environment.clock.monotonicMs() + withinMs;
+    for (;;) {
+      if (!this.alive) await this.start();
+      const text = await this.#engine.reader.read('operation', operationId);
+      const row = text === undefined ? undefined : (JSON.parse(text) as Operation);
+      if (row !== undefined && isFinished(row)) return row;
+      if (this.environment.clock.monotonicMs() > untilMs) throw new Error(`operation ${operationId} has not ended: ${text}`);
+      await this.run(50);
+    }
+  }
+
+  /** Submits and waits for success. Answers the id of the resource. */
+  async done(action: string, input: unknown, resourceId?: string): Promise<string> {
+    const accepted = await this.submit(action, input, resourceId);
+    const row = await this.ended(accepted.operationId);
+    if (row.state !== 'succeeded') throw new Error(`${action} ${row.state}: ${JSON.stringify(row.error)}`);
+    return accepted.resourceId;
+  }
+
+  /**
+   * The world as a crash matrix compares it: all live rows but those of operations, all counters, and everything that the backends list. Ids are replaced by
+   * names, values drawn by chance and stamps are left out, so that two runs of one history with different faults compare.
+   */
+  async residue(): Promise<string> {
+    const tables = this.kernel.registry.kinds().filter((kind) => kind.name !== 'operation');
+    const rows: { readonly table: string; readonly row: Record<string, unknown> }[] = [];
+    for (const kind of tables)
+      for (const text of await this.#engine.reader.list({ table: kind.name }))
+        rows.push({ table: kind.name, row: JSON.parse(text) as Record<string, unknown> });
+    const names = new Map(rows.map(({ table, row }) => [String(row.id), `<${table}:${withoutHex(String(row.name))}>`]));
+    const counters = (await this.#engine.reader.counters('')).filter((counter) => counter.value !== 0 || counter.limit !== null);
+    const live = rows.map(({ table, row }) => ({
+      table,
+      ...Object.fromEntries(Object.entries(row).filter(([field]) => !STAMPS.has(field))),
+    }));
+    const text = canonical({ live, counters, world: JSON.parse(this.world.snapshot()) as unknown, violations: this.world.violations });
+    const renamed = text
+      .replaceAll(UUID, (id) => names.get(id) ?? '<id>')
+      .replaceAll(MAC, '<mac>')
+      .replaceAll(HEX_NAME, '"$1-*"');
+    return sorted(renamed);
+  }
+}
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const MAC = /([0-9a-f]{2}:){5}[0-9a-f]{2}/g;
+const HEX_NAME = /"([a-z-]+)-[0-9a-f]{8,12}"/g;
+const STAMPS = new Set(['generation', 'observedGeneration', 'createdAt', 'updatedAt', 'revision', 'stateReason', 'freeBytes']);
+const withoutHex = (name: string): string => name.replace(/-[0-9a-f]{8,12}$/, '-*');
+
+/** Lists compare as sets: their order followed the ids that were replaced. */
+function sorted(text: string): string {
+  const sort = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(sort).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, sort(part)]));
+  };
+  return JSON.stringify(sort(JSON.parse(text)), undefined, 1);
+}

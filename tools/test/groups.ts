@@ -1,0 +1,28 @@
+/** A part of the proof that runs in a process of its own. Groups of the same lane run one after the other, lanes side by side. */
+export interface Group {
+  readonly name: string;
+  readonly lane: 'logic' | 'real';
+  /** Globs of test files. */
+  readonly files: readonly string[];
+  /** Needs root and the Debian packages of `tools/system`. */
+  readonly real: boolean;
+}
+
+/** What belongs to one issue shares its budget: minutes of `npm test` on two cores. */
+export const BUDGETS: readonly { readonly name: string; readonly minutes: number; readonly groups: readonly Group[] }[] = [
+  {
+    name: 'spine',
+    minutes: 8,
+    groups: [
+      { name: 'core', lane: 'logic', files: ['packages/core/test/**/*.test.ts'], real: false },
+      { name: 'sdk', lane: 'logic', files: ['packages/sdk/test/**/*.test.ts'], real: false },
+      { name: 'cli', lane: 'logic', files: ['packages/cli/test/**/*.test.ts'], real: false },
+      { name: 'server', lane: 'logic', files: ['packages/server/test/**/*.test.ts'], real: false },
+      { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], real: false },
+      { name: 'repository', lane: 'logic', files: ['test/repository/**/*.test.ts'], real: false },
+      { name: 'kvm', lane: 'real', files: ['packages/drivers-kvm/test/**/*.test.ts'], real: true },
+      { name: 'lab', lane: 'real', files: ['test/lab/**/*.test.ts'], real: true },
+      { name: 'acceptance', lane: 'real', files: ['test/acceptance/**/*.test.ts'], real: true },
+    ],
+  },
+];
