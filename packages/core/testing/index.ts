@@ -6,6 +6,8 @@ export type { NetworkFeature, NetworkHarness, NetworkSetup } from './conformance
 export { describeNetwork } from './conformance/network.ts';
 export type { StorageHarness, StorageSetup } from './conformance/storage.ts';
 export { describeStorage } from './conformance/storage.ts';
+export type { StoreFeature, StoreHarness } from './conformance/store.ts';
+export { describeStore } from './conformance/store.ts';
 export type { SimOptions } from './sim/environment.ts';
 export { Incarnation, SimEnvironment } from './sim/environment.ts';
 export type { FaultEffect, FaultRule } from './sim/fault.ts';
@@ -20,3 +22,5 @@ export { SimRandom } from './sim/random.ts';
 export { SimulatedStore, type StoreFaults } from './sim/store.ts';
 export type { WorldOptions } from './sim/world.ts';
 export { SHARED_SITE, SimWorld } from './sim/world.ts';
+export { crashMatrix, type Scenario } from './saga/matrix.ts';
+export { type Around, SimCloud, type SimCloudOptions } from './sim/cloud.ts';
