@@ -51,7 +51,12 @@ export class SqliteEngine {
       throw error;
     }
     this.#schema = new SchemaWriter(this.#db, beforeStatement);
-    this.#schema.ownTables(incarnation);
+    try {
+      this.#schema.ownTables(incarnation);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     this.#statements = new Statements(this.#db);
     this.#reader = new Reader(this.#statements, this.#catalog);
     this.#writer = new Writer(this.#statements, this.#catalog);

@@ -16,11 +16,11 @@ export type MigrationHost = {
   ) => Awaitable<ReturnType<SqliteEngine[K]>>;
 };
 
-export async function prepareStore(host: MigrationHost, { tables, migrations }: StoreSchema): Promise<void> {
+export async function prepareStore(host: MigrationHost, { tables, migrations }: StoreSchema, batchRows = BATCH_ROWS): Promise<void> {
   const progress = await host.beginPrepare(tables);
   for (const migration of inOrder(migrations)) {
     const known = progress.find(({ plugin, number }) => plugin === migration.plugin && number === migration.number);
-    if (known?.done !== true) await migrateRows(host, migration, known);
+    if (known?.done !== true) await migrateRows(host, migration, known, batchRows);
   }
   await host.endPrepare();
 }
@@ -32,13 +32,18 @@ function inOrder(migrations: readonly Migration[]): Migration[] {
   return [...plugins.values()].flatMap((own) => own.sort((a, b) => a.number - b.number));
 }
 
-async function migrateRows(host: MigrationHost, { plugin, number, table, up }: Migration, known: Progress | undefined): Promise<void> {
+async function migrateRows(
+  host: MigrationHost,
+  { plugin, number, table, up }: Migration,
+  known: Progress | undefined,
+  batchRows: number,
+): Promise<void> {
   let cursor = known?.cursor ?? null;
   for (let done = false; !done; ) {
-    const found = await host.migrationRows(table, cursor, BATCH_ROWS);
+    const found = await host.migrationRows(table, cursor, batchRows);
     const rows = found.map(({ key, row }) => ({ key, row: migrateRow(row, up) }));
     cursor = found.at(-1)?.key ?? cursor;
-    done = found.length < BATCH_ROWS;
+    done = found.length < batchRows;
     await host.migrate({ plugin, number, table, rows, cursor, done });
   }
 }
