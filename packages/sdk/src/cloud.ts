@@ -1,0 +1,71 @@
+import { Client, type RetryPolicy } from './client.ts';
+import { type Embedded, embeddedTransport } from './embedded.ts';
+import { type Change, changes, type EventsOptions } from './events.ts';
+import type { Id } from './id.ts';
+import { Operations } from './operations.ts';
+import { Resource, type ResourceNames } from './resource.ts';
+import { fetchTransport, type Transport } from './transport.ts';
+
+interface Tuning {
+  /** How often and how patiently calls are sent again. */
+  readonly retry?: Partial<RetryPolicy>;
+}
+/** How to reach a cloud: by URL (or several, of the same cloud), by a transport of your own, or in this process. */
+export type ConnectOptions = Tuning &
+  (
+    | { readonly url: string; readonly apiKey?: string }
+    | { readonly urls: readonly string[]; readonly apiKey?: string }
+    | { readonly transport: Transport; readonly apiKey?: string }
+  );
+
+export function clientOf(target: ConnectOptions | Embedded): Client {
+  if ('handle' in target) return new Client({ transports: [embeddedTransport(target)] });
+  return new Client({ transports: transportsOf(target), apiKey: target.apiKey, retry: target.retry });
+}
+
+function transportsOf(options: ConnectOptions): readonly Transport[] {
+  if ('transport' in options) return [options.transport];
+  const urls = 'urls' in options ? options.urls : [options.url];
+  return urls.map((url) => fetchTransport({ url }));
+}
+
+/** Every kind's name with the type of its rows. */
+export type Rows = Readonly<Record<string, unknown>>;
+/** A change of a row of any of the kinds: `kind` narrows `row`. */
+export type AnyChange<M extends object> = { [K in keyof M & string]: Change<K, M[K]> }[keyof M & string];
+
+/** What clients of all servers have; generated clouds add one property for each kind. `M` is the map of kinds to rows. */
+export class BaseCloud<M extends object> {
+  readonly operations: Operations;
+  protected readonly client: Client;
+
+  constructor(target: ConnectOptions | Embedded) {
+    this.client = clientOf(target);
+    this.operations = new Operations(this.client);
+  }
+
+  /** The change feed over all kinds that the key may see. Survives disconnects; each cursor comes once. @throws PileusError gone */
+  events<K extends keyof M & string>(options: EventsOptions<K> = {}): AsyncGenerator<AnyChange<Pick<M, K>>> {
+    return changes<K, M[K]>(this.client, options) as AsyncGenerator<AnyChange<Pick<M, K>>>;
+  }
+
+  /** Any kind by its names, also one that these types do not know: rows and inputs are checked by the server alone. */
+  resource<K extends string>(names: ResourceNames<K>): Resource<K, UntypedRow<K>> {
+    return new Resource<K, UntypedRow<K>>(this.client, names);
+  }
+
+  /** The server's own description, OpenAPI 3.1. */
+  async document(): Promise<Readonly<Record<string, unknown>>> {
+    return await this.client.json({ method: 'GET', path: '/v1/openapi.json' });
+  }
+}
+
+/** A row of a kind that is known by name only. */
+export interface UntypedRow<K extends string = string> {
+  readonly id: Id<K>;
+  readonly name: string;
+  readonly state: string;
+  readonly generation: number;
+  readonly revision: number;
+  readonly [field: string]: unknown;
+}

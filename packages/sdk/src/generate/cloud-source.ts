@@ -1,0 +1,223 @@
+import {
+  camel,
+  type EndpointDescription,
+  type KindDescription,
+  pascal,
+  type ServerDescription,
+  type VerbDescription,
+} from '../document/index.ts';
+import { comment, fields, key, quote, typeOf } from './schema-type.ts';
+
+/** Its rows and its client are part of the protocol, and so of the runtime. */
+const BUILT_IN = 'operation';
+
+/**
+ * The typed client of a server as one TypeScript module. The same description gives the same text.
+ * @param runtime module that the client is made of: `@pileus/sdk`, or the path to its source
+ */
+export function cloudSource(server: ServerDescription, runtime: string): string {
+  const kinds = server.kinds.filter(({ kind }) => kind !== BUILT_IN);
+  const body = [
+    ...sharedSchemas(server, kinds).map(
+      ([name, schema]) => `${comment(schema.description ?? '', '')}export type ${name} = ${typeOf(schema, 'input')};\n`,
+    ),
+    ...kinds.flatMap((kind) => [rowSource(kind), ...inputSources(kind), clientSource(kind)]),
+    cloudClass(kinds),
+  ].join('\n');
+  return `// Generated from the server's OpenAPI document by \`pileus-sdk generate\`. Do not edit.\n${imports(body, runtime)}\n${body}`;
+}
+
+const RUNTIME_TYPES = ['CallOptions', 'ChangeOptions', 'Client', 'ConnectOptions', 'DeleteOptions', 'Embedded', 'Id', 'Lifecycle', 'Named'];
+const MORE_RUNTIME_TYPES = ['ConsoleTicket', 'Operation', 'Pending', 'Reply', 'Upload', 'UploadOptions'];
+
+function imports(body: string, runtime: string): string {
+  const used = [...RUNTIME_TYPES, ...MORE_RUNTIME_TYPES].filter((name) => new RegExp(`\\b${name}\\b`).test(body));
+  return `import { BaseCloud, Resource, ${used.map((name) => `type ${name}`).join(', ')} } from ${quote(runtime)};\n`;
+}
+
+/** Components that neither are rows nor inputs of verbs, but are pointed to by them. */
+function sharedSchemas(server: ServerDescription, kinds: readonly KindDescription[]) {
+  const own = new Set(kinds.flatMap(({ rowComponent, verbs }) => [rowComponent, ...verbs.map(({ input }) => input?.component ?? '')]));
+  const referenced = new Set(
+    JSON.stringify(kinds)
+      .match(/#\/components\/schemas\/[\w.-]+/g)
+      ?.map((path) => path.split('/').at(-1)),
+  );
+  return Object.entries(server.schemas).filter(
+    ([name, schema]) => referenced.has(name) && !own.has(name) && schema['x-pileus-kind'] === undefined,
+  );
+}
+
+function rowSource({ kind, rowComponent: name, row, states, description }: KindDescription): string {
+  const { state: _, deletedAt: __, ...properties } = row.properties ?? {};
+  const types = { id: `Id<${quote(kind)}>`, projectId: "Id<'project'>" };
+  const table = Object.entries(states).map(([from, to]) => `  ${key(from)}: [${to.map(quote).join(', ')}],\n`);
+  return `${comment(`The state machine of the kind ${kind}: where each state may go.`, '')}export const ${camel(kind)}States = {
+${table.join('')}  deleted: [],
+} as const;
+export type ${name}State = keyof typeof ${camel(kind)}States;
+
+export interface ${name}Fields {
+${fields({ ...row, properties }, 'row', '  ', types)}}
+${comment(description, '')}export type ${name} = Lifecycle<${name}Fields, ${name}State>;
+`;
+}
+
+const inputSources = ({ verbs }: KindDescription): string[] =>
+  verbs.flatMap(({ input, route, description }) =>
+    input?.component === undefined || route === 'delete'
+      ? []
+      : [`${comment(description, '')}export interface ${input.component} {\n${fields(input.schema, 'input', '  ')}}\n`],
+  );
+
+function clientSource(kind: KindDescription): string {
+  const { rowComponent: name, plural } = kind;
+  const client = `${pascal(plural)}Client`;
+  const filters = Object.keys(kind.filters).map((field) => `  readonly ${key(field)}: ${filterType(kind, field)};\n`);
+  const sorts = kind.sorts.length === 0 ? 'never' : kind.sorts.map(quote).join(' | ');
+  return `${comment(`What lists of ${plural} can filter by.`, '')}export interface ${name}Filter {
+${filters.join('')}}
+
+export class ${client} extends Resource<${quote(kind.kind)}, ${name}, ${name}Filter, ${sorts}> {
+  constructor(client: Client) {
+    super(client, { kind: ${quote(kind.kind)}, plural: ${quote(plural)} });
+  }
+${kind.verbs.map((verb) => verbMethod(kind, verb)).join('')}${kind.endpoints.map((endpoint) => endpointMethod(kind, endpoint)).join('')}}
+`;
+}
+
+const FILTER_SCALARS: Readonly<Record<string, string>> = { integer: 'number', number: 'number', boolean: 'boolean' };
+
+/** The row's type of the field where it is narrower than the parameter's. */
+function filterType({ kind, rowComponent, row, filters }: KindDescription, field: string): string {
+  if (field === 'id') return `Id<${quote(kind)}>`;
+  if (field === 'projectId') return "Id<'project'>";
+  if (field === 'state') return `${rowComponent}State`;
+  const schema = row.properties?.[field];
+  if (schema !== undefined) return typeOf(schema, 'row');
+  return FILTER_SCALARS[String(filters[field]?.type)] ?? 'string';
+}
+
+const HEADS: Readonly<Record<string, string>> = { create: 'createAny', update: 'updateAny', delete: 'deleteAny' };
+
+function verbMethod({ kind, rowComponent }: KindDescription, { verb, segment, route, description, input }: VerbDescription): string {
+  const onResource = route !== 'create' && route !== 'collection';
+  const options = `options: ${route === 'delete' ? 'DeleteOptions' : 'ChangeOptions'} = {}`;
+  const takesInput = input !== undefined && route !== 'delete';
+  const inputType = takesInput ? (input.component ?? typeOf(input.schema, 'input', '  ')) : '';
+  const parameters = [
+    ...(onResource ? [`${kind}: Named<${quote(kind)}>`] : []),
+    ...(takesInput ? [`input: ${inputType}${input.required ? '' : ' = {}'}`] : []),
+    options,
+  ];
+  const given = [
+    ...(onResource ? [kind] : []),
+    ...(HEADS[route] === undefined ? [quote(segment)] : []),
+    ...(takesInput ? ['input'] : route === 'delete' ? [] : ['{}']),
+    'options',
+  ];
+  const target = HEADS[route] ?? (onResource ? 'act' : 'actOnAll');
+  const result = route === 'delete' ? 'undefined' : rowComponent;
+  return `
+${comment(description, '  ')}  ${verb}(${parameters.join(', ')}): Pending<${quote(kind)}, ${result}> {
+    return this.${target}(${given.join(', ')});
+  }
+`;
+}
+
+/** `uploadContent` of images reads better as `images.upload`. */
+const methodName = (name: string): string => name.replace(/^(upload|download)Content$/, '$1');
+
+function endpointMethod({ kind }: KindDescription, endpoint: EndpointDescription): string {
+  if (endpoint.type === 'socket') return '';
+  const ids = endpoint.segments.filter((segment) => segment.startsWith('{'));
+  const names = ids.map((segment, index) => (index === 0 ? kind : segment.slice(1, -1)));
+  const parameters = ids.map((_, index) => `${names[index]}: ${index === 0 ? `Named<${quote(kind)}>` : 'string'}`);
+  let next = 0;
+  const path = endpoint.segments.map((segment) => (segment.startsWith('{') ? names[next++] : quote(segment))).join(', ');
+  const head = `\n${comment(endpoint.description, '  ')}  ${methodName(endpoint.name)}`;
+  const answer = endpoint.answer === undefined ? 'unknown' : typeOf(endpoint.answer, 'row', '  ');
+  if (endpoint.type === 'upload')
+    return `${head}(${[...parameters, 'content: Upload', 'options: UploadOptions = {}'].join(', ')}): Reply<${answer}> {
+    return this.send(this.path(${path}), content, options);
+  }
+`;
+  if (endpoint.type === 'download')
+    return `${head}(${[...parameters, 'options: CallOptions = {}'].join(', ')}): AsyncGenerator<Uint8Array> {
+    return this.receive(this.path(${path}), options);
+  }
+`;
+  if (isTicket(endpoint)) return ticketMethod(endpoint, { parameters, path });
+  return valueMethod(endpoint, { head, parameters, path, answer });
+}
+
+/** An answer with a token and the path to use it at opens a socket. */
+const isTicket = ({ type, method, answer }: EndpointDescription): boolean =>
+  type === 'value' && method === 'POST' && answer?.properties?.token !== undefined && answer.properties.path !== undefined;
+
+/** `openConsole(instance, 'serial')`: the fields of the body one by one. */
+function ticketMethod(endpoint: EndpointDescription, text: { readonly parameters: readonly string[]; readonly path: string }): string {
+  const fieldNames = Object.keys(endpoint.body?.properties ?? {});
+  const required = new Set(endpoint.body?.required ?? []);
+  const parameters = [
+    ...text.parameters,
+    ...Object.entries(endpoint.body?.properties ?? {}).map(
+      ([name, schema]) => `${camel(name)}${required.has(name) ? '' : '?'}: ${typeOf(schema, 'input')}`,
+    ),
+    `options${fieldNames.length === required.size ? ': CallOptions = {}' : '?: CallOptions'}`,
+  ];
+  return `
+${comment(endpoint.description, '  ')}  open${pascal(endpoint.name)}(${parameters.join(', ')}): Reply<ConsoleTicket> {
+    return this.ticket(this.path(${text.path}), { ${fieldNames.join(', ')} }, options ?? {});
+  }
+`;
+}
+
+function valueMethod(
+  { method, body, query }: EndpointDescription,
+  text: { readonly head: string; readonly parameters: readonly string[]; readonly path: string; readonly answer: string },
+): string {
+  const asked = Object.entries(query);
+  const takesBody = body !== undefined && Object.keys(body.properties ?? {}).length > 0;
+  const optional = asked.every(([, { required }]) => !required);
+  const queryType = `{ ${asked.map(([name, { schema, required }]) => `readonly ${key(name)}${required ? '' : '?'}: ${typeOf(schema, 'input')}`).join('; ')} }`;
+  const parameters = [
+    ...text.parameters,
+    ...(takesBody ? [`input: ${typeOf(body, 'input', '  ')}`] : []),
+    ...(asked.length === 0 ? [] : [`query: ${queryType}${optional ? ' = {}' : ''}`]),
+    'options: CallOptions = {}',
+  ];
+  const request = [
+    `method: ${quote(method)}`,
+    `path: this.path(${text.path})`,
+    ...(body === undefined ? [] : [takesBody ? 'body: input' : 'body: {}']),
+    ...(asked.length === 0 ? [] : ['query']),
+  ];
+  return `${text.head}(${parameters.join(', ')}): Reply<${text.answer}> {
+    return this.value({ ${request.join(', ')} }, options);
+  }
+`;
+}
+
+function cloudClass(kinds: readonly KindDescription[]): string {
+  const rows = kinds.map(({ kind, rowComponent }) => `  readonly ${key(kind)}: ${rowComponent};\n`);
+  const members = kinds.map(
+    ({ plural, description }) => `${comment(description, '  ')}  readonly ${camel(plural)}: ${pascal(plural)}Client;\n`,
+  );
+  const makes = kinds.map(({ plural }) => `    this.${camel(plural)} = new ${pascal(plural)}Client(this.client);\n`);
+  return `/** The row type of each kind. */
+export interface CloudRows {
+  readonly operation: Operation;
+${rows.join('')}}
+
+export class Cloud extends BaseCloud<CloudRows> {
+${members.join('')}
+  constructor(target: ConnectOptions | Embedded) {
+    super(target);
+${makes.join('')}  }
+}
+
+/** A client of one cloud: by URL, by a transport of your own, or in this process. Nothing is sent yet. */
+export const connect = (target: ConnectOptions | Embedded): Cloud => new Cloud(target);
+`;
+}

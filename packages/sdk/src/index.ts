@@ -1,0 +1,2 @@
+export * from './generated/cloud.ts';
+export * from './runtime.ts';

@@ -1,0 +1,49 @@
+import type { Id } from './id.ts';
+
+/** States of an operation. The last three are ends. */
+export type OperationState = 'queued' | 'running' | 'unwinding' | 'needs_attention' | 'parked' | 'succeeded' | 'failed' | 'cancelled';
+
+/** One accepted change: its progress, its outcome. It is part of the protocol, the same on every server, and so written here by hand. */
+export interface Operation {
+  readonly id: Id<'operation'>;
+  readonly projectId: Id<'project'>;
+  readonly name: string;
+  readonly state: OperationState;
+  /** e.g. `instance.create` */
+  readonly action: string;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** Who asked. */
+  readonly actor: string;
+  /** The resources that it waits for and holds. */
+  readonly keys: readonly string[];
+  /** How often it began anew, e.g. on another host. */
+  readonly attempt: number;
+  /** Path of the step that ended last. */
+  readonly lastStep?: string;
+  readonly stepsDone: number;
+  /** 0 to 100. */
+  readonly percent: number;
+  readonly cancelRequested?: boolean;
+  /** Why it failed; its codes are those of `PileusError`. */
+  readonly error?: {
+    readonly code: string;
+    readonly message: string;
+    readonly pointer?: string;
+    readonly params?: Readonly<Record<string, unknown>>;
+  };
+  /** What it is stuck on. It keeps trying, and takes the verbs retry and skip. */
+  readonly attention?: { readonly step: string; readonly phase: 'do' | 'undo'; readonly attempts: number; readonly message: string };
+  /** Why it was decided so, e.g. the placement of an instance. */
+  readonly notes?: Readonly<Record<string, unknown>>;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+}
+
+const ENDS: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
+/** True when the operation will not change any more. */
+export const isFinished = (operation: Operation): boolean => ENDS.has(operation.state);

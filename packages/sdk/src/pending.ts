@@ -1,0 +1,107 @@
+import { type CallOptions, type Client, sleep } from './client.ts';
+import { OperationFailed, PileusError } from './errors.ts';
+import type { Id } from './id.ts';
+import { isFinished, type Operation } from './operation.ts';
+import { Reply } from './reply.ts';
+
+export interface WaitOptions {
+  /** Told each time the operation is seen to have moved: a step done, an attempt begun, something it is stuck on. */
+  readonly onProgress?: (operation: Operation) => void;
+  /** Stop waiting after this; the operation goes on. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** Stop waiting; the operation goes on. `cancel()` stops the operation. */
+  readonly signal?: AbortSignal;
+}
+
+/** The body of a 202. */
+export interface AcceptedBody {
+  readonly operationId: string;
+  readonly action: string;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  readonly acceptedAt: string;
+}
+
+/** A change that the server has promised to bring to an end. `R` is what waiting for it yields. */
+export class Accepted<K extends string, R> {
+  readonly operationId: Id<'operation'>;
+  /** Of the resource, also before it is made. */
+  readonly id: Id<K>;
+  /** e.g. `instance.create` */
+  readonly action: string;
+  readonly resourceKind: K;
+  readonly acceptedAt: string;
+  readonly #client: Client;
+  readonly #result: (id: Id<K>, options: CallOptions) => Promise<R>;
+
+  constructor(client: Client, body: AcceptedBody, result: (id: Id<K>, options: CallOptions) => Promise<R>) {
+    this.#client = client;
+    this.#result = result;
+    this.operationId = body.operationId as Id<'operation'>;
+    this.id = body.resourceId as Id<K>;
+    this.action = body.action;
+    this.resourceKind = body.resourceKind as K;
+    this.acceptedAt = body.acceptedAt;
+  }
+
+  /** Waits for the end. @throws OperationFailed, PileusError wait_timeout | aborted */
+  wait(options: WaitOptions = {}): Reply<R> {
+    return new Reply(this.#wait(options));
+  }
+
+  /** The operation as it is now. */
+  operation(options: CallOptions = {}): Reply<Operation> {
+    return new Reply(this.#client.json<Operation>({ method: 'GET', path: `/v1/operations/${this.operationId}` }, options));
+  }
+
+  /** Asks the operation to unwind. @throws PileusError conflict when it has ended or can only go on. */
+  cancel(options: CallOptions = {}): Reply<Operation> {
+    return new Reply(this.#client.change<Operation>({ method: 'POST', path: `/v1/operations/${this.operationId}/cancel` }, options));
+  }
+
+  async #wait(options: WaitOptions): Promise<R> {
+    const operation = await waitForEnd(this.#client, this.operationId, options);
+    if (operation.state !== 'succeeded') throw new OperationFailed(operation);
+    return await this.#result(this.id, options.signal === undefined ? {} : { signal: options.signal });
+  }
+}
+
+/** A change on its way to the server: `await` it for the promise (`Accepted`), or `wait()` for the outcome. */
+export class Pending<K extends string, R> extends Reply<Accepted<K, R>> {
+  /** Waits until it is accepted and then for its end. @throws PileusError, OperationFailed */
+  wait(options: WaitOptions = {}): Reply<R> {
+    return new Reply(this.then((accepted) => accepted.wait(options)));
+  }
+
+  cancel(options: CallOptions = {}): Reply<Operation> {
+    return new Reply(this.then((accepted) => accepted.cancel(options)));
+  }
+}
+
+const LONG_POLL_SECONDS = 30;
+/** With somebody watching, the server is asked often enough to show single steps. */
+const PROGRESS_POLL_MS = 250;
+
+/** The operation at its end. @throws PileusError wait_timeout | aborted */
+export async function waitForEnd(client: Client, operationId: string, options: WaitOptions): Promise<Operation> {
+  const deadline = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutMs;
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  let seen = -1;
+  for (;;) {
+    const leftSeconds = (deadline - Date.now()) / 1000;
+    const waitSeconds = options.onProgress === undefined ? Math.max(0, Math.min(LONG_POLL_SECONDS, Math.ceil(leftSeconds))) : 0;
+    const operation = await client.json<Operation>(
+      { method: 'GET', path: `/v1/operations/${operationId}?waitSeconds=${waitSeconds}` },
+      { ...signal, timeoutMs: (waitSeconds + 30) * 1000 },
+    );
+    if (operation.generation !== seen) options.onProgress?.(operation);
+    seen = operation.generation;
+    if (isFinished(operation)) return operation;
+    if (Date.now() >= deadline)
+      throw new PileusError('wait_timeout', `${operation.action} is still ${operation.state} after ${options.timeoutMs} ms; it goes on.`, {
+        requestId: operationId,
+        params: { operationId },
+      });
+    if (options.onProgress !== undefined) await sleep(Math.min(PROGRESS_POLL_MS, Math.max(0, deadline - Date.now())), options.signal);
+  }
+}

@@ -1,0 +1,139 @@
+import type { CallOptions, ChangeOptions, Client, Outgoing } from './client.ts';
+import { type ConsoleTicket, socketUrl } from './console.ts';
+import { download, type Upload, type UploadOptions, upload } from './content.ts';
+import { type Change, changes, follow, type Listed, type WatchOptions } from './events.ts';
+import type { Id, Named } from './id.ts';
+import { List, type ListOptions } from './list.ts';
+import { Accepted, type AcceptedBody, Pending } from './pending.ts';
+import { Reply } from './reply.ts';
+
+/** The fields that rows of all kinds have and that this client relies on. */
+export interface AnyRow {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly generation: number;
+  readonly revision: number;
+}
+
+export interface DeleteOptions extends ChangeOptions {
+  /** Go on although hosts are out of reach; what could not be cleaned stays visible as a debt and is retried. */
+  readonly force?: boolean;
+}
+
+export interface ResourceNames<K extends string> {
+  readonly kind: K;
+  /** Path segment below `/v1`, e.g. `instances`. */
+  readonly plural: string;
+}
+
+interface ValueRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: object;
+  readonly query?: Readonly<Record<string, unknown>>;
+}
+
+/** What can be done with all kinds. The client of one kind adds its own verbs. `F` are the fields that lists can filter by, `S` those they can sort by. */
+export class Resource<K extends string, R, F = Readonly<Record<string, string | number | boolean>>, S extends string = string> {
+  readonly kind: K;
+  protected readonly client: Client;
+  readonly #plural: string;
+
+  constructor(client: Client, names: ResourceNames<K>) {
+    this.client = client;
+    this.kind = names.kind;
+    this.#plural = names.plural;
+  }
+
+  /** One row, by id or name. @throws PileusError not_found */
+  get(resource: Named<K>, options: CallOptions = {}): Reply<R> {
+    return new Reply(this.client.json<R>({ method: 'GET', path: this.path(resource) }, options));
+  }
+
+  /** Rows on demand: a loop, a page, or all. */
+  list(options: ListOptions<F, S> = {}): List<R, F, S> {
+    return new List<R, F, S>(this.client, this.path(), options);
+  }
+
+  /** Changes of rows of this kind from now, or behind a cursor. @throws PileusError gone */
+  watch(options: WatchOptions = {}): AsyncGenerator<Change<K, R>> {
+    return changes<K, R>(this.client, { ...options, kinds: [this.kind] });
+  }
+
+  /** First all rows, then their changes, for ever; lists again by itself when too much was missed. */
+  follow(options: ListOptions<F, S> = {}): AsyncGenerator<Listed<R & AnyRow> | Change<K, R & AnyRow>> {
+    const list = () => this.list(options).toArray() as Promise<(R & AnyRow)[]>;
+    return follow<K, R & AnyRow>(this.client, { kind: this.kind, signal: options.signal }, list);
+  }
+
+  /** Makes one. `input` is checked by the server alone: the clients of single kinds have typed verbs. */
+  createAny(input: object, options: ChangeOptions = {}): Pending<K, R> {
+    return this.#pending({ method: 'POST', path: this.path(), ...json(input) }, options);
+  }
+
+  /** Changes fields; `null` clears one. Checked by the server alone. */
+  updateAny(resource: Named<K>, input: object, options: ChangeOptions = {}): Pending<K, R> {
+    const body = json(input, 'application/merge-patch+json');
+    return this.#pending({ method: 'PATCH', path: this.path(resource), ...body }, options);
+  }
+
+  /** Deletes it and what it owns. Waiting yields nothing: the row is gone. */
+  deleteAny(resource: Named<K>, options: DeleteOptions = {}): Pending<K, undefined> {
+    const path = `${this.path(resource)}${options.force === true ? '?force=true' : ''}`;
+    return new Pending(
+      this.client
+        .change<AcceptedBody>({ method: 'DELETE', path }, options)
+        .then((body) => new Accepted<K, undefined>(this.client, body, async () => undefined)),
+    );
+  }
+
+  /** Any verb on one resource, also one that these types do not know yet. `verb` as in paths: `attach-volume`. */
+  act(resource: Named<K>, verb: string, input: object = {}, options: ChangeOptions = {}): Pending<K, R> {
+    return this.#pending({ method: 'POST', path: this.path(resource, verb), ...json(input) }, options);
+  }
+
+  /** Any verb on the collection. */
+  actOnAll(verb: string, input: object = {}, options: ChangeOptions = {}): Pending<K, R> {
+    return this.#pending({ method: 'POST', path: `${this.path()}/actions/${verb}`, ...json(input) }, options);
+  }
+
+  /** A computed value: what is neither a row nor a change. */
+  protected value<T>(request: ValueRequest, options: CallOptions): Reply<T> {
+    const { method, body, query = {} } = request;
+    const asked = new URLSearchParams(
+      Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]])),
+    );
+    const path = asked.size === 0 ? request.path : `${request.path}?${asked}`;
+    const outgoing: Outgoing = { method, path, ...(body === undefined ? {} : json(body)) };
+    return new Reply(method === 'GET' ? this.client.json<T>(outgoing, options) : this.client.change<T>(outgoing, options));
+  }
+
+  /** Asks for a one-time token and says where to use it. */
+  protected ticket(path: string, input: object, options: CallOptions): Reply<ConsoleTicket> {
+    const issued = this.value<{ readonly token: string; readonly path: string; readonly expiresAt: string }>(
+      { method: 'POST', path, body: input },
+      options,
+    );
+    return new Reply(issued.then((ticket) => ({ ...ticket, url: socketUrl(this.client.url, ticket.path) })));
+  }
+
+  protected send<T>(path: string, content: Upload, options: UploadOptions): Reply<T> {
+    return new Reply(upload<T>(this.client, path, content, options));
+  }
+
+  protected receive(path: string, options: CallOptions): AsyncGenerator<Uint8Array> {
+    return download(this.client, path, options);
+  }
+
+  protected path(...segments: readonly string[]): string {
+    return ['/v1', this.#plural, ...segments.map(encodeURIComponent)].join('/');
+  }
+
+  #pending(request: Outgoing, options: ChangeOptions): Pending<K, R> {
+    const result = (id: Id<K>, call: CallOptions) => this.client.json<R>({ method: 'GET', path: this.path(id) }, call);
+    return new Pending(this.client.change<AcceptedBody>(request, options).then((body) => new Accepted<K, R>(this.client, body, result)));
+  }
+}
+
+const json = (input: object, type = 'application/json') => ({ body: JSON.stringify(input), headers: { 'content-type': type } });

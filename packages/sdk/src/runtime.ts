@@ -1,0 +1,35 @@
+/** What generated clients are made of. */
+export type { CallOptions, ChangeOptions, Client, RetryPolicy } from './client.ts';
+export { type AnyChange, BaseCloud, type ConnectOptions, type UntypedRow } from './cloud.ts';
+export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
+export type { Upload, UploadOptions } from './content.ts';
+export { type Embedded, type EmbeddedRequest, type EmbeddedResponse, embeddedTransport } from './embedded.ts';
+export {
+  CLIENT_CODES,
+  type ErrorCode,
+  isOperationFailed,
+  isPileusError,
+  OperationFailed,
+  PileusError,
+  type PileusErrorOptions,
+  type Retry,
+  SERVER_CODES,
+} from './errors.ts';
+export type { Change, EventsOptions, Listed, WatchOptions } from './events.ts';
+export { type Id, id, isUuid, type Named } from './id.ts';
+export type { Lifecycle } from './lifecycle.ts';
+export type { Comparison, List, ListOptions, Page, Where } from './list.ts';
+export { isFinished, type Operation, type OperationState } from './operation.ts';
+export { type OperationFields, Operations } from './operations.ts';
+export { Accepted, Pending, type WaitOptions } from './pending.ts';
+export { Reply, type Result } from './reply.ts';
+export { type DeleteOptions, Resource, type ResourceNames } from './resource.ts';
+export {
+  type FetchTransportOptions,
+  fetchTransport,
+  type ReplayableBody,
+  type StreamBody,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.ts';
