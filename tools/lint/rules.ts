@@ -1,0 +1,54 @@
+/** A pattern that must not occur in some folders, and what to do instead. */
+export interface Ban {
+  readonly pattern: RegExp;
+  readonly instead: string;
+  readonly within: readonly string[];
+  /** Adapters to the real world, and what runs before anything is served. */
+  readonly except?: readonly string[];
+}
+
+const SERVING = ['packages/core/src', 'packages/server/src'];
+/** Where clock, chance and timers of the real world enter. */
+const ADAPTERS = ['packages/core/src/node', 'packages/core/src/sqlite'];
+const PRODUCT = ['packages/core/src', 'packages/server/src', 'packages/drivers-kvm/src', 'packages/sdk/src', 'packages/cli/src'];
+
+export const BANS: readonly Ban[] = [
+  { pattern: /\bDate\.now\(|\bnew Date\(\)/, instead: 'environment.clock', within: SERVING, except: ADAPTERS },
+  { pattern: /\bperformance\.now\(/, instead: 'environment.clock.monotonicMs()', within: SERVING, except: ADAPTERS },
+  {
+    pattern: /\bMath\.random\(|\brandomUUID\(|\brandomBytes\(|\bgetRandomValues\(/,
+    instead: 'environment.random, or Ids',
+    within: SERVING,
+    except: ADAPTERS,
+  },
+  { pattern: /\b(setTimeout|setInterval|setImmediate)\(/, instead: 'environment.timers', within: SERVING, except: ADAPTERS },
+  {
+    pattern: /\b\w+Sync\(/,
+    instead: 'the asynchronous form: a call that blocks holds up every request',
+    within: SERVING,
+    except: ['packages/core/src/sqlite'],
+  },
+  {
+    pattern: /\bexec\(\s*['"`]|\bshell:\s*true|['"](?:ba)?sh['"],\s*\[?\s*['"]-c['"]/,
+    instead: 'an argument vector, without a shell',
+    within: [...PRODUCT, 'tools', 'test'],
+  },
+  { pattern: /@ts-ignore|@ts-nocheck/, instead: 'a type that is right', within: ['packages', 'tools', 'test'], except: ['tools/lint'] },
+  { pattern: /\b(describe|it|context)\.(only|skip)\(|\bthis\.skip\(/, instead: 'a test that runs', within: ['packages', 'test'] },
+  { pattern: /\beval\(|\bnew Function\(/, instead: 'data, not code', within: PRODUCT },
+  {
+    pattern: /from 'inversify'/,
+    instead: 'arguments; the container is for server/src/compose.ts alone',
+    within: PRODUCT,
+    except: ['packages/server/src/compose.ts'],
+  },
+  {
+    pattern: /from 'rxjs'/,
+    instead: 'async iterables; rxjs is for @pileus/sdk/rxjs alone',
+    within: PRODUCT,
+    except: ['packages/sdk/src/rxjs.ts', 'packages/sdk/src/rxjs'],
+  },
+];
+
+/** Lines of a file, unless its head says why it has to be longer: `Long because …`. */
+export const FILE_LINES_MAX = 400;
