@@ -6,7 +6,7 @@ import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
 import { TwoLevelPlacement } from './placement/two-level.ts';
 import type { CloudServices, CloudSettings } from './services.ts';
-import type { ImageStore } from './storage/image-store.ts';
+import type { FetchUrl, ImageStore } from './storage/image-store.ts';
 import { storage } from './storage/index.ts';
 import { Pools } from './storage/pools.ts';
 import { Hosts } from './topology/hosts.ts';
@@ -20,7 +20,7 @@ export { nic } from './network/nic.ts';
 export { subnet } from './network/subnet.ts';
 export type { CloudServices, CloudSettings, Module } from './services.ts';
 export { image } from './storage/image.ts';
-export type { ImageStore } from './storage/image-store.ts';
+export type { FetchUrl, ImageStore } from './storage/image-store.ts';
 export { pool } from './storage/pool.ts';
 export { volume } from './storage/volume.ts';
 export { cluster } from './topology/cluster.ts';
@@ -32,13 +32,20 @@ export interface CloudOptions {
   /** Our mark on everything real. Constant for the life of a cloud, and different from any other's. */
   readonly cloudId: string;
   readonly imageStore: ImageStore;
+  /** How images are imported from the URLs that the settings allow. Default: not at all. */
+  readonly fetchUrl?: FetchUrl;
   readonly settings?: Partial<CloudSettings>;
   readonly observeCall?: CallObserver;
   /** Drivers and whatever else extends the cloud. */
   readonly plugins?: readonly Plugin[];
 }
 
-export const DEFAULT_SETTINGS: CloudSettings = { heartbeatMs: 5000, shutdownTimeoutMs: 60_000 };
+export const DEFAULT_SETTINGS: CloudSettings = {
+  heartbeatMs: 5000,
+  shutdownTimeoutMs: 60_000,
+  imageSources: [],
+  imageBytesMax: 1024 ** 4,
+};
 
 /** The plugins that make a kernel a cloud. */
 export const cloud =
@@ -54,6 +61,7 @@ export const cloud =
       fabrics: new Fabrics(kernel, hosts, observeCall),
       placement: new TwoLevelPlacement(kernel.environment.clock),
       imageStore: options.imageStore,
+      ...(options.fetchUrl === undefined ? {} : { fetchUrl: options.fetchUrl }),
       observeCall,
       settings: { ...DEFAULT_SETTINGS, ...options.settings },
     };

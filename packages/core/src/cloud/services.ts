@@ -2,7 +2,7 @@ import type { KernelServices, Plugin } from '../kernel/index.ts';
 import type { CallObserver } from './driver-call.ts';
 import type { Fabrics } from './network/fabrics.ts';
 import type { Placement } from './placement/placement.ts';
-import type { ImageStore } from './storage/image-store.ts';
+import type { FetchUrl, ImageStore } from './storage/image-store.ts';
 import type { Pools } from './storage/pools.ts';
 import type { Hosts } from './topology/hosts.ts';
 
@@ -15,6 +15,8 @@ export interface CloudServices extends KernelServices {
   readonly fabrics: Fabrics;
   readonly placement: Placement;
   readonly imageStore: ImageStore;
+  /** Absent where nothing may be fetched: images are uploaded then. */
+  readonly fetchUrl?: FetchUrl;
   readonly observeCall: CallObserver;
   readonly settings: CloudSettings;
 }
@@ -24,6 +26,10 @@ export interface CloudSettings {
   readonly heartbeatMs: number;
   /** How long a guest may take to power off before it is forced, unless the request says otherwise. */
   readonly shutdownTimeoutMs: number;
+  /** URLs that images may be imported from: each allows what is below it, e.g. `https://images.example.org/public/`. Empty = none. */
+  readonly imageSources: readonly string[];
+  /** Content of one image, at most. */
+  readonly imageBytesMax: number;
 }
 
 export type Module = (services: CloudServices) => Plugin;

@@ -1,8 +1,24 @@
-import { CloudError, type Id, NOTHING_TO_UNDO, type RowOf, revert, saga, transition } from '../../kernel/index.ts';
+import { Type } from 'typebox';
+import {
+  bytes,
+  CloudError,
+  defineAction,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  resourceName,
+  revert,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { given, nameOr } from '../naming.ts';
 import { image } from './image.ts';
+import { choosePool } from './pool-choice.ts';
 import type { ImageFacts } from './pools.ts';
 import { removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
+import { volumeRows } from './volume-rows.ts';
 
 export type VolumeContext = StorageContext;
 
@@ -41,9 +57,71 @@ export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.crea
   })
   .build();
 
-/** What pools need to know of an image. @throws CloudError conflict while its content is not there */
+/** What pools need to know of an image. @throws CloudError conflict while it has no content, or is being deleted */
 export function imageFacts(row: RowOf<typeof image>): ImageFacts {
-  if (row.format === undefined || row.virtualSizeBytes === undefined)
-    throw new CloudError('conflict', `Image ${row.name} has no content yet.`, { pointer: '/imageId' });
+  if (row.format === undefined || row.virtualSizeBytes === undefined || row.state !== 'available')
+    throw new CloudError('conflict', `Image ${row.name} is ${row.state}.`, { pointer: '/imageId', params: { state: row.state } });
   return { id: row.id, format: row.format, virtualSizeBytes: row.virtualSizeBytes };
+}
+
+const { properties } = volume.schema;
+const uuid = Type.Optional(Type.String({ format: 'uuid' }));
+
+export const volumeCreate = (context: VolumeContext) =>
+  defineAction({
+    kind: volume,
+    verb: 'create',
+    description: 'Makes a volume, empty or cloned from an image, in the pool given or in the emptiest that fits.',
+    target: 'collection',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      description: properties.description,
+      sizeBytes: Type.Optional(bytes({ minimum: 1, description: 'Default: the size of the image.' })),
+      imageId: uuid,
+      poolId: uuid,
+      storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+      hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach it.' })),
+    }),
+    accept: async ({ id, input, projectId, reader, attempt }) => {
+      const source = input.imageId === undefined ? undefined : await imageFor(reader, projectId, input.imageId);
+      const sizeBytes = sizeFor(input.sizeBytes, source);
+      const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
+      const { id: poolId } = await choosePool(reader, { ...where, sizeBytes, attempt });
+      const cloned = given({ imageId: source?.id });
+      return {
+        params: { volumeId: id, poolId, sizeBytes, ...cloned },
+        statements: volumeRows.reserve({
+          ...cloned,
+          ...given({ description: input.description }),
+          id,
+          projectId,
+          poolId,
+          sizeBytes,
+          name: nameOr(input.name, volume, id),
+          deleteWithInstance: false,
+        }),
+      };
+    },
+    saga: createVolume,
+    context: () => context,
+    unwound: ({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes }),
+  });
+
+/** The project's image, with its content. @throws CloudError not_found, conflict */
+export async function imageFor(reader: Reader, projectId: string, imageId: string): Promise<ImageFacts & { readonly id: Id<'image'> }> {
+  const row = await reader.get(image, imageId, '/imageId');
+  if (row.projectId !== projectId) throw new CloudError('not_found', `No image ${imageId}.`, { pointer: '/imageId' });
+  return { ...imageFacts(row), id: row.id };
+}
+
+/** @throws CloudError invalid_input when the image does not fit, or no size is known */
+function sizeFor(asked: number | undefined, source: ImageFacts | undefined): number {
+  const sizeBytes = asked ?? source?.virtualSizeBytes;
+  if (sizeBytes === undefined) throw new CloudError('invalid_input', 'An empty volume needs a size.', { pointer: '/sizeBytes' });
+  if (source !== undefined && sizeBytes < source.virtualSizeBytes)
+    throw new CloudError('invalid_input', `The image needs ${source.virtualSizeBytes} bytes.`, {
+      pointer: '/sizeBytes',
+      params: { minimumBytes: source.virtualSizeBytes },
+    });
+  return sizeBytes;
 }

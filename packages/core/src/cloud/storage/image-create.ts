@@ -1,0 +1,100 @@
+import { Type } from 'typebox';
+import {
+  CloudError,
+  create,
+  defineAction,
+  type Id,
+  type RowOf,
+  resourceName,
+  revert,
+  type Statement,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { given, nameOr } from '../naming.ts';
+import { image } from './image.ts';
+import type { ImageContext } from './image-context.ts';
+import { type FormatFacts, HEAD_BYTES, tellFormat } from './image-format.ts';
+import { isAllowedSource, refuseSource } from './image-source.ts';
+import type { ContentFacts, ImageStore } from './image-store.ts';
+
+interface CreateImageParams {
+  readonly imageId: Id<'image'>;
+  readonly sourceUrl?: string;
+  /** What the content must have. */
+  readonly sha256?: string;
+}
+
+const FETCH_TIMEOUT_MS = 3600_000;
+
+/** What the row says of content that is in the store. */
+export type ImageFields = ContentFacts & FormatFacts;
+
+/** Looks at content that was just written. @throws CloudError invalid_input for another digest than expected, or content that is no image */
+export async function examine(store: ImageStore, id: string, facts: ContentFacts, expected: string | undefined): Promise<ImageFields> {
+  if (expected !== undefined && expected !== facts.sha256)
+    throw new CloudError('invalid_input', 'The content does not have the digest given.', { params: { expected, found: facts.sha256 } });
+  return { ...facts, ...tellFormat(await store.head(id, HEAD_BYTES), facts.sizeBytes) };
+}
+
+export const imageAvailable = (imageId: Id<'image'>, fields: ImageFields): Statement =>
+  transition(image, imageId, { from: 'awaiting_content', to: 'available', set: fields });
+
+const contentTakenBack = (imageId: Id<'image'>): Statement => {
+  const set = { format: null, sizeBytes: null, virtualSizeBytes: null };
+  return revert(image, imageId, { from: 'available', to: 'awaiting_content', set });
+};
+
+/** With a source it brings the content, too; without, the row waits for an upload. */
+const createImage = saga<ImageContext, CreateImageParams>('image.create', 1)
+  .effect('fetch', {
+    timeoutMs: FETCH_TIMEOUT_MS,
+    do: async ({ ctx, params: { imageId, sourceUrl, sha256 }, call }): Promise<ImageFields | null> => {
+      if (sourceUrl === undefined) return null;
+      if (ctx.fetchUrl === undefined) throw new CloudError('unsupported', 'This server fetches nothing; upload the content.');
+      const { imageSources, imageBytesMax } = ctx.settings;
+      const allowed = (url: string) => isAllowedSource(url, imageSources);
+      const bytes = await ctx.fetchUrl(sourceUrl, { allowed, signal: call.signal });
+      return examine(ctx.imageStore, imageId, await ctx.imageStore.write(imageId, bytes, imageBytesMax), sha256);
+    },
+    undo: ({ ctx, params }) => (params.sourceUrl === undefined ? undefined : ctx.imageStore.delete(params.imageId)),
+  })
+  .write('available', {
+    do: ({ params, out }) => (out.fetch === null ? [] : [imageAvailable(params.imageId, out.fetch)]),
+    undo: ({ params, out }) => (out.fetch === null ? [] : [contentTakenBack(params.imageId)]),
+  })
+  .build();
+
+const { properties } = image.schema;
+
+export const imageCreate = (context: ImageContext) =>
+  defineAction({
+    kind: image,
+    verb: 'create',
+    description: 'Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`.',
+    target: 'collection',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      description: properties.description,
+      guestOs: Type.Optional(properties.guestOs),
+      firmware: Type.Optional(properties.firmware),
+      diskBus: Type.Optional(properties.diskBus),
+      sourceUrl: properties.sourceUrl,
+      sha256: properties.sha256,
+    }),
+    accept: ({ id, input, projectId }) => {
+      if (input.sourceUrl !== undefined) refuseSource(input.sourceUrl, context.settings.imageSources);
+      const row: Pick<RowOf<typeof image>, 'guestOs' | 'firmware' | 'diskBus'> = {
+        guestOs: input.guestOs ?? 'linux',
+        firmware: input.firmware ?? 'bios',
+        diskBus: input.diskBus ?? 'virtio',
+      };
+      return {
+        params: { imageId: id, ...given({ sourceUrl: input.sourceUrl, sha256: input.sha256 }) },
+        statements: [create(image, { ...given(input), ...row, id, projectId, name: nameOr(input.name, image, id) })],
+      };
+    },
+    saga: createImage,
+    context: () => context,
+    unwound: ({ imageId }) => [transition(image, imageId, { from: 'awaiting_content', to: 'deleted' })],
+  });

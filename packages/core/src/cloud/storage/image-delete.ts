@@ -1,0 +1,60 @@
+import {
+  defineDeletion,
+  equals,
+  FORWARD_ONLY,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { image } from './image.ts';
+import type { ImageContext } from './image-context.ts';
+import { pool } from './pool.ts';
+import { removeOrOwe } from './removal.ts';
+import { volume } from './volume.ts';
+
+const PARALLEL = 16;
+const PAGE = 1000;
+
+/** Pools that may hold a copy: those in which a volume was ever made from the image, deleted ones included. */
+async function poolsWithCopy(reader: Reader, imageId: string): Promise<readonly string[]> {
+  const ids = new Set<string>();
+  for (let after: string | undefined; ; ) {
+    const page: readonly RowOf<typeof volume>[] = await reader.list(volume, equals('imageId', imageId), {
+      deleted: true,
+      limit: PAGE,
+      ...(after === undefined ? {} : { after: [after] }),
+    });
+    for (const row of page) ids.add(row.poolId);
+    after = page.at(-1)?.id;
+    if (page.length < PAGE) break;
+  }
+  const live = await Promise.all([...ids].map(async (id) => ((await reader.find(pool, id))?.deletedAt === undefined ? [id] : [])));
+  return live.flat();
+}
+
+const removeImage = saga<ImageContext, { readonly imageId: Id<'image'> }>('image.remove', 1)
+  .effect('pools', { do: ({ ctx, params }) => poolsWithCopy(ctx.reader, params.imageId), undo: NOTHING_TO_UNDO })
+  .each('copies', {
+    items: ({ out }) => out.pools,
+    limit: PARALLEL,
+    do: (step) => removeOrOwe(step, 'image.delete', step.item, step.params.imageId),
+    undo: FORWARD_ONLY,
+  })
+  .effect('content', { do: ({ ctx, params }) => ctx.imageStore.delete(params.imageId), undo: FORWARD_ONLY })
+  .write('deleted', {
+    do: ({ params }) => [transition(image, params.imageId, { from: 'deleting', to: 'deleted' })],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const imageDeletion = (context: ImageContext) =>
+  defineDeletion({
+    kind: image,
+    from: ['awaiting_content', 'available'],
+    remove: removeImage,
+    context: () => context,
+    params: (row: RowOf<typeof image>) => ({ imageId: row.id }),
+  });

@@ -1,0 +1,64 @@
+import { CloudError } from '../../kernel/index.ts';
+import type { DiskFormat } from '../../strategy/index.ts';
+
+/** So many first bytes tell the format. */
+export const HEAD_BYTES = 512;
+const SECTOR_BYTES = 512;
+
+export interface FormatFacts {
+  readonly format: DiskFormat;
+  readonly virtualSizeBytes: number;
+}
+
+/** Content that is neither, though it looks like a raw disk to a program: the mistake is named at upload, not by a guest that does not boot. */
+const FOREIGN: readonly { readonly name: string; readonly magic: readonly number[] }[] = [
+  { name: 'a VMDK image', magic: [0x4b, 0x44, 0x4d, 0x56] },
+  { name: 'a VHDX image', magic: [0x76, 0x68, 0x64, 0x78, 0x66, 0x69, 0x6c, 0x65] },
+  { name: 'compressed with gzip', magic: [0x1f, 0x8b] },
+  { name: 'compressed with xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+  { name: 'compressed with zstd', magic: [0x28, 0xb5, 0x2f, 0xfd] },
+];
+const QCOW2 = [0x51, 0x46, 0x49, 0xfb];
+
+const startsWith = (head: Uint8Array, magic: readonly number[]): boolean => magic.every((byte, index) => head[index] === byte);
+const refuse = (message: string) => new CloudError('invalid_input', message);
+
+/**
+ * Tells the format by the content alone. What an image refers to beside itself (a backing file, an external data file) would let a guest read files of
+ * the host, so such an image is refused.
+ * @throws CloudError invalid_input
+ */
+export function tellFormat(head: Uint8Array, sizeBytes: number): FormatFacts {
+  if (sizeBytes === 0) throw refuse('The content is empty.');
+  const foreign = FOREIGN.find(({ magic }) => startsWith(head, magic));
+  if (foreign !== undefined) throw refuse(`The content is ${foreign.name}; images are qcow2 or raw.`);
+  if (startsWith(head, QCOW2)) return { format: 'qcow2', virtualSizeBytes: readQcow2(head) };
+  if (sizeBytes % SECTOR_BYTES !== 0)
+    throw refuse(`A raw image is a whole number of ${SECTOR_BYTES}-byte sectors; this one has ${sizeBytes} bytes.`);
+  return { format: 'raw', virtualSizeBytes: sizeBytes };
+}
+
+/** Fields of the header that version 2 and 3 have in common, and those of version 3. */
+const HEADER = { version: 4, backingFileOffset: 8, clusterBits: 20, virtualSize: 24, encryption: 32, incompatibleFeatures: 72 } as const;
+const HEADER_BYTES = { 2: 72, 3: 104 } as const;
+/** Incompatible features of version 3: unclean shutdown, corrupt, external data file, compression type, extended L2 entries. */
+const FEATURE = { corrupt: 1n << 1n, externalData: 1n << 2n, known: 0b11111n } as const;
+
+/** The virtual size. @throws CloudError invalid_input */
+function readQcow2(head: Uint8Array): number {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const version = head.byteLength < HEADER_BYTES[2] ? 0 : view.getUint32(HEADER.version);
+  if (version !== 2 && version !== 3) throw refuse('The qcow2 image has a version that is not known here.');
+  if (head.byteLength < HEADER_BYTES[version]) throw refuse('The qcow2 image ends within its header.');
+  if (view.getBigUint64(HEADER.backingFileOffset) !== 0n) throw refuse('The qcow2 image has a backing file; flatten it first.');
+  if (view.getUint32(HEADER.encryption) !== 0) throw refuse('The qcow2 image is encrypted.');
+  const features = version === 3 ? view.getBigUint64(HEADER.incompatibleFeatures) : 0n;
+  if ((features & FEATURE.externalData) !== 0n) throw refuse('The qcow2 image keeps its data in another file; flatten it first.');
+  if ((features & FEATURE.corrupt) !== 0n) throw refuse('The qcow2 image is marked as corrupt.');
+  if ((features & ~FEATURE.known) !== 0n) throw refuse('The qcow2 image has features that are not known here.');
+  const clusterBits = view.getUint32(HEADER.clusterBits);
+  const virtualSize = view.getBigUint64(HEADER.virtualSize);
+  if (clusterBits < 9 || clusterBits > 21 || virtualSize === 0n || virtualSize > BigInt(Number.MAX_SAFE_INTEGER))
+    throw refuse('The qcow2 image has a header that makes no sense.');
+  return Number(virtualSize);
+}

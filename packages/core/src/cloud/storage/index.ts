@@ -1,0 +1,88 @@
+import { onContribution, onNotice, updateAction } from '../../kernel/index.ts';
+import type { Module } from '../services.ts';
+import { hostLook, hostLost, strayRemoval } from '../topology/points.ts';
+import { image } from './image.ts';
+import { imageComplete } from './image-complete.ts';
+import { imageContentEndpoints } from './image-content.ts';
+import { type ImageContext, Uploads } from './image-context.ts';
+import { imageCreate } from './image-create.ts';
+import { imageDeletion } from './image-delete.ts';
+import { sweepImages } from './image-sweep.ts';
+import { pool } from './pool.ts';
+import type { PoolContext } from './pool-context.ts';
+import { poolCreate } from './pool-create.ts';
+import { clearPool, poolDeletion } from './pool-delete.ts';
+import { poolDisable } from './pool-disable.ts';
+import { poolEnable } from './pool-enable.ts';
+import { PoolLook } from './pool-look.ts';
+import { poolUpdate } from './pool-update.ts';
+import { REMOVALS, type RemovalTask } from './removal.ts';
+import { volume } from './volume.ts';
+import { volumeCreate } from './volume-create.ts';
+import { volumeDeletion } from './volume-delete.ts';
+import { volumeResize } from './volume-resize.ts';
+
+export { image } from './image.ts';
+export { pool } from './pool.ts';
+export { choosePool, rankPools } from './pool-choice.ts';
+export { removeOrOwe, type StorageContext } from './removal.ts';
+export { volume } from './volume.ts';
+export { createVolume, imageFor, type VolumeContext } from './volume-create.ts';
+export { volumeRows } from './volume-rows.ts';
+
+/** Pools, the volumes in them, and the images that volumes are cloned from. */
+export const storage: Module = (services) => {
+  const { hosts, pools, reader, kernel, imageStore, settings, fetchUrl } = services;
+  const context: PoolContext = { hosts, pools, reader, drivers: () => kernel().registry.strategyNames('storage') };
+  const images: ImageContext = {
+    ...context,
+    imageStore,
+    settings,
+    uploads: new Uploads(),
+    ...(fetchUrl === undefined ? {} : { fetchUrl }),
+  };
+  const look = new PoolLook(services);
+  return {
+    id: 'storage',
+    version: '0.1.0',
+    requires: ['topology'],
+    kinds: [pool, volume, image],
+    actions: [
+      poolCreate(context),
+      poolUpdate(context),
+      poolEnable,
+      poolDisable,
+      imageCreate(images),
+      imageComplete(images),
+      updateAction(image, ['description']),
+      volumeCreate(context),
+      updateAction(volume, ['description']),
+      volumeResize(context),
+    ],
+    deletions: [poolDeletion(context), imageDeletion(images), volumeDeletion(() => context)],
+    debts: [
+      ...Object.entries(REMOVALS).map(([task, remove]) => ({
+        task: task as RemovalTask,
+        pay: async (target: { readonly [key: string]: unknown }, _place: string, call: Parameters<typeof remove>[2]) =>
+          remove(await pools.open(String(target.poolId)), String(target.id), call),
+      })),
+      { task: 'pool.clear', pay: (target, _place, call) => clearPool(context, String(target.poolId), call) },
+    ],
+    hooks: [
+      onContribution(hostLook, async ({ hostId, machineId, signal }) => {
+        if (machineId === undefined) await look.lookThrough(hostId, signal);
+      }),
+      onNotice(hostLost, ({ hostId }) => look.lost(hostId)),
+      onContribution(strayRemoval, async ({ objectKind, objectId, place, call }) => {
+        if (objectKind !== 'volume') return false;
+        await (await pools.open(place)).deleteVolume(objectId, call);
+        return true;
+      }),
+    ],
+    endpoints: imageContentEndpoints({ ...images, kernel }),
+    start: async () => {
+      await sweepImages(images, services);
+      return async () => undefined;
+    },
+  };
+};

@@ -1,0 +1,18 @@
+import type { Id, Statement } from '../../kernel/index.ts';
+import { poolCounter } from '../placement/placement.ts';
+import type { Pools } from './pools.ts';
+import type { StorageContext } from './removal.ts';
+
+/** What sagas on pools reach. */
+export interface PoolContext extends StorageContext {
+  readonly pools: Pick<Pools, 'open' | 'factory' | 'forget'>;
+  /** Names of the storage strategies installed. */
+  readonly drivers: () => readonly string[];
+}
+
+/** What volumes may be promised of a pool in all. */
+export const poolLimit = (poolId: Id<'pool'>, totalBytes: number, overcommit: number): Statement => ({
+  op: 'limit',
+  counter: poolCounter(poolId),
+  limit: Math.floor(totalBytes * overcommit),
+});

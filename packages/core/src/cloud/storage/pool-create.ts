@@ -1,0 +1,137 @@
+import { Type } from 'typebox';
+import {
+  CloudError,
+  create,
+  defineAction,
+  expectState,
+  type Id,
+  type Reader,
+  type RowOf,
+  resourceName,
+  revert,
+  type Statement,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import type { StorageFactory } from '../../strategy/index.ts';
+import { nameOr } from '../naming.ts';
+import { cluster } from '../topology/cluster.ts';
+import { host } from '../topology/host.ts';
+import { zone } from '../topology/zone.ts';
+import { pool } from './pool.ts';
+import { type PoolContext, poolLimit } from './pool-context.ts';
+
+interface CreatePoolParams {
+  readonly poolId: Id<'pool'>;
+  readonly overcommit: number;
+}
+
+export const POOL_DEFAULTS = { storageClass: 'standard', overcommit: 1 } as const;
+
+const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
+  .effect('ensure', {
+    do: async ({ ctx, params, call }) => {
+      const opened = await ctx.pools.open(params.poolId);
+      await opened.ensure(call);
+      return opened.capacity(call);
+    },
+    undo: async ({ ctx, params, call }) => {
+      await (await ctx.pools.open(params.poolId)).release(call);
+      await ctx.pools.forget(params.poolId);
+    },
+  })
+  .write('available', {
+    do: ({ params: { poolId, overcommit }, out: { ensure } }) => [
+      transition(pool, poolId, { from: 'creating', to: 'available', set: { ...ensure, status: 'connected' } }),
+      poolLimit(poolId, ensure.totalBytes, overcommit),
+    ],
+    undo: ({ params: { poolId, overcommit } }) => [
+      revert(pool, poolId, { from: 'available', to: 'creating', set: { totalBytes: null, freeBytes: null, status: 'disconnected' } }),
+      poolLimit(poolId, 0, overcommit),
+    ],
+  })
+  .build();
+
+const { properties } = pool.schema;
+const place = Type.Optional(Type.String({ format: 'uuid' }));
+
+export const poolCreate = (context: PoolContext) =>
+  defineAction({
+    kind: pool,
+    verb: 'create',
+    description: 'Registers a pool. The driver says which of `hostId`, `clusterId`, `zoneId` it belongs to, and which settings it needs.',
+    target: 'collection',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      driver: Type.Optional(Type.String({ description: 'Name of the storage strategy. Default: the first one installed.' })),
+      hostId: place,
+      clusterId: place,
+      zoneId: place,
+      settings: Type.Optional(properties.settings),
+      storageClass: Type.Optional(properties.storageClass),
+      overcommit: Type.Optional(properties.overcommit),
+    }),
+    accept: async ({ id, input, reader }) => {
+      const driver = input.driver ?? context.drivers()[0] ?? '';
+      const factory = context.pools.factory(driver);
+      const settings = checkedSettings(factory, input.settings ?? {});
+      const { fields, guard } = await standing(reader, factory, input);
+      const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
+      const row = {
+        ...fields,
+        id,
+        name: nameOr(input.name, pool, id),
+        driver,
+        settings,
+        scope: factory.scope,
+        storageClass: input.storageClass ?? POOL_DEFAULTS.storageClass,
+        overcommit,
+        status: 'disconnected' as const,
+      };
+      return { params: { poolId: id, overcommit }, statements: [guard, create(pool, row), poolLimit(id, 0, overcommit)] };
+    },
+    saga: createPool,
+    context: () => context,
+    unwound: ({ poolId }) => [transition(pool, poolId, { from: 'creating', to: 'deleted' })],
+  });
+
+/** @throws CloudError invalid_input naming a setting that is unknown or missing */
+function checkedSettings(factory: StorageFactory, settings: Readonly<Record<string, string>>): Record<string, string> {
+  for (const name of Object.keys(settings))
+    if (!(name in factory.settings))
+      throw new CloudError('invalid_input', `${factory.name} has no setting ${name}; it has ${Object.keys(factory.settings).join(', ')}.`, {
+        pointer: `/settings/${name}`,
+      });
+  for (const [name, { required, description }] of Object.entries(factory.settings))
+    if (required && settings[name] === undefined)
+      throw new CloudError('invalid_input', `${factory.name} needs the setting ${name}: ${description}`, { pointer: `/settings/${name}` });
+  return { ...settings };
+}
+
+type Standing = Pick<RowOf<typeof pool>, 'hostId' | 'clusterId' | 'zoneId'>;
+const FIELD_OF = { host: 'hostId', cluster: 'clusterId', zone: 'zoneId' } as const;
+
+/** Where the pool belongs by its driver's scope, and that this is in use. @throws CloudError invalid_input, not_found */
+async function standing(
+  reader: Reader,
+  { name, scope }: StorageFactory,
+  input: { readonly hostId?: string; readonly clusterId?: string; readonly zoneId?: string },
+): Promise<{ readonly fields: Standing; readonly guard: Statement }> {
+  for (const [other, field] of Object.entries(FIELD_OF))
+    if (other !== scope && input[field] !== undefined)
+      throw new CloudError('invalid_input', `Pools of ${name} belong to a ${scope}, not to a ${other}.`, { pointer: `/${field}` });
+  const field = FIELD_OF[scope];
+  const id = input[field];
+  if (id === undefined)
+    throw new CloudError('invalid_input', `Pools of ${name} belong to a ${scope}: give ${field}.`, { pointer: `/${field}` });
+  if (scope === 'host') {
+    const row = await reader.get(host, id, '/hostId');
+    return { fields: { hostId: row.id }, guard: expectState(host, row.id, ['enabled', 'disabled', 'maintenance']) };
+  }
+  if (scope === 'cluster') {
+    const row = await reader.get(cluster, id, '/clusterId');
+    return { fields: { clusterId: row.id }, guard: expectState(cluster, row.id, ['available']) };
+  }
+  const row = await reader.get(zone, id, '/zoneId');
+  return { fields: { zoneId: row.id }, guard: expectState(zone, row.id, ['available']) };
+}

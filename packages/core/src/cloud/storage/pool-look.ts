@@ -1,0 +1,151 @@
+import { type AnyKind, change, describeChain, equals, isCloudError, type RowBase, type RowOf, timestamp } from '../../kernel/index.ts';
+import type { Call, PoolCapacity, StoredKind, StoredObject } from '../../strategy/index.ts';
+import { instance } from '../compute/instance.ts';
+import type { CloudServices } from '../services.ts';
+import { type Found, recordStrays } from '../topology/quarantine.ts';
+import { removalAllowed } from '../topology/recovery.ts';
+import { image } from './image.ts';
+import { pool } from './pool.ts';
+import { hostPlace, reaches } from './pool-choice.ts';
+import { poolLimit } from './pool-context.ts';
+import type { StoragePool } from './pools.ts';
+import { volume } from './volume.ts';
+
+type PoolRow = RowOf<typeof pool>;
+type VolumeRow = RowOf<typeof volume>;
+
+const MISSES_MAX = 3;
+const CALL_TIMEOUT_MS = 30_000;
+/** A change of less than this share of the pool is not worth a write. */
+const WORTH_WRITING = 0.01;
+
+/** Whose row explains a stored object. A seed carries the id of its machine. */
+const OWNER: Record<StoredKind, AnyKind> = { volume, image, seed: instance };
+
+/**
+ * Compares pools with their rows, each time one of their hosts is looked at. A shared pool is looked at through whichever of its hosts comes first, at
+ * most once a heartbeat. What it finds: see docs/internals/observation.md.
+ */
+export class PoolLook {
+  readonly #services: CloudServices;
+  readonly #misses = new Map<string, number>();
+  readonly #lookedAtMs = new Map<string, number>();
+
+  constructor(services: CloudServices) {
+    this.#services = services;
+  }
+
+  async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
+    const at = await hostPlace(this.#services.reader, hostId);
+    for (const row of await this.#services.reader.list(pool)) {
+      if (signal.aborted) return;
+      if (reaches(row, at) && (row.state === 'available' || row.state === 'disabled') && this.#isDue(row))
+        await this.#look(row, hostId, signal);
+    }
+  }
+
+  /** The pools that are managed through a lost host cannot be reached any more, either. */
+  async lost(hostId: string): Promise<void> {
+    for (const row of await this.#services.reader.list(pool, equals('hostId', hostId)))
+      if (row.status === 'connected') await this.#observe(row, { status: 'disconnected' });
+  }
+
+  #isDue(row: PoolRow): boolean {
+    if (row.scope === 'host') return true;
+    const { environment, settings } = this.#services;
+    const nowMs = environment.clock.monotonicMs();
+    const lastMs = this.#lookedAtMs.get(row.id);
+    if (lastMs !== undefined && nowMs - lastMs < settings.heartbeatMs) return false;
+    this.#lookedAtMs.set(row.id, nowMs);
+    return true;
+  }
+
+  async #look(row: PoolRow, hostId: string, signal: AbortSignal): Promise<void> {
+    const call: Call = { requestId: `look-${row.id}`, signal, timeoutMs: CALL_TIMEOUT_MS };
+    try {
+      const opened = await this.#services.pools.open(row.id);
+      // A host that was started anew may not have opened its pools.
+      await opened.ensure(call);
+      await this.#answered(row, await opened.capacity(call));
+      await this.#compare(row, opened, hostId, call);
+    } catch (error) {
+      if (!signal.aborted) await this.#missed(row, error);
+    }
+  }
+
+  async #missed(row: PoolRow, error: unknown): Promise<void> {
+    const misses = (this.#misses.get(row.id) ?? 0) + 1;
+    this.#misses.set(row.id, misses);
+    this.#services.environment.logger.warn({ poolId: row.id, misses, error: describeChain(error) }, 'look at a pool failed');
+    if (misses >= MISSES_MAX && row.status === 'connected') await this.#observe(row, { status: 'disconnected' });
+  }
+
+  async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity): Promise<void> {
+    this.#misses.delete(row.id);
+    const differs = (now: number, known: number | undefined) =>
+      known === undefined || Math.abs(now - known) > WORTH_WRITING * Math.max(totalBytes, 1);
+    const changed = differs(totalBytes, row.totalBytes) || differs(freeBytes, row.freeBytes);
+    if (!changed && row.status === 'connected') return;
+    await this.#observe(row, { status: 'connected', totalBytes, freeBytes });
+  }
+
+  /** Of the pool as it was looked at; else the next look decides. */
+  async #observe(row: PoolRow, seen: Partial<Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'>>): Promise<void> {
+    await this.#services
+      .kernel()
+      .observe([
+        change(pool, row.id, seen, { generation: row.generation }),
+        ...(seen.totalBytes === undefined ? [] : [poolLimit(row.id, seen.totalBytes, row.overcommit)]),
+      ]);
+  }
+
+  async #compare(row: PoolRow, opened: StoragePool, hostId: string, call: Call): Promise<void> {
+    // Rows are read first: what is made after this is neither unknown nor missing.
+    const volumes = await this.#services.reader.list(volume, equals('poolId', row.id));
+    const objects = await opened.list(call);
+    const known = new Set<string>(volumes.map((entry) => entry.id));
+    const unexplained: Found[] = [];
+    for (const object of objects) {
+      if (object.kind === 'volume' && known.has(object.id)) continue;
+      const owner: RowBase | undefined = await this.#services.reader.find(OWNER[object.kind], object.id);
+      if (owner?.deletedAt !== undefined) await this.#removeLate(opened, object, call);
+      else if (owner === undefined && object.kind === 'volume') unexplained.push(found(object));
+    }
+    await recordStrays(this.#services, { hostId: hostId as never, place: row.id, objectKind: 'volume' }, unexplained);
+    const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
+    for (const entry of volumes) await this.#observeVolume(entry, present.has(entry.id), opened, call);
+  }
+
+  /** It was deleted or unwound, and its making arrived after that. Ids are never reused, so nothing else can be meant. */
+  async #removeLate(opened: StoragePool, { kind, id }: StoredObject, call: Call): Promise<void> {
+    const { kernel, environment } = this.#services;
+    if (kernel().holds(id) || !(await removalAllowed(this.#services))) return;
+    environment.logger.info({ kind, id, place: opened.place }, 'late arrival of something deleted; removed');
+    try {
+      if (kind === 'volume') await opened.deleteVolume(id, call);
+      else if (kind === 'image') await opened.deleteImage(id, call);
+      else await opened.deleteSeed(id, call);
+    } catch (error) {
+      // A copy that volumes still depend on goes after them.
+      if (!isCloudError(error) || error.code !== 'conflict') throw error;
+    }
+  }
+
+  /** A disk that somebody removed is shown, not repaired: only a person can know what became of the data. */
+  async #observeVolume(row: VolumeRow, isPresent: boolean, opened: StoragePool, call: Call): Promise<void> {
+    const isSettled = row.state === 'available' || row.state === 'attached';
+    const showsMissing = row.stateReason?.code === MISSING;
+    if (!isSettled || isPresent !== showsMissing) return;
+    const { kernel, environment } = this.#services;
+    // Absence in a list is confirmed by asking for this one.
+    if (!isPresent && (await opened.inspect('volume', row.id, call)) !== undefined) return;
+    if (kernel().holds(row.id)) return;
+    const message = `${opened.place} answers and does not have it.`;
+    const stateReason = isPresent ? null : { code: MISSING, message, at: timestamp(environment.clock) };
+    await kernel().observe([change(volume, row.id, { stateReason }, { generation: row.generation })]);
+  }
+}
+
+const MISSING = 'missing';
+
+const found = ({ id, sizeBytes }: StoredObject): Found => ({ objectId: id, objectName: id, details: { sizeBytes } });

@@ -1,0 +1,48 @@
+import { Type } from 'typebox';
+import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, resourceName, saga } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
+import { pool } from './pool.ts';
+import { type PoolContext, poolLimit } from './pool-context.ts';
+
+interface UpdatePoolParams {
+  readonly poolId: Id<'pool'>;
+  readonly set: { readonly name?: string; readonly storageClass?: string; readonly overcommit?: number };
+}
+
+/** Volumes that are over a lowered promise stay; only nothing more is made. */
+const updatePool = saga<PoolContext, UpdatePoolParams>('pool.update', 1)
+  .effect('size', {
+    do: async ({ ctx, params }) => (await ctx.reader.get(pool, params.poolId)).totalBytes ?? 0,
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('set', {
+    do: ({ params: { poolId, set }, out }) => [
+      // The size that the limit is made of must still be the pool's.
+      change(pool, poolId, set, { totalBytes: out.size }),
+      ...(set.overcommit === undefined ? [] : [poolLimit(poolId, out.size, set.overcommit)]),
+    ],
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+const { properties } = pool.schema;
+
+export const poolUpdate = (context: PoolContext) =>
+  defineAction({
+    kind: pool,
+    verb: 'update',
+    description: 'Changes the name, the class or the overcommit of the pool.',
+    target: 'resource',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      storageClass: Type.Optional(properties.storageClass),
+      overcommit: Type.Optional(properties.overcommit),
+    }),
+    from: ['available', 'disabled'],
+    accept: ({ id, input }) => {
+      if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+      return { params: { poolId: id, set: given(input) }, statements: [] };
+    },
+    saga: updatePool,
+    context: () => context,
+  });

@@ -1,0 +1,60 @@
+import { Type } from 'typebox';
+import { bytes, CloudError, change, defineAction, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
+import { poolCapacity } from '../placement/placement.ts';
+import { poolReachable, type StorageContext } from './removal.ts';
+import { volume } from './volume.ts';
+
+interface ResizeVolumeParams {
+  readonly volumeId: Id<'volume'>;
+  readonly poolId: Id<'pool'>;
+  readonly fromBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** A disk that may have grown cannot be made smaller again, so all that can be wrong is asked before. */
+const resizeVolume = saga<StorageContext, ResizeVolumeParams>('volume.resize', 1)
+  .effect('ready', {
+    do: async ({ ctx, params }) => {
+      const row = await ctx.reader.get(volume, params.volumeId);
+      if (row.sizeBytes !== params.fromBytes)
+        throw new CloudError('conflict', `Volume ${row.name} was resized meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
+      if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('disk', {
+    do: async ({ ctx, params, call }) => (await ctx.pools.open(params.poolId)).resizeVolume(params.volumeId, params.sizeBytes, call),
+    undo: FORWARD_ONLY,
+  })
+  .write('size', {
+    do: ({ params }) => [change(volume, params.volumeId, { sizeBytes: params.sizeBytes })],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const volumeResize = (context: StorageContext) =>
+  defineAction({
+    kind: volume,
+    verb: 'resize',
+    description: 'Grows a volume that is not attached.',
+    target: 'resource',
+    input: Type.Object({ sizeBytes: bytes({ minimum: 1, description: 'Not smaller than now.' }) }),
+    from: ['available'],
+    accept: ({ id, row, input: { sizeBytes } }) => {
+      if (sizeBytes < row.sizeBytes)
+        throw new CloudError('invalid_input', `A volume only grows; it has ${row.sizeBytes} bytes.`, {
+          pointer: '/sizeBytes',
+          params: { minimumBytes: row.sizeBytes },
+        });
+      return {
+        params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes },
+        statements: [
+          { op: 'expect', table: volume.name, key: id, expect: { sizeBytes: row.sizeBytes } },
+          poolCapacity(row.poolId, sizeBytes - row.sizeBytes, 1),
+        ],
+      };
+    },
+    saga: resizeVolume,
+    context: () => context,
+    unwound: ({ poolId, fromBytes, sizeBytes }) => [poolCapacity(poolId, sizeBytes - fromBytes, -1)],
+  });
