@@ -6,7 +6,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 
-interface Field {
+export interface Field {
   readonly name: string;
   readonly type: string;
   readonly nullable: boolean;
@@ -111,10 +111,11 @@ export function parseDescription(text: string): Description {
 
 const capital = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
-function typeOf(field: Field): string {
+/** `scope` goes before the names of generated types. */
+function typeOf(field: Field, scope = ''): string {
   if (field.type === 'params') return 'TypedParams';
   if (field.type === 'bytes') return 'Uint8Array';
-  const one = scalars[field.type]?.ts ?? field.type;
+  const one = scalars[field.type]?.ts ?? `${scope}${field.type}`;
   if (field.max !== undefined) return `readonly ${one}[]`;
   return field.nullable ? `${one} | undefined` : one;
 }
@@ -149,15 +150,13 @@ function readExpression(field: Field): string {
   return field.nullable ? `r.optional(() => ${read})` : read;
 }
 
-/** An expression when every field is kept (literals are evaluated in order), else a block that drops the others on the way. */
-function readBody(fields: readonly Field[], wrap: (kept: readonly Field[]) => string): string {
-  if (fields.every((field) => !field.dropped))
-    return `{ return ${wrap(fields.map((field) => ({ ...field, name: `${field.name}: ${readExpression(field)}` })))}; }`;
-  const lines = fields.map((field) => (field.dropped ? `${readExpression(field)};` : `const ${field.name} = ${readExpression(field)};`));
-  return `{ ${lines.join(' ')} return ${wrap(fields.filter((field) => !field.dropped))}; }`;
+/** The body of a reader that answers with an object of the kept fields, `extra` first, or with the only one bare, or with nothing. */
+function readBody(fields: readonly Field[], answer: 'object' | 'bare', extra = ''): string {
+  const reads = fields.map((field) => (field.dropped ? `${readExpression(field)};` : `const ${field.name} = ${readExpression(field)};`));
+  const names = fields.filter((field) => !field.dropped).map((field) => field.name);
+  if (names.length === 0) return `{ ${reads.join(' ')} }`;
+  return `{ ${reads.join(' ')} return ${answer === 'bare' ? names.join() : `{ ${extra}${names.join(', ')} }`}; }`;
 }
-
-const literal = (prefix: string) => (fields: readonly Field[]) => `{ ${prefix}${fields.map((field) => field.name).join(', ')} }`;
 
 const kept = (procedure: ProcedureLine): Field[] => procedure.results.filter((field) => !field.dropped);
 const given = (procedure: ProcedureLine): Field[] => procedure.args.filter((field) => field.constant === undefined);
@@ -165,11 +164,11 @@ const argsType = (procedure: ProcedureLine): string =>
   given(procedure).length === 0 ? 'NoArguments' : `${capital(procedure.name)}Arguments`;
 const argsOptional = (procedure: ProcedureLine): boolean => given(procedure).every((field) => field.nullable || field.type === 'flags');
 
-function resultType(procedure: ProcedureLine): string {
+function resultType(procedure: ProcedureLine, scope = ''): string {
   const fields = kept(procedure);
   const [only] = fields;
   if (only === undefined) return 'void';
-  return fields.length === 1 ? typeOf(only) : `${capital(procedure.name)}Result`;
+  return fields.length === 1 ? typeOf(only, scope) : `${scope}${capital(procedure.name)}Result`;
 }
 
 const banner = '// Generated from protocol.idl by tools/generate/libvirt-protocol.ts. Do not edit.\n';
@@ -219,31 +218,22 @@ function typesFile(description: Description): string {
 function structCodecs(struct: StructLine): string[] {
   const result = struct.fields.some((field) => field.type === 'params');
   const write = `function write${struct.name}(w: XdrWriter, v: t.${struct.name}): void { ${struct.fields.map(writeStatement).join(' ')} }`;
-  const read = `export function read${struct.name}(r: XdrReader): t.${struct.name} ${readBody(struct.fields, literal(''))}`;
+  const read = `export function read${struct.name}(r: XdrReader): t.${struct.name} ${readBody(struct.fields, 'object')}`;
   return result ? [read] : [write, read];
 }
 
 function procedureEntry(procedure: ProcedureLine): string {
   const args = given(procedure).length === 0 ? 't.NoArguments' : `t.${argsType(procedure)}`;
   const fields = kept(procedure);
-  const bare = resultType(procedure);
-  const result = bare.endsWith('Result')
-    ? `t.${bare}`
-    : bare.replace(/^(readonly )?([A-Z]\w+)/, (whole, readonly = '', name) =>
-        description.structs.some((one) => one.name === name) ? `${readonly}t.${name}` : whole,
-      );
-  const used = procedure.args.length > 0;
-  const write = `write(${used ? 'w' : '_w'}, ${given(procedure).length > 0 ? 'v' : '_v'}) { ${procedure.args.map(writeStatement).join(' ')} }`;
-  const [only] = fields;
+  const result = resultType(procedure, 't.');
+  const write = `write(${procedure.args.length > 0 ? 'w' : '_w'}, ${given(procedure).length > 0 ? 'v' : '_v'}) { ${procedure.args.map(writeStatement).join(' ')} }`;
   const read =
-    procedure.results.length === 0
-      ? 'read() {}'
-      : `read(r) ${fields.length === 1 && procedure.results.length === 1 && only !== undefined ? `{ return ${readExpression(only)}; }` : readBody(procedure.results, fields.length > 1 ? literal('') : (one) => one[0]?.name ?? '')}`;
+    procedure.results.length === 0 ? 'read() {}' : `read(r) ${readBody(procedure.results, fields.length > 1 ? 'object' : 'bare')}`;
   const head = `name: '${procedure.name}', program: ${procedure.program}Program, number: ${procedure.number}, effect: '${procedure.effect}', lane: '${procedure.lane}'`;
   return `  ${procedure.name}: define<${args}, ${result}>({ ${head},\n    ${write},\n    ${read} }),`;
 }
 
-function proceduresFile(): string {
+function proceduresFile(description: Description): string {
   const lines = [
     banner,
     "import { define, qemuProgram, remoteProgram } from '../procedure.ts';",
@@ -263,7 +253,7 @@ function proceduresFile(): string {
   );
   for (const event of description.events) {
     lines.push(
-      `  ${event.name}: { id: ${event.id}, procedure: ${event.procedure}, read(r: XdrReader): t.DomainEvent ${readBody(event.fields, literal(`kind: '${event.name}', `))} },`,
+      `  ${event.name}: { id: ${event.id}, procedure: ${event.procedure}, read(r: XdrReader): t.DomainEvent ${readBody(event.fields, 'object', `kind: '${event.name}', `)} },`,
     );
   }
   lines.push(
@@ -282,7 +272,7 @@ function proceduresFile(): string {
   return lines.join('\n');
 }
 
-function constantsFile(): string {
+function constantsFile(description: Description): string {
   const lines = [banner];
   for (const { name, values } of description.enums) {
     lines.push(`export const ${name} = { ${values.map(([key, value]) => `${key}: ${value}`).join(', ')} } as const;`);
@@ -292,19 +282,23 @@ function constantsFile(): string {
 }
 
 const home = new URL('../../packages/drivers-kvm/src/libvirt/', import.meta.url);
-const description = parseDescription(await readFile(new URL('protocol.idl', home), 'utf8'));
-const files: Readonly<Record<string, string>> = {
-  'types.ts': typesFile(description),
-  'procedures.ts': proceduresFile(),
-  'constants.ts': constantsFile(),
-};
-const check = process.argv.includes('--check');
-await mkdir(new URL('generated/', home), { recursive: true });
-for (const [name, text] of Object.entries(files)) {
-  const target = new URL(`generated/${name}`, home);
-  if (!check) await writeFile(target, text);
-  else if ((await readFile(target, 'utf8').catch(() => '')) !== text) {
-    console.error(`generated/${name} differs from protocol.idl: run sh tools/node.sh tools/generate/libvirt-protocol.ts`);
-    process.exitCode = 1;
+
+async function main(check: boolean): Promise<void> {
+  const description = parseDescription(await readFile(new URL('protocol.idl', home), 'utf8'));
+  const files = {
+    'types.ts': typesFile(description),
+    'procedures.ts': proceduresFile(description),
+    'constants.ts': constantsFile(description),
+  };
+  await mkdir(new URL('generated/', home), { recursive: true });
+  for (const [name, text] of Object.entries(files)) {
+    const target = new URL(`generated/${name}`, home);
+    if (!check) await writeFile(target, text);
+    else if ((await readFile(target, 'utf8').catch(() => '')) !== text) {
+      console.error(`generated/${name} differs from protocol.idl: run sh tools/node.sh tools/generate/libvirt-protocol.ts`);
+      process.exitCode = 1;
+    }
   }
 }
+
+if (import.meta.main) await main(process.argv.includes('--check'));

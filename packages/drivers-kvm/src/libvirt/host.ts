@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type ConnectionOptions, type ConnectionState, LibvirtConnection, sessionOptions } from './connection.ts';
 import { remaining } from './deadline.ts';
-import { ConnectionLostError } from './errors.ts';
+import { AbortedError, ConnectionLostError, TimeoutError } from './errors.ts';
 import type { LibvirtEvent, LibvirtListener } from './event-feed.ts';
 import { bindLibvirtApi, domainEvents, procedures } from './generated/procedures.ts';
 import type { Domain, LibvirtApi } from './generated/types.ts';
@@ -176,7 +176,12 @@ export class LibvirtHost implements AsyncDisposable {
     const session = await Session.open(
       sessionOptions(this.#options, () => {}),
       signal === undefined ? limit : AbortSignal.any([signal, limit]),
-    );
+    ).catch((cause: unknown) => {
+      // However far the handshake came, the call itself was not sent.
+      if (signal?.aborted) throw new AbortedError('connecting for one call', 'not_sent', { cause });
+      if (limit.aborted) throw new TimeoutError('connecting for one call', 'not_sent', { cause });
+      throw new ConnectionLostError(cause instanceof Error ? cause.message : 'connecting failed', 'not_sent', { cause });
+    });
     this.#solo.add(session);
     void session.closed.then(() => this.#solo.delete(session));
     if (this.#closed) session.end(new Error('closed by its owner'));

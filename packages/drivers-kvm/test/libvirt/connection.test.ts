@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -9,39 +8,15 @@ import {
   ErrorCode,
   LibvirtConnection,
   LibvirtError,
-  type LibvirtEvent,
   LibvirtHost,
   LifecycleEvent,
   StartFlag,
   TimeoutError,
 } from '@pileus/drivers-kvm/libvirt';
 import { assert, expect } from 'chai';
-import { connectTo, domainUuid, domainXml, rejection } from './fixtures.ts';
+import { connectTo, domainUuid, domainXml, record, rejection } from './fixtures.ts';
 import { PrivateHost } from './private-host.ts';
 import { TappedSocket } from './tapped-socket.ts';
-
-/** Collects events; `until` resolves with the first that matches, whether it came already or is still to come. */
-function record(libvirt: LibvirtHost | LibvirtConnection): {
-  readonly events: LibvirtEvent[];
-  until(matches: (event: LibvirtEvent) => boolean): Promise<LibvirtEvent>;
-} {
-  const events: LibvirtEvent[] = [];
-  const changed = new EventTarget();
-  libvirt.subscribe((event) => {
-    events.push(event);
-    changed.dispatchEvent(new Event('event'));
-  });
-  return {
-    events,
-    async until(matches) {
-      for (;;) {
-        const found = events.find(matches);
-        if (found !== undefined) return found;
-        await once(changed, 'event');
-      }
-    },
-  };
-}
 
 describe('a connection to libvirtd', function () {
   this.timeout(30_000);
@@ -168,6 +143,22 @@ describe('a connection to libvirtd', function () {
     }
     await libvirt.ready();
     expect(await libvirt.api.connectGetUri()).to.equal('qemu:///system');
+  });
+
+  it('says not_sent of a call that needs a connection of its own and could not get one', async () => {
+    await using libvirt = connectTo(host);
+    await libvirt.ready();
+    await host.command('freeze');
+    try {
+      const error = await rejection(libvirt.api.domainManagedSave({ domain: domainRef(domainUuid) }, { timeoutMs: 200 }));
+      assert(error instanceof TimeoutError);
+      expect(error.outcome).to.equal('not_sent');
+    } finally {
+      await host.command('thaw');
+    }
+    const error = await rejection(libvirt.api.domainManagedSave({ domain: domainRef(domainUuid) }));
+    assert(error instanceof LibvirtError);
+    expect(error.codeName).to.equal('noDomain');
   });
 
   it('gives up a frozen connection by keepalive', async () => {

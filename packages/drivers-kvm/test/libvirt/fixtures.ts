@@ -1,7 +1,15 @@
 /** Small things that the tests on a real libvirtd share. */
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { LibvirtHost, type LibvirtHostOptions, type StoragePool, type StorageVolume } from '@pileus/drivers-kvm/libvirt';
+import {
+  type LibvirtConnection,
+  type LibvirtEvent,
+  LibvirtHost,
+  type LibvirtHostOptions,
+  type StoragePool,
+  type StorageVolume,
+} from '@pileus/drivers-kvm/libvirt';
 import type { PrivateHost } from './private-host.ts';
 
 export const domainUuid = '01900000-0000-7000-8000-000000000001';
@@ -60,4 +68,27 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error('the promise was expected to reject');
+}
+
+/** Collects events; `until` resolves with the first that matches, whether it came already or is still to come. */
+export function record(libvirt: LibvirtHost | LibvirtConnection): {
+  readonly events: LibvirtEvent[];
+  until(matches: (event: LibvirtEvent) => boolean): Promise<LibvirtEvent>;
+} {
+  const events: LibvirtEvent[] = [];
+  const changed = new EventTarget();
+  libvirt.subscribe((event) => {
+    events.push(event);
+    changed.dispatchEvent(new Event('event'));
+  });
+  return {
+    events,
+    async until(matches) {
+      for (;;) {
+        const found = events.find(matches);
+        if (found !== undefined) return found;
+        await once(changed, 'event');
+      }
+    },
+  };
 }

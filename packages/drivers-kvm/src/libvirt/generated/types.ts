@@ -85,7 +85,7 @@ export interface DomainInterface {
 }
 
 export interface DhcpLease {
-  readonly interface: string;
+  readonly interfaceName: string;
   readonly expiresAtS: number;
   readonly type: number;
   readonly mac: string | undefined;
