@@ -86,7 +86,7 @@ export const nicActions = (services: CloudServices) => {
         const made = await nicRow(place, given({ id, instanceId: row.id, projectId, slot, limits: input.limits }) as never, {
           addresses,
           reader,
-          randomBytes: (count) => services.environment.random.bytes(count),
+          random: services.environment.random,
         });
         return {
           params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: made.params },

@@ -60,16 +60,14 @@ async function observeRow(services: CloudServices, row: InstanceRow, seen: Machi
   const at = new Date(services.environment.clock.nowMs()).toISOString();
   const stateReason = { ...REASON[seen?.power ?? 'absent'], at };
   // A guard that fails means that something changed since the look: the next look decides.
-  await services
-    .kernel()
-    .observe([
-      revert(instance, row.id, {
-        from: row.state,
-        to: state,
-        set: { stateReason, observedGeneration: row.generation + 1 },
-        expect: { generation: row.generation },
-      }),
-    ]);
+  await services.kernel().observe([
+    revert(instance, row.id, {
+      from: row.state,
+      to: state,
+      set: { stateReason, observedGeneration: row.generation + 1 },
+      expect: { generation: row.generation },
+    }),
+  ]);
 }
 
 /** A machine with our mark that no row on this host explains: removed if a tombstone does, else a stray. */

@@ -5,6 +5,7 @@ import {
   expectState,
   FORWARD_ONLY,
   type Id,
+  type Random,
   type Reader,
   type RowOf,
   type Statement,
@@ -64,10 +65,10 @@ async function subnetOf(reader: Reader, request: NicRequest, at: string): Promis
 export async function nicRow(
   place: NicPlace,
   owner: { readonly id: Id<'nic'>; readonly instanceId: Id<'instance'>; readonly projectId: Id<'project'>; readonly slot: number },
-  tools: { readonly addresses: Addresses; readonly reader: Reader; readonly randomBytes: (count: number) => Uint8Array },
+  tools: { readonly addresses: Addresses; readonly reader: Reader; readonly random: Random },
 ): Promise<{ readonly statements: readonly Statement[]; readonly params: PortParams }> {
   const address = await tools.addresses.choose(place.subnet, tools.reader, place.asked);
-  const mac = ['52:54:00', ...[...tools.randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
+  const mac = ['52:54:00', ...[...tools.random.bytes(3)].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
   const row = create(nic, {
     ...owner,
     name: `nic-${owner.id.slice(-12)}`,

@@ -1,0 +1,42 @@
+import { type Static, Type } from 'typebox';
+import { bytes, resourceName, secret } from '../../kernel/index.ts';
+import { nicLimits } from '../network/nic.ts';
+import { diskLimits } from '../storage/volume.ts';
+import { instance } from './instance.ts';
+
+export const volumeInput = Type.Object({
+  name: Type.Optional(resourceName()),
+  sizeBytes: bytes({ minimum: 1 }),
+  storageClass: Type.Optional(Type.String({ maxLength: 63 })),
+  limits: Type.Optional(diskLimits),
+  deleteWithInstance: Type.Optional(Type.Boolean({ description: 'Default: true for the root disk, false for others.' })),
+});
+
+export const instanceInput = Type.Object({
+  name: Type.Optional(resourceName()),
+  description: Type.Optional(Type.String({ maxLength: 1024 })),
+  instanceType: Type.String({ maxLength: 63, description: 'Name (the newest version) or id.' }),
+  imageId: Type.String({ format: 'uuid', description: 'The image its root disk is cloned from.' }),
+  rootVolume: Type.Optional(Type.Partial(volumeInput, { description: 'Default: as large as the image.' })),
+  volumes: Type.Optional(Type.Array(volumeInput, { maxItems: 16, description: 'More new disks.' })),
+  attachVolumeIds: Type.Optional(
+    Type.Array(Type.String({ format: 'uuid' }), { maxItems: 16, uniqueItems: true, description: 'Disks that are there already.' }),
+  ),
+  nics: Type.Optional(
+    Type.Array(
+      Type.Object({
+        networkId: Type.Optional(Type.String({ format: 'uuid' })),
+        subnetId: Type.Optional(Type.String({ format: 'uuid' })),
+        address: Type.Optional(Type.String({ maxLength: 45, description: 'Default: one that is free.' })),
+        limits: Type.Optional(nicLimits),
+      }),
+      { maxItems: 8 },
+    ),
+  ),
+  hostname: Type.Optional(instance.schema.properties.hostname),
+  sshKeys: Type.Optional(Type.Array(Type.String({ maxLength: 8192 }), { maxItems: 64 })),
+  userData: Type.Optional(secret({ description: 'cloud-init user data.' })),
+  hostId: Type.Optional(Type.String({ format: 'uuid', description: 'Only there.' })),
+  start: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
+});
+export type InstanceInput = Static<typeof instanceInput>;
