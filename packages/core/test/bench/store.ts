@@ -15,7 +15,7 @@ const resource = (name: string, refs: readonly string[]): TableSpec => ({
   key: ['id'],
   columns: Object.fromEntries(['projectId', 'name', 'state', ...refs].map((field) => [field, 'text'])),
   unique: [['projectId', 'name']],
-  indexes: refs.map((field) => [field]),
+  indexes: ['projectId', ...refs].map((field) => [field]),
 });
 const plain = (name: string, key: readonly string[], indexes: readonly (readonly string[])[] = []): TableSpec => ({
   name,
@@ -36,9 +36,11 @@ const TABLES = [
   plain('audit', ['id']),
 ];
 
+const rowId = (index: number, kind: string) => `0190${index.toString(16).padStart(4, '0')}-${kind}-7000-8000-0123456789ab`;
+
 /** The transactions of one create: accepted with its rows and reservations, then one durable write a step. */
 function createMachine(index: number): Statement[][] {
-  const id = (kind: string) => `0190${index.toString(16).padStart(4, '0')}-${kind}-7000-8000-0123456789ab`;
+  const id = (kind: string) => rowId(index, kind);
   const projectId = 'p-1';
   const base = { projectId, state: 'creating', schemaVersion: 1, description: 'A machine of the bench, with a sentence to fill it.' };
   const [instance, volume, nic, operation] = [id('aaaa'), id('bbbb'), id('cccc'), id('dddd')];
@@ -139,5 +141,16 @@ for (const inFlight of GROUPS) {
       `${(cpuUs / count / 8).toFixed(1)} us a transaction, ${(cpuUs / statements).toFixed(1)} us a statement, ${Math.round(count / seconds)} creates/s`,
   );
 }
+await measure('read of a row', 50_000, (index) => store.read('instance', rowId(300 + (index % 1_000), 'aaaa')));
+const page = { table: 'instance', where: { field: 'projectId', op: '=', value: 'p-1' }, order: [{ field: 'id' }], limit: 100 } as const;
+await measure('list of 100 rows', 500, () => store.list(page));
 await store.close();
 await rm(folder, { recursive: true });
+
+async function measure(what: string, count: number, once: (index: number) => Promise<unknown>): Promise<void> {
+  await once(0);
+  const cpu = process.cpuUsage();
+  for (let index = 0; index < count; index += 1) await once(index);
+  const { user, system } = process.cpuUsage(cpu);
+  console.log(`${what}: ${((user + system) / count).toFixed(1)} us CPU`);
+}
