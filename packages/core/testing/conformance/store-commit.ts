@@ -2,6 +2,15 @@ import { expect } from 'chai';
 import { AT, entry, insert, LATER, machine, type StoreStage, update } from './store-stage.ts';
 
 export function describeStoreCommits(stage: () => StoreStage): void {
+  describeCommit(stage);
+  describeRefusals(stage);
+  describeInsert(stage);
+  describeUpdate(stage);
+  describeUpdateGuards(stage);
+  describeGuards(stage);
+}
+
+function describeCommit(stage: () => StoreStage): void {
   describe('commit', () => {
     beforeEach(() => stage().begin());
 
@@ -55,6 +64,12 @@ export function describeStoreCommits(stage: () => StoreStage): void {
       });
       expect(await s.row('machine', 'a')).to.include({ state: 'on', generation: 2 });
     });
+  });
+}
+
+function describeRefusals(stage: () => StoreStage): void {
+  describe('commits that cannot be', () => {
+    beforeEach(() => stage().begin());
 
     it('refuses a stale epoch as fenced, and writes nothing', async () => {
       const { store } = stage();
@@ -82,7 +97,9 @@ export function describeStoreCommits(stage: () => StoreStage): void {
       expect(await s.store.count({ table: 'machine' })).to.equal(1);
     });
   });
+}
 
+function describeInsert(stage: () => StoreStage): void {
   describe('insert', () => {
     beforeEach(() => stage().begin());
 
@@ -138,7 +155,9 @@ export function describeStoreCommits(stage: () => StoreStage): void {
       expect(await s.commit(entry('o', 4, { token: 't' }))).to.deep.include({ reason: 'exists', fields: ['token'] });
     });
   });
+}
 
+function describeUpdate(stage: () => StoreStage): void {
   describe('update', () => {
     beforeEach(() => stage().begin());
 
@@ -169,6 +188,12 @@ export function describeStoreCommits(stage: () => StoreStage): void {
       await s.done(update('machine', 'a', { deletedAt: true }), update('machine', 'a', { deletedAt: null, note: 'late' }));
       expect(await s.row('machine', 'a')).to.include({ deletedAt: LATER, note: 'late', generation: 4 });
     });
+  });
+}
+
+function describeUpdateGuards(stage: () => StoreStage): void {
+  describe('update guards', () => {
+    beforeEach(() => stage().begin());
 
     it('fails `absent` without the row and `stale` with the field that differs', async () => {
       const s = stage();
@@ -238,7 +263,9 @@ export function describeStoreCommits(stage: () => StoreStage): void {
       expect(await s.row('machine', 'a')).to.include({ size: 32, generation: 33 });
     });
   });
+}
 
+function describeGuards(stage: () => StoreStage): void {
   describe('remove, expect and vacant', () => {
     beforeEach(() => stage().begin());
 

@@ -28,6 +28,12 @@ async function follow(store: Store, count: number, limit: number): Promise<Chang
 }
 
 export function describeStoreFeed(stage: () => StoreStage): void {
+  describeChanges(stage);
+  describeBounds(stage);
+  describeAnnouncements(stage);
+}
+
+function describeChanges(stage: () => StoreStage): void {
   describe('changes', () => {
     beforeEach(() => stage().begin());
 
@@ -83,6 +89,12 @@ export function describeStoreFeed(stage: () => StoreStage): void {
       expect(await keys(first, 3)).to.equal('bcd');
       expect(await keys(second, 1)).to.equal('e');
     });
+  });
+}
+
+function describeBounds(stage: () => StoreStage): void {
+  describe('bounds of the feed', () => {
+    beforeEach(() => stage().begin());
 
     it('are kept from `oldest` to `newest`; a trim moves the one and not the other', async () => {
       const s = stage();
@@ -109,6 +121,12 @@ export function describeStoreFeed(stage: () => StoreStage): void {
       expect(await s.store.bounds()).to.deep.equal({ oldest: revision + 1, newest: revision });
       expect(await s.done(machine('b'))).to.be.greaterThan(revision);
     });
+  });
+}
+
+function describeAnnouncements(stage: () => StoreStage): void {
+  describe('onCommit', () => {
+    beforeEach(() => stage().begin());
 
     it('are announced after each durable commit until told to stop', async () => {
       const s = stage();

@@ -2,7 +2,13 @@ import { expect } from 'chai';
 import { adjust, machine, SCHEMA, type StoreFeature, type StoreStage, update } from './store-stage.ts';
 
 export function describeStoreLife(stage: () => StoreStage, features: readonly StoreFeature[]): void {
-  describe('opening, closing, crashing', () => {
+  describeOpenings(stage);
+  if (features.includes('crash')) describeCrash(stage);
+  describeBackup(stage, features.includes('restore'));
+}
+
+function describeOpenings(stage: () => StoreStage): void {
+  describe('opening and closing', () => {
     beforeEach(() => stage().begin());
 
     it('keeps rows and incarnation, and raises the epoch by one', async () => {
@@ -32,47 +38,50 @@ export function describeStoreLife(stage: () => StoreStage, features: readonly St
       expect(await s.store.count({ table: 'machine' })).to.equal(20);
     });
   });
+}
 
-  if (features.includes('crash'))
-    describe('a crash', () => {
-      beforeEach(() => stage().begin());
+function describeCrash(stage: () => StoreStage): void {
+  describe('a crash', () => {
+    beforeEach(() => stage().begin());
 
-      it('loses nothing that was acknowledged when it crashes, and keeps no part of a transaction', async () => {
-        const s = stage();
-        const acknowledged = new Set<string>();
-        for (let round = 0; round < 5; round += 1) {
-          const { store } = s;
-          const pair = (index: number) => [`r${round}-${index}`, `r${round}-${index}-twin`] as const;
-          const commits = Array.from({ length: 40 }, (_, index) => {
-            const [one, two] = pair(index);
-            const transaction = {
-              node: 'node-1',
-              epoch: store.epoch,
-              at: '',
-              statements: [machine(one), machine(two), adjust('pairs', 1)],
-            };
-            // What is still under way when the store crashes may settle in any way, or never.
-            return store.commit(transaction).then(
-              ({ ok }) => ok && acknowledged.add(one),
-              () => false,
-            );
-          });
-          await commits[round * 7];
-          await s.crash();
-          for (const id of acknowledged) expect(await s.store.read('machine', id), id).to.not.equal(undefined);
-        }
-        const count = await s.store.count({ table: 'machine' });
-        expect(count)
-          .to.equal(2 * Number((await s.store.counter('pairs'))?.value))
-          .and.at.least(2 * acknowledged.size);
-        expect(await s.store.changes(0, 1_000)).to.have.length(count);
-      });
+    it('loses nothing that was acknowledged when it crashes, and keeps no part of a transaction', async () => {
+      const s = stage();
+      const acknowledged = new Set<string>();
+      for (let round = 0; round < 5; round += 1) {
+        const { store } = s;
+        const pair = (index: number) => [`r${round}-${index}`, `r${round}-${index}-twin`] as const;
+        const commits = Array.from({ length: 40 }, (_, index) => {
+          const [one, two] = pair(index);
+          const transaction = {
+            node: 'node-1',
+            epoch: store.epoch,
+            at: '',
+            statements: [machine(one), machine(two), adjust('pairs', 1)],
+          };
+          // What is still under way when the store crashes may settle in any way, or never.
+          return store.commit(transaction).then(
+            ({ ok }) => ok && acknowledged.add(one),
+            () => false,
+          );
+        });
+        await commits[round * 7];
+        await s.crash();
+        for (const id of acknowledged) expect(await s.store.read('machine', id), id).to.not.equal(undefined);
+      }
+      const count = await s.store.count({ table: 'machine' });
+      expect(count)
+        .to.equal(2 * Number((await s.store.counter('pairs'))?.value))
+        .and.at.least(2 * acknowledged.size);
+      expect(await s.store.changes(0, 1_000)).to.have.length(count);
     });
+  });
+}
 
+function describeBackup(stage: () => StoreStage, restores: boolean): void {
   describe('backup', () => {
     beforeEach(() => stage().begin());
 
-    if (features.includes('restore'))
+    if (restores)
       it('makes a consistent copy while others write, which restores as another incarnation', async () => {
         const s = stage();
         await s.done(machine('a', { size: 0 }), adjust('size', 0));

@@ -10,6 +10,11 @@ const WITH_ZONE: TableSpec = {
 };
 
 export function describeStoreSchemas(stage: () => StoreStage): void {
+  describeTables(stage);
+  describeMigrations(stage);
+}
+
+function describeTables(stage: () => StoreStage): void {
   describe('prepare', () => {
     it('changes nothing when everything is as it should be', async () => {
       const s = stage();
@@ -55,7 +60,11 @@ export function describeStoreSchemas(stage: () => StoreStage): void {
       await s.reopen(SCHEMA);
       expect(await s.store.read('disk', 'd')).to.equal(before);
     });
+  });
+}
 
+function describeMigrations(stage: () => StoreStage): void {
+  describe('data migrations', () => {
     it('applies data migrations once each, by number, to deleted rows too, and keeps the maintained fields', async () => {
       const s = stage();
       await s.begin();
