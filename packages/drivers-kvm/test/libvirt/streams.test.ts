@@ -153,6 +153,18 @@ describe('libvirt streams', function () {
       await libvirt.api.storageVolDelete({ volume });
     });
 
+    it('are given up by a reader that has seen enough', async () => {
+      const volume = await createVolume(libvirt, pool, 'unread', 32 * mebibyte);
+      let seen = 0;
+      for await (const piece of await libvirt.downloadVolume({ volume, onProgress: (bytes) => (seen = bytes) })) {
+        if (piece.length > 0) break;
+      }
+      expect(seen)
+        .to.be.greaterThan(0)
+        .and.lessThan(32 * mebibyte);
+      await libvirt.api.storageVolDelete({ volume });
+    });
+
     it('fail when the host runs out of room for them', async () => {
       const volume = await createVolume(libvirt, pool, 'short', 1_000);
       const error = await rejection(libvirt.uploadVolume({ volume, source: [Buffer.alloc(5_000)], lengthBytes: 1_000 }));
