@@ -15,16 +15,23 @@ import {
 export interface RowParams {
   readonly kind: string;
   readonly id: string;
+  /** Counters that begin and end with the row. */
+  readonly counters?: readonly string[];
 }
 
 const named = (kind: string): AnyKind => ({ name: kind }) as AnyKind;
+
+/** A counter at 0 without a limit is as if it had never been. */
+const forgotten = (counters: readonly string[] = []): readonly Statement[] =>
+  counters.map((counter) => ({ op: 'limit', counter, limit: null }));
 
 /** Accepted is done. */
 export const rowCreate = saga<null, RowParams>('row.create', 1).build();
 
 /** The `unwound` of an action that runs `rowCreate`. */
-export const rowTakenBack = ({ kind, id }: RowParams): readonly Statement[] => [
+export const rowTakenBack = ({ kind, id, counters }: RowParams): readonly Statement[] => [
   revert(named(kind), id as never, { from: 'available', to: 'deleted' }),
+  ...forgotten(counters),
 ];
 
 /** A move of the row along its state machine, and nothing else. */
@@ -37,13 +44,16 @@ export const rowMove = saga<null, RowParams & { readonly from: readonly string[]
 
 const rowRemove = saga<null, RowParams>('row.remove', 1)
   .write('deleted', {
-    do: ({ params: { kind, id } }) => [revert(named(kind), id as never, { from: 'deleting', to: 'deleted' })],
+    do: ({ params: { kind, id, counters } }) => [
+      revert(named(kind), id as never, { from: 'deleting', to: 'deleted' }),
+      ...forgotten(counters),
+    ],
     undo: FORWARD_ONLY,
   })
   .build();
 
 /** Deletion of a kind that is nothing but a row. */
-export function rowDeletion<K extends AnyKind>(kind: K, from: readonly string[]) {
+export function rowDeletion<K extends AnyKind>(kind: K, from: readonly string[], counters: (id: string) => readonly string[] = () => []) {
   // The table of the kind is checked once, here: the saga knows the kind by name only.
   transition(kind, '' as Id<never>, { from: 'deleting' as never, to: 'deleted' as never });
   return defineDeletion({
@@ -51,6 +61,6 @@ export function rowDeletion<K extends AnyKind>(kind: K, from: readonly string[])
     from,
     remove: rowRemove,
     context: () => null,
-    params: (row: RowBase) => ({ kind: kind.name, id: row.id }),
+    params: (row: RowBase): RowParams => ({ kind: kind.name, id: row.id, counters: counters(row.id) }),
   });
 }

@@ -16,3 +16,6 @@ export const poolLimit = (poolId: Id<'pool'>, totalBytes: number, overcommit: nu
   counter: poolCounter(poolId),
   limit: Math.floor(totalBytes * overcommit),
 });
+
+/** The counter ends with the pool: one at 0 without a limit is as if it had never been. */
+export const forgetPoolLimit = (poolId: Id<'pool'>): Statement => ({ op: 'limit', counter: poolCounter(poolId), limit: null });

@@ -19,7 +19,7 @@ import { cluster } from '../topology/cluster.ts';
 import { host } from '../topology/host.ts';
 import { zone } from '../topology/zone.ts';
 import { pool } from './pool.ts';
-import { type PoolContext, poolLimit } from './pool-context.ts';
+import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
 
 interface CreatePoolParams {
   readonly poolId: Id<'pool'>;
@@ -92,7 +92,7 @@ export const poolCreate = (context: PoolContext) =>
     },
     saga: createPool,
     context: () => context,
-    unwound: ({ poolId }) => [transition(pool, poolId, { from: 'creating', to: 'deleted' })],
+    unwound: ({ poolId }) => [transition(pool, poolId, { from: 'creating', to: 'deleted' }), forgetPoolLimit(poolId)],
   });
 
 /** @throws CloudError invalid_input naming a setting that is unknown or missing */

@@ -1,7 +1,7 @@
 import { CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { pool } from './pool.ts';
-import { type PoolContext, poolLimit } from './pool-context.ts';
+import { forgetPoolLimit, type PoolContext } from './pool-context.ts';
 import { hostOfPool, poolReachable } from './removal.ts';
 
 interface DeletePoolParams {
@@ -37,7 +37,7 @@ const removePool = saga<PoolContext, DeletePoolParams>('pool.remove', 1)
   .write('deleted', {
     do: ({ params }) => [
       transition(pool, params.poolId, { from: 'deleting', to: 'deleted', set: { status: 'disconnected' } }),
-      poolLimit(params.poolId, 0, 1),
+      forgetPoolLimit(params.poolId),
     ],
     undo: FORWARD_ONLY,
   })

@@ -15,6 +15,12 @@ export const hostLimits = (
   { op: 'limit', counter: hostCounter(hostId, 'memoryBytes'), limit: Math.floor(has.memoryBytes * promised.memoryOvercommit) },
 ];
 
-/** Nothing more goes there. */
+/** Nothing is promised yet. */
 export const noHostCapacity = (hostId: string): readonly Statement[] =>
   hostLimits(hostId, { cpus: 0, memoryBytes: 0 }, { vcpuOvercommit: 1, memoryOvercommit: 1 });
+
+/** The counters end with the host: one at 0 without a limit is as if it had never been. */
+export const forgetHostCapacity = (hostId: string): readonly Statement[] => [
+  { op: 'limit', counter: hostCounter(hostId, 'vcpus'), limit: null },
+  { op: 'limit', counter: hostCounter(hostId, 'memoryBytes'), limit: null },
+];

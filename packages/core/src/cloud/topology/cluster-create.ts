@@ -40,7 +40,7 @@ export const clusterCreate = ({ kernel }: KernelServices) =>
       await reader.get(zone, input.zoneId, '/zoneId');
       const row = { ...CLUSTER_DEFAULTS, ...given(input), id, hypervisor, name: nameOr(input.name, cluster, id), zoneId: input.zoneId };
       return {
-        params: { kind: cluster.name, id },
+        params: { kind: cluster.name, id, counters: [hostsCounter(id)] },
         statements: [
           expectState(zone, input.zoneId, ['available']),
           create(cluster, row),
@@ -53,4 +53,4 @@ export const clusterCreate = ({ kernel }: KernelServices) =>
     unwound: rowTakenBack,
   });
 
-export const clusterDeletion = rowDeletion(cluster, ['available']);
+export const clusterDeletion = rowDeletion(cluster, ['available'], (id) => [hostsCounter(id)]);

@@ -16,7 +16,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { hostLimits, hostsCounter, noHostCapacity } from './capacity.ts';
+import { forgetHostCapacity, hostLimits, hostsCounter, noHostCapacity } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
@@ -103,6 +103,7 @@ export const hostCreate = (context: HostContext) =>
     unwound: ({ hostId, clusterId }) => [
       transition(host, hostId, { from: 'connecting', to: 'deleted' }),
       { op: 'adjust', counter: hostsCounter(clusterId), by: -1 },
+      ...forgetHostCapacity(hostId),
     ],
   });
 

@@ -12,7 +12,7 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
-import { hostsCounter, noHostCapacity } from './capacity.ts';
+import { forgetHostCapacity, hostsCounter } from './capacity.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
 
@@ -51,7 +51,7 @@ const removeHost = saga<HostContext, DeleteHostParams>('host.remove', 1)
     do: ({ params, out }) => [
       transition(host, params.hostId, { from: 'deleting', to: 'deleted' }),
       { op: 'adjust', counter: hostsCounter(params.clusterId), by: -1 },
-      ...noHostCapacity(params.hostId),
+      ...forgetHostCapacity(params.hostId),
       ...out.forgotten.map((id) => transition(debt, id, { from: 'owed', to: 'deleted' })),
     ],
     undo: FORWARD_ONLY,
