@@ -20,5 +20,6 @@ export * from './saga/definition.ts';
 export type { StepPoint } from './saga/run.ts';
 export { isSealed, Secrets } from './secrets.ts';
 export * from './store.ts';
+export { StoreError } from './store-error.ts';
 export { updateAction } from './update.ts';
 export { compileInput } from './validation.ts';

@@ -55,7 +55,7 @@ class SqliteStore implements Store {
   readonly #writer: Thread<WriterMethods>;
   readonly #commits: CommitQueue;
   readonly #listeners = new Listeners();
-  readonly #readers: Thread<ReaderMethods>[] = [];
+  #readers: Thread<ReaderMethods>[] = [];
   #tables: readonly TableSpec[] = [];
   #db: DatabaseSync | undefined;
   #reader: Reader | undefined;
@@ -179,10 +179,13 @@ class SqliteStore implements Store {
     this.#here();
     const [idlest] = this.#readers.toSorted((a, b) => a.load - b.load);
     if (idlest !== undefined && (idlest.load === 0 || this.#readers.length === READERS_MAX)) return idlest;
-    const thread = new Thread<ReaderMethods>('reader-thread');
+    const drop = () => {
+      this.#readers = this.#readers.filter((reader) => reader !== thread);
+    };
+    const thread = new Thread<ReaderMethods>('reader-thread', () => {}, drop);
     this.#readers.push(thread);
-    // Not awaited: calls are served in order, so the first of them may follow at once.
-    thread.call('open', this.#path, this.#tables).catch(() => {});
+    // Not awaited: calls are served in order, so the first of them may follow at once. A thread that cannot open the file is of no use to the next either.
+    thread.call('open', this.#path, this.#tables).catch(() => thread.terminate());
     return thread;
   }
 }
