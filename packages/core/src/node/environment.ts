@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { type Environment, type Logger, silentLogger } from '../kernel/index.ts';
 
@@ -10,8 +9,7 @@ export function nodeEnvironment({ logger = silentLogger }: { readonly logger?: L
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
     timers: {
       after(delayMs, run) {
-        // A timer alone does not keep the process alive: what has to end is awaited by who stops it.
-        const timer = setTimeout(run, delayMs).unref();
+        const timer = setTimeout(run, delayMs);
         return () => clearTimeout(timer);
       },
     },
@@ -25,9 +23,9 @@ function pooledBytes(): (count: number) => Uint8Array {
   const pool = new Uint8Array(POOL_BYTES);
   let used = POOL_BYTES;
   return (count) => {
-    if (count > POOL_BYTES) return randomFillSync(new Uint8Array(count));
+    if (count > POOL_BYTES) throw new RangeError(`at most ${POOL_BYTES} random bytes at once`);
     if (used + count > POOL_BYTES) {
-      randomFillSync(pool);
+      crypto.getRandomValues(pool);
       used = 0;
     }
     used += count;

@@ -1,1 +1,4 @@
 export { nodeEnvironment } from './environment.ts';
+export { fetchUrl } from './fetch-url.ts';
+export { directoryImageStore } from './image-store.ts';
+export { cloudIdOf, loadSealKey } from './seal-key.ts';

@@ -30,7 +30,10 @@ describe('api: actions and rows', () => {
   it('answers 202 when it does not end in time', async () => {
     const hold = Promise.withResolvers<void>();
     at.workshop.gate = hold.promise;
-    const response = await at.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { prefer: 'respond-async, wait=0' } });
+    const response = await at.ask('POST', '/v1/widgets', {
+      body: { name: 'one', sizeBytes: 1 },
+      headers: { prefer: 'respond-async, wait=0' },
+    });
     expect(response.status).to.equal(202);
     expect(response.headers['preference-applied']).to.equal('wait=0');
     expect(parsed(response)).not.to.have.property('operation');
@@ -73,7 +76,8 @@ describe('api: actions and rows', () => {
 
   it('answers a repeat with the same bytes, also when the first try deleted or renamed what it names', async () => {
     await made(at, 'one');
-    const rename = () => at.ask('PATCH', '/v1/widgets/one', { body: { name: 'two' }, headers: { 'idempotency-key': 'r1', prefer: 'wait=5' } });
+    const rename = () =>
+      at.ask('PATCH', '/v1/widgets/one', { body: { name: 'two' }, headers: { 'idempotency-key': 'r1', prefer: 'wait=5' } });
     expect((await rename()).body).to.equal((await rename()).body);
     const remove = () => at.ask('DELETE', '/v1/widgets/two', { headers: { 'idempotency-key': 'd1', prefer: 'wait=5' } });
     const first = await remove();
@@ -139,18 +143,48 @@ describe('api: problems', () => {
     ['a path that cannot be decoded', ['GET', '/v1/widgets/%zz'], 400, { code: 'invalid_input' }],
     ['a wrong method', ['PUT', '/v1/widgets'], 405, { code: 'method_not_allowed' }],
     ['no key', ['GET', '/v1/widgets', { principal: null }], 401, { code: 'unauthenticated' }],
-    ['a key without the permission to read', ['GET', '/v1/widgets', { principal: principalOf(undefined, () => false) }], 403, { params: { permission: 'widget.read' } }],
-    ['a key without the permission to act', ['POST', '/v1/widgets', { body: {}, principal: principalOf(undefined, () => false) }], 403, { params: { permission: 'widget.create' } }],
+    [
+      'a key without the permission to read',
+      ['GET', '/v1/widgets', { principal: principalOf(undefined, () => false) }],
+      403,
+      { params: { permission: 'widget.read' } },
+    ],
+    [
+      'a key without the permission to act',
+      ['POST', '/v1/widgets', { body: {}, principal: principalOf(undefined, () => false) }],
+      403,
+      { params: { permission: 'widget.create' } },
+    ],
     ['a missing field', ['POST', '/v1/widgets', { body: { name: 'x' } }], 400, { pointer: '/sizeBytes' }],
     ['an unknown field', ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, sise: 2 } }], 400, { pointer: '/sise' }],
     ['a body that is no object', ['POST', '/v1/widgets', { body: [1] }], 400, { code: 'invalid_input' }],
-    ['a reference to nothing', ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, shelf: '00000000-0000-7000-8000-00000000dead' } }], 404, { pointer: '/shelf' }],
+    [
+      'a reference to nothing',
+      ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, shelf: '00000000-0000-7000-8000-00000000dead' } }],
+      404,
+      { pointer: '/shelf' },
+    ],
     ['an unknown name', ['POST', '/v1/widgets/nobody/spin-up'], 404, { code: 'not_found' }],
     ['an unknown parameter', ['GET', '/v1/widgets/one?colour=red'], 400, { params: { parameter: 'colour' } }],
-    ['a parameter on an action', ['POST', '/v1/widgets?force=true', { body: { name: 'x', sizeBytes: 1 } }], 400, { params: { parameter: 'force' } }],
+    [
+      'a parameter on an action',
+      ['POST', '/v1/widgets?force=true', { body: { name: 'x', sizeBytes: 1 } }],
+      400,
+      { params: { parameter: 'force' } },
+    ],
     ['a parameter of the wrong type', ['DELETE', '/v1/widgets/one?force=maybe'], 400, { params: { parameter: 'force' } }],
-    ['a malformed If-Match', ['PATCH', '/v1/widgets/one', { body: {}, headers: { 'if-match': 'W/"1"' } }], 400, { params: { header: 'If-Match' } }],
-    ['a malformed Idempotency-Key', ['PATCH', '/v1/widgets/one', { body: {}, headers: { 'idempotency-key': '' } }], 400, { params: { header: 'Idempotency-Key' } }],
+    [
+      'a malformed If-Match',
+      ['PATCH', '/v1/widgets/one', { body: {}, headers: { 'if-match': 'W/"1"' } }],
+      400,
+      { params: { header: 'If-Match' } },
+    ],
+    [
+      'a malformed Idempotency-Key',
+      ['PATCH', '/v1/widgets/one', { body: {}, headers: { 'idempotency-key': '' } }],
+      400,
+      { params: { header: 'Idempotency-Key' } },
+    ],
     ['a taken name', ['POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 } }], 409, { code: 'name_taken', pointer: '/name' }],
     ['a body of an endpoint that is wrong', ['POST', '/v1/widgets/1/measure', { body: { unit: 'mile' } }], 400, { pointer: '/unit' }],
     ['a socket over plain HTTP', ['GET', '/v1/widgets/1/echo'], 400, { code: 'invalid_input' }],

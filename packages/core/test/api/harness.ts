@@ -1,7 +1,7 @@
-import { type ApiResponse, Api, isStreamed, jsonBody, Kernel, type Principal, type Store } from '../../src/kernel/index.ts';
+import { Api, type ApiResponse, isStreamed, jsonBody, Kernel, type Principal, type Store } from '../../src/kernel/index.ts';
 import { nodeEnvironment } from '../../src/node/index.ts';
 import { inlineSqlite } from '../../src/sqlite/index.ts';
-import { principalOf, widgetPlugin, Workshop } from './widgets.ts';
+import { principalOf, Workshop, widgetPlugin } from './widgets.ts';
 
 export interface Ask {
   readonly body?: unknown;
@@ -11,7 +11,9 @@ export interface Ask {
 }
 
 /** An `Api` over widgets and an in-memory store. */
-export async function openApi(options: { readonly store?: Store; readonly feedRevisionsMax?: number; readonly operationsMax?: number } = {}) {
+export async function openApi(
+  options: { readonly store?: Store; readonly feedRevisionsMax?: number; readonly operationsMax?: number } = {},
+) {
   const environment = nodeEnvironment();
   const workshop = new Workshop();
   const store = options.store ?? inlineSqlite();
@@ -25,7 +27,6 @@ export async function openApi(options: { readonly store?: Store; readonly feedRe
   await kernel.start();
   const api = new Api(kernel, options.feedRevisionsMax === undefined ? {} : { feedRevisionsMax: options.feedRevisionsMax });
   await api.start();
-  let requests = 0;
   const ask = (method: string, url: string, { body, headers = {}, principal, signal }: Ask = {}): Promise<ApiResponse> =>
     api.handle({
       method,
@@ -33,7 +34,7 @@ export async function openApi(options: { readonly store?: Store; readonly feedRe
       headers,
       ...(body === undefined ? {} : { body: jsonBody(body) }),
       principal: principal === null ? undefined : (principal ?? principalOf()),
-      requestId: `request-${(requests += 1)}`,
+      requestId: 'request',
       signal: signal ?? new AbortController().signal,
       acceptsSocket: false,
     });

@@ -68,10 +68,11 @@ export class Workshop {
 export const PROJECT = '00000000-0000-7000-8000-000000000001' as Id<'project'>;
 export const OTHER_PROJECT = '00000000-0000-7000-8000-000000000002' as Id<'project'>;
 
-export const principalOf = (
-  projectId: Id<'project'> = PROJECT,
-  allows: (permission: string) => boolean = () => true,
-): Principal => ({ actor: `key:${projectId.slice(-4)}`, projectId, allows });
+export const principalOf = (projectId: Id<'project'> = PROJECT, allows: (permission: string) => boolean = () => true): Principal => ({
+  actor: `key:${projectId.slice(-4)}`,
+  projectId,
+  allows,
+});
 
 const createWidget = saga<Workshop, Named>('widget.create', 1)
   .effect('build', {

@@ -47,8 +47,10 @@ export class Api {
   readonly #feed: Feed;
   readonly #events: Events;
   readonly #plans = new Map<AnyKind, ListPlan>();
+  readonly #kinds: ReadonlyMap<string, AnyKind>;
   readonly #bodies = new Map<Endpoint, InputCheck>();
   readonly #document: string;
+  readonly #stopping = new AbortController();
 
   constructor(kernel: Kernel, options: ApiOptions = {}) {
     const { environment, store } = kernel.services;
@@ -57,6 +59,7 @@ export class Api {
     this.#router = new Router(routesOf(kernel.registry));
     this.#feed = new Feed({ environment, store, revisionsMax: options.feedRevisionsMax ?? 100_000 });
     this.#events = new Events(this.#feed, kernel.registry, environment);
+    this.#kinds = new Map(kernel.registry.kinds().map((kind) => [kind.plural, kind]));
     for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
     for (const endpoint of kernel.registry.endpoints())
       if (endpoint.type === 'value' && endpoint.body !== undefined) this.#bodies.set(endpoint, compileInput(endpoint.body));
@@ -68,8 +71,9 @@ export class Api {
     await this.#feed.start();
   }
 
-  /** Ends event streams and answers waiting polls; requests are still answered. */
+  /** Ends event streams and answers whoever waits; other requests are still answered. */
   stop(): void {
+    this.#stopping.abort();
     this.#feed.stop();
   }
 
@@ -120,7 +124,7 @@ export class Api {
   ): Promise<ApiResponse> {
     const { row, text } =
       route.kind.name === 'operation'
-        ? await getOperation(this.#kernel, named, principal, parameters, request.signal)
+        ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
         : await lookUp(this.#store, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
     const etag = `"${row.generation}"`;
     const unchanged = request.headers['if-none-match'] === etag;
@@ -132,6 +136,11 @@ export class Api {
     };
   }
 
+  /** Ends a wait when the caller goes or the server stops. */
+  #waiting(request: ApiRequest): AbortSignal {
+    return AbortSignal.any([request.signal, this.#stopping.signal]);
+  }
+
   async #act(
     route: Route & { type: 'action' },
     named: string,
@@ -141,7 +150,22 @@ export class Api {
   ): Promise<ApiResponse> {
     if (route.input === 'body') onlyParameters(parameters, []);
     const input = route.input === 'query' ? parseQuery(route.action.input, parameters) : await bodyOf(request);
-    return submit(this.#kernel, { action: route.action, named, input, request, principal, route: route.operationId });
+    return submit(this.#kernel, {
+      action: route.action,
+      named,
+      input,
+      request,
+      principal,
+      route: route.operationId,
+      waiting: () => this.#waiting(request),
+    });
+  }
+
+  /** Below a collection, `{id}` takes a name too, and what the caller may not see is absent before the endpoint is asked. */
+  async #resolved(endpoint: Endpoint, params: Match['params'], principal: Principal): Promise<Match['params']> {
+    const kind = this.#kinds.get(endpoint.path.split('/')[1] ?? '');
+    if (kind === undefined || params.id === undefined || principal === anonymous) return params;
+    return { ...params, id: (await lookUp(this.#store, kind, params.id, principal)).row.id };
   }
 
   async #endpoint(
@@ -153,7 +177,14 @@ export class Api {
     parameters: URLSearchParams,
   ): Promise<ApiResponse> {
     const query = parseQuery(endpoint.query, parameters);
-    const common = { principal, params, query, headers: request.headers, signal: request.signal, body: undefined };
+    const common = {
+      principal,
+      params: await this.#resolved(endpoint, params, principal),
+      query,
+      headers: request.headers,
+      signal: request.signal,
+      body: undefined,
+    };
     const json = (answer: unknown) => ({ status: 200, headers: JSON_HEADERS, body: JSON.stringify(answer), route });
     switch (endpoint.type) {
       case 'value': {

@@ -1,6 +1,6 @@
 import type { Principal } from '../action.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Operation, operation } from '../operation.ts';
+import { isFinished, type Operation, operation } from '../operation.ts';
 import { onlyParameters, wholeNumber } from './list.ts';
 import { type Found, lookUp } from './lookup.ts';
 import type { Steering } from './routes.ts';
@@ -13,13 +13,13 @@ export async function getOperation(
   id: string,
   principal: Principal,
   parameters: URLSearchParams,
-  signal: AbortSignal,
+  waiting: () => AbortSignal,
 ): Promise<Found> {
   onlyParameters(parameters, ['waitSeconds']);
   const waitSeconds = wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0;
   const found = await lookUp(kernel.services.store, operation, id, principal);
-  if (waitSeconds === 0) return found;
-  await kernel.operations.wait(found.row.id, waitSeconds * 1000, signal);
+  if (waitSeconds === 0 || isFinished(found.row as Operation)) return found;
+  await kernel.operations.wait(found.row.id, waitSeconds * 1000, waiting());
   return lookUp(kernel.services.store, operation, found.row.id, principal);
 }
 

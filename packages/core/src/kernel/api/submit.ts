@@ -16,6 +16,8 @@ export interface Submission {
   readonly request: ApiRequest;
   readonly principal: Principal;
   readonly route: string;
+  /** Ends a wait early. */
+  readonly waiting: () => AbortSignal;
 }
 
 /** Accepts an action: 202 with what was accepted, or, when the caller prefers to wait and it ends in time, 200 with the operation too. */
@@ -36,7 +38,7 @@ export async function submit(kernel: Kernel, submission: Submission): Promise<Ap
   const text = acceptedText(accepted);
   if (waitSeconds === undefined) return { status: 202, headers, body: text, route };
   const waited = { ...headers, 'preference-applied': `wait=${waitSeconds}` };
-  const ended = isFinished(await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, request.signal));
+  const ended = isFinished(await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, submission.waiting()));
   if (!ended) return { status: 202, headers: waited, body: text, route };
   const row = await kernel.services.store.read(operation.name, accepted.operationId);
   return { status: 200, headers: waited, body: `${text.slice(0, -1)},"operation":${row}}`, route };

@@ -1,0 +1,74 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { CloudError, type Environment, type JsonObject, type Principal, type Store, timestamp } from '@pileus/core/kernel';
+import type { Authenticator } from './authenticator.ts';
+
+const PREFIX = 'pil_';
+const KEY_BYTES = 32;
+const SETTING = 'auth.rootKey';
+
+interface Known {
+  readonly digest: Buffer;
+  readonly principal: Principal;
+}
+
+/**
+ * API keys, known by their SHA-256 alone: 32 random bytes need no slow hash. The root key acts for the operator on the default project and may do
+ * everything.
+ */
+export class ApiKeys implements Authenticator {
+  readonly #store: Store;
+  readonly #environment: Environment;
+  readonly #root: Principal;
+  #known: readonly Known[] = [];
+
+  constructor(store: Store, environment: Environment, defaultProjectId: Principal['projectId']) {
+    this.#store = store;
+    this.#environment = environment;
+    this.#root = { actor: 'key:root', projectId: defaultProjectId, allows: () => true };
+  }
+
+  /** Loads the root key, or makes it at the first start. Answers the text of a key that was made: the only time that anybody sees it. */
+  async start(options: { readonly replaceRootKey: boolean } = { replaceRootKey: false }): Promise<string | undefined> {
+    const stored = await this.#store.read('setting', SETTING);
+    if (stored !== undefined && !options.replaceRootKey) {
+      this.#know((JSON.parse(stored) as { readonly sha256: string }).sha256);
+      return undefined;
+    }
+    const key = PREFIX + Buffer.from(this.#environment.random.bytes(KEY_BYTES)).toString('base64url');
+    const sha256 = digestOf(key).toString('base64');
+    await this.#replace({ name: SETTING, sha256, createdAt: timestamp(this.#environment.clock) });
+    this.#know(sha256);
+    return key;
+  }
+
+  authenticate(authorization: string | undefined): Principal | undefined {
+    if (authorization === undefined) return undefined;
+    const key = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+    if (key === undefined) throw new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
+    const digest = digestOf(key);
+    let found: Principal | undefined;
+    for (const known of this.#known) if (timingSafeEqual(known.digest, digest)) found = known.principal;
+    if (found === undefined) throw new CloudError('unauthenticated', 'This API key is unknown.');
+    return found;
+  }
+
+  #know(sha256: string): void {
+    this.#known = [{ digest: Buffer.from(sha256, 'base64'), principal: this.#root }];
+  }
+
+  async #replace(row: JsonObject): Promise<void> {
+    const result = await this.#store.commit({
+      node: 'server',
+      epoch: this.#store.epoch,
+      at: timestamp(this.#environment.clock),
+      statements: [
+        { op: 'remove', table: 'setting', key: SETTING },
+        { op: 'insert', table: 'setting', row },
+      ],
+    });
+    if (!result.ok) throw new Error(`the root key could not be stored: ${result.reason}`);
+  }
+}
+
+/** Takes 2 µs for a key, and 30 when sent to a thread. */
+const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer');

@@ -1,0 +1,11 @@
+import type { Principal } from '@pileus/core/kernel';
+
+/** Finds out who asks. More ways to prove it than API keys plug in here. */
+export interface Authenticator {
+  /**
+   * @param authorization the header as it came
+   * @returns undefined when nothing was presented
+   * @throws CloudError `unauthenticated` when what was presented proves nothing
+   */
+  authenticate(authorization: string | undefined): Principal | undefined | Promise<Principal | undefined>;
+}

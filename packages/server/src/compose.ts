@@ -1,0 +1,138 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import 'reflect-metadata';
+import { type CloudSettings, cloud, DEFAULT_PROJECT_ID } from '@pileus/core';
+import { Api, type Environment, Kernel, type KernelServices, type Plugin } from '@pileus/core/kernel';
+import { cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
+import { openSqlite } from '@pileus/core/sqlite';
+import { Container, ContainerModule } from 'inversify';
+import { ApiKeys } from './auth/api-keys.ts';
+import type { LoadedConfig } from './config/load.ts';
+import type { Config } from './config/schema.ts';
+import { Health } from './http/health.ts';
+import { Metrics } from './http/metrics.ts';
+import { HttpServer } from './http/server.ts';
+import { API, API_KEYS, ENVIRONMENT, HEALTH, HTTP_SERVER, KERNEL, METRICS, PLUGIN, SEAL_KEY, STORE } from './tokens.ts';
+
+export interface ComposeOptions extends LoadedConfig {
+  readonly environment: Environment;
+  /** Drivers and whatever else extends the cloud. */
+  readonly plugins: readonly Plugin[];
+  /** What the kernel is made of. Default: the cloud. */
+  readonly modules?: (plugins: readonly Plugin[]) => (services: KernelServices) => readonly Plugin[];
+  /** Void the root key and make another. */
+  readonly replaceRootKey?: boolean;
+}
+
+export interface ControlPlane extends AsyncDisposable {
+  /** Where it listens, e.g. `http://127.0.0.1:7420`. */
+  readonly address: string;
+  readonly kernel: Kernel;
+  /** The text of the root API key, when it was made now: the only time that it can be seen. */
+  readonly newRootKey: string | undefined;
+  /** Answers what is in work, parks what runs, closes the store. */
+  close(): Promise<void>;
+}
+
+const pluginModule = (plugin: Plugin): ContainerModule => new ContainerModule(({ bind }) => void bind(PLUGIN).toConstantValue(plugin));
+
+/**
+ * Puts a server together. The one place that knows all parts, and the only user of the container: nothing is handed the container itself. Reads in order
+ * of dependency; parts are made when first asked for, once.
+ */
+export async function compose(options: ComposeOptions): Promise<ControlPlane> {
+  const { config, directory, environment } = options;
+  const { limits, listen } = config;
+  const dataDir = resolve(directory, config.dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const container = new Container({ defaultScope: 'Singleton' });
+
+  container.bind(ENVIRONMENT).toConstantValue(environment);
+  container.bind(METRICS).toDynamicValue(() => new Metrics());
+  container.bind(STORE).toDynamicValue(async ({ get }) => {
+    const store = await openSqlite({ path: resolve(directory, config.store.path ?? join(dataDir, 'pileus.db')) });
+    return get(METRICS).measured(store, environment.clock.monotonicMs);
+  });
+  container.bind(SEAL_KEY).toDynamicValue(() => loadSealKey(join(dataDir, 'seal.key'), environment.random));
+  for (const plugin of options.plugins) await container.load(pluginModule(plugin));
+  container.bind(KERNEL).toDynamicValue(async ({ get, getAsync, getAll }) => {
+    const sealKey = await getAsync(SEAL_KEY);
+    const plugins = options.plugins.length === 0 ? [] : getAll(PLUGIN);
+    const modules =
+      options.modules?.(plugins) ??
+      cloud({
+        cloudId: await cloudIdOf(sealKey),
+        imageStore: await directoryImageStore(join(dataDir, 'images')),
+        fetchUrl,
+        settings: settingsOf(config),
+        observeCall: (call) => get(METRICS).driverCall(call),
+        plugins,
+      });
+    const store = await getAsync(STORE);
+    const { operations, running } = limits;
+    return new Kernel({ environment: get(ENVIRONMENT), store, sealKey, plugins: modules, operationsMax: operations, runningMax: running });
+  });
+  container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
+  container.bind(API_KEYS).toDynamicValue(async ({ getAsync }) => new ApiKeys(await getAsync(STORE), environment, DEFAULT_PROJECT_ID));
+  container.bind(HEALTH).toDynamicValue(async ({ getAsync }) => new Health(await getAsync(STORE), environment.clock));
+  container.bind(HTTP_SERVER).toDynamicValue(async ({ get, getAsync }) => {
+    const { services } = await getAsync(KERNEL);
+    return new HttpServer({
+      api: await getAsync(API),
+      authenticator: await getAsync(API_KEYS),
+      environment: get(ENVIRONMENT),
+      health: await getAsync(HEALTH),
+      metrics: get(METRICS),
+      mintRequestId: () => services.ids.mint('request'),
+      limits,
+      ...(listen.tls === undefined ? {} : { tls: await tlsOf(listen.tls, directory) }),
+    });
+  });
+
+  return start(container, options);
+}
+
+/** Starts the parts in order; what was started is stopped again when a later one fails. */
+async function start(container: Container, { config, environment, replaceRootKey = false }: ComposeOptions): Promise<ControlPlane> {
+  const stops: (() => Promise<void> | void)[] = [];
+  const stopAll = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  try {
+    const metrics = container.get(METRICS);
+    stops.push(() => metrics.close());
+    const store = await container.getAsync(STORE);
+    stops.push(() => store.close());
+    const kernel = await container.getAsync(KERNEL);
+    stops.push(() => kernel.stop());
+    await kernel.start();
+    metrics.watch(kernel);
+    const newRootKey = await (await container.getAsync(API_KEYS)).start({ replaceRootKey });
+    const api = await container.getAsync(API);
+    await api.start();
+    const health = await container.getAsync(HEALTH);
+    const server = await container.getAsync(HTTP_SERVER);
+    stops.push(async () => {
+      health.stop();
+      api.stop();
+      await server.close(config.stop.seconds * 1000);
+    });
+    await server.listen(config.listen.host, config.listen.port);
+    environment.logger.info({ address: server.address, epoch: store.epoch }, 'listening');
+    return { address: server.address, kernel, newRootKey, close: stopAll, [Symbol.asyncDispose]: stopAll };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+const settingsOf = ({ hosts, images }: Config): CloudSettings => ({
+  heartbeatMs: hosts.heartbeatSeconds * 1000,
+  shutdownTimeoutMs: hosts.shutdownSeconds * 1000,
+  imageSources: images.sources,
+  imageBytesMax: images.bytesMax,
+});
+
+async function tlsOf({ certFile, keyFile }: { readonly certFile: string; readonly keyFile: string }, directory: string) {
+  return { cert: await readFile(resolve(directory, certFile), 'utf8'), key: await readFile(resolve(directory, keyFile), 'utf8') };
+}

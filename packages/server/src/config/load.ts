@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { compileInput, isCloudError } from '@pileus/core/kernel';
+import { Value } from 'typebox/value';
+import { parse as parseYaml } from 'yaml';
+import { CONFIG, type Config } from './schema.ts';
+
+/** A mistake in the configuration, told so that it can be mended. */
+export class ConfigError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Paths in a file are relative to it, others to the working directory. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly directory: string;
+}
+
+const check = compileInput(CONFIG);
+
+/** Fills defaults in. @throws ConfigError naming the key that is unknown, missing or wrong */
+export function parseConfig(given: unknown): Config {
+  const filled = Value.Default(CONFIG, structuredClone(given ?? {}));
+  try {
+    check.assert(filled);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    throw new ConfigError(`The configuration is wrong: ${error.publicMessage}`, { cause: error });
+  }
+  return filled as Config;
+}
+
+/** Reads a YAML or JSON file; without one, everything has its default. @throws ConfigError */
+export async function loadConfig(path: string | undefined): Promise<LoadedConfig> {
+  if (path === undefined) return { config: parseConfig({}), directory: process.cwd() };
+  const file = resolve(path);
+  let given: unknown;
+  try {
+    // JSON is YAML, too.
+    given = parseYaml(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new ConfigError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return { config: parseConfig(given), directory: dirname(file) };
+}

@@ -1,0 +1,103 @@
+import { type Static, Type } from 'typebox';
+
+const group = <T extends Parameters<typeof Type.Object>[0]>(properties: T, description: string) =>
+  Type.Object(properties, { description, default: {} });
+
+const seconds = (preset: number, description: string) => Type.Number({ minimum: 0, default: preset, description });
+const count = (preset: number, description: string) => Type.Integer({ minimum: 1, default: preset, description });
+
+/** Every key of the configuration file: its type, its default and what it means. docs/reference/config.md is generated from this. */
+export const CONFIG = Type.Object({
+  listen: group(
+    {
+      host: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
+      port: Type.Integer({ minimum: 0, maximum: 65_535, default: 7420, description: 'Port to listen on; 0 takes any that is free.' }),
+      tls: Type.Optional(
+        Type.Object(
+          {
+            certFile: Type.String({ description: 'Certificate chain, PEM.' }),
+            keyFile: Type.String({ description: 'Private key, PEM.' }),
+          },
+          { description: 'Serve HTTPS. Without it, HTTP.' },
+        ),
+      ),
+    },
+    'Where the API is served.',
+  ),
+  dataDir: Type.String({
+    default: './pileus-data',
+    description:
+      'Directory of everything that is kept: the store, the sealing key, the content of images. Made at the first start, for the owner alone.',
+  }),
+  store: group(
+    { path: Type.Optional(Type.String({ description: 'Database file. Default: `pileus.db` in `dataDir`.' })) },
+    'The embedded store.',
+  ),
+  log: group(
+    {
+      level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {
+        default: 'info',
+        description: 'Least severe level that is written, as JSON lines on standard error. Reads are logged at `debug`.',
+      }),
+    },
+    'Logging.',
+  ),
+  limits: group(
+    {
+      bodyBytes: count(1_048_576, 'Size of a JSON body at most.'),
+      bodySeconds: seconds(30, 'How long a client may take to send a JSON body.'),
+      requests: count(1000, 'Requests in work at once; beyond, they are answered 429.'),
+      streams: count(1000, 'Event streams, downloads and sockets open at once; beyond, they are answered 429.'),
+      operations: count(10_000, 'Unfinished operations; beyond, changes are answered 429.'),
+      running: count(256, 'Operations at work at once; the others are queued.'),
+      feedRevisions: count(100_000, 'Revisions of the change feed that are kept to resume from.'),
+    },
+    'Bounds that keep the server answering under any load.',
+  ),
+  hosts: group(
+    {
+      heartbeatSeconds: seconds(5, 'How often each host is looked at; three looks missed in a row make it disconnected.'),
+      shutdownSeconds: seconds(60, 'How long a guest may take to power off before it is forced, unless the request says otherwise.'),
+    },
+    'How hosts are kept.',
+  ),
+  images: group(
+    {
+      sources: Type.Array(Type.String(), {
+        default: [],
+        description: 'URLs that images may be imported from; each allows what is below it. Empty: images are uploaded only.',
+      }),
+      bytesMax: count(1024 ** 4, 'Content of one image at most.'),
+    },
+    'Images.',
+  ),
+  kvm: group(
+    {
+      enabled: Type.Boolean({ default: true, description: 'Load the KVM drivers.' }),
+      virtType: Type.Union([Type.Literal('auto'), Type.Literal('kvm'), Type.Literal('tcg')], {
+        default: 'auto',
+        description: 'How guests run: hardware-assisted, emulated, or whichever a boot probe of the host finds to work.',
+      }),
+      probeKernel: Type.String({ default: '/vmlinuz', description: 'A stock Linux kernel for that probe, by its path on the hosts.' }),
+      cpuShares: Type.Boolean({ default: true, description: 'Whether the hosts can weigh processors (the CPU controller of cgroups).' }),
+      nicLimits: Type.Boolean({ default: true, description: 'Whether the hosts can shape traffic (`tc` with its usual disciplines).' }),
+    },
+    'The KVM drivers.',
+  ),
+  plugins: Type.Array(
+    Type.Object({
+      module: Type.String({
+        description: 'Package name, or path beginning with `.` or `/`; a path is relative to the configuration file.',
+      }),
+      export: Type.Optional(Type.String({ description: 'Name of what the module exports. Default: `default`.' })),
+      options: Type.Optional(Type.Unknown({ description: 'Handed to the export when it is a function.' })),
+    }),
+    { default: [], description: 'Further plugins: each exports a plugin, or a function that makes one of its options.' },
+  ),
+  stop: group(
+    { seconds: seconds(20, 'How long requests in work may take to be answered when the server is told to stop.') },
+    'Graceful stop.',
+  ),
+});
+
+export type Config = Static<typeof CONFIG>;

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import { CloudError, type RequestBody, type Timers } from '@pileus/core/kernel';
+
+export interface BodyLimits {
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+}
+
+const JSON_TYPES = new Set(['application/json', 'application/merge-patch+json']);
+
+/** The body of an HTTP request, or undefined when it has none. */
+export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Timers): RequestBody | undefined {
+  const { headers } = request;
+  if (headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0') return undefined;
+  return {
+    async json() {
+      const mediaType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+      if (!JSON_TYPES.has(mediaType))
+        throw new CloudError(
+          'unsupported_media_type',
+          `This route takes application/json, not ${mediaType === '' ? 'a body without a type' : mediaType}.`,
+        );
+      const announced = Number(headers['content-length'] ?? 0);
+      if (announced > limits.bytesMax) throw tooLarge(limits);
+      return parse(await readAll(request, limits, timers));
+    },
+    bytes: () => request,
+  };
+}
+
+const tooLarge = ({ bytesMax }: BodyLimits): CloudError =>
+  new CloudError('too_large', `The body is larger than ${bytesMax} bytes.`, { params: { limitBytes: bytesMax } });
+
+function readAll(request: IncomingMessage, limits: BodyLimits, timers: Timers): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const cancel = timers.after(limits.timeoutMs, () => reject(new CloudError('invalid_input', 'The body did not arrive in time.')));
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    chunks.push(chunk);
+    if (size > limits.bytesMax) {
+      // What is on its way is read and dropped, so that the client gets to read the answer.
+      request.removeAllListeners('data').resume();
+      reject(tooLarge(limits));
+    }
+  });
+  request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+  request.on('error', () => reject(new CloudError('invalid_input', 'The request ended before its body was complete.')));
+  return promise.finally(cancel);
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function parse(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  try {
+    return JSON.parse(decoder.decode(bytes)) as unknown;
+  } catch (cause) {
+    throw new CloudError('invalid_input', 'The body is not valid JSON in UTF-8.', { pointer: '', cause });
+  }
+}

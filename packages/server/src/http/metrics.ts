@@ -1,0 +1,129 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Kernel, Store } from '@pileus/core/kernel';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const UNFINISHED_STATES = ['queued', 'running', 'unwinding', 'needs_attention', 'parked'];
+const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60];
+const LOOP_RESOLUTION_MS = 20;
+
+export interface DriverCall {
+  readonly contract: string;
+  readonly method: string;
+  readonly seconds: number;
+  readonly outcome: string;
+}
+
+/** What Prometheus reads of this server. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests = new Counter({
+    name: 'pileus_http_requests_total',
+    help: 'Requests answered.',
+    labelNames: ['route', 'method', 'status'],
+    registers: [this.#registry],
+  });
+  readonly #requestSeconds = new Histogram({
+    name: 'pileus_http_request_seconds',
+    help: 'Time to the head of the answer.',
+    labelNames: ['route'],
+    buckets: SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #commitSeconds = new Histogram({
+    name: 'pileus_store_commit_seconds',
+    help: 'Time until a transaction is durable.',
+    buckets: SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #driverSeconds = new Histogram({
+    name: 'pileus_driver_call_seconds',
+    help: 'Time of calls to hypervisors, pools and networks.',
+    labelNames: ['contract', 'method', 'outcome'],
+    buckets: SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  /** Looking a label up by its values costs more than the counting. */
+  readonly #byRoute = new Map<string, { readonly count: Counter.Internal; readonly time: Histogram.Internal<'route'> }>();
+
+  readonly contentType = this.#registry.contentType;
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'pileus_' });
+    this.#loop.enable();
+    const loop = this.#loop;
+    new Gauge({
+      name: 'pileus_event_loop_lag_p99_seconds',
+      help: 'How late the event loop was, 99th percentile since the last scrape.',
+      registers: [this.#registry],
+      collect() {
+        this.set(Math.max(0, loop.percentile(99) / 1e9 - LOOP_RESOLUTION_MS / 1000));
+        loop.reset();
+      },
+    });
+  }
+
+  request(route: string, method: string, status: number, seconds: number): void {
+    const key = `${route} ${method} ${status}`;
+    let entry = this.#byRoute.get(key);
+    if (entry === undefined) {
+      entry = { count: this.#requests.labels(route, method, String(status)), time: this.#requestSeconds.labels(route) };
+      this.#byRoute.set(key, entry);
+    }
+    entry.count.inc();
+    entry.time.observe(seconds);
+  }
+
+  driverCall({ contract, method, outcome, seconds }: DriverCall): void {
+    this.#driverSeconds.labels(contract, method, outcome).observe(seconds);
+  }
+
+  /** The store, with its commits measured. */
+  measured(store: Store, monotonicMs: () => number): Store {
+    const commit: Store['commit'] = async (transaction) => {
+      const startedMs = monotonicMs();
+      try {
+        return await store.commit(transaction);
+      } finally {
+        this.#commitSeconds.observe((monotonicMs() - startedMs) / 1000);
+      }
+    };
+    return new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'commit') return commit;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+
+  watch(kernel: Kernel): void {
+    new Gauge({
+      name: 'pileus_operations',
+      help: 'Unfinished operations by state.',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      async collect() {
+        for (const state of UNFINISHED_STATES)
+          this.set({ state }, await kernel.services.store.count({ table: 'operation', where: { field: 'state', op: '=', value: state } }));
+      },
+    });
+    new Gauge({
+      name: 'pileus_queue_depth',
+      help: 'Operations that are accepted and have not ended.',
+      registers: [this.#registry],
+      collect() {
+        this.set(kernel.operations.unfinished);
+      },
+    });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  close(): void {
+    this.#loop.disable();
+    this.#registry.clear();
+  }
+}

@@ -1,0 +1,45 @@
+import type { ServerResponse } from 'node:http';
+import type { ApiRequest, Principal, RequestBody } from '@pileus/core/kernel';
+import type { FastifyRequest } from 'fastify';
+
+/** An HTTP request as the API takes it. The abort signal is made only when somebody wants it: most requests end before anybody could go away. */
+export class HttpRequest implements ApiRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: ApiRequest['headers'];
+  readonly body?: RequestBody;
+  readonly principal: Principal | undefined;
+  readonly requestId: string;
+  readonly acceptsSocket: boolean;
+  readonly #response: Pick<ServerResponse, 'once' | 'writableFinished'>;
+  #abort: AbortController | undefined;
+
+  constructor(
+    { raw, id }: FastifyRequest,
+    given: {
+      readonly principal: Principal | undefined;
+      readonly body: RequestBody | undefined;
+      readonly response: ServerResponse;
+      readonly acceptsSocket: boolean;
+    },
+  ) {
+    this.method = raw.method ?? '';
+    this.url = raw.url ?? '';
+    // Only Set-Cookie is ever a list, and no client sends it.
+    this.headers = raw.headers as ApiRequest['headers'];
+    if (given.body !== undefined) this.body = given.body;
+    this.principal = given.principal;
+    this.requestId = id;
+    this.acceptsSocket = given.acceptsSocket;
+    this.#response = given.response;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      this.#response.once('close', () => abort.abort());
+    }
+    return this.#abort.signal;
+  }
+}

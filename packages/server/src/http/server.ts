@@ -1,0 +1,229 @@
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import websocket from '@fastify/websocket';
+import {
+  type Api,
+  type ApiResponse,
+  CloudError,
+  type Environment,
+  isStreamed,
+  type Principal,
+  problemResponse,
+  unauthenticated,
+} from '@pileus/core/kernel';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Authenticator } from '../auth/authenticator.ts';
+import { bodyOf } from './body.ts';
+import type { Health } from './health.ts';
+import type { Metrics } from './metrics.ts';
+import { HttpRequest } from './request.ts';
+import { joinSocket } from './sockets.ts';
+
+export interface HttpServerOptions {
+  readonly api: Api;
+  readonly authenticator: Authenticator;
+  readonly environment: Environment;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly mintRequestId: () => string;
+  readonly limits: { readonly bodyBytes: number; readonly bodySeconds: number; readonly requests: number; readonly streams: number };
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+const METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
+/** For the whole head of a request: a client that trickles it in holds nothing but a socket. */
+const HEADERS_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 75_000;
+const SOCKET_MESSAGE_BYTES_MAX = 1024 * 1024;
+
+/**
+ * The API over HTTP. fastify carries it: connections, parsing, sockets; paths and answers are the API's. Bodies are read when the API asks for them, so a
+ * request that is refused for its path, its key or its permission is refused before its body.
+ */
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #app: FastifyInstance;
+  readonly #stop = new AbortController();
+  #requests = 0;
+  #streams = 0;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#app = fastify({
+      genReqId: options.mintRequestId,
+      requestIdHeader: false,
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      forceCloseConnections: 'idle',
+      // A request that comes on a connection while it is closed is answered like any other.
+      return503OnClosing: false,
+      exposeHeadRoutes: false,
+      clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => this.#refuse(error, socket),
+      http: { headersTimeout: HEADERS_TIMEOUT_MS },
+      ...(options.tls === undefined ? {} : { https: options.tls }),
+    } as object) as FastifyInstance;
+  }
+
+  /** E.g. `http://127.0.0.1:7420`. */
+  get address(): string {
+    const { address, port, family } = this.#app.server.address() as AddressInfo;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    const app = this.#app;
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    app.setErrorHandler(
+      (error: FastifyError, request, reply) => void reply.send(this.#send(request, reply, this.#problem(carrierError(error), request))),
+    );
+    app.setNotFoundHandler((request, reply) => this.#serve(request, reply));
+    await app.register(websocket, { options: { maxPayload: SOCKET_MESSAGE_BYTES_MAX, perMessageDeflate: false } });
+    app.route({ method: METHODS, url: '/v1/*', handler: (request, reply) => this.#serve(request, reply) });
+    app.route({
+      method: 'GET',
+      url: '/v1/*',
+      preValidation: async (request, reply) => (request.ws ? this.#upgrade(request, reply) : undefined),
+      handler: (request, reply) => this.#serve(request, reply),
+      wsHandler: (socket, request) => {
+        const stream = sockets.get(request);
+        if (stream === undefined) return socket.close();
+        this.#streams += 1;
+        joinSocket(socket, stream, this.#stop.signal).finally(() => {
+          this.#streams -= 1;
+        });
+      },
+    });
+    this.#routeOperational();
+    await app.listen({ host, port });
+  }
+
+  /** Takes no new connections, answers what is in work, ends streams and sockets; after the time what is left is cut. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#stop.abort();
+    const cancel = this.#options.environment.timers.after(timeoutMs, () => this.#app.server.closeAllConnections());
+    await this.#app.close();
+    cancel();
+  }
+
+  #routeOperational(): void {
+    const { health, metrics } = this.#options;
+    this.#app.get('/health/live', async () => ({ status: 'live' }));
+    this.#app.get('/health/ready', async (_request, reply) => {
+      const problem = await health.problem();
+      return reply
+        .code(problem === undefined ? 200 : 503)
+        .send(problem === undefined ? { status: 'ready' } : { status: 'not ready', problem });
+    });
+    this.#app.get('/metrics', async (request, reply) => {
+      try {
+        const principal = await this.#principal(request);
+        if (principal === undefined) throw unauthenticated();
+        if (!principal.allows('metrics.read'))
+          throw new CloudError('permission_denied', 'This key lacks the permission metrics.read.', {
+            params: { permission: 'metrics.read' },
+          });
+      } catch (error) {
+        return this.#send(request, reply, this.#problem(error, request));
+      }
+      return reply.type(metrics.contentType).send(await metrics.text());
+    });
+  }
+
+  #principal(request: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
+    return this.#options.authenticator.authenticate(request.raw.headers.authorization);
+  }
+
+  async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { limits, environment, metrics } = this.#options;
+    const startedMs = environment.clock.monotonicMs();
+    let response: ApiResponse;
+    if (this.#requests >= limits.requests) response = this.#problem(tooMany('requests'), request);
+    else {
+      this.#requests += 1;
+      response = await this.#ask(request, reply.raw, false);
+      this.#requests -= 1;
+    }
+    const seconds = (environment.clock.monotonicMs() - startedMs) / 1000;
+    metrics.request(response.route, request.method, response.status, seconds);
+    this.#log(request, response, seconds);
+    return this.#send(request, reply, response);
+  }
+
+  async #ask(request: FastifyRequest, response: ServerResponse, acceptsSocket: boolean): Promise<ApiResponse> {
+    const { api, environment, limits } = this.#options;
+    try {
+      const found = this.#principal(request);
+      const principal = found instanceof Promise ? await found : found;
+      const body = bodyOf(request.raw, { bytesMax: limits.bodyBytes, timeoutMs: limits.bodySeconds * 1000 }, environment.timers);
+      return await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
+    } catch (error) {
+      return this.#problem(error, request);
+    }
+  }
+
+  /** What cannot be read as HTTP has no request to answer; the connection ends with the answer. */
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+    const id = this.#options.mintRequestId();
+    const { status, headers, body } = this.#problem(new CloudError('invalid_input', 'This is not readable as HTTP.'), { id });
+    const head = Object.entries({ ...headers, 'content-length': Buffer.byteLength(String(body)), connection: 'close' });
+    socket.end(`HTTP/1.1 ${status} Bad Request\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+  }
+
+  #problem(error: unknown, { id }: Pick<FastifyRequest, 'id'>): ApiResponse {
+    return problemResponse(error, id, 'unknown', this.#options.environment.logger);
+  }
+
+  #send(request: FastifyRequest, reply: FastifyReply, response: ApiResponse): FastifyReply {
+    reply.code(response.status).headers(response.headers).header('x-request-id', request.id);
+    if (!isStreamed(response.body)) return reply.send(response.body);
+    if (this.#streams >= this.#options.limits.streams) {
+      const busy = this.#problem(tooMany('streams'), request);
+      for (const header of Object.keys(response.headers)) reply.removeHeader(header);
+      return reply.code(busy.status).headers(busy.headers).send(busy.body);
+    }
+    this.#streams += 1;
+    const stream = Readable.from(response.body, { objectMode: false });
+    stream.once('close', () => {
+      this.#streams -= 1;
+    });
+    return reply.send(stream);
+  }
+
+  /** Refuses before the switch of protocols, as plain HTTP; or keeps the stream for the socket. */
+  async #upgrade(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    const response =
+      this.#streams >= this.#options.limits.streams
+        ? this.#problem(tooMany('streams'), request)
+        : await this.#ask(request, reply.raw, true);
+    this.#options.metrics.request(response.route, 'GET', response.status, 0);
+    this.#log(request, response, 0);
+    if (response.socket === undefined) return this.#send(request, reply, response);
+    sockets.set(request, response.socket);
+    return undefined;
+  }
+
+  #log(request: FastifyRequest, { route, status }: ApiResponse, seconds: number): void {
+    const { logger } = this.#options.environment;
+    const fields = { requestId: request.id, route, method: request.method, status, ms: Math.round(seconds * 1000) };
+    if (status >= 500) logger.warn(fields, 'request failed');
+    else if (request.method === 'GET') logger.debug(fields, 'request');
+    else logger.info(fields, 'request');
+  }
+}
+
+/** Streams that were granted and wait for the switch of protocols. */
+const sockets = new WeakMap<FastifyRequest, NonNullable<ApiResponse['socket']>>();
+
+const tooMany = (what: string): CloudError =>
+  new CloudError('busy', `Too many ${what} are under way.`, { params: { retryAfterSeconds: 1 } });
+
+/** fastify's own refusals: a head that cannot be read, a media type that is none. */
+function carrierError(error: FastifyError): Error {
+  if (error.statusCode === 415) return new CloudError('unsupported_media_type', 'The Content-Type cannot be read.', { cause: error });
+  if (error.statusCode !== undefined && error.statusCode < 500)
+    return new CloudError('invalid_input', 'The request is malformed.', { cause: error });
+  return error;
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import { nodeEnvironment } from '@pileus/core/node';
+import { kvm } from '@pileus/drivers-kvm';
+import { type ControlPlane, compose } from './compose.ts';
+import { ConfigError, type LoadedConfig, loadConfig } from './config/load.ts';
+import { createLogger } from './logging.ts';
+import { loadPlugins } from './plugins.ts';
+
+const USAGE = `Usage: pileus-server [--config FILE] [--reset-root-key]
+
+  --config FILE      YAML or JSON; docs/reference/config.md lists every key. Without it, everything has its default.
+  --reset-root-key   Voids the root API key, makes another and shows it.
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { config: { type: 'string' }, 'reset-root-key': { type: 'boolean' }, help: { type: 'boolean' } },
+  });
+  if (values.help === true) return void process.stdout.write(USAGE);
+  const loaded = await loadConfig(values.config);
+  const server = await startServer(loaded, values['reset-root-key'] === true);
+  const stopped = stopOnSignal(server);
+  if (server.newRootKey !== undefined) process.stdout.write(`root API key (shown this once): ${server.newRootKey}\n`);
+  process.stdout.write(`listening on ${server.address}\n`);
+  await stopped;
+}
+
+async function startServer({ config, directory }: LoadedConfig, replaceRootKey: boolean): Promise<ControlPlane> {
+  const environment = nodeEnvironment({ logger: createLogger(config.log.level) });
+  const { enabled, ...kvmOptions } = config.kvm;
+  const plugins = [...(enabled ? [kvm(kvmOptions)] : []), ...(await loadPlugins(config.plugins, directory))];
+  return compose({ config, directory, environment, plugins, replaceRootKey });
+}
+
+/** The first signal stops gracefully; a second one is left to its default and ends the process at once. */
+function stopOnSignal(server: ControlPlane): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close().then(resolve, reject));
+  return promise;
+}
+
+try {
+  await main();
+} catch (error) {
+  // Mistakes of the operator are told in one line; everything else with where it happened.
+  process.stderr.write(
+    `pileus-server: ${error instanceof ConfigError ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exitCode = 1;
+}
