@@ -1,8 +1,8 @@
 import type { Attachment, DiskBus, DiskLimits, DiskSpec } from '@pileus/core/strategy';
 import { DriverError } from '../driver-error.ts';
+import { volumeAlias } from '../mark.ts';
 import type { Element } from '../xml/element.ts';
 import { element } from '../xml/element.ts';
-import { volumeAlias } from './mark.ts';
 
 /** QEMU's AHCI has six ports; the last of the first controller is kept for the seed. */
 const SATA_SLOTS_PER_CONTROLLER = 5;

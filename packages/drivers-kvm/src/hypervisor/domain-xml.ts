@@ -1,10 +1,10 @@
 import type { Firmware, MachineSpec } from '@pileus/core/strategy';
+import { markElement } from '../mark.ts';
 import type { Element } from '../xml/element.ts';
 import { element, render } from '../xml/element.ts';
 import { diskElement, seedElement } from './disk-xml.ts';
 import type { GuestProfile, VirtType } from './guest-profile.ts';
 import { guestProfile } from './guest-profile.ts';
-import { markOwner } from './mark.ts';
 import { nicElement } from './nic-xml.ts';
 
 /** What of a definition the host decides, not the machine. */
@@ -35,7 +35,7 @@ export function domainXml(spec: MachineSpec, host: HostProfile, name: string = d
       element('name', {}, name),
       element('uuid', {}, spec.id),
       element('title', {}, spec.name),
-      markOwner(spec.owner),
+      markElement({ owner: spec.owner, guestOs: spec.guestOs, diskBus: spec.diskBus }),
       element('memory', { unit: 'b' }, spec.memoryBytesMax),
       element('currentMemory', { unit: 'b' }, spec.memoryBytes),
       element('vcpu', { placement: 'static', current: spec.vcpus }, spec.vcpusMax),

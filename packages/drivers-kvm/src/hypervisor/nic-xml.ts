@@ -1,7 +1,7 @@
 import type { NicLimits, NicSpec, Plug } from '@pileus/core/strategy';
+import { nicAlias } from '../mark.ts';
 import type { Element } from '../xml/element.ts';
 import { element } from '../xml/element.ts';
-import { nicAlias } from './mark.ts';
 
 /** `<interface>` of a NIC, for a definition and for hot-plug alike. */
 export function nicElement(nic: NicSpec, model: string): Element {

@@ -31,19 +31,19 @@ export function render(root: Element): string {
 
 function write(node: Element, indent: string): string {
   const attributes = Object.entries(node.attributes)
-    .map(([key, value]) => ` ${key}='${escape(value)}'`)
+    .map(([key, value]) => ` ${key}='${encode(value)}'`)
     .join('');
   const open = `${indent}<${node.name}${attributes}`;
   if (node.children.length > 0) {
     return `${open}>\n${node.children.map((child) => write(child, `${indent}  `)).join('')}${indent}</${node.name}>\n`;
   }
-  return node.text === '' ? `${open}/>\n` : `${open}>${escape(node.text)}</${node.name}>\n`;
+  return node.text === '' ? `${open}/>\n` : `${open}>${encode(node.text)}</${node.name}>\n`;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&apos;', '"': '&quot;' };
 
 /** Control characters are not XML at all, escaped or not: they become spaces. */
-function escape(text: string): string {
+function encode(text: string): string {
   return text.replace(/[&<>'"]/g, (char) => ESCAPES[char] ?? char).replace(/\p{Cc}/gu, ' ');
 }
 

@@ -10,7 +10,7 @@ export function parse(document: string): Element {
     const top = open.at(-1);
     if (top === undefined) throw new SyntaxError('XML: an element is closed that was never opened');
     const [, closing, opening, attributes = '', selfClosing, text] = match;
-    if (text !== undefined) top.text += unescape(text);
+    if (text !== undefined) top.text += decode(text);
     else if (closing !== undefined) {
       if (top.name !== closing) throw new SyntaxError(`XML: </${closing}> closes <${top.name}>`);
       open.pop();
@@ -38,7 +38,7 @@ const TOKEN = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<\/([^\s>]+)\s*>|<([^\s/>!?]+)((?:
 const ATTRIBUTE = /([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
 
 function readAttributes(source: string): Record<string, string> {
-  const read = Array.from(source.matchAll(ATTRIBUTE), ([, key = '', double, single]) => [key, unescape(double ?? single ?? '')] as const);
+  const read = Array.from(source.matchAll(ATTRIBUTE), ([, key = '', double, single]) => [key, decode(double ?? single ?? '')] as const);
   return Object.fromEntries(read);
 }
 
@@ -48,7 +48,7 @@ function finish(draft: Draft): Element {
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', apos: "'", quot: '"' };
 
-function unescape(text: string): string {
+function decode(text: string): string {
   return text.replace(/&(?:#x([0-9a-fA-F]+)|#([0-9]+)|([a-z]+));/g, (whole, hex, decimal, name) => {
     if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
     if (decimal !== undefined) return String.fromCodePoint(Number(decimal));

@@ -1,5 +1,5 @@
-import type { Element } from '../xml/element.ts';
-import { descend, element } from '../xml/element.ts';
+import type { Element } from './xml/element.ts';
+import { descend, element } from './xml/element.ts';
 
 /**
  * How our things are told from others' on a shared host: an element of our namespace in the metadata holds the owner (the cloud id), and the aliases of
@@ -7,15 +7,23 @@ import { descend, element } from '../xml/element.ts';
  */
 const NAMESPACE = 'urn:pileus:libvirt:1';
 
-/** `<metadata>` with our mark. */
-export function markOwner(owner: string): Element {
-  return element('metadata', {}, element('pileus:mark', { 'xmlns:pileus': NAMESPACE, owner }));
+export interface Mark {
+  /** The cloud id. */
+  readonly owner: string;
+  /** Facts that libvirt has no place for. */
+  readonly [fact: string]: string;
 }
 
-/** The cloud id of a domain or network with our mark. Prefixes are libvirt's to change, so only the namespace counts. */
-export function readOwner(root: Element): string | undefined {
+/** `<metadata>` with our mark. */
+export function markElement(mark: Mark): Element {
+  return element('metadata', {}, element('pileus:mark', { 'xmlns:pileus': NAMESPACE, ...mark }));
+}
+
+/** The mark of a domain or network, if it has ours. Prefixes are libvirt's to change, so only the namespace counts. */
+export function readMark(root: Element): Mark | undefined {
   const mark = descend(root, 'metadata')?.children.find((each) => Object.values(each.attributes).includes(NAMESPACE));
-  return mark?.attributes.owner;
+  const { owner } = mark?.attributes ?? {};
+  return owner === undefined ? undefined : { ...mark?.attributes, owner };
 }
 
 export const volumeAlias = (volumeId: string): string => `ua-vol-${volumeId}`;

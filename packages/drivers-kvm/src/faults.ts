@@ -1,0 +1,47 @@
+import type { Fault } from '@pileus/core/strategy';
+import { DriverError } from './driver-error.ts';
+import { type ErrorCode, LibvirtError, UnansweredError } from './libvirt/index.ts';
+
+type CodeName = keyof typeof ErrorCode;
+
+const FAULTS: Readonly<Partial<Record<Fault, readonly CodeName[]>>> = {
+  not_found: ['noDomain', 'noNetwork', 'noStoragePool', 'noStorageVolume', 'noSecret', 'deviceMissing'],
+  conflict: ['domainExists', 'networkExists', 'storageVolumeExists', 'operationInvalid', 'resourceBusy', 'blockCopyActive'],
+  invalid: ['xmlError', 'invalidArgument', 'xmlInvalidSchema', 'overflow'],
+  unsupported: ['noSupport', 'configUnsupported', 'operationUnsupported', 'argumentUnsupported', 'osType', 'cpuIncompatible'],
+  // A time-out that libvirt itself reports is one of waiting for its turn: nothing was begun.
+  unavailable: ['noConnect', 'noServer', 'rpc', 'operationTimeout', 'agentUnresponsive', 'agentUnsynced'],
+};
+
+/** What an error of this driver, its client or anything else means to the caller. Never throws, whatever it is given. */
+export function classify(error: unknown): Fault {
+  try {
+    if (error instanceof DriverError) return error.fault;
+    if (error instanceof UnansweredError) return error.outcome === 'unknown' ? 'unknown_outcome' : 'unavailable';
+    if (error instanceof LibvirtError) return classifyAnswer(error);
+  } catch {
+    // A thrown value may refuse even to be looked at.
+  }
+  return 'internal';
+}
+
+function classifyAnswer(error: LibvirtError): Fault {
+  // Libvirt has no code for it: the text is the system's own, in the daemon's locale, which is C for a service.
+  if (/No space left on device|Cannot allocate memory/i.test(error.message)) return 'exhausted';
+  const match = Object.entries(FAULTS).find(([, names]) => error.is(...names));
+  return (match?.[0] as Fault | undefined) ?? 'internal';
+}
+
+/** Runs `act`; what libvirt refuses with one of `names` is handed to `otherwise` instead. */
+export async function except<T>(
+  names: readonly CodeName[],
+  act: () => Promise<T>,
+  otherwise: (error: LibvirtError) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof LibvirtError && error.is(...names)) return otherwise(error);
+    throw error;
+  }
+}

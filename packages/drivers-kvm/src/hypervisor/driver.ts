@@ -1,0 +1,42 @@
+import type { HypervisorDriver } from '@pileus/core/strategy';
+import { Deadline } from '../deadline.ts';
+import { classify } from '../faults.ts';
+import type { HostLink } from '../host-links.ts';
+import { consoleVerbs } from './consoles.ts';
+import { Domains } from './domains.ts';
+import { HostFacts, type VirtTypeOptions } from './host-facts.ts';
+import { hotplugVerbs } from './hotplug.ts';
+import { machineVerbs } from './machines.ts';
+import { powerVerbs } from './power.ts';
+import { type LimitFeatures, limitVerbs, resizeVerbs } from './tuning.ts';
+
+export interface HypervisorOptions extends VirtTypeOptions, LimitFeatures {
+  readonly vncSocketDir: string;
+}
+
+/** The machines of one KVM host. Takes over the link, and lets go of it with `close`. */
+export function kvmHypervisor(link: HostLink, options: HypervisorOptions): HypervisorDriver {
+  const domains = new Domains(link);
+  const facts = new HostFacts(link, options);
+  const screen = link.local ? { vncSocketDir: options.vncSocketDir } : {};
+  const profile = async (deadline: Deadline) => ({ virtType: await facts.virtType(deadline), ...screen });
+  return {
+    inventory: (call) => facts.inventory(new Deadline(call)),
+    machines: machineVerbs(domains, profile),
+    power: powerVerbs(domains),
+    hotplug: hotplugVerbs(domains, link),
+    resize: resizeVerbs(domains),
+    limits: limitVerbs(domains, options),
+    consoles: consoleVerbs(domains, link),
+    watch: (hint) =>
+      link.host.subscribe((event) => {
+        if (event.kind === 'resync') hint(undefined);
+        else if ('domain' in event) hint(event.domain.uuid);
+      }),
+    classify,
+    close: async () => {
+      facts.close();
+      await link.close();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { HypervisorDriver } from '@pileus/core/strategy';
+import { Deadline } from '../deadline.ts';
+import { DriverError } from '../driver-error.ts';
+import { except } from '../faults.ts';
+import { AffectFlag, domainRef, type TypedParam } from '../libvirt/index.ts';
+import type { DomainSight, Domains } from './domains.ts';
+import { kibibytes } from './nic-xml.ts';
+
+/** A running machine changes now and stays changed; of a stopped one only the definition can. */
+const affected = (sight: DomainSight): number => (sight.active ? AffectFlag.live | AffectFlag.config : AffectFlag.config);
+
+export function resizeVerbs(domains: Domains): NonNullable<HypervisorDriver['resize']> {
+  return {
+    async setVcpus(id, vcpus, call) {
+      const deadline = new Deadline(call);
+      const sight = await domains.needSight(id, deadline);
+      const { vcpusMax } = sight.config;
+      if (vcpus > vcpusMax) throw new DriverError('invalid', `machine ${id} can have ${vcpusMax} processors at most, not ${vcpus}`);
+      await domains.api.domainSetVcpusFlags({ domain: domainRef(id), vcpus, flags: affected(sight) }, deadline.left);
+    },
+
+    async setMemory(id, memoryBytes, call) {
+      const deadline = new Deadline(call);
+      const sight = await domains.needSight(id, deadline);
+      const { memoryBytesMax } = sight.config;
+      if (memoryBytes > memoryBytesMax)
+        throw new DriverError('invalid', `machine ${id} can have ${memoryBytesMax} bytes at most, not ${memoryBytes}`);
+      const request = { domain: domainRef(id), memoryKib: Math.ceil(memoryBytes / 1024), flags: affected(sight) };
+      await domains.api.domainSetMemoryFlags(request, deadline.left);
+    },
+  };
+}
+
+/** What a host may not be able to do: it needs the CPU controller of cgroups, or traffic shaping in its kernel. */
+export interface LimitFeatures {
+  readonly cpuShares: boolean;
+  readonly nicLimits: boolean;
+}
+
+export function limitVerbs(domains: Domains, features: LimitFeatures): NonNullable<HypervisorDriver['limits']> {
+  type Limits = NonNullable<HypervisorDriver['limits']>;
+  const setCpuShares: Limits['setCpuShares'] = async (id, shares, call) => {
+    const deadline = new Deadline(call);
+    const sight = await domains.needSight(id, deadline);
+    const params = compact([param('cpu_shares', 'ullong', shares)]);
+    const set = () =>
+      domains.api.domainSetSchedulerParametersFlags({ domain: domainRef(id), params, flags: affected(sight) }, deadline.left);
+    await except(['operationInvalid'], set, (refusal) => {
+      throw refuseWhere(/cgroup/i.test(refusal.message), 'the host has no CPU controller to weigh processors with', refusal);
+    });
+  };
+  const setDiskLimits: Limits['setDiskLimits'] = async (id, volumeId, limits, call) => {
+    const deadline = new Deadline(call);
+    const sight = await domains.needSight(id, deadline);
+    const disk = sight.live.disks.find((each) => each.volumeId === volumeId)?.device;
+    if (disk === undefined) throw new DriverError('not_found', `machine ${id} has no volume ${volumeId}`);
+    const params = compact([
+      param('total_bytes_sec', 'ullong', limits.bytesPerSecond),
+      param('total_iops_sec', 'ullong', limits.iopsPerSecond),
+    ]);
+    await domains.api.domainSetBlockIoTune({ domain: domainRef(id), disk, params, flags: affected(sight) }, deadline.left);
+  };
+  const setNicLimits: Limits['setNicLimits'] = async (id, nicId, limits, call) => {
+    const deadline = new Deadline(call);
+    const sight = await domains.needSight(id, deadline);
+    const device = sight.live.nics.find((each) => each.nicId === nicId)?.mac;
+    if (device === undefined) throw new DriverError('not_found', `machine ${id} has no NIC ${nicId}`);
+    const average = (bytes: number | undefined) => (bytes === undefined ? undefined : kibibytes(bytes));
+    const params = compact([
+      param('inbound.average', 'uint', average(limits.inboundBytesPerSecond)),
+      param('outbound.average', 'uint', average(limits.outboundBytesPerSecond)),
+    ]);
+    const set = () =>
+      domains.api.domainSetInterfaceParameters({ domain: domainRef(id), device, params, flags: affected(sight) }, deadline.left);
+    await except(['internalError', 'operationFailed'], set, (refusal) => {
+      throw refuseWhere(/\btc\b|qdisc/.test(refusal.message), 'the host cannot shape the traffic of a NIC', refusal);
+    });
+  };
+  return { setDiskLimits, ...(features.cpuShares ? { setCpuShares } : {}), ...(features.nicLimits ? { setNicLimits } : {}) };
+}
+
+function refuseWhere(unsupported: boolean, why: string, refusal: Error): Error {
+  return unsupported ? new DriverError('unsupported', why, { cause: refusal }) : refusal;
+}
+
+function param(field: string, type: 'uint' | 'ullong', value: number | undefined): TypedParam | undefined {
+  if (value === undefined) return undefined;
+  return type === 'uint' ? { field, type, value } : { field, type, value };
+}
+
+function compact<T>(items: readonly (T | undefined)[]): T[] {
+  return items.filter((item) => item !== undefined);
+}

@@ -1,0 +1,168 @@
+import type { Deadline } from '../deadline.ts';
+import { DriverError } from '../driver-error.ts';
+import { except } from '../faults.ts';
+import type { HostLink } from '../host-links.ts';
+import { type LibvirtApi, type StoragePool, type StorageVolume, VolumeInfoFlag } from '../libvirt/index.ts';
+import type { VolumeView } from './volume-xml.ts';
+import { poolPath, poolXml, viewVolume, volumeXml } from './volume-xml.ts';
+
+/** A volume that is being made or copied cannot be looked at yet; libvirt says so, and we ask again. */
+const BUSY_RETRY_MS = 50;
+
+export type NewVolume = Parameters<typeof volumeXml>[0];
+
+/** A libvirt pool that is a folder, and its files. */
+export class DirPool {
+  readonly name: string;
+  readonly #path: string;
+  readonly #link: HostLink;
+  #ref: StoragePool | undefined;
+
+  constructor(link: HostLink, name: string, path: string) {
+    this.#link = link;
+    this.name = name;
+    this.#path = path;
+  }
+
+  get link(): HostLink {
+    return this.#link;
+  }
+
+  get api(): LibvirtApi {
+    return this.#link.host.api;
+  }
+
+  /** Defined, its folder made, started, and started with the host. */
+  async ensure(deadline: Deadline): Promise<void> {
+    const pool = (await this.#find(deadline)) ?? (await this.#define(deadline));
+    const path = poolPath(await this.api.storagePoolGetXmlDesc({ pool }, deadline.left));
+    if (path !== this.#path) throw new DriverError('conflict', `pool ${this.name} is at ${path}, not at ${this.#path}`);
+    if (!(await this.api.storagePoolIsActive({ pool }, deadline.left))) {
+      await this.api.storagePoolBuild({ pool }, deadline.left);
+      const start = () => this.api.storagePoolCreate({ pool }, deadline.left);
+      await except(['operationInvalid'], start, async (refusal) => {
+        if (!(await this.api.storagePoolIsActive({ pool }, deadline.left))) throw refusal;
+      });
+    }
+    await this.api.storagePoolSetAutostart({ pool, autostart: true }, deadline.left);
+    this.#ref = pool;
+  }
+
+  async ref(deadline: Deadline): Promise<StoragePool> {
+    this.#ref ??= await this.#find(deadline);
+    if (this.#ref === undefined) throw new DriverError('unavailable', `the host knows no pool ${this.name} yet`);
+    return this.#ref;
+  }
+
+  /** Libvirt knows how full a folder is only from its last look at it. It does not look while a volume is being written; then the last look has to do. */
+  async info(deadline: Deadline): Promise<{ readonly capacityBytes: number; readonly availableBytes: number }> {
+    const pool = await this.ref(deadline);
+    await except(
+      ['operationInvalid', 'internalError'],
+      () => this.api.storagePoolRefresh({ pool }, deadline.left),
+      () => {},
+    );
+    return this.api.storagePoolGetInfo({ pool }, deadline.left);
+  }
+
+  /** Undefined only when the host says that there is none. */
+  async find(name: string, deadline: Deadline): Promise<StorageVolume | undefined> {
+    const pool = await this.ref(deadline);
+    return except<StorageVolume | undefined>(
+      ['noStorageVolume'],
+      () => this.api.storageVolLookupByName({ pool, name }, deadline.left),
+      () => undefined,
+    );
+  }
+
+  async list(deadline: Deadline): Promise<readonly StorageVolume[]> {
+    return this.api.storagePoolListAllVolumes({ pool: await this.ref(deadline) }, deadline.left);
+  }
+
+  /** True when the volume was made, false when one of that name was there. */
+  async create(request: NewVolume, deadline: Deadline): Promise<boolean> {
+    const pool = await this.ref(deadline);
+    return except(
+      ['storageVolumeExists'],
+      async () => {
+        await this.api.storageVolCreateXml({ pool, xml: volumeXml(request) }, deadline.left);
+        return true;
+      },
+      () => false,
+    );
+  }
+
+  /** Deleting what is absent succeeds. */
+  async delete(name: string, deadline: Deadline): Promise<void> {
+    const volume = await this.find(name, deadline);
+    if (volume === undefined) return;
+    const remove = () => this.#whenIdle(() => this.api.storageVolDelete({ volume }, deadline.left), deadline);
+    await except(['noStorageVolume'], remove, () => {});
+  }
+
+  async resize(volume: StorageVolume, sizeBytes: number, deadline: Deadline): Promise<void> {
+    await this.#whenIdle(() => this.api.storageVolResize({ volume, capacityBytes: sizeBytes }, deadline.left), deadline);
+  }
+
+  /** Undefined when the file is gone. */
+  async view(volume: StorageVolume, deadline: Deadline): Promise<VolumeView | undefined> {
+    for (;;) {
+      const look = async () => viewVolume(await this.api.storageVolGetXmlDesc({ volume }, deadline.left));
+      const view = await except<VolumeView | undefined>(['noStorageVolume'], look, () => undefined);
+      if (view !== undefined || (await this.find(volume.name, deadline)) === undefined) return view;
+      // Libvirt lists a volume that has no file: either it is being made, or the file was taken away behind libvirt's back.
+      await this.#refresh(deadline);
+      await deadline.pause(BUSY_RETRY_MS, `${volume.name} to be made`);
+    }
+  }
+
+  /** Length of the volume's file. */
+  async fileBytes(volume: StorageVolume, deadline: Deadline): Promise<number> {
+    const look = () => this.api.storageVolGetInfoFlags({ volume, flags: VolumeInfoFlag.physical }, deadline.left);
+    return (await this.#whenIdle(look, deadline)).allocationBytes;
+  }
+
+  async #whenIdle<T>(act: () => Promise<T>, deadline: Deadline): Promise<T> {
+    for (;;) {
+      const tried = await except<{ readonly value: T } | undefined>(
+        ['operationInvalid', 'resourceBusy'],
+        async () => ({ value: await act() }),
+        async (refusal) => {
+          if (!/still being allocated|in use/.test(refusal.message)) throw refusal;
+          await deadline.pause(BUSY_RETRY_MS, refusal.message);
+          return undefined;
+        },
+      );
+      if (tried !== undefined) return tried.value;
+    }
+  }
+
+  /** Libvirt refuses while a volume is being made or written. */
+  async #refresh(deadline: Deadline): Promise<void> {
+    const pool = await this.ref(deadline);
+    await except(
+      ['operationInvalid', 'internalError'],
+      () => this.api.storagePoolRefresh({ pool }, deadline.left),
+      () => {},
+    );
+  }
+
+  #find(deadline: Deadline): Promise<StoragePool | undefined> {
+    return except<StoragePool | undefined>(
+      ['noStoragePool'],
+      () => this.api.storagePoolLookupByName({ name: this.name }, deadline.left),
+      () => undefined,
+    );
+  }
+
+  async #define(deadline: Deadline): Promise<StoragePool> {
+    try {
+      return await this.api.storagePoolDefineXml({ xml: poolXml(this.name, this.#path) }, deadline.left);
+    } catch (error) {
+      // Another driver object may have defined it at the same moment, under a UUID of its own.
+      const pool = await this.#find(deadline);
+      if (pool === undefined) throw error;
+      return pool;
+    }
+  }
+}

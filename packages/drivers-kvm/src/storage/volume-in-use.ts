@@ -1,0 +1,28 @@
+import type { Deadline } from '../deadline.ts';
+import { except } from '../faults.ts';
+import type { HostLink } from '../host-links.ts';
+import { BlockResizeFlag, ListDomainsFlag } from '../libvirt/index.ts';
+import { child, childrenNamed } from '../xml/element.ts';
+import { parse } from '../xml/reader.ts';
+
+/**
+ * Grows a file that a running machine of this host uses: QEMU holds its lock, so only QEMU can, and the guest sees it at once. False when none uses it.
+ */
+export async function growInUse(link: HostLink, path: string, sizeBytes: number, deadline: Deadline): Promise<boolean> {
+  const { api } = link.host;
+  const domains = await api.connectListAllDomains({ flags: ListDomainsFlag.active }, deadline.left);
+  for (const domain of domains) {
+    const read = () => api.domainGetXmlDesc({ domain }, deadline.left);
+    const disk = diskOf(await except(['noDomain'], read, () => '<domain/>'), path);
+    if (disk === undefined) continue;
+    await api.domainBlockResize({ domain, disk, size: sizeBytes, flags: BlockResizeFlag.bytes }, deadline.left);
+    return true;
+  }
+  return false;
+}
+
+function diskOf(xml: string, path: string): string | undefined {
+  const disks = childrenNamed(child(parse(xml), 'devices'), 'disk');
+  const disk = disks.find((each) => child(each, 'source')?.attributes.file === path);
+  return child(disk, 'target')?.attributes.dev;
+}

@@ -1,0 +1,54 @@
+import type { DiskFormat } from '@pileus/core/strategy';
+import { child, descend, element, render, sizeInBytes } from '../xml/element.ts';
+import { parse } from '../xml/reader.ts';
+
+/** A pool that is a folder of the host. */
+export function poolXml(name: string, path: string): string {
+  return render(element('pool', { type: 'dir' }, element('name', {}, name), element('target', {}, element('path', {}, path))));
+}
+
+export function poolPath(xml: string): string | undefined {
+  return descend(parse(xml), 'target', 'path')?.text;
+}
+
+export interface Backing {
+  readonly path: string;
+  readonly format: DiskFormat;
+}
+
+/** A volume that takes room only as it is written; with `backing` it shows that file's content until then. */
+export function volumeXml(request: {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly format: DiskFormat;
+  readonly backing?: Backing;
+}): string {
+  const { name, sizeBytes, format, backing } = request;
+  return render(
+    element(
+      'volume',
+      {},
+      element('name', {}, name),
+      element('capacity', { unit: 'bytes' }, sizeBytes),
+      element('allocation', { unit: 'bytes' }, 0),
+      element('target', {}, element('format', { type: format })),
+      backing && element('backingStore', {}, element('path', {}, backing.path), element('format', { type: backing.format })),
+    ),
+  );
+}
+
+export interface VolumeView {
+  readonly capacityBytes: number;
+  readonly path: string;
+  /** The file whose content shows through, if there is one. */
+  readonly backingPath: string | undefined;
+}
+
+export function viewVolume(xml: string): VolumeView {
+  const root = parse(xml);
+  return {
+    capacityBytes: sizeInBytes(child(root, 'capacity')),
+    path: descend(root, 'target', 'path')?.text ?? '',
+    backingPath: descend(root, 'backingStore', 'path')?.text,
+  };
+}

@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import { describeStorage } from '@pileus/core/testing';
+import { kvm } from '../../src/index.ts';
+import { LabBackend, required } from './lab-host.ts';
+
+describeStorage('libvirt-dir on a real libvirtd', {
+  features: [],
+  makeHarness: async () => {
+    const backend = await LabBackend.up();
+    const factory = required(kvm().strategies.storage);
+    return Object.assign(backend, {
+      open: async () =>
+        factory.open({
+          poolId: '01900000-0000-7000-8000-00000000900a',
+          scope: 'host',
+          host: backend.host,
+          settings: { path: join(backend.lab.sharedDir, 'pool') },
+        }),
+    });
+  },
+});
