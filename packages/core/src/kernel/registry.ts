@@ -98,6 +98,9 @@ export class Registry {
   action(name: string): Action {
     return this.#actions.get(name);
   }
+  findAction(name: string): Action | undefined {
+    return this.#actions.find(name);
+  }
   actions(): readonly Action[] {
     return this.#actions.all();
   }
@@ -180,7 +183,8 @@ export function tableOf(kind: AnyKind): TableSpec {
     key: ['id'],
     columns: Object.fromEntries(fields.map((field) => [field, columnType(kind, field)])),
     unique: [...byName, ...(kind.unique ?? [])],
-    indexes: indexed.map((field) => [field]),
+    // A project's list in order of creation reads no other project's rows.
+    indexes: [...project.map((field) => [field, 'id']), ...indexed.map((field) => [field])],
   };
 }
 

@@ -114,9 +114,11 @@ export class SimCloud {
     return this.environment.run(this.environment.clock.monotonicMs() + forMs);
   }
 
+  readonly principal = systemPrincipal();
+
   submit(action: string, input: unknown, resourceId?: string): Promise<Accepted> {
     return this.environment.complete(
-      this.kernel.submit({ action, input, principal: systemPrincipal(), ...(resourceId === undefined ? {} : { resourceId }) }),
+      this.kernel.submit({ action, input, principal: this.principal, ...(resourceId === undefined ? {} : { resourceId }) }),
     );
   }
 
@@ -157,7 +159,12 @@ export class SimCloud {
       table,
       ...Object.fromEntries(Object.entries(row).filter(([field]) => !STAMPS.has(field))),
     }));
-    const text = canonical({ live, counters, world: JSON.parse(this.world.snapshot()) as unknown, violations: this.world.violations });
+    const text = canonical({
+      live,
+      counters,
+      world: withoutCaches(JSON.parse(this.world.snapshot()) as WorldView, names),
+      violations: this.world.violations,
+    });
     const renamed = text
       .replaceAll(UUID, (id) => names.get(id) ?? '<id>')
       .replaceAll(MAC, '<mac>')
@@ -165,6 +172,16 @@ export class SimCloud {
     return sorted(renamed);
   }
 }
+
+interface WorldView {
+  readonly stored: readonly { readonly kind: string; readonly id: string }[];
+}
+
+/** A pool's copy of an image that lives is a cache: having it or not is the same. One whose image is gone is residue. */
+const withoutCaches = (world: WorldView, live: ReadonlyMap<string, string>): WorldView => ({
+  ...world,
+  stored: world.stored.filter((thing) => thing.kind !== 'image' || !live.has(thing.id)),
+});
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const MAC = /([0-9a-f]{2}:){5}[0-9a-f]{2}/g;

@@ -106,10 +106,12 @@ function resizeOf(on: HostLink): NonNullable<HypervisorDriver['resize']> {
 }
 
 function limitsOf(on: HostLink, offers: (feature: HypervisorFeature) => boolean): NonNullable<HypervisorDriver['limits']> {
-  /** The items with one changed; `not_found` if it is not among them. */
-  const changed = <T>(items: readonly T[], is: (item: T) => boolean, change: Partial<T>): T[] => {
+  /** The items with one limited anew, a limit of 0 being none; `not_found` if it is not among them. */
+  const limited = <T extends { readonly limits?: object }>(items: readonly T[], is: (item: T) => boolean, limits: object): T[] => {
     if (!items.some(is)) throw new SimError('not_found', 'the machine has no such part');
-    return items.map((item) => (is(item) ? { ...item, ...change } : item));
+    const inForce = Object.entries(limits).filter(([, limit]) => limit !== 0);
+    const relimit = ({ limits: _, ...rest }: T) => (inForce.length === 0 ? rest : { ...rest, limits: Object.fromEntries(inForce) }) as T;
+    return items.map((item) => (is(item) ? relimit(item) : item));
   };
   return {
     ...(offers('cpuShares') && {
@@ -121,14 +123,14 @@ function limitsOf(on: HostLink, offers: (feature: HypervisorFeature) => boolean)
     ...(offers('diskLimits') && {
       setDiskLimits: (id: string, volumeId: string, limits: NonNullable<DiskSpec['limits']>, call: Call) =>
         on.onMachine('limits.setDiskLimits', id, call, (machine) => {
-          const disks = changed(machine.spec.disks, (disk) => disk.volumeId === volumeId, { limits });
+          const disks = limited(machine.spec.disks, (disk) => disk.volumeId === volumeId, limits);
           machine.spec = { ...machine.spec, disks };
         }),
     }),
     ...(offers('nicLimits') && {
       setNicLimits: (id: string, nicId: string, limits: NonNullable<NicSpec['limits']>, call: Call) =>
         on.onMachine('limits.setNicLimits', id, call, (machine) => {
-          const nics = changed(machine.spec.nics, (nic) => nic.nicId === nicId, { limits });
+          const nics = limited(machine.spec.nics, (nic) => nic.nicId === nicId, limits);
           machine.spec = { ...machine.spec, nics };
         }),
     }),

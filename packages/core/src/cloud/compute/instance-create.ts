@@ -11,7 +11,7 @@ import { type ComputeContext, type InstanceRow, prepareMachine } from './context
 import { instance } from './instance.ts';
 import { acceptCreate, type CreateParams, placeAgain, takeBack } from './instance-accept.ts';
 import { type InstanceInput, instanceInput } from './instance-input.ts';
-import { machineCleanup } from './machine-cleanup.ts';
+import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 
 /** May refuse a new machine, e.g. by a policy on its type or image. */
 export const instanceCreating = gate<{ readonly row: InstanceRow | undefined; readonly input: InstanceInput }>('instance.creating');
@@ -43,6 +43,8 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     undo: async (step) => {
       const { ctx, params, call, owe } = step;
       await machineCleanup(ctx, params, call, owe);
+      const disks = [...params.volumes, ...params.existing].map((entry) => entry.volumeId);
+      await releaseDisks(ctx, params.hostId, disks, call);
       const root = params.volumes.find((entry) => entry.slot === 0);
       if (root !== undefined) await removeOrOwe(step, 'seed.delete', root.poolId, params.instanceId);
     },

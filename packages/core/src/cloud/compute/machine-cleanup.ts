@@ -1,5 +1,6 @@
 import type { Owed } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import { volume } from '../storage/volume.ts';
 import type { ComputeContext } from './context.ts';
 
 export const MACHINE_REMOVE = 'machine.remove';
@@ -13,4 +14,14 @@ export async function machineCleanup(
 ): Promise<void> {
   if (await ctx.hosts.reachable(machine.hostId)) await (await ctx.hosts.hypervisor(machine.hostId)).remove(machine.instanceId, call);
   else owe({ task: MACHINE_REMOVE, place: machine.hostId, target: { instanceId: machine.instanceId } });
+}
+
+/** Ends what attaching these volumes to the host made. A host out of reach holds nothing that a later attachment would mind. */
+export async function releaseDisks(ctx: ComputeContext, hostId: string, volumeIds: readonly string[], call: Call): Promise<void> {
+  if (!(await ctx.hosts.reachable(hostId))) return;
+  const endpoint = await ctx.hosts.endpoint(hostId);
+  for (const id of volumeIds) {
+    const row = await ctx.reader.get(volume, id);
+    await (await ctx.pools.open(row.poolId)).releaseVolume(row.id, endpoint, call);
+  }
 }
