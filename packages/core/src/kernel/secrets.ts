@@ -1,3 +1,4 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Environment } from './environment.ts';
 import { CloudError } from './errors.ts';
 import type { Ids } from './id.ts';
@@ -6,9 +7,15 @@ import type { Statement, Store } from './store.ts';
 const PREFIX = 'sealed:';
 export const isSealed = (value: string): boolean => value.startsWith(PREFIX);
 
-/** Seals secret values with AES-256-GCM under the key of the installation. Everything but this class sees references only. */
+const CIPHER = 'aes-256-gcm';
+const TAG_BYTES = 16;
+
+/**
+ * Seals secret values with AES-256-GCM under the key of the installation. Everything but this class sees references only. Done in place: 64 kB take some
+ * 30 µs, less than sending them to a thread, and a thread's turn could not be replayed in a simulation.
+ */
 export class Secrets {
-  readonly #key: ReturnType<typeof crypto.subtle.importKey>;
+  readonly #key: Uint8Array;
   readonly #environment: Environment;
   readonly #ids: Ids;
   readonly #store: Store;
@@ -16,7 +23,7 @@ export class Secrets {
   /** @param key 32 bytes */
   constructor(key: Uint8Array, environment: Environment, ids: Ids, store: Store) {
     if (key.length !== 32) throw new Error('the sealing key has 32 bytes');
-    this.#key = crypto.subtle.importKey('raw', key as Uint8Array<ArrayBuffer>, 'AES-GCM', false, ['encrypt', 'decrypt']);
+    this.#key = key;
     this.#environment = environment;
     this.#ids = ids;
     this.#store = store;
@@ -26,13 +33,9 @@ export class Secrets {
   async seal(value: string): Promise<{ readonly reference: string; readonly statement: Statement }> {
     const id = this.#ids.mint('sealed');
     const iv = this.#environment.random.bytes(12);
-    const plain = new TextEncoder().encode(value);
-    const sealed = await crypto.subtle.encrypt(
-      { name: 'AES-GCM', iv: iv as Uint8Array<ArrayBuffer>, additionalData: new TextEncoder().encode(id) },
-      await this.#key,
-      plain,
-    );
-    const row = { id, iv: Buffer.from(iv).toString('base64'), sealed: Buffer.from(sealed).toString('base64') };
+    const cipher = createCipheriv(CIPHER, this.#key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(id));
+    const sealed = Buffer.concat([cipher.update(value, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    const row = { id, iv: Buffer.from(iv).toString('base64'), sealed: sealed.toString('base64') };
     return { reference: PREFIX + id, statement: { op: 'insert', table: 'sealed', row } };
   }
 
@@ -42,9 +45,12 @@ export class Secrets {
     const text = await this.#store.read('sealed', id);
     if (text === undefined) throw new CloudError('internal', 'A sealed value is missing.', { detail: reference });
     const row = JSON.parse(text) as { iv: string; sealed: string };
-    const algorithm = { name: 'AES-GCM', iv: Buffer.from(row.iv, 'base64'), additionalData: new TextEncoder().encode(id) };
+    const sealed = Buffer.from(row.sealed, 'base64');
     try {
-      return new TextDecoder().decode(await crypto.subtle.decrypt(algorithm, await this.#key, Buffer.from(row.sealed, 'base64')));
+      const cipher = createDecipheriv(CIPHER, this.#key, Buffer.from(row.iv, 'base64'), { authTagLength: TAG_BYTES })
+        .setAAD(Buffer.from(id))
+        .setAuthTag(sealed.subarray(-TAG_BYTES));
+      return Buffer.concat([cipher.update(sealed.subarray(0, -TAG_BYTES)), cipher.final()]).toString('utf8');
     } catch (cause) {
       throw new CloudError('internal', 'A sealed value cannot be opened with this key.', { detail: reference, cause });
     }

@@ -1,0 +1,104 @@
+import { SimCloud, type SimCloudOptions } from '@pileus/core/testing';
+import { systemPrincipal } from '../../src/cloud/index.ts';
+import type { AnyKind, Endpoint, EndpointRequest, Operation, RowOf } from '../../src/kernel/index.ts';
+
+export const HEARTBEAT_MS = 1000;
+export const GIB = 2 ** 30;
+
+/** A running control plane with one zone and one cluster; everything takes virtual time only. */
+export class LittleCloud {
+  readonly sim: SimCloud;
+  clusterId = '';
+
+  constructor(options: Partial<SimCloudOptions> = {}) {
+    this.sim = new SimCloud({ seed: 'stage', ...options, settings: { heartbeatMs: HEARTBEAT_MS, ...options.settings } });
+  }
+
+  static async open(options: Partial<SimCloudOptions> = {}, cluster: object = {}): Promise<LittleCloud> {
+    const stage = new LittleCloud(options);
+    await stage.sim.start();
+    const zoneId = await stage.sim.done('zone.create', { name: 'zone' });
+    stage.clusterId = await stage.sim.done('cluster.create', { name: 'cluster', zoneId, ...cluster });
+    return stage;
+  }
+
+  /** A host in the world and in the cloud. */
+  async host(hostname: string, facts: { readonly cpus?: number; readonly memoryBytes?: number } = {}): Promise<string> {
+    this.sim.world.addHost(hostname, facts);
+    return this.sim.done('host.create', { name: hostname, clusterId: this.clusterId, uri: `sim://${hostname}` });
+  }
+
+  pool(hostId: string, more: object = {}): Promise<string> {
+    return this.sim.done('pool.create', { driver: 'simulated', hostId, ...more });
+  }
+
+  volume(sizeBytes: number, more: object = {}): Promise<string> {
+    return this.sim.done('volume.create', { sizeBytes, ...more });
+  }
+
+  /** An image with raw content of this many bytes. */
+  async image(sizeBytes: number, more: object = {}): Promise<string> {
+    const id = await this.sim.done('image.create', more);
+    await this.upload(id, new Uint8Array(sizeBytes));
+    return id;
+  }
+
+  async row<K extends AnyKind>(kind: K, id: string): Promise<RowOf<K>> {
+    const row = await this.sim.environment.complete(this.sim.kernel.reader.find(kind, id));
+    if (row === undefined) throw new Error(`no ${kind.name} ${id}`);
+    return row;
+  }
+
+  rows<K extends AnyKind>(kind: K): Promise<readonly RowOf<K>[]> {
+    return this.sim.environment.complete(this.sim.kernel.reader.list(kind));
+  }
+
+  counter(key: string) {
+    return this.sim.environment.complete(this.sim.kernel.reader.counter(key));
+  }
+
+  /** The operation of an accepted request, ended in whatever way. */
+  async outcome(action: string, input: unknown, resourceId?: string): Promise<Operation> {
+    return this.sim.ended((await this.sim.submit(action, input, resourceId)).operationId);
+  }
+
+  async revision(): Promise<number> {
+    return (await this.sim.environment.complete(this.sim.kernel.services.store.bounds())).newest;
+  }
+
+  upload(imageId: string, content: Uint8Array | AsyncIterable<Uint8Array>, headers: EndpointRequest['headers'] = {}): Promise<unknown> {
+    const bytes = content instanceof Uint8Array ? once(content) : content;
+    return this.ask('PUT', '/images/{id}/content', { params: { id: imageId }, bytes, headers });
+  }
+
+  /** Calls an endpoint that answers a value. */
+  ask(method: Endpoint['method'], path: string, request: Partial<EndpointRequest> = {}): Promise<unknown> {
+    const endpoint = this.sim.kernel.registry.endpoints().find((entry) => entry.method === method && entry.path === path);
+    if (endpoint === undefined) throw new Error(`no endpoint ${method} ${path}`);
+    return this.sim.environment.complete(
+      endpoint.handle({
+        principal: systemPrincipal(),
+        params: {},
+        query: {},
+        body: undefined,
+        headers: {},
+        signal: new AbortController().signal,
+        ...request,
+      }),
+    );
+  }
+}
+
+export async function* once(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+
+/** The code of the error that the work must end with. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    return (error as { readonly code?: string }).code ?? String(error);
+  }
+  return 'succeeded';
+}

@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { stray, volume } from '../../../src/cloud/index.ts';
+import { GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
+
+const A_LOOK_MS = 10 * HEARTBEAT_MS;
+
+async function withPool() {
+  const cloud = await LittleCloud.open();
+  const hostId = await cloud.host('hv1');
+  const poolId = await cloud.pool(hostId);
+  const things = cloud.sim.world.pools.get(`hv1/${poolId}`);
+  if (things === undefined) throw new Error('no pool in the world');
+  /** What a store that was restored from yesterday does not know. */
+  const plant = () => {
+    const id = cloud.sim.kernel.services.ids.mint('volume');
+    things.createVolume(id, GIB, undefined);
+    return id;
+  };
+  return { cloud, hostId, poolId, things, plant };
+}
+
+describe('things that nothing explains', () => {
+  it('are quarantined once, and never removed by themselves', async () => {
+    const { cloud, hostId, poolId, things, plant } = await withPool();
+    const objectId = plant();
+    await cloud.sim.run(20 * A_LOOK_MS);
+    const [row, ...others] = await cloud.rows(stray);
+    expect(others).to.deep.equal([]);
+    expect(row).to.include({ state: 'quarantined', objectKind: 'volume', objectId, place: poolId, hostId, generation: 1 });
+    expect(things.find('volume', objectId)).not.to.equal(undefined);
+  });
+
+  it('are destroyed when an operator says so', async () => {
+    const { cloud, things, plant } = await withPool();
+    const objectId = plant();
+    await cloud.sim.run(A_LOOK_MS);
+    const [row] = await cloud.rows(stray);
+    await cloud.sim.done('stray.remove', {}, row?.id);
+    expect(things.find('volume', objectId)).to.equal(undefined);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
+
+  it('stay when only their record is deleted, and are found again', async () => {
+    const { cloud, plant } = await withPool();
+    const objectId = plant();
+    await cloud.sim.run(A_LOOK_MS);
+    const [first] = await cloud.rows(stray);
+    await cloud.sim.done('stray.delete', {}, first?.id);
+    await cloud.sim.run(A_LOOK_MS);
+    const [second] = await cloud.rows(stray);
+    expect(second).to.include({ objectId, state: 'quarantined' });
+    expect(second?.id).not.to.equal(first?.id);
+  });
+
+  it('are dropped when they are gone', async () => {
+    const { cloud, things, plant } = await withPool();
+    const objectId = plant();
+    await cloud.sim.run(A_LOOK_MS);
+    things.delete('volume', objectId);
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
+
+  it('are not removed from a host out of reach', async () => {
+    const { cloud, things, plant } = await withPool();
+    const objectId = plant();
+    await cloud.sim.run(A_LOOK_MS);
+    const [row] = await cloud.rows(stray);
+    cloud.sim.world.disconnect('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.outcome('stray.remove', {}, row?.id)).error?.code).to.equal('unavailable');
+    expect((await cloud.rows(stray))[0]).to.include({ state: 'quarantined' });
+    expect(things.find('volume', objectId)).not.to.equal(undefined);
+  });
+
+  it('go with their host, whose things they no longer are', async () => {
+    const { cloud, hostId, poolId, plant } = await withPool();
+    plant();
+    await cloud.sim.run(A_LOOK_MS);
+    await cloud.sim.done('pool.delete', {}, poolId);
+    await cloud.sim.done('host.delete', {}, hostId);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
+});
+
+describe('late arrivals of what was deleted', () => {
+  it('are removed', async () => {
+    const { cloud, things } = await withPool();
+    const id = await cloud.volume(GIB);
+    await cloud.sim.done('volume.delete', {}, id);
+    things.createVolume(id, GIB, undefined);
+    await cloud.sim.run(A_LOOK_MS);
+    expect(things.find('volume', id)).to.equal(undefined);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
+
+  it('of a creation that was unwound are removed, too', async () => {
+    const { cloud, things } = await withPool();
+    cloud.sim.world.faults.add({ command: 'volumes.create', times: 3, effect: 'late', delayMs: 30_000 });
+    const row = await cloud.outcome('volume.create', { sizeBytes: GIB });
+    expect(row.error?.code).to.equal('timeout');
+    await cloud.sim.run(120_000);
+    expect(things.list()).to.deep.equal([]);
+    expect(await cloud.rows(volume)).to.deep.equal([]);
+  });
+});
+
+describe('after a restore', () => {
+  it('removes nothing by itself until an operator confirms', async () => {
+    const { cloud, things } = await withPool();
+    const id = await cloud.volume(GIB);
+    await cloud.sim.done('volume.delete', {}, id);
+    // The store of another incarnation.
+    await cloud.sim.environment.complete(
+      cloud.sim.kernel.observe([{ op: 'update', table: 'setting', key: 'incarnation.confirmed', set: { value: 'yesterday' } }]),
+    );
+    cloud.sim.crash();
+    await cloud.sim.start();
+    expect(await cloud.ask('GET', '/recovery')).to.deep.equal({ confirmed: false, incarnation: 'simulated' });
+    things.createVolume(id, GIB, undefined);
+    await cloud.sim.run(5 * A_LOOK_MS);
+    expect(things.find('volume', id)).not.to.equal(undefined);
+    expect(await cloud.ask('POST', '/recovery/confirm')).to.deep.equal({ confirmed: true, incarnation: 'simulated' });
+    await cloud.sim.run(A_LOOK_MS);
+    expect(things.find('volume', id)).to.equal(undefined);
+  });
+});
