@@ -1,6 +1,5 @@
 import type { CallOptions, ChangeOptions, Client, Outgoing } from './client.ts';
-import { type ConsoleTicket, socketUrl } from './console.ts';
-import { download, type Upload, type UploadOptions, upload } from './content.ts';
+import { Endpoints, json } from './endpoints.ts';
 import { type Change, changes, follow, type Listed, type WatchOptions } from './events.ts';
 import type { Id, Named } from './id.ts';
 import { List, type ListOptions } from './list.ts';
@@ -27,23 +26,18 @@ export interface ResourceNames<K extends string> {
   readonly plural: string;
 }
 
-interface ValueRequest {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly body?: object;
-  readonly query?: Readonly<Record<string, unknown>>;
-}
-
 /** What can be done with all kinds. The client of one kind adds its own verbs. `F` are the fields that lists can filter by, `S` those they can sort by. */
-export class Resource<K extends string, R, F = Readonly<Record<string, string | number | boolean>>, S extends string = string> {
+export class Resource<
+  K extends string,
+  R,
+  F = Readonly<Record<string, string | number | boolean>>,
+  S extends string = string,
+> extends Endpoints {
   readonly kind: K;
-  protected readonly client: Client;
-  readonly #plural: string;
 
   constructor(client: Client, names: ResourceNames<K>) {
-    this.client = client;
+    super(client, names.plural);
     this.kind = names.kind;
-    this.#plural = names.plural;
   }
 
   /** One row, by id or name. @throws PileusError not_found */
@@ -98,42 +92,8 @@ export class Resource<K extends string, R, F = Readonly<Record<string, string | 
     return this.#pending({ method: 'POST', path: `${this.path()}/actions/${verb}`, ...json(input) }, options);
   }
 
-  /** A computed value: what is neither a row nor a change. */
-  protected value<T>(request: ValueRequest, options: CallOptions): Reply<T> {
-    const { method, body, query = {} } = request;
-    const asked = new URLSearchParams(
-      Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]])),
-    );
-    const path = asked.size === 0 ? request.path : `${request.path}?${asked}`;
-    const outgoing: Outgoing = { method, path, ...(body === undefined ? {} : json(body)) };
-    return new Reply(method === 'GET' ? this.client.json<T>(outgoing, options) : this.client.change<T>(outgoing, options));
-  }
-
-  /** Asks for a one-time token and says where to use it. */
-  protected ticket(path: string, input: object, options: CallOptions): Reply<ConsoleTicket> {
-    const issued = this.value<{ readonly token: string; readonly path: string; readonly expiresAt: string }>(
-      { method: 'POST', path, body: input },
-      options,
-    );
-    return new Reply(issued.then((ticket) => ({ ...ticket, url: socketUrl(this.client.url, ticket.path) })));
-  }
-
-  protected send<T>(path: string, content: Upload, options: UploadOptions): Reply<T> {
-    return new Reply(upload<T>(this.client, path, content, options));
-  }
-
-  protected receive(path: string, options: CallOptions): AsyncGenerator<Uint8Array> {
-    return download(this.client, path, options);
-  }
-
-  protected path(...segments: readonly string[]): string {
-    return ['/v1', this.#plural, ...segments.map(encodeURIComponent)].join('/');
-  }
-
   #pending(request: Outgoing, options: ChangeOptions): Pending<K, R> {
     const result = (id: Id<K>, call: CallOptions) => this.client.json<R>({ method: 'GET', path: this.path(id) }, call);
     return new Pending(this.client.change<AcceptedBody>(request, options).then((body) => new Accepted<K, R>(this.client, body, result)));
   }
 }
-
-const json = (input: object, type = 'application/json') => ({ body: JSON.stringify(input), headers: { 'content-type': type } });

@@ -4,6 +4,7 @@ export { type AnyChange, BaseCloud, type ConnectOptions, type UntypedRow } from 
 export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
 export type { Upload, UploadOptions } from './content.ts';
 export { type Embedded, type EmbeddedRequest, type EmbeddedResponse, embeddedTransport } from './embedded.ts';
+export { Endpoints } from './endpoints.ts';
 export {
   CLIENT_CODES,
   type ErrorCode,

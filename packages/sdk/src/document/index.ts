@@ -1,2 +1,3 @@
+export * from './links.ts';
 export * from './schema.ts';
 export * from './server.ts';

@@ -1,8 +1,11 @@
+import { linkSchemas } from './links.ts';
 import { camel, componentOf, resolve, type Schema, type Schemas } from './schema.ts';
 
 /** What a server offers, read from its OpenAPI document: the kinds, and what can be done with each. */
 export interface ServerDescription {
   readonly kinds: readonly KindDescription[];
+  /** What belongs to no kind, e.g. `recovery`. */
+  readonly groups: readonly EndpointGroup[];
   readonly schemas: Schemas;
 }
 
@@ -21,6 +24,12 @@ export interface KindDescription {
   readonly filters: Readonly<Record<string, Schema>>;
   readonly sorts: readonly string[];
   readonly verbs: readonly VerbDescription[];
+  readonly endpoints: readonly EndpointDescription[];
+}
+
+export interface EndpointGroup {
+  /** First path segment. */
+  readonly segment: string;
   readonly endpoints: readonly EndpointDescription[];
 }
 
@@ -88,14 +97,30 @@ export function describeServer(document: unknown): ServerDescription {
     readonly paths?: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
     readonly components?: { readonly schemas?: Schemas };
   };
-  const schemas = components?.schemas ?? {};
-  if (typeof openapi !== 'string' || !Object.values(schemas).some((schema) => schema['x-pileus-kind'] !== undefined))
-    throw new TypeError('This is not the OpenAPI document of a Pileus server.');
+  const declared = components?.schemas ?? {};
+  const names = Object.values(declared).flatMap((schema) => schema['x-pileus-kind'] ?? []);
+  if (typeof openapi !== 'string' || names.length === 0) throw new TypeError('This is not the OpenAPI document of a Pileus server.');
+  const schemas = linkSchemas(declared, names);
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Route => ({ path, method: method.toUpperCase(), operation })),
   );
   const kinds = Object.entries(schemas).flatMap(([component, row]) => describeKind(component, row, routes, schemas) ?? []);
-  return { kinds, schemas };
+  return { kinds, groups: groupsOf(routes, kinds), schemas };
+}
+
+/** Served by this client in other ways. */
+const OWN_WAYS = new Set(['events', 'changes', 'openapi.json']);
+
+function groupsOf(routes: readonly Route[], kinds: readonly KindDescription[]): EndpointGroup[] {
+  const plurals = new Set(kinds.map(({ plural }) => plural));
+  const segments = new Set(routes.flatMap(({ path }) => /^\/v1\/([^/]+)/.exec(path)?.[1] ?? []));
+  return [...segments]
+    .filter((segment) => !plurals.has(segment) && !OWN_WAYS.has(segment))
+    .map((segment) => {
+      const base = `/v1/${segment}`;
+      const own = routes.filter(({ path }) => path === base || path.startsWith(`${base}/`));
+      return { segment, endpoints: own.map((route) => describeEndpoint(route, base)) };
+    });
 }
 
 function describeKind(component: string, row: Schema, routes: readonly Route[], schemas: Schemas): KindDescription | undefined {

@@ -1,6 +1,7 @@
 import {
   camel,
   type EndpointDescription,
+  type EndpointGroup,
   type KindDescription,
   pascal,
   type ServerDescription,
@@ -17,12 +18,14 @@ const BUILT_IN = 'operation';
  */
 export function cloudSource(server: ServerDescription, runtime: string): string {
   const kinds = server.kinds.filter(({ kind }) => kind !== BUILT_IN);
+  const groups = server.groups.filter(({ endpoints }) => endpoints.some(({ type }) => type !== 'socket'));
   const body = [
     ...sharedSchemas(server, kinds).map(
       ([name, schema]) => `${comment(schema.description ?? '', '')}export type ${name} = ${typeOf(schema, 'input')};\n`,
     ),
     ...kinds.flatMap((kind) => [rowSource(kind), ...inputSources(kind), clientSource(kind)]),
-    cloudClass(kinds),
+    ...groups.map(groupSource),
+    cloudClass(kinds, groups),
   ].join('\n');
   return `// Generated from the server's OpenAPI document by \`pileus-sdk generate\`. Do not edit.\n${imports(body, runtime)}\n${body}`;
 }
@@ -32,7 +35,7 @@ const MORE_RUNTIME_TYPES = ['ConsoleTicket', 'Operation', 'Pending', 'Reply', 'U
 
 function imports(body: string, runtime: string): string {
   const used = [...RUNTIME_TYPES, ...MORE_RUNTIME_TYPES].filter((name) => new RegExp(`\\b${name}\\b`).test(body));
-  return `import { BaseCloud, Resource, ${used.map((name) => `type ${name}`).join(', ')} } from ${quote(runtime)};\n`;
+  return `import { BaseCloud, ${body.includes('extends Endpoints') ? 'Endpoints, ' : ''}Resource, ${used.map((name) => `type ${name}`).join(', ')} } from ${quote(runtime)};\n`;
 }
 
 /** Components that neither are rows nor inputs of verbs, but are pointed to by them. */
@@ -128,15 +131,26 @@ ${comment(description, '  ')}  ${verb}(${parameters.join(', ')}): Pending<${quot
 /** `uploadContent` of images reads better as `images.upload`. */
 const methodName = (name: string): string => name.replace(/^(upload|download)Content$/, '$1');
 
-function endpointMethod({ kind }: KindDescription, endpoint: EndpointDescription): string {
+function groupSource({ segment, endpoints }: EndpointGroup): string {
+  const methods = endpoints.map((endpoint) => endpointMethod(undefined, endpoint)).join('');
+  return `export class ${pascal(segment)}Endpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, ${quote(segment)});
+  }
+${methods}}
+`;
+}
+
+function endpointMethod(kind: KindDescription | undefined, endpoint: EndpointDescription): string {
   if (endpoint.type === 'socket') return '';
   const ids = endpoint.segments.filter((segment) => segment.startsWith('{'));
-  const names = ids.map((segment, index) => (index === 0 ? kind : segment.slice(1, -1)));
-  const parameters = ids.map((_, index) => `${names[index]}: ${index === 0 ? `Named<${quote(kind)}>` : 'string'}`);
+  const isOwn = (index: number) => index === 0 && kind !== undefined && endpoint.segments[0] === ids[0];
+  const names = ids.map((segment, index) => (isOwn(index) ? (kind?.kind ?? '') : camel(segment.slice(1, -1))));
+  const parameters = ids.map((_, index) => `${names[index]}: ${isOwn(index) ? `Named<${quote(names[index] ?? '')}>` : 'string'}`);
   let next = 0;
   const path = endpoint.segments.map((segment) => (segment.startsWith('{') ? names[next++] : quote(segment))).join(', ');
   const head = `\n${comment(endpoint.description, '  ')}  ${methodName(endpoint.name)}`;
-  const answer = endpoint.answer === undefined ? 'unknown' : typeOf(endpoint.answer, 'row', '  ');
+  const answer = answerType(kind, endpoint);
   if (endpoint.type === 'upload')
     return `${head}(${[...parameters, 'content: Upload', 'options: UploadOptions = {}'].join(', ')}): Reply<${answer}> {
     return this.send(this.path(${path}), content, options);
@@ -149,6 +163,17 @@ function endpointMethod({ kind }: KindDescription, endpoint: EndpointDescription
 `;
   if (isTicket(endpoint)) return ticketMethod(endpoint, { parameters, path });
   return valueMethod(endpoint, { head, parameters, path, answer });
+}
+
+/** Endpoints of a kind that answer its row, spelled out in the document, answer the row's type. */
+function answerType(kind: KindDescription | undefined, { answer }: EndpointDescription): string {
+  if (answer === undefined) return 'unknown';
+  const fieldsOf = (schema: { readonly properties?: object }) =>
+    Object.keys(schema.properties ?? {})
+      .sort()
+      .join();
+  if (kind !== undefined && fieldsOf(answer) === fieldsOf(kind.row)) return kind.rowComponent;
+  return typeOf(answer, 'row', '  ');
 }
 
 /** An answer with a token and the path to use it at opens a socket. */
@@ -199,12 +224,14 @@ function valueMethod(
 `;
 }
 
-function cloudClass(kinds: readonly KindDescription[]): string {
+function cloudClass(kinds: readonly KindDescription[], groups: readonly EndpointGroup[]): string {
   const rows = kinds.map(({ kind, rowComponent }) => `  readonly ${key(kind)}: ${rowComponent};\n`);
-  const members = kinds.map(
-    ({ plural, description }) => `${comment(description, '  ')}  readonly ${camel(plural)}: ${pascal(plural)}Client;\n`,
-  );
-  const makes = kinds.map(({ plural }) => `    this.${camel(plural)} = new ${pascal(plural)}Client(this.client);\n`);
+  const parts = [
+    ...kinds.map(({ plural, description }) => ({ description, name: camel(plural), type: `${pascal(plural)}Client` })),
+    ...groups.map(({ segment }) => ({ description: '', name: camel(segment), type: `${pascal(segment)}Endpoints` })),
+  ];
+  const members = parts.map(({ name, type, description }) => `${comment(description, '  ')}  readonly ${name}: ${type};\n`);
+  const makes = parts.map(({ name, type }) => `    this.${name} = new ${type}(this.client);\n`);
   return `/** The row type of each kind. */
 export interface CloudRows {
   readonly operation: Operation;

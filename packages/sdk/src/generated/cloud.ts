@@ -1,4 +1,1586 @@
-import { BaseCloud, type ConnectOptions, type Embedded, type Operation } from '../runtime.ts';
-export interface CloudRows { readonly operation: Operation }
-export class Cloud extends BaseCloud<CloudRows> {}
+// Generated from the server's OpenAPI document by `pileus-sdk generate`. Do not edit.
+import { BaseCloud, Endpoints, Resource, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type Operation, type Pending, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
+
+/** The state machine of the kind debt: where each state may go. */
+export const debtStates = {
+  owed: ['deleted'],
+  deleted: [],
+} as const;
+export type DebtState = keyof typeof debtStates;
+
+export interface DebtFields {
+  readonly id: Id<'debt'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly task: string;
+  /** Where it has to be done, usually a host id. */
+  readonly place: string;
+  readonly target: { readonly [key: string]: unknown };
+  readonly operationId: Id<'operation'>;
+}
+/** A cleanup that is owed to a place out of reach, retried until it is done. */
+export type Debt = Lifecycle<DebtFields, DebtState>;
+
+/** What lists of debts can filter by. */
+export interface DebtFilter {
+  readonly id: Id<'debt'>;
+  readonly name: string;
+  readonly state: DebtState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly place: string;
+  readonly task: string;
+}
+
+export class DebtsClient extends Resource<'debt', Debt, DebtFilter, 'createdAt' | 'name' | 'state' | 'place' | 'task'> {
+  constructor(client: Client) {
+    super(client, { kind: 'debt', plural: 'debts' });
+  }
+}
+
+/** The state machine of the kind project: where each state may go. */
+export const projectStates = {
+  available: ['deleted'],
+  deleted: [],
+} as const;
+export type ProjectState = keyof typeof projectStates;
+
+export interface ProjectFields {
+  readonly id: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+}
+/** What a tenant owns resources in. There is one, `default`, until tenants are introduced. */
+export type Project = Lifecycle<ProjectFields, ProjectState>;
+
+/** Changes name, description of the project. */
+export interface ProjectUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of projects can filter by. */
+export interface ProjectFilter {
+  readonly id: Id<'project'>;
+  readonly name: string;
+  readonly state: ProjectState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class ProjectsClient extends Resource<'project', Project, ProjectFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'project', plural: 'projects' });
+  }
+
+  /** Changes name, description of the project. */
+  update(project: Named<'project'>, input: ProjectUpdate = {}, options: ChangeOptions = {}): Pending<'project', Project> {
+    return this.updateAny(project, input, options);
+  }
+}
+
+/** The state machine of the kind zone: where each state may go. */
+export const zoneStates = {
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type ZoneState = keyof typeof zoneStates;
+
+export interface ZoneFields {
+  readonly id: Id<'zone'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+}
+/** A place that fails and is powered as one: a data centre or a hall. */
+export type Zone = Lifecycle<ZoneFields, ZoneState>;
+
+/** Makes a zone. */
+export interface ZoneCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
+/** Changes name, description of the zone. */
+export interface ZoneUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of zones can filter by. */
+export interface ZoneFilter {
+  readonly id: Id<'zone'>;
+  readonly name: string;
+  readonly state: ZoneState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class ZonesClient extends Resource<'zone', Zone, ZoneFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'zone', plural: 'zones' });
+  }
+
+  /** Makes a zone. */
+  create(input: ZoneCreate = {}, options: ChangeOptions = {}): Pending<'zone', Zone> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the zone. */
+  update(zone: Named<'zone'>, input: ZoneUpdate = {}, options: ChangeOptions = {}): Pending<'zone', Zone> {
+    return this.updateAny(zone, input, options);
+  }
+
+  /** Deletes the zone and everything it owns. */
+  delete(zone: Named<'zone'>, options: DeleteOptions = {}): Pending<'zone', undefined> {
+    return this.deleteAny(zone, options);
+  }
+}
+
+/** The state machine of the kind cluster: where each state may go. */
+export const clusterStates = {
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type ClusterState = keyof typeof clusterStates;
+
+export interface ClusterFields {
+  readonly id: Id<'cluster'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly zoneId: Id<'zone'>;
+  readonly description?: string;
+  /** Name of the hypervisor strategy, e.g. `kvm`. */
+  readonly hypervisor: string;
+  /** Virtual processors promised per hardware thread. */
+  readonly vcpuOvercommit: number;
+  /** Memory promised per memory of the host. */
+  readonly memoryOvercommit: number;
+  /** Whether hosts without hardware virtualisation may run machines here. */
+  readonly allowEmulation: boolean;
+  /** Hosts that the fabric takes. */
+  readonly hostsMax: number;
+}
+/** Hosts of one hypervisor on one set of switches; machines move within it. */
+export type Cluster = Lifecycle<ClusterFields, ClusterState>;
+
+/** Makes a cluster. Defaults: vcpuOvercommit 4, memoryOvercommit 1, allowEmulation false, hostsMax 45. */
+export interface ClusterCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly zoneId: Id<'zone'>;
+  /** Name of the hypervisor strategy. Default: the first one installed. */
+  readonly hypervisor?: string | undefined;
+  /** Virtual processors promised per hardware thread. */
+  readonly vcpuOvercommit?: number | undefined;
+  /** Memory promised per memory of the host. */
+  readonly memoryOvercommit?: number | undefined;
+  /** Whether hosts without hardware virtualisation may run machines here. */
+  readonly allowEmulation?: boolean | undefined;
+  /** Hosts that the fabric takes. */
+  readonly hostsMax?: number | undefined;
+}
+
+/** Changes the name, the description or the limits of the cluster. */
+export interface ClusterUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  /** Virtual processors promised per hardware thread. */
+  readonly vcpuOvercommit?: number | undefined;
+  /** Memory promised per memory of the host. */
+  readonly memoryOvercommit?: number | undefined;
+  /** Whether hosts without hardware virtualisation may run machines here. */
+  readonly allowEmulation?: boolean | undefined;
+  /** Hosts that the fabric takes. */
+  readonly hostsMax?: number | undefined;
+}
+
+/** What lists of clusters can filter by. */
+export interface ClusterFilter {
+  readonly id: Id<'cluster'>;
+  readonly name: string;
+  readonly state: ClusterState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly zoneId: Id<'zone'>;
+}
+
+export class ClustersClient extends Resource<'cluster', Cluster, ClusterFilter, 'createdAt' | 'name' | 'state' | 'zoneId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'cluster', plural: 'clusters' });
+  }
+
+  /** Makes a cluster. Defaults: vcpuOvercommit 4, memoryOvercommit 1, allowEmulation false, hostsMax 45. */
+  create(input: ClusterCreate, options: ChangeOptions = {}): Pending<'cluster', Cluster> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes the name, the description or the limits of the cluster. */
+  update(cluster: Named<'cluster'>, input: ClusterUpdate = {}, options: ChangeOptions = {}): Pending<'cluster', Cluster> {
+    return this.updateAny(cluster, input, options);
+  }
+
+  /** Deletes the cluster and everything it owns. */
+  delete(cluster: Named<'cluster'>, options: DeleteOptions = {}): Pending<'cluster', undefined> {
+    return this.deleteAny(cluster, options);
+  }
+}
+
+/** The state machine of the kind host: where each state may go. */
+export const hostStates = {
+  connecting: ['enabled', 'deleted'],
+  enabled: ['disabled', 'maintenance', 'deleting'],
+  disabled: ['enabled', 'maintenance', 'deleting'],
+  maintenance: ['enabled', 'disabled', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type HostState = keyof typeof hostStates;
+
+export interface HostFields {
+  readonly id: Id<'host'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly clusterId: Id<'cluster'>;
+  /** How the hypervisor is reached, e.g. `qemu:///system` or `qemu+tls://hv1/system`. */
+  readonly uri: string;
+  /** Reference to a sealed value. */
+  readonly tlsCredentials?: string;
+  /** Rack or other unit that fails as one. */
+  readonly failureDomain: string;
+  readonly roles: readonly ('compute' | 'storage')[];
+  /** Whether it answers. */
+  readonly status: 'connecting' | 'connected' | 'disconnected';
+  readonly statusReason?: string;
+  readonly hostname?: string;
+  readonly hostUuid?: string;
+  readonly cpus?: number;
+  readonly memoryBytes?: number;
+  readonly cpuModel?: string;
+  readonly architecture?: string;
+  readonly hypervisorVersion?: string;
+  readonly virtType?: 'kvm' | 'tcg' | 'simulated';
+}
+/** A server that runs machines, stores volumes, or both. */
+export type Host = Lifecycle<HostFields, HostState>;
+
+/** Connects a host and takes its inventory. */
+export interface HostCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly clusterId: Id<'cluster'>;
+  /** How the hypervisor is reached, e.g. `qemu:///system` or `qemu+tls://hv1/system`. */
+  readonly uri: string;
+  /** JSON with PEM texts `ca`, `cert`, `key`, for TLS. Secret: sealed before it is stored, never shown again. */
+  readonly tlsCredentials?: string | undefined;
+  /** Default: the name; each host fails on its own. */
+  readonly failureDomain?: string | undefined;
+  readonly roles?: readonly ('compute' | 'storage')[] | undefined;
+}
+
+/** Changes the name, the address, the credentials, the failure domain or the roles of the host. */
+export interface HostUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** How the hypervisor is reached, e.g. `qemu:///system` or `qemu+tls://hv1/system`. */
+  readonly uri?: string | undefined;
+  /** JSON with PEM texts `ca`, `cert`, `key`, for TLS. Secret: sealed before it is stored, never shown again. */
+  readonly tlsCredentials?: string | undefined;
+  /** Rack or other unit that fails as one. */
+  readonly failureDomain?: string | undefined;
+  readonly roles?: readonly ('compute' | 'storage')[] | undefined;
+}
+
+/** What lists of hosts can filter by. */
+export interface HostFilter {
+  readonly id: Id<'host'>;
+  readonly name: string;
+  readonly state: HostState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly status: 'connecting' | 'connected' | 'disconnected';
+  readonly failureDomain: string;
+  readonly clusterId: Id<'cluster'>;
+}
+
+export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' | 'name' | 'state' | 'status' | 'failureDomain' | 'clusterId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'host', plural: 'hosts' });
+  }
+
+  /** Connects a host and takes its inventory. */
+  create(input: HostCreate, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes the name, the address, the credentials, the failure domain or the roles of the host. */
+  update(host: Named<'host'>, input: HostUpdate = {}, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.updateAny(host, input, options);
+  }
+
+  /** Deletes the host and everything it owns. */
+  delete(host: Named<'host'>, options: DeleteOptions = {}): Pending<'host', undefined> {
+    return this.deleteAny(host, options);
+  }
+
+  /** Lets new machines be placed on the host. */
+  enable(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.act(host, 'enable', {}, options);
+  }
+
+  /** Places no new machines on the host; those on it go on. */
+  disable(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.act(host, 'disable', {}, options);
+  }
+
+  /** Takes the host out of use for work on it. Refused while machines run on it. */
+  maintain(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.act(host, 'maintain', {}, options);
+  }
+
+  /** Opens every connection to the host anew, and looks at it at once. */
+  reconnect(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.act(host, 'reconnect', {}, options);
+  }
+}
+
+/** The state machine of the kind stray: where each state may go. */
+export const strayStates = {
+  quarantined: ['adopted', 'deleting', 'deleted'],
+  adopted: ['deleted'],
+  deleting: ['deleted', 'quarantined'],
+  deleted: [],
+} as const;
+export type StrayState = keyof typeof strayStates;
+
+export interface StrayFields {
+  readonly id: Id<'stray'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly hostId: Id<'host'>;
+  readonly objectKind: 'machine' | 'volume' | 'network';
+  readonly objectId: string;
+  readonly objectName: string;
+  /** Pool or host it was found in. */
+  readonly place: string;
+  readonly details: { readonly [key: string]: unknown };
+}
+/** A machine, volume or network that carries our mark and is unknown to us: quarantined until it is adopted or removed by an operator. */
+export type Stray = Lifecycle<StrayFields, StrayState>;
+
+/** What lists of strays can filter by. */
+export interface StrayFilter {
+  readonly id: Id<'stray'>;
+  readonly name: string;
+  readonly state: StrayState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly objectKind: 'machine' | 'volume' | 'network';
+  readonly objectId: string;
+  readonly hostId: Id<'host'>;
+}
+
+export class StraysClient extends Resource<'stray', Stray, StrayFilter, 'createdAt' | 'name' | 'state' | 'objectKind' | 'objectId' | 'hostId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'stray', plural: 'strays' });
+  }
+
+  /** Deletes the stray and everything it owns. */
+  delete(stray: Named<'stray'>, options: DeleteOptions = {}): Pending<'stray', undefined> {
+    return this.deleteAny(stray, options);
+  }
+
+  /** Destroys the machine, volume or network itself. It cannot be taken back. */
+  remove(stray: Named<'stray'>, options: ChangeOptions = {}): Pending<'stray', Stray> {
+    return this.act(stray, 'remove', {}, options);
+  }
+}
+
+/** The state machine of the kind pool: where each state may go. */
+export const poolStates = {
+  creating: ['available', 'deleted'],
+  available: ['disabled', 'deleting'],
+  disabled: ['available', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type PoolState = keyof typeof poolStates;
+
+export interface PoolFields {
+  readonly id: Id<'pool'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** Name of the storage strategy, e.g. `libvirt-dir`. */
+  readonly driver: string;
+  readonly scope: 'host' | 'cluster' | 'zone';
+  /** Of a pool of scope `host`. */
+  readonly hostId?: Id<'host'>;
+  /** Of a pool of scope `cluster`. */
+  readonly clusterId?: Id<'cluster'>;
+  /** Of a pool of scope `zone`. */
+  readonly zoneId?: Id<'zone'>;
+  /** What the driver asks for, e.g. `path`. */
+  readonly settings: { readonly [key: string]: string };
+  /** What requests for storage name, e.g. `standard`. */
+  readonly storageClass: string;
+  /** Bytes promised per byte of the pool. */
+  readonly overcommit: number;
+  readonly totalBytes?: number;
+  readonly freeBytes?: number;
+  readonly status: 'connected' | 'disconnected';
+}
+/** A place that holds volumes. A pool of scope `host` pins what uses it to that host. */
+export type Pool = Lifecycle<PoolFields, PoolState>;
+
+/** Registers a pool. The driver says which of `hostId`, `clusterId`, `zoneId` it belongs to, and which settings it needs. */
+export interface PoolCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Name of the storage strategy. Default: the first one installed. */
+  readonly driver?: string | undefined;
+  readonly hostId?: Id<'host'> | undefined;
+  readonly clusterId?: Id<'cluster'> | undefined;
+  readonly zoneId?: Id<'zone'> | undefined;
+  /** What the driver asks for, e.g. `path`. */
+  readonly settings?: { readonly [key: string]: string } | undefined;
+  /** What requests for storage name, e.g. `standard`. */
+  readonly storageClass?: string | undefined;
+  /** Bytes promised per byte of the pool. */
+  readonly overcommit?: number | undefined;
+}
+
+/** Changes the name, the class or the overcommit of the pool. */
+export interface PoolUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** What requests for storage name, e.g. `standard`. */
+  readonly storageClass?: string | undefined;
+  /** Bytes promised per byte of the pool. */
+  readonly overcommit?: number | undefined;
+}
+
+/** What lists of pools can filter by. */
+export interface PoolFilter {
+  readonly id: Id<'pool'>;
+  readonly name: string;
+  readonly state: PoolState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly scope: 'host' | 'cluster' | 'zone';
+  readonly storageClass: string;
+  readonly status: 'connected' | 'disconnected';
+  readonly hostId: Id<'host'>;
+  readonly clusterId: Id<'cluster'>;
+  readonly zoneId: Id<'zone'>;
+}
+
+export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' | 'name' | 'state' | 'scope' | 'storageClass' | 'status' | 'hostId' | 'clusterId' | 'zoneId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'pool', plural: 'pools' });
+  }
+
+  /** Registers a pool. The driver says which of `hostId`, `clusterId`, `zoneId` it belongs to, and which settings it needs. */
+  create(input: PoolCreate = {}, options: ChangeOptions = {}): Pending<'pool', Pool> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes the name, the class or the overcommit of the pool. */
+  update(pool: Named<'pool'>, input: PoolUpdate = {}, options: ChangeOptions = {}): Pending<'pool', Pool> {
+    return this.updateAny(pool, input, options);
+  }
+
+  /** Deletes the pool and everything it owns. */
+  delete(pool: Named<'pool'>, options: DeleteOptions = {}): Pending<'pool', undefined> {
+    return this.deleteAny(pool, options);
+  }
+
+  /** Lets new volumes be made in the pool. */
+  enable(pool: Named<'pool'>, options: ChangeOptions = {}): Pending<'pool', Pool> {
+    return this.act(pool, 'enable', {}, options);
+  }
+
+  /** Makes no new volumes in the pool; those in it stay in use. */
+  disable(pool: Named<'pool'>, options: ChangeOptions = {}): Pending<'pool', Pool> {
+    return this.act(pool, 'disable', {}, options);
+  }
+}
+
+/** The state machine of the kind volume: where each state may go. */
+export const volumeStates = {
+  creating: ['available', 'deleted'],
+  available: ['attached', 'deleting'],
+  attached: ['available', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type VolumeState = keyof typeof volumeStates;
+
+export interface VolumeFields {
+  readonly id: Id<'volume'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly poolId: Id<'pool'>;
+  readonly sizeBytes: number;
+  /** The image it is a clone of. */
+  readonly imageId?: Id<'image'>;
+  /** The machine it is attached to. */
+  readonly instanceId?: Id<'instance'>;
+  readonly deleteWithInstance: boolean;
+  /** Place on the machine; 0 is the root disk. */
+  readonly slot?: number;
+  readonly limits?: {
+    /** 0 lifts the limit. */
+    readonly iopsPerSecond?: number;
+    /** 0 lifts the limit. */
+    readonly bytesPerSecond?: number;
+  };
+}
+/** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
+export type Volume = Lifecycle<VolumeFields, VolumeState>;
+
+/** Makes a volume, empty or cloned from an image, in the pool given or in the emptiest that fits. */
+export interface VolumeCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Default: the size of the image. */
+  readonly sizeBytes?: number | undefined;
+  readonly imageId?: Id<'image'> | undefined;
+  readonly poolId?: Id<'pool'> | undefined;
+  readonly storageClass?: string | undefined;
+  /** A host that must reach it. */
+  readonly hostId?: Id<'host'> | undefined;
+}
+
+/** Changes name, description of the volume. */
+export interface VolumeUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** Grows a volume that is not attached. */
+export interface VolumeResize {
+  /** Not smaller than now. */
+  readonly sizeBytes: number;
+}
+
+/** Limits a disk, at once where it is in use. */
+export interface VolumeSetLimits {
+  readonly limits: {
+    /** 0 lifts the limit. */
+    readonly iopsPerSecond?: number | undefined;
+    /** 0 lifts the limit. */
+    readonly bytesPerSecond?: number | undefined;
+  };
+}
+
+/** What lists of volumes can filter by. */
+export interface VolumeFilter {
+  readonly id: Id<'volume'>;
+  readonly name: string;
+  readonly state: VolumeState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly poolId: Id<'pool'>;
+  readonly imageId: Id<'image'>;
+  readonly instanceId: Id<'instance'>;
+}
+
+export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'poolId' | 'imageId' | 'instanceId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'volume', plural: 'volumes' });
+  }
+
+  /** Makes a volume, empty or cloned from an image, in the pool given or in the emptiest that fits. */
+  create(input: VolumeCreate = {}, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the volume. */
+  update(volume: Named<'volume'>, input: VolumeUpdate = {}, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.updateAny(volume, input, options);
+  }
+
+  /** Deletes the volume and everything it owns. */
+  delete(volume: Named<'volume'>, options: DeleteOptions = {}): Pending<'volume', undefined> {
+    return this.deleteAny(volume, options);
+  }
+
+  /** Grows a volume that is not attached. */
+  resize(volume: Named<'volume'>, input: VolumeResize, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'resize', input, options);
+  }
+
+  /** Limits a disk, at once where it is in use. */
+  setLimits(volume: Named<'volume'>, input: VolumeSetLimits, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'set-limits', input, options);
+  }
+}
+
+/** The state machine of the kind image: where each state may go. */
+export const imageStates = {
+  awaiting_content: ['available', 'deleting', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type ImageState = keyof typeof imageStates;
+
+export interface ImageFields {
+  readonly id: Id<'image'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly guestOs: 'linux' | 'windows';
+  readonly firmware: 'bios' | 'uefi';
+  readonly diskBus: 'virtio' | 'scsi' | 'sata';
+  readonly sourceUrl?: string;
+  /** As found in the content. */
+  readonly format?: 'raw' | 'qcow2';
+  /** Of the content. */
+  readonly sizeBytes?: number;
+  /** Of the disk a guest sees; no volume made from it may be smaller. */
+  readonly virtualSizeBytes?: number;
+  /** Of the content. */
+  readonly sha256?: string;
+}
+/** A disk that machines are cloned from. Its content never changes. */
+export type Image = Lifecycle<ImageFields, ImageState>;
+
+/** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`. */
+export interface ImageCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly guestOs?: 'linux' | 'windows' | undefined;
+  readonly firmware?: 'bios' | 'uefi' | undefined;
+  readonly diskBus?: 'virtio' | 'scsi' | 'sata' | undefined;
+  readonly sourceUrl?: string | undefined;
+  /** Of the content. */
+  readonly sha256?: string | undefined;
+}
+
+/** Changes name, description of the image. */
+export interface ImageUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of images can filter by. */
+export interface ImageFilter {
+  readonly id: Id<'image'>;
+  readonly name: string;
+  readonly state: ImageState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class ImagesClient extends Resource<'image', Image, ImageFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'image', plural: 'images' });
+  }
+
+  /** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`. */
+  create(input: ImageCreate = {}, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the image. */
+  update(image: Named<'image'>, input: ImageUpdate = {}, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.updateAny(image, input, options);
+  }
+
+  /** Deletes the image and everything it owns. */
+  delete(image: Named<'image'>, options: DeleteOptions = {}): Pending<'image', undefined> {
+    return this.deleteAny(image, options);
+  }
+
+  /** Makes an image available whose content has just been uploaded; the upload does this by itself. */
+  complete(image: Named<'image'>, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.act(image, 'complete', {}, options);
+  }
+
+  /** Uploads the content of an image: qcow2 or raw. A digest in `Repr-Digest` is verified; an interrupted upload leaves nothing. */
+  upload(image: Named<'image'>, content: Upload, options: UploadOptions = {}): Reply<Image> {
+    return this.send(this.path(image, 'content'), content, options);
+  }
+
+  /** The content of an image, as it was uploaded. */
+  download(image: Named<'image'>, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+    return this.receive(this.path(image, 'content'), options);
+  }
+}
+
+/** The state machine of the kind network: where each state may go. */
+export const networkStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type NetworkState = keyof typeof networkStates;
+
+export interface NetworkFields {
+  readonly id: Id<'network'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Name of the network strategy, e.g. `libvirt`. */
+  readonly driver: string;
+  readonly scope: 'host' | 'cluster' | 'zone';
+  /** Of a network of scope `host`. */
+  readonly hostId?: Id<'host'>;
+  /** Whether machines reach out through the host. */
+  readonly mode: 'nat' | 'isolated';
+  /** DNS domain told to guests. */
+  readonly domain?: string;
+}
+/** A layer-2 segment of a project. A network of scope `host` lives on one host and pins what uses it. */
+export type Network = Lifecycle<NetworkFields, NetworkState>;
+
+/** Makes a network with its subnets. */
+export interface NetworkCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Network strategy. Default: the first one installed. */
+  readonly driver?: string | undefined;
+  /** Default: nat. */
+  readonly mode?: 'nat' | 'isolated' | undefined;
+  /** For a driver of scope `host`: where. Default: the idlest host. */
+  readonly hostId?: Id<'host'> | undefined;
+  readonly domain?: string | undefined;
+  readonly subnets: readonly {
+    /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+    readonly name?: string | undefined;
+    /** In canonical form, e.g. `10.10.0.0/24`. */
+    readonly cidr: string;
+    /** Default: the first address. */
+    readonly gateway?: string | undefined;
+    /** Default: the gateway. */
+    readonly dnsServers?: readonly string[] | undefined;
+  }[];
+}
+
+/** Changes name, description of the network. */
+export interface NetworkUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of networks can filter by. */
+export interface NetworkFilter {
+  readonly id: Id<'network'>;
+  readonly name: string;
+  readonly state: NetworkState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly hostId: Id<'host'>;
+}
+
+export class NetworksClient extends Resource<'network', Network, NetworkFilter, 'createdAt' | 'name' | 'state' | 'hostId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'network', plural: 'networks' });
+  }
+
+  /** Makes a network with its subnets. */
+  create(input: NetworkCreate, options: ChangeOptions = {}): Pending<'network', Network> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the network. */
+  update(network: Named<'network'>, input: NetworkUpdate = {}, options: ChangeOptions = {}): Pending<'network', Network> {
+    return this.updateAny(network, input, options);
+  }
+
+  /** Deletes the network and everything it owns. */
+  delete(network: Named<'network'>, options: DeleteOptions = {}): Pending<'network', undefined> {
+    return this.deleteAny(network, options);
+  }
+}
+
+/** The state machine of the kind subnet: where each state may go. */
+export const subnetStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type SubnetState = keyof typeof subnetStates;
+
+export interface SubnetFields {
+  readonly id: Id<'subnet'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly networkId: Id<'network'>;
+  /** Network in canonical form, e.g. `10.10.0.0/24`. */
+  readonly cidr: string;
+  /** Default: the first address. */
+  readonly gateway: string;
+  /** Default: the gateway. */
+  readonly dnsServers: readonly string[];
+  /** First address handed out. */
+  readonly firstAddress: string;
+  /** Last address handed out. */
+  readonly lastAddress: string;
+}
+/** A range of addresses on a network, handed out by the cloud. */
+export type Subnet = Lifecycle<SubnetFields, SubnetState>;
+
+/** Adds a range of addresses to a network. */
+export interface SubnetCreate {
+  readonly networkId: Id<'network'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** In canonical form, e.g. `10.10.0.0/24`. */
+  readonly cidr: string;
+  /** Default: the first address. */
+  readonly gateway?: string | undefined;
+  /** Default: the gateway. */
+  readonly dnsServers?: readonly string[] | undefined;
+}
+
+/** What lists of subnets can filter by. */
+export interface SubnetFilter {
+  readonly id: Id<'subnet'>;
+  readonly name: string;
+  readonly state: SubnetState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly networkId: Id<'network'>;
+}
+
+export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'createdAt' | 'name' | 'state' | 'networkId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'subnet', plural: 'subnets' });
+  }
+
+  /** Adds a range of addresses to a network. */
+  create(input: SubnetCreate, options: ChangeOptions = {}): Pending<'subnet', Subnet> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the subnet and everything it owns. */
+  delete(subnet: Named<'subnet'>, options: DeleteOptions = {}): Pending<'subnet', undefined> {
+    return this.deleteAny(subnet, options);
+  }
+}
+
+/** The state machine of the kind nic: where each state may go. */
+export const nicStates = {
+  creating: ['attached', 'deleted'],
+  attached: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type NicState = keyof typeof nicStates;
+
+export interface NicFields {
+  readonly id: Id<'nic'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly instanceId: Id<'instance'>;
+  readonly networkId: Id<'network'>;
+  readonly subnetId: Id<'subnet'>;
+  readonly mac: string;
+  readonly address: string;
+  readonly slot: number;
+  readonly limits?: {
+    /** 0 lifts the limit. */
+    readonly inboundBytesPerSecond?: number;
+    /** 0 lifts the limit. */
+    readonly outboundBytesPerSecond?: number;
+  };
+}
+/** A machine on a network: a MAC and its addresses. Made and deleted with the machine, or attached and detached live. */
+export type Nic = Lifecycle<NicFields, NicState>;
+
+/** Limits a NIC, at once where it is in use. */
+export interface NicSetLimits {
+  readonly limits: {
+    /** 0 lifts the limit. */
+    readonly inboundBytesPerSecond?: number | undefined;
+    /** 0 lifts the limit. */
+    readonly outboundBytesPerSecond?: number | undefined;
+  };
+}
+
+/** What lists of nics can filter by. */
+export interface NicFilter {
+  readonly id: Id<'nic'>;
+  readonly name: string;
+  readonly state: NicState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly address: string;
+  readonly mac: string;
+  readonly instanceId: Id<'instance'>;
+  readonly networkId: Id<'network'>;
+  readonly subnetId: Id<'subnet'>;
+}
+
+export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'name' | 'state' | 'address' | 'mac' | 'instanceId' | 'networkId' | 'subnetId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'nic', plural: 'nics' });
+  }
+
+  /** Limits a NIC, at once where it is in use. */
+  setLimits(nic: Named<'nic'>, input: NicSetLimits, options: ChangeOptions = {}): Pending<'nic', Nic> {
+    return this.act(nic, 'set-limits', input, options);
+  }
+}
+
+/** The state machine of the kind instanceType: where each state may go. */
+export const instanceTypeStates = {
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type InstanceTypeState = keyof typeof instanceTypeStates;
+
+export interface InstanceTypeFields {
+  readonly id: Id<'instanceType'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly version: number;
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+  /** Up to here processors can be added to a running machine. */
+  readonly vcpusMax: number;
+  /** Up to here memory can be added to a running machine. */
+  readonly memoryBytesMax: number;
+  /** Weight against other machines of the host. */
+  readonly cpuShares?: number;
+}
+/** A size of machine. A version never changes; its name means the newest. */
+export type InstanceType = Lifecycle<InstanceTypeFields, InstanceTypeState>;
+
+/** Makes a new size of machine. */
+export interface InstanceTypeCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+  /** Up to here processors can be added to a running machine. */
+  readonly vcpusMax?: number | undefined;
+  /** Up to here memory can be added to a running machine. */
+  readonly memoryBytesMax?: number | undefined;
+  /** Weight against other machines of the host. */
+  readonly cpuShares?: number | undefined;
+}
+
+/** Makes the next version of a size; the versions before stay as they are. */
+export interface InstanceTypeRevise {
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+  /** Up to here processors can be added to a running machine. */
+  readonly vcpusMax?: number | undefined;
+  /** Up to here memory can be added to a running machine. */
+  readonly memoryBytesMax?: number | undefined;
+  /** Weight against other machines of the host. */
+  readonly cpuShares?: number | undefined;
+}
+
+/** What lists of instance-types can filter by. */
+export interface InstanceTypeFilter {
+  readonly id: Id<'instanceType'>;
+  readonly name: string;
+  readonly state: InstanceTypeState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class InstanceTypesClient extends Resource<'instanceType', InstanceType, InstanceTypeFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'instanceType', plural: 'instance-types' });
+  }
+
+  /** Makes a new size of machine. */
+  create(input: InstanceTypeCreate, options: ChangeOptions = {}): Pending<'instanceType', InstanceType> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the instanceType and everything it owns. */
+  delete(instanceType: Named<'instanceType'>, options: DeleteOptions = {}): Pending<'instanceType', undefined> {
+    return this.deleteAny(instanceType, options);
+  }
+
+  /** Makes the next version of a size; the versions before stay as they are. */
+  revise(instanceType: Named<'instanceType'>, input: InstanceTypeRevise, options: ChangeOptions = {}): Pending<'instanceType', InstanceType> {
+    return this.act(instanceType, 'revise', input, options);
+  }
+}
+
+/** The state machine of the kind instance: where each state may go. */
+export const instanceStates = {
+  creating: ['running', 'stopped', 'deleted'],
+  running: ['stopped', 'suspended', 'crashed', 'missing', 'deleting'],
+  suspended: ['running', 'stopped', 'crashed', 'missing', 'deleting'],
+  stopped: ['running', 'suspended', 'crashed', 'missing', 'deleting'],
+  crashed: ['running', 'stopped', 'suspended', 'missing', 'deleting'],
+  missing: ['running', 'stopped', 'suspended', 'crashed', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type InstanceState = keyof typeof instanceStates;
+
+export interface InstanceFields {
+  readonly id: Id<'instance'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly instanceTypeId: Id<'instanceType'>;
+  readonly hostId: Id<'host'>;
+  /** The image its root disk was cloned from. */
+  readonly imageId?: Id<'image'>;
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+  readonly vcpusMax: number;
+  readonly memoryBytesMax: number;
+  readonly cpuShares?: number;
+  readonly guestOs: 'linux' | 'windows';
+  readonly firmware: 'bios' | 'uefi';
+  readonly diskBus: 'virtio' | 'scsi' | 'sata';
+  readonly hostname: string;
+  readonly sshKeys: readonly string[];
+  /** Reference to a sealed value. */
+  readonly userData?: string;
+  /** What was asked for last. */
+  readonly desiredPower: 'running' | 'suspended' | 'stopped';
+}
+/** A virtual machine. */
+export type Instance = Lifecycle<InstanceFields, InstanceState>;
+
+/** Makes a machine from an image, with its disks and NICs, and starts it. */
+export interface InstanceCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Name (the newest version) or id. */
+  readonly instanceType: string;
+  /** The image its root disk is cloned from. */
+  readonly imageId: Id<'image'>;
+  /** Default: as large as the image. */
+  readonly rootVolume?: {
+    /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+    readonly name?: string | undefined;
+    readonly sizeBytes?: number | undefined;
+    readonly storageClass?: string | undefined;
+    readonly limits?: {
+      /** 0 lifts the limit. */
+      readonly iopsPerSecond?: number | undefined;
+      /** 0 lifts the limit. */
+      readonly bytesPerSecond?: number | undefined;
+    } | undefined;
+    /** Default: true for the root disk, false for others. */
+    readonly deleteWithInstance?: boolean | undefined;
+  } | undefined;
+  /** More new disks. */
+  readonly volumes?: readonly {
+    /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+    readonly name?: string | undefined;
+    readonly sizeBytes: number;
+    readonly storageClass?: string | undefined;
+    readonly limits?: {
+      /** 0 lifts the limit. */
+      readonly iopsPerSecond?: number | undefined;
+      /** 0 lifts the limit. */
+      readonly bytesPerSecond?: number | undefined;
+    } | undefined;
+    /** Default: true for the root disk, false for others. */
+    readonly deleteWithInstance?: boolean | undefined;
+  }[] | undefined;
+  /** Disks that are there already. */
+  readonly attachVolumeIds?: readonly Id<'volume'>[] | undefined;
+  readonly nics?: readonly {
+    readonly networkId?: Id<'network'> | undefined;
+    readonly subnetId?: Id<'subnet'> | undefined;
+    /** Default: one that is free. */
+    readonly address?: string | undefined;
+    readonly limits?: {
+      /** 0 lifts the limit. */
+      readonly inboundBytesPerSecond?: number | undefined;
+      /** 0 lifts the limit. */
+      readonly outboundBytesPerSecond?: number | undefined;
+    } | undefined;
+  }[] | undefined;
+  readonly hostname?: string | undefined;
+  readonly sshKeys?: readonly string[] | undefined;
+  /** cloud-init user data. Secret: sealed before it is stored, never shown again. */
+  readonly userData?: string | undefined;
+  /** Only there. */
+  readonly hostId?: Id<'host'> | undefined;
+  /** Default: true. */
+  readonly start?: boolean | undefined;
+}
+
+/** Changes name, description of the instance. */
+export interface InstanceUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** Asks the guest to power off, and forces it when it does not. */
+export interface InstanceStop {
+  /** At once, without asking the guest. */
+  readonly force?: boolean | undefined;
+  /** How long the guest may take before it is forced. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** Attaches a volume; a running guest sees it at once. */
+export interface InstanceAttachVolume {
+  readonly volumeId: Id<'volume'>;
+}
+
+/** Detaches a volume; a running guest must let go of it. */
+export interface InstanceDetachVolume {
+  readonly volumeId: Id<'volume'>;
+}
+
+/** Gives the machine another NIC; a running guest sees it at once. */
+export interface InstanceAttachNic {
+  readonly networkId?: Id<'network'> | undefined;
+  readonly subnetId?: Id<'subnet'> | undefined;
+  readonly address?: string | undefined;
+  readonly limits?: {
+    /** 0 lifts the limit. */
+    readonly inboundBytesPerSecond?: number | undefined;
+    /** 0 lifts the limit. */
+    readonly outboundBytesPerSecond?: number | undefined;
+  } | undefined;
+}
+
+/** Takes a NIC from the machine; its address is free again. */
+export interface InstanceDetachNic {
+  readonly nicId: Id<'nic'>;
+}
+
+/** Gives the machine more processors or memory while it runs (up to its maxima), or any size while it is stopped. */
+export interface InstanceResize {
+  readonly vcpus?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+}
+
+/** Changes the weight of the machine against others of its host, at once where it runs. */
+export interface InstanceSetCpuShares {
+  readonly cpuShares: number;
+}
+
+/** What lists of instances can filter by. */
+export interface InstanceFilter {
+  readonly id: Id<'instance'>;
+  readonly name: string;
+  readonly state: InstanceState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly hostname: string;
+  readonly guestOs: 'linux' | 'windows';
+  readonly instanceTypeId: Id<'instanceType'>;
+  readonly hostId: Id<'host'>;
+}
+
+export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'instanceTypeId' | 'hostId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'instance', plural: 'instances' });
+  }
+
+  /** Makes a machine from an image, with its disks and NICs, and starts it. */
+  create(input: InstanceCreate, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the instance. */
+  update(instance: Named<'instance'>, input: InstanceUpdate = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.updateAny(instance, input, options);
+  }
+
+  /** Deletes the instance and everything it owns. */
+  delete(instance: Named<'instance'>, options: DeleteOptions = {}): Pending<'instance', undefined> {
+    return this.deleteAny(instance, options);
+  }
+
+  /** Starts a machine that is not running. */
+  start(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'start', {}, options);
+  }
+
+  /** Asks the guest to power off, and forces it when it does not. */
+  stop(instance: Named<'instance'>, input: InstanceStop = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'stop', input, options);
+  }
+
+  /** Freezes a running machine, keeping its memory. */
+  suspend(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'suspend', {}, options);
+  }
+
+  /** Lets a suspended machine go on. */
+  resume(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'resume', {}, options);
+  }
+
+  /** Asks the guest to restart. */
+  reboot(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'reboot', {}, options);
+  }
+
+  /** Presses the reset button. */
+  reset(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'reset', {}, options);
+  }
+
+  /** Attaches a volume; a running guest sees it at once. */
+  attachVolume(instance: Named<'instance'>, input: InstanceAttachVolume, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'attach-volume', input, options);
+  }
+
+  /** Detaches a volume; a running guest must let go of it. */
+  detachVolume(instance: Named<'instance'>, input: InstanceDetachVolume, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'detach-volume', input, options);
+  }
+
+  /** Gives the machine another NIC; a running guest sees it at once. */
+  attachNic(instance: Named<'instance'>, input: InstanceAttachNic = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'attach-nic', input, options);
+  }
+
+  /** Takes a NIC from the machine; its address is free again. */
+  detachNic(instance: Named<'instance'>, input: InstanceDetachNic, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'detach-nic', input, options);
+  }
+
+  /** Gives the machine more processors or memory while it runs (up to its maxima), or any size while it is stopped. */
+  resize(instance: Named<'instance'>, input: InstanceResize = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'resize', input, options);
+  }
+
+  /** Changes the weight of the machine against others of its host, at once where it runs. */
+  setCpuShares(instance: Named<'instance'>, input: InstanceSetCpuShares, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'set-cpu-shares', input, options);
+  }
+
+  /** A one-time token, good for a minute, that opens a console of the machine over WebSocket. */
+  openConsole(instance: Named<'instance'>, type?: 'serial' | 'vnc', options?: CallOptions): Reply<ConsoleTicket> {
+    return this.ticket(this.path(instance, 'console'), { type }, options ?? {});
+  }
+
+  /** Closes all consoles of the machine and voids their tokens. */
+  consoleRevoke(instance: Named<'instance'>, options: CallOptions = {}): Reply<{ readonly [key: string]: unknown }> {
+    return this.value({ method: 'POST', path: this.path(instance, 'console', 'revoke'), body: {} }, options);
+  }
+}
+
+export class RecoveryEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'recovery');
+  }
+
+  /** Tells whether the store was restored and waits for an operator. */
+  get(options: CallOptions = {}): Reply<{
+    /** False after a restore, until an operator confirms it; automatic removal is off meanwhile. */
+    readonly confirmed: boolean;
+    /** Changes with every restore. */
+    readonly incarnation: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path() }, options);
+  }
+
+  /** Confirms a restore: strays have been looked through, and what the store calls deleted may be removed again. */
+  confirm(options: CallOptions = {}): Reply<{
+    /** False after a restore, until an operator confirms it; automatic removal is off meanwhile. */
+    readonly confirmed: boolean;
+    /** Changes with every restore. */
+    readonly incarnation: string;
+  }> {
+    return this.value({ method: 'POST', path: this.path('confirm') }, options);
+  }
+}
+
+/** The row type of each kind. */
+export interface CloudRows {
+  readonly operation: Operation;
+  readonly debt: Debt;
+  readonly project: Project;
+  readonly zone: Zone;
+  readonly cluster: Cluster;
+  readonly host: Host;
+  readonly stray: Stray;
+  readonly pool: Pool;
+  readonly volume: Volume;
+  readonly image: Image;
+  readonly network: Network;
+  readonly subnet: Subnet;
+  readonly nic: Nic;
+  readonly instanceType: InstanceType;
+  readonly instance: Instance;
+}
+
+export class Cloud extends BaseCloud<CloudRows> {
+  /** A cleanup that is owed to a place out of reach, retried until it is done. */
+  readonly debts: DebtsClient;
+  /** What a tenant owns resources in. There is one, `default`, until tenants are introduced. */
+  readonly projects: ProjectsClient;
+  /** A place that fails and is powered as one: a data centre or a hall. */
+  readonly zones: ZonesClient;
+  /** Hosts of one hypervisor on one set of switches; machines move within it. */
+  readonly clusters: ClustersClient;
+  /** A server that runs machines, stores volumes, or both. */
+  readonly hosts: HostsClient;
+  /** A machine, volume or network that carries our mark and is unknown to us: quarantined until it is adopted or removed by an operator. */
+  readonly strays: StraysClient;
+  /** A place that holds volumes. A pool of scope `host` pins what uses it to that host. */
+  readonly pools: PoolsClient;
+  /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
+  readonly volumes: VolumesClient;
+  /** A disk that machines are cloned from. Its content never changes. */
+  readonly images: ImagesClient;
+  /** A layer-2 segment of a project. A network of scope `host` lives on one host and pins what uses it. */
+  readonly networks: NetworksClient;
+  /** A range of addresses on a network, handed out by the cloud. */
+  readonly subnets: SubnetsClient;
+  /** A machine on a network: a MAC and its addresses. Made and deleted with the machine, or attached and detached live. */
+  readonly nics: NicsClient;
+  /** A size of machine. A version never changes; its name means the newest. */
+  readonly instanceTypes: InstanceTypesClient;
+  /** A virtual machine. */
+  readonly instances: InstancesClient;
+  readonly recovery: RecoveryEndpoints;
+
+  constructor(target: ConnectOptions | Embedded) {
+    super(target);
+    this.debts = new DebtsClient(this.client);
+    this.projects = new ProjectsClient(this.client);
+    this.zones = new ZonesClient(this.client);
+    this.clusters = new ClustersClient(this.client);
+    this.hosts = new HostsClient(this.client);
+    this.strays = new StraysClient(this.client);
+    this.pools = new PoolsClient(this.client);
+    this.volumes = new VolumesClient(this.client);
+    this.images = new ImagesClient(this.client);
+    this.networks = new NetworksClient(this.client);
+    this.subnets = new SubnetsClient(this.client);
+    this.nics = new NicsClient(this.client);
+    this.instanceTypes = new InstanceTypesClient(this.client);
+    this.instances = new InstancesClient(this.client);
+    this.recovery = new RecoveryEndpoints(this.client);
+  }
+}
+
+/** A client of one cloud: by URL, by a transport of your own, or in this process. Nothing is sent yet. */
 export const connect = (target: ConnectOptions | Embedded): Cloud => new Cloud(target);

@@ -1,0 +1,56 @@
+import type { CallOptions, Client, Outgoing } from './client.ts';
+import { type ConsoleTicket, socketUrl } from './console.ts';
+import { download, type Upload, type UploadOptions, upload } from './content.ts';
+import { Reply } from './reply.ts';
+
+export interface ValueRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: object;
+  readonly query?: Readonly<Record<string, unknown>>;
+}
+
+/** What is served below one path segment beside rows and actions: values, uploads, downloads, tickets to sockets. */
+export class Endpoints {
+  protected readonly client: Client;
+  readonly #segment: string;
+
+  constructor(client: Client, segment: string) {
+    this.client = client;
+    this.#segment = segment;
+  }
+
+  /** A computed value: what is neither a row nor a change. */
+  protected value<T>(request: ValueRequest, options: CallOptions): Reply<T> {
+    const { method, body, query = {} } = request;
+    const asked = new URLSearchParams(
+      Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]])),
+    );
+    const path = asked.size === 0 ? request.path : `${request.path}?${asked}`;
+    const outgoing: Outgoing = { method, path, ...(body === undefined ? {} : json(body)) };
+    return new Reply(method === 'GET' ? this.client.json<T>(outgoing, options) : this.client.change<T>(outgoing, options));
+  }
+
+  /** Asks for a one-time token and says where to use it. */
+  protected ticket(path: string, input: object, options: CallOptions): Reply<ConsoleTicket> {
+    const issued = this.value<{ readonly token: string; readonly path: string; readonly expiresAt: string }>(
+      { method: 'POST', path, body: input },
+      options,
+    );
+    return new Reply(issued.then((ticket) => ({ ...ticket, url: socketUrl(this.client.url, ticket.path) })));
+  }
+
+  protected send<T>(path: string, content: Upload, options: UploadOptions): Reply<T> {
+    return new Reply(upload<T>(this.client, path, content, options));
+  }
+
+  protected receive(path: string, options: CallOptions): AsyncGenerator<Uint8Array> {
+    return download(this.client, path, options);
+  }
+
+  protected path(...segments: readonly string[]): string {
+    return ['/v1', this.#segment, ...segments.map(encodeURIComponent)].join('/');
+  }
+}
+
+export const json = (input: object, type = 'application/json') => ({ body: JSON.stringify(input), headers: { 'content-type': type } });
