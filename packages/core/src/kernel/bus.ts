@@ -49,12 +49,16 @@ export class Bus {
     const onAbort = () => fail(new CloudError('cancelled', 'The call was cancelled.'));
     options.signal?.addEventListener('abort', onAbort, { once: true });
     if (options.signal?.aborted) onAbort();
-    const frozen = freeze(structuredClone(question));
-    queueMicrotask(() => {
-      if (!abort.signal.aborted)
-        handler(frozen, abort.signal).then((answer) => ended.resolve(freeze(structuredClone(answer)) as A), ended.reject);
-    });
     try {
+      const frozen = freeze(structuredClone(question));
+      queueMicrotask(async () => {
+        if (abort.signal.aborted) return;
+        try {
+          ended.resolve(freeze(structuredClone(await handler(frozen, abort.signal))) as A);
+        } catch (error) {
+          ended.reject(error);
+        }
+      });
       return await ended.promise;
     } finally {
       cancelTimer();
@@ -65,8 +69,15 @@ export class Bus {
   /** Telemetry: nobody waits, nobody hears of a failure. */
   tell<Q>(message: Message<Q, void>, subject: Q): void {
     const handler = this.#handlers.get(message.name);
-    if (handler !== undefined)
-      queueMicrotask(() => void handler(freeze(structuredClone(subject)), new AbortController().signal).catch(() => undefined));
+    if (handler === undefined) return;
+    const frozen = freeze(structuredClone(subject));
+    queueMicrotask(async () => {
+      try {
+        await handler(frozen, new AbortController().signal);
+      } catch {
+        // Telemetry may be dropped.
+      }
+    });
   }
 }
 

@@ -67,7 +67,8 @@ const ownership = (edge: { readonly onDelete: OnDelete; readonly ownedIf?: strin
 /** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks. */
 async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind, row: RowBase, force: boolean): Promise<Plan> {
   const targets = new Map<string, Target>();
-  const detached: LetGo[] = [];
+  /** By row and field: where ownership joins again below, a row is met twice. */
+  const detached = new Map<string, LetGo>();
   const restricting: { kind: string; row: RowBase }[] = [];
   const visit = async (kind: AnyKind, at: RowBase, depth: number): Promise<void> => {
     const seen = targets.get(at.id);
@@ -78,7 +79,7 @@ async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind,
       for (const found of (await reader.list(child, equals(edge.field, at.id))) as readonly RowBase[]) {
         const how = ownership(edge, found);
         if (how === 'cascade') await visit(child, found, depth + 1);
-        else if (how === 'detach') detached.push({ kind: child.name, id: found.id, field: edge.field });
+        else if (how === 'detach') detached.set(`${found.id}/${edge.field}`, { kind: child.name, id: found.id, field: edge.field });
         else restricting.push({ kind: child.name, row: found });
       }
   };
@@ -95,7 +96,7 @@ async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind,
         params: { blockers: blockers.slice(0, 100).map((blocker) => ({ kind: blocker.kind, id: blocker.row.id, name: blocker.row.name })) },
       },
     );
-  return { targets: [...targets.values()], detached: detached.filter((child) => !targets.has(child.id)) };
+  return { targets: [...targets.values()], detached: [...detached.values()].filter((child) => !targets.has(child.id)) };
 }
 
 const idsOf = (plan: Plan): readonly string[] => [...plan.targets, ...plan.detached].map((entry) => entry.id).sort();

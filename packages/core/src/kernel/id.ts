@@ -19,6 +19,14 @@ export class Ids {
     this.#random = random;
   }
 
+  /** Everything minted from now on sorts after this id, of an earlier life whose clock may have been ahead. */
+  follow(id: string): void {
+    const [ms, sequence] = [Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16), Number.parseInt(id.slice(15, 18), 16)];
+    if (ms < this.#lastMs || (ms === this.#lastMs && sequence <= this.#sequence)) return;
+    this.#lastMs = ms;
+    this.#sequence = sequence;
+  }
+
   mint<K extends string>(_kind: K): Id<K> {
     const nowMs = Math.max(this.#clock.nowMs(), this.#lastMs);
     if (nowMs === this.#lastMs) this.#sequence += 1;

@@ -157,7 +157,7 @@ export class Kernel {
     this.#accepting += 1;
     try {
       const key = idempotencyOf(request);
-      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#accept(request, action, key));
+      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#acceptOnce(request, action, key));
     } finally {
       this.#accepting -= 1;
     }
@@ -172,21 +172,25 @@ export class Kernel {
     return action;
   }
 
+  async #acceptOnce(request: SubmitRequest, action: Action, key: IdempotencyKey | undefined): Promise<Accepted> {
+    try {
+      return await this.#accept(request, action, key);
+    } catch (error) {
+      // Two tries of one request side by side: the second may meet what the first has changed.
+      const first = key === undefined ? undefined : await this.#repeated(key);
+      if (first !== undefined) return first;
+      throw error;
+    }
+  }
+
   async #accept(request: SubmitRequest, action: Action, key: IdempotencyKey | undefined): Promise<Accepted> {
     const { services } = this;
     const id = (request.resourceId ?? services.ids.mint(action.kind.name)) as Id<string>;
-    const row = action.target === 'resource' ? await this.#target(action, id, request) : undefined;
-    if (row !== undefined && request.ifGeneration !== undefined && row.generation !== request.ifGeneration)
-      throw new CloudError('precondition_failed', `It has generation ${row.generation} now, not ${request.ifGeneration}.`, {
-        params: { generation: row.generation },
-      });
-    const idle = this.operations.queue(id).length === 0;
-    const satisfied = row !== undefined && idle && action.satisfied?.(row) === true;
-    const forced = action.verb === 'delete' && (request.input as { force?: unknown } | undefined)?.force === true;
-    if (row !== undefined && idle && !satisfied && !forced) throwIf(stateProblem(action, row));
-    if (action.gate !== undefined && !satisfied)
-      await this.registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
     for (let attempt = 0; ; attempt += 1) {
+      const found = await this.#look(request, action, id);
+      const { row, satisfied } = found;
+      if (attempt === 0 && action.gate !== undefined && !satisfied)
+        await this.registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
       const ask = {
         id,
         row,
@@ -200,7 +204,7 @@ export class Kernel {
       const acceptance: Acceptance<unknown> = satisfied
         ? { params: null, statements: [] }
         : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
-      const written = await this.#write({ request, action, id, row, acceptance, key, satisfied, forced });
+      const written = await this.#write({ request, action, id, acceptance, key, ...found });
       if ('operationId' in written) return written;
       if (key !== undefined && written.statement?.op === 'insert' && written.statement.table === 'idempotency') {
         const answer = await this.#repeated(key);
@@ -213,6 +217,21 @@ export class Kernel {
     }
   }
 
+  /** The row as it is now, and whether the request fits it. What waits behind others is checked at the head of its queues. */
+  async #look(request: SubmitRequest, action: Action, id: string): Promise<Found> {
+    const forced = action.verb === 'delete' && (request.input as { force?: unknown } | undefined)?.force === true;
+    if (action.target === 'collection') return { row: undefined, satisfied: false, forced };
+    const row = await this.#target(action, id, request);
+    if (request.ifGeneration !== undefined && row.generation !== request.ifGeneration)
+      throw new CloudError('precondition_failed', `It has generation ${row.generation} now, not ${request.ifGeneration}.`, {
+        params: { generation: row.generation },
+      });
+    const idle = this.operations.queue(id).length === 0;
+    const satisfied = idle && action.satisfied?.(row) === true;
+    if (idle && !satisfied && !forced) throwIf(stateProblem(action, row));
+    return { row, satisfied, forced };
+  }
+
   async #target(action: Action, id: string, request: SubmitRequest): Promise<RowOf<AnyKind>> {
     const row = await this.reader.find(action.kind, id);
     const visible = row !== undefined && (row.projectId === undefined || row.projectId === request.principal.projectId);
@@ -221,25 +240,38 @@ export class Kernel {
     return row;
   }
 
-  async #write(accepting: {
-    readonly request: SubmitRequest;
-    readonly action: Action;
-    readonly id: string;
-    readonly row: RowOf<AnyKind> | undefined;
-    readonly acceptance: Acceptance<unknown>;
-    readonly key: IdempotencyKey | undefined;
-    readonly satisfied: boolean;
-    readonly forced: boolean;
-  }): Promise<Accepted | { readonly failure: Extract<CommitResult, { ok: false }>; readonly statement: Statement | undefined }> {
-    const { request, action, id, row, acceptance, key, satisfied, forced } = accepting;
-    const { environment } = this.services;
+  async #write(accepting: Accepting): Promise<Accepted | Refused> {
+    const { action, id, acceptance, satisfied, forced } = accepting;
     const operationId = this.services.ids.mint('operation');
     const keys = [...new Set([id, ...(acceptance.keys ?? [])])];
-    const at = timestamp(environment.clock);
-    const state = satisfied ? 'succeeded' : keys.every((held) => this.operations.queue(held).length === 0) ? 'running' : 'queued';
-    const projectId = (row?.projectId ?? request.principal.projectId) as Id<'project'>;
+    // Nothing may come between the id and the place: both are the order of acceptance.
+    const queued = !satisfied && !this.operations.place(operationId, keys);
+    const at = timestamp(this.services.environment.clock);
     const saga = sagaKey(action.saga);
-    const statements: Statement[] = [
+    const statements = this.#statements(accepting, { operationId, keys, at, saga, queued });
+    let accepted = false;
+    try {
+      const result = await this.operations.commit(statements);
+      accepted = result.ok;
+      if (!result.ok) return { failure: result, statement: statements[result.statement] };
+    } finally {
+      if (!accepted && !satisfied) this.operations.withdraw(operationId);
+    }
+    if (!satisfied)
+      this.operations.enqueue(
+        { id: operationId, action: action.name, saga, resourceId: id, keys, forced, attempt: 0, cancelRequested: false, queued },
+        acceptance.params,
+      );
+    return { operationId, action: action.name, resourceKind: action.kind.name, resourceId: id, acceptedAt: at };
+  }
+
+  #statements(
+    { request, action, id, row, acceptance, key, satisfied, forced }: Accepting,
+    { operationId, keys, at, saga, queued }: { operationId: Id<'operation'>; keys: string[]; at: string; saga: string; queued: boolean },
+  ): readonly Statement[] {
+    const projectId = (row?.projectId ?? request.principal.projectId) as Id<'project'>;
+    const state = satisfied ? 'succeeded' : queued ? 'queued' : 'running';
+    return [
       create(operation, {
         id: operationId,
         projectId,
@@ -256,6 +288,7 @@ export class Kernel {
         percent: satisfied ? 100 : 0,
         ...(forced ? { forced } : {}),
         ...(acceptance.notes === undefined ? {} : { notes: acceptance.notes as Record<string, unknown> }),
+        ...(queued ? {} : { startedAt: at }),
         ...(satisfied ? { endedAt: at } : {}),
       }),
       {
@@ -263,7 +296,7 @@ export class Kernel {
         table: 'audit',
         row: { id: operationId, at, actor: request.principal.actor, action: action.name, resourceId: id, projectId },
       },
-      ...(key === undefined ? [] : [idempotencyRow(key, operationId, environment)]),
+      ...(key === undefined ? [] : [idempotencyRow(key, operationId, this.services.environment)]),
       ...(satisfied
         ? []
         : [
@@ -278,14 +311,6 @@ export class Kernel {
         : [{ op: 'expect', table: action.kind.name, key: id, expect: { generation: request.ifGeneration } } as const]),
       ...acceptance.statements,
     ];
-    const result = await this.operations.commit(statements);
-    if (!result.ok) return { failure: result, statement: statements[result.statement] };
-    if (!satisfied)
-      this.operations.enqueue(
-        { id: operationId, action: action.name, saga, resourceId: id, keys, forced, attempt: 0, cancelRequested: false },
-        acceptance.params,
-      );
-    return { operationId, action: action.name, resourceKind: action.kind.name, resourceId: id, acceptedAt: at };
   }
 
   /** The first answer of a request that was made before with this key. @throws CloudError idempotency_mismatch */
@@ -294,8 +319,14 @@ export class Kernel {
     if (text === undefined) return undefined;
     const row = JSON.parse(text) as { digest: string; operationId: string; expiresAt: string };
     if (row.expiresAt < timestamp(this.services.environment.clock)) {
-      await this.operations.commit([{ op: 'remove', table: 'idempotency', key: `${key.scope}/${key.requestKey}` }]);
-      return undefined;
+      const at = { table: 'idempotency', key: `${key.scope}/${key.requestKey}` };
+      const expect = { operationId: row.operationId };
+      const removed = await this.operations.commit([
+        { op: 'expect', ...at, expect },
+        { op: 'remove', ...at },
+      ]);
+      // Another try of the same request has taken the key anew meanwhile, or is about to.
+      return removed.ok ? undefined : this.#repeated(key);
     }
     if (row.digest !== key.digest) throw new CloudError('idempotency_mismatch', 'This Idempotency-Key was used with another request.');
     const first: Operation = await this.reader.get(operation, row.operationId);
@@ -307,6 +338,23 @@ export class Kernel {
       acceptedAt: first.createdAt,
     };
   }
+}
+
+interface Found {
+  readonly row: RowOf<AnyKind> | undefined;
+  readonly satisfied: boolean;
+  readonly forced: boolean;
+}
+interface Accepting extends Found {
+  readonly request: SubmitRequest;
+  readonly action: Action;
+  readonly id: string;
+  readonly acceptance: Acceptance<unknown>;
+  readonly key: IdempotencyKey | undefined;
+}
+interface Refused {
+  readonly failure: Extract<CommitResult, { ok: false }>;
+  readonly statement: Statement | undefined;
 }
 
 interface IdempotencyKey {

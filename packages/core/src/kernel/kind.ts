@@ -121,7 +121,7 @@ export function defineKind<const N extends string, T extends TObject, const S ex
   const fields = Object.entries(spec.schema.properties);
   const refs = fields.flatMap(([field, schema]): RefEdge[] => {
     const edge = extension(schema, 'x-ref') as Omit<RefEdge, 'field'> | undefined;
-    return edge === undefined ? [] : [{ field, kind: edge.kind, onDelete: edge.onDelete }];
+    return edge === undefined ? [] : [{ field, ...edge }];
   });
   const secretFields = fields.filter(([, schema]) => extension(schema, 'x-secret') === true).map(([field]) => field);
   const kind = { ...spec, refs, secretFields, schemaVersion: spec.schemaVersion ?? 1, rowSchema: rowSchema(spec, secretFields) };
@@ -134,9 +134,27 @@ function checkKind(kind: AnyKind): void {
   for (const [from, to] of Object.entries(kind.states as Record<string, readonly string[]>))
     for (const next of to) if (!states.has(next)) throw new Error(`kind ${kind.name}: state ${from} leads to unknown state ${next}`);
   if (!states.has(kind.initial)) throw new Error(`kind ${kind.name}: unknown initial state ${kind.initial}`);
-  const known = new Set([...Object.keys(kind.schema.properties), ...SYSTEM_FIELDS]);
+  const own = new Set(Object.keys(kind.schema.properties));
+  for (const field of SYSTEM_FIELDS) if (own.has(field)) throw new Error(`kind ${kind.name}: field ${field} is one that every row has`);
+  const known = new Set([...own, ...SYSTEM_FIELDS]);
   for (const field of [...(kind.indexed ?? []), ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])
     if (!known.has(field)) throw new Error(`kind ${kind.name}: unknown field ${field} in indexed or unique`);
+  for (const [counter, field] of Object.entries(kind.quota ?? {}))
+    if (field !== 1 && !own.has(field)) throw new Error(`kind ${kind.name}: unknown field ${field} in the quota ${counter}`);
+  for (const edge of kind.refs)
+    if (edge.ownedIf !== undefined && !own.has(edge.ownedIf))
+      throw new Error(`kind ${kind.name}: ${edge.field} is owned by the unknown field ${edge.ownedIf}`);
+  checkDetached(kind);
+}
+
+function checkDetached(kind: AnyKind): void {
+  for (const [field, move] of Object.entries((kind.detached ?? {}) as Record<string, { from: readonly string[]; to: string }>)) {
+    const edge = kind.refs.find((ref) => ref.field === field);
+    if (edge?.onDelete !== 'detach') throw new Error(`kind ${kind.name}: ${field} is detached, but not declared with onDelete detach`);
+    for (const from of move.from)
+      if (!kind.states[from]?.includes(move.to))
+        throw new Error(`kind ${kind.name}: detaching ${field} needs the move from ${from} to ${move.to}`);
+  }
 }
 
 export const SYSTEM_FIELDS = [

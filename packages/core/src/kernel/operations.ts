@@ -19,11 +19,15 @@ interface Live {
   readonly forced: boolean;
   readonly attempt: number;
   cancelRequested: boolean;
+  /** Durably so: nothing of it has begun. */
+  queued: boolean;
+  /** Taken over from an earlier life, which may have begun the step after the journal's end. */
+  resumed: boolean;
   journal: readonly JournalEntry[] | undefined;
   nextNumber: number;
   run?: SagaRun;
-  abandoned?: boolean;
 }
+export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run'>;
 
 export interface OperationsOptions {
   readonly environment: Environment;
@@ -67,8 +71,9 @@ export class Operations {
   /** All unfinished operations, in order of acceptance, taken up where the journal ends. */
   async recover(): Promise<number> {
     const rows = await this.#options.reader.list(operation, { field: 'state', op: 'in', value: [...UNFINISHED] });
+    for (const row of rows) this.#queues.add(row.id, row.keys);
     for (const row of rows)
-      this.enqueue({
+      this.#take({
         id: row.id,
         action: row.action,
         saga: row.saga,
@@ -77,16 +82,38 @@ export class Operations {
         forced: row.forced === true,
         attempt: row.attempt,
         cancelRequested: row.cancelRequested === true,
+        queued: row.state === 'queued',
+        resumed: row.state !== 'queued',
+        journal: undefined,
+        nextNumber: 1,
       });
+    const newest = rows.at(-1);
+    if (newest !== undefined) this.#options.ids.follow(newest.id);
     return rows.length;
   }
 
-  /** Takes an operation whose acceptance is durable. */
-  enqueue(accepted: Omit<Live, 'journal' | 'nextNumber' | 'run'>, params?: unknown): void {
-    const journal: readonly JournalEntry[] | undefined = params === undefined ? undefined : [{ type: 'accepted', params }];
-    this.#live.set(accepted.id, { ...accepted, journal, nextNumber: 1 });
-    if (accepted.forced) this.#passStuckHeads(accepted);
-    if (this.#queues.add(accepted.id, accepted.keys)) this.#makeReady(accepted.id);
+  /**
+   * Takes its place in the queues, before its acceptance is durable: places are taken in the order of ids, so that a restart, which knows only the ids, finds
+   * the same order. True when it is first everywhere. Either `enqueue` or `withdraw` follows.
+   */
+  place(id: string, keys: readonly string[]): boolean {
+    return this.#queues.add(id, keys);
+  }
+
+  /** Gives the place up again: it was not accepted. */
+  withdraw(id: string): void {
+    this.#leaveQueues(id);
+  }
+
+  /** Takes an operation that has its place and whose acceptance is durable. */
+  enqueue(accepted: AcceptedOperation, params: unknown): void {
+    this.#take({ ...accepted, resumed: false, journal: [{ type: 'accepted', params }], nextNumber: 1 });
+  }
+
+  #take(live: Live): void {
+    this.#live.set(live.id, live);
+    if (live.forced) this.#passStuckHeads(live);
+    if (this.#queues.isFirst(live.id)) this.#makeReady(live.id);
   }
 
   /** The operation when it has ended, or as it is when the time is over. @throws CloudError not_found */
@@ -115,7 +142,9 @@ export class Operations {
     if (live.run !== undefined && !live.run.cancel())
       throw new CloudError('conflict', 'The operation has begun what cannot be taken back; it can only go on.');
     live.cancelRequested = true;
-    await this.commit([{ op: 'update', table: 'operation', key: id, set: { cancelRequested: true }, expect: { state: [...UNFINISHED] } }]);
+    const set = { cancelRequested: true };
+    const result = await this.commit([{ op: 'update', table: 'operation', key: id, set, expect: { state: [...UNFINISHED] } }]);
+    if (!result.ok) throw new CloudError('conflict', 'The operation has ended meanwhile.');
   }
 
   /** Steers an operation that needs attention. @throws CloudError conflict when it does not. */
@@ -169,6 +198,13 @@ export class Operations {
     }
   }
 
+  /** A head that gets stuck may have a forced operation behind it already. */
+  #yieldToForced(stuck: Live): void {
+    const behind = stuck.keys.flatMap((key) => this.#queues.of(key)).map((id) => this.#live.get(id));
+    const forced = behind.find((live) => live !== undefined && live !== stuck && live.forced);
+    if (forced !== undefined) this.#passStuckHeads(forced);
+  }
+
   #makeReady(id: string): void {
     this.#ready.push(id);
     this.#pump();
@@ -196,27 +232,41 @@ export class Operations {
 
   #ended(live: Live): void {
     this.#live.delete(live.id);
-    for (const next of this.#queues.remove(live.id)) this.#makeReady(next);
+    this.#leaveQueues(live.id);
     for (const wake of this.#waiters.get(live.id) ?? []) wake();
+  }
+
+  /** One whose acceptance is not durable yet is made ready by `enqueue`. */
+  #leaveQueues(id: string): void {
+    for (const next of this.#queues.remove(id)) if (this.#live.has(next)) this.#makeReady(next);
   }
 
   async #runToEnd(live: Live): Promise<'ended' | 'left'> {
     await this.#loadJournal(live);
     const journal = live.journal ?? [];
-    const action = this.#options.registry.action(live.action);
+    const action = this.#options.registry.findAction(live.action);
     const saga = this.#options.registry.saga(live.saga);
-    if (saga === undefined) {
+    if (saga === undefined || action === undefined) {
       await this.commit([{ op: 'update', table: 'operation', key: live.id, set: { state: 'parked' } }]);
-      this.#options.environment.logger.error({ operationId: live.id, saga: live.saga }, 'unknown saga version; parked');
+      this.#options.environment.logger.error(
+        { operationId: live.id, action: live.action, saga: live.saga },
+        'unknown to this release; parked',
+      );
       return 'left';
     }
-    if (journal.length === 1 && (await this.#settledAtHead(live, action))) return 'ended';
+    const refused = journal.length === 1 ? await this.#checkedAtHead(live, action) : undefined;
+    if (refused === SATISFIED) {
+      await this.#endSatisfied(live);
+      return 'ended';
+    }
+    if (live.queued && refused === undefined) await this.#leaveQueued(live);
     live.run = new SagaRun(
       {
         environment: this.#options.environment,
         ids: this.#options.ids,
         commit: (statements) => this.commit(statements),
         definition: (key) => this.#options.registry.saga(key),
+        onStuck: () => this.#yieldToForced(live),
         ...(this.#options.around === undefined ? {} : { around: this.#options.around }),
       },
       {
@@ -227,6 +277,8 @@ export class Operations {
         nextNumber: live.nextNumber,
         attempt: live.attempt,
         cancelRequested: live.cancelRequested,
+        resumed: live.resumed,
+        refused,
         unwound: action.unwound,
         again:
           action.again === undefined
@@ -250,31 +302,29 @@ export class Operations {
   }
 
   /** State is checked again at the head: what went before in the queues may have changed it. */
-  async #settledAtHead(live: Live, action: Action): Promise<boolean> {
-    const end = async (state: 'succeeded' | 'failed' | 'cancelled', error?: ErrorRecord) => {
-      const params = (live.journal?.[0] as { params?: unknown } | undefined)?.params;
-      const back = state === 'succeeded' ? [] : (action.unwound?.(params) ?? []);
-      const set = {
-        state,
-        endedAt: timestamp(this.#options.environment.clock),
-        ...(state === 'succeeded' ? { percent: 100 } : {}),
-        ...(error === undefined ? {} : { error }),
-      };
-      const entry: Statement = {
-        op: 'insert',
-        table: 'journal',
-        row: { operationId: live.id, number: live.nextNumber, type: 'ended', state },
-      };
-      await this.commit([entry, { op: 'update', table: 'operation', key: live.id, set }, ...back]);
-      return true;
-    };
-    if (live.cancelRequested) return end('cancelled', toErrorRecord(new CloudError('cancelled', 'Cancelled before it began.')));
-    if (action.target === 'collection') return false;
+  async #checkedAtHead(live: Live, action: Action): Promise<ErrorRecord | typeof SATISFIED | undefined> {
+    if (live.cancelRequested) return toErrorRecord(new CloudError('cancelled', 'Cancelled before it began.'));
+    if (action.target === 'collection') return undefined;
     const row = await this.#options.reader.find(action.kind, live.resourceId);
-    if (row === undefined) return end('failed', { code: 'not_found', message: `No ${action.kind.name} ${live.resourceId}.` });
-    if (action.satisfied?.(row) === true) return end('succeeded');
+    if (row === undefined) return { code: 'not_found', message: `No ${action.kind.name} ${live.resourceId}.` };
+    if (action.satisfied?.(row) === true) return SATISFIED;
     const problem = live.forced ? undefined : stateProblem(action, row);
-    return problem === undefined ? false : end('failed', toErrorRecord(problem));
+    return problem === undefined ? undefined : toErrorRecord(problem);
+  }
+
+  async #endSatisfied(live: Live): Promise<void> {
+    const set = { state: 'succeeded', endedAt: timestamp(this.#options.environment.clock), percent: 100 };
+    await this.commit([
+      { op: 'insert', table: 'journal', row: { operationId: live.id, number: live.nextNumber, type: 'ended', state: 'succeeded' } },
+      { op: 'update', table: 'operation', key: live.id, set },
+    ]);
+  }
+
+  /** Durable before anything begins: after a crash, what is still queued has left nothing behind. */
+  async #leaveQueued(live: Live): Promise<void> {
+    const set = { state: 'running', startedAt: timestamp(this.#options.environment.clock) };
+    await this.commit([{ op: 'update', table: 'operation', key: live.id, set }]);
+    live.queued = false;
   }
 }
 
@@ -286,6 +336,8 @@ export function stateProblem(action: Action, row: { readonly state: string; read
     params: { state: row.state, allowed: [...action.from] },
   });
 }
+
+const SATISFIED = Symbol('satisfied');
 
 class Fenced extends Error {
   constructor() {

@@ -27,6 +27,8 @@ export interface RunPorts {
   readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
   /** An older definition by `name@version`. */
   readonly definition: (key: string) => AnySaga | undefined;
+  /** Told when the run begins to show `needs_attention`. */
+  readonly onStuck?: () => void;
   /** Spans, and the faults of tests: called around each do and undo of an effect, and each commit of a write. A throw counts as the step's own. */
   readonly around?: <R>(point: StepPoint, body: () => Promise<R>) => Promise<R>;
 }
@@ -48,6 +50,10 @@ export interface RunSubject {
   readonly nextNumber: number;
   readonly attempt: number;
   readonly cancelRequested: boolean;
+  /** Taken over from an earlier life, which may have begun the step after the journal's end. */
+  readonly resumed?: boolean;
+  /** It must not begin: whatever an earlier life may have begun is undone, and it ends. */
+  readonly refused?: ErrorRecord | undefined;
   readonly unwound?: ((params: unknown) => readonly Statement[]) | undefined;
   readonly again?:
     | ((failed: {
@@ -85,9 +91,12 @@ class StepFailed extends Error {
   constructor(path: string, cause: unknown) {
     super(`step ${path} failed`, { cause });
     this.path = path;
-    this.record = toErrorRecord(cause);
+    this.record = isRecord(cause) ? cause : toErrorRecord(cause);
   }
 }
+const isRecord = (cause: unknown): cause is ErrorRecord =>
+  typeof cause === 'object' && cause !== null && !(cause instanceof Error) && 'code' in cause;
+
 /** Stops a run where it is: parked for the next start, or given up for a forced operation that takes over. */
 class Interrupted extends Error {
   readonly how: 'parked' | 'abandoned';
@@ -115,8 +124,10 @@ export class SagaRun {
   #cancel: boolean;
   /** A forward-only effect may have begun. */
   #pivoted = false;
-  /** Entries of effects whose write follows at once: they are committed with it. */
-  #held: Statement[] = [];
+  /** A step has failed: nothing of the steps side by side begins any more. */
+  #failing: StepFailed | undefined;
+  /** Entries of effects whose write follows at once in the same frame, by its prefix: they are committed with it. */
+  readonly #held = new Map<string, readonly Statement[]>();
   #percent = 0;
   #stepsDone = 0;
   #ended = false;
@@ -134,6 +145,7 @@ export class SagaRun {
     this.#number = subject.nextNumber;
     this.#interrupted.promise.promise.catch(() => undefined);
     for (const entry of subject.journal) this.#replay(entry);
+    if (subject.resumed === true && this.#failure === undefined) this.#lookForPivot(this.#root());
   }
 
   /** Ends as soon as the step at work has answered, and unwinds; without effect once a forward-only step may have begun. */
@@ -173,21 +185,56 @@ export class SagaRun {
     try {
       for (;;) {
         if (this.#failure === undefined) {
-          const failed = await this.#forward();
+          const failed = this.#refusal() ?? (await this.#forward());
           if (failed === undefined) return 'succeeded';
-          await this.#beginUnwinding(failed);
+          if (this.#mayHaveBegun) await this.#beginUnwinding(failed);
+          else this.#failure = failed.record;
         }
-        await this.#unwindFrame(this.#root());
+        if (this.#mayHaveBegun) await this.#unwindFrame(this.#root());
         const outcome = await this.#afterUnwind(this.#failure ?? { code: 'internal', message: 'Unwound without a cause.' });
         if (outcome !== undefined) return outcome;
       }
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      if (error.how === 'parked') return 'parked';
-      const record = toErrorRecord(error.cause);
-      await this.#commitOrThrow('', [...this.#ending('failed'), this.#update({ error: record })]);
+      if (error.how === 'parked') {
+        if (error.cause !== undefined) await this.#ports.commit([this.#update({ state: 'parked' })]);
+        return 'parked';
+      }
+      this.#failure = toErrorRecord(error.cause);
+      await this.#commitOrThrow('', this.#ending('failed'));
       return 'failed';
     }
+  }
+
+  #refusal(): StepFailed | undefined {
+    const { refused } = this.#subject;
+    return refused === undefined || this.#pivoted ? undefined : new StepFailed('', refused);
+  }
+
+  get #mayHaveBegun(): boolean {
+    return this.#subject.refused === undefined || this.#subject.resumed === true;
+  }
+
+  /** After a crash: forward-only steps that are done, or next, which may have begun. True when the frame is complete. */
+  #lookForPivot(frame: Frame): boolean {
+    const out: Outputs = {};
+    for (const node of frame.saga.steps) {
+      const known = { ctx: frame.ctx, params: frame.params, out };
+      if (node.type === 'subs') {
+        for (const stage of this.#stages(frame, node, known) ?? [])
+          if (!stage.map((child) => this.#lookForPivot(child)).every(Boolean)) return false;
+        continue;
+      }
+      const complete = this.#collect(frame, node, known, out);
+      if (node.undo === FORWARD_ONLY && (complete || node.type !== 'write')) this.#pivoted = true;
+      if (!complete) return false;
+    }
+    return true;
+  }
+
+  #stages(frame: Frame, node: Subs, known: Known<unknown, unknown, unknown>): (readonly Frame[])[] | undefined {
+    const path = frame.prefix + node.name;
+    return told(() => node.run(known).map((stage, s) => stage.map((bound, index) => this.#child(`${path}[${s}.${index}]/`, bound))));
   }
 
   #root(): Frame {
@@ -211,6 +258,7 @@ export class SagaRun {
     this.#undone = new Set();
     this.#sagaOf = new Map();
     this.#failure = undefined;
+    this.#failing = undefined;
     this.#stepsDone = 0;
   }
 
@@ -245,14 +293,21 @@ export class SagaRun {
     if (node.type === 'write') return this.#write(frame, node, path, known, place.last);
     if (node.type === 'effect') return this.#effect(frame, node, path, (input) => node.do({ ...known, ...input }), place.holds);
     if (node.type === 'each') {
-      const items = node.items(known);
+      const items = await this.#fanOut(path, () => node.items(known));
       return inLanes(items, node.limit, (item, index) =>
         this.#effect(frame, node, `${path}[${index}]`, (input) => node.do({ ...known, ...input, item }), false),
       );
     }
-    for (const [stage, bound] of node.run(known).entries())
+    const stages = await this.#fanOut(path, () => node.run(known));
+    for (const [stage, bound] of stages.entries())
       await inLanes(bound, node.limit, (child, index) => this.#sequence(this.#child(`${path}[${stage}.${index}]/`, child)));
     return undefined;
+  }
+
+  /** What a step spreads over. A throw counts as the step's own. */
+  async #fanOut<T>(path: string, ask: () => readonly T[]): Promise<readonly T[]> {
+    const answer = await this.#persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, async () => ask());
+    return answer === SKIPPED ? [] : answer;
   }
 
   #child(prefix: string, bound: BoundSaga): Frame {
@@ -269,11 +324,8 @@ export class SagaRun {
     body: (input: Pick<StepInput<unknown, unknown, unknown>, 'call' | 'owe'>) => unknown,
     holds: boolean,
   ): Promise<unknown> {
-    if (this.#done.has(path)) {
-      if (step.undo === FORWARD_ONLY) this.#pivoted = true;
-      return this.#done.get(path);
-    }
-    this.#stopIfCancelled(path);
+    if (this.#done.has(path)) return this.#done.get(path);
+    this.#stopIfEnding(path);
     if (step.undo === FORWARD_ONLY) this.#pivoted = true;
     const owed: Owed[] = [];
     const output = await this.#persist(path, 'do', step.retry ?? RETRY, async () => {
@@ -287,30 +339,40 @@ export class SagaRun {
     ];
     this.#done.set(path, plain);
     this.#stepsDone += 1;
-    if (holds) this.#held.push(...statements);
-    else await this.#commitOrThrow(path, [...statements, this.#progress(path)]);
+    if (holds) this.#held.set(frame.prefix, statements);
+    else await this.#commitOrThrow(path, [...statements, this.#progress(path, this.#stepsDone)]);
     return plain;
   }
 
-  #stopIfCancelled(path: string): void {
-    if (this.#cancel && !this.#pivoted) throw new StepFailed(path, new CloudError('cancelled', 'Cancelled on request.'));
+  /** Nothing begins once it is cancelled, or once another step side by side has failed: a forward-only one could no longer be unwound. */
+  #stopIfEnding(path: string): void {
+    if (this.#pivoted) return;
+    if (this.#cancel) throw this.#failed(path, new CloudError('cancelled', 'Cancelled on request.'));
+    if (this.#failing !== undefined) throw this.#failing;
+  }
+
+  #failed(path: string, cause: unknown): StepFailed {
+    this.#failing ??= new StepFailed(path, cause);
+    return this.#failing;
   }
 
   async #write(frame: Frame, node: Write, path: string, known: Known<unknown, unknown, unknown>, last: boolean): Promise<void> {
     if (this.#done.has(path)) return;
-    this.#stopIfCancelled(path);
+    this.#stopIfEnding(path);
     if (node.undo === FORWARD_ONLY) this.#pivoted = true;
-    await this.#persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, () =>
-      this.#around(path, 'do', 'write', async () => {
-        const entry = this.#entry({ type: 'done', path, ...this.#sagaTag(frame) });
-        const own = [...entry, ...node.do(known)];
-        this.#stepsDone += 1;
-        const rest = last ? this.#ending('succeeded', path) : [this.#progress(path)];
-        await this.#commitOrThrow(path, [...own, ...rest]);
-        this.#done.set(path, undefined);
-        this.#ended = last;
-      }),
+    const commit = async (statements: readonly Statement[]) => {
+      const entry = this.#entry({ type: 'done', path, ...this.#sagaTag(frame) });
+      const stepsDone = this.#stepsDone + 1;
+      const rest = last ? this.#ending('succeeded', path, stepsDone) : [this.#progress(path, stepsDone)];
+      await this.#commitOrThrow(path, [...entry, ...statements, ...rest]);
+    };
+    const result = await this.#persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, () =>
+      this.#around(path, 'do', 'write', () => commit(node.do(known))),
     );
+    if (result === SKIPPED) await commit([]);
+    this.#stepsDone += 1;
+    this.#done.set(path, undefined);
+    this.#ended = last;
   }
 
   // ---- trying, and trying again ----
@@ -319,6 +381,7 @@ export class SagaRun {
   async #persist<R>(path: string, phase: 'do' | 'undo', policy: RetryPolicy, body: () => Promise<R>): Promise<R | typeof SKIPPED> {
     for (let attempt = 1; ; attempt += 1) {
       if (this.#interrupted.reason !== undefined) throw this.#interrupted.reason;
+      if (phase === 'do') this.#stopIfEnding(path);
       try {
         const result = await body();
         this.#stuck = false;
@@ -332,7 +395,9 @@ export class SagaRun {
         );
         const forEver = phase === 'undo' || this.#pivoted;
         const again = forEver || (ERROR_CODES[record.code].retry === 'same_request' && attempt < policy.attempts && !this.#cancel);
-        if (!again) throw new StepFailed(path, error);
+        // What a cancelled step answers is the cancel's doing.
+        if (!again && this.#cancel) this.#stopIfEnding(path);
+        if (!again) throw this.#failed(path, error);
         if (forEver && attempt === ATTENTION_AFTER_ATTEMPTS) await this.#showAttention(path, phase, attempt, record);
         if ((await this.#pause(policy.backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) return SKIPPED;
       }
@@ -436,15 +501,16 @@ export class SagaRun {
   /** Puts what is known of a step's output into `out`; true when the step was complete, so that the next one may have begun. */
   #collect(frame: Frame, node: StepNode, known: Known<unknown, unknown, unknown>, out: Outputs): boolean {
     const path = frame.prefix + node.name;
-    if (node.type === 'subs')
-      return node
-        .run(known)
-        .every((stage, s) => stage.every((bound, index) => this.#complete(this.#child(`${path}[${s}.${index}]/`, bound))));
+    if (node.type === 'subs') {
+      const stages = this.#stages(frame, node, known);
+      return stages?.every((stage) => stage.every((child) => this.#complete(child))) ?? false;
+    }
     if (node.type !== 'each') {
       if (this.#done.has(path)) out[node.name] = this.#done.get(path);
       return this.#done.has(path);
     }
-    const paths = node.items(known).map((_, index) => `${path}[${index}]`);
+    const paths = told(() => node.items(known))?.map((_, index) => `${path}[${index}]`);
+    if (paths === undefined) return false;
     if (paths.every((item) => this.#done.has(item))) out[node.name] = paths.map((item) => this.#done.get(item));
     return paths.every((item) => this.#done.has(item));
   }
@@ -461,16 +527,16 @@ export class SagaRun {
       return this.#undoEffect(node, path, (input) => (typeof node.undo === 'string' ? undefined : node.undo({ ...known, ...input })));
     if (node.type === 'each') {
       const undo = node.undo;
-      await inLanes(node.items(known), node.limit, (item, index) =>
+      await inLanes(told(() => node.items(known)) ?? [], node.limit, (item, index) =>
         this.#undoEffect(node, `${path}[${index}]`, (input) => (typeof undo === 'string' ? undefined : undo({ ...known, ...input, item }))),
       );
       return;
     }
-    await this.#unwindSubs(node, path, known);
+    await this.#unwindSubs(frame, node, known);
   }
 
-  async #unwindSubs(node: Subs, path: string, known: Known<unknown, unknown, unknown>): Promise<void> {
-    const stages = node.run(known).map((stage, s) => stage.map((bound, index) => this.#child(`${path}[${s}.${index}]/`, bound)));
+  async #unwindSubs(frame: Frame, node: Subs, known: Known<unknown, unknown, unknown>): Promise<void> {
+    const stages = this.#stages(frame, node, known) ?? [];
     const incomplete = stages.findIndex((stage) => !stage.every((frame) => this.#complete(frame)));
     const reached = incomplete < 0 ? stages : stages.slice(0, incomplete + 1);
     for (const stage of reached.reverse()) await inLanes(stage, node.limit, (frame) => this.#unwindFrame(frame));
@@ -517,7 +583,7 @@ export class SagaRun {
   }
 
   async #afterUnwind(error: ErrorRecord): Promise<Outcome | undefined> {
-    const next = this.#cancel ? undefined : await this.#subject.again?.({ params: this.#params, error, attempt: this.#attempt });
+    const next = this.#cancel || !this.#mayHaveBegun ? undefined : await this.#again(error);
     if (next !== undefined) {
       const update = this.#update({
         state: 'running',
@@ -539,6 +605,16 @@ export class SagaRun {
     return outcome;
   }
 
+  async #again(error: ErrorRecord) {
+    try {
+      return await this.#subject.again?.({ params: this.#params, error, attempt: this.#attempt });
+    } catch (cause) {
+      const { operationId } = this.#subject;
+      this.#ports.environment.logger.warn({ operationId, error: describeChain(cause) }, 'cannot begin anew; it fails');
+      return undefined;
+    }
+  }
+
   // ---- journal ----
 
   /** The statement that appends an entry. Its key makes a repeated commit of the same entry recognisable. */
@@ -549,8 +625,7 @@ export class SagaRun {
   }
 
   async #commitOrThrow(path: string, statements: readonly Statement[]): Promise<void> {
-    const held = this.#held;
-    this.#held = [];
+    const held = this.#takeHeld(path);
     const result = await this.#ports.commit([...held, ...statements]);
     if (result.ok) return;
     // The guard that failed belongs to this step: what the effect before it did is journaled all the same. Numbers may have gaps.
@@ -558,21 +633,30 @@ export class SagaRun {
     throw guardFailed(path, result);
   }
 
-  #ending(state: 'succeeded' | 'failed' | 'cancelled', lastStep?: string): readonly Statement[] {
+  /** What the frame of this step holds; once unwinding begins or it all ends, what any frame holds. */
+  #takeHeld(path: string): readonly Statement[] {
+    const prefix = path.slice(0, path.lastIndexOf('/') + 1);
+    const all = this.#failure !== undefined;
+    const held = [...this.#held].filter(([frame]) => all || frame === prefix);
+    for (const [frame] of held) this.#held.delete(frame);
+    return held.flatMap(([, statements]) => statements);
+  }
+
+  #ending(state: 'succeeded' | 'failed' | 'cancelled', lastStep?: string, stepsDone = this.#stepsDone): readonly Statement[] {
     const set = {
       state,
       endedAt: timestamp(this.#ports.environment.clock),
       attention: null,
+      stepsDone,
       ...(state === 'succeeded' ? { percent: 100 } : {}),
+      ...(this.#failure === undefined ? {} : { error: this.#failure }),
+      ...(lastStep === undefined ? {} : { lastStep }),
     };
-    return [
-      ...this.#entry({ type: 'ended', state }),
-      this.#update({ ...set, ...(lastStep === undefined ? {} : { lastStep }), stepsDone: this.#stepsDone }),
-    ];
+    return [...this.#entry({ type: 'ended', state }), this.#update(set)];
   }
 
-  #progress(path: string): Statement {
-    return this.#update({ state: 'running', lastStep: path, percent: this.#percent, stepsDone: this.#stepsDone, attention: null });
+  #progress(path: string, stepsDone: number): Statement {
+    return this.#update({ state: 'running', lastStep: path, percent: this.#percent, stepsDone, attention: null });
   }
 
   #update(set: JsonObject): Statement {
@@ -584,6 +668,7 @@ export class SagaRun {
     await this.#ports.commit([
       this.#update({ state: 'needs_attention', attention: { step: path, phase, attempts, message: record.message } }),
     ]);
+    this.#ports.onStuck?.();
   }
 
   #debts(owed: readonly Owed[]): readonly Statement[] {
@@ -599,6 +684,16 @@ export class SagaRun {
 }
 
 const SKIPPED = Symbol('skipped');
+
+/** The fan-out of a step, or undefined where it cannot be told: then none of it has ever begun. */
+function told<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof Interrupted) throw error;
+    return undefined;
+  }
+}
 
 const GUARD_MEANING = {
   exists: 'name_taken',
