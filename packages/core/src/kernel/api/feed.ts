@@ -38,8 +38,8 @@ export class Feed {
   readonly #options: FeedOptions;
   /** Holds all changes behind `#tailFrom` up to `#tailTo`. */
   #tail: FeedEntry[] = [];
-  #tailFrom = 0;
-  #tailTo = 0;
+  #tailFrom = -1;
+  #tailTo = -1;
   #newest = 0;
   #trimmedTo = 0;
   #pumping = false;
@@ -106,7 +106,8 @@ export class Feed {
     const giveUp = () => woken.resolve(false);
     const cancel = this.#options.environment.timers.after(timeoutMs, giveUp);
     signal.addEventListener('abort', giveUp, { once: true });
-    if (this.#waiting.size === 0 && this.#tailTo < after.revision) this.#beginTail(after.revision);
+    // The revision of the cursor is part of the tail, so that who waits behind a part of it finds the rest there.
+    if (this.#waiting.size === 0 && this.#tailTo < after.revision) this.#beginTail(after.revision - 1);
     this.#waiting.add(wake);
     if (this.#newest > this.#tailTo) void this.#pump();
     try {
@@ -137,7 +138,7 @@ export class Feed {
     this.#pumping = true;
     try {
       while (this.#tailTo < this.#newest && this.#waiting.size > 0 && !this.#stopped) {
-        const changes = await this.#options.store.changes(this.#tailTo, READ_MAX);
+        const changes = await this.#options.store.changes(Math.max(this.#tailTo, 0), READ_MAX);
         if (changes.length === 0) break;
         this.#tail.push(...numbered(changes));
         this.#tailTo = this.#tail.at(-1)?.revision ?? this.#tailTo;
