@@ -186,9 +186,9 @@ describe('api: problems', () => {
       { params: { header: 'Idempotency-Key' } },
     ],
     ['a taken name', ['POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 } }], 409, { code: 'name_taken', pointer: '/name' }],
-    ['a body of an endpoint that is wrong', ['POST', '/v1/widgets/1/measure', { body: { unit: 'mile' } }], 400, { pointer: '/unit' }],
-    ['a socket over plain HTTP', ['GET', '/v1/widgets/1/echo'], 400, { code: 'invalid_input' }],
-    ['a range outside', ['GET', '/v1/widgets/1/picture', { headers: { range: 'bytes=26-' } }], 416, { code: 'invalid_range' }],
+    ['a body of an endpoint that is wrong', ['POST', '/v1/widgets/one/measure', { body: { unit: 'mile' } }], 400, { pointer: '/unit' }],
+    ['a socket over plain HTTP', ['GET', '/v1/widgets/one/echo'], 400, { code: 'invalid_input' }],
+    ['a range outside', ['GET', '/v1/widgets/one/picture', { headers: { range: 'bytes=26-' } }], 416, { code: 'invalid_range' }],
   ];
   for (const [what, ask, status, fields] of refused)
     it(`answers ${what} with ${status} and changes nothing`, async () => {

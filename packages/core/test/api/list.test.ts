@@ -15,8 +15,7 @@ function holds(condition: Condition, row: Row): boolean {
   if ('or' in condition) return condition.or.some((part) => holds(part, row));
   if ('not' in condition) return !holds(condition.not, row);
   const value = row[condition.field] as string | number | boolean | undefined;
-  if (condition.op === 'null') return value === undefined;
-  if (condition.op === 'not null') return value !== undefined;
+  if (!('value' in condition)) return (condition.op === 'null') === (value === undefined);
   if (value === undefined) return false;
   if (condition.op === 'in') return condition.value.includes(value);
   if (condition.op === 'like') return new RegExp(`^${condition.value.replaceAll('%', '.*').replaceAll('_', '.')}$`).test(String(value));
