@@ -296,7 +296,7 @@ export class Kernel {
         table: 'audit',
         row: { id: operationId, at, actor: request.principal.actor, action: action.name, resourceId: id, projectId },
       },
-      ...(key === undefined ? [] : [idempotencyRow(key, operationId, this.services.environment)]),
+      ...(key === undefined ? [] : [idempotencyRow(key, operationId, at, this.services.environment)]),
       ...(satisfied
         ? []
         : [
@@ -317,7 +317,7 @@ export class Kernel {
   async #repeated(key: IdempotencyKey): Promise<Accepted | undefined> {
     const text = await this.services.store.read('idempotency', `${key.scope}/${key.requestKey}`);
     if (text === undefined) return undefined;
-    const row = JSON.parse(text) as { digest: string; operationId: string; expiresAt: string };
+    const row = JSON.parse(text) as { digest: string; operationId: string; acceptedAt: string; expiresAt: string };
     if (row.expiresAt < timestamp(this.services.environment.clock)) {
       const at = { table: 'idempotency', key: `${key.scope}/${key.requestKey}` };
       const expect = { operationId: row.operationId };
@@ -335,7 +335,8 @@ export class Kernel {
       action: first.action,
       resourceKind: first.resourceKind,
       resourceId: first.resourceId,
-      acceptedAt: first.createdAt,
+      // As it was answered, which is a little before it was stored.
+      acceptedAt: row.acceptedAt,
     };
   }
 }
@@ -380,9 +381,9 @@ const canonical = (value: unknown): string =>
       : part,
   );
 
-function idempotencyRow(key: IdempotencyKey, operationId: string, environment: Environment): Statement {
+function idempotencyRow(key: IdempotencyKey, operationId: string, acceptedAt: string, environment: Environment): Statement {
   const expiresAt = new Date(environment.clock.nowMs() + IDEMPOTENCY_MS).toISOString();
-  return { op: 'insert', table: 'idempotency', row: { ...key, operationId, expiresAt } };
+  return { op: 'insert', table: 'idempotency', row: { ...key, operationId, acceptedAt, expiresAt } };
 }
 
 function acceptanceFailed(action: Action, failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {
