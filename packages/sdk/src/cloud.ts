@@ -1,5 +1,6 @@
 import { Client, type RetryPolicy } from './client.ts';
 import { type Embedded, embeddedTransport } from './embedded.ts';
+import { AnyEndpoints } from './endpoints.ts';
 import { type Change, changes, type EventsOptions } from './events.ts';
 import type { Id } from './id.ts';
 import { Operations } from './operations.ts';
@@ -29,6 +30,8 @@ function transportsOf(options: ConnectOptions): readonly Transport[] {
   return urls.map((url) => fetchTransport({ url }));
 }
 
+export type ServerDocument = Readonly<Record<string, unknown>>;
+
 /** Every kind's name with the type of its rows. */
 export type Rows = Readonly<Record<string, unknown>>;
 /** A change of a row of any of the kinds: `kind` narrows `row`. */
@@ -54,9 +57,25 @@ export class BaseCloud<M extends object> {
     return new Resource<K, UntypedRow<K>>(this.client, names);
   }
 
+  /** What is served below a path segment beside rows and actions, e.g. `endpoints('recovery')`. */
+  endpoints(segment: string): AnyEndpoints {
+    return new AnyEndpoints(this.client, segment);
+  }
+
   /** The server's own description, OpenAPI 3.1. */
-  async document(): Promise<Readonly<Record<string, unknown>>> {
+  async document(): Promise<ServerDocument> {
     return await this.client.json({ method: 'GET', path: '/v1/openapi.json' });
+  }
+
+  /** The description with its ETag, or undefined when it is still the one of the ETag given. */
+  async documentUnless(
+    etag: string | undefined,
+  ): Promise<{ readonly document: ServerDocument; readonly etag: string | undefined } | undefined> {
+    const headers = etag === undefined ? {} : { 'if-none-match': etag };
+    return await this.client.send({ method: 'GET', path: '/v1/openapi.json', headers }, {}, async (response) => {
+      const text = await response.text();
+      return response.status === 304 ? undefined : { document: JSON.parse(text) as ServerDocument, etag: response.headers.etag };
+    });
   }
 }
 

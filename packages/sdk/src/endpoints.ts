@@ -53,4 +53,20 @@ export class Endpoints {
   }
 }
 
+/** Any endpoint by its path, also one that these types do not know; what it takes is checked by the server alone. */
+export class AnyEndpoints extends Endpoints {
+  override value<T>(request: ValueRequest, options: CallOptions = {}): Reply<T> {
+    return super.value(request, options);
+  }
+  override send<T>(path: string, content: Upload, options: UploadOptions = {}): Reply<T> {
+    return super.send(path, content, options);
+  }
+  override receive(path: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+    return super.receive(path, options);
+  }
+  override path(...segments: readonly string[]): string {
+    return super.path(...segments);
+  }
+}
+
 export const json = (input: object, type = 'application/json') => ({ body: JSON.stringify(input), headers: { 'content-type': type } });

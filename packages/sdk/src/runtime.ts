@@ -1,10 +1,10 @@
 /** What generated clients are made of. */
 export type { CallOptions, ChangeOptions, Client, RetryPolicy } from './client.ts';
-export { type AnyChange, BaseCloud, type ConnectOptions, type UntypedRow } from './cloud.ts';
+export { type AnyChange, BaseCloud, type ConnectOptions, type ServerDocument, type UntypedRow } from './cloud.ts';
 export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
 export type { Upload, UploadOptions } from './content.ts';
 export { type Embedded, type EmbeddedRequest, type EmbeddedResponse, embeddedTransport } from './embedded.ts';
-export { Endpoints } from './endpoints.ts';
+export { AnyEndpoints, Endpoints, type ValueRequest } from './endpoints.ts';
 export {
   CLIENT_CODES,
   type ErrorCode,

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Type } from 'typebox';
 import type { Principal } from '../action.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -50,6 +51,8 @@ export class Api {
   readonly #kinds: ReadonlyMap<string, AnyKind>;
   readonly #bodies = new Map<Endpoint, InputCheck>();
   readonly #document: string;
+  /** Clients that are built from the document keep it, and ask with this whether it is still the same. */
+  readonly #documentTag: string;
   readonly #stopping = new AbortController();
 
   constructor(kernel: Kernel, options: ApiOptions = {}) {
@@ -64,6 +67,7 @@ export class Api {
     for (const endpoint of kernel.registry.endpoints())
       if (endpoint.type === 'value' && endpoint.body !== undefined) this.#bodies.set(endpoint, compileInput(endpoint.body));
     this.#document = JSON.stringify(openapi(kernel.registry));
+    this.#documentTag = `"${hash('sha256', this.#document, 'base64url')}"`;
   }
 
   /** Called once, after the kernel has started. */
@@ -109,7 +113,7 @@ export class Api {
       case 'events':
         return { ...json(''), headers: SSE_HEADERS, body: await this.#events.stream(request, principal, parameters) };
       case 'document':
-        return json(this.#document);
+        return unlessKnown(request, this.#documentTag, this.#document, route.operationId);
       case 'endpoint':
         return this.#endpoint(route.endpoint, route.operationId, params, request, principal, parameters);
     }
@@ -126,14 +130,7 @@ export class Api {
       route.kind.name === 'operation'
         ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
         : await lookUp(this.#store, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
-    const etag = `"${row.generation}"`;
-    const unchanged = request.headers['if-none-match'] === etag;
-    return {
-      status: unchanged ? 304 : 200,
-      headers: { 'content-type': 'application/json', etag },
-      body: unchanged ? '' : text,
-      route: route.operationId,
-    };
+    return unlessKnown(request, `"${row.generation}"`, text, route.operationId);
   }
 
   /** Ends a wait when the caller goes or the server stops. */
@@ -203,6 +200,12 @@ export class Api {
         return { status: 101, headers: {}, body: '', socket: await endpoint.handle(common), route };
     }
   }
+}
+
+/** 304 when the caller has it already. */
+function unlessKnown({ headers }: ApiRequest, etag: string, body: string, route: string): ApiResponse {
+  const unchanged = headers['if-none-match'] === etag;
+  return { status: unchanged ? 304 : 200, headers: { ...JSON_HEADERS, etag }, body: unchanged ? '' : body, route };
 }
 
 /** An action without fields may come without a body. */

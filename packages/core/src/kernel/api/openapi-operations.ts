@@ -59,7 +59,11 @@ function describe(route: Route): Described {
         responses: { 200: json('Changes, oldest first.', reference('ChangeList')) },
       };
     case 'document':
-      return { summary: 'This document.', responses: { 200: json('OpenAPI 3.1.', { type: 'object' }) } };
+      return {
+        summary: 'This document.',
+        parameters: [headerParameter('If-None-Match', 'The ETag that is known already.')],
+        responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), 304: { description: 'It is as the ETag says.' } },
+      };
     case 'endpoint':
       return describeEndpoint(route.endpoint);
   }
