@@ -1,5 +1,4 @@
-import { SpanStatusCode, trace } from '@opentelemetry/api';
-import { CloudError, type Environment, type ErrorCode, isCloudError } from '../kernel/index.ts';
+import { CloudError, type Environment, type ErrorCode, isCloudError, traced } from '../kernel/index.ts';
 import type { Call, Fault } from '../strategy/index.ts';
 
 /** Told of each call that ended: for metrics. */
@@ -56,25 +55,24 @@ export class DriverCaller {
   }
 
   /** @throws CloudError */
-  async run<T>(method: string, call: Call, body: (call: Call) => Promise<T>): Promise<T> {
+  run<T>(method: string, call: Call, body: (call: Call) => Promise<T>): Promise<T> {
+    const { contract, place } = this.#options;
+    if (this.#closed) return Promise.reject(new CloudError('unavailable', `${place} was removed.`));
+    return traced(call.requestId, `${contract}.${method}`, { 'pileus.place': place }, () => this.#measured(method, call, body));
+  }
+
+  async #measured<T>(method: string, call: Call, body: (call: Call) => Promise<T>): Promise<T> {
     const { environment, contract, place, classify, observe } = this.#options;
-    if (this.#closed) throw new CloudError('unavailable', `${place} was removed.`);
-    const span = trace
-      .getTracer('pileus')
-      .startSpan(`${contract}.${method}`, { attributes: { 'pileus.operation': call.requestId, 'pileus.place': place } });
     const startMs = environment.clock.monotonicMs();
-    const end = (outcome: 'ok' | Fault) => {
-      span.end();
+    const ended = (outcome: 'ok' | Fault) =>
       observe({ contract, place, method, seconds: (environment.clock.monotonicMs() - startMs) / 1000, outcome });
-    };
     try {
       const result = await this.#inTime(call, body);
-      end('ok');
+      ended('ok');
       return result;
     } catch (cause) {
       const fault = cause === LATE ? 'unknown_outcome' : isCloudError(cause) ? undefined : classify(cause);
-      span.setStatus({ code: SpanStatusCode.ERROR });
-      end(fault ?? 'internal');
+      ended(fault ?? 'internal');
       if (fault === undefined) throw cause;
       throw new CloudError(CODE_OF[fault], `${place} ${MEANING[fault]} (${contract} ${method}).`, { cause });
     }

@@ -21,5 +21,6 @@ export type { StepPoint } from './saga/run.ts';
 export { isSealed, Secrets } from './secrets.ts';
 export * from './store.ts';
 export { StoreError } from './store-error.ts';
+export { traced } from './tracing.ts';
 export { updateAction } from './update.ts';
 export { compileInput } from './validation.ts';

@@ -251,7 +251,7 @@ export class Kernel {
     const statements = this.#statements(accepting, { operationId, keys, at, saga, queued });
     let accepted = false;
     try {
-      const result = await this.operations.commit(statements);
+      const result = await this.operations.commit(statements, 'once');
       accepted = result.ok;
       if (!result.ok) return { failure: result, statement: statements[result.statement] };
     } finally {
@@ -387,7 +387,7 @@ function idempotencyRow(key: IdempotencyKey, operationId: string, acceptedAt: st
 }
 
 function acceptanceFailed(action: Action, failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {
-  const what = statement === undefined ? 'the store' : 'table' in statement ? statement.table : statement.counter;
+  const what = statement === undefined ? (failure.fields?.[0] ?? 'the store') : 'table' in statement ? statement.table : statement.counter;
   if (failure.reason === 'exists') {
     const field = failure.fields?.find((name) => name !== 'projectId') ?? 'id';
     return new CloudError('name_taken', `Another live ${what} has this ${field}.`, { pointer: `/${field}`, params: { field, kind: what } });

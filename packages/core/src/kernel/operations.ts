@@ -1,5 +1,6 @@
 import type { Action } from './action.ts';
-import { type Environment, sleep, timestamp } from './environment.ts';
+import { Commits } from './commits.ts';
+import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import type { Ids } from './id.ts';
 import { isFinished, type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
@@ -41,12 +42,10 @@ export interface OperationsOptions {
   readonly around?: RunPorts['around'];
 }
 
-const COMMIT_BACKOFF_MS = 100;
-const COMMIT_BACKOFF_MS_MAX = 5000;
-
 /** Runs accepted operations, each when it is first in all its queues, from acceptance or from the journal after a restart, to its end. */
 export class Operations {
   readonly #options: OperationsOptions;
+  readonly #commits: Commits;
   readonly #queues = new Queues();
   readonly #live = new Map<string, Live>();
   readonly #ready: string[] = [];
@@ -57,6 +56,7 @@ export class Operations {
 
   constructor(options: OperationsOptions) {
     this.#options = options;
+    this.#commits = new Commits(options);
   }
 
   get unfinished(): number {
@@ -159,29 +159,14 @@ export class Operations {
   /** Lets every step at work end and journal, starts no other, and keeps the rest for the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#commits.stop();
     for (const live of this.#live.values()) live.run?.park();
     if (this.#running > 0) await this.#idle.promise;
   }
 
-  /**
-   * Durable when it answers. An unknown outcome (the store rejects) is asked again until it is known: the first statement of a repeated commit fails
-   * `exists` exactly when the first try landed, because it inserts a row whose key is minted once.
-   */
-  async commit(statements: readonly Statement[]): Promise<CommitResult> {
-    const { store, environment, node } = this.#options;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const result = await store.commit({ node, epoch: store.epoch, at: timestamp(environment.clock), statements });
-        if (attempt > 0 && !result.ok && result.reason === 'exists' && isMintedOnce(statements[result.statement]))
-          return { ok: true, revision: 0 };
-        if (!result.ok && result.reason === 'fenced') throw new Fenced();
-        return result;
-      } catch (error) {
-        if (error instanceof Fenced || (this.#stopping && attempt > 3)) throw error;
-        environment.logger.error({ error: describeChain(error) }, 'commit failed; trying again');
-        await sleep(environment.timers, Math.min(COMMIT_BACKOFF_MS * 2 ** attempt, COMMIT_BACKOFF_MS_MAX));
-      }
-    }
+  /** @see Commits.commit */
+  commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<CommitResult> {
+    return this.#commits.commit(statements, patience);
   }
 
   #liveOrThrow(row: Operation): Live {
@@ -338,12 +323,3 @@ export function stateProblem(action: Action, row: { readonly state: string; read
 }
 
 const SATISFIED = Symbol('satisfied');
-
-class Fenced extends Error {
-  constructor() {
-    super('another node holds a newer epoch');
-  }
-}
-
-const isMintedOnce = (statement: Statement | undefined): boolean =>
-  statement?.op === 'insert' && (statement.table === 'journal' || statement.table === 'operation');

@@ -95,6 +95,11 @@ export class Registry {
   kinds(): readonly AnyKind[] {
     return this.#kinds.all();
   }
+  /** The kind behind a table, if its rows count for quotas. */
+  countedKind(table: string): AnyKind | undefined {
+    const kind = this.#kinds.find(table);
+    return kind?.quota === undefined ? undefined : kind;
+  }
   action(name: string): Action {
     return this.#actions.get(name);
   }

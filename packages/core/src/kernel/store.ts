@@ -99,7 +99,7 @@ export type CommitResult =
       /** Index of the statement whose guard failed; -1 for `fenced`. */
       readonly statement: number;
       readonly reason: 'exists' | 'absent' | 'stale' | 'in_use' | 'exceeded' | 'fenced';
-      /** For `exists`: the fields that clash. For `stale`: the field that differs. */
+      /** For `exists`: the fields that clash. For `stale`: the field that differs. For a quota that is `exceeded`: its counter. */
       readonly fields?: readonly string[];
     };
 

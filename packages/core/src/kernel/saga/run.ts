@@ -5,6 +5,7 @@ import type { JsonObject } from '../json.ts';
 import { debt, type JournalEntry } from '../operation.ts';
 import { create } from '../rows.ts';
 import type { CommitResult, Statement } from '../store.ts';
+import { traced } from '../tracing.ts';
 import {
   type AnySaga,
   type BoundSaga,
@@ -459,7 +460,8 @@ export class SagaRun {
 
   #around<R>(path: string, phase: 'do' | 'undo', type: 'effect' | 'write', body: () => Promise<R>): Promise<R> {
     const point: StepPoint = { operationId: this.#subject.operationId, path, phase, type };
-    return this.#ports.around === undefined ? body() : this.#ports.around(point, body);
+    const { around } = this.#ports;
+    return traced(point.operationId, path, { 'pileus.phase': phase }, () => (around === undefined ? body() : around(point, body)));
   }
 
   #onProgress(path: string): (fraction: number) => void {
