@@ -1,5 +1,5 @@
 import { type CloudSettings, cloud, systemPrincipal } from '../../src/cloud/index.ts';
-import type { ImageStore } from '../../src/cloud/storage/image-store.ts';
+import type { FetchUrl, ImageStore } from '../../src/cloud/storage/image-store.ts';
 import { type Accepted, CloudError, isFinished, Kernel, type Operation, type Plugin, type StepPoint } from '../../src/kernel/index.ts';
 import { SqliteEngine } from '../../src/sqlite/engine.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
@@ -16,6 +16,7 @@ export interface SimCloudOptions {
   readonly settings?: Partial<CloudSettings>;
   readonly without?: readonly HypervisorFeature[];
   readonly plugins?: readonly Plugin[];
+  readonly fetchUrl?: FetchUrl;
   readonly onTrace?: (line: string) => void;
 }
 
@@ -94,6 +95,7 @@ export class SimCloud {
         imageStore: this.imageStore,
         plugins: [drivers, ...(this.#options.plugins ?? [])],
         settings: this.#options.settings ?? {},
+        ...(this.#options.fetchUrl === undefined ? {} : { fetchUrl: this.#options.fetchUrl }),
       }),
       sealKey: new Uint8Array(32),
       around: (point, body) => (this.around === undefined ? body() : this.around(point, body, this)),

@@ -43,13 +43,13 @@ describe('hosts', () => {
 
   it('refuses the same host under another address', async () => {
     const stage = await LittleCloud.open();
-    await stage.host('hv1');
+    const first = await stage.host('hv1');
     stage.sim.world.hosts.set('alias', stage.sim.world.host('hv1'));
     const { state, error } = await stage.outcome('host.create', { clusterId: stage.clusterId, uri: 'sim://alias' });
-    expect({ state, code: error?.code, field: (error?.params as { field: string }).field }).to.deep.equal({
+    expect({ state, code: error?.code, params: error?.params }).to.deep.equal({
       state: 'failed',
       code: 'name_taken',
-      field: 'hostUuid',
+      params: { field: 'hostUuid', hostId: first },
     });
     expect(await stage.rows(host)).to.have.length(1);
   });

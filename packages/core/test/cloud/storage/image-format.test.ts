@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { HEAD_BYTES, tellFormat } from '../../../src/cloud/storage/image-format.ts';
+import { isAllowedSource } from '../../../src/cloud/storage/image-source.ts';
+import { isCloudError } from '../../../src/kernel/index.ts';
+import { GIB } from '../little-cloud.ts';
+
+interface Header {
+  readonly version?: number;
+  readonly backingFileOffset?: bigint;
+  readonly clusterBits?: number;
+  readonly virtualSize?: bigint;
+  readonly encryption?: number;
+  readonly incompatible?: bigint;
+}
+
+export function qcow2(header: Header = {}, length = HEAD_BYTES): Uint8Array {
+  const bytes = new Uint8Array(Math.max(length, HEAD_BYTES));
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x51, 0x46, 0x49, 0xfb]);
+  view.setUint32(4, header.version ?? 3);
+  view.setBigUint64(8, header.backingFileOffset ?? 0n);
+  view.setUint32(20, header.clusterBits ?? 16);
+  view.setBigUint64(24, header.virtualSize ?? BigInt(GIB));
+  view.setUint32(32, header.encryption ?? 0);
+  view.setBigUint64(72, header.incompatible ?? 0n);
+  return bytes.subarray(0, length);
+}
+
+const refusal = (head: Uint8Array, sizeBytes = 65_536): string => {
+  try {
+    return JSON.stringify(tellFormat(head, sizeBytes));
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    expect(error.code).to.equal('invalid_input');
+    return error.publicMessage;
+  }
+};
+
+describe('the format of an image', () => {
+  it('is told by the content', () => {
+    expect(tellFormat(qcow2(), 65_536)).to.deep.equal({ format: 'qcow2', virtualSizeBytes: GIB });
+    expect(tellFormat(qcow2({ version: 2, incompatible: 99n }), 65_536)).to.deep.equal({ format: 'qcow2', virtualSizeBytes: GIB });
+    expect(tellFormat(new Uint8Array(512), 1024)).to.deep.equal({ format: 'raw', virtualSizeBytes: 1024 });
+  });
+
+  it('is refused when the image refers to what is not in it', () => {
+    expect(refusal(qcow2({ backingFileOffset: 0x200n }))).to.contain('backing file');
+    expect(refusal(qcow2({ version: 2, backingFileOffset: 0x200n }))).to.contain('backing file');
+    expect(refusal(qcow2({ incompatible: 0b100n }))).to.contain('another file');
+  });
+
+  it('is refused when nobody could run it', () => {
+    expect(refusal(qcow2({ encryption: 2 }))).to.contain('encrypted');
+    expect(refusal(qcow2({ incompatible: 0b10n }))).to.contain('corrupt');
+    expect(refusal(qcow2({ incompatible: 1n << 40n }))).to.contain('not known');
+    expect(refusal(qcow2({ version: 4 }))).to.contain('version');
+    expect(refusal(qcow2({ virtualSize: 0n }))).to.contain('no sense');
+    expect(refusal(qcow2({ virtualSize: 1n << 60n }))).to.contain('no sense');
+    expect(refusal(qcow2({}, 50))).to.contain('version');
+    expect(refusal(qcow2({}, 90))).to.contain('within its header');
+    expect(refusal(new Uint8Array(512), 1000)).to.contain('sectors');
+    expect(refusal(new Uint8Array(0), 0)).to.contain('empty');
+    expect(refusal(Uint8Array.from([0x1f, 0x8b, 8, 0]), 1024)).to.contain('gzip');
+    expect(refusal(new TextEncoder().encode('KDMV…'), 1024)).to.contain('VMDK');
+  });
+
+  it('of whatever bytes is known or refused, never a fault', () => {
+    const head = fc.oneof(
+      fc.uint8Array({ maxLength: HEAD_BYTES }),
+      fc.uint8Array({ maxLength: HEAD_BYTES }).map((tail) => Uint8Array.from([0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3, ...tail])),
+    );
+    fc.assert(fc.property(head, fc.nat(), (bytes, size) => void refusal(bytes, size)));
+  });
+});
+
+describe('sources of images', () => {
+  const sources = ['https://images.example.org/public/', 'https://other.example.org:8443'];
+
+  it('allow what is below them', () => {
+    for (const url of [
+      'https://images.example.org/public/debian.qcow2',
+      'https://images.example.org/public/',
+      'https://IMAGES.example.org:443/public/a/../b.raw',
+      'https://other.example.org:8443/anything?at=all',
+    ])
+      expect(isAllowedSource(url, sources), url).to.equal(true);
+  });
+
+  it('allow nothing that only looks so', () => {
+    for (const url of [
+      'https://images.example.org/public',
+      'https://images.example.org/public-not/x',
+      'https://images.example.org/public/../secret',
+      'https://images.example.org/public/%2e%2e/secret',
+      'https://images.example.org.evil.example/public/x',
+      'https://images.example.org@evil.example/public/x',
+      'https://user:pass@images.example.org/public/x',
+      'http://images.example.org/public/x',
+      'https://images.example.org:444/public/x',
+      'https://other.example.org/x',
+      'file:///public/x',
+      'not a url',
+    ])
+      expect(isAllowedSource(url, sources), url).to.equal(false);
+    expect(isAllowedSource('https://images.example.org/public/x', [])).to.equal(false);
+  });
+});

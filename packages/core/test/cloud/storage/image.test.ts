@@ -1,0 +1,173 @@
+import { expect } from 'chai';
+import { image } from '../../../src/cloud/index.ts';
+import { CloudError, debt, operation, sleep } from '../../../src/kernel/index.ts';
+import type { Content } from '../../../src/strategy/index.ts';
+import { codeOf, GIB, HEARTBEAT_MS, LittleCloud, once } from '../little-cloud.ts';
+import { qcow2 } from './image-format.test.ts';
+
+const SIZE = 64 * 1024;
+/** The simulated store's digest of content of this size. */
+const digestOf = (sizeBytes: number): string => sizeBytes.toString(16).padStart(64, '0');
+const reprDigest = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
+
+describe('images', () => {
+  it('wait for their content and are what it is', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.sim.done('image.create', { name: 'debian', guestOs: 'linux', firmware: 'uefi' });
+    expect(await cloud.row(image, id)).to.include({ state: 'awaiting_content', firmware: 'uefi', diskBus: 'virtio' });
+    expect(await cloud.upload(id, qcow2({}, SIZE), { 'repr-digest': reprDigest(digestOf(SIZE)) })).to.include({ state: 'available' });
+    expect(await cloud.row(image, id)).to.include({
+      ...{ state: 'available', format: 'qcow2', sizeBytes: SIZE, virtualSizeBytes: GIB, sha256: digestOf(SIZE) },
+    });
+    const content = (await cloud.ask('GET', '/images/{id}/content', { params: { id: 'debian' } })) as Content;
+    const parts: Uint8Array[] = [];
+    for await (const part of content.open()) parts.push(part);
+    expect(Buffer.concat(parts).equals(qcow2({}, SIZE))).to.equal(true);
+  });
+
+  it('take content once', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.image(SIZE);
+    expect(await codeOf(cloud.upload(id, new Uint8Array(512)))).to.equal('conflict');
+    expect(await cloud.row(image, id)).to.include({ sizeBytes: SIZE });
+    expect((await cloud.sim.imageStore.open(id)).sizeBytes).to.equal(SIZE);
+  });
+
+  it('take one of two uploads at the same time', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.sim.done('image.create', {});
+    async function* slow() {
+      yield new Uint8Array(512);
+      await sleep(cloud.sim.environment.timers, 60_000);
+    }
+    const first = codeOf(cloud.upload(id, slow()));
+    await cloud.sim.run(100);
+    expect(await codeOf(cloud.upload(id, new Uint8Array(1024)))).to.equal('conflict');
+    expect(await first).to.equal('succeeded');
+    expect(await cloud.row(image, id)).to.include({ state: 'available', sizeBytes: 512 });
+  });
+
+  for (const [what, sizeBytes, headers, more, code] of [
+    ['has another digest than the header says', SIZE, { 'repr-digest': reprDigest(digestOf(1)) }, {}, 'invalid_input'],
+    ['has another digest than the image was registered with', SIZE, {}, { sha256: digestOf(1) }, 'invalid_input'],
+    ['comes with a digest of another form', SIZE, { 'repr-digest': 'md5=:AAAA:' }, {}, 'invalid_input'],
+    ['is no whole number of sectors', 1000, {}, {}, 'invalid_input'],
+    ['is larger than announced as allowed', SIZE, { 'content-length': String(SIZE + 1) }, {}, 'too_large'],
+    ['is larger than allowed', SIZE + 512, {}, {}, 'too_large'],
+  ] as const)
+    it(`refuse content that ${what}, and change nothing`, async () => {
+      const cloud = await LittleCloud.open({ settings: { imageBytesMax: SIZE } });
+      const id = await cloud.sim.done('image.create', more);
+      const revision = await cloud.revision();
+      expect(await codeOf(cloud.upload(id, new Uint8Array(sizeBytes), headers))).to.equal(code);
+      expect(await cloud.revision()).to.equal(revision);
+      expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+      await cloud.upload(id, new Uint8Array(512), {}).catch((error: unknown) => expect(error).to.be.instanceOf(CloudError));
+    });
+
+  it('keep nothing of an upload that breaks off, and take the next one', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.sim.done('image.create', {});
+    async function* broken() {
+      yield new Uint8Array(512);
+      throw new CloudError('unavailable', 'The client went away.');
+    }
+    expect(await codeOf(cloud.upload(id, broken()))).to.equal('unavailable');
+    expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+    await cloud.upload(id, new Uint8Array(SIZE));
+    expect((await cloud.row(image, id)).state).to.equal('available');
+  });
+
+  it('cannot be completed but by an upload', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.sim.done('image.create', {});
+    expect(await codeOf(cloud.sim.submit('image.complete', {}, id))).to.equal('conflict');
+  });
+
+  it('that were left half way by a crash are swept at the next start', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.sim.done('image.create', {});
+    await cloud.sim.imageStore.write(id, once(new Uint8Array(512)), SIZE);
+    const stranger = cloud.sim.kernel.services.ids.mint('image');
+    await cloud.sim.imageStore.write(stranger, once(new Uint8Array(512)), SIZE);
+    const complete = await cloud.image(SIZE);
+    cloud.sim.crash();
+    await cloud.sim.start();
+    expect(await cloud.sim.imageStore.list()).to.have.members([complete, stranger]);
+  });
+
+  it('are as absent for other projects', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.image(SIZE);
+    const principal = { actor: 'key:other', projectId: cloud.sim.kernel.services.ids.mint('project'), allows: () => true };
+    expect(await codeOf(cloud.ask('GET', '/images/{id}/content', { params: { id }, principal }))).to.equal('not_found');
+    const asked = { action: 'volume.create', input: { imageId: id }, principal };
+    expect(await codeOf(cloud.sim.environment.complete(cloud.sim.kernel.submit(asked)))).to.equal('not_found');
+  });
+
+  it('are deleted with their copies in every pool, also where that has to wait', async () => {
+    const cloud = await LittleCloud.open();
+    const pools = [await cloud.pool(await cloud.host('hv1')), await cloud.pool(await cloud.host('hv2'))];
+    const id = await cloud.image(SIZE);
+    for (const poolId of pools) await cloud.sim.done('volume.delete', {}, await cloud.volume(GIB, { imageId: id, poolId }));
+    const copies = () => [...cloud.sim.world.pools.values()].flatMap((things) => things.list());
+    expect(copies()).to.have.length(2);
+    cloud.sim.world.crash('hv2');
+    await cloud.sim.run(10 * HEARTBEAT_MS);
+    await cloud.sim.done('image.delete', {}, id);
+    expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+    expect(copies()).to.have.length(1);
+    expect(await cloud.rows(debt)).to.have.length(1);
+    cloud.sim.world.boot('hv2');
+    await cloud.sim.run(10 * HEARTBEAT_MS);
+    expect(copies()).to.deep.equal([]);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+  });
+
+  it('are not deleted under volumes made from them', async () => {
+    const cloud = await LittleCloud.open();
+    await cloud.pool(await cloud.host('hv1'));
+    const id = await cloud.image(SIZE);
+    await cloud.volume(GIB, { imageId: id });
+    expect(await codeOf(cloud.sim.submit('image.delete', {}, id))).to.equal('in_use');
+  });
+});
+
+describe('import by URL', () => {
+  const url = 'https://images.example.org/debian.raw';
+
+  it('is off unless sources are listed', async () => {
+    const cloud = await LittleCloud.open();
+    const operations = (await cloud.rows(operation)).length;
+    expect(await codeOf(cloud.sim.submit('image.create', { sourceUrl: url }))).to.equal('refused');
+    expect((await cloud.rows(operation)).length).to.equal(operations);
+  });
+
+  it('brings the content of an allowed source', async () => {
+    const asked: string[] = [];
+    const fetchUrl = async (at: string) => {
+      asked.push(at);
+      return once(new Uint8Array(SIZE));
+    };
+    const cloud = await LittleCloud.open({ fetchUrl, settings: { imageSources: ['https://images.example.org/'] } });
+    const id = await cloud.sim.done('image.create', { sourceUrl: url, sha256: digestOf(SIZE) });
+    expect(await cloud.row(image, id)).to.include({ state: 'available', format: 'raw', sizeBytes: SIZE });
+    expect(asked).to.deep.equal([url]);
+    expect(await codeOf(cloud.upload(id, new Uint8Array(512)))).to.equal('conflict');
+    expect(await codeOf(cloud.sim.submit('image.create', { sourceUrl: 'https://elsewhere.example.org/x' }))).to.equal('refused');
+  });
+
+  it('leaves nothing of what is not as expected, and tries again what only broke off', async () => {
+    let tries = 0;
+    const fetchUrl = async () => {
+      tries += 1;
+      if (tries === 1) throw new CloudError('unavailable', 'The source broke off.');
+      return once(new Uint8Array(SIZE));
+    };
+    const cloud = await LittleCloud.open({ fetchUrl, settings: { imageSources: ['https://images.example.org/'] } });
+    const { error } = await cloud.outcome('image.create', { sourceUrl: url, sha256: digestOf(1) });
+    expect({ code: error?.code, tries }).to.deep.equal({ code: 'invalid_input', tries: 2 });
+    expect(await cloud.rows(image)).to.deep.equal([]);
+    expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,131 @@
+import { expect } from 'chai';
+import { pool, volume } from '../../../src/cloud/index.ts';
+import { debt } from '../../../src/kernel/index.ts';
+import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
+
+const POOL_BYTES = 100 * GIB;
+const A_LOOK_MS = 10 * HEARTBEAT_MS;
+
+async function open() {
+  const cloud = await LittleCloud.open({ world: { poolBytes: POOL_BYTES } });
+  const hostId = await cloud.host('hv1');
+  const limit = async (id: string) => (await cloud.counter(`capacity/pool/${id}/bytes`))?.limit;
+  return { cloud, hostId, limit };
+}
+
+describe('pools', () => {
+  it('are opened, measured and promised', async () => {
+    const { cloud, hostId, limit } = await open();
+    const id = await cloud.pool(hostId, { overcommit: 1.5 });
+    expect(await cloud.row(pool, id)).to.include({
+      ...{
+        state: 'available',
+        status: 'connected',
+        scope: 'host',
+        storageClass: 'standard',
+        totalBytes: POOL_BYTES,
+        freeBytes: POOL_BYTES,
+      },
+    });
+    expect(await limit(id)).to.equal(1.5 * POOL_BYTES);
+    await cloud.sim.done('pool.update', { overcommit: 2 }, id);
+    expect(await limit(id)).to.equal(2 * POOL_BYTES);
+  });
+
+  for (const [what, input, pointer] of [
+    ['a driver that is not installed', { driver: 'tape' }, '/driver'],
+    ['a setting that the driver has not', { driver: 'simulated', settings: { colour: 'red' } }, '/settings/colour'],
+    ['no host for a driver of hosts', { driver: 'simulated' }, '/hostId'],
+    ['a host for a driver of clusters', { driver: 'simulated-shared', hostId: '00000000-0000-7000-8000-00000000dead' }, '/hostId'],
+    ['a host that is not there', { driver: 'simulated', hostId: '00000000-0000-7000-8000-00000000dead' }, '/hostId'],
+  ] as const)
+    it(`are refused with ${what}`, async () => {
+      const { cloud } = await open();
+      const error = await cloud.sim.submit('pool.create', input).then(
+        () => undefined,
+        (cause: { readonly pointer: string }) => cause,
+      );
+      expect(error?.pointer).to.equal(pointer);
+      expect(await cloud.rows(pool)).to.deep.equal([]);
+    });
+
+  it('of a whole cluster are looked at through any of its hosts', async () => {
+    const { cloud } = await open();
+    await cloud.host('hv2');
+    const id = await cloud.sim.done('pool.create', { driver: 'simulated-shared', clusterId: cloud.clusterId });
+    const volumeId = await cloud.volume(GIB);
+    expect((await cloud.row(volume, volumeId)).poolId).to.equal(id);
+    cloud.sim.world.crash('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(pool, id)).status).to.equal('connected');
+    cloud.sim.world.pools.get(id)?.delete('volume', volumeId);
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(volume, volumeId)).stateReason?.code).to.equal('missing');
+  });
+
+  it('take over capacity that changed, and not every byte of it', async () => {
+    const { cloud, hostId, limit } = await open();
+    const id = await cloud.pool(hostId);
+    const things = cloud.sim.world.pools.get(`hv1/${id}`);
+    await cloud.sim.run(A_LOOK_MS);
+    const { generation } = await cloud.row(pool, id);
+    Object.assign(things ?? {}, { totalBytes: POOL_BYTES + GIB / 2 });
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(pool, id)).generation).to.equal(generation);
+    Object.assign(things ?? {}, { totalBytes: 2 * POOL_BYTES });
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.row(pool, id)).to.include({ totalBytes: 2 * POOL_BYTES });
+    expect(await limit(id)).to.equal(2 * POOL_BYTES);
+  });
+
+  it('that fail while their host answers are shown as disconnected and get no volumes', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId);
+    const heal = cloud.sim.world.faults.add({ command: 'capacity', effect: 'fail', fault: 'unavailable' });
+    await cloud.sim.run(4 * A_LOOK_MS);
+    expect((await cloud.row(pool, id)).status).to.equal('disconnected');
+    expect(await codeOf(cloud.sim.submit('volume.create', { sizeBytes: GIB }))).to.equal('no_capacity');
+    heal();
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(pool, id)).status).to.equal('connected');
+  });
+
+  it('that are disabled keep their volumes and get no more', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId);
+    const volumeId = await cloud.volume(GIB);
+    await cloud.sim.done('pool.disable', {}, id);
+    expect(await codeOf(cloud.sim.submit('volume.create', { sizeBytes: GIB }))).to.equal('no_capacity');
+    await cloud.sim.done('volume.resize', { sizeBytes: 2 * GIB }, volumeId);
+    await cloud.sim.done('pool.enable', {}, id);
+    await cloud.volume(GIB);
+  });
+
+  it('are deleted with the copies of images in them, but not under volumes', async () => {
+    const { cloud, hostId, limit } = await open();
+    const id = await cloud.pool(hostId);
+    const imageId = await cloud.image(65_536);
+    const volumeId = await cloud.volume(GIB, { imageId });
+    expect(await codeOf(cloud.sim.submit('pool.delete', {}, id))).to.equal('in_use');
+    await cloud.sim.done('volume.delete', {}, volumeId);
+    await cloud.sim.done('pool.delete', {}, id);
+    expect(cloud.sim.world.pools.get(`hv1/${id}`)?.list()).to.deep.equal([]);
+    expect(await limit(id)).to.equal(null);
+  });
+
+  it('of a host out of reach are deleted by force, and cleared when it is back', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId);
+    const imageId = await cloud.image(65_536);
+    await cloud.sim.done('volume.delete', {}, await cloud.volume(GIB, { imageId }));
+    cloud.sim.world.crash('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.outcome('pool.delete', {}, id)).error?.code).to.equal('unavailable');
+    await cloud.sim.done('pool.delete', { force: true }, id);
+    expect((await cloud.rows(debt)).map(({ task }) => task)).to.deep.equal(['pool.clear']);
+    cloud.sim.world.boot('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect(cloud.sim.world.pools.get(`hv1/${id}`)?.list()).to.deep.equal([]);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,165 @@
+import { expect } from 'chai';
+import { pool, volume } from '../../../src/cloud/index.ts';
+import { debt } from '../../../src/kernel/index.ts';
+import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
+
+const POOL_BYTES = 100 * GIB;
+const A_LOOK_MS = 10 * HEARTBEAT_MS;
+
+async function open() {
+  const cloud = await LittleCloud.open({ world: { poolBytes: POOL_BYTES } });
+  const hostId = await cloud.host('hv1');
+  const poolId = await cloud.pool(hostId);
+  const promised = async (id: string) => (await cloud.counter(`capacity/pool/${id}/bytes`))?.value;
+  const stored = (id: string, hostname = 'hv1') => cloud.sim.world.pools.get(`${hostname}/${id}`)?.list() ?? [];
+  return { cloud, hostId, poolId, promised, stored };
+}
+
+describe('volumes', () => {
+  it('are made in a pool, and their bytes are taken of it once', async () => {
+    const { cloud, poolId, promised, stored } = await open();
+    const id = await cloud.volume(GIB, { description: 'data' });
+    expect(await cloud.row(volume, id)).to.include({
+      state: 'available',
+      sizeBytes: GIB,
+      poolId,
+      description: 'data',
+      deleteWithInstance: false,
+    });
+    expect((await cloud.row(volume, id)).name).to.equal(`volume-${id.slice(-8)}`);
+    expect(stored(poolId)).to.deep.equal([{ kind: 'volume', id, sizeBytes: GIB }]);
+    expect(await promised(poolId)).to.equal(GIB);
+    await cloud.sim.done('volume.delete', {}, id);
+    expect(stored(poolId)).to.deep.equal([]);
+    expect(await promised(poolId)).to.equal(0);
+  });
+
+  it('go to the emptiest pool that fits', async () => {
+    const { cloud, hostId, poolId } = await open();
+    const fast = await cloud.pool(hostId, { storageClass: 'fast' });
+    const second = await cloud.pool(await cloud.host('hv2'));
+    await cloud.volume(GIB, { poolId: second });
+    const where = async (more: object) => (await cloud.row(volume, await cloud.volume(10 * GIB, more))).poolId;
+    expect(await where({ storageClass: 'standard' })).to.equal(poolId);
+    expect(await where({ storageClass: 'standard' })).to.equal(second);
+    expect(await where({ storageClass: 'fast' })).to.equal(fast);
+    expect(await where({ hostId, storageClass: 'standard' })).to.equal(poolId);
+  });
+
+  it('are refused with the reason of each pool when there is no room', async () => {
+    const { cloud, poolId } = await open();
+    await cloud.volume(60 * GIB);
+    const revision = await cloud.revision();
+    const asked = cloud.sim.submit('volume.create', { sizeBytes: 60 * GIB });
+    const error = await asked.then(
+      () => undefined,
+      (cause: { code: string; params: { reasons: Record<string, string> } }) => cause,
+    );
+    const { name } = await cloud.row(pool, poolId);
+    expect(error?.code).to.equal('no_capacity');
+    expect(error?.params.reasons).to.deep.equal({ [name]: `has ${40 * GIB} of ${60 * GIB} bytes free` });
+    expect(await cloud.revision()).to.equal(revision);
+  });
+
+  it('never take more than a pool promises, however many ask at once', async () => {
+    const { cloud, poolId, promised } = await open();
+    const asked = Array.from({ length: 20 }, () => codeOf(cloud.sim.kernel.submit({ ...request, input: { sizeBytes: 30 * GIB } })));
+    const answers = await cloud.sim.environment.complete(Promise.all(asked));
+    expect(answers.filter((code) => code === 'succeeded')).to.have.length(3);
+    expect(new Set(answers)).to.deep.equal(new Set(['succeeded', 'no_capacity']));
+    expect(await promised(poolId)).to.equal(90 * GIB);
+  });
+
+  it('are clones of an image whose copy the pool takes once', async () => {
+    const { cloud, poolId, stored } = await open();
+    const imageId = await cloud.image(65_536);
+    const row = await cloud.row(volume, await cloud.sim.done('volume.create', { imageId }));
+    expect(row).to.include({ sizeBytes: 65_536, imageId });
+    expect(await codeOf(cloud.sim.submit('volume.create', { imageId, sizeBytes: 512 }))).to.equal('invalid_input');
+    expect(await codeOf(cloud.sim.submit('volume.create', {}))).to.equal('invalid_input');
+    await cloud.volume(GIB, { imageId });
+    expect(stored(poolId).filter(({ kind }) => kind === 'image')).to.have.length(1);
+  });
+
+  it('leave nothing when their making fails for good', async () => {
+    const { cloud } = await open();
+    const before = await cloud.sim.residue();
+    cloud.sim.world.faults.add({ command: 'volumes.create', effect: 'fail_after', fault: 'exhausted', times: 1 });
+    expect((await cloud.outcome('volume.create', { sizeBytes: GIB })).error?.code).to.equal('no_capacity');
+    expect(await cloud.sim.residue()).to.equal(before);
+  });
+
+  it('leave a visible debt when their host is lost half way, paid when it is back', async () => {
+    const { cloud, hostId, poolId, promised, stored } = await open();
+    cloud.sim.world.faults.add({ command: 'volumes.create', effect: 'timeout_after', times: 3 });
+    const { operationId } = await cloud.sim.submit('volume.create', { sizeBytes: GIB });
+    await cloud.sim.run(30_000);
+    cloud.sim.world.partition('hv1');
+    const row = await cloud.sim.ended(operationId);
+    expect(row.state).to.equal('failed');
+    expect((await cloud.rows(debt)).map(({ task, place }) => ({ task, place }))).to.deep.equal([{ task: 'volume.delete', place: hostId }]);
+    expect(await promised(poolId)).to.equal(0);
+    cloud.sim.world.reconnect('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+    expect(stored(poolId)).to.deep.equal([]);
+  });
+
+  it('of a host out of reach are deleted only by force', async () => {
+    const { cloud } = await open();
+    const id = await cloud.volume(GIB);
+    cloud.sim.world.crash('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.outcome('volume.delete', {}, id)).error?.code).to.equal('unavailable');
+    expect((await cloud.row(volume, id)).state).to.equal('available');
+    await cloud.sim.done('volume.delete', { force: true }, id);
+    expect(await cloud.rows(volume)).to.deep.equal([]);
+    expect(await cloud.rows(debt)).to.have.length(1);
+  });
+
+  it('grow, and only grow', async () => {
+    const { cloud, poolId, promised, stored } = await open();
+    const id = await cloud.volume(GIB);
+    await cloud.sim.done('volume.resize', { sizeBytes: 2 * GIB }, id);
+    expect((await cloud.row(volume, id)).sizeBytes).to.equal(2 * GIB);
+    expect(stored(poolId)).to.deep.equal([{ kind: 'volume', id, sizeBytes: 2 * GIB }]);
+    expect(await promised(poolId)).to.equal(2 * GIB);
+    expect(await codeOf(cloud.sim.submit('volume.resize', { sizeBytes: GIB }, id))).to.equal('invalid_input');
+    expect(await codeOf(cloud.sim.submit('volume.resize', { sizeBytes: 2 * POOL_BYTES }, id))).to.equal('no_capacity');
+  });
+
+  it('resized twice at once keep their account right', async () => {
+    const { cloud, poolId, promised } = await open();
+    const id = await cloud.volume(GIB);
+    const ask = (sizeBytes: number) =>
+      cloud.sim.kernel.submit({ ...request, action: 'volume.resize', resourceId: id, input: { sizeBytes } });
+    const accepted = await cloud.sim.environment.complete(Promise.all([ask(5 * GIB), ask(9 * GIB)]));
+    const states = [];
+    for (const { operationId } of accepted) states.push((await cloud.sim.ended(operationId)).state);
+    expect(states).to.have.members(['succeeded', 'failed']);
+    const { sizeBytes } = await cloud.row(volume, id);
+    expect(sizeBytes).to.equal(states[0] === 'succeeded' ? 5 * GIB : 9 * GIB);
+    expect(await promised(poolId)).to.equal(sizeBytes);
+  });
+
+  it('whose disk somebody removed show that, until it is back', async () => {
+    const { cloud, poolId } = await open();
+    const id = await cloud.volume(GIB);
+    const things = cloud.sim.world.pools.get(`hv1/${poolId}`);
+    things?.delete('volume', id);
+    await cloud.sim.run(A_LOOK_MS);
+    const missing = await cloud.row(volume, id);
+    expect(missing.state).to.equal('available');
+    expect(missing.stateReason?.code).to.equal('missing');
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(volume, id)).generation).to.equal(missing.generation);
+    things?.createVolume(id, GIB, undefined);
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.row(volume, id)).not.to.have.property('stateReason');
+  });
+});
+
+const request = {
+  action: 'volume.create',
+  principal: { actor: 'test', projectId: '00000000-0000-7000-8000-000000000001' as never, allows: () => true },
+};
