@@ -18,6 +18,7 @@ export interface HypervisorOptions extends VirtTypeOptions, LimitFeatures {
 export function kvmHypervisor(link: HostLink, options: HypervisorOptions): HypervisorDriver {
   const domains = new Domains(link);
   const facts = new HostFacts(link, options);
+  const watches = new Set<() => void>();
   const screen = link.local ? { vncSocketDir: options.vncSocketDir } : {};
   const profile = async (deadline: Deadline) => ({ virtType: await facts.virtType(deadline), ...screen });
   return {
@@ -28,13 +29,20 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
     resize: resizeVerbs(domains),
     limits: limitVerbs(domains, options),
     consoles: consoleVerbs(domains, link),
-    watch: (hint) =>
-      link.host.subscribe((event) => {
+    watch(hint) {
+      const stop = link.host.subscribe((event) => {
         if (event.kind === 'resync') hint(undefined);
         else if ('domain' in event) hint(event.domain.uuid);
-      }),
+      });
+      watches.add(stop);
+      return () => {
+        watches.delete(stop);
+        stop();
+      };
+    },
     classify,
     close: async () => {
+      for (const stop of watches) stop();
       facts.close();
       await link.close();
     },

@@ -1,5 +1,5 @@
 import type { HostInventory } from '@pileus/core/strategy';
-import type { Deadline } from '../deadline.ts';
+import { Deadline } from '../deadline.ts';
 import type { HostLink } from '../host-links.ts';
 import { descend } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
@@ -12,6 +12,9 @@ export interface VirtTypeOptions {
   readonly kernelPath: string;
 }
 
+/** For a probe with all that it asks of libvirt, on a busy host. */
+const PROBE_MS = 30_000;
+
 /** What does not change while the host is up. */
 type Facts = Omit<HostInventory, 'cpus' | 'memoryBytes' | 'virtType'> & { readonly capabilities: string };
 
@@ -22,6 +25,7 @@ export class HostFacts {
   #facts: Facts | undefined;
   #virtType: Promise<VirtType> | undefined;
   #unsubscribe: (() => void) | undefined;
+  readonly #closing = new AbortController();
 
   constructor(link: HostLink, options: VirtTypeOptions) {
     this.#link = link;
@@ -39,14 +43,12 @@ export class HostFacts {
     const { virtType, kernelPath } = this.#options;
     if (virtType !== 'auto') return virtType;
     const { capabilities } = await this.#known(deadline);
-    this.#virtType ??= probeVirtType(this.#link, capabilities, { kernelPath }, deadline).catch((error: unknown) => {
-      this.#virtType = undefined;
-      throw error;
-    });
+    this.#virtType ??= this.#probe(capabilities, kernelPath);
     return deadline.bound(this.#virtType, 'booting a kernel under KVM');
   }
 
   close(): void {
+    this.#closing.abort();
     this.#unsubscribe?.();
   }
 
@@ -61,6 +63,16 @@ export class HostFacts {
   #forget(): void {
     this.#facts = undefined;
     this.#virtType = undefined;
+  }
+
+  /** With time of its own: a caller in a hurry gives up its wait, and the next one finds the answer. */
+  #probe(capabilities: string, kernelPath: string): Promise<VirtType> {
+    const deadline = new Deadline({ requestId: 'kvm-probe', signal: this.#closing.signal, timeoutMs: PROBE_MS });
+    const probe = probeVirtType(this.#link, capabilities, kernelPath, deadline);
+    probe.catch(() => {
+      if (this.#virtType === probe) this.#virtType = undefined;
+    });
+    return probe;
   }
 
   async #read(deadline: Deadline): Promise<Facts> {

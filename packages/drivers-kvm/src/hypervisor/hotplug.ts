@@ -64,7 +64,7 @@ class Plugging {
         // The same request from elsewhere may have come first.
         const now = await this.#domains.needSight(id, deadline);
         if (partsOf(now).every((part) => find(now[part]) !== undefined)) return;
-        if (/already exists|already in use|non unique alias/.test(refusal.message))
+        if (/already (?:exists|in use|used)|non unique alias/.test(refusal.message))
           throw new DriverError('conflict', `machine ${id} has another device in that place`, { cause: refusal });
         throw refusal;
       },
