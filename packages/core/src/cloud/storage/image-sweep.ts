@@ -1,5 +1,5 @@
 import { describeChain, type Kernel } from '../../kernel/index.ts';
-import { removalAllowed } from '../topology/recovery.ts';
+import { removalAllowed } from '../topology/contract.ts';
 import { image } from './image.ts';
 import type { ImageContext } from './image-context.ts';
 

@@ -1,6 +1,6 @@
 import { onContribution, onNotice, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
-import { hostLook, hostLost, strayRemoval } from '../topology/points.ts';
+import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { imageComplete } from './image-complete.ts';
 import { imageContentEndpoints } from './image-content.ts';

@@ -1,7 +1,6 @@
 import { both, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
-import { poolCounter } from '../placement/placement.ts';
-import { cluster } from '../topology/cluster.ts';
-import { host } from '../topology/host.ts';
+import { poolCounter } from '../placement/contract.ts';
+import { cluster, host } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 
 type PoolRow = RowOf<typeof pool>;

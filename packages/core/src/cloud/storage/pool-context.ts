@@ -1,5 +1,5 @@
 import type { Id, Statement } from '../../kernel/index.ts';
-import { poolCounter } from '../placement/placement.ts';
+import { poolCounter } from '../placement/contract.ts';
 import type { Pools } from './pools.ts';
 import type { StorageContext } from './removal.ts';
 

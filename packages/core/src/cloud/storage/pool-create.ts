@@ -15,11 +15,10 @@ import {
 } from '../../kernel/index.ts';
 import type { StorageFactory } from '../../strategy/index.ts';
 import { nameOr } from '../naming.ts';
-import { cluster } from '../topology/cluster.ts';
-import { host } from '../topology/host.ts';
-import { zone } from '../topology/zone.ts';
+import { cluster, host, zone } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
+import { hostOfPool } from './removal.ts';
 
 interface CreatePoolParams {
   readonly poolId: Id<'pool'>;
@@ -35,7 +34,10 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
       await opened.ensure(call);
       return opened.capacity(call);
     },
-    undo: async ({ ctx, params, call }) => {
+    undo: async ({ ctx, params, call, owe }) => {
+      const hostId = await hostOfPool(ctx.reader, params.poolId);
+      if (hostId !== undefined && !(await ctx.hosts.reachable(hostId)))
+        return owe({ task: 'pool.clear', place: hostId, target: { poolId: params.poolId } });
       await (await ctx.pools.open(params.poolId)).release(call);
       await ctx.pools.forget(params.poolId);
     },
@@ -76,6 +78,7 @@ export const poolCreate = (context: PoolContext) =>
       const factory = context.pools.factory(driver);
       const settings = checkedSettings(factory, input.settings ?? {});
       const { fields, guard } = await standing(reader, factory, input);
+      await refuseTwin(reader, driver, settings, fields);
       const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
       const row = {
         ...fields,
@@ -106,6 +109,25 @@ function checkedSettings(factory: StorageFactory, settings: Readonly<Record<stri
     if (required && settings[name] === undefined)
       throw new CloudError('invalid_input', `${factory.name} needs the setting ${name}: ${description}`, { pointer: `/settings/${name}` });
   return { ...settings };
+}
+
+/** Two pools in one place would each promise all of it. @throws CloudError name_taken */
+async function refuseTwin(reader: Reader, driver: string, settings: Record<string, string>, at: Standing): Promise<void> {
+  const place = JSON.stringify(Object.entries(settings).sort());
+  if (place === '[]') return;
+  const twin = (await reader.list(pool)).find(
+    (row) =>
+      row.driver === driver &&
+      row.hostId === at.hostId &&
+      row.clusterId === at.clusterId &&
+      row.zoneId === at.zoneId &&
+      JSON.stringify(Object.entries(row.settings).sort()) === place,
+  );
+  if (twin !== undefined)
+    throw new CloudError('name_taken', `Pool ${twin.name} is at the same place.`, {
+      pointer: '/settings',
+      params: { field: 'settings', poolId: twin.id },
+    });
 }
 
 type Standing = Pick<RowOf<typeof pool>, 'hostId' | 'clusterId' | 'zoneId'>;

@@ -1,9 +1,8 @@
 import { type AnyKind, change, describeChain, equals, isCloudError, type RowBase, type RowOf, timestamp } from '../../kernel/index.ts';
 import type { Call, PoolCapacity, StoredKind, StoredObject } from '../../strategy/index.ts';
-import { instance } from '../compute/instance.ts';
+import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { type Found, recordStrays } from '../topology/quarantine.ts';
-import { removalAllowed } from '../topology/recovery.ts';
+import { type Found, HEARTBEATS_PER_LOOK, recordStrays, removalAllowed } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { hostPlace, reaches } from './pool-choice.ts';
@@ -16,6 +15,8 @@ type VolumeRow = RowOf<typeof volume>;
 
 const MISSES_MAX = 3;
 const CALL_TIMEOUT_MS = 30_000;
+/** Hosts do not beat in step: a shared pool is due a little before all of its hosts have been looked at again. */
+const SHARE_OF_LOOK = 0.9;
 /** A change of less than this share of the pool is not worth a write. */
 const WORTH_WRITING = 0.01;
 
@@ -24,7 +25,7 @@ const OWNER: Record<StoredKind, AnyKind> = { volume, image, seed: instance };
 
 /**
  * Compares pools with their rows, each time one of their hosts is looked at. A shared pool is looked at through whichever of its hosts comes first, at
- * most once a heartbeat. What it finds: see docs/internals/observation.md.
+ * most once in the time of a look. What it finds: see docs/internals/observation.md.
  */
 export class PoolLook {
   readonly #services: CloudServices;
@@ -55,7 +56,7 @@ export class PoolLook {
     const { environment, settings } = this.#services;
     const nowMs = environment.clock.monotonicMs();
     const lastMs = this.#lookedAtMs.get(row.id);
-    if (lastMs !== undefined && nowMs - lastMs < settings.heartbeatMs) return false;
+    if (lastMs !== undefined && nowMs - lastMs < HEARTBEATS_PER_LOOK * SHARE_OF_LOOK * settings.heartbeatMs) return false;
     this.#lookedAtMs.set(row.id, nowMs);
     return true;
   }

@@ -1,7 +1,7 @@
 import { CloudError, type KernelServices } from '../../kernel/index.ts';
 import type { Call, DiskFormat, HostEndpoint, PoolEndpoint, StorageDriver, StorageFactory, StoredKind } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
-import type { Hosts } from '../topology/hosts.ts';
+import type { Hosts } from '../topology/contract.ts';
 import type { ImageStore } from './image-store.ts';
 import { pool } from './pool.ts';
 

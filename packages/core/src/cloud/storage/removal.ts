@@ -1,6 +1,6 @@
 import type { Id, Owed, Reader } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import type { Hosts } from '../topology/hosts.ts';
+import type { Hosts } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import type { Pools, StoragePool } from './pools.ts';
 

@@ -1,5 +1,5 @@
 import { CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } from '../../kernel/index.ts';
-import { poolCapacity } from '../placement/placement.ts';
+import { poolCapacity } from '../placement/contract.ts';
 import { poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
 

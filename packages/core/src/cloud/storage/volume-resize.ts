@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { bytes, CloudError, change, defineAction, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
-import { poolCapacity } from '../placement/placement.ts';
+import { poolCapacity } from '../placement/contract.ts';
 import { poolReachable, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
 

@@ -1,5 +1,5 @@
 import { create, expectState, type Id, type RowOf, type Statement, transition } from '../../kernel/index.ts';
-import { poolCapacity } from '../placement/placement.ts';
+import { poolCapacity } from '../placement/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { volume } from './volume.ts';

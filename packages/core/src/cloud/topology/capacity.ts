@@ -1,5 +1,5 @@
 import type { RowOf, Statement } from '../../kernel/index.ts';
-import { hostCounter } from '../placement/placement.ts';
+import { hostCounter } from '../placement/contract.ts';
 import type { cluster } from './cluster.ts';
 
 /** Counts the hosts of a cluster; its limit is `hostsMax`. */

@@ -1,6 +1,6 @@
 import type { Reader } from '../../kernel/index.ts';
-import type { Fabrics } from '../network/fabrics.ts';
-import type { Pools } from '../storage/pools.ts';
+import type { Fabrics } from '../network/contract.ts';
+import type { Pools } from '../storage/contract.ts';
 import type { HostWatch } from './host-watch.ts';
 import type { Hosts } from './hosts.ts';
 

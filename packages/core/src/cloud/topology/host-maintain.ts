@@ -11,7 +11,7 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
-import { instance } from '../compute/instance.ts';
+import { instance } from '../compute/contract.ts';
 import { host } from './host.ts';
 
 const ON_THE_HOST = ['creating', 'running', 'suspended', 'deleting'];

@@ -8,15 +8,13 @@ import { host } from './host.ts';
 import { inventoryChanges, refuseOther } from './host-inventory.ts';
 import type { Hypervisor } from './hosts.ts';
 import { Lane } from './lane.ts';
-import { hostLook, hostLost } from './points.ts';
+import { HEARTBEATS_PER_LOOK, hostLook, hostLost } from './points.ts';
 import { removalAllowed } from './recovery.ts';
 
 type HostRow = RowOf<typeof host>;
 
 const MISSES_MAX = 3;
 const HEARTBEAT_TIMEOUT_MS_MAX = 10_000;
-/** A full look compares everything; between two of them hints tell what changed, and this many heartbeats find out what hints missed. */
-export const HEARTBEATS_PER_LOOK = 6;
 const LOOK_TIMEOUT_MS = 60_000;
 /** Looks of modules at once, over all hosts. Heartbeats are not counted: they wait for their hosts, not for us. */
 const LOOKS_AT_ONCE = 32;

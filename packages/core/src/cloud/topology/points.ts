@@ -1,6 +1,9 @@
 import { contribution, type Id, notice } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 
+/** A full look compares everything; between two of them hints tell what changed. After so many heartbeats a look finds out what hints missed. */
+export const HEARTBEATS_PER_LOOK = 6;
+
 /**
  * A connected host is being looked at: each module compares what is really there with its rows and repairs. With `machineId` only that machine needs a
  * look. Level-triggered: a look reads the world again, whatever the hint said, and may be repeated at any time.

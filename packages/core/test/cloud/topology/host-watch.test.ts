@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { host, pool } from '../../../src/cloud/index.ts';
-import { HEARTBEATS_PER_LOOK } from '../../../src/cloud/topology/host-watch.ts';
 import { hostLook } from '../../../src/cloud/topology/index.ts';
+import { HEARTBEATS_PER_LOOK } from '../../../src/cloud/topology/points.ts';
 import { debt, onContribution, type Plugin } from '../../../src/kernel/index.ts';
 import { GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 

@@ -1,0 +1,9 @@
+/** What other modules may know of topology. */
+export { cluster } from './cluster.ts';
+export { host } from './host.ts';
+export type { Hosts, Hypervisor } from './hosts.ts';
+export { HEARTBEATS_PER_LOOK, hostLook, hostLost, strayRemoval } from './points.ts';
+export { type Found, type Ground, recordStrays } from './quarantine.ts';
+export { removalAllowed } from './recovery.ts';
+export { stray } from './stray.ts';
+export { zone } from './zone.ts';
