@@ -146,7 +146,6 @@ export class SagaRun {
     this.#number = subject.nextNumber;
     this.#interrupted.promise.promise.catch(() => undefined);
     for (const entry of subject.journal) this.#replay(entry);
-    if (subject.resumed === true && this.#failure === undefined) this.#lookForPivot(this.#root());
   }
 
   /** Ends as soon as the step at work has answered, and unwinds; without effect once a forward-only step may have begun. */
@@ -184,6 +183,7 @@ export class SagaRun {
 
   async run(): Promise<Outcome> {
     try {
+      if (this.#subject.resumed === true && this.#failure === undefined) this.#lookForPivot(this.#root());
       for (;;) {
         if (this.#failure === undefined) {
           const failed = this.#refusal() ?? (await this.#forward());
