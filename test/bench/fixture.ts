@@ -1,0 +1,48 @@
+import type { Client } from './client.ts';
+
+/** How a fixture asks for changes: over HTTP, or in process. */
+export interface Maker {
+  /** A change, done when it answers. Answers the id of the resource. */
+  done(method: string, path: string, input?: object, key?: string): Promise<string>;
+  upload(path: string, content: Uint8Array): Promise<void>;
+}
+
+export const overHttp = (client: Client): Maker => ({
+  done: (...args) => client.done(...args),
+  async upload(path, content) {
+    const { status, text } = await client.ask('PUT', path, content);
+    if (status !== 200) throw new Error(`upload: ${status} ${text}`);
+  },
+});
+
+/** What every machine of the bench is made of. */
+export interface Fixture {
+  readonly imageId: string;
+  readonly networkId: string;
+}
+
+const GIB = 2 ** 30;
+export const HOSTNAME = 'bench-1';
+
+/** A cloud of one host with a pool, an image, a type and a network with room for a million machines. */
+export async function makeFixture(maker: Maker): Promise<Fixture> {
+  const make = (plural: string, input: object) => maker.done('POST', `/v1/${plural}`, input);
+  const zoneId = await make('zones', { name: 'zone-1' });
+  const clusterId = await make('clusters', { name: 'cluster-1', zoneId, hypervisor: 'simulated' });
+  const hostId = await make('hosts', { name: HOSTNAME, clusterId, uri: `sim://${HOSTNAME}` });
+  await make('pools', { name: 'pool-1', driver: 'simulated', hostId });
+  await make('instance-types', { name: 'small', vcpus: 1, memoryBytes: GIB });
+  const imageId = await make('images', { name: 'image-1' });
+  await maker.upload(`/v1/images/${imageId}/content`, new Uint8Array(4096));
+  const subnets = [{ name: 'subnet-1', cidr: '10.0.0.0/8' }];
+  const networkId = await make('networks', { name: 'net-1', driver: 'simulated', subnets });
+  return { imageId, networkId };
+}
+
+/** A machine with a volume, a NIC and an address. */
+export const machineInput = (fixture: Fixture, name: string): object => ({
+  name,
+  instanceType: 'small',
+  imageId: fixture.imageId,
+  nics: [{ networkId: fixture.networkId }],
+});

@@ -1,0 +1,9 @@
+/** Measures what Pileus costs: `npm run bench [-- --json FILE] [-- --only ID]`. What the rows mean: docs/internals/performance.md. */
+import { parseArgs } from 'node:util';
+import { createBench } from './create.ts';
+import { type Bench, runBenches } from './harness.ts';
+
+const BENCHES: readonly Bench[] = [createBench];
+
+const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });
+await runBenches(BENCHES, { json: values.json, only: values.only });
