@@ -3,16 +3,16 @@ import { CloudError } from '../kernel/index.ts';
 
 const REDIRECTS_MAX = 5;
 
-/** Gets content over HTTP. Redirects are followed by hand: each must lead to what is allowed, too. */
+/** Gets content over HTTP. Redirects are followed by hand, and each is judged like the URL itself: an allowed server must not lead into our own network. */
 export const fetchUrl: FetchUrl = async (url, { allowed, signal }) => {
   let at = url;
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
+    if (!allowed(at)) throw new CloudError('refused', `${url} leads to ${at}, which images may not be imported from.`);
     const response = await ask(at, signal);
     const location = response.headers.get('location');
     if (response.status < 300 || response.status >= 400 || location === null) return bytesOf(response, at);
     await response.body?.cancel();
     at = new URL(location, at).href;
-    if (!allowed(at)) throw new CloudError('refused', `${url} leads to ${at}, which images may not be imported from.`);
   }
   throw new CloudError('refused', `${url} leads on and on.`);
 };
@@ -26,7 +26,17 @@ async function ask(url: string, signal: AbortSignal): Promise<Response> {
 }
 
 function bytesOf({ status, body }: Response, url: string): AsyncIterable<Uint8Array> {
-  if (status === 200 && body !== null) return body as AsyncIterable<Uint8Array>;
+  if (status === 200 && body !== null) return reading(body, url);
   void body?.cancel();
-  throw new CloudError(status < 500 ? 'not_found' : 'unavailable', `${url} answers with status ${status}.`);
+  const code = status === 404 || status === 410 ? 'not_found' : status >= 500 ? 'unavailable' : 'refused';
+  throw new CloudError(code, `${url} answers with status ${status}.`);
+}
+
+/** A connection that breaks on the way is a failure of the source: the import may be tried again. */
+async function* reading(body: ReadableStream<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw new CloudError('unavailable', `${url} broke off.`, { cause });
+  }
 }
