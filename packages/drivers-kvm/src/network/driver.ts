@@ -91,8 +91,9 @@ class Networks {
     const bridge = known?.bridge ?? (await this.#freeBridge(spec.id, deadline));
     const xml = networkXml(spec, bridge, known ?? { dns: [], dhcp: [] });
     const network = networkRef(spec.id);
+    const outdated = await this.#isOutdated(spec.id, viewNetwork(xml), deadline);
     await this.api.networkDefineXml({ xml }, deadline.left);
-    await this.#restartIfOutdated(spec.id, viewNetwork(xml), deadline);
+    if (outdated) await unlessOvertaken(() => this.api.networkDestroy({ network }, deadline.left));
     await this.#start(network, deadline);
     await this.api.networkSetAutostart({ network, autostart: true }, deadline.left);
   }
@@ -139,13 +140,13 @@ class Networks {
   }
 
   /** A running network takes over a new shape only by a restart, which would cut off the machines in it: then it is refused. */
-  async #restartIfOutdated(id: string, wanted: NetworkView, deadline: Deadline): Promise<void> {
-    if (!(await this.#isActive(id, deadline))) return;
+  async #isOutdated(id: string, wanted: NetworkView, deadline: Deadline): Promise<boolean> {
+    if (!(await this.#isActive(id, deadline))) return false;
     const running = await this.#view(networkRef(id), 'live', deadline);
-    if (running === undefined || running.shape === wanted.shape) return;
+    if (running === undefined || running.shape === wanted.shape) return false;
     if (running.connections > 0)
       throw new DriverError('conflict', `network ${id} must be restarted to change, and ${running.connections} NICs are in it`);
-    await unlessOvertaken(() => this.api.networkDestroy({ network: networkRef(id) }, deadline.left));
+    return true;
   }
 
   async #freeBridge(id: string, deadline: Deadline): Promise<string> {
