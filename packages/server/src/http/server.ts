@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import websocket from '@fastify/websocket';
@@ -35,6 +35,7 @@ const METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
 /** For the whole head of a request: a client that trickles it in holds nothing but a socket. */
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 75_000;
+const SWEEP_MS = 50;
 const SOCKET_MESSAGE_BYTES_MAX = 1024 * 1024;
 
 /**
@@ -45,6 +46,8 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #app: FastifyInstance;
   readonly #stop = new AbortController();
+  /** Connections on which nothing was asked yet. */
+  readonly #unused = new Set<Socket>();
   #requests = 0;
   #streams = 0;
 
@@ -96,15 +99,35 @@ export class HttpServer {
       },
     });
     this.#routeOperational();
+    this.#trackUnused();
     await app.listen({ host, port });
+  }
+
+  #trackUnused(): void {
+    const { server } = this.#app;
+    server.on(this.#options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      this.#unused.add(socket);
+      socket.once('close', () => this.#unused.delete(socket));
+    });
+    for (const event of ['request', 'upgrade']) server.prependListener(event, ({ socket }: IncomingMessage) => this.#unused.delete(socket));
   }
 
   /** Takes no new connections, answers what is in work, ends streams and sockets; after the time what is left is cut. */
   async close(timeoutMs: number): Promise<void> {
     this.#stop.abort();
-    const cancel = this.#options.environment.timers.after(timeoutMs, () => this.#app.server.closeAllConnections());
+    const { timers } = this.#options.environment;
+    const cancelCut = timers.after(timeoutMs, () => this.#app.server.closeAllConnections());
+    let cancelSweep = () => {};
+    // Connections whose request ends after the server began to close would be kept alive, and those that never had one do not count as idle.
+    const sweep = () => {
+      this.#app.server.closeIdleConnections();
+      for (const socket of this.#unused) socket.destroy();
+      cancelSweep = timers.after(SWEEP_MS, sweep);
+    };
+    sweep();
     await this.#app.close();
-    cancel();
+    cancelSweep();
+    cancelCut();
   }
 
   #routeOperational(): void {

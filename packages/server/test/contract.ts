@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import { Compile, type Validator } from 'typebox/compile';
+import type { Answer } from './server.ts';
+
+type Json = Record<string, unknown>;
+interface Operation {
+  readonly operationId: string;
+  readonly responses: Record<string, { readonly content?: Record<string, { readonly schema?: Json }> }>;
+  readonly requestBody?: { readonly content: Record<string, { readonly schema?: Json }> };
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: Json }[];
+}
+export interface ApiDocument {
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: { readonly schemas: Record<string, Json> };
+}
+
+/** Holds answers to the document that the server itself publishes: status, media type, and a body with no field that is not in it. */
+export class Contract {
+  readonly document: ApiDocument;
+  readonly #compiled = new Map<Json, Validator>();
+
+  constructor(document: ApiDocument) {
+    this.document = document;
+  }
+
+  static async of(url: string, key: string): Promise<Contract> {
+    const response = await fetch(`${url}/v1/openapi.json`, { headers: { authorization: `Bearer ${key}` } });
+    return new Contract((await response.json()) as ApiDocument);
+  }
+
+  check(method: string, url: string, { status, headers, json, text }: Answer): void {
+    const path = url.split('?', 1)[0] ?? '';
+    if (!path.startsWith('/v1/')) return;
+    const operation = this.#operation(method, path);
+    // What no route answers is answered with a problem all the same.
+    const declared = operation?.responses[String(status)] ?? { content: { 'application/problem+json': { schema: this.#schema('Problem') } } };
+    if (declared.content === undefined) return expect(text).to.equal('') as never;
+    const mediaType = (headers.get('content-type') ?? '').split(';', 1)[0] ?? '';
+    const schema = declared.content[mediaType]?.schema;
+    if (!mediaType.endsWith('json')) return;
+    expect(schema, `${method} ${path} answers ${status} as ${mediaType}, which the document does not have`).not.to.equal(undefined);
+    const errors = [...this.#validator(schema as Json).Errors(json)];
+    expect(errors, `${method} ${path} ${status}: ${text}`).to.deep.equal([]);
+  }
+
+  #operation(method: string, path: string): Operation | undefined {
+    const segments = path.split('/');
+    const candidates = Object.entries(this.document.paths)
+      .map(([template, item]) => ({ parts: template.split('/'), operation: item[method.toLowerCase()] }))
+      .filter(({ parts }) => parts.length === segments.length && parts.every((part, index) => part.startsWith('{') || part === segments[index]))
+      .sort((a, b) => a.parts.filter((part) => part.startsWith('{')).length - b.parts.filter((part) => part.startsWith('{')).length);
+    return candidates[0]?.operation;
+  }
+
+  #schema(name: string): Json {
+    const schema = this.document.components.schemas[name];
+    if (schema === undefined) throw new Error(`the document has no schema ${name}`);
+    return schema;
+  }
+
+  #validator(schema: Json): Validator {
+    let validator = this.#compiled.get(schema);
+    if (validator === undefined) {
+      validator = Compile(this.#inlined(schema) as object);
+      this.#compiled.set(schema, validator);
+    }
+    return validator;
+  }
+
+  /** References in place, and every object closed. */
+  #inlined(schema: unknown): unknown {
+    if (Array.isArray(schema)) return schema.map((part) => this.#inlined(part));
+    if (typeof schema !== 'object' || schema === null) return schema;
+    const { $ref } = schema as { $ref?: string };
+    if (typeof $ref === 'string') return this.#inlined(this.#schema($ref.slice($ref.lastIndexOf('/') + 1)));
+    const copy: Json = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, this.#inlined(value)]));
+    return copy.type === 'object' && 'properties' in copy && copy.additionalProperties === undefined ? { ...copy, additionalProperties: false } : copy;
+  }
+}

@@ -1,0 +1,119 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { eventually, made, openServer, type TestServer } from './server.ts';
+import { type Event, readEvents } from './events.ts';
+
+describe('server: life', () => {
+  const open: TestServer[] = [];
+  const serve = async (options: Parameters<typeof openServer>[0] = {}) => {
+    const server = await openServer(options);
+    open.push(server);
+    return server;
+  };
+  const restart = async (server: TestServer) => {
+    open.splice(open.indexOf(server), 1);
+    const next = await server.restart();
+    open.push(next);
+    return next;
+  };
+  afterEach(async () => {
+    for (const server of open.splice(0)) await server.close();
+  });
+
+  it('makes the root key at the first start, shows it that once, and keeps it nowhere', async () => {
+    const first = await serve();
+    expect(first.plane.newRootKey).to.match(/^pil_[A-Za-z0-9_-]{43}$/);
+    await made(first, 'one', { password: 'planted-secret' });
+    const second = await restart(first);
+    expect(second.plane.newRootKey).to.equal(undefined);
+    expect((await second.ask('GET', '/v1/widgets/one')).status).to.equal(200);
+    for (const secret of [first.key, 'planted-secret']) {
+      expect(first.log() + second.log()).not.to.include(secret);
+      for (const name of await readdir(first.directory)) {
+        const path = join(first.directory, name);
+        if ((await stat(path)).isFile()) expect((await readFile(path)).includes(secret), `${name} holds a secret`).to.equal(false);
+      }
+      expect(JSON.stringify((await second.ask('GET', '/v1/changes?after=0.0&limit=1000')).json)).not.to.include(secret);
+    }
+  });
+
+  it('keeps the sealing key for its owner alone', async () => {
+    const server = await serve();
+    const { mode, size } = await stat(join(server.directory, 'seal.key'));
+    expect([mode & 0o777, size]).to.deep.equal([0o600, 32]);
+  });
+
+  it('answers a repeat with the same bytes after a restart', async () => {
+    const create = (server: TestServer) =>
+      server.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { 'idempotency-key': 'again' } });
+    const first = await serve();
+    const { text } = await create(first);
+    const second = await restart(first);
+    expect((await create(second)).text).to.equal(text);
+    const other = await second.ask('POST', '/v1/widgets', { body: { name: 'two', sizeBytes: 1 }, headers: { 'idempotency-key': 'again' } });
+    expect([other.status, other.json.code]).to.deep.equal([422, 'idempotency_mismatch']);
+    expect((await second.ask('GET', '/v1/widgets')).json.items).to.have.length(1);
+  });
+
+  it('parks what is under way when it stops, and ends it after the next start', async () => {
+    const first = await serve();
+    const hold = Promise.withResolvers<void>();
+    first.workshop.gate = hold.promise;
+    const accepted = await first.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 } });
+    await eventually(async () => (await first.ask('GET', `/v1/operations/${accepted.json.operationId}`)).json.state === 'running');
+    const second = await restart(first);
+    hold.resolve();
+    const ended = await second.ask('GET', `/v1/operations/${accepted.json.operationId}?waitSeconds=10`);
+    expect(ended.json.state).to.equal('succeeded');
+  });
+
+  it('tells every change exactly once to a client that resumes across restarts', async () => {
+    let server = await serve();
+    const seen: Event[] = [];
+    const from = (await server.ask('GET', '/v1/changes')).json.next;
+    for (let round = 0; round < 3; round += 1) {
+      const stop = new AbortController();
+      const reading = readEvents(server, { after: seen.at(-1)?.id ?? from, signal: stop.signal, onEvent: (event) => seen.push(event) });
+      for (let index = 0; index < 5; index += 1) await made(server, `w${round}-${index}`);
+      // Cut in the middle of what is sent in one round, by the server's stop in the others.
+      if (round === 1) stop.abort();
+      server = await restart(server);
+      await reading;
+      stop.abort();
+    }
+    await readEvents(server, { after: seen.at(-1)?.id ?? from, signal: AbortSignal.timeout(300), onEvent: (event) => seen.push(event) });
+    const all = (await server.ask('GET', `/v1/changes?after=${from}&limit=1000`)).json.items as { cursor: string }[];
+    expect(all.length).to.be.greaterThan(50);
+    expect(seen.map(({ id }) => id)).to.deep.equal(all.map(({ cursor }) => cursor));
+  });
+
+  it('answers who waits, and ends streams and sockets, when it stops', async () => {
+    const server = await serve();
+    const hold = Promise.withResolvers<void>();
+    server.workshop.gate = hold.promise;
+    const waiting = server.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { prefer: 'wait=60' } });
+    const stream = readEvents(server, { after: '0.0' });
+    const poll = server.ask('GET', '/v1/changes?after=100000.0').then(({ status }) => status);
+    expect(await poll).to.equal(410);
+    await eventually(() => server.plane.kernel.operations.unfinished === 1);
+    const startedMs = performance.now();
+    open.splice(open.indexOf(server), 1);
+    const closing = server.close();
+    expect((await waiting).status).to.equal(202);
+    await stream;
+    await closing;
+    expect(performance.now() - startedMs).to.be.lessThan(3000);
+    hold.resolve();
+  });
+
+  it('refuses a second server on the same data', async () => {
+    const server = await serve();
+    const second = await openServer({ directory: server.directory }).then(
+      () => 'started',
+      (error: Error) => error.message,
+    );
+    expect(second).to.include(server.directory);
+    expect((await server.ask('GET', '/v1/widgets')).status).to.equal(200);
+  });
+});
