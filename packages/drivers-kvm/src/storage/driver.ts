@@ -21,6 +21,7 @@ export function dirStorage(link: HostLink, options: DirStorageOptions): StorageD
   const pool = new DirPool(link, `pileus-${options.poolId}`, options.path);
   return {
     ensurePool: (call) => pool.ensure(new Deadline(call)),
+    releasePool: (call) => pool.release(new Deadline(call)),
 
     async capacity(call) {
       const { capacityBytes, availableBytes } = await pool.info(new Deadline(call));

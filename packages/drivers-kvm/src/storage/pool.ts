@@ -48,6 +48,21 @@ export class DirPool {
     this.#ref = pool;
   }
 
+  /** Stopped and forgotten by libvirt; the folder and its files stay. */
+  async release(deadline: Deadline): Promise<void> {
+    const pool = await this.#find(deadline);
+    this.#ref = undefined;
+    if (pool === undefined) return;
+    // A pool that is stopped already, or gone by now, is as it should be.
+    const stop = () => this.#whenIdle(() => this.api.storagePoolDestroy({ pool }, deadline.left), deadline);
+    if (await this.#isActive(pool, deadline)) await except(['noStoragePool', 'operationInvalid'], stop, () => {});
+    await except(
+      ['noStoragePool'],
+      () => this.api.storagePoolUndefine({ pool }, deadline.left),
+      () => {},
+    );
+  }
+
   async ref(deadline: Deadline): Promise<StoragePool> {
     this.#ref ??= await this.#find(deadline);
     if (this.#ref === undefined) throw new DriverError('unavailable', `the host knows no pool ${this.name} yet`);
@@ -144,6 +159,14 @@ export class DirPool {
       ['operationInvalid', 'internalError'],
       () => this.api.storagePoolRefresh({ pool }, deadline.left),
       () => {},
+    );
+  }
+
+  #isActive(pool: StoragePool, deadline: Deadline): Promise<boolean> {
+    return except(
+      ['noStoragePool'],
+      () => this.api.storagePoolIsActive({ pool }, deadline.left),
+      () => false,
     );
   }
 

@@ -13,6 +13,8 @@ const sectors = (bytes: number): number => Math.ceil(bytes / SECTOR);
 const PATH_TABLES_AT = 19;
 const ROOTS_AT = PATH_TABLES_AT + 4;
 const FILES_AT = ROOTS_AT + 2;
+/** Empty sectors at the end, as mkisofs leaves them: programs that look for labels read 64 KiB at once and pass over a shorter disk. */
+const PADDING = 150;
 
 interface Name {
   /** As bytes of the directory record. */
@@ -31,10 +33,11 @@ export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
     next += Math.max(1, sectors(file.bytes.length));
     return { file, sector, short: new TextEncoder().encode(shortName(file.name, index)), long: ucs2(file.name) };
   });
-  const image = new Uint8Array(next * SECTOR);
+  const total = next + PADDING;
+  const image = new Uint8Array(total * SECTOR);
   const put = (sector: number, bytes: Uint8Array) => image.set(bytes, sector * SECTOR);
-  put(16, descriptor(1, label, next, PATH_TABLES_AT, ROOTS_AT));
-  put(17, descriptor(2, label, next, PATH_TABLES_AT + 2, ROOTS_AT + 1));
+  put(16, descriptor(1, label, total, PATH_TABLES_AT, ROOTS_AT));
+  put(17, descriptor(2, label, total, PATH_TABLES_AT + 2, ROOTS_AT + 1));
   put(18, Uint8Array.of(255, ...new TextEncoder().encode('CD001'), 1));
   for (const [offset, root] of [
     [0, ROOTS_AT],
