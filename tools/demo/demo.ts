@@ -1,0 +1,186 @@
+import { type Cloud, connect } from '@pileus/sdk';
+import type { Log } from '../system/ensure.ts';
+import { findGround, type Ground } from './ground.ts';
+import { askGuest, untilConsoleSays } from './guest-proof.ts';
+import { Place } from './place.ts';
+import { Progress } from './progress.ts';
+import { ServerProcess } from './server-process.ts';
+import { Stages } from './stages.ts';
+import { deleteEverything } from './tidy.ts';
+import { type Toured, tour } from './tour.ts';
+
+const REAL_MARKER = /PILEUS-GUEST-READY \S+/;
+const SIMULATED_MARKER = /\S+ has booted/;
+
+/** What came of a run. */
+interface Ended {
+  readonly hypervisor: Ground['hypervisor'];
+  /** The guest's own answer; undefined when it never came. */
+  readonly guest: unknown;
+  readonly ok: boolean;
+  /** What is still there, one line each. */
+  readonly residue: readonly string[];
+}
+
+/** Everything of one run: it is put up in order, and taken down in the other order whatever happens. */
+export class Demo {
+  readonly #log: Log;
+  readonly #exit: boolean;
+  readonly #interrupt = new AbortController();
+  readonly #stages: Stages;
+  readonly #progress: Progress;
+  #server: ServerProcess | undefined;
+
+  /** @param options `exit`: take everything down as soon as it was seen to work */
+  constructor(options: { readonly exit: boolean; readonly log: Log }) {
+    this.#exit = options.exit;
+    this.#log = options.log;
+    this.#stages = new Stages(options.log, this.#interrupt.signal);
+    this.#progress = new Progress(options.log);
+  }
+
+  /** Answers the exit code. */
+  async run(): Promise<number> {
+    const stopListening = this.#onSignals();
+    try {
+      const place = await Place.claim();
+      try {
+        return this.#report(await this.#onGround(place));
+      } finally {
+        await place.release();
+      }
+    } catch (error) {
+      this.#log(`The demo failed: ${describe(error)}`);
+      return 1;
+    } finally {
+      stopListening();
+    }
+  }
+
+  #report({ hypervisor, guest, ok, residue }: Ended): number {
+    const timings = this.#stages.timingsMs;
+    if (this.#exit) this.#log(JSON.stringify({ hypervisor, timings, guest: guest ?? null, residue: residue.length }));
+    else if (residue.length === 0) this.#log('All of it is removed.');
+    return ok && residue.length === 0 ? 0 : 1;
+  }
+
+  async #onGround(place: Place): Promise<Ended> {
+    const ground = await this.#stages.run('system', 'What this machine needs to run guests', () => findGround(place, this.#log));
+    let residue: readonly string[] | undefined;
+    try {
+      await this.#removeEarlier(place, ground);
+      await ground.witness?.begin();
+      const shown = await this.#serve(place, ground);
+      residue = await this.#stages.finish('check', 'What is left of it, asked of libvirt itself', () => lookForResidue(ground, this.#log));
+      if (residue.length === 0) await place.forgetCloud();
+      return { ...shown, hypervisor: ground.hypervisor, residue };
+    } finally {
+      await ground.stop({ clean: residue?.length === 0 });
+    }
+  }
+
+  /** The server is down and everything deleted when this ends, if that could be done. */
+  async #serve(place: Place, ground: Ground): Promise<Pick<Ended, 'guest' | 'ok'>> {
+    const cloud = await this.#stages.run('server', 'The server, on the embedded store', () => this.#startServer(place, ground));
+    let guest: unknown;
+    let ok = true;
+    try {
+      this.#progress.follow(cloud);
+      const toured = await tour(cloud, ground, this.#stages, this.#progress, this.#interrupt.signal);
+      guest = await this.#prove(cloud, ground, toured);
+      if (!this.#exit) await this.#untilInterrupted(toured);
+    } catch (error) {
+      ok = false;
+      if (!this.#interrupt.signal.aborted) this.#log(`The demo failed: ${describe(error)}`);
+    }
+    try {
+      await this.#stages.finish('delete', 'Deleting all of it', () => deleteEverything(cloud));
+    } catch (error) {
+      ok = false;
+      this.#log(`Not everything could be deleted: ${describe(error)}`);
+    }
+    await this.#progress.stop();
+    await this.#server?.stop();
+    return { guest, ok };
+  }
+
+  async #prove(cloud: Cloud, ground: Ground, toured: Toured): Promise<unknown> {
+    const { instance, nic } = toured;
+    const { signal } = this.#interrupt;
+    const marker = ground.hypervisor === 'simulated' ? SIMULATED_MARKER : REAL_MARKER;
+    const said = await this.#stages.run('console', 'Its serial console, until the guest says that it is there', () =>
+      untilConsoleSays(cloud, instance.id, marker, signal),
+    );
+    this.#log(`  console              ${said}`);
+    if (ground.hypervisor === 'simulated') return { console: said };
+    const answer = await this.#stages.run('http', `http://${nic.address}/, answered by the guest`, () => askGuest(toured, signal));
+    this.#log(`  guest                ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  async #untilInterrupted({ instance, nic }: Toured): Promise<void> {
+    const { url = '', apiKey = '' } = this.#server ?? {};
+    this.#log(`
+The machine runs. Have a look, in another terminal:
+
+  export PILEUS_URL=${url} PILEUS_KEY=${apiKey}
+  ./pileus instances list
+  ./pileus instances get ${instance.name}
+  ./pileus operations list
+  ./pileus console ${instance.name}
+  curl http://${nic.address}/
+
+Ctrl-C removes all of it and ends.`);
+    const { signal } = this.#interrupt;
+    const interrupted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    const died = this.#server?.ended.then(() => {
+      throw new Error('the server ended by itself');
+    });
+    await Promise.race([interrupted, died]);
+  }
+
+  /** A demo that was killed left a cloud: its own server takes it down, since nothing else knows what is its. */
+  async #removeEarlier(place: Place, ground: Ground): Promise<void> {
+    if (!(await place.hasEarlierCloud())) return place.forgetCloud();
+    this.#log('Removing what an earlier demo left');
+    if (ground.witness !== undefined) {
+      const cloud = await this.#startServer(place, ground);
+      try {
+        await deleteEverything(cloud);
+      } finally {
+        await this.#server?.stop();
+      }
+    }
+    await place.forgetCloud();
+  }
+
+  async #startServer(place: Place, { serverConfig }: Ground): Promise<Cloud> {
+    this.#server = await ServerProcess.start({ dir: place.serverDir, config: serverConfig });
+    await place.rememberServer(this.#server.pid);
+    return connect({ url: this.#server.url, apiKey: this.#server.apiKey });
+  }
+
+  /** The first signal takes everything down; a second one ends at once, and the next run cleans up. */
+  #onSignals(): () => void {
+    const onSignal = () => {
+      if (this.#interrupt.signal.aborted) process.exit(130);
+      this.#log('\nInterrupted');
+      this.#interrupt.abort(new Error('interrupted'));
+    };
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+    return () => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+    };
+  }
+}
+
+async function lookForResidue({ witness }: Ground, log: Log): Promise<readonly string[]> {
+  const residue = (await witness?.residue()) ?? [];
+  for (const thing of residue) log(`Left behind: ${thing}`);
+  return residue;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} (${describe(error.cause)})`;
+}

@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Cloud, openSocket } from '@pileus/sdk';
+import type { Toured } from './tour.ts';
+
+/** An emulated guest on a busy machine takes its time. */
+const BOOT_TIMEOUT_MS = 180_000;
+const ASK_TIMEOUT_MS = 5_000;
+const PAUSE_MS = 100;
+
+/** Reads the machine's serial console over the API's WebSocket until the guest has said the marker; answers the marker's line. */
+export async function untilConsoleSays(cloud: Cloud, instanceId: string, marker: RegExp, signal: AbortSignal): Promise<string> {
+  const socket = openSocket(await cloud.instances.openConsole(instanceId, 'serial'), WebSocket);
+  socket.binaryType = 'arraybuffer';
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let said = '';
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(BOOT_TIMEOUT_MS)]);
+  inTime.addEventListener('abort', () => reject(new Error(`the guest has not said ${marker} yet; it said: ${said.slice(-500)}`)));
+  socket.addEventListener('message', ({ data }) => {
+    said += typeof data === 'string' ? data : Buffer.from(data as ArrayBuffer).toString('latin1');
+    const line = marker.exec(said)?.[0];
+    if (line !== undefined) resolve(line);
+  });
+  socket.addEventListener('close', ({ reason }) =>
+    reject(new Error(`the console was closed (${reason}); the guest said: ${said.slice(-500)}`)),
+  );
+  try {
+    return await promise;
+  } finally {
+    socket.close();
+  }
+}
+
+/** What the guest answers to GET / on its address: what it sees of itself. */
+export async function askGuest({ instance, nic, volume }: Toured, signal: AbortSignal): Promise<unknown> {
+  const answer = (await getJson(`http://${nic.address}/`, signal)) as {
+    readonly instanceId?: string;
+    readonly disks?: readonly { readonly sizeBytes: number }[];
+  };
+  if (answer.instanceId !== instance.id)
+    throw new Error(`another machine than ${instance.id} answers at ${nic.address}: ${JSON.stringify(answer)}`);
+  if (answer.disks?.some(({ sizeBytes }) => sizeBytes === volume.sizeBytes) !== true)
+    throw new Error(`the guest does not see its volume of ${volume.sizeBytes} bytes: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+async function getJson(url: string, signal: AbortSignal): Promise<unknown> {
+  const deadline = performance.now() + BOOT_TIMEOUT_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_TIMEOUT_MS)]) });
+      return await response.json();
+    } catch (cause) {
+      if (performance.now() > deadline) throw new Error(`${url} does not answer`, { cause });
+      await sleep(PAUSE_MS, undefined, { signal });
+    }
+  }
+}
