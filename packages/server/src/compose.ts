@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import 'reflect-metadata';
 import { type CloudSettings, cloud, DEFAULT_PROJECT_ID } from '@pileus/core';
 import { Api, type Environment, Kernel, type KernelServices, type Plugin } from '@pileus/core/kernel';
-import { cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
+import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
 import { openSqlite } from '@pileus/core/sqlite';
 import { Container, ContainerModule } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
@@ -34,6 +34,10 @@ export interface ControlPlane extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** The file of the embedded store. */
+export const storePath = ({ dataDir, store }: Config, directory: string): string =>
+  resolve(directory, store.path ?? join(dataDir, 'pileus.db'));
+
 const pluginModule = (plugin: Plugin): ContainerModule => new ContainerModule(({ bind }) => void bind(PLUGIN).toConstantValue(plugin));
 
 /**
@@ -50,14 +54,16 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
   container.bind(ENVIRONMENT).toConstantValue(environment);
   container.bind(METRICS).toDynamicValue(() => new Metrics());
   container.bind(STORE).toDynamicValue(async ({ get }) => {
-    const store = await openSqlite({ path: resolve(directory, config.store.path ?? join(dataDir, 'pileus.db')) });
+    const store = await openSqlite({ path: storePath(config, directory) });
     return get(METRICS).measured(store, environment.clock.monotonicMs);
   });
   container.bind(SEAL_KEY).toDynamicValue(() => loadSealKey(join(dataDir, 'seal.key'), environment.random));
   for (const plugin of options.plugins) await container.load(pluginModule(plugin));
   container.bind(KERNEL).toDynamicValue(async ({ get, getAsync, getAll }) => {
     const sealKey = await getAsync(SEAL_KEY);
-    const plugins = options.plugins.length === 0 ? [] : getAll(PLUGIN);
+    const store = await getAsync(STORE);
+    const keep = backups({ store, environment, directory: join(dataDir, 'backups') });
+    const plugins = [...(options.plugins.length === 0 ? [] : getAll(PLUGIN)), keep];
     const modules =
       options.modules?.(plugins) ??
       cloud({
@@ -68,7 +74,6 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
         observeCall: (call) => get(METRICS).driverCall(call),
         plugins,
       });
-    const store = await getAsync(STORE);
     const { operations, running } = limits;
     return new Kernel({ environment: get(ENVIRONMENT), store, sealKey, plugins: modules, operationsMax: operations, runningMax: running });
   });

@@ -1,3 +1,4 @@
+export { backups } from './backups.ts';
 export { nodeEnvironment } from './environment.ts';
 export { fetchUrl } from './fetch-url.ts';
 export { directoryImageStore } from './image-store.ts';

@@ -1,6 +1,6 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
-import { hostLook, strayRemoval } from '../topology/points.ts';
+import { hostLook } from '../topology/points.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
 import { instance } from './instance.ts';
 import { createInstance, instanceCreating } from './instance-create.ts';
@@ -53,11 +53,6 @@ export const compute: Module = (services) => {
       onContribution(hostLook, ({ hostId, machineId, signal }) =>
         machineId === undefined ? observeHost(services, hostId, signal) : observeMachine(services, hostId, machineId, signal),
       ),
-      onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
-        if (objectKind !== 'machine') return false;
-        await (await services.hosts.hypervisor(hostId)).remove(objectId, call);
-        return true;
-      }),
     ],
   };
 };
