@@ -247,4 +247,4 @@ export const scenarios: readonly Scenario[] = [
 ];
 
 /** Actions whose way is played elsewhere: by an upload, and on quarantined things. */
-export const elsewhere: readonly string[] = ['image.complete', 'stray.remove'];
+export const elsewhere: readonly string[] = ['image.complete', 'stray.delete', 'stray.remove'];

@@ -6,24 +6,18 @@ import { GIB, HEARTBEAT_MS, LittleCloud, once } from '../little-cloud.ts';
 
 /** What only an upload or an operator can ask for; all other actions are in the crash matrix of the whole cloud. */
 describe('storage, in every way it can go wrong', () => {
-  it('stray.remove ends whole or not at all', async () => {
-    const played = await crashMatrix({
-      name: 'stray.remove',
-      prepare: async () => {
-        const cloud = await LittleCloud.open();
-        const poolId = await cloud.pool(await cloud.host('hv1'));
-        const id = cloud.sim.kernel.services.ids.mint('volume');
-        cloud.sim.world.pools.get(`hv1/${poolId}`)?.createVolume(id, GIB, undefined);
-        await cloud.sim.run(10 * HEARTBEAT_MS);
-        return cloud.sim;
-      },
-      act: async (sim) => {
-        const [row] = await sim.environment.complete(sim.kernel.reader.list(stray));
-        return (await sim.submit('stray.remove', {}, row?.id)).operationId;
-      },
+  for (const action of ['stray.remove', 'stray.delete'])
+    it(`${action} ends whole or not at all`, async () => {
+      const played = await crashMatrix({
+        name: action,
+        prepare: withStray,
+        act: async (sim) => {
+          const [row] = await sim.environment.complete(sim.kernel.reader.list(stray));
+          return (await sim.submit(action, {}, row?.id)).operationId;
+        },
+      });
+      expect(played).to.be.greaterThan(10);
     });
-    expect(played).to.be.greaterThan(10);
-  });
 
   it('image.complete ends whole or not at all', async () => {
     const played = await crashMatrix({
@@ -38,6 +32,15 @@ describe('storage, in every way it can go wrong', () => {
     expect(played).to.be.greaterThan(3);
   });
 });
+
+async function withStray(): Promise<SimCloud> {
+  const cloud = await LittleCloud.open();
+  const poolId = await cloud.pool(await cloud.host('hv1'));
+  const id = cloud.sim.kernel.services.ids.mint('volume');
+  cloud.sim.world.pools.get(`hv1/${poolId}`)?.createVolume(id, GIB, undefined);
+  await cloud.sim.run(10 * HEARTBEAT_MS);
+  return cloud.sim;
+}
 
 /** Nobody waits for the answer: the process may end before it. Answers the operation that the upload has asked for. */
 async function upload(sim: SimCloud): Promise<string> {
