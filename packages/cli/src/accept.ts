@@ -1,0 +1,132 @@
+import { type Accepted, isPileusError, type Operation, type Pending, type UntypedRow } from '@pileus/sdk';
+import type { KindDescription } from '@pileus/sdk/document';
+import { type Command, Option } from 'commander';
+import { defaultColumns, FORMATS, type Format, formatRow, formatRows, type Row } from './format.ts';
+import type { Session } from './session.ts';
+
+export interface ChangeFlags {
+  readonly output: Format;
+  readonly wait?: boolean;
+  readonly timeout?: number;
+  readonly idempotencyKey?: string;
+}
+
+export const outputOption = (): Option => new Option('-o, --output <format>', 'how to show it').choices([...FORMATS]).default('table');
+
+/** The flags of everything that changes something. */
+export function declareChange(command: Command): Command {
+  return command
+    .addOption(outputOption())
+    .option('--wait', 'wait for the end, showing each step (default on a terminal)')
+    .option('--no-wait', 'return as soon as it is accepted')
+    .addOption(new Option('--timeout <seconds>', 'stop waiting after this; the operation goes on').argParser(Number))
+    .addOption(new Option('--idempotency-key <key>', 'makes it safe to repeat the command').hideHelp());
+}
+
+/** Sends changes, waits for their ends if asked to, and shows what came of them. */
+export async function settle<R extends UntypedRow | undefined>(
+  session: Session,
+  kind: KindDescription,
+  changes: readonly { readonly label: string; readonly pending: Pending<string, R> }[],
+  flags: ChangeFlags,
+): Promise<void> {
+  const accepted = await Promise.all(changes.map(async ({ label, pending }) => ({ label, accepted: await pending })));
+  if (!(flags.wait ?? session.interactive))
+    return showAccepted(
+      session,
+      accepted.map(({ accepted }) => accepted),
+      flags.output,
+    );
+  const rows = await Promise.all(accepted.map((one) => waitFor(session, one, flags)));
+  const present = rows.filter((row) => row !== undefined);
+  const [only] = present;
+  if (only !== undefined && rows.length === 1 && flags.output !== 'table') session.out(formatRow(only, flags.output));
+  else if (present.length > 0) session.out(formatRows(present, flags.output, defaultColumns(kind), session.width));
+  else showGone(session, accepted, flags.output);
+}
+
+async function waitFor<R>(
+  session: Session,
+  { label, accepted }: { readonly label: string; readonly accepted: Accepted<string, R> },
+  { timeout }: ChangeFlags,
+): Promise<R> {
+  const progress = new Progress(`${accepted.action} ${label}`, (text) => session.note(text));
+  try {
+    return await accepted.wait({
+      signal: session.signal,
+      onProgress: (operation) => progress.show(operation),
+      ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+    });
+  } catch (error) {
+    if (isPileusError(error) && error.code === 'aborted')
+      session.note(
+        `Interrupted; the operation goes on.\n  wait on:  pileus operations wait ${accepted.operationId}\n  stop it:  pileus operations cancel ${accepted.operationId}`,
+      );
+    throw error;
+  }
+}
+
+function showAccepted(session: Session, accepted: readonly Accepted<string, unknown>[], format: Format): void {
+  const bodies = accepted.map(({ operationId, action, resourceKind, id, acceptedAt }) => ({
+    operationId,
+    action,
+    resourceKind,
+    resourceId: id,
+    acceptedAt,
+  }));
+  const [only] = bodies;
+  if (format === 'name') session.out(bodies.map(({ operationId }) => `${operationId}\n`).join(''));
+  else if (format === 'table') session.out(formatRows(bodies, format, ['operationId', 'action', 'resourceId']));
+  else session.out(bodies.length === 1 && only !== undefined ? formatRow(only, format) : formatRows(bodies, format, []));
+}
+
+function showGone(
+  session: Session,
+  gone: readonly { readonly label: string; readonly accepted: Accepted<string, unknown> }[],
+  format: Format,
+): void {
+  if (format === 'table') session.out(gone.map(({ label, accepted }) => `${accepted.resourceKind} ${label} deleted\n`).join(''));
+  else
+    showAccepted(
+      session,
+      gone.map(({ accepted }) => accepted),
+      format,
+    );
+}
+
+/** Tells of each step when it has ended, with the time it is at. */
+export class Progress {
+  readonly #label: string;
+  readonly #write: (text: string) => void;
+  readonly #startedMs = performance.now();
+  #last = '';
+
+  constructor(label: string, write: (text: string) => void) {
+    this.#label = label;
+    this.#write = write;
+  }
+
+  show(operation: Operation): void {
+    const text = describeProgress(operation);
+    if (text === undefined || text === this.#last) return;
+    this.#last = text;
+    const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1);
+    this.#write(`${this.#label}  ${seconds.padStart(5)} s  ${text}`);
+  }
+}
+
+/** Undefined while there is nothing to tell. */
+export function describeProgress(operation: Operation): string | undefined {
+  const { state, percent, lastStep, attention, id } = operation;
+  const done = `${String(percent).padStart(3)} %  ${lastStep ?? ''}`.trimEnd();
+  if (state === 'needs_attention' && attention !== undefined)
+    return `stuck at ${attention.step} (${attention.phase}): ${attention.message}; it keeps trying. Steer it: pileus operations retry|skip|cancel ${id}`;
+  if (state === 'unwinding') return `unwinding  ${lastStep ?? ''}`.trimEnd();
+  if (state === 'queued' || state === 'parked') return state;
+  if (state === 'failed' || state === 'cancelled') return state;
+  if (state === 'succeeded') return '100 %  done';
+  return lastStep === undefined ? undefined : done;
+}
+
+/** A row with what is not for tables left as it is. */
+export const asRow = (row: object): Row => row as Row;

@@ -1,0 +1,28 @@
+import { type Command, Option } from 'commander';
+import type { Session } from './session.ts';
+
+export function addEvents(program: Command, session: Session): void {
+  program
+    .command('events')
+    .description('Shows every change as it happens, until Ctrl-C.')
+    .option('--kinds <kinds>', 'only these, with commas between, e.g. instance,volume')
+    .option('--after <cursor>', 'begin behind this cursor (default: now)')
+    .addOption(new Option('-o, --output <format>', 'how to show it').choices(['table', 'json']).default('table'))
+    .action(async ({ kinds, after, output }: { readonly kinds?: string; readonly after?: string; readonly output: string }) => {
+      const { cloud } = await session.server();
+      const events = cloud.events({
+        signal: session.signal,
+        ...(kinds === undefined ? {} : { kinds: kinds.split(',') as never }),
+        ...(after === undefined ? {} : { after }),
+      });
+      for await (const event of events) {
+        const { cursor, type, kind, row } = event;
+        const name = kind === 'operation' ? row.action : row.name;
+        session.out(
+          output === 'json'
+            ? `${JSON.stringify(event)}\n`
+            : `${cursor.padEnd(12)}  ${type.padEnd(7)}  ${kind.padEnd(14)}  ${name.padEnd(24)}  ${row.state}\n`,
+        );
+      }
+    });
+}

@@ -1,0 +1,84 @@
+import { type ErrorCode, isOperationFailed, isPileusError, type PileusError } from '@pileus/sdk';
+import { CommanderError } from 'commander';
+
+/** What the shell is told. Documented in the README; a number never changes its meaning. */
+export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, conflict: 4, operationFailed: 5, notInTime: 6, interrupted: 130 } as const;
+
+/** The command line itself is wrong. `advice` says which command or flag puts it right. */
+export class UsageError extends Error {
+  readonly advice: string | undefined;
+
+  constructor(message: string, advice?: string) {
+    super(message);
+    this.advice = advice;
+  }
+}
+
+/** What the command in hand knows to make of an error: which flag a pointer means, whose help to read. */
+export interface ErrorContext {
+  /** e.g. `pileus instances create` */
+  readonly command: string;
+  flagOf(pointer: string): string | undefined;
+}
+
+export interface Report {
+  readonly code: number;
+  /** For stderr, without a line end; empty when there is nothing to say. */
+  readonly text: string;
+}
+
+/** Says what went wrong, where, and what to do next. */
+export function reportOf(error: unknown, context: ErrorContext): Report {
+  if (error instanceof CommanderError) return { code: error.exitCode === 0 ? EXIT.ok : EXIT.usage, text: '' };
+  if (error instanceof UsageError)
+    return { code: EXIT.usage, text: lines(`error: ${error.message}`, error.advice ?? `See what it takes: ${context.command} --help`) };
+  if (isPileusError(error)) return { code: codeOf(error), text: describe(error, context) };
+  return { code: EXIT.error, text: `error: ${error instanceof Error ? error.message : String(error)}` };
+}
+
+function codeOf(error: PileusError): number {
+  if (isOperationFailed(error)) return EXIT.operationFailed;
+  if (error.code === 'aborted') return EXIT.interrupted;
+  if (error.code === 'wait_timeout') return EXIT.notInTime;
+  if (error.code === 'not_found') return EXIT.notFound;
+  if (error.code === 'invalid_input') return EXIT.usage;
+  return error.retry === 'after_state_change' ? EXIT.conflict : EXIT.error;
+}
+
+function describe(error: PileusError, context: ErrorContext): string {
+  const flag = error.pointer === undefined || error.pointer === '' ? undefined : (context.flagOf(error.pointer) ?? error.pointer);
+  const details = Object.entries(error.params).map(
+    ([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return lines(
+    `error: ${error.message} (${error.code})`,
+    flag === undefined ? undefined : `  at: ${flag}`,
+    ...details,
+    advice(error, context),
+    error.code === 'internal' && error.requestId !== undefined
+      ? `Quote the request id ${error.requestId} when you report this.`
+      : undefined,
+  );
+}
+
+const ADVICE: { readonly [C in ErrorCode]?: string } = {
+  unauthenticated: 'Log in with a key that is valid: pileus login --url URL --key KEY',
+  connection_failed: 'Is the server up, and its URL right? pileus profiles shows which one is asked.',
+  bad_response: 'Is this the URL of a Pileus server? pileus profiles shows which one is asked.',
+  precondition_failed: 'It has changed meanwhile: look at it again, then repeat.',
+  busy: 'The server has too much to do; try again later.',
+  unavailable: 'Nothing was lost: try again later.',
+};
+
+function advice(error: PileusError, { command }: ErrorContext): string | undefined {
+  if (isOperationFailed(error)) return `Nothing is left of it. Its story: pileus operations show ${error.operation.id}`;
+  if (error.code === 'wait_timeout') return `Wait on: pileus operations wait ${String(error.params.operationId)}`;
+  if (error.code === 'invalid_input') return `See what it takes: ${command} --help`;
+  if (error.code === 'not_found') {
+    const resource = command.split(' ')[1];
+    return resource === undefined ? undefined : `See what there is: pileus ${resource} list`;
+  }
+  return ADVICE[error.code];
+}
+
+const lines = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join('\n');

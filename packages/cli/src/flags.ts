@@ -1,0 +1,136 @@
+import type { Schema } from '@pileus/sdk/document';
+import { type Command, Option } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import { UsageError } from './exit.ts';
+import { choicesOf, type FindId, flagNames, isBytes, parseValue, readText, solid, typeOf } from './values.ts';
+
+/** One field of an input, as flags. */
+interface Flag {
+  readonly field: string;
+  readonly schema: Schema;
+  /** Shortest first. */
+  readonly names: readonly string[];
+  readonly type: ReturnType<typeof typeOf>;
+}
+
+/** The flags of an input: declared on a command, read back as the input. */
+export class InputFlags {
+  readonly #flags: readonly Flag[];
+  readonly #required: readonly string[];
+  readonly #clearable: readonly string[];
+
+  /** @param positional fields that are given as arguments, not as flags */
+  constructor(schema: Schema, positional: readonly string[] = [], taken: readonly string[] = []) {
+    const fields = Object.entries(schema.properties ?? {}).filter(([field]) => !positional.includes(field));
+    const full = new Set([...fields.map(([field, field_]) => flagNames(field, field_).at(-1)), ...taken]);
+    this.#flags = fields.map(([field, fieldSchema]) => {
+      const all = flagNames(field, fieldSchema);
+      // A short name that is another field's full name stays that field's.
+      const names = all.filter((name, index) => index === all.length - 1 || !full.has(name));
+      return { field, schema: fieldSchema, names, type: typeOf(fieldSchema) };
+    });
+    this.#required = (schema.required ?? []).filter((field) => !positional.includes(field));
+    this.#clearable = fields.filter(([, { anyOf }]) => anyOf?.some(({ type }) => type === 'null') === true).map(([field]) => field);
+  }
+
+  /** Adds the flags to a command. */
+  declare(command: Command): void {
+    for (const flag of this.#flags) {
+      command.addOption(this.#option(flag));
+      if (flag.type === 'boolean') command.addOption(new Option(`--no-${flag.names[0]}`).hideHelp());
+    }
+    if (this.#flags.length > 0)
+      command.option('-f, --file <file>', 'take the input from a YAML or JSON file (- for standard input); flags go before it');
+    if (this.#clearable.length > 0)
+      command.addOption(
+        new Option('--unset <field...>', 'clear fields').choices(this.#clearable.map((field) => this.flagOfField(field).slice(2))),
+      );
+  }
+
+  /** The input that the flags make. @throws UsageError for what is missing or malformed */
+  async read(
+    options: Readonly<Record<string, unknown>>,
+    given: Readonly<Record<string, unknown>>,
+    findId: FindId,
+  ): Promise<Record<string, unknown>> {
+    const fromFile = typeof options.file === 'string' ? await readInput(options.file) : {};
+    const input: Record<string, unknown> = { ...fromFile, ...given };
+    for (const flag of this.#flags) {
+      const value = options[attribute(flag.names)];
+      if (value !== undefined) input[flag.field] = await this.#valueOf(flag, value, findId);
+    }
+    for (const name of (options.unset as readonly string[] | undefined) ?? []) {
+      const field = this.#flags.find(({ names }) => names[0] === name)?.field;
+      if (field !== undefined) input[field] = null;
+    }
+    const missing = this.#required.filter((field) => input[field] === undefined);
+    if (missing.length > 0) throw new UsageError(`Missing: ${missing.map((field) => this.flagOfField(field)).join(', ')}`);
+    return input;
+  }
+
+  /** The flag that a JSON pointer of the server means, with the rest of the pointer. */
+  flagOf(pointer: string): string | undefined {
+    const [, field = '', ...rest] = pointer.split('/');
+    if (!this.#flags.some((flag) => flag.field === field)) return undefined;
+    return [this.flagOfField(field), ...(rest.length === 0 ? [] : [`(${rest.join('/')})`])].join(' ');
+  }
+
+  flagOfField(field: string): string {
+    return `--${this.#flags.find((flag) => flag.field === field)?.names[0] ?? field}`;
+  }
+
+  #option(flag: Flag): Option {
+    const names = flag.names.map((name) => `--${name}`).join(', ');
+    const required = this.#required.includes(flag.field) ? ' (required)' : '';
+    if (flag.type === 'boolean') return new Option(names, `${flag.schema.description ?? ''}${required}`.trim());
+    const option = new Option(`${names} <${placeholder(flag)}>`, `${flag.schema.description ?? ''}${required}${repeats(flag)}`.trim());
+    const choices = choicesOf(itemsOf(flag));
+    if (flag.type === 'array') option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+    else if (choices !== undefined) option.choices(choices);
+    return option;
+  }
+
+  async #valueOf({ schema, field, names, type }: Flag, value: unknown, findId: FindId): Promise<unknown> {
+    const flag = `--${names[0]}`;
+    if (type === 'boolean') return value;
+    if (type !== 'array') return await parseValue(String(value), schema, field, flag, findId);
+    const parts = await Promise.all((value as readonly string[]).map((text) => parseValue(text, schema, field, flag, findId)));
+    return parts.flat();
+  }
+}
+
+/** The attribute under which commander keeps an option with these long names: that of the last. */
+const attribute = (names: readonly string[]): string =>
+  (names.at(-1) ?? '').replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+const itemsOf = ({ schema }: Flag): Schema => {
+  const { items } = solid(schema);
+  return typeof items === 'object' ? items : schema;
+};
+
+const repeats = ({ type }: Flag): string => (type === 'array' ? ' (may be repeated)' : '');
+
+function placeholder(flag: Flag): string {
+  const schema = solid(itemsOf(flag));
+  const choices = choicesOf(schema);
+  if (choices !== undefined && choices.length <= 6) return choices.join('|');
+  if (schema['x-ref'] !== undefined) return schema['x-ref'].kind.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const type = typeOf(schema);
+  if (type === 'number') return isBytes(flag.field) ? 'size' : 'number';
+  if (type !== 'object') return 'text';
+  const known = Object.entries(schema.properties ?? {}).map(([field, fieldSchema]) => `${flagNames(field, fieldSchema)[0]}=…`);
+  return known.length === 0 ? 'json' : known.join(',');
+}
+
+async function readInput(file: string): Promise<Record<string, unknown>> {
+  const text = await readText(file, '--file');
+  let value: unknown;
+  try {
+    value = parseYaml(text);
+  } catch (error) {
+    throw new UsageError(`--file: ${file} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`--file: ${file} must hold fields with values.`);
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,140 @@
+import type { KindDescription } from '@pileus/sdk/document';
+import { stringify as yaml } from 'yaml';
+import { UsageError } from './exit.ts';
+import { columnWidths, line, table } from './table.ts';
+import { isBytes, typeOf } from './values.ts';
+
+export const FORMATS = ['table', 'json', 'yaml', 'name'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What a value looks like in a table: sizes with a unit, times as an age, nothing as a dash. */
+export function cell(field: string, value: unknown, nowMs: number): string {
+  if (value === undefined || value === null) return '-';
+  if (typeof value === 'number' && isBytes(field)) return size(value);
+  if (typeof value === 'string' && field.endsWith('At')) return age(nowMs - Date.parse(value));
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+/** `1.5 GiB` as `1.5GiB`: at most one decimal. */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1024 && unit < UNITS.length - 1; unit += 1) value /= 1024;
+  return `${Number(value.toFixed(1))}${UNITS[unit]}`;
+}
+
+/** `45s`, `12m`, `3h`, `5d`. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+const OWN_COLUMNS_MAX = 4;
+const SYSTEM = new Set(['id', 'name', 'state', 'projectId', 'generation', 'revision', 'schemaVersion', 'createdAt', 'updatedAt']);
+
+/** What a table shows unasked: name, state, the first plain fields that every row has, age, id. */
+export function defaultColumns({ kind, row }: KindDescription): readonly string[] {
+  if (kind === 'operation') return ['id', 'action', 'state', 'percent', 'lastStep', 'resourceId', 'createdAt'];
+  const own = (row.required ?? []).filter((field) => {
+    const schema = row.properties?.[field];
+    return schema !== undefined && !SYSTEM.has(field) && schema.format === undefined && !['array', 'object'].includes(typeOf(schema));
+  });
+  return ['name', 'state', ...own.slice(0, OWN_COLUMNS_MAX), 'createdAt', 'id'];
+}
+
+/** `--columns name,state`. @throws UsageError for a field that rows do not have */
+export function chosenColumns(text: string | undefined, kind: KindDescription): readonly string[] {
+  if (text === undefined) return defaultColumns(kind);
+  const fields = Object.keys(kind.row.properties ?? {});
+  const columns = text.split(',').map((column) => column.trim());
+  for (const column of columns)
+    if (!fields.includes(column))
+      throw new UsageError(`--columns: there is no field ${JSON.stringify(column)}.`, `There are: ${fields.join(', ')}`);
+  return columns;
+}
+
+const heading = (column: string): string =>
+  column === 'createdAt'
+    ? 'AGE'
+    : column
+        .replace(/(Bytes|At)$/, '')
+        .replaceAll(/[A-Z]/g, (letter) => ` ${letter}`)
+        .toUpperCase();
+
+/** Many rows. JSON and YAML show them as the server sent them. */
+export function formatRows(rows: readonly Row[], format: Format, columns: readonly string[], width?: number): string {
+  if (format === 'json') return `${JSON.stringify(rows, null, 2)}\n`;
+  if (format === 'yaml') return yaml(rows);
+  if (format === 'name') return rows.map((row) => `${nameOf(row)}\n`).join('');
+  const nowMs = Date.now();
+  return table(
+    columns.map(heading),
+    rows.map((row) => columns.map((column) => cell(column, row[column], nowMs))),
+    width,
+  );
+}
+
+/** Operations have no name worth showing. */
+const nameOf = (row: Row): string => String(row.action === undefined ? row.name : row.id);
+
+/** One row: in a table, its fields one below the other. */
+export function formatRow(sent: Row, format: Format): string {
+  if (format === 'json') return `${JSON.stringify(sent, null, 2)}\n`;
+  const row = readable(sent);
+  if (format === 'yaml') return yaml(row);
+  if (format === 'name') return `${nameOf(row)}\n`;
+  const nowMs = Date.now();
+  const widest = Math.max(...Object.keys(row).map((field) => field.length));
+  return Object.entries(row)
+    .map(([field, value]) => `${field.padEnd(widest)}  ${explained(field, value, nowMs)}\n`)
+    .join('');
+}
+
+const FIRST = ['name', 'id', 'state', 'stateReason'];
+const LAST = ['generation', 'observedGeneration', 'revision', 'schemaVersion', 'createdAt', 'updatedAt', 'deletedAt'];
+/** What a person looks for first, first; the bookkeeping last. */
+function readable(row: Row): Row {
+  const place = (field: string): number => (LAST.includes(field) ? 1 : FIRST.includes(field) ? FIRST.indexOf(field) - FIRST.length : 0);
+  return Object.fromEntries(Object.entries(row).sort(([one], [other]) => place(one) - place(other)));
+}
+
+function explained(field: string, value: unknown, nowMs: number): string {
+  const short = cell(field, value, nowMs);
+  if (typeof value === 'string' && field.endsWith('At')) return `${value} (${short} ago)`;
+  return typeof value === 'number' && isBytes(field) && value >= 1024 ? `${value} (${short})` : short;
+}
+
+/** Rows that come one by one while a list is watched: a table that grows, or one JSON value a line. */
+export class RowStream {
+  readonly #format: Format;
+  readonly #columns: readonly string[];
+  #widths: number[] = [];
+
+  constructor(format: Format, columns: readonly string[]) {
+    this.#format = format;
+    this.#columns = columns;
+  }
+
+  /** The first rows, which the widths are taken from. */
+  begin(rows: readonly Row[]): string {
+    if (this.#format !== 'table') return rows.map((row) => this.next('listed', row)).join('');
+    const nowMs = Date.now();
+    const headings = ['CHANGE', ...this.#columns.map(heading)];
+    const cells = rows.map((row) => ['listed', ...this.#columns.map((column) => cell(column, row[column], nowMs))]);
+    this.#widths = columnWidths(headings, cells).map((width, index) => Math.max(width, index === 0 ? 'updated'.length : 10));
+    return [headings, ...cells].map((row) => `${line(row, this.#widths)}\n`).join('');
+  }
+
+  next(change: string, row: Row): string {
+    if (this.#format === 'json') return `${JSON.stringify({ change, row })}\n`;
+    if (this.#format === 'yaml') return `---\n${yaml({ change, row })}`;
+    if (this.#format === 'name') return `${nameOf(row)}\n`;
+    return `${line([change, ...this.#columns.map((column) => cell(column, row[column], Date.now()))], this.#widths)}\n`;
+  }
+}

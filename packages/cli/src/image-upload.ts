@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, openAsBlob } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { isPileusError } from '@pileus/sdk';
+import type { KindDescription } from '@pileus/sdk/document';
+import type { Command } from 'commander';
+import { asRow, outputOption } from './accept.ts';
+import { UsageError } from './exit.ts';
+import { InputFlags } from './flags.ts';
+import { defaultColumns, type Format, formatRow, formatRows, size } from './format.ts';
+import { idOf, type Server } from './server.ts';
+import type { Session } from './session.ts';
+import { contextOf } from './verb-commands.ts';
+
+/** `pileus images upload FILE`: registers the image and sends its content. An image of that name that still waits for content takes it. */
+export function addImageUpload(parent: Command, session: Session, server: Server, kind: KindDescription): void {
+  const schema = kind.verbs.find(({ route }) => route === 'create')?.input?.schema ?? {};
+  const flags = new InputFlags(schema, ['name', 'sha256', 'sourceUrl'], ['output', 'file']);
+  const command = parent.command('upload').description('Registers an image and uploads its content.');
+  command.argument('<file>', 'the disk image').argument('[name]', 'default: that of the file');
+  flags.declare(command);
+  command
+    .addOption(outputOption())
+    .action(async (file: string, given: string | undefined, options: Readonly<Record<string, unknown>> & { readonly output: Format }) => {
+      session.context = contextOf(command, flags);
+      const name = given ?? nameOf(file);
+      const sizeBytes = await sizeOf(file);
+      const input = await flags.read(options, { name }, (refKind, text) => idOf(server, refKind, text));
+      const sha256 = await digestOf(file, session.signal);
+      const id = await register(session, server, input, name);
+      await server.cloud.images.upload(id, await openAsBlob(file), {
+        sha256,
+        signal: session.signal,
+        onProgress: progressOf(session, name, sizeBytes),
+      });
+      const row = asRow(await server.cloud.images.get(id));
+      session.out(
+        options.output === 'table' ? formatRows([row], 'table', defaultColumns(kind), session.width) : formatRow(row, options.output),
+      );
+    });
+}
+
+/** `Debian 12.qcow2` -> `debian-12` */
+const nameOf = (file: string): string =>
+  basename(file, extname(file))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63);
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    throw new UsageError(`Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function digestOf(file: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { signal })) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function register(session: Session, { cloud }: Server, input: Record<string, unknown>, name: string) {
+  try {
+    return (
+      await cloud
+        .resource({ kind: 'image', plural: 'images' })
+        .createAny(input, { signal: session.signal })
+        .wait({ signal: session.signal })
+    ).id;
+  } catch (error) {
+    if (!isPileusError(error) || error.code !== 'name_taken') throw error;
+    const there = await cloud.images.get(name);
+    if (there.state !== 'awaiting_content') throw error;
+    return there.id;
+  }
+}
+
+const STEP_BYTES = 64 * 1024 ** 2;
+
+function progressOf(session: Session, name: string, sizeBytes: number): (sentBytes: number) => void {
+  let next = 0;
+  return (sentBytes) => {
+    if (sentBytes < next && sentBytes < sizeBytes) return;
+    next = sentBytes + Math.max(STEP_BYTES, sizeBytes / 20);
+    session.note(
+      `${name}  ${String(Math.floor((100 * sentBytes) / Math.max(1, sizeBytes))).padStart(3)} %  ${size(sentBytes)} of ${size(sizeBytes)}`,
+    );
+  };
+}

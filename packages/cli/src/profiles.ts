@@ -1,0 +1,83 @@
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { UsageError } from './exit.ts';
+
+export interface Profile {
+  readonly url: string;
+  readonly key?: string;
+}
+export interface ProfileFile {
+  readonly current: string;
+  readonly profiles: Readonly<Record<string, Profile>>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const home = (env: Environment, variable: string, fallback: string): string =>
+  join(env[variable] === undefined || env[variable] === '' ? join(env.HOME ?? homedir(), fallback) : env[variable], 'pileus');
+
+export const configFile = (env: Environment): string => join(home(env, 'XDG_CONFIG_HOME', '.config'), 'config.json');
+export const cacheDirectory = (env: Environment): string => home(env, 'XDG_CACHE_HOME', '.cache');
+
+export async function loadProfiles(env: Environment): Promise<ProfileFile> {
+  const file = configFile(env);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return { current: 'default', profiles: {} };
+    throw error;
+  }
+  try {
+    const { current = 'default', profiles = {} } = JSON.parse(text) as Partial<ProfileFile>;
+    return { current, profiles };
+  } catch {
+    throw new UsageError(`${file} is not JSON.`, 'Put it right, or remove it and log in again: pileus login --url URL --key KEY');
+  }
+}
+
+/** Whole or not at all, and for the user's eyes only: it holds keys. */
+export async function saveProfiles(env: Environment, content: ProfileFile): Promise<string> {
+  const file = configFile(env);
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await chmod(draft, 0o600);
+  await rename(draft, file);
+  return file;
+}
+
+export interface Target extends Profile {
+  /** Where the URL comes from, for messages. */
+  readonly from: string;
+}
+
+export interface TargetChoice {
+  readonly url?: string | undefined;
+  readonly key?: string | undefined;
+  readonly profile?: string | undefined;
+}
+
+/** Which server to ask: flags go before the environment, that before the profile. @throws UsageError when none is set */
+export async function chooseTarget(env: Environment, choice: TargetChoice): Promise<Target> {
+  const { current, profiles } = await loadProfiles(env);
+  const name = choice.profile ?? env.PILEUS_PROFILE ?? current;
+  const profile = profiles[name];
+  const asked = choice.profile ?? env.PILEUS_PROFILE;
+  if (asked !== undefined && profile === undefined)
+    throw new UsageError(
+      `There is no profile ${asked}.`,
+      `There are: ${Object.keys(profiles).join(', ') || 'none'}. Make one: pileus login --profile ${asked} --url URL --key KEY`,
+    );
+  const url = choice.url ?? (asked === undefined ? env.PILEUS_URL : undefined) ?? profile?.url;
+  if (url === undefined)
+    throw new UsageError(
+      'No server is set.',
+      'Log in: pileus login --url http://127.0.0.1:8080 --key KEY\nor set PILEUS_URL and PILEUS_KEY.',
+    );
+  const from = choice.url !== undefined ? '--url' : url === profile?.url ? `profile ${name}` : 'PILEUS_URL';
+  // A key belongs to its server: another URL never gets the profile's.
+  const key = choice.key ?? env.PILEUS_KEY ?? (url === profile?.url ? profile.key : undefined);
+  return { url, from, ...(key === undefined ? {} : { key }) };
+}

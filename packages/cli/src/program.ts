@@ -1,0 +1,126 @@
+import { kebab } from '@pileus/sdk/document';
+import { Command, Option } from 'commander';
+import { addCompletion } from './completion.ts';
+import { addConsole } from './console.ts';
+import { addEvents } from './event-command.ts';
+import { UsageError } from './exit.ts';
+import { addImageUpload } from './image-upload.ts';
+import { addLogin } from './login-commands.ts';
+import { addOperationVerbs } from './operation-commands.ts';
+import { addGet, addList } from './read-commands.ts';
+import { kindCalled, knownServer, type Server } from './server.ts';
+import type { Session } from './session.ts';
+import { addEndpoint, addVerb } from './verb-commands.ts';
+
+const GLOBALS = `
+Options of every command:
+  --url URL          server to ask           (PILEUS_URL)
+  --key KEY          API key                 (PILEUS_KEY)
+  --profile NAME     profile to use          (PILEUS_PROFILE)`;
+
+const EXITS = `
+Exit codes: 0 done, 1 error, 2 wrong use, 3 not found, 4 conflict, 5 the operation failed, 6 not done in time, 130 interrupted.`;
+
+/**
+ * The commands for one command line. Those of resources are made from the server's document, and only for the resource that is named.
+ * @throws UsageError for what is neither a command nor a resource
+ */
+export async function buildProgram(session: Session, words: readonly string[]): Promise<Command> {
+  const program = new Command('pileus')
+    .description('The command line of a Pileus cloud.')
+    .usage('<resource> <verb> [name] [options]')
+    .addOption(new Option('-V, --version', 'show the version'))
+    .helpCommand(false)
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  addLogin(program, session);
+  addConsole(program, session);
+  addEvents(program, session);
+  addCompletion(program, session);
+  const [first] = words;
+  if (first === undefined || first.startsWith('-')) program.addHelpText('after', await resourceHelp(session));
+  else if (!program.commands.some((command) => command.name() === first)) addResource(program, session, await session.server(), first);
+  for (const command of everyCommand(program)) finish(command);
+  return program;
+}
+
+/** Settings that commander does not hand down to commands made before they were set. */
+function finish(command: Command): void {
+  command.exitOverride().helpCommand(false);
+  const path = [...ancestors(command)].map((one) => one.name()).join(' ');
+  if (command.commands.length === 0) command.showHelpAfterError(`See what it takes: ${path} --help`);
+}
+
+function* ancestors(command: Command): Generator<Command> {
+  if (command.parent !== null) yield* ancestors(command.parent);
+  yield command;
+}
+
+function* everyCommand(command: Command): Generator<Command> {
+  for (const child of command.commands) {
+    yield child;
+    yield* everyCommand(child);
+  }
+}
+
+/** The resources of the server that would be asked, as far as they are known without asking it. */
+async function resourceHelp(session: Session): Promise<string> {
+  const known = await session
+    .target()
+    .then((target) => knownServer(target, session.env))
+    .catch(() => undefined);
+  const resources =
+    known === undefined
+      ? 'Resources:\n  Log in to see those of your cloud: pileus login --url URL --key KEY'
+      : `Resources:\n${known.kinds.map(({ plural, description }) => `  ${kebab(plural).padEnd(18)} ${description}`).join('\n')}\n\nVerbs of one: pileus instances --help`;
+  return `\n${resources}\n${GLOBALS}\n${EXITS}`;
+}
+
+function addResource(program: Command, session: Session, server: Server, name: string): void {
+  const { description } = server;
+  const group = description.groups.find(({ segment }) => segment === name);
+  const kind = kindCalled(name, description);
+  if (group !== undefined) {
+    const parent = program.command(group.segment);
+    for (const endpoint of group.endpoints) addEndpoint(parent, session, server, group.segment, endpoint);
+    return;
+  }
+  if (kind === undefined) throw unknownResource(name, program, server);
+  session.context = { command: `pileus ${kebab(kind.plural)}`, flagOf: () => undefined };
+  const parent = program.command(kebab(kind.plural)).description(kind.description);
+  if (name !== parent.name()) parent.alias(name);
+  addList(parent, session, server, kind);
+  addGet(parent, session, server, kind);
+  for (const verb of kind.verbs) addVerb(parent, session, server, kind, verb);
+  if (kind.kind === 'operation') addOperationVerbs(parent, session, server);
+  if (kind.kind === 'image' && kind.endpoints.some(({ type }) => type === 'upload')) addImageUpload(parent, session, server, kind);
+  const consoles = kind.kind === 'instance' && kind.endpoints.some(({ name }) => name === 'console');
+  if (consoles) addConsole(parent, session);
+  for (const endpoint of kind.endpoints)
+    if (!(consoles && endpoint.name === 'console')) addEndpoint(parent, session, server, kind.plural, endpoint);
+}
+
+function unknownResource(name: string, program: Command, { description }: Server): UsageError {
+  const resources = description.kinds.map(({ plural }) => kebab(plural));
+  const known = [...resources, ...program.commands.map((command) => command.name())];
+  const near = known.filter((candidate) => distance(name, candidate) <= 2 || candidate.startsWith(name));
+  return new UsageError(
+    `There is no command or resource ${JSON.stringify(name)}.`,
+    near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Resources: ${resources.join(', ')}`,
+  );
+}
+
+/** Edits between two words. */
+export function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let at = 1; at <= from.length; at += 1) {
+    const next = [at];
+    for (let index = 1; index <= to.length; index += 1) {
+      const same = from[at - 1] === to[index - 1] ? 0 : 1;
+      next.push(Math.min((row[index] ?? 0) + 1, (next[index - 1] ?? 0) + 1, (row[index - 1] ?? 0) + same));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}

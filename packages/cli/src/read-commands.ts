@@ -1,0 +1,126 @@
+import type { ListOptions, Resource, UntypedRow } from '@pileus/sdk';
+import type { KindDescription, Schema } from '@pileus/sdk/document';
+import { type Command, Option } from 'commander';
+import { asRow, outputOption } from './accept.ts';
+import { UsageError } from './exit.ts';
+import { chosenColumns, type Format, formatRow, formatRows, RowStream } from './format.ts';
+import { idOf, type Server } from './server.ts';
+import type { Session } from './session.ts';
+import { choicesOf, flagNames, parseValue } from './values.ts';
+
+interface ListFlags {
+  readonly output: Format;
+  readonly columns?: string;
+  readonly filter?: string;
+  readonly sort?: string;
+  readonly limit?: number;
+  readonly deleted?: boolean;
+  readonly watch?: boolean;
+  readonly [field: string]: unknown;
+}
+
+type Rows = Resource<string, UntypedRow>;
+
+/** Fields whose equality is worth a flag of its own; the others go through --filter. */
+const plainFilters = ({ filters }: KindDescription): readonly (readonly [string, Schema])[] =>
+  Object.entries(filters).filter(([field]) => !['id', 'generation', 'revision', 'createdAt', 'updatedAt', 'deletedAt'].includes(field));
+
+export function addList(parent: Command, session: Session, server: Server, kind: KindDescription): void {
+  const command = parent
+    .command('list')
+    .alias('ls')
+    .description(`Lists ${kind.plural}.`)
+    .addOption(outputOption())
+    .option('--columns <fields>', 'fields to show in the table, with commas between')
+    .option('--filter <condition>', `e.g. "state = 'running' and name like 'web-%'"`)
+    .addOption(new Option('--sort <field>', `order; -field for the other way round (${kind.sorts.join(', ')})`))
+    .addOption(new Option('--limit <number>', 'rows at most').argParser(Number))
+    .option('--deleted', 'also deleted ones')
+    .option('-w, --watch', 'go on showing what changes');
+  for (const [field, schema] of plainFilters(kind)) {
+    const text = flagNames(field, schema).map((name) => `--${name}`);
+    const choices = field === 'state' ? Object.keys(kind.states) : choicesOf(kind.row.properties?.[field] ?? schema);
+    const option = new Option(`${text.join(', ')} <value>`, `only those with this ${field}`);
+    command.addOption(choices === undefined ? option : option.choices([...choices]));
+  }
+  command.action(async (flags: ListFlags) => {
+    const columns = chosenColumns(flags.columns, kind);
+    const rows: Rows = server.cloud.resource(kind);
+    const options = await listOptions(flags, kind, server, session);
+    if (flags.watch === true) return await watchList(session, rows, options, new RowStream(flags.output, columns));
+    const list = await rows.list(options).toArray();
+    if (list.length === 0 && flags.output === 'table') return session.note(`There are no such ${kind.plural}.`);
+    session.out(formatRows(list.map(asRow), flags.output, columns, session.width));
+  });
+}
+
+async function listOptions(
+  flags: ListFlags,
+  kind: KindDescription,
+  server: Server,
+  session: Session,
+): Promise<ListOptions<Record<string, string | number | boolean>>> {
+  const where: Record<string, string | number | boolean> = {};
+  for (const [field, schema] of plainFilters(kind)) {
+    const names = flagNames(field, schema);
+    const given = flags[attributeOf(names.at(-1) ?? '')];
+    if (given === undefined) continue;
+    const linked = { ...schema, ...(kind.row.properties?.[field] ?? {}) };
+    const value = await parseValue(String(given), linked, field, `--${names[0]}`, (refKind, named) => idOf(server, refKind, named));
+    where[field] = value as string | number | boolean;
+  }
+  if (flags.limit !== undefined && !(flags.limit > 0)) throw new UsageError('--limit: it must be a number of at least 1.');
+  // Of operations the newest are of interest, of everything else all.
+  const sort = flags.sort ?? (kind.kind === 'operation' ? '-createdAt' : undefined);
+  return {
+    where,
+    signal: session.signal,
+    ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+    ...(sort === undefined ? {} : { sort }),
+    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    ...(flags.deleted === undefined ? {} : { deleted: flags.deleted }),
+  };
+}
+
+const attributeOf = (name: string): string => name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The list, then its rows as they change. Whether a changed row still belongs to it, the server says. */
+async function watchList(
+  session: Session,
+  rows: Rows,
+  options: ListOptions<Record<string, string | number | boolean>>,
+  stream: RowStream,
+): Promise<void> {
+  const conditions = Object.keys(options.where ?? {}).length > 0 || options.filter !== undefined;
+  for await (const event of rows.follow(options)) {
+    if (event.type === 'listed') session.out(stream.begin(event.rows.map(asRow)));
+    else if (event.type === 'deleted' || !conditions) session.out(stream.next(event.type, asRow(event.row)));
+    else {
+      const row = await rows.list({ ...options, filter: joined(options.filter, event.id) }).first();
+      if (row !== undefined) session.out(stream.next(event.type, asRow(row)));
+    }
+  }
+}
+
+const joined = (filter: string | undefined, id: string): string => (filter === undefined ? `id = '${id}'` : `(${filter}) and id = '${id}'`);
+
+export function addGet(parent: Command, session: Session, server: Server, kind: KindDescription): void {
+  parent
+    .command('get')
+    .alias('show')
+    .description(`Shows one ${kind.kind}.`)
+    .argument(`<${kind.kind === 'operation' ? 'id' : 'name'}>`, 'name or id')
+    .addOption(outputOption())
+    .option('-w, --watch', 'go on showing how it changes')
+    .action(async (named: string, flags: { readonly output: Format; readonly watch?: boolean }) => {
+      const rows: Rows = server.cloud.resource(kind);
+      const row = await rows.get(named, { signal: session.signal });
+      session.out(formatRow(asRow(row), flags.output));
+      if (flags.watch !== true) return;
+      for await (const change of rows.watch({ signal: session.signal })) {
+        if (change.id !== row.id) continue;
+        session.out(`${flags.output === 'table' ? `\n${change.type}\n` : ''}${formatRow(asRow(change.row), flags.output)}`);
+        if (change.type === 'deleted') return;
+      }
+    });
+}

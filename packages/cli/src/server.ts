@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto';
+import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Cloud, connect } from '@pileus/sdk';
+import { describeServer, type KindDescription, kebab, type ServerDescription } from '@pileus/sdk/document';
+import { UsageError } from './exit.ts';
+import { cacheDirectory, type Target } from './profiles.ts';
+
+/** A server and what it offers. */
+export interface Server {
+  readonly cloud: Cloud;
+  readonly description: ServerDescription;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export const connectTo = ({ url, key }: Target): Cloud => connect({ url, ...(key === undefined ? {} : { apiKey: key }) });
+
+interface Cached {
+  readonly etag?: string | undefined;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** For so long the document is taken from the cache without asking: a shell loop costs one request a command, not two. */
+const FRESH_MS = 60_000;
+
+/** Reads the server's document: from the cache if it is fresh, else asking by ETag whether it still holds. */
+export async function openServer(target: Target, env: Environment): Promise<Server> {
+  const cloud = connectTo(target);
+  const file = cacheFile(target, env);
+  const cached = await readCache(file);
+  if (cached !== undefined && cached.ageMs < FRESH_MS) return { cloud, description: describeServer(cached.document) };
+  const answer = await cloud.documentUnless(cached?.etag);
+  if (answer === undefined && cached !== undefined) {
+    await utimes(file, new Date(), new Date());
+    return { cloud, description: describeServer(cached.document) };
+  }
+  if (answer === undefined) throw new Error('The server says that its document is unchanged, without having been asked that.');
+  const description = describeServer(answer.document);
+  await writeCache(file, answer);
+  return { cloud, description };
+}
+
+/** What is known of a server without asking it: for completion and for help. */
+export async function knownServer(target: Target, env: Environment): Promise<ServerDescription | undefined> {
+  const cached = await readCache(cacheFile(target, env));
+  return cached === undefined ? undefined : describeServer(cached.document);
+}
+
+/** Documents differ by what a key may see, one day: so by key too. */
+const cacheFile = ({ url, key }: Target, env: Environment): string =>
+  join(cacheDirectory(env), `${hash('sha256', `${url}\n${key ?? ''}`).slice(0, 32)}.json`);
+
+async function readCache(file: string): Promise<(Cached & { readonly ageMs: number }) | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+    const { etag, document } = JSON.parse(text) as Cached;
+    describeServer(document);
+    return { etag, document, ageMs: Date.now() - mtimeMs };
+  } catch {
+    // Absent, unreadable or of another version: it is only a cache.
+    return undefined;
+  }
+}
+
+async function writeCache(file: string, content: Cached): Promise<void> {
+  try {
+    await mkdir(join(file, '..'), { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.${process.pid}`, JSON.stringify(content), { mode: 0o600 });
+    await rename(`${file}.${process.pid}`, file);
+  } catch {
+    // Without a cache every command asks.
+  }
+}
+
+const ALIASES: Readonly<Record<string, string>> = { vm: 'instance', vms: 'instance' };
+
+/** What a kind may be called: `instances`, `instance`, `instance-types`, `instanceType`, `vm`. */
+export function kindCalled(name: string, { kinds }: ServerDescription): KindDescription | undefined {
+  const wanted = kebab(ALIASES[name] ?? name);
+  return kinds.find(({ kind, plural }) => wanted === kebab(plural) || wanted === kebab(kind));
+}
+
+/** The id of a resource, which may be given by its name. @throws UsageError, PileusError not_found */
+export async function idOf({ cloud, description }: Server, kind: string, named: string): Promise<string> {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(named)) return named;
+  const found = kindCalled(kind, description);
+  if (found === undefined) throw new UsageError(`${JSON.stringify(named)} must be an id: the server has no list of ${kind}.`);
+  return (await cloud.resource({ kind, plural: found.plural }).get(named)).id;
+}

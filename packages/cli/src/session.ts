@@ -1,0 +1,57 @@
+import type { ErrorContext } from './exit.ts';
+import { chooseTarget, type Target, type TargetChoice } from './profiles.ts';
+import type { Server } from './server.ts';
+import { openServer } from './server.ts';
+
+/** What one run of the program shares: its server, its streams, and Ctrl-C. */
+export class Session {
+  readonly choice: TargetChoice;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly #interrupt = new AbortController();
+  #server: Promise<Server> | undefined;
+  /** For messages about errors: what was being done. */
+  context: ErrorContext = { command: 'pileus', flagOf: () => undefined };
+
+  constructor(choice: TargetChoice, env: Readonly<Record<string, string | undefined>>) {
+    this.choice = choice;
+    this.env = env;
+  }
+
+  /** Aborts when the user has had enough. */
+  get signal(): AbortSignal {
+    return this.#interrupt.signal;
+  }
+
+  /** The first Ctrl-C ends gracefully, a second one at once. */
+  watchInterrupts(): void {
+    process.once('SIGINT', () => this.#interrupt.abort());
+    process.once('SIGTERM', () => this.#interrupt.abort());
+  }
+
+  target(): Promise<Target> {
+    return chooseTarget(this.env, this.choice);
+  }
+
+  server(): Promise<Server> {
+    this.#server ??= this.target().then((target) => openServer(target, this.env));
+    return this.#server;
+  }
+
+  /** A person looks at the output. */
+  get interactive(): boolean {
+    return process.stdout.isTTY === true;
+  }
+
+  get width(): number | undefined {
+    return process.stdout.isTTY === true ? process.stdout.columns : undefined;
+  }
+
+  out(text: string): void {
+    process.stdout.write(text);
+  }
+
+  /** What is not the answer: progress, advice. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+}

@@ -1,0 +1,109 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { EndpointDescription, KindDescription, VerbDescription } from '@pileus/sdk/document';
+import { kebab } from '@pileus/sdk/document';
+import type { Command } from 'commander';
+import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
+import { UsageError } from './exit.ts';
+import { InputFlags } from './flags.ts';
+import { type Format, formatRow, type Row } from './format.ts';
+import { idOf, type Server } from './server.ts';
+import type { Session } from './session.ts';
+
+/** Names that every change takes for itself. */
+const TAKEN = ['output', 'wait', 'timeout', 'file', 'unset', 'idempotency-key', 'help', 'url', 'key', 'profile'];
+
+type Options = ChangeFlags & Readonly<Record<string, unknown>>;
+
+export function addVerb(parent: Command, session: Session, server: Server, kind: KindDescription, verb: VerbDescription): Command {
+  const schema = verb.input?.schema ?? {};
+  const isNew = verb.route === 'create' || verb.route === 'collection';
+  const named = isNew && schema.properties?.name !== undefined;
+  const flags = new InputFlags(schema, named ? ['name'] : [], TAKEN);
+  const command = parent.command(verb.segment).description(verb.description);
+  if (verb.route === 'delete') command.alias('rm');
+  if (named) command.argument(schema.required?.includes('name') === true ? '<name>' : '[name]', schema.properties?.name?.description);
+  else if (!isNew) command.argument('<name...>', 'names or ids');
+  flags.declare(command);
+  declareChange(command);
+  return command.action(async (...given: unknown[]) => {
+    const [target, options] =
+      given.length > 2 ? [given[0] as string | readonly string[] | undefined, given[1] as Options] : [undefined, given[0] as Options];
+    session.context = contextOf(command, flags);
+    const findId = (refKind: string, text: string) => idOf(server, refKind, text);
+    const input = await flags.read(options, named && target !== undefined ? { name: target } : {}, findId);
+    await send(session, server, kind, verb, { target, input, options });
+  });
+}
+
+export const contextOf = (command: Command, flags: InputFlags) => ({
+  command: `pileus ${command.parent?.name()} ${command.name()}`,
+  flagOf: (pointer: string) => flags.flagOf(pointer) ?? (pointer === '/name' ? 'the name' : undefined),
+});
+
+async function send(
+  session: Session,
+  server: Server,
+  kind: KindDescription,
+  verb: VerbDescription,
+  {
+    target,
+    input,
+    options,
+  }: { readonly target: string | readonly string[] | undefined; readonly input: Record<string, unknown>; readonly options: Options },
+): Promise<void> {
+  const resource = server.cloud.resource(kind);
+  const targets = Array.isArray(target) ? (target as readonly string[]) : [];
+  if (options.idempotencyKey !== undefined && targets.length > 1) throw new UsageError('--idempotency-key: a key is for one resource.');
+  const call = { signal: session.signal, ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }) };
+  if (verb.route === 'create' || verb.route === 'collection') {
+    const pending = verb.route === 'create' ? resource.createAny(input, call) : resource.actOnAll(verb.segment, input, call);
+    return await settle(session, kind, [{ label: String(input.name ?? ''), pending }], options);
+  }
+  if (verb.route === 'delete') {
+    const changes = targets.map((label) => ({ label, pending: resource.deleteAny(label, { ...call, force: input.force === true }) }));
+    return await settle(session, kind, changes, options);
+  }
+  const one = (label: string) =>
+    verb.route === 'update' ? resource.updateAny(label, input, call) : resource.act(label, verb.segment, input, call);
+  await settle(
+    session,
+    kind,
+    targets.map((label) => ({ label, pending: one(label) })),
+    options,
+  );
+}
+
+/** A computed value or a download. Uploads have commands of their own, sockets are consoles. */
+export function addEndpoint(parent: Command, session: Session, server: Server, segment: string, endpoint: EndpointDescription): void {
+  if (endpoint.type !== 'value' && endpoint.type !== 'download') return;
+  const ids = endpoint.segments.filter((part) => part.startsWith('{')).map((part) => part.slice(1, -1));
+  const flags = new InputFlags(endpoint.body ?? {}, [], TAKEN);
+  const command = parent.command(kebab(endpoint.name.replace(/Content$/, ''))).description(endpoint.description);
+  for (const name of ids) command.argument(`<${name}>`, 'name or id');
+  const path = (given: readonly unknown[]) => {
+    let next = 0;
+    return endpoint.segments.map((part) => (part.startsWith('{') ? String(given[next++]) : part));
+  };
+  const below = server.cloud.endpoints(segment);
+  if (endpoint.type === 'download') {
+    command.argument('[file]', 'where to write it (default: standard output)').action(async (...given: unknown[]) => {
+      const file = given[ids.length] as string | undefined;
+      const content = below.receive(below.path(...path(given)), { signal: session.signal });
+      await pipeline(content, file === undefined ? process.stdout : createWriteStream(file), { end: file !== undefined });
+    });
+    return;
+  }
+  flags.declare(command);
+  command.addOption(outputOption()).action(async (...given: unknown[]) => {
+    session.context = contextOf(command, flags);
+    const options = given[ids.length] as { readonly output: Format } & Readonly<Record<string, unknown>>;
+    const body = await flags.read(options, {}, (kind, text) => idOf(server, kind, text));
+    const method = endpoint.method === 'GET' ? 'GET' : 'POST';
+    const answer = await below.value<Row>(
+      { method, path: below.path(...path(given)), ...(endpoint.body === undefined ? {} : { body }) },
+      { signal: session.signal },
+    );
+    session.out(formatRow(answer, options.output));
+  });
+}
