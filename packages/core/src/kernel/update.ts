@@ -27,6 +27,7 @@ const updateSaga = saga<null, { readonly kind: string; readonly id: string; read
 /** The `update` action of a kind: its name and the fields given, each optional; `null` clears an optional one. */
 export function updateAction(kind: AnyKind, fields: readonly string[]): Action {
   const properties = kind.schema.properties as Record<string, TSchema>;
+  for (const field of fields) if (!(field in properties)) throw new Error(`kind ${kind.name} has no field ${field}`);
   const changeable = Object.fromEntries(fields.map((field) => [field, Type.Optional(clearable(field, kind))]));
   return defineAction({
     kind,
@@ -36,7 +37,6 @@ export function updateAction(kind: AnyKind, fields: readonly string[]): Action {
     input: Type.Object({ name: Type.Optional(resourceName()), ...changeable }) as TObject,
     accept: ({ row, input }) => {
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
-      for (const field of fields) if (!(field in properties)) throw new Error(`kind ${kind.name} has no field ${field}`);
       return { params: { kind: kind.name, id: row.id, set: input as JsonObject }, statements: [] };
     },
     saga: updateSaga,

@@ -1,11 +1,13 @@
 import {
   type Accepted,
   isFinished,
+  type JsonObject,
   Kernel,
   type KernelServices,
   type Operation,
   type Plugin,
   type Principal,
+  type Statement,
   type StepPoint,
   type SubmitRequest,
 } from '../../src/kernel/index.ts';
@@ -46,6 +48,8 @@ export class SimKernel {
     return this.#life.kernel;
   }
 
+  #epoch = 0;
+
   async start(): Promise<this> {
     const incarnation = this.environment.incarnation();
     const store = new SimulatedStore(this.#engine, incarnation, this.faults);
@@ -59,6 +63,7 @@ export class SimKernel {
       ...(operationsMax === undefined ? {} : { operationsMax }),
       ...(runningMax === undefined ? {} : { runningMax }),
     });
+    this.#epoch = store.epoch;
     this.#life = { incarnation, store, kernel };
     await this.environment.complete(kernel.start());
     return this;
@@ -133,10 +138,17 @@ export class SimKernel {
   }
 
   limit(counter: string, limit: number): void {
+    this.#apply({ op: 'limit', counter, limit });
+  }
+
+  /** Behind the kernel's back. */
+  change(table: string, key: string, set: JsonObject): void {
+    this.#apply({ op: 'update', table, key, set });
+  }
+
+  #apply(statement: Statement): void {
     const at = '2030-01-01T00:00:00.000Z';
-    const [outcome] = this.#engine.apply([
-      { node: 'test', epoch: this.#life?.store.epoch ?? 0, at, statements: [{ op: 'limit', counter, limit }] },
-    ]);
-    if (outcome === undefined || !('ok' in outcome) || !outcome.ok) throw new Error(`the limit was refused: ${JSON.stringify(outcome)}`);
+    const [outcome] = this.#engine.apply([{ node: 'test', epoch: this.#epoch, at, statements: [statement] }]);
+    if (outcome === undefined || !('ok' in outcome) || !outcome.ok) throw new Error(`refused: ${JSON.stringify(outcome)}`);
   }
 }

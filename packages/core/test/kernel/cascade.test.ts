@@ -1,0 +1,228 @@
+import { expect } from 'chai';
+import { Type } from 'typebox';
+import {
+  type AnyKind,
+  create,
+  defineAction,
+  defineDeletion,
+  defineKind,
+  FORWARD_ONLY,
+  NOTHING_TO_UNDO,
+  type Plugin,
+  type RowBase,
+  ref,
+  revert,
+  saga,
+} from '../../src/kernel/index.ts';
+import { fails, hangs, Script } from './script.ts';
+import { SimKernel } from './sim-kernel.ts';
+
+const states = { idle: ['used', 'deleting'], used: ['idle', 'deleting'], deleting: ['deleted'] } as const;
+const base = { description: 'Of a tree.', scope: 'project', states, initial: 'idle' } as const;
+const site = defineKind({ ...base, name: 'site', plural: 'sites', schema: Type.Object({}) });
+const rack = defineKind({
+  ...base,
+  name: 'rack',
+  plural: 'racks',
+  schema: Type.Object({ siteId: ref('site', 'cascade'), rackId: Type.Optional(ref('rack', 'cascade')) }),
+});
+const disk = defineKind({
+  ...base,
+  name: 'disk',
+  plural: 'disks',
+  schema: Type.Object({ rackId: Type.Optional(ref('rack', 'detach', { ownedIf: 'own' })), own: Type.Optional(Type.Boolean()) }),
+  detached: { rackId: { from: ['used'], to: 'idle' } },
+});
+const lease = defineKind({ ...base, name: 'lease', plural: 'leases', schema: Type.Object({ rackId: ref('rack', 'restrict') }) });
+const kinds: readonly AnyKind[] = [site, rack, disk, lease];
+
+interface Params {
+  readonly kind: string;
+  readonly id: string;
+  readonly name: string;
+  readonly force: boolean;
+}
+const quiesce = saga<Script, Params>('tree.quiesce', 1)
+  .effect('look', { do: async ({ ctx, params, call }) => void (await ctx.play(`look ${params.name}`, call)), undo: NOTHING_TO_UNDO })
+  .build();
+const remove = saga<Script, Params>('tree.remove', 1)
+  .effect('remove', {
+    do: async ({ ctx, params, call }) => void (await ctx.play(`${params.force ? 'force' : 'remove'} ${params.name}`, call)),
+    undo: FORWARD_ONLY,
+  })
+  .write('deleted', {
+    do: ({ params }) => [
+      revert({ name: params.kind } as AnyKind, params.id as never, { from: 'deleting' as never, to: 'deleted' as never }),
+    ],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+const plant = saga<Script, null>('tree.plant', 1).build();
+
+const tree = (world: Script): Plugin => ({
+  id: 'tree',
+  version: '1',
+  kinds,
+  actions: kinds.map((kind) =>
+    defineAction({
+      kind,
+      verb: 'create',
+      description: 'Plants it.',
+      target: 'collection',
+      input: Type.Object({ row: Type.Unsafe<object>({ type: 'object' }) }),
+      accept: ({ id, input, projectId }) => ({ params: null, statements: [create(kind, { id, projectId, ...input.row } as never)] }),
+      saga: plant,
+      context: () => world,
+    }),
+  ),
+  deletions: kinds.map((kind) =>
+    defineDeletion({
+      kind,
+      from: ['idle', 'used'],
+      quiesce,
+      remove,
+      context: () => world,
+      params: (row: RowBase, { force }) => ({ kind: kind.name, id: row.id, name: row.name, force }),
+    }),
+  ),
+});
+
+async function planted() {
+  const world = new Script();
+  const sim = await new SimKernel({ plugins: () => [tree(world)] }).start();
+  world.timers = sim.environment.timers;
+  const add = async (kind: string, name: string, fields: object = {}) => {
+    const row = await sim.done({ action: `${kind}.create`, input: { row: { name, ...fields } } });
+    expect(row.state).to.equal('succeeded');
+    return row.resourceId;
+  };
+  const siteId = await add('site', 'site');
+  return { sim, world, add, siteId, left: () => kinds.flatMap((kind) => sim.rows(kind.name)).map((row) => `${row.name} ${row.state}`) };
+}
+const deleting = (kind: string, resourceId: string, input: object = {}) => ({ action: `${kind}.delete`, resourceId, input });
+
+describe('a deletion', () => {
+  it('takes what is owned, leaf first, after looking from the root, and lets go of the rest', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    const a = await add('rack', 'a', { siteId });
+    const b = await add('rack', 'b', { siteId, rackId: a });
+    await add('disk', 'kept', { rackId: b, state: 'used' });
+    await add('disk', 'owned', { rackId: b, state: 'used', own: true });
+    expect((await sim.done(deleting('site', siteId))).state).to.equal('succeeded');
+    expect(world.lines).to.deep.equal([
+      'look site',
+      'look a',
+      'look b',
+      'look owned',
+      'remove owned',
+      'remove b',
+      'remove a',
+      'remove site',
+    ]);
+    expect(left()).to.deep.equal(['kept idle']);
+    expect(sim.rows('disk')[0]).not.to.have.property('rackId');
+  });
+
+  it('is refused while others depend on it, and names them', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    const rackId = await add('rack', 'a', { siteId });
+    const id = await add('lease', 'lease', { rackId });
+    const error = await sim.submit(deleting('site', siteId)).catch((thrown: { code: string; params: object }) => thrown);
+    expect(error).to.deep.include({ code: 'in_use', params: { blockers: [{ kind: 'lease', id, name: 'lease' }] } });
+    await sim.done(deleting('lease', id));
+    expect((await sim.done(deleting('site', siteId))).state).to.equal('succeeded');
+    expect(left()).to.deep.equal([]);
+    expect(world.lines.at(-1)).to.equal('remove site');
+  });
+
+  it('is found satisfied when it is asked again, and its name is free', async () => {
+    const { sim, add, siteId } = await planted();
+    await sim.done(deleting('site', siteId));
+    expect((await sim.done(deleting('site', siteId))).state).to.equal('succeeded');
+    expect(await add('site', 'site')).not.to.equal(siteId);
+  });
+
+  it('asked twice at once deletes once', async () => {
+    const { sim, world, siteId } = await planted();
+    const both = await sim.environment.complete(Promise.all([sim.ask(deleting('site', siteId)), sim.ask(deleting('site', siteId))]));
+    for (const { operationId } of both) expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect(world.lines).to.deep.equal(['look site', 'remove site']);
+  });
+
+  for (const when of ['while it waits', 'while it begins'] as const)
+    it(`of what has changed ${when} is refused, and leaves all as it was`, async () => {
+      const { sim, world, add, siteId, left } = await planted();
+      const a = await add('rack', 'a', { siteId });
+      world.plan('look a', () => new Promise((done) => world.timers.after(1000, () => done(undefined))));
+      const ahead = when === 'while it waits' ? await sim.submit(deleting('rack', a)) : undefined;
+      const accepted = await sim.submit(deleting('site', siteId));
+      if (when === 'while it begins')
+        sim.around = async (point, body) => {
+          const result = await body();
+          // Between the plan and the mark.
+          if (point.path === 'plan')
+            await sim.kernel.observe([
+              create(rack, {
+                id: sim.kernel.services.ids.mint('rack'),
+                name: 'c',
+                projectId: '01890000-0000-7000-8000-000000000001' as never,
+                siteId: siteId as never,
+              }),
+            ]);
+          return result;
+        };
+      else await add('rack', 'b', { siteId });
+      const row = await sim.ended(accepted.operationId);
+      if (ahead !== undefined) expect((await sim.ended(ahead.operationId)).state).to.equal('succeeded');
+      expect(row.error?.code).to.equal('conflict');
+      expect(left()).to.have.members(when === 'while it waits' ? ['site idle', 'b idle'] : ['site idle', 'a idle', 'c idle']);
+    });
+
+  it('a child that fails before anything is destroyed leaves all as it was', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    await add('rack', 'a', { siteId });
+    await add('rack', 'b', { siteId });
+    world.plan('look b', fails('conflict'));
+    const row = await sim.done(deleting('site', siteId));
+    expect(row.error?.message).to.equal('Planned: conflict.');
+    expect(left()).to.deep.equal(['site idle', 'a idle', 'b idle']);
+  });
+
+  it('that has begun to destroy goes on, over crashes', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    await add('rack', 'a', { siteId });
+    await add('rack', 'b', { siteId });
+    for (const name of ['a', 'b', 'site'])
+      world.plan(`remove ${name}`, () => {
+        sim.crash();
+        return hangs();
+      });
+    const { operationId } = await sim.submit(deleting('site', siteId));
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect(left()).to.deep.equal([]);
+  });
+
+  it('with force says so to each child, and takes what another one left half deleted', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    await add('rack', 'a', { siteId });
+    world.always('remove a', fails('unavailable'));
+    const stuck = await sim.submit(deleting('site', siteId));
+    await sim.run(600_000);
+    expect(sim.operation(stuck.operationId).state).to.equal('needs_attention');
+    expect(left()).to.deep.equal(['site deleting', 'a deleting']);
+    expect((await sim.done(deleting('site', siteId, { force: true }))).state).to.equal('succeeded');
+    expect(world.lines.slice(-2)).to.deep.equal(['force a', 'force site']);
+    expect(sim.operation(stuck.operationId).state).to.equal('failed');
+    expect(left()).to.deep.equal([]);
+  });
+
+  it('lets go once of what it meets on two ways', async () => {
+    const { sim, add, siteId, left } = await planted();
+    const a = await add('rack', 'a', { siteId });
+    const b = await add('rack', 'b', { siteId, rackId: a });
+    await add('disk', 'kept', { rackId: b, state: 'used' });
+    const row = await sim.done(deleting('site', siteId));
+    expect(row.state).to.equal('succeeded');
+    expect(left()).to.deep.equal(['kept idle']);
+  });
+});

@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { adjust, bindSaga, isFinished } from '../../src/kernel/index.ts';
+import { act, fails, hangs, type Script, script, scripted, step } from './script.ts';
+
+const count = (name: string) => ({ do: () => [adjust(`count/${name}`, 1)], undo: () => [adjust(`count/${name}`, -1)] });
+const inner = script('inner').effect('i', step('i')).write('iw', count('inner')).build();
+const run = script('faulty')
+  .effect('a', step('a'))
+  .write('w1', count('w1'))
+  .subs('subs', { limit: 2, run: ({ ctx, params }) => [[bindSaga(inner, ctx, params), bindSaga(inner, ctx, params)]] })
+  .effect('b', step('b'))
+  .effect('c', step('c'))
+  .write('w2', count('w2'))
+  .build();
+
+const LINES = ['do a', 'do i', 'do b', 'do c', 'undo a', 'undo i', 'undo b', 'undo c'];
+type Trouble = 'fails' | 'retries' | 'hangs' | 'crashes';
+const troubles = fc.array(fc.tuple(fc.constantFrom(...LINES), fc.constantFrom<Trouble>('fails', 'retries', 'hangs', 'crashes')), {
+  maxLength: 6,
+});
+
+function plan(world: Script, line: string, trouble: Trouble, crash: () => void) {
+  if (trouble === 'fails') world.plan(line, fails('conflict'));
+  else if (trouble === 'retries') world.plan(line, fails('unavailable'));
+  else if (trouble === 'hangs') world.plan(line, hangs);
+  else
+    world.plan(line, () => {
+      crash();
+      return hangs();
+    });
+}
+
+describe('under failed commits, lost acknowledgements, crashes and failing steps', () => {
+  it('an operation ends whole or not at all, with each entry journaled once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), troubles, fc.boolean(), async (seed, planned, cancelled) => {
+        const { sim, world, id } = await scripted((w) => [act(w, 'go', run)], { seed });
+        Object.assign(sim.faults, { commitFails: 0.2, acknowledgementLost: 0.2 });
+        for (const [line, trouble] of planned) plan(world, line, trouble, () => sim.crash());
+        const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+        if (cancelled) {
+          await sim.run(40);
+          if (!sim.alive) await sim.start();
+          if (!isFinished(sim.operation(operationId))) sim.kernel.operations.cancel(operationId).catch(() => undefined);
+        }
+        const row = await sim.ended(operationId, 3_600_000);
+        const whole = row.state === 'succeeded';
+        expect({ w1: sim.counter('count/w1'), inner: sim.counter('count/inner'), w2: sim.counter('count/w2') }).to.deep.equal(
+          whole ? { w1: 1, inner: 2, w2: 1 } : { w1: 0, inner: 0, w2: 0 },
+        );
+        const journal = sim.journal(operationId);
+        for (const type of ['accepted', 'done', 'undone', 'ended'] as const) {
+          const entries = journal.filter((entry) => entry.type === type).map((entry) => ('path' in entry ? entry.path : type));
+          expect(new Set(entries).size, `${type} of ${entries.join()}`).to.equal(entries.length);
+        }
+        expect(journal.at(-1)?.type).to.equal('ended');
+        if (!whole) {
+          const [done, undone] = (['do', 'undo'] as const).map(
+            (phase) => new Set(world.lines.filter((line) => line.startsWith(`${phase} `)).map((line) => line.split(' ')[1])),
+          );
+          for (const name of done ?? []) expect(undone?.has(name), `${name} was not undone`).to.equal(true);
+        }
+        // The acknowledgement of the end may have been lost.
+        await sim.run(60_000);
+        expect(sim.kernel.holds(id)).to.equal(false);
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  it('one seed is one history', async () => {
+    const history = async () => {
+      const { sim, id } = await scripted((w) => [act(w, 'go', run)], { seed: 'same' });
+      Object.assign(sim.faults, { commitFails: 0.3, acknowledgementLost: 0.3 });
+      await sim.done({ action: 'thing.go', resourceId: id });
+      return sim.environment.historyHash();
+    };
+    expect(await history()).to.equal(await history());
+  });
+});
+
+describe('a forced deletion', () => {
+  const forced = { verb: 'delete' } as const;
+  const goes = script('forced').effect('f', step('f')).build();
+  const gone = script('stuck').effect('s', step('s')).effect('t', step('t')).build();
+
+  for (const order of ['after it got stuck', 'before it got stuck', 'and a restart in between'] as const)
+    it(`passes a head that needs attention: asked for ${order}`, async () => {
+      const { sim, world, id } = await scripted((w) => [
+        act(w, 'go', gone),
+        { ...act(w, 'delete', goes), input: { type: 'object' } as never },
+      ]);
+      world.plan('do t', fails('conflict')).always('undo t', fails('unavailable'));
+      const stuck = await sim.submit({ action: 'thing.go', resourceId: id });
+      await sim.run(order === 'before it got stuck' ? 500 : 600_000);
+      const forcing = await sim.submit({ action: `thing.${forced.verb}`, resourceId: id, input: { force: true } });
+      if (order === 'and a restart in between') {
+        sim.crash();
+        await sim.start();
+      }
+      expect((await sim.ended(forcing.operationId)).state).to.equal('succeeded');
+      const row = sim.operation(stuck.operationId);
+      expect(row.state).to.equal('failed');
+      expect(row.error?.message).to.equal(`Superseded by the forced operation ${forcing.operationId}.`);
+      expect(world.lines.at(-1)).to.equal('do f');
+    });
+});
