@@ -12,7 +12,18 @@ import { Pools } from './storage/pools.ts';
 import { Hosts } from './topology/hosts.ts';
 import { topology } from './topology/index.ts';
 
-export { compute, instance, instanceCreating, instanceStarting, instanceType } from './compute/index.ts';
+export {
+  compute,
+  instance,
+  instanceCreated,
+  instanceCreating,
+  instanceDeleted,
+  instanceStarted,
+  instanceStarting,
+  instanceStopped,
+  instanceType,
+  type MachineEvent,
+} from './compute/index.ts';
 export type { CallObserver } from './driver-call.ts';
 export { DEFAULT_PROJECT_ID, identity, project, systemPrincipal } from './identity/index.ts';
 export { network } from './network/network.ts';

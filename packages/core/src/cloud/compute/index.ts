@@ -3,10 +3,10 @@ import type { Module } from '../services.ts';
 import { hostLook } from '../topology/points.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
 import { instance } from './instance.ts';
-import { createInstance, instanceCreating } from './instance-create.ts';
+import { createInstance } from './instance-create.ts';
 import { instanceDeletion } from './instance-delete.ts';
 import { nicActions } from './instance-nics.ts';
-import { instanceStarting, powerActions } from './instance-power.ts';
+import { powerActions } from './instance-power.ts';
 import { cpuSharesAction, resizeAction } from './instance-resize.ts';
 import { instanceType } from './instance-type.ts';
 import { createInstanceType, instanceTypeDeletion, reviseInstanceType } from './instance-type-verbs.ts';
@@ -14,11 +14,11 @@ import { volumeActions } from './instance-volumes.ts';
 import { limitActions } from './limits.ts';
 import { MACHINE_REMOVE } from './machine-cleanup.ts';
 import { observeHost, observeMachine } from './observe.ts';
+import * as points from './points.ts';
 
 export { instance } from './instance.ts';
-export { instanceCreating } from './instance-create.ts';
-export { instanceStarting } from './instance-power.ts';
 export { instanceType } from './instance-type.ts';
+export * from './points.ts';
 
 /** Machines: their sizes, their lives, their consoles. */
 export const compute: Module = (services) => {
@@ -42,7 +42,7 @@ export const compute: Module = (services) => {
     ],
     deletions: [instanceTypeDeletion, instanceDeletion(() => services)],
     endpoints: consoleEndpoints(consoles),
-    points: [instanceCreating, instanceStarting],
+    points: Object.values(points),
     debts: [
       {
         task: MACHINE_REMOVE,

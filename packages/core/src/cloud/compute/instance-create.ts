@@ -1,4 +1,4 @@
-import { bindSaga, defineAction, gate, revert, saga, transition } from '../../kernel/index.ts';
+import { announce, bindSaga, defineAction, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { Addresses } from '../network/addresses.ts';
 import { nic } from '../network/nic.ts';
@@ -7,14 +7,13 @@ import type { CloudServices } from '../services.ts';
 import { removeOrOwe } from '../storage/removal.ts';
 import { volume } from '../storage/volume.ts';
 import { createVolume } from '../storage/volume-create.ts';
-import { type ComputeContext, type InstanceRow, prepareMachine } from './context.ts';
+import { type ComputeContext, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { acceptCreate, type CreateParams, placeAgain, takeBack } from './instance-accept.ts';
-import { type InstanceInput, instanceInput } from './instance-input.ts';
+import { instanceInput } from './instance-input.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
+import { instanceCreated, instanceCreating } from './points.ts';
 
-/** May refuse a new machine, e.g. by a policy on its type or image. */
-export const instanceCreating = gate<{ readonly row: InstanceRow | undefined; readonly input: InstanceInput }>('instance.creating');
 const BOOT_TIMEOUT_MS = 120_000;
 
 export const instanceCreate = saga<ComputeContext, CreateParams>('instance.create', 1)
@@ -61,7 +60,8 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     },
   })
   .write('ready', {
-    do: ({ params }) => [
+    do: ({ params, operationId }) => [
+      announce(instanceCreated, `${operationId}/created`, { instanceId: params.instanceId, hostId: params.hostId }),
       transition(instance, params.instanceId, { from: 'creating', to: params.start ? 'running' : 'stopped' }),
       ...params.nics.map((entry) => transition(nic, entry.nicId, { from: 'creating', to: 'attached' })),
       ...[...params.volumes, ...params.existing].map(({ volumeId, slot }) =>

@@ -1,9 +1,10 @@
-import { CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga, transition } from '../../kernel/index.ts';
+import { announce, CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga, transition } from '../../kernel/index.ts';
 import { hostCapacity } from '../placement/placement.ts';
 import { REMOVALS, removeOrOwe } from '../storage/removal.ts';
 import { type ComputeContext, type InstanceRow, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { machineCleanup } from './machine-cleanup.ts';
+import { instanceDeleted } from './points.ts';
 
 interface DeleteParams {
   readonly instanceId: Id<'instance'>;
@@ -46,7 +47,8 @@ export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quie
 
 export const instanceRemove = saga<ComputeContext, DeleteParams>('instance.remove', 1)
   .write('deleted', {
-    do: ({ params }) => [
+    do: ({ params, operationId }) => [
+      announce(instanceDeleted, `${operationId}/deleted/${params.instanceId}`, { instanceId: params.instanceId, hostId: params.hostId }),
       transition(instance, params.instanceId, { from: 'deleting', to: 'deleted' }),
       ...hostCapacity(params.hostId, params.size, -1),
     ],

@@ -1,10 +1,10 @@
 import { type TObject, Type } from 'typebox';
 import {
   type Action,
+  announce,
   CloudError,
   defineAction,
   FORWARD_ONLY,
-  gate,
   type Id,
   NOTHING_TO_UNDO,
   type Saga,
@@ -17,9 +17,7 @@ import type { Call } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { type ComputeContext, type InstanceRow, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
-
-/** May refuse a start, e.g. during a maintenance window. */
-export const instanceStarting = gate<{ readonly row: InstanceRow | undefined; readonly input: unknown }>('instance.starting');
+import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 
 interface PowerParams {
   readonly instanceId: Id<'instance'>;
@@ -59,7 +57,13 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
     do: ({ ctx, params, call }) => power(ctx, params, 'start', call),
     undo: ({ ctx, params, call }) => power(ctx, params, 'powerOff', call),
   })
-  .write('running', { do: ({ params }) => [becomes(params, 'running')], undo: NOTHING_TO_UNDO })
+  .write('running', {
+    do: ({ params, operationId }) => [
+      becomes(params, 'running'),
+      announce(instanceStarted, `${operationId}/started`, { instanceId: params.instanceId, hostId: params.hostId }),
+    ],
+    undo: NOTHING_TO_UNDO,
+  })
   .build();
 
 /** Asks the guest, waits, then forces. Once the guest was asked it may go down at any time, so there is no way back. */
@@ -78,7 +82,13 @@ export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
     },
     undo: FORWARD_ONLY,
   })
-  .write('stopped', { do: ({ params }) => [becomes(params, 'stopped')], undo: FORWARD_ONLY })
+  .write('stopped', {
+    do: ({ params, operationId }) => [
+      becomes(params, 'stopped'),
+      announce(instanceStopped, `${operationId}/stopped`, { instanceId: params.instanceId, hostId: params.hostId }),
+    ],
+    undo: FORWARD_ONLY,
+  })
   .build();
 
 async function shutDown(ctx: ComputeContext, params: StopParams, call: Call): Promise<void> {

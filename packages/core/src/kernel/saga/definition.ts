@@ -22,13 +22,14 @@ export interface StepInput<C, P, O> {
   readonly params: P;
   /** Outputs of the steps before this one, by step name. */
   readonly out: O;
+  readonly operationId: string;
   readonly call: Call;
   /** Leaves a cleanup as a visible debt instead of waiting for a place that is out of reach. */
   readonly owe: (debt: Owed) => void;
 }
 
 /** The pure view that decides fan-out, sub-sagas and writes; asked again after a crash, so it must answer the same. */
-export type Known<C, P, O> = Pick<StepInput<C, P, O>, 'ctx' | 'params' | 'out'>;
+export type Known<C, P, O> = Pick<StepInput<C, P, O>, 'ctx' | 'params' | 'out' | 'operationId'>;
 
 export interface RetryPolicy {
   /** Tries in all, for failures whose retry answer is `same_request`. */

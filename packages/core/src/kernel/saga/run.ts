@@ -220,7 +220,7 @@ export class SagaRun {
   #lookForPivot(frame: Frame): boolean {
     const out: Outputs = {};
     for (const node of frame.saga.steps) {
-      const known = { ctx: frame.ctx, params: frame.params, out };
+      const known = this.#known(frame, out);
       if (node.type === 'subs') {
         for (const stage of this.#stages(frame, node, known) ?? [])
           if (!stage.map((child) => this.#lookForPivot(child)).every(Boolean)) return false;
@@ -240,6 +240,10 @@ export class SagaRun {
 
   #root(): Frame {
     return { prefix: '', saga: this.#subject.saga, ctx: this.#subject.ctx, params: this.#params };
+  }
+
+  #known({ ctx, params }: Frame, out: Outputs): Known<unknown, unknown, unknown> {
+    return { ctx, params, out, operationId: this.#subject.operationId };
   }
 
   #replay(entry: JournalEntry): void {
@@ -290,7 +294,7 @@ export class SagaRun {
 
   async #step(frame: Frame, node: StepNode, out: Outputs, place: { holds: boolean; last: boolean }): Promise<unknown> {
     const path = frame.prefix + node.name;
-    const known: Known<unknown, unknown, unknown> = { ctx: frame.ctx, params: frame.params, out };
+    const known = this.#known(frame, out);
     if (node.type === 'write') return this.#write(frame, node, path, known, place.last);
     if (node.type === 'effect') return this.#effect(frame, node, path, (input) => node.do({ ...known, ...input }), place.holds);
     if (node.type === 'each') {
@@ -494,10 +498,10 @@ export class SagaRun {
     const reached: StepNode[] = [];
     for (const node of frame.saga.steps) {
       reached.push(node);
-      const known = { ctx: frame.ctx, params: frame.params, out };
+      const known = this.#known(frame, out);
       if (!this.#collect(frame, node, known, out)) break;
     }
-    for (const node of reached.reverse()) await this.#unwindStep(frame, node, { ctx: frame.ctx, params: frame.params, out });
+    for (const node of reached.reverse()) await this.#unwindStep(frame, node, this.#known(frame, out));
   }
 
   /** Puts what is known of a step's output into `out`; true when the step was complete, so that the next one may have begun. */
@@ -519,7 +523,7 @@ export class SagaRun {
 
   #complete(frame: Frame): boolean {
     const out: Outputs = {};
-    return frame.saga.steps.every((node) => this.#collect(frame, node, { ctx: frame.ctx, params: frame.params, out }, out));
+    return frame.saga.steps.every((node) => this.#collect(frame, node, this.#known(frame, out), out));
   }
 
   async #unwindStep(frame: Frame, node: StepNode, known: Known<unknown, unknown, unknown>): Promise<void> {

@@ -1,0 +1,15 @@
+import { gate, notice } from '../../kernel/index.ts';
+import type { InstanceRow } from './context.ts';
+import type { InstanceInput } from './instance-input.ts';
+
+/** May refuse a new machine, e.g. by a policy on its type or image. */
+export const instanceCreating = gate<{ readonly row: InstanceRow | undefined; readonly input: InstanceInput }>('instance.creating');
+/** May refuse a start, e.g. during a maintenance window. */
+export const instanceStarting = gate<{ readonly row: InstanceRow | undefined; readonly input: unknown }>('instance.starting');
+
+/** A machine and where it is or was. */
+export type MachineEvent = { readonly instanceId: string; readonly hostId: string };
+export const instanceCreated = notice<MachineEvent>('instance.created');
+export const instanceStarted = notice<MachineEvent>('instance.started');
+export const instanceStopped = notice<MachineEvent>('instance.stopped');
+export const instanceDeleted = notice<MachineEvent>('instance.deleted');
