@@ -12,10 +12,13 @@ export async function readEvents(
   options: { readonly after: string; readonly kinds?: string; readonly signal?: AbortSignal; readonly onEvent?: (event: Event) => void },
 ): Promise<void> {
   try {
-    const response = await fetch(`${server.url}/v1/events?${new URLSearchParams(options.kinds === undefined ? {} : { kinds: options.kinds })}`, {
-      headers: { authorization: `Bearer ${server.key}`, 'last-event-id': options.after },
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+    const response = await fetch(
+      `${server.url}/v1/events?${new URLSearchParams(options.kinds === undefined ? {} : { kinds: options.kinds })}`,
+      {
+        headers: { authorization: `Bearer ${server.key}`, 'last-event-id': options.after },
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+    );
     if (response.status !== 200) throw new Error(await response.text());
     let text = '';
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { eventually, made, openServer, type TestServer } from './server.ts';
 import { type Event, readEvents } from './events.ts';
+import { eventually, made, openServer, type TestServer } from './server.ts';
 
 describe('server: life', () => {
   const open: TestServer[] = [];

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { eventually, made, openServer, type TestServer } from './server.ts';
+import { type Body, eventually, made, openServer, type TestServer } from './server.ts';
 
 describe('server: requests', () => {
   let server: TestServer;
@@ -24,9 +24,15 @@ describe('server: requests', () => {
     expect((await ask('GET', `${spun.headers.get('location')}?waitSeconds=5`)).json.state).to.equal('succeeded');
     expect((await ask('GET', '/v1/operations?action=widget.spinUp')).json.items).to.have.length(1);
     expect((await ask('POST', `/v1/operations/${spun.json.operationId}/cancel`)).status).to.equal(409);
-    expect((await ask('POST', '/v1/widgets/one/measure?precise=true', { body: { unit: 'mm' } })).json).to.deep.equal({ id, unit: 'mm', precise: true });
+    expect((await ask('POST', '/v1/widgets/one/measure?precise=true', { body: { unit: 'mm' } })).json).to.deep.equal({
+      id,
+      unit: 'mm',
+      precise: true,
+    });
     expect((await ask('GET', '/v1/changes?after=0.0&limit=3')).json.items).to.have.length(3);
-    expect((await ask('DELETE', '/v1/widgets/one?force=false', { headers: { prefer: 'wait=5' } })).json.operation.state).to.equal('succeeded');
+    expect((await ask('DELETE', '/v1/widgets/one?force=false', { headers: { prefer: 'wait=5' } })).json.operation.state).to.equal(
+      'succeeded',
+    );
     expect((await ask('GET', '/v1/widgets/one')).status).to.equal(404);
   });
 
@@ -45,18 +51,34 @@ describe('server: requests', () => {
     expect((await server.ask('PUT', '/v1/widgets/pictured/picture', { raw: chunked })).json).to.deep.equal({ sizeBytes: 6_000_000 });
     const whole = await server.ask('GET', '/v1/widgets/pictured/picture');
     expect([whole.text, whole.headers.get('content-length')]).to.deep.equal(['abcdefghijklmnopqrstuvwxyz', '26']);
-    const ranges: Record<string, string> = { 'bytes=0-0': 'a', 'bytes=8-11': 'ijkl', 'bytes=20-': 'uvwxyz', 'bytes=-3': 'xyz', 'bytes=25-99': 'z' };
+    const ranges: Record<string, string> = {
+      'bytes=0-0': 'a',
+      'bytes=8-11': 'ijkl',
+      'bytes=20-': 'uvwxyz',
+      'bytes=-3': 'xyz',
+      'bytes=25-99': 'z',
+    };
     for (const [range, text] of Object.entries(ranges)) {
       const part = await server.ask('GET', '/v1/widgets/pictured/picture', { headers: { range } });
       expect([part.status, part.text]).to.deep.equal([206, text]);
     }
   });
 
-  const malformed: readonly (readonly [string, { raw: BodyInit; headers: Record<string, string> }, number, string])[] = [
+  const malformed: readonly (readonly [string, { raw: Body; headers: Record<string, string> }, number, string])[] = [
     ['half a JSON value', { raw: '{"name":', headers: { 'content-type': 'application/json' } }, 400, 'invalid_input'],
-    ['bytes that are no UTF-8', { raw: new Uint8Array([0x22, 0xff, 0x22]), headers: { 'content-type': 'application/json' } }, 400, 'invalid_input'],
+    [
+      'bytes that are no UTF-8',
+      { raw: new Uint8Array([0x22, 0xff, 0x22]), headers: { 'content-type': 'application/json' } },
+      400,
+      'invalid_input',
+    ],
     ['a body without a type', { raw: new Uint8Array([0x7b, 0x7d]), headers: {} }, 415, 'unsupported_media_type'],
-    ['a body of another type', { raw: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415, 'unsupported_media_type'],
+    [
+      'a body of another type',
+      { raw: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'unsupported_media_type',
+    ],
     ['a type that cannot be read', { raw: '{}', headers: { 'content-type': ';;' } }, 415, 'unsupported_media_type'],
     ['more than the limit', { raw: `"${'x'.repeat(1_100_000)}"`, headers: { 'content-type': 'application/json' } }, 413, 'too_large'],
   ];
@@ -99,7 +121,9 @@ describe('server: requests', () => {
   it('gives all of 200 requests in flight their answer', async () => {
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, index) =>
-        index % 2 === 0 ? server.ask('GET', '/v1/widgets') : server.ask('POST', '/v1/widgets', { body: { name: `many-${index}`, sizeBytes: 1 } }),
+        index % 2 === 0
+          ? server.ask('GET', '/v1/widgets')
+          : server.ask('POST', '/v1/widgets', { body: { name: `many-${index}`, sizeBytes: 1 } }),
       ),
     );
     expect(answers.filter(({ status }) => status === 200)).to.have.length(100);
@@ -116,7 +140,9 @@ describe('server: requests', () => {
     expect((await server.ask('GET', '/v1/widgets?name=once')).json.items).to.have.length(1);
     await eventually(() => server.plane.kernel.operations.unfinished === 0);
     const before = server.workshop.spins;
-    const spins = await Promise.all(Array.from({ length: 20 }, () => server.ask('POST', '/v1/widgets/once/spin-up', { headers: { prefer: 'wait=10' } })));
+    const spins = await Promise.all(
+      Array.from({ length: 20 }, () => server.ask('POST', '/v1/widgets/once/spin-up', { headers: { prefer: 'wait=10' } })),
+    );
     expect(spins.map(({ json }) => json.operation?.state)).to.deep.equal(spins.map(() => 'succeeded'));
     expect(server.workshop.spins).to.equal(before + 1);
   });

@@ -2,11 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import type { KernelServices, Plugin } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
-import type { Plugin } from '@pileus/core/kernel';
-import { widgetPlugin, Workshop } from '../../core/test/api/widgets.ts';
+import { Workshop, widgetPlugin } from '../../core/test/api/widgets.ts';
 import { type ControlPlane, compose, createLogger, parseConfig } from '../src/index.ts';
 import { Contract } from './contract.ts';
+
+export type Body = NonNullable<RequestInit['body']>;
 
 export interface Answer {
   readonly status: number;
@@ -25,7 +27,7 @@ export interface TestServer {
   /** Everything that was logged so far. */
   log(): string;
   /** A request with the root key, its answer checked against the document. */
-  ask(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string>; raw?: BodyInit }): Promise<Answer>;
+  ask(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string>; raw?: Body }): Promise<Answer>;
   /** Stops it and starts it again on the same data. */
   restart(): Promise<TestServer>;
   close(): Promise<void>;
@@ -37,10 +39,19 @@ interface Options {
   readonly key?: string;
   readonly workshop?: Workshop;
   readonly plugins?: readonly Plugin[];
+  /** Serves the cloud in place of widgets. */
+  readonly cloud?: boolean;
 }
 
 /** A server of widgets on a port of its own, with a store on disk. */
-export async function openServer({ config = {}, directory, key, workshop = new Workshop(), plugins = [] }: Options = {}): Promise<TestServer> {
+export async function openServer({
+  config = {},
+  directory,
+  key,
+  workshop = new Workshop(),
+  plugins = [],
+  cloud = false,
+}: Options = {}): Promise<TestServer> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'pileus-server-')));
   let logged = '';
   const sink = new Writable({
@@ -54,7 +65,9 @@ export async function openServer({ config = {}, directory, key, workshop = new W
     directory: home,
     environment: nodeEnvironment({ logger: createLogger('debug', sink) }),
     plugins,
-    modules: (extra) => (services) => [...widgetPlugin(workshop)(services), ...extra],
+    ...(cloud
+      ? {}
+      : { modules: (extra: readonly Plugin[]) => (services: KernelServices) => [...widgetPlugin(workshop)(services), ...extra] }),
   });
   const rootKey = key ?? plane.newRootKey ?? '';
   const contract = await Contract.of(plane.address, rootKey);
@@ -84,7 +97,7 @@ export async function openServer({ config = {}, directory, key, workshop = new W
     },
     async restart() {
       await plane.close();
-      return openServer({ config, directory: home, key: rootKey, workshop, plugins });
+      return openServer({ config, directory: home, key: rootKey, workshop, plugins, cloud });
     },
     async close() {
       await plane.close();

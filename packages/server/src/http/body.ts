@@ -24,12 +24,23 @@ export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Tim
       if (announced > limits.bytesMax) throw tooLarge(limits);
       return parse(await readAll(request, limits, timers));
     },
-    bytes: () => request,
+    bytes: () => whole(request),
   };
 }
 
 const tooLarge = ({ bytesMax }: BodyLimits): CloudError =>
   new CloudError('too_large', `The body is larger than ${bytesMax} bytes.`, { params: { limitBytes: bytesMax } });
+
+const cutShort = (cause: unknown): CloudError =>
+  new CloudError('invalid_input', 'The request ended before its body was complete.', { cause });
+
+async function* whole(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw cutShort(cause);
+  }
+}
 
 function readAll(request: IncomingMessage, limits: BodyLimits, timers: Timers): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
@@ -46,7 +57,7 @@ function readAll(request: IncomingMessage, limits: BodyLimits, timers: Timers): 
     }
   });
   request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-  request.on('error', () => reject(new CloudError('invalid_input', 'The request ended before its body was complete.')));
+  request.on('error', (cause) => reject(cutShort(cause)));
   return promise.finally(cancel);
 }
 

@@ -11,7 +11,7 @@ export class HttpRequest implements ApiRequest {
   readonly principal: Principal | undefined;
   readonly requestId: string;
   readonly acceptsSocket: boolean;
-  readonly #response: Pick<ServerResponse, 'once' | 'writableFinished'>;
+  readonly #response: Pick<ServerResponse, 'once' | 'closed'>;
   #abort: AbortController | undefined;
 
   constructor(
@@ -38,7 +38,8 @@ export class HttpRequest implements ApiRequest {
     if (this.#abort === undefined) {
       const abort = new AbortController();
       this.#abort = abort;
-      this.#response.once('close', () => abort.abort());
+      if (this.#response.closed) abort.abort();
+      else this.#response.once('close', () => abort.abort());
     }
     return this.#abort.signal;
   }

@@ -1,0 +1,83 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ConfigError, loadConfig, parseConfig } from '../src/index.ts';
+import { loadPlugins } from '../src/plugins.ts';
+
+describe('server: configuration', () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'pileus-config-'));
+  });
+  after(() => rm(directory, { recursive: true }));
+
+  const fromText = async (text: string, name = 'pileus.yaml') => {
+    await writeFile(join(directory, name), text);
+    return loadConfig(join(directory, name));
+  };
+  const failure = async (body: () => Promise<unknown> | unknown): Promise<Error> => {
+    try {
+      await body();
+    } catch (error) {
+      return error as Error;
+    }
+    throw new Error('it did not fail');
+  };
+
+  it('has a default for everything', () => {
+    expect(parseConfig({})).to.deep.include({ listen: { host: '127.0.0.1', port: 7420 }, dataDir: './pileus-data', plugins: [] });
+    expect(parseConfig(undefined)).to.deep.equal(parseConfig({}));
+  });
+
+  it('reads YAML and JSON, and fills in what is not said', async () => {
+    const yaml = await fromText('listen:\n  port: 1\nlimits: { requests: 5 }\n');
+    const json = await fromText('{"listen":{"port":1},"limits":{"requests":5}}', 'pileus.json');
+    expect(yaml.config).to.deep.equal(json.config);
+    expect(yaml.config.limits).to.include({ requests: 5, streams: 1000 });
+    expect(yaml.directory).to.equal(directory);
+    expect((await fromText('')).config).to.deep.equal(parseConfig({}));
+  });
+
+  for (const [what, given, key] of [
+    ['an unknown key', { lisen: {} }, '/lisen'],
+    ['an unknown key inside a group', { listen: { prot: 1 } }, '/listen/prot'],
+    ['a wrong type', { listen: { port: 'http' } }, '/listen/port'],
+    ['a value out of range', { limits: { requests: 0 } }, '/limits/requests'],
+    ['half of a group', { listen: { tls: { certFile: 'x' } } }, '/listen/tls/keyFile'],
+    ['a group that is none', { log: 'debug' }, '/log'],
+  ] as const)
+    it(`names ${what}`, async () => {
+      const error = await failure(() => parseConfig(given));
+      expect(error).to.be.instanceOf(ConfigError);
+      expect(error.message).to.include(key);
+    });
+
+  it('says which file cannot be read, and why', async () => {
+    expect((await failure(() => loadConfig(join(directory, 'none.yaml')))).message).to.include('none.yaml');
+    expect((await failure(() => fromText('listen: [', 'broken.yaml'))).message).to.include('broken.yaml');
+  });
+
+  it('loads plugins by path, by export, and as functions of their options', async () => {
+    await writeFile(
+      join(directory, 'plugin.mjs'),
+      `export default { id: 'plain', version: '1' };
+       export const made = (options) => ({ id: options.id, version: '1' });
+       export const nothing = {};`,
+    );
+    const plugins = await loadPlugins(
+      [{ module: './plugin.mjs' }, { module: './plugin.mjs', export: 'made', options: { id: 'custom' } }],
+      directory,
+    );
+    expect(plugins.map(({ id }) => id)).to.deep.equal(['plain', 'custom']);
+    for (const entry of [
+      { module: './none.mjs' },
+      { module: './plugin.mjs', export: 'nothing' },
+      { module: './plugin.mjs', export: 'absent' },
+    ]) {
+      const error = await failure(() => loadPlugins([entry], directory));
+      expect(error).to.be.instanceOf(ConfigError);
+      expect(error.message).to.include(entry.module);
+    }
+  });
+});

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { type ApiDocument, Contract } from './contract.ts';
+import { made, openServer, type TestServer } from './server.ts';
+
+const RUNS = process.env.PILEUS_FULL === '1' ? 300 : 25;
+
+/** Values that a body of this schema must not hold: a wrong type, a missing or unknown field, or no object at all. */
+function malformed(schema: Record<string, unknown>): fc.Arbitrary<unknown> {
+  const { required = [], properties = {} } = schema as { required?: string[]; properties?: Record<string, unknown> };
+  const unknownField = fc.string({ minLength: 1 }).filter((name) => !(name in properties));
+  return fc.oneof(
+    fc.jsonValue().filter((value) => typeof value !== 'object' || value === null || Array.isArray(value)),
+    fc.dictionary(unknownField, fc.jsonValue(), { minKeys: 1 }),
+    ...(required.length === 0 ? [] : [fc.constant({})]),
+    ...Object.keys(properties).map((name) => fc.record({ [name]: fc.constantFrom({ deep: [{ er: 1 }] }, [[]]) })),
+  );
+}
+
+/** Texts that are not JSON, or not wholly. */
+const notJson = fc.oneof(
+  fc.constantFrom('{', '[1,', '{"a":}', 'nul', '"\u0000"', '{"a":1}}', "{'a':1}", '{"a":1e}'),
+  fc.json().map((text) => `${text}]`),
+);
+
+for (const cloud of [false, true])
+  describe(`server: malformed requests to ${cloud ? 'the cloud' : 'widgets'}`, () => {
+    let server: TestServer;
+    let document: ApiDocument;
+    before(async () => {
+      server = await openServer({ cloud });
+      document = (await Contract.of(server.url, server.key)).document;
+      if (!cloud) await made(server, 'one');
+    });
+    after(() => server.close());
+
+    const unchanged = async (body: () => Promise<void>) => {
+      const { store } = server.plane.kernel.services;
+      const { newest } = await store.bounds();
+      await body();
+      expect((await store.bounds()).newest).to.equal(newest);
+    };
+
+    it('are refused by every route of the document, with no fault and no change of state', async () => {
+      for (const [path, item] of Object.entries(document.paths))
+        for (const [method, { requestBody, operationId }] of Object.entries(item)) {
+          const named = path.replace(/\{[^}]+\}/, 'one');
+          const [mediaType, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
+          if (mediaType === undefined || !mediaType.endsWith('json')) continue;
+          const { $ref = '' } = (content?.schema ?? {}) as { $ref?: string };
+          const name = $ref.slice($ref.lastIndexOf('/') + 1);
+          const schema = document.components.schemas[name] ?? (content?.schema as Record<string, unknown>);
+          await unchanged(() =>
+            fc.assert(
+              fc.asyncProperty(
+                fc.oneof(
+                  malformed(schema).map((value) => JSON.stringify(value)),
+                  notJson,
+                ),
+                async (raw) => {
+                  const { status, text } = await server.ask(method.toUpperCase(), named, { raw, headers: { 'content-type': mediaType } });
+                  expect(status, `${operationId} ${raw} ${text}`).to.be.within(400, 499);
+                },
+              ),
+              { numRuns: RUNS },
+            ),
+          );
+        }
+    });
+
+    it('are refused for their parameters and headers, too', async () => {
+      const noise = fc.string({ unit: 'binary-ascii', minLength: 1 });
+      for (const [path, item] of Object.entries(document.paths))
+        for (const [method, { parameters = [], operationId }] of Object.entries(item)) {
+          if (operationId === 'events.watch' || method === 'put') continue;
+          const names = parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name);
+          await unchanged(() =>
+            fc.assert(
+              fc.asyncProperty(noise, fc.constantFrom('', ...names), noise, async (segment, name, value) => {
+                const inPath = path.replace(/\{[^}]+\}/g, `~${encodeURIComponent(segment)}`);
+                const query = `${encodeURIComponent(name === '' ? value : name)}=${encodeURIComponent(value)}`;
+                const { status } = await server.ask(method.toUpperCase(), `${inPath}?${query}`);
+                expect(status, `${operationId} ${inPath}?${query}`).to.be.lessThan(500);
+              }),
+              { numRuns: RUNS },
+            ),
+          );
+        }
+    });
+
+    it('leave no trace in the log but their own', () => {
+      expect(server.log()).not.to.match(/"level":"(error|warn)"/);
+    });
+  });

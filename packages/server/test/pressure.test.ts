@@ -1,0 +1,48 @@
+import { expect } from 'chai';
+import { eventually, openServer, type TestServer } from './server.ts';
+
+describe('server: under more load than it takes', () => {
+  let server: TestServer;
+  afterEach(() => server.close());
+
+  it('answers the excess 429 with Retry-After, and nothing accepted is stuck', async () => {
+    server = await openServer({ config: { limits: { operations: 20, requests: 100 } } });
+    const hold = Promise.withResolvers<void>();
+    server.workshop.gate = hold.promise;
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => server.ask('POST', '/v1/widgets', { body: { name: `w${index}`, sizeBytes: 1 } })),
+    );
+    const accepted = answers.filter(({ status }) => status === 202);
+    const busy = answers.filter(({ status }) => status === 429);
+    expect(accepted.length + busy.length).to.equal(200);
+    expect(accepted.length).to.equal(20);
+    for (const { headers, json } of busy) {
+      expect(headers.get('retry-after')).to.match(/^[1-9]\d*$/);
+      expect(json.retry).to.equal('same_request');
+    }
+    hold.resolve();
+    await eventually(() => server.plane.kernel.operations.unfinished === 0);
+    expect((await server.ask('GET', '/v1/widgets?state=still&limit=1000')).json.items).to.have.length(20);
+    expect((await server.ask('POST', '/v1/widgets', { body: { name: 'after', sizeBytes: 1 } })).status).to.equal(202);
+  });
+
+  it('bounds requests in work, those that wait included', async () => {
+    server = await openServer({ config: { limits: { requests: 5 } } });
+    const waits = Array.from({ length: 5 }, () =>
+      server.ask('GET', '/v1/changes?after=0.0&waitSeconds=2').catch((error: unknown) => error),
+    );
+    await eventually(async () => (await server.ask('GET', '/v1/widgets')).status === 429);
+    expect((await fetch(`${server.url}/health/live`)).status).to.equal(200);
+    await Promise.all(waits);
+    expect((await server.ask('GET', '/v1/widgets')).status).to.equal(200);
+  });
+
+  it('gives a client that never sends its body up', async () => {
+    server = await openServer({ config: { limits: { bodySeconds: 0.2 } } });
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{')),
+    });
+    const answer = await server.ask('POST', '/v1/widgets', { raw: body, headers: { 'content-type': 'application/json' } });
+    expect([answer.status, answer.json.message]).to.deep.equal([400, 'The body did not arrive in time.']);
+  });
+});
