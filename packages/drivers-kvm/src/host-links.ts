@@ -13,6 +13,9 @@ export interface LinkOptions {
 /** What the drivers listen to: states of machines, and how hot-plugging ends. */
 const EVENTS: readonly DomainEventKind[] = ['lifecycle', 'reboot', 'deviceRemoved', 'deviceRemovalFailed'];
 
+/** A host that was switched off and on again is found soon after it answers. */
+const RECOVERY = { connectTimeoutMs: 5_000, reconnectDelayMsMax: 5_000 } as const;
+
 /** A driver's hold on the connections to one host. */
 export interface HostLink {
   /** Connects when first asked for. Throws `unavailable` after `close`. */
@@ -47,7 +50,7 @@ export class HostLinks {
     let closed = false;
     const connect = () => {
       if (closed) throw new DriverError('unavailable', `the driver of host ${endpoint.hostId} is closed`);
-      shared.host ??= new LibvirtHost({ ...this.#options, address, uri, events: EVENTS });
+      shared.host ??= new LibvirtHost({ ...RECOVERY, ...this.#options, address, uri, events: EVENTS });
       return shared.host;
     };
     return {

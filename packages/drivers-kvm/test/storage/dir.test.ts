@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Call, Content, HypervisorDriver, StorageDriver } from '@pileus/core/strategy';
+import { expect } from 'chai';
+import { until } from '../../../../test/lab/waiting.ts';
+import { buildGuestImage } from '../../../../tools/guest/image.ts';
+import { run } from '../../../../tools/system/command.ts';
+import { CACHE_DIR } from '../../../../tools/system/ensure.ts';
+import { kvm } from '../../src/index.ts';
+import { LabBackend, required } from '../conformance/lab-host.ts';
+
+const MIB = 2 ** 20;
+
+const call = (change: Partial<Call> = {}): Call => ({
+  requestId: 'test',
+  signal: new AbortController().signal,
+  timeoutMs: 60_000,
+  ...change,
+});
+
+const contentOf = (bytes: Uint8Array): Content => ({
+  sizeBytes: bytes.length,
+  async *open() {
+    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+  },
+});
+
+describe('a pool on a real host', function () {
+  this.timeout(120_000);
+  let backend: LabBackend;
+  let storage: StorageDriver;
+  let hypervisor: HypervisorDriver;
+  let path: string;
+
+  before(async () => {
+    backend = await LabBackend.up({ tls: true });
+    const { tls } = backend.labHost;
+    const { client } = backend.lab;
+    if (tls === undefined || client === undefined) throw new Error('the lab was made without TLS');
+    // As a remote host would be: all goes through the connection.
+    const host = { hostId: backend.labHost.name, uri: `qemu+tls://${tls.address}:${tls.port}/system`, tls: client };
+    const { strategies } = kvm({ virtType: 'tcg', keepaliveIntervalMs: 1_000, keepaliveMissesMax: 3 });
+    path = join(backend.lab.sharedDir, 'deep/er/pool');
+    storage = required(strategies.storage).open({ poolId: randomUUID(), scope: 'host', host, settings: { path } });
+    hypervisor = required(strategies.hypervisor).open(host);
+    await storage.ensurePool(call());
+  });
+
+  after(async () => {
+    await storage?.close();
+    await hypervisor?.close();
+    await backend?.close();
+  });
+
+  const put = (id: string, bytes: Uint8Array, format: 'raw' | 'qcow2', change: Partial<Call> = {}) =>
+    storage.images.put({ id, format, virtualSizeBytes: bytes.length, content: contentOf(bytes) }, call(change));
+
+  it('keeps the very bytes of an image and of a seed', async () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(65_536)).slice(0, 65_000);
+    const [imageId, seedId] = [randomUUID(), randomUUID()];
+    await put(imageId, bytes, 'raw');
+    expect(await readFile(join(path, `image-${imageId}.raw`))).to.deep.equal(Buffer.from(bytes));
+    const seed = await storage.seeds.put(seedId, bytes, call());
+    expect(seed).to.deep.equal({ type: 'file', path: join(path, `seed-${seedId}.iso`), format: 'raw' });
+    expect(await readFile(join(path, `seed-${seedId}.iso`))).to.deep.equal(Buffer.from(bytes));
+    await storage.images.delete(imageId, call());
+    await storage.seeds.delete(seedId, call());
+    expect(await readdir(path)).to.deep.equal([]);
+  });
+
+  it('clones an image at once, as a file that shows the image through', async () => {
+    const image = await buildGuestImage({ cacheDir: CACHE_DIR, log: () => {} });
+    const [imageId, id] = [randomUUID(), randomUUID()];
+    const bytes = await readFile(image.path);
+    const { 'virtual-size': virtualSizeBytes } = JSON.parse(await run(['qemu-img', 'info', '--output=json', image.path]));
+    await storage.images.put({ id: imageId, format: 'qcow2', virtualSizeBytes, content: contentOf(bytes) }, call());
+    await storage.volumes.create({ id, sizeBytes: 256 * MIB, imageId }, call());
+    const info = JSON.parse(await run(['qemu-img', 'info', '--output=json', join(path, `volume-${id}.qcow2`)]));
+    expect(info).to.include({ format: 'qcow2', 'virtual-size': 256 * MIB, 'backing-filename-format': 'qcow2' });
+    expect(info['full-backing-filename']).to.equal(join(path, `image-${imageId}.qcow2`));
+    expect(info['actual-size']).to.be.lessThan(MIB);
+    await storage.volumes.delete(id, call());
+    await storage.images.delete(imageId, call());
+  });
+
+  it('shows no image whose upload was cut off by a frozen daemon, nor after the thaw, nor after the daemon died', async () => {
+    const id = randomUUID();
+    const bytes = new Uint8Array(32 * MIB).fill(7);
+    for (const wake of ['thaw', 'restart'] as const) {
+      let frozen: Promise<void> | undefined;
+      const freezeHalfWay = (fraction: number) => {
+        if (fraction > 0.4) frozen ??= backend.freeze();
+      };
+      const fault = await put(id, bytes, 'raw', { timeoutMs: 1_500, onProgress: freezeHalfWay }).catch((error) => storage.classify(error));
+      expect(frozen, 'the daemon was frozen').not.to.equal(undefined);
+      expect(fault).to.equal('unknown_outcome');
+      await frozen;
+      await backend.thaw();
+      if (wake === 'restart') {
+        await backend.labHost.killDaemon();
+        await backend.labHost.startDaemon();
+      }
+      await backend.settle();
+      const look = () =>
+        storage.inspect('image', id, call()).then(
+          (seen) => ({ seen }),
+          () => undefined,
+        );
+      expect(await until('an answer', look)).to.deep.equal({ seen: undefined });
+    }
+    await put(id, bytes, 'raw');
+    expect(await storage.inspect('image', id, call())).to.include({ sizeBytes: bytes.length });
+    await storage.images.delete(id, call());
+    expect(await readdir(path)).to.deep.equal([]);
+  });
+
+  it('does not take a mark that arrived late for the image that is being written', async () => {
+    const id = randomUUID();
+    await backend.virsh('vol-create-as', (await poolName()).trim(), `image-${id}.complete`, '1M', '--format', 'raw');
+    const during: unknown[] = [];
+    const looks: Promise<void>[] = [];
+    const look = () => looks.push(storage.inspect('image', id, call()).then((seen) => void during.push(seen)));
+    const bytes = new Uint8Array(8 * MIB).fill(1);
+    await put(id, bytes, 'raw', { onProgress: (fraction) => void (fraction < 0.5 && look()) });
+    await Promise.all(looks);
+    expect(during.every((seen) => seen === undefined || (seen as { sizeBytes: number }).sizeBytes === bytes.length)).to.equal(true);
+    expect(await storage.inspect('image', id, call())).to.include({ sizeBytes: bytes.length });
+    await storage.images.delete(id, call());
+  });
+
+  it('grows a volume that a running machine uses, which sees it at once', async () => {
+    const id = randomUUID();
+    await storage.volumes.create({ id, sizeBytes: MIB }, call());
+    const attachment = await storage.volumes.attach(id, { hostId: backend.labHost.name, uri: '' }, call());
+    const size = { vcpus: 1, vcpusMax: 1, memoryBytes: 32 * MIB, memoryBytesMax: 32 * MIB };
+    const disks = [{ volumeId: id, attachment, slot: 0, readOnly: false }];
+    const profile = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio' } as const;
+    const machine = { id: randomUUID(), name: 'm', owner: 'o', ...size, ...profile, disks, nics: [] };
+    await hypervisor.machines.define(machine, call());
+    await hypervisor.power.start(machine.id, call());
+    await storage.volumes.resize(id, 3 * MIB, call());
+    expect(await backend.virsh('domblkinfo', machine.id, 'vda')).to.match(/Capacity:\s+3145728/);
+    await hypervisor.machines.remove(machine.id, call());
+    expect(await storage.inspect('volume', id, call())).to.include({ sizeBytes: 3 * MIB });
+    await storage.volumes.delete(id, call());
+  });
+
+  it('offers no screen of a host that is reached over the network', () => {
+    expect(hypervisor.consoles).to.have.property('serial');
+    expect(hypervisor.consoles).not.to.have.property('vnc');
+  });
+
+  it('counts what was written when it tells how much is free', async () => {
+    const before = await storage.capacity(call());
+    await writeFile(join(path, 'ballast'), new Uint8Array(64 * MIB).fill(1));
+    const after = await storage.capacity(call());
+    await rm(join(path, 'ballast'));
+    expect(before.freeBytes - after.freeBytes).to.be.greaterThan(32 * MIB);
+  });
+
+  it('is there again after the host was switched off and on', async () => {
+    const id = randomUUID();
+    await storage.volumes.create({ id, sizeBytes: MIB }, call());
+    await backend.lab.crash(0);
+    await backend.lab.boot(0);
+    const look = () => storage.inspect('volume', id, call({ timeoutMs: 5_000 })).catch(() => undefined);
+    expect(await until('the volume', look)).to.deep.equal({ kind: 'volume', id, sizeBytes: MIB });
+    // Each connection comes back in its own time; until then its calls are refused at once, unsent.
+    const remove = () =>
+      storage.volumes.delete(id, call()).then(
+        () => true,
+        () => undefined,
+      );
+    await until('the volume to go', remove);
+  });
+
+  const poolName = () => backend.virsh('pool-list', '--name');
+});
