@@ -58,7 +58,10 @@ export function addCompletion(program: Command, session: Session): void {
 }
 
 async function candidatesFor(session: Session, before: readonly string[], current: string): Promise<readonly string[]> {
-  const server = await openServer(await session.target(), session.env).catch(() => undefined);
+  const server = await session
+    .target()
+    .then((target) => openServer(target, session.env))
+    .catch(() => undefined);
   if (before.length === 0) {
     const commands = (await buildProgram(session, [])).commands.filter((command) => !command.name().startsWith('__'));
     const { kinds = [], groups = [] } = server?.description ?? {};

@@ -17,7 +17,7 @@ export function addConsole(program: Command, session: Session): void {
     .option('--vnc', 'the screen: serves it on a local port for a VNC viewer')
     .option('--port <port>', 'local port for --vnc (default: one that is free)', Number)
     .action(async (instance: string, { vnc, port = 0 }: { readonly vnc?: boolean; readonly port?: number }) => {
-      session.context = { command: 'pileus instances', flagOf: () => undefined };
+      session.context = { ...session.context, command: 'pileus instances console' };
       const { cloud } = await session.server();
       await (vnc === true ? serveScreen(session, cloud, instance, port) : attachSerial(session, cloud, instance));
     });

@@ -7,10 +7,12 @@ export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, conflict: 4, opera
 /** The command line itself is wrong. `advice` says which command or flag puts it right. */
 export class UsageError extends Error {
   readonly advice: string | undefined;
+  readonly exitCode: number;
 
-  constructor(message: string, advice?: string) {
+  constructor(message: string, advice?: string, exitCode: number = EXIT.usage) {
     super(message);
     this.advice = advice;
+    this.exitCode = exitCode;
   }
 }
 
@@ -31,7 +33,7 @@ export interface Report {
 export function reportOf(error: unknown, context: ErrorContext): Report {
   if (error instanceof CommanderError) return { code: error.exitCode === 0 ? EXIT.ok : EXIT.usage, text: '' };
   if (error instanceof UsageError)
-    return { code: EXIT.usage, text: lines(`error: ${error.message}`, error.advice ?? `See what it takes: ${context.command} --help`) };
+    return { code: error.exitCode, text: lines(`error: ${error.message}`, error.advice ?? `See what it takes: ${context.command} --help`) };
   if (isPileusError(error)) return { code: codeOf(error), text: describe(error, context) };
   return { code: EXIT.error, text: `error: ${error instanceof Error ? error.message : String(error)}` };
 }

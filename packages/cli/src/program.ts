@@ -34,6 +34,9 @@ export async function buildProgram(session: Session, words: readonly string[]): 
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .showSuggestionAfterError(true)
     .exitOverride();
+  program.hook('preAction', (_, command) => {
+    session.context = { command: pathOf(command), flagOf: () => undefined };
+  });
   addLogin(program, session);
   addConsole(program, session);
   addEvents(program, session);
@@ -48,9 +51,11 @@ export async function buildProgram(session: Session, words: readonly string[]): 
 /** Settings that commander does not hand down to commands made before they were set. */
 function finish(command: Command): void {
   command.exitOverride().helpCommand(false);
-  const path = [...ancestors(command)].map((one) => one.name()).join(' ');
-  if (command.commands.length === 0) command.showHelpAfterError(`See what it takes: ${path} --help`);
+  if (command.commands.length === 0) command.showHelpAfterError(`See what it takes: ${pathOf(command)} --help`);
 }
+
+/** `pileus instances create` */
+const pathOf = (command: Command): string => [...ancestors(command)].map((one) => one.name()).join(' ');
 
 function* ancestors(command: Command): Generator<Command> {
   if (command.parent !== null) yield* ancestors(command.parent);
@@ -87,7 +92,6 @@ function addResource(program: Command, session: Session, server: Server, name: s
     return;
   }
   if (kind === undefined) throw unknownResource(name, program, server);
-  session.context = { command: `pileus ${kebab(kind.plural)}`, flagOf: () => undefined };
   const parent = program.command(kebab(kind.plural)).description(kind.description);
   if (name !== parent.name()) parent.alias(name);
   addList(parent, session, server, kind);

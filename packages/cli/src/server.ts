@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { type Cloud, connect } from '@pileus/sdk';
 import { describeServer, type KindDescription, kebab, type ServerDescription } from '@pileus/sdk/document';
-import { UsageError } from './exit.ts';
+import { EXIT, UsageError } from './exit.ts';
 import { cacheDirectory, type Target } from './profiles.ts';
 
 /** A server and what it offers. */
@@ -86,5 +86,8 @@ export async function idOf({ cloud, description }: Server, kind: string, named: 
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(named)) return named;
   const found = kindCalled(kind, description);
   if (found === undefined) throw new UsageError(`${JSON.stringify(named)} must be an id: the server has no list of ${kind}.`);
-  return (await cloud.resource({ kind, plural: found.plural }).get(named)).id;
+  const result = await cloud.resource({ kind, plural: found.plural }).get(named).safe();
+  if (result.ok) return result.data.id;
+  if (result.error.code !== 'not_found') throw result.error;
+  throw new UsageError(`There is no ${kind} ${named}.`, `See what there is: pileus ${kebab(found.plural)} list`, EXIT.notFound);
 }

@@ -4,7 +4,7 @@ import type { EndpointDescription, KindDescription, VerbDescription } from '@pil
 import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
 import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
-import { UsageError } from './exit.ts';
+import { type ErrorContext, UsageError } from './exit.ts';
 import { InputFlags } from './flags.ts';
 import { type Format, formatRow, type Row } from './format.ts';
 import { idOf, type Server } from './server.ts';
@@ -29,16 +29,17 @@ export function addVerb(parent: Command, session: Session, server: Server, kind:
   return command.action(async (...given: unknown[]) => {
     const [target, options] =
       given.length > 2 ? [given[0] as string | readonly string[] | undefined, given[1] as Options] : [undefined, given[0] as Options];
-    session.context = contextOf(command, flags);
+    session.context = contextOf(session, flags);
     const findId = (refKind: string, text: string) => idOf(server, refKind, text);
     const input = await flags.read(options, named && target !== undefined ? { name: target } : {}, findId);
     await send(session, server, kind, verb, { target, input, options });
   });
 }
 
-export const contextOf = (command: Command, flags: InputFlags) => ({
-  command: `pileus ${command.parent?.name()} ${command.name()}`,
-  flagOf: (pointer: string) => flags.flagOf(pointer) ?? (pointer === '/name' ? 'the name' : undefined),
+/** The context of a command whose flags are known. */
+export const contextOf = (session: Session, flags: InputFlags): ErrorContext => ({
+  ...session.context,
+  flagOf: (pointer) => flags.flagOf(pointer) ?? (pointer === '/name' ? 'the name' : undefined),
 });
 
 async function send(
@@ -96,7 +97,7 @@ export function addEndpoint(parent: Command, session: Session, server: Server, s
   }
   flags.declare(command);
   command.addOption(outputOption()).action(async (...given: unknown[]) => {
-    session.context = contextOf(command, flags);
+    session.context = contextOf(session, flags);
     const options = given[ids.length] as { readonly output: Format } & Readonly<Record<string, unknown>>;
     const body = await flags.read(options, {}, (kind, text) => idOf(server, kind, text));
     const method = endpoint.method === 'GET' ? 'GET' : 'POST';

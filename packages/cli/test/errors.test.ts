@@ -1,0 +1,114 @@
+import { CloudError } from '@pileus/core/kernel';
+import { expect } from 'chai';
+import { deadUrl } from '../../sdk/test/fixture/dead-url.ts';
+import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
+import { expectSnapshot, Pileus } from './pileus.ts';
+
+describe('cli: help and errors', () => {
+  let fixture: Fixture;
+  let pileus: Pileus;
+  before(async () => {
+    fixture = await startFixture();
+    pileus = await Pileus.at(fixture);
+    await pileus.ok('instances', 'create', 'web-1', '--vcpus', '1', '--memory', '1', '--wait');
+  });
+  after(async () => {
+    await fixture.close();
+    await pileus.remove();
+  });
+
+  const helps: readonly (readonly string[])[] = [
+    ['--help'],
+    ['instances', '--help'],
+    ['instances', 'create', '--help'],
+    ['instances', 'update', '--help'],
+    ['instances', 'list', '--help'],
+    ['instances', 'attach-volume', '--help'],
+    ['images', 'upload', '--help'],
+    ['operations', '--help'],
+    ['console', '--help'],
+  ];
+  for (const args of helps)
+    it(`shows: pileus ${args.join(' ')}`, async () => {
+      await expectSnapshot(`help ${args.slice(0, -1).join(' ')}`.trim(), await pileus.ok(...args));
+    });
+
+  const mistakes: readonly (readonly [name: string, code: number, args: readonly string[]])[] = [
+    ['unknown resource', 2, ['instanzes', 'list']],
+    ['unknown verb', 2, ['instances', 'stap', 'web-1']],
+    ['unknown flag', 2, ['instances', 'create', 'x', '--cpus', '2']],
+    ['missing argument', 2, ['instances', 'start']],
+    ['missing fields', 2, ['instances', 'create', 'x']],
+    ['bad size', 2, ['instances', 'create', 'x', '--vcpus', '1', '--memory', '2 apples']],
+    ['bad number', 2, ['instances', 'create', 'x', '--vcpus', 'two', '--memory', '1']],
+    ['bad choice', 2, ['instances', 'create', 'x', '--vcpus', '1', '--memory', '1', '--guest-os', 'beos']],
+    ['bad pair', 2, ['instances', 'create', 'x', '--vcpus', '1', '--memory', '1', '--limits', 'speed=1']],
+    ['bad JSON', 2, ['instances', 'create', 'x', '--vcpus', '1', '--memory', '1', '--limits', '{"a"']],
+    ['unreadable file', 2, ['instances', 'create', 'x', '-f', '/nonexistent']],
+    ['refused field', 2, ['instances', 'create', 'x', '--vcpus', '0', '--memory', '1']],
+    ['refused name', 2, ['instances', 'create', 'Not_A_Name', '--vcpus', '1', '--memory', '1']],
+    ['bad column', 2, ['volumes', 'list', '--columns', 'name,colour']],
+    ['bad filter', 2, ['instances', 'list', '--filter', 'memoryBytes > 1']],
+    ['not found', 3, ['instances', 'get', 'nobody']],
+    ['reference not found', 3, ['instances', 'attach-volume', 'web-1', '--volume', 'nothing']],
+    ['name taken', 4, ['instances', 'create', 'web-1', '--vcpus', '1', '--memory', '1']],
+    ['nothing to upload', 2, ['images', 'upload', '/nonexistent.img']],
+    ['no such profile', 2, ['--profile', 'prod', 'instances', 'list']],
+    ['no such shell', 2, ['completion', 'tcsh']],
+  ];
+  for (const [name, code, args] of mistakes)
+    it(`says what to do: ${name}`, async () => {
+      const ran = await pileus.run(...args);
+      expect(ran.out).to.equal('');
+      await expectSnapshot(`error ${name}`, `$ pileus ${args.join(' ')}\n${ran.err}exit ${ran.code}\n`);
+      expect(ran.code).to.equal(code);
+    });
+
+  it('says why an operation failed, and where to read on', async () => {
+    fixture.workshop.failure = new CloudError('no_capacity', 'No host has room.', { params: { reasons: { 'host-1': 'memory' } } });
+    const { code, err } = await pileus.run('instances', 'create', 'x', '--vcpus', '1', '--memory', '1', '--wait');
+    fixture.workshop.failure = undefined;
+    expect(code).to.equal(5);
+    await expectSnapshot('error operation failed', err.replace(/^.*\d\.\d s.*\n/gm, ''));
+  });
+
+  it('stops waiting in time, and says how to wait on', async () => {
+    let open = () => {};
+    fixture.workshop.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { code, err } = await pileus.run('instances', 'stop', 'web-1', '--wait', '--timeout', '0.5');
+    open();
+    expect(code).to.equal(6);
+    expect(err).to.match(/Wait on: pileus operations wait [0-9a-f-]{36}\n$/);
+  });
+
+  it('leaves the operation alone at Ctrl-C, and says so', async () => {
+    let open = () => {};
+    fixture.workshop.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const child = pileus.start('instances', 'start', 'web-1', '--wait');
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+      if (err.includes(' s ')) child.kill('SIGINT');
+    });
+    setTimeout(() => child.kill('SIGINT'), 3000);
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    open();
+    expect(code).to.equal(130);
+    expect(err).to.match(/Interrupted; the operation goes on\.\n {2}wait on: {2}pileus operations wait /);
+  });
+
+  it('says where it looked when nobody answers, and what to do about a wrong key', async () => {
+    const lost = await Pileus.at({ url: await deadUrl(), apiKey: 'pil_x' });
+    const away = await lost.run('instances', 'list');
+    expect(away.code).to.equal(1);
+    expect(away.err).to.match(/ECONNREFUSED.*\(connection_failed\)\nIs the server up/);
+    await lost.remove();
+    const wrong = await pileus.run('--key', 'pil_wrong', 'instances', 'list');
+    expect(wrong.code).to.equal(1);
+    expect(wrong.err).to.include('pileus login --url URL --key KEY');
+  });
+});

@@ -1,0 +1,68 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
+import { Pileus } from './pileus.ts';
+
+describe('cli: profiles', () => {
+  let fixture: Fixture;
+  let pileus: Pileus;
+  before(async () => {
+    fixture = await startFixture();
+    pileus = await Pileus.at(undefined);
+  });
+  after(async () => {
+    await fixture.close();
+    await pileus.remove();
+  });
+  const file = () => join(pileus.home, '.config', 'pileus', 'config.json');
+
+  it('says how to log in when no server is set', async () => {
+    const { code, err } = await pileus.run('instances', 'list');
+    expect(code).to.equal(2);
+    expect(err).to.include('pileus login --url');
+    expect((await pileus.run('login', '--url', fixture.url)).err).to.include('login needs --key');
+  });
+
+  it('keeps nothing of a login that does not work', async () => {
+    expect(await pileus.run('login', '--url', fixture.url, '--key', 'pil_wrong')).to.include({ code: 1 });
+    expect(await stat(file()).catch(() => undefined)).to.equal(undefined);
+  });
+
+  it('logs in, for this user only, and works from then on', async () => {
+    const { code, err } = await pileus.runWith(`${fixture.apiKey}\n`, 'login', '--url', fixture.url, '--key', '-');
+    expect(code, err).to.equal(0);
+    expect((await stat(file())).mode & 0o777).to.equal(0o600);
+    expect(JSON.parse(await readFile(file(), 'utf8')).profiles.default).to.deep.equal({ url: fixture.url, key: fixture.apiKey });
+    await pileus.ok('instances', 'list');
+  });
+
+  it('switches between profiles, and forgets them', async () => {
+    await pileus.ok('login', '--profile', 'other', '--url', `${fixture.url}/`, '--key', fixture.apiKey);
+    expect(await pileus.ok('profiles')).to.match(/\* +other/);
+    await pileus.ok('profiles', 'use', 'default');
+    expect(await pileus.ok('profiles')).to.match(/\* +default/);
+    expect((await pileus.run('profiles', '--profile', 'other')).err).to.include('(profile other)');
+    await pileus.ok('logout', '--profile', 'other');
+    expect(await pileus.ok('profiles')).not.to.include('other');
+    expect(await pileus.run('profiles', 'use', 'other')).to.include({ code: 2 });
+  });
+
+  it('never sends a key of one server to another', async () => {
+    const stranger = await startFixture();
+    await pileus.run('instances', 'list', '--url', stranger.url);
+    expect(stranger.seen.length).to.be.greaterThan(0);
+    for (const { headers } of stranger.seen) expect(headers.authorization).to.equal(undefined);
+    await stranger.close();
+  });
+
+  it('names the file that is not what it should be', async () => {
+    const broken = await Pileus.at(undefined);
+    await mkdir(join(broken.home, '.config', 'pileus'), { recursive: true });
+    await writeFile(join(broken.home, '.config', 'pileus', 'config.json'), '{');
+    const { code, err } = await broken.run('instances', 'list');
+    expect(code).to.equal(2);
+    expect(err).to.include('config.json is not JSON');
+    await broken.remove();
+  });
+});

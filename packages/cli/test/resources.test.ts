@@ -1,0 +1,191 @@
+import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
+import { Pileus } from './pileus.ts';
+
+const GIB = 1024 ** 3;
+type Row = Readonly<Record<string, unknown>>;
+
+describe('cli: resources', () => {
+  let fixture: Fixture;
+  let pileus: Pileus;
+  before(async () => {
+    fixture = await startFixture();
+    pileus = await Pileus.at(fixture);
+  });
+  after(async () => {
+    await fixture.close();
+    await pileus.remove();
+  });
+  afterEach(() => {
+    fixture.workshop.gate = Promise.resolve();
+  });
+
+  it('creates with flags made of the schema: sizes, lists, pairs, files, secrets', async () => {
+    const script = join(pileus.home, 'cloud.cfg');
+    await writeFile(script, '#cloud-config\n');
+    const row = await pileus.json<Row>(
+      ...['instances', 'create', 'web-1', '--vcpus', '2', '--memory', '1.5GiB', '--guest-os', 'windows', '--wait'],
+      ...['--ssh-key', 'a', '--ssh-key', 'b', '--limits', 'iops-per-second=100', '--user-data', `@${script}`],
+    );
+    expect(row).to.deep.include({ name: 'web-1', state: 'running', memoryBytes: 1.5 * GIB, guestOs: 'windows', sshKeys: ['a', 'b'] });
+    expect(row).to.deep.include({ limits: { iopsPerSecond: 100 } });
+    expect(row.userData).to.be.a('string').that.does.not.include('cloud-config');
+  });
+
+  it('takes JSON for what is nested, a file for the whole, and standard input', async () => {
+    const file = join(pileus.home, 'vm.yaml');
+    await writeFile(file, 'vcpus: 1\nmemoryBytes: 1024\nsshKeys: [x]\n');
+    const row = await pileus.json<Row>(
+      'instance',
+      'create',
+      'from-file',
+      '-f',
+      file,
+      '--vcpus',
+      '3',
+      '--limits',
+      '{"iopsPerSecond": 7}',
+      '--wait',
+    );
+    expect(row).to.deep.include({ vcpus: 3, memoryBytes: 1024, sshKeys: ['x'], limits: { iopsPerSecond: 7 } });
+    const { out, code } = await pileus.runWith(
+      '{"vcpus": 1, "memoryBytes": 5}',
+      'instances',
+      'create',
+      'from-stdin',
+      '-f',
+      '-',
+      '--wait',
+      '-o',
+      'json',
+    );
+    expect(code).to.equal(0);
+    expect(JSON.parse(out)).to.include({ memoryBytes: 5 });
+  });
+
+  it('answers what was accepted when it is not told to wait', async () => {
+    const accepted = await pileus.json<Row>('instances', 'create', 'later', '--vcpus', '1', '--memory', '1');
+    expect(accepted).to.include({ action: 'instance.create', resourceKind: 'instance' });
+    const waited = await pileus.json<Row>('operations', 'wait', String(accepted.operationId));
+    expect(waited).to.include({ state: 'succeeded' });
+  });
+
+  it('lists as a table, JSON, YAML or names, with the columns asked for', async () => {
+    expect(await pileus.ok('instances', 'list')).to.match(
+      /^NAME +STATE +VCPUS +MEMORY +GUEST OS +AGE +ID\nweb-1 +running +2 +1\.5GiB +windows/,
+    );
+    expect(await pileus.ok('vms', 'ls', '--columns', 'name,vcpus', '--sort', '-name')).to.match(/^NAME +VCPUS\nweb-1 +2\nlater +1\n/);
+    expect(await pileus.ok('instances', 'list', '-o', 'name', '--guest-os', 'windows')).to.equal('web-1\n');
+    expect(await pileus.json<Row[]>('instances', 'list', '--filter', 'vcpus > 1', '--limit', '1')).to.have.length(1);
+    expect(parse(await pileus.ok('instances', 'get', 'web-1', '-o', 'yaml'))).to.include({ name: 'web-1', state: 'running' });
+    expect(await pileus.ok('instances', 'get', 'web-1')).to.match(/^name +web-1\nid +[0-9a-f-]+\nstate +running\n/);
+    const empty = await pileus.run('images', 'list');
+    expect(empty).to.include({ code: 0, out: '', err: 'There are no such images.\n' });
+  });
+
+  it('runs any verb, on several at once, and finds what is named by name', async () => {
+    await pileus.ok('volumes', 'create', 'data', '--size', '10GiB', '--wait');
+    expect(await pileus.ok('vm', 'attach-volume', 'web-1', '--volume', 'data', '--wait', '-o', 'name')).to.equal('web-1\n');
+    const volume = await pileus.json<Row>('volumes', 'get', 'data');
+    expect(volume.state).to.equal('attached');
+    expect(await pileus.json<Row[]>('volumes', 'list', '--instance', 'web-1')).to.have.length(1);
+    const stopped = await pileus.json<Row[]>('instances', 'stop', 'later', 'from-file', '--force', '--wait');
+    expect(stopped.map(({ state }) => state)).to.deep.equal(['stopped', 'stopped']);
+    expect(await pileus.json<Row>('instances', 'update', 'later', '--description', 'blue', '--wait')).to.include({ description: 'blue' });
+    expect(await pileus.json<Row>('instances', 'update', 'later', '--unset', 'description', '--wait')).not.to.have.property('description');
+    expect(await pileus.ok('instances', 'rm', 'later', 'from-file', '--wait')).to.equal(
+      'instance later deleted\ninstance from-file deleted\n',
+    );
+  });
+
+  it('knows kinds of two words by either form', async () => {
+    await pileus.ok('instance-types', 'create', 'small', '--vcpus', '1', '--wait');
+    expect(await pileus.ok('instance-type', 'list', '-o', 'name')).to.equal('small\n');
+  });
+
+  it('shows each step while it waits', async () => {
+    let open = () => {};
+    fixture.workshop.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const running = pileus.run('instances', 'create', 'slow', '--vcpus', '1', '--memory', '1', '--wait');
+    setTimeout(() => open(), 1500);
+    const { err, code } = await running;
+    expect(code).to.equal(0);
+    expect(err).to.match(/instance\.create slow +\d\.\d s +\d+ % {2}disk\n(.*\n)*.*100 % {2}done\n$/);
+  });
+
+  it('gives operations their verbs, the newest first', async () => {
+    let open = () => {};
+    fixture.workshop.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { operationId } = await pileus.json<{ operationId: string }>('instances', 'create', 'unwanted', '--vcpus', '1', '--memory', '1');
+    expect(await pileus.ok('operations', 'list', '-o', 'name', '--limit', '1')).to.equal(`${operationId}\n`);
+    expect(await pileus.json<Row>('operations', 'cancel', operationId)).to.include({ cancelRequested: true });
+    open();
+    expect(await pileus.run('operations', 'wait', operationId)).to.include({ code: 5 });
+    expect(await pileus.json<Row>('operations', 'show', operationId)).to.include({ state: 'cancelled' });
+  });
+
+  it('watches a list, and ends at Ctrl-C', async () => {
+    const child = pileus.start('instances', 'list', '--watch', '--filter', "name like 'watched%'", '-o', 'json');
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    while (!fixture.seen.some(({ url }) => url.startsWith('/v1/events'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    await pileus.ok('instances', 'create', 'ignored', '--vcpus', '1', '--memory', '1', '--wait');
+    await pileus.ok('instances', 'create', 'watched-1', '--vcpus', '1', '--memory', '1', '--wait');
+    while (!out.includes('"state":"running"')) await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill('SIGINT');
+    expect(await ended).to.equal(130);
+    const changes = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { row: Row });
+    expect(changes.map(({ row }) => row.name)).to.satisfy((names: string[]) => names.every((name) => name === 'watched-1'));
+  });
+
+  it('shows events behind a cursor', async () => {
+    const child = pileus.start('events', '--after', '0.0', '--kinds', 'volume');
+    let out = '';
+    for await (const chunk of child.stdout) {
+      out += chunk;
+      if (out.split('\n').length > 3) break;
+    }
+    child.kill('SIGINT');
+    expect(out).to.match(/^\d+\.\d+ +created +volume +data +creating\n\d+\.\d+ +updated +volume +data +available\n/);
+  });
+
+  it('uploads an image, also one that waits for its content, and downloads it', async () => {
+    const file = join(pileus.home, 'Tiny Linux 1.img');
+    await writeFile(file, 'x'.repeat(5000));
+    expect(await pileus.json<Row>('images', 'upload', file)).to.include({ name: 'tiny-linux-1', state: 'available', sizeBytes: 5000 });
+    await pileus.ok('images', 'create', 'waiting', '--wait');
+    expect(await pileus.json<Row>('images', 'upload', file, 'waiting')).to.include({ state: 'available' });
+    expect(await pileus.run('images', 'upload', file, 'waiting')).to.include({ code: 4 });
+    expect(await pileus.ok('images', 'download', 'tiny-linux-1')).to.have.length(5000);
+  });
+
+  it('keeps the document and asks by its ETag whether it still holds', async () => {
+    const other = await Pileus.at(fixture);
+    await other.ok('instances', 'list');
+    fixture.seen.length = 0;
+    await other.ok('instances', 'list');
+    expect(fixture.seen.map(({ url }) => url)).not.to.include('/v1/openapi.json');
+    const cache = join(other.home, '.cache', 'pileus');
+    for (const file of await readdir(cache)) await utimes(join(cache, file), 0, 0);
+    await other.ok('instances', 'list');
+    const asked = fixture.seen.find(({ url }) => url === '/v1/openapi.json');
+    expect(asked?.headers['if-none-match']).to.match(/^".+"$/);
+    fixture.seen.length = 0;
+    await other.ok('instances', 'list');
+    expect(fixture.seen.map(({ url }) => url)).not.to.include('/v1/openapi.json');
+    await other.remove();
+  });
+});
