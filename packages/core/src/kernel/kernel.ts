@@ -105,6 +105,7 @@ export class Kernel {
       ids,
       node: options.node ?? 'node-1',
       runningMax: options.runningMax ?? 256,
+      announced: () => void this.#outbox.look(),
       ...(options.around === undefined ? {} : { around: options.around }),
     });
     this.#outbox = new Outbox(environment, store, this.registry.hooks, (statements) => this.operations.commit(statements));
@@ -116,7 +117,7 @@ export class Kernel {
   async start(): Promise<void> {
     await this.#options.store.prepare(this.registry.schema());
     await this.operations.recover();
-    await this.#outbox.start();
+    await this.#outbox.look();
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 
@@ -228,7 +229,7 @@ export class Kernel {
       });
     const idle = this.operations.queue(id).length === 0;
     const satisfied = idle && action.satisfied?.(row) === true;
-    if (idle && !satisfied && !forced) throwIf(stateProblem(action, row));
+    if (idle && !satisfied) throwIf(stateProblem(action, row, forced));
     return { row, satisfied, forced };
   }
 

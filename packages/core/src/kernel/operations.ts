@@ -1,5 +1,5 @@
 import type { Action } from './action.ts';
-import { Commits } from './commits.ts';
+import { Commits, type CommitsOptions } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import type { Ids } from './id.ts';
@@ -39,6 +39,7 @@ export interface OperationsOptions {
   readonly node: string;
   /** Sagas at work at once; the others wait at the head of their queues. */
   readonly runningMax: number;
+  readonly announced: CommitsOptions['announced'];
   readonly around?: RunPorts['around'];
 }
 
@@ -293,7 +294,7 @@ export class Operations {
     const row = await this.#options.reader.find(action.kind, live.resourceId);
     if (row === undefined) return { code: 'not_found', message: `No ${action.kind.name} ${live.resourceId}.` };
     if (action.satisfied?.(row) === true) return SATISFIED;
-    const problem = live.forced ? undefined : stateProblem(action, row);
+    const problem = stateProblem(action, row, live.forced);
     return problem === undefined ? undefined : toErrorRecord(problem);
   }
 
@@ -313,10 +314,14 @@ export class Operations {
   }
 }
 
-/** Why the row's state does not allow the action, or undefined. */
-export function stateProblem(action: Action, row: { readonly state: string; readonly name: string }): CloudError | undefined {
+/** Why the row's state does not allow the action, or undefined. Forced, it also takes what an abandoned creation has left. */
+export function stateProblem(
+  action: Action,
+  row: { readonly state: string; readonly name: string },
+  forced = false,
+): CloudError | undefined {
   if (row.state === 'deleted') return new CloudError('not_found', `${action.kind.name} ${row.name} is deleted.`);
-  if (action.from === undefined || action.from.includes(row.state)) return undefined;
+  if (action.from === undefined || action.from.includes(row.state) || (forced && row.state === action.kind.initial)) return undefined;
   return new CloudError('conflict', `${action.kind.name} ${row.name} is ${row.state}; ${action.verb} needs ${action.from.join(' or ')}.`, {
     params: { state: row.state, allowed: [...action.from] },
   });

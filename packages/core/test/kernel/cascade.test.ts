@@ -17,8 +17,14 @@ import {
 import { fails, hangs, Script } from './script.ts';
 import { SimKernel } from './sim-kernel.ts';
 
-const states = { idle: ['used', 'deleting'], used: ['idle', 'deleting'], deleting: ['deleted'] } as const;
-const base = { description: 'Of a tree.', scope: 'project', states, initial: 'idle' } as const;
+const states = {
+  made: ['idle'],
+  idle: ['used', 'kept', 'deleting'],
+  used: ['idle', 'deleting'],
+  kept: ['idle'],
+  deleting: ['deleted'],
+} as const;
+const base = { description: 'Of a tree.', scope: 'project', states, initial: 'made' } as const;
 const site = defineKind({ ...base, name: 'site', plural: 'sites', schema: Type.Object({}) });
 const rack = defineKind({
   ...base,
@@ -70,7 +76,10 @@ const tree = (world: Script): Plugin => ({
       description: 'Plants it.',
       target: 'collection',
       input: Type.Object({ row: Type.Unsafe<object>({ type: 'object' }) }),
-      accept: ({ id, input, projectId }) => ({ params: null, statements: [create(kind, { id, projectId, ...input.row } as never)] }),
+      accept: ({ id, input, projectId }) => ({
+        params: null,
+        statements: [create(kind, { id, projectId, state: 'idle', ...input.row } as never)],
+      }),
       saga: plant,
       context: () => world,
     }),
@@ -167,6 +176,7 @@ describe('a deletion', () => {
                 name: 'c',
                 projectId: '01890000-0000-7000-8000-000000000001' as never,
                 siteId: siteId as never,
+                state: 'idle',
               }),
             ]);
           return result;
@@ -214,6 +224,18 @@ describe('a deletion', () => {
     expect(world.lines.slice(-2)).to.deep.equal(['force a', 'force site']);
     expect(sim.operation(stuck.operationId).state).to.equal('failed');
     expect(left()).to.deep.equal([]);
+  });
+
+  it('with force takes what is half made, and nothing that it must not take without', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    sim.change('site', siteId, { state: 'kept' });
+    const error = await sim.submit(deleting('site', siteId, { force: true })).catch((thrown: { code: string }) => thrown);
+    expect(error).to.include({ code: 'conflict' });
+    const half = await add('site', 'half', { state: 'made' });
+    expect(await sim.submit(deleting('site', half)).catch((thrown: { code: string }) => thrown)).to.include({ code: 'conflict' });
+    expect((await sim.done(deleting('site', half, { force: true }))).state).to.equal('succeeded');
+    expect(left()).to.deep.equal(['site kept']);
+    expect(world.lines).to.deep.equal(['look half', 'force half']);
   });
 
   it('lets go once of what it meets on two ways', async () => {

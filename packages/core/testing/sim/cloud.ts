@@ -1,6 +1,15 @@
 import { type CloudSettings, cloud, systemPrincipal } from '../../src/cloud/index.ts';
 import type { FetchUrl, ImageStore } from '../../src/cloud/storage/image-store.ts';
-import { type Accepted, CloudError, isFinished, Kernel, type Operation, type Plugin, type StepPoint } from '../../src/kernel/index.ts';
+import {
+  type Accepted,
+  CloudError,
+  type Counter,
+  isFinished,
+  Kernel,
+  type Operation,
+  type Plugin,
+  type StepPoint,
+} from '../../src/kernel/index.ts';
 import { SqliteEngine } from '../../src/sqlite/engine.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
 import { canonical } from './canonical.ts';
@@ -143,6 +152,20 @@ export class SimCloud {
     const row = await this.ended(accepted.operationId);
     if (row.state !== 'succeeded') throw new Error(`${action} ${row.state}: ${JSON.stringify(row.error)}`);
     return accepted.resourceId;
+  }
+
+  /** The live rows of a table as the engine holds them: seen without the kernel, and without time passing. */
+  rows(table: string): readonly Readonly<Record<string, unknown>>[] {
+    return this.#engine.reader.list({ table }).map((text) => JSON.parse(text) as Record<string, unknown>);
+  }
+
+  row(table: string, id: string): Readonly<Record<string, unknown>> | undefined {
+    const text = this.#engine.reader.read(table, id);
+    return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>);
+  }
+
+  counters(): readonly Counter[] {
+    return this.#engine.reader.counters('');
   }
 
   /**

@@ -1,0 +1,125 @@
+import { isFinished, type Operation } from '@pileus/core/kernel';
+import { SimCloud, type StoreFaults } from '@pileus/core/testing';
+import { Chaos } from './chaos.ts';
+import { always, atQuiet } from './invariants.ts';
+import { Client, type Surroundings } from './workload.ts';
+
+export interface HistoryOptions {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly clients?: number;
+  /** Virtual time of trouble. */
+  readonly rageMs?: number;
+}
+
+export interface History {
+  readonly seed: number;
+  /** Equal for equal seeds: proves that a replay is one. */
+  readonly hash: string;
+  readonly problems: readonly string[];
+  readonly operations: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly troubles: Readonly<Record<string, number>>;
+  /** The last lines of what happened. */
+  readonly lastLines: readonly string[];
+}
+
+const GIB = 2 ** 30;
+const LINES_KEPT = Number(process.env.LINES ?? 80);
+const LOOK_EVERY_MS = 250;
+const SETTLE_MS_MAX = 2 * 3600_000;
+/** For reconcilers and debts, after the last operation has ended. */
+const QUIET_MS = 300_000;
+
+/**
+ * One history of a whole control plane: several clients ask at random for whatever there is, while processes, hosts, networks and the store fail at random;
+ * then everything is healed, and must come to rest. One seed, one history.
+ */
+export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }: HistoryOptions): Promise<History> {
+  const lastLines: string[] = [];
+  const storeFaults: StoreFaults = {};
+  const sim = new SimCloud({
+    seed,
+    storeFaults,
+    world: {
+      hintLoss: 0.2,
+      guests: (spec) => ({
+        onShutdown: spec.name.endsWith('3') ? 'ignores' : 'powers_off',
+        ...(spec.name.endsWith('7') ? { haltsAfterMs: 20_000 } : {}),
+        ...(spec.name.endsWith('9') ? { crashesAfterMs: 15_000 } : {}),
+      }),
+    },
+    onTrace: (line) => {
+      lastLines.push(line);
+      if (lastLines.length > 2 * LINES_KEPT) lastLines.splice(0, LINES_KEPT);
+    },
+  });
+  const at = await surroundings(sim, hosts);
+  const chaos = new Chaos(sim, [...sim.world.hosts.keys()], storeFaults);
+  const working = Array.from({ length: clients }, (_, index) => new Client(at, `client-${index + 1}`));
+  for (const client of working) void client.work();
+  chaos.rage();
+  const problems = at.problems;
+  const now = () => sim.environment.clock.monotonicMs();
+  const goOn = async () => {
+    if (!sim.alive && now() >= chaos.downUntilMs) {
+      chaos.starting = true;
+      await sim.start();
+      chaos.starting = false;
+    }
+    await sim.run(LOOK_EVERY_MS);
+    problems.push(...always(sim));
+  };
+  const rageUntilMs = now() + rageMs;
+  while (now() < rageUntilMs && problems.length === 0) await goOn();
+  for (const client of working) client.stopped = true;
+  chaos.heal();
+  const settleUntilMs = now() + SETTLE_MS_MAX;
+  const busy = () => !sim.alive || (sim.rows('operation') as unknown as readonly Operation[]).some((row) => !isFinished(row));
+  while (problems.length === 0 && now() < settleUntilMs && busy()) await goOn();
+  const quietUntilMs = now() + QUIET_MS;
+  while (problems.length === 0 && now() < quietUntilMs) await goOn();
+  if (problems.length === 0) problems.push(...atQuiet(sim, at.known.operations));
+  const outcomes: Record<string, number> = {};
+  for (const { state } of sim.rows('operation')) outcomes[String(state)] = (outcomes[String(state)] ?? 0) + 1;
+  const { tally } = chaos;
+  const hash = sim.environment.historyHash();
+  return {
+    seed,
+    hash,
+    problems,
+    operations: at.known.operations.length,
+    outcomes,
+    troubles: tally,
+    lastLines: lastLines.slice(-LINES_KEPT),
+  };
+}
+
+/** Hosts with a pool each, an image, a size and a network. */
+async function surroundings(sim: SimCloud, hosts: number): Promise<Surroundings> {
+  const names = Array.from({ length: hosts }, (_, index) => `hv${index + 1}`);
+  // Small ones: what does not fit is part of the history.
+  for (const name of names) sim.world.addHost(name, { cpus: 4, memoryBytes: 12 * GIB });
+  await sim.start();
+  const zoneId = await sim.done('zone.create', { name: 'zone-a' });
+  const clusterId = await sim.done('cluster.create', { name: 'cluster-a', zoneId, hypervisor: 'simulated' });
+  for (const name of names) {
+    const hostId = await sim.done('host.create', { name, clusterId, uri: `sim://${name}` });
+    await sim.done('pool.create', { name: `pool-${name}`, driver: 'simulated', hostId, settings: {} });
+  }
+  const imageId = await sim.done('image.create', { name: 'image-1' });
+  await upload(sim, imageId);
+  await sim.done('instanceType.create', { name: 'small', vcpus: 1, memoryBytes: GIB, vcpusMax: 4, memoryBytesMax: 4 * GIB });
+  const networkId = await sim.done('network.create', { name: 'net-1', subnets: [{ name: 'subnet-1', cidr: '10.255.0.0/24' }] });
+  return { sim, imageId, known: { instances: [], volumes: [], networks: [networkId], operations: [] }, answers: new Map(), problems: [] };
+}
+
+async function upload(sim: SimCloud, imageId: string): Promise<void> {
+  const endpoint = sim.kernel.registry.endpoints().find((entry) => entry.type === 'upload');
+  if (endpoint?.type !== 'upload') throw new Error('no upload endpoint');
+  const content = async function* () {
+    yield new Uint8Array(4096);
+  };
+  const request = { principal: sim.principal, params: { id: imageId }, query: {}, body: undefined, headers: {} };
+  await sim.environment.complete(endpoint.handle({ ...request, bytes: content(), signal: new AbortController().signal }));
+}

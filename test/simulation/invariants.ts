@@ -1,0 +1,149 @@
+import { isFinished, type Operation } from '@pileus/core/kernel';
+import type { SimCloud } from '@pileus/core/testing';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** What must be true at every instant, whatever goes wrong. */
+export function always(sim: SimCloud): readonly string[] {
+  const problems = [...sim.world.violations];
+  const addresses = new Set<string>();
+  for (const nic of sim.rows('nic')) {
+    for (const key of [`${nic.subnetId} ${nic.address}`, `${nic.networkId} ${nic.mac}`]) {
+      if (addresses.has(key)) problems.push(`two NICs have ${key}`);
+      addresses.add(key);
+    }
+  }
+  const running = new Map<string, string>();
+  for (const host of sim.world.hosts.values())
+    for (const machine of host.machines.values()) {
+      if (!machine.live) continue;
+      const other = running.get(machine.spec.id);
+      if (other !== undefined) problems.push(`machine ${machine.spec.id} runs on ${other} and on ${host.hostname}`);
+      running.set(machine.spec.id, host.hostname);
+    }
+  for (const { key, value, limit } of sim.counters())
+    if (value < 0 || (limit !== null && value > limit)) problems.push(`counter ${key} is ${value} of ${limit}`);
+  return problems;
+}
+
+/** What must be true when everything is healed, and nothing moves any more. */
+export function atQuiet(sim: SimCloud, operations: readonly string[]): readonly string[] {
+  const problems = [...always(sim)];
+  for (const id of operations) {
+    const row = sim.row('operation', id) as Operation | undefined;
+    if (row === undefined || !isFinished(row)) problems.push(`operation ${id} was accepted and has not ended: ${JSON.stringify(row)}`);
+  }
+  for (const row of sim.rows('operation') as unknown as readonly Operation[])
+    if (!isFinished(row) && !operations.includes(row.id)) problems.push(`operation ${row.id} has not ended: ${JSON.stringify(row)}`);
+  if (sim.kernel.operations.unfinished !== 0) problems.push(`${sim.kernel.operations.unfinished} operations are still held`);
+  for (const debt of sim.rows('debt')) problems.push(`still owed: ${JSON.stringify(debt)}`);
+  for (const stray of sim.rows('stray')) problems.push(`stray of unknown origin: ${JSON.stringify(stray)}`);
+  for (const notice of sim.rows('outbox')) problems.push(`notice not taken: ${JSON.stringify(notice)}`);
+  return [...problems, ...recounted(sim), ...explained(sim), ...settled(sim)];
+}
+
+/** Counters against the rows that they count. */
+function recounted(sim: SimCloud): readonly string[] {
+  const expected = new Map<string, number>();
+  const add = (key: string, by: unknown) => expected.set(key, (expected.get(key) ?? 0) + Number(by));
+  for (const row of sim.rows('instance')) {
+    add(`capacity/host/${row.hostId}/vcpus`, row.vcpus);
+    add(`capacity/host/${row.hostId}/memoryBytes`, row.memoryBytes);
+  }
+  for (const row of sim.rows('volume')) add(`capacity/pool/${row.poolId}/bytes`, row.sizeBytes);
+  for (const row of sim.rows('host')) add(`capacity/cluster/${row.clusterId}/hosts`, 1);
+  for (const kind of sim.kernel.registry.kinds())
+    for (const [counter, by] of Object.entries((kind.quota ?? {}) as Record<string, 1 | string>))
+      for (const row of sim.rows(kind.name)) add(`quota/${row.projectId}/${counter}`, by === 1 ? 1 : (row[by] ?? 0));
+  const actual = new Map(sim.counters().map(({ key, value }) => [key, value]));
+  return [...new Set([...expected.keys(), ...actual.keys()])]
+    .filter((key) => (expected.get(key) ?? 0) !== (actual.get(key) ?? 0))
+    .map((key) => `counter ${key} is ${actual.get(key) ?? 0}, but the rows count ${expected.get(key) ?? 0}`);
+}
+
+interface Listed {
+  readonly machines: readonly {
+    readonly id: string;
+    readonly host: string;
+    readonly power: string;
+    readonly diskIds: readonly string[];
+    readonly nicIds: readonly string[];
+  }[];
+  readonly networks: readonly { readonly id: string; readonly host: string; readonly ports: readonly { readonly nicId: string }[] }[];
+  readonly stored: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly pool: string;
+    readonly sizeBytes: number;
+    readonly attachedTo: readonly string[];
+  }[];
+}
+
+const POWER: Readonly<Record<string, string>> = { running: 'running', paused: 'suspended', stopped: 'stopped', crashed: 'crashed' };
+
+/** Everything that backends list against the rows, both ways. */
+function explained(sim: SimCloud): readonly string[] {
+  const problems: string[] = [];
+  const say = (text: string) => problems.push(text);
+  const listed = JSON.parse(sim.world.snapshot()) as Listed;
+  const byId = (table: string) => new Map<string, Row>(sim.rows(table).map((row) => [String(row.id), row]));
+  const [instances, volumes, networks, nics, hosts, images] = ['instance', 'volume', 'network', 'nic', 'host', 'image'].map(byId) as [
+    Map<string, Row>,
+    Map<string, Row>,
+    Map<string, Row>,
+    Map<string, Row>,
+    Map<string, Row>,
+    Map<string, Row>,
+  ];
+  const hostName = (id: unknown) => String(hosts.get(String(id))?.name);
+  for (const machine of listed.machines) {
+    const row = instances.get(machine.id);
+    if (row === undefined || hostName(row.hostId) !== machine.host)
+      say(`machine ${machine.id} on ${machine.host} has no row there: ${JSON.stringify(row)}`);
+    else if (row.state !== POWER[machine.power]) say(`instance ${machine.id} is ${row.state}, its machine ${machine.power}`);
+    const disks = [...volumes.values()].filter((volume) => volume.instanceId === machine.id).map((volume) => volume.id);
+    if (disks.sort().join() !== [...machine.diskIds].sort().join())
+      say(`machine ${machine.id} has disks ${machine.diskIds}, its rows ${disks}`);
+    const ports = [...nics.values()].filter((nic) => nic.instanceId === machine.id).map((nic) => nic.id);
+    if (ports.sort().join() !== [...machine.nicIds].sort().join())
+      say(`machine ${machine.id} has NICs ${machine.nicIds}, its rows ${ports}`);
+  }
+  for (const row of instances.values())
+    if (row.state !== 'missing' && !listed.machines.some((machine) => machine.id === row.id))
+      say(`instance ${row.id} is ${row.state}, and on no host`);
+  for (const network of listed.networks) {
+    if (!networks.has(network.id)) say(`network ${network.id} on ${network.host} has no row`);
+    for (const { nicId } of network.ports) if (!nics.has(nicId)) say(`port ${nicId} in network ${network.id} has no row`);
+  }
+  for (const row of networks.values())
+    if (!listed.networks.some((network) => network.id === row.id)) say(`network ${row.id} is on no host`);
+  for (const row of nics.values())
+    if (!listed.networks.some((network) => network.ports.some((port) => port.nicId === row.id))) say(`NIC ${row.id} has no port`);
+  for (const thing of listed.stored) {
+    const owner = { volume: volumes, image: images, seed: instances }[thing.kind]?.get(thing.id);
+    if (owner === undefined) say(`${thing.kind} ${thing.id} in ${thing.pool} has no row`);
+    if (thing.kind === 'volume' && owner !== undefined && owner.sizeBytes !== thing.sizeBytes)
+      say(`volume ${thing.id} has ${thing.sizeBytes} bytes, its row ${owner.sizeBytes}`);
+    if (thing.attachedTo.length > 1) say(`volume ${thing.id} is attached to ${thing.attachedTo}`);
+  }
+  for (const row of volumes.values())
+    if (!listed.stored.some((thing) => thing.kind === 'volume' && thing.id === row.id && thing.pool.endsWith(String(row.poolId))))
+      say(`volume ${row.id} is ${row.state}, and in no pool`);
+  return problems;
+}
+
+const RESTING: Readonly<Record<string, readonly string[]>> = {
+  instance: ['running', 'suspended', 'stopped', 'crashed', 'missing'],
+  volume: ['available', 'attached'],
+  network: ['available'],
+  subnet: ['available'],
+  nic: ['attached'],
+  host: ['enabled'],
+  pool: ['available'],
+};
+
+/** No row stays in a state that only an operation may hold. */
+const settled = (sim: SimCloud): readonly string[] =>
+  Object.entries(RESTING).flatMap(([table, states]) =>
+    sim.rows(table).flatMap((row) => (states.includes(String(row.state)) ? [] : [`${table} ${row.id} rests as ${row.state}`])),
+  );
