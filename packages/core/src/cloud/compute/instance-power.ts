@@ -40,6 +40,13 @@ const power = async (
   call: Call,
 ) => (await ctx.hosts.hypervisor(params.hostId)).power(verb, params.instanceId, call);
 
+/** Takes a change of power back where there is something to take back: a machine that has gone down meanwhile, with its host or by itself, stays down. */
+async function powerBack(ctx: ComputeContext, params: PowerParams, verb: 'suspend' | 'resume', call: Call): Promise<void> {
+  const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+  const seen = await hypervisor.inspect(params.instanceId, call);
+  if (seen?.power === (verb === 'resume' ? 'paused' : 'running')) await hypervisor.power(verb, params.instanceId, call);
+}
+
 const becomes = (params: PowerParams, to: 'running' | 'stopped' | 'suspended') =>
   transition(instance, params.instanceId, { from: alive, to, set: { desiredPower: to, stateReason: null } });
 
@@ -107,7 +114,7 @@ async function shutDown(ctx: ComputeContext, params: StopParams, call: Call): Pr
 export const instanceSuspend = saga<ComputeContext, PowerParams>('instance.suspend', 1)
   .effect('suspend', {
     do: ({ ctx, params, call }) => power(ctx, params, 'suspend', call),
-    undo: ({ ctx, params, call }) => power(ctx, params, 'resume', call),
+    undo: ({ ctx, params, call }) => powerBack(ctx, params, 'resume', call),
   })
   .write('suspended', { do: ({ params }) => [becomes(params, 'suspended')], undo: NOTHING_TO_UNDO })
   .build();
@@ -115,7 +122,7 @@ export const instanceSuspend = saga<ComputeContext, PowerParams>('instance.suspe
 export const instanceResume = saga<ComputeContext, PowerParams>('instance.resume', 1)
   .effect('resume', {
     do: ({ ctx, params, call }) => power(ctx, params, 'resume', call),
-    undo: ({ ctx, params, call }) => power(ctx, params, 'suspend', call),
+    undo: ({ ctx, params, call }) => powerBack(ctx, params, 'suspend', call),
   })
   .write('running', { do: ({ params }) => [becomes(params, 'running')], undo: NOTHING_TO_UNDO })
   .build();
