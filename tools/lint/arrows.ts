@@ -47,6 +47,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   '@pileus/drivers-kvm': 'packages/drivers-kvm/src',
   '@pileus/drivers-kvm/libvirt': 'packages/drivers-kvm/src/libvirt',
   '@pileus/sdk': 'packages/sdk/src',
+  '@pileus/sdk/document': 'packages/sdk/src',
   '@pileus/cli': 'packages/cli/src',
   '@pileus/server': 'packages/server/src',
 };

@@ -47,11 +47,23 @@ async function runGroup(group: Group, scratch: string): Promise<Result> {
   if (files.length === 0) return { name: group.name, passed: 0, failed: 1, skipped: 0, seconds: 0, note: 'no test files' };
   const node = [`${root}node_modules/.bin/node`, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'];
   const mocha = [`${root}node_modules/mocha/bin/mocha.js`, '--reporter', `${root}tools/test/reporter.cjs`, ...files];
-  const code = await run([...node, ...mocha], { PILEUS_TEST_TOTALS: totalsPath, PILEUS_TEST_GROUP: group.name, PILEUS_FULL: full ? '1' : '' });
+  const code = await run([...node, ...mocha], {
+    PILEUS_TEST_TOTALS: totalsPath,
+    PILEUS_TEST_GROUP: group.name,
+    PILEUS_FULL: full ? '1' : '',
+  });
   const seconds = (performance.now() - startMs) / 1000;
   const totals = readTotals(totalsPath);
   // A run that died without telling, or failed without a failed test (a hook, a leak), is a failure of its own.
-  if (totals === undefined || (code !== 0 && totals.failed === 0)) return { name: group.name, passed: totals?.passed ?? 0, failed: 1, skipped: totals?.skipped ?? 0, seconds, note: `ended with code ${code}` };
+  if (totals === undefined || (code !== 0 && totals.failed === 0))
+    return {
+      name: group.name,
+      passed: totals?.passed ?? 0,
+      failed: 1,
+      skipped: totals?.skipped ?? 0,
+      seconds,
+      note: `ended with code ${code}`,
+    };
   return { name: group.name, ...totals, seconds };
 }
 
@@ -84,10 +96,14 @@ function report(results: readonly Result[], skippedWhy: string | undefined): boo
   const sum = (key: keyof Totals) => results.reduce((total, result) => total + result[key], 0);
   console.log('\ngroup           passed  failed  skipped  seconds');
   for (const { name, passed, failed, skipped, seconds, note } of results)
-    console.log(`${name.padEnd(14)}${String(passed).padStart(8)}${String(failed).padStart(8)}${String(skipped).padStart(9)}${seconds.toFixed(1).padStart(9)}${note === undefined ? '' : `  ${note}`}`);
+    console.log(
+      `${name.padEnd(14)}${String(passed).padStart(8)}${String(failed).padStart(8)}${String(skipped).padStart(9)}${seconds.toFixed(1).padStart(9)}${note === undefined ? '' : `  ${note}`}`,
+    );
   for (const budget of BUDGETS) {
     const lanes = (['logic', 'real'] as const).map((lane) =>
-      results.filter((result) => budget.groups.some((group) => group.lane === lane && group.name === result.name)).reduce((total, result) => total + result.seconds, 0),
+      results
+        .filter((result) => budget.groups.some((group) => group.lane === lane && group.name === result.name))
+        .reduce((total, result) => total + result.seconds, 0),
     );
     console.log(`${budget.name}: ${(Math.max(...lanes) / 60).toFixed(1)} of ${budget.minutes} minutes`);
   }
@@ -103,9 +119,18 @@ try {
   const system = await ensureSystem({ log: (line) => console.log(line) });
   const groups = BUDGETS.flatMap((budget) => budget.groups).filter((group) => only === undefined || group.name === only);
   const runnable = groups.filter((group) => system.ok || !group.real);
-  const skipped = groups.filter((group) => !runnable.includes(group)).map((group): Result => ({ name: group.name, passed: 0, failed: 0, skipped: 1, seconds: 0, note: 'skipped' }));
+  const skipped = groups
+    .filter((group) => !runnable.includes(group))
+    .map((group): Result => ({ name: group.name, passed: 0, failed: 0, skipped: 1, seconds: 0, note: 'skipped' }));
   const results = only === undefined ? await checks() : [];
-  const lanes = await Promise.all((['logic', 'real'] as const).map((lane) => runLane(runnable.filter((group) => group.lane === lane), scratch)));
+  const lanes = await Promise.all(
+    (['logic', 'real'] as const).map((lane) =>
+      runLane(
+        runnable.filter((group) => group.lane === lane),
+        scratch,
+      ),
+    ),
+  );
   process.exitCode = report([...results, ...lanes.flat(), ...skipped], system.ok ? undefined : system.reason) ? 0 : 1;
 } finally {
   rmSync(scratch, { recursive: true, force: true });
