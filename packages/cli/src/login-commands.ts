@@ -15,7 +15,7 @@ export function addLogin(program: Command, session: Session): void {
     )
     .action(async () => {
       const { url = session.env.PILEUS_URL, key: given = session.env.PILEUS_KEY, profile: name = 'default' } = session.choice;
-      if (url === undefined) throw new UsageError('login needs --url.', 'pileus login --url http://127.0.0.1:8080 --key KEY');
+      if (url === undefined) throw new UsageError('login needs --url.', 'pileus login --url http://127.0.0.1:7420 --key KEY');
       const key = given === '-' ? (await readAll(process.stdin)).trim() : given;
       if (key === undefined || key === '')
         throw new UsageError(

@@ -74,7 +74,7 @@ export async function chooseTarget(env: Environment, choice: TargetChoice): Prom
   if (url === undefined)
     throw new UsageError(
       'No server is set.',
-      'Log in: pileus login --url http://127.0.0.1:8080 --key KEY\nor set PILEUS_URL and PILEUS_KEY.',
+      'Log in: pileus login --url http://127.0.0.1:7420 --key KEY\nor set PILEUS_URL and PILEUS_KEY.',
     );
   const from = choice.url !== undefined ? '--url' : url === profile?.url ? `profile ${name}` : 'PILEUS_URL';
   // A key belongs to its server: another URL never gets the profile's.

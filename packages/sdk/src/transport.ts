@@ -69,7 +69,7 @@ export function baseUrl(url: string): string {
   try {
     parsed = new URL(url);
   } catch (cause) {
-    throw new PileusError('invalid_input', `Not a URL: ${JSON.stringify(url)}. Give it like http://127.0.0.1:8080.`, { cause });
+    throw new PileusError('invalid_input', `Not a URL: ${JSON.stringify(url)}. Give it like http://127.0.0.1:7420.`, { cause });
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
     throw new PileusError('invalid_input', `The URL ${url} must begin with http:// or https://.`);
