@@ -87,11 +87,15 @@ export class DriverCaller {
       late.reject(LATE);
     });
     late.promise.catch(() => undefined);
+    // What AbortSignal.any does, at a tenth of its price.
+    const follow = () => abort.abort(call.signal.reason);
+    if (call.signal.aborted) follow();
+    call.signal.addEventListener('abort', follow, { once: true });
     try {
-      const signal = AbortSignal.any([call.signal, abort.signal]);
-      return await Promise.race([body({ ...call, signal }), late.promise]);
+      return await Promise.race([body({ ...call, signal: abort.signal }), late.promise]);
     } finally {
       cancel();
+      call.signal.removeEventListener('abort', follow);
     }
   }
 }

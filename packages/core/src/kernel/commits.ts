@@ -14,6 +14,8 @@ export interface CommitsOptions {
   readonly store: Store;
   readonly registry: Registry;
   readonly node: string;
+  /** Told after each commit that holds a notice. */
+  readonly announced: () => void;
 }
 
 /** What a row counts for: the counters of its kind, in its project. */
@@ -44,16 +46,19 @@ export class Commits {
    * @throws CloudError `unavailable`; Fenced when another node has taken over
    */
   async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<CommitResult> {
-    const { store, environment, node } = this.#options;
+    const { store, environment, node, announced } = this.#options;
     const heard = statements.filter((statement) => !this.#unheard(statement));
     const sent = [...heard, ...(await this.#quota(heard))];
     for (let attempt = 0; ; attempt += 1) {
       try {
         const result = await store.commit({ node, epoch: store.epoch, at: timestamp(environment.clock), statements: sent });
-        if (result.ok) return result;
-        if (result.reason === 'fenced') throw new Fenced();
-        const failed = sent[result.statement];
-        if (attempt > 0 && result.reason === 'exists' && isMintedOnce(failed)) return { ok: true, revision: 0 };
+        if (!result.ok && result.reason === 'fenced') throw new Fenced();
+        const failed = result.ok ? undefined : sent[result.statement];
+        const landed = !result.ok && attempt > 0 && result.reason === 'exists' && isMintedOnce(failed);
+        if (result.ok || landed) {
+          if (sent.some(isNotice)) announced();
+          return landed ? { ok: true, revision: 0 } : result;
+        }
         const own = failed === undefined ? -1 : statements.indexOf(failed);
         // A quota is no statement of the caller's: it is named instead.
         return { ...result, statement: own, ...(own < 0 && failed?.op === 'adjust' ? { fields: [failed.counter] } : {}) };
@@ -69,9 +74,7 @@ export class Commits {
 
   /** A notice without a listener is not even written. */
   #unheard(statement: Statement): boolean {
-    return (
-      statement.op === 'insert' && statement.table === 'outbox' && !this.#options.registry.hooks.has({ id: String(statement.row.point) })
-    );
+    return isNotice(statement) && !this.#options.registry.hooks.has({ id: String(statement.row.point) });
   }
 
   /** What the statements change in the use of quotas. The rows are held by the operation that writes, so they are as they were read. */
@@ -104,6 +107,9 @@ export class Fenced extends Error {
     super('another node holds a newer epoch');
   }
 }
+
+const isNotice = (statement: Statement): statement is Extract<Statement, { op: 'insert' }> =>
+  statement.op === 'insert' && statement.table === 'outbox';
 
 const isMintedOnce = (statement: Statement | undefined): boolean =>
   statement?.op === 'insert' && (statement.table === 'journal' || statement.table === 'operation');

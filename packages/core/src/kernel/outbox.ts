@@ -22,7 +22,6 @@ export class Outbox {
   readonly #commit: (statements: readonly Statement[]) => Promise<CommitResult>;
   readonly #busy = new Set<string>();
   readonly #abort = new AbortController();
-  #unsubscribe: () => void = () => undefined;
   #looking = false;
   #lookAgain = false;
 
@@ -33,17 +32,12 @@ export class Outbox {
     this.#commit = commit;
   }
 
-  async start(): Promise<void> {
-    this.#unsubscribe = this.#store.onCommit(() => void this.#look());
-    await this.#look();
-  }
-
   stop(): void {
-    this.#unsubscribe();
     this.#abort.abort();
   }
 
-  async #look(): Promise<void> {
+  /** Called at the start and whenever a notice is committed: takes up what waits. */
+  async look(): Promise<void> {
     if (!this.#hooks.hasNotices) return;
     this.#lookAgain = true;
     if (this.#looking) return;

@@ -34,16 +34,13 @@ export class CommitQueue {
     if (this.#failure !== undefined) return Promise.reject(new StoreError(this.#failure.message));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ text: JSON.stringify(transaction), resolve, reject });
-      if (this.#scheduled || this.#underWay.length > 0) return;
-      this.#scheduled = true;
-      setImmediate(() => this.#next());
+      if (this.#underWay.length === 0) this.#schedule();
     });
   }
 
   settle(outcomes: readonly Outcome[]): void {
     const group = this.#underWay;
     this.#underWay = [];
-    this.#next();
     let durable = 0;
     for (const [index, { resolve, reject }] of group.entries()) {
       const outcome = outcomes[index] as Outcome;
@@ -52,6 +49,8 @@ export class CommitQueue {
       if ('ok' in outcome && outcome.ok) durable = outcome.revision;
     }
     if (durable > 0) this.#onDurable(durable);
+    // Not at once: most of those who have their answer now commit the next thing in this very turn.
+    this.#schedule();
   }
 
   /** Refuses what comes from now on. */
@@ -75,6 +74,12 @@ export class CommitQueue {
     return new Promise((resolve) => {
       this.#onIdle.push(resolve);
     });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#next());
   }
 
   #next(): void {

@@ -61,6 +61,18 @@ export class Reader {
     return this.#statements.rows<[string]>(text, values).map(([row]) => row);
   }
 
+  /**
+   * The rows, when an index leads to them and they are few: then finding them takes less than asking a thread to. Undefined otherwise, after at most `max`
+   * rows and one.
+   */
+  listFew(query: ListQuery, max: number): string[] | undefined {
+    const { where, order = [], limit = Number.POSITIVE_INFINITY, deleted } = query;
+    const led = where !== undefined && 'op' in where && where.op === '=' && this.#catalog.get(query.table).leadsIndex(where.field);
+    if (!led || deleted === true || order.length > 0 || query.after !== undefined) return undefined;
+    const rows = this.list({ ...query, limit: Math.min(limit, max + 1) });
+    return rows.length > max ? undefined : rows;
+  }
+
   count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): number {
     const { text, values } = compileCount(this.#catalog.get(query.table), query);
     return this.#statements.value(text, ...values) as number;

@@ -75,6 +75,11 @@ export class Table {
     return `json_extract(${ROW}, '$.${field}')`;
   }
 
+  /** Whether an index begins with the field, so that rows with one value of it are found without looking at others. */
+  leadsIndex(field: string): boolean {
+    return this.key[0] === field || this.indexes.some((index) => index.fields[0] === field);
+  }
+
   /** Whether no row can lack the field. */
   isRequired(field: string): boolean {
     return this.key.includes(field) || (this.isResource && field !== 'deletedAt' && (MAINTAINED as readonly string[]).includes(field));

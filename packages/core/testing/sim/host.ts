@@ -3,6 +3,7 @@ import { canonical } from './canonical.ts';
 import { SimError } from './fault.ts';
 import { SimMachine } from './machine.ts';
 import type { SimStored } from './pool.ts';
+import { SimPorts } from './ports.ts';
 import type { SimSite } from './site.ts';
 import type { SimWorld } from './world.ts';
 
@@ -16,7 +17,7 @@ export interface SimNetwork {
   /** Undefined for a network that is not ours. */
   readonly owner: string | undefined;
   active: boolean;
-  readonly ports: Map<string, PortSpec>;
+  readonly ports: SimPorts;
 }
 
 type Hint = (machineId: string | undefined) => void;
@@ -82,7 +83,7 @@ export class SimHost {
 
   ensureNetwork(spec: NetworkSpec): void {
     const there = this.networks.get(spec.id);
-    if (there === undefined) this.networks.set(spec.id, { spec, owner: spec.owner, active: true, ports: new Map() });
+    if (there === undefined) this.networks.set(spec.id, { spec, owner: spec.owner, active: true, ports: new SimPorts() });
     else {
       there.spec = spec;
       there.active = true;
@@ -92,7 +93,12 @@ export class SimHost {
   /** A network without our mark; its id. */
   addForeignNetwork(name: string): string {
     const id = this.#world.newUuid();
-    this.networks.set(id, { spec: { id, name, owner: '', mode: 'nat', subnets: [] }, owner: undefined, active: true, ports: new Map() });
+    this.networks.set(id, {
+      spec: { id, name, owner: '', mode: 'nat', subnets: [] },
+      owner: undefined,
+      active: true,
+      ports: new SimPorts(),
+    });
     return id;
   }
 
@@ -105,11 +111,8 @@ export class SimHost {
   ensurePort(port: PortSpec): Plug {
     const network = this.networks.get(port.networkId);
     if (network === undefined) throw new SimError('not_found', `no network ${port.networkId} on ${this.hostname}`);
-    for (const other of network.ports.values()) {
-      if (other.nicId === port.nicId) continue;
-      const taken = other.mac === port.mac || other.addresses.some((address) => port.addresses.includes(address));
-      if (taken) throw new SimError('conflict', `port ${other.nicId} has the same MAC or address`);
-    }
+    const other = network.ports.clash(port);
+    if (other !== undefined) throw new SimError('conflict', `port ${other} has the same MAC or address`);
     network.ports.set(port.nicId, port);
     return { type: 'libvirtNetwork', network: PLUG_PREFIX + port.networkId };
   }

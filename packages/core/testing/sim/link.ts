@@ -57,10 +57,12 @@ export class SimLink {
     const fault = this.#world.faults.strike(site.name, command);
     if (fault?.effect === 'hang') return;
 
-    const stop = new AbortController();
+    let finished = false;
+    const stop = request.prepare === undefined ? undefined : new AbortController();
     const finish = (settle: () => void) => {
-      if (stop.signal.aborted) return;
-      stop.abort();
+      if (finished) return;
+      finished = true;
+      stop?.abort();
       cancel();
       call.signal.removeEventListener('abort', giveUp);
       settle();
@@ -73,12 +75,12 @@ export class SimLink {
       value: (value) => finish(() => resolve(value)),
       error: (error) => finish(() => reject(error)),
     };
-    if (request.prepare === undefined) this.#send(site, request, fault, reply);
+    if (request.prepare === undefined || stop === undefined) this.#send(site, request, fault, reply);
     else
       request.prepare(stop.signal).then(
         () => {
           // Neither a caller that has given up nor one that was killed meanwhile sends any more.
-          if (!stop.signal.aborted && this.#environment.alive !== false) this.#send(site, request, fault, reply);
+          if (!finished && this.#environment.alive !== false) this.#send(site, request, fault, reply);
         },
         (error) => reply.error(error),
       );

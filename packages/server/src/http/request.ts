@@ -11,7 +11,7 @@ export class HttpRequest implements ApiRequest {
   readonly principal: Principal | undefined;
   readonly requestId: string;
   readonly acceptsSocket: boolean;
-  readonly #response: Pick<ServerResponse, 'once' | 'closed'>;
+  readonly #response: Pick<ServerResponse, 'once' | 'closed' | 'writableFinished'>;
   #abort: AbortController | undefined;
 
   constructor(
@@ -39,7 +39,8 @@ export class HttpRequest implements ApiRequest {
       const abort = new AbortController();
       this.#abort = abort;
       if (this.#response.closed) abort.abort();
-      else this.#response.once('close', () => abort.abort());
+      // Once it is answered nobody is left to be told.
+      else this.#response.once('close', () => this.#response.writableFinished || abort.abort());
     }
     return this.#abort.signal;
   }

@@ -31,14 +31,14 @@ export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
   const placed = files.map((file, index) => {
     const sector = next;
     next += Math.max(1, sectors(file.bytes.length));
-    return { file, sector, short: new TextEncoder().encode(shortName(file.name, index)), long: ucs2(file.name) };
+    return { file, sector, short: ascii(shortName(file.name, index)), long: ucs2(file.name) };
   });
   const total = next + PADDING;
   const image = new Uint8Array(total * SECTOR);
   const put = (sector: number, bytes: Uint8Array) => image.set(bytes, sector * SECTOR);
   put(16, descriptor(1, label, total, PATH_TABLES_AT, ROOTS_AT));
   put(17, descriptor(2, label, total, PATH_TABLES_AT + 2, ROOTS_AT + 1));
-  put(18, Uint8Array.of(255, ...new TextEncoder().encode('CD001'), 1));
+  put(18, Uint8Array.of(255, ...ascii('CD001'), 1));
   for (const [offset, root] of [
     [0, ROOTS_AT],
     [2, ROOTS_AT + 1],
@@ -71,11 +71,8 @@ const shortName = (name: string, index: number): string =>
     .replaceAll(/[^A-Z0-9]/g, '_')
     .slice(0, 7)}${index}.;1`;
 
-function ucs2(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length * 2);
-  for (const [index, letter] of [...text].entries()) bytes[index * 2 + 1] = letter.charCodeAt(0);
-  return bytes;
-}
+const ascii = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+const ucs2 = (text: string): Uint8Array => Buffer.from(text, 'utf16le').swap16();
 
 /** Both byte orders, one after the other. */
 function both32(view: DataView, offset: number, value: number): void {
@@ -123,14 +120,15 @@ function pathTable(root: number, littleEndian: boolean): Uint8Array {
 }
 
 function descriptor(type: 1 | 2, label: string, totalSectors: number, pathTables: number, root: number): Uint8Array {
-  const bytes = new Uint8Array(SECTOR);
-  const view = new DataView(bytes.buffer);
+  const bytes = Buffer.alloc(SECTOR);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, SECTOR);
+  const [encode, space] = type === 1 ? [ascii, ' '] : [ucs2, '\0 '];
   const text = (offset: number, length: number, value: string) => {
-    const encoded = type === 1 ? new TextEncoder().encode(value.padEnd(length)) : ucs2(value.padEnd(Math.floor(length / 2)));
-    bytes.set(encoded.subarray(0, length), offset);
+    bytes.fill(space, offset, offset + length - (length % space.length), 'latin1');
+    bytes.set(encode(value), offset);
   };
   bytes[0] = type;
-  bytes.set(new TextEncoder().encode('CD001'), 1);
+  bytes.set(ascii('CD001'), 1);
   bytes[6] = 1;
   text(8, 32, '');
   text(40, 32, type === 1 ? label.toUpperCase() : label);
@@ -146,7 +144,7 @@ function descriptor(type: 1 | 2, label: string, totalSectors: number, pathTables
   bytes.set(rootRecord(root, 0), 156);
   for (const offset of [190, 318, 446, 574]) text(offset, 128, '');
   for (const offset of [702, 739, 776]) text(offset, 37, '');
-  for (const offset of [813, 830, 847, 864]) bytes.set([...new TextEncoder().encode('0'.repeat(16)), 0], offset);
+  for (const offset of [813, 830, 847, 864]) bytes.fill('0', offset, offset + 16, 'latin1');
   bytes[881] = 1;
   return bytes;
 }
