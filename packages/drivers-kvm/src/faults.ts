@@ -25,9 +25,15 @@ export function classify(error: unknown): Fault {
   return 'internal';
 }
 
+/** What libvirt has no code of its own for. Its texts are not translated for a service, and name the part of the host that is full or missing. */
+const TEXTS: readonly (readonly [RegExp, Fault])[] = [
+  [/No space left on device|Cannot allocate memory/i, 'exhausted'],
+  [/cgroup .* is not mounted|Child process \(tc |Unable to find any firmware/, 'unsupported'],
+];
+
 function classifyAnswer(error: LibvirtError): Fault {
-  // Libvirt has no code for it: the text is the system's own, in the daemon's locale, which is C for a service.
-  if (/No space left on device|Cannot allocate memory/i.test(error.message)) return 'exhausted';
+  const text = TEXTS.find(([pattern]) => pattern.test(error.message));
+  if (text !== undefined) return text[1];
   const match = Object.entries(FAULTS).find(([, names]) => error.is(...names));
   return (match?.[0] as Fault | undefined) ?? 'internal';
 }

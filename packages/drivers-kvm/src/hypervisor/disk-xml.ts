@@ -10,8 +10,11 @@ const DEVICE_PREFIX: Readonly<Record<DiskBus, string>> = { virtio: 'vd', scsi: '
 /** Of no disk, because slots end before two-letter names do. */
 const SEED_DEVICE = 'sdzz';
 
-/** `<disk>` of a volume, for a definition and for hot-plug alike. */
-export function diskElement(disk: DiskSpec, bus: DiskBus): Element {
+/**
+ * `<disk>` of a volume. Only a definition says in which order disks boot: libvirt refuses one that is plugged in with an order into a machine that was
+ * defined without disks, and has an order for the machine as a whole.
+ */
+export function diskElement(disk: DiskSpec, bus: DiskBus, use: 'define' | 'plug'): Element {
   const { attachment, slot } = disk;
   return element(
     'disk',
@@ -21,7 +24,7 @@ export function diskElement(disk: DiskSpec, bus: DiskBus): Element {
     element('target', { dev: deviceName(bus, slot), bus }),
     disk.limits === undefined ? undefined : limitsElement(disk.limits),
     disk.readOnly ? element('readonly') : undefined,
-    element('boot', { order: slot + 1 }),
+    use === 'define' ? element('boot', { order: slot + 1 }) : undefined,
     element('serial', {}, diskSerial(disk.volumeId)),
     element('alias', { name: volumeAlias(disk.volumeId) }),
     driveAddress(bus, slot),

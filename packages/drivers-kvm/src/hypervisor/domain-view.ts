@@ -1,6 +1,6 @@
 import type { DiskBus, GuestOs, MachineObservation, PowerState } from '@pileus/core/strategy';
 import { DomainState, ShutoffReason } from '../libvirt/index.ts';
-import { nicOfAlias, readMark, volumeOfAlias } from '../mark.ts';
+import { nicOfAlias, readMark, readRecord, volumeOfAlias } from '../mark.ts';
 import type { Element } from '../xml/element.ts';
 import { child, childrenNamed, descend, sizeInBytes } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
@@ -28,6 +28,7 @@ export interface DomainView {
   readonly libvirtName: string;
   readonly name: string;
   readonly owner: string | undefined;
+  readonly record: string | undefined;
   readonly guestOs: GuestOs;
   readonly diskBus: DiskBus;
   readonly vcpus: number;
@@ -53,6 +54,7 @@ export function viewDomain(xml: string): DomainView {
     // One that was renamed on the host shows the name that it has there.
     name: libvirtName === domainName(id) ? (child(root, 'title')?.text ?? libvirtName) : libvirtName,
     owner: mark?.owner,
+    record: readRecord(root),
     guestOs: mark?.guestOs === 'windows' ? 'windows' : 'linux',
     diskBus: mark?.diskBus === 'scsi' || mark?.diskBus === 'sata' ? mark.diskBus : 'virtio',
     vcpus: Number(vcpu?.attributes.current ?? vcpu?.text),
@@ -66,12 +68,13 @@ export function viewDomain(xml: string): DomainView {
 }
 
 export function observe(view: DomainView, power: PowerState): MachineObservation {
-  const { id, name, owner, vcpus, memoryBytes } = view;
+  const { id, name, owner, vcpus, memoryBytes, record } = view;
   return {
     ...{ id, name, power, vcpus, memoryBytes },
     ...(owner === undefined ? {} : { owner }),
     diskIds: view.disks.map((disk) => disk.volumeId),
     nicIds: view.nics.map((nic) => nic.nicId),
+    ...(record === undefined ? {} : { record }),
   };
 }
 

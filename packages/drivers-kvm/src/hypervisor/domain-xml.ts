@@ -35,7 +35,7 @@ export function domainXml(spec: MachineSpec, host: HostProfile, name: string = d
       element('name', {}, name),
       element('uuid', {}, spec.id),
       element('title', {}, spec.name),
-      markElement({ owner: spec.owner, guestOs: spec.guestOs, diskBus: spec.diskBus }),
+      markElement({ owner: spec.owner, guestOs: spec.guestOs, diskBus: spec.diskBus }, spec.record),
       element('memory', { unit: 'b' }, spec.memoryBytesMax),
       element('currentMemory', { unit: 'b' }, spec.memoryBytes),
       element('vcpu', { placement: 'static', current: spec.vcpus }, spec.vcpusMax),
@@ -75,7 +75,7 @@ function deviceElements(spec: MachineSpec, profile: GuestProfile, host: HostProf
   const bySlot = (a: { readonly slot: number }, b: { readonly slot: number }) => a.slot - b.slot;
   const scsi = spec.diskBus === 'scsi' || (spec.seed !== undefined && profile.seedBus === 'scsi');
   return [
-    ...spec.disks.toSorted(bySlot).map((disk) => diskElement(disk, spec.diskBus)),
+    ...spec.disks.toSorted(bySlot).map((disk) => diskElement(disk, spec.diskBus, 'define')),
     spec.seed === undefined ? undefined : seedElement(spec.seed, profile.seedBus),
     ...pciPorts(spec),
     scsi ? element('controller', { type: 'scsi', index: 0, model: 'virtio-scsi' }) : undefined,

@@ -33,7 +33,8 @@ const findNic =
 export function hotplugVerbs(domains: Domains, link: HostLink): NonNullable<HypervisorDriver['hotplug']> {
   const plug = new Plugging(domains, link);
   return {
-    attachDisk: (id, disk, call) => plug.attach(id, findDisk(disk.volumeId), (view) => diskElement(disk, view.diskBus), new Deadline(call)),
+    attachDisk: (id, disk, call) =>
+      plug.attach(id, findDisk(disk.volumeId), (view) => diskElement(disk, view.diskBus, 'plug'), new Deadline(call)),
     detachDisk: (id, volumeId, call) => plug.detach(id, findDisk(volumeId), new Deadline(call)),
     attachNic: (id, nic, call) => {
       const build = (view: DomainView) => nicElement(nic, guestProfile(view.guestOs, view.diskBus, 'kvm').nicModel);

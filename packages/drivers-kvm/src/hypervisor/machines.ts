@@ -53,6 +53,7 @@ function observation(sight: DomainSight): MachineObservation {
     ...live,
     // The balloon of a guest that has not booted yet, or has no driver for it, is not what was asked for.
     memoryBytes: config.memoryBytes,
+    record: config.record,
     disks: unite(live.disks, config.disks, (disk) => disk.volumeId),
     nics: unite(live.nics, config.nics, (nic) => nic.nicId),
   };

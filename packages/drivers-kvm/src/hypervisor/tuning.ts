@@ -1,7 +1,6 @@
 import type { HypervisorDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
-import { except } from '../faults.ts';
 import { AffectFlag, domainRef, type TypedParam } from '../libvirt/index.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { kibibytes } from './nic-xml.ts';
@@ -43,11 +42,7 @@ export function limitVerbs(domains: Domains, features: LimitFeatures): NonNullab
     const deadline = new Deadline(call);
     const sight = await domains.needSight(id, deadline);
     const params = compact([param('cpu_shares', 'ullong', shares)]);
-    const set = () =>
-      domains.api.domainSetSchedulerParametersFlags({ domain: domainRef(id), params, flags: affected(sight) }, deadline.left);
-    await except(['operationInvalid'], set, (refusal) => {
-      throw refuseWhere(/cgroup/i.test(refusal.message), 'the host has no CPU controller to weigh processors with', refusal);
-    });
+    await domains.api.domainSetSchedulerParametersFlags({ domain: domainRef(id), params, flags: affected(sight) }, deadline.left);
   };
   const setDiskLimits: Limits['setDiskLimits'] = async (id, volumeId, limits, call) => {
     const deadline = new Deadline(call);
@@ -70,17 +65,9 @@ export function limitVerbs(domains: Domains, features: LimitFeatures): NonNullab
       param('inbound.average', 'uint', average(limits.inboundBytesPerSecond)),
       param('outbound.average', 'uint', average(limits.outboundBytesPerSecond)),
     ]);
-    const set = () =>
-      domains.api.domainSetInterfaceParameters({ domain: domainRef(id), device, params, flags: affected(sight) }, deadline.left);
-    await except(['internalError', 'operationFailed'], set, (refusal) => {
-      throw refuseWhere(/\btc\b|qdisc/.test(refusal.message), 'the host cannot shape the traffic of a NIC', refusal);
-    });
+    await domains.api.domainSetInterfaceParameters({ domain: domainRef(id), device, params, flags: affected(sight) }, deadline.left);
   };
   return { setDiskLimits, ...(features.cpuShares ? { setCpuShares } : {}), ...(features.nicLimits ? { setNicLimits } : {}) };
-}
-
-function refuseWhere(unsupported: boolean, why: string, refusal: Error): Error {
-  return unsupported ? new DriverError('unsupported', why, { cause: refusal }) : refusal;
 }
 
 function param(field: string, type: 'uint' | 'ullong', value: number | undefined): TypedParam | undefined {

@@ -28,7 +28,7 @@ export function dirStorage(link: HostLink, options: DirStorageOptions): StorageD
       return { totalBytes: capacityBytes, freeBytes: availableBytes };
     },
 
-    volumes: volumeVerbs(pool, options.hostId),
+    volumes: volumeVerbs(pool, link, options.hostId),
     images: imageVerbs(pool),
     seeds: {
       async put(id, bytes, call) {
@@ -67,7 +67,7 @@ async function inspect(pool: DirPool, kind: StoredKind, id: string, deadline: De
   return view && { kind, id, sizeBytes: view.capacityBytes };
 }
 
-function volumeVerbs(pool: DirPool, hostId: string): StorageDriver['volumes'] {
+function volumeVerbs(pool: DirPool, link: HostLink, hostId: string): StorageDriver['volumes'] {
   const need = async (id: string, deadline: Deadline): Promise<StorageVolume> => {
     const volume = await pool.find(volumeName(id), deadline);
     if (volume === undefined) throw new DriverError('not_found', `the pool has no volume ${id}`);
@@ -97,7 +97,7 @@ function volumeVerbs(pool: DirPool, hostId: string): StorageDriver['volumes'] {
       const present = (await sizeOf(volume, deadline)) ?? 0;
       if (sizeBytes === present) return;
       if (sizeBytes < present) throw new DriverError('invalid', `volume ${id} has ${present} bytes and cannot shrink to ${sizeBytes}`);
-      if (await growInUse(pool.link, volume.key, sizeBytes, deadline)) return;
+      if (await growInUse(link, volume.key, sizeBytes, deadline)) return;
       await pool.resize(volume, sizeBytes, deadline);
     },
 

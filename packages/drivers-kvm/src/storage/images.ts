@@ -70,12 +70,8 @@ export async function upload(pool: DirPool, request: Upload, deadline: Deadline)
   const volume = await pool.find(name, deadline);
   if (volume === undefined) throw new DriverError('conflict', `${name} was deleted while it was to be written`);
   if ((await pool.fileBytes(volume, deadline)) !== sizeBytes) throw new DriverError('conflict', `${name} is there with another size`);
-  const { signal, leftMs } = deadline;
-  const written = pool.link.host.uploadVolume(
-    { volume, lengthBytes: sizeBytes, source: content.open(), onProgress: (bytes) => onProgress?.(Math.min(1, bytes / sizeBytes)) },
-    { signal, timeoutMs: leftMs },
-  );
-  const bytes = await deadline.bound(written, `writing ${name}`);
+  const progress = (bytes: number) => onProgress?.(Math.min(1, bytes / sizeBytes));
+  const bytes = await pool.write(volume, { source: () => content.open(), lengthBytes: sizeBytes, onProgress: progress }, deadline);
   if (bytes !== sizeBytes) throw new DriverError('invalid', `${name}: the content has ${bytes} bytes, not the ${sizeBytes} announced`);
   return volume;
 }

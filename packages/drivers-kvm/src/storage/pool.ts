@@ -9,7 +9,16 @@ import { poolPath, poolXml, viewVolume, volumeXml } from './volume-xml.ts';
 /** A volume that is being made or copied cannot be looked at yet; libvirt says so, and we ask again. */
 const BUSY_RETRY_MS = 50;
 
+/** A header is written in a moment, so what lasts longer is a coincidence of sizes. */
+const UNFINISHED_LOOKS_MAX = 20;
+
 export type NewVolume = Parameters<typeof volumeXml>[0];
+
+export interface VolumeContent {
+  readonly source: () => AsyncIterable<Uint8Array>;
+  readonly lengthBytes: number;
+  readonly onProgress: (bytes: number) => void;
+}
 
 /** A libvirt pool that is a folder, and its files. */
 export class DirPool {
@@ -22,10 +31,6 @@ export class DirPool {
     this.#link = link;
     this.name = name;
     this.#path = path;
-  }
-
-  get link(): HostLink {
-    return this.#link;
   }
 
   get api(): LibvirtApi {
@@ -119,14 +124,15 @@ export class DirPool {
     await this.#whenIdle(() => this.api.storageVolResize({ volume, capacityBytes: sizeBytes }, deadline.left), deadline);
   }
 
-  /** Undefined when the file is gone. */
+  /** Undefined when the file is gone. Libvirt shows volumes that it is still making, without a file or with a header half written: those are waited for. */
   async view(volume: StorageVolume, deadline: Deadline): Promise<VolumeView | undefined> {
-    for (;;) {
+    for (let looks = 1; ; looks += 1) {
       const look = async () => viewVolume(await this.api.storageVolGetXmlDesc({ volume }, deadline.left));
       const view = await except<VolumeView | undefined>(['noStorageVolume'], look, () => undefined);
-      if (view !== undefined || (await this.find(volume.name, deadline)) === undefined) return view;
-      // Libvirt lists a volume that has no file: either it is being made, or the file was taken away behind libvirt's back.
-      await this.#refresh(deadline);
+      if (view !== undefined && (!view.unfinished || looks >= UNFINISHED_LOOKS_MAX)) return view;
+      if (view === undefined && (await this.find(volume.name, deadline)) === undefined) return undefined;
+      // If there is no file because it was taken away behind libvirt's back, a refresh tells libvirt.
+      if (view === undefined) await this.#refresh(deadline);
       await deadline.pause(BUSY_RETRY_MS, `${volume.name} to be made`);
     }
   }
@@ -135,6 +141,17 @@ export class DirPool {
   async fileBytes(volume: StorageVolume, deadline: Deadline): Promise<number> {
     const look = () => this.api.storageVolGetInfoFlags({ volume, flags: VolumeInfoFlag.physical }, deadline.left);
     return (await this.#whenIdle(look, deadline)).allocationBytes;
+  }
+
+  /** Gives the bytes written. Fails when the deadline passes, whatever the source does. */
+  write(volume: StorageVolume, request: VolumeContent, deadline: Deadline): Promise<number> {
+    const { lengthBytes, onProgress } = request;
+    const upload = () => {
+      const { signal, leftMs } = deadline;
+      return this.#link.host.uploadVolume({ volume, lengthBytes, source: request.source(), onProgress }, { signal, timeoutMs: leftMs });
+    };
+    // The upload cannot be trusted to end by itself: its source may be stuck.
+    return deadline.bound(this.#whenIdle(upload, deadline), `writing ${volume.name}`);
   }
 
   async #whenIdle<T>(act: () => Promise<T>, deadline: Deadline): Promise<T> {

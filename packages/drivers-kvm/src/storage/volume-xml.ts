@@ -40,14 +40,19 @@ export function volumeXml(request: {
 export interface VolumeView {
   readonly capacityBytes: number;
   readonly path: string;
+  /** True for a qcow2 file that shows no size of its own: its header is not written yet, or the file is by chance as long as its disk is large. */
+  readonly unfinished: boolean;
   /** The file whose content shows through, if there is one. */
   readonly backingPath: string | undefined;
 }
 
 export function viewVolume(xml: string): VolumeView {
   const root = parse(xml);
+  const capacityBytes = sizeInBytes(child(root, 'capacity'));
+  const sizeless = capacityBytes === 0 || capacityBytes === sizeInBytes(child(root, 'physical'));
   return {
-    capacityBytes: sizeInBytes(child(root, 'capacity')),
+    capacityBytes,
+    unfinished: sizeless && descend(root, 'target', 'format')?.attributes.type === 'qcow2',
     path: descend(root, 'target', 'path')?.text ?? '',
     backingPath: descend(root, 'backingStore', 'path')?.text,
   };

@@ -11,6 +11,7 @@ import { Deadline } from '../../src/deadline.ts';
 import { HostLinks } from '../../src/host-links.ts';
 import { kernelBoots } from '../../src/hypervisor/kvm-probe.ts';
 import { type KvmOptions, kvm } from '../../src/index.ts';
+import { readUntil } from '../byte-stream.ts';
 import { LabBackend, required } from '../conformance/lab-host.ts';
 
 const MIB = 2 ** 20;
@@ -126,6 +127,16 @@ describe('machines on a real host', function () {
     const [other] = (await machine()).disks;
     expect(other && (await fault(driver.hotplug?.attachDisk(spec.id, other, call()) ?? Promise.resolve()))).to.equal('conflict');
     expect((await driver.machines.inspect(spec.id, call()))?.diskIds).to.deep.equal(spec.disks.map((disk) => disk.volumeId));
+  });
+
+  it('boots from a disk that was plugged into a machine defined without any', async () => {
+    const spec = await machine();
+    await driver.machines.define({ ...spec, disks: [] }, call());
+    for (const disk of spec.disks) await driver.hotplug?.attachDisk(spec.id, disk, call());
+    await driver.power.start(spec.id, call());
+    const stream = await driver.consoles?.serial?.(spec.id, call());
+    const said = await readUntil(stream, 'PILEUS-GUEST-HALTED');
+    expect(said).to.include('PILEUS-GUEST-HALTED');
   });
 
   it('gives a disk that is plugged in while the machine runs the limits it came with', async () => {

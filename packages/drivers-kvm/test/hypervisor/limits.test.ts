@@ -28,26 +28,30 @@ describe('limits that a host cannot enforce', function () {
     await backend?.close();
   });
 
+  const faultOf = async (work: Promise<void> | undefined) =>
+    work?.then(
+      () => 'no fault',
+      (error: unknown) => driver.classify(error),
+    );
+
   it('are refused as unsupported, and neither the machine nor its definition changes', async () => {
     const size = { vcpus: 1, vcpusMax: 1, memoryBytes: 32 * MIB, memoryBytesMax: 32 * MIB };
     const nic = { nicId: randomUUID(), mac: '52:54:00:83:00:01', plug: { type: 'libvirtNetwork', network: 'test' } as const, slot: 0 };
     const profile = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio' } as const;
-    const { id } = { id: randomUUID() };
-    await driver.machines.define({ id, name: 'm', owner: 'o', ...size, ...profile, disks: [], nics: [nic] }, call());
+    const machine = { id: randomUUID(), name: 'm', owner: 'o', ...size, ...profile, disks: [], nics: [nic] };
+    const { id } = machine;
+    const limits = { inboundBytesPerSecond: MIB };
+    await driver.machines.define({ ...machine, nics: [{ ...nic, limits }] }, call());
+    expect(await faultOf(driver.power.start(id, call()))).to.equal('unsupported');
+    expect(await driver.machines.inspect(id, call())).to.include({ power: 'stopped' });
+    await driver.machines.define(machine, call());
     await driver.power.start(id, call());
     const dumps = () => Promise.all([backend.virsh('dumpxml', id), backend.virsh('dumpxml', id, '--inactive')]);
     const before = await dumps();
-    const refusals = [
-      driver.limits?.setCpuShares?.(id, 512, call()),
-      driver.limits?.setNicLimits?.(id, nic.nicId, { inboundBytesPerSecond: MIB }, call()),
-    ];
-    for (const refusal of refusals) {
-      const fault = await refusal?.then(
-        () => 'no fault',
-        (error) => driver.classify(error),
-      );
-      expect(fault).to.equal('unsupported');
-    }
+    const other = { ...nic, nicId: randomUUID(), mac: '52:54:00:83:00:02', slot: 1, limits };
+    expect(await faultOf(driver.limits?.setCpuShares?.(id, 512, call()))).to.equal('unsupported');
+    expect(await faultOf(driver.limits?.setNicLimits?.(id, nic.nicId, limits, call()))).to.equal('unsupported');
+    expect(await faultOf(driver.hotplug?.attachNic(id, other, call()))).to.equal('unsupported');
     expect(await dumps()).to.deep.equal(before);
   });
 });

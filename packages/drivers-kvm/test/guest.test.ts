@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Call, HypervisorDriver, NetworkDriver, StorageDriver } from '@pileus/core/strategy';
+import { expect } from 'chai';
+import { until } from '../../../test/lab/waiting.ts';
+import { buildGuestImage } from '../../../tools/guest/image.ts';
+import { run } from '../../../tools/system/command.ts';
+import { CACHE_DIR } from '../../../tools/system/ensure.ts';
+import { kvm } from '../src/index.ts';
+import { readUntil } from './byte-stream.ts';
+import { LabBackend, required } from './conformance/lab-host.ts';
+
+const MIB = 2 ** 20;
+const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 60_000 });
+
+describe('a guest on the three drivers of one host', function () {
+  this.timeout(240_000);
+  let backend: LabBackend;
+  let hypervisor: HypervisorDriver;
+  let storage: StorageDriver;
+  let networks: NetworkDriver;
+
+  before(async () => {
+    backend = await LabBackend.up();
+    const { strategies } = kvm({ virtType: 'tcg' });
+    const { host } = backend;
+    hypervisor = required(strategies.hypervisor).open(host);
+    const settings = { path: join(backend.lab.sharedDir, 'pool') };
+    storage = required(strategies.storage).open({ poolId: randomUUID(), scope: 'host', host, settings });
+    networks = required(strategies.network).open({ host });
+  });
+
+  after(async () => {
+    for (const driver of [hypervisor, storage, networks]) await driver?.close();
+    await backend?.close();
+  });
+
+  it('boots from a clone of an image, answers on the address of its port, and leaves nothing', async () => {
+    const [imageId, volumeId, networkId, nicId, id] = [1, 2, 3, 4, 5].map(() => randomUUID()) as [string, string, string, string, string];
+    const image = await buildGuestImage({ cacheDir: CACHE_DIR, log: () => {} });
+    const bytes = await readFile(image.path);
+    const { 'virtual-size': virtualSizeBytes } = JSON.parse(await run(['qemu-img', 'info', '--output=json', image.path]));
+    const content = {
+      sizeBytes: bytes.length,
+      async *open() {
+        yield bytes;
+      },
+    };
+    await storage.ensurePool(call());
+    await storage.images.put({ id: imageId, format: image.format, virtualSizeBytes, content }, call());
+    await storage.volumes.create({ id: volumeId, sizeBytes: 64 * MIB, imageId }, call());
+    const attachment = await storage.volumes.attach(volumeId, backend.host, call());
+    const subnet = { id: randomUUID(), cidr: '10.84.0.0/24', gateway: '10.84.0.1', dnsServers: [] };
+    await networks.ensureNetwork({ id: networkId, name: 'n', owner: 'o', mode: 'nat', subnets: [subnet] }, call());
+    const mac = '52:54:00:84:00:09';
+    const plug = await networks.ensurePort({ nicId, networkId, mac, addresses: ['10.84.0.9'], hostname: 'web' }, call());
+
+    const size = { vcpus: 1, vcpusMax: 2, memoryBytes: 96 * MIB, memoryBytesMax: 128 * MIB };
+    const profile = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio' } as const;
+    const disks = [{ volumeId, attachment, slot: 0, readOnly: false }];
+    await hypervisor.machines.define(
+      { id, name: 'm', owner: 'o', ...size, ...profile, disks, nics: [{ nicId, mac, plug, slot: 0 }] },
+      call(),
+    );
+    await hypervisor.power.start(id, call());
+    await readUntil(await hypervisor.consoles?.serial?.(id, call()), 'PILEUS-GUEST-READY');
+    const answer = await until('the guest to answer', () => backend.labHost.httpGet('http://10.84.0.9/').catch(() => undefined));
+    expect(JSON.parse(answer).nics).to.deep.equal([{ name: 'eth0', mac, address: '10.84.0.9/24' }]);
+
+    await hypervisor.machines.remove(id, call());
+    await networks.deletePort({ nicId, networkId }, call());
+    await networks.deleteNetwork(networkId, call());
+    await storage.volumes.release(volumeId, backend.host, call());
+    await storage.volumes.delete(volumeId, call());
+    await storage.images.delete(imageId, call());
+    expect((await backend.virsh('list', '--all', '--name')).trim()).to.equal('');
+    expect((await backend.virsh('net-list', '--all', '--name')).trim()).to.equal('');
+    const [pool] = (await backend.virsh('pool-list', '--all', '--name')).trim().split('\n');
+    expect((await backend.virsh('vol-list', pool ?? '')).trim()).to.equal('');
+  });
+});
