@@ -38,6 +38,8 @@ export interface MachineObservation {
   /** Volume ids and NIC ids plugged in, in slot order; only of our machines. */
   readonly diskIds: readonly string[];
   readonly nicIds: readonly string[];
+  /** The record of its definition; only of our machines. */
+  readonly record?: string;
 }
 
 export interface DiskLimits {
@@ -93,6 +95,12 @@ export interface MachineSpec {
   readonly nics: readonly NicSpec[];
   /** The cloud-init seed, shown to the guest as a read-only CD-ROM. */
   readonly seed?: Attachment;
+  /**
+   * What the cloud wants to find with the machine should its own memory be lost. Opaque to the backend, which keeps it with the definition: `inspect` and `list`
+   * give it back as it was, another definition replaces it. Printable ASCII that neither begins nor ends with a space, at most 32,768 characters. Never secrets:
+   * who may read the host's definitions reads it.
+   */
+  readonly record?: string;
 }
 
 /**

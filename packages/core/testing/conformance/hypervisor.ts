@@ -6,6 +6,7 @@ import { Stage, UNANSWERED } from './harness.ts';
 import { changeTests } from './hypervisor-change.ts';
 import { freezeTests } from './hypervisor-frozen.ts';
 import { powerTests } from './hypervisor-power.ts';
+import { recordTests } from './hypervisor-record.ts';
 import { watchTests } from './hypervisor-watch.ts';
 
 /** What a hypervisor driver may leave out. */
@@ -117,6 +118,7 @@ export function describeHypervisor(name: string, setup: HypervisorSetup): void {
     });
     describe('host', () => hostTests(stage));
     describe('machines', () => machineTests(stage));
+    describe('records', () => recordTests(stage));
     describe('several at once', () => concurrencyTests(stage));
     describe('power', () => powerTests(stage));
     describe('changes', () => changeTests(stage, setup.features));

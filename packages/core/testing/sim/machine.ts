@@ -75,6 +75,7 @@ export class SimMachine {
       memoryBytes: spec.memoryBytes,
       diskIds: bySlot(spec.disks).map((disk) => disk.volumeId),
       nicIds: bySlot(spec.nics).map((nic) => nic.nicId),
+      ...(ours && spec.record !== undefined ? { record: spec.record } : {}),
     };
   }
 
