@@ -14,16 +14,27 @@ export interface Mark {
   readonly [fact: string]: string;
 }
 
-/** `<metadata>` with our mark. */
-export function markElement(mark: Mark): Element {
-  return element('metadata', {}, element('pileus:mark', { 'xmlns:pileus': NAMESPACE, ...mark }));
+/** `<metadata>` with our mark, and in it the record of a machine: libvirt allows one element for each namespace. */
+export function markElement(mark: Mark, record?: string): Element {
+  const kept = record === undefined ? undefined : element('pileus:record', {}, record);
+  return element('metadata', {}, element('pileus:mark', { 'xmlns:pileus': NAMESPACE, ...mark }, kept));
 }
 
-/** The mark of a domain or network, if it has ours. Prefixes are libvirt's to change, so only the namespace counts. */
+/** The mark of a domain or network, if it has ours. */
 export function readMark(root: Element): Mark | undefined {
-  const mark = descend(root, 'metadata')?.children.find((each) => Object.values(each.attributes).includes(NAMESPACE));
+  const mark = findMark(root);
   const { owner } = mark?.attributes ?? {};
   return owner === undefined ? undefined : { ...mark?.attributes, owner };
+}
+
+/** The record that a domain was defined with. */
+export function readRecord(root: Element): string | undefined {
+  return findMark(root)?.children.find((each) => /(?:^|:)record$/.test(each.name))?.text;
+}
+
+/** Prefixes are libvirt's to change, so only the namespace counts. */
+function findMark(root: Element): Element | undefined {
+  return descend(root, 'metadata')?.children.find((each) => Object.values(each.attributes).includes(NAMESPACE));
 }
 
 export const volumeAlias = (volumeId: string): string => `ua-vol-${volumeId}`;
