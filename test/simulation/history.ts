@@ -2,6 +2,7 @@ import { isFinished, type Operation } from '@pileus/core/kernel';
 import { SimCloud, type StoreFaults } from '@pileus/core/testing';
 import { Chaos } from './chaos.ts';
 import { always, atQuiet } from './invariants.ts';
+import { upload } from './still-cloud.ts';
 import { Client, type Surroundings } from './workload.ts';
 
 export interface HistoryOptions {
@@ -25,7 +26,7 @@ export interface History {
 }
 
 const GIB = 2 ** 30;
-const LINES_KEPT = Number(process.env.LINES ?? 80);
+const LINES_KEPT = 80;
 const LOOK_EVERY_MS = 250;
 const SETTLE_MS_MAX = 2 * 3600_000;
 /** For reconcilers and debts, after the last operation has ended. */
@@ -112,14 +113,4 @@ async function surroundings(sim: SimCloud, hosts: number): Promise<Surroundings>
   await sim.done('instanceType.create', { name: 'small', vcpus: 1, memoryBytes: GIB, vcpusMax: 4, memoryBytesMax: 4 * GIB });
   const networkId = await sim.done('network.create', { name: 'net-1', subnets: [{ name: 'subnet-1', cidr: '10.255.0.0/24' }] });
   return { sim, imageId, known: { instances: [], volumes: [], networks: [networkId], operations: [] }, answers: new Map(), problems: [] };
-}
-
-async function upload(sim: SimCloud, imageId: string): Promise<void> {
-  const endpoint = sim.kernel.registry.endpoints().find((entry) => entry.type === 'upload');
-  if (endpoint?.type !== 'upload') throw new Error('no upload endpoint');
-  const content = async function* () {
-    yield new Uint8Array(4096);
-  };
-  const request = { principal: sim.principal, params: { id: imageId }, query: {}, body: undefined, headers: {} };
-  await sim.environment.complete(endpoint.handle({ ...request, bytes: content(), signal: new AbortController().signal }));
 }

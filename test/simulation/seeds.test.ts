@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { assert } from 'chai';
+import { playHistory } from './history.ts';
+
+const FULL = process.env.PILEUS_FULL === '1';
+const BUDGET_MS = FULL ? 20 * 60_000 : 30_000;
+
+/** Each commit plays other histories, and always the same ones. */
+function firstSeed(): number {
+  try {
+    return Number.parseInt(execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).slice(0, 7), 16);
+  } catch {
+    return 1; // Outside of a repository.
+  }
+}
+
+describe('random histories of a whole control plane', () => {
+  it('leave nothing half done, and nothing behind', async function () {
+    this.timeout(BUDGET_MS + 120_000);
+    const beganMs = performance.now();
+    for (let seed = firstSeed(); performance.now() - beganMs < BUDGET_MS; seed += 1) {
+      const { problems, lastLines } = await playHistory({ seed, hosts: 2 + (seed % 3) });
+      const again = `npm run simulate -- --first-seed ${seed} --seeds 1 --hosts ${2 + (seed % 3)}`;
+      assert.deepEqual(problems, [], `seed ${seed} (${again}):\n${lastLines.join('\n')}\n`);
+    }
+  });
+
+  it('are replayed exactly by their seed', async function () {
+    this.timeout(60_000);
+    const play = () => playHistory({ seed: 4711, hosts: 2, rageMs: 60_000 });
+    const [first, second] = [await play(), await play()];
+    assert.equal(second.hash, first.hash);
+    assert.deepEqual(second.lastLines, first.lastLines);
+    assert.notEqual((await playHistory({ seed: 4712, hosts: 2, rageMs: 60_000 })).hash, first.hash);
+  });
+});
