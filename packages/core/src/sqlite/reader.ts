@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { Change, Counter, ListQuery } from '../kernel/store.ts';
+import type { Change, Counter, ListQuery, Page } from '../kernel/store.ts';
 import { compileCount, compileList } from './query.ts';
 import type { Catalog } from './table.ts';
 
@@ -10,6 +10,8 @@ const CHANGE_TYPES = ['created', 'updated', 'deleted'] as const;
 export const changeCode = (type: Change['type']): number => CHANGE_TYPES.indexOf(type);
 
 const CHANGE_COLUMNS = 'revision, "table", key, type, projectId, row';
+const encoder = new TextEncoder();
+
 type ChangeRow = [number, string, string, number, string | null, string];
 
 /** Prepares each text once. Rows come as arrays: nobody needs column names. */
@@ -71,6 +73,13 @@ export class Reader {
     if (!led || deleted === true || order.length > 0 || query.after !== undefined) return undefined;
     const rows = this.list({ ...query, limit: Math.min(limit, max + 1) });
     return rows.length > max ? undefined : rows;
+  }
+
+  page(query: ListQuery & { readonly limit: number }): Page {
+    const rows = this.list({ ...query, limit: query.limit + 1 });
+    if (rows.length <= query.limit) return { json: encoder.encode(rows.join(',')) };
+    rows.pop();
+    return { json: encoder.encode(rows.join(',')), last: rows.at(-1) ?? '' };
   }
 
   count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): number {

@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
-import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, TableSpec, Transaction } from '../kernel/store.ts';
+import type { Change, CommitResult, Counter, ListQuery, Page, Store, StoreSchema, TableSpec, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { copyStore } from './backup.ts';
 import { CommitQueue } from './commit-queue.ts';
@@ -122,6 +122,10 @@ class SqliteStore implements Store {
 
   async list(query: ListQuery): Promise<readonly string[]> {
     return this.#here().listFew(query, FEW_ROWS) ?? (await this.#scanner()).call('list', query);
+  }
+
+  async page(query: ListQuery & { readonly limit: number }): Promise<Page> {
+    return (await this.#scanner()).call('page', query);
   }
 
   async count({ table, where, deleted }: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {

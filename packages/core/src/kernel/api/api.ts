@@ -96,7 +96,7 @@ export class Api {
   }
 
   async #answer({ route, params }: Match, request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<ApiResponse> {
-    const json = (body: string): ApiResponse => ({ status: 200, headers: JSON_HEADERS, body, route: route.operationId });
+    const json = (body: string | Uint8Array): ApiResponse => ({ status: 200, headers: JSON_HEADERS, body, route: route.operationId });
     const named = params.idOrName ?? '';
     switch (route.type) {
       case 'list':

@@ -18,25 +18,25 @@ export interface ListPlan {
 }
 export const planList = (kind: AnyKind): ListPlan => ({ kind, fields: filterFields(kind), sorts: sortFields(kind) });
 
-/** One page of rows as a JSON text, made of the stored texts as they are. @throws CloudError `invalid_input` */
-export async function listPage(plan: ListPlan, store: Store, principal: Principal, parameters: URLSearchParams): Promise<string> {
+/** One page of rows as JSON, made of the stored texts as they are. @throws CloudError `invalid_input` */
+export async function listPage(plan: ListPlan, store: Store, principal: Principal, parameters: URLSearchParams): Promise<Uint8Array> {
   const limit = wholeNumber(parameters, 'limit', { minimum: 1, maximum: LIMIT_MAX }) ?? LIMIT_DEFAULT;
   const sort = parseSort(plan, parameters.get('sort'));
   const after = parameters.get('after');
   const where = conditionOf(plan, principal, parameters);
-  const query: ListQuery = {
+  const { json, last } = await store.page({
     table: plan.kind.name,
     ...(where === undefined ? {} : { where }),
     deleted: parameters.get('deleted') !== null && parseScalar(parameters.get('deleted') ?? '', 'boolean', 'deleted') === true,
     order: sort.order,
     ...(after === null ? {} : { after: readCursor(after, sort) }),
-    limit: limit + 1,
-  };
-  const rows = await store.list(query);
-  if (rows.length <= limit) return `{"items":[${rows.join(',')}]}`;
-  const last = rows[limit - 1] as string;
-  return `{"items":[${rows.slice(0, limit).join(',')}],"next":"${writeCursor(JSON.parse(last), sort)}"}`;
+    limit,
+  });
+  const next = last === undefined ? '' : `,"next":"${writeCursor(JSON.parse(last), sort)}"`;
+  return Buffer.concat([HEAD, json, Buffer.from(`]${next}}`)]);
 }
+
+const HEAD = Buffer.from('{"items":[');
 
 /** Project scope is part of every query. */
 export const ownRows = (kind: AnyKind, principal: Principal): Condition[] =>
