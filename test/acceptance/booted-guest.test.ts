@@ -1,0 +1,151 @@
+import { type Id, isPileusError, type PileusError } from '@pileus/sdk';
+import { expect } from 'chai';
+import { ConsoleClient } from './console-client.ts';
+import { eventually, LabCloud, MIB } from './lab-cloud.ts';
+
+interface GuestView {
+  readonly hostname: string;
+  readonly instanceId: string;
+  readonly cpus: number;
+  readonly memoryKib: number;
+  readonly disks: readonly { readonly name: string; readonly sizeBytes: number }[];
+  readonly nics: readonly { readonly mac: string; readonly address: string }[];
+}
+
+/** One guest that boots on real libvirt and sees what is done to its machine. */
+describe('a booted guest', function () {
+  this.timeout(300_000);
+  let lab: LabCloud;
+  let id: Id<'instance'>;
+  let address: string;
+  let serial: ConsoleClient;
+
+  before(async () => {
+    lab = await LabCloud.up();
+    const imageId = await lab.uploadGuestImage();
+    const size = { vcpus: 1, vcpusMax: 2, memoryBytes: 128 * MIB, memoryBytesMax: 256 * MIB };
+    await lab.cloud.instanceTypes.create({ name: 'growing', ...size }).wait();
+    const request = lab.instanceRequest('web-1', {
+      instanceType: 'growing',
+      imageId,
+      hostname: 'web-1',
+      userData: '#!/bin/sh\necho seeded-$((6*7))\n',
+    });
+    id = (await lab.cloud.instances.create(request).wait()).id;
+    serial = await ConsoleClient.open(await lab.cloud.instances.openConsole(id, 'serial'));
+    await serial.until(/PILEUS-GUEST-READY web-1/);
+    const nic = await lab.cloud.nics.list({ where: { instanceId: id } }).first();
+    address = nic?.address ?? '';
+  });
+
+  after(() => lab?.down());
+
+  const look = async (): Promise<GuestView> => JSON.parse(await lab.host.httpGet(`http://${address}/`)) as GuestView;
+  const untilGuest = (what: string, sees: (view: GuestView) => boolean) =>
+    eventually(`the guest sees ${what}`, async () => {
+      const view = await look().catch(() => undefined);
+      return view !== undefined && sees(view) ? view : undefined;
+    });
+  const refusal = async (change: PromiseLike<unknown>): Promise<PileusError> => {
+    try {
+      await change;
+    } catch (error) {
+      if (isPileusError(error)) return error;
+      throw error;
+    }
+    throw new Error('it was not refused');
+  };
+
+  it('has the address that we gave it, its own seed, and answers', async () => {
+    await serial.until(/seeded-42/);
+    const view = await untilGuest('its network', ({ nics }) => nics[0]?.address.startsWith(`${address}/`) === true);
+    expect(view).to.include({ hostname: 'web-1', instanceId: id, cpus: 1 });
+  });
+
+  it('answers on its serial console what is typed into it', async () => {
+    serial.type('echo both-$((20+3))-ways\n');
+    await serial.until(/both-23-ways/);
+  });
+
+  it('shows its screen: the VNC server greets and agrees on a version', async () => {
+    const screen = await ConsoleClient.open(await lab.cloud.instances.openConsole(id, 'vnc'));
+    expect(await screen.until(/RFB \d{3}\.\d{3}\n/)).to.equal('RFB 003.008\n');
+    screen.type('RFB 003.008\n');
+    // The number of ways to prove who one is, and the ways: 1 is none, since the ticket was proof.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the protocol speaks in bytes.
+    await screen.until(/\n\x01\x01/);
+    screen.close();
+  });
+
+  it('opens a console once for each ticket, and closes it when told to', async () => {
+    const ticket = await lab.cloud.instances.openConsole(id, 'vnc');
+    const screen = await ConsoleClient.open(ticket);
+    const again = await ConsoleClient.open(ticket).then(
+      () => 'opened',
+      (error: Error) => error.message,
+    );
+    expect(again).to.equal('the console was refused');
+    await lab.cloud.instances.consoleRevoke(id);
+    await screen.untilClosed();
+    await serial.untilClosed();
+    serial = await ConsoleClient.open(await lab.cloud.instances.openConsole(id, 'serial'));
+  });
+
+  it('gets a disk while it runs, and lets go of it', async () => {
+    const volume = await lab.cloud.volumes.create({ name: 'extra', sizeBytes: 48 * MIB, hostId: lab.hostId }).wait();
+    const has = ({ disks }: GuestView) => disks.some(({ sizeBytes }) => sizeBytes === 48 * MIB);
+    await lab.cloud.instances.attachVolume(id, { volumeId: volume.id }).wait();
+    await untilGuest('the disk', has);
+    await lab.cloud.instances.detachVolume(id, { volumeId: volume.id }).wait();
+    await untilGuest('no such disk', (view) => !has(view));
+    expect(await lab.cloud.volumes.get(volume.id)).to.include({ state: 'available' });
+  });
+
+  it('gets a NIC while it runs, and lets go of it', async () => {
+    await lab.cloud.instances.attachNic(id, { networkId: lab.networkId }).wait();
+    const added = (await lab.cloud.nics.list({ where: { instanceId: id } }).toArray()).find((nic) => nic.address !== address);
+    if (added === undefined) throw new Error('there is no second NIC');
+    const has = ({ nics }: GuestView) => nics.some(({ mac }) => mac === added.mac);
+    await untilGuest('the NIC', has);
+    await lab.cloud.instances.detachNic(id, { nicId: added.id }).wait();
+    await untilGuest('no such NIC', (view) => !has(view));
+  });
+
+  it('grows to the maximum of its size while it runs, and no further', async () => {
+    await lab.cloud.instances.resize(id, { vcpus: 2 }).wait();
+    await untilGuest('two processors', ({ cpus }) => cpus === 2);
+    const before = await look();
+    await lab.cloud.instances.resize(id, { memoryBytes: 192 * MIB }).wait();
+    await untilGuest('more memory', ({ memoryKib }) => memoryKib > before.memoryKib + 32 * 1024);
+    const refused = await refusal(lab.cloud.instances.resize(id, { vcpus: 3 }));
+    expect(refused).to.include({ code: 'unsupported', pointer: '/vcpus' });
+    expect(await lab.cloud.instances.get(id)).to.include({ vcpus: 2, memoryBytes: 192 * MIB });
+  });
+
+  it('limits a disk at once, and refuses by name what this host cannot limit', async () => {
+    const [root] = await lab.cloud.volumes.list({ where: { instanceId: id } }).toArray();
+    if (root === undefined) throw new Error('there is no root disk');
+    await lab.cloud.volumes.setLimits(root.id, { limits: { iopsPerSecond: 500 } }).wait();
+    expect(await lab.virsh('blkdeviotune', id, 'vda')).to.match(/total_iops_sec *: 500/);
+    // The lab's hosts have no control groups, and say so before anything changes.
+    const refused = await refusal(lab.cloud.instances.setCpuShares(id, { cpuShares: 512 }));
+    expect(refused.code).to.equal('unsupported');
+    expect((await lab.cloud.instances.get(id)).cpuShares).to.equal(undefined);
+  });
+
+  it('is asked to power off, and does', async () => {
+    const startMs = performance.now();
+    const stopping = lab.cloud.instances.stop(id, { timeoutSeconds: 120 }).wait();
+    await serial.until(/PILEUS-GUEST-STOPPING/);
+    await stopping;
+    expect(performance.now() - startMs).to.be.below(110_000);
+    expect(await lab.cloud.instances.get(id)).to.include({ state: 'stopped' });
+    expect((await lab.virsh('domstate', id, '--reason')).trim()).to.match(/^shut off \(shutdown\)/);
+  });
+
+  it('is forced off when it does not hear', async () => {
+    const deaf = await lab.cloud.instances.create(lab.instanceRequest('deaf')).wait();
+    await lab.cloud.instances.stop(deaf.id, { timeoutSeconds: 1 }).wait();
+    expect((await lab.virsh('domstate', deaf.id, '--reason')).trim()).to.match(/^shut off \(destroyed\)/);
+  });
+});
