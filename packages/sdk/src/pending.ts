@@ -79,15 +79,15 @@ export class Pending<K extends string, R> extends Reply<Accepted<K, R>> {
 }
 
 const LONG_POLL_SECONDS = 30;
-/** With somebody watching, the server is asked often enough to show single steps. */
-const PROGRESS_POLL_MS = 250;
+/** With somebody watching, the server is asked often enough to show single steps: at first at once, later four times a second. */
+const PROGRESS_POLL_MS = { first: 20, growth: 1.5, max: 250 } as const;
 
 /** The operation at its end. @throws PileusError wait_timeout | aborted */
 export async function waitForEnd(client: Client, operationId: string, options: WaitOptions): Promise<Operation> {
   const deadline = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutMs;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   let seen = -1;
-  for (;;) {
+  for (let pauseMs: number = PROGRESS_POLL_MS.first; ; pauseMs = Math.min(PROGRESS_POLL_MS.max, pauseMs * PROGRESS_POLL_MS.growth)) {
     const leftSeconds = (deadline - Date.now()) / 1000;
     const waitSeconds = options.onProgress === undefined ? Math.max(0, Math.min(LONG_POLL_SECONDS, Math.ceil(leftSeconds))) : 0;
     const operation = await client.json<Operation>(
@@ -102,6 +102,6 @@ export async function waitForEnd(client: Client, operationId: string, options: W
         requestId: operationId,
         params: { operationId },
       });
-    if (options.onProgress !== undefined) await sleep(Math.min(PROGRESS_POLL_MS, Math.max(0, deadline - Date.now())), options.signal);
+    if (options.onProgress !== undefined) await sleep(Math.min(pauseMs, Math.max(0, deadline - Date.now())), options.signal);
   }
 }
