@@ -5,6 +5,7 @@ import { ensurePort } from '../network/ports.ts';
 import type { CloudServices } from '../services.ts';
 import { volume } from '../storage/volume.ts';
 import type { instance } from './instance.ts';
+import { writeRecord } from './machine-record.ts';
 import { noCloudSeed } from './seed.ts';
 
 /** What compute sagas reach. */
@@ -41,6 +42,7 @@ export async function nicSpec(ctx: ComputeContext, row: NicRow, hostname: string
 /** What is not a machine's own yet but will be when the saga has ended. */
 export interface Arriving {
   readonly volumes?: readonly { readonly volumeId: string; readonly slot: number }[];
+  readonly nics?: readonly { readonly nicId: string }[];
 }
 
 /**
@@ -55,7 +57,9 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
     (arriving.volumes ?? []).map(async ({ volumeId, slot }) => ({ row: await ctx.reader.get(volume, volumeId), slot })),
   );
   const rows = [...attached, ...coming].sort((a, b) => a.slot - b.slot);
-  const nics = (await nicsOf(ctx, row.id)).filter((entry) => entry.state !== 'deleting');
+  // Not those that an operation further back in the queue has announced: it may never begin.
+  const own = (entry: NicRow) => entry.state === 'attached' || arriving.nics?.some(({ nicId }) => nicId === entry.id) === true;
+  const nics = (await nicsOf(ctx, row.id)).filter(own);
   const disks = await Promise.all(rows.map((entry) => diskSpec(ctx, entry.row, row.hostId, entry.slot, call)));
   const plugs = await Promise.all(nics.map((entry) => nicSpec(ctx, entry, row.hostname, call)));
   const root = rows[0]?.row;
@@ -73,6 +77,7 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
     diskBus: row.diskBus,
     disks,
     nics: plugs,
+    record: writeRecord(row, rows, nics),
     ...(row.cpuShares === undefined ? {} : { cpuShares: row.cpuShares }),
     ...(seed === undefined ? {} : { seed }),
   };

@@ -36,7 +36,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
   .effect('define', {
     do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(instance, params.instanceId);
-      const spec = await prepareMachine(ctx, row, call, { volumes: [...params.volumes, ...params.existing] });
+      const spec = await prepareMachine(ctx, row, call, { volumes: [...params.volumes, ...params.existing], nics: params.nics });
       await (await ctx.hosts.hypervisor(params.hostId)).define(spec, call);
     },
     undo: async (step) => {
