@@ -4,8 +4,9 @@ import type { Principal } from '@pileus/core/kernel';
 export interface Authenticator {
   /**
    * @param authorization the header as it came
+   * @param connection stands for the connection it came on: what is worked out once may be remembered with it
    * @returns undefined when nothing was presented
    * @throws CloudError `unauthenticated` when what was presented proves nothing
    */
-  authenticate(authorization: string | undefined): Principal | undefined | Promise<Principal | undefined>;
+  authenticate(authorization: string | undefined, connection: object): Principal | undefined | Promise<Principal | undefined>;
 }

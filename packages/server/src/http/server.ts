@@ -87,7 +87,10 @@ export class HttpServer {
     app.route({
       method: 'GET',
       url: '/v1/*',
-      preValidation: async (request, reply) => (request.ws ? this.#upgrade(request, reply) : undefined),
+      preValidation: (request, reply, done) => {
+        if (!request.ws) return done();
+        this.#upgrade(request, reply).then((granted) => granted && done(), done);
+      },
       handler: (request, reply) => this.#serve(request, reply),
       wsHandler: (socket, request) => {
         const stream = sockets.get(request);
@@ -154,8 +157,8 @@ export class HttpServer {
     });
   }
 
-  #principal(request: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
-    return this.#options.authenticator.authenticate(request.raw.headers.authorization);
+  #principal({ raw }: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
+    return this.#options.authenticator.authenticate(raw.headers.authorization, raw.socket);
   }
 
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -216,16 +219,16 @@ export class HttpServer {
   }
 
   /** Refuses before the switch of protocols, as plain HTTP; or keeps the stream for the socket. */
-  async #upgrade(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  async #upgrade(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const response =
       this.#streams >= this.#options.limits.streams
         ? this.#problem(tooMany('streams'), request)
         : await this.#ask(request, reply.raw, true);
     this.#options.metrics.request(response.route, 'GET', response.status, 0);
     this.#log(request, response, 0);
-    if (response.socket === undefined) return this.#send(request, reply, response);
-    sockets.set(request, response.socket);
-    return undefined;
+    if (response.socket === undefined) this.#send(request, reply, response);
+    else sockets.set(request, response.socket);
+    return response.socket !== undefined;
   }
 
   #log(request: FastifyRequest, { route, status }: ApiResponse, seconds: number): void {
