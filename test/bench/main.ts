@@ -2,8 +2,10 @@
 import { parseArgs } from 'node:util';
 import { createBench } from './create.ts';
 import { type Bench, runBenches } from './harness.ts';
+import { readBench } from './read.ts';
+import { restBench } from './rest.ts';
 
-const BENCHES: readonly Bench[] = [createBench];
+const BENCHES: readonly Bench[] = [readBench, restBench, createBench];
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });
 await runBenches(BENCHES, { json: values.json, only: values.only });
