@@ -1,6 +1,6 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
-import { hostLook } from '../topology/points.ts';
+import { hostLook } from '../topology/contract.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
 import { instance } from './instance.ts';
 import { createInstance } from './instance-create.ts';
@@ -15,6 +15,7 @@ import { limitActions } from './limits.ts';
 import { MACHINE_REMOVE } from './machine-cleanup.ts';
 import { observeHost, observeMachine } from './observe.ts';
 import * as points from './points.ts';
+import { adoptAction } from './stray-adopt.ts';
 
 export { instance } from './instance.ts';
 export { instanceType } from './instance-type.ts';
@@ -39,6 +40,7 @@ export const compute: Module = (services) => {
       resizeAction(services),
       cpuSharesAction(services),
       ...limitActions(services),
+      adoptAction(services),
     ],
     deletions: [instanceTypeDeletion, instanceDeletion(() => services)],
     endpoints: consoleEndpoints(consoles),

@@ -1,8 +1,7 @@
 import { equals, type Id, revert, type StateOf } from '../../kernel/index.ts';
 import type { Call, MachineObservation, PowerState } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
-import { type Found, recordStrays } from '../topology/quarantine.ts';
-import { removalAllowed } from '../topology/recovery.ts';
+import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
 import type { InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
 
@@ -13,7 +12,10 @@ const LOOK_TIMEOUT_MS = 15_000;
 /** States in which what is seen on the host decides; the others belong to an operation. */
 const OBSERVED: readonly State[] = ['running', 'suspended', 'stopped', 'crashed', 'missing'];
 
-const STATE_OF: Record<PowerState, State> = { running: 'running', paused: 'suspended', stopped: 'stopped', crashed: 'crashed' };
+export const STATE_OF = { running: 'running', paused: 'suspended', stopped: 'stopped', crashed: 'crashed' } as const satisfies Record<
+  PowerState,
+  State
+>;
 
 const REASON: Record<PowerState | 'absent', { readonly code: string; readonly message: string }> = {
   running: { code: 'found_running', message: 'It was found running without having been started here.' },
@@ -80,12 +82,17 @@ async function unexplained(services: CloudServices, hostId: string, machine: Mac
     await (await services.hosts.hypervisor(hostId)).remove(machine.id, call);
     return [];
   }
-  const { power, vcpus, memoryBytes, diskIds, nicIds } = machine;
-  return [
-    {
-      objectId: machine.id,
-      objectName: machine.name,
-      details: { power, vcpus, memoryBytes, diskIds, nicIds, ...(row === undefined ? {} : { rowHostId: row.hostId }) },
-    },
-  ];
+  return [{ objectId: machine.id, objectName: machine.name, details: details(machine, row) }];
 }
+
+/** What a quarantined machine shows, and what its adoption goes by. */
+export interface StrayMachine extends Pick<MachineObservation, 'power' | 'vcpus' | 'memoryBytes' | 'diskIds' | 'nicIds' | 'record'> {
+  /** Of a machine whose row is there all the same: where that says it is. */
+  readonly rowHostId?: string;
+}
+
+const details = ({ power, vcpus, memoryBytes, diskIds, nicIds, record }: MachineObservation, row: InstanceRow | undefined) => ({
+  ...({ power, vcpus, memoryBytes, diskIds, nicIds } satisfies StrayMachine),
+  ...(record === undefined ? {} : { record }),
+  ...(row === undefined ? {} : { rowHostId: row.hostId }),
+});

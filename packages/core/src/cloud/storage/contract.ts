@@ -1,7 +1,7 @@
 /** What other modules may know of storage. */
 export { image } from './image.ts';
 export { pool, scopes } from './pool.ts';
-export { choosePool, type RankedPool, rankPools } from './pool-choice.ts';
+export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export type { ImageFacts, Pools, StoragePool } from './pools.ts';
 export { REMOVALS, removeOrOwe, type StorageContext } from './removal.ts';
 export { diskLimits, volume } from './volume.ts';

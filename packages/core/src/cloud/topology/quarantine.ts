@@ -1,4 +1,4 @@
-import { create, equals, type Id, type KernelServices, type RowOf, transition } from '../../kernel/index.ts';
+import { change, create, equals, type Id, type KernelServices, type RowOf, transition } from '../../kernel/index.ts';
 import { nameOr } from '../naming.ts';
 import { stray } from './stray.ts';
 
@@ -10,7 +10,8 @@ export type Ground = Pick<StrayRow, 'hostId' | 'place' | 'objectKind'>;
 export type Found = Pick<StrayRow, 'objectId' | 'objectName' | 'details'>;
 
 /**
- * Makes the strays of one ground be exactly those found by a complete look: new ones are recorded, those that are gone or explained by now are dropped.
+ * Makes the strays of one ground be exactly those found by a complete look: new ones are recorded, changed ones show what they are now, those that are gone or
+ * explained by now are dropped.
  * A look that finds the same as the last one writes nothing.
  */
 export async function recordStrays(services: KernelServices, ground: Ground, found: readonly Found[]): Promise<void> {
@@ -24,7 +25,14 @@ export async function recordStrays(services: KernelServices, ground: Ground, fou
     // `exists` means that another look recorded it meanwhile.
     await kernel().observe([create(stray, { ...ground, ...sighting, id, name: nameOr(undefined, stray, id) })]);
   }
-  for (const row of known)
-    if (row.state === 'quarantined' && !found.some((entry) => entry.objectId === row.objectId) && !kernel().holds(row.id))
-      await kernel().observe([transition(stray, row.id, { from: 'quarantined', to: 'deleted', expect: { generation: row.generation } })]);
+  for (const row of known) {
+    if (row.state !== 'quarantined' || kernel().holds(row.id)) continue;
+    const seen = found.find((entry) => entry.objectId === row.objectId);
+    const expect = { generation: row.generation };
+    if (seen === undefined) await kernel().observe([transition(stray, row.id, { from: 'quarantined', to: 'deleted', expect })]);
+    else if (differs(seen, row)) await kernel().observe([change(stray, row.id, seen, expect)]);
+  }
 }
+
+const differs = (seen: Found, row: Found): boolean =>
+  seen.objectName !== row.objectName || JSON.stringify(seen.details) !== JSON.stringify(row.details);

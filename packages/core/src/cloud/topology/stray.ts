@@ -16,7 +16,7 @@ export const stray = defineKind({
     place: Type.String({ description: 'Pool or host it was found in.' }),
     details: Type.Unsafe<Record<string, unknown>>({ type: 'object' }),
   }),
-  states: { quarantined: ['adopted', 'deleting', 'deleted'], adopted: ['deleted'], deleting: ['deleted', 'quarantined'] },
+  states: { quarantined: ['deleting', 'deleted'], deleting: ['deleted', 'quarantined'] },
   initial: 'quarantined',
   unique: [['place', 'objectKind', 'objectId']],
   indexed: ['objectKind', 'objectId'],

@@ -1,0 +1,219 @@
+import { type Static, Type } from 'typebox';
+import {
+  type Acceptance,
+  type AcceptRequest,
+  CloudError,
+  create,
+  defineAction,
+  expectState,
+  type Id,
+  NOTHING_TO_UNDO,
+  type RowOf,
+  resourceName,
+  type Statement,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import { nameOr } from '../naming.ts';
+import { network, nic, subnet } from '../network/contract.ts';
+import { hostCapacity, poolCapacity } from '../placement/contract.ts';
+import type { CloudServices } from '../services.ts';
+import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
+import { host, stray } from '../topology/contract.ts';
+import { type AdoptedVolume, type MachinePlan, planMachine, planVolume, slotsOf } from './adopt-machine.ts';
+import { type ComputeContext, volumesOf } from './context.ts';
+import { instance } from './instance.ts';
+import { instanceType } from './instance-type.ts';
+import { STATE_OF } from './observe.ts';
+
+type StrayRow = RowOf<typeof stray>;
+type Seen = (typeof STATE_OF)[keyof typeof STATE_OF];
+
+interface AdoptParams {
+  readonly hostId: Id<'host'>;
+  /** Records that end with the adoption. */
+  readonly strayIds: readonly Id<'stray'>[];
+  /** Absent where a volume is adopted by itself. */
+  readonly machine?: Pick<MachinePlan, 'row' | 'seen' | 'nics'>;
+  readonly volumes: readonly AdoptedVolume[];
+}
+
+/** What the world shows when the adoption begins. */
+interface Look {
+  /** Of the machine that is adopted. */
+  readonly state?: Seen;
+  /** Where a volume that is adopted by itself is plugged in. */
+  readonly use?: { readonly instanceId: Id<'instance'>; readonly slot: number };
+}
+
+const ALIVE: readonly Seen[] = ['running', 'suspended', 'stopped', 'crashed'];
+
+/**
+ * Nothing real is touched, and rows are made in the last write alone: a row that was made and taken back would be a tombstone, by which reconcilers would remove
+ * the machine.
+ */
+export const adoptStray = saga<ComputeContext, AdoptParams>('stray.adopt', 1)
+  .effect('look', {
+    do: ({ ctx, params, call }): Promise<Look> =>
+      params.machine === undefined ? lookForUse(ctx, params, call) : lookAt(ctx, params, call),
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('adopted', {
+    do: ({ params, out: { look } }) => [
+      expectState(host, params.hostId, ['enabled', 'disabled', 'maintenance']),
+      ...(params.machine === undefined ? [] : machineRows(params.machine, look.state ?? 'stopped')),
+      ...params.volumes.flatMap((entry) => volumeRows(entry, useOf(params, entry, look))),
+      ...params.strayIds.map((id) => transition(stray, id, { from: 'quarantined', to: 'deleted' })),
+    ],
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+function machineRows({ row, nics }: NonNullable<AdoptParams['machine']>, state: Seen): readonly Statement[] {
+  // A machine that crashed was meant to run.
+  const desiredPower = state === 'crashed' ? 'running' : state;
+  return [
+    expectState(instanceType, row.instanceTypeId, ['available']),
+    create(instance, { ...row, desiredPower, state }),
+    ...nics.flatMap((entry) => [
+      expectState(network, entry.networkId, ['available']),
+      expectState(subnet, entry.subnetId, ['available']),
+      create(nic, { ...entry, state: 'attached' }),
+    ]),
+  ];
+}
+
+const useOf = ({ machine }: AdoptParams, { slot }: AdoptedVolume, look: Look): Look['use'] =>
+  machine === undefined || slot === undefined ? look.use : { instanceId: machine.row.id, slot };
+
+function volumeRows({ row, volumeId }: AdoptedVolume, use: Look['use']): readonly Statement[] {
+  const user = use === undefined ? [] : [expectState(instance, use.instanceId, ALIVE)];
+  if (row !== undefined) {
+    const state = use === undefined ? 'available' : 'attached';
+    return [...user, expectState(pool, row.poolId, ['available', 'disabled']), create(volume, { ...row, ...use, state })];
+  }
+  return use === undefined ? [] : [...user, transition(volume, volumeId, { from: 'available', to: 'attached', set: use })];
+}
+
+/** The machine must be what was planned for. */
+async function lookAt(ctx: ComputeContext, { hostId, machine }: AdoptParams, call: Call): Promise<Look> {
+  const found = machine === undefined ? undefined : await (await ctx.hosts.hypervisor(hostId)).inspect(machine.row.id, call);
+  const same =
+    found !== undefined &&
+    found.vcpus === machine?.seen.vcpus &&
+    found.memoryBytes === machine.seen.memoryBytes &&
+    found.diskIds.join() === machine.seen.diskIds.join() &&
+    found.nicIds.join() === machine.seen.nicIds.join();
+  if (!same)
+    throw new CloudError('conflict', 'The machine is not as it was found. Look at the record again when its host has been looked at.');
+  return { state: STATE_OF[found.power] };
+}
+
+/** A volume in use by a machine that we know is attached to it; one in use by an unknown machine comes with that. */
+async function lookForUse(ctx: ComputeContext, { volumes }: AdoptParams, call: Call): Promise<Look> {
+  const [row] = volumes.flatMap((entry) => entry.row ?? []);
+  if (row === undefined) return {};
+  const stored = await (await ctx.pools.open(row.poolId)).inspect('volume', row.id, call);
+  if (stored?.sizeBytes !== row.sizeBytes)
+    throw new CloudError('conflict', 'The volume is not as it was found. Look at the record again when its pool has been looked at.');
+  const at = await ctx.reader.get(pool, row.poolId);
+  for (const place of await ctx.reader.list(host)) {
+    if (!reaches(at, await hostPlace(ctx.reader, place.id))) continue;
+    if (place.status !== 'connected')
+      throw new CloudError('unavailable', `Host ${place.name} is out of reach, and a machine on it may have the volume plugged in.`);
+    const machines = await (await ctx.hosts.hypervisor(place.id)).list(call);
+    const user = machines.find((machine) => machine.diskIds.includes(row.id));
+    if (user !== undefined) return { use: await useBy(ctx, user, row.id) };
+  }
+  return {};
+}
+
+async function useBy(
+  ctx: ComputeContext,
+  machine: { readonly id: string; readonly name: string; readonly diskIds: readonly string[] },
+  volumeId: string,
+): Promise<NonNullable<Look['use']>> {
+  const row = await ctx.reader.find(instance, machine.id);
+  if (row === undefined || row.deletedAt !== undefined)
+    throw new CloudError(
+      'conflict',
+      `It is plugged into machine ${machine.name}, which is unknown, too: adopt that, and its disks with it.`,
+      {
+        params: { objectId: machine.id },
+      },
+    );
+  const known = (await volumesOf(ctx, row.id)).map(({ id, slot = 0 }) => ({ id, slot }));
+  return { instanceId: row.id, slot: slotsOf(machine.diskIds, known)[machine.diskIds.indexOf(volumeId)] ?? 0 };
+}
+
+const input = Type.Object({
+  name: Type.Optional(resourceName()),
+  instanceType: Type.Optional(
+    Type.String({
+      maxLength: 63,
+      description: 'Name or id: of a machine whose own type is not there any more. Its size stays what it is.',
+    }),
+  ),
+  withoutNics: Type.Optional(
+    Type.Array(Type.String({ format: 'uuid' }), { maxItems: 32, uniqueItems: true, description: 'NICs of the machine to leave out.' }),
+  ),
+});
+
+type Request = AcceptRequest<typeof stray, Static<typeof input>> & { readonly row: StrayRow };
+
+async function acceptMachine({ row, input: asked, reader, projectId }: Request): Promise<Acceptance<AdoptParams>> {
+  const plan = await planMachine(reader, row, asked, projectId);
+  const { row: planned, seen, nics, volumes, strayIds } = plan;
+  return {
+    params: { hostId: row.hostId, strayIds: [row.id, ...strayIds], machine: { row: planned, seen, nics }, volumes },
+    statements: [...hostCapacity(row.hostId, seen, 1), ...volumes.flatMap(bytesOf(1))],
+    keys: [planned.id, ...volumes.map((entry) => entry.volumeId), ...nics.map((entry) => entry.id), ...strayIds],
+    notes: {
+      instanceId: planned.id,
+      name: planned.name,
+      volumeIds: volumes.map((entry) => entry.volumeId),
+      nicIds: nics.map(({ id }) => id),
+    },
+  };
+}
+
+async function acceptVolume({ row, input: asked, reader, projectId }: Request): Promise<Acceptance<AdoptParams>> {
+  const planned = await planVolume(reader, row, { name: nameOr(asked.name, volume, row.objectId), projectId });
+  const volumes = [{ row: planned, volumeId: planned.id }];
+  return {
+    params: { hostId: row.hostId, strayIds: [row.id], volumes },
+    statements: volumes.flatMap(bytesOf(1)),
+    keys: [planned.id],
+    notes: { volumeId: planned.id, name: planned.name },
+  };
+}
+
+/** What a volume takes of its pool, unless it is counted already. */
+const bytesOf =
+  (sign: 1 | -1) =>
+  ({ row }: AdoptedVolume): readonly Statement[] =>
+    row === undefined ? [] : [poolCapacity(row.poolId, row.sizeBytes, sign)];
+
+/** Takes what is quarantined back whole, as it is: a machine with its disks and NICs, or a volume. It is not stopped, moved or changed. */
+export const adoptAction = (services: CloudServices) =>
+  defineAction({
+    kind: stray,
+    verb: 'adopt',
+    description: 'Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile.',
+    target: 'resource',
+    input,
+    from: ['quarantined'],
+    accept: (request) => {
+      const { objectKind } = request.row;
+      if (objectKind === 'machine') return acceptMachine(request);
+      if (objectKind === 'volume') return acceptVolume(request);
+      throw new CloudError('unsupported', `A ${objectKind} cannot be adopted.`, { params: { objectKind } });
+    },
+    saga: adoptStray,
+    context: () => services,
+    unwound: ({ hostId, machine, volumes }) => [
+      ...(machine === undefined ? [] : hostCapacity(hostId, machine.seen, -1)),
+      ...volumes.flatMap(bytesOf(-1)),
+    ],
+  });
