@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { configFile, type Environment } from './directories.ts';
 import { UsageError } from './exit.ts';
 
 export interface Profile {
@@ -11,14 +11,6 @@ export interface ProfileFile {
   readonly current: string;
   readonly profiles: Readonly<Record<string, Profile>>;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-const home = (env: Environment, variable: string, fallback: string): string =>
-  join(env[variable] === undefined || env[variable] === '' ? join(env.HOME ?? homedir(), fallback) : env[variable], 'pileus');
-
-export const configFile = (env: Environment): string => join(home(env, 'XDG_CONFIG_HOME', '.config'), 'config.json');
-export const cacheDirectory = (env: Environment): string => home(env, 'XDG_CACHE_HOME', '.cache');
 
 export async function loadProfiles(env: Environment): Promise<ProfileFile> {
   const file = configFile(env);

@@ -3,16 +3,15 @@ import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { type Cloud, connect } from '@pileus/sdk';
 import { describeServer, type KindDescription, kebab, type ServerDescription } from '@pileus/sdk/document';
+import { cacheDirectory, type Environment } from './directories.ts';
 import { EXIT, UsageError } from './exit.ts';
-import { cacheDirectory, type Target } from './profiles.ts';
+import type { Target } from './profiles.ts';
 
 /** A server and what it offers. */
 export interface Server {
   readonly cloud: Cloud;
   readonly description: ServerDescription;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export const connectTo = ({ url, key }: Target): Cloud => connect({ url, ...(key === undefined ? {} : { apiKey: key }) });
 

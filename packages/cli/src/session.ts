@@ -1,3 +1,4 @@
+import type { Environment } from './directories.ts';
 import type { ErrorContext } from './exit.ts';
 import { chooseTarget, type Target, type TargetChoice } from './profiles.ts';
 import type { Server } from './server.ts';
@@ -6,13 +7,13 @@ import { openServer } from './server.ts';
 /** What one run of the program shares: its server, its streams, and Ctrl-C. */
 export class Session {
   readonly choice: TargetChoice;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly #interrupt = new AbortController();
   #server: Promise<Server> | undefined;
   /** For messages about errors: what was being done. */
   context: ErrorContext = { command: 'pileus', flagOf: () => undefined };
 
-  constructor(choice: TargetChoice, env: Readonly<Record<string, string | undefined>>) {
+  constructor(choice: TargetChoice, env: Environment) {
     this.choice = choice;
     this.env = env;
   }

@@ -8,6 +8,9 @@ import { expect } from 'chai';
 
 export const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
+/** Shared by all runs: what is tested is the program, not its compilation. */
+const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/compiled', import.meta.url));
+
 export interface Ran {
   readonly code: number | null;
   readonly out: string;
@@ -27,7 +30,7 @@ export class Pileus {
   static async at(server: { readonly url: string; readonly apiKey: string } | undefined): Promise<Pileus> {
     const home = await mkdtemp(join(tmpdir(), 'pileus-cli-'));
     const target = server === undefined ? {} : { PILEUS_URL: server.url, PILEUS_KEY: server.apiKey };
-    return new Pileus(home, { PATH: process.env.PATH ?? '', HOME: home, ...target });
+    return new Pileus(home, { PATH: process.env.PATH ?? '', HOME: home, NODE_COMPILE_CACHE: COMPILED, ...target });
   }
 
   start(...args: readonly string[]) {
