@@ -1,9 +1,8 @@
 import { equals, type RowOf } from '../../kernel/index.ts';
 import type { Call, DiskSpec, MachineSpec, NicSpec } from '../../strategy/index.ts';
-import { nic } from '../network/nic.ts';
-import { ensurePort } from '../network/ports.ts';
+import { ensurePort, nic } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { volume } from '../storage/volume.ts';
+import { volume } from '../storage/contract.ts';
 import type { instance } from './instance.ts';
 import { writeRecord } from './machine-record.ts';
 import { noCloudSeed } from './seed.ts';

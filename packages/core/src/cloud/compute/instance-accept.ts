@@ -12,16 +12,11 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import type { Addresses } from '../network/addresses.ts';
-import { nic } from '../network/nic.ts';
-import { type NicPlace, nicPlace, nicRow, type PortParams } from '../network/ports.ts';
-import { hostCapacity, type Placed, type PlacementRequest } from '../placement/placement.ts';
+import { type Addresses, type NicPlace, nic, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
+import { hostCapacity, type Placed, type PlacementRequest } from '../placement/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { image } from '../storage/image.ts';
-import { pool } from '../storage/pool.ts';
-import { volume } from '../storage/volume.ts';
-import { volumeRows } from '../storage/volume-rows.ts';
-import { host } from '../topology/host.ts';
+import { image, pool, volume, volumeRows } from '../storage/contract.ts';
+import { host } from '../topology/contract.ts';
 import { instance } from './instance.ts';
 import type { InstanceInput, volumeInput } from './instance-input.ts';
 import { instanceType } from './instance-type.ts';

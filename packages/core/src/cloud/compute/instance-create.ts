@@ -1,12 +1,8 @@
 import { announce, bindSaga, defineAction, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { Addresses } from '../network/addresses.ts';
-import { nic } from '../network/nic.ts';
-import { deletePort, ensurePort, isNicClash } from '../network/ports.ts';
+import { Addresses, deletePort, ensurePort, isNicClash, nic } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { removeOrOwe } from '../storage/removal.ts';
-import { volume } from '../storage/volume.ts';
-import { createVolume } from '../storage/volume-create.ts';
+import { createVolume, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { acceptCreate, type CreateParams, placeAgain, takeBack } from './instance-accept.ts';

@@ -1,6 +1,6 @@
 import { announce, CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga, transition } from '../../kernel/index.ts';
-import { hostCapacity } from '../placement/placement.ts';
-import { REMOVALS, removeOrOwe } from '../storage/removal.ts';
+import { hostCapacity } from '../placement/contract.ts';
+import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
 import { type ComputeContext, type InstanceRow, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { machineCleanup } from './machine-cleanup.ts';

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { bytes, resourceName, secret } from '../../kernel/index.ts';
-import { nicLimits } from '../network/nic.ts';
-import { diskLimits } from '../storage/volume.ts';
+import { nicLimits } from '../network/contract.ts';
+import { diskLimits } from '../storage/contract.ts';
 import { instance } from './instance.ts';
 
 export const volumeInput = Type.Object({

@@ -1,9 +1,7 @@
 import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { Addresses } from '../network/addresses.ts';
-import { nic, nicLimits } from '../network/nic.ts';
-import { deletePort, isNicClash, nicPlace, nicRow, type PortParams } from '../network/ports.ts';
+import { Addresses, deletePort, isNicClash, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { type ComputeContext, nicSpec, nicsOf } from './context.ts';
 import { instance } from './instance.ts';

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { hostCapacity } from '../placement/placement.ts';
+import { hostCapacity } from '../placement/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { type ComputeContext, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';

@@ -1,8 +1,7 @@
 import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } from '../../kernel/index.ts';
 import type { CloudServices } from '../services.ts';
-import { pool } from '../storage/pool.ts';
-import { volume } from '../storage/volume.ts';
+import { pool, volume } from '../storage/contract.ts';
 import { type ComputeContext, diskSpec, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 

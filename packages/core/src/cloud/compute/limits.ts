@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call, DiskLimits, NicLimits } from '../../strategy/index.ts';
-import { nic, nicLimits } from '../network/nic.ts';
+import { nic, nicLimits } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { diskLimits, volume } from '../storage/volume.ts';
+import { diskLimits, volume } from '../storage/contract.ts';
 import type { ComputeContext } from './context.ts';
 import { instance } from './instance.ts';
 

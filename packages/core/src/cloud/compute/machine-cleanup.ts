@@ -1,6 +1,6 @@
 import type { Owed } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { volume } from '../storage/volume.ts';
+import { volume } from '../storage/contract.ts';
 import type { ComputeContext } from './context.ts';
 
 export const MACHINE_REMOVE = 'machine.remove';

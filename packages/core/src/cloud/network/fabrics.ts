@@ -1,7 +1,7 @@
 import { CloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type { Call, NetworkDriver, NetworkFactory, NetworkSpec, PortSpec } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
-import type { Hosts } from '../topology/hosts.ts';
+import type { Hosts } from '../topology/contract.ts';
 import type { network } from './network.ts';
 
 /** The networks of one realm (a host, or all of them) as the cloud holds them. */

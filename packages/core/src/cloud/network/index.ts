@@ -1,6 +1,6 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
-import { hostLook } from '../topology/points.ts';
+import { hostLook } from '../topology/contract.ts';
 import { network } from './network.ts';
 import { createNetwork, networkDeletion } from './network-create.ts';
 import { lookAtNetworks } from './network-look.ts';

@@ -14,7 +14,7 @@ import {
 } from '../../kernel/index.ts';
 import { nameOr } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
-import { host } from '../topology/host.ts';
+import { host } from '../topology/contract.ts';
 import { network } from './network.ts';
 import { type NetworkContext, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';

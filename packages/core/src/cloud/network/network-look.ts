@@ -1,7 +1,7 @@
 import { describeChain, equals, type Id } from '../../kernel/index.ts';
 import type { Call, NetworkObservation } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
-import { removalAllowed } from '../topology/recovery.ts';
+import { removalAllowed } from '../topology/contract.ts';
 import type { Fabric } from './fabrics.ts';
 import { network } from './network.ts';
 import { realize } from './network-context.ts';

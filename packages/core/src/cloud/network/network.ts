@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { defineKind, ref } from '../../kernel/index.ts';
-import { scopes } from '../storage/pool.ts';
+import { scopes } from '../storage/contract.ts';
 
 export const network = defineKind({
   name: 'network',

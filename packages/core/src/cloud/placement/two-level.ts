@@ -1,7 +1,6 @@
 import { both, type Clock, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
-import { pool } from '../storage/pool.ts';
-import { cluster } from '../topology/cluster.ts';
-import { host } from '../topology/host.ts';
+import { pool } from '../storage/contract.ts';
+import { cluster, host } from '../topology/contract.ts';
 import { hostCapacity, hostCounter, type Placed, type Placement, type PlacementRequest, poolCapacity, poolCounter } from './placement.ts';
 
 type HostRow = RowOf<typeof host>;
