@@ -246,5 +246,5 @@ export const scenarios: readonly Scenario[] = [
   on('instance.delete', stopped, () => ({ force: true }), 'forced'),
 ];
 
-/** Actions whose way is played elsewhere: by an upload, and on quarantined things. */
-export const elsewhere: readonly string[] = ['image.complete', 'stray.delete', 'stray.remove'];
+/** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */
+export const elsewhere: readonly string[] = ['image.complete', 'stray.adopt', 'stray.delete', 'stray.remove'];

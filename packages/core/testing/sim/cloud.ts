@@ -66,6 +66,8 @@ class SimImageStore implements ImageStore {
   }
 }
 
+const RESTORED = 'restored';
+
 /** A whole control plane over a simulated world in virtual time. It can be killed at any instant and started again on what was durable. */
 export class SimCloud {
   readonly environment: SimEnvironment;
@@ -73,7 +75,7 @@ export class SimCloud {
   readonly imageStore = new SimImageStore();
   around: Around | undefined;
   readonly #options: SimCloudOptions;
-  readonly #engine: SqliteEngine;
+  #engine: SqliteEngine;
   #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore; readonly kernel: Kernel } | undefined;
 
   constructor(options: SimCloudOptions) {
@@ -118,6 +120,29 @@ export class SimCloud {
     this.#life?.store.kill();
     this.#life?.incarnation.kill();
     this.#life = undefined;
+  }
+
+  /** Writes what is durable now into a new file, as an online backup does. */
+  backup(path: string): void {
+    this.#engine.reader.vacuumInto(path);
+  }
+
+  /** SIGKILL, and a start on a backup as another incarnation, while the world is what has become of it. The file is in use until `dispose`. */
+  async restore(path: string): Promise<void> {
+    this.crash();
+    this.#engine.close();
+    this.#engine = new SqliteEngine({ path, incarnation: RESTORED });
+    this.#engine.reincarnate(RESTORED);
+    // Reopened, it knows its new name.
+    this.#engine.close();
+    this.#engine = new SqliteEngine({ path, incarnation: RESTORED });
+    await this.start();
+  }
+
+  /** The end of a control plane on a file. */
+  dispose(): void {
+    this.crash();
+    this.#engine.close();
   }
 
   /** Lets virtual time pass. */
