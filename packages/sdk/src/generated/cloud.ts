@@ -424,8 +424,7 @@ export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' 
 
 /** The state machine of the kind stray: where each state may go. */
 export const strayStates = {
-  quarantined: ['adopted', 'deleting', 'deleted'],
-  adopted: ['deleted'],
+  quarantined: ['deleting', 'deleted'],
   deleting: ['deleted', 'quarantined'],
   deleted: [],
 } as const;
@@ -457,6 +456,16 @@ export interface StrayFields {
 /** A machine, volume or network that carries our mark and is unknown to us: quarantined until it is adopted or removed by an operator. */
 export type Stray = Lifecycle<StrayFields, StrayState>;
 
+/** Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile. */
+export interface StrayAdopt {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Name or id: of a machine whose own type is not there any more. Its size stays what it is. */
+  readonly instanceType?: string | undefined;
+  /** NICs of the machine to leave out. */
+  readonly withoutNics?: readonly string[] | undefined;
+}
+
 /** What lists of strays can filter by. */
 export interface StrayFilter {
   readonly id: Id<'stray'>;
@@ -485,6 +494,11 @@ export class StraysClient extends Resource<'stray', Stray, StrayFilter, 'created
   /** Destroys the machine, volume or network itself. It cannot be taken back. */
   remove(stray: Named<'stray'>, options: ChangeOptions = {}): Pending<'stray', Stray> {
     return this.act(stray, 'remove', {}, options);
+  }
+
+  /** Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile. */
+  adopt(stray: Named<'stray'>, input: StrayAdopt = {}, options: ChangeOptions = {}): Pending<'stray', Stray> {
+    return this.act(stray, 'adopt', input, options);
   }
 }
 
