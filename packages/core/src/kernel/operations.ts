@@ -266,6 +266,7 @@ export class Operations {
         resumed: live.resumed,
         refused,
         unwound: action.unwound,
+        abandoned: (params) => (action.target === 'resource' ? reservations(action.unwound?.(params) ?? []) : []),
         again:
           action.again === undefined
             ? undefined
@@ -326,5 +327,7 @@ export function stateProblem(
     params: { state: row.state, allowed: [...action.from] },
   });
 }
+
+const reservations = (statements: readonly Statement[]) => statements.filter((statement) => statement.op === 'adjust');
 
 const SATISFIED = Symbol('satisfied');

@@ -88,7 +88,7 @@ describe('a forced deletion', () => {
   for (const order of ['after it got stuck', 'before it got stuck', 'and a restart in between'] as const)
     it(`passes a head that needs attention: asked for ${order}`, async () => {
       const { sim, world, id } = await scripted((w) => [
-        act(w, 'go', gone),
+        act(w, 'go', gone, { unwound: () => [adjust('given back', 1)] }),
         { ...act(w, 'delete', goes), input: { type: 'object' } as never },
       ]);
       world.plan('do t', fails('conflict')).always('undo t', fails('unavailable'));
@@ -102,6 +102,7 @@ describe('a forced deletion', () => {
       expect((await sim.ended(forcing.operationId)).state).to.equal('succeeded');
       const row = sim.operation(stuck.operationId);
       expect(row.state).to.equal('failed');
+      expect(sim.counter('given back')).to.equal(1);
       expect(row.error?.message).to.equal(`Superseded by the forced operation ${forcing.operationId}.`);
       expect(world.lines.at(-1)).to.equal('do f');
     });

@@ -56,6 +56,8 @@ export interface RunSubject {
   /** It must not begin: whatever an earlier life may have begun is undone, and it ends. */
   readonly refused?: ErrorRecord | undefined;
   readonly unwound?: ((params: unknown) => readonly Statement[]) | undefined;
+  /** Committed with the end of a run that is abandoned: what it had reserved beyond its rows, which the forced operation does not know of. */
+  readonly abandoned?: ((params: unknown) => readonly Statement[]) | undefined;
   readonly again?:
     | ((failed: {
         params: unknown;
@@ -202,7 +204,7 @@ export class SagaRun {
         return 'parked';
       }
       this.#failure = toErrorRecord(error.cause);
-      await this.#commitOrThrow('', this.#ending('failed'));
+      await this.#commitOrThrow('', [...this.#ending('failed'), ...(this.#subject.abandoned?.(this.#params) ?? [])]);
       return 'failed';
     }
   }
