@@ -19,14 +19,19 @@ export class InputFlags {
   readonly #required: readonly string[];
   readonly #clearable: readonly string[];
 
-  /** @param positional fields that are given as arguments, not as flags */
+  /**
+   * @param positional fields that are given as arguments, not as flags
+   * @param taken names of flags that the command has for itself
+   */
   constructor(schema: Schema, positional: readonly string[] = [], taken: readonly string[] = []) {
     const fields = Object.entries(schema.properties ?? {}).filter(([field]) => !positional.includes(field));
-    const full = new Set([...fields.map(([field, field_]) => flagNames(field, field_).at(-1)), ...taken]);
+    const used = new Set(fields.map(([field, fieldSchema]) => flagNames(field, fieldSchema).at(-1) ?? ''));
+    for (const name of taken) used.add(name);
     this.#flags = fields.map(([field, fieldSchema]) => {
-      const all = flagNames(field, fieldSchema);
-      // A short name that is another field's full name stays that field's.
-      const names = all.filter((name, index) => index === all.length - 1 || !full.has(name));
+      const [full = field, ...short] = flagNames(field, fieldSchema).toReversed();
+      // A short name gives way to the full name of another field and to a flag of the command; of two equal short names the first field's stays.
+      const names = [...short.filter((name) => !used.has(name)), taken.includes(full) ? `field-${full}` : full];
+      for (const name of names) used.add(name);
       return { field, schema: fieldSchema, names, type: typeOf(fieldSchema) };
     });
     this.#required = (schema.required ?? []).filter((field) => !positional.includes(field));

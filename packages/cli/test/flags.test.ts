@@ -1,0 +1,83 @@
+import type { Schema } from '@pileus/sdk/document';
+import { expect } from 'chai';
+import { Command } from 'commander';
+import { UsageError } from '../src/exit.ts';
+import { InputFlags } from '../src/flags.ts';
+import { age, size } from '../src/format.ts';
+import { takeGlobals } from '../src/globals.ts';
+import { distance } from '../src/program.ts';
+import { parseBytes } from '../src/values.ts';
+
+/** The input that arguments make under a schema. */
+async function inputOf(schema: Schema, args: readonly string[], taken: readonly string[] = []): Promise<Record<string, unknown>> {
+  const flags = new InputFlags(schema, [], taken);
+  const command = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  flags.declare(command);
+  command.parse([...args], { from: 'user' });
+  return await flags.read(command.opts(), {}, async (kind, named) => `${kind}:${named}`);
+}
+const object = (properties: Readonly<Record<string, Schema>>): Schema => ({ type: 'object', properties });
+
+describe('cli: flags', () => {
+  it('reads sizes with binary and decimal units', () => {
+    const sizes = { '4096': 4096, '1k': 1024, '1.5GiB': 1.5 * 1024 ** 3, '20 GB': 20e9, '2T': 2 * 1024 ** 4, '1KB': 1000 };
+    for (const [text, bytes] of Object.entries(sizes)) expect(parseBytes(text, '--size'), text).to.equal(bytes);
+    for (const text of ['', 'big', '1XB', '-1', '99999TiB', '1e3']) expect(() => parseBytes(text, '--size'), text).to.throw(UsageError);
+  });
+
+  it('gives way to flags of the command and to full names of other fields', async () => {
+    const schema = object({
+      key: { type: 'string' },
+      sizeBytes: { type: 'integer' },
+      size: { type: 'string' },
+      hostId: { type: 'string' },
+    });
+    expect(await inputOf(schema, ['--field-key', 'a', '--size', 'xl', '--size-bytes', '1k', '--host', 'h'], ['key'])).to.deep.equal({
+      key: 'a',
+      size: 'xl',
+      sizeBytes: 1024,
+      hostId: 'h',
+    });
+  });
+
+  it('keeps two fields apart whose short names are the same', async () => {
+    const id: Schema = { type: 'string', format: 'uuid', 'x-ref': { kind: 'host' } };
+    const schema = object({ hostId: id, hostIds: { type: 'array', items: id } });
+    expect(await inputOf(schema, ['--host', 'a', '--host-ids', 'b', '--host-ids', 'c'])).to.deep.equal({
+      hostId: 'host:a',
+      hostIds: ['host:b', 'host:c'],
+    });
+  });
+
+  it('reads pairs into objects, in lists too, with names in place of ids and units', async () => {
+    const nic = object({
+      networkId: { type: 'string', 'x-ref': { kind: 'network' } },
+      rateBytes: { type: 'integer' },
+      up: { type: 'boolean' },
+    });
+    const schema = object({ nics: { type: 'array', items: nic }, start: { type: 'boolean' } });
+    expect(await inputOf(schema, ['--nic', 'network=lan,rate=1M,up=true', '--nics', '{"networkId":"x"}', '--no-start'])).to.deep.equal({
+      nics: [{ networkId: 'network:lan', rateBytes: 1024 ** 2, up: true }, { networkId: 'x' }],
+      start: false,
+    });
+    expect(await inputOf(schema, ['--nics', '[{"up":true},{"up":false}]'])).to.deep.equal({ nics: [{ up: true }, { up: false }] });
+  });
+
+  it('takes the global flags from wherever they stand, but not behind --', () => {
+    expect(takeGlobals(['instances', '--url', 'u', 'get', '--key=k', 'x', '--', '--profile', 'p'])).to.deep.equal({
+      words: ['instances', 'get', 'x', '--', '--profile', 'p'],
+      choice: { url: 'u', key: 'k' },
+    });
+  });
+
+  it('shows sizes and ages short', () => {
+    expect([0, 1023, 1024, 1536 * 1024 ** 2, 2 ** 53].map(size)).to.deep.equal(['0B', '1023B', '1KiB', '1.5GiB', '8PiB']);
+    expect([0, 119_000, 120_000, 7_200_000, 172_800_000].map(age)).to.deep.equal(['0s', '119s', '2m', '2h', '2d']);
+  });
+
+  it('counts edits between words', () => {
+    expect(distance('instanzes', 'instances')).to.equal(1);
+    expect(distance('', 'abc')).to.equal(3);
+    expect(distance('same', 'same')).to.equal(0);
+  });
+});
