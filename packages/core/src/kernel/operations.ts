@@ -126,8 +126,11 @@ export class Operations {
     const cancel = this.#options.environment.timers.after(timeoutMs, ended.resolve);
     signal?.addEventListener('abort', () => ended.resolve(), { once: true });
     try {
-      const row = await this.#options.reader.get(operation, id);
-      if (isFinished(row) || timeoutMs <= 0) return row;
+      // One that is at work here has not ended, whatever its row says.
+      if (timeoutMs <= 0 || !this.#live.has(id)) {
+        const row = await this.#options.reader.get(operation, id);
+        if (isFinished(row) || timeoutMs <= 0) return row;
+      }
       await ended.promise;
       return await this.#options.reader.get(operation, id);
     } finally {

@@ -45,6 +45,7 @@ export class Metrics {
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   /** Looking a label up by its values costs more than the counting. */
   readonly #byRoute = new Map<string, { readonly count: Counter.Internal; readonly time: Histogram.Internal<'route'> }>();
+  readonly #byCall = new Map<string, Histogram.Internal<'contract' | 'method' | 'outcome'>>();
 
   readonly contentType = this.#registry.contentType;
 
@@ -75,7 +76,13 @@ export class Metrics {
   }
 
   driverCall({ contract, method, outcome, seconds }: DriverCall): void {
-    this.#driverSeconds.labels(contract, method, outcome).observe(seconds);
+    const key = `${contract} ${method} ${outcome}`;
+    let time = this.#byCall.get(key);
+    if (time === undefined) {
+      time = this.#driverSeconds.labels(contract, method, outcome);
+      this.#byCall.set(key, time);
+    }
+    time.observe(seconds);
   }
 
   /** The store, with its commits measured. */
@@ -88,11 +95,16 @@ export class Metrics {
         this.#commitSeconds.observe((monotonicMs() - startedMs) / 1000);
       }
     };
+    const methods = new Map<string | symbol, unknown>([['commit', commit]]);
     return new Proxy(store, {
       get: (target, name) => {
-        if (name === 'commit') return commit;
+        const known = methods.get(name);
+        if (known !== undefined) return known;
         const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
+        if (typeof value !== 'function') return value;
+        const bound: unknown = value.bind(target);
+        methods.set(name, bound);
+        return bound;
       },
     });
   }
