@@ -46,6 +46,7 @@ export function libvirtNetworks(link: HostLink): NetworkDriver {
 
 class Networks {
   readonly #link: HostLink;
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(link: HostLink) {
     this.#link = link;
@@ -61,13 +62,15 @@ class Networks {
   }
 
   /** Changes the parts that there are, in this order. Rejects with libvirt's `noNetwork` for an absent one. */
-  async change(id: string, parts: readonly Part[], next: (view: NetworkView) => readonly PortChange[], deadline: Deadline): Promise<void> {
-    const network = networkRef(id);
-    const active = await this.api.networkIsActive({ network }, deadline.left);
-    for (const part of parts) {
-      const look = () => this.#read(network, part, deadline);
-      if (active || part === 'config') await applyChanges(this.api, part, look, next, deadline);
-    }
+  change(id: string, parts: readonly Part[], next: (view: NetworkView) => readonly PortChange[], deadline: Deadline): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const network = networkRef(id);
+      const active = await this.api.networkIsActive({ network }, deadline.left);
+      for (const part of parts) {
+        const look = () => this.#read(network, part, deadline);
+        if (active || part === 'config') await applyChanges(this.api, part, look, next, deadline);
+      }
+    });
   }
 
   async inspect(id: string, deadline: Deadline): Promise<NetworkObservation | undefined> {
@@ -86,16 +89,19 @@ class Networks {
     );
   }
 
-  async ensure(spec: NetworkSpec, deadline: Deadline): Promise<void> {
-    const known = await this.find(spec.id, deadline);
-    const bridge = known?.bridge ?? (await this.#freeBridge(spec.id, deadline));
-    const xml = networkXml(spec, bridge, known ?? { dns: [], dhcp: [] });
-    const network = networkRef(spec.id);
-    const outdated = await this.#isOutdated(spec.id, viewNetwork(xml), deadline);
-    await this.api.networkDefineXml({ xml }, deadline.left);
-    if (outdated) await unlessOvertaken(() => this.api.networkDestroy({ network }, deadline.left));
-    await this.#start(network, deadline);
-    await this.api.networkSetAutostart({ network, autostart: true }, deadline.left);
+  ensure(spec: NetworkSpec, deadline: Deadline): Promise<void> {
+    return this.#inTurn(spec.id, async () => {
+      const known = await this.find(spec.id, deadline);
+      const bridge = known?.bridge ?? (await this.#freeBridge(spec.id, deadline));
+      const xml = networkXml(spec, bridge, known ?? { dns: [], dhcp: [] });
+      const wanted = viewNetwork(xml);
+      const network = networkRef(spec.id);
+      const outdated = await this.#isOutdated(spec.id, wanted, deadline);
+      if (known === undefined || !sameDefinition(known, wanted)) await this.api.networkDefineXml({ xml }, deadline.left);
+      if (outdated) await unlessOvertaken(() => this.api.networkDestroy({ network }, deadline.left));
+      await this.#start(network, deadline);
+      await this.api.networkSetAutostart({ network, autostart: true }, deadline.left);
+    });
   }
 
   async delete(id: string, deadline: Deadline): Promise<void> {
@@ -109,6 +115,20 @@ class Networks {
       await unlessOvertaken(() => this.api.networkDestroy({ network }, deadline.left));
       await unlessOvertaken(() => this.api.networkUndefine({ network }, deadline.left));
     }
+  }
+
+  /**
+   * One change of a network at a time. A definition is written whole, with the ports that were read before: a port that comes or goes in between would be
+   * lost, or would come back.
+   */
+  async #inTurn(id: string, act: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(id) ?? Promise.resolve();
+    const turn = before.then(act);
+    const settled = turn.catch(() => undefined);
+    this.#turns.set(id, settled);
+    await turn.finally(() => {
+      if (this.#turns.get(id) === settled) this.#turns.delete(id);
+    });
   }
 
   #view(network: Network, part: Part, deadline: Deadline): Promise<NetworkView | undefined> {
@@ -156,6 +176,11 @@ class Networks {
     for (let attempt = 0; attempt < 20; attempt += 1) if (!taken.has(bridgeName(id, attempt))) return bridgeName(id, attempt);
     throw new DriverError('exhausted', `no name is free for the bridge of network ${id}`);
   }
+}
+
+/** Ports apart: they are changed one by one. */
+function sameDefinition(a: NetworkView, b: NetworkView): boolean {
+  return a.shape === b.shape && a.name === b.name && a.owner === b.owner && a.libvirtName === b.libvirtName;
 }
 
 /** Another caller may do the same at the same moment. Libvirt then finds the network in another state, or its files gone. */
