@@ -1,18 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { assert } from 'chai';
+import { commit, FULL } from '../../tools/test/slice.ts';
 import { playHistory } from './history.ts';
 
-const FULL = process.env.PILEUS_FULL === '1';
 const BUDGET_MS = FULL ? 20 * 60_000 : 30_000;
 
 /** Each commit plays other histories, and always the same ones. */
-function firstSeed(): number {
-  try {
-    return Number.parseInt(execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).slice(0, 7), 16);
-  } catch {
-    return 1; // Outside of a repository.
-  }
-}
+const firstSeed = (): number => Number.parseInt(commit.slice(0, 7), 16) || 1;
 
 describe('random histories of a whole control plane', () => {
   it('leave nothing half done, and nothing behind', async function () {

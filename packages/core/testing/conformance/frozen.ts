@@ -29,7 +29,7 @@ interface Classifying {
  */
 export function frozenCalls<D extends Classifying>(stage: Stage<D, Harness<D>>, table: FreezeTable): void {
   for (const [verb, prepare] of Object.entries(table)) {
-    it(`${verb}: given up on a frozen backend and undone, leaves nothing after the thaw`, async () => {
+    stage.selected(`${verb}: given up on a frozen backend and undone, leaves nothing after the thaw`, async () => {
       const prepared = await prepare();
       await stage.whileFrozen(async () => {
         expect(await stage.fault(prepared.act(stage.brief()))).to.be.oneOf(UNANSWERED);
@@ -45,7 +45,7 @@ export function frozenCalls<D extends Classifying>(stage: Stage<D, Harness<D>>, 
       expect(await prepared.left()).to.deep.equal([]);
     });
 
-    it(`${verb}: given up on a frozen backend and repeated after the thaw, happens once`, async () => {
+    stage.selected(`${verb}: given up on a frozen backend and repeated after the thaw, happens once`, async () => {
       const prepared = await prepare();
       await stage.whileFrozen(async () => {
         expect(await stage.fault(prepared.act(stage.brief()))).to.be.oneOf(UNANSWERED);

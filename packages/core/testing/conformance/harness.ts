@@ -40,6 +40,8 @@ export interface Setup<Feature extends string, H> {
   /** The optional features the driver offers; the suite asserts that they are exactly those. */
   readonly features: readonly Feature[];
   readonly timeouts?: Partial<Timeouts>;
+  /** On a slow backend: which of the generated tests on a frozen backend are worth their time in this run. Default: all. */
+  readonly select?: (title: string) => boolean;
   readonly makeHarness: () => Promise<H>;
 }
 
@@ -65,6 +67,7 @@ export const UNANSWERED: readonly Fault[] = ['unknown_outcome', 'unavailable'];
 export class Stage<D extends Driver, H extends Harness<D>> {
   readonly timeouts: Timeouts;
   readonly #makeHarness: () => Promise<H>;
+  readonly #select: (title: string) => boolean;
   readonly #opened: D[] = [];
   #harness: H | undefined;
   #driver: D | undefined;
@@ -74,6 +77,12 @@ export class Stage<D extends Driver, H extends Harness<D>> {
   constructor(setup: Setup<string, H>) {
     this.timeouts = { ...DEFAULT_TIMEOUTS, ...setup.timeouts };
     this.#makeHarness = setup.makeHarness;
+    this.#select = setup.select ?? (() => true);
+  }
+
+  /** A test, if this run plays it. */
+  selected(title: string, body: () => Promise<void>): void {
+    if (this.#select(title)) it(title, body);
   }
 
   get harness(): H {

@@ -6,6 +6,7 @@ import type { DiskSpec, MachineSpec, NicSpec } from '@pileus/core/strategy';
 import { describeHypervisor, type HypervisorHarness } from '@pileus/core/testing';
 import { buildGuestImage, haltImage } from '../../../../tools/guest/image.ts';
 import { CACHE_DIR } from '../../../../tools/system/ensure.ts';
+import { inSlice } from '../../../../tools/test/slice.ts';
 import { kvm } from '../../src/index.ts';
 import { LabBackend, required } from './lab-host.ts';
 
@@ -14,6 +15,7 @@ const MIB = 2 ** 20;
 describeHypervisor('kvm on a real libvirtd', {
   // The kernel of the test machine has no traffic shaping, and the lab no control groups: see limits.test.ts.
   features: ['hotplug', 'resize', 'diskLimits', 'serial', 'vnc', 'watch'],
+  select: inSlice(4),
   makeHarness: async (): Promise<HypervisorHarness> => {
     const [backend, guest, data] = await Promise.all([
       LabBackend.up(),

@@ -3,11 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NetworkSpec, PortSpec } from '@pileus/core/strategy';
 import { describeNetwork, type NetworkHarness } from '@pileus/core/testing';
+import { inSlice } from '../../../../tools/test/slice.ts';
 import { kvm } from '../../src/index.ts';
 import { LabBackend, required } from './lab-host.ts';
 
 describeNetwork('libvirt on a real libvirtd', {
   features: ['stop', 'foreign'],
+  select: inSlice(4),
   makeHarness: async (): Promise<NetworkHarness> => {
     const backend = await LabBackend.up();
     const factory = required(kvm().strategies.network);
