@@ -133,7 +133,7 @@ export interface ListQuery {
 }
 
 export interface Page {
-  /** The JSON texts of the rows, joined by commas, in UTF-8. */
+  /** The JSON texts of the rows in UTF-8, one a line, with commas between. */
   readonly json: Uint8Array;
   /** The text of the last row, where more rows follow. */
   readonly last?: string;

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Change, Counter, ListQuery, Page } from '../kernel/store.ts';
 import { compileCount, compileList } from './query.ts';
-import type { Catalog } from './table.ts';
+import { type Catalog, ROW } from './table.ts';
 
 /** Statements kept prepared; beyond it the cache starts anew, for conditions come in endless shapes. */
 const STATEMENTS_KEPT = 500;
@@ -10,7 +10,8 @@ const CHANGE_TYPES = ['created', 'updated', 'deleted'] as const;
 export const changeCode = (type: Change['type']): number => CHANGE_TYPES.indexOf(type);
 
 const CHANGE_COLUMNS = 'revision, "table", key, type, projectId, row';
-const encoder = new TextEncoder();
+const LINE_FEED = 10;
+const decoder = new TextDecoder();
 
 type ChangeRow = [number, string, string, number, string | null, string];
 
@@ -75,11 +76,15 @@ export class Reader {
     return rows.length > max ? undefined : rows;
   }
 
+  /** SQLite joins the texts itself: making strings of them here takes five times as long. No text holds a bare line feed, so that one ends each row. */
   page(query: ListQuery & { readonly limit: number }): Page {
-    const rows = this.list({ ...query, limit: query.limit + 1 });
-    if (rows.length <= query.limit) return { json: encoder.encode(rows.join(',')) };
-    rows.pop();
-    return { json: encoder.encode(rows.join(',')), last: rows.at(-1) ?? '' };
+    const { text, values } = compileList(this.#catalog.get(query.table), { ...query, limit: query.limit + 1 });
+    const joined = `SELECT CAST(group_concat(${ROW}, ',' || char(10)) AS BLOB), count(*) FROM (${text})`;
+    const [[json, count] = [null, 0]] = this.#statements.rows<[Uint8Array | null, number]>(joined, values);
+    if (json === null) return { json: new Uint8Array() };
+    if (count <= query.limit) return { json };
+    const page = json.subarray(0, json.lastIndexOf(LINE_FEED) - 1);
+    return { json: page, last: decoder.decode(page.subarray(page.lastIndexOf(LINE_FEED) + 1)) };
   }
 
   count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): number {
