@@ -16,7 +16,7 @@ interface Live {
   readonly action: string;
   readonly saga: string;
   readonly resourceId: string;
-  readonly keys: readonly string[];
+  keys: readonly string[];
   readonly forced: boolean;
   readonly attempt: number;
   cancelRequested: boolean;
@@ -270,6 +270,11 @@ export class Operations {
         refused,
         unwound: action.unwound,
         abandoned: (params) => (action.target === 'resource' ? reservations(action.unwound?.(params) ?? []) : []),
+        holds: (more) => {
+          this.#queues.extend(live.id, more);
+          live.keys = [...live.keys, ...more];
+          return live.keys;
+        },
         again:
           action.again === undefined
             ? undefined

@@ -17,6 +17,12 @@ export class Queues {
     return this.isFirst(operationId);
   }
 
+  /** More keys for one that runs: of things it has just made, which nobody else can wait for yet. */
+  extend(operationId: string, keys: readonly string[]): void {
+    this.#keys.set(operationId, [...(this.#keys.get(operationId) ?? []), ...keys]);
+    for (const key of keys) this.#queues.set(key, [operationId, ...this.of(key)]);
+  }
+
   isFirst(operationId: string): boolean {
     return (this.#keys.get(operationId) ?? []).every((key) => this.#queues.get(key)?.[0] === operationId);
   }

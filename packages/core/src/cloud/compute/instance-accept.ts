@@ -2,9 +2,11 @@ import type { Static } from 'typebox';
 import {
   type Acceptance,
   type AcceptRequest,
+  both,
   CloudError,
   change,
   create,
+  equals,
   expectState,
   type Id,
   type RowOf,
@@ -12,22 +14,25 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { type Addresses, type NicPlace, nic, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
+import { type NicPlace, nic, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
 import { hostCapacity, type Placed, type PlacementRequest } from '../placement/contract.ts';
-import type { CloudServices } from '../services.ts';
-import { image, pool, volume, volumeRows } from '../storage/contract.ts';
+import { hostPlace, image, pool, reaches, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
+import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
 import type { InstanceInput, volumeInput } from './instance-input.ts';
 import { instanceType } from './instance-type.ts';
+import { DISKS_MAX } from './slots.ts';
 
-/** A disk that is made with the machine. */
+/** A disk that is made with the machine. Until the machine is ready the disk is the machine's own, so that a forced deletion takes it along. */
 export interface NewVolume {
   readonly volumeId: Id<'volume'>;
   readonly poolId: Id<'pool'>;
   readonly sizeBytes: number;
   readonly slot: number;
   readonly imageId?: Id<'image'>;
+  /** Whether it stays the machine's own. */
+  readonly owned: boolean;
 }
 /** All that the creation of one machine needs to know, decided when it was accepted. */
 export interface CreateParams {
@@ -60,22 +65,23 @@ export function takeBack(params: CreateParams, whole: boolean): readonly Stateme
 
 /** Decides everything about a new machine: its place, disks, addresses. @throws CloudError with the field at fault */
 export async function acceptCreate(
-  services: CloudServices,
-  addresses: Addresses,
+  services: ComputeServices,
   request: AcceptRequest<typeof instance, InstanceInput>,
 ): Promise<Acceptance<CreateParams>> {
   const { id, input, projectId, reader, mint, attempt } = request;
   const type = await findType(services, input.instanceType);
   const source = await findImage(request);
   const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, projectId)));
-  const existing = await existingVolumes(request);
+  refuseTooMany(input);
+  refuseTwice(places);
+  const existing = await existingVolumes(services, request);
   const wanted = wantedVolumes(input, source.id, source.virtualSizeBytes ?? 0, mint);
   const onlyHosts = await allowedHosts(services, input, places, existing.poolIds);
   const size = { vcpus: type.vcpus, memoryBytes: type.memoryBytes };
   const disks = wanted.map((entry) => given({ id: entry.id, sizeBytes: entry.sizeBytes, storageClass: entry.storageClass }));
   const placed = await services.placement.place({ ...size, volumes: disks, ...given({ onlyHosts }), attempt } as PlacementRequest, reader);
   const hostId = placed.hostId as Id<'host'>;
-  const ports = await newPorts(services, addresses, request, places);
+  const ports = await newPorts(services, request, places);
   const sealed = input.userData === undefined ? undefined : await request.seal(input.userData);
   const row = instanceRow(request, { type, source, hostId, userData: sealed?.reference });
   const volumes = volumesAt(wanted, placed);
@@ -94,10 +100,10 @@ export async function acceptCreate(
     },
     statements: [
       create(instance, row),
-      ...hostCapacity(hostId, size, 1),
+      ...placed.reserve,
       expectState(host, hostId, ['enabled']),
       expectState(instanceType, type.id, ['available']),
-      ...wanted.flatMap((entry, index) => volumeRows.reserve(volumeRow(entry, volumes[index] as NewVolume, projectId))),
+      ...wanted.flatMap((entry, index) => volumeRows.insert(volumeRow(entry, volumes[index] as NewVolume, { projectId, instanceId: id }))),
       ...ports.flatMap((port) => port.statements),
       ...(sealed === undefined ? [] : [sealed.statement]),
     ],
@@ -141,16 +147,11 @@ function instanceRow(
   };
 }
 
-const newPorts = (
-  services: CloudServices,
-  addresses: Addresses,
-  { id, input, projectId, reader, mint }: Request,
-  places: readonly NicPlace[],
-) =>
+const newPorts = (services: ComputeServices, { id, input, projectId, reader, mint }: Request, places: readonly NicPlace[]) =>
   Promise.all(
     places.map((place, slot) => {
       const owner = given({ id: mint('nic'), instanceId: id, projectId, slot, limits: input.nics?.[slot]?.limits });
-      return nicRow(place, owner, { addresses, reader, random: services.environment.random });
+      return nicRow(place, owner, { addresses: services.addresses, reader, random: services.environment.random });
     }),
   );
 
@@ -187,66 +188,91 @@ const volumesAt = (wanted: readonly Wanted[], placed: Placed): readonly NewVolum
         sizeBytes: entry.sizeBytes,
         slot,
         imageId: entry.imageId,
+        owned: entry.owned,
       }) as NewVolume,
   );
 
-const volumeRow = (entry: Wanted, at: NewVolume, projectId: Id<'project'>) =>
+const volumeRow = (entry: Wanted, at: NewVolume, owner: { readonly projectId: Id<'project'>; readonly instanceId: Id<'instance'> }) =>
   given({
     id: entry.id,
-    projectId,
+    ...owner,
+    slot: at.slot,
     name: nameOr(entry.name, volume, entry.id),
     poolId: at.poolId,
     sizeBytes: entry.sizeBytes,
-    deleteWithInstance: entry.owned,
+    deleteWithInstance: true,
     imageId: entry.imageId,
     limits: entry.limits,
   }) as never;
 
-async function findType(services: CloudServices, nameOrId: string): Promise<RowOf<typeof instanceType>> {
-  const byName = await services.reader.list(instanceType, { field: 'name', op: '=', value: nameOrId });
+async function findType(services: ComputeServices, nameOrId: string): Promise<RowOf<typeof instanceType>> {
+  const byName = await services.reader.list(instanceType, both(equals('name', nameOrId), equals('state', 'available')));
   const newest = [...byName].sort((a, b) => b.version - a.version)[0] ?? (await services.reader.find(instanceType, nameOrId));
   if (newest === undefined || newest.state !== 'available')
     throw new CloudError('not_found', `No instance type ${nameOrId}.`, { pointer: '/instanceType' });
   return newest;
 }
 
-async function existingVolumes({ input, projectId, reader }: AcceptRequest<typeof instance, InstanceInput>) {
+async function existingVolumes(services: ComputeServices, { input, projectId, reader }: Request) {
   const volumes: Id<'volume'>[] = [];
-  const poolIds: string[] = [];
+  const poolIds = new Set<string>();
   for (const [index, id] of (input.attachVolumeIds ?? []).entries()) {
     const pointer = `/attachVolumeIds/${index}`;
     const row = await reader.get(volume, id, pointer);
     if (row.projectId !== projectId) throw new CloudError('not_found', `No volume ${id}.`, { pointer });
-    if (row.state !== 'available') throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer });
+    // With an operation ahead it may be free by then.
+    if (row.state !== 'available' && !services.kernel().holds(row.id))
+      throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer });
     volumes.push(row.id);
-    poolIds.push(row.poolId);
+    poolIds.add(row.poolId);
   }
-  return { volumes, poolIds };
+  return { volumes, poolIds: [...poolIds] };
 }
 
-/** Hosts that everything bound to a host agrees on; undefined when nothing is bound. */
+/** @throws CloudError invalid_input */
+function refuseTooMany(input: InstanceInput): void {
+  if (1 + (input.volumes?.length ?? 0) + (input.attachVolumeIds?.length ?? 0) > DISKS_MAX)
+    throw new CloudError('invalid_input', `A machine takes at most ${DISKS_MAX} disks, its root disk among them.`, {
+      pointer: '/attachVolumeIds',
+    });
+}
+
+/** @throws CloudError invalid_input when one address is asked for twice */
+function refuseTwice(places: readonly NicPlace[]): void {
+  const keys = places.map(({ subnet, asked }) => asked && `${subnet.id} ${asked.address}`);
+  const twice = places.find((place, index) => place.asked !== undefined && keys.indexOf(keys[index]) < index);
+  if (twice?.asked !== undefined)
+    throw new CloudError('invalid_input', 'Another NIC asks for the same address.', { pointer: twice.asked.pointer });
+}
+
+/** Hosts that everything bound to a host, cluster or zone agrees on; undefined when nothing is bound. */
 async function allowedHosts(
-  services: CloudServices,
+  { reader }: ComputeServices,
   input: InstanceInput,
   places: readonly NicPlace[],
   poolIds: readonly string[],
 ): Promise<readonly string[] | undefined> {
-  const pools = await Promise.all(poolIds.map((id) => services.reader.get(pool, id)));
-  const pins = [input.hostId, ...places.map((place) => place.network.hostId), ...pools.map((row) => row.hostId)].filter(
-    (pin) => pin !== undefined,
-  );
-  if (pins.length === 0) return undefined;
-  const [first] = pins;
-  if (pins.some((pin) => pin !== first))
-    throw new CloudError('conflict', 'Its networks, disks and host lie on different hosts.', { params: { hosts: [...new Set(pins)] } });
-  return first === undefined ? undefined : [first];
+  const asked = input.hostId === undefined ? undefined : (await reader.get(host, input.hostId, '/hostId')).id;
+  const pools = await Promise.all(poolIds.map((id) => reader.get(pool, id)));
+  const bound = [asked, ...places.map((place) => place.network.hostId), ...pools.map((row) => row.hostId)];
+  const pins = [...new Set(bound.filter((pin) => pin !== undefined))];
+  if (pins.length > 1)
+    throw new CloudError('conflict', 'Its networks, disks and host lie on different hosts.', { params: { hosts: pins } });
+  const shared = pools.filter((row) => row.scope !== 'host');
+  if (shared.length === 0) return pins.length === 0 ? undefined : pins;
+  const candidates = pins.length === 0 ? (await reader.list(host)).map((row) => row.id) : pins;
+  const at = await Promise.all(candidates.map((id) => hostPlace(reader, id)));
+  const reaching = at.filter((place) => shared.every((row) => reaches(row, place))).map((place) => place.hostId);
+  if (reaching.length === 0)
+    throw new CloudError('conflict', 'No host that it may run on reaches all of its disks.', { pointer: '/attachVolumeIds' });
+  return reaching;
 }
 
 const PLACEMENTS_MAX = 3;
 
 /** When the host was lost on the way: the same machine elsewhere, with new disks. What may be left on the old host is owed or has a tombstone. */
 export async function placeAgain(
-  services: CloudServices,
+  services: ComputeServices,
   params: CreateParams,
   code: string,
   attempt: number,
@@ -268,16 +294,18 @@ export async function placeAgain(
   const volumes = params.volumes.map(
     (entry, index): NewVolume => ({ ...entry, volumeId: services.ids.mint('volume'), poolId: placed.poolIds[index] as Id<'pool'> }),
   );
-  const reserve = volumes.flatMap((entry, index) => {
-    const { name, projectId, deleteWithInstance, limits, description } = rows[index] as RowOf<typeof volume>;
-    return volumeRows.reserve(
+  const inserts = volumes.flatMap((entry, index) => {
+    const { name, projectId, limits, description } = rows[index] as RowOf<typeof volume>;
+    return volumeRows.insert(
       given({
         id: entry.volumeId,
         projectId,
         name,
         poolId: entry.poolId,
         sizeBytes: entry.sizeBytes,
-        deleteWithInstance,
+        instanceId: params.instanceId,
+        slot: entry.slot,
+        deleteWithInstance: true,
         imageId: entry.imageId,
         limits,
         description,
@@ -288,11 +316,12 @@ export async function placeAgain(
     params: { ...params, hostId, volumes },
     statements: [
       ...takeBack(params, false),
-      ...hostCapacity(hostId, params.size, 1),
+      ...placed.reserve,
       expectState(host, hostId, ['enabled']),
       change(instance, params.instanceId, { hostId }),
-      ...reserve,
+      ...inserts,
     ],
+    keys: volumes.map((entry) => entry.volumeId),
     notes: { placement: placed.reasons, lostHost: params.hostId },
   };
 }

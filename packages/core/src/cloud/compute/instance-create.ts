@@ -1,9 +1,8 @@
-import { announce, bindSaga, defineAction, revert, saga, transition } from '../../kernel/index.ts';
+import { announce, bindSaga, CloudError, defineAction, NOTHING_TO_UNDO, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { Addresses, deletePort, ensurePort, isNicClash, nic } from '../network/contract.ts';
-import type { CloudServices } from '../services.ts';
+import { deletePort, ensurePort, isNicClash, nic } from '../network/contract.ts';
 import { createVolume, removeOrOwe, volume } from '../storage/contract.ts';
-import { type ComputeContext, prepareMachine } from './context.ts';
+import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { acceptCreate, type CreateParams, placeAgain, takeBack } from './instance-accept.ts';
 import { instanceInput } from './instance-input.ts';
@@ -13,6 +12,16 @@ import { instanceCreated, instanceCreating } from './points.ts';
 const BOOT_TIMEOUT_MS = 120_000;
 
 export const instanceCreate = saga<ComputeContext, CreateParams>('instance.create', 1)
+  .effect('existing', {
+    // Who was ahead in their queues may have taken them.
+    do: async ({ ctx, params }) => {
+      for (const { volumeId } of params.existing) {
+        const row = await ctx.reader.get(volume, volumeId);
+        if (row.state !== 'available') throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { params: { volumeId } });
+      }
+    },
+    undo: NOTHING_TO_UNDO,
+  })
   .subs('volumes', {
     limit: 4,
     run: ({ ctx, params }) => [
@@ -60,38 +69,38 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       announce(instanceCreated, `${operationId}/created`, { instanceId: params.instanceId, hostId: params.hostId }),
       transition(instance, params.instanceId, { from: 'creating', to: params.start ? 'running' : 'stopped' }),
       ...params.nics.map((entry) => transition(nic, entry.nicId, { from: 'creating', to: 'attached' })),
-      ...[...params.volumes, ...params.existing].map(({ volumeId, slot }) =>
+      ...params.volumes.map(({ volumeId, owned }) =>
+        transition(volume, volumeId, { from: 'available', to: 'attached', set: { deleteWithInstance: owned } }),
+      ),
+      ...params.existing.map(({ volumeId, slot }) =>
         transition(volume, volumeId, { from: 'available', to: 'attached', set: { instanceId: params.instanceId, slot } }),
       ),
     ],
     undo: ({ params }) => [
       revert(instance, params.instanceId, { from: params.start ? 'running' : 'stopped', to: 'creating' }),
       ...params.nics.map((entry) => revert(nic, entry.nicId, { from: 'attached', to: 'creating' })),
-      ...[...params.volumes, ...params.existing].map(({ volumeId }) =>
+      ...params.volumes.map(({ volumeId }) =>
+        revert(volume, volumeId, { from: 'attached', to: 'available', set: { deleteWithInstance: true } }),
+      ),
+      ...params.existing.map(({ volumeId }) =>
         revert(volume, volumeId, { from: 'attached', to: 'available', set: { instanceId: null, slot: null } }),
       ),
     ],
   })
   .build();
 
-export const createInstance = (services: CloudServices) => {
-  const addresses = new Addresses();
-  return defineAction({
+export const createInstance = (services: ComputeServices) =>
+  defineAction({
     kind: instance,
     verb: 'create',
     description: 'Makes a machine from an image, with its disks and NICs, and starts it.',
     target: 'collection',
     input: instanceInput,
     gate: instanceCreating,
-    accept: (request) => acceptCreate(services, addresses, request),
-    refused: (failure, statement) => {
-      if (failure.reason !== 'exists' || !isNicClash(statement)) return undefined;
-      for (const subnetId of statement?.op === 'insert' ? [String(statement.row.subnetId)] : []) addresses.forget(subnetId);
-      return 'again';
-    },
+    accept: (request) => acceptCreate(services, request),
+    refused: (failure, statement) => (failure.reason === 'exists' && isNicClash(statement) ? 'again' : undefined),
     saga: instanceCreate,
     context: () => services,
     unwound: (params) => takeBack(params, true),
     again: (failed) => placeAgain(services, failed.params, failed.error.code, failed.attempt),
   });
-};

@@ -1,24 +1,15 @@
 import { Type } from 'typebox';
-import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } from '../../kernel/index.ts';
-import type { CloudServices } from '../services.ts';
-import { pool, volume } from '../storage/contract.ts';
-import { type ComputeContext, diskSpec, volumesOf } from './context.ts';
+import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type Reader, saga, transition } from '../../kernel/index.ts';
+import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
+import { type ComputeContext, type ComputeServices, diskSpec, type VolumeRow, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
+import { DISKS_MAX, freeSlot } from './slots.ts';
 
 interface DiskParams {
   readonly instanceId: Id<'instance'>;
   readonly hostId: Id<'host'>;
   readonly volumeId: Id<'volume'>;
 }
-
-const SLOTS_MAX = 17;
-
-/** The lowest slot that is free. Decided at the head of the queue: what went before may have taken one. */
-const freeSlot = (taken: readonly number[]): number => {
-  const slot = Array.from({ length: SLOTS_MAX }, (_, index) => index).find((index) => !taken.includes(index));
-  if (slot === undefined) throw new CloudError('conflict', `A machine takes at most ${SLOTS_MAX} of these.`);
-  return slot;
-};
 
 async function plugDisk(ctx: ComputeContext, params: DiskParams, slot: number, call: Parameters<typeof diskSpec>[4]): Promise<void> {
   const spec = await diskSpec(ctx, await ctx.reader.get(volume, params.volumeId), params.hostId, slot, call);
@@ -33,21 +24,35 @@ async function unplugDisk(ctx: ComputeContext, params: DiskParams, call: Paramet
 
 export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVolume', 1)
   .effect('slot', {
+    // Decided at the head of the queue: what went before may have taken one. None for a volume that is there already.
     do: async ({ ctx, params }) => {
       const row = await ctx.reader.get(volume, params.volumeId);
-      if (row.state !== 'available') throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer: '/volumeId' });
-      return freeSlot((await volumesOf(ctx, params.instanceId)).map((entry) => entry.slot ?? 0));
+      if (row.state === 'attached' && row.instanceId === params.instanceId) return null;
+      if (row.state !== 'available') throw taken(row);
+      const slots = (await volumesOf(ctx, params.instanceId)).map((entry) => entry.slot ?? 0);
+      return freeSlot(slots, DISKS_MAX, 'disks');
     },
     undo: NOTHING_TO_UNDO,
   })
   .effect('plug', {
-    do: ({ ctx, params, out, call }) => plugDisk(ctx, params, out.slot, call),
-    undo: ({ ctx, params, call }) => unplugDisk(ctx, params, call),
+    do: async ({ ctx, params, out, call }) => {
+      if (out.slot !== null) await plugDisk(ctx, params, out.slot, call);
+    },
+    undo: async ({ ctx, params, out, call }) => {
+      if (out.slot !== null) await unplugDisk(ctx, params, call);
+    },
   })
   .write('attached', {
-    do: ({ params, out }) => [
-      transition(volume, params.volumeId, { from: 'available', to: 'attached', set: { instanceId: params.instanceId, slot: out.slot } }),
-    ],
+    do: ({ params, out }) =>
+      out.slot === null
+        ? []
+        : [
+            transition(volume, params.volumeId, {
+              from: 'available',
+              to: 'attached',
+              set: { instanceId: params.instanceId, slot: out.slot },
+            }),
+          ],
     undo: NOTHING_TO_UNDO,
   })
   .build();
@@ -56,26 +61,42 @@ export const volumeDetach = saga<ComputeContext, DiskParams>('instance.detachVol
   .effect('slot', {
     do: async ({ ctx, params }) => {
       const row = await ctx.reader.get(volume, params.volumeId);
-      if (row.instanceId !== params.instanceId)
-        throw new CloudError('conflict', `Volume ${row.name} is not attached to this machine.`, { pointer: '/volumeId' });
-      if (row.slot === 0) throw new CloudError('conflict', 'The root disk stays with its machine.', { pointer: '/volumeId' });
+      if (row.state === 'available') return null;
+      refuseDetach(row, params.instanceId);
       return row.slot ?? 1;
     },
     undo: NOTHING_TO_UNDO,
   })
   .effect('unplug', {
-    do: ({ ctx, params, call }) => unplugDisk(ctx, params, call),
-    undo: ({ ctx, params, out, call }) => plugDisk(ctx, params, out.slot, call),
+    do: async ({ ctx, params, out, call }) => {
+      if (out.slot !== null) await unplugDisk(ctx, params, call);
+    },
+    undo: async ({ ctx, params, out, call }) => {
+      if (out.slot !== null) await plugDisk(ctx, params, out.slot, call);
+    },
   })
   .write('available', {
-    do: ({ params }) => [transition(volume, params.volumeId, { from: 'attached', to: 'available', set: { instanceId: null, slot: null } })],
+    do: ({ params, out }) =>
+      out.slot === null
+        ? []
+        : [transition(volume, params.volumeId, { from: 'attached', to: 'available', set: { instanceId: null, slot: null } })],
     undo: NOTHING_TO_UNDO,
   })
   .build();
 
+const taken = (row: VolumeRow) =>
+  new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer: '/volumeId', params: { state: row.state } });
+
+/** @throws CloudError conflict */
+function refuseDetach(row: VolumeRow, instanceId: string): void {
+  if (row.instanceId !== instanceId)
+    throw new CloudError('conflict', `Volume ${row.name} is not attached to this machine.`, { pointer: '/volumeId' });
+  if (row.slot === 0) throw new CloudError('conflict', 'The root disk stays with its machine.', { pointer: '/volumeId' });
+}
+
 const input = Type.Object({ volumeId: Type.String({ format: 'uuid' }) });
 
-export const volumeActions = (services: CloudServices) => [
+export const volumeActions = (services: ComputeServices) => [
   defineAction({
     kind: instance,
     verb: 'attachVolume',
@@ -85,11 +106,14 @@ export const volumeActions = (services: CloudServices) => [
     from: ['running', 'stopped', 'suspended'],
     accept: async ({ row, input: { volumeId }, projectId, reader }) => {
       const disk = await ownVolume(reader, volumeId, projectId);
+      const attached = disk.state === 'attached' && disk.instanceId === row.id;
+      // What is known now is refused now; with an operation ahead the head of the queue decides.
+      if (disk.state !== 'available' && !attached && !services.kernel().holds(disk.id)) throw taken(disk);
       const at = await reader.get(pool, disk.poolId);
-      if (at.hostId !== undefined && at.hostId !== row.hostId)
-        throw new CloudError('conflict', 'The volume is in a pool of another host.', {
+      if (!reaches(at, await hostPlace(reader, row.hostId)))
+        throw new CloudError('conflict', 'The host of the machine does not reach the pool of the volume.', {
           pointer: '/volumeId',
-          params: { volumeHost: at.hostId, instanceHost: row.hostId },
+          params: { poolId: at.id, hostId: row.hostId },
         });
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
       return { params: { instanceId: row.id, hostId: row.hostId, volumeId: disk.id }, statements: [], keys: [disk.id] };
@@ -106,6 +130,7 @@ export const volumeActions = (services: CloudServices) => [
     from: ['running', 'stopped', 'suspended'],
     accept: async ({ row, input: { volumeId }, projectId, reader }) => {
       const disk = await ownVolume(reader, volumeId, projectId);
+      if (disk.state !== 'available' && !services.kernel().holds(disk.id)) refuseDetach(disk, row.id);
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
       return { params: { instanceId: row.id, hostId: row.hostId, volumeId: disk.id }, statements: [], keys: [disk.id] };
     },
@@ -114,10 +139,8 @@ export const volumeActions = (services: CloudServices) => [
   }),
 ];
 
-async function ownVolume(reader: CloudServices['reader'], volumeId: string, projectId: string): Promise<RowOf<typeof volume>> {
+async function ownVolume(reader: Reader, volumeId: string, projectId: string): Promise<VolumeRow> {
   const row = await reader.get(volume, volumeId, '/volumeId');
   if (row.projectId !== projectId) throw new CloudError('not_found', `No volume ${volumeId}.`, { pointer: '/volumeId' });
   return row;
 }
-
-export { freeSlot };

@@ -63,8 +63,10 @@ export interface RunSubject {
         params: unknown;
         error: ErrorRecord;
         attempt: number;
-      }) => Promise<{ params: unknown; statements: readonly Statement[]; notes?: JsonObject } | undefined>)
+      }) => Promise<{ params: unknown; statements: readonly Statement[]; keys?: readonly string[]; notes?: JsonObject } | undefined>)
     | undefined;
+  /** All keys of the operation, with those that a new attempt adds. */
+  readonly holds?: (more: readonly string[]) => readonly string[];
 }
 
 export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'parked';
@@ -597,6 +599,7 @@ export class SagaRun {
         state: 'running',
         attempt: this.#attempt + 1,
         error: null,
+        ...(next.keys === undefined ? {} : { keys: this.#subject.holds?.(next.keys) ?? next.keys }),
         ...(next.notes === undefined ? {} : { notes: next.notes }),
       });
       const result = await this.#ports.commit([...this.#entry({ type: 'again', params: next.params }), ...next.statements, update]);
