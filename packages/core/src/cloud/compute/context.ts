@@ -40,7 +40,8 @@ export async function nicSpec(ctx: ComputeContext, row: NicRow, hostname: string
 
 /** What is not a machine's own yet but will be when the saga has ended. */
 export interface Arriving {
-  readonly volumes?: readonly { readonly volumeId: string; readonly slot: number }[];
+  /** `owned`: what their `deleteWithInstance` will be, where it is not that yet. */
+  readonly volumes?: readonly { readonly volumeId: string; readonly slot: number; readonly owned?: boolean }[];
   readonly nics?: readonly { readonly nicId: string }[];
 }
 
@@ -53,7 +54,10 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
     .filter((entry) => entry.state === 'attached')
     .map((entry) => ({ row: entry, slot: entry.slot ?? 0 }));
   const coming = await Promise.all(
-    (arriving.volumes ?? []).map(async ({ volumeId, slot }) => ({ row: await ctx.reader.get(volume, volumeId), slot })),
+    (arriving.volumes ?? []).map(async ({ volumeId, slot, owned }) => {
+      const row = await ctx.reader.get(volume, volumeId);
+      return { row: { ...row, deleteWithInstance: owned ?? row.deleteWithInstance }, slot };
+    }),
   );
   const rows = [...attached, ...coming].sort((a, b) => a.slot - b.slot);
   // Not those that an operation further back in the queue has announced: it may never begin.
