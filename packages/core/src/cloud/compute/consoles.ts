@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { Type } from 'typebox';
-import { CloudError, type Endpoint, type Principal } from '../../kernel/index.ts';
+import { both, CloudError, type Endpoint, equals, isUuid, type Principal } from '../../kernel/index.ts';
 import type { ByteStream } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
+import type { InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
 
 type ConsoleType = 'serial' | 'vnc';
@@ -18,11 +19,17 @@ const TICKET_MS = 60_000;
 const TICKETS_MAX = 10_000;
 const OPEN_TIMEOUT_MS = 15_000;
 
+interface Session {
+  readonly actor: string;
+  readonly instanceId: string;
+  readonly closing: AbortController;
+}
+
 /** One-time tickets to consoles, and the sessions they opened. Kept by digest, for a minute, on this node only. */
 export class Consoles {
   readonly #services: CloudServices;
   readonly #tickets = new Map<string, Ticket>();
-  readonly #sessions = new Set<{ readonly actor: string; readonly instanceId: string; readonly close: () => void }>();
+  readonly #sessions = new Set<Session>();
 
   constructor(services: CloudServices) {
     this.#services = services;
@@ -34,10 +41,8 @@ export class Consoles {
     idOrName: string,
     type: ConsoleType,
   ): Promise<{ readonly token: string; readonly path: string; readonly expiresAt: string }> {
-    const row = await this.#services.reader.get(instance, idOrName);
-    if (row.projectId !== principal.projectId) throw new CloudError('not_found', `No instance ${idOrName}.`);
-    if (row.state !== 'running' && row.state !== 'suspended')
-      throw new CloudError('conflict', `Instance ${row.name} is ${row.state}; a console needs a running machine.`);
+    const row = await this.#machine(principal, idOrName);
+    needsToRun(row);
     (await this.#services.hosts.hypervisor(row.hostId)).need(type);
     this.#dropExpired();
     if (this.#tickets.size >= TICKETS_MAX)
@@ -48,21 +53,30 @@ export class Consoles {
     return { token, path: `/v1/consoles/${token}`, expiresAt: new Date(expiresAtMs).toISOString() };
   }
 
-  /** Uses a ticket up. @throws CloudError unauthenticated when it is unknown, used, expired, or another user's */
+  /** Uses a ticket up. @throws CloudError unauthenticated when it is unknown, used, expired, or another user's; conflict, unsupported */
   async redeem(token: string, presented: string | undefined, signal: AbortSignal): Promise<ByteStream> {
     const key = digest(token);
     const ticket = this.#tickets.get(key);
     this.#tickets.delete(key);
     if (
       ticket === undefined ||
-      ticket.expiresAtMs < this.#services.environment.clock.nowMs() ||
+      ticket.expiresAtMs <= this.#services.environment.clock.nowMs() ||
       (presented !== undefined && presented !== ticket.actor)
     )
       throw new CloudError('unauthenticated', 'This console token is unknown, used or expired; ask for another.');
-    const row = await this.#services.reader.get(instance, ticket.instanceId);
-    const hypervisor = await this.#services.hosts.hypervisor(row.hostId);
-    const stream = await hypervisor.console(ticket.type, row.id, { requestId: `console-${row.id}`, signal, timeoutMs: OPEN_TIMEOUT_MS });
-    return this.#session(ticket, stream, signal);
+    const { actor, instanceId, type } = ticket;
+    const closing = new AbortController();
+    const session = { actor, instanceId, closing };
+    const stop = AbortSignal.any([closing.signal, signal]);
+    // From here on it can be revoked, also while it is being opened.
+    this.#sessions.add(session);
+    try {
+      const stream = await this.#connect(instanceId, type, stop);
+      return this.#joined(stream, stop, () => this.#sessions.delete(session));
+    } catch (error) {
+      this.#sessions.delete(session);
+      throw error;
+    }
   }
 
   /** Ends the sessions of a machine or of a user, and voids their tickets. */
@@ -70,34 +84,62 @@ export class Consoles {
     const concerns = (entry: { readonly actor: string; readonly instanceId: string }) =>
       entry.instanceId === which.instanceId || entry.actor === which.actor;
     for (const [key, ticket] of this.#tickets) if (concerns(ticket)) this.#tickets.delete(key);
-    for (const session of this.#sessions) if (concerns(session)) session.close();
+    for (const session of this.#sessions)
+      if (concerns(session)) session.closing.abort(new CloudError('cancelled', 'The console was closed.'));
   }
 
-  /** The stream, closable from here, in both directions. */
-  #session(ticket: Ticket, stream: ByteStream, signal: AbortSignal): ByteStream {
-    const out = new TransformStream<Uint8Array, Uint8Array>();
-    const abort = new AbortController();
-    const session = {
-      actor: ticket.actor,
-      instanceId: ticket.instanceId,
-      close: () => abort.abort(new CloudError('cancelled', 'The console was closed.')),
+  /** @throws CloudError not_found */
+  async revokeMachine(principal: Principal, idOrName: string): Promise<void> {
+    this.revoke({ instanceId: (await this.#machine(principal, idOrName)).id });
+  }
+
+  async #connect(instanceId: string, type: ConsoleType, signal: AbortSignal): Promise<ByteStream> {
+    const row = await this.#services.reader.get(instance, instanceId);
+    needsToRun(row);
+    const hypervisor = await this.#services.hosts.hypervisor(row.hostId);
+    const stream = await hypervisor.console(type, row.id, { requestId: `console-${row.id}`, signal, timeoutMs: OPEN_TIMEOUT_MS });
+    if (!signal.aborted) return stream;
+    await stream.readable.cancel(signal.reason).catch(() => undefined);
+    throw signal.reason;
+  }
+
+  /** The stream, closable from here in both directions, whoever holds its ends. Either direction ends the other. */
+  #joined(stream: ByteStream, stop: AbortSignal, ended: () => void): ByteStream {
+    const [out, into] = [new TransformStream<Uint8Array, Uint8Array>(), new TransformStream<Uint8Array, Uint8Array>()];
+    const end = new AbortController();
+    const signal = AbortSignal.any([stop, end.signal]);
+    const settle = () => {
+      end.abort(new CloudError('cancelled', 'The console has ended.'));
+      ended();
     };
-    this.#sessions.add(session);
-    const stop = AbortSignal.any([abort.signal, signal]);
-    stream.readable
-      .pipeTo(out.writable, { signal: stop })
-      .catch(() => undefined)
-      .finally(() => {
-        this.#sessions.delete(session);
-        void stream.writable.abort().catch(() => undefined);
-      });
-    return { readable: out.readable, writable: stream.writable };
+    void stream.readable.pipeTo(out.writable, { signal }).then(settle, settle);
+    void into.readable.pipeTo(stream.writable, { signal }).then(settle, settle);
+    return { readable: out.readable, writable: into.writable };
+  }
+
+  /** The project's machine by id or name. @throws CloudError not_found */
+  async #machine({ projectId }: Principal, idOrName: string): Promise<InstanceRow> {
+    const { reader } = this.#services;
+    const row = isUuid(idOrName)
+      ? await reader.find(instance, idOrName)
+      : (await reader.list(instance, both(equals('projectId', projectId), equals('name', idOrName)), { limit: 1 }))[0];
+    if (row === undefined || row.deletedAt !== undefined || row.projectId !== projectId)
+      throw new CloudError('not_found', `No instance ${idOrName}.`);
+    return row;
   }
 
   #dropExpired(): void {
     const nowMs = this.#services.environment.clock.nowMs();
-    for (const [key, ticket] of this.#tickets) if (ticket.expiresAtMs < nowMs) this.#tickets.delete(key);
+    for (const [key, ticket] of this.#tickets) if (ticket.expiresAtMs <= nowMs) this.#tickets.delete(key);
   }
+}
+
+/** @throws CloudError conflict */
+function needsToRun({ name, state }: InstanceRow): void {
+  if (state !== 'running' && state !== 'suspended')
+    throw new CloudError('conflict', `Instance ${name} is ${state}; a console needs a running machine.`, {
+      params: { state, allowed: ['running', 'suspended'] },
+    });
 }
 
 const digest = (token: string): string => hash('sha256', token, 'base64url');
@@ -124,8 +166,8 @@ export const consoleEndpoints = (consoles: Consoles): readonly Endpoint[] => [
     permission: 'instance.console',
     body: Type.Object({}),
     answer: Type.Object({}),
-    handle: async ({ params }) => {
-      consoles.revoke({ instanceId: params.id ?? '' });
+    handle: async ({ principal, params }) => {
+      await consoles.revokeMachine(principal, params.id ?? '');
       return {};
     },
   },

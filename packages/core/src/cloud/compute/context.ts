@@ -1,16 +1,24 @@
 import { equals, type RowOf } from '../../kernel/index.ts';
 import type { Call, DiskSpec, MachineSpec, NicSpec } from '../../strategy/index.ts';
-import { ensurePort, nic } from '../network/contract.ts';
+import { type Addresses, ensurePort, nic } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { volume } from '../storage/contract.ts';
+import type { Consoles } from './consoles.ts';
 import type { instance } from './instance.ts';
 import { writeRecord } from './machine-record.ts';
 import { noCloudSeed } from './seed.ts';
 
+/** What the module's parts are made with. */
+export interface ComputeServices extends CloudServices {
+  readonly consoles: Pick<Consoles, 'revoke'>;
+  /** One for all who make NICs: two would hand out the same addresses. */
+  readonly addresses: Addresses;
+}
+
 /** What compute sagas reach. */
 export type ComputeContext = Pick<
-  CloudServices,
-  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'environment' | 'settings'
+  ComputeServices,
+  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'environment' | 'settings' | 'consoles'
 >;
 
 export type InstanceRow = RowOf<typeof instance>;

@@ -1,7 +1,9 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
+import { Addresses } from '../network/contract.ts';
 import type { Module } from '../services.ts';
 import { hostLook } from '../topology/contract.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
+import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
 import { createInstance } from './instance-create.ts';
 import { instanceDeletion } from './instance-delete.ts';
@@ -22,8 +24,9 @@ export { instanceType } from './instance-type.ts';
 export * from './points.ts';
 
 /** Machines: their sizes, their lives, their consoles. */
-export const compute: Module = (services) => {
-  const consoles = new Consoles(services);
+export const compute: Module = (cloud) => {
+  const consoles = new Consoles(cloud);
+  const services: ComputeServices = { ...cloud, consoles, addresses: new Addresses() };
   return {
     id: 'compute',
     version: '0.1.0',

@@ -26,6 +26,7 @@ export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quie
     do: async ({ ctx, params, call, owe }) => {
       if (params.force) await machineCleanup(ctx, params, call, owe);
       else await (await ctx.hosts.hypervisor(params.hostId)).remove(params.instanceId, call);
+      ctx.consoles.revoke({ instanceId: params.instanceId });
     },
     undo: FORWARD_ONLY,
   })

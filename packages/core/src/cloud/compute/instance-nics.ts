@@ -1,11 +1,10 @@
 import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { Addresses, deletePort, isNicClash, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
-import type { CloudServices } from '../services.ts';
-import { type ComputeContext, nicSpec, nicsOf } from './context.ts';
+import { deletePort, isNicClash, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
+import { type ComputeContext, type ComputeServices, nicSpec, nicsOf } from './context.ts';
 import { instance } from './instance.ts';
-import { freeSlot } from './instance-volumes.ts';
+import { freeSlot, NICS_MAX } from './slots.ts';
 
 interface NicParams {
   readonly instanceId: Id<'instance'>;
@@ -56,71 +55,68 @@ export const nicDetach = saga<ComputeContext, NicParams>('instance.detachNic', 1
   })
   .build();
 
-export const nicActions = (services: CloudServices) => {
-  const addresses = new Addresses();
-  return [
-    defineAction({
-      kind: instance,
-      verb: 'attachNic',
-      description: 'Gives the machine another NIC; a running guest sees it at once.',
-      target: 'resource',
-      input: Type.Object({
-        networkId: Type.Optional(Type.String({ format: 'uuid' })),
-        subnetId: Type.Optional(Type.String({ format: 'uuid' })),
-        address: Type.Optional(Type.String({ maxLength: 45 })),
-        limits: Type.Optional(nicLimits),
-      }),
-      from: ['running', 'stopped', 'suspended'],
-      accept: async ({ row, input, projectId, reader, mint }) => {
-        const place = await nicPlace(reader, input, '', projectId);
-        if (place.network.hostId !== undefined && place.network.hostId !== row.hostId)
-          throw new CloudError('conflict', 'The network is on another host.', {
-            pointer: '/networkId',
-            params: { networkHost: place.network.hostId, instanceHost: row.hostId },
-          });
-        (await services.hosts.hypervisor(row.hostId)).need('hotplug');
-        const id = mint('nic');
-        const slot = freeSlot((await nicsOf(services, row.id)).map((entry) => entry.slot));
-        const made = await nicRow(place, given({ id, instanceId: row.id, projectId, slot, limits: input.limits }) as never, {
-          addresses,
-          reader,
-          random: services.environment.random,
+export const nicActions = (services: ComputeServices) => [
+  defineAction({
+    kind: instance,
+    verb: 'attachNic',
+    description: 'Gives the machine another NIC; a running guest sees it at once.',
+    target: 'resource',
+    input: Type.Object({
+      networkId: Type.Optional(Type.String({ format: 'uuid' })),
+      subnetId: Type.Optional(Type.String({ format: 'uuid' })),
+      address: Type.Optional(Type.String({ maxLength: 45 })),
+      limits: Type.Optional(nicLimits),
+    }),
+    from: ['running', 'stopped', 'suspended'],
+    accept: async ({ row, input, projectId, reader, mint }) => {
+      const place = await nicPlace(reader, input, '', projectId);
+      if (place.network.hostId !== undefined && place.network.hostId !== row.hostId)
+        throw new CloudError('conflict', 'The network is on another host.', {
+          pointer: '/networkId',
+          params: { networkHost: place.network.hostId, instanceHost: row.hostId },
         });
-        return {
-          params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: made.params },
-          statements: made.statements,
-          keys: [id],
-        };
-      },
-      refused: (failure, statement) => {
-        if (failure.reason !== 'exists' || !isNicClash(statement)) return undefined;
-        if (statement?.op === 'insert') addresses.forget(String(statement.row.subnetId));
-        return 'again';
-      },
-      saga: nicAttach,
-      context: () => services,
-      unwound: ({ port }) => [transition(nic, port.nicId, { from: 'creating', to: 'deleted' })],
-    }),
-    defineAction({
-      kind: instance,
-      verb: 'detachNic',
-      description: 'Takes a NIC from the machine; its address is free again.',
-      target: 'resource',
-      input: Type.Object({ nicId: Type.String({ format: 'uuid' }) }),
-      from: ['running', 'stopped', 'suspended'],
-      accept: async ({ row, input, reader }) => {
-        const port: RowOf<typeof nic> = await reader.get(nic, input.nicId, '/nicId');
-        if (port.instanceId !== row.id) throw new CloudError('conflict', 'The NIC belongs to another machine.', { pointer: '/nicId' });
-        (await services.hosts.hypervisor(row.hostId)).need('hotplug');
-        const { id: nicId, networkId, mac, address, slot } = port;
-        return {
-          params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: { nicId, networkId, mac, address, slot } },
-          statements: [],
-          keys: [nicId],
-        };
-      },
-      saga: nicDetach,
-      context: () => services,
-    }),
-  ];
-};
+      (await services.hosts.hypervisor(row.hostId)).need('hotplug');
+      const id = mint('nic');
+      const slot = freeSlot(
+        (await nicsOf(services, row.id)).map((entry) => entry.slot),
+        NICS_MAX,
+        'NICs',
+      );
+      const made = await nicRow(place, given({ id, instanceId: row.id, projectId, slot, limits: input.limits }) as never, {
+        addresses: services.addresses,
+        reader,
+        random: services.environment.random,
+      });
+      return {
+        params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: made.params },
+        statements: made.statements,
+        keys: [id],
+      };
+    },
+    refused: (failure, statement) => (failure.reason === 'exists' && isNicClash(statement) ? 'again' : undefined),
+    saga: nicAttach,
+    context: () => services,
+    unwound: ({ port }) => [transition(nic, port.nicId, { from: 'creating', to: 'deleted' })],
+  }),
+  defineAction({
+    kind: instance,
+    verb: 'detachNic',
+    description: 'Takes a NIC from the machine; its address is free again.',
+    target: 'resource',
+    input: Type.Object({ nicId: Type.String({ format: 'uuid' }) }),
+    from: ['running', 'stopped', 'suspended'],
+    accept: async ({ row, input, reader }) => {
+      const port: RowOf<typeof nic> = await reader.get(nic, input.nicId, '/nicId');
+      if (port.instanceId !== row.id) throw new CloudError('conflict', 'The NIC belongs to another machine.', { pointer: '/nicId' });
+      (await services.hosts.hypervisor(row.hostId)).need('hotplug');
+      const { id: nicId, networkId, mac, address, slot } = port;
+      return {
+        params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: { nicId, networkId, mac, address, slot } },
+        statements: [],
+        keys: [nicId],
+      };
+    },
+    saga: nicDetach,
+    context: () => services,
+  }),
+];

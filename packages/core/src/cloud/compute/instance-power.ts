@@ -14,8 +14,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import type { CloudServices } from '../services.ts';
-import { type ComputeContext, type InstanceRow, prepareMachine } from './context.ts';
+import { type ComputeContext, type ComputeServices, type InstanceRow, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 
@@ -29,6 +28,8 @@ interface StopParams extends PowerParams {
 
 const BOOT_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 15 * 60_000;
+/** For one call of a step that takes longer as a whole. */
+const CALL_TIMEOUT_MS = 60_000;
 const POLL_MS = 500;
 
 const alive: readonly StateOf<typeof instance>[] = ['running', 'suspended', 'stopped', 'crashed', 'missing'];
@@ -46,6 +47,8 @@ async function powerBack(ctx: ComputeContext, params: PowerParams, verb: 'suspen
   const seen = await hypervisor.inspect(params.instanceId, call);
   if (seen?.power === (verb === 'resume' ? 'paused' : 'running')) await hypervisor.power(verb, params.instanceId, call);
 }
+
+const brief = (call: Call): Call => ({ ...call, timeoutMs: Math.min(call.timeoutMs, CALL_TIMEOUT_MS) });
 
 const becomes = (params: PowerParams, to: 'running' | 'stopped' | 'suspended') =>
   transition(instance, params.instanceId, { from: alive, to, set: { desiredPower: to, stateReason: null } });
@@ -84,8 +87,9 @@ export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
   .effect('power-off', {
     timeoutMs: STOP_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
-      if (params.graceMs > 0) await shutDown(ctx, params, call);
-      await power(ctx, params, 'powerOff', call);
+      if (params.graceMs > 0) await shutDown(ctx, params, brief(call));
+      await power(ctx, params, 'powerOff', brief(call));
+      ctx.consoles.revoke({ instanceId: params.instanceId });
     },
     undo: FORWARD_ONLY,
   })
@@ -159,7 +163,7 @@ interface Verb<P extends PowerParams> {
   readonly more?: (input: Record<string, unknown>) => Omit<P, keyof PowerParams>;
 }
 
-function verbAction<P extends PowerParams>(services: CloudServices, spec: Verb<P>): Action {
+function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb<P>): Action {
   return defineAction({
     kind: instance,
     verb: spec.verb,
@@ -185,7 +189,7 @@ const stopInput = Type.Object({
   ),
 });
 
-export const powerActions = (services: CloudServices): readonly Action[] => [
+export const powerActions = (services: ComputeServices): readonly Action[] => [
   verbAction(services, {
     verb: 'start',
     description: 'Starts a machine that is not running.',

@@ -2,9 +2,9 @@ import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostCapacity } from '../placement/contract.ts';
-import type { CloudServices } from '../services.ts';
-import { type ComputeContext, prepareMachine } from './context.ts';
+import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
+import { instanceType } from './instance-type.ts';
 
 interface Size {
   readonly vcpus: number;
@@ -15,6 +15,7 @@ interface ResizeParams {
   readonly hostId: Id<'host'>;
   readonly before: Size;
   readonly after: Size;
+  readonly max: Size;
   readonly live: boolean;
 }
 
@@ -27,15 +28,14 @@ async function apply(ctx: ComputeContext, params: ResizeParams, size: Size, call
     return;
   }
   const row = await ctx.reader.get(instance, params.instanceId);
-  await hypervisor.define(
-    await prepareMachine(
-      ctx,
-      { ...row, ...size, vcpusMax: Math.max(row.vcpusMax, size.vcpus), memoryBytesMax: Math.max(row.memoryBytesMax, size.memoryBytes) },
-      call,
-    ),
-    call,
-  );
+  await hypervisor.define(await prepareMachine(ctx, { ...row, ...size, ...maxima(params, size) }, call), call);
 }
+
+/** What a machine can grow to while it runs is never less than what it has. */
+const maxima = ({ max }: ResizeParams, size: Size) => ({
+  vcpusMax: Math.max(max.vcpus, size.vcpus),
+  memoryBytesMax: Math.max(max.memoryBytes, size.memoryBytes),
+});
 
 export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resize', 1)
   .effect('apply', {
@@ -44,11 +44,16 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
   })
   .write('resized', {
     do: ({ params }) => [
-      change(instance, params.instanceId, params.after, {
-        vcpus: params.before.vcpus,
-        memoryBytes: params.before.memoryBytes,
-        state: params.live ? 'running' : ['stopped', 'crashed'],
-      }),
+      change(
+        instance,
+        params.instanceId,
+        { ...params.after, ...maxima(params, params.after) },
+        {
+          vcpus: params.before.vcpus,
+          memoryBytes: params.before.memoryBytes,
+          state: params.live ? 'running' : ['stopped', 'crashed'],
+        },
+      ),
     ],
     undo: NOTHING_TO_UNDO,
   })
@@ -58,15 +63,15 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
 const difference = ({ hostId, before, after }: ResizeParams, sign: 1 | -1) =>
   hostCapacity(hostId, { vcpus: after.vcpus - before.vcpus, memoryBytes: after.memoryBytes - before.memoryBytes }, sign);
 
-export const resizeAction = (services: CloudServices) =>
+export const resizeAction = (services: ComputeServices) =>
   defineAction({
     kind: instance,
     verb: 'resize',
     description: 'Gives the machine more processors or memory while it runs (up to its maxima), or any size while it is stopped.',
     target: 'resource',
     input: Type.Object({
-      vcpus: Type.Optional(instance.schema.properties.vcpus),
-      memoryBytes: Type.Optional(Type.Integer({ minimum: 16 * 1024 * 1024 })),
+      vcpus: Type.Optional(instanceType.schema.properties.vcpus),
+      memoryBytes: Type.Optional(instanceType.schema.properties.memoryBytes),
     }),
     from: ['running', 'stopped', 'crashed'],
     accept: async ({ row, input }) => {
@@ -89,7 +94,8 @@ export const resizeAction = (services: CloudServices) =>
         if (after.vcpus < before.vcpus || after.memoryBytes < before.memoryBytes)
           throw new CloudError('unsupported', 'A running machine only grows; stop it to shrink it.');
       }
-      const params = { instanceId: row.id, hostId: row.hostId, before, after, live };
+      const max = { vcpus: row.vcpusMax, memoryBytes: row.memoryBytesMax };
+      const params = { instanceId: row.id, hostId: row.hostId, before, after, max, live };
       return { params, statements: difference(params, 1) };
     },
     saga: instanceResize,
@@ -100,26 +106,26 @@ export const resizeAction = (services: CloudServices) =>
 interface SharesParams {
   readonly instanceId: Id<'instance'>;
   readonly hostId: Id<'host'>;
-  readonly before: number | null;
   readonly after: number;
 }
 const SHARES_DEFAULT = 1024;
 
-const applyShares = async (ctx: ComputeContext, params: SharesParams, shares: number, call: Call): Promise<void> => {
+/** With `shares` undefined those of the row, which is changed last. */
+const applyShares = async (ctx: ComputeContext, params: SharesParams, shares: number | undefined, call: Call): Promise<void> => {
   const row = await ctx.reader.get(instance, params.instanceId);
   if (row.state === 'running' || row.state === 'suspended')
-    await (await ctx.hosts.hypervisor(params.hostId)).setCpuShares(params.instanceId, shares, call);
+    await (await ctx.hosts.hypervisor(params.hostId)).setCpuShares(params.instanceId, shares ?? row.cpuShares ?? SHARES_DEFAULT, call);
 };
 
 export const instanceSetCpuShares = saga<ComputeContext, SharesParams>('instance.setCpuShares', 1)
   .effect('apply', {
     do: ({ ctx, params, call }) => applyShares(ctx, params, params.after, call),
-    undo: ({ ctx, params, call }) => applyShares(ctx, params, params.before ?? SHARES_DEFAULT, call),
+    undo: ({ ctx, params, call }) => applyShares(ctx, params, undefined, call),
   })
   .write('changed', { do: ({ params }) => [change(instance, params.instanceId, { cpuShares: params.after })], undo: NOTHING_TO_UNDO })
   .build();
 
-export const cpuSharesAction = (services: CloudServices) =>
+export const cpuSharesAction = (services: ComputeServices) =>
   defineAction({
     kind: instance,
     verb: 'setCpuShares',
@@ -129,7 +135,7 @@ export const cpuSharesAction = (services: CloudServices) =>
     from: ['running', 'suspended', 'stopped', 'crashed'],
     accept: async ({ row, input }) => {
       if (row.state === 'running' || row.state === 'suspended') (await services.hosts.hypervisor(row.hostId)).need('cpuShares');
-      return { params: { instanceId: row.id, hostId: row.hostId, before: row.cpuShares ?? null, after: input.cpuShares }, statements: [] };
+      return { params: { instanceId: row.id, hostId: row.hostId, after: input.cpuShares }, statements: [] };
     },
     saga: instanceSetCpuShares,
     context: () => services,

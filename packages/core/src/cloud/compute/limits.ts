@@ -1,16 +1,13 @@
 import { Type } from 'typebox';
-import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
+import { change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call, DiskLimits, NicLimits } from '../../strategy/index.ts';
 import { nic, nicLimits } from '../network/contract.ts';
-import type { CloudServices } from '../services.ts';
 import { diskLimits, volume } from '../storage/contract.ts';
-import type { ComputeContext } from './context.ts';
+import type { ComputeContext, ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
 
 interface LimitParams<L> {
   readonly id: string;
-  readonly instanceId?: Id<'instance'>;
-  readonly before: L;
   readonly after: L;
 }
 
@@ -20,28 +17,33 @@ const against = <L extends object>(limits: L, other: L): L => ({
   ...limits,
 });
 
-async function live(ctx: ComputeContext, instanceId: string | undefined): Promise<string | undefined> {
-  if (instanceId === undefined) return undefined;
-  const row = await ctx.reader.get(instance, instanceId);
-  return row.state === 'running' || row.state === 'suspended' ? row.hostId : undefined;
+/** The host on which the machine runs; a machine that does not run gets its limits when it starts. */
+async function liveHost(ctx: ComputeContext, instanceId: string | undefined): Promise<string | undefined> {
+  const row = instanceId === undefined ? undefined : await ctx.reader.get(instance, instanceId);
+  return row?.state === 'running' || row?.state === 'suspended' ? row.hostId : undefined;
 }
 
-async function limitDisk(ctx: ComputeContext, params: LimitParams<DiskLimits>, limits: DiskLimits, call: Call): Promise<void> {
-  const hostId = await live(ctx, params.instanceId);
-  if (hostId !== undefined && params.instanceId !== undefined)
-    await (await ctx.hosts.hypervisor(hostId)).setDiskLimits(params.instanceId, params.id, limits, call);
+/** The row, which is changed last, says what the limits were and which machine has the disk: it may be another than when this was accepted. */
+async function limitDisk(ctx: ComputeContext, params: LimitParams<DiskLimits>, phase: 'do' | 'undo', call: Call): Promise<void> {
+  const { limits = {}, instanceId } = await ctx.reader.get(volume, params.id);
+  const hostId = await liveHost(ctx, instanceId);
+  if (hostId === undefined || instanceId === undefined) return;
+  const wanted = phase === 'do' ? against(params.after, limits) : against(limits, params.after);
+  await (await ctx.hosts.hypervisor(hostId)).setDiskLimits(instanceId, params.id, wanted, call);
 }
 
-async function limitNic(ctx: ComputeContext, params: LimitParams<NicLimits>, limits: NicLimits, call: Call): Promise<void> {
-  const hostId = await live(ctx, params.instanceId);
-  if (hostId !== undefined && params.instanceId !== undefined)
-    await (await ctx.hosts.hypervisor(hostId)).setNicLimits(params.instanceId, params.id, limits, call);
+async function limitNic(ctx: ComputeContext, params: LimitParams<NicLimits>, phase: 'do' | 'undo', call: Call): Promise<void> {
+  const { limits = {}, instanceId } = await ctx.reader.get(nic, params.id);
+  const hostId = await liveHost(ctx, instanceId);
+  if (hostId === undefined) return;
+  const wanted = phase === 'do' ? against(params.after, limits) : against(limits, params.after);
+  await (await ctx.hosts.hypervisor(hostId)).setNicLimits(instanceId, params.id, wanted, call);
 }
 
 export const volumeSetLimits = saga<ComputeContext, LimitParams<DiskLimits>>('volume.setLimits', 1)
   .effect('apply', {
-    do: ({ ctx, params, call }) => limitDisk(ctx, params, against(params.after, params.before), call),
-    undo: ({ ctx, params, call }) => limitDisk(ctx, params, against(params.before, params.after), call),
+    do: ({ ctx, params, call }) => limitDisk(ctx, params, 'do', call),
+    undo: ({ ctx, params, call }) => limitDisk(ctx, params, 'undo', call),
   })
   .write('changed', {
     do: ({ params }) => [change(volume, params.id as Id<'volume'>, { limits: params.after as never })],
@@ -51,13 +53,13 @@ export const volumeSetLimits = saga<ComputeContext, LimitParams<DiskLimits>>('vo
 
 export const nicSetLimits = saga<ComputeContext, LimitParams<NicLimits>>('nic.setLimits', 1)
   .effect('apply', {
-    do: ({ ctx, params, call }) => limitNic(ctx, params, against(params.after, params.before), call),
-    undo: ({ ctx, params, call }) => limitNic(ctx, params, against(params.before, params.after), call),
+    do: ({ ctx, params, call }) => limitNic(ctx, params, 'do', call),
+    undo: ({ ctx, params, call }) => limitNic(ctx, params, 'undo', call),
   })
   .write('changed', { do: ({ params }) => [change(nic, params.id as Id<'nic'>, { limits: params.after as never })], undo: NOTHING_TO_UNDO })
   .build();
 
-export const limitActions = (services: CloudServices) => [
+export const limitActions = (services: ComputeServices) => [
   defineAction({
     kind: volume,
     verb: 'setLimits',
@@ -66,15 +68,10 @@ export const limitActions = (services: CloudServices) => [
     input: Type.Object({ limits: diskLimits }),
     from: ['available', 'attached'],
     accept: async ({ row, input }) => {
-      const hostId = await live(services, row.instanceId);
+      const hostId = await liveHost(services, row.instanceId);
       if (hostId !== undefined) (await services.hosts.hypervisor(hostId)).need('diskLimits');
       return {
-        params: {
-          id: row.id,
-          before: row.limits ?? {},
-          after: input.limits,
-          ...(row.instanceId === undefined ? {} : { instanceId: row.instanceId }),
-        },
+        params: { id: row.id, after: input.limits },
         statements: [],
         keys: row.instanceId === undefined ? [] : [row.instanceId],
       };
@@ -90,12 +87,10 @@ export const limitActions = (services: CloudServices) => [
     input: Type.Object({ limits: nicLimits }),
     from: ['attached'],
     accept: async ({ row, input }) => {
-      const hostId = await live(services, row.instanceId);
-      if (hostId === undefined && (await services.reader.find(instance, row.instanceId)) === undefined)
-        throw new CloudError('not_found', `No instance ${row.instanceId}.`);
+      const hostId = await liveHost(services, row.instanceId);
       if (hostId !== undefined) (await services.hosts.hypervisor(hostId)).need('nicLimits');
       return {
-        params: { id: row.id, instanceId: row.instanceId, before: row.limits ?? {}, after: input.limits },
+        params: { id: row.id, after: input.limits },
         statements: [],
         keys: [row.instanceId],
       };

@@ -1,8 +1,7 @@
 import { equals, type Id, revert, type StateOf } from '../../kernel/index.ts';
 import type { Call, MachineObservation, PowerState } from '../../strategy/index.ts';
-import type { CloudServices } from '../services.ts';
 import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
-import type { InstanceRow } from './context.ts';
+import type { ComputeServices, InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
 
 type State = StateOf<typeof instance>;
@@ -32,7 +31,7 @@ const REASON: Record<PowerState | 'absent', { readonly code: string; readonly me
  * Compares the machines of a host with their rows, in both directions. Level-triggered: no event is an input. A row's generation is read before the look;
  * the finding is written only if it is unchanged then and no operation holds the row. "Gone" takes two looks.
  */
-export async function observeHost(services: CloudServices, hostId: string, signal: AbortSignal): Promise<void> {
+export async function observeHost(services: ComputeServices, hostId: string, signal: AbortSignal): Promise<void> {
   const rows = await services.reader.list(instance, equals('hostId', hostId));
   const call: Call = { requestId: `look-${hostId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
   const seen = new Map((await (await services.hosts.hypervisor(hostId)).list(call)).map((machine) => [machine.id, machine]));
@@ -45,14 +44,14 @@ export async function observeHost(services: CloudServices, hostId: string, signa
 }
 
 /** After a hint about one machine. */
-export async function observeMachine(services: CloudServices, hostId: string, machineId: string, signal: AbortSignal): Promise<void> {
+export async function observeMachine(services: ComputeServices, hostId: string, machineId: string, signal: AbortSignal): Promise<void> {
   const row = await services.reader.find(instance, machineId);
   if (row === undefined || row.deletedAt !== undefined || row.hostId !== hostId) return;
   const call: Call = { requestId: `look-${machineId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
   await observeRow(services, row, await (await services.hosts.hypervisor(hostId)).inspect(machineId, call), call);
 }
 
-async function observeRow(services: CloudServices, row: InstanceRow, seen: MachineObservation | undefined, call: Call): Promise<void> {
+async function observeRow(services: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined, call: Call): Promise<void> {
   const busy = () => services.kernel().holds(row.id);
   if (busy() || !OBSERVED.includes(row.state)) return;
   const state = seen === undefined ? 'missing' : STATE_OF[seen.power];
@@ -62,7 +61,7 @@ async function observeRow(services: CloudServices, row: InstanceRow, seen: Machi
   const at = new Date(services.environment.clock.nowMs()).toISOString();
   const stateReason = { ...REASON[seen?.power ?? 'absent'], at };
   // A guard that fails means that something changed since the look: the next look decides.
-  await services.kernel().observe([
+  const written = await services.kernel().observe([
     revert(instance, row.id, {
       from: row.state,
       to: state,
@@ -70,10 +69,11 @@ async function observeRow(services: CloudServices, row: InstanceRow, seen: Machi
       expect: { generation: row.generation },
     }),
   ]);
+  if (written.ok && state !== 'running' && state !== 'suspended') services.consoles.revoke({ instanceId: row.id });
 }
 
 /** A machine with our mark that no row on this host explains: removed if a tombstone does, else a stray. */
-async function unexplained(services: CloudServices, hostId: string, machine: MachineObservation, call: Call): Promise<readonly Found[]> {
+async function unexplained(services: ComputeServices, hostId: string, machine: MachineObservation, call: Call): Promise<readonly Found[]> {
   if (services.kernel().holds(machine.id)) return [];
   const row = await services.reader.find(instance, machine.id);
   if (row !== undefined && row.deletedAt === undefined && row.hostId === hostId) return [];

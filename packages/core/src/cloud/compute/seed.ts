@@ -10,7 +10,9 @@ export interface SeedContent {
   readonly userData?: string;
 }
 
-const yamlText = (text: string): string => JSON.stringify(text);
+/** In double quotes, ASCII alone: readers of YAML refuse some characters, and fold others that they take for line breaks. */
+const yamlText = (text: string): string =>
+  JSON.stringify(text).replaceAll(/[^\x20-\x7e]/gu, (letter) => `\\U${(letter.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`);
 
 /** What cloud-init's NoCloud source reads from a CD-ROM labelled `cidata`: https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html */
 export function noCloudSeed(content: SeedContent): Uint8Array {

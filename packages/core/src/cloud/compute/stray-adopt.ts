@@ -18,11 +18,10 @@ import type { Call } from '../../strategy/index.ts';
 import { nameOr } from '../naming.ts';
 import { network, nic, subnet } from '../network/contract.ts';
 import { hostCapacity, poolCapacity } from '../placement/contract.ts';
-import type { CloudServices } from '../services.ts';
 import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
 import { host, stray } from '../topology/contract.ts';
 import { type AdoptedVolume, type MachinePlan, planMachine, planVolume, slotsOf } from './adopt-machine.ts';
-import { type ComputeContext, volumesOf } from './context.ts';
+import { type ComputeContext, type ComputeServices, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceType } from './instance-type.ts';
 import { STATE_OF } from './observe.ts';
@@ -196,7 +195,7 @@ const bytesOf =
     row === undefined ? [] : [poolCapacity(row.poolId, row.sizeBytes, sign)];
 
 /** Takes what is quarantined back whole, as it is: a machine with its disks and NICs, or a volume. It is not stopped, moved or changed. */
-export const adoptAction = (services: CloudServices) =>
+export const adoptAction = (services: ComputeServices) =>
   defineAction({
     kind: stray,
     verb: 'adopt',

@@ -1,9 +1,9 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
-import { hostLook } from '../topology/contract.ts';
+import { hostLook, strayRemoval } from '../topology/contract.ts';
 import { network } from './network.ts';
 import { createNetwork, networkDeletion } from './network-create.ts';
-import { lookAtNetworks } from './network-look.ts';
+import { lookAtNetworks, removeStrayNetwork } from './network-look.ts';
 import { nic } from './nic.ts';
 import { deletePort, nicDeletion } from './ports.ts';
 import { subnet } from './subnet.ts';
@@ -32,6 +32,11 @@ export const networking: Module = (services) => {
     hooks: [
       onContribution(hostLook, async ({ hostId, machineId, signal }) => {
         if (machineId === undefined) await lookAtNetworks(services, hostId, signal);
+      }),
+      onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
+        if (objectKind !== 'network') return false;
+        await removeStrayNetwork(services, objectId, hostId, call);
+        return true;
       }),
     ],
   };

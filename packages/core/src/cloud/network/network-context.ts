@@ -1,4 +1,4 @@
-import { equals, type RowOf } from '../../kernel/index.ts';
+import { CloudError, equals, type RowOf } from '../../kernel/index.ts';
 import type { Call, NetworkSpec } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { network } from './network.ts';
@@ -25,4 +25,14 @@ export async function realize(ctx: NetworkContext, networkId: string, call: Call
   const row = await ctx.reader.get(network, networkId);
   const fabric = await ctx.fabrics.of(row);
   await fabric.ensureNetwork(await networkSpec(ctx, row), call);
+}
+
+/** Whether the network's host answers; one that is not bound to a host is reached without. */
+export const networkReachable = async (ctx: Pick<NetworkContext, 'hosts'>, row: RowOf<typeof network>): Promise<boolean> =>
+  row.hostId === undefined || ctx.hosts.reachable(row.hostId);
+
+/** Before what cannot be taken back. @throws CloudError unavailable */
+export async function needReachable(ctx: Pick<NetworkContext, 'hosts'>, row: RowOf<typeof network>): Promise<void> {
+  if (!(await networkReachable(ctx, row)))
+    throw new CloudError('unavailable', `The host of network ${row.name} is out of reach.`, { params: { networkId: row.id } });
 }

@@ -6,6 +6,7 @@ import {
   defineDeletion,
   FORWARD_ONLY,
   type Id,
+  NOTHING_TO_UNDO,
   type RowOf,
   resourceName,
   revert,
@@ -16,7 +17,7 @@ import { nameOr } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
 import { host } from '../topology/contract.ts';
 import { network } from './network.ts';
-import { type NetworkContext, realize } from './network-context.ts';
+import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';
 import { refuseOverlap, subnetInput, subnetRow } from './subnet-create.ts';
 
@@ -30,7 +31,7 @@ const networkCreate = saga<NetworkContext, NetworkParams>('network.create', 1)
     do: ({ ctx, params, call }) => realize(ctx, params.networkId, call),
     undo: async ({ ctx, params, call, owe }) => {
       const row = await ctx.reader.get(network, params.networkId);
-      if (row.hostId !== undefined && !(await ctx.hosts.reachable(row.hostId)))
+      if (row.hostId !== undefined && !(await networkReachable(ctx, row)))
         owe({ task: 'network.delete', place: row.hostId, target: { networkId: row.id, driver: row.driver } });
       else await (await ctx.fabrics.of(row)).deleteNetwork(row.id, call);
     },
@@ -105,11 +106,26 @@ async function chooseHost(services: CloudServices, asked: string | undefined, at
   return (await services.reader.get(host, asked, '/hostId')).id;
 }
 
-const networkRemove = saga<NetworkContext, { readonly networkId: Id<'network'>; readonly force: boolean }>('network.remove', 1)
+interface RemoveParams {
+  readonly networkId: Id<'network'>;
+  readonly force: boolean;
+}
+
+/** Without force nothing begins while its host is out of reach. */
+const networkQuiesce = saga<NetworkContext, RemoveParams>('network.quiesce', 1)
+  .effect('reach', {
+    do: async ({ ctx, params }) => {
+      if (!params.force) await needReachable(ctx, await ctx.reader.get(network, params.networkId));
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+const networkRemove = saga<NetworkContext, RemoveParams>('network.remove', 1)
   .effect('delete', {
     do: async ({ ctx, params, call, owe }) => {
       const row = await ctx.reader.get(network, params.networkId);
-      if (params.force && row.hostId !== undefined && !(await ctx.hosts.reachable(row.hostId)))
+      if (params.force && row.hostId !== undefined && !(await networkReachable(ctx, row)))
         owe({ task: 'network.delete', place: row.hostId, target: { networkId: row.id, driver: row.driver } });
       else await (await ctx.fabrics.of(row)).deleteNetwork(row.id, call);
     },
@@ -125,6 +141,7 @@ export const networkDeletion = (context: () => NetworkContext) =>
   defineDeletion({
     kind: network,
     from: ['available'],
+    quiesce: networkQuiesce,
     remove: networkRemove,
     context,
     params: (row: RowOf<typeof network>, { force }) => ({ networkId: row.id, force }),

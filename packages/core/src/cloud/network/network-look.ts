@@ -1,34 +1,76 @@
-import { describeChain, equals, type Id } from '../../kernel/index.ts';
+import { describeChain, equals, type Id, type KernelServices } from '../../kernel/index.ts';
 import type { Call, NetworkObservation } from '../../strategy/index.ts';
+import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { removalAllowed } from '../topology/contract.ts';
+import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
 import type { Fabric } from './fabrics.ts';
 import { network } from './network.ts';
 import { realize } from './network-context.ts';
 import { nic } from './nic.ts';
+import { ensurePort } from './ports.ts';
 
 const LOOK_TIMEOUT_MS = 30_000;
 
 /**
- * Compares the networks of a host with their rows. One that was stopped or lost behind our back is made again; one that is as it should be is left alone by
- * the driver. What was deleted or unwound and arrived after that goes again.
+ * Compares the networks of a host with their rows. One that was stopped or lost behind our back is made again, with its ports; one that is as it should be is
+ * left alone by the driver. What was deleted or unwound and arrived after that goes again; what has our mark and is unknown is quarantined.
  */
 export async function lookAtNetworks(services: CloudServices, hostId: string, signal: AbortSignal): Promise<void> {
   const { reader, kernel, fabrics, environment } = services;
   const call: Call = { requestId: `look-${hostId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
   for (const row of await reader.list(network, equals('hostId', hostId)))
     if (row.state === 'available' && !kernel().holds(row.id)) await realize(services, row.id, call);
-  if (!(await removalAllowed(services))) return;
-  for (const driver of kernel().registry.strategyNames('network')) {
-    if (fabrics.factory(driver).scope !== 'host') continue;
+  const strays: Found[] = [];
+  let complete = true;
+  for (const driver of hostScoped(services)) {
     try {
       const fabric = await fabrics.of({ driver, hostId: hostId as Id<'host'> });
       for (const seen of await fabric.listNetworks(call))
-        if (seen.owner === services.cloudId) await removeLate(services, fabric, seen, call);
+        if (seen.owner === services.cloudId && !kernel().holds(seen.id)) strays.push(...(await compare(services, fabric, seen, call)));
     } catch (error) {
       if (signal.aborted) return;
+      complete = false;
       environment.logger.warn({ hostId, driver, error: describeChain(error) }, 'look at the networks of a host failed');
     }
+  }
+  if (complete) await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'network', place: hostId }, strays);
+}
+
+/** An operator wants an unknown network gone: with each driver that may have made it, since absent is done. */
+export async function removeStrayNetwork(services: CloudServices, networkId: string, hostId: Id<'host'>, call: Call): Promise<void> {
+  for (const driver of hostScoped(services)) {
+    const fabric = await services.fabrics.of({ driver, hostId });
+    const seen = await fabric.inspectNetwork(networkId, call);
+    if (seen?.owner !== services.cloudId) continue;
+    for (const nicId of seen.nicIds) await fabric.deletePort({ nicId, networkId }, call);
+    await fabric.deleteNetwork(networkId, call);
+  }
+}
+
+const hostScoped = ({ kernel, fabrics }: KernelServices & Pick<CloudServices, 'fabrics'>): readonly string[] =>
+  kernel()
+    .registry.strategyNames('network')
+    .filter((driver) => fabrics.factory(driver).scope === 'host');
+
+/** One real network with our mark: what no row and no tombstone explains is the answer. */
+async function compare(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<readonly Found[]> {
+  const row = await services.reader.find(network, seen.id);
+  if (row === undefined)
+    return [{ objectId: seen.id, objectName: seen.name, details: { active: seen.active, nicIds: [...seen.nicIds].sort() } }];
+  if (row.state === 'available') await repairPorts(services, seen, call);
+  if (await removalAllowed(services)) await removeLate(services, fabric, seen, call);
+  return [];
+}
+
+/** Guests keep their addresses only while their ports are there. */
+async function repairPorts(services: CloudServices, seen: NetworkObservation, call: Call): Promise<void> {
+  const { reader, kernel } = services;
+  const missing = (await reader.list(nic, equals('networkId', seen.id))).filter(
+    (row) => row.state === 'attached' && !seen.nicIds.includes(row.id) && !kernel().holds(row.id) && !kernel().holds(row.instanceId),
+  );
+  for (const row of missing) {
+    const { hostname } = await reader.get(instance, row.instanceId);
+    await ensurePort(services, { ...row, nicId: row.id }, hostname, call);
   }
 }
 
@@ -40,7 +82,7 @@ async function removeLate(services: CloudServices, fabric: Fabric, seen: Network
     environment.logger.info({ nicId, networkId: seen.id }, 'late arrival of a deleted port; removed');
     await fabric.deletePort({ nicId, networkId: seen.id }, call);
   }
-  if (kernel().holds(seen.id) || (await reader.find(network, seen.id))?.deletedAt === undefined) return;
+  if ((await reader.find(network, seen.id))?.deletedAt === undefined) return;
   environment.logger.info({ networkId: seen.id }, 'late arrival of a deleted network; removed');
   await fabric.deleteNetwork(seen.id, call);
 }

@@ -1,7 +1,9 @@
 import {
+  both,
   CloudError,
   create,
   defineDeletion,
+  equals,
   expectState,
   FORWARD_ONLY,
   type Id,
@@ -55,7 +57,7 @@ async function subnetOf(reader: Reader, request: NicRequest, at: string): Promis
     return row;
   }
   if (request.networkId === undefined) throw new CloudError('invalid_input', 'Give a networkId or a subnetId.', { pointer: at });
-  const [first] = await reader.list(subnet, { field: 'networkId', op: '=', value: request.networkId }, { limit: 1 });
+  const [first] = await reader.list(subnet, both(equals('networkId', request.networkId), equals('state', 'available')), { limit: 1 });
   if (first === undefined)
     throw new CloudError('not_found', `No network ${request.networkId} with a subnet.`, { pointer: `${at}/networkId` });
   return first;

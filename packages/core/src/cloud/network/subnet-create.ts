@@ -1,12 +1,13 @@
 import { Type } from 'typebox';
 import {
   CloudError,
+  change,
   create,
   defineAction,
   defineDeletion,
-  expectState,
   FORWARD_ONLY,
   type Id,
+  NOTHING_TO_UNDO,
   type RowOf,
   resourceName,
   revert,
@@ -17,7 +18,7 @@ import {
 import { nameOr } from '../naming.ts';
 import { type Cidr, contains, formatAddress, overlaps, parseAddress, parseCidr } from './cidr.ts';
 import { network } from './network.ts';
-import { type NetworkContext, networkSpec, realize } from './network-context.ts';
+import { type NetworkContext, needReachable, networkReachable, networkSpec, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';
 
 export const subnetInput = Type.Object({
@@ -45,19 +46,26 @@ export function subnetRow(
   const cidr = parseCidr(input.cidr);
   if (cidr === undefined) throw invalid(`${at}/cidr`, 'This is no network in canonical form, such as 10.10.0.0/24 (host bits zero).');
   if (cidr.size < SUBNET_ADDRESSES_MIN) throw invalid(`${at}/cidr`, 'The network is too small: it needs at least four addresses.');
-  const gateway = input.gateway ?? formatAddress(cidr.family, cidr.base + 1n);
-  const parsed = parseAddress(gateway);
-  if (parsed === undefined || !contains(cidr, parsed)) throw invalid(`${at}/gateway`, `The gateway is not in ${input.cidr}.`);
-  for (const [index, server] of (input.dnsServers ?? []).entries())
-    if (parseAddress(server) === undefined) throw invalid(`${at}/dnsServers/${index}`, 'This is no IP address.');
+  const first = cidr.base + 1n;
+  const last = cidr.base + cidr.size - 2n;
+  const gateway = input.gateway === undefined ? { family: cidr.family, value: first } : parseAddress(input.gateway);
+  if (gateway === undefined || !contains(cidr, gateway)) throw invalid(`${at}/gateway`, `The gateway is not in ${input.cidr}.`);
+  if (gateway.value < first || gateway.value > last)
+    throw invalid(`${at}/gateway`, "The first and the last address of a network are nobody's.");
+  const dnsServers = (input.dnsServers ?? []).map((text, index) => {
+    const server = parseAddress(text);
+    if (server === undefined) throw invalid(`${at}/dnsServers/${index}`, 'This is no IP address.');
+    return formatAddress(server.family, server.value);
+  });
+  const gatewayText = formatAddress(gateway.family, gateway.value);
   const statement = create(subnet, {
     ...owner,
     name: nameOr(input.name, subnet, owner.id),
     cidr: input.cidr,
-    gateway,
-    dnsServers: input.dnsServers ?? [gateway],
-    firstAddress: formatAddress(cidr.family, cidr.base + 1n),
-    lastAddress: formatAddress(cidr.family, cidr.base + cidr.size - 2n),
+    gateway: gatewayText,
+    dnsServers: input.dnsServers === undefined ? [gatewayText] : dnsServers,
+    firstAddress: formatAddress(cidr.family, first),
+    lastAddress: formatAddress(cidr.family, last),
   });
   return { statement, cidr };
 }
@@ -79,6 +87,8 @@ const subnetCreate = saga<NetworkContext, SubnetParams>('subnet.create', 1)
     do: ({ ctx, params, call }) => realize(ctx, params.networkId, call),
     undo: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(network, params.networkId);
+      // A host that comes back is given its networks as their rows are then.
+      if (!(await networkReachable(ctx, row))) return;
       const fabric = await ctx.fabrics.of(row);
       const spec = await networkSpec(ctx, row);
       await fabric.ensureNetwork({ ...spec, subnets: spec.subnets.filter((entry) => entry.id !== params.subnetId) }, call);
@@ -106,7 +116,8 @@ export const createSubnet = (context: () => NetworkContext) =>
       refuseOverlap([...others.map((other) => ({ cidr: other, pointer: '' })), { cidr, pointer: '/cidr' }]);
       return {
         params: { subnetId: id, networkId: parent.id },
-        statements: [expectState(network, parent.id, ['available']), statement],
+        // The network changes with its subnets: of two accepted side by side the second is decided again, and sees the first.
+        statements: [change(network, parent.id, {}, { generation: parent.generation, state: 'available' }), statement],
         keys: [parent.id],
       };
     },
@@ -116,6 +127,13 @@ export const createSubnet = (context: () => NetworkContext) =>
   });
 
 const subnetRemove = saga<NetworkContext, SubnetParams>('subnet.remove', 1)
+  .effect('reach', {
+    do: async ({ ctx, params }) => {
+      const row = await ctx.reader.get(network, params.networkId);
+      if (row.state !== 'deleting') await needReachable(ctx, row);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
   .effect('realize', {
     // When the whole network goes, its removal takes the ranges with it.
     do: async ({ ctx, params, call }) => {

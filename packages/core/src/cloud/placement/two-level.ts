@@ -1,5 +1,5 @@
 import { both, type Clock, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
-import { pool } from '../storage/contract.ts';
+import { pool, type RankedPool, rankPools, reaches } from '../storage/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { hostCapacity, hostCounter, type Placed, type Placement, type PlacementRequest, poolCapacity, poolCounter } from './placement.ts';
 
@@ -35,20 +35,41 @@ const WEIGHTS = { vcpus: 0.4, memory: 0.4, storage: 0.2 };
 export class TwoLevelPlacement implements Placement {
   readonly #clock: Clock;
   #snapshot: Snapshot | undefined;
+  #reading: Promise<Snapshot> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   async place(request: PlacementRequest, reader: Reader): Promise<Placed> {
-    const known = this.#snapshot;
-    const usable = known !== undefined && request.attempt === 0 && this.#clock.monotonicMs() - known.readAtMs < SNAPSHOT_MS;
-    const first = this.#choose(request, usable ? known : await this.#read(reader));
-    if (first.chosen !== undefined) return this.#reserve(request, first.chosen, first.refused);
+    const snapshot = request.attempt === 0 ? await this.#recent(reader) : await this.#newest(reader);
+    const first = this.#choose(request, snapshot);
+    if (first.chosen !== undefined) return this.#reserve(request, first.chosen, snapshot, first.refused);
     // What was refused on an old view is asked again on a new one before anybody hears no.
-    const second = usable ? this.#choose(request, await this.#read(reader)) : first;
-    if (second.chosen !== undefined) return this.#reserve(request, second.chosen, second.refused);
+    const anew = request.attempt === 0 ? await this.#newest(reader) : snapshot;
+    const second = anew === snapshot ? first : this.#choose(request, anew);
+    if (second.chosen !== undefined) return this.#reserve(request, second.chosen, anew, second.refused);
     throw new CloudError('no_capacity', 'No host can take it.', { params: { reasons: second.refused } });
+  }
+
+  async #recent(reader: Reader): Promise<Snapshot> {
+    const known = this.#snapshot;
+    if (known !== undefined && this.#clock.monotonicMs() - known.readAtMs < SNAPSHOT_MS) return known;
+    return this.#shared(reader);
+  }
+
+  /** Read from now on: it knows of every commit before. */
+  async #newest(reader: Reader): Promise<Snapshot> {
+    await this.#reading?.catch(() => undefined);
+    return this.#shared(reader);
+  }
+
+  /** All who ask meanwhile get the same snapshot, and so see what the others among them take of it. */
+  #shared(reader: Reader): Promise<Snapshot> {
+    this.#reading ??= this.#read(reader).finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
   }
 
   async #read(reader: Reader): Promise<Snapshot> {
@@ -114,7 +135,7 @@ export class TwoLevelPlacement implements Placement {
     return { host: row, poolIds: storage.poolIds, score };
   }
 
-  #reserve(request: PlacementRequest, chosen: Candidate, refused: Record<string, string>): Placed {
+  #reserve(request: PlacementRequest, chosen: Candidate, snapshot: Snapshot, refused: Record<string, string>): Placed {
     const { host: row, poolIds, score } = chosen;
     const reserve = [
       ...hostCapacity(row.id, request, 1),
@@ -122,19 +143,12 @@ export class TwoLevelPlacement implements Placement {
     ];
     for (const statement of reserve) {
       if (statement.op !== 'adjust') continue;
-      const free = this.#snapshot?.free.get(statement.counter);
+      const free = snapshot.free.get(statement.counter);
       if (free !== undefined) free.free -= statement.by;
     }
     return { hostId: row.id, poolIds, reserve, reasons: { chosen: row.name, score: Math.round(score * 1000) / 1000, refused } };
   }
 }
-
-const reaches = (row: PoolRow, at: HostRow, clusters: ReadonlyMap<string, ClusterRow>): boolean =>
-  row.scope === 'host'
-    ? row.hostId === at.id
-    : row.scope === 'cluster'
-      ? row.clusterId === at.clusterId
-      : row.zoneId === clusters.get(at.clusterId)?.zoneId;
 
 /** The emptiest fitting pool for each volume, counting those placed before it. */
 function placeVolumes(
@@ -142,22 +156,21 @@ function placeVolumes(
   at: HostRow,
   snapshot: Snapshot,
 ): { readonly poolIds: readonly string[]; readonly share: number } | string {
+  const place = { hostId: at.id, clusterId: at.clusterId, zoneId: snapshot.clusters.get(at.clusterId)?.zoneId };
   const taken = new Map<string, number>();
   const poolIds: string[] = [];
-  const freeOf = (row: PoolRow) => (snapshot.free.get(poolCounter(row.id))?.free ?? 0) - (taken.get(row.id) ?? 0);
+  const pools = snapshot.pools.filter((row) => reaches(row, place));
+  const left = (row: PoolRow): RankedPool => ({
+    row,
+    freeBytes: (snapshot.free.get(poolCounter(row.id))?.free ?? 0) - (taken.get(row.id) ?? 0),
+  });
   for (const volume of volumes) {
-    const reachable = snapshot.pools.filter(
-      (row) =>
-        reaches(row, at, snapshot.clusters) &&
-        (volume.poolId === undefined || row.id === volume.poolId) &&
-        (volume.storageClass === undefined || row.storageClass === volume.storageClass),
-    );
-    if (reachable.length === 0)
+    const [best] = rankPools(pools.map(left), volume);
+    if (best === undefined)
       return volume.storageClass === undefined ? 'reaches no pool' : `reaches no pool of class ${volume.storageClass}`;
-    const best = reachable.reduce((a, b) => (freeOf(b) > freeOf(a) ? b : a));
-    if (freeOf(best) < volume.sizeBytes) return `reaches no pool with ${volume.sizeBytes} bytes free`;
-    taken.set(best.id, (taken.get(best.id) ?? 0) + volume.sizeBytes);
-    poolIds.push(best.id);
+    if (best.freeBytes < volume.sizeBytes) return `reaches no pool with ${volume.sizeBytes} bytes free`;
+    taken.set(best.row.id, (taken.get(best.row.id) ?? 0) + volume.sizeBytes);
+    poolIds.push(best.row.id);
   }
   const shares = poolIds.map((id) => {
     const entry = snapshot.free.get(poolCounter(id));
