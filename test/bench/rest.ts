@@ -10,7 +10,8 @@ import { scratch } from './scratch.ts';
 
 const MAIN = fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url));
 const FLOOR = fileURLToPath(new URL('./read-floor-child.ts', import.meta.url));
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'];
+/** As `npm start` runs it. */
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--conditions=@pileus/source', '--max-semi-space-size=4'];
 const STARTS = 5;
 const POLL_MS = 3;
 const REST_MS = 5000;

@@ -2,17 +2,30 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
 import { type CloudSettings, cloud, DEFAULT_PROJECT_ID } from '@pileus/core';
-import { Api, type Environment, Kernel, type KernelServices, type Plugin } from '@pileus/core/kernel';
+import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Store } from '@pileus/core/kernel';
 import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
 import { openSqlite } from '@pileus/core/sqlite';
-import { Container, ContainerModule } from 'inversify';
+import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { Health } from './http/health.ts';
 import { Metrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
-import { API, API_KEYS, ENVIRONMENT, HEALTH, HTTP_SERVER, KERNEL, METRICS, PLUGIN, SEAL_KEY, STORE } from './tokens.ts';
+
+const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`@pileus/server/${name}`);
+
+/** Names of the parts. Plugins may be bound many times, everything else once. */
+const ENVIRONMENT = token<Environment>('Environment');
+const METRICS = token<Metrics>('Metrics');
+const STORE = token<Store>('Store');
+const SEAL_KEY = token<Uint8Array>('SealKey');
+const PLUGIN = token<Plugin>('Plugin');
+const KERNEL = token<Kernel>('Kernel');
+const API = token<Api>('Api');
+const API_KEYS = token<ApiKeys>('ApiKeys');
+const HEALTH = token<Health>('Health');
+const HTTP_SERVER = token<HttpServer>('HttpServer');
 
 export interface ComposeOptions extends LoadedConfig {
   readonly environment: Environment;

@@ -57,6 +57,7 @@ function describe(error: SchemaError | undefined, input: unknown): string {
   if (typeof input !== 'object' || input === null) return 'The request body is a JSON object.';
   const field = pointerOf(error);
   if (error.keyword === 'required') return `The field ${field} is missing.`;
-  if (error.keyword === 'additionalProperties') return `There is no field ${field}.`;
+  // `boolean`: a field whose schema is false, which is what a closed object says of those it does not know.
+  if (error.keyword === 'additionalProperties' || error.keyword === 'boolean') return `There is no field ${field}.`;
   return `The field ${field} ${error.message}.`;
 }
