@@ -69,7 +69,6 @@ describe('a machine that a restored store does not know', function () {
   it('is taken back whole, and never stopped', async () => {
     const found = (await pileus('strays', 'list')) as readonly { readonly objectKind: string; readonly name: string }[];
     await pileus('strays', 'adopt', found.find((row) => row.objectKind === 'machine')?.name ?? '', '--wait');
-    console.log(JSON.stringify([await rows(), made, await lab.virsh('dumpxml', machineId).then((x) => /pileus:record.*/.exec(x)?.[0])], undefined, 1));
     expect(await rows()).to.deep.equal(made);
     expect(await processOf()).to.equal(startedAs);
     expect(await lab.cloud.strays.list().toArray()).to.deep.equal([]);

@@ -49,7 +49,7 @@ async function waitFor<R>(
   session: Session,
   { label, accepted }: { readonly label: string; readonly accepted: Accepted<string, R> },
   { timeout }: ChangeFlags,
-): Promise<R> {
+): Promise<R | undefined> {
   const progress = new Progress(`${accepted.action} ${label}`, (text) => session.note(text));
   try {
     return await accepted.wait({
@@ -62,6 +62,8 @@ async function waitFor<R>(
       session.note(
         `Interrupted; the operation goes on.\n  wait on:  pileus operations wait ${accepted.operationId}\n  stop it:  pileus operations cancel ${accepted.operationId}`,
       );
+    // A verb may be the end of its resource: of a stray that is adopted or removed.
+    if (isPileusError(error) && error.code === 'not_found' && (await accepted.operation()).state === 'succeeded') return undefined;
     throw error;
   }
 }
@@ -85,7 +87,12 @@ function showGone(
   gone: readonly { readonly label: string; readonly accepted: Accepted<string, unknown> }[],
   format: Format,
 ): void {
-  if (format === 'table') session.out(gone.map(({ label, accepted }) => `${accepted.resourceKind} ${label} deleted\n`).join(''));
+  if (format === 'table')
+    session.out(
+      gone
+        .map(({ label, accepted }) => `${accepted.resourceKind} ${label} ${accepted.action.endsWith('.delete') ? 'deleted' : 'is gone'}\n`)
+        .join(''),
+    );
   else
     showAccepted(
       session,
