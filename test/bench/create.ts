@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Fixture, HOSTNAME, machineInput, makeFixture, overHttp } from './fixture.ts';
+import { type Fixture, HOSTNAMES, machineInput, makeFixture, overHttp } from './fixture.ts';
 import { Floor } from './floor.ts';
 import type { FloorAnswer, FloorVerb } from './floor-child.ts';
 import { type Bench, inFlight, median, percentile, type Row } from './harness.ts';
@@ -93,7 +93,7 @@ export const createBench: Bench = {
   ids: ['create.1', 'create.20', 'create.200', 'delete.20'],
   async run(wants) {
     await using dir = await scratch();
-    await using server = await BenchServer.start({ dir: join(dir.path, 'server'), hosts: [HOSTNAME] });
+    await using server = await BenchServer.start({ dir: join(dir.path, 'server'), hosts: HOSTNAMES });
     await using floor = await Floor.start(dir.path);
     const contest = new Contest(server, floor, await makeFixture(overHttp(server.client)));
     await contest.round(20, WARM_UP);

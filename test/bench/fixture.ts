@@ -22,15 +22,18 @@ export interface Fixture {
 }
 
 const GIB = 2 ** 30;
-export const HOSTNAME = 'bench-1';
+/** Enough that machines made at once spread, as they do in any cloud. */
+export const HOSTNAMES: readonly string[] = Array.from({ length: 10 }, (_, index) => `bench-${index}`);
 
-/** A cloud of one host with a pool, an image, a type and a network with room for a million machines. */
+/** A cloud of ten hosts with a pool each, an image, a type and a network with room for a million machines. */
 export async function makeFixture(maker: Maker): Promise<Fixture> {
   const make = (plural: string, input: object) => maker.done('POST', `/v1/${plural}`, input);
   const zoneId = await make('zones', { name: 'zone-1' });
   const clusterId = await make('clusters', { name: 'cluster-1', zoneId, hypervisor: 'simulated' });
-  const hostId = await make('hosts', { name: HOSTNAME, clusterId, uri: `sim://${HOSTNAME}` });
-  await make('pools', { name: 'pool-1', driver: 'simulated', hostId });
+  for (const name of HOSTNAMES) {
+    const hostId = await make('hosts', { name, clusterId, uri: `sim://${name}` });
+    await make('pools', { name: `pool-${name}`, driver: 'simulated', hostId });
+  }
   await make('instance-types', { name: 'small', vcpus: 1, memoryBytes: GIB });
   const imageId = await make('images', { name: 'image-1' });
   await maker.upload(`/v1/images/${imageId}/content`, new Uint8Array(4096));

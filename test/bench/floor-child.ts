@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createCloud } from '@pileus/core';
 import type { RequestBody, Store, Transaction } from '@pileus/core/kernel';
 import { openSqlite } from '@pileus/core/sqlite';
-import { HOSTNAME, type Maker, machineInput, makeFixture } from './fixture.ts';
+import { HOSTNAMES, type Maker, machineInput, makeFixture } from './fixture.ts';
 import { inFlight } from './harness.ts';
 import benchWorld from './world-plugin.ts';
 
@@ -119,7 +119,7 @@ class Template {
 /** A cloud in this process, on a store that remembers; stopped once it has made and deleted one machine. */
 async function recordTemplate(recording: RecordingStore, dir: string): Promise<Template> {
   const cloud = await createCloud({
-    plugins: [benchWorld({ hosts: [HOSTNAME] })],
+    plugins: [benchWorld({ hosts: HOSTNAMES })],
     store: recording.store,
     dataDir: join(dir, 'data'),
     settings: { heartbeatMs: 3600_000 },
