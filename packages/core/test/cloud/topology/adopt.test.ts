@@ -213,7 +213,10 @@ describe('adoption', () => {
     const [mine] = await cloud.rows(nic);
     await cloud.restore();
     // As long as the port is there the host refuses another with its address.
-    cloud.at.sim.world.host('hv1').networks.get(cloud.at.networkId)?.ports.delete(mine?.id ?? '');
+    cloud.at.sim.world
+      .host('hv1')
+      .networks.get(cloud.at.networkId)
+      ?.ports.delete(mine?.id ?? '');
     await cloud.done('instance.create', machine(cloud.at, { nics: [{ networkId: cloud.at.networkId, address: mine?.address }] }));
     const [other] = await cloud.rows(nic);
     const { error } = await refused(cloud.adopt(id));
