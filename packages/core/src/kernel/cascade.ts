@@ -117,6 +117,8 @@ function byDepth(targets: readonly Target[], deepestFirst: boolean): readonly (r
 /** A target found in `deleting` was left so by a deletion that was abandoned: there is nothing to mark. */
 const marked = (plan: Plan): readonly Target[] => plan.targets.filter((target) => target.state !== 'deleting');
 
+const cleared = (fields: readonly string[]) => Object.fromEntries(fields.map((field) => [field, null])) as never;
+
 const PARALLEL = 8;
 
 /**
@@ -161,7 +163,7 @@ export const cascadeDelete = saga<CascadeContext, CascadeParams>('cascade.delete
         const move = kind.detached?.[field];
         return move === undefined
           ? change(kind, id as never, { [field]: null } as never)
-          : transition(kind, id as never, { from: move.from, to: move.to, set: { [field]: null } as never });
+          : transition(kind, id as never, { from: move.from, to: move.to, set: cleared([field, ...(move.clears ?? [])]) });
       }),
     undo: NOTHING_TO_UNDO,
   })

@@ -58,8 +58,10 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   readonly indexed?: readonly string[];
   /** Quota counters that one row uses: 1 each, or the number in a field. */
   readonly quota?: { readonly [counter: string]: 1 | string };
-  /** For fields with `onDelete: detach`: the move a row makes when it is let go. Without one only the field is cleared. */
-  readonly detached?: { readonly [field: string]: { readonly from: readonly NoInfer<S>[]; readonly to: NoInfer<S> } };
+  /** For fields with `onDelete: detach`: the move a row makes when it is let go, and what is cleared with the field. Without one only the field is cleared. */
+  readonly detached?: {
+    readonly [field: string]: { readonly from: readonly NoInfer<S>[]; readonly to: NoInfer<S>; readonly clears?: readonly string[] };
+  };
   /** Bumped when the shape of stored rows changes. */
   readonly schemaVersion?: number;
 }

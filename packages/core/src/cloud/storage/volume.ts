@@ -32,6 +32,6 @@ export const volume = defineKind({
   },
   initial: 'creating',
   unique: [['instanceId', 'slot']],
-  detached: { instanceId: { from: ['attached'], to: 'available' } },
+  detached: { instanceId: { from: ['attached'], to: 'available', clears: ['slot'] } },
   quota: { volumes: 1, volumeBytes: 'sizeBytes' },
 });

@@ -1,0 +1,124 @@
+import { assert, expect } from 'chai';
+import { codeOf, GIB } from '../little-cloud.ts';
+import { MachineStage, type State } from './machine-stage.ts';
+
+/** What a verb does to a machine that rests in a state: where it leads, `=` for satisfied, `!` for refused. */
+const TABLE: Readonly<Record<string, Readonly<Partial<Record<State, State | '=' | '!'>>>>> = {
+  start: { running: '=', suspended: '!', stopped: 'running', crashed: 'running', missing: 'running' },
+  stop: { running: 'stopped', suspended: 'stopped', stopped: '=', crashed: 'stopped', missing: '!' },
+  suspend: { running: 'suspended', suspended: '=', stopped: '!', crashed: '!', missing: '!' },
+  resume: { running: '=', suspended: 'running', stopped: '!', crashed: '!', missing: '!' },
+  reboot: { running: 'running', suspended: '!', stopped: '!', crashed: '!', missing: '!' },
+  reset: { running: 'running', suspended: 'running', stopped: '!', crashed: 'running', missing: '!' },
+  attachVolume: { running: 'running', suspended: 'suspended', stopped: 'stopped', crashed: '!', missing: '!' },
+  detachVolume: { running: 'running', suspended: 'suspended', stopped: 'stopped', crashed: '!', missing: '!' },
+  attachNic: { running: 'running', suspended: 'suspended', stopped: 'stopped', crashed: '!', missing: '!' },
+  detachNic: { running: 'running', suspended: 'suspended', stopped: 'stopped', crashed: '!', missing: '!' },
+  resize: { running: 'running', suspended: '!', stopped: 'stopped', crashed: 'crashed', missing: '!' },
+  setCpuShares: { running: 'running', suspended: 'suspended', stopped: 'stopped', crashed: 'crashed', missing: '!' },
+  delete: { running: 'deleted', suspended: 'deleted', stopped: 'deleted', crashed: 'deleted', missing: 'deleted', deleted: '=' },
+};
+
+async function inputOf(stage: MachineStage, verb: string, id: string): Promise<object> {
+  if (verb === 'attachVolume') return { volumeId: await stage.volume(8192) };
+  if (verb === 'detachVolume') return { volumeId: (await stage.disks(id))[1]?.id };
+  if (verb === 'attachNic') return { networkId: stage.networkId };
+  if (verb === 'detachNic') return { nicId: (await stage.nics(id))[0]?.id };
+  if (verb === 'resize') return { vcpus: 2, memoryBytes: 2 * GIB };
+  return verb === 'setCpuShares' ? { cpuShares: 512 } : {};
+}
+
+const rich = (stage: MachineStage) => ({ nics: [{ networkId: stage.networkId }], volumes: [{ sizeBytes: 8192 }] });
+
+describe('a machine', () => {
+  for (const state of ['running', 'suspended', 'stopped', 'crashed', 'missing'] as const)
+    it(`that is ${state} takes each verb, or refuses it by name`, async () => {
+      const stage = await MachineStage.with();
+      for (const [verb, row] of Object.entries(TABLE)) {
+        const id = await stage.into(state, await stage.machine(rich(stage)));
+        const input = await inputOf(stage, verb, id);
+        const expected = row[state];
+        const { generation } = await stage.instance(id);
+        if (expected === '!') {
+          const error = await stage.refusal(`instance.${verb}`, input, id);
+          expect(error.code, verb).to.equal('conflict');
+          expect(error.params?.state, verb).to.equal(state);
+          const allowed = Object.entries(row).filter(([, to]) => to !== '!' && to !== '=');
+          expect(error.params?.allowed, verb).to.include.members(allowed.map(([from]) => from));
+          continue;
+        }
+        const accepted = await stage.sim.submit(`instance.${verb}`, input, id);
+        expect(Object.keys(accepted)).to.deep.equal(['operationId', 'action', 'resourceKind', 'resourceId', 'acceptedAt']);
+        expect((await stage.sim.ended(accepted.operationId)).state, verb).to.equal('succeeded');
+        const after = await stage.instance(id);
+        expect(after.state, verb).to.equal(expected === '=' ? state : expected);
+        if (expected === '=') expect(after.generation, verb).to.equal(generation);
+      }
+      assert.deepEqual(stage.sim.world.violations, []);
+    });
+
+  it('that is deleted is deleted again with the same answer, and unknown to all other verbs', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    const empty = await stage.taken(stage.hostIds[0] ?? '');
+    expect(empty).to.deep.equal([1, GIB]);
+    await stage.into('deleted', id);
+    expect(await stage.taken(stage.hostIds[0] ?? '')).to.deep.equal([0, 0]);
+    for (const verb of Object.keys(TABLE)) {
+      const code = await codeOf(stage.sim.done(`instance.${verb}`, verb === 'delete' ? {} : await inputOf(stage, verb, id), id));
+      expect(code, verb).to.equal(verb === 'delete' ? 'succeeded' : verb.startsWith('detach') ? 'invalid_input' : 'not_found');
+    }
+  });
+
+  it('takes each verb repeated in parallel as one', async () => {
+    const stage = await MachineStage.with();
+    for (const verb of ['start', 'stop', 'suspend', 'resume', 'delete']) {
+      const id = await stage.machine();
+      if (verb === 'start') await stage.into('stopped', id);
+      if (verb === 'resume') await stage.into('suspended', id);
+      const { environment, kernel, principal } = stage.sim;
+      const asked = Array.from({ length: 8 }, () =>
+        kernel.submit({ action: `instance.${verb}`, input: {}, principal, resourceId: id }).catch((error: { code: string }) => error),
+      );
+      for (const answer of await environment.complete(Promise.all(asked))) {
+        if (!('operationId' in answer)) throw new Error(`${verb}: ${answer.code}`);
+        expect((await stage.sim.ended(answer.operationId)).state, verb).to.equal('succeeded');
+      }
+    }
+    assert.deepEqual(stage.sim.world.violations, []);
+  });
+
+  it('is asked to power off, and forced only when it does not', async () => {
+    const deaf = new Set<string>();
+    const guests = ({ name }: { readonly name: string }) => ({
+      onShutdown: deaf.has(name) ? ('ignores' as const) : ('powers_off' as const),
+    });
+    const stage = await MachineStage.with({}, { world: { guests } });
+    const took = async (id: string, input: object) => {
+      await stage.sim.run(5000);
+      const startMs = stage.sim.environment.clock.monotonicMs();
+      await stage.sim.done('instance.stop', input, id);
+      expect(stage.real(id).power).to.equal('stopped');
+      return stage.sim.environment.clock.monotonicMs() - startMs;
+    };
+    expect(await took(await stage.machine(), {})).to.be.within(1000, 3000);
+    deaf.add('vm-2').add('vm-3').add('vm-4');
+    expect(await took(await stage.machine(), { timeoutSeconds: 20 })).to.be.within(20_000, 22_000);
+    expect(await took(await stage.machine(), { timeoutSeconds: 0 })).to.be.below(1000);
+    expect(await took(await stage.machine(), { force: true })).to.be.below(1000);
+  });
+
+  it('stops in bounded time although its host does not answer for a while', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    await stage.sim.run(5000);
+    const { operationId } = await stage.sim.submit('instance.stop', { timeoutSeconds: 5 }, id);
+    await stage.sim.run(1000);
+    stage.sim.world.partition('hv1');
+    await stage.sim.run(30_000);
+    stage.sim.world.reconnect('hv1');
+    const startMs = stage.sim.environment.clock.monotonicMs();
+    expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+    expect(stage.sim.environment.clock.monotonicMs() - startMs).to.be.below(120_000);
+  });
+});
