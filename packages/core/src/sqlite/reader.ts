@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { Change, Counter, ListQuery, Page } from '../kernel/store.ts';
+import type { Change, Condition, Counter, ListQuery, Page } from '../kernel/store.ts';
 import { compileCount, compileList } from './query.ts';
-import { type Catalog, ROW } from './table.ts';
+import { type Catalog, ROW, type Table } from './table.ts';
 
 /** Statements kept prepared; beyond it the cache starts anew, for conditions come in endless shapes. */
 const STATEMENTS_KEPT = 500;
@@ -65,15 +65,16 @@ export class Reader {
   }
 
   /**
-   * The rows, when an index leads to them and they are few: then finding them takes less than asking a thread to. Undefined otherwise, after at most `max`
-   * rows and one.
+   * The rows, when an index leads to few of which they are some: then finding them takes less than asking a thread to. Undefined otherwise, after at most
+   * `max` rows and one.
    */
   listFew(query: ListQuery, max: number): string[] | undefined {
-    const { where, order = [], limit = Number.POSITIVE_INFINITY, deleted } = query;
-    const led = where !== undefined && 'op' in where && where.op === '=' && this.#catalog.get(query.table).leadsIndex(where.field);
-    if (!led || deleted === true || order.length > 0 || query.after !== undefined) return undefined;
-    const rows = this.list({ ...query, limit: Math.min(limit, max + 1) });
-    return rows.length > max ? undefined : rows;
+    const lead = query.deleted === true ? undefined : leadOf(this.#catalog.get(query.table), query.where);
+    if (lead === undefined) return undefined;
+    const candidates = this.list({ table: query.table, where: lead, limit: max + 1 });
+    if (candidates.length > max) return undefined;
+    const isWhole = lead === query.where && query.order === undefined && query.after === undefined && query.limit === undefined;
+    return isWhole ? candidates : this.list(query);
   }
 
   /** SQLite joins the texts itself: making strings of them here takes five times as long. No text holds a bare line feed, so that one ends each row. */
@@ -126,6 +127,13 @@ export class Reader {
   vacuumInto(target: string): void {
     this.#statements.get('VACUUM INTO ?').run(target);
   }
+}
+
+/** The part of a condition that an index answers: the field at its head has one value. */
+function leadOf(table: Table, where: Condition | undefined): Condition | undefined {
+  if (where === undefined) return undefined;
+  if ('and' in where) return where.and.find((part) => leadOf(table, part) === part);
+  return 'op' in where && where.op === '=' && table.leadsIndex(where.field) ? where : undefined;
 }
 
 function toChange([revision, table, key, type, projectId, row]: ChangeRow): Change {

@@ -12,13 +12,13 @@ import { instanceCreated, instanceCreating } from './points.ts';
 const BOOT_TIMEOUT_MS = 120_000;
 
 export const instanceCreate = saga<ComputeContext, CreateParams>('instance.create', 1)
-  .effect('existing', {
-    // Who was ahead in their queues may have taken them.
-    do: async ({ ctx, params }) => {
-      for (const { volumeId } of params.existing) {
-        const row = await ctx.reader.get(volume, volumeId);
-        if (row.state !== 'available') throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { params: { volumeId } });
-      }
+  .each('existing', {
+    items: ({ params }) => params.existing,
+    limit: 4,
+    // Who was ahead in its queue may have taken it.
+    do: async ({ ctx, item: { volumeId } }) => {
+      const row = await ctx.reader.get(volume, volumeId);
+      if (row.state !== 'available') throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { params: { volumeId } });
     },
     undo: NOTHING_TO_UNDO,
   })
