@@ -30,9 +30,14 @@ export const networking: Module = (services) => {
       { task: 'port.delete', pay: (target, _, call) => deletePort(services, target as never, call) },
     ],
     hooks: [
-      onContribution(hostLook, async ({ hostId, machineId, signal }) => {
-        if (machineId === undefined) await lookAtNetworks(services, hostId, signal);
-      }),
+      // After machines: a port that is to go does not go under a machine that is to go, too.
+      onContribution(
+        hostLook,
+        async ({ hostId, machineId, signal }) => {
+          if (machineId === undefined) await lookAtNetworks(services, hostId, signal);
+        },
+        { after: ['compute'] },
+      ),
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
         if (objectKind !== 'network') return false;
         await removeStrayNetwork(services, objectId, hostId, call);

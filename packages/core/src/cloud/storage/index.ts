@@ -69,9 +69,14 @@ export const storage: Module = (services) => {
       { task: 'pool.clear', pay: (target, _place, call) => clearPool(context, String(target.poolId), call) },
     ],
     hooks: [
-      onContribution(hostLook, async ({ hostId, machineId, signal }) => {
-        if (machineId === undefined) await look.lookThrough(hostId, signal);
-      }),
+      // After machines: a disk that is to go does not go under a machine that is to go, too.
+      onContribution(
+        hostLook,
+        async ({ hostId, machineId, signal }) => {
+          if (machineId === undefined) await look.lookThrough(hostId, signal);
+        },
+        { after: ['compute'] },
+      ),
       onNotice(hostLost, ({ hostId }) => look.lost(hostId)),
       onContribution(strayRemoval, async ({ objectKind, objectId, place, call }) => {
         if (objectKind !== 'volume') return false;
