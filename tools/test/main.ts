@@ -86,7 +86,7 @@ async function checks(): Promise<Result[]> {
   const bin = (name: string) => `${root}node_modules/.bin/${name}`;
   return [
     await check('types', [bin('tsc'), '-p', 'tsconfig.check.json']),
-    await check('style', [bin('biome'), 'check', '.']),
+    await check('style', ['sh', 'tools/biome.sh', 'check', '.']),
     await check('lint', ['sh', 'tools/node.sh', 'tools/lint/main.ts']),
     await check('generated', ['sh', 'tools/node.sh', 'tools/generate/main.ts', '--check']),
   ];
