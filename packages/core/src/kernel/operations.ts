@@ -160,7 +160,7 @@ export class Operations {
     live.run.steer(verb);
   }
 
-  /** Lets every step at work end and journal, starts no other, and keeps the rest for the next start. */
+  /** Interrupts every step at work, starts no other, and keeps the rest for the next start, which does the interrupted ones again. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#commits.stop();
@@ -281,6 +281,8 @@ export class Operations {
             : (failed) => action.again?.({ ...failed, reader: this.#options.reader }) ?? Promise.resolve(undefined),
       },
     );
+    // Told to stop while this was being prepared: there was no run yet that could be parked.
+    if (this.#stopping) live.run.park();
     return (await live.run.run()) === 'parked' ? 'left' : 'ended';
   }
 

@@ -136,8 +136,10 @@ export class SagaRun {
   #percent = 0;
   #stepsDone = 0;
   #ended = false;
-  #stuck = false;
-  #wake = Promise.withResolvers<'retry' | 'skip'>();
+  /** Paths that fail for the fifth time and on. Steps side by side may be stuck together; the row shows one of them. */
+  readonly #stuck = new Set<string>();
+  #shown: string | undefined;
+  readonly #wakes = new Map<string, PromiseWithResolvers<'retry' | 'skip'>>();
   readonly #interrupted: { reason?: Interrupted; readonly promise: PromiseWithResolvers<never> } = {
     promise: Promise.withResolvers<never>(),
   };
@@ -160,14 +162,14 @@ export class SagaRun {
     return true;
   }
 
-  /** Steers a step that needs attention: try it now, or go on as if it had been done. */
+  /** Steers the step that is shown to need attention, and no other: try it now, or go on as if it had been done. */
   steer(verb: 'retry' | 'skip'): void {
-    this.#wake.resolve(verb);
+    if (this.#shown !== undefined) this.#wakeOf(this.#shown).resolve(verb);
   }
 
-  /** True while it shows `needs_attention`. */
+  /** True while a step of it needs attention. */
   get stuck(): boolean {
-    return this.#stuck;
+    return this.#stuck.size > 0;
   }
 
   /** Leaves the rest to the next start. What is at work is told to stop; it will be done again, idempotently. */
@@ -393,7 +395,7 @@ export class SagaRun {
       if (phase === 'do') this.#stopIfEnding(path);
       try {
         const result = await body();
-        this.#stuck = false;
+        this.#calm(path);
         return result;
       } catch (error) {
         if (error instanceof StepFailed || error instanceof Interrupted) throw error;
@@ -407,13 +409,29 @@ export class SagaRun {
         // What a cancelled step answers is the cancel's doing.
         if (!again && this.#cancel) this.#stopIfEnding(path);
         if (!again) throw this.#failed(path, error);
-        if (forEver && attempt === ATTENTION_AFTER_ATTEMPTS) await this.#showAttention(path, phase, attempt, record);
-        if ((await this.#pause(policy.backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) return SKIPPED;
+        // A step beside it that went on has taken its place on the row: it is shown again.
+        if (forEver && attempt >= ATTENTION_AFTER_ATTEMPTS && this.#shown !== path) await this.#showAttention(path, phase, attempt, record);
+        if ((await this.#pause(path, policy.backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) {
+          this.#calm(path);
+          return SKIPPED;
+        }
       }
     }
   }
 
-  async #pause(delayMs: number, phase: 'do' | 'undo'): Promise<'retry' | 'skip' | undefined> {
+  /** What was said to a step is not for the next one. */
+  #calm(path: string): void {
+    this.#stuck.delete(path);
+    this.#wakes.delete(path);
+  }
+
+  #wakeOf(path: string): PromiseWithResolvers<'retry' | 'skip'> {
+    const wake = this.#wakes.get(path) ?? Promise.withResolvers<'retry' | 'skip'>();
+    this.#wakes.set(path, wake);
+    return wake;
+  }
+
+  async #pause(path: string, delayMs: number, phase: 'do' | 'undo'): Promise<'retry' | 'skip' | undefined> {
     const jitter = 0.5 + this.#ports.environment.random.next();
     const stop = new AbortController();
     if (phase === 'do' && !this.#pivoted) this.#abort.signal.addEventListener('abort', () => stop.abort(), { once: true });
@@ -422,8 +440,8 @@ export class SagaRun {
         () => undefined,
         () => undefined,
       );
-      const verb = await Promise.race([slept, this.#wake.promise, this.#interrupted.promise.promise]);
-      if (verb !== undefined) this.#wake = Promise.withResolvers();
+      const verb = await Promise.race([slept, this.#wakeOf(path).promise, this.#interrupted.promise.promise]);
+      if (verb !== undefined) this.#wakes.delete(path);
       return verb;
     } finally {
       stop.abort();
@@ -671,14 +689,16 @@ export class SagaRun {
   }
 
   #update(set: JsonObject): Statement {
+    if (set.attention === null) this.#shown = undefined;
     return { op: 'update', table: 'operation', key: this.#subject.operationId, set };
   }
 
   async #showAttention(path: string, phase: 'do' | 'undo', attempts: number, record: ErrorRecord): Promise<void> {
-    this.#stuck = true;
+    this.#stuck.add(path);
     await this.#ports.commit([
       this.#update({ state: 'needs_attention', attention: { step: path, phase, attempts, message: record.message } }),
     ]);
+    this.#shown = path;
     this.#ports.onStuck?.();
   }
 
