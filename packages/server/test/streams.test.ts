@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { CloudError } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { eventually, made, openServer, type TestServer } from './server.ts';
@@ -139,6 +140,33 @@ describe('server: streams', () => {
     expect(items.length).to.be.at.most(1);
     expect((await server.ask('POST', '/v1/widgets', { body: { name: 'after', sizeBytes: 1 } })).status).to.equal(202);
     expect(server.log()).not.to.match(/"level":"(error|warn)"/);
+  });
+
+  it('tells the client why an upload is refused while it is still sending, and drops the rest', async () => {
+    server.workshop.failure = new CloudError('conflict', 'Enough of it.');
+    const socket = await raw('PUT /v1/widgets/one/picture HTTP/1.1');
+    const answer = once(socket.setEncoding('utf8'), 'data');
+    socket.write('content-length: 50000000\r\n\r\n');
+    for (let part = 0; part < 50; part += 1) if (!socket.write(Buffer.alloc(1_000_000))) await once(socket, 'drain');
+    expect((await answer)[0])
+      .to.match(/^HTTP\/1.1 409 /)
+      .and.include('Enough of it.');
+    // The connection is as good as before.
+    const next = once(socket, 'data');
+    socket.write(`GET /v1/widgets/one HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${server.key}\r\n\r\n`);
+    expect((await next)[0]).to.match(/^HTTP\/1.1 200 /);
+    socket.destroy();
+  });
+
+  it('cuts who goes on sending what is refused', async () => {
+    const slow = await openServer({ config: { limits: { bodySeconds: 0.3 } } });
+    const socket = connect(Number(new URL(slow.url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    socket.write('POST /v1/widgets HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{');
+    expect(String((await once(socket, 'data'))[0])).to.match(/^HTTP\/1.1 401 /);
+    await closed;
+    await slow.close();
   });
 
   it('lets go of an upload that is cut', async () => {

@@ -156,7 +156,12 @@ describe('api: problems', () => {
       { params: { permission: 'widget.create' } },
     ],
     ['a missing field', ['POST', '/v1/widgets', { body: { name: 'x' } }], 400, { pointer: '/sizeBytes' }],
-    ['an unknown field', ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, sise: 2 } }], 400, { pointer: '/sise', message: 'There is no field /sise.' }],
+    [
+      'an unknown field',
+      ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, sise: 2 } }],
+      400,
+      { pointer: '/sise', message: 'There is no field /sise.' },
+    ],
     ['a body that is no object', ['POST', '/v1/widgets', { body: [1] }], 400, { code: 'invalid_input' }],
     [
       'a reference to nothing',

@@ -195,6 +195,7 @@ const endpointsOf = (workshop: Workshop): readonly Endpoint[] => [
       for await (const chunk of bytes ?? []) {
         sizeBytes += chunk.length;
         workshop.uploaded = sizeBytes;
+        if (workshop.failure !== undefined) throw workshop.failure;
         await workshop.gate;
       }
       return { sizeBytes };

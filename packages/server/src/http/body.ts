@@ -34,11 +34,14 @@ const tooLarge = ({ bytesMax }: BodyLimits): CloudError =>
 const cutShort = (cause: unknown): CloudError =>
   new CloudError('invalid_input', 'The request ended before its body was complete.', { cause });
 
+/** Whoever stops reading does not end the connection with it: the rest is read and dropped, and the client gets to read why. */
 async function* whole(request: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
-    yield* request as AsyncIterable<Uint8Array>;
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   } catch (cause) {
     throw cutShort(cause);
+  } finally {
+    request.resume();
   }
 }
 

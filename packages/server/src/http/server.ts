@@ -183,10 +183,19 @@ export class HttpServer {
       const found = this.#principal(request);
       const principal = found instanceof Promise ? await found : found;
       const body = bodyOf(request.raw, { bytesMax: limits.bodyBytes, timeoutMs: limits.bodySeconds * 1000 }, environment.timers);
-      return await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
+      const answer = await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
+      if (body !== undefined && !request.raw.complete) this.#boundRest(request.raw);
+      return answer;
     } catch (error) {
       return this.#problem(error, request);
     }
+  }
+
+  /** The rest of a body that nobody wants is read and dropped, so that the client gets to read the answer: but not for ever. */
+  #boundRest(raw: IncomingMessage): void {
+    const { environment, limits } = this.#options;
+    const cancel = environment.timers.after(limits.bodySeconds * 1000, () => raw.socket.destroy());
+    raw.once('close', cancel);
   }
 
   /** What cannot be read as HTTP has no request to answer; the connection ends with the answer. */
