@@ -1,12 +1,20 @@
 import { join } from 'node:path';
 import { type CloudOptions, cloud, DEFAULT_PROJECT_ID } from './cloud/index.ts';
-import { Api, type ApiRequest, type ApiResponse, type Environment, Kernel, type Principal, type Store } from './kernel/index.ts';
+import {
+  Api,
+  type ApiRequest,
+  type ApiResponse,
+  type Environment,
+  Kernel,
+  type Plugin,
+  type Principal,
+  type Store,
+} from './kernel/index.ts';
 import { cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
-import type { DriverPlugin } from './strategy/index.ts';
 
 export interface CreateCloudOptions {
   /** Drivers, and whatever else extends the cloud. */
-  readonly plugins: readonly DriverPlugin[];
+  readonly plugins: readonly Plugin[];
   /** E.g. `await openSqlite({ path: 'cloud.db' })`. Closed with the cloud. */
   readonly store: Store;
   /** Directory of the sealing key and the content of images. Default `./pileus-data`. */

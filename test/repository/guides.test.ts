@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { attempt } from '../../tools/system/command.ts';
+import { CodeOfPage, NODE, ROOT } from './documents.ts';
+
+describe('the code of the guides', function () {
+  this.timeout(120_000);
+
+  it('of write-a-driver.md compiles, passes the conformance suite, and serves a cloud', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/write-a-driver.md');
+    expect(code.names).to.have.members(['fabric.ts', 'controller.ts', 'fabric.test.ts', 'use.ts']);
+    expect(await code.typeErrors()).to.equal('');
+    const mocha = join(ROOT, 'node_modules/mocha/bin/mocha.js');
+    const suite = await attempt([...NODE, mocha, '--no-config', '--reporter', 'json', join(code.dir, 'fabric.test.ts')], {
+      timeoutMs: 60_000,
+    });
+    const { stats } = JSON.parse(suite.stdout) as {
+      readonly stats: { readonly passes: number; readonly failures: number; readonly pending: number };
+    };
+    expect(stats, suite.stdout.slice(-3000)).to.include({ failures: 0, pending: 0 });
+    expect(stats.passes).to.be.above(20);
+    expect(await code.run('use.ts')).to.equal('lan fabric zone available\n');
+  });
+
+  it('of add-a-kind.md compiles, and adds a kind', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/add-a-kind.md');
+    expect(await code.typeErrors()).to.equal('');
+    expect(await code.run('use.ts')).to.equal('laptop available ssh-ed25519\ninvalid_input at /publicKey\n1\n0\n');
+  });
+});
