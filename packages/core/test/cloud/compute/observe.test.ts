@@ -1,0 +1,177 @@
+import { expect } from 'chai';
+import { instance, stray } from '../../../src/cloud/index.ts';
+import { change, type Statement } from '../../../src/kernel/index.ts';
+import { GIB } from '../little-cloud.ts';
+import { LOOK_MS, MachineStage } from './machine-stage.ts';
+
+describe('what is seen of a machine', () => {
+  it('that powers itself off: it is stopped, with the reason', async () => {
+    const stage = await MachineStage.with({}, { world: { guests: () => ({ haltsAfterMs: 500 }) } });
+    const id = await stage.machine();
+    await stage.sim.run(5000);
+    const row = await stage.instance(id);
+    expect(row).to.include({ state: 'stopped', desiredPower: 'running' });
+    expect(row.stateReason).to.include({ code: 'powered_off' });
+    await stage.sim.done('instance.start', {}, id);
+    expect(await stage.instance(id)).not.to.have.property('stateReason');
+  });
+
+  it('that crashes: it is crashed, and comes back by start and by reset', async () => {
+    const stage = await MachineStage.with();
+    for (const verb of ['start', 'reset']) {
+      const id = await stage.into('crashed', await stage.machine());
+      expect((await stage.instance(id)).stateReason).to.include({ code: 'crashed' });
+      await stage.sim.done(`instance.${verb}`, {}, id);
+      expect(stage.real(id).power).to.equal('running');
+    }
+  });
+
+  it('that is killed, paused, started or resumed behind our back: its state follows', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    for (const [act, state, code] of [
+      ['suspend', 'suspended', 'found_paused'],
+      ['resume', 'running', 'found_running'],
+      ['stop', 'stopped', 'powered_off'],
+      ['start', 'running', 'found_running'],
+    ] as const) {
+      stage.real(id)[act]();
+      await stage.sim.run(LOOK_MS);
+      const row = await stage.instance(id);
+      expect([row.state, row.stateReason?.code], act).to.deep.equal([state, code]);
+      expect(row.observedGeneration, act).to.equal(row.generation);
+    }
+  });
+
+  it('that is undefined: it is missing, not gone, and start makes it anew on its disks', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine({ nics: [{ networkId: stage.networkId }] });
+    const [disks, { mac }] = [await stage.disks(id), (await stage.nics(id))[0] ?? { mac: '' }];
+    await stage.into('missing', id);
+    expect((await stage.instance(id)).stateReason).to.include({ code: 'absent' });
+    expect(await stage.taken(stage.hostIds[0] ?? ''), 'its place is kept').to.deep.equal([1, GIB]);
+    await stage.sim.done('instance.start', {}, id);
+    expect(stage.real(id).spec.disks.map((disk) => disk.volumeId)).to.deep.equal(disks.map((disk) => disk.id));
+    expect(stage.real(id).spec.nics[0]?.mac).to.equal(mac);
+  });
+
+  it('that is renamed: nothing, it is known by its id, and the next start gives it its name again', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine({ name: 'web' });
+    const { generation } = await stage.instance(id);
+    const real = stage.real(id);
+    real.spec = { ...real.spec, name: 'other' };
+    await stage.sim.run(3 * LOOK_MS);
+    expect(await stage.instance(id)).to.include({ state: 'running', name: 'web', generation });
+    await stage.into('stopped', id);
+    await stage.sim.done('instance.start', {}, id);
+    expect(stage.real(id).spec.name).to.equal('web');
+  });
+
+  it('that a host which came back lost its power over: it is stopped', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    stage.sim.world.crash('hv1');
+    stage.sim.world.boot('hv1');
+    await stage.sim.run(LOOK_MS);
+    expect((await stage.instance(id)).state).to.equal('stopped');
+  });
+
+  it('is not believed after one failed look', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    stage.sim.world.partition('hv1');
+    await stage.sim.run(5 * LOOK_MS);
+    expect((await stage.instance(id)).state).to.equal('running');
+  });
+});
+
+describe('what is found on a host', () => {
+  it('with our mark and a tombstone: a late arrival, removed', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    const { spec } = stage.real(id);
+    await stage.into('deleted', id);
+    stage.worldHost().define(spec);
+    await stage.sim.run(LOOK_MS);
+    expect(stage.copies(id)).to.equal(0);
+    expect(await stage.rows(stray)).to.deep.equal([]);
+  });
+
+  it('with our mark and unknown: quarantined, and never removed', async () => {
+    const stage = await MachineStage.with();
+    const { spec } = stage.real(await stage.machine());
+    const unknown = stage.sim.kernel.services.ids.mint('instance');
+    stage.worldHost().define({ ...spec, id: unknown, name: 'unknown', disks: [], nics: [] });
+    await stage.sim.run(5 * LOOK_MS);
+    const rows = await stage.rows(stray);
+    expect(rows.map(({ objectId, objectKind, state }) => [objectId, objectKind, state])).to.deep.equal([
+      [unknown, 'machine', 'quarantined'],
+    ]);
+    expect(stage.copies(unknown)).to.equal(1);
+    expect(await stage.rows(instance)).to.have.length(1);
+  });
+
+  it('without our mark: not touched, not even looked at', async () => {
+    const stage = await MachineStage.with();
+    const foreign = stage.worldHost().addForeignMachine('theirs');
+    foreign.start();
+    const revision = await stage.revision();
+    await stage.sim.run(5 * LOOK_MS);
+    expect(foreign.power).to.equal('running');
+    expect(await stage.rows(stray)).to.deep.equal([]);
+    expect(await stage.revision()).to.equal(revision);
+  });
+
+  it('and is as it should be: no write at all, however many looks', async () => {
+    const stage = await MachineStage.with();
+    for (let count = 0; count < 5; count += 1) await stage.machine({ nics: [{ networkId: stage.networkId }], start: count > 2 });
+    await stage.sim.run(LOOK_MS);
+    const revision = await stage.revision();
+    await stage.sim.run(20 * LOOK_MS);
+    expect(await stage.revision()).to.equal(revision);
+  });
+});
+
+describe('a look', () => {
+  it('that is older than the row is dropped, and the next one decides', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    await stage.sim.run(LOOK_MS);
+    const row = await stage.instance(id);
+    const { kernel } = stage.sim;
+    const observe = kernel.observe.bind(kernel);
+    const outcomes: boolean[] = [];
+    // Between the look and the write of what it found, the row changes.
+    Object.assign(kernel, {
+      observe: async (statements: readonly Statement[]) => {
+        if (outcomes.length === 0) await observe([change(instance, row.id, { description: 'changed since' })]);
+        const result = await observe(statements);
+        outcomes.push(result.ok);
+        return result;
+      },
+    });
+    stage.real(id).suspend();
+    await stage.sim.run(1000);
+    expect(outcomes).to.deep.equal([false]);
+    expect(await stage.instance(id)).to.include({ state: 'running', description: 'changed since', generation: row.generation + 1 });
+    await stage.sim.run(LOOK_MS);
+    expect((await stage.instance(id)).state).to.equal('suspended');
+  });
+
+  it('writes nothing while an operation holds the machine', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    await stage.sim.run(LOOK_MS);
+    const { generation } = await stage.instance(id);
+    stage.sim.world.faults.add({ command: 'power.reboot', times: 1, effect: 'delay', delayMs: 4 * LOOK_MS });
+    const { operationId } = await stage.sim.submit('instance.reboot', {}, id);
+    await stage.sim.run(100);
+    stage.real(id).suspend();
+    await stage.sim.run(2 * LOOK_MS);
+    expect(await stage.instance(id)).to.include({ state: 'running', generation });
+    expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+    await stage.sim.run(LOOK_MS);
+    expect((await stage.instance(id)).state).to.equal('suspended');
+  });
+});
