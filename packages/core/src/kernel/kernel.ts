@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
 import type { Acceptance, AcceptRequest, Action, Principal } from './action.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
 import { type Id, Ids } from './id.ts';
+import { type IdempotencyKey, idempotencyOf, idempotencyRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
 import type { AnyKind, RowOf } from './kind.ts';
 import { type Operation, operation } from './operation.ts';
@@ -67,7 +67,6 @@ export interface Accepted {
 }
 
 const ACCEPT_ATTEMPTS = 5;
-const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 
 /** The one way to change state: accepts requests durably, runs their operations, and hands everything else its services. */
 export class Kernel {
@@ -357,34 +356,6 @@ interface Accepting extends Found {
 interface Refused {
   readonly failure: Extract<CommitResult, { ok: false }>;
   readonly statement: Statement | undefined;
-}
-
-interface IdempotencyKey {
-  readonly scope: string;
-  readonly requestKey: string;
-  readonly digest: string;
-}
-
-/** The body itself is never kept: it may hold secrets. A digest of a small text costs 2 µs here, and 30 when sent to a thread. */
-function idempotencyOf({ idempotencyKey, principal, action, resourceId, input }: SubmitRequest): IdempotencyKey | undefined {
-  if (idempotencyKey === undefined) return undefined;
-  return {
-    scope: principal.actor,
-    requestKey: idempotencyKey,
-    digest: hash('sha256', canonical([action, resourceId ?? null, input ?? null]), 'base64'),
-  };
-}
-
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, part) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part as object).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
-
-function idempotencyRow(key: IdempotencyKey, operationId: string, acceptedAt: string, environment: Environment): Statement {
-  const expiresAt = new Date(environment.clock.nowMs() + IDEMPOTENCY_MS).toISOString();
-  return { op: 'insert', table: 'idempotency', row: { ...key, operationId, acceptedAt, expiresAt } };
 }
 
 function acceptanceFailed(action: Action, failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {

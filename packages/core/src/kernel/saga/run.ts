@@ -1,3 +1,4 @@
+// Long because a run is one state machine: going forward, trying again and unwinding share what is done, what is pivoted and what is held.
 import { type Environment, sleep, timestamp } from '../environment.ts';
 import { CloudError, describeChain, ERROR_CODES, type ErrorRecord, toErrorRecord } from '../errors.ts';
 import type { Ids } from '../id.ts';
