@@ -1,3 +1,4 @@
+// Long because it is one catalogue: what each trouble of the simulated world does to each kind of call.
 import type { Call, DiskSpec, HypervisorDriver, MachineSpec, NetworkDriver, PoolEndpoint, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { sleep } from '../../src/kernel/environment.ts';
