@@ -57,7 +57,7 @@ class Contest {
   }
 
   async #create(index: number): Promise<void> {
-    const input = machineInput(this.#fixture, `vm-${index}`);
+    const input = machineInput(this.#fixture, index);
     this.#ids.set(index, await this.#server.client.done('POST', '/v1/instances', input, `create-${index}`));
   }
 

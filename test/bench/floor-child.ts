@@ -24,7 +24,8 @@ export interface FloorShape {
 }
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
-const NAME = 'vm-template';
+const MODEL = 1_000_000;
+const NAME = `vm-${MODEL}`;
 const KEY = 'key-template';
 
 /** A store that can remember what is committed to it. */
@@ -110,7 +111,7 @@ class Template {
       ...tails,
       [this.#address, `10.${128 + (bytes[0] ?? 0)}.${bytes[1]}.${bytes[2]}`],
       [this.#mac, `52:54:00:${bytes.map((byte) => hex(byte, 2)).join(':')}`],
-      [NAME, `vm-${hex(index, NAME.length - 3)}`],
+      [NAME, `vm-${String(index).padStart(NAME.length - 3, '0')}`],
       [KEY, `key-${hex(index, KEY.length - 4)}`],
     ];
   }
@@ -153,7 +154,7 @@ async function recordTemplate(recording: RecordingStore, dir: string): Promise<T
   const fixture = await makeFixture(maker);
   let id = '';
   const create = await recording.record(async () => {
-    id = await maker.done('POST', '/v1/instances', machineInput(fixture, NAME), KEY);
+    id = await maker.done('POST', '/v1/instances', machineInput(fixture, MODEL), KEY);
   });
   const remove = await recording.record(() => maker.done('DELETE', `/v1/instances/${id}`));
   await cloud.kernel.stop();

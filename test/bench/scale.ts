@@ -62,7 +62,7 @@ export const memoryBench: Bench = {
 async function modelRow(dir: string): Promise<JsonObject> {
   await using server = await BenchServer.start({ dir, hosts: HOSTNAMES });
   const fixture = await makeFixture(overHttp(server.client));
-  const id = await server.client.done('POST', '/v1/instances', machineInput(fixture, 'model'));
+  const id = await server.client.done('POST', '/v1/instances', machineInput(fixture, 0));
   const { text } = await server.client.ask('GET', `/v1/instances/${id}`);
   return JSON.parse(text) as JsonObject;
 }
@@ -74,8 +74,7 @@ export const lagBench: Bench = {
     await using dir = await scratch();
     await using server = await BenchServer.start({ dir: dir.path, hosts: HOSTNAMES });
     const fixture = await makeFixture(overHttp(server.client));
-    const create = (index: number) =>
-      server.client.done('POST', '/v1/instances', machineInput(fixture, `vm-${index}`)).then(() => undefined);
+    const create = (index: number) => server.client.done('POST', '/v1/instances', machineInput(fixture, index)).then(() => undefined);
     await inFlight(IN_FLIGHT, 0, MACHINES, create);
     await server.probe();
     await inFlight(IN_FLIGHT, MACHINES, MACHINES, create);
