@@ -60,7 +60,7 @@ describe('the seed of a machine', () => {
         expect(text).to.match(/^[\x20-\x7e\n]*$/);
         expect((parse(text) as Record<string, unknown>)['public-keys'] ?? []).to.deep.equal(sshKeys);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
