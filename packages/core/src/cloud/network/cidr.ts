@@ -38,10 +38,10 @@ export function formatAddress(family: 4 | 6, value: bigint): string {
 
 /** Undefined when the text is not a network in canonical form (host bits set, leading zeros, no prefix). */
 export function parseCidr(text: string): Cidr | undefined {
-  const [address = '', prefixText = ''] = text.split('/');
+  const [, address = '', prefixText = ''] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const parsed = parseAddress(address);
   const prefix = Number(prefixText);
-  if (parsed === undefined || !/^\d{1,3}$/.test(prefixText) || prefix > BITS[parsed.family]) return undefined;
+  if (parsed === undefined || prefix > BITS[parsed.family]) return undefined;
   const size = 1n << BigInt(BITS[parsed.family] - prefix);
   if (parsed.value % size !== 0n || formatAddress(parsed.family, parsed.value) !== address) return undefined;
   return { family: parsed.family, base: parsed.value, prefix, size };
