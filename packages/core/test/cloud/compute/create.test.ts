@@ -173,6 +173,26 @@ describe('the creation of a machine', () => {
     expect(await stage.rows(instance)).to.have.length(1);
   });
 
+  it('goes where the shared pools of its disks are reached', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const zoneId = await stage.sim.done('zone.create', {});
+    const clusterId = await stage.sim.done('cluster.create', { zoneId });
+    stage.sim.world.addHost('far');
+    const far = await stage.sim.done('host.create', { clusterId, uri: 'sim://far' });
+    await stage.pool(far);
+    const shared = await stage.sim.done('pool.create', { driver: 'simulated-shared', clusterId });
+    const disk = () => stage.volume(8192, { poolId: shared });
+    for (let count = 0; count < 3; count += 1)
+      expect((await stage.instance(await stage.machine({ attachVolumeIds: [await disk()] }))).hostId).to.equal(far);
+    const here = await stage.volume(8192, { poolId: stage.poolIds[0] });
+    for (const more of [{ attachVolumeIds: [await disk(), here] }, { attachVolumeIds: [await disk()], hostId: stage.hostIds[0] }]) {
+      const error = await stage.refusal('instance.create', stage.input(more));
+      expect([error.code, error.pointer]).to.deep.equal(['conflict', '/attachVolumeIds']);
+    }
+    const id = await stage.machine({ hostId: stage.hostIds[0] });
+    expect((await stage.refusal('instance.attachVolume', { volumeId: await disk() }, id)).code).to.equal('conflict');
+  });
+
   it('can be cancelled at any time, and leaves nothing', async () => {
     const stage = await MachineStage.with();
     const before = await stage.sim.residue();
