@@ -112,4 +112,4 @@ const isNotice = (statement: Statement): statement is Extract<Statement, { op: '
   statement.op === 'insert' && statement.table === 'outbox';
 
 const isMintedOnce = (statement: Statement | undefined): boolean =>
-  statement?.op === 'insert' && (statement.table === 'journal' || statement.table === 'operation');
+  statement?.op === 'insert' && ['journal', 'operation', 'audit'].includes(statement.table);

@@ -141,23 +141,41 @@ export class Operations {
   }
 
   /** Asks an operation to unwind. @throws CloudError conflict when it has ended or can only go on. */
-  async cancel(id: string): Promise<void> {
-    const live = this.#liveOrThrow(await this.#options.reader.get(operation, id));
+  async cancel(id: string, actor = 'system'): Promise<void> {
+    const row = await this.#options.reader.get(operation, id);
+    const live = this.#liveOrThrow(row);
     if (live.run !== undefined && !live.run.cancel())
       throw new CloudError('conflict', 'The operation has begun what cannot be taken back; it can only go on.');
     live.cancelRequested = true;
     const set = { cancelRequested: true };
-    const result = await this.commit([{ op: 'update', table: 'operation', key: id, set, expect: { state: [...UNFINISHED] } }]);
+    const result = await this.commit([
+      this.#audit(row, 'cancel', actor),
+      { op: 'update', table: 'operation', key: id, set, expect: { state: [...UNFINISHED] } },
+    ]);
     if (!result.ok) throw new CloudError('conflict', 'The operation has ended meanwhile.');
   }
 
   /** Steers an operation that needs attention. @throws CloudError conflict when it does not. */
-  async steer(id: string, verb: 'retry' | 'skip'): Promise<void> {
+  async steer(id: string, verb: 'retry' | 'skip', actor = 'system'): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
     if (row.state !== 'needs_attention' || live.run === undefined)
       throw new CloudError('conflict', `The operation is ${row.state}; only one that needs attention takes ${verb}.`);
+    const guard = { op: 'expect', table: 'operation', key: id, expect: { state: 'needs_attention' } } as const;
+    const result = await this.commit([this.#audit(row, verb, actor), guard]);
+    if (!result.ok) throw new CloudError('conflict', 'The operation has gone on meanwhile.');
     live.run.steer(verb);
+  }
+
+  /** Goes first in its transaction: its fresh id tells whether an earlier try of it has landed. */
+  #audit({ id, projectId }: Operation, verb: string, actor: string): Statement {
+    const { ids, environment } = this.#options;
+    const at = timestamp(environment.clock);
+    return {
+      op: 'insert',
+      table: 'audit',
+      row: { id: ids.mint('audit'), at, actor, action: `operation.${verb}`, resourceId: id, projectId: projectId ?? null },
+    };
   }
 
   /** Interrupts every step at work, starts no other, and keeps the rest for the next start, which does the interrupted ones again. */

@@ -114,6 +114,9 @@ describe('api: actions and rows', () => {
     const accepted = parsed(await at.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 } }));
     const cancelled = await at.ask('POST', `/v1/operations/${accepted.operationId}/cancel`);
     expect(parsed(cancelled)).to.include({ cancelRequested: true });
+    const audit = (await at.store.list({ table: 'audit' })).map((text) => JSON.parse(text) as Record<string, unknown>);
+    const { actor, projectId } = principalOf();
+    expect(audit.at(-1)).to.include({ action: 'operation.cancel', actor, projectId, resourceId: accepted.operationId });
     hold.resolve();
     const ended = await at.ask('GET', `/v1/operations/${accepted.operationId}?waitSeconds=5`);
     expect(parsed(ended)).to.include({ state: 'cancelled' });

@@ -34,6 +34,8 @@ describe('a saga that needs attention', () => {
     await sim.run(10);
     await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
     expect((await sim.ended(operationId)).state).to.equal('failed');
+    const steered = sim.rows('audit').filter(({ resourceId }) => resourceId === operationId);
+    expect(steered.map(({ action }) => action)).to.deep.equal(['operation.retry', 'operation.skip']);
     expect(world.lines.filter((line) => line === 'undo a')).to.have.length(2);
     expect(sim.journal(operationId).some((entry) => 'skipped' in entry)).to.equal(false);
   });

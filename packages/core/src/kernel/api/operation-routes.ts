@@ -29,7 +29,7 @@ export async function steer(kernel: Kernel, id: string, verb: Steering, principa
   const { row, text } = await lookUp(store, operation, id, principal);
   const { state, cancelRequested } = row as Operation;
   if (verb === 'cancel' && (state === 'cancelled' || cancelRequested === true)) return text;
-  if (verb === 'cancel') await kernel.operations.cancel(row.id);
-  else await kernel.operations.steer(row.id, verb);
+  if (verb === 'cancel') await kernel.operations.cancel(row.id, principal.actor);
+  else await kernel.operations.steer(row.id, verb, principal.actor);
   return (await lookUp(store, operation, row.id, principal)).text;
 }
