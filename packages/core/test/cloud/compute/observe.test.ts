@@ -112,6 +112,17 @@ describe('what is found on a host', () => {
     expect(await stage.rows(instance)).to.have.length(1);
   });
 
+  it('with our mark while its row says that it is elsewhere: quarantined, and the one that is right goes on', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const id = await stage.machine({ hostId: stage.hostIds[0] });
+    stage.worldHost(2).define({ ...stage.real(id).spec, disks: [], nics: [] });
+    await stage.sim.run(2 * LOOK_MS);
+    const [row] = await stage.rows(stray);
+    expect(row).to.include({ objectId: id, hostId: stage.hostIds[1] });
+    expect(row?.details).to.include({ rowHostId: stage.hostIds[0] });
+    expect([(await stage.instance(id)).state, stage.copies(id)]).to.deep.equal(['running', 2]);
+  });
+
   it('without our mark: not touched, not even looked at', async () => {
     const stage = await MachineStage.with();
     const foreign = stage.worldHost().addForeignMachine('theirs');
