@@ -18,6 +18,14 @@ export async function codeOf(page: string): Promise<ReadonlyMap<string, string>>
   return files;
 }
 
+let build: Promise<string> | undefined;
+
+/** The published form of the packages, made once. */
+export const built = (): Promise<string> => {
+  build ??= run([join(ROOT, 'node_modules/.bin/tsc'), '-b', join(ROOT, 'tsconfig.build.json')], { timeoutMs: 240_000 });
+  return build;
+};
+
 /** The code of a page laid out in a folder of this repository, so that package names mean what they mean to users. */
 export class CodeOfPage implements AsyncDisposable {
   readonly dir: string;
@@ -36,11 +44,12 @@ export class CodeOfPage implements AsyncDisposable {
     return new CodeOfPage(dir, [...files.keys()]);
   }
 
-  /** What the compiler says; empty when it has nothing to say. */
+  /** What the compiler says of it with the types that are published; empty when it has nothing to say. */
   async typeErrors(): Promise<string> {
+    await built();
     const config = {
       extends: '../../../tsconfig.base.json',
-      compilerOptions: { noEmit: true, types: ['node', 'mocha'], allowImportingTsExtensions: true },
+      compilerOptions: { noEmit: true, customConditions: [], types: ['node', 'mocha'], allowImportingTsExtensions: true },
       include: ['*.ts'],
     };
     await writeFile(join(this.dir, 'tsconfig.json'), JSON.stringify(config));

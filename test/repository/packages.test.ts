@@ -2,7 +2,7 @@ import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { attempt, run } from '../../tools/system/command.ts';
-import { ROOT, read } from './documents.ts';
+import { built, ROOT, read } from './documents.ts';
 
 interface Entry {
   readonly '@pileus/source': string;
@@ -36,7 +36,7 @@ describe('the packages', function () {
   let all: readonly Package[];
   before(async () => {
     all = await packages();
-    await run([join(ROOT, 'node_modules/.bin/tsc'), '-b', join(ROOT, 'tsconfig.build.json')], { timeoutMs: 240_000 });
+    await built();
   });
 
   it('have one version, which the changelog has, and exact dependencies', async () => {
