@@ -14,6 +14,7 @@ export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINIS
 export { announce } from './outbox.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';
 export { both, equals, Reader } from './reader.ts';
+export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';
 export * from './rows.ts';
 export * from './saga/definition.ts';

@@ -11,6 +11,7 @@ import { Operations, stateProblem } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import type { Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
+import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { create } from './rows.ts';
 import { sagaKey } from './saga/definition.ts';
@@ -115,7 +116,7 @@ export class Kernel {
   /** Prepares the store, takes up unfinished operations and begins background work. */
   async start(): Promise<void> {
     await this.#options.store.prepare(this.registry.schema());
-    await this.operations.recover();
+    await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
@@ -123,9 +124,17 @@ export class Kernel {
   /** Stops background work and parks the sagas; a later start goes on from there. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const stop of this.#stops.reverse()) await stop();
     this.#outbox.stop();
-    await this.operations.stop();
+    // The sagas first: a watch that is at a slow host must not keep them from parking.
+    const parked = this.operations.stop();
+    for (const stop of this.#stops.reverse()) await stop();
+    await parked;
+  }
+
+  /** An operator has looked through what a restored store does not explain: from now on things are removed, and unfinished operations go on, as before. */
+  async confirmRecovery(also: readonly Statement[] = []): Promise<void> {
+    await this.operations.commit([...confirmIncarnation(this.#options.store), ...also]);
+    this.operations.release();
   }
 
   /** Pays what is owed to a place that has come back. Answers how many debts are left. */
@@ -283,6 +292,9 @@ export class Kernel {
         actor: request.principal.actor,
         saga,
         keys,
+        node: this.operations.node,
+        epoch: this.services.store.epoch,
+        incarnation: this.services.store.incarnation,
         attempt: 0,
         stepsDone: 0,
         percent: satisfied ? 100 : 0,
@@ -303,7 +315,7 @@ export class Kernel {
             {
               op: 'insert',
               table: 'journal',
-              row: { operationId, number: 0, type: 'accepted', params: acceptance.params as JsonObject },
+              row: { operationId, number: 0, ...this.operations.stamp, type: 'accepted', params: acceptance.params as JsonObject },
             } as const,
           ]),
       ...(request.ifGeneration === undefined || row === undefined

@@ -1,5 +1,5 @@
 import type { Action } from './action.ts';
-import { Commits, type CommitsOptions } from './commits.ts';
+import { Commits, type CommitsOptions, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import type { Ids } from './id.ts';
@@ -50,6 +50,8 @@ export class Operations {
   readonly #queues = new Queues();
   readonly #live = new Map<string, Live>();
   readonly #ready: string[] = [];
+  /** Of a restored store, until the restore is confirmed. */
+  readonly #held = new Set<string>();
   readonly #waiters = new Map<string, Set<() => void>>();
   #running = 0;
   #stopping = false;
@@ -58,6 +60,15 @@ export class Operations {
   constructor(options: OperationsOptions) {
     this.#options = options;
     this.#commits = new Commits(options);
+  }
+
+  get node(): string {
+    return this.#options.node;
+  }
+
+  /** Who writes the journal, in every entry. */
+  get stamp(): { readonly node: string; readonly epoch: number } {
+    return { node: this.#options.node, epoch: this.#options.store.epoch };
   }
 
   get unfinished(): number {
@@ -69,9 +80,16 @@ export class Operations {
     return this.#queues.of(key);
   }
 
-  /** All unfinished operations, in order of acceptance, taken up where the journal ends. */
-  async recover(): Promise<number> {
+  /**
+   * All unfinished operations, in order of acceptance, taken up where the journal ends. With `hold` those of before the restore only take their places,
+   * until `release`; what had begun of them shows as parked.
+   */
+  async recover(hold = false): Promise<number> {
     const rows = await this.#options.reader.list(operation, { field: 'state', op: 'in', value: [...UNFINISHED] });
+    const held = hold ? rows.filter((row) => row.incarnation !== this.#options.store.incarnation) : [];
+    for (const row of held) this.#held.add(row.id);
+    for (const row of held)
+      if (row.state !== 'queued') await this.commit([parked(row.id, 'The store was restored; it goes on when the recovery is confirmed.')]);
     for (const row of rows) this.#queues.add(row.id, row.keys);
     for (const row of rows)
       this.#take({
@@ -91,6 +109,13 @@ export class Operations {
     const newest = rows.at(-1);
     if (newest !== undefined) this.#options.ids.follow(newest.id);
     return rows.length;
+  }
+
+  /** Lets go on what `recover` has held. */
+  release(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const id of held) if (this.#live.has(id) && this.#queues.isFirst(id)) this.#makeReady(id);
   }
 
   /**
@@ -213,6 +238,7 @@ export class Operations {
   }
 
   #makeReady(id: string): void {
+    if (this.#held.has(id)) return;
     this.#ready.push(id);
     this.#pump();
   }
@@ -230,6 +256,10 @@ export class Operations {
       if ((await this.#runToEnd(live)) === 'ended') this.#ended(live);
     } catch (error) {
       this.#options.environment.logger.error({ operationId: live.id, error: describeChain(error) }, 'operation left for the next start');
+      if (!(error instanceof Fenced) && !this.#stopping)
+        await this.commit([parked(live.id, 'An unexpected fault on our side stopped it; it goes on at the next start.')]).catch(
+          () => undefined,
+        );
     } finally {
       this.#running -= 1;
       if (this.#running === 0 && this.#stopping) this.#idle.resolve();
@@ -254,7 +284,7 @@ export class Operations {
     const action = this.#options.registry.findAction(live.action);
     const saga = this.#options.registry.saga(live.saga);
     if (saga === undefined || action === undefined) {
-      await this.commit([{ op: 'update', table: 'operation', key: live.id, set: { state: 'parked' } }]);
+      await this.commit([parked(live.id, 'This release does not know what it would have to do.')]);
       this.#options.environment.logger.error(
         { operationId: live.id, action: live.action, saga: live.saga },
         'unknown to this release; parked',
@@ -271,6 +301,7 @@ export class Operations {
       {
         environment: this.#options.environment,
         ids: this.#options.ids,
+        stamp: this.stamp,
         commit: (statements) => this.commit(statements),
         definition: (key) => this.#options.registry.saga(key),
         onStuck: () => this.#yieldToForced(live),
@@ -330,7 +361,11 @@ export class Operations {
   async #endSatisfied(live: Live): Promise<void> {
     const set = { state: 'succeeded', endedAt: timestamp(this.#options.environment.clock), percent: 100 };
     await this.commit([
-      { op: 'insert', table: 'journal', row: { operationId: live.id, number: live.nextNumber, type: 'ended', state: 'succeeded' } },
+      {
+        op: 'insert',
+        table: 'journal',
+        row: { operationId: live.id, number: live.nextNumber, ...this.stamp, type: 'ended', state: 'succeeded' },
+      },
       { op: 'update', table: 'operation', key: live.id, set },
     ]);
   }
@@ -342,6 +377,14 @@ export class Operations {
     live.queued = false;
   }
 }
+
+/** Shown instead of running, with the reason. */
+const parked = (operationId: string, message: string): Statement => ({
+  op: 'update',
+  table: 'operation',
+  key: operationId,
+  set: { state: 'parked', attention: { step: '', phase: 'do', attempts: 0, message } },
+});
 
 /** Why the row's state does not allow the action, or undefined. Forced, it also takes what an abandoned creation has left. */
 export function stateProblem(

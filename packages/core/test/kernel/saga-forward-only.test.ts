@@ -130,7 +130,8 @@ describe('an undo', () => {
     await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
     const row = await sim.ended(operationId);
     expect(row.error?.code).to.equal('conflict');
-    expect(sim.journal(operationId)).to.deep.include({ operationId, number: 3, type: 'undone', path: 'b', skipped: true });
+    const [skipped] = sim.journal(operationId).filter((entry) => entry.type === 'undone' && entry.path === 'b');
+    expect(skipped).to.include({ number: 3, skipped: true });
     expect(world.lines.at(-1)).to.equal('undo a');
   });
 });

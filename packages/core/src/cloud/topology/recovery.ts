@@ -1,26 +1,15 @@
 import { Type } from 'typebox';
-import { type Endpoint, type KernelServices, timestamp } from '../../kernel/index.ts';
-
-/**
- * After a restore the store tells of yesterday, and what it calls deleted or unknown may be neither. Until an operator has confirmed the restore, nothing
- * real is removed by itself. The incarnation that was confirmed is kept in the store; a restore changes the store's own.
- */
-const SETTING = 'incarnation.confirmed';
+import { confirmedIncarnation, type Endpoint, type KernelServices, timestamp } from '../../kernel/index.ts';
 
 type Services = Pick<KernelServices, 'store' | 'kernel'>;
 
-async function confirmed({ store }: Services): Promise<string | undefined> {
-  const text = await store.read('setting', SETTING);
-  return text === undefined ? undefined : (JSON.parse(text) as { readonly value: string }).value;
-}
-
 /** Whether reconcilers may remove late arrivals and pay debts by themselves. */
-export const removalAllowed = async (services: Services): Promise<boolean> => (await confirmed(services)) === services.store.incarnation;
+export const removalAllowed = async (services: Services): Promise<boolean> =>
+  (await confirmedIncarnation(services.store)) === services.store.incarnation;
 
 /** At the first start of a store there is nothing that could have been restored. */
 export async function confirmFirstStart(services: Services): Promise<void> {
-  if ((await confirmed(services)) === undefined)
-    await services.kernel().observe([{ op: 'insert', table: 'setting', row: { name: SETTING, value: services.store.incarnation } }]);
+  if ((await confirmedIncarnation(services.store)) === undefined) await services.kernel().confirmRecovery();
 }
 
 const answer = Type.Object({
@@ -50,11 +39,7 @@ export function recoveryEndpoints(services: KernelServices): readonly Endpoint[]
       answer,
       handle: async ({ principal }) => {
         const entry = { id: ids.mint('audit'), at: timestamp(environment.clock), actor: principal.actor, action: 'recovery.confirm' };
-        await kernel().observe([
-          { op: 'remove', table: 'setting', key: SETTING },
-          { op: 'insert', table: 'setting', row: { name: SETTING, value: store.incarnation } },
-          { op: 'insert', table: 'audit', row: entry },
-        ]);
+        await kernel().confirmRecovery([{ op: 'insert', table: 'audit', row: entry }]);
         return status();
       },
     },

@@ -25,6 +25,8 @@ import { inLanes } from './lanes.ts';
 export interface RunPorts {
   readonly environment: Environment;
   readonly ids: Ids;
+  /** The node that runs it and the epoch it holds, written into every entry. */
+  readonly stamp: { readonly node: string; readonly epoch: number };
   /** Durable when it answers; retries an unknown outcome itself. */
   readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
   /** An older definition by `name@version`. */
@@ -649,7 +651,7 @@ export class SagaRun {
 
   /** The statement that appends an entry. Its key makes a repeated commit of the same entry recognisable. */
   #entry(entry: JournalEntry): readonly Statement[] {
-    const row = { operationId: this.#subject.operationId, number: this.#number, ...entry } as unknown as JsonObject;
+    const row = { operationId: this.#subject.operationId, number: this.#number, ...this.#ports.stamp, ...entry } as unknown as JsonObject;
     this.#number += 1;
     return [{ op: 'insert', table: 'journal', row }];
   }
