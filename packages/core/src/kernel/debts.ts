@@ -20,19 +20,20 @@ export class Debts {
     this.#commit = commit;
   }
 
-  /** Answers how many are left: those that failed stay and are tried at the next call. */
-  async pay(place: string): Promise<number> {
+  /** Answers how many are left: those that failed stay and are tried at the next call, as are those that an abort of the signal leaves out. */
+  async pay(place: string, signal: AbortSignal): Promise<number> {
     const { reader, environment } = this.#services;
-    let left = 0;
-    for (const row of await reader.list(debt, both(equals('place', place), equals('state', 'owed')))) {
+    const owed = await reader.list(debt, both(equals('place', place), equals('state', 'owed')));
+    let left = owed.length;
+    for (const row of owed) {
+      if (signal.aborted) break;
       const handler = this.#registry.debtHandler(row.task);
       try {
         if (handler === undefined) throw new Error(`nobody handles ${row.task}`);
-        const signal = AbortSignal.any([]);
         await handler.pay(row.target as never, place, { requestId: row.operationId, signal, timeoutMs: PAYMENT_TIMEOUT_MS });
         await this.#commit([transition(debt, row.id, { from: 'owed', to: 'deleted' })]);
+        left -= 1;
       } catch (error) {
-        left += 1;
         environment.logger.warn({ debtId: row.id, task: row.task, place, error: describeChain(error) }, 'debt not paid yet');
       }
     }

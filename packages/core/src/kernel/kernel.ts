@@ -1,4 +1,4 @@
-import type { Acceptance, AcceptRequest, Action, Principal } from './action.ts';
+import { type Acceptance, type AcceptRequest, type Action, type Principal, stateProblem } from './action.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
@@ -7,7 +7,7 @@ import { type IdempotencyKey, idempotencyOf, idempotencyRow } from './idempotenc
 import type { JsonObject } from './json.ts';
 import type { AnyKind, RowOf } from './kind.ts';
 import { type Operation, operation } from './operation.ts';
-import { Operations, stateProblem } from './operations.ts';
+import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import type { Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
@@ -137,9 +137,9 @@ export class Kernel {
     this.operations.release();
   }
 
-  /** Pays what is owed to a place that has come back. Answers how many debts are left. */
-  payDebts(place: string): Promise<number> {
-    return this.#debts.pay(place);
+  /** Pays what is owed to a place that has come back, until the signal aborts. Answers how many debts are left. */
+  payDebts(place: string, signal: AbortSignal): Promise<number> {
+    return this.#debts.pay(place, signal);
   }
 
   /** For reconcilers: observations, guarded by the generation that was looked at, outside of any operation. A failed guard means: look again. */

@@ -247,6 +247,7 @@ describe('a saga that this release does not know', () => {
 });
 
 describe('a cleanup that is owed', () => {
+  const never = new AbortController().signal;
   const owing = script('owing')
     .effect('a', {
       ...step('a'),
@@ -276,21 +277,46 @@ describe('a cleanup that is owed', () => {
     const owed = () => sim.rows('debt').filter((debt) => debt.state === 'owed');
     expect(row.state).to.equal('failed');
     expect(owed().map(({ place, task, operationId }) => [place, task, operationId])).to.deep.equal([['host-1', 'clean', row.id]]);
-    expect(await sim.environment.complete(sim.kernel.payDebts('host-2'))).to.equal(0);
-    expect(await sim.environment.complete(sim.kernel.payDebts('host-1'))).to.equal(1);
+    expect(await sim.environment.complete(sim.kernel.payDebts('host-2', never))).to.equal(0);
+    expect(await sim.environment.complete(sim.kernel.payDebts('host-1', never))).to.equal(1);
     sim.crash();
     await sim.start();
     reachable = true;
-    expect(await sim.environment.complete(sim.kernel.payDebts('host-1'))).to.equal(0);
+    expect(await sim.environment.complete(sim.kernel.payDebts('host-1', never))).to.equal(0);
     expect(owed()).to.deep.equal([]);
     expect(paid).to.deep.equal([{ target: { disk: 'd1' }, place: 'host-1' }]);
+  });
+
+  it('stays when the payment is told to stop, and no other is begun', async () => {
+    const stopping = new AbortController();
+    let begun = 0;
+    const { sim, world, id } = await scripted((w) => [act(w, 'go', owing)], {
+      more: () => ({
+        debts: [
+          {
+            task: 'clean',
+            pay: (_target, _place, { signal }) => {
+              begun += 1;
+              return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+            },
+          },
+        ],
+      }),
+    });
+    world.plan('do b', fails('conflict'), fails('conflict'));
+    for (let debts = 0; debts < 2; debts += 1) await sim.done({ action: 'thing.go', resourceId: id });
+    const paying = sim.kernel.payDebts('host-1', stopping.signal);
+    await sim.run(1000);
+    stopping.abort(new Error('stopping'));
+    expect(await sim.environment.complete(paying)).to.equal(2);
+    expect(begun).to.equal(1);
   });
 
   it('stays when nobody handles it', async () => {
     const { sim, world, id } = await scripted((w) => [act(w, 'go', owing)]);
     world.plan('do b', fails('conflict'));
     await sim.done({ action: 'thing.go', resourceId: id });
-    expect(await sim.environment.complete(sim.kernel.payDebts('host-1'))).to.equal(1);
+    expect(await sim.environment.complete(sim.kernel.payDebts('host-1', never))).to.equal(1);
     expect(onlyOperation(sim, 'thing.go').state).to.equal('failed');
   });
 });

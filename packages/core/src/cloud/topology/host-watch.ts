@@ -170,7 +170,7 @@ export class HostWatch {
   }
 
   async #payDebts(hostId: string): Promise<void> {
-    if (await removalAllowed(this.#services)) await this.#services.kernel().payDebts(hostId);
+    if (await removalAllowed(this.#services)) await this.#services.kernel().payDebts(hostId, this.#abort.signal);
   }
 
   /**
