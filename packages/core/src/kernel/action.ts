@@ -1,5 +1,5 @@
 import type { Static, TObject } from 'typebox';
-import type { ErrorRecord } from './errors.ts';
+import { CloudError, type ErrorRecord } from './errors.ts';
 import type { Gate } from './hook.ts';
 import type { Id } from './id.ts';
 import type { JsonObject } from './json.ts';
@@ -113,4 +113,17 @@ export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: A
     ...spec,
     name: `${spec.kind.name}.${spec.verb}`,
   } as unknown as Action;
+}
+
+/** Why the row's state does not allow the action, or undefined. Forced, it also takes what an abandoned creation has left. */
+export function stateProblem(
+  action: Action,
+  row: { readonly state: string; readonly name: string },
+  forced = false,
+): CloudError | undefined {
+  if (row.state === 'deleted') return new CloudError('not_found', `${action.kind.name} ${row.name} is deleted.`);
+  if (action.from === undefined || action.from.includes(row.state) || (forced && row.state === action.kind.initial)) return undefined;
+  return new CloudError('conflict', `${action.kind.name} ${row.name} is ${row.state}; ${action.verb} needs ${action.from.join(' or ')}.`, {
+    params: { state: row.state, allowed: [...action.from] },
+  });
 }

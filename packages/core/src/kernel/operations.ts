@@ -1,4 +1,4 @@
-import type { Action } from './action.ts';
+import { type Action, stateProblem } from './action.ts';
 import { Commits, type CommitsOptions, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
@@ -385,19 +385,6 @@ const parked = (operationId: string, message: string): Statement => ({
   key: operationId,
   set: { state: 'parked', attention: { step: '', phase: 'do', attempts: 0, message } },
 });
-
-/** Why the row's state does not allow the action, or undefined. Forced, it also takes what an abandoned creation has left. */
-export function stateProblem(
-  action: Action,
-  row: { readonly state: string; readonly name: string },
-  forced = false,
-): CloudError | undefined {
-  if (row.state === 'deleted') return new CloudError('not_found', `${action.kind.name} ${row.name} is deleted.`);
-  if (action.from === undefined || action.from.includes(row.state) || (forced && row.state === action.kind.initial)) return undefined;
-  return new CloudError('conflict', `${action.kind.name} ${row.name} is ${row.state}; ${action.verb} needs ${action.from.join(' or ')}.`, {
-    params: { state: row.state, allowed: [...action.from] },
-  });
-}
 
 const reservations = (statements: readonly Statement[]) => statements.filter((statement) => statement.op === 'adjust');
 

@@ -114,9 +114,10 @@ describe('libvirt streams', function () {
       const content = randomBytes(48 * mebibyte);
       const volume = await createVolume(libvirt, pool, 'slow-reader', content.length);
       await libvirt.uploadVolume({ volume, source: [content] });
-      await using impatient = connectTo(host, { keepaliveIntervalMs: 50, keepaliveMissesMax: 2 });
+      await using impatient = connectTo(host, { keepaliveIntervalMs: 500, keepaliveMissesMax: 2 });
       const source = await impatient.downloadVolume({ volume });
-      await sleep(600);
+      // Several times as long as a dead host would be given.
+      await sleep(3000);
       expect(source.readableLength).to.be.lessThan(4 * mebibyte);
       expect(digest(Buffer.concat(await source.toArray()))).to.equal(digest(content));
     });
