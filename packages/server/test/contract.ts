@@ -3,15 +3,18 @@ import { Compile, type Validator } from 'typebox/compile';
 import type { Answer } from './server.ts';
 
 type Json = Record<string, unknown>;
+interface Response {
+  readonly content?: Record<string, { readonly schema?: Json }>;
+}
 interface Operation {
   readonly operationId: string;
-  readonly responses: Record<string, { readonly content?: Record<string, { readonly schema?: Json }> }>;
+  readonly responses: Record<string, Response | { readonly $ref: string }>;
   readonly requestBody?: { readonly content: Record<string, { readonly schema?: Json }> };
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: Json }[];
 }
 export interface ApiDocument {
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: { readonly schemas: Record<string, Json> };
+  readonly components: { readonly schemas: Record<string, Json>; readonly responses: Record<string, Response> };
 }
 
 /** Holds answers to the document that the server itself publishes: status, media type, and a body with no field that is not in it. */
@@ -31,21 +34,32 @@ export class Contract {
   check(method: string, url: string, { status, headers, json, text }: Answer): void {
     const path = url.split('?', 1)[0] ?? '';
     if (!path.startsWith('/v1/')) return;
-    const operation = this.#operation(method, path);
-    // What no route answers is answered with a problem all the same.
-    const declared = operation?.responses[String(status)] ?? {
-      content: { 'application/problem+json': { schema: this.#schema('Problem') } },
-    };
-    if (declared.content === undefined) {
+    const declared = this.#response(this.#operation(method, path), status);
+    expect(declared, `${method} ${path} answers ${status}, which the document does not have: ${text}`).not.to.equal(undefined);
+    if (declared?.content === undefined) {
       expect(text).to.equal('');
       return;
     }
     const mediaType = (headers.get('content-type') ?? '').split(';', 1)[0] ?? '';
-    const schema = declared.content[mediaType]?.schema;
+    // What the document calls bytes has the type that was stored with it.
+    const entry = declared.content[mediaType] ?? declared.content['application/octet-stream'];
+    expect(entry, `${method} ${path} answers ${status} as ${mediaType}, which the document does not have`).not.to.equal(undefined);
     if (!mediaType.endsWith('json')) return;
-    expect(schema, `${method} ${path} answers ${status} as ${mediaType}, which the document does not have`).not.to.equal(undefined);
-    const errors = [...this.#validator(schema as Json).Errors(json)];
+    const errors = [...this.#validator(entry?.schema ?? {}).Errors(json)];
     expect(errors, `${method} ${path} ${status}: ${text}`).to.deep.equal([]);
+  }
+
+  /** What no route answers is answered with a problem all the same: there is no such path, or not with this method, or nobody was let in to see. */
+  #response(operation: Operation | undefined, status: number): Response | undefined {
+    if (operation === undefined) return [400, 401, 404, 405, 415, 429].includes(status) ? this.#shared(`Problem${status}`) : undefined;
+    const declared = operation.responses[String(status)];
+    return declared !== undefined && '$ref' in declared ? this.#shared(declared.$ref.slice(declared.$ref.lastIndexOf('/') + 1)) : declared;
+  }
+
+  #shared(name: string): Response {
+    const response = this.document.components.responses[name];
+    if (response === undefined) throw new Error(`the document has no response ${name}`);
+    return response;
   }
 
   #operation(method: string, path: string): Operation | undefined {

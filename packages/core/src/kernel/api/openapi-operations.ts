@@ -5,6 +5,7 @@ import { operation } from '../operation.ts';
 import { filterFields, sortFields } from './fields.ts';
 import { LIMIT_DEFAULT, LIMIT_MAX } from './list.ts';
 import { inputName, plain, reference, schemaName } from './openapi-components.ts';
+import { problemsOf } from './openapi-problems.ts';
 import type { Route } from './routes.ts';
 
 /** The document's entry for one route. */
@@ -18,7 +19,7 @@ export function operationObject(route: Route): JsonObject {
     tags: [route.operationId.slice(0, route.operationId.indexOf('.'))],
     ...rest,
     ...(all.length === 0 ? {} : { parameters: all }),
-    responses: { ...described.responses, default: problem },
+    responses: { ...described.responses, ...problemsOf(route) },
     ...(route.permission === 'none' ? { security: [{}, { apiKey: [] }] } : {}),
     'x-pileus-permission': route.permission,
     ...extensions,
@@ -173,7 +174,6 @@ function describeEndpoint(endpoint: Endpoint): Described {
 
 const content = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
 const json = (description: string, schema: JsonObject): JsonObject => ({ description, content: content(schema) });
-const problem: JsonObject = { description: 'A problem.', content: { 'application/problem+json': { schema: reference('Problem') } } };
 
 const accepted = (description: string, schema: string): JsonObject => ({
   ...json(description, reference(schema)),

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../json.ts';
 import type { Registry } from '../registry.ts';
 import { componentsOf, schemaName } from './openapi-components.ts';
 import { operationObject } from './openapi-operations.ts';
+import { problemResponses } from './openapi-problems.ts';
 import { routesOf } from './routes.ts';
 
 const DESCRIPTION = `Every change is an action: it is accepted durably (202), runs as an operation, and ends in success or in a clean unwind.
@@ -25,6 +26,7 @@ export function openapi(registry: Registry): JsonObject {
     paths,
     components: {
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, `pil_…`.' } },
+      responses: problemResponses(),
       schemas: componentsOf(registry),
     },
   };
