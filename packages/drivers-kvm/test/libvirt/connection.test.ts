@@ -180,7 +180,7 @@ describe('a connection to libvirtd', function () {
   });
 
   it('keeps an idle connection alive, both ways', async () => {
-    await using libvirt = connectTo(host, { keepaliveIntervalMs: 50, keepaliveMissesMax: 2 });
+    await using libvirt = connectTo(host, { keepaliveIntervalMs: 500, keepaliveMissesMax: 3 });
     await libvirt.ready();
     const { events } = record(libvirt);
     // Longer than our own allowance, and longer than one of the daemon's five-second intervals.
