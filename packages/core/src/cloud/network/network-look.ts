@@ -1,4 +1,4 @@
-import { describeChain, equals, type Id, type KernelServices } from '../../kernel/index.ts';
+import { describeChain, equals, type Id, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type { Call, NetworkObservation } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
@@ -57,16 +57,25 @@ async function compare(services: CloudServices, fabric: Fabric, seen: NetworkObs
   const row = await services.reader.find(network, seen.id);
   if (row === undefined)
     return [{ objectId: seen.id, objectName: seen.name, details: { active: seen.active, nicIds: [...seen.nicIds].sort() } }];
-  if (row.state === 'available') await repairPorts(services, seen, call);
-  if (await removalAllowed(services)) await removeLate(services, fabric, seen, call);
+  const nics = await services.reader.list(nic, equals('networkId', seen.id));
+  if (row.state === 'available') await repairPorts(services, nics, seen, call);
+  const live = new Set<string>(nics.map(({ id }) => id));
+  if (await removalAllowed(services))
+    await removeLate(services, fabric, { ...seen, nicIds: seen.nicIds.filter((id) => !live.has(id)) }, call);
   return [];
 }
 
 /** Guests keep their addresses only while their ports are there. */
-async function repairPorts(services: CloudServices, seen: NetworkObservation, call: Call): Promise<void> {
+async function repairPorts(
+  services: CloudServices,
+  nics: readonly RowOf<typeof nic>[],
+  seen: NetworkObservation,
+  call: Call,
+): Promise<void> {
   const { reader, kernel } = services;
-  const missing = (await reader.list(nic, equals('networkId', seen.id))).filter(
-    (row) => row.state === 'attached' && !seen.nicIds.includes(row.id) && !kernel().holds(row.id) && !kernel().holds(row.instanceId),
+  const present = new Set(seen.nicIds);
+  const missing = nics.filter(
+    (row) => row.state === 'attached' && !present.has(row.id) && !kernel().holds(row.id) && !kernel().holds(row.instanceId),
   );
   for (const row of missing) {
     const { hostname } = await reader.get(instance, row.instanceId);
@@ -74,7 +83,7 @@ async function repairPorts(services: CloudServices, seen: NetworkObservation, ca
   }
 }
 
-/** Deleted rows are tombstones: their ids are never reused, so nothing else can be meant. */
+/** `seen` with the ports alone that no live row explains. Deleted rows are tombstones: their ids are never reused, so nothing else can be meant. */
 async function removeLate(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<void> {
   const { reader, kernel, environment } = services;
   for (const nicId of seen.nicIds) {
