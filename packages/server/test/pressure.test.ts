@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { eventually, openServer, type TestServer } from './server.ts';
+import { eventually, made, openServer, type TestServer } from './server.ts';
 
 describe('server: under more load than it takes', () => {
   let server: TestServer;
@@ -26,15 +26,17 @@ describe('server: under more load than it takes', () => {
     expect((await server.ask('POST', '/v1/widgets', { body: { name: 'after', sizeBytes: 1 } })).status).to.equal(202);
   });
 
-  it('bounds requests in work, those that wait included', async () => {
-    server = await openServer({ config: { limits: { requests: 5 } } });
+  it('bounds requests that wait, apart from all others', async () => {
+    server = await openServer({ config: { limits: { requests: 1, streams: 5 } } });
     const waits = Array.from({ length: 5 }, () =>
       server.ask('GET', '/v1/changes?after=0.0&waitSeconds=2').catch((error: unknown) => error),
     );
-    await eventually(async () => (await server.ask('GET', '/v1/widgets')).status === 429);
-    expect((await fetch(`${server.url}/health/live`)).status).to.equal(200);
-    await Promise.all(waits);
+    await eventually(async () => (await server.ask('GET', '/v1/changes?after=0.0&waitSeconds=0')).status === 429);
+    expect((await server.ask('POST', '/v1/widgets', { body: {}, headers: { prefer: 'wait=1' } })).status).to.equal(429);
+    expect((await server.ask('PUT', '/v1/widgets/one/picture')).status).to.equal(429);
     expect((await server.ask('GET', '/v1/widgets')).status).to.equal(200);
+    await Promise.all(waits);
+    expect((await server.ask('GET', '/v1/changes?after=0.0&waitSeconds=0')).status).to.equal(200);
   });
 
   it('gives a client that never sends its body up', async () => {
@@ -44,5 +46,17 @@ describe('server: under more load than it takes', () => {
     });
     const answer = await server.ask('POST', '/v1/widgets', { raw: body, headers: { 'content-type': 'application/json' } });
     expect([answer.status, answer.json.message]).to.deep.equal([400, 'The body did not arrive in time.']);
+  });
+
+  it('cuts an upload that comes to a halt, and none that is stored slowly', async () => {
+    server = await openServer({ config: { limits: { bodySeconds: 0.3 } } });
+    await made(server, 'one');
+    const halted = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1000)) });
+    const cut = await server.ask('PUT', '/v1/widgets/one/picture', { raw: halted }).catch((error: Error) => error);
+    expect(cut).to.be.instanceOf(Error);
+    expect(server.workshop.uploaded).to.equal(1000);
+    server.workshop.gate = new Promise((resolve) => setTimeout(resolve, 900));
+    const stored = await server.ask('PUT', '/v1/widgets/one/picture', { raw: new Uint8Array(500_000) });
+    expect(stored.json).to.deep.equal({ sizeBytes: 500_000 });
   });
 });

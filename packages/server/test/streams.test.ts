@@ -8,7 +8,7 @@ import { eventually, made, openServer, type TestServer } from './server.ts';
 describe('server: streams', () => {
   let server: TestServer;
   beforeEach(async () => {
-    server = await openServer({ config: { limits: { streams: 3 } } });
+    server = await openServer();
     await made(server, 'one');
   });
   afterEach(() => server.close());
@@ -72,6 +72,9 @@ describe('server: streams', () => {
   });
 
   it('bounds streams and sockets, and takes more when some have ended', async () => {
+    await server.close();
+    server = await openServer({ config: { limits: { streams: 3 } } });
+    await made(server, 'one');
     const sockets = [dial(), dial(), dial()];
     await Promise.all(sockets.map((socket) => once(socket, 'open')));
     const busy = await server.ask('GET', '/v1/events');

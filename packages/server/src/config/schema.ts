@@ -45,9 +45,9 @@ export const CONFIG = Type.Object({
   limits: group(
     {
       bodyBytes: count(1_048_576, 'Size of a JSON body at most.'),
-      bodySeconds: seconds(30, 'How long a client may take to send a JSON body.'),
-      requests: count(1000, 'Requests in work at once; beyond, they are answered 429.'),
-      streams: count(1000, 'Event streams, downloads and sockets open at once; beyond, they are answered 429.'),
+      bodySeconds: seconds(30, 'How long a client may take to send a JSON body, or the next bytes of an upload.'),
+      requests: count(1000, 'Requests in work at once, beside those below; beyond, they are answered 429.'),
+      streams: count(1000, 'Event streams, downloads, uploads, sockets and requests that wait, at once; beyond, they are answered 429.'),
       operations: count(10_000, 'Unfinished operations; beyond, changes are answered 429.'),
       running: count(256, 'Operations at work at once; the others are queued.'),
       feedRevisions: count(100_000, 'Revisions of the change feed that are kept to resume from.'),

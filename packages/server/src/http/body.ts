@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { CloudError, type RequestBody, type Timers } from '@pileus/core/kernel';
+import { CloudError, isCloudError, type RequestBody, type Timers } from '@pileus/core/kernel';
 
 export interface BodyLimits {
+  /** Of a JSON body. */
   readonly bytesMax: number;
+  /** For a whole JSON body, and for the next bytes of an upload. */
   readonly timeoutMs: number;
 }
 
@@ -24,23 +26,33 @@ export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Tim
       if (announced > limits.bytesMax) throw tooLarge(limits);
       return parse(await readAll(request, limits, timers));
     },
-    bytes: () => whole(request),
+    bytes: () => whole(request, limits, timers),
   };
 }
 
 const tooLarge = ({ bytesMax }: BodyLimits): CloudError =>
   new CloudError('too_large', `The body is larger than ${bytesMax} bytes.`, { params: { limitBytes: bytesMax } });
 
+const late = (): CloudError => new CloudError('invalid_input', 'The body did not arrive in time.');
+
 const cutShort = (cause: unknown): CloudError =>
   new CloudError('invalid_input', 'The request ended before its body was complete.', { cause });
 
 /** Whoever stops reading does not end the connection with it: the rest is read and dropped, and the client gets to read why. */
-async function* whole(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+async function* whole(request: IncomingMessage, { timeoutMs }: BodyLimits, timers: Timers): AsyncGenerator<Uint8Array> {
+  // Whoever sends nothing is cut. The time that the other side takes to store what has come does not count.
+  const awaitNext = () => timers.after(timeoutMs, () => request.destroy(late()));
+  let cancel = awaitNext();
   try {
-    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+      cancel();
+      yield chunk;
+      cancel = awaitNext();
+    }
   } catch (cause) {
-    throw cutShort(cause);
+    throw isCloudError(cause) ? cause : cutShort(cause);
   } finally {
+    cancel();
     request.resume();
   }
 }
@@ -49,7 +61,7 @@ function readAll(request: IncomingMessage, limits: BodyLimits, timers: Timers): 
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  const cancel = timers.after(limits.timeoutMs, () => reject(new CloudError('invalid_input', 'The body did not arrive in time.')));
+  const cancel = timers.after(limits.timeoutMs, () => reject(late()));
   request.on('data', (chunk: Buffer) => {
     size += chunk.length;
     chunks.push(chunk);

@@ -48,8 +48,7 @@ export class HttpServer {
   readonly #stop = new AbortController();
   /** Connections on which nothing was asked yet. */
   readonly #unused = new Set<Socket>();
-  #requests = 0;
-  #streams = 0;
+  readonly #held = { requests: 0, streams: 0 };
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -95,9 +94,9 @@ export class HttpServer {
       wsHandler: (socket, request) => {
         const stream = sockets.get(request);
         if (stream === undefined) return socket.close();
-        this.#streams += 1;
+        this.#held.streams += 1;
         joinSocket(socket, stream, this.#stop.signal).finally(() => {
-          this.#streams -= 1;
+          this.#held.streams -= 1;
         });
       },
     });
@@ -165,11 +164,12 @@ export class HttpServer {
     const { limits, environment, metrics } = this.#options;
     const startedMs = environment.clock.monotonicMs();
     let response: ApiResponse;
-    if (this.#requests >= limits.requests) response = this.#problem(tooMany('requests'), request);
+    const what = takesLong(request.raw) ? 'streams' : 'requests';
+    if (this.#held[what] >= limits[what]) response = this.#problem(tooMany(what), request);
     else {
-      this.#requests += 1;
+      this.#held[what] += 1;
       response = await this.#ask(request, reply.raw, false);
-      this.#requests -= 1;
+      this.#held[what] -= 1;
     }
     const seconds = (environment.clock.monotonicMs() - startedMs) / 1000;
     metrics.request(response.route, request.method, response.status, seconds);
@@ -214,15 +214,17 @@ export class HttpServer {
   #send(request: FastifyRequest, reply: FastifyReply, response: ApiResponse): FastifyReply {
     reply.code(response.status).headers(response.headers).header('x-request-id', request.id);
     if (!isStreamed(response.body)) return reply.send(response.body);
-    if (this.#streams >= this.#options.limits.streams) {
+    if (this.#held.streams >= this.#options.limits.streams) {
+      // What was granted is let go of: nobody will read it.
+      void response.body[Symbol.asyncIterator]().return?.();
       const busy = this.#problem(tooMany('streams'), request);
       for (const header of Object.keys(response.headers)) reply.removeHeader(header);
       return reply.code(busy.status).headers(busy.headers).send(busy.body);
     }
-    this.#streams += 1;
+    this.#held.streams += 1;
     const stream = Readable.from(response.body, { objectMode: false });
     stream.once('close', () => {
-      this.#streams -= 1;
+      this.#held.streams -= 1;
     });
     return reply.send(stream);
   }
@@ -230,7 +232,7 @@ export class HttpServer {
   /** Refuses before the switch of protocols, as plain HTTP; or keeps the stream for the socket. */
   async #upgrade(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const response =
-      this.#streams >= this.#options.limits.streams
+      this.#held.streams >= this.#options.limits.streams
         ? this.#problem(tooMany('streams'), request)
         : await this.#ask(request, reply.raw, true);
     this.#options.metrics.request(response.route, 'GET', response.status, 0);
@@ -251,6 +253,10 @@ export class HttpServer {
 
 /** Streams that were granted and wait for the switch of protocols. */
 const sockets = new WeakMap<FastifyRequest, NonNullable<ApiResponse['socket']>>();
+
+/** Uploads, and what asks to be kept waiting: those are held as long as streams are, and must not keep the others out. */
+const takesLong = ({ method, url = '', headers }: IncomingMessage): boolean =>
+  method === 'PUT' || /[?&]waitSeconds=/.test(url) || /wait=/.test(String(headers.prefer ?? ''));
 
 const tooMany = (what: string): CloudError =>
   new CloudError('busy', `Too many ${what} are under way.`, { params: { retryAfterSeconds: 1 } });

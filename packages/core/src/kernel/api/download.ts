@@ -15,7 +15,7 @@ export function contentResponse(content: Content & { readonly mediaType: string 
       'accept-ranges': 'bytes',
       ...(part === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${sizeBytes}` }),
     },
-    body: slice(content.open(), from, to),
+    body: slice(content, from, to),
     route,
   };
 }
@@ -38,9 +38,10 @@ function parseRange(range: string | undefined, sizeBytes: number): Part | undefi
   return { from, to };
 }
 
-async function* slice(chunks: AsyncIterable<Uint8Array>, from: number, to: number): AsyncGenerator<Uint8Array> {
+/** Opens the content when it is read: a response that nobody reads holds nothing. */
+async function* slice(content: Content, from: number, to: number): AsyncGenerator<Uint8Array> {
   let at = 0;
-  for await (const chunk of chunks) {
+  for await (const chunk of content.open()) {
     const begin = Math.max(from - at, 0);
     const end = Math.min(to - at, chunk.length);
     if (begin < end) yield chunk.subarray(begin, end);
