@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { StoreError } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { restoreSqlite } from '@pileus/core/sqlite';
 import { kvm } from '@pileus/drivers-kvm';
@@ -51,5 +52,11 @@ function stopOnSignal(server: ControlPlane): Promise<void> {
 }
 
 /** Mistakes of the operator are told in one line; everything else with where it happened. */
-export const describeFailure = (error: unknown): string =>
-  error instanceof ConfigError ? error.message : error instanceof Error ? String(error.stack) : String(error);
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof ConfigError || error instanceof StoreError) return error.message;
+  const code = 'code' in error ? String(error.code) : '';
+  if (code.startsWith('ERR_PARSE_ARGS_')) return `${error.message}\n${USAGE}`;
+  if (code === 'EADDRINUSE') return `${error.message}; another process serves there: stop it, or set listen.port`;
+  return String(error.stack);
+}

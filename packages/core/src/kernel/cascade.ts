@@ -84,7 +84,9 @@ async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind,
       }
   };
   await visit(root, row, 0);
-  const blockers = restricting.filter((blocker) => !targets.has(blocker.row.id));
+  // One row may stand in the way by several edges.
+  const standing = restricting.filter((blocker) => !targets.has(blocker.row.id));
+  const blockers = [...new Map(standing.map((blocker) => [blocker.row.id, blocker])).values()];
   if (blockers.length > 0)
     throw new CloudError(
       'in_use',

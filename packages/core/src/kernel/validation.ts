@@ -54,7 +54,7 @@ function pointerOf(error: SchemaError | undefined): string {
 
 function describe(error: SchemaError | undefined, input: unknown): string {
   if (error === undefined) return 'The request is malformed.';
-  if (typeof input !== 'object' || input === null) return 'The request body is a JSON object.';
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return 'The request body is a JSON object.';
   const field = pointerOf(error);
   if (error.keyword === 'required') return `The field ${field} is missing.`;
   // `boolean`: a field whose schema is false, which is what a closed object says of those it does not know.
