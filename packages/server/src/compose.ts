@@ -92,7 +92,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
   });
   container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
   container.bind(API_KEYS).toDynamicValue(async ({ getAsync }) => new ApiKeys(await getAsync(STORE), environment, DEFAULT_PROJECT_ID));
-  container.bind(HEALTH).toDynamicValue(async ({ getAsync }) => new Health(await getAsync(STORE), environment.clock));
+  container.bind(HEALTH).toDynamicValue(async ({ getAsync }) => new Health(await getAsync(STORE), environment));
   container.bind(HTTP_SERVER).toDynamicValue(async ({ get, getAsync }) => {
     const { services } = await getAsync(KERNEL);
     return new HttpServer({

@@ -44,7 +44,7 @@ describe('server: who may ask what', () => {
         },
       },
       environment,
-      health: new Health(kernel.services.store, environment.clock),
+      health: new Health(kernel.services.store, environment),
       metrics,
       mintRequestId: () => kernel.services.ids.mint('request'),
       limits: { bodyBytes: 1_000_000, bodySeconds: 5, requests: 100, streams: 100 },
