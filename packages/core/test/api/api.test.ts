@@ -87,6 +87,18 @@ describe('api: actions and rows', () => {
     expect(other.status).to.equal(422);
   });
 
+  it('takes a repeat with another If-Match for another request', async () => {
+    await made(at, 'one');
+    const change = (tag: string) =>
+      at.ask('PATCH', '/v1/widgets/one', {
+        body: { sizeBytes: 5 },
+        headers: { 'idempotency-key': 'm1', 'if-match': tag, prefer: 'wait=5' },
+      });
+    const first = await change('"2"');
+    expect([first.status, (await change('"2"')).body]).to.deep.equal([200, first.body]);
+    expect((await change('"3"')).status).to.equal(422);
+  });
+
   it('hides deleted rows unless asked for them', async () => {
     const id = await made(at, 'one');
     await at.ask('DELETE', `/v1/widgets/${id}?force=true`, { headers: { prefer: 'wait=5' } });
