@@ -75,8 +75,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
   container.bind(KERNEL).toDynamicValue(async ({ get, getAsync, getAll }) => {
     const sealKey = await getAsync(SEAL_KEY);
     const store = await getAsync(STORE);
-    const keep = backups({ store, environment, directory: join(dataDir, 'backups') });
-    const plugins = [...(options.plugins.length === 0 ? [] : getAll(PLUGIN)), keep];
+    const plugins = options.plugins.length === 0 ? [] : getAll(PLUGIN);
     const modules =
       options.modules?.(plugins) ??
       cloud({
@@ -88,7 +87,14 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
         plugins,
       });
     const { operations, running } = limits;
-    return new Kernel({ environment: get(ENVIRONMENT), store, sealKey, plugins: modules, operationsMax: operations, runningMax: running });
+    return new Kernel({
+      environment: get(ENVIRONMENT),
+      store,
+      sealKey,
+      plugins: (services) => [...modules(services), backups(services, join(dataDir, 'backups'))],
+      operationsMax: operations,
+      runningMax: running,
+    });
   });
   container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
   container.bind(API_KEYS).toDynamicValue(async ({ getAsync }) => new ApiKeys(await getAsync(STORE), environment, DEFAULT_PROJECT_ID));
