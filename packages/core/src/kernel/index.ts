@@ -10,6 +10,7 @@ export { type Id, Ids, isUuid } from './id.ts';
 export type { Json, JsonObject } from './json.ts';
 export { type Accepted, Kernel, type KernelOptions, type KernelServices, type SubmitRequest } from './kernel.ts';
 export * from './kind.ts';
+export { Lane } from './lane.ts';
 export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
 export { announce } from './outbox.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { announce, NOTHING_TO_UNDO, notice, onNotice } from '../../src/kernel/index.ts';
+import { announce, NOTHING_TO_UNDO, notice, onNotice, sleep } from '../../src/kernel/index.ts';
 import { act, script, scripted } from './script.ts';
 
 const happened = notice<{ readonly id: string; readonly tag: string }>('thing.happened');
@@ -72,5 +72,43 @@ describe('notices', () => {
     await sim.run(1000);
     expect(told).to.deep.equal(['good']);
     expect(sim.rows('outbox')).to.have.length(1);
+  });
+
+  it('more than one look holds are all told, a few at once, behind as many that fail', async () => {
+    const COUNT = 2500;
+    const told = new Set<string>();
+    let atOnce = 0;
+    let atOnceMax = 0;
+    const flood = script('flooding')
+      .write('announce', {
+        do: ({ params: { id } }) =>
+          Array.from({ length: COUNT }, (_, index) => {
+            const tag = `${index < COUNT / 2 ? 'bad' : 'good'}-${String(index).padStart(5, '0')}`;
+            return announce(happened, `${id}/${tag}`, { id, tag });
+          }),
+        undo: NOTHING_TO_UNDO,
+      })
+      .build();
+    const { sim, id } = await scripted((w) => [act(w, 'go', flood)], {
+      more: () => ({
+        points: [happened],
+        hooks: [
+          onNotice(happened, async ({ tag }) => {
+            atOnce += 1;
+            atOnceMax = Math.max(atOnceMax, atOnce);
+            await sleep(sim.environment.timers, 10);
+            atOnce -= 1;
+            if (tag.startsWith('bad')) throw new Error('never');
+            told.add(tag);
+          }),
+        ],
+      }),
+    });
+    await sim.done({ action: 'thing.go', resourceId: id });
+    await sim.run(5000);
+    expect(told.size).to.equal(COUNT / 2);
+    expect(atOnceMax).to.equal(32);
+    expect(sim.rows('outbox')).to.have.length(COUNT / 2);
+    await sim.stop();
   });
 });

@@ -1,4 +1,4 @@
-import { announce, change, describeChain, type RowOf, sleep } from '../../kernel/index.ts';
+import { announce, change, describeChain, Lane, type RowOf, sleep } from '../../kernel/index.ts';
 import type { HostInventory } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { hostLimits } from './capacity.ts';
@@ -7,7 +7,6 @@ import { HintedLooks } from './hinted-looks.ts';
 import { host } from './host.ts';
 import { inventoryChanges, refuseOther } from './host-inventory.ts';
 import type { Hypervisor } from './hosts.ts';
-import { Lane } from './lane.ts';
 import { HEARTBEATS_PER_LOOK, hostLook, hostLost } from './points.ts';
 import { removalAllowed } from './recovery.ts';
 
