@@ -18,6 +18,7 @@ import { sagaKey } from './saga/definition.ts';
 import type { RunPorts } from './saga/run.ts';
 import { Secrets } from './secrets.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
+import { startSweep } from './sweep.ts';
 import { compileInput, type InputCheck } from './validation.ts';
 
 export interface KernelOptions {
@@ -118,6 +119,7 @@ export class Kernel {
     await this.#options.store.prepare(this.registry.schema());
     await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
+    this.#stops.push(startSweep(this.services, (statements) => this.operations.commit(statements)));
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 

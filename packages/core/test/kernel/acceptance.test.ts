@@ -93,6 +93,19 @@ describe('a request with an idempotency key', () => {
     expect(answers[0]?.operationId).not.to.equal(first.operationId);
   });
 
+  it('is forgotten after a day, however many there were, and no other is', async () => {
+    const { sim } = await opened();
+    for (let number = 0; number < 250; number += 1) await sim.submit(creating(`n${number}`, 2, { idempotencyKey: `a/${number}` }));
+    await sim.run(2 * 3600_000);
+    await sim.submit(creating('late', 2, { idempotencyKey: 'late' }));
+    expect(sim.rows('idempotency')).to.have.length(251);
+    await sim.run(23.5 * 3600_000);
+    expect(sim.rows('idempotency').map((row) => row.requestKey)).to.deep.equal(['late']);
+    await sim.stop();
+    await sim.run(24 * 3600_000);
+    expect(sim.rows('idempotency')).to.have.length(1);
+  });
+
   it('belongs to who asks', async () => {
     const { sim } = await opened();
     const other: Principal = { ...tester, actor: 'other' };
