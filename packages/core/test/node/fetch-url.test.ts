@@ -8,6 +8,9 @@ const routes: Readonly<Record<string, RequestListener>> = {
   '/public/image': (_request, response) => void response.end('content'),
   '/public/moved': (_request, response) => void response.writeHead(302, { location: 'image' }).end(),
   '/public/astray': (_request, response) => void response.writeHead(302, { location: '/private/secret' }).end(),
+  '/public/signed': (_request, response) => void response.writeHead(302, { location: '/private/secret?signature=PLANTED#PLANTED' }).end(),
+  '/public/nowhere': (_request, response) => void response.writeHead(302, { location: 'http://[PLANTED' }).end(),
+  '/public/ill?signature=PLANTED': (_request, response) => void response.writeHead(503).end(),
   '/public/circle': (_request, response) => void response.writeHead(302, { location: '/public/circle' }).end(),
   '/public/ill': (_request, response) => void response.writeHead(503).end(),
   '/public/closed': (_request, response) => void response.writeHead(403).end(),
@@ -66,5 +69,25 @@ describe('fetching by URL', () => {
     expect(await get('/public/closed')).to.equal('refused as refused');
     expect(await get('/public/short')).to.equal('refused as unavailable');
     expect(await get('/public/image', AbortSignal.abort())).to.equal('refused as unavailable');
+  });
+
+  it('never says what a query holds, of the URL or of where it leads', async () => {
+    const messages = await Promise.all(
+      ['/public/signed', '/public/nowhere', '/public/ill?signature=PLANTED', '/public/none?signature=PLANTED', '/private/x?PLANTED'].map(
+        async (path) => {
+          const signal = new AbortController().signal;
+          const allowed = (url: string) => url.startsWith(`${base}/public/`);
+          const error = await Promise.resolve(fetchUrl(base + path, { allowed, signal })).catch((cause: unknown) => cause as Error);
+          return error instanceof Error ? error.message : 'nothing was refused';
+        },
+      ),
+    );
+    expect(messages.map((message) => message.replaceAll(base, ''))).to.deep.equal([
+      '/public/signed leads to /private/secret, which images may not be imported from.',
+      '/public/nowhere leads to what is no URL.',
+      '/public/ill answers with status 503.',
+      '/public/none answers with status 404.',
+      '/private/x leads to /private/x, which images may not be imported from.',
+    ]);
   });
 });

@@ -20,8 +20,14 @@ export function isAllowedSource(text: string, sources: readonly string[]): boole
   return url !== undefined && sources.some((source) => isBelow(url, source));
 }
 
-/** @throws CloudError refused, before anything is fetched */
+/** @throws CloudError before anything is fetched: refused, or invalid_input for a URL that may carry a secret */
 export function refuseSource(text: string, sources: readonly string[]): void {
+  if (/[?#]/.test(text))
+    throw new CloudError(
+      'invalid_input',
+      'The URL may have no query and no fragment: whoever may read the image sees it, and a signature in it would give access away.',
+      { pointer: '/sourceUrl' },
+    );
   if (isAllowedSource(text, sources)) return;
   const why =
     sources.length === 0

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { HEAD_BYTES, tellFormat } from '../../../src/cloud/storage/image-format.ts';
-import { isAllowedSource } from '../../../src/cloud/storage/image-source.ts';
+import { isAllowedSource, refuseSource } from '../../../src/cloud/storage/image-source.ts';
 import { isCloudError } from '../../../src/kernel/index.ts';
 import { GIB } from '../little-cloud.ts';
 
@@ -104,5 +104,14 @@ describe('sources of images', () => {
     ])
       expect(isAllowedSource(url, sources), url).to.equal(false);
     expect(isAllowedSource('https://images.example.org/public/x', [])).to.equal(false);
+  });
+
+  it('refuse what may carry a signature: the image shows its URL', () => {
+    const url = 'https://images.example.org/public/x';
+    refuseSource(url, [url]);
+    for (const secret of ['?', '?X-Amz-Signature=1', '#token'])
+      expect(() => refuseSource(url + secret, [url]), secret)
+        .to.throw('whoever may read the image sees it')
+        .with.property('code', 'invalid_input');
   });
 });
