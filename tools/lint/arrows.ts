@@ -39,7 +39,6 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: Readonly<Record<string, string>> = {
   '@pileus/core': 'packages/core/src',
   '@pileus/core/kernel': 'packages/core/src/kernel',
-  '@pileus/core/cloud': 'packages/core/src/cloud',
   '@pileus/core/strategy': 'packages/core/src/strategy',
   '@pileus/core/sqlite': 'packages/core/src/sqlite',
   '@pileus/core/node': 'packages/core/src/node',
