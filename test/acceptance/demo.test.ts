@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { attempt } from '../../tools/system/command.ts';
+import { attempt, type CommandResult } from '../../tools/system/command.ts';
 import { ensureSystem } from '../../tools/system/ensure.ts';
+import { virsh } from '../lab/guest-domain.ts';
+import { labUp } from '../lab/lab.ts';
 
 const MAIN = fileURLToPath(new URL('../../tools/demo/main.ts', import.meta.url));
 const STAGES = ['system', 'server', 'host', 'image', 'network', 'volume', 'instance', 'console', 'http', 'delete', 'check'];
@@ -17,10 +19,10 @@ describe('the demo', function () {
   });
   after(() => rm(stateDir, { recursive: true, force: true }));
 
-  it('shows a guest that answers, and leaves nothing behind', async () => {
-    const env = { ...process.env, PILEUS_STATE: stateDir };
-    const argv = [process.execPath, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source', MAIN, '--exit'] as const;
-    const { stdout, stderr, exitCode } = await attempt([...argv], { env, timeoutMs: 380_000 });
+  const argv = [process.execPath, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source', MAIN, '--exit'] as const;
+  const options = () => ({ env: { ...process.env, PILEUS_STATE: stateDir }, timeoutMs: 380_000 });
+
+  function expectShown({ stdout, stderr, exitCode }: CommandResult): void {
     expect(exitCode, `${stdout}\n${stderr}`).to.equal(0);
     const report = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
     expect(report).to.have.all.keys('hypervisor', 'timings', 'guest', 'residue');
@@ -29,5 +31,26 @@ describe('the demo', function () {
     expect(report.guest).to.include({ hostname: 'demo', cpus: 1 });
     expect(report.residue).to.equal(0);
     for (const step of ['define', 'ready']) expect(stdout).to.match(new RegExp(`instance\\.create +${step}`));
+  }
+
+  it('starts a libvirtd where none runs, shows a guest that answers, and leaves nothing behind', async () => {
+    const shown = await attempt([...argv], options());
+    expectShown(shown);
+    expect(shown.stdout).to.include('libvirtd of our own');
+  });
+
+  it('uses the libvirtd that runs, and leaves it running', async () => {
+    // A host of the lab is a machine with a libvirtd of its own.
+    await using lab = await disposableLab();
+    const host = lab.host(0);
+    const shown = await host.exec([...argv], options());
+    expectShown(shown);
+    expect(shown.stdout).to.include('Using the libvirtd that runs on this machine');
+    for (const list of ['list', 'net-list', 'pool-list']) expect((await virsh(host, list, '--all', '--name')).trim(), list).to.equal('');
   });
 });
+
+async function disposableLab() {
+  const lab = await labUp({ hosts: 1 });
+  return Object.assign(lab, { [Symbol.asyncDispose]: () => lab.down() });
+}

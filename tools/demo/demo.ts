@@ -71,7 +71,7 @@ export class Demo {
       await this.#removeEarlier(place, ground);
       await ground.witness?.begin();
       const shown = await this.#serve(place, ground);
-      residue = await this.#stages.finish('check', 'What is left of it, asked of libvirt itself', () => lookForResidue(ground, this.#log));
+      residue = await this.#lookForResidue(ground);
       if (residue.length === 0) await place.forgetCloud();
       return { ...shown, hypervisor: ground.hypervisor, residue };
     } finally {
@@ -139,6 +139,13 @@ Ctrl-C removes all of it and ends.`);
     await Promise.race([interrupted, died]);
   }
 
+  async #lookForResidue({ witness }: Ground): Promise<readonly string[]> {
+    if (witness === undefined) return [];
+    const residue = await this.#stages.finish('check', 'What is left of it, asked of libvirt itself', () => witness.residue());
+    for (const thing of residue) this.#log(`Left behind: ${thing}`);
+    return residue;
+  }
+
   /** A demo that was killed left a cloud: its own server takes it down, since nothing else knows what is its. */
   async #removeEarlier(place: Place, ground: Ground): Promise<void> {
     if (!(await place.hasEarlierCloud())) return place.forgetCloud();
@@ -172,12 +179,6 @@ Ctrl-C removes all of it and ends.`);
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
     };
   }
-}
-
-async function lookForResidue({ witness }: Ground, log: Log): Promise<readonly string[]> {
-  const residue = (await witness?.residue()) ?? [];
-  for (const thing of residue) log(`Left behind: ${thing}`);
-  return residue;
 }
 
 function describe(error: unknown): string {
