@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { StoreError } from '../kernel/store-error.ts';
 import { copyStore } from './backup.ts';
 import { newIncarnation } from './store.ts';
 import { Thread } from './thread.ts';
@@ -10,7 +11,7 @@ import type { WriterMethods } from './writer-thread.ts';
  */
 export async function restoreSqlite({ from, to }: { readonly from: string; readonly to: string }): Promise<void> {
   const incarnation = await newIncarnation();
-  await copyStore(from, to, async (partial) => {
+  const copied = copyStore(from, to, async (partial) => {
     const writer = new Thread<WriterMethods>('writer-thread');
     try {
       await writer.call('reincarnate', partial, incarnation);
@@ -18,5 +19,10 @@ export async function restoreSqlite({ from, to }: { readonly from: string; reado
       await writer.terminate();
       await rm(`${partial}.lock`, { force: true });
     }
+  });
+  await copied.catch((cause: Error) => {
+    throw cause.message.includes(from) || cause.message.includes(to)
+      ? cause
+      : new StoreError(`${from}: ${cause.message}`, 'unchanged', { cause });
   });
 }

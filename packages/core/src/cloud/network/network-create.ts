@@ -4,9 +4,11 @@ import {
   create,
   defineAction,
   defineDeletion,
+  equals,
   FORWARD_ONLY,
   type Id,
   NOTHING_TO_UNDO,
+  type Reader,
   type RowOf,
   resourceName,
   revert,
@@ -16,6 +18,7 @@ import {
 import { nameOr } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
 import { host } from '../topology/contract.ts';
+import { type Cidr, overlaps, parseCidr } from './cidr.ts';
 import { network } from './network.ts';
 import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';
@@ -76,6 +79,7 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
         pointer: `/subnets/${index}/cidr`,
       }));
       refuseOverlap(rows);
+      if (hostId !== undefined) await refuseOverlapOnHost(services.reader, hostId, rows);
       const row = create(network, {
         id,
         projectId,
@@ -99,6 +103,23 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
       ...params.subnetIds.map((subnetId) => transition(subnet, subnetId, { from: 'creating', to: 'deleted' })),
     ],
   });
+
+/** Networks of one host share its routes: an address range means one of them. */
+async function refuseOverlapOnHost(
+  reader: Reader,
+  hostId: string,
+  wanted: readonly { readonly cidr: Cidr; readonly pointer: string }[],
+): Promise<void> {
+  for (const other of await reader.list(network, equals('hostId', hostId)))
+    for (const taken of await reader.list(subnet, equals('networkId', other.id))) {
+      const range = parseCidr(taken.cidr);
+      const clash = range === undefined ? undefined : wanted.find((entry) => overlaps(entry.cidr, range));
+      if (clash !== undefined)
+        throw new CloudError('conflict', `It overlaps with ${taken.cidr} of network ${other.name} on the same host.`, {
+          pointer: clash.pointer,
+        });
+    }
+}
 
 async function chooseHost(services: CloudServices, asked: string | undefined, attempt: number): Promise<Id<'host'>> {
   const request = { vcpus: 0, memoryBytes: 0, volumes: [], attempt };

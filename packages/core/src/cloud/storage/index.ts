@@ -1,4 +1,4 @@
-import { onContribution, onNotice, updateAction } from '../../kernel/index.ts';
+import { equals, onContribution, onNotice, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
 import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
 import { image } from './image.ts';
@@ -78,10 +78,12 @@ export const storage: Module = (services) => {
         { after: ['compute'] },
       ),
       onNotice(hostLost, ({ hostId }) => look.lost(hostId)),
-      onContribution(strayRemoval, async ({ objectKind, objectId, place, call }) => {
-        if (objectKind !== 'volume') return false;
-        await (await pools.open(place)).deleteVolume(objectId, call);
-        return true;
+      onContribution(strayRemoval, async ({ objectKind, objectId, hostId, place, call }) => {
+        if (objectKind === 'volume') await (await pools.open(place)).deleteVolume(objectId, call);
+        // A machine's seed lies in some pool of its host, under the machine's id.
+        if (objectKind === 'machine')
+          for (const row of await reader.list(pool, equals('hostId', hostId))) await (await pools.open(row.id)).deleteSeed(objectId, call);
+        return objectKind === 'volume';
       }),
     ],
     endpoints: imageContentEndpoints({ ...images, kernel }),
