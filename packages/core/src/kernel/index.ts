@@ -20,7 +20,7 @@ export { Registry, tableOf } from './registry.ts';
 export * from './rows.ts';
 export * from './saga/definition.ts';
 export type { StepPoint } from './saga/run.ts';
-export { isSealed, Secrets } from './secrets.ts';
+export { forgetSealed, isSealed, Secrets } from './secrets.ts';
 export * from './store.ts';
 export { StoreError } from './store-error.ts';
 export { traced } from './tracing.ts';

@@ -10,6 +10,9 @@ export const isSealed = (value: string): boolean => value.startsWith(PREFIX);
 const CIPHER = 'aes-256-gcm';
 const TAG_BYTES = 16;
 
+/** Belongs into the transaction that ends the use of the reference. */
+export const forgetSealed = (reference: string): Statement => ({ op: 'remove', table: 'sealed', key: reference.slice(PREFIX.length) });
+
 /**
  * Seals secret values with AES-256-GCM under the key of the installation. Everything but this class sees references only. Done in place: 64 kB take some
  * 30 µs, less than sending them to a thread, and a thread's turn could not be replayed in a simulation.

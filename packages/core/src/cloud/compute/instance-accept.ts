@@ -8,6 +8,7 @@ import {
   create,
   equals,
   expectState,
+  forgetSealed,
   type Id,
   type RowOf,
   type Statement,
@@ -47,6 +48,8 @@ export interface CreateParams {
   /** Restricts a second placement as it did the first. */
   readonly onlyHosts?: readonly string[];
   readonly classes: readonly (string | null)[];
+  /** Reference to what is sealed. */
+  readonly userData?: string;
 }
 
 /** Row changes that end everything a creation had made rows for. */
@@ -58,6 +61,7 @@ export function takeBack(params: CreateParams, whole: boolean): readonly Stateme
       ? [
           transition(instance, params.instanceId, { from: 'creating', to: 'deleted' }),
           ...params.nics.map((entry) => transition(nic, entry.nicId, { from: 'creating', to: 'deleted' })),
+          ...(params.userData === undefined ? [] : [forgetSealed(params.userData)]),
         ]
       : []),
   ];
@@ -96,7 +100,7 @@ export async function acceptCreate(
       nics: ports.map((port) => port.params),
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
-      ...(onlyHosts === undefined ? {} : { onlyHosts }),
+      ...given({ onlyHosts, userData: sealed?.reference }),
     },
     statements: [
       create(instance, row),

@@ -1,4 +1,15 @@
-import { announce, CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga, transition } from '../../kernel/index.ts';
+import {
+  announce,
+  CloudError,
+  defineDeletion,
+  FORWARD_ONLY,
+  forgetSealed,
+  type Id,
+  NOTHING_TO_UNDO,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { given } from '../naming.ts';
 import { hostCapacity } from '../placement/contract.ts';
 import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
 import { type ComputeContext, type InstanceRow, volumesOf } from './context.ts';
@@ -11,6 +22,8 @@ interface DeleteParams {
   readonly hostId: Id<'host'>;
   readonly size: { readonly vcpus: number; readonly memoryBytes: number };
   readonly force: boolean;
+  /** Reference to what is sealed. */
+  readonly userData?: string;
 }
 
 /** Before its disks and NICs go: the machine leaves its host. Without force nothing begins while the host is out of reach. */
@@ -52,6 +65,7 @@ export const instanceRemove = saga<ComputeContext, DeleteParams>('instance.remov
       announce(instanceDeleted, `${operationId}/deleted/${params.instanceId}`, { instanceId: params.instanceId, hostId: params.hostId }),
       transition(instance, params.instanceId, { from: 'deleting', to: 'deleted' }),
       ...hostCapacity(params.hostId, params.size, -1),
+      ...(params.userData === undefined ? [] : [forgetSealed(params.userData)]),
     ],
     undo: FORWARD_ONLY,
   })
@@ -69,5 +83,6 @@ export const instanceDeletion = (context: () => ComputeContext) =>
       hostId: row.hostId,
       size: { vcpus: row.vcpus, memoryBytes: row.memoryBytes },
       force,
+      ...given({ userData: row.userData }),
     }),
   });

@@ -6,6 +6,7 @@ import {
   defineAction,
   equals,
   expectState,
+  forgetSealed,
   type Id,
   NOTHING_TO_UNDO,
   resourceName,
@@ -25,6 +26,8 @@ import { inventoryFields, refuseUnfit } from './host-inventory.ts';
 interface CreateHostParams {
   readonly hostId: Id<'host'>;
   readonly clusterId: Id<'cluster'>;
+  /** Reference to what is sealed. */
+  readonly tlsCredentials?: string;
 }
 
 const createHost = saga<HostContext, CreateHostParams>('host.create', 1)
@@ -87,7 +90,7 @@ export const hostCreate = (context: HostContext) =>
         status: 'connecting' as const,
       };
       return {
-        params: { hostId: id, clusterId: input.clusterId },
+        params: { hostId: id, clusterId: input.clusterId, ...given({ tlsCredentials: credentials?.reference }) },
         statements: [
           expectState(cluster, input.clusterId, ['available']),
           { op: 'adjust', counter: hostsCounter(input.clusterId), by: 1 },
@@ -100,10 +103,11 @@ export const hostCreate = (context: HostContext) =>
     refused: clusterFull,
     saga: createHost,
     context: () => context,
-    unwound: ({ hostId, clusterId }) => [
+    unwound: ({ hostId, clusterId, tlsCredentials }) => [
       transition(host, hostId, { from: 'connecting', to: 'deleted' }),
       { op: 'adjust', counter: hostsCounter(clusterId), by: -1 },
       ...forgetHostCapacity(hostId),
+      ...(tlsCredentials === undefined ? [] : [forgetSealed(tlsCredentials)]),
     ],
   });
 

@@ -5,6 +5,7 @@ import {
   defineDeletion,
   equals,
   FORWARD_ONLY,
+  forgetSealed,
   type Id,
   NOTHING_TO_UNDO,
   type Reader,
@@ -12,6 +13,7 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
 import { forgetHostCapacity, hostsCounter } from './capacity.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
@@ -20,6 +22,8 @@ interface DeleteHostParams {
   readonly hostId: Id<'host'>;
   readonly clusterId: Id<'cluster'>;
   readonly force: boolean;
+  /** Reference to what is sealed. */
+  readonly tlsCredentials?: string;
 }
 
 const owedTo = async (reader: Reader, hostId: string) =>
@@ -52,6 +56,7 @@ const removeHost = saga<HostContext, DeleteHostParams>('host.remove', 1)
       transition(host, params.hostId, { from: 'deleting', to: 'deleted' }),
       { op: 'adjust', counter: hostsCounter(params.clusterId), by: -1 },
       ...forgetHostCapacity(params.hostId),
+      ...(params.tlsCredentials === undefined ? [] : [forgetSealed(params.tlsCredentials)]),
       ...out.forgotten.map((id) => transition(debt, id, { from: 'owed', to: 'deleted' })),
     ],
     undo: FORWARD_ONLY,
@@ -65,5 +70,10 @@ export const hostDeletion = (context: HostContext) =>
     quiesce: settleHost,
     remove: removeHost,
     context: () => context,
-    params: (row: RowOf<typeof host>, { force }) => ({ hostId: row.id, clusterId: row.clusterId, force }),
+    params: (row: RowOf<typeof host>, { force }) => ({
+      hostId: row.id,
+      clusterId: row.clusterId,
+      force,
+      ...given({ tlsCredentials: row.tlsCredentials }),
+    }),
   });

@@ -3,6 +3,8 @@ import {
   CloudError,
   change,
   defineAction,
+  FORWARD_ONLY,
+  forgetSealed,
   type Id,
   type JsonObject,
   NOTHING_TO_UNDO,
@@ -21,28 +23,36 @@ interface UpdateHostParams {
   readonly set: JsonObject;
 }
 
+const sealedIn = ({ tlsCredentials }: JsonObject) => (typeof tlsCredentials === 'string' ? [forgetSealed(tlsCredentials)] : []);
+
 /** A new address or new credentials are kept only if the same host answers there. */
-const updateHost = saga<HostContext, UpdateHostParams>('host.update', 1)
-  .effect('before', {
-    do: async ({ ctx, params }): Promise<JsonObject> => {
-      const row = (await ctx.reader.get(host, params.hostId)) as unknown as JsonObject;
-      return Object.fromEntries(Object.keys(params.set).map((field) => [field, row[field] ?? null]));
-    },
-    undo: NOTHING_TO_UNDO,
-  })
-  .write('set', {
-    do: ({ params }) => [change(host, params.hostId, params.set)],
-    undo: ({ params, out }) => [change(host, params.hostId, out.before)],
-  })
-  .effect('reopen', {
-    do: async ({ ctx, params, call }) => {
-      if (!('uri' in params.set) && !('tlsCredentials' in params.set)) return;
-      await forgetHost(ctx, params.hostId);
-      refuseOther(await ctx.reader.get(host, params.hostId), await (await ctx.hosts.hypervisor(params.hostId)).inventory(call));
-    },
-    // Whoever comes next opens it with what the row says then.
-    undo: ({ ctx, params }) => forgetHost(ctx, params.hostId),
-  })
+const steps = (version: number) =>
+  saga<HostContext, UpdateHostParams>('host.update', version)
+    .effect('before', {
+      do: async ({ ctx, params }): Promise<JsonObject> => {
+        const row = (await ctx.reader.get(host, params.hostId)) as unknown as JsonObject;
+        return Object.fromEntries(Object.keys(params.set).map((field) => [field, row[field] ?? null]));
+      },
+      undo: NOTHING_TO_UNDO,
+    })
+    .write('set', {
+      do: ({ params }) => [change(host, params.hostId, params.set)],
+      undo: ({ params, out }) => [change(host, params.hostId, out.before)],
+    })
+    .effect('reopen', {
+      do: async ({ ctx, params, call }) => {
+        if (!('uri' in params.set) && !('tlsCredentials' in params.set)) return;
+        await forgetHost(ctx, params.hostId);
+        refuseOther(await ctx.reader.get(host, params.hostId), await (await ctx.hosts.hypervisor(params.hostId)).inventory(call));
+      },
+      // Whoever comes next opens it with what the row says then.
+      undo: ({ ctx, params }) => forgetHost(ctx, params.hostId),
+    });
+
+export const updateHostBefore = steps(1).build();
+/** Until the new credentials have been tried the old ones are needed to go back. */
+const updateHost = steps(2)
+  .write('credentials', { do: ({ out }) => sealedIn(out.before), undo: FORWARD_ONLY })
   .build();
 
 const { properties } = host.schema;
@@ -70,4 +80,5 @@ export const hostUpdate = (context: HostContext) =>
     },
     saga: updateHost,
     context: () => context,
+    unwound: ({ set }) => sealedIn(set),
   });

@@ -10,7 +10,7 @@ import { hostDisable } from './host-disable.ts';
 import { hostEnable } from './host-enable.ts';
 import { hostMaintain } from './host-maintain.ts';
 import { hostReconnect } from './host-reconnect.ts';
-import { hostUpdate } from './host-update.ts';
+import { hostUpdate, updateHostBefore } from './host-update.ts';
 import { HostWatch } from './host-watch.ts';
 import { hostLook, hostLost, strayRemoval } from './points.ts';
 import { confirmFirstStart, recoveryEndpoints } from './recovery.ts';
@@ -50,6 +50,7 @@ export const topology: Module = (services) => {
       strayRemove({ reader, hosts, hooks: () => kernel().registry.hooks }),
     ],
     deletions: [zoneDeletion, clusterDeletion, hostDeletion(context), strayDeletion],
+    sagas: [updateHostBefore],
     points: [hostLook, hostLost, strayRemoval],
     hooks: [
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {

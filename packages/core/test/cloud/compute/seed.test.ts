@@ -92,7 +92,9 @@ describe('the seed of a machine', () => {
     expect(seed?.id).to.equal(id);
     expect((await stage.instance(id)).userData).to.match(/^sealed:/);
     expect(await stage.sim.residue()).not.to.include('PLANTED');
+    expect(stage.sim.rows('sealed')).to.have.length(1);
     await stage.into('deleted', id);
+    expect(stage.sim.rows('sealed')).to.deep.equal([]);
     expect(
       stage.sim.world.pools
         .get(`hv1/${stage.poolIds[0]}`)

@@ -41,6 +41,30 @@ describe('hosts', () => {
     expect(await codeOf(stage.host('hv46'))).to.equal('no_capacity');
   });
 
+  it('keeps the newest credentials, none of a refused host, and none when it is gone', async () => {
+    const stage = await LittleCloud.open();
+    const { sim, clusterId } = stage;
+    const tlsCredentials = (key: string) => JSON.stringify({ ca: 'a', cert: 'c', key });
+    const sealed = () => sim.rows('sealed').map((row) => `sealed:${row.id}`);
+    sim.world.addHost('hv1');
+    await sim.done('host.create', { clusterId, uri: 'sim://hv1', tlsCredentials: tlsCredentials('1') });
+    const [row] = await stage.rows(host);
+    const id = row?.id ?? '';
+    expect(sealed()).to.deep.equal([row?.tlsCredentials]);
+    await sim.done('host.update', { tlsCredentials: tlsCredentials('2') }, id);
+    const kept = (await stage.row(host, id)).tlsCredentials;
+    expect(kept).not.to.equal(row?.tlsCredentials);
+    expect(sealed()).to.deep.equal([kept]);
+    sim.world.addHost('other');
+    expect((await stage.outcome('host.update', { uri: 'sim://other', tlsCredentials: tlsCredentials('3') }, id)).state).to.equal('failed');
+    sim.world.hosts.set('alias', sim.world.host('hv1'));
+    const twin = { clusterId, uri: 'sim://alias', tlsCredentials: tlsCredentials('4') };
+    expect((await stage.outcome('host.create', twin)).state).to.equal('failed');
+    expect(sealed()).to.deep.equal([kept]);
+    await sim.done('host.delete', {}, id);
+    expect(sealed()).to.deep.equal([]);
+  });
+
   it('refuses the same host under another address', async () => {
     const stage = await LittleCloud.open();
     const first = await stage.host('hv1');
