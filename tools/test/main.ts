@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ import { BUDGETS, type Group } from './groups.ts';
 const full = process.argv.includes('--full');
 const onlyAt = process.argv.indexOf('--only');
 const only = onlyAt < 0 ? undefined : process.argv[onlyAt + 1];
+/** What takes longer hangs. */
+const groupMinutesMax = full ? 80 : 15;
 const root = new URL('../../', import.meta.url).pathname;
 
 interface Totals {
@@ -28,11 +30,50 @@ interface Result extends Totals {
 function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
   const [command = '', ...rest] = argv;
   const child = spawn(command, rest, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
-  return new Promise((resolve) => {
+  return ended(child);
+}
+
+const ended = (child: ChildProcess): Promise<number> =>
+  new Promise((resolve) => {
     child.on('exit', (code) => resolve(code ?? 1));
     child.on('error', () => resolve(1));
   });
+
+/** Process groups of tests that run: what they have started ends with them. */
+const running = new Set<number>();
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
+
+/** As a leader of its own process group, which is ended as a whole when the time is up. */
+async function runLimited(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number; late: boolean }> {
+  const [command = '', ...rest] = argv;
+  const child = spawn(command, rest, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env }, detached: true });
+  const { pid } = child;
+  if (pid === undefined) return { code: await ended(child), late: false };
+  let late = false;
+  running.add(pid);
+  const timer = setTimeout(() => {
+    late = true;
+    endGroup(pid);
+  }, groupMinutesMax * 60_000);
+  const code = await ended(child);
+  clearTimeout(timer);
+  running.delete(pid);
+  return { code, late };
+}
+
+// A group of its own does not hear the terminal.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    for (const pid of running) endGroup(pid);
+    process.exit(1);
+  });
 
 async function check(name: string, argv: readonly string[]): Promise<Result> {
   const startMs = performance.now();
@@ -47,7 +88,7 @@ async function runGroup(group: Group, scratch: string): Promise<Result> {
   if (files.length === 0) return { name: group.name, passed: 0, failed: 1, skipped: 0, seconds: 0, note: 'no test files' };
   const node = [`${root}node_modules/.bin/node`, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'];
   const mocha = [`${root}node_modules/mocha/bin/mocha.js`, '--reporter', `${root}tools/test/reporter.cjs`, ...files];
-  const code = await run([...node, ...mocha], {
+  const { code, late } = await runLimited([...node, ...mocha], {
     PILEUS_TEST_TOTALS: totalsPath,
     PILEUS_TEST_GROUP: group.name,
     PILEUS_FULL: full ? '1' : '',
@@ -55,14 +96,14 @@ async function runGroup(group: Group, scratch: string): Promise<Result> {
   const seconds = (performance.now() - startMs) / 1000;
   const totals = readTotals(totalsPath);
   // A run that died without telling, or failed without a failed test (a hook, a leak), is a failure of its own.
-  if (totals === undefined || (code !== 0 && totals.failed === 0))
+  if (late || totals === undefined || (code !== 0 && totals.failed === 0))
     return {
       name: group.name,
       passed: totals?.passed ?? 0,
-      failed: 1,
+      failed: Math.max(1, totals?.failed ?? 0),
       skipped: totals?.skipped ?? 0,
       seconds,
-      note: `ended with code ${code}`,
+      note: late ? `was ended after ${groupMinutesMax} minutes` : `ended with code ${code}`,
     };
   return { name: group.name, ...totals, seconds };
 }
@@ -92,20 +133,22 @@ async function checks(): Promise<Result[]> {
   ];
 }
 
-function report(results: readonly Result[], skippedWhy: string | undefined): boolean {
+function report(checked: readonly Result[], tested: readonly Result[], skippedWhy: string | undefined): boolean {
+  const results = [...checked, ...tested];
   const sum = (key: keyof Totals) => results.reduce((total, result) => total + result[key], 0);
   console.log('\ngroup           passed  failed  skipped  seconds');
   for (const { name, passed, failed, skipped, seconds, note } of results)
     console.log(
       `${name.padEnd(14)}${String(passed).padStart(8)}${String(failed).padStart(8)}${String(skipped).padStart(9)}${seconds.toFixed(1).padStart(9)}${note === undefined ? '' : `  ${note}`}`,
     );
+  const checkSeconds = checked.reduce((total, result) => total + result.seconds, 0);
   for (const budget of BUDGETS) {
     const lanes = (['logic', 'real'] as const).map((lane) =>
       results
         .filter((result) => budget.groups.some((group) => group.lane === lane && group.name === result.name))
         .reduce((total, result) => total + result.seconds, 0),
     );
-    console.log(`${budget.name}: ${(Math.max(...lanes) / 60).toFixed(1)} of ${budget.minutes} minutes`);
+    console.log(`${budget.name}: ${((checkSeconds + Math.max(...lanes)) / 60).toFixed(1)} of ${budget.minutes} minutes`);
   }
   if (skippedWhy !== undefined) console.log(`The groups on real components were skipped: ${skippedWhy}`);
   const failedOnSkip = process.env.CI !== undefined && sum('skipped') > 0;
@@ -131,7 +174,7 @@ try {
       ),
     ),
   );
-  process.exitCode = report([...results, ...lanes.flat(), ...skipped], system.ok ? undefined : system.reason) ? 0 : 1;
+  process.exitCode = report(results, [...lanes.flat(), ...skipped], system.ok ? undefined : system.reason) ? 0 : 1;
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
