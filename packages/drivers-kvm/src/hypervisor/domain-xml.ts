@@ -102,7 +102,10 @@ function pciPorts(spec: MachineSpec): Element[] {
   return [element('controller', { type: 'pci', index: 0, model: 'pcie-root' }), ...ports];
 }
 
+/** Where a machine's screen is found in a folder of our own. */
+export const vncSocket = (id: string, socketDir: string): string => `${socketDir}/${id}.vnc`;
+
 function vncElement(id: string, socketDir: string): Element {
-  const socket = socketDir === 'auto' ? undefined : `${socketDir}/${id}.vnc`;
+  const socket = socketDir === 'auto' ? undefined : vncSocket(id, socketDir);
   return element('graphics', { type: 'vnc' }, element('listen', { type: 'socket', socket }));
 }

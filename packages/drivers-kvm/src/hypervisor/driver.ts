@@ -1,8 +1,10 @@
+import { rm } from 'node:fs/promises';
 import type { HypervisorDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { classify } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
 import { consoleVerbs } from './consoles.ts';
+import { vncSocket } from './domain-xml.ts';
 import { Domains } from './domains.ts';
 import { HostFacts, type VirtTypeOptions } from './host-facts.ts';
 import { hotplugVerbs } from './hotplug.ts';
@@ -21,9 +23,17 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
   const watches = new Set<() => void>();
   const screen = link.local ? { vncSocketDir: options.vncSocketDir } : {};
   const profile = async (deadline: Deadline) => ({ virtType: await facts.virtType(deadline), ...screen });
+  const machines = machineVerbs(domains, profile);
   return {
     inventory: (call) => facts.inventory(new Deadline(call)),
-    machines: machineVerbs(domains, profile),
+    machines: {
+      ...machines,
+      // QEMU leaves the socket of a screen behind; in a folder of libvirt's own, libvirt sweeps.
+      async remove(id, call) {
+        await machines.remove(id, call);
+        if (link.local && options.vncSocketDir !== 'auto') await rm(vncSocket(id, options.vncSocketDir), { force: true });
+      },
+    },
     power: powerVerbs(domains),
     hotplug: hotplugVerbs(domains, link),
     resize: resizeVerbs(domains),
