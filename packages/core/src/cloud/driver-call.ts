@@ -87,7 +87,7 @@ export class DriverCaller {
       late.reject(LATE);
     });
     late.promise.catch(() => undefined);
-    // What AbortSignal.any does, at a tenth of its price.
+    // By hand: AbortSignal.any keeps books for the garbage collector, and this is on every call's path.
     const follow = () => abort.abort(call.signal.reason);
     if (call.signal.aborted) follow();
     call.signal.addEventListener('abort', follow, { once: true });
