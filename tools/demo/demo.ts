@@ -10,6 +10,8 @@ import { deleteEverything } from './tidy.ts';
 import { type Toured, tour } from './tour.ts';
 
 const REAL_MARKER = /PILEUS-GUEST-READY \S+/;
+/** Ctrl-C, a polite end, and a terminal that was closed. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SIMULATED_MARKER = /\S+ has booted/;
 
 /** What came of a run. */
@@ -174,9 +176,9 @@ Ctrl-C removes all of it and ends.`);
       this.#log('\nInterrupted');
       this.#interrupt.abort(new Error('interrupted'));
     };
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+    for (const signal of ENDING) process.on(signal, onSignal);
     return () => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+      for (const signal of ENDING) process.off(signal, onSignal);
     };
   }
 }
