@@ -55,10 +55,9 @@ export class Commits {
         if (!result.ok && result.reason === 'fenced') throw new Fenced();
         const failed = result.ok ? undefined : sent[result.statement];
         const landed = !result.ok && attempt > 0 && result.reason === 'exists' && isMintedOnce(failed);
-        if (result.ok || landed) {
-          if (sent.some(isNotice)) announced();
-          return landed ? { ok: true, revision: 0 } : result;
-        }
+        // After a try whose outcome was unknown a notice may be there, whatever this try answers.
+        if ((result.ok || attempt > 0) && sent.some(isNotice)) announced();
+        if (result.ok || landed) return landed ? { ok: true, revision: 0 } : result;
         const own = failed === undefined ? -1 : statements.indexOf(failed);
         // A quota is no statement of the caller's: it is named instead.
         return { ...result, statement: own, ...(own < 0 && failed?.op === 'adjust' ? { fields: [failed.counter] } : {}) };

@@ -1256,6 +1256,8 @@ export interface InstanceFields {
   readonly description?: string;
   readonly instanceTypeId: Id<'instanceType'>;
   readonly hostId: Id<'host'>;
+  /** Hosts that were lost while it was made on them: what arrives there late is removed. */
+  readonly formerHostIds?: readonly Id<'host'>[];
   /** The image its root disk was cloned from. */
   readonly imageId?: Id<'image'>;
   readonly vcpus: number;

@@ -294,6 +294,7 @@ export async function placeAgain(
   const placed = await services.placement.place(request, services.reader).catch(() => undefined);
   if (placed === undefined) return undefined;
   const hostId = placed.hostId as Id<'host'>;
+  const { formerHostIds } = await services.reader.get(instance, params.instanceId);
   const rows = await Promise.all(params.volumes.map((entry) => services.reader.get(volume, entry.volumeId)));
   const volumes = params.volumes.map(
     (entry, index): NewVolume => ({ ...entry, volumeId: services.ids.mint('volume'), poolId: placed.poolIds[index] as Id<'pool'> }),
@@ -322,7 +323,7 @@ export async function placeAgain(
       ...takeBack(params, false),
       ...placed.reserve,
       expectState(host, hostId, ['enabled']),
-      change(instance, params.instanceId, { hostId }),
+      change(instance, params.instanceId, { hostId, formerHostIds: [...(formerHostIds ?? []), params.hostId] }),
       ...inserts,
     ],
     keys: volumes.map((entry) => entry.volumeId),

@@ -10,6 +10,11 @@ export const instance = defineKind({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     instanceTypeId: ref('instanceType', 'restrict'),
     hostId: ref('host', 'restrict'),
+    formerHostIds: Type.Optional(
+      Type.Array(Type.String({ format: 'uuid' }), {
+        description: 'Hosts that were lost while it was made on them: what arrives there late is removed.',
+      }),
+    ),
     imageId: Type.Optional(Type.String({ format: 'uuid', description: 'The image its root disk was cloned from.' })),
     vcpus: Type.Integer({ minimum: 1 }),
     memoryBytes: bytes(),

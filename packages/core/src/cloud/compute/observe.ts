@@ -77,8 +77,9 @@ async function unexplained(services: ComputeServices, hostId: string, machine: M
   if (services.kernel().holds(machine.id)) return [];
   const row = await services.reader.find(instance, machine.id);
   if (row !== undefined && row.deletedAt === undefined && row.hostId === hostId) return [];
-  if (row?.deletedAt !== undefined && (await removalAllowed(services))) {
-    // The late arrival of a call that was given up: the deleted row is its tombstone.
+  const givenUp = row?.deletedAt !== undefined || row?.formerHostIds?.includes(hostId) === true;
+  if (givenUp && (await removalAllowed(services))) {
+    // The late arrival of a call that was given up: the deleted row is its tombstone, or the row says that this host was given up.
     await (await services.hosts.hypervisor(hostId)).remove(machine.id, call);
     return [];
   }
