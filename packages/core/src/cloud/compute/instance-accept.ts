@@ -282,6 +282,8 @@ export async function placeAgain(
   attempt: number,
 ): Promise<Acceptance<CreateParams> | undefined> {
   const lost = (code === 'unavailable' || code === 'timeout') && !(await services.hosts.reachable(params.hostId));
+  // What waits behind the creation was accepted for the host it had then: it would do its work in the wrong place.
+  if (services.kernel().operations.queue(params.instanceId).length > 1) return undefined;
   if (!lost || attempt + 1 >= PLACEMENTS_MAX || params.existing.length > 0 || params.onlyHosts !== undefined) return undefined;
   const request: PlacementRequest = {
     ...params.size,

@@ -39,8 +39,17 @@ const maxima = ({ max }: ResizeParams, size: Size) => ({
 
 export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resize', 1)
   .effect('apply', {
-    do: ({ ctx, params, call }) => apply(ctx, params, params.after, call),
-    undo: ({ ctx, params, call }) => apply(ctx, params, params.before, call),
+    do: async ({ ctx, params, call }) => {
+      const { hostId, vcpus, memoryBytes } = await ctx.reader.get(instance, params.instanceId);
+      if (hostId !== params.hostId || vcpus !== params.before.vcpus || memoryBytes !== params.before.memoryBytes)
+        throw new CloudError('conflict', 'The machine has changed since this was asked; ask again.');
+      await apply(ctx, params, params.after, call);
+    },
+    // Back to what its row says, which is what it was unless another came first.
+    undo: async ({ ctx, params, call }) => {
+      const row = await ctx.reader.get(instance, params.instanceId);
+      if (row.hostId === params.hostId) await apply(ctx, params, row, call);
+    },
   })
   .write('resized', {
     do: ({ params }) => [
