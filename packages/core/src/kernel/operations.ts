@@ -27,8 +27,10 @@ interface Live {
   journal: readonly JournalEntry[] | undefined;
   nextNumber: number;
   run?: SagaRun;
+  /** Forced, and another has ended for it half done: only this one removes what that one left. */
+  passed?: boolean;
 }
-export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run'>;
+export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'passed'>;
 
 export interface OperationsOptions {
   readonly environment: Environment;
@@ -169,7 +171,7 @@ export class Operations {
   async cancel(id: string, actor = 'system'): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
-    if (live.run !== undefined && !live.run.cancel())
+    if (live.passed === true || (live.run !== undefined && !live.run.cancel()))
       throw new CloudError('conflict', 'The operation has begun what cannot be taken back; it can only go on.');
     live.cancelRequested = true;
     const set = { cancelRequested: true };
@@ -223,10 +225,12 @@ export class Operations {
   }
 
   /** A forced operation takes over from a head that is stuck: that one ends as it is, its effects are for the forced one to remove. */
-  #passStuckHeads(forced: Pick<Live, 'id' | 'keys'>): void {
+  #passStuckHeads(forced: Live): void {
     for (const key of forced.keys) {
       const head = this.#live.get(this.#queues.of(key)[0] ?? '');
-      if (head?.run?.stuck === true) head.run.abandon(new CloudError('conflict', `Superseded by the forced operation ${forced.id}.`));
+      if (head?.run?.stuck !== true || forced.cancelRequested) continue;
+      forced.passed = true;
+      head.run.abandon(new CloudError('conflict', `Superseded by the forced operation ${forced.id}.`));
     }
   }
 
