@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const USER_DATA = '#!/bin/sh\necho "hello\tworld" > /dev/console\n';
 
 describe('the seed of a machine', () => {
-  it('is a CD-ROM labelled cidata, as isoinfo reads it', async () => {
+  it('is a CD-ROM labelled cidata, as isoinfo and blkid read it', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'pileus-seed-'));
     try {
       const path = join(directory, 'seed.iso');
@@ -22,6 +22,9 @@ describe('the seed of a machine', () => {
       assert.sameMembers((await isoinfo('-J', '-f')).trim().split('\n'), ['/meta-data', '/user-data', '/network-config']);
       assert.equal(await isoinfo('-J', '-x', '/user-data'), USER_DATA);
       assert.equal(await isoinfo('-J', '-x', '/meta-data'), 'instance-id: "i"\nlocal-hostname: "web"\npublic-keys:\n  - "ssh-ed25519 A"\n');
+      // What cloud-init looks for by libblkid.
+      const known = (await run('blkid', ['-p', '-o', 'export', path])).stdout.split('\n');
+      assert.includeMembers(known, ['LABEL=cidata', 'TYPE=iso9660']);
     } finally {
       await rm(directory, { recursive: true });
     }

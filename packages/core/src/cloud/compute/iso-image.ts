@@ -13,8 +13,8 @@ const sectors = (bytes: number): number => Math.ceil(bytes / SECTOR);
 const PATH_TABLES_AT = 19;
 const ROOTS_AT = PATH_TABLES_AT + 4;
 const FILES_AT = ROOTS_AT + 2;
-/** Empty sectors at the end, as mkisofs leaves them: programs that look for labels read 64 KiB at once and pass over a shorter disk. */
-const PADDING = 150;
+/** 68 KiB: busybox looks for labels in as much at once, and passes over a shorter disk. */
+const SECTORS_MIN = 34;
 
 interface Name {
   /** As bytes of the directory record. */
@@ -33,7 +33,7 @@ export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
     next += Math.max(1, sectors(file.bytes.length));
     return { file, sector, short: ascii(shortName(file.name, index)), long: ucs2(file.name) };
   });
-  const total = next + PADDING;
+  const total = Math.max(next, SECTORS_MIN);
   const image = new Uint8Array(total * SECTOR);
   const put = (sector: number, bytes: Uint8Array) => image.set(bytes, sector * SECTOR);
   put(16, descriptor(1, label, total, PATH_TABLES_AT, ROOTS_AT));

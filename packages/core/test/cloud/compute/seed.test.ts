@@ -27,6 +27,15 @@ describe('the seed of a machine', () => {
     expect(contents(primary.files)).to.deep.equal(contents(joliet.files));
   });
 
+  it('is as long as its content, and no shorter than what busybox reads at once', () => {
+    const BUSYBOX_READS_BYTES = 0x11000;
+    expect(noCloudSeed(CONTENT)).to.have.length(BUSYBOX_READS_BYTES);
+    const userData = 'x'.repeat(50_000);
+    const [long, longer] = [noCloudSeed({ ...CONTENT, userData }), noCloudSeed({ ...CONTENT, userData: userData + userData })];
+    expect(longer.length - long.length).to.be.within(userData.length - 2048, userData.length + 2048);
+    expect(file(longer, 'user-data')).to.equal(userData + userData);
+  });
+
   it('is the same bytes for the same content, today and tomorrow', () => {
     const digest = (seed: Uint8Array) => createHash('sha256').update(seed).digest('hex');
     expect(digest(noCloudSeed(CONTENT))).to.equal(digest(noCloudSeed(structuredClone(CONTENT))));
