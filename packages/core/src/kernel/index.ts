@@ -1,6 +1,7 @@
 export * from './action.ts';
 export * from './api/index.ts';
 export { Bus, command, type Message, telemetry } from './bus.ts';
+export { bytesText } from './byte-text.ts';
 export { cascadeDelete, type Deletion, type DeletionSpec, defineDeletion } from './cascade.ts';
 export type { Endpoint, EndpointRequest } from './endpoint.ts';
 export * from './environment.ts';
@@ -19,7 +20,7 @@ export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';
 export * from './rows.ts';
 export * from './saga/definition.ts';
-export type { StepPoint } from './saga/run.ts';
+export type { StepPoint } from './saga/subject.ts';
 export { forgetSealed, isSealed, Secrets } from './secrets.ts';
 export * from './store.ts';
 export { StoreError } from './store-error.ts';

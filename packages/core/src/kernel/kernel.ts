@@ -15,7 +15,7 @@ import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { create } from './rows.ts';
 import { sagaKey } from './saga/definition.ts';
-import type { RunPorts } from './saga/run.ts';
+import type { RunPorts } from './saga/subject.ts';
 import { Secrets } from './secrets.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { startSweep } from './sweep.ts';
@@ -239,7 +239,8 @@ export class Kernel {
       });
     const idle = this.operations.queue(id).length === 0;
     const satisfied = idle && action.satisfied?.(row) === true;
-    if (idle && !satisfied) throwIf(stateProblem(action, row, forced));
+    const problem = idle && !satisfied ? stateProblem(action, row, forced) : undefined;
+    if (problem !== undefined) throw (await action.heldBy?.(row, this.reader)) ?? problem;
     return { row, satisfied, forced };
   }
 
@@ -384,8 +385,4 @@ function acceptanceFailed(action: Action, failure: Extract<CommitResult, { ok: f
     return new CloudError('no_capacity', 'There is no room for it.', { params: { reasons: [what] } });
   }
   return new CloudError('conflict', `${action.name} was refused: ${what} changed meanwhile.`, { detail: failure.reason });
-}
-
-function throwIf(error: Error | undefined): void {
-  if (error !== undefined) throw error;
 }

@@ -7,7 +7,8 @@ import { isFinished, type JournalEntry, type Operation, operation, UNFINISHED } 
 import { Queues } from './queues.ts';
 import type { Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
-import { type RunPorts, SagaRun } from './saga/run.ts';
+import { SagaRun } from './saga/run.ts';
+import type { RunPorts } from './saga/subject.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 
 /** An accepted operation as this node holds it until it has ended. */

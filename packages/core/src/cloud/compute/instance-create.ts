@@ -13,6 +13,7 @@ const BOOT_TIMEOUT_MS = 120_000;
 
 export const instanceCreate = saga<ComputeContext, CreateParams>('instance.create', 1)
   .each('existing', {
+    light: true,
     items: ({ params }) => params.existing,
     limit: 4,
     // Who was ahead in its queue may have taken it.
@@ -31,6 +32,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     ],
   })
   .each('ports', {
+    light: true,
     items: ({ params }) => params.nics,
     limit: 4,
     do: async ({ ctx, params, item, call }) => {

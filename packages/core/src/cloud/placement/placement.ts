@@ -25,7 +25,16 @@ export interface Placed {
   /** Reserves the capacity, guarded: fails when another request took it meanwhile. */
   readonly reserve: readonly Statement[];
   /** Why this host, and why not the others. */
-  readonly reasons: { readonly chosen: string; readonly score: number; readonly refused: Readonly<Record<string, string>> };
+  readonly reasons: {
+    readonly chosen: string;
+    readonly score: number;
+    /** By name of the host; the first few. */
+    readonly refused: Readonly<Record<string, string>>;
+    /** Further hosts that were refused for reasons of their own. */
+    readonly more?: number;
+    /** Hosts that its volumes, its networks or the request itself rule out. */
+    readonly elsewhere?: number;
+  };
 }
 
 export interface Placement {

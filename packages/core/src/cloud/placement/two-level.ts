@@ -26,6 +26,9 @@ interface Candidate {
 }
 
 const SNAPSHOT_MS = 1000;
+const ELSEWHERE = 'not where its volumes and networks are, or not the host asked for';
+/** Hosts that a successful placement names: its reasons are kept with the operation, and read with it. */
+const REFUSED_SHOWN = 8;
 const WEIGHTS = { vcpus: 0.4, memory: 0.4, storage: 0.2 };
 
 /**
@@ -113,8 +116,7 @@ export class TwoLevelPlacement implements Placement {
 
   /** A candidate, or the reason why not. */
   #consider(request: PlacementRequest, row: HostRow, snapshot: Snapshot): Candidate | string {
-    if (request.onlyHosts !== undefined && !request.onlyHosts.includes(row.id))
-      return 'not where its volumes and networks are, or not the host asked for';
+    if (request.onlyHosts !== undefined && !request.onlyHosts.includes(row.id)) return ELSEWHERE;
     if (request.exceptHosts?.includes(row.id) === true) return 'excluded';
     if (row.state !== 'enabled') return `is ${row.state}`;
     if (row.status !== 'connected') return `is ${row.status}`;
@@ -146,8 +148,20 @@ export class TwoLevelPlacement implements Placement {
       const free = snapshot.free.get(statement.counter);
       if (free !== undefined) free.free -= statement.by;
     }
-    return { hostId: row.id, poolIds, reserve, reasons: { chosen: row.name, score: Math.round(score * 1000) / 1000, refused } };
+    return { hostId: row.id, poolIds, reserve, reasons: { chosen: row.name, score: Math.round(score * 1000) / 1000, ...brief(refused) } };
   }
+}
+
+/** Of a thousand hosts that were not asked for, their number is enough. */
+function brief(refused: Readonly<Record<string, string>>): Pick<Placed['reasons'], 'refused' | 'elsewhere' | 'more'> {
+  const asked = Object.entries(refused).filter(([, reason]) => reason !== ELSEWHERE);
+  const elsewhere = Object.keys(refused).length - asked.length;
+  const more = Math.max(0, asked.length - REFUSED_SHOWN);
+  return {
+    refused: Object.fromEntries(asked.slice(0, REFUSED_SHOWN)),
+    ...(elsewhere === 0 ? {} : { elsewhere }),
+    ...(more === 0 ? {} : { more }),
+  };
 }
 
 /** The emptiest fitting pool for each volume, counting those placed before it. */

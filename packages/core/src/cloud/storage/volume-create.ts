@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import {
-  bytes,
+  bytesText,
   CloudError,
   defineAction,
   type Id,
@@ -13,11 +13,11 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { image } from './image.ts';
+import { image, unusable } from './image.ts';
 import { choosePool } from './pool-choice.ts';
 import type { ImageFacts } from './pools.ts';
 import { removeOrOwe, type StorageContext } from './removal.ts';
-import { volume } from './volume.ts';
+import { diskBytes, volume } from './volume.ts';
 import { volumeRows } from './volume-rows.ts';
 
 export type VolumeContext = StorageContext;
@@ -35,6 +35,7 @@ const COPY_TIMEOUT_MS = 3600_000;
 /** The disk of a volume whose row is there in `creating`. Also runs inside the creation of machines. */
 export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.create', 1)
   .effect('image', {
+    light: true,
     timeoutMs: COPY_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
       if (params.imageId === undefined) return;
@@ -59,8 +60,7 @@ export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.crea
 
 /** What pools need to know of an image. @throws CloudError conflict while it has no content, or is being deleted */
 export function imageFacts(row: RowOf<typeof image>): ImageFacts {
-  if (row.format === undefined || row.virtualSizeBytes === undefined || row.state !== 'available')
-    throw new CloudError('conflict', `Image ${row.name} is ${row.state}.`, { pointer: '/imageId', params: { state: row.state } });
+  if (row.format === undefined || row.virtualSizeBytes === undefined || row.state !== 'available') throw unusable(row, '/imageId');
   return { id: row.id, format: row.format, virtualSizeBytes: row.virtualSizeBytes };
 }
 
@@ -76,7 +76,7 @@ export const volumeCreate = (context: VolumeContext) =>
     input: Type.Object({
       name: Type.Optional(resourceName()),
       description: properties.description,
-      sizeBytes: Type.Optional(bytes({ minimum: 1, description: 'Default: the size of the image.' })),
+      sizeBytes: Type.Optional(diskBytes(' Default: the size of the image.')),
       imageId: uuid,
       poolId: uuid,
       storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
@@ -119,7 +119,7 @@ function sizeFor(asked: number | undefined, source: ImageFacts | undefined): num
   const sizeBytes = asked ?? source?.virtualSizeBytes;
   if (sizeBytes === undefined) throw new CloudError('invalid_input', 'An empty volume needs a size.', { pointer: '/sizeBytes' });
   if (source !== undefined && sizeBytes < source.virtualSizeBytes)
-    throw new CloudError('invalid_input', `The image needs ${source.virtualSizeBytes} bytes.`, {
+    throw new CloudError('invalid_input', `The image needs ${bytesText(source.virtualSizeBytes)}.`, {
       pointer: '/sizeBytes',
       params: { minimumBytes: source.virtualSizeBytes },
     });

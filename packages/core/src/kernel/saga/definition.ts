@@ -43,6 +43,14 @@ interface StepOptions {
   readonly timeoutMs?: number;
 }
 
+interface Lightness {
+  /**
+   * Its journal entry may wait for the next one: that saves a durable write. Only for a step that returns nothing and is harmless to do again even after the
+   * steps behind it have begun, up to the next that is not light. After a crash those are undone though they may not have begun.
+   */
+  readonly light?: true;
+}
+
 type Undo<I> = ((input: I) => void | Promise<void>) | typeof NOTHING_TO_UNDO | typeof FORWARD_ONLY;
 type Own<N extends string, R> = { readonly [K in N]?: R };
 type With<O, N extends string, R> = O & { readonly [K in N]: R };
@@ -68,7 +76,8 @@ export type StepNode =
       readonly name: string;
       readonly do: (input: StepInput<unknown, unknown, unknown>) => unknown;
       readonly undo: Undo<StepInput<unknown, unknown, unknown>>;
-    } & StepOptions)
+    } & StepOptions &
+      Lightness)
   | {
       readonly type: 'write';
       readonly name: string;
@@ -82,7 +91,8 @@ export type StepNode =
       readonly items: (known: Known<unknown, unknown, unknown>) => readonly unknown[];
       readonly do: (input: StepInput<unknown, unknown, unknown> & { readonly item: unknown }) => unknown;
       readonly undo: Undo<StepInput<unknown, unknown, unknown> & { readonly item: unknown }>;
-    } & StepOptions)
+    } & StepOptions &
+      Lightness)
   | {
       readonly type: 'subs';
       readonly name: string;
@@ -102,7 +112,12 @@ export type AnySaga = Saga<any, any, any>;
 
 /** Changes when a step is added, removed, renamed, reordered or changes its nature; committed per `name@version`, so that such a change needs a new version. */
 export const fingerprint = (saga: AnySaga): string =>
-  saga.steps.map((step) => `${step.type}:${step.name}${'undo' in step && typeof step.undo === 'string' ? `!${step.undo}` : ''}`).join(' ');
+  saga.steps
+    .map((step) => {
+      const undo = 'undo' in step && typeof step.undo === 'string' ? `!${step.undo}` : '';
+      return `${step.type}:${step.name}${undo}${'light' in step && step.light === true ? '~' : ''}`;
+    })
+    .join(' ');
 
 export const sagaKey = (saga: AnySaga): string => `${saga.name}@${saga.version}`;
 
@@ -124,10 +139,11 @@ export class SagaBuilder<C, P, O> {
   /** Calls drivers; its output is journaled after. Undone also when it failed itself, so its undo sees its own output as optional. */
   effect<const N extends string, R extends Output>(
     name: NewName<N, O>,
-    step: StepOptions & {
-      readonly do: (input: StepInput<C, P, O>) => Journaled<R> | Promise<Journaled<R>>;
-      readonly undo: Undo<StepInput<C, P, O & Own<N, R>>>;
-    },
+    step: StepOptions &
+      Lightness & {
+        readonly do: (input: StepInput<C, P, O>) => Journaled<R> | Promise<Journaled<R>>;
+        readonly undo: Undo<StepInput<C, P, O & Own<N, R>>>;
+      },
   ): SagaBuilder<C, P, With<O, N, R>> {
     return this.#with({ type: 'effect', name, ...step } as unknown as StepNode);
   }
@@ -146,12 +162,13 @@ export class SagaBuilder<C, P, O> {
   /** The same effect for each item, at most `limit` at once. Its output is the list of outputs, in order. */
   each<const N extends string, T, R extends Output>(
     name: NewName<N, O>,
-    step: StepOptions & {
-      readonly items: (known: Known<C, P, O>) => readonly T[];
-      readonly limit: number;
-      readonly do: (input: StepInput<C, P, O> & { readonly item: T }) => Journaled<R> | Promise<Journaled<R>>;
-      readonly undo: Undo<StepInput<C, P, O> & { readonly item: T }>;
-    },
+    step: StepOptions &
+      Lightness & {
+        readonly items: (known: Known<C, P, O>) => readonly T[];
+        readonly limit: number;
+        readonly do: (input: StepInput<C, P, O> & { readonly item: T }) => Journaled<R> | Promise<Journaled<R>>;
+        readonly undo: Undo<StepInput<C, P, O> & { readonly item: T }>;
+      },
   ): SagaBuilder<C, P, With<O, N, readonly R[]>> {
     return this.#with({ type: 'each', name, ...step } as unknown as StepNode);
   }

@@ -1,0 +1,164 @@
+import { timestamp } from '../environment.ts';
+import { CloudError, type ErrorRecord } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
+import { debt, type JournalEntry } from '../operation.ts';
+import { create } from '../rows.ts';
+import type { CommitResult, Statement } from '../store.ts';
+import type { Owed } from './definition.ts';
+import type { History } from './history.ts';
+import type { RunPorts, RunSubject } from './subject.ts';
+
+/** Held entries are committed after this time at the latest, so that who watches a long step sees those before it. */
+const HELD_MS = 100;
+const PROGRESS_INTERVAL_MS = 1000;
+
+/** All that a run writes: its journal, and what its operation's row shows. */
+export class Journal {
+  readonly #ports: RunPorts;
+  readonly #operationId: string;
+  readonly #history: History;
+  #number: number;
+  #percent = 0;
+  /** The step whose need of attention is on the row. */
+  #shown: string | undefined;
+  /** Entries that wait for the next commit. */
+  #held: Statement[] = [];
+  #lastHeld = '';
+  #cancelFlush: (() => void) | undefined;
+  #flushing: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: RunPorts, { operationId, nextNumber }: RunSubject, history: History) {
+    this.#ports = ports;
+    this.#operationId = operationId;
+    this.#history = history;
+    this.#number = nextNumber;
+  }
+
+  get percent(): number {
+    return this.#percent;
+  }
+
+  get shown(): string | undefined {
+    return this.#shown;
+  }
+
+  reach(percent: number): void {
+    this.#percent = Math.max(this.#percent, percent);
+  }
+
+  /** The statement that appends an entry. Its key makes a repeated commit of the same entry recognisable. */
+  entry(entry: JournalEntry): Statement {
+    const row = { operationId: this.#operationId, number: this.#number, ...this.#ports.stamp, ...entry } as unknown as JsonObject;
+    this.#number += 1;
+    return { op: 'insert', table: 'journal', row };
+  }
+
+  /** @throws CloudError that tells which guard failed; entries that were held are journaled all the same. */
+  async commit(path: string, statements: readonly Statement[]): Promise<void> {
+    const held = this.#takeHeld();
+    await this.#flushing;
+    const result = await this.#ports.commit([...held, ...statements]);
+    if (result.ok) return;
+    // Numbers may have gaps.
+    if (held.length > 0) await this.#ports.commit(held);
+    throw guardFailed(path, result);
+  }
+
+  /** For a guard whose failure has a meaning of its own. */
+  async tryCommit(statements: readonly Statement[]): Promise<boolean> {
+    return (await this.#ports.commit(statements)).ok;
+  }
+
+  /** Leaves an entry to the next commit, whichever step's it is. */
+  hold(path: string, entry: Statement): void {
+    this.#held.push(entry);
+    this.#lastHeld = path;
+    this.#cancelFlush ??= this.#ports.environment.timers.after(HELD_MS, () => void this.flush().catch(() => undefined));
+  }
+
+  /** Durable when it answers: what is held. */
+  flush(): Promise<unknown> {
+    const held = this.#takeHeld();
+    if (held.length === 0) return this.#flushing;
+    const flushed = this.#flushing.then(() => this.#ports.commit([...held, this.progress(this.#lastHeld)]));
+    // What cannot be committed here cannot be by the next commit either, which tells.
+    this.#flushing = flushed.catch(() => undefined);
+    return flushed;
+  }
+
+  #takeHeld(): readonly Statement[] {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    return this.#held.splice(0);
+  }
+
+  ending(state: 'succeeded' | 'failed' | 'cancelled', error?: ErrorRecord): readonly Statement[] {
+    return [this.entry({ type: 'ended', state }), this.ended(state, this.#history.stepsDone, error)];
+  }
+
+  ended(state: 'succeeded' | 'failed' | 'cancelled', stepsDone: number, error?: ErrorRecord, lastStep?: string): Statement {
+    return this.update({
+      state,
+      endedAt: timestamp(this.#ports.environment.clock),
+      attention: null,
+      stepsDone,
+      ...(state === 'succeeded' ? { percent: 100 } : {}),
+      ...(error === undefined ? {} : { error }),
+      ...(lastStep === undefined ? {} : { lastStep }),
+    });
+  }
+
+  progress(path: string, stepsDone = this.#history.stepsDone): Statement {
+    return this.update({ state: 'running', lastStep: path, percent: this.#percent, stepsDone, attention: null });
+  }
+
+  update(set: JsonObject): Statement {
+    if (set.attention === null) this.#shown = undefined;
+    return { op: 'update', table: 'operation', key: this.#operationId, set };
+  }
+
+  /** Steps side by side may be stuck together; the row shows one of them. */
+  async showAttention(step: string, phase: 'do' | 'undo', attempts: number, message: string): Promise<void> {
+    await this.#ports.commit([this.update({ state: 'needs_attention', attention: { step, phase, attempts, message } })]);
+    this.#shown = step;
+    this.#ports.onStuck?.();
+  }
+
+  /** What a step tells of its own progress, seldom enough to be worth a commit. */
+  onProgress(path: string, topSteps: number): (fraction: number) => void {
+    const { clock } = this.#ports.environment;
+    let lastMs = clock.monotonicMs();
+    const base = this.#percent;
+    return (fraction) => {
+      const nowMs = clock.monotonicMs();
+      const percent = Math.min(99, base + Math.floor((100 * Math.min(1, Math.max(0, fraction))) / topSteps));
+      if (percent <= this.#percent || nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
+      lastMs = nowMs;
+      this.#percent = percent;
+      this.#ports.commit([this.update({ percent, lastStep: path })]).catch(() => undefined);
+    };
+  }
+
+  debts(owed: readonly Owed[]): readonly Statement[] {
+    return owed.map(({ task, place, target }) => {
+      const id = this.#ports.ids.mint('debt');
+      return create(debt, { id, name: `debt-${id}`, task, place, target, operationId: this.#operationId });
+    });
+  }
+}
+
+const GUARD_MEANING = {
+  exists: 'name_taken',
+  absent: 'not_found',
+  stale: 'conflict',
+  in_use: 'in_use',
+  exceeded: 'no_capacity',
+  fenced: 'unavailable',
+} as const;
+
+function guardFailed(path: string, result: Extract<CommitResult, { ok: false }>): CloudError {
+  const fields = result.fields === undefined ? '' : ` (${result.fields.join(', ')})`;
+  return new CloudError(GUARD_MEANING[result.reason], `The resource changed meanwhile: ${result.reason}${fields}.`, {
+    detail: `guard ${result.statement} of step ${path}`,
+  });
+}

@@ -1,0 +1,69 @@
+import type { Environment } from '../environment.ts';
+import type { ErrorRecord } from '../errors.ts';
+import type { Ids } from '../id.ts';
+import type { JsonObject } from '../json.ts';
+import type { JournalEntry } from '../operation.ts';
+import type { CommitResult, Statement } from '../store.ts';
+import type { AnySaga } from './definition.ts';
+
+/** What a run reaches: nothing of the cloud, everything of the kernel that it needs. */
+export interface RunPorts {
+  readonly environment: Environment;
+  readonly ids: Ids;
+  /** The node that runs it and the epoch it holds, written into every entry. */
+  readonly stamp: { readonly node: string; readonly epoch: number };
+  /** Durable when it answers; retries an unknown outcome itself. */
+  readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
+  /** An older definition by `name@version`. */
+  readonly definition: (key: string) => AnySaga | undefined;
+  /** Told when the run begins to show `needs_attention`. */
+  readonly onStuck?: () => void;
+  /** Spans, and the faults of tests: called around each do and undo of an effect, and each commit of a write. A throw counts as the step's own. */
+  readonly around?: <R>(point: StepPoint, body: () => Promise<R>) => Promise<R>;
+}
+
+export interface StepPoint {
+  readonly operationId: string;
+  readonly path: string;
+  readonly phase: 'do' | 'undo';
+  readonly type: 'effect' | 'write';
+}
+
+export interface RunSubject {
+  readonly operationId: string;
+  readonly saga: AnySaga;
+  readonly ctx: unknown;
+  /** The journal so far, in order; the first is `accepted`. */
+  readonly journal: readonly JournalEntry[];
+  /** Number of the next entry; numbers grow, and may have gaps. */
+  readonly nextNumber: number;
+  readonly attempt: number;
+  readonly cancelRequested: boolean;
+  /** Taken over from an earlier life, which may have begun steps after the journal's end. */
+  readonly resumed?: boolean;
+  /** It must not begin: whatever an earlier life may have begun is undone, and it ends. */
+  readonly refused?: ErrorRecord | undefined;
+  readonly unwound?: ((params: unknown) => readonly Statement[]) | undefined;
+  /** Committed with the end of a run that is abandoned: what it had reserved beyond its rows, which the forced operation does not know of. */
+  readonly abandoned?: ((params: unknown) => readonly Statement[]) | undefined;
+  readonly again?:
+    | ((failed: {
+        params: unknown;
+        error: ErrorRecord;
+        attempt: number;
+      }) => Promise<{ params: unknown; statements: readonly Statement[]; keys?: readonly string[]; notes?: JsonObject } | undefined>)
+    | undefined;
+  /** All keys of the operation, with those that a new attempt adds. */
+  readonly holds?: (more: readonly string[]) => readonly string[];
+}
+
+export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'parked';
+
+/** Why a run stops where it is: parked for the next start, or given up for a forced operation that takes over. */
+export class Interrupted extends Error {
+  readonly how: 'parked' | 'abandoned';
+  constructor(how: 'parked' | 'abandoned', cause?: unknown) {
+    super(how, { cause });
+    this.how = how;
+  }
+}
