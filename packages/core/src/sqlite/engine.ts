@@ -110,7 +110,7 @@ export class SqliteEngine {
     let committing = false;
     try {
       this.#statements.get('BEGIN IMMEDIATE').run();
-      const outcomes = transactions.map((transaction) => this.#attempt(transaction));
+      const outcomes = this.#allGood(transactions) ?? transactions.map((transaction) => this.#attempt(transaction));
       committing = true;
       this.#statements.get('COMMIT').run();
       return outcomes;
@@ -122,28 +122,46 @@ export class SqliteEngine {
     }
   }
 
-  #attempt(transaction: Transaction): Outcome {
-    if (transaction.epoch !== this.#epoch) return { ok: false, statement: -1, reason: 'fenced' };
-    this.#statements.get('SAVEPOINT one').run();
-    try {
-      const fed = this.#writer.apply(transaction, this.#revision + 1);
-      if (typeof fed === 'number') {
-        this.#statements.get('RELEASE one').run();
-        if (fed > 0) this.#revision += 1;
-        return { ok: true, revision: this.#revision };
+  /**
+   * What a group mostly is: no guard fails, so that none of it has to be taken back alone, and no savepoints are needed, which cost a seventh of the work.
+   * Undefined when one of them would have to be: then all of it was taken back.
+   */
+  #allGood(transactions: readonly Transaction[]): Outcome[] | undefined {
+    const before = this.#revision;
+    const outcomes: Outcome[] = [];
+    for (const transaction of transactions) {
+      const outcome = this.#one(transaction);
+      if (!('ok' in outcome && outcome.ok)) {
+        this.#statements.get('ROLLBACK').run();
+        this.#revision = before;
+        this.#statements.get('BEGIN IMMEDIATE').run();
+        return undefined;
       }
-      this.#rollBackOne();
-      return fed;
-    } catch (error) {
-      if (isDatabaseFault(error)) throw error;
-      this.#rollBackOne();
-      return { rejected: error instanceof Error ? error.message : String(error), outcome: 'unchanged' };
+      outcomes.push(outcome);
     }
+    return outcomes;
   }
 
-  #rollBackOne(): void {
-    this.#statements.get('ROLLBACK TO one').run();
+  #attempt(transaction: Transaction): Outcome {
+    this.#statements.get('SAVEPOINT one').run();
+    const outcome = this.#one(transaction);
+    if (!('ok' in outcome && outcome.ok)) this.#statements.get('ROLLBACK TO one').run();
     this.#statements.get('RELEASE one').run();
+    return outcome;
+  }
+
+  /** Whatever it answers but success, the caller takes back what it has done. */
+  #one(transaction: Transaction): Outcome {
+    if (transaction.epoch !== this.#epoch) return { ok: false, statement: -1, reason: 'fenced' };
+    try {
+      const fed = this.#writer.apply(transaction, this.#revision + 1);
+      if (typeof fed !== 'number') return fed;
+      if (fed > 0) this.#revision += 1;
+      return { ok: true, revision: this.#revision };
+    } catch (error) {
+      if (isDatabaseFault(error)) throw error;
+      return { rejected: error instanceof Error ? error.message : String(error), outcome: 'unchanged' };
+    }
   }
 
   /** Drops some feed entries up to a revision; answers whether there are more. */

@@ -11,6 +11,7 @@ import { Listeners } from './listeners.ts';
 import { prepareStore } from './prepare.ts';
 import { Reader, Statements } from './reader.ts';
 import type { ReaderMethods } from './reader-thread.ts';
+import { Snapshot } from './snapshot.ts';
 import { Catalog } from './table.ts';
 import { Thread } from './thread.ts';
 import type { GroupMessage, OutcomesMessage, WriterMethods } from './writer-thread.ts';
@@ -62,6 +63,7 @@ class SqliteStore implements Store {
   #tables: readonly TableSpec[] = [];
   #db: DatabaseSync | undefined;
   #reader: Reader | undefined;
+  #snapshot: Snapshot | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(path: string) {
@@ -72,7 +74,11 @@ class SqliteStore implements Store {
     );
     this.#writer = new Thread<WriterMethods>(
       'writer-thread',
-      ({ outcomes }: OutcomesMessage) => this.#commits.settle(outcomes),
+      ({ outcomes }: OutcomesMessage) => {
+        // Who is told of a commit must see it.
+        this.#snapshot?.end();
+        this.#commits.settle(outcomes);
+      },
       (failure) => this.#commits.fail(failure),
     );
   }
@@ -148,6 +154,7 @@ class SqliteStore implements Store {
   async trimChanges(upTo: number): Promise<void> {
     this.#here();
     while (await this.#writer.call('trimSome', upTo));
+    this.#snapshot?.end();
   }
 
   async backup(target: string): Promise<void> {
@@ -163,6 +170,7 @@ class SqliteStore implements Store {
   async #close(): Promise<void> {
     this.#commits.stop(new StoreError(CLOSED));
     await this.#commits.idle();
+    this.#snapshot?.end();
     this.#reader = undefined;
     this.#db?.close();
     await Promise.all(this.#readers.map(endThread));
@@ -173,11 +181,15 @@ class SqliteStore implements Store {
   #use(tables: readonly TableSpec[]): void {
     if (this.#db === undefined) return;
     this.#tables = tables;
-    this.#reader = new Reader(new Statements(this.#db), new Catalog(tables));
+    this.#snapshot?.end();
+    const statements = new Statements(this.#db);
+    this.#snapshot = new Snapshot(statements);
+    this.#reader = new Reader(statements, new Catalog(tables));
   }
 
   #here(): Reader {
     if (this.#reader === undefined) throw new StoreError(CLOSED);
+    this.#snapshot?.begin();
     return this.#reader;
   }
 
