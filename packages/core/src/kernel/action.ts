@@ -50,6 +50,8 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
   readonly permission?: string;
   /** States in which it may run: checked at acceptance when nothing is ahead in the queue, and at its head. */
   readonly from?: readonly StateOf<K>[];
+  /** Tells what holds a row in a state that is not in `from`, and what to do about it. Without it, or its word, the refusal tells the states. */
+  readonly heldBy?: (row: RowOf<K>, reader: Reader) => Promise<CloudError | undefined>;
   /** It already is as asked: succeeds at once with the same body. */
   readonly satisfied?: (row: RowOf<K>) => boolean;
   readonly gate?: Gate<{ readonly row: RowOf<K> | undefined; readonly input: Static<T> }>;
@@ -79,6 +81,7 @@ export interface Action {
   readonly input: TObject;
   readonly permission: string;
   readonly from: readonly string[] | undefined;
+  readonly heldBy: ((row: RowOf<AnyKind>, reader: Reader) => Promise<CloudError | undefined>) | undefined;
   readonly satisfied: ((row: RowOf<AnyKind>) => boolean) | undefined;
   readonly gate: Gate<{ readonly row: RowOf<AnyKind> | undefined; readonly input: unknown }> | undefined;
   readonly accept: (
@@ -104,6 +107,7 @@ export interface Action {
 export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: ActionSpec<K, T, P, C>): Action {
   return {
     from: undefined,
+    heldBy: undefined,
     satisfied: undefined,
     gate: undefined,
     refused: undefined,

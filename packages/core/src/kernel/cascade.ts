@@ -16,6 +16,7 @@ import { type AnySaga, type BoundSaga, bindSaga, NOTHING_TO_UNDO, type Saga, sag
 export interface Deletion {
   readonly kind: AnyKind;
   readonly from: readonly string[];
+  readonly heldBy?: Action['heldBy'];
   readonly quiesce?: AnySaga;
   readonly remove: AnySaga;
   readonly context: () => unknown;
@@ -25,6 +26,8 @@ export interface Deletion {
 export interface DeletionSpec<K extends AnyKind, R extends RowBase, C, P extends object> {
   readonly kind: K;
   readonly from: readonly string[];
+  /** As in `ActionSpec`. */
+  readonly heldBy?: (row: R, reader: Reader) => Promise<CloudError | undefined>;
   readonly quiesce?: Saga<C, P>;
   readonly remove: Saga<C, P>;
   readonly context: () => C;
@@ -197,6 +200,7 @@ export function deleteAction(deletion: Deletion, context: () => CascadeContext):
       ),
     }),
     from: [...deletion.from, 'deleting'],
+    ...(deletion.heldBy === undefined ? {} : { heldBy: deletion.heldBy }),
     satisfied: (row) => row.state === 'deleted',
     accept: async ({ row, input }) => {
       const force = input.force === true;

@@ -20,7 +20,7 @@ export const ref = <K extends string>(
 };
 
 /** Bytes of one resource: a whole number up to 2^53-1; more is refused by name. */
-export const bytes = (options: { readonly minimum?: number; readonly description?: string } = {}) =>
+export const bytes = (options: { readonly minimum?: number; readonly multipleOf?: number; readonly description?: string } = {}) =>
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, ...options });
 
 /**

@@ -653,6 +653,7 @@ export interface VolumeFields {
   readonly schemaVersion: number;
   readonly description?: string;
   readonly poolId: Id<'pool'>;
+  /** A multiple of 512, at least 512. */
   readonly sizeBytes: number;
   /** The image it is a clone of. */
   readonly imageId?: Id<'image'>;
@@ -676,7 +677,7 @@ export interface VolumeCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
-  /** Default: the size of the image. */
+  /** A multiple of 512, at least 512. Default: the size of the image. */
   readonly sizeBytes?: number | undefined;
   readonly imageId?: Id<'image'> | undefined;
   readonly poolId?: Id<'pool'> | undefined;
@@ -694,7 +695,7 @@ export interface VolumeUpdate {
 
 /** Grows a volume that is not attached. */
 export interface VolumeResize {
-  /** Not smaller than now. */
+  /** A multiple of 512, at least 512. Not smaller than now. */
   readonly sizeBytes: number;
 }
 
@@ -853,7 +854,7 @@ export class ImagesClient extends Resource<'image', Image, ImageFilter, 'created
     return this.act(image, 'complete', {}, options);
   }
 
-  /** Uploads the content of an image: qcow2 or raw. A digest in `Repr-Digest` is verified; an interrupted upload leaves nothing. */
+  /** Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. After a failed upload the image awaits its content as before; `stateReason` tells what failed. */
   upload(image: Named<'image'>, content: Upload, options: UploadOptions = {}): Reply<Image> {
     return this.send(this.path(image, 'content'), content, options);
   }

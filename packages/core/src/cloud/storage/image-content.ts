@@ -1,6 +1,22 @@
 import type { TObject } from 'typebox';
-import { both, CloudError, type Endpoint, type EndpointRequest, equals, isFinished, type Kernel, type RowOf } from '../../kernel/index.ts';
-import { image } from './image.ts';
+import {
+  both,
+  bytesText,
+  CloudError,
+  change,
+  describeChain,
+  type Endpoint,
+  type EndpointRequest,
+  equals,
+  isCloudError,
+  isFinished,
+  type Kernel,
+  type RowOf,
+  timestamp,
+  toErrorRecord,
+} from '../../kernel/index.ts';
+import { given } from '../naming.ts';
+import { image, unusable } from './image.ts';
 import type { ImageContext } from './image-context.ts';
 
 type ImageRow = RowOf<typeof image>;
@@ -16,7 +32,8 @@ export const imageContentEndpoints = (context: ContentContext): readonly Endpoin
     type: 'upload',
     method: 'PUT',
     path: '/images/{id}/content',
-    summary: 'Uploads the content of an image: qcow2 or raw. A digest in `Repr-Digest` is verified; an interrupted upload leaves nothing.',
+    summary:
+      'Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. After a failed upload the image awaits its content as before; `stateReason` tells what failed.',
     permission: 'image.upload',
     answer: image.rowSchema as TObject,
     handle: (request) => upload(context, request),
@@ -29,8 +46,7 @@ export const imageContentEndpoints = (context: ContentContext): readonly Endpoin
     permission: 'image.download',
     handle: async (request) => {
       const row = await imageOf(context, request);
-      if (row.state !== 'available')
-        throw new CloudError('conflict', `Image ${row.name} is ${row.state}.`, { params: { state: row.state } });
+      if (row.state !== 'available') throw unusable(row);
       const content = await context.imageStore.open(row.id);
       return { sizeBytes: content.sizeBytes, open: () => content.open(), mediaType: 'application/octet-stream' };
     },
@@ -42,7 +58,9 @@ async function upload(context: ContentContext, request: EndpointRequest): Promis
   const { id } = takesContent(await imageOf(context, request));
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > settings.imageBytesMax)
-    throw new CloudError('too_large', 'The content is larger than an image may be.', { params: { limitBytes: settings.imageBytesMax } });
+    throw new CloudError('too_large', `The content is larger than an image may be: ${bytesText(settings.imageBytesMax)}.`, {
+      params: { limitBytes: settings.imageBytesMax },
+    });
   if (!uploads.begin(id)) throw new CloudError('conflict', 'Another upload of this image is under way.');
   try {
     // Another upload may have ended between the look above and this one's begin.
@@ -74,7 +92,7 @@ async function receive(context: ContentContext, request: EndpointRequest, row: I
     return await complete(context, row, request);
   } catch (error) {
     await discard(context, row.id);
-    throw error;
+    throw await uploadFailed(context, row.id, error);
   }
 }
 
@@ -90,6 +108,23 @@ async function complete({ kernel, reader }: ContentContext, row: ImageRow, { pri
 async function discard({ reader, imageStore, kernel }: ContentContext, imageId: string): Promise<void> {
   const row = await reader.find(image, imageId);
   if (row?.state !== 'available' && !kernel().holds(imageId)) await imageStore.delete(imageId);
+}
+
+const WHAT_NOW = 'The image awaits its content: upload it again, or delete the image.';
+
+/** The image stays. Its row tells why it has no content and what can be done about it; the error tells the same to a client that is still there. */
+async function uploadFailed({ reader, kernel }: ContentContext, imageId: ImageRow['id'], error: unknown): Promise<unknown> {
+  const row = await reader.find(image, imageId);
+  if (row?.state !== 'awaiting_content' || kernel().holds(imageId)) return error;
+  const { environment } = kernel().services;
+  const message = `${toErrorRecord(error).message} ${WHAT_NOW}`;
+  const stateReason = { code: 'upload_failed', message, at: timestamp(environment.clock) };
+  await kernel()
+    .observe([change(image, row.id, { stateReason }, { generation: row.generation })])
+    .catch((cause: unknown) => environment.logger.warn({ imageId, error: describeChain(cause) }, 'a failed upload was not noted'));
+  if (!isCloudError(error)) return error;
+  const { code, pointer, params } = error;
+  return new CloudError(code, message, { ...given({ pointer, params }), cause: error });
 }
 
 /** The image by id or name. @throws CloudError not_found */

@@ -38,7 +38,7 @@ export async function examine(store: ImageStore, id: string, facts: ContentFacts
 }
 
 export const imageAvailable = (imageId: Id<'image'>, fields: ImageFields): Statement =>
-  transition(image, imageId, { from: 'awaiting_content', to: 'available', set: fields });
+  transition(image, imageId, { from: 'awaiting_content', to: 'available', set: { ...fields, stateReason: null } });
 
 const contentTakenBack = (imageId: Id<'image'>): Statement => {
   const set = { format: null, sizeBytes: null, virtualSizeBytes: null };

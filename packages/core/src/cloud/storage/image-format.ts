@@ -1,9 +1,9 @@
-import { CloudError } from '../../kernel/index.ts';
+import { bytesText, CloudError } from '../../kernel/index.ts';
 import type { DiskFormat } from '../../strategy/index.ts';
+import { SECTOR_BYTES } from './volume.ts';
 
 /** So many first bytes tell the format. */
 export const HEAD_BYTES = 512;
-const SECTOR_BYTES = 512;
 
 export interface FormatFacts {
   readonly format: DiskFormat;
@@ -34,7 +34,7 @@ export function tellFormat(head: Uint8Array, sizeBytes: number): FormatFacts {
   if (foreign !== undefined) throw refuse(`The content is ${foreign.name}; images are qcow2 or raw.`);
   if (startsWith(head, QCOW2)) return { format: 'qcow2', virtualSizeBytes: readQcow2(head) };
   if (sizeBytes % SECTOR_BYTES !== 0)
-    throw refuse(`A raw image is a whole number of ${SECTOR_BYTES}-byte sectors; this one has ${sizeBytes} bytes.`);
+    throw refuse(`A raw image is a whole number of ${SECTOR_BYTES}-byte sectors; this one has ${bytesText(sizeBytes)}.`);
   return { format: 'raw', virtualSizeBytes: sizeBytes };
 }
 
@@ -60,5 +60,9 @@ function readQcow2(head: Uint8Array): number {
   const virtualSize = view.getBigUint64(HEADER.virtualSize);
   if (clusterBits < 9 || clusterBits > 21 || virtualSize === 0n || virtualSize > BigInt(Number.MAX_SAFE_INTEGER))
     throw refuse('The qcow2 image has a header that makes no sense.');
+  if (virtualSize % BigInt(SECTOR_BYTES) !== 0n)
+    throw refuse(
+      `The qcow2 image is of a disk of ${bytesText(Number(virtualSize))}, which is no whole number of ${SECTOR_BYTES}-byte sectors.`,
+    );
   return Number(virtualSize);
 }

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind } from '../../kernel/index.ts';
+import { bytes, CloudError, defineKind, type RowOf } from '../../kernel/index.ts';
 
 export const image = defineKind({
   name: 'image',
@@ -21,3 +21,14 @@ export const image = defineKind({
   initial: 'awaiting_content',
   quota: { images: 1 },
 });
+
+/** Why an image cannot be cloned or read: its content is not there yet, or not any more. */
+export const unusable = ({ name, state }: RowOf<typeof image>, pointer?: string): CloudError =>
+  new CloudError(
+    'conflict',
+    state === 'awaiting_content' ? `Image ${name} has no content yet; upload it first.` : `Image ${name} is ${state}.`,
+    {
+      params: { state },
+      ...(pointer === undefined ? {} : { pointer }),
+    },
+  );

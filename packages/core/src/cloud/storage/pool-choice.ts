@@ -1,4 +1,4 @@
-import { both, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import { both, bytesText, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
 import { poolCounter } from '../placement/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { pool } from './pool.ts';
@@ -72,7 +72,9 @@ export async function choosePool(
   const fitting = ranked.filter(({ freeBytes }) => freeBytes >= wanted.sizeBytes);
   const chosen = fitting[wanted.attempt % Math.max(1, fitting.length)];
   if (chosen !== undefined) return chosen.row;
-  const reasons = Object.fromEntries(ranked.map(({ row, freeBytes }) => [row.name, `has ${freeBytes} of ${wanted.sizeBytes} bytes free`]));
+  const reasons = Object.fromEntries(
+    ranked.map(({ row, freeBytes }) => [row.name, `has ${bytesText(freeBytes)} free, not ${bytesText(wanted.sizeBytes)}`]),
+  );
   throw new CloudError('no_capacity', ranked.length === 0 ? 'No available pool fits the request.' : 'No pool has room for it.', {
     params: { reasons },
   });

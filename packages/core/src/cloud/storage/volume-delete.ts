@@ -1,7 +1,20 @@
-import { CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } from '../../kernel/index.ts';
+import {
+  CloudError,
+  defineDeletion,
+  FORWARD_ONLY,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { instance } from '../compute/contract.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
+
+type VolumeRow = RowOf<typeof volume>;
 
 interface DeleteVolumeParams {
   readonly volumeId: Id<'volume'>;
@@ -36,12 +49,24 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
   })
   .build();
 
+/** Names the machine that has it, and the way to free it: another for a root disk, which no machine can do without. */
+async function heldByInstance(row: VolumeRow, reader: Reader): Promise<CloudError | undefined> {
+  const holder = row.instanceId === undefined ? undefined : await reader.find(instance, row.instanceId);
+  if (row.state !== 'attached' || holder === undefined) return undefined;
+  const message =
+    row.slot === 0
+      ? `Volume ${row.name} is the root disk of instance ${holder.name}; delete the instance first.`
+      : `Volume ${row.name} is attached to instance ${holder.name}; run detach-volume on the instance first.`;
+  return new CloudError('in_use', message, { params: { blockers: [{ kind: instance.name, id: holder.id, name: holder.name }] } });
+}
+
 /** Alone a volume must be free; a machine's deletion takes those along that go with it. */
 export const volumeDeletion = (context: () => StorageContext) =>
   defineDeletion({
     kind: volume,
     from: ['available'],
+    heldBy: heldByInstance,
     remove: removeVolume,
     context,
-    params: ({ id, poolId, sizeBytes }: RowOf<typeof volume>, { force }) => ({ volumeId: id, poolId, sizeBytes, force }),
+    params: ({ id, poolId, sizeBytes }: VolumeRow, { force }) => ({ volumeId: id, poolId, sizeBytes, force }),
   });

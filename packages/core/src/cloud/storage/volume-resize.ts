@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
-import { bytes, CloudError, change, defineAction, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
+import { bytesText, CloudError, change, defineAction, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { poolReachable, type StorageContext } from './removal.ts';
-import { volume } from './volume.ts';
+import { diskBytes, volume } from './volume.ts';
 
 interface ResizeVolumeParams {
   readonly volumeId: Id<'volume'>;
@@ -38,11 +38,11 @@ export const volumeResize = (context: StorageContext) =>
     verb: 'resize',
     description: 'Grows a volume that is not attached.',
     target: 'resource',
-    input: Type.Object({ sizeBytes: bytes({ minimum: 1, description: 'Not smaller than now.' }) }),
+    input: Type.Object({ sizeBytes: diskBytes(' Not smaller than now.') }),
     from: ['available'],
     accept: ({ id, row, input: { sizeBytes } }) => {
       if (sizeBytes < row.sizeBytes)
-        throw new CloudError('invalid_input', `A volume only grows; it has ${row.sizeBytes} bytes.`, {
+        throw new CloudError('invalid_input', `A volume only grows; it has ${bytesText(row.sizeBytes)}.`, {
           pointer: '/sizeBytes',
           params: { minimumBytes: row.sizeBytes },
         });

@@ -9,6 +9,17 @@ export const diskLimits = Type.Object(
   { minProperties: 1 },
 );
 
+/** Disks are made of sectors: what is none whole, some hypervisors would round up and others refuse. */
+export const SECTOR_BYTES = 512;
+
+/** The size of a disk. */
+export const diskBytes = (more = '') =>
+  bytes({
+    minimum: SECTOR_BYTES,
+    multipleOf: SECTOR_BYTES,
+    description: `A multiple of ${SECTOR_BYTES}, at least ${SECTOR_BYTES}.${more}`,
+  });
+
 export const volume = defineKind({
   name: 'volume',
   plural: 'volumes',
@@ -17,7 +28,7 @@ export const volume = defineKind({
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     poolId: ref('pool', 'restrict'),
-    sizeBytes: bytes({ minimum: 1 }),
+    sizeBytes: diskBytes(),
     imageId: Type.Optional(ref('image', 'restrict', { description: 'The image it is a clone of.' })),
     instanceId: Type.Optional(ref('instance', 'detach', { ownedIf: 'deleteWithInstance', description: 'The machine it is attached to.' })),
     deleteWithInstance: Type.Boolean(),

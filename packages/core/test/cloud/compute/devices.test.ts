@@ -63,7 +63,7 @@ describe('the parts of a machine', () => {
   it('are at most so many', async () => {
     const stage = await MachineStage.with();
     const id = await stage.machine({ volumes: Array(16).fill({ sizeBytes: 1, deleteWithInstance: true }) });
-    const volumeId = await stage.volume(1);
+    const volumeId = await stage.volume(512);
     expect((await stage.outcome('instance.attachVolume', { volumeId }, id)).error?.code).to.equal('conflict');
     for (let count = 0; count < 8; count += 1) await stage.sim.done('instance.attachNic', { networkId: stage.networkId }, id);
     expect((await stage.refusal('instance.attachNic', { networkId: stage.networkId }, id)).code).to.equal('conflict');
@@ -75,7 +75,7 @@ describe('the parts of a machine', () => {
     const { kernel, principal, environment } = stage.sim;
     const ask = (verb: string, input: object) => kernel.submit({ action: `instance.${verb}`, input, principal, resourceId: id });
     const disks: string[] = [];
-    for (let count = 0; count < 6; count += 1) disks.push(await stage.volume(1));
+    for (let count = 0; count < 6; count += 1) disks.push(await stage.volume(512));
     const accepted = await environment.complete(
       Promise.all([
         ...disks.map((volumeId) => ask('attachVolume', { volumeId })),
@@ -159,7 +159,7 @@ describe('limits of a machine', () => {
   it('follow a disk that is being attached when they are set', async () => {
     const stage = await MachineStage.with();
     const id = await stage.machine();
-    const volumeId = await stage.volume(1);
+    const volumeId = await stage.volume(512);
     const attach = await stage.sim.submit('instance.attachVolume', { volumeId }, id);
     const limit = await stage.sim.submit('volume.setLimits', { limits: { iopsPerSecond: 5 } }, volumeId);
     for (const { operationId } of [attach, limit]) expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
@@ -172,7 +172,7 @@ describe('a host that cannot do all', () => {
     const without = ['hotplug', 'resize', 'cpuShares', 'diskLimits', 'nicLimits', 'serial', 'vnc'] as const;
     const stage = await MachineStage.with({}, { without });
     const id = await stage.machine({ nics: [{ networkId: stage.networkId }] });
-    const [[disk], [nic], volumeId] = [await stage.disks(id), await stage.nics(id), await stage.volume(1)];
+    const [[disk], [nic], volumeId] = [await stage.disks(id), await stage.nics(id), await stage.volume(512)];
     for (const [action, input, target, capability] of [
       ['instance.attachVolume', { volumeId }, id, 'hotplug'],
       ['instance.attachNic', { networkId: stage.networkId }, id, 'hotplug'],

@@ -57,6 +57,9 @@ describe('the format of an image', () => {
     expect(refusal(qcow2({ version: 4 }))).to.contain('version');
     expect(refusal(qcow2({ virtualSize: 0n }))).to.contain('no sense');
     expect(refusal(qcow2({ virtualSize: 1n << 60n }))).to.contain('no sense');
+    expect(refusal(qcow2({ virtualSize: 1025n })))
+      .to.contain('1025 bytes (1 KiB)')
+      .and.to.contain('sectors');
     expect(refusal(qcow2({}, 50))).to.contain('version');
     expect(refusal(qcow2({}, 90))).to.contain('within its header');
     expect(refusal(new Uint8Array(512), 1000)).to.contain('sectors');

@@ -50,19 +50,33 @@ describe('images', () => {
   for (const [what, sizeBytes, headers, more, code] of [
     ['has another digest than the header says', SIZE, { 'repr-digest': reprDigest(digestOf(1)) }, {}, 'invalid_input'],
     ['has another digest than the image was registered with', SIZE, {}, { sha256: digestOf(1) }, 'invalid_input'],
-    ['comes with a digest of another form', SIZE, { 'repr-digest': 'md5=:AAAA:' }, {}, 'invalid_input'],
     ['is no whole number of sectors', 1000, {}, {}, 'invalid_input'],
-    ['is larger than announced as allowed', SIZE, { 'content-length': String(SIZE + 1) }, {}, 'too_large'],
     ['is larger than allowed', SIZE + 512, {}, {}, 'too_large'],
+  ] as const)
+    it(`refuse content that ${what}, and say on the row what to do`, async () => {
+      const cloud = await LittleCloud.open({ settings: { imageBytesMax: SIZE } });
+      const id = await cloud.sim.done('image.create', more);
+      const refusal = await cloud.upload(id, new Uint8Array(sizeBytes), headers).catch((error: CloudError) => error);
+      const { state, stateReason } = await cloud.row(image, id);
+      expect(refusal).to.include({ code, publicMessage: stateReason?.message });
+      expect(state).to.equal('awaiting_content');
+      expect(stateReason?.code).to.equal('upload_failed');
+      expect(stateReason?.message).to.match(/\. The image awaits its content: upload it again, or delete the image\.$/);
+      expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+      await cloud.sim.done('image.delete', {}, id);
+    });
+
+  for (const [what, headers, code] of [
+    ['is announced as larger than allowed', { 'content-length': String(SIZE + 1) }, 'too_large'],
+    ['comes with a digest of another form', { 'repr-digest': 'md5=:AAAA:' }, 'invalid_input'],
   ] as const)
     it(`refuse content that ${what}, and change nothing`, async () => {
       const cloud = await LittleCloud.open({ settings: { imageBytesMax: SIZE } });
-      const id = await cloud.sim.done('image.create', more);
+      const id = await cloud.sim.done('image.create', {});
       const revision = await cloud.revision();
-      expect(await codeOf(cloud.upload(id, new Uint8Array(sizeBytes), headers))).to.equal(code);
+      expect(await codeOf(cloud.upload(id, new Uint8Array(SIZE), headers))).to.equal(code);
       expect(await cloud.revision()).to.equal(revision);
-      expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
-      await cloud.upload(id, new Uint8Array(512), {}).catch((error: unknown) => expect(error).to.be.instanceOf(CloudError));
+      await cloud.upload(id, new Uint8Array(SIZE));
     });
 
   it('keep nothing of an upload that breaks off, and take the next one', async () => {
@@ -74,8 +88,17 @@ describe('images', () => {
     }
     expect(await codeOf(cloud.upload(id, broken()))).to.equal('unavailable');
     expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+    expect((await cloud.row(image, id)).stateReason?.message).to.match(/^The client went away\. The image awaits its content/);
     await cloud.upload(id, new Uint8Array(SIZE));
-    expect((await cloud.row(image, id)).state).to.equal('available');
+    expect(await cloud.row(image, id)).to.include({ state: 'available' }).and.not.to.have.property('stateReason');
+  });
+
+  it('without content cannot be cloned or read, and say what is missing', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.sim.done('image.create', { name: 'debian' });
+    const told = { code: 'conflict', publicMessage: 'Image debian has no content yet; upload it first.' };
+    for (const asked of [cloud.sim.submit('volume.create', { imageId: id }), cloud.ask('GET', '/images/{id}/content', { params: { id } })])
+      expect(await asked.catch((error: CloudError) => error)).to.include(told);
   });
 
   it('cannot be completed but by an upload', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { pool, volume } from '../../../src/cloud/index.ts';
-import { debt } from '../../../src/kernel/index.ts';
+import { type CloudError, debt } from '../../../src/kernel/index.ts';
+import { MachineStage } from '../compute/machine-stage.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
 const POOL_BYTES = 100 * GIB;
@@ -34,6 +35,44 @@ describe('volumes', () => {
     expect(await promised(poolId)).to.equal(0);
   });
 
+  it('have a size of whole sectors, one at least', async () => {
+    const { cloud } = await open();
+    const refusalOf = (action: string, sizeBytes: number, id?: string) =>
+      cloud.sim.submit(action, { sizeBytes }, id).then(
+        () => 'accepted',
+        (error: CloudError) => `${error.code} ${error.pointer} ${error.publicMessage}`,
+      );
+    const id = await cloud.volume(512);
+    for (const [action, of] of [
+      ['volume.create', undefined],
+      ['volume.resize', id],
+    ] as const) {
+      expect(await refusalOf(action, 0, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be >= 512.');
+      expect(await refusalOf(action, 513, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be multiple of 512.');
+      expect(await refusalOf(action, 2 ** 53, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be <= 9007199254740991.');
+    }
+    expect(await refusalOf('volume.resize', 1024, id)).to.equal('accepted');
+  });
+
+  it('that a machine has are not deleted, and the refusal names it and what to do', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine({ name: 'web', rootVolume: { name: 'root' }, volumes: [{ name: 'data', sizeBytes: 8192 }] });
+    const blockers = [{ kind: 'instance', id, name: 'web' }];
+    const [root, data] = await stage.disks(id);
+    expect(await stage.refusal('volume.delete', {}, data?.id)).to.deep.include({
+      code: 'in_use',
+      publicMessage: 'Volume data is attached to instance web; run detach-volume on the instance first.',
+      params: { blockers },
+    });
+    expect(await stage.refusal('volume.delete', { force: true }, root?.id)).to.deep.include({
+      code: 'in_use',
+      publicMessage: 'Volume root is the root disk of instance web; delete the instance first.',
+      params: { blockers },
+    });
+    await stage.sim.done('instance.detachVolume', { volumeId: data?.id }, id);
+    await stage.sim.done('volume.delete', {}, data?.id);
+  });
+
   it('go to the emptiest pool that fits', async () => {
     const { cloud, hostId, poolId } = await open();
     const fast = await cloud.pool(hostId, { storageClass: 'fast' });
@@ -57,7 +96,7 @@ describe('volumes', () => {
     );
     const { name } = await cloud.row(pool, poolId);
     expect(error?.code).to.equal('no_capacity');
-    expect(error?.params.reasons).to.deep.equal({ [name]: `has ${40 * GIB} of ${60 * GIB} bytes free` });
+    expect(error?.params.reasons).to.deep.equal({ [name]: `has ${40 * GIB} bytes (40 GiB) free, not ${60 * GIB} bytes (60 GiB)` });
     expect(await cloud.revision()).to.equal(revision);
   });
 
