@@ -81,8 +81,8 @@ export type Expect = Readonly<Record<string, Json>>;
 
 /**
  * insert: fails `exists` on a key or unique clash. update: top-level merge, `null` removes a field; fails `absent` or `stale`. Both maintain the
- * resource fields; `set: { deletedAt: true }` stamps the deletion. remove: plain tables only; absent is fine. expect: guard alone. vacant: fails `in_use`
- * when a live row of `table` has `field` = `value`. adjust: adds to a counter (made at 0 without limit when new); fails `exceeded` beyond its limit or
+ * resource fields; `set: { deletedAt: true }` stamps the deletion. remove: for good, and not told in the feed; of a resource table only a row that is deleted,
+ * else it fails `stale`; absent is fine. expect: guard alone. vacant: fails `in_use` when a live row of `table` has `field` = `value`. adjust: adds to a counter (made at 0 without limit when new); fails `exceeded` beyond its limit or
  * below 0. limit: sets a counter's limit, `null` = none; never fails, an overdrawn counter only stops growing.
  */
 export type Statement =

@@ -17,6 +17,7 @@ export type Row = Record<string, Json>;
 
 export interface IndexPlan {
   readonly name: string;
+  /** By which live rows are found. */
   readonly fields: readonly string[];
   readonly sql: string;
 }
@@ -158,7 +159,7 @@ function planColumns(spec: TableSpec, key: readonly string[]): ReadonlyMap<strin
 }
 
 /**
- * Indexes of resource tables hold live rows only. The key ends each that is not unique, so that a filtered list comes in the order of the key without sorting.
+ * Indexes of resource tables hold live rows only, but for one that finds what was deleted longest ago. The key ends each that is not unique, so that a filtered list comes in the order of the key without sorting.
  * Tables keep SQLite's rowid: rows are then appended wherever their keys fall, which writes half the pages that tables ordered by key would.
  */
 function planIndexes(spec: TableSpec, key: readonly string[]): readonly IndexPlan[] {
@@ -169,9 +170,15 @@ function planIndexes(spec: TableSpec, key: readonly string[]): readonly IndexPla
     const sql = `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(spec.name)} (${columns.map(quote).join(', ')})${live}`;
     return { name, fields, sql };
   };
+  const deleted = (): IndexPlan => {
+    const name = `deleted:${spec.name}`;
+    const sql = `CREATE INDEX ${quote(name)} ON ${quote(spec.name)} ("deletedAt", "id") WHERE "deletedAt" IS NOT NULL`;
+    return { name, fields: [], sql };
+  };
   const isKey = (fields: readonly string[]) => fields.every((field, index) => field === key[index]);
   return [
     ...spec.unique.map((fields) => plan(true, fields)),
     ...spec.indexes.filter((fields) => !isKey(fields)).map((fields) => plan(false, fields)),
+    ...(spec.type === 'resource' ? [deleted()] : []),
   ];
 }

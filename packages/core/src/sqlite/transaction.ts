@@ -135,10 +135,14 @@ export class Writer {
     }
   }
 
-  #remove(table: Table, key: string): undefined {
-    if (table.isResource) throw new StoreError(`rows of ${table.name} are never removed; set deletedAt instead`);
-    this.#statements.get(`DELETE FROM ${quote(table.name)} WHERE ${table.whereKey}`).run(...table.splitKey(key));
-    return undefined;
+  /** Of resources only what is deleted goes; that it was deleted is in the feed already. */
+  #remove(table: Table, key: string): Failure | undefined {
+    const deleted = table.isResource ? ' AND "deletedAt" IS NOT NULL' : '';
+    const { changes } = this.#statements
+      .get(`DELETE FROM ${quote(table.name)} WHERE ${table.whereKey}${deleted}`)
+      .run(...table.splitKey(key));
+    if (changes > 0 || !table.isResource || this.#read(table, key) === undefined) return undefined;
+    return { reason: 'stale', fields: ['deletedAt'] };
   }
 
   #vacant(table: Table, field: string, value: Json): Failure | undefined {

@@ -85,7 +85,7 @@ function describeRefusals(stage: () => StoreStage): void {
         s.commit(machine('b'), insert('nowhere', { id: 'x' })),
         s.commit(machine('c'), entry('slash/ed', 1)),
         s.commit(machine('d'), { op: 'vacant', table: 'disk', field: 'no"field', value: 'x' }),
-        s.commit(machine('e'), { op: 'remove', table: 'machine', key: 'a' }),
+        s.commit(machine('e'), { op: 'remove', table: 'nowhere', key: 'a' }),
         s.commit(machine('f'), update('machine', 'f', { id: 'g' })),
         s.commit(machine('g'), insert('machine', { name: 'no id' })),
       ]);
@@ -275,6 +275,21 @@ function describeGuards(stage: () => StoreStage): void {
       await s.done({ op: 'remove', table: 'entry', key: 'o/1' }, { op: 'remove', table: 'entry', key: 'o/9' });
       expect(await s.store.list({ table: 'entry' })).to.deep.equal(['{"owner":"o","number":2}']);
       await s.done(entry('o', 1, { token: 't' }));
+    });
+
+    it('removes resource rows that are deleted, and no others', async () => {
+      const s = stage();
+      const remove = (key: string) => ({ op: 'remove', table: 'machine', key }) as const;
+      await s.done(machine('a', { serial: 's' }), machine('b'));
+      expect(await s.commit(machine('c'), remove('a'))).to.deep.equal({ ok: false, statement: 1, reason: 'stale', fields: ['deletedAt'] });
+      expect(await s.row('machine', 'a')).to.include({ generation: 1 });
+      await s.done(update('machine', 'a', { deletedAt: true }));
+      await s.done(remove('a'), remove('never-there'));
+      expect(await s.row('machine', 'a')).to.equal(undefined);
+      expect(await s.store.count({ table: 'machine', deleted: true })).to.equal(1);
+      await s.done(update('machine', 'b', { deletedAt: true }), remove('b'));
+      expect(await s.store.count({ table: 'machine', deleted: true })).to.equal(0);
+      await s.done(machine('a', { serial: 's' }));
     });
 
     it('guards with `expect` alone', async () => {

@@ -76,6 +76,17 @@ function describeChanges(stage: () => StoreStage): void {
       expect(await s.store.bounds()).to.deep.equal({ oldest: 1, newest: revision });
     });
 
+    it('keep telling of a row that was removed, and tell nothing of the removal', async () => {
+      const s = stage();
+      await s.done(machine('a'));
+      const deleted = await s.done(update('machine', 'a', { deletedAt: true }));
+      const before = await s.store.changes(0, 10);
+      await s.done({ op: 'remove', table: 'machine', key: 'a' });
+      expect(await s.store.changes(0, 10)).to.deep.equal(before);
+      expect(await s.store.bounds()).to.deep.equal({ oldest: 1, newest: deleted });
+      expect(await s.done(machine('b'))).to.be.greaterThan(deleted);
+    });
+
     it('come in whole revisions: fewer than the limit, or one revision that is larger', async () => {
       const s = stage();
       await s.done(machine('a'));
