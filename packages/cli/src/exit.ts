@@ -1,5 +1,6 @@
 import { type ErrorCode, isOperationFailed, isPileusError, type PileusError } from '@pileus/sdk';
 import { CommanderError } from 'commander';
+import { exact } from './format.ts';
 
 /** What the shell is told. Documented in the README; a number never changes its meaning. */
 export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, conflict: 4, operationFailed: 5, notInTime: 6, interrupted: 130 } as const;
@@ -21,6 +22,8 @@ export interface ErrorContext {
   /** e.g. `pileus instances create` */
   readonly command: string;
   flagOf(pointer: string): string | undefined;
+  /** Where the key comes from that was sent; undefined without one. */
+  readonly keyFrom?: string | undefined;
 }
 
 export interface Report {
@@ -49,22 +52,24 @@ function codeOf(error: PileusError): number {
 
 function describe(error: PileusError, context: ErrorContext): string {
   const flag = error.pointer === undefined || error.pointer === '' ? undefined : (context.flagOf(error.pointer) ?? error.pointer);
-  const details = Object.entries(error.params).map(
-    ([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const details = Object.entries(error.params).map(([name, value]) => `  ${name}: ${shown(name, value)}`);
   return lines(
     `error: ${error.message} (${error.code})`,
     flag === undefined ? undefined : `  at: ${flag}`,
     ...details,
     advice(error, context),
     error.code === 'internal' && error.requestId !== undefined
-      ? `Quote the request id ${error.requestId} when you report this.`
+      ? `Quote the ${isOperationFailed(error) ? 'operation' : 'request'} id ${error.requestId} when you report this.`
       : undefined,
   );
 }
 
+function shown(name: string, value: unknown): string {
+  if (typeof value === 'number') return exact(name, value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 const ADVICE: { readonly [C in ErrorCode]?: string } = {
-  unauthenticated: 'Log in with a key that is valid: pileus login --url URL --key KEY',
   connection_failed: 'Is the server up, and its URL right? pileus profiles shows which one is asked.',
   bad_response: 'Is this the URL of a Pileus server? pileus profiles shows which one is asked.',
   precondition_failed: 'It has changed meanwhile: look at it again, then repeat.',
@@ -72,8 +77,9 @@ const ADVICE: { readonly [C in ErrorCode]?: string } = {
   unavailable: 'Nothing was lost: try again later.',
 };
 
-function advice(error: PileusError, { command }: ErrorContext): string | undefined {
+function advice(error: PileusError, { command, keyFrom }: ErrorContext): string | undefined {
   if (isOperationFailed(error)) return `Nothing is left of it. Its story: pileus operations show ${error.operation.id}`;
+  if (error.code === 'unauthenticated') return keyAdvice(keyFrom);
   if (error.code === 'wait_timeout') return `Wait on: pileus operations wait ${String(error.params.operationId)}`;
   if (error.code === 'invalid_input') return `See what it takes: ${command} --help`;
   if (error.code === 'not_found') {
@@ -81,6 +87,13 @@ function advice(error: PileusError, { command }: ErrorContext): string | undefin
     return resource === undefined ? undefined : `See what there is: pileus ${resource} list`;
   }
   return ADVICE[error.code];
+}
+
+/** A key given by a flag or the environment goes before that of a profile: another login would change nothing then. */
+function keyAdvice(keyFrom: string | undefined): string {
+  const login = 'pileus login --url URL --key KEY';
+  if (keyFrom === undefined) return `No key is set. Log in: ${login}`;
+  return keyFrom.startsWith('profile') ? `The key of ${keyFrom} is not valid. Log in: ${login}` : `The key of ${keyFrom} is not valid.`;
 }
 
 const lines = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join('\n');

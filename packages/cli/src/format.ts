@@ -107,8 +107,12 @@ function readable(row: Row): Row {
 function explained(field: string, value: unknown, nowMs: number): string {
   const short = cell(field, value, nowMs);
   if (typeof value === 'string' && field.endsWith('At')) return `${value} (${short} ago)`;
-  return typeof value === 'number' && isBytes(field) && value >= 1024 ? `${value} (${short})` : short;
+  return typeof value === 'number' ? exact(field, value) : short;
 }
+
+/** A number as it is, and a size as people read it, too. */
+export const exact = (field: string, value: number): string =>
+  isBytes(field) && value >= 1024 ? `${value} (${size(value)})` : isBytes(field) ? size(value) : String(value);
 
 /** Rows that come one by one while a list is watched: a table that grows, or one JSON value a line. */
 export class RowStream {

@@ -43,6 +43,8 @@ export async function saveProfiles(env: Environment, content: ProfileFile): Prom
 export interface Target extends Profile {
   /** Where the URL comes from, for messages. */
   readonly from: string;
+  /** Where the key comes from; absent without one. */
+  readonly keyFrom?: string;
 }
 
 export interface TargetChoice {
@@ -71,5 +73,6 @@ export async function chooseTarget(env: Environment, choice: TargetChoice): Prom
   const from = choice.url !== undefined ? '--url' : url === profile?.url ? `profile ${name}` : 'PILEUS_URL';
   // A key belongs to its server: another URL never gets the profile's.
   const key = choice.key ?? env.PILEUS_KEY ?? (url === profile?.url ? profile.key : undefined);
-  return { url, from, ...(key === undefined ? {} : { key }) };
+  const keyFrom = choice.key !== undefined ? '--key' : env.PILEUS_KEY !== undefined ? 'PILEUS_KEY' : `profile ${name}`;
+  return { url, from, ...(key === undefined ? {} : { key, keyFrom }) };
 }

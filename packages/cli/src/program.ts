@@ -69,17 +69,23 @@ function* everyCommand(command: Command): Generator<Command> {
   }
 }
 
-/** The resources of the server that would be asked, as far as they are known without asking it. */
+/** The resources of the server that would be asked, as far as they are known without asking it; else why they are not. */
 async function resourceHelp(session: Session): Promise<string> {
-  const known = await session
-    .target()
-    .then((target) => knownServer(target, session.env))
-    .catch(() => undefined);
-  const resources =
-    known === undefined
-      ? 'Resources:\n  Log in to see those of your cloud: pileus login --url URL --key KEY'
-      : `Resources:\n${known.kinds.map(({ plural, description }) => `  ${kebab(plural).padEnd(18)} ${description}`).join('\n')}\n\nVerbs of one: pileus instances --help`;
-  return `\n${resources}\n${GLOBALS}\n${EXITS}`;
+  return `\n${await resourceLines(session)}\n${GLOBALS}\n${EXITS}`;
+}
+
+async function resourceLines(session: Session): Promise<string> {
+  try {
+    const target = await session.target();
+    const known = await knownServer(target, session.env);
+    if (known === undefined)
+      return `Resources:\n  Listed here once ${target.url} (${target.from}) was asked for some: pileus instances list`;
+    const resources = known.kinds.map(({ plural, description }) => `  ${kebab(plural).padEnd(18)} ${description}`);
+    return `Resources:\n${resources.join('\n')}\n\nVerbs of one: pileus instances --help`;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return `Resources:\n  ${[error.message, ...(error.advice?.split('\n') ?? [])].join('\n  ')}`;
+  }
 }
 
 function addResource(program: Command, session: Session, server: Server, name: string): void {

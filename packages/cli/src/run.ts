@@ -20,7 +20,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     else await program.parseAsync([...words], { from: 'user' });
     return session.signal.aborted ? EXIT.interrupted : EXIT.ok;
   } catch (error) {
-    const { code, text } = session.signal.aborted ? { code: EXIT.interrupted, text: '' } : reportOf(error, session.context);
+    const { code, text } = session.signal.aborted
+      ? { code: EXIT.interrupted, text: '' }
+      : reportOf(error, { ...session.context, keyFrom: await session.keyFrom() });
     if (text !== '') session.note(text);
     return code;
   }

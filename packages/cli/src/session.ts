@@ -33,6 +33,14 @@ export class Session {
     return chooseTarget(this.env, this.choice);
   }
 
+  /** Where the key comes from, as far as a server is set. */
+  async keyFrom(): Promise<string | undefined> {
+    return this.target().then(
+      ({ keyFrom }) => keyFrom,
+      () => undefined,
+    );
+  }
+
   server(): Promise<Server> {
     this.#server ??= this.target().then((target) => openServer(target, this.env));
     return this.#server;

@@ -72,6 +72,20 @@ describe('cli: help and errors', () => {
     await expectSnapshot('error operation failed', err.replace(/^.*\d\.\d s.*\n/gm, ''));
   });
 
+  it('tells the id of what failed on our side: of the operation if there is one', async () => {
+    fixture.workshop.failure = new CloudError('internal', 'A fault.');
+    const { err } = await pileus.run('instances', 'create', 'x', '--vcpus', '1', '--memory', '1', '--wait');
+    fixture.workshop.failure = undefined;
+    expect(err).to.match(/\(internal\)\n.*\nQuote the operation id [0-9a-f-]{36} when you report this\.\n$/);
+  });
+
+  it('tells sizes as people read them, too', async () => {
+    fixture.workshop.failure = new CloudError('invalid_input', 'Too small.', { params: { minimumBytes: 10 * 2 ** 30, disks: 1 } });
+    const { err } = await pileus.run('instances', 'create', 'x', '--vcpus', '1', '--memory', '1', '--wait');
+    fixture.workshop.failure = undefined;
+    expect(err).to.include('  minimumBytes: 10737418240 (10GiB)\n  disks: 1\n');
+  });
+
   it('stops waiting in time, and says how to wait on', async () => {
     let open = () => {};
     fixture.workshop.gate = new Promise((resolve) => {
@@ -109,6 +123,6 @@ describe('cli: help and errors', () => {
     await lost.remove();
     const wrong = await pileus.run('--key', 'pil_wrong', 'instances', 'list');
     expect(wrong.code).to.equal(1);
-    expect(wrong.err).to.include('pileus login --url URL --key KEY');
+    expect(wrong.err).to.match(/\nThe key of --key is not valid\.\n$/);
   });
 });

@@ -24,6 +24,29 @@ describe('cli: profiles', () => {
     expect((await pileus.run('login', '--url', fixture.url)).err).to.include('login needs --key');
   });
 
+  it('tells in its help which server would be asked, without asking it', async () => {
+    expect(await pileus.ok('--help')).to.match(
+      /Resources:\n {2}No server is set\.\n {2}Log in: pileus login .*\n {2}or set PILEUS_URL and PILEUS_KEY\.\n/,
+    );
+    const set = await Pileus.at(fixture);
+    const asked = fixture.seen.length;
+    expect(await set.ok('--help')).to.include(
+      `Resources:\n  Listed here once ${fixture.url} (PILEUS_URL) was asked for some: pileus instances list\n`,
+    );
+    expect(fixture.seen.length).to.equal(asked);
+    await set.ok('instances', 'list');
+    expect(await set.ok('--help')).to.match(/Resources:\n {2}operations/);
+    await set.remove();
+  });
+
+  it('says which key is not valid, and logs in only where that helps', async () => {
+    const wrong = await Pileus.at({ url: fixture.url, apiKey: 'pil_wrong' });
+    expect((await wrong.run('instances', 'list')).err).to.include('\nThe key of PILEUS_KEY is not valid.\n');
+    delete wrong.env.PILEUS_KEY;
+    expect((await wrong.run('instances', 'list')).err).to.include('\nNo key is set. Log in: pileus login --url URL --key KEY\n');
+    await wrong.remove();
+  });
+
   it('keeps nothing of a login that does not work', async () => {
     expect(await pileus.run('login', '--url', fixture.url, '--key', 'pil_wrong')).to.include({ code: 1 });
     expect(await stat(file()).catch(() => undefined)).to.equal(undefined);
