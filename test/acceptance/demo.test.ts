@@ -7,6 +7,7 @@ import { virsh } from '../lab/guest-domain.ts';
 import { labUp } from '../lab/lab.ts';
 
 const MAIN = fileURLToPath(new URL('../../tools/demo/main.ts', import.meta.url));
+const NEVER_HAD_LIBVIRT = fileURLToPath(new URL('never-had-libvirt.sh', import.meta.url));
 const STAGES = ['system', 'server', 'host', 'image', 'network', 'volume', 'instance', 'console', 'http', 'delete', 'check'];
 
 describe('the demo', function () {
@@ -34,9 +35,16 @@ describe('the demo', function () {
   }
 
   it('starts a libvirtd where none runs, shows a guest that answers, and leaves nothing behind', async () => {
-    const shown = await attempt([...argv], options());
+    const shown = await attempt(['unshare', '--mount', 'sh', NEVER_HAD_LIBVIRT, stateDir, ...argv], options());
     expectShown(shown);
     expect(shown.stdout).to.include('libvirtd of our own');
+  });
+
+  it('pretends its machines, and says why, where root may not make namespaces', async () => {
+    const shown = await attempt(['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', ...argv], options());
+    expect(shown.exitCode, `${shown.stdout}\n${shown.stderr}`).to.equal(0);
+    expect(shown.stdout).to.match(/^SIMULATED: .*namespaces.*unshare failed/m);
+    expect(shown.stdout).to.include('"hypervisor":"simulated"');
   });
 
   it('uses the libvirtd that runs, and leaves it running', async () => {

@@ -22,6 +22,9 @@ export async function ensureSystem(options: { readonly log: Log; readonly cacheD
     return no(`real guests need Linux on x86-64, and this is ${process.platform} on ${process.arch}`);
   if (process.getuid?.() !== 0) return no('real guests need root, and this process is not root');
   if (!(await exists('/usr/bin/apt-get'))) return no('real guests need a Debian system with apt-get, and there is none here');
+  const namespaces = await attempt(['unshare', '--mount', '--pid', '--net', '--fork', 'true']);
+  if (namespaces.exitCode !== 0)
+    return no(`real guests need namespaces and networks of their own, which root may not make here: ${lastLine(namespaces.stderr)}`);
 
   const missing = [...(await missingSystemPackages()), ...(await missingGuestPackages(cacheDir))];
   if (missing.length === 0) return { ok: true };

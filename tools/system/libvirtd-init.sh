@@ -10,6 +10,7 @@ for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt log:/var/log/
   mkdir -p "${pair#*:}"
   mount --bind "$root/${pair%%:*}" "${pair#*:}"
 done
+sh "$(dirname -- "$0")/libvirt-user.sh" "$root"
 if [ -n "$name" ]; then
   hostname "$name"
   mount -t sysfs sysfs /sys

@@ -31,11 +31,16 @@ export async function startLibvirtd(place: LibvirtdPlace): Promise<void> {
   await untilLibvirtdAnswers(rootDir);
 }
 
-/** Waits until a connection can be opened, which is later than the socket's appearance. */
+/** Waits until a connection can be opened, which is later than the socket's appearance. @throws Error when libvirtd ends before */
 export async function untilLibvirtdAnswers(rootDir: string): Promise<void> {
   const deadline = performance.now() + START_DEADLINE_MS;
+  let began = false;
   while (!(await libvirtdAnswers(socketPathOf(rootDir)))) {
-    if (performance.now() > deadline) throw new Error(`libvirtd does not answer; its words: ${await lastWords(rootDir)}`);
+    const runs = (await daemonPid(rootDir)) !== undefined;
+    if (performance.now() > deadline || (began && !runs)) {
+      throw new Error(`libvirtd ${runs ? 'does not answer' : 'has ended'}; its words: ${await lastWords(rootDir)}`);
+    }
+    began ||= runs;
     await sleep(20);
   }
 }

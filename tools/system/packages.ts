@@ -4,7 +4,7 @@ import { run } from './command.ts';
 
 /**
  * What a KVM host and its tests need, by the Debian 12 package that brings it. `libvirt-daemon` and not `libvirt-daemon-system`:
- * the latter adds services and users, and can upgrade systemd; libvirtd runs without all of that.
+ * the latter adds services and users, and can upgrade systemd; libvirtd runs without all of that but for a user (libvirt-user.sh).
  */
 export const SYSTEM_PACKAGES: readonly string[] = [
   'libvirt-daemon',

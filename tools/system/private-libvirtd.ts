@@ -43,7 +43,10 @@ export async function startPrivateLibvirtd(options: { readonly rootDir: string; 
     await rememberBefore(rootDir);
     await writeLibvirtdRoot(rootDir, { hostUuid: await hostUuid(rootDir) });
     // run/ stays: what is in it lets libvirtd take back the networks of one that was killed.
-    await startLibvirtd({ rootDir });
+    await startLibvirtd({ rootDir }).catch(async (cause) => {
+      await takeDown(rootDir);
+      throw cause;
+    });
   }
   return { socketPath, ours: true, imagesDir: join(rootDir, 'lib/images'), stop: () => stop(rootDir) };
 }
@@ -54,6 +57,10 @@ async function stop(rootDir: string): Promise<void> {
     const networks = (await run([...virsh, 'net-list', '--name'])).split('\n').filter((name) => name.trim() !== '');
     for (const network of networks) await run([...virsh, 'net-destroy', network.trim()]);
   }
+  await takeDown(rootDir);
+}
+
+async function takeDown(rootDir: string): Promise<void> {
   await killLibvirtdNamespace(rootDir);
   const before = await readBefore(rootDir);
   if (before === undefined) return;

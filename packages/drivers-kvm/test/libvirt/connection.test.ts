@@ -191,9 +191,13 @@ describe('a connection to libvirtd', function () {
 
   it('reconnects after libvirtd was killed and restarted, registers anew and asks for a resync', async () => {
     await using libvirt = connectTo(host);
+    const { events, until } = record(libvirt);
+    await libvirt.ready();
     const domain = await libvirt.api.domainDefineXmlFlags({ xml: domainXml() });
     await libvirt.api.domainCreateWithFlags({ domain, flags: StartFlag.paused });
-    const { events, until } = record(libvirt);
+    // An event can come after the answer to the call that caused it.
+    await until((event) => event.kind === 'lifecycle' && event.event === LifecycleEvent.suspended);
+    events.length = 0;
     await host.command('kill');
     await until((event) => event.kind === 'disconnected');
     const down = await rejection(libvirt.api.domainDestroyFlags({ domain }));
@@ -204,6 +208,8 @@ describe('a connection to libvirtd', function () {
     expect(events.map((event) => event.kind)).to.deep.equal(['disconnected', 'connected', 'resync']);
     const [found] = await libvirt.api.connectListAllDomains();
     expect(found).to.include({ uuid: domainUuid }, 'the guest outlives its daemon');
+    // This waits until the daemon has taken the guest back; before, a destroy can end it and say that it did not run.
+    await libvirt.api.domainMemoryStats({ domain, statsMax: 1 });
     await libvirt.api.domainDestroyFlags({ domain });
     await libvirt.api.domainUndefineFlags({ domain });
     await until((event) => event.kind === 'lifecycle' && event.event === LifecycleEvent.stopped);

@@ -11,6 +11,7 @@ for pair in etc:/etc/libvirt run:/run lib:/var/lib/libvirt log:/var/log/libvirt 
   mount --bind "$state/${pair%%:*}" "${pair#*:}"
 done
 mkdir -p /run/lock
+sh "${BASH_SOURCE%/*}/../../../../tools/system/libvirt-user.sh" "$state"
 while read -r command; do
   case $command in
     start) /usr/sbin/libvirtd --config "$state/etc/libvirtd.conf" --pid-file "$state/libvirtd.pid" --timeout 0 "$@" </dev/null >>"$state/out" 2>&1 & daemon=$! ;;

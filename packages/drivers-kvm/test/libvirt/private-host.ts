@@ -1,7 +1,7 @@
 /** A libvirtd of our own in namespaces of its own: nothing else on the machine sees it, and nothing is left when it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -47,10 +47,8 @@ export class PrivateHost implements AsyncDisposable {
 
   static async start(options: PrivateHostOptions = {}): Promise<PrivateHost> {
     const directory = await mkdtemp(path.join(tmpdir(), 'pileus-libvirt-'));
-    for (const name of ['run/libvirt', 'lib/images', 'lib/qemu', 'lib/boot', 'log/qemu', 'cache'])
+    for (const name of ['etc', 'run/libvirt', 'lib/images', 'lib/qemu', 'lib/boot', 'log/qemu', 'cache'])
       await mkdir(path.join(directory, name), { recursive: true });
-    await cp('/etc/libvirt', path.join(directory, 'etc'), { recursive: true });
-    await rm(path.join(directory, 'etc/qemu/networks/autostart'), { recursive: true, force: true });
     await writeFile(path.join(directory, 'etc/libvirtd.conf'), daemonConfig + (options.daemonConfig ?? ''));
     await writeFile(path.join(directory, 'etc/qemu.conf'), qemuConfig);
     const network = options.sharedNetwork === true ? [] : ['--net'];

@@ -15,6 +15,7 @@ import {
   type LibvirtHost,
   MetadataType,
   type Network,
+  type NetworkFilter,
   type Procedure,
   procedures,
   type Secret,
@@ -34,6 +35,7 @@ const root = path.join(import.meta.dirname, '../../../..');
 interface World {
   readonly domain: Domain;
   readonly network: Network;
+  readonly filter: NetworkFilter;
   readonly pool: StoragePool;
   readonly volume: StorageVolume;
   readonly secret: Secret;
@@ -66,18 +68,19 @@ async function createWorld(host: PrivateHost, libvirt: LibvirtHost, mock: Libvir
   await mkdir(path.join(host.directory, 'lib/dnsmasq'), { recursive: true });
   await writeFile(path.join(host.directory, 'lib/dnsmasq/br-pin.status'), JSON.stringify(leases));
   const secret = await api.secretDefineXml({ xml: secretXml });
+  const filter = await api.networkFilterDefineXml({ xml: "<filter name='clean'/>" });
   const domain = await api.domainDefineXmlFlags({ xml: domainXml(await api.storageVolGetPath({ volume })) });
   await api.domainSetMetadata({ domain, type: MetadataType.title, metadata: 'A title', flags: AffectFlag.config });
   const started = await api.domainCreateWithFlags({ domain, flags: StartFlag.paused });
   const [mocked] = await mock.api.connectListAllDomains();
   assert(mocked !== undefined);
   const snapshot = await mock.api.domainSnapshotCreateXml({ domain: mocked, xml: '<domainsnapshot><name>snap</name></domainsnapshot>' });
-  return { domain: started, network, pool, volume, secret, snapshot };
+  return { domain: started, network, filter, pool, volume, secret, snapshot };
 }
 
 /** One good call of each procedure that reads, by its name. */
 function reads({ api }: LibvirtHost, { api: mock }: LibvirtConnection, world: World): Record<string, () => Promise<unknown>> {
-  const { domain, network, pool, volume, secret, snapshot } = world;
+  const { domain, network, filter, pool, volume, secret, snapshot } = world;
   const mocked = { domain: snapshot.domain };
   const config = { flags: AffectFlag.config };
   return {
@@ -159,9 +162,8 @@ function reads({ api }: LibvirtHost, { api: mock }: LibvirtConnection, world: Wo
     networkIsPersistent: () => api.networkIsPersistent({ network }),
     networkGetDhcpLeases: () => api.networkGetDhcpLeases({ network }),
     connectListAllNetworkFilters: () => api.connectListAllNetworkFilters(),
-    networkFilterLookupByName: () => api.networkFilterLookupByName({ name: 'clean-traffic' }),
-    networkFilterGetXmlDesc: async () =>
-      api.networkFilterGetXmlDesc({ filter: await api.networkFilterLookupByName({ name: 'clean-traffic' }) }),
+    networkFilterLookupByName: () => api.networkFilterLookupByName({ name: filter.name }),
+    networkFilterGetXmlDesc: () => api.networkFilterGetXmlDesc({ filter }),
     connectListAllSecrets: () => api.connectListAllSecrets(),
     secretLookupByUuid: () => api.secretLookupByUuid({ uuid: secret.uuid }),
     secretLookupByUsage: () => api.secretLookupByUsage({ usageType: secret.usageType, usageId: secret.usageId }),
