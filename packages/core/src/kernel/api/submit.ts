@@ -38,10 +38,9 @@ export async function submit(kernel: Kernel, submission: Submission): Promise<Ap
   const text = acceptedText(accepted);
   if (waitSeconds === undefined) return { status: 202, headers, body: text, route };
   const waited = { ...headers, 'preference-applied': `wait=${waitSeconds}` };
-  const ended = isFinished(await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, submission.waiting()));
-  if (!ended) return { status: 202, headers: waited, body: text, route };
-  const row = await kernel.services.store.read(operation.name, accepted.operationId);
-  return { status: 200, headers: waited, body: `${text.slice(0, -1)},"operation":${row}}`, route };
+  const row = await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, submission.waiting());
+  if (!isFinished(row)) return { status: 202, headers: waited, body: text, route };
+  return { status: 200, headers: waited, body: `${text.slice(0, -1)},"operation":${JSON.stringify(row)}}`, route };
 }
 
 /** Fields in one order: a repeat is answered with the same bytes. */
