@@ -18,6 +18,8 @@ const HEARTBEAT_SECONDS = 0.5;
 export interface LabCloudOptions {
   /** Keys of the server's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** The server reaches its host over TLS, with `lab.client`, instead of the host's unix socket. */
+  readonly tls?: boolean;
 }
 
 /** The real server as a child process, with one lab host whose libvirtd is real, a pool on it, images, a size and a network. */
@@ -37,10 +39,10 @@ export class LabCloud {
     this.#config = config;
   }
 
-  static async up({ config = {} }: LabCloudOptions = {}): Promise<LabCloud> {
+  static async up({ config = {}, tls = false }: LabCloudOptions = {}): Promise<LabCloud> {
     const system = await ensureSystem({ log: () => {} });
     if (!system.ok) throw new Error(system.reason);
-    const lab = await labUp({ hosts: 1 });
+    const lab = await labUp({ hosts: 1, tls });
     const dir = await mkdtemp('/tmp/pileus-acceptance-');
     const options = { virtType: 'tcg', vncSocketDir: dir, cpuShares: false };
     const made = new LabCloud(lab, join(dir, 'server'), {
@@ -136,14 +138,20 @@ export class LabCloud {
     const { cloud } = this;
     const zone = await cloud.zones.create({ name: 'lab' }).wait();
     const cluster = await cloud.clusters.create({ name: 'lab', zoneId: zone.id, allowEmulation: true, vcpuOvercommit: 64 }).wait();
-    const uri = `qemu+unix:///system?socket=${this.host.socketPath}`;
-    const host = await cloud.hosts.create({ name: 'hv1', clusterId: cluster.id, uri }).wait();
+    const host = await cloud.hosts.create({ name: 'hv1', clusterId: cluster.id, ...this.#way() }).wait();
     await cloud.pools.create({ name: 'pool', hostId: host.id, settings: { path: POOL_PATH } }).wait();
     await cloud.instanceTypes.create({ name: 'tiny', vcpus: 1, memoryBytes: 96 * MIB }).wait();
     const subnets = [{ cidr: '192.168.90.0/24' }];
     const network = await cloud.networks.create({ name: 'net', hostId: host.id, mode: 'nat', subnets }).wait();
     const haltImageId = await this.#upload('halt', await haltImage({ cacheDir: CACHE_DIR }));
     this.#ids = { hostId: host.id, networkId: network.id, haltImageId };
+  }
+
+  /** How the server reaches the host. */
+  #way(): { readonly uri: string; readonly tlsCredentials?: string } {
+    const { tls, socketPath } = this.host;
+    if (tls === undefined) return { uri: `qemu+unix:///system?socket=${socketPath}` };
+    return { uri: `qemu+tls://${tls.address}:${tls.port}/system`, tlsCredentials: JSON.stringify(this.lab.client) };
   }
 
   async #upload(name: string, image: GuestImage): Promise<Id<'image'>> {
