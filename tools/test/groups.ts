@@ -1,12 +1,16 @@
 /** A part of the proof that runs in a process of its own. Groups of the same lane run one after the other, lanes side by side. */
 export interface Group {
   readonly name: string;
-  readonly lane: 'logic' | 'real';
+  readonly lane: Lane;
   /** Globs of test files. */
   readonly files: readonly string[];
   /** Needs root and the Debian packages of `tools/system`. */
   readonly real: boolean;
 }
+
+/** Reckoning, waiting for drivers, and waiting for guests: each leaves the processors to the others for most of its time. */
+export const LANES = ['logic', 'drivers', 'guests'] as const;
+export type Lane = (typeof LANES)[number];
 
 /** What belongs to one issue shares its budget: minutes of `npm test` on two cores. */
 export const BUDGETS: readonly { readonly name: string; readonly minutes: number; readonly groups: readonly Group[] }[] = [
@@ -20,9 +24,9 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
       { name: 'server', lane: 'logic', files: ['packages/server/test/**/*.test.ts'], real: false },
       { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], real: false },
       { name: 'repository', lane: 'logic', files: ['test/repository/**/*.test.ts'], real: false },
-      { name: 'kvm', lane: 'real', files: ['packages/drivers-kvm/test/**/*.test.ts'], real: true },
-      { name: 'lab', lane: 'real', files: ['test/lab/**/*.test.ts'], real: true },
-      { name: 'acceptance', lane: 'real', files: ['test/acceptance/**/*.test.ts'], real: true },
+      { name: 'kvm', lane: 'drivers', files: ['packages/drivers-kvm/test/**/*.test.ts'], real: true },
+      { name: 'lab', lane: 'drivers', files: ['test/lab/**/*.test.ts'], real: true },
+      { name: 'acceptance', lane: 'guests', files: ['test/acceptance/**/*.test.ts'], real: true },
     ],
   },
 ];

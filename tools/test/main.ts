@@ -3,7 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSystem } from '../system/ensure.ts';
-import { BUDGETS, type Group } from './groups.ts';
+import { BUDGETS, type Group, LANES } from './groups.ts';
 
 /**
  * The proof: static checks, then every group of tests, lanes side by side. `--full` lets tests run their long form (`PILEUS_FULL=1`); `--only NAME` runs one
@@ -143,7 +143,7 @@ function report(checked: readonly Result[], tested: readonly Result[], skippedWh
     );
   const checkSeconds = checked.reduce((total, result) => total + result.seconds, 0);
   for (const budget of BUDGETS) {
-    const lanes = (['logic', 'real'] as const).map((lane) =>
+    const lanes = LANES.map((lane) =>
       results
         .filter((result) => budget.groups.some((group) => group.lane === lane && group.name === result.name))
         .reduce((total, result) => total + result.seconds, 0),
@@ -167,7 +167,7 @@ try {
     .map((group): Result => ({ name: group.name, passed: 0, failed: 0, skipped: 1, seconds: 0, note: 'skipped' }));
   const results = only === undefined ? await checks() : [];
   const lanes = await Promise.all(
-    (['logic', 'real'] as const).map((lane) =>
+    LANES.map((lane) =>
       runLane(
         runnable.filter((group) => group.lane === lane),
         scratch,
