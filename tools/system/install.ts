@@ -1,7 +1,7 @@
 // Installs what is missing. Runs as a process of its own under flock(1) (see ensure.ts), so that two set-ups never meet.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from './command.ts';
+import { attempt, run } from './command.ts';
 import { type GuestPackage, missingGuestPackages, missingSystemPackages, unpackedDir } from './packages.ts';
 import { withServicesHeld } from './service-policy.ts';
 
@@ -49,13 +49,19 @@ async function installMissing(cacheDir: string): Promise<void> {
   for (const name of await missingGuestPackages(cacheDir)) await unpackGuestPackage(cacheDir, name);
 }
 
-/** Package lists go stale, and a fresh machine has none: one refresh, then one more try. */
+/**
+ * Package lists go stale, and a fresh machine has none: one refresh, then one more try. A refresh that failed is told only when that
+ * try fails too: it may have been another archive's.
+ */
 async function main(cacheDir: string): Promise<void> {
   try {
     await installMissing(cacheDir);
   } catch {
-    await run([...APT, 'update'], { env: ENV, timeoutMs: TIMEOUT_MS });
-    await installMissing(cacheDir);
+    const refreshed = await attempt([...APT, '-o', 'APT::Update::Error-Mode=any', 'update'], { env: ENV, timeoutMs: TIMEOUT_MS });
+    await installMissing(cacheDir).catch((error) => {
+      const fault = /^E: (Failed to fetch .*)$/m.exec(refreshed.stderr)?.[1];
+      throw fault === undefined ? error : new Error(`apt cannot reach its archive: ${fault}`);
+    });
   }
 }
 
