@@ -3,7 +3,8 @@ import type { Environment } from './environment.ts';
 import type { SubmitRequest } from './kernel.ts';
 import type { Statement } from './store.ts';
 
-const KEPT_MS = 24 * 3600 * 1000;
+/** How long a request is known by its key. */
+export const KEPT_MS = 24 * 3600 * 1000;
 
 /** One request as it can be recognised again. */
 export interface IdempotencyKey {

@@ -18,6 +18,7 @@ export type { DebtHandler, Plugin } from './plugin.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';
+export { type Retention, rowsNeeded } from './retention.ts';
 export * from './rows.ts';
 export * from './saga/definition.ts';
 export type { StepPoint } from './saga/subject.ts';

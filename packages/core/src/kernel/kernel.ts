@@ -13,6 +13,7 @@ import type { Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
+import { type Retention, retentionOf } from './retention.ts';
 import { create } from './rows.ts';
 import { sagaKey } from './saga/definition.ts';
 import type { RunPorts } from './saga/subject.ts';
@@ -33,6 +34,8 @@ export interface KernelOptions {
   readonly operationsMax?: number;
   /** Sagas at work at once. Default 256. */
   readonly runningMax?: number;
+  /** How long what has ended is kept. Default: operations and deleted rows 30 days, the audit for ever. */
+  readonly retention?: Partial<Retention>;
   readonly around?: RunPorts['around'];
 }
 
@@ -80,6 +83,7 @@ export class Kernel {
   readonly #checks = new Map<string, InputCheck>();
   readonly #outbox: Outbox;
   readonly #debts: Debts;
+  readonly #retention: Retention;
   #stops: (() => Promise<void>)[] = [];
   #accepting = 0;
   #stopped = false;
@@ -88,6 +92,7 @@ export class Kernel {
     const { environment, store } = options;
     const ids = new Ids(environment.clock, environment.random);
     this.#options = options;
+    this.#retention = retentionOf(options.retention);
     this.reader = new Reader(store);
     this.services = {
       environment,
@@ -119,7 +124,9 @@ export class Kernel {
     await this.#options.store.prepare(this.registry.schema());
     await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
-    this.#stops.push(startSweep(this.services, (statements) => this.operations.commit(statements)));
+    const commit = (statements: readonly Statement[]) => this.operations.commit(statements);
+    const sweepPorts = { ...this.services, registry: this.registry, commit, holds: (key: string) => this.holds(key) };
+    this.#stops.push(startSweep(sweepPorts, this.#retention));
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 

@@ -8,6 +8,7 @@ import { type AnyKind, type RefEdge, SYSTEM_FIELDS } from './kind.ts';
 import { debt, KERNEL_TABLES, operation } from './operation.ts';
 import type { DebtHandler, Plugin } from './plugin.ts';
 import type { Reader } from './reader.ts';
+import { rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
 import type { StoreSchema, TableSpec } from './store.ts';
 
@@ -143,7 +144,7 @@ export class Registry {
   }
 }
 
-const kernelPlugin: Plugin = { id: 'kernel', version: '1', kinds: [operation, debt], sagas: [cascadeDelete] };
+const kernelPlugin: Plugin = { id: 'kernel', version: '1', kinds: [operation, debt], sagas: [cascadeDelete], points: [rowsNeeded] };
 
 /** Names to things; a second one of a name is refused with both owners. */
 class Named<T> {

@@ -7,6 +7,7 @@ import {
   type Operation,
   type Plugin,
   type Principal,
+  type Retention,
   type Statement,
   type StepPoint,
   type SubmitRequest,
@@ -20,6 +21,7 @@ export interface SimKernelOptions {
   readonly plugins: (services: KernelServices) => readonly Plugin[];
   readonly operationsMax?: number;
   readonly runningMax?: number;
+  readonly retention?: Partial<Retention>;
 }
 
 export const PROJECT = '01890000-0000-7000-8000-000000000001' as Principal['projectId'];
@@ -53,7 +55,7 @@ export class SimKernel {
   async start(): Promise<this> {
     const incarnation = this.environment.incarnation();
     const store = new SimulatedStore(this.#engine, incarnation, this.faults);
-    const { operationsMax, runningMax } = this.#options;
+    const { operationsMax, runningMax, retention } = this.#options;
     const kernel = new Kernel({
       environment: incarnation,
       store,
@@ -62,6 +64,7 @@ export class SimKernel {
       around: (point, body) => (this.around === undefined ? body() : this.around(point, body)),
       ...(operationsMax === undefined ? {} : { operationsMax }),
       ...(runningMax === undefined ? {} : { runningMax }),
+      ...(retention === undefined ? {} : { retention }),
     });
     this.#epoch = store.epoch;
     this.#life = { incarnation, store, kernel };
@@ -129,6 +132,11 @@ export class SimKernel {
     return this.#engine.reader.list({ table }).map((text) => JSON.parse(text) as Record<string, unknown>);
   }
 
+  /** Deleted ones, too. */
+  allRows(table: string): readonly Record<string, unknown>[] {
+    return this.#engine.reader.list({ table, deleted: true }).map((text) => JSON.parse(text) as Record<string, unknown>);
+  }
+
   journal(operationId: string): readonly JournalEntry[] {
     return this.rows('journal').filter((entry) => entry.operationId === operationId) as unknown as JournalEntry[];
   }
@@ -144,6 +152,11 @@ export class SimKernel {
   /** Behind the kernel's back. */
   change(table: string, key: string, set: JsonObject): void {
     this.#apply({ op: 'update', table, key, set });
+  }
+
+  /** Behind the kernel's back. */
+  insert(table: string, row: JsonObject): void {
+    this.#apply({ op: 'insert', table, row });
   }
 
   #apply(statement: Statement): void {
