@@ -6,6 +6,7 @@ import {
   type ApiResponse,
   type Environment,
   Kernel,
+  type KernelOptions,
   type Plugin,
   type Principal,
   type Store,
@@ -24,6 +25,8 @@ export interface CreateCloudOptions {
   /** Default: the clock, timers and randomness of this process, and no log. */
   readonly environment?: Environment;
   readonly settings?: CloudOptions['settings'];
+  /** How long what has ended is kept. Default: operations and deleted rows 30 days, the audit for ever. */
+  readonly retention?: KernelOptions['retention'];
 }
 
 /** What a request in process may leave out, beside who asks: that is the operator. */
@@ -48,6 +51,7 @@ export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
     environment,
     store,
     sealKey,
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
     plugins: cloud({
       cloudId: await cloudIdOf(sealKey),
       imageStore: await directoryImageStore(join(dataDir, 'images')),

@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
 import { type CloudSettings, cloud, DEFAULT_PROJECT_ID } from '@pileus/core';
-import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Store } from '@pileus/core/kernel';
+import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Retention, type Store } from '@pileus/core/kernel';
 import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
 import { openSqlite } from '@pileus/core/sqlite';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
@@ -94,6 +94,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
       plugins: (services) => [...modules(services), backups(services, join(dataDir, 'backups'))],
       operationsMax: operations,
       runningMax: running,
+      retention: retentionOf(config),
     });
   });
   container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
@@ -149,6 +150,14 @@ async function start(container: Container, { config, environment, replaceRootKey
     throw error;
   }
 }
+
+const DAY_MS = 24 * 3600_000;
+
+const retentionOf = ({ retention: { operationDays, deletedDays, auditDays } }: Config): Retention => ({
+  operationsMs: operationDays * DAY_MS,
+  deletedMs: deletedDays * DAY_MS,
+  ...(auditDays === undefined ? {} : { auditMs: auditDays * DAY_MS }),
+});
 
 const settingsOf = ({ hosts, images }: Config): CloudSettings => ({
   heartbeatMs: hosts.heartbeatSeconds * 1000,

@@ -30,6 +30,12 @@ describe('server: configuration', () => {
     expect(parseConfig(undefined)).to.deep.equal(parseConfig({}));
   });
 
+  it('keeps what has ended for a day at least, and the audit for ever unless told otherwise', () => {
+    expect(parseConfig({}).retention).to.deep.equal({ operationDays: 30, deletedDays: 30 });
+    expect(parseConfig({ retention: { auditDays: 400 } }).retention).to.deep.equal({ operationDays: 30, deletedDays: 30, auditDays: 400 });
+    expect(() => parseConfig({ retention: { operationDays: 0.5 } })).to.throw(ConfigError, /operationDays/);
+  });
+
   it('reads YAML and JSON, and fills in what is not said', async () => {
     const yaml = await fromText('listen:\n  port: 1\nlimits: { requests: 5 }\n');
     const json = await fromText('{"listen":{"port":1},"limits":{"requests":5}}', 'pileus.json');

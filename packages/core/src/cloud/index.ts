@@ -5,6 +5,7 @@ import { identity } from './identity/index.ts';
 import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
 import { TwoLevelPlacement } from './placement/two-level.ts';
+import { retention } from './retention.ts';
 import type { CloudServices, CloudSettings } from './services.ts';
 import type { FetchUrl, ImageStore } from './storage/image-store.ts';
 import { storage } from './storage/index.ts';
@@ -92,6 +93,7 @@ export const cloud =
       storage(services),
       networking(services),
       compute(services),
+      retention(services),
       ...(options.plugins ?? []),
     ];
   };

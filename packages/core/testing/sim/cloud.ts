@@ -8,6 +8,7 @@ import {
   Kernel,
   type Operation,
   type Plugin,
+  type Retention,
   type StepPoint,
 } from '../../src/kernel/index.ts';
 import { SqliteEngine } from '../../src/sqlite/engine.ts';
@@ -26,6 +27,7 @@ export interface SimCloudOptions {
   readonly without?: readonly HypervisorFeature[];
   readonly plugins?: readonly Plugin[];
   readonly fetchUrl?: FetchUrl;
+  readonly retention?: Partial<Retention>;
   readonly onTrace?: (line: string) => void;
 }
 
@@ -109,6 +111,7 @@ export class SimCloud {
         ...(this.#options.fetchUrl === undefined ? {} : { fetchUrl: this.#options.fetchUrl }),
       }),
       sealKey: new Uint8Array(32),
+      ...(this.#options.retention === undefined ? {} : { retention: this.#options.retention }),
       around: (point, body) => (this.around === undefined ? body() : this.around(point, body, this)),
     });
     this.#life = { incarnation, store, kernel };

@@ -4,6 +4,7 @@ const group = <T extends Parameters<typeof Type.Object>[0]>(properties: T, descr
   Type.Object(properties, { description, default: {} });
 
 const seconds = (preset: number, description: string) => Type.Number({ minimum: 0, default: preset, description });
+const days = (preset: number, description: string) => Type.Number({ minimum: 1, default: preset, description });
 const count = (preset: number, description: string) => Type.Integer({ minimum: 1, default: preset, description });
 
 /** Every key of the configuration file: its type, its default and what it means. docs/reference/config.md is generated from this. */
@@ -53,6 +54,19 @@ export const CONFIG = Type.Object({
       feedRevisions: count(100_000, 'Revisions of the change feed that are kept to resume from.'),
     },
     'Bounds that keep the server answering under any load.',
+  ),
+  retention: group(
+    {
+      operationDays: days(30, 'How long ended operations are kept, with their journals.'),
+      deletedDays: days(
+        30,
+        'How long deleted resources can still be read. Never less than `operationDays`, and longer while something refers to them or something real may turn up that only they explain.',
+      ),
+      auditDays: Type.Optional(
+        Type.Number({ minimum: 1, description: 'How long the audit is kept; what is older goes, from the oldest end. Default: for ever.' }),
+      ),
+    },
+    'How long what has ended is kept. It is looked for once an hour.',
   ),
   hosts: group(
     {

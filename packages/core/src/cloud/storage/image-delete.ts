@@ -18,7 +18,10 @@ import { volume } from './volume.ts';
 const PARALLEL = 16;
 const PAGE = 1000;
 
-/** Pools that may hold a copy: those in which a volume was ever made from the image, deleted ones included. */
+/**
+ * Pools that may hold a copy: those in which a volume was made from the image, deleted ones included. Where even its row is gone, the next look at the pool
+ * finds the copy and removes it.
+ */
 async function poolsWithCopy(reader: Reader, imageId: string): Promise<readonly string[]> {
   const ids = new Set<string>();
   for (let after: string | undefined; ; ) {
@@ -31,8 +34,8 @@ async function poolsWithCopy(reader: Reader, imageId: string): Promise<readonly 
     after = page.at(-1)?.id;
     if (page.length < PAGE) break;
   }
-  const live = await Promise.all([...ids].map(async (id) => ((await reader.find(pool, id))?.deletedAt === undefined ? [id] : [])));
-  return live.flat();
+  const rows = await Promise.all([...ids].map((id) => reader.find(pool, id)));
+  return rows.flatMap((row) => (row === undefined || row.deletedAt !== undefined ? [] : [row.id]));
 }
 
 const removeImage = saga<ImageContext, { readonly imageId: Id<'image'> }>('image.remove', 1)
