@@ -1,4 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { attempt, type CommandResult } from '../../tools/system/command.ts';
@@ -8,6 +12,7 @@ import { labUp } from '../lab/lab.ts';
 
 const MAIN = fileURLToPath(new URL('../../tools/demo/main.ts', import.meta.url));
 const NEVER_HAD_LIBVIRT = fileURLToPath(new URL('never-had-libvirt.sh', import.meta.url));
+const WITHOUT_NAMESPACES = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'] as const;
 const STAGES = ['system', 'server', 'host', 'image', 'network', 'volume', 'instance', 'console', 'http', 'delete', 'check'];
 
 describe('the demo', function () {
@@ -20,7 +25,8 @@ describe('the demo', function () {
   });
   after(() => rm(stateDir, { recursive: true, force: true }));
 
-  const argv = [process.execPath, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source', MAIN, '--exit'] as const;
+  const serving = [process.execPath, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source', MAIN] as const;
+  const argv = [...serving, '--exit'] as const;
   const options = () => ({ env: { ...process.env, PILEUS_STATE: stateDir }, timeoutMs: 380_000 });
 
   function expectShown({ stdout, stderr, exitCode }: CommandResult): void {
@@ -41,10 +47,28 @@ describe('the demo', function () {
   });
 
   it('pretends its machines, and says why, where root may not make namespaces', async () => {
-    const shown = await attempt(['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', ...argv], options());
+    const shown = await attempt([...WITHOUT_NAMESPACES, ...argv], options());
     expect(shown.exitCode, `${shown.stdout}\n${shown.stderr}`).to.equal(0);
     expect(shown.stdout).to.match(/^SIMULATED: .*namespaces.*unshare failed/m);
     expect(shown.stdout).to.include('"hypervisor":"simulated"');
+  });
+
+  it('takes everything down when its terminal is closed', async () => {
+    const [file, ...args] = [...WITHOUT_NAMESPACES, ...serving];
+    const demo = spawn(file, args, { ...options(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const exit = once(demo, 'exit');
+    for await (const line of createInterface(demo.stdout)) if (line.startsWith('Ctrl-C removes')) break;
+    demo.stdout.destroy();
+    demo.stderr.destroy();
+    // The kernel tells the demo, and so does the shell.
+    for (let count = 0; count < 2; count += 1) {
+      demo.kill('SIGHUP');
+      await sleep(50);
+    }
+    expect(await exit).to.deep.equal([0, null]);
+    expect(await readdir(stateDir))
+      .to.not.include('server')
+      .and.not.include('demo.json');
   });
 
   it('uses the libvirtd that runs, and leaves it running', async () => {

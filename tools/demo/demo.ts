@@ -169,10 +169,10 @@ Ctrl-C removes all of it and ends.`);
     return connect({ url: this.#server.url, apiKey: this.#server.apiKey });
   }
 
-  /** The first signal takes everything down; a second one ends at once, and the next run cleans up. */
+  /** The first signal takes everything down. A second Ctrl-C ends at once, and the next run cleans up; terminals that close send more than one signal. */
   #onSignals(): () => void {
-    const onSignal = () => {
-      if (this.#interrupt.signal.aborted) process.exit(130);
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (this.#interrupt.signal.aborted) return signal === 'SIGINT' ? process.exit(130) : undefined;
       this.#log('\nInterrupted');
       this.#interrupt.abort(new Error('interrupted'));
     };

@@ -11,5 +11,8 @@ PILEUS_STATE  folder for what is kept while it runs (default: .cache/demo)
 const { values } = parseArgs({
   options: { exit: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
 });
+// When the terminal was closed nobody reads any more; what is up is taken down all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 if (values.help) process.stdout.write(USAGE);
 else process.exitCode = await new Demo({ exit: values.exit, log: (line) => console.log(line) }).run();
