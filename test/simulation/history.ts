@@ -85,6 +85,7 @@ export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }
   for (const { state } of sim.rows('operation')) outcomes[String(state)] = (outcomes[String(state)] ?? 0) + 1;
   const { tally } = chaos;
   const hash = sim.environment.historyHash();
+  sim.dispose();
   return {
     seed,
     hash,

@@ -69,7 +69,9 @@ async function play(scenario: Scenario, fault: Fault | undefined, repeat: boolea
   sim.around = undefined;
   await sim.run(QUIET_MS);
   if (!sim.alive) await sim.start();
-  return { before, after: await sim.residue(), state: ended.state, error: ended.error, places };
+  const after = await sim.residue();
+  sim.dispose();
+  return { before, after, state: ended.state, error: ended.error, places };
 }
 
 const label = ({ place, when, how }: Fault, repeat: boolean): string =>
