@@ -3,7 +3,8 @@ import { type Action, defineAction } from './action.ts';
 import { CloudError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { AnyKind, OnDelete, RowBase } from './kind.ts';
-import { equals, type Reader } from './reader.ts';
+import { operation, UNFINISHED } from './operation.ts';
+import { both, equals, type Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
 import { change, revert, transition } from './rows.ts';
 import { type AnySaga, type BoundSaga, bindSaga, NOTHING_TO_UNDO, type Saga, saga } from './saga/definition.ts';
@@ -67,8 +68,27 @@ interface CascadeContext {
 const ownership = (edge: { readonly onDelete: OnDelete; readonly ownedIf?: string | undefined }, child: RowBase): OnDelete =>
   edge.ownedIf !== undefined && (child as unknown as Record<string, unknown>)[edge.ownedIf] === true ? 'cascade' : edge.onDelete;
 
-/** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks. */
-async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind, row: RowBase, force: boolean): Promise<Plan> {
+/**
+ * Made since the deletion was asked for, by the acceptance of an operation on its owner that waits behind: that one will find its owner deleted, and takes back
+ * what it has announced.
+ */
+async function comesLater(reader: Reader, owner: RowBase, kind: AnyKind, row: RowBase, deletionId: string): Promise<boolean> {
+  if (row.state !== kind.initial || row.id < deletionId) return false;
+  const unfinished = { field: 'state', op: 'in', value: [...UNFINISHED] } as const;
+  const others = await reader.list(operation, both(equals('resourceId', owner.id), unfinished));
+  return others.some(({ id, keys }) => id > deletionId && keys.includes(row.id));
+}
+
+/**
+ * What deleting the row takes with it; with `deletionId` when that operation is at the head of the queues. @throws CloudError `in_use` naming what blocks.
+ */
+async function planDeletion(
+  { registry, reader }: CascadeContext,
+  root: AnyKind,
+  row: RowBase,
+  force: boolean,
+  deletionId?: string,
+): Promise<Plan> {
   const targets = new Map<string, Target>();
   /** By row and field: where ownership joins again below, a row is met twice. */
   const detached = new Map<string, LetGo>();
@@ -80,6 +100,7 @@ async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind,
     targets.set(at.id, { kind: kind.name, id: at.id, state: at.state, depth, params: deletion.params(at, { force }) });
     for (const { kind: child, edge } of registry.edgesTo(kind.name))
       for (const found of (await reader.list(child, equals(edge.field, at.id))) as readonly RowBase[]) {
+        if (deletionId !== undefined && (await comesLater(reader, at, child, found, deletionId))) continue;
         const how = ownership(edge, found);
         if (how === 'cascade') await visit(child, found, depth + 1);
         else if (how === 'detach') detached.set(`${found.id}/${edge.field}`, { kind: child.name, id: found.id, field: edge.field });
@@ -106,9 +127,9 @@ async function planDeletion({ registry, reader }: CascadeContext, root: AnyKind,
 
 const idsOf = (plan: Plan): readonly string[] => [...plan.targets, ...plan.detached].map((entry) => entry.id).sort();
 
-async function planNow(ctx: CascadeContext, params: CascadeParams): Promise<Plan> {
+async function planNow(ctx: CascadeContext, params: CascadeParams, operationId: string): Promise<Plan> {
   const kind = ctx.registry.kind(params.root.kind);
-  return planDeletion(ctx, kind, await ctx.reader.get(kind, params.root.id), params.force);
+  return planDeletion(ctx, kind, await ctx.reader.get(kind, params.root.id), params.force, operationId);
 }
 
 const CHANGED = 'What depends on it changed after the request was accepted; ask again.';
@@ -132,8 +153,8 @@ const PARALLEL = 8;
  */
 export const cascadeDelete = saga<CascadeContext, CascadeParams>('cascade.delete', 1)
   .effect('plan', {
-    do: async ({ ctx, params }) => {
-      const plan = await planNow(ctx, params);
+    do: async ({ ctx, params, operationId }) => {
+      const plan = await planNow(ctx, params, operationId);
       if (!idsOf(plan).every((id) => params.held.includes(id))) throw new CloudError('conflict', CHANGED);
       return plan;
     },
@@ -146,8 +167,8 @@ export const cascadeDelete = saga<CascadeContext, CascadeParams>('cascade.delete
       marked(out.plan).map((target) => revert(ctx.registry.kind(target.kind), target.id as never, { from: 'deleting', to: target.state })),
   })
   .effect('verify', {
-    do: async ({ ctx, params, out }) => {
-      if (idsOf(await planNow(ctx, params)).join() !== idsOf(out.plan).join()) throw new CloudError('conflict', CHANGED);
+    do: async ({ ctx, params, out, operationId }) => {
+      if (idsOf(await planNow(ctx, params, operationId)).join() !== idsOf(out.plan).join()) throw new CloudError('conflict', CHANGED);
     },
     undo: NOTHING_TO_UNDO,
   })
