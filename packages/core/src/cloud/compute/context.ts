@@ -3,8 +3,9 @@ import type { Call, DiskSpec, MachineSpec, NicSpec } from '../../strategy/index.
 import { type Addresses, ensurePort, nic } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { volume } from '../storage/contract.ts';
+import type { Hypervisor } from '../topology/contract.ts';
 import type { Consoles } from './consoles.ts';
-import type { instance } from './instance.ts';
+import { instance } from './instance.ts';
 import { writeRecord } from './machine-record.ts';
 import { noCloudSeed } from './seed.ts';
 
@@ -24,6 +25,10 @@ export type ComputeContext = Pick<
 export type InstanceRow = RowOf<typeof instance>;
 export type VolumeRow = RowOf<typeof volume>;
 export type NicRow = RowOf<typeof nic>;
+
+/** The hypervisor where the machine is now. Operations that wait ask when they begin: a creation ahead of them may be placed again. */
+export const hypervisorOf = async (ctx: Pick<ComputeContext, 'hosts' | 'reader'>, instanceId: string): Promise<Hypervisor> =>
+  ctx.hosts.hypervisor((await ctx.reader.get(instance, instanceId)).hostId);
 
 export const volumesOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly VolumeRow[]> =>
   [...(await ctx.reader.list(volume, equals('instanceId', instanceId)))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));

@@ -10,6 +10,7 @@ import {
   expectState,
   forgetSealed,
   type Id,
+  operation,
   type RowOf,
   type Statement,
   transition,
@@ -274,6 +275,16 @@ async function allowedHosts(
 
 const PLACEMENTS_MAX = 3;
 
+/** Who waits to delete the machine is served at once by a creation that fails; the plan of the deletion knows nothing of disks elsewhere. */
+async function deletionWaits({ kernel, reader }: ComputeServices, instanceId: string): Promise<boolean> {
+  const waiting = await Promise.all(
+    kernel()
+      .operations.queue(instanceId)
+      .map((id) => reader.find(operation, id)),
+  );
+  return waiting.some((row) => row?.action === `${instance.name}.delete` && row.cancelRequested !== true);
+}
+
 /** When the host was lost on the way: the same machine elsewhere, with new disks. What may be left on the old host is owed or has a tombstone. */
 export async function placeAgain(
   services: ComputeServices,
@@ -282,9 +293,8 @@ export async function placeAgain(
   attempt: number,
 ): Promise<Acceptance<CreateParams> | undefined> {
   const lost = (code === 'unavailable' || code === 'timeout') && !(await services.hosts.reachable(params.hostId));
-  // What waits behind the creation was accepted for the host it had then: it would do its work in the wrong place.
-  if (services.kernel().operations.queue(params.instanceId).length > 1) return undefined;
   if (!lost || attempt + 1 >= PLACEMENTS_MAX || params.existing.length > 0 || params.onlyHosts !== undefined) return undefined;
+  if (await deletionWaits(services, params.instanceId)) return undefined;
   const request: PlacementRequest = {
     ...params.size,
     volumes: params.volumes.map((entry, index) =>

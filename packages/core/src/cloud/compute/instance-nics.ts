@@ -1,26 +1,40 @@
 import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, revert, saga, transition } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
-import { deletePort, isNicClash, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
-import { type ComputeContext, type ComputeServices, nicSpec, nicsOf } from './context.ts';
+import { deletePort, isNicClash, network, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
+import { type ComputeContext, type ComputeServices, hypervisorOf, type InstanceRow, nicSpec, nicsOf } from './context.ts';
 import { instance } from './instance.ts';
 import { freeSlot, NICS_MAX } from './slots.ts';
 
 interface NicParams {
   readonly instanceId: Id<'instance'>;
-  readonly hostId: Id<'host'>;
-  readonly hostname: string;
   readonly port: PortParams;
+}
+
+async function plug(ctx: ComputeContext, { instanceId, port }: NicParams, call: Call): Promise<void> {
+  const { hostId, hostname } = await ctx.reader.get(instance, instanceId);
+  const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), hostname, call);
+  await (await ctx.hosts.hypervisor(hostId)).attachNic(instanceId, spec, call);
+}
+
+/** @throws CloudError conflict */
+function refuseElsewhere({ hostId }: RowOf<typeof network>, row: InstanceRow): void {
+  if (hostId === undefined || hostId === row.hostId) return;
+  throw new CloudError('conflict', 'The network is on another host.', {
+    pointer: '/networkId',
+    params: { networkHost: hostId, instanceHost: row.hostId },
+  });
 }
 
 export const nicAttach = saga<ComputeContext, NicParams>('instance.attachNic', 1)
   .effect('plug', {
     do: async ({ ctx, params, call }) => {
-      const spec = await nicSpec(ctx, await ctx.reader.get(nic, params.port.nicId), params.hostname, call);
-      await (await ctx.hosts.hypervisor(params.hostId)).attachNic(params.instanceId, spec, call);
+      refuseElsewhere(await ctx.reader.get(network, params.port.networkId), await ctx.reader.get(instance, params.instanceId));
+      await plug(ctx, params, call);
     },
     undo: async ({ ctx, params, call }) => {
-      await (await ctx.hosts.hypervisor(params.hostId)).detachNic(params.instanceId, params.port.nicId, call);
+      await (await hypervisorOf(ctx, params.instanceId)).detachNic(params.instanceId, params.port.nicId, call);
       await deletePort(ctx, params.port, call);
     },
   })
@@ -37,12 +51,9 @@ export const nicDetach = saga<ComputeContext, NicParams>('instance.detachNic', 1
   })
   .effect('unplug', {
     do: async ({ ctx, params, call }) => {
-      await (await ctx.hosts.hypervisor(params.hostId)).detachNic(params.instanceId, params.port.nicId, call);
+      await (await hypervisorOf(ctx, params.instanceId)).detachNic(params.instanceId, params.port.nicId, call);
     },
-    undo: async ({ ctx, params, call }) => {
-      const spec = await nicSpec(ctx, await ctx.reader.get(nic, params.port.nicId), params.hostname, call);
-      await (await ctx.hosts.hypervisor(params.hostId)).attachNic(params.instanceId, spec, call);
-    },
+    undo: ({ ctx, params, call }) => plug(ctx, params, call),
   })
   .effect('port', {
     do: ({ ctx, params, call }) => deletePort(ctx, params.port, call),
@@ -70,11 +81,7 @@ export const nicActions = (services: ComputeServices) => [
     from: ['running', 'stopped', 'suspended'],
     accept: async ({ row, input, projectId, reader, mint }) => {
       const place = await nicPlace(reader, input, '', projectId);
-      if (place.network.hostId !== undefined && place.network.hostId !== row.hostId)
-        throw new CloudError('conflict', 'The network is on another host.', {
-          pointer: '/networkId',
-          params: { networkHost: place.network.hostId, instanceHost: row.hostId },
-        });
+      refuseElsewhere(place.network, row);
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
       const id = mint('nic');
       const slot = freeSlot(
@@ -88,7 +95,7 @@ export const nicActions = (services: ComputeServices) => [
         random: services.environment.random,
       });
       return {
-        params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: made.params },
+        params: { instanceId: row.id, port: made.params },
         statements: made.statements,
         keys: [id],
       };
@@ -111,7 +118,7 @@ export const nicActions = (services: ComputeServices) => [
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
       const { id: nicId, networkId, mac, address, slot } = port;
       return {
-        params: { instanceId: row.id, hostId: row.hostId, hostname: row.hostname, port: { nicId, networkId, mac, address, slot } },
+        params: { instanceId: row.id, port: { nicId, networkId, mac, address, slot } },
         statements: [],
         keys: [nicId],
       };

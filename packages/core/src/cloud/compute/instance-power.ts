@@ -14,13 +14,12 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { type ComputeContext, type ComputeServices, type InstanceRow, prepareMachine } from './context.ts';
+import { type ComputeContext, type ComputeServices, hypervisorOf, type InstanceRow, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 
 interface PowerParams {
   readonly instanceId: Id<'instance'>;
-  readonly hostId: Id<'host'>;
 }
 interface StopParams extends PowerParams {
   readonly graceMs: number;
@@ -39,11 +38,11 @@ const power = async (
   params: PowerParams,
   verb: 'start' | 'powerOff' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'shutdown',
   call: Call,
-) => (await ctx.hosts.hypervisor(params.hostId)).power(verb, params.instanceId, call);
+) => (await hypervisorOf(ctx, params.instanceId)).power(verb, params.instanceId, call);
 
 /** Takes a change of power back where there is something to take back: a machine that has gone down meanwhile, with its host or by itself, stays down. */
 async function powerBack(ctx: ComputeContext, params: PowerParams, verb: 'suspend' | 'resume', call: Call): Promise<void> {
-  const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+  const hypervisor = await hypervisorOf(ctx, params.instanceId);
   const seen = await hypervisor.inspect(params.instanceId, call);
   if (seen?.power === (verb === 'resume' ? 'paused' : 'running')) await hypervisor.power(verb, params.instanceId, call);
 }
@@ -57,8 +56,9 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
   .effect('define', {
     // Also makes a machine anew that somebody removed, and brings changed sizes into force.
     do: async ({ ctx, params, call }) => {
-      const spec = await prepareMachine(ctx, await ctx.reader.get(instance, params.instanceId), call);
-      await (await ctx.hosts.hypervisor(params.hostId)).define(spec, call);
+      const row = await ctx.reader.get(instance, params.instanceId);
+      await (await ctx.hosts.hypervisor(row.hostId)).define(await prepareMachine(ctx, row, call), call);
+      return row.hostId;
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -68,9 +68,9 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
     undo: ({ ctx, params, call }) => power(ctx, params, 'powerOff', call),
   })
   .write('running', {
-    do: ({ params, operationId }) => [
+    do: ({ params, out, operationId }) => [
       becomes(params, 'running'),
-      announce(instanceStarted, `${operationId}/started`, { instanceId: params.instanceId, hostId: params.hostId }),
+      announce(instanceStarted, `${operationId}/started`, { instanceId: params.instanceId, hostId: out.define }),
     ],
     undo: NOTHING_TO_UNDO,
   })
@@ -80,7 +80,9 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
 export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
   .effect('reach', {
     do: async ({ ctx, params, call }) => {
-      await (await ctx.hosts.hypervisor(params.hostId)).inspect(params.instanceId, call);
+      const { hostId } = await ctx.reader.get(instance, params.instanceId);
+      await (await ctx.hosts.hypervisor(hostId)).inspect(params.instanceId, call);
+      return hostId;
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -94,9 +96,9 @@ export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
     undo: FORWARD_ONLY,
   })
   .write('stopped', {
-    do: ({ params, operationId }) => [
+    do: ({ params, out, operationId }) => [
       becomes(params, 'stopped'),
-      announce(instanceStopped, `${operationId}/stopped`, { instanceId: params.instanceId, hostId: params.hostId }),
+      announce(instanceStopped, `${operationId}/stopped`, { instanceId: params.instanceId, hostId: out.reach }),
     ],
     undo: FORWARD_ONLY,
   })
@@ -104,7 +106,7 @@ export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
 
 async function shutDown(ctx: ComputeContext, params: StopParams, call: Call): Promise<void> {
   const { clock, timers } = ctx.environment;
-  const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+  const hypervisor = await hypervisorOf(ctx, params.instanceId);
   const untilMs = clock.monotonicMs() + params.graceMs;
   const seen = await hypervisor.inspect(params.instanceId, call);
   if (seen?.power !== 'running') return;
@@ -140,7 +142,7 @@ export const instanceReset = saga<ComputeContext, PowerParams>('instance.reset',
   .effect('reset', {
     timeoutMs: BOOT_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
-      const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+      const hypervisor = await hypervisorOf(ctx, params.instanceId);
       const seen = await hypervisor.inspect(params.instanceId, call);
       if (seen === undefined) throw new CloudError('conflict', 'The machine is missing on its host; start it.');
       if (seen.power === 'running' || seen.power === 'paused') await hypervisor.power('reset', params.instanceId, call);
@@ -174,7 +176,7 @@ function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb
     ...(spec.satisfied === undefined ? {} : { satisfied: spec.satisfied }),
     ...(spec.verb === 'start' ? { gate: instanceStarting } : {}),
     accept: ({ row, input }) => ({
-      params: { instanceId: row.id, hostId: row.hostId, ...spec.more?.(input as Record<string, unknown>) } as P,
+      params: { instanceId: row.id, ...spec.more?.(input as Record<string, unknown>) } as P,
       statements: [],
     }),
     saga: spec.saga,

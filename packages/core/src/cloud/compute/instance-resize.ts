@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostCapacity } from '../placement/contract.ts';
-import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
+import type { Hypervisor } from '../topology/contract.ts';
+import { type ComputeContext, type ComputeServices, type InstanceRow, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceType } from './instance-type.ts';
 
@@ -12,61 +13,80 @@ interface Size {
 }
 interface ResizeParams {
   readonly instanceId: Id<'instance'>;
+  /** Where the difference is reserved. */
   readonly hostId: Id<'host'>;
   readonly before: Size;
   readonly after: Size;
-  readonly max: Size;
-  readonly live: boolean;
-}
-
-/** A running machine grows at once; a stopped one is defined with the new size. */
-async function apply(ctx: ComputeContext, params: ResizeParams, size: Size, call: Call): Promise<void> {
-  const hypervisor = await ctx.hosts.hypervisor(params.hostId);
-  if (params.live) {
-    if (params.before.vcpus !== params.after.vcpus) await hypervisor.setVcpus(params.instanceId, size.vcpus, call);
-    if (params.before.memoryBytes !== params.after.memoryBytes) await hypervisor.setMemory(params.instanceId, size.memoryBytes, call);
-    return;
-  }
-  const row = await ctx.reader.get(instance, params.instanceId);
-  await hypervisor.define(await prepareMachine(ctx, { ...row, ...size, ...maxima(params, size) }, call), call);
 }
 
 /** What a machine can grow to while it runs is never less than what it has. */
-const maxima = ({ max }: ResizeParams, size: Size) => ({
-  vcpusMax: Math.max(max.vcpus, size.vcpus),
-  memoryBytesMax: Math.max(max.memoryBytes, size.memoryBytes),
+const maxima = (row: InstanceRow, size: Size) => ({
+  vcpusMax: Math.max(row.vcpusMax, size.vcpus),
+  memoryBytesMax: Math.max(row.memoryBytesMax, size.memoryBytes),
 });
+
+/** A running machine grows at once, within its maxima. */
+async function grow(hypervisor: Hypervisor, id: string, from: Size, to: Size, call: Call): Promise<void> {
+  if (from.vcpus !== to.vcpus) await hypervisor.setVcpus(id, to.vcpus, call);
+  if (from.memoryBytes !== to.memoryBytes) await hypervisor.setMemory(id, to.memoryBytes, call);
+}
+
+/** One that does not run is defined with its new size. */
+async function redefine(ctx: ComputeContext, hypervisor: Hypervisor, row: InstanceRow, size: Size, call: Call): Promise<void> {
+  await hypervisor.define(await prepareMachine(ctx, { ...row, ...size, ...maxima(row, size) }, call), call);
+}
 
 export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resize', 1)
   .effect('apply', {
-    do: async ({ ctx, params, call }) => {
-      const { hostId, vcpus, memoryBytes } = await ctx.reader.get(instance, params.instanceId);
-      if (hostId !== params.hostId || vcpus !== params.before.vcpus || memoryBytes !== params.before.memoryBytes)
+    // By what the machine is at the head of the queue: what went before may have started, stopped, resized or moved it.
+    do: async ({ ctx, params: { instanceId, hostId, before, after }, call }) => {
+      const row = await ctx.reader.get(instance, instanceId);
+      if (row.hostId !== hostId || row.vcpus !== before.vcpus || row.memoryBytes !== before.memoryBytes)
         throw new CloudError('conflict', 'The machine has changed since this was asked; ask again.');
-      await apply(ctx, params, params.after, call);
+      const hypervisor = await ctx.hosts.hypervisor(hostId);
+      if (row.state === 'running') {
+        refuseLive(hypervisor, row, after);
+        await grow(hypervisor, instanceId, before, after, call);
+      } else await redefine(ctx, hypervisor, row, after, call);
+      return { state: row.state, ...maxima(row, after) };
     },
-    // Back to what its row says, which is what it was unless another came first.
-    undo: async ({ ctx, params, call }) => {
-      const row = await ctx.reader.get(instance, params.instanceId);
-      if (row.hostId === params.hostId) await apply(ctx, params, row, call);
+    // Back to what its row says, where there is something to take back: by what it is now, since it may have gone down or come up by itself.
+    undo: async ({ ctx, params: { instanceId }, call }) => {
+      const row = await ctx.reader.get(instance, instanceId);
+      const hypervisor = await ctx.hosts.hypervisor(row.hostId);
+      const seen = await hypervisor.inspect(instanceId, call);
+      if (seen === undefined) return;
+      if (seen.power === 'running' || seen.power === 'paused') await grow(hypervisor, instanceId, seen, row, call);
+      else await redefine(ctx, hypervisor, row, row, call);
     },
   })
   .write('resized', {
-    do: ({ params }) => [
+    do: ({ params: { instanceId, before, after }, out: { apply } }) => [
       change(
         instance,
-        params.instanceId,
-        { ...params.after, ...maxima(params, params.after) },
-        {
-          vcpus: params.before.vcpus,
-          memoryBytes: params.before.memoryBytes,
-          state: params.live ? 'running' : ['stopped', 'crashed'],
-        },
+        instanceId,
+        { ...after, vcpusMax: apply.vcpusMax, memoryBytesMax: apply.memoryBytesMax },
+        { ...before, state: apply.state === 'running' ? 'running' : ['stopped', 'crashed'] },
       ),
     ],
     undo: NOTHING_TO_UNDO,
   })
   .build();
+
+/** @throws CloudError unsupported */
+function refuseLive(hypervisor: Hypervisor, row: InstanceRow, after: Size): void {
+  hypervisor.need('resize');
+  if (after.vcpus > row.vcpusMax)
+    throw new CloudError('unsupported', `It can grow to ${row.vcpusMax} processors while it runs; stop it for more.`, {
+      pointer: '/vcpus',
+    });
+  if (after.memoryBytes > row.memoryBytesMax)
+    throw new CloudError('unsupported', `It can grow to ${row.memoryBytesMax} bytes of memory while it runs; stop it for more.`, {
+      pointer: '/memoryBytes',
+    });
+  if (after.vcpus < row.vcpus || after.memoryBytes < row.memoryBytes)
+    throw new CloudError('unsupported', 'A running machine only grows; stop it to shrink it.');
+}
 
 /** The difference, as a reservation: never below nothing for the part that shrinks. */
 const difference = ({ hostId, before, after }: ResizeParams, sign: 1 | -1) =>
@@ -84,26 +104,11 @@ export const resizeAction = (services: ComputeServices) =>
     }),
     from: ['running', 'stopped', 'crashed'],
     accept: async ({ row, input }) => {
-      // What goes before in the queue may change the size or stop the machine: then the guard of the write finds it, and this one unwinds.
       const before = { vcpus: row.vcpus, memoryBytes: row.memoryBytes };
       const after = { vcpus: input.vcpus ?? before.vcpus, memoryBytes: input.memoryBytes ?? before.memoryBytes };
-      const live = row.state === 'running';
-      const hypervisor = await services.hosts.hypervisor(row.hostId);
-      if (live) {
-        hypervisor.need('resize');
-        if (after.vcpus > row.vcpusMax)
-          throw new CloudError('unsupported', `It can grow to ${row.vcpusMax} processors while it runs; stop it for more.`, {
-            pointer: '/vcpus',
-          });
-        if (after.memoryBytes > row.memoryBytesMax)
-          throw new CloudError('unsupported', `It can grow to ${row.memoryBytesMax} bytes of memory while it runs; stop it for more.`, {
-            pointer: '/memoryBytes',
-          });
-        if (after.vcpus < before.vcpus || after.memoryBytes < before.memoryBytes)
-          throw new CloudError('unsupported', 'A running machine only grows; stop it to shrink it.');
-      }
-      const max = { vcpus: row.vcpusMax, memoryBytes: row.memoryBytesMax };
-      const params = { instanceId: row.id, hostId: row.hostId, before, after, max, live };
+      // With an operation ahead it may not run by then: the head of the queue decides.
+      if (row.state === 'running' && !services.kernel().holds(row.id)) refuseLive(await services.hosts.hypervisor(row.hostId), row, after);
+      const params = { instanceId: row.id, hostId: row.hostId, before, after };
       return { params, statements: difference(params, 1) };
     },
     saga: instanceResize,
@@ -113,16 +118,15 @@ export const resizeAction = (services: ComputeServices) =>
 
 interface SharesParams {
   readonly instanceId: Id<'instance'>;
-  readonly hostId: Id<'host'>;
   readonly after: number;
 }
 const SHARES_DEFAULT = 1024;
 
 /** With `shares` undefined those of the row, which is changed last. */
-const applyShares = async (ctx: ComputeContext, params: SharesParams, shares: number | undefined, call: Call): Promise<void> => {
-  const row = await ctx.reader.get(instance, params.instanceId);
+const applyShares = async (ctx: ComputeContext, { instanceId }: SharesParams, shares: number | undefined, call: Call): Promise<void> => {
+  const row = await ctx.reader.get(instance, instanceId);
   if (row.state === 'running' || row.state === 'suspended')
-    await (await ctx.hosts.hypervisor(params.hostId)).setCpuShares(params.instanceId, shares ?? row.cpuShares ?? SHARES_DEFAULT, call);
+    await (await ctx.hosts.hypervisor(row.hostId)).setCpuShares(instanceId, shares ?? row.cpuShares ?? SHARES_DEFAULT, call);
 };
 
 export const instanceSetCpuShares = saga<ComputeContext, SharesParams>('instance.setCpuShares', 1)
@@ -143,7 +147,7 @@ export const cpuSharesAction = (services: ComputeServices) =>
     from: ['running', 'suspended', 'stopped', 'crashed'],
     accept: async ({ row, input }) => {
       if (row.state === 'running' || row.state === 'suspended') (await services.hosts.hypervisor(row.hostId)).need('cpuShares');
-      return { params: { instanceId: row.id, hostId: row.hostId, after: input.cpuShares }, statements: [] };
+      return { params: { instanceId: row.id, after: input.cpuShares }, statements: [] };
     },
     saga: instanceSetCpuShares,
     context: () => services,

@@ -1,25 +1,27 @@
 import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type Reader, saga, transition } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
-import { type ComputeContext, type ComputeServices, diskSpec, type VolumeRow, volumesOf } from './context.ts';
+import { type ComputeContext, type ComputeServices, diskSpec, type InstanceRow, type VolumeRow, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { DISKS_MAX, freeSlot } from './slots.ts';
 
 interface DiskParams {
   readonly instanceId: Id<'instance'>;
-  readonly hostId: Id<'host'>;
   readonly volumeId: Id<'volume'>;
 }
 
-async function plugDisk(ctx: ComputeContext, params: DiskParams, slot: number, call: Parameters<typeof diskSpec>[4]): Promise<void> {
-  const spec = await diskSpec(ctx, await ctx.reader.get(volume, params.volumeId), params.hostId, slot, call);
-  await (await ctx.hosts.hypervisor(params.hostId)).attachDisk(params.instanceId, spec, call);
+async function plugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, slot: number, call: Call): Promise<void> {
+  const { hostId } = await ctx.reader.get(instance, instanceId);
+  const spec = await diskSpec(ctx, await ctx.reader.get(volume, volumeId), hostId, slot, call);
+  await (await ctx.hosts.hypervisor(hostId)).attachDisk(instanceId, spec, call);
 }
 
-async function unplugDisk(ctx: ComputeContext, params: DiskParams, call: Parameters<typeof diskSpec>[4]): Promise<void> {
-  await (await ctx.hosts.hypervisor(params.hostId)).detachDisk(params.instanceId, params.volumeId, call);
-  const row = await ctx.reader.get(volume, params.volumeId);
-  await (await ctx.pools.open(row.poolId)).releaseVolume(row.id, await ctx.hosts.endpoint(params.hostId), call);
+async function unplugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, call: Call): Promise<void> {
+  const { hostId } = await ctx.reader.get(instance, instanceId);
+  await (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, call);
+  const { poolId } = await ctx.reader.get(volume, volumeId);
+  await (await ctx.pools.open(poolId)).releaseVolume(volumeId, await ctx.hosts.endpoint(hostId), call);
 }
 
 export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVolume', 1)
@@ -29,6 +31,7 @@ export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVol
       const row = await ctx.reader.get(volume, params.volumeId);
       if (row.state === 'attached' && row.instanceId === params.instanceId) return null;
       if (row.state !== 'available') throw taken(row);
+      await refuseUnreached(ctx.reader, row, await ctx.reader.get(instance, params.instanceId));
       const slots = (await volumesOf(ctx, params.instanceId)).map((entry) => entry.slot ?? 0);
       return freeSlot(slots, DISKS_MAX, 'disks');
     },
@@ -94,6 +97,15 @@ function refuseDetach(row: VolumeRow, instanceId: string): void {
   if (row.slot === 0) throw new CloudError('conflict', 'The root disk stays with its machine.', { pointer: '/volumeId' });
 }
 
+/** @throws CloudError conflict */
+async function refuseUnreached(reader: Reader, { poolId }: VolumeRow, { hostId }: InstanceRow): Promise<void> {
+  if (reaches(await reader.get(pool, poolId), await hostPlace(reader, hostId))) return;
+  throw new CloudError('conflict', 'The host of the machine does not reach the pool of the volume.', {
+    pointer: '/volumeId',
+    params: { poolId, hostId },
+  });
+}
+
 const input = Type.Object({ volumeId: Type.String({ format: 'uuid' }) });
 
 export const volumeActions = (services: ComputeServices) => [
@@ -109,14 +121,9 @@ export const volumeActions = (services: ComputeServices) => [
       const attached = disk.state === 'attached' && disk.instanceId === row.id;
       // What is known now is refused now; with an operation ahead the head of the queue decides.
       if (disk.state !== 'available' && !attached && !services.kernel().holds(disk.id)) throw taken(disk);
-      const at = await reader.get(pool, disk.poolId);
-      if (!reaches(at, await hostPlace(reader, row.hostId)))
-        throw new CloudError('conflict', 'The host of the machine does not reach the pool of the volume.', {
-          pointer: '/volumeId',
-          params: { poolId: at.id, hostId: row.hostId },
-        });
+      await refuseUnreached(reader, disk, row);
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
-      return { params: { instanceId: row.id, hostId: row.hostId, volumeId: disk.id }, statements: [], keys: [disk.id] };
+      return { params: { instanceId: row.id, volumeId: disk.id }, statements: [], keys: [disk.id] };
     },
     saga: volumeAttach,
     context: () => services,
@@ -132,7 +139,7 @@ export const volumeActions = (services: ComputeServices) => [
       const disk = await ownVolume(reader, volumeId, projectId);
       if (disk.state !== 'available' && !services.kernel().holds(disk.id)) refuseDetach(disk, row.id);
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
-      return { params: { instanceId: row.id, hostId: row.hostId, volumeId: disk.id }, statements: [], keys: [disk.id] };
+      return { params: { instanceId: row.id, volumeId: disk.id }, statements: [], keys: [disk.id] };
     },
     saga: volumeDetach,
     context: () => services,

@@ -115,6 +115,35 @@ describe('the size of a machine', () => {
     expect(await stage.taken(stage.hostIds[0] ?? '')).to.deep.equal([0, 0]);
   });
 
+  it('is decided when its turn comes: a machine that has been stopped shrinks, and one that has been started grows at once', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    await stage.sim.done('instance.attachNic', { networkId: stage.networkId }, id);
+    for (const [verb, vcpus] of [
+      ['stop', 1],
+      ['start', 3],
+    ] as const) {
+      const ahead = await stage.sim.submit(`instance.${verb}`, {}, id);
+      const { operationId } = await stage.sim.submit('instance.resize', { vcpus: vcpus === 1 ? 1 : 3, memoryBytes: vcpus * GIB }, id);
+      expect((await stage.sim.ended(ahead.operationId)).state).to.equal('succeeded');
+      expect((await stage.sim.ended(operationId)).error, verb).to.equal(undefined);
+      expect(stage.real(id).spec, verb).to.include({ vcpus, memoryBytes: vcpus * GIB });
+      expect(await stage.taken(stage.hostIds[0] ?? ''), verb).to.deep.equal([vcpus, vcpus * GIB]);
+    }
+  });
+
+  it('that cannot be had is taken back from a machine that came up by itself meanwhile', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.into('stopped', await stage.machine());
+    await stage.sim.done('instance.attachNic', { networkId: stage.networkId }, id);
+    // Nobody has told yet.
+    stage.real(id).start();
+    const { state, error } = await stage.outcome('instance.resize', { vcpus: 2 }, id);
+    expect([state, error?.code]).to.deep.equal(['failed', 'conflict']);
+    expect(await stage.taken(stage.hostIds[0] ?? '')).to.deep.equal([1, GIB]);
+    expect(stage.real(id).spec.vcpus).to.equal(1);
+  });
+
   it('is refused beyond what the host has', async () => {
     const stage = await MachineStage.with({ cpus: 2, cluster: { vcpuOvercommit: 1 } });
     const id = await stage.into('stopped', await stage.machine());

@@ -68,6 +68,56 @@ describe('a host that dies while a machine is made on it', () => {
       expect(stage.sim.world.violations).to.deep.equal([]);
     });
 
+  it('takes with it what waits behind the creation: each is done where the machine is then, or refused', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const lost = losesHostAt(stage, 'start', 1);
+    const made = await stage.sim.submit('instance.create', stage.input());
+    const id = made.resourceId;
+    const [first] = (await stage.rows(instance)).map((row) => row.hostId);
+    const at = stage.hostIds.indexOf(first ?? '');
+    const left = await stage.volume(4096, { poolId: stage.poolIds[at] });
+    const taken = await stage.volume(4096, { poolId: stage.poolIds[1 - at] });
+    const waiting = [
+      ['setCpuShares', { cpuShares: 77 }, undefined],
+      ['stop', { force: true }, undefined],
+      ['start', {}, undefined],
+      ['attachVolume', { volumeId: left }, 'conflict'],
+      // Its size is reserved on the host that was lost.
+      ['resize', { vcpus: 2 }, 'conflict'],
+      ['suspend', {}, undefined],
+    ] as const;
+    const asked: string[] = [];
+    for (const [verb, input] of waiting) asked.push((await stage.sim.submit(`instance.${verb}`, input, id)).operationId);
+    expect([(await stage.sim.ended(made.operationId)).attempt, lost.length]).to.deep.equal([1, 1]);
+    for (const [index, [verb, , code]] of waiting.entries())
+      expect((await stage.sim.ended(asked[index] ?? '')).error?.code, verb).to.equal(code);
+    const now = 1 - at;
+    expect(await stage.instance(id)).to.include({ hostId: stage.hostIds[now], state: 'suspended', cpuShares: 77 });
+    expect(stage.real(id, now + 1).power).to.equal('paused');
+    await stage.sim.done('instance.attachVolume', { volumeId: taken }, id);
+    for (const [index, vcpus] of [
+      [at, 0],
+      [now, 1],
+    ] as const)
+      expect((await stage.taken(stage.hostIds[index] ?? ''))[0]).to.equal(vcpus);
+    stage.sim.world.boot(lost[0] ?? '');
+    await stage.sim.run(LOST_MS);
+    expect([stage.copies(id), stage.sim.world.violations]).to.deep.equal([1, []]);
+  });
+
+  it('ends a creation whose deletion waits already', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const lost = losesHostAt(stage, 'start', 1);
+    const made = await stage.sim.submit('instance.create', stage.input());
+    const deletion = await stage.sim.submit('instance.delete', {}, made.resourceId);
+    const ended = await stage.sim.ended(made.operationId);
+    expect([ended.state, ended.attempt, lost.length]).to.deep.equal(['failed', 0, 1]);
+    expect((await stage.sim.ended(deletion.operationId)).state).to.equal('succeeded');
+    stage.sim.world.boot(lost[0] ?? '');
+    await stage.sim.run(LOST_MS);
+    expect([stage.copies(made.resourceId), await stage.rows(volume), await stage.rows(debt)]).to.deep.equal([0, [], []]);
+  });
+
   it('and then another, and another: after three places it fails, and nothing is left', async () => {
     const stage = await MachineStage.with({ hosts: 4, network: false });
     const before = await stage.sim.residue();
@@ -154,6 +204,23 @@ describe('a machine on a host that is gone', () => {
     await stage.sim.run(LOST_MS);
     expect((await stage.instance(id)).state, 'power was lost, and that is seen').to.equal('stopped');
     await stage.sim.done('instance.delete', {}, id);
+  });
+
+  it('is deleted by force from a creation that is stuck, although something waits behind that', async () => {
+    const stage = await MachineStage.with();
+    const before = await stage.sim.residue();
+    stage.sim.world.faults.add({ command: 'power.start', effect: 'fail', fault: 'conflict' });
+    const stuck = stage.sim.world.faults.add({ command: 'power.powerOff', effect: 'fail', fault: 'unavailable' });
+    const made = await stage.sim.submit('instance.create', stage.input({ nics: [{ networkId: stage.networkId }] }));
+    // Both before anybody knows that the creation gets stuck.
+    const deletion = await stage.sim.submit('instance.delete', { force: true }, made.resourceId);
+    const behind = await stage.sim.submit('instance.attachNic', { networkId: stage.networkId }, made.resourceId);
+    expect((await stage.sim.ended(made.operationId)).state).to.equal('failed');
+    expect((await stage.sim.ended(deletion.operationId)).error).to.equal(undefined);
+    expect((await stage.sim.ended(behind.operationId)).error?.code).to.equal('not_found');
+    stuck();
+    await stage.sim.run(LOST_MS);
+    expect(await stage.sim.residue()).to.equal(before);
   });
 
   it('is freed by force from a deletion that is stuck', async () => {
