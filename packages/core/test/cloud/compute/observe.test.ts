@@ -144,6 +144,91 @@ describe('what is found on a host', () => {
   });
 });
 
+describe('what is plugged into a machine', () => {
+  /** A machine with a disk and a NIC that were plugged in, and as it was before that. */
+  async function plugged(stage: MachineStage) {
+    const id = await stage.machine();
+    const before = stage.real(id).spec;
+    const volumeId = await stage.volume(4096);
+    await stage.sim.done('instance.attachVolume', { volumeId }, id);
+    await stage.sim.done('instance.attachNic', { networkId: stage.networkId }, id);
+    const [nicId = ''] = (await stage.nics(id)).map((row) => row.id);
+    return { id, before, volumeId, nicId, after: stage.real(id).spec };
+  }
+  const shown = (stage: MachineStage, id: string) => {
+    const { diskIds, nicIds } = stage.real(id).observe();
+    return { diskIds, nicIds };
+  };
+
+  for (const power of ['running', 'suspended', 'stopped'] as const)
+    it(`late, after it was taken out of one that is ${power}: goes, and the machine stays as it is`, async () => {
+      const stage = await MachineStage.with();
+      const { id, volumeId, nicId, after } = await plugged(stage);
+      await stage.sim.done('instance.detachVolume', { volumeId }, id);
+      await stage.sim.done('instance.detachNic', { nicId }, id);
+      if (power !== 'running') await stage.into(power, id);
+      const right = shown(stage, id);
+      stage.real(id).spec = after;
+      await stage.sim.run(2 * LOOK_MS);
+      expect(shown(stage, id)).to.deep.equal(right);
+      expect(stage.real(id).power).to.equal(power === 'suspended' ? 'paused' : power);
+      expect((await stage.instance(id)).state).to.equal(power);
+    });
+
+  for (const power of ['running', 'suspended', 'stopped'] as const)
+    it(`and lost to an old definition that landed late, on one that is ${power}: comes back in its place`, async () => {
+      const stage = await MachineStage.with();
+      const { id, before, after } = await plugged(stage);
+      if (power !== 'running') await stage.into(power, id);
+      stage.real(id).spec = before;
+      await stage.sim.run(2 * LOOK_MS);
+      expect(stage.real(id).spec.disks).to.deep.equal(after.disks);
+      expect(stage.real(id).spec.nics).to.deep.equal(after.nics);
+      expect((await stage.instance(id)).state).to.equal(power);
+    });
+
+  for (const power of ['running', 'stopped'] as const)
+    it(`that nothing explains stays in one that is ${power}`, async () => {
+      const stage = await MachineStage.with();
+      const { id, after } = await plugged(stage);
+      if (power === 'stopped') await stage.into(power, id);
+      const [disk] = after.disks;
+      if (disk === undefined) throw new Error('no disk');
+      const unknown = { ...disk, volumeId: stage.sim.kernel.services.ids.mint('volume'), slot: 9 };
+      stage.real(id).spec = { ...after, disks: [...after.disks, unknown] };
+      await stage.sim.run(3 * LOOK_MS);
+      expect(shown(stage, id).diskIds).to.include(unknown.volumeId);
+    });
+
+  it('and is not what the rows say is left alone while an operation is at work', async () => {
+    const stage = await MachineStage.with();
+    const { id, before, after } = await plugged(stage);
+    stage.sim.world.faults.add({ command: 'power.reboot', times: 1, effect: 'delay', delayMs: 4 * LOOK_MS });
+    const { operationId } = await stage.sim.submit('instance.reboot', {}, id);
+    await stage.sim.run(100);
+    stage.real(id).spec = before;
+    await stage.sim.run(3 * LOOK_MS);
+    expect(stage.real(id).spec).to.deep.equal(before);
+    await stage.sim.ended(operationId);
+    await stage.sim.run(2 * LOOK_MS);
+    expect(stage.real(id).spec.disks).to.deep.equal(after.disks);
+  });
+
+  it('and does not come out at once keeps no other look from its work, and is tried again', async () => {
+    const stage = await MachineStage.with();
+    const { id, nicId, after } = await plugged(stage);
+    const other = await stage.machine();
+    await stage.sim.done('instance.detachNic', { nicId }, id);
+    stage.sim.world.faults.add({ command: 'hotplug.detachNic', times: 1, effect: 'hang' });
+    stage.real(id).spec = after;
+    stage.real(other).stop();
+    await stage.sim.run(2 * LOOK_MS);
+    expect((await stage.instance(other)).state).to.equal('stopped');
+    await stage.sim.run(4 * LOOK_MS);
+    expect(shown(stage, id).nicIds).to.deep.equal([]);
+  });
+});
+
 describe('a look', () => {
   it('that is older than the row is dropped, and the next one decides', async () => {
     const stage = await MachineStage.with();

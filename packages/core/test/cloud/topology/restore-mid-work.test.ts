@@ -57,3 +57,25 @@ describe('a store restored from the middle of an operation', () => {
     sim.dispose();
   });
 });
+
+describe('a store restored from before a disk was attached', () => {
+  it('leaves the disk in its machine until the recovery is confirmed', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'pileus-restore-'));
+    const at = await smallCloud();
+    const { sim } = at;
+    const id = await sim.done('instance.create', machine(at));
+    const volumeId = await sim.done('volume.create', { sizeBytes: 4096 });
+    sim.backup(join(scratch, 'before.db'));
+    await sim.done('instance.attachVolume', { volumeId }, id);
+    const has = () => sim.world.host('hv1').machine(id).observe().diskIds.includes(volumeId);
+    await sim.restore(join(scratch, 'before.db'));
+    await sim.run(HOUR_MS);
+    assert.isTrue(has());
+    await sim.environment.complete(sim.kernel.confirmRecovery());
+    await sim.run(HOUR_MS);
+    assert.isFalse(has());
+    assert.deepEqual(sim.world.violations, []);
+    sim.dispose();
+    rmSync(scratch, { recursive: true });
+  });
+});

@@ -1,0 +1,105 @@
+import { describeChain, Lane } from '../../kernel/index.ts';
+import type { Call, MachineObservation } from '../../strategy/index.ts';
+import { nic } from '../network/contract.ts';
+import { volume } from '../storage/contract.ts';
+import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
+import { type ComputeServices, diskSpec, type InstanceRow, type NicRow, nicSpec, prepareMachine, type VolumeRow } from './context.ts';
+import { instance } from './instance.ts';
+
+/** Short: a guest that does not let go is asked again at the next look. */
+const CALL_TIMEOUT_MS = 10_000;
+const MENDED_AT_ONCE = 8;
+
+/** The rows of what belongs to one machine. What is not `attached` is on its way in or out. */
+interface Plugged {
+  readonly disks: readonly VolumeRow[];
+  readonly nics: readonly NicRow[];
+}
+
+/**
+ * Makes machines have the disks and NICs that their rows say. A call that was given up may land after its undo, and an old definition on a machine that has
+ * been stopped since: what came late goes, what it took away comes back. `seen` is the first look; each machine that differs gets a second one.
+ */
+export async function mendPlugs(
+  services: ComputeServices,
+  rows: readonly InstanceRow[],
+  seen: ReadonlyMap<string, MachineObservation>,
+  look: Call,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const plugged = await pluggedInto(services, rows);
+  const differing = rows.filter((row) => {
+    const machine = seen.get(row.id);
+    return machine !== undefined && !isMended(machine, plugged(row.id));
+  });
+  if (differing.length === 0 || !(await removalAllowed(services))) return;
+  const call: Call = { ...look, timeoutMs: CALL_TIMEOUT_MS };
+  const lane = new Lane(MENDED_AT_ONCE);
+  const mended = (row: InstanceRow) =>
+    mend(services, row, call).catch((error: unknown) => {
+      if (look.signal.aborted) return;
+      services.environment.logger.warn(
+        { instanceId: row.id, error: describeChain(error) },
+        'what is plugged into a machine was not mended',
+      );
+    });
+  await Promise.all(differing.map((row) => lane.run(() => mended(row))));
+}
+
+async function pluggedInto({ reader }: ComputeServices, rows: readonly InstanceRow[]): Promise<(instanceId: string) => Plugged> {
+  const where = { field: 'instanceId', op: 'in', value: rows.map((row) => row.id) } as const;
+  const [volumes, nics] = await Promise.all([reader.list(volume, where), reader.list(nic, where)]);
+  const of = <T extends { readonly instanceId?: string }>(all: readonly T[], id: string) => all.filter((row) => row.instanceId === id);
+  return (id) => ({ disks: of(volumes, id), nics: of(nics, id) });
+}
+
+const beside = (ids: readonly string[], rows: readonly { readonly id: string }[]) => ids.filter((id) => !rows.some((row) => row.id === id));
+const lacking = <T extends { readonly id: string; readonly state: string }>(rows: readonly T[], ids: readonly string[]) =>
+  rows.filter((row) => row.state === 'attached' && !ids.includes(row.id));
+
+const isMended = ({ diskIds, nicIds }: MachineObservation, { disks, nics }: Plugged) =>
+  beside(diskIds, disks).length + beside(nicIds, nics).length + lacking(disks, diskIds).length + lacking(nics, nicIds).length === 0;
+
+async function mend(services: ComputeServices, row: InstanceRow, call: Call): Promise<void> {
+  const { reader, hosts, kernel, environment } = services;
+  if (kernel().holds(row.id)) return;
+  const hypervisor = await hosts.hypervisor(row.hostId);
+  const seen = await hypervisor.inspect(row.id, call);
+  const plugged = (await pluggedInto(services, [row]))(row.id);
+  const now = await reader.find(instance, row.id);
+  if (seen === undefined || isMended(seen, plugged) || now?.generation !== row.generation || kernel().holds(row.id)) return;
+  const late = { disks: beside(seen.diskIds, plugged.disks), nics: beside(seen.nicIds, plugged.nics) };
+  environment.logger.info({ instanceId: row.id, late }, 'a machine has other disks or NICs than its rows say; mended');
+  if (seen.power === 'running' || seen.power === 'paused') await mendLive(services, hypervisor, row, seen, plugged, call);
+  // One that is off is defined anew, which is also what the next start does.
+  else if (await allKnown(services, late)) await hypervisor.define(await prepareMachine(services, row, call), call);
+}
+
+async function mendLive(
+  services: ComputeServices,
+  hypervisor: Hypervisor,
+  row: InstanceRow,
+  seen: MachineObservation,
+  { disks, nics }: Plugged,
+  call: Call,
+): Promise<void> {
+  // First what is too much: it may be in the place of what is missing.
+  for (const id of beside(seen.diskIds, disks)) if (await mayGo(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
+  for (const id of beside(seen.nicIds, nics)) if (await mayGo(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
+  for (const disk of lacking(disks, seen.diskIds))
+    if (!services.kernel().holds(disk.id))
+      await hypervisor.attachDisk(row.id, await diskSpec(services, disk, row.hostId, disk.slot ?? 0, call), call);
+  for (const port of lacking(nics, seen.nicIds))
+    if (!services.kernel().holds(port.id)) await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
+}
+
+/** What no row and no tombstone explains is not ours to take away: the store may be yesterday's. */
+async function mayGo({ reader, kernel }: ComputeServices, kind: typeof volume | typeof nic, id: string): Promise<boolean> {
+  return !kernel().holds(id) && (await reader.find(kind, id)) !== undefined;
+}
+
+async function allKnown(services: ComputeServices, late: { readonly disks: readonly string[]; readonly nics: readonly string[] }) {
+  for (const id of late.disks) if (!(await mayGo(services, volume, id))) return false;
+  for (const id of late.nics) if (!(await mayGo(services, nic, id))) return false;
+  return true;
+}
