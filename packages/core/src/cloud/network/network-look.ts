@@ -26,7 +26,7 @@ export async function lookAtNetworks(services: CloudServices, hostId: string, si
     try {
       const fabric = await fabrics.of({ driver, hostId: hostId as Id<'host'> });
       for (const seen of await fabric.listNetworks(call))
-        if (seen.owner === services.cloudId && !kernel().holds(seen.id)) strays.push(...(await compare(services, fabric, seen, call)));
+        if (seen.owner === services.cloudId) strays.push(...(await compare(services, fabric, seen, call)));
     } catch (error) {
       if (signal.aborted) return;
       complete = false;
@@ -55,10 +55,12 @@ const hostScoped = ({ kernel, fabrics }: KernelServices & Pick<CloudServices, 'f
 /** One real network with our mark: what no row and no tombstone explains is the answer. */
 async function compare(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<readonly Found[]> {
   const row = await services.reader.find(network, seen.id);
+  const held = services.kernel().holds(seen.id);
+  if (row === undefined && held) return [];
   if (row === undefined)
     return [{ objectId: seen.id, objectName: seen.name, details: { active: seen.active, nicIds: [...seen.nicIds].sort() } }];
   const nics = await services.reader.list(nic, equals('networkId', seen.id));
-  if (row.state === 'available') await repairPorts(services, nics, seen, call);
+  if (row.state === 'available' && !held) await repairPorts(services, nics, seen, call);
   const live = new Set<string>(nics.map(({ id }) => id));
   if (await removalAllowed(services))
     await removeLate(services, fabric, { ...seen, nicIds: seen.nicIds.filter((id) => !live.has(id)) }, call);
@@ -91,7 +93,8 @@ async function removeLate(services: CloudServices, fabric: Fabric, seen: Network
     environment.logger.info({ nicId, networkId: seen.id }, 'late arrival of a deleted port; removed');
     await fabric.deletePort({ nicId, networkId: seen.id }, call);
   }
-  if ((await reader.find(network, seen.id))?.deletedAt === undefined) return;
+  // Late ports go from a network that is held, too: its deletion may be waiting for that.
+  if (kernel().holds(seen.id) || (await reader.find(network, seen.id))?.deletedAt === undefined) return;
   environment.logger.info({ networkId: seen.id }, 'late arrival of a deleted network; removed');
   await fabric.deleteNetwork(seen.id, call);
 }

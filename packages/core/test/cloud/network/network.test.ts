@@ -151,6 +151,17 @@ describe('a look at the networks of a host', () => {
     expect(await stage.rows(stray)).to.deep.equal([]);
   });
 
+  it('removes a port that arrives after it was given up, also where the deletion of its network waits for that', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine({ nics: [{ networkId: stage.networkId }] });
+    const [port] = stage.worldHost().networks.get(stage.networkId)?.ports.values() ?? [];
+    if (port === undefined) throw new Error('no port');
+    await stage.sim.done('instance.delete', {}, id);
+    stage.worldHost().ensurePort(port);
+    await stage.sim.done('network.delete', {}, stage.networkId);
+    expect(stage.worldHost().networks.size).to.equal(0);
+  });
+
   it('quarantines one with our mark that is unknown, which only an operator removes, and passes over those of others', async () => {
     const stage = await MachineStage.with();
     const unknown = stage.sim.kernel.services.ids.mint('network');
