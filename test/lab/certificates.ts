@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../tools/system/command.ts';
@@ -63,7 +64,9 @@ async function issue(dir: string, name: string, subjectAltName: string): Promise
       join(dir, 'ca.pem'),
       '-CAkey',
       join(dir, 'ca.key'),
-      '-CAcreateserial',
+      // At random: a file that counts would be shared by hosts that are made side by side.
+      '-set_serial',
+      `0x${randomBytes(8).toString('hex')}`,
     ] as const),
     ...['-out', path('pem'), '-days', VALID_DAYS, '-extfile', path('ext')],
   ]);

@@ -5,9 +5,6 @@ import { attempt, run } from '../../tools/system/command.ts';
 /** Every namespace, link and control group of a lab starts with this; the slot's number follows. */
 export const MARK = 'pileuslab';
 
-/** A lab's number tells labs on one machine apart, and is the third byte of their addresses. */
-const SLOTS = 100;
-
 export function fabricNetns(slot: number): string {
   return `${MARK}${slot}`;
 }
@@ -25,18 +22,9 @@ export function guestGateway(slot: number): string {
   return `10.78.${slot}.1`;
 }
 
-/** Takes the first free slot. Adding the namespace fails when another lab has it, so two labs never get the same. */
-export async function claimSlot(): Promise<number> {
-  for (let slot = 0; slot < SLOTS; slot += 1) {
-    const added = await attempt(['ip', 'netns', 'add', fabricNetns(slot)]);
-    if (added.exitCode === 0) return slot;
-    if (!added.stderr.includes('File exists')) throw new Error(`no network namespace can be made: ${added.stderr.trim()}`);
-  }
-  throw new Error(`all ${SLOTS} lab slots are taken`);
-}
-
 export async function buildFabric(slot: number): Promise<void> {
   const fabric = fabricNetns(slot);
+  await run(['ip', 'netns', 'add', fabric]);
   await ipBatch(fabric, [
     'link set lo up',
     'link add mgmt type bridge',
@@ -57,14 +45,22 @@ export function machineLink(slot: number): string {
   return `${MARK}${slot}m`;
 }
 
-/** Adds a host's namespace and cards, as new: what a machine has after power-on. */
+/**
+ * The address of a host's card. A machine keeps its cards over a loss of power: with other addresses, those that had talked to it before would send into
+ * the void until their neighbour tables expire, which takes half a minute.
+ */
+function cardAddress(slot: number, index: number, card: number): string {
+  return `02:77:00${[slot, index, card].map((part) => `:${part.toString(16).padStart(2, '0')}`).join('')}`;
+}
+
+/** Adds a host's namespace and cards: what a machine has after power-on. */
 export async function plugHost(slot: number, index: number): Promise<void> {
   const host = hostNetns(slot, index);
   const n = index + 1;
   await run(['ip', 'netns', 'add', host]);
   await ipBatch(fabricNetns(slot), [
-    `link add h${n}m type veth peer name eth0 netns ${host}`,
-    `link add h${n}g type veth peer name eth1 netns ${host}`,
+    `link add h${n}m type veth peer name eth0 address ${cardAddress(slot, index, 0)} netns ${host}`,
+    `link add h${n}g type veth peer name eth1 address ${cardAddress(slot, index, 1)} netns ${host}`,
     `link set h${n}m master mgmt up`,
     `link set h${n}g master guests up`,
   ]);

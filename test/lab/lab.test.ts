@@ -1,13 +1,19 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
+import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { type GuestImage, haltImage } from '../../tools/guest/image.ts';
 import { attempt } from '../../tools/system/command.ts';
 import { CACHE_DIR, ensureSystem } from '../../tools/system/ensure.ts';
+import { createAuthority, installHostCertificate } from './certificates.ts';
+import { fabricNetns } from './fabric.ts';
 import { startGuest, startNetwork, virsh } from './guest-domain.ts';
-import { type Lab, labUp } from './lab.ts';
+import { type Lab, labUp, unownedLabs } from './lab.ts';
 import { residue } from './residue.ts';
+import { LABS_DIR } from './slots.ts';
 import { until, untilLogged } from './waiting.ts';
 
 describe('the lab', function () {
@@ -43,6 +49,35 @@ describe('the lab', function () {
     expect(await residue(other.name)).to.deep.equal([]);
   });
 
+  it('leaves nothing behind when one of its hosts cannot be made', async () => {
+    const before = await labUp({ hosts: 1 });
+    await before.down();
+    // It takes the same slot again, where something stands in the way of the second host.
+    expect((await attempt(['ip', 'netns', 'add', `${before.name}-h2`])).exitCode).to.equal(0);
+    const failure = await labUp({ hosts: 3 }).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(Error);
+    expect(await residue(before.name)).to.deep.equal([]);
+  });
+
+  it('has certificates for hosts that are made side by side', async () => {
+    const dir = await mkdtemp('/tmp/pileus-pki-');
+    try {
+      await createAuthority(dir);
+      const hosts = Array.from({ length: 8 }, (_, index) => ({
+        name: `hv${index}`,
+        address: `10.0.0.${index}`,
+        rootDir: join(dir, `h${index}`),
+      }));
+      await Promise.all(hosts.map((host) => installHostCertificate(dir, host)));
+      const serials = await Promise.all(
+        hosts.map(async ({ rootDir }) => new X509Certificate(await readFile(join(rootDir, 'etc/pki/servercert.pem'))).serialNumber),
+      );
+      expect(new Set(serials).size).to.equal(hosts.length);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+
   it('loses everything that runs on a host without power, and keeps what is on its disk', async () => {
     const host = lab.host(0);
     const { consoleLog } = await startGuest(host, { name: 'crashed', image: halt });
@@ -55,6 +90,45 @@ describe('the lab', function () {
       .to.be.a('number')
       .and.not.equal(pid);
     expect((await virsh(host, 'domstate', 'crashed')).trim()).to.equal('shut off');
+  });
+
+  it('has the same network cards after a loss of power, so that it is reachable as soon as it is up', async () => {
+    const { client } = lab;
+    const { tls } = lab.host(0);
+    if (client === undefined || tls === undefined) throw new Error('the lab has no TLS');
+    const greets = () => firstByte(connect({ host: tls.address, port: tls.port, ...client }));
+    const cards = async () => (await lab.exec(0, ['cat', '/sys/class/net/eth0/address', '/sys/class/net/eth1/address'])).stdout;
+    const before = await cards();
+    expect(await greets()).to.equal(1);
+    await lab.crash(0);
+    await lab.boot(0);
+    expect(await cards()).to.equal(before);
+    expect(await greets()).to.equal(1);
+  });
+
+  it('is swept with its slot when its process is killed, at whatever instant', async () => {
+    const slots = new URL('slots.ts', import.meta.url).href;
+    const dying = (work: string) => `
+      const { claimSlot, labDir, releaseSlot, thisProcess } = await import(${JSON.stringify(slots)});
+      const owner = await thisProcess();
+      const { slot } = await claimSlot((slot) => ({ hosts: 1, tls: false, cgroups: false, keep: false, slot, owner }));
+      console.log(slot);
+      ${work}
+      process.kill(process.pid, 'SIGKILL');`;
+    const moments = [
+      '',
+      // As removal leaves it when it is cut short.
+      `await (await import('node:fs/promises')).rename(labDir(slot), '${LABS_DIR}/draft-' + owner.pid + '-' + owner.startTime + '-9');`,
+    ];
+    for (const moment of moments) {
+      const { stdout } = await attempt([process.execPath, '--input-type=module', '--eval', dying(moment)]);
+      const slot = Number(stdout.trim());
+      expect(Number.isInteger(slot), stdout).to.equal(true);
+      expect((await readdir(LABS_DIR)).some((name) => name === String(slot) || name.endsWith('-9'))).to.equal(true);
+      for (const { lab: found, kept } of await unownedLabs()) if (!kept) await found.down();
+      expect(await residue(fabricNetns(slot))).to.deep.equal([]);
+      expect((await readdir(LABS_DIR)).filter((name) => name.endsWith('-9'))).to.deep.equal([]);
+    }
   });
 
   it('keeps guests running while libvirtd is dead', async () => {

@@ -1,14 +1,11 @@
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandOptions, CommandResult } from '../../tools/system/command.ts';
 import { exists } from '../../tools/system/packages.ts';
 import { type ClientCredentials, createAuthority } from './certificates.ts';
-import { buildFabric, claimSlot, fabricNetns, removeFabric } from './fabric.ts';
+import { buildFabric, fabricNetns, removeFabric } from './fabric.ts';
 import { LabHost } from './host.ts';
-import { processStartTime } from './residue.ts';
-
-/** Short, because a unix socket's whole path has 107 bytes. */
-export const LABS_DIR = '/tmp/pileus-lab';
+import { claimSlot, keepState, keptStates, labDir, lives, type Owner, releaseSlot, sweepDrafts, thisProcess } from './slots.ts';
 
 export interface LabOptions {
   readonly hosts: number;
@@ -22,8 +19,7 @@ export interface LabOptions {
 
 interface LabState extends Required<LabOptions> {
   readonly slot: number;
-  /** Who made it: a process number and its start time, because numbers are used again. */
-  readonly owner: { readonly pid: number; readonly startTime: string };
+  readonly owner: Owner;
   readonly client?: ClientCredentials;
 }
 
@@ -96,10 +92,9 @@ export class Lab {
   async down(): Promise<void> {
     await Promise.all(this.hosts.map((host) => host.crash()));
     if (this.#state.cgroups) for (const host of this.hosts) await host.removeCgroups();
-    // The folder goes before the fabric, whose namespace holds the slot: no new lab finds the old one's files.
-    await rm(this.#dir, { recursive: true, force: true });
-    await rmdir(LABS_DIR).catch(() => {});
+    // The slot goes last, and with it what says that there is something to remove.
     await removeFabric(this.#state.slot);
+    await releaseSlot(this.#state.slot);
   }
 }
 
@@ -107,9 +102,8 @@ export class Lab {
 export async function labUp(options: LabOptions): Promise<Lab> {
   if (options.cgroups && !(await exists('/sys/fs/cgroup/cpu'))) throw new Error('cgroups: this machine has no cgroup v1 cpu controller');
   await sweepAbandonedLabs();
-  const slot = await claimSlot();
-  const owner = { pid: process.pid, startTime: await processStartTime(process.pid) };
-  const state: LabState = { tls: false, cgroups: false, keep: false, ...options, slot, owner };
+  const owner = await thisProcess();
+  const state = await claimSlot((slot): LabState => ({ tls: false, cgroups: false, keep: false, ...options, slot, owner }));
   const lab = new Lab(state);
   try {
     return await build(state);
@@ -122,41 +116,28 @@ export async function labUp(options: LabOptions): Promise<Lab> {
 async function build(state: LabState): Promise<Lab> {
   const dir = labDir(state.slot);
   await mkdir(join(dir, 'shared'), { recursive: true });
-  await writeState(state);
   await buildFabric(state.slot);
   const complete: LabState = state.tls ? { ...state, client: await createAuthority(join(dir, 'pki')) } : state;
-  if (state.tls) await writeState(complete);
+  if (state.tls) await keepState(complete);
   const lab = new Lab(complete);
-  await Promise.all(
-    lab.hosts.map(async (host) => {
-      await host.prepare();
-      await host.boot();
-    }),
-  );
+  const booting = lab.hosts.map(async (host) => {
+    await host.prepare();
+    await host.boot();
+  });
+  // All of them, also after one has failed: what is still starting cannot be taken down.
+  await Promise.allSettled(booting);
+  await Promise.all(booting);
   return lab;
 }
 
 /** The labs on this machine that no living test owns: kept ones (up.ts), and ones whose process was killed. */
 export async function unownedLabs(): Promise<readonly { readonly lab: Lab; readonly kept: boolean }[]> {
-  const labs = [];
-  for (const name of await readdir(LABS_DIR).catch(() => [])) {
-    const text = await readFile(join(LABS_DIR, name, 'lab.json'), 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const state = JSON.parse(text) as LabState;
-    const owned = (await processStartTime(state.owner.pid)) === state.owner.startTime;
-    if (state.keep || !owned) labs.push({ lab: new Lab(state), kept: state.keep });
-  }
-  return labs;
+  await sweepDrafts();
+  const states = (await keptStates()).map((text) => JSON.parse(text) as LabState);
+  const unowned = await Promise.all(states.map(async (state) => ((await lives(state.owner)) && !state.keep ? [] : [state])));
+  return unowned.flat().map((state) => ({ lab: new Lab(state), kept: state.keep }));
 }
 
 async function sweepAbandonedLabs(): Promise<void> {
   for (const { lab, kept } of await unownedLabs()) if (!kept) await lab.down();
-}
-
-async function writeState(state: LabState): Promise<void> {
-  await writeFile(join(labDir(state.slot), 'lab.json'), JSON.stringify(state), { mode: 0o600 });
-}
-
-function labDir(slot: number): string {
-  return join(LABS_DIR, String(slot));
 }

@@ -40,7 +40,16 @@ async function named(what: string, dir: string, match: (name: string) => boolean
 
 async function mounts(folder: string): Promise<readonly string[]> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
-  return lines.filter((line) => line.includes(folder)).map((line) => `mount ${line}`);
+  return lines.filter((line) => isWithin(line, folder)).map((line) => `mount ${line}`);
+}
+
+/**
+ * Whether a line of mountinfo is of something in the folder, or mounted there; or of a lab's folder that is being removed, in which nothing lives that
+ * was not forgotten. A lab in another root directory has other paths that end alike.
+ */
+function isWithin(line: string, folder: string): boolean {
+  const [, , , root, mountPoint] = line.split(' ');
+  return [root, mountPoint].some((path) => path?.startsWith(folder) === true || path?.startsWith(`${LABS_PATH}draft-`) === true);
 }
 
 /** A lab's processes see its folders mounted, whatever their command lines say. */
@@ -48,7 +57,7 @@ async function processes(folder: string): Promise<readonly string[]> {
   const found = await Promise.all(
     (await allPids()).map(async (pid) => {
       const seen = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-      return seen.includes(folder) ? [`process ${pid} ${await processName(pid)}`] : [];
+      return seen.split('\n').some((line) => isWithin(line, folder)) ? [`process ${pid} ${await processName(pid)}`] : [];
     }),
   );
   return found.flat();
