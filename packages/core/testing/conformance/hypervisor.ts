@@ -117,6 +117,7 @@ export function describeHypervisor(name: string, setup: HypervisorSetup): void {
       expect(offeredFeatures(stage.driver).sort()).to.deep.equal([...setup.features].sort());
     });
     describe('host', () => hostTests(stage));
+    describe('definitions', () => definitionTests(stage));
     describe('machines', () => machineTests(stage));
     describe('records', () => recordTests(stage));
     describe('several at once', () => concurrencyTests(stage));
@@ -159,7 +160,7 @@ function hostTests(stage: HypervisorStage): void {
   });
 }
 
-function machineTests(stage: HypervisorStage): void {
+function definitionTests(stage: HypervisorStage): void {
   it('define makes the machine known as it was described, and does not start it', async () => {
     const extra = await stage.harness.disk(1);
     const base = await stage.machine();
@@ -207,7 +208,9 @@ function machineTests(stage: HypervisorStage): void {
     expect(seen?.diskIds).to.deep.equal(next.disks.map((disk) => disk.volumeId));
     expect(seen?.nicIds).to.deep.equal([]);
   });
+}
 
+function machineTests(stage: HypervisorStage): void {
   it('inspect of an absent machine answers undefined, and list does not show it', async () => {
     const id = stage.newId();
     expect(await stage.look(id)).to.equal(undefined);

@@ -3,7 +3,7 @@ import { image } from '../../../src/cloud/index.ts';
 import { CloudError, debt, operation, sleep } from '../../../src/kernel/index.ts';
 import type { Content } from '../../../src/strategy/index.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud, once } from '../little-cloud.ts';
-import { qcow2 } from './image-format.test.ts';
+import { qcow2 } from './qcow2.ts';
 
 const SIZE = 64 * 1024;
 /** The simulated store's digest of content of this size. */
@@ -90,7 +90,9 @@ describe('images', () => {
     expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
     expect((await cloud.row(image, id)).stateReason?.message).to.match(/^The client went away\. The image awaits its content/);
     await cloud.upload(id, new Uint8Array(SIZE));
-    expect(await cloud.row(image, id)).to.include({ state: 'available' }).and.not.to.have.property('stateReason');
+    expect(await cloud.row(image, id))
+      .to.include({ state: 'available' })
+      .and.not.to.have.property('stateReason');
   });
 
   it('without content cannot be cloned or read, and say what is missing', async () => {
