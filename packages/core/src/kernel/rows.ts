@@ -8,6 +8,14 @@ type Fields<K> = Partial<
 >;
 type Clearable<T> = { readonly [K in keyof T]?: T[K] | null };
 
+/** From which states to which, and what changes with it. */
+interface Move<K extends AnyKind> {
+  readonly from: StateOf<K> | readonly StateOf<K>[];
+  readonly to: StateOf<K>;
+  readonly set?: Clearable<Fields<K>>;
+  readonly expect?: Expect;
+}
+
 /** A new row in the kind's initial state (or the one given). */
 export function create<K extends AnyKind>(
   kind: K,
@@ -21,16 +29,7 @@ export function create<K extends AnyKind>(
 }
 
 /** Moves a row along its state machine, from one of the states given. @throws Error when the table of the kind has no such move. */
-export function transition<K extends AnyKind>(
-  kind: K,
-  id: Id<NameOf<K>>,
-  move: {
-    readonly from: StateOf<K> | readonly StateOf<K>[];
-    readonly to: StateOf<K>;
-    readonly set?: Clearable<Fields<K>>;
-    readonly expect?: Expect;
-  },
-): Statement {
+export function transition<K extends AnyKind>(kind: K, id: Id<NameOf<K>>, move: Move<K>): Statement {
   const from = (typeof move.from === 'string' ? [move.from] : move.from) as readonly string[];
   for (const state of from)
     if (state !== move.to && !(kind.states[state] ?? []).includes(move.to))
@@ -39,16 +38,7 @@ export function transition<K extends AnyKind>(
 }
 
 /** The same without regard to the state machine: for undo, which goes back where the table only leads on. */
-export function revert<K extends AnyKind>(
-  kind: K,
-  id: Id<NameOf<K>>,
-  move: {
-    readonly from: StateOf<K> | readonly StateOf<K>[];
-    readonly to: StateOf<K>;
-    readonly set?: Clearable<Fields<K>>;
-    readonly expect?: Expect;
-  },
-): Statement {
+export function revert<K extends AnyKind>(kind: K, id: Id<NameOf<K>>, move: Move<K>): Statement {
   return {
     op: 'update',
     table: kind.name,
