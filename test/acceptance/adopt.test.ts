@@ -41,7 +41,7 @@ describe('a machine that a restored store does not know', function () {
 
   before(async () => {
     lab = await LabCloud.up();
-    const { path } = (await pileus('backups', 'post', '--name', 'yesterday')) as { readonly path: string };
+    const { path } = (await pileus('backups', 'create', '--name', 'yesterday')) as { readonly path: string };
     const { instances, volumes } = lab.cloud;
     const request = lab.instanceRequest('web-1', { description: 'naïve <&>', volumes: [{ name: 'scratch', sizeBytes: 4 * MIB }] });
     machineId = (await instances.create(request).wait()).id;

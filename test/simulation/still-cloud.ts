@@ -22,11 +22,8 @@ export async function stillCloud(seed: string): Promise<{ readonly sim: SimCloud
 
 /** Gives an image its content, as the upload endpoint does. */
 export async function upload(sim: SimCloud, imageId: string): Promise<void> {
-  const endpoint = sim.kernel.registry.endpoints().find((entry) => entry.type === 'upload');
-  if (endpoint?.type !== 'upload') throw new Error('no upload endpoint');
   const content = async function* () {
     yield new Uint8Array(4096);
   };
-  const request = { principal: sim.principal, params: { id: imageId }, query: {}, body: undefined, headers: {} };
-  await sim.environment.complete(endpoint.handle({ ...request, bytes: content(), signal: new AbortController().signal }));
+  await sim.environment.complete(sim.call('PUT', '/images/{id}/content', { params: { id: imageId }, bytes: content() }));
 }

@@ -11,14 +11,14 @@ import {
   type Principal,
   type Store,
 } from './kernel/index.ts';
-import { cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
+import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
 
 export interface CreateCloudOptions {
   /** Drivers, and whatever else extends the cloud. */
   readonly plugins: readonly Plugin[];
   /** E.g. `await openSqlite({ path: 'cloud.db' })`. Closed with the cloud. */
   readonly store: Store;
-  /** Directory of the sealing key and the content of images. Default `./pileus-data`. */
+  /** Directory of the sealing key, the content of images and backups of the store. Default `./pileus-data`. */
   readonly dataDir?: string;
   /** 32 bytes that seal secrets. Default: those in `seal.key` of `dataDir`, made at the first start. */
   readonly sealKey?: Uint8Array;
@@ -47,18 +47,19 @@ const operator: Principal = { actor: 'key:root', projectId: DEFAULT_PROJECT_ID, 
 export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
   const { store, plugins, dataDir = './pileus-data', environment = nodeEnvironment() } = options;
   const sealKey = options.sealKey ?? (await loadSealKey(join(dataDir, 'seal.key'), environment.random));
+  const modules = cloud({
+    cloudId: await cloudIdOf(sealKey),
+    imageStore: await directoryImageStore(join(dataDir, 'images')),
+    fetchUrl,
+    plugins,
+    ...(options.settings === undefined ? {} : { settings: options.settings }),
+  });
   const kernel = new Kernel({
     environment,
     store,
     sealKey,
+    plugins: (services) => [...modules(services), backups(services, join(dataDir, 'backups'))],
     ...(options.retention === undefined ? {} : { retention: options.retention }),
-    plugins: cloud({
-      cloudId: await cloudIdOf(sealKey),
-      imageStore: await directoryImageStore(join(dataDir, 'images')),
-      fetchUrl,
-      plugins,
-      ...(options.settings === undefined ? {} : { settings: options.settings }),
-    }),
   });
   await kernel.start();
   const api = new Api(kernel);

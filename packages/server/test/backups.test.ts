@@ -1,4 +1,5 @@
-import { access } from 'node:fs/promises';
+import { access, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { openServer, type TestServer } from './server.ts';
 
@@ -17,6 +18,32 @@ describe('server: backups', () => {
     expect([again.status, again.json.code]).to.deep.equal([409, 'name_taken']);
     const audit = (await server.plane.kernel.services.store.list({ table: 'audit' })).map((text) => JSON.parse(text));
     expect(audit).to.have.length(1);
-    expect(audit[0]).to.include({ action: 'store.backup', actor: 'key:root', at: taken.json.takenAt, name: 'nightly' });
+    expect(audit[0]).to.include({ action: 'store.backup', actor: 'key:root', name: 'nightly' });
+  });
+
+  it('makes one copy for one key, also after a restart, and one that was broken off is made by its repeat', async () => {
+    const ask = (key: string, body: object = {}) => server.ask('POST', '/v1/backups', { body, headers: { 'idempotency-key': key } });
+    const copies = async () => (await readdir(join(server.directory, 'backups'))).length;
+    const before = await copies();
+    const first = await ask('k');
+    expect((await ask('k')).text).to.equal(first.text);
+    server = await server.restart();
+    expect((await ask('k')).text).to.equal(first.text);
+    expect((await ask('k', { name: 'another' })).status).to.equal(422);
+    expect(await copies()).to.equal(before + 1);
+    // As if the process had ended behind the first commit, and then behind the copy.
+    const { store, environment } = server.plane.kernel.services;
+    const [text] = await store.list({ table: 'idempotency' });
+    const { answer: _, ...begun } = JSON.parse(text ?? '');
+    const again = { op: 'remove', table: 'idempotency', key: 'key:root/k' } as const;
+    const at = new Date(environment.clock.nowMs()).toISOString();
+    const revert = () =>
+      store.commit({ node: 'test', epoch: store.epoch, at, statements: [again, { op: 'insert', table: 'idempotency', row: begun }] });
+    await revert();
+    expect((await ask('k')).text).to.equal(first.text);
+    await revert();
+    await rm(first.json.path);
+    expect((await ask('k')).text).to.equal(first.text);
+    expect(await copies()).to.equal(before + 1);
   });
 });

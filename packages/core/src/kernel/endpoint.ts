@@ -1,6 +1,8 @@
 import type { TObject, TSchema } from 'typebox';
 import type { ByteStream, Content } from '../strategy/index.ts';
 import type { Principal } from './action.ts';
+import type { JsonObject } from './json.ts';
+import type { Statement } from './store.ts';
 
 /** What an endpoint is given: already authenticated, allowed and validated. */
 export interface EndpointRequest {
@@ -8,10 +10,32 @@ export interface EndpointRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
-  /** For `upload`: the bytes, once. */
-  readonly bytes?: AsyncIterable<Uint8Array>;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+}
+
+/** What one that changes something is given beside. Its answer is kept for repeats with the same Idempotency-Key. */
+export interface ChangeRequest extends EndpointRequest {
+  /** When its first try began, RFC 3339. A repeat has the same, also after a restart. */
+  readonly at: string;
+  /** An earlier try of this request began, and nobody knows how far it came: what is done already is not done twice. */
+  readonly again: boolean;
+  /**
+   * Called once, when everything is checked and before anything is changed: commits the audit row, with `facts`, the Idempotency-Key and the endpoint's own
+   * statements in one transaction. What throws before it leaves no trace.
+   */
+  readonly begin: (statements?: readonly Statement[], facts?: JsonObject) => Promise<void>;
+}
+
+export interface UploadRequest extends ChangeRequest {
+  /** Once. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** `sha256`, lower-case hex, is of the bytes that came: it tells a repeat from another upload. */
+export interface Uploaded {
+  readonly answer: unknown;
+  readonly sha256: string;
 }
 
 interface EndpointBase {
@@ -23,8 +47,8 @@ interface EndpointBase {
 }
 
 /**
- * What is neither a list, a read nor an action: a computed value, an upload, a stream both ways. Transport-neutral: the same one is served over HTTP and in
- * process. What changes resources stays an action.
+ * What is neither a list, a read nor an action: a computed value, a change of something that is no resource, an upload, a stream both ways. Transport-neutral:
+ * the same one is served over HTTP and in process. What changes resources stays an action.
  */
 export type Endpoint =
   | (EndpointBase & {
@@ -35,10 +59,23 @@ export type Endpoint =
       readonly handle: (request: EndpointRequest) => Promise<unknown>;
     })
   | (EndpointBase & {
+      readonly type: 'change';
+      readonly method: 'POST';
+      /** What the audit calls it, e.g. `store.backup`. */
+      readonly action: string;
+      readonly body?: TObject;
+      readonly answer: TSchema;
+      /** The answer is a one-time secret: it is kept nowhere, and a repeat gets another. */
+      readonly isOneTime?: true;
+      readonly handle: (request: ChangeRequest) => Promise<unknown>;
+    })
+  | (EndpointBase & {
       readonly type: 'upload';
       readonly method: 'PUT';
+      /** What the audit calls it. */
+      readonly action: string;
       readonly answer: TSchema;
-      readonly handle: (request: EndpointRequest) => Promise<unknown>;
+      readonly handle: (request: UploadRequest) => Promise<Uploaded>;
     })
   | (EndpointBase & {
       readonly type: 'download';

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import type { Environment } from './environment.ts';
+import { type Environment, timestamp } from './environment.ts';
+import { CloudError } from './errors.ts';
 import type { SubmitRequest } from './kernel.ts';
-import type { Statement } from './store.ts';
+import type { CommitResult, Statement, Store } from './store.ts';
 
 /** How long a request is known by its key. */
 export const KEPT_MS = 24 * 3600 * 1000;
@@ -13,7 +14,23 @@ export interface IdempotencyKey {
   readonly digest: string;
 }
 
+/** What is kept of a request: of one that was accepted its operation, of any other its answer. */
+export interface KeptRequest {
+  readonly digest: string;
+  readonly acceptedAt: string;
+  readonly expiresAt: string;
+  readonly operationId?: string;
+  /** Of the first try of what is no action. */
+  readonly callId?: string;
+  /** Absent until it is known, and where it is a one-time secret. */
+  readonly answer?: string;
+  /** Of what an upload brought. */
+  readonly contentSha256?: string;
+}
+
 /** The body itself is never kept: it may hold secrets. A digest of a small text costs 2 µs here, and 30 when sent to a thread. */
+export const digestOf = (request: unknown): string => hash('sha256', canonical(request), 'base64');
+
 export function idempotencyOf({
   idempotencyKey,
   principal,
@@ -23,11 +40,8 @@ export function idempotencyOf({
   ifGeneration,
 }: SubmitRequest): IdempotencyKey | undefined {
   if (idempotencyKey === undefined) return undefined;
-  return {
-    scope: principal.actor,
-    requestKey: idempotencyKey,
-    digest: hash('sha256', canonical([action, resourceId ?? null, input ?? null, ifGeneration ?? null]), 'base64'),
-  };
+  const digest = digestOf([action, resourceId ?? null, input ?? null, ifGeneration ?? null]);
+  return { scope: principal.actor, requestKey: idempotencyKey, digest };
 }
 
 const canonical = (value: unknown): string =>
@@ -37,7 +51,41 @@ const canonical = (value: unknown): string =>
       : part,
   );
 
-export function idempotencyRow(key: IdempotencyKey, operationId: string, acceptedAt: string, environment: Environment): Statement {
+export const keyOfRow = ({ scope, requestKey }: Pick<IdempotencyKey, 'scope' | 'requestKey'>): string => `${scope}/${requestKey}`;
+
+export function idempotencyRow(
+  key: IdempotencyKey,
+  kept: Pick<KeptRequest, 'acceptedAt'> & Partial<KeptRequest>,
+  environment: Environment,
+): Extract<Statement, { op: 'insert' }> {
   const expiresAt = new Date(environment.clock.nowMs() + KEPT_MS).toISOString();
-  return { op: 'insert', table: 'idempotency', row: { ...key, operationId, acceptedAt, expiresAt } };
+  return { op: 'insert', table: 'idempotency', row: { ...key, ...kept, expiresAt } };
+}
+
+export const idempotencyMismatch = (): CloudError =>
+  new CloudError('idempotency_mismatch', 'This Idempotency-Key was used with another request.');
+
+/** The earlier request with this key; one that has expired is removed. @throws CloudError idempotency_mismatch when it was another request */
+export async function earlierRequest(
+  key: IdempotencyKey,
+  ports: {
+    readonly store: Store;
+    readonly environment: Environment;
+    readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
+  },
+): Promise<KeptRequest | undefined> {
+  const at = { table: 'idempotency', key: keyOfRow(key) };
+  const text = await ports.store.read(at.table, at.key);
+  if (text === undefined) return undefined;
+  const kept = JSON.parse(text) as KeptRequest;
+  if (kept.expiresAt < timestamp(ports.environment.clock)) {
+    const removed = await ports.commit([
+      { op: 'expect', ...at, expect: { expiresAt: kept.expiresAt } },
+      { op: 'remove', ...at },
+    ]);
+    // Another try of the same request has taken the key anew meanwhile, or is about to.
+    return removed.ok ? undefined : earlierRequest(key, ports);
+  }
+  if (kept.digest !== key.digest) throw idempotencyMismatch();
+  return kept;
 }

@@ -3,7 +3,7 @@ export * from './api/index.ts';
 export { Bus, command, type Message, telemetry } from './bus.ts';
 export { bytesText } from './byte-text.ts';
 export { cascadeDelete, type Deletion, type DeletionSpec, defineDeletion } from './cascade.ts';
-export type { Endpoint, EndpointRequest } from './endpoint.ts';
+export type { ChangeRequest, Endpoint, EndpointRequest, Uploaded, UploadRequest } from './endpoint.ts';
 export * from './environment.ts';
 export * from './errors.ts';
 export * from './hook.ts';

@@ -3,7 +3,7 @@ import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
 import { type Id, Ids } from './id.ts';
-import { type IdempotencyKey, idempotencyOf, idempotencyRow } from './idempotency.ts';
+import { earlierRequest, type IdempotencyKey, idempotencyOf, idempotencyRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
 import type { AnyKind, RowOf } from './kind.ts';
 import { type Operation, operation } from './operation.ts';
@@ -141,8 +141,10 @@ export class Kernel {
   }
 
   /** An operator has looked through what a restored store does not explain: from now on things are removed, and unfinished operations go on, as before. */
-  async confirmRecovery(also: readonly Statement[] = []): Promise<void> {
-    await this.operations.commit([...confirmIncarnation(this.#options.store), ...also]);
+  async confirmRecovery(
+    commit: (statements: readonly Statement[]) => Promise<unknown> = (statements) => this.operations.commit(statements),
+  ): Promise<void> {
+    await commit(confirmIncarnation(this.#options.store));
     this.operations.release();
   }
 
@@ -318,7 +320,7 @@ export class Kernel {
         table: 'audit',
         row: { id: operationId, at, actor: request.principal.actor, action: action.name, resourceId: id, projectId },
       },
-      ...(key === undefined ? [] : [idempotencyRow(key, operationId, at, this.services.environment)]),
+      ...(key === undefined ? [] : [idempotencyRow(key, { operationId, acceptedAt: at }, this.services.environment)]),
       ...(satisfied
         ? []
         : [
@@ -337,28 +339,17 @@ export class Kernel {
 
   /** The first answer of a request that was made before with this key. @throws CloudError idempotency_mismatch */
   async #repeated(key: IdempotencyKey): Promise<Accepted | undefined> {
-    const text = await this.services.store.read('idempotency', `${key.scope}/${key.requestKey}`);
-    if (text === undefined) return undefined;
-    const row = JSON.parse(text) as { digest: string; operationId: string; acceptedAt: string; expiresAt: string };
-    if (row.expiresAt < timestamp(this.services.environment.clock)) {
-      const at = { table: 'idempotency', key: `${key.scope}/${key.requestKey}` };
-      const expect = { operationId: row.operationId };
-      const removed = await this.operations.commit([
-        { op: 'expect', ...at, expect },
-        { op: 'remove', ...at },
-      ]);
-      // Another try of the same request has taken the key anew meanwhile, or is about to.
-      return removed.ok ? undefined : this.#repeated(key);
-    }
-    if (row.digest !== key.digest) throw new CloudError('idempotency_mismatch', 'This Idempotency-Key was used with another request.');
-    const first: Operation = await this.reader.get(operation, row.operationId);
+    const commit = (statements: readonly Statement[]) => this.operations.commit(statements);
+    const kept = await earlierRequest(key, { ...this.services, commit });
+    if (kept?.operationId === undefined) return undefined;
+    const first: Operation = await this.reader.get(operation, kept.operationId);
     return {
       operationId: first.id,
       action: first.action,
       resourceKind: first.resourceKind,
       resourceId: first.resourceId,
       // As it was answered, which is a little before it was stored.
-      acceptedAt: row.acceptedAt,
+      acceptedAt: kept.acceptedAt,
     };
   }
 }

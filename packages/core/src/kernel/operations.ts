@@ -168,8 +168,8 @@ export class Operations {
     }
   }
 
-  /** Asks an operation to unwind. @throws CloudError conflict when it has ended or can only go on. */
-  async cancel(id: string, actor = 'system'): Promise<void> {
+  /** Asks an operation to unwind; `also` is committed with it. @throws CloudError conflict when it has ended or can only go on. */
+  async cancel(id: string, actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
     if (live.passed === true || (live.run !== undefined && !live.run.cancel()))
@@ -179,18 +179,19 @@ export class Operations {
     const result = await this.commit([
       this.#audit(row, 'cancel', actor),
       { op: 'update', table: 'operation', key: id, set, expect: { state: [...UNFINISHED] } },
+      ...also,
     ]);
     if (!result.ok) throw new CloudError('conflict', 'The operation has ended meanwhile.');
   }
 
-  /** Steers an operation that needs attention. @throws CloudError conflict when it does not. */
-  async steer(id: string, verb: 'retry' | 'skip', actor = 'system'): Promise<void> {
+  /** Steers an operation that needs attention; `also` is committed with it. @throws CloudError conflict when it does not. */
+  async steer(id: string, verb: 'retry' | 'skip', actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
     if (row.state !== 'needs_attention' || live.run === undefined)
       throw new CloudError('conflict', `The operation is ${row.state}; only one that needs attention takes ${verb}.`);
     const guard = { op: 'expect', table: 'operation', key: id, expect: { state: 'needs_attention' } } as const;
-    const result = await this.commit([this.#audit(row, verb, actor), guard]);
+    const result = await this.commit([this.#audit(row, verb, actor), guard, ...also]);
     if (!result.ok) throw new CloudError('conflict', 'The operation has gone on meanwhile.');
     live.run.steer(verb);
   }

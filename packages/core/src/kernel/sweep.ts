@@ -1,5 +1,6 @@
 import { type Environment, sleep } from './environment.ts';
 import { describeChain } from './errors.ts';
+import { type IdempotencyKey, type KeptRequest, keyOfRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
 import type { AnyKind, RowBase } from './kind.ts';
 import { isFinished, type Operation } from './operation.ts';
@@ -99,12 +100,11 @@ class Sweep {
       where: { field: 'expiresAt', op: '<', value: this.#ago(0) },
       order: [{ field: 'expiresAt' }],
     } as const;
-    const keyOf = ({ scope, requestKey }: Readonly<Record<'scope' | 'requestKey' | 'expiresAt', string>>) => `${scope}/${requestKey}`;
-    for await (const page of this.#pages<Parameters<typeof keyOf>[0]>(query, (row) => [row.expiresAt, keyOf(row)]))
+    for await (const page of this.#pages<IdempotencyKey & KeptRequest>(query, (row) => [row.expiresAt, keyOfRow(row)]))
       await this.#commit(
         page.map((row) => [
-          { op: 'expect', table: query.table, key: keyOf(row), expect: { expiresAt: row.expiresAt } },
-          { op: 'remove', table: query.table, key: keyOf(row) },
+          { op: 'expect', table: query.table, key: keyOfRow(row), expect: { expiresAt: row.expiresAt } },
+          { op: 'remove', table: query.table, key: keyOfRow(row) },
         ]),
       );
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import {
   CloudError,
@@ -61,6 +62,8 @@ interface Named {
 export class Workshop {
   spins = 0;
   uploaded = 0;
+  polished = 0;
+  tickets = 0;
   gate: Promise<void> = Promise.resolve();
   failure: CloudError | undefined;
 }
@@ -189,16 +192,54 @@ const endpointsOf = (workshop: Workshop): readonly Endpoint[] => [
     path: '/widgets/{id}/picture',
     summary: 'Stores a picture.',
     permission: 'widget.picture',
+    action: 'widget.picture',
     answer: Type.Object({ sizeBytes: Type.Integer() }),
-    handle: async ({ bytes }) => {
+    handle: async ({ bytes, begin }) => {
       let sizeBytes = 0;
-      for await (const chunk of bytes ?? []) {
+      const digest = createHash('sha256');
+      await begin();
+      for await (const chunk of bytes) {
         sizeBytes += chunk.length;
+        digest.update(chunk);
         workshop.uploaded = sizeBytes;
         if (workshop.failure !== undefined) throw workshop.failure;
         await workshop.gate;
       }
-      return { sizeBytes };
+      return { answer: { sizeBytes }, sha256: digest.digest('hex') };
+    },
+  },
+  {
+    type: 'change',
+    method: 'POST',
+    path: '/widgets/{id}/polish',
+    summary: 'Polishes a widget.',
+    permission: 'widget.polish',
+    action: 'widget.polish',
+    body: Type.Object({ times: Type.Optional(Type.Integer({ minimum: 1 })) }),
+    answer: Type.Object({ polished: Type.Integer(), at: Type.String(), again: Type.Boolean() }),
+    handle: async ({ body, begin, at, again }) => {
+      const { times = 1 } = body as { readonly times?: number };
+      if (times > 99) throw new CloudError('conflict', 'It would wear away.');
+      await begin([], { times });
+      await workshop.gate;
+      if (workshop.failure !== undefined) throw workshop.failure;
+      workshop.polished += times;
+      return { polished: workshop.polished, at, again };
+    },
+  },
+  {
+    type: 'change',
+    method: 'POST',
+    path: '/widgets/{id}/ticket',
+    summary: 'A ticket to a widget.',
+    permission: 'widget.ticket',
+    action: 'widget.ticket',
+    isOneTime: true,
+    answer: Type.Object({ ticket: Type.String() }),
+    handle: async ({ begin }) => {
+      await begin();
+      workshop.tickets += 1;
+      return { ticket: `secret-${workshop.tickets}` };
     },
   },
   {

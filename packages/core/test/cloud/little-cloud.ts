@@ -1,6 +1,5 @@
 import { SimCloud, type SimCloudOptions } from '@pileus/core/testing';
-import { systemPrincipal } from '../../src/cloud/index.ts';
-import type { AnyKind, Endpoint, EndpointRequest, Operation, RowOf } from '../../src/kernel/index.ts';
+import type { AnyKind, Endpoint, Operation, RowOf, UploadRequest } from '../../src/kernel/index.ts';
 
 export const HEARTBEAT_MS = 1000;
 export const GIB = 2 ** 30;
@@ -66,26 +65,14 @@ export class LittleCloud {
     return (await this.sim.environment.complete(this.sim.kernel.services.store.bounds())).newest;
   }
 
-  upload(imageId: string, content: Uint8Array | AsyncIterable<Uint8Array>, headers: EndpointRequest['headers'] = {}): Promise<unknown> {
+  upload(imageId: string, content: Uint8Array | AsyncIterable<Uint8Array>, headers: UploadRequest['headers'] = {}): Promise<unknown> {
     const bytes = content instanceof Uint8Array ? once(content) : content;
     return this.ask('PUT', '/images/{id}/content', { params: { id: imageId }, bytes, headers });
   }
 
-  /** Calls an endpoint that answers a value. */
-  ask(method: Endpoint['method'], path: string, request: Partial<EndpointRequest> = {}): Promise<unknown> {
-    const endpoint = this.sim.kernel.registry.endpoints().find((entry) => entry.method === method && entry.path === path);
-    if (endpoint === undefined) throw new Error(`no endpoint ${method} ${path}`);
-    return this.sim.environment.complete(
-      endpoint.handle({
-        principal: systemPrincipal(),
-        params: {},
-        query: {},
-        body: undefined,
-        headers: {},
-        signal: new AbortController().signal,
-        ...request,
-      }),
-    );
+  /** Calls an endpoint and lets time pass until it has answered. */
+  ask(method: Endpoint['method'], path: string, request: Partial<UploadRequest> = {}): Promise<unknown> {
+    return this.sim.environment.complete(this.sim.call(method, path, request));
   }
 }
 

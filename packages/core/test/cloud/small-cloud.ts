@@ -35,10 +35,7 @@ export async function smallCloud(options: Partial<SimCloudOptions> = {}): Promis
 /** An image with content, as the upload endpoint leaves it. */
 export async function addImage(sim: SimCloud, name: string): Promise<string> {
   const imageId = await sim.done('image.create', { name });
-  const endpoint = sim.kernel.registry.endpoints().find((entry) => entry.type === 'upload');
-  if (endpoint?.type !== 'upload') throw new Error('no upload endpoint');
-  const request = { principal: sim.principal, params: { id: imageId }, query: {}, body: undefined, bytes: content(), headers: {} };
-  await sim.environment.complete(endpoint.handle({ ...request, signal: new AbortController().signal }));
+  await sim.environment.complete(sim.call('PUT', '/images/{id}/content', { params: { id: imageId }, bytes: content() }));
   return imageId;
 }
 

@@ -1529,6 +1529,24 @@ export class RecoveryEndpoints extends Endpoints {
   }
 }
 
+export class BackupsEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'backups');
+  }
+
+  /** A consistent copy of the store, taken while it is in use, in the backup directory of the server. */
+  create(input: {
+    /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+    readonly name?: string | undefined;
+  }, options: CallOptions = {}): Reply<{
+    /** On the server. */
+    readonly path: string;
+    readonly takenAt: string;
+  }> {
+    return this.value({ method: 'POST', path: this.path(), body: input }, options);
+  }
+}
+
 /** The row type of each kind. */
 export interface CloudRows {
   readonly operation: Operation;
@@ -1578,6 +1596,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   /** A virtual machine. */
   readonly instances: InstancesClient;
   readonly recovery: RecoveryEndpoints;
+  readonly backups: BackupsEndpoints;
 
   constructor(target: ConnectOptions | Embedded) {
     super(target);
@@ -1596,6 +1615,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.instanceTypes = new InstanceTypesClient(this.client);
     this.instances = new InstancesClient(this.client);
     this.recovery = new RecoveryEndpoints(this.client);
+    this.backups = new BackupsEndpoints(this.client);
   }
 }
 

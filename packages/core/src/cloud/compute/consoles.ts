@@ -35,11 +35,15 @@ export class Consoles {
     this.#services = services;
   }
 
-  /** @throws CloudError not_found, conflict when the machine does not run, unsupported when its host offers no such console */
+  /**
+   * The ticket is good when `begin` has come back.
+   * @throws CloudError not_found, conflict when the machine does not run, unsupported when its host offers no such console
+   */
   async issue(
     principal: Principal,
     idOrName: string,
     type: ConsoleType,
+    begin: () => Promise<void>,
   ): Promise<{ readonly token: string; readonly path: string; readonly expiresAt: string }> {
     const row = await this.#machine(principal, idOrName);
     needsToRun(row);
@@ -47,6 +51,7 @@ export class Consoles {
     this.#dropExpired();
     if (this.#tickets.size >= TICKETS_MAX)
       throw new CloudError('busy', 'Too many consoles were asked for.', { params: { retryAfterSeconds: 60 } });
+    await begin();
     const token = Buffer.from(this.#services.environment.random.bytes(32)).toString('base64url');
     const expiresAtMs = this.#services.environment.clock.nowMs() + TICKET_MS;
     this.#tickets.set(digest(token), { actor: principal.actor, instanceId: row.id, type, expiresAtMs });
@@ -89,8 +94,10 @@ export class Consoles {
   }
 
   /** @throws CloudError not_found */
-  async revokeMachine(principal: Principal, idOrName: string): Promise<void> {
-    this.revoke({ instanceId: (await this.#machine(principal, idOrName)).id });
+  async revokeMachine(principal: Principal, idOrName: string, begin: () => Promise<void>): Promise<void> {
+    const { id } = await this.#machine(principal, idOrName);
+    await begin();
+    this.revoke({ instanceId: id });
   }
 
   async #connect(instanceId: string, type: ConsoleType, signal: AbortSignal): Promise<ByteStream> {
@@ -146,28 +153,33 @@ const digest = (token: string): string => hash('sha256', token, 'base64url');
 
 export const consoleEndpoints = (consoles: Consoles): readonly Endpoint[] => [
   {
-    type: 'value',
+    type: 'change',
     method: 'POST',
     path: '/instances/{id}/console',
     summary: 'A one-time token, good for a minute, that opens a console of the machine over WebSocket.',
     permission: 'instance.console',
+    action: 'instance.console',
+    isOneTime: true,
     body: Type.Object({
       type: Type.Optional(Type.Union([Type.Literal('serial'), Type.Literal('vnc')], { description: 'Default: serial.' })),
     }),
     answer: Type.Object({ token: Type.String(), path: Type.String(), expiresAt: Type.String({ format: 'date-time' }) }),
-    handle: ({ principal, params, body }) =>
-      consoles.issue(principal, params.id ?? '', (body as { type?: ConsoleType } | undefined)?.type ?? 'serial'),
+    handle: ({ principal, params, body, begin }) => {
+      const { type = 'serial' } = body as { readonly type?: ConsoleType };
+      return consoles.issue(principal, params.id ?? '', type, () => begin([], { type }));
+    },
   },
   {
-    type: 'value',
+    type: 'change',
     method: 'POST',
     path: '/instances/{id}/console/revoke',
     summary: 'Closes all consoles of the machine and voids their tokens.',
     permission: 'instance.console',
+    action: 'instance.console.revoke',
     body: Type.Object({}),
     answer: Type.Object({}),
-    handle: async ({ principal, params }) => {
-      await consoles.revokeMachine(principal, params.id ?? '');
+    handle: async ({ principal, params, begin }) => {
+      await consoles.revokeMachine(principal, params.id ?? '', begin);
       return {};
     },
   },

@@ -14,6 +14,8 @@ import {
   type RowOf,
   timestamp,
   toErrorRecord,
+  type Uploaded,
+  type UploadRequest,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { image, unusable } from './image.ts';
@@ -35,6 +37,7 @@ export const imageContentEndpoints = (context: ContentContext): readonly Endpoin
     summary:
       'Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. After a failed upload the image awaits its content as before; `stateReason` tells what failed.',
     permission: 'image.upload',
+    action: 'image.upload',
     answer: image.rowSchema as TObject,
     handle: (request) => upload(context, request),
   },
@@ -53,9 +56,12 @@ export const imageContentEndpoints = (context: ContentContext): readonly Endpoin
   },
 ];
 
-async function upload(context: ContentContext, request: EndpointRequest): Promise<ImageRow> {
+async function upload(context: ContentContext, request: UploadRequest): Promise<Uploaded> {
   const { uploads, settings } = context;
-  const { id } = takesContent(await imageOf(context, request));
+  const row = await imageOf(context, request);
+  // An earlier try of this request came to its end after all.
+  if (request.again && row.state === 'available' && row.sha256 !== undefined) return { answer: row, sha256: row.sha256 };
+  const { id } = takesContent(row);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > settings.imageBytesMax)
     throw new CloudError('too_large', `The content is larger than an image may be: ${bytesText(settings.imageBytesMax)}.`, {
@@ -78,10 +84,10 @@ function takesContent(row: ImageRow): ImageRow {
   return row;
 }
 
-async function receive(context: ContentContext, request: EndpointRequest, row: ImageRow): Promise<ImageRow> {
+async function receive(context: ContentContext, request: UploadRequest, row: ImageRow): Promise<Uploaded> {
   const { imageStore, uploads, settings } = context;
-  if (request.bytes === undefined) throw new CloudError('invalid_input', 'The content is missing.');
   const digest = digestOf(request.headers['repr-digest']);
+  await request.begin();
   try {
     const facts = await imageStore.write(row.id, request.bytes, settings.imageBytesMax);
     if (digest !== undefined && digest !== facts.sha256)
@@ -89,7 +95,7 @@ async function receive(context: ContentContext, request: EndpointRequest, row: I
         params: { expected: digest, found: facts.sha256 },
       });
     uploads.measure(row.id, facts);
-    return await complete(context, row, request);
+    return { answer: await complete(context, row, request), sha256: facts.sha256 };
   } catch (error) {
     await discard(context, row.id);
     throw await uploadFailed(context, row.id, error);

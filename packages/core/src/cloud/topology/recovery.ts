@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { confirmedIncarnation, type Endpoint, type KernelServices, timestamp } from '../../kernel/index.ts';
+import { confirmedIncarnation, type Endpoint, type KernelServices } from '../../kernel/index.ts';
 
 type Services = Pick<KernelServices, 'store' | 'kernel'>;
 
@@ -18,7 +18,7 @@ const answer = Type.Object({
 });
 
 export function recoveryEndpoints(services: KernelServices): readonly Endpoint[] {
-  const { store, kernel, ids, environment } = services;
+  const { store, kernel } = services;
   const status = async () => ({ confirmed: await removalAllowed(services), incarnation: store.incarnation });
   return [
     {
@@ -31,15 +31,15 @@ export function recoveryEndpoints(services: KernelServices): readonly Endpoint[]
       handle: status,
     },
     {
-      type: 'value',
+      type: 'change',
       method: 'POST',
       path: '/recovery/confirm',
       summary: 'Confirms a restore: strays have been looked through, and what the store calls deleted may be removed again.',
       permission: 'recovery.confirm',
+      action: 'recovery.confirm',
       answer,
-      handle: async ({ principal }) => {
-        const entry = { id: ids.mint('audit'), at: timestamp(environment.clock), actor: principal.actor, action: 'recovery.confirm' };
-        await kernel().confirmRecovery([{ op: 'insert', table: 'audit', row: entry }]);
+      handle: async ({ begin }) => {
+        await kernel().confirmRecovery(begin);
         return status();
       },
     },

@@ -1,15 +1,12 @@
 import { hash } from 'node:crypto';
 import { Type } from 'typebox';
 import type { Principal } from '../action.ts';
-import type { Endpoint } from '../endpoint.ts';
 import { CloudError } from '../errors.ts';
-import type { Id } from '../id.ts';
 import type { JsonObject } from '../json.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Store } from '../store.ts';
-import { compileInput, type InputCheck } from '../validation.ts';
-import { contentResponse } from './download.ts';
+import { EndpointCalls } from './endpoint-calls.ts';
 import { Events } from './events.ts';
 import { Feed } from './feed.ts';
 import { type ListPlan, listPage, onlyParameters, planList } from './list.ts';
@@ -18,9 +15,10 @@ import { openapi } from './openapi.ts';
 import { getOperation, steer } from './operation-routes.ts';
 import { problemResponse, unauthenticated } from './problem.ts';
 import { parseQuery } from './query.ts';
-import type { ApiRequest, ApiResponse } from './request.ts';
+import { Repeats } from './repeats.ts';
+import { type ApiRequest, type ApiResponse, bodyOf, keyOf } from './request.ts';
 import { type Match, Router } from './router.ts';
-import { AUTHENTICATED, type Route, routesOf } from './routes.ts';
+import { AUTHENTICATED, anonymous, type Route, routesOf } from './routes.ts';
 import { submit } from './submit.ts';
 
 export interface ApiOptions {
@@ -34,9 +32,6 @@ const SSE_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-
 
 const DELETED = Type.Object({ deleted: Type.Optional(Type.Boolean()) });
 
-/** Who asks where no proof is needed: may nothing. */
-const anonymous: Principal = { actor: 'anonymous', projectId: '' as Id<'project'>, allows: () => false };
-
 /**
  * The public API of a kernel, whatever carries it: `@pileus/server` serves it over HTTP, `createCloud` in process. Every route follows from the registry.
  * Order of checks: path, method, who asks, what he may, the input, the resource.
@@ -48,8 +43,8 @@ export class Api {
   readonly #feed: Feed;
   readonly #events: Events;
   readonly #plans = new Map<AnyKind, ListPlan>();
-  readonly #kinds: ReadonlyMap<string, AnyKind>;
-  readonly #bodies = new Map<Endpoint, InputCheck>();
+  readonly #repeats: Repeats;
+  readonly #endpoints: EndpointCalls;
   readonly #document: string;
   /** Clients that are built from the document keep it, and ask with this whether it is still the same. */
   readonly #documentTag: string;
@@ -62,10 +57,9 @@ export class Api {
     this.#router = new Router(routesOf(kernel.registry));
     this.#feed = new Feed({ environment, store, revisionsMax: options.feedRevisionsMax ?? 100_000 });
     this.#events = new Events(this.#feed, kernel.registry, environment);
-    this.#kinds = new Map(kernel.registry.kinds().map((kind) => [kind.plural, kind]));
     for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
-    for (const endpoint of kernel.registry.endpoints())
-      if (endpoint.type === 'value' && endpoint.body !== undefined) this.#bodies.set(endpoint, compileInput(endpoint.body));
+    this.#repeats = new Repeats({ ...kernel.services, commit: (statements) => kernel.operations.commit(statements) });
+    this.#endpoints = new EndpointCalls(kernel, this.#repeats);
     this.#document = JSON.stringify(openapi(kernel.registry));
     this.#documentTag = `"${hash('sha256', this.#document, 'base64url')}"`;
   }
@@ -107,7 +101,7 @@ export class Api {
         return this.#act(route, named, request, principal, parameters);
       case 'steer':
         onlyParameters(parameters, []);
-        return json(await steer(this.#kernel, named, route.verb, principal));
+        return json(await this.#steer(route, named, request, principal));
       case 'changes':
         return json(await this.#events.page(request, principal, parameters));
       case 'events':
@@ -115,7 +109,7 @@ export class Api {
       case 'document':
         return unlessKnown(request, this.#documentTag, this.#document, route.operationId);
       case 'endpoint':
-        return this.#endpoint(route.endpoint, route.operationId, params, request, principal, parameters);
+        return this.#endpoints.answer({ endpoint: route.endpoint, route: route.operationId, params, request, principal, parameters });
     }
   }
 
@@ -131,6 +125,11 @@ export class Api {
         ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
         : await lookUp(this.#store, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
     return unlessKnown(request, `"${row.generation}"`, text, route.operationId);
+  }
+
+  #steer(route: Route & { type: 'steer' }, named: string, request: ApiRequest, principal: Principal): Promise<string> {
+    const asked = { actor: principal.actor, key: keyOf(request), identity: [route.operationId, named], signal: request.signal };
+    return this.#repeats.run(asked, async (attempt) => ({ answer: await steer(this.#kernel, named, route.verb, principal, attempt) }));
   }
 
   /** Ends a wait when the caller goes or the server stops. */
@@ -157,61 +156,12 @@ export class Api {
       waiting: () => this.#waiting(request),
     });
   }
-
-  /** Below a collection, `{id}` takes a name too, and what the caller may not see is absent before the endpoint is asked. */
-  async #resolved(endpoint: Endpoint, params: Match['params'], principal: Principal): Promise<Match['params']> {
-    const kind = this.#kinds.get(endpoint.path.split('/')[1] ?? '');
-    if (kind === undefined || params.id === undefined || principal === anonymous) return params;
-    return { ...params, id: (await lookUp(this.#store, kind, params.id, principal)).row.id };
-  }
-
-  async #endpoint(
-    endpoint: Endpoint,
-    route: string,
-    params: Readonly<Record<string, string>>,
-    request: ApiRequest,
-    principal: Principal,
-    parameters: URLSearchParams,
-  ): Promise<ApiResponse> {
-    const query = parseQuery(endpoint.query, parameters);
-    const common = {
-      principal,
-      params: await this.#resolved(endpoint, params, principal),
-      query,
-      headers: request.headers,
-      signal: request.signal,
-      body: undefined,
-    };
-    const json = (answer: unknown) => ({ status: 200, headers: JSON_HEADERS, body: JSON.stringify(answer), route });
-    switch (endpoint.type) {
-      case 'value': {
-        const check = this.#bodies.get(endpoint);
-        const body = check === undefined ? undefined : await bodyOf(request);
-        check?.assert(body);
-        return json(await endpoint.handle({ ...common, body }));
-      }
-      case 'upload':
-        if (request.body === undefined) throw new CloudError('invalid_input', 'The bytes to upload are missing.');
-        return json(await endpoint.handle({ ...common, bytes: request.body.bytes() }));
-      case 'download':
-        return contentResponse(await endpoint.handle(common), request.headers.range, route);
-      case 'socket':
-        if (!request.acceptsSocket) throw new CloudError('invalid_input', 'This route is a WebSocket; ask with Upgrade: websocket.');
-        return { status: 101, headers: {}, body: '', socket: await endpoint.handle(common), route };
-    }
-  }
 }
 
 /** 304 when the caller has it already. */
 function unlessKnown({ headers }: ApiRequest, etag: string, body: string, route: string): ApiResponse {
   const unchanged = headers['if-none-match'] === etag;
   return { status: unchanged ? 304 : 200, headers: { ...JSON_HEADERS, etag }, body: unchanged ? '' : body, route };
-}
-
-/** An action without fields may come without a body. */
-async function bodyOf({ body }: ApiRequest): Promise<unknown> {
-  const value = await body?.json();
-  return value === undefined ? {} : value;
 }
 
 function permitted(route: Route, principal: Principal | undefined): Principal {

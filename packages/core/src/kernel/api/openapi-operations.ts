@@ -43,7 +43,11 @@ function describe(route: Route): Described {
     case 'action':
       return describeAction(route);
     case 'steer':
-      return { summary: STEER_SUMMARIES[route.verb], responses: { 200: json('The operation as it is now.', reference('Operation')) } };
+      return {
+        summary: STEER_SUMMARIES[route.verb],
+        parameters: [keyParameter()],
+        responses: { 200: json('The operation as it is now.', reference('Operation')) },
+      };
     case 'events':
       return {
         summary: 'Streams changes as server-sent events, from a cursor or from now on.',
@@ -116,7 +120,7 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
   return {
     summary: action.description,
     parameters: [
-      headerParameter('Idempotency-Key', 'Makes the request repeatable for 24 hours.', { minLength: 1, maxLength: 128 }),
+      keyParameter(),
       headerParameter('Prefer', '`wait=N` (seconds, at most 60) waits for the end of the operation.'),
       ...(action.target === 'resource' ? [headerParameter('If-Match', 'The ETag that it must still have.')] : []),
       ...(input === 'query' ? fieldParameters(action.input) : []),
@@ -147,15 +151,21 @@ function describeEndpoint(endpoint: Endpoint): Described {
   const bytes: JsonObject = { 'application/octet-stream': {} };
   switch (endpoint.type) {
     case 'value':
+    case 'change':
       return {
         ...common,
+        ...(endpoint.type === 'value' ? {} : { parameters: [...parameters, keyParameter(endpoint.isOneTime)] }),
         ...(endpoint.body === undefined ? {} : { requestBody: { required: true, content: content(plain(endpoint.body)) } }),
         responses: { 200: json('The answer.', plain(endpoint.answer)) },
       };
     case 'upload':
       return {
         ...common,
-        parameters: [...parameters, headerParameter('Repr-Digest', '`sha-256=:…:` of the content, checked before anything is kept.')],
+        parameters: [
+          ...parameters,
+          keyParameter(),
+          headerParameter('Repr-Digest', '`sha-256=:…:` of the content, checked before anything is kept.'),
+        ],
         requestBody: { required: true, content: bytes },
         responses: { 200: json('Stored.', plain(endpoint.answer)) },
         extensions,
@@ -196,6 +206,15 @@ const headerParameter = (name: string, description: string, schema: JsonObject =
   description,
   schema: { type: 'string', ...schema },
 });
+
+const keyParameter = (isOneTime = false): JsonObject =>
+  headerParameter(
+    'Idempotency-Key',
+    isOneTime
+      ? 'Another request with the same key is refused; a repeat gets another answer.'
+      : 'Makes the request repeatable for 24 hours.',
+    { minLength: 1, maxLength: 128 },
+  );
 
 const limitParameter = (preset: number): JsonObject =>
   queryParameter('limit', { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: preset }, 'Items at most.');

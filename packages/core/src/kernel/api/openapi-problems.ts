@@ -39,7 +39,7 @@ function ownStatuses(route: Route): readonly number[] {
     case 'changes':
       return [403, 410];
     case 'steer':
-      return [403, 404, 409];
+      return [403, 404, 409, 422];
     case 'action':
       return [403, 404, 409, 422, 504, ...(route.action.target === 'resource' ? [412] : []), ...(route.input === 'body' ? [413] : [])];
     case 'endpoint':
@@ -48,7 +48,9 @@ function ownStatuses(route: Route): readonly number[] {
         404,
         409,
         504,
-        ...{ value: route.method === 'POST' ? [413] : [], upload: [413], download: [416], socket: [] }[route.endpoint.type],
+        ...{ value: route.method === 'POST' ? [413] : [], change: [413, 422], upload: [413, 422], download: [416], socket: [] }[
+          route.endpoint.type
+        ],
       ];
   }
 }

@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
 import { onlyParameters, wholeNumber } from './list.ts';
 import { type Found, lookUp } from './lookup.ts';
+import type { Attempt } from './repeats.ts';
 import type { Steering } from './routes.ts';
 
 export const WAIT_SECONDS_MAX = 60;
@@ -24,12 +25,19 @@ export async function getOperation(
 }
 
 /** Steers an operation and answers its row. What is cancelled already, or asked to be, stays so. @throws CloudError */
-export async function steer(kernel: Kernel, id: string, verb: Steering, principal: Principal): Promise<string> {
+export async function steer(
+  kernel: Kernel,
+  id: string,
+  verb: Steering,
+  principal: Principal,
+  { again, entry }: Pick<Attempt, 'again' | 'entry'>,
+): Promise<string> {
   const { store } = kernel.services;
   const { row, text } = await lookUp(store, operation, id, principal);
   const { state, cancelRequested } = row as Operation;
-  if (verb === 'cancel' && (state === 'cancelled' || cancelRequested === true)) return text;
-  if (verb === 'cancel') await kernel.operations.cancel(row.id, principal.actor);
-  else await kernel.operations.steer(row.id, verb, principal.actor);
+  const isAsked = verb === 'cancel' ? state === 'cancelled' || cancelRequested === true : again && state !== 'needs_attention';
+  if (isAsked) return text;
+  if (verb === 'cancel') await kernel.operations.cancel(row.id, principal.actor, entry);
+  else await kernel.operations.steer(row.id, verb, principal.actor, entry);
   return (await lookUp(store, operation, row.id, principal)).text;
 }

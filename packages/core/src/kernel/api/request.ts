@@ -54,3 +54,19 @@ export const bytesBody = (bytes: AsyncIterable<Uint8Array>): RequestBody => ({
   },
   bytes: () => bytes,
 });
+
+/** An action or an endpoint without required fields may come without a body. */
+export async function bodyOf({ body }: ApiRequest): Promise<unknown> {
+  const value = await body?.json();
+  return value === undefined ? {} : value;
+}
+
+/** @throws CloudError invalid_input */
+export function keyOf({ headers }: ApiRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined || /^[\x20-\x7e]{1,128}$/.test(key)) return key;
+  throw badHeader('Idempotency-Key', 'has 1 to 128 printable ASCII characters');
+}
+
+export const badHeader = (header: string, says: string): CloudError =>
+  new CloudError('invalid_input', `The header ${header} ${says}.`, { params: { header } });

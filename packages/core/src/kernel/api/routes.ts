@@ -1,5 +1,6 @@
-import type { Action } from '../action.ts';
+import type { Action, Principal } from '../action.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { Id } from '../id.ts';
 import type { AnyKind } from '../kind.ts';
 import { operation } from '../operation.ts';
 import type { Registry } from '../registry.ts';
@@ -34,6 +35,9 @@ export const PREFIX = '/v1';
 
 /** Permission of every authenticated caller. */
 export const AUTHENTICATED = 'authenticated';
+
+/** Who asks where no proof is needed: may nothing. */
+export const anonymous: Principal = { actor: 'anonymous', projectId: '' as Id<'project'>, allows: () => false };
 
 /** All routes that the registry implies, in the order of the document. */
 export function routesOf(registry: Registry): readonly Route[] {
@@ -88,11 +92,13 @@ const endpointRoute = (endpoint: Endpoint): Route => ({
   permission: endpoint.permission,
 });
 
-/** From what it does and where: `images.uploadContent`, `instances.connectConsole`, `placement.explain`. */
+/** From what it does and where: `images.uploadContent`, `instances.console`, `recovery.get`; alone on its path, `backups.create`. */
 function endpointName(endpoint: Endpoint): string {
   const [group = '', ...rest] = endpoint.path.split('/').filter((part) => part !== '' && !part.startsWith('{'));
   const what = pascal(rest.join('-'));
-  const verb = { value: endpoint.method === 'GET' ? 'get' : '', upload: 'upload', download: 'download', socket: 'connect' }[endpoint.type];
+  const verb = { value: endpoint.method === 'GET' ? 'get' : '', change: '', upload: 'upload', download: 'download', socket: 'connect' }[
+    endpoint.type
+  ];
   const name = verb + what;
-  return `${group}.${name === '' ? 'post' : name.charAt(0).toLowerCase() + name.slice(1)}`;
+  return `${group}.${name === '' ? 'create' : name.charAt(0).toLowerCase() + name.slice(1)}`;
 }

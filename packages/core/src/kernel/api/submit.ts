@@ -1,12 +1,12 @@
 import type { Action, Principal } from '../action.ts';
-import { CloudError } from '../errors.ts';
 import { isUuid } from '../id.ts';
+import type { KeptRequest } from '../idempotency.ts';
 import type { Accepted, Kernel, SubmitRequest } from '../kernel.ts';
 import type { RowBase } from '../kind.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
 import { lookUp } from './lookup.ts';
 import { WAIT_SECONDS_MAX } from './operation-routes.ts';
-import type { ApiRequest, ApiResponse } from './request.ts';
+import { type ApiRequest, type ApiResponse, badHeader, keyOf } from './request.ts';
 
 export interface Submission {
   readonly action: Action;
@@ -63,15 +63,10 @@ async function targetId(kernel: Kernel, { action, named, principal }: Submission
 async function firstTarget(kernel: Kernel, action: Action, key: string): Promise<RowBase | undefined> {
   const text = await kernel.services.store.read('idempotency', key);
   if (text === undefined) return undefined;
-  const { operationId } = JSON.parse(text) as { readonly operationId: string };
+  const { operationId } = JSON.parse(text) as KeptRequest;
+  if (operationId === undefined) return undefined;
   const first: Operation = await kernel.reader.get(operation, operationId);
   return first.action === action.name ? kernel.reader.find(action.kind, first.resourceId) : undefined;
-}
-
-function keyOf({ headers }: ApiRequest): string | undefined {
-  const key = headers['idempotency-key'];
-  if (key === undefined || /^[\x20-\x7e]{1,128}$/.test(key)) return key;
-  throw badHeader('Idempotency-Key', 'has 1 to 128 printable ASCII characters');
 }
 
 /** The generation the row must have; `*` is met by any row that is there. */
@@ -87,6 +82,3 @@ function preferredWait({ headers }: ApiRequest): number | undefined {
   const match = /(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])/.exec(headers.prefer ?? '');
   return match === null ? undefined : Math.min(Number(match[1]), WAIT_SECONDS_MAX);
 }
-
-const badHeader = (header: string, says: string): CloudError =>
-  new CloudError('invalid_input', `The header ${header} ${says}.`, { params: { header } });

@@ -181,9 +181,7 @@ describe('a console', () => {
     const at = await ConsoleStage.open();
     const { token } = await at.issue();
     at.stage.sim.world.faults.add({ command: 'consoles.serial', times: 1, effect: 'delay', delayMs: 2000 });
-    const endpoint = at.stage.sim.kernel.registry.endpoints().find((entry) => entry.path === '/consoles/{token}');
-    const request = { principal: at.stage.sim.principal, params: { token }, query: {}, body: undefined, headers: {} };
-    const opening = codeOf(endpoint?.handle({ ...request, signal: new AbortController().signal }) ?? Promise.resolve());
+    const opening = codeOf(at.stage.sim.call('GET', '/consoles/{token}', { params: { token } }));
     await at.stage.sim.run(500);
     await at.stage.ask('POST', '/instances/{id}/console/revoke', { params: { id: at.id }, body: {} });
     expect(await at.stage.sim.environment.complete(opening)).not.to.equal('succeeded');

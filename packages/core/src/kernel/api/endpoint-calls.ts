@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import type { Principal } from '../action.ts';
+import type { ChangeRequest, Endpoint, EndpointRequest } from '../endpoint.ts';
+import { timestamp } from '../environment.ts';
+import { CloudError } from '../errors.ts';
+import { idempotencyMismatch } from '../idempotency.ts';
+import type { Json, JsonObject } from '../json.ts';
+import type { Kernel } from '../kernel.ts';
+import type { AnyKind } from '../kind.ts';
+import type { Statement } from '../store.ts';
+import { compileInput, type InputCheck } from '../validation.ts';
+import { contentResponse } from './download.ts';
+import { lookUp } from './lookup.ts';
+import { parseQuery } from './query.ts';
+import type { Attempt, Done, Repeats } from './repeats.ts';
+import { type ApiRequest, type ApiResponse, bodyOf, keyOf } from './request.ts';
+import { anonymous } from './routes.ts';
+
+type Changing = Extract<Endpoint, { type: 'change' | 'upload' }>;
+type Body = (request: ChangeRequest) => Promise<Done>;
+
+/** One request to an endpoint. */
+export interface EndpointCall<E extends Endpoint = Endpoint> {
+  readonly endpoint: E;
+  readonly route: string;
+  /** As they are in the path. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly request: ApiRequest;
+  readonly principal: Principal;
+  readonly parameters: URLSearchParams;
+}
+
+/** Answers what plugins declare as endpoints. */
+export class EndpointCalls {
+  readonly #kernel: Kernel;
+  readonly #repeats: Repeats;
+  readonly #kinds: ReadonlyMap<string, AnyKind>;
+  readonly #bodies = new Map<Endpoint, InputCheck>();
+
+  constructor(kernel: Kernel, repeats: Repeats) {
+    this.#kernel = kernel;
+    this.#repeats = repeats;
+    this.#kinds = new Map(kernel.registry.kinds().map((kind) => [kind.plural, kind]));
+    for (const endpoint of kernel.registry.endpoints())
+      if ('body' in endpoint && endpoint.body !== undefined) this.#bodies.set(endpoint, compileInput(endpoint.body));
+  }
+
+  /** @throws CloudError */
+  async answer(call: EndpointCall): Promise<ApiResponse> {
+    const { endpoint, request, route } = call;
+    const query = parseQuery(endpoint.query, call.parameters);
+    const json = (body: string): ApiResponse => ({ status: 200, headers: { 'content-type': 'application/json' }, body, route });
+    switch (endpoint.type) {
+      case 'value': {
+        const common = await this.#common(call, query);
+        return json(JSON.stringify(await endpoint.handle({ ...common, body: await this.#body(call) })));
+      }
+      case 'change':
+        return json(await this.#change(call as EndpointCall<typeof endpoint>, query));
+      case 'upload':
+        return json(await this.#upload(call as EndpointCall<typeof endpoint>, query));
+      case 'download':
+        return contentResponse(await endpoint.handle(await this.#common(call, query)), request.headers.range, route);
+      case 'socket':
+        if (!request.acceptsSocket) throw new CloudError('invalid_input', 'This route is a WebSocket; ask with Upgrade: websocket.');
+        return { status: 101, headers: {}, body: '', socket: await endpoint.handle(await this.#common(call, query)), route };
+    }
+  }
+
+  async #body({ endpoint, request }: EndpointCall): Promise<unknown> {
+    const check = this.#bodies.get(endpoint);
+    if (check === undefined) return undefined;
+    const body = await bodyOf(request);
+    check.assert(body);
+    return body;
+  }
+
+  /** Below a collection, `{id}` takes a name too, and what the caller may not see is absent before the endpoint is asked. */
+  async #common({ endpoint, params, request, principal }: EndpointCall, query: EndpointRequest['query']): Promise<EndpointRequest> {
+    const { headers, signal } = request;
+    const kind = this.#kinds.get(endpoint.path.split('/')[1] ?? '');
+    const asIs = kind === undefined || params.id === undefined || principal === anonymous;
+    const { store } = this.#kernel.services;
+    const resolved = asIs ? params : { ...params, id: (await lookUp(store, kind, params.id as string, principal)).row.id };
+    return { principal, params: resolved, query, headers, signal, body: undefined };
+  }
+
+  async #change(call: EndpointCall<Extract<Endpoint, { type: 'change' }>>, query: EndpointRequest['query']): Promise<string> {
+    const { endpoint } = call;
+    const body = await this.#body(call);
+    return this.#repeatable(call, query, { body: (body ?? null) as Json, isOneTime: endpoint.isOneTime === true }, async (request) => ({
+      answer: JSON.stringify(await endpoint.handle({ ...request, body })),
+    }));
+  }
+
+  async #upload(call: EndpointCall<Extract<Endpoint, { type: 'upload' }>>, query: EndpointRequest['query']): Promise<string> {
+    const { endpoint, request } = call;
+    const { body } = request;
+    if (body === undefined) throw new CloudError('invalid_input', 'The bytes to upload are missing.');
+    const contentSha256 = () => digestOfContent(request, body.bytes());
+    return this.#repeatable(call, query, { contentSha256 }, async (given) => {
+      let isRead = false;
+      const bytes = async function* () {
+        isRead = true;
+        yield* body.bytes();
+      };
+      const { answer, sha256 } = await endpoint.handle({ ...given, bytes: bytes() });
+      // There already, says an endpoint that is asked again: then these bytes are to be the same.
+      if (!isRead && (await contentSha256()) !== sha256) throw idempotencyMismatch();
+      return { answer: JSON.stringify(answer), contentSha256: sha256 };
+    });
+  }
+
+  /** What a repeat names may be gone or renamed since: it is the same request if it says the same. */
+  #repeatable(
+    call: EndpointCall<Changing>,
+    query: EndpointRequest['query'],
+    more: { readonly body?: Json; readonly isOneTime?: boolean; readonly contentSha256?: () => Promise<string> },
+    run: Body,
+  ): Promise<string> {
+    const { request, principal, route, params } = call;
+    const { body = null, ...rest } = more;
+    const asked = {
+      actor: principal.actor,
+      key: keyOf(request),
+      identity: [route, params, query as JsonObject, body],
+      signal: request.signal,
+    };
+    return this.#repeats.run({ ...asked, ...rest }, async (attempt) => {
+      const common = await this.#common(call, query);
+      let begun = false;
+      const begin: ChangeRequest['begin'] = async (statements = [], facts = {}) => {
+        begun = true;
+        await this.#begin(call, common.params.id, attempt, [...statements], facts);
+      };
+      const done = await run({ ...common, at: attempt.at, again: attempt.again, begin });
+      if (!begun && !attempt.again) throw new Error(`the endpoint ${route} has changed something without beginning it`);
+      return done;
+    });
+  }
+
+  /** A repeat is the same call, and audited once; but each secret that is given out is told of. */
+  async #begin(
+    { endpoint, principal }: EndpointCall<Changing>,
+    resourceId: string | undefined,
+    { again, entry }: Attempt,
+    statements: readonly Statement[],
+    facts: JsonObject,
+  ): Promise<void> {
+    const { ids, environment } = this.#kernel.services;
+    const { actor, projectId } = principal;
+    const row = {
+      ...{ id: ids.mint('audit'), at: timestamp(environment.clock), actor, action: endpoint.action, projectId },
+      ...(resourceId === undefined ? {} : { resourceId }),
+      ...facts,
+    };
+    const isAudited = !again || (endpoint.type === 'change' && endpoint.isOneTime === true);
+    const audit: readonly Statement[] = isAudited ? [{ op: 'insert', table: 'audit', row }] : [];
+    const all = [...audit, ...entry, ...statements];
+    if (all.length === 0) return;
+    const result = await this.#kernel.operations.commit(all);
+    if (!result.ok) throw new CloudError('conflict', 'Something changed meanwhile; ask again.', { detail: result.reason });
+  }
+}
+
+/** As the request says it, or else of all of it. */
+async function digestOfContent({ headers }: ApiRequest, bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const said = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(headers['repr-digest'] ?? '')?.[1];
+  if (said !== undefined) return Buffer.from(said, 'base64').toString('hex');
+  const digest = createHash('sha256');
+  for await (const chunk of bytes) digest.update(chunk);
+  return digest.digest('hex');
+}
