@@ -84,6 +84,7 @@ export class SimCloud {
   around: Around | undefined;
   readonly #options: SimCloudOptions;
   #engine: SqliteEngine;
+  #isDisposed = false;
   #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore; readonly kernel: Kernel } | undefined;
 
   constructor(options: SimCloudOptions) {
@@ -150,6 +151,8 @@ export class SimCloud {
 
   /** The end of it. A store in memory is memory that no garbage collector sees. */
   dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     this.crash();
     this.#engine.close();
   }
