@@ -92,6 +92,8 @@ interface Listed {
     readonly id: string;
     readonly host: string;
     readonly power: string;
+    readonly vcpus: number;
+    readonly memoryBytes: number;
     readonly diskIds: readonly string[];
     readonly nicIds: readonly string[];
   }[];
@@ -127,6 +129,10 @@ function explained(sim: SimCloud): readonly string[] {
     if (row === undefined || hostName(row.hostId) !== machine.host)
       say(`machine ${machine.id} on ${machine.host} has no row there: ${JSON.stringify(row)}`);
     else if (row.state !== POWER[machine.power]) say(`instance ${machine.id} is ${row.state}, its machine ${machine.power}`);
+    if (row !== undefined && (row.vcpus !== machine.vcpus || row.memoryBytes !== machine.memoryBytes))
+      say(
+        `machine ${machine.id} has ${machine.vcpus} processors and ${machine.memoryBytes} bytes, its row ${row.vcpus} and ${row.memoryBytes}`,
+      );
     const disks = [...volumes.values()].filter((volume) => volume.instanceId === machine.id).map((volume) => volume.id);
     if (disks.sort().join() !== [...machine.diskIds].sort().join())
       say(`machine ${machine.id} has disks ${machine.diskIds}, its rows ${disks}`);

@@ -25,8 +25,8 @@ const maxima = (row: InstanceRow, size: Size) => ({
   memoryBytesMax: Math.max(row.memoryBytesMax, size.memoryBytes),
 });
 
-/** A running machine grows at once, within its maxima. */
-async function grow(hypervisor: Hypervisor, id: string, from: Size, to: Size, call: Call): Promise<void> {
+/** A machine that is on changes its size at once, within its maxima. */
+export async function grow(hypervisor: Hypervisor, id: string, from: Size, to: Size, call: Call): Promise<void> {
   if (from.vcpus !== to.vcpus) await hypervisor.setVcpus(id, to.vcpus, call);
   if (from.memoryBytes !== to.memoryBytes) await hypervisor.setMemory(id, to.memoryBytes, call);
 }

@@ -3,7 +3,7 @@ import type { Call, MachineObservation, PowerState } from '../../strategy/index.
 import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
 import type { ComputeServices, InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
-import { mendPlugs } from './plugs.ts';
+import { mendMachines } from './mend.ts';
 
 type State = StateOf<typeof instance>;
 
@@ -42,7 +42,7 @@ export async function observeHost(services: ComputeServices, hostId: string, sig
   for (const machine of seen.values())
     if (machine.owner === services.cloudId && !known.has(machine.id)) strays.push(...(await unexplained(services, hostId, machine, call)));
   await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'machine', place: hostId }, strays);
-  await mendPlugs(
+  await mendMachines(
     services,
     rows.filter((row) => OBSERVED.includes(row.state)),
     seen,

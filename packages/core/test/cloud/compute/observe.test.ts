@@ -144,7 +144,7 @@ describe('what is found on a host', () => {
   });
 });
 
-describe('what is plugged into a machine', () => {
+describe('what is in a machine', () => {
   /** A machine with a disk and a NIC that were plugged in, and as it was before that. */
   async function plugged(stage: MachineStage) {
     const id = await stage.machine();
@@ -198,6 +198,18 @@ describe('what is plugged into a machine', () => {
       stage.real(id).spec = { ...after, disks: [...after.disks, unknown] };
       await stage.sim.run(3 * LOOK_MS);
       expect(shown(stage, id).diskIds).to.include(unknown.volumeId);
+    });
+
+  for (const power of ['running', 'suspended', 'stopped'] as const)
+    it(`and its size, where a resize arrived late on one that is ${power}: is as its row says again`, async () => {
+      const stage = await MachineStage.with();
+      const id = await stage.machine();
+      if (power !== 'running') await stage.into(power, id);
+      const right = stage.real(id).spec;
+      stage.real(id).spec = { ...right, vcpus: 3, memoryBytes: 3 * GIB };
+      await stage.sim.run(2 * LOOK_MS);
+      expect(stage.real(id).spec).to.deep.equal(right);
+      expect((await stage.instance(id)).state).to.equal(power);
     });
 
   it('and is not what the rows say is left alone while an operation is at work', async () => {

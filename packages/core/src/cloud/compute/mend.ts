@@ -5,10 +5,13 @@ import { volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
 import { type ComputeServices, diskSpec, type InstanceRow, type NicRow, nicSpec, prepareMachine, type VolumeRow } from './context.ts';
 import { instance } from './instance.ts';
+import { grow } from './instance-resize.ts';
 
 /** Short: a guest that does not let go is asked again at the next look. */
 const CALL_TIMEOUT_MS = 10_000;
 const MENDED_AT_ONCE = 8;
+/** Backends round memory, to pages or a little more. */
+const MEMORY_ROUNDED_BYTES = 2 ** 20;
 
 /** The rows of what belongs to one machine. What is not `attached` is on its way in or out. */
 interface Plugged {
@@ -17,10 +20,10 @@ interface Plugged {
 }
 
 /**
- * Makes machines have the disks and NICs that their rows say. A call that was given up may land after its undo, and an old definition on a machine that has
- * been stopped since: what came late goes, what it took away comes back. `seen` is the first look; each machine that differs gets a second one.
+ * Makes machines have the disks, NICs and size that their rows say. A call that was given up may land after its undo, and an old definition on a machine that
+ * has been stopped since: what came late goes, what it took away comes back. `seen` is the first look; each machine that differs gets a second one.
  */
-export async function mendPlugs(
+export async function mendMachines(
   services: ComputeServices,
   rows: readonly InstanceRow[],
   seen: ReadonlyMap<string, MachineObservation>,
@@ -30,7 +33,7 @@ export async function mendPlugs(
   const plugged = await pluggedInto(services, rows);
   const differing = rows.filter((row) => {
     const machine = seen.get(row.id);
-    return machine !== undefined && !isMended(machine, plugged(row.id));
+    return machine !== undefined && !isRight(machine, row, plugged(row.id));
   });
   if (differing.length === 0 || !(await removalAllowed(services))) return;
   const call: Call = { ...look, timeoutMs: CALL_TIMEOUT_MS };
@@ -38,10 +41,7 @@ export async function mendPlugs(
   const mended = (row: InstanceRow) =>
     mend(services, row, call).catch((error: unknown) => {
       if (look.signal.aborted) return;
-      services.environment.logger.warn(
-        { instanceId: row.id, error: describeChain(error) },
-        'what is plugged into a machine was not mended',
-      );
+      services.environment.logger.warn({ instanceId: row.id, error: describeChain(error) }, 'a machine was not mended');
     });
   await Promise.all(differing.map((row) => lane.run(() => mended(row))));
 }
@@ -57,8 +57,13 @@ const beside = (ids: readonly string[], rows: readonly { readonly id: string }[]
 const lacking = <T extends { readonly id: string; readonly state: string }>(rows: readonly T[], ids: readonly string[]) =>
   rows.filter((row) => row.state === 'attached' && !ids.includes(row.id));
 
-const isMended = ({ diskIds, nicIds }: MachineObservation, { disks, nics }: Plugged) =>
+const isPlugged = ({ diskIds, nicIds }: MachineObservation, { disks, nics }: Plugged) =>
   beside(diskIds, disks).length + beside(nicIds, nics).length + lacking(disks, diskIds).length + lacking(nics, nicIds).length === 0;
+
+const isSized = (seen: MachineObservation, row: InstanceRow) =>
+  seen.vcpus === row.vcpus && Math.abs(seen.memoryBytes - row.memoryBytes) < MEMORY_ROUNDED_BYTES;
+
+const isRight = (seen: MachineObservation, row: InstanceRow, plugged: Plugged) => isSized(seen, row) && isPlugged(seen, plugged);
 
 async function mend(services: ComputeServices, row: InstanceRow, call: Call): Promise<void> {
   const { reader, hosts, kernel, environment } = services;
@@ -67,9 +72,9 @@ async function mend(services: ComputeServices, row: InstanceRow, call: Call): Pr
   const seen = await hypervisor.inspect(row.id, call);
   const plugged = (await pluggedInto(services, [row]))(row.id);
   const now = await reader.find(instance, row.id);
-  if (seen === undefined || isMended(seen, plugged) || now?.generation !== row.generation || kernel().holds(row.id)) return;
+  if (seen === undefined || isRight(seen, row, plugged) || now?.generation !== row.generation || kernel().holds(row.id)) return;
   const late = { disks: beside(seen.diskIds, plugged.disks), nics: beside(seen.nicIds, plugged.nics) };
-  environment.logger.info({ instanceId: row.id, late }, 'a machine has other disks or NICs than its rows say; mended');
+  environment.logger.info({ instanceId: row.id, late }, 'a machine is not what its rows say; mended');
   if (seen.power === 'running' || seen.power === 'paused') await mendLive(services, hypervisor, row, seen, plugged, call);
   // One that is off is defined anew, which is also what the next start does.
   else if (await allKnown(services, late)) await hypervisor.define(await prepareMachine(services, row, call), call);
@@ -83,6 +88,7 @@ async function mendLive(
   { disks, nics }: Plugged,
   call: Call,
 ): Promise<void> {
+  if (!isSized(seen, row)) await grow(hypervisor, row.id, seen, row, call);
   // First what is too much: it may be in the place of what is missing.
   for (const id of beside(seen.diskIds, disks)) if (await mayGo(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
   for (const id of beside(seen.nicIds, nics)) if (await mayGo(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
