@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
+import { type FSWatcher, watch } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { assert } from 'chai';
 import { noCloudSeed } from '../../packages/core/src/cloud/compute/seed.ts';
+import { LabCloud } from './lab-cloud.ts';
 
 const run = promisify(execFile);
 const USER_DATA = '#!/bin/sh\necho "hello\tworld" > /dev/console\n';
@@ -28,5 +31,79 @@ describe('the seed of a machine', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+/** Nothing is journaled between the seed's file and the end of the step that writes it: only that step's undo knows of the file. */
+describe('the seed of a machine, when the server is killed as it is written', function () {
+  this.timeout(180_000);
+  let lab: LabCloud;
+  let poolDir: string;
+
+  before(async () => {
+    lab = await LabCloud.up();
+    poolDir = join(lab.host.rootDir, 'lib/images/pool');
+  });
+  after(() => lab?.down());
+
+  const seeds = async () => (await lab.poolFiles()).filter((name) => name.startsWith('seed-'));
+  const files = async (kind: string) => (await lab.poolFiles()).filter((name) => name.startsWith(`${kind}-`));
+
+  /** Resolves when the server is dead: killed in the same turn in which a file of that name came or went. */
+  function killedAt(dir: string, pattern: RegExp): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const watcher: FSWatcher = watch(dir, (_, name) => {
+        if (name === null || !pattern.test(name)) return;
+        process.kill(lab.server.pid, 'SIGKILL');
+        watcher.close();
+        lab.server.ended.then(resolve, reject);
+      });
+    });
+  }
+
+  /** Steps of the operation that were journaled as done. */
+  function doneSteps(operationId: string): readonly string[] {
+    const db = new DatabaseSync(join(lab.serverDir, 'data/pileus.db'), { readOnly: true });
+    try {
+      const rows = db.prepare('SELECT _row FROM journal WHERE operationId = ?').all(operationId);
+      return rows.map((row) => (JSON.parse(String(row._row)) as { readonly path?: string }).path ?? '');
+    } finally {
+      db.close();
+    }
+  }
+
+  async function createUntilSeed(name: string) {
+    const dead = killedAt(poolDir, /^seed-/);
+    const { operationId, id } = await lab.cloud.instances.create(lab.instanceRequest(name));
+    await dead;
+    assert.deepEqual(await seeds(), [`seed-${id}.iso`]);
+    const done = doneSteps(operationId);
+    assert.include(done, 'volumes[0.0]/disk');
+    assert.notInclude(done, 'define');
+    return { operationId, id };
+  }
+
+  it('belongs to the machine that is made in the end, and goes with it', async () => {
+    const { operationId, id } = await createUntilSeed('goes-on');
+    await lab.start();
+    await lab.cloud.operations.wait(operationId);
+    assert.deepEqual(await seeds(), [`seed-${id}.iso`]);
+    const dead = killedAt(join(lab.host.rootDir, 'etc/qemu'), /\.xml$/);
+    const deletion = await lab.cloud.instances.delete(id);
+    await dead;
+    assert.deepEqual(await seeds(), [`seed-${id}.iso`]);
+    await lab.start();
+    await lab.cloud.operations.wait(deletion.operationId);
+    assert.deepEqual(await seeds(), []);
+  });
+
+  it('goes with a creation that fails in the end', async () => {
+    const { operationId } = await createUntilSeed('fails');
+    for (const name of await files('volume')) await rm(join(poolDir, name));
+    await lab.start();
+    const ended = await lab.cloud.operations.wait(operationId).safe();
+    assert.equal(ended.ok, false);
+    assert.deepEqual(await seeds(), []);
+    assert.deepEqual(await files('volume'), []);
   });
 });

@@ -1,4 +1,4 @@
-import { equals, onContribution, onNotice, updateAction } from '../../kernel/index.ts';
+import { onContribution, onNotice, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
 import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
 import { image } from './image.ts';
@@ -17,6 +17,7 @@ import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
 import { poolUpdate } from './pool-update.ts';
 import { REMOVALS, type RemovalTask } from './removal.ts';
+import { deleteSeeds } from './seeds.ts';
 import { volume } from './volume.ts';
 import { volumeCreate } from './volume-create.ts';
 import { volumeDeletion } from './volume-delete.ts';
@@ -80,9 +81,7 @@ export const storage: Module = (services) => {
       onNotice(hostLost, ({ hostId }) => look.lost(hostId)),
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, place, call }) => {
         if (objectKind === 'volume') await (await pools.open(place)).deleteVolume(objectId, call);
-        // A machine's seed lies in some pool of its host, under the machine's id.
-        if (objectKind === 'machine')
-          for (const row of await reader.list(pool, equals('hostId', hostId))) await (await pools.open(row.id)).deleteSeed(objectId, call);
+        if (objectKind === 'machine') await deleteSeeds(context, objectId, hostId, call);
         return objectKind === 'volume';
       }),
     ],

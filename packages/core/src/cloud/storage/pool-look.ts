@@ -8,6 +8,7 @@ import { pool } from './pool.ts';
 import { hostPlace, reaches } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
 import type { StoragePool } from './pools.ts';
+import { seedPool } from './seeds.ts';
 import { volume } from './volume.ts';
 
 type PoolRow = RowOf<typeof pool>;
@@ -105,16 +106,24 @@ export class PoolLook {
     const volumes = await this.#services.reader.list(volume, equals('poolId', row.id));
     const objects = await opened.list(call);
     const known = new Set<string>(volumes.map((entry) => entry.id));
+    const rooted = new Set<string | undefined>(volumes.filter(({ slot }) => slot === 0).map(({ instanceId }) => instanceId));
     const unexplained: Found[] = [];
     for (const object of objects) {
-      if (object.kind === 'volume' && known.has(object.id)) continue;
+      if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) continue;
       const owner: RowBase | undefined = await this.#services.reader.find(OWNER[object.kind], object.id);
-      if (owner?.deletedAt !== undefined) await this.#removeLate(opened, object, call);
+      if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner))) await this.#removeLate(opened, object, call);
       else if (owner === undefined && object.kind === 'volume') unexplained.push(found(object));
     }
     await recordStrays(this.#services, { hostId: hostId as never, place: row.id, objectKind: 'volume' }, unexplained);
     const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
     for (const entry of volumes) await this.#observeVolume(entry, present.has(entry.id), opened, call);
+  }
+
+  /** The seed of a machine that was placed again, elsewhere: it lies beside the root disk, and that is not here. */
+  async #isForsaken(row: PoolRow, { kind, id }: StoredObject, owner: RowBase | undefined): Promise<boolean> {
+    if (kind !== 'seed' || owner === undefined) return false;
+    const right = await seedPool(this.#services.reader, id);
+    return right !== undefined && right !== row.id;
   }
 
   /** It was deleted or unwound, and its making arrived after that. Ids are never reused, so nothing else can be meant. */
