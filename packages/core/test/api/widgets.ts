@@ -170,6 +170,43 @@ const actionsOf = (workshop: Workshop) => [
   }),
 ];
 
+const changesOf = (workshop: Workshop): readonly Endpoint[] => [
+  {
+    type: 'change',
+    method: 'POST',
+    path: '/widgets/{id}/polish',
+    summary: 'Polishes a widget.',
+    permission: 'widget.polish',
+    action: 'widget.polish',
+    body: Type.Object({ times: Type.Optional(Type.Integer({ minimum: 1 })) }),
+    answer: Type.Object({ polished: Type.Integer(), at: Type.String(), again: Type.Boolean() }),
+    handle: async ({ body, begin, at, again }) => {
+      const { times = 1 } = body as { readonly times?: number };
+      if (times > 99) throw new CloudError('conflict', 'It would wear away.');
+      await begin([], { times });
+      await workshop.gate;
+      if (workshop.failure !== undefined) throw workshop.failure;
+      workshop.polished += times;
+      return { polished: workshop.polished, at, again };
+    },
+  },
+  {
+    type: 'change',
+    method: 'POST',
+    path: '/widgets/{id}/ticket',
+    summary: 'A ticket to a widget.',
+    permission: 'widget.ticket',
+    action: 'widget.ticket',
+    isOneTime: true,
+    answer: Type.Object({ ticket: Type.String() }),
+    handle: async ({ begin }) => {
+      await begin();
+      workshop.tickets += 1;
+      return { ticket: `secret-${workshop.tickets}` };
+    },
+  },
+];
+
 const endpointsOf = (workshop: Workshop): readonly Endpoint[] => [
   {
     type: 'value',
@@ -208,40 +245,7 @@ const endpointsOf = (workshop: Workshop): readonly Endpoint[] => [
       return { answer: { sizeBytes }, sha256: digest.digest('hex') };
     },
   },
-  {
-    type: 'change',
-    method: 'POST',
-    path: '/widgets/{id}/polish',
-    summary: 'Polishes a widget.',
-    permission: 'widget.polish',
-    action: 'widget.polish',
-    body: Type.Object({ times: Type.Optional(Type.Integer({ minimum: 1 })) }),
-    answer: Type.Object({ polished: Type.Integer(), at: Type.String(), again: Type.Boolean() }),
-    handle: async ({ body, begin, at, again }) => {
-      const { times = 1 } = body as { readonly times?: number };
-      if (times > 99) throw new CloudError('conflict', 'It would wear away.');
-      await begin([], { times });
-      await workshop.gate;
-      if (workshop.failure !== undefined) throw workshop.failure;
-      workshop.polished += times;
-      return { polished: workshop.polished, at, again };
-    },
-  },
-  {
-    type: 'change',
-    method: 'POST',
-    path: '/widgets/{id}/ticket',
-    summary: 'A ticket to a widget.',
-    permission: 'widget.ticket',
-    action: 'widget.ticket',
-    isOneTime: true,
-    answer: Type.Object({ ticket: Type.String() }),
-    handle: async ({ begin }) => {
-      await begin();
-      workshop.tickets += 1;
-      return { ticket: `secret-${workshop.tickets}` };
-    },
-  },
+  ...changesOf(workshop),
   {
     type: 'download',
     method: 'GET',
