@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attempt, type CommandOptions, type CommandResult } from '../../tools/system/command.ts';
 import { socketPathOf, writeLibvirtdRoot } from '../../tools/system/libvirtd-config.ts';
 import { daemonPid, initPid, killLibvirtdNamespace, startLibvirtd, untilLibvirtdAnswers } from '../../tools/system/libvirtd-process.ts';
 import { CLIENT_NAME, installHostCertificate } from './certificates.ts';
+import { CGROUP_CONTROLLERS, makeCgroups, removeCgroups } from './cgroups.ts';
 import { hostNetns, managementAddress, plugHost, setManagementLink, unplugHost } from './fabric.ts';
 
 const HTTP_GET = fileURLToPath(new URL('http-get.ts', import.meta.url));
-const CGROUP_CONTROLLERS = ['cpu', 'cpuacct', 'memory'] as const;
 
 export interface HostPlace {
   readonly slot: number;
@@ -64,7 +64,7 @@ export class LabHost {
     await rm(join(this.rootDir, 'run'), { recursive: true, force: true });
     await mkdir(join(this.rootDir, 'run'));
     await plugHost(slot, index);
-    if (cgroups) for (const dir of this.#cgroupDirs()) await mkdir(dir, { recursive: true });
+    if (cgroups) await makeCgroups(this.netns);
     await startLibvirtd({
       rootDir: this.rootDir,
       host: { name: this.name, netns: this.netns, ...(cgroups ? { cgroup: this.netns } : {}) },
@@ -127,11 +127,7 @@ export class LabHost {
 
   /** Removes the control groups of a host that is off. */
   async removeCgroups(): Promise<void> {
-    for (const dir of this.#cgroupDirs()) await removeCgroup(dir);
-  }
-
-  #cgroupDirs(): readonly string[] {
-    return CGROUP_CONTROLLERS.map((controller) => join('/sys/fs/cgroup', controller, this.netns));
+    await removeCgroups(this.netns);
   }
 
   async #init(): Promise<number> {
@@ -145,12 +141,4 @@ export class LabHost {
     if (pid === undefined) throw new Error(`host ${this.name} runs no libvirtd`);
     return pid;
   }
-}
-
-/** Groups are removed folder by folder, innermost first; their files are not files and cannot be removed. Absent is fine. */
-async function removeCgroup(dir: string): Promise<void> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => undefined);
-  if (entries === undefined) return;
-  for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(dir, entry.name));
-  await rmdir(dir);
 }

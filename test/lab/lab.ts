@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandOptions, CommandResult } from '../../tools/system/command.ts';
-import { exists } from '../../tools/system/packages.ts';
 import { type ClientCredentials, createAuthority } from './certificates.ts';
 import { buildFabric, fabricNetns, removeFabric } from './fabric.ts';
 import { LabHost } from './host.ts';
@@ -11,7 +10,7 @@ export interface LabOptions {
   readonly hosts: number;
   /** Each libvirtd also listens with mutual TLS; `lab.client` is let in. */
   readonly tls?: boolean;
-  /** Each host has control groups, which CPU shares and quotas need. Asks for cgroup v1 controllers on this machine. */
+  /** Each host has control groups, which CPU shares and quotas need. */
   readonly cgroups?: boolean;
   /** The lab outlives the process that makes it, until down.ts. Else it may be swept once that process is gone. */
   readonly keep?: boolean;
@@ -100,7 +99,6 @@ export class Lab {
 
 /** Builds hosts and waits until every libvirtd answers. When it fails, what it made is gone again. */
 export async function labUp(options: LabOptions): Promise<Lab> {
-  if (options.cgroups && !(await exists('/sys/fs/cgroup/cpu'))) throw new Error('cgroups: this machine has no cgroup v1 cpu controller');
   await sweepAbandonedLabs();
   const owner = await thisProcess();
   const state = await claimSlot((slot): LabState => ({ tls: false, cgroups: false, keep: false, ...options, slot, owner }));

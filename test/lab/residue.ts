@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { allPids, processName } from '../../tools/system/processes.ts';
+import { CGROUP_FOLDERS } from './cgroups.ts';
 import { MARK } from './fabric.ts';
 
 const LABS_PATH = '/tmp/pileus-lab/';
@@ -16,9 +17,7 @@ export async function residue(labName?: string): Promise<readonly string[]> {
   const found = await Promise.all([
     named('network namespace', '/run/netns', isTheirs),
     named('link', '/sys/class/net', isTheirs),
-    named('control group', '/sys/fs/cgroup/cpu', isTheirs),
-    named('control group', '/sys/fs/cgroup/cpuacct', isTheirs),
-    named('control group', '/sys/fs/cgroup/memory', isTheirs),
+    ...CGROUP_FOLDERS.map((folder) => named('control group', folder, isTheirs)),
     named('folder', LABS_PATH, (name) => slot === undefined || name === slot),
     mounts(folder),
     processes(folder),

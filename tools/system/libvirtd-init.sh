@@ -2,7 +2,8 @@
 # Process 1 of a libvirtd of our own: ROOT/{etc,run,lib,log,cache} take the place of libvirt's compiled-in folders.
 # Killing this process ends libvirtd, its guests and its helpers at once. SIGUSR1 starts libvirtd again after it was killed.
 # usage: libvirtd-init.sh ROOT [HOSTNAME [CGROUP]]; with a host name it is a host of its own (its network namespace, its /sys);
-# with CGROUP, a name below the cgroup v1 controllers cpu, cpuacct and memory, its guests are accounted there.
+# with CGROUP, a name below the cgroup v1 controllers cpu, cpuacct and memory, or below the one tree of cgroup v2 (and there with a
+# leaf `init` for the host itself), its guests are accounted there.
 set -eu
 root=$1 name=${2:-} cgroup=${3:-}
 mount -t proc proc /proc
@@ -11,11 +12,17 @@ for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt log:/var/log/
   mount --bind "$root/${pair%%:*}" "${pair#*:}"
 done
 sh "$(dirname -- "$0")/libvirt-user.sh" "$root"
+unified=
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then unified=yes; fi
 if [ -n "$name" ]; then
   hostname "$name"
   mount -t sysfs sysfs /sys
 fi
-if [ -n "$cgroup" ]; then
+if [ -n "$cgroup" ] && [ -n "$unified" ]; then
+  mount -t cgroup2 cgroup /sys/fs/cgroup
+  echo 1 >"/sys/fs/cgroup/$cgroup/init/cgroup.procs"
+  mount --bind "/sys/fs/cgroup/$cgroup" /sys/fs/cgroup
+elif [ -n "$cgroup" ]; then
   mount -t tmpfs cgroup /sys/fs/cgroup
   for controller in cpu cpuacct memory; do
     mkdir "/sys/fs/cgroup/$controller"
