@@ -87,6 +87,41 @@ describe('server: streams', () => {
     });
   });
 
+  it('takes no more sockets than there may be, however many come at once, and keeps no place for who has gone', async () => {
+    await server.close();
+    server = await openServer({ config: { limits: { streams: 3 } } });
+    await made(server, 'one');
+    const opened = async (socket: WebSocket) => {
+      socket.on('error', () => undefined);
+      const [event] = await Promise.race(['open', 'unexpected-response'].map(async (name) => [name, await once(socket, name)] as const));
+      return event === 'open';
+    };
+    for (let round = 0; round < 3; round += 1) {
+      const sockets = Array.from({ length: 20 }, () => dial());
+      const open = await Promise.all(sockets.map(opened));
+      expect(open.filter((each) => each)).to.have.length(3);
+      for (const socket of sockets) socket.terminate();
+      await eventually(async () => {
+        const response = await fetch(`${server.url}/v1/events`, { headers: { authorization: `Bearer ${server.key}` } });
+        await response.body?.cancel();
+        return response.status === 200;
+      });
+    }
+    // Gone before the socket was there.
+    for (let index = 0; index < 10; index += 1) {
+      const key = Buffer.alloc(16, index).toString('base64');
+      const socket = await raw('GET /v1/widgets/one/echo HTTP/1.1');
+      socket.write(`connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${key}\r\n\r\n`);
+      socket.destroy();
+    }
+    await eventually(async () => {
+      const sockets = [dial(), dial(), dial()];
+      const open = await Promise.all(sockets.map(opened));
+      for (const socket of sockets) socket.terminate();
+      return open.every((each) => each);
+    });
+  });
+
   it('holds little for an event client that does not read', async () => {
     const socket = await raw('GET /v1/events?after=0.0 HTTP/1.1');
     socket.write('\r\n');

@@ -25,6 +25,6 @@ export type { StepPoint } from './saga/subject.ts';
 export { forgetSealed, isSealed, Secrets } from './secrets.ts';
 export * from './store.ts';
 export { StoreError } from './store-error.ts';
-export { traced } from './tracing.ts';
+export { operationContext, traced } from './tracing.ts';
 export { updateAction } from './update.ts';
 export { compileInput } from './validation.ts';

@@ -1,9 +1,18 @@
-import { context, type Span, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import { context, type Span, type SpanContext, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
 import { describeChain } from './errors.ts';
+import { isUuid } from './id.ts';
+
+// The API is 1.9 and not newer: it takes no tracer that was registered through an older API than itself, and the SDKs of today come with 1.9.
+
+/** What all spans of an operation are below, and what a span of something else links to: the id of the operation is the id of its trace. */
+export function operationContext(operationId: string): SpanContext {
+  const traceId = operationId.replaceAll('-', '');
+  return { traceId, spanId: traceId.slice(16), traceFlags: TraceFlags.SAMPLED, isRemote: true };
+}
 
 /**
- * Runs a piece of an operation under a span of its own. The id of the operation is the id of the trace: with any OpenTelemetry SDK registered, one request,
- * its steps and its driver calls make one trace, also across restarts; without, this costs next to nothing.
+ * Runs a piece of an operation under a span of its own. The id of the operation is the id of the trace: with any OpenTelemetry SDK registered, its
+ * steps and its driver calls make one trace, also across restarts; without, this costs next to nothing.
  */
 export async function traced<T>(
   operationId: string,
@@ -11,10 +20,7 @@ export async function traced<T>(
   attributes: Record<string, string>,
   body: (span: Span) => Promise<T>,
 ): Promise<T> {
-  const traceId = operationId.replaceAll('-', '');
-  const parent = /^[0-9a-f]{32}$/.test(traceId)
-    ? trace.setSpanContext(context.active(), { traceId, spanId: traceId.slice(16), traceFlags: TraceFlags.SAMPLED, isRemote: true })
-    : context.active();
+  const parent = isUuid(operationId) ? trace.setSpanContext(context.active(), operationContext(operationId)) : context.active();
   const span = trace.getTracer('pileus').startSpan(name, { attributes }, parent);
   try {
     return await body(span);

@@ -19,6 +19,7 @@ import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { HttpRequest } from './request.ts';
 import { joinSocket } from './sockets.ts';
+import { RequestSpan } from './spans.ts';
 
 export interface HttpServerOptions {
   readonly api: Api;
@@ -93,11 +94,9 @@ export class HttpServer {
       handler: (request, reply) => this.#serve(request, reply),
       wsHandler: (socket, request) => {
         const stream = sockets.get(request);
-        if (stream === undefined) return socket.close();
-        this.#held.streams += 1;
-        joinSocket(socket, stream, this.#stop.signal).finally(() => {
-          this.#held.streams -= 1;
-        });
+        sockets.delete(request);
+        if (stream === undefined) socket.close();
+        else void joinSocket(socket, stream, this.#stop.signal);
       },
     });
     this.#routeOperational();
@@ -161,20 +160,40 @@ export class HttpServer {
   }
 
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { limits, environment, metrics } = this.#options;
+    const { environment, metrics } = this.#options;
     const startedMs = environment.clock.monotonicMs();
-    let response: ApiResponse;
+    const span = this.#span(request);
     const what = takesLong(request.raw) ? 'streams' : 'requests';
-    if (this.#held[what] >= limits[what]) response = this.#problem(tooMany(what), request);
-    else {
-      this.#held[what] += 1;
-      response = await this.#ask(request, reply.raw, false);
-      this.#held[what] -= 1;
+    const leave = this.#enter(what);
+    let response =
+      leave === undefined ? this.#problem(tooMany(what), request) : await span.within(() => this.#ask(request, reply.raw, false));
+    leave?.();
+    const leaveStream = isStreamed(response.body) ? this.#enter('streams') : () => undefined;
+    if (leaveStream === undefined) {
+      // What was granted is let go of: nobody will read it.
+      if (isStreamed(response.body)) void response.body[Symbol.asyncIterator]().return?.();
+      response = this.#problem(tooMany('streams'), request);
     }
     const seconds = (environment.clock.monotonicMs() - startedMs) / 1000;
     metrics.request(response.route, request.method, response.status, seconds);
     this.#log(request, response, seconds);
-    return this.#send(request, reply, response);
+    span.answered(response, this.#options.api.route(response), reply.raw);
+    return this.#send(request, reply, response, leaveStream);
+  }
+
+  /** Takes a place among those in work at once, and answers how to leave it; undefined when there is none. */
+  #enter(what: 'requests' | 'streams'): (() => void) | undefined {
+    if (this.#held[what] >= this.#options.limits[what]) return undefined;
+    this.#held[what] += 1;
+    let isIn = true;
+    return () => {
+      if (isIn) this.#held[what] -= 1;
+      isIn = false;
+    };
+  }
+
+  #span({ raw, id }: FastifyRequest): RequestSpan {
+    return new RequestSpan(raw, id, this.#options.tls === undefined ? 'http' : 'https');
   }
 
   async #ask(request: FastifyRequest, response: ServerResponse, acceptsSocket: boolean): Promise<ApiResponse> {
@@ -211,35 +230,40 @@ export class HttpServer {
     return problemResponse(error, id, 'unknown', this.#options.environment.logger);
   }
 
-  #send(request: FastifyRequest, reply: FastifyReply, response: ApiResponse): FastifyReply {
+  #send(request: FastifyRequest, reply: FastifyReply, response: ApiResponse, ended: () => void = () => undefined): FastifyReply {
     reply.code(response.status).headers(response.headers).header('x-request-id', request.id);
     if (!isStreamed(response.body)) return reply.send(response.body);
-    if (this.#held.streams >= this.#options.limits.streams) {
-      // What was granted is let go of: nobody will read it.
-      void response.body[Symbol.asyncIterator]().return?.();
-      const busy = this.#problem(tooMany('streams'), request);
-      for (const header of Object.keys(response.headers)) reply.removeHeader(header);
-      return reply.code(busy.status).headers(busy.headers).send(busy.body);
-    }
-    this.#held.streams += 1;
     const stream = Readable.from(response.body, { objectMode: false });
-    stream.once('close', () => {
-      this.#held.streams -= 1;
-    });
+    stream.once('close', ended);
     return reply.send(stream);
   }
 
-  /** Refuses before the switch of protocols, as plain HTTP; or keeps the stream for the socket. */
+  /**
+   * Refuses before the switch of protocols, as plain HTTP; or keeps the stream for the socket. The place is taken before anything is asked, so that many at
+   * once are no more than there may be, and left with the connection: a client may go before there is a socket.
+   */
   async #upgrade(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    const span = this.#span(request);
+    const leave = this.#enter('streams');
     const response =
-      this.#held.streams >= this.#options.limits.streams
-        ? this.#problem(tooMany('streams'), request)
-        : await this.#ask(request, reply.raw, true);
+      leave === undefined ? this.#problem(tooMany('streams'), request) : await span.within(() => this.#ask(request, reply.raw, true));
     this.#options.metrics.request(response.route, 'GET', response.status, 0);
     this.#log(request, response, 0);
-    if (response.socket === undefined) this.#send(request, reply, response);
-    else sockets.set(request, response.socket);
-    return response.socket !== undefined;
+    span.answered(response, this.#options.api.route(response), reply.raw);
+    const { socket: stream } = response;
+    if (stream === undefined) {
+      this.#send(request, reply, response, leave);
+      if (!isStreamed(response.body)) leave?.();
+      return false;
+    }
+    const end = () => {
+      if (sockets.delete(request)) void stream.readable.cancel().catch(() => undefined);
+      leave?.();
+    };
+    sockets.set(request, stream);
+    if (request.raw.socket.destroyed) end();
+    else request.raw.socket.once('close', end);
+    return true;
   }
 
   #log(request: FastifyRequest, { route, status }: ApiResponse, seconds: number): void {

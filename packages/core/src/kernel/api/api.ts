@@ -40,6 +40,7 @@ export class Api {
   readonly #kernel: Kernel;
   readonly #store: Store;
   readonly #router: Router;
+  readonly #routes: ReadonlyMap<string, Route>;
   readonly #feed: Feed;
   readonly #events: Events;
   readonly #plans = new Map<AnyKind, ListPlan>();
@@ -54,7 +55,9 @@ export class Api {
     const { environment, store } = kernel.services;
     this.#kernel = kernel;
     this.#store = store;
-    this.#router = new Router(routesOf(kernel.registry));
+    const routes = routesOf(kernel.registry);
+    this.#router = new Router(routes);
+    this.#routes = new Map(routes.map((route) => [route.operationId, route]));
     this.#feed = new Feed({ environment, store, revisionsMax: options.feedRevisionsMax ?? 100_000 });
     this.#events = new Events(this.#feed, kernel.registry, environment);
     for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
@@ -73,6 +76,11 @@ export class Api {
   stop(): void {
     this.#stopping.abort();
     this.#feed.stop();
+  }
+
+  /** The route of an answer; undefined when the request had none. */
+  route({ route }: Pick<ApiResponse, 'route'>): Route | undefined {
+    return this.#routes.get(route);
   }
 
   /** Answers every request, failures as problem details; it never throws. */

@@ -34,6 +34,8 @@ export interface ApiResponse {
   readonly socket?: ByteStream;
   /** The operationId of the route in the document, for logs and metrics. */
   readonly route: string;
+  /** The operation that was accepted. */
+  readonly operationId?: string;
 }
 
 export const isStreamed = (body: ApiResponse['body']): body is AsyncIterable<string | Uint8Array> =>

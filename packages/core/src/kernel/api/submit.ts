@@ -36,11 +36,11 @@ export async function submit(kernel: Kernel, submission: Submission): Promise<Ap
   } satisfies SubmitRequest);
   const headers = { 'content-type': 'application/json', location: `/v1/operations/${accepted.operationId}` };
   const text = acceptedText(accepted);
-  if (waitSeconds === undefined) return { status: 202, headers, body: text, route };
-  const waited = { ...headers, 'preference-applied': `wait=${waitSeconds}` };
+  const response = { status: 202, headers, body: text, route, operationId: accepted.operationId };
+  if (waitSeconds === undefined) return response;
+  const waited = { ...response, headers: { ...headers, 'preference-applied': `wait=${waitSeconds}` } };
   const row = await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, submission.waiting());
-  if (!isFinished(row)) return { status: 202, headers: waited, body: text, route };
-  return { status: 200, headers: waited, body: `${text.slice(0, -1)},"operation":${JSON.stringify(row)}}`, route };
+  return isFinished(row) ? { ...waited, status: 200, body: `${text.slice(0, -1)},"operation":${JSON.stringify(row)}}` } : waited;
 }
 
 /** Fields in one order: a repeat is answered with the same bytes. */

@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { CloudError } from '@pileus/core/kernel';
+import { expect } from 'chai';
+import { WebSocket } from 'ws';
+import { eventually, made, openServer, type TestServer } from './server.ts';
+
+describe('server: tracing', () => {
+  const exporter = new InMemorySpanExporter();
+  let server: TestServer;
+  before(async () => {
+    trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+    propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+    server = await openServer();
+    await made(server, 'one');
+  });
+  after(async () => {
+    await server.close();
+    trace.disable();
+    propagation.disable();
+  });
+  beforeEach(() => exporter.reset());
+
+  const requests = () => exporter.getFinishedSpans().filter((span) => span.kind === SpanKind.SERVER);
+  const only = async (): Promise<ReadableSpan> => {
+    await eventually(() => requests().length > 0);
+    expect(requests()).to.have.length(1);
+    return requests()[0] as ReadableSpan;
+  };
+
+  it('has one span for each request, below the caller, and named after the route', async () => {
+    const traceparent = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01';
+    const { headers } = await server.ask('GET', '/v1/widgets/one?deleted=true', { headers: { traceparent, 'user-agent': 'test/1' } });
+    const span = await only();
+    expect(span.name).to.equal('GET /v1/widgets/{idOrName}');
+    expect([span.spanContext().traceId, span.parentSpanContext?.spanId]).to.deep.equal([
+      traceparent.slice(3, 35),
+      traceparent.slice(36, 52),
+    ]);
+    expect(span.attributes).to.deep.equal({
+      'http.request.method': 'GET',
+      'http.response.status_code': 200,
+      'http.route': '/v1/widgets/{idOrName}',
+      'network.peer.address': '127.0.0.1',
+      'network.protocol.version': '1.1',
+      'pileus.request.id': headers.get('x-request-id'),
+      'url.path': '/v1/widgets/one',
+      'url.query': 'deleted=true',
+      'url.scheme': 'http',
+      'user_agent.original': 'test/1',
+    });
+    expect(span.status.code).to.equal(SpanStatusCode.UNSET);
+  });
+
+  it('leads from a request to the trace of the operation that it was accepted as', async () => {
+    const { json } = await server.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=10' } });
+    const span = await only();
+    const operationTrace = json.operationId.replaceAll('-', '');
+    expect(span.attributes).to.include({ 'pileus.operation.id': json.operationId, 'http.response.status_code': 200 });
+    expect(span.links.map(({ context }) => context.traceId)).to.deep.equal([operationTrace]);
+    const steps = exporter.getFinishedSpans().filter((each) => each.spanContext().traceId === operationTrace);
+    expect(steps.map(({ name }) => name)).to.include('turn');
+    expect(new Set(steps.map(({ parentSpanContext }) => parentSpanContext?.spanId))).to.deep.equal(
+      new Set([span.links[0]?.context.spanId]),
+    );
+  });
+
+  it('tells what went wrong: what nobody serves has no route, and only faults of ours are errors', async () => {
+    await server.ask('GET', '/v1/nothing');
+    const lost = await only();
+    expect([lost.name, lost.attributes['http.route'], lost.status.code]).to.deep.equal(['GET', undefined, SpanStatusCode.UNSET]);
+    exporter.reset();
+    server.workshop.failure = new CloudError('unavailable', 'Not now.');
+    await server.ask('POST', '/v1/widgets/one/polish', { body: {} });
+    server.workshop.failure = undefined;
+    const failed = await only();
+    expect([failed.attributes['error.type'], failed.status.code]).to.deep.equal(['503', SpanStatusCode.ERROR]);
+  });
+
+  it('does not tell what stands for a key', async () => {
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/widgets/one/echo?ticket=sesame`);
+    await once(socket, 'open');
+    socket.close();
+    const span = await only();
+    expect(span.attributes).to.include({ 'url.path': '/v1/widgets/{id}/echo', 'http.response.status_code': 101 });
+    expect(JSON.stringify(span.attributes)).not.to.include('sesame');
+  });
+
+  it('ends with the answer, not with its head', async () => {
+    const gone = new AbortController();
+    const response = await fetch(`${server.url}/v1/events`, { headers: { authorization: `Bearer ${server.key}` }, signal: gone.signal });
+    await response.body?.getReader().read();
+    expect(requests()).to.deep.equal([]);
+    gone.abort();
+    expect((await only()).name).to.equal('GET /v1/events');
+  });
+});
