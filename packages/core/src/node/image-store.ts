@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageStore } from '../cloud/storage/image-store.ts';
-import { CloudError } from '../kernel/index.ts';
+import { bytesText, CloudError } from '../kernel/index.ts';
 
 const DRAFT = '.part';
 
@@ -102,7 +102,7 @@ async function copyInto(file: FileHandle, bytes: AsyncIterable<Uint8Array>, limi
   for await (const chunk of bytes) {
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes)
-      throw new CloudError('too_large', `The image is larger than ${limitBytes} bytes.`, { params: { limitBytes } });
+      throw new CloudError('too_large', `The image is larger than ${bytesText(limitBytes)}.`, { params: { limitBytes } });
     digest.update(chunk);
     await file.writeFile(chunk);
   }

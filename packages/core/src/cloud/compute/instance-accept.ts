@@ -3,6 +3,7 @@ import {
   type Acceptance,
   type AcceptRequest,
   both,
+  bytesText,
   CloudError,
   change,
   create,
@@ -177,7 +178,7 @@ function wantedVolumes(
 ): readonly Wanted[] {
   const sizeBytes = input.rootVolume?.sizeBytes ?? imageBytes;
   if (sizeBytes < imageBytes)
-    throw new CloudError('invalid_input', `The image needs a root disk of at least ${imageBytes} bytes.`, {
+    throw new CloudError('invalid_input', `The image needs a root disk of at least ${bytesText(imageBytes)}.`, {
       pointer: '/rootVolume/sizeBytes',
     });
   const root: Wanted = { ...input.rootVolume, id: mint('volume'), sizeBytes, imageId, owned: input.rootVolume?.deleteWithInstance ?? true };

@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox';
-import { bytes, resourceName, secret } from '../../kernel/index.ts';
+import { resourceName, secret } from '../../kernel/index.ts';
 import { nicLimits } from '../network/contract.ts';
-import { diskLimits } from '../storage/contract.ts';
+import { diskBytes, diskLimits } from '../storage/contract.ts';
 import { instance } from './instance.ts';
 
 export const volumeInput = Type.Object({
   name: Type.Optional(resourceName()),
-  sizeBytes: bytes({ minimum: 1 }),
+  sizeBytes: diskBytes(),
   storageClass: Type.Optional(Type.String({ maxLength: 63 })),
   limits: Type.Optional(diskLimits),
   deleteWithInstance: Type.Optional(Type.Boolean({ description: 'Default: true for the root disk, false for others.' })),

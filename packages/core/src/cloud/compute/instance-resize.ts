@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
+import { bytesText, CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostCapacity } from '../placement/contract.ts';
 import type { Hypervisor } from '../topology/contract.ts';
@@ -81,7 +81,7 @@ function refuseLive(hypervisor: Hypervisor, row: InstanceRow, after: Size): void
       pointer: '/vcpus',
     });
   if (after.memoryBytes > row.memoryBytesMax)
-    throw new CloudError('unsupported', `It can grow to ${row.memoryBytesMax} bytes of memory while it runs; stop it for more.`, {
+    throw new CloudError('unsupported', `It can grow to ${bytesText(row.memoryBytesMax)} of memory while it runs; stop it for more.`, {
       pointer: '/memoryBytes',
     });
   if (after.vcpus < row.vcpus || after.memoryBytes < row.memoryBytes)

@@ -1,4 +1,4 @@
-import { both, type Clock, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import { both, bytesText, type Clock, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
 import { pool, type RankedPool, rankPools, reaches } from '../storage/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { hostCapacity, hostCounter, type Placed, type Placement, type PlacementRequest, poolCapacity, poolCounter } from './placement.ts';
@@ -126,7 +126,7 @@ export class TwoLevelPlacement implements Placement {
     const vcpus = snapshot.free.get(hostCounter(row.id, 'vcpus')) ?? { free: 0, limit: 0 };
     const memory = snapshot.free.get(hostCounter(row.id, 'memoryBytes')) ?? { free: 0, limit: 0 };
     if (vcpus.free < request.vcpus) return `has ${vcpus.free} of ${request.vcpus} virtual processors free`;
-    if (memory.free < request.memoryBytes) return `has ${memory.free} of ${request.memoryBytes} bytes of memory free`;
+    if (memory.free < request.memoryBytes) return `has ${bytesText(memory.free)} of memory free, not ${bytesText(request.memoryBytes)}`;
     const storage = placeVolumes(request.volumes, row, snapshot);
     if (typeof storage === 'string') return storage;
     const share = (left: number, limit: number) => (limit === 0 ? 0 : left / limit);
@@ -182,7 +182,7 @@ function placeVolumes(
     const [best] = rankPools(pools.map(left), volume);
     if (best === undefined)
       return volume.storageClass === undefined ? 'reaches no pool' : `reaches no pool of class ${volume.storageClass}`;
-    if (best.freeBytes < volume.sizeBytes) return `reaches no pool with ${volume.sizeBytes} bytes free`;
+    if (best.freeBytes < volume.sizeBytes) return `reaches no pool with ${bytesText(volume.sizeBytes)} free`;
     taken.set(best.row.id, (taken.get(best.row.id) ?? 0) + volume.sizeBytes);
     poolIds.push(best.row.id);
   }

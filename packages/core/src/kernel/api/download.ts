@@ -1,4 +1,5 @@
 import type { Content } from '../../strategy/index.ts';
+import { bytesText } from '../byte-text.ts';
 import { CloudError } from '../errors.ts';
 import type { ApiResponse } from './request.ts';
 
@@ -34,7 +35,7 @@ function parseRange(range: string | undefined, sizeBytes: number): Part | undefi
   const from = first === '' ? Math.max(sizeBytes - Number(last), 0) : Number(first);
   const to = first === '' || last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes);
   if (from >= to)
-    throw new CloudError('invalid_range', `The content has ${sizeBytes} bytes; the range lies outside.`, { params: { sizeBytes } });
+    throw new CloudError('invalid_range', `The content has ${bytesText(sizeBytes)}; the range lies outside.`, { params: { sizeBytes } });
   return { from, to };
 }
 

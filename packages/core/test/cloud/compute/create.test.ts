@@ -84,6 +84,8 @@ describe('the creation of a machine', () => {
       [{ hostId: NOBODY }, 'not_found', '/hostId'],
       [{ rootVolume: { sizeBytes: 100 } }, 'invalid_input', '/rootVolume/sizeBytes'],
       [{ volumes: [{ sizeBytes: 0 }] }, 'invalid_input', '/volumes/0/sizeBytes'],
+      [{ volumes: [{ sizeBytes: 513 }] }, 'invalid_input', '/volumes/0/sizeBytes'],
+      [{ rootVolume: { sizeBytes: 8193 } }, 'invalid_input', '/rootVolume/sizeBytes'],
       [{ volumes: [{ sizeBytes: 2 ** 53 }] }, 'invalid_input', '/volumes/0/sizeBytes'],
       [{ volumes: [{ sizeBytes: 8192, storageClass: 'gold' }] }, 'no_capacity', undefined],
       [{ volumes: [{ sizeBytes: 2 ** 50 }] }, 'no_capacity', undefined],
@@ -91,7 +93,7 @@ describe('the creation of a machine', () => {
       [{ attachVolumeIds: [used] }, 'conflict', '/attachVolumeIds/0'],
       [{ attachVolumeIds: [here, there] }, 'conflict', undefined],
       [{ attachVolumeIds: [there], nics: [net] }, 'conflict', undefined],
-      [{ attachVolumeIds: [here], volumes: Array(16).fill({ sizeBytes: 1 }) }, 'invalid_input', '/attachVolumeIds'],
+      [{ attachVolumeIds: [here], volumes: Array(16).fill({ sizeBytes: 512 }) }, 'invalid_input', '/attachVolumeIds'],
       [{ nics: [{}] }, 'invalid_input', '/nics/0'],
       [{ nics: [net, { networkId: NOBODY }] }, 'not_found', '/nics/1/networkId'],
       [{ nics: [{ subnetId: NOBODY }] }, 'not_found', '/nics/0/subnetId'],
@@ -123,7 +125,7 @@ describe('the creation of a machine', () => {
     const stage = await MachineStage.with();
     const good = stage.input({
       rootVolume: { sizeBytes: 8192 },
-      volumes: [{ sizeBytes: 1, deleteWithInstance: true }],
+      volumes: [{ sizeBytes: 512, deleteWithInstance: true }],
       nics: [{ networkId: stage.networkId }],
     }) as Record<string, unknown>;
     const fields = [...Object.keys(good), 'hostname', 'hostId', 'sshKeys', 'userData', 'attachVolumeIds', 'start', 'description'];

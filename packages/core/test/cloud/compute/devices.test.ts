@@ -62,7 +62,7 @@ describe('the parts of a machine', () => {
 
   it('are at most so many', async () => {
     const stage = await MachineStage.with();
-    const id = await stage.machine({ volumes: Array(16).fill({ sizeBytes: 1, deleteWithInstance: true }) });
+    const id = await stage.machine({ volumes: Array(16).fill({ sizeBytes: 512, deleteWithInstance: true }) });
     const volumeId = await stage.volume(512);
     expect((await stage.outcome('instance.attachVolume', { volumeId }, id)).error?.code).to.equal('conflict');
     for (let count = 0; count < 8; count += 1) await stage.sim.done('instance.attachNic', { networkId: stage.networkId }, id);

@@ -173,7 +173,7 @@ describe('a machine on a host that is gone', () => {
   it('is deleted by force, and the rest is a visible debt until the host is back', async () => {
     const stage = await MachineStage.with();
     const before = await stage.sim.residue();
-    const id = await stage.machine({ nics: [{ networkId: stage.networkId }], volumes: [{ sizeBytes: 1, deleteWithInstance: true }] });
+    const id = await stage.machine({ nics: [{ networkId: stage.networkId }], volumes: [{ sizeBytes: 512, deleteWithInstance: true }] });
     await stage.lose(1);
     await stage.sim.done('instance.delete', { force: true }, id);
     expect(await stage.taken(stage.hostIds[0] ?? '')).to.deep.equal([0, 0]);

@@ -232,7 +232,7 @@ describe('placement', () => {
       hv2: 'does not run machines',
       hv3: 'has no hardware virtualisation, and its cluster does not allow emulation',
       hv4: 'has 1 of 2 virtual processors free',
-      hv5: 'has 1 of 2 bytes of memory free',
+      hv5: 'has 1 bytes of memory free, not 2 bytes',
       hv6: 'reaches no pool',
       hv7: 'reaches no pool with 6 bytes free',
     });
