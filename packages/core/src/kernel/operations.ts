@@ -226,11 +226,14 @@ export class Operations {
     return live;
   }
 
-  /** A forced operation takes over from a head that is stuck: that one ends as it is, its effects are for the forced one to remove. */
+  /**
+   * A forced operation takes over from a head that is stuck: that one ends as it is, its effects are for the forced one to remove. One whose resource it does
+   * not take along it waits for.
+   */
   #passStuckHeads(forced: Live): void {
     for (const key of forced.keys) {
       const head = this.#live.get(this.#queues.of(key)[0] ?? '');
-      if (head?.run?.stuck !== true || forced.cancelRequested) continue;
+      if (head?.run?.stuck !== true || forced.cancelRequested || !forced.keys.includes(head.resourceId)) continue;
       forced.passed = true;
       head.run.abandon(new CloudError('conflict', `Superseded by the forced operation ${forced.id}.`));
     }
@@ -239,7 +242,7 @@ export class Operations {
   /** A head that gets stuck may have a forced operation behind it already. */
   #yieldToForced(stuck: Live): void {
     const behind = stuck.keys.flatMap((key) => this.#queues.of(key)).map((id) => this.#live.get(id));
-    const forced = behind.find((live) => live !== undefined && live !== stuck && live.forced);
+    const forced = behind.find((live) => live?.forced === true && live !== stuck && live.keys.includes(stuck.resourceId));
     if (forced !== undefined) this.#passStuckHeads(forced);
   }
 

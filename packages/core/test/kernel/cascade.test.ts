@@ -226,6 +226,21 @@ describe('a deletion', () => {
     expect(left()).to.deep.equal([]);
   });
 
+  it('with force waits for a stuck one whose resource it does not take along', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    const a = await add('rack', 'a', { siteId });
+    const kept = await add('disk', 'kept', { rackId: a, state: 'used' });
+    world.always('remove a', fails('unavailable'));
+    const stuck = await sim.submit(deleting('site', siteId));
+    await sim.run(600_000);
+    const waits = await sim.submit(deleting('disk', kept, { force: true }));
+    await sim.run(600_000);
+    expect([stuck, waits].map(({ operationId }) => sim.operation(operationId).state)).to.deep.equal(['needs_attention', 'queued']);
+    expect((await sim.done(deleting('site', siteId, { force: true }))).state).to.equal('succeeded');
+    expect((await sim.ended(waits.operationId)).state).to.equal('succeeded');
+    expect(left()).to.deep.equal([]);
+  });
+
   it('with force takes what is half made, and nothing that it must not take without', async () => {
     const { sim, world, add, siteId, left } = await planted();
     sim.change('site', siteId, { state: 'kept' });
