@@ -1,5 +1,5 @@
+import type { WebSocket } from '@fastify/websocket';
 import type { ByteStream } from '@pileus/core/strategy';
-import type { WebSocket } from 'ws';
 
 const GOING_AWAY = 1001;
 const INTERNAL_ERROR = 1011;
