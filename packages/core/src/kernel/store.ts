@@ -20,8 +20,6 @@ export interface Store {
   read(table: string, key: string): Promise<string | undefined>;
   /** Rows as JSON texts, in the strict order asked for. */
   list(query: ListQuery): Promise<readonly string[]>;
-  /** The same rows as `list`, as bytes that can be sent on as they are. */
-  page(query: ListQuery & { readonly limit: number }): Promise<Page>;
   count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number>;
   counter(key: string): Promise<Counter | undefined>;
   counters(prefix: string): Promise<readonly Counter[]>;
@@ -130,13 +128,6 @@ export interface ListQuery {
   /** Values of the order fields and the key of the last row seen. */
   readonly after?: readonly (string | number | null)[];
   readonly limit?: number;
-}
-
-export interface Page {
-  /** The JSON texts of the rows in UTF-8, one a line, with commas between. */
-  readonly json: Uint8Array;
-  /** The text of the last row, where more rows follow. */
-  readonly last?: string;
 }
 
 export interface Change {

@@ -1,4 +1,4 @@
-import type { Change, CommitResult, Counter, ListQuery, Page, Store, StoreSchema, Transaction } from '../kernel/store.ts';
+import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { makeFile } from './backup.ts';
 import { SqliteEngine } from './engine.ts';
@@ -43,10 +43,6 @@ class InlineStore implements Store {
 
   async list(query: ListQuery): Promise<readonly string[]> {
     return this.#here().reader.list(query);
-  }
-
-  async page(query: ListQuery & { readonly limit: number }): Promise<Page> {
-    return this.#here().reader.page(query);
   }
 
   async count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {

@@ -10,8 +10,9 @@ export interface Sql {
 
 const COMPARISONS = new Set(['=', '!=', '<', '<=', '>', '>=']);
 
-export function compileList(table: Table, query: ListQuery): Sql {
-  const values: SQLInputValue[] = [];
+/** Answers are looked for in `from`: the whole table, or a part of it that holds them all. */
+export function compileList(table: Table, query: ListQuery, from: Sql = wholeTable(table)): Sql {
+  const values: SQLInputValue[] = [...from.values];
   const terms = [
     ...(query.order ?? []).map(({ field, descending }) => ({ field, descending: descending === true })),
     ...table.key.map((field) => ({ field, descending: false })),
@@ -22,15 +23,26 @@ export function compileList(table: Table, query: ListQuery): Sql {
     filters.push(after.text);
     values.push(...after.values);
   }
-  const order = terms.map(({ field, descending }) => `${table.expression(field)}${descending ? ' DESC' : ''}`);
+  // A field that comes again changes nothing, but would keep SQLite from taking the order of an index for it.
+  const distinct = terms.filter(({ field }, place) => terms.findIndex((other) => other.field === field) === place);
+  const order = distinct.map(({ field, descending }) => `${table.expression(field)}${descending ? ' DESC' : ''}`);
   const limit = query.limit === undefined ? '' : ' LIMIT ?';
   if (query.limit !== undefined) values.push(query.limit);
-  return { text: `SELECT ${ROW} FROM ${quote(table.name)}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
+  return { text: `SELECT ${ROW} FROM ${from.text}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
 }
 
-export function compileCount(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>): Sql {
+export function compileCount(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, from: Sql = wholeTable(table)): Sql {
+  const values: SQLInputValue[] = [...from.values];
+  return { text: `SELECT count(*) FROM ${from.text}${whereSql(filterSql(table, query, values))}`, values };
+}
+
+const wholeTable = (table: Table): Sql => ({ text: quote(table.name), values: [] });
+
+/** So many of the rows for which the condition holds, in no order, to look further in. Without a condition deleted ones, too. */
+export function someOf(table: Table, where: Condition | undefined, limit: number): Sql {
   const values: SQLInputValue[] = [];
-  return { text: `SELECT count(*) FROM ${quote(table.name)}${whereSql(filterSql(table, query, values))}`, values };
+  const filters = where === undefined ? [] : filterSql(table, { where }, values);
+  return { text: `(SELECT * FROM ${quote(table.name)}${whereSql(filters)} LIMIT ?)`, values: [...values, limit] };
 }
 
 const whereSql = (filters: readonly string[]): string => (filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`);

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
-import type { ListQuery, Page, TableSpec } from '../kernel/store.ts';
-import { Reader, Statements } from './reader.ts';
+import type { ListQuery, TableSpec } from '../kernel/store.ts';
+import { type CountQuery, Reader, Statements } from './reader.ts';
 import { Catalog } from './table.ts';
 import { answerCall, type CallMessage } from './thread.ts';
 
@@ -14,8 +14,7 @@ const methods = {
     reader = new Reader(new Statements(db), new Catalog(tables));
   },
   list: (query: ListQuery) => reader.list(query),
-  page: (query: ListQuery & { readonly limit: number }) => reader.page(query),
-  count: (query: Pick<ListQuery, 'table' | 'where' | 'deleted'>) => reader.count(query),
+  count: (query: CountQuery) => reader.count(query),
   counters: (prefix: string) => reader.counters(prefix),
   changes: (after: number, limit: number) => reader.changes(after, limit),
   vacuumInto: (target: string) => reader.vacuumInto(target),
@@ -27,9 +26,4 @@ const methods = {
 
 export type ReaderMethods = typeof methods;
 
-parentPort?.on('message', (message: CallMessage) => {
-  const answer = answerCall(methods, message);
-  // A page is handed over, not copied.
-  const { json } = ('value' in answer ? (answer.value ?? {}) : {}) as Partial<Page>;
-  parentPort?.postMessage(answer, json === undefined ? [] : [json.buffer as ArrayBuffer]);
-});
+parentPort?.on('message', (message: CallMessage) => parentPort?.postMessage(answerCall(methods, message)));

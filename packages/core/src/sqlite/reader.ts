@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { Change, Condition, Counter, ListQuery, Page } from '../kernel/store.ts';
-import { compileCount, compileList } from './query.ts';
-import { type Catalog, ROW, type Table } from './table.ts';
+import type { Change, Counter, ListQuery } from '../kernel/store.ts';
+import { compileCount, compileList, type Sql, someOf } from './query.ts';
+import { leadsOf, walkOf } from './reach.ts';
+import type { Catalog, Table } from './table.ts';
 
 /** Statements kept prepared; beyond it the cache starts anew, for conditions come in endless shapes. */
 const STATEMENTS_KEPT = 500;
@@ -9,10 +10,10 @@ const STATEMENTS_KEPT = 500;
 const CHANGE_TYPES = ['created', 'updated', 'deleted'] as const;
 export const changeCode = (type: Change['type']): number => CHANGE_TYPES.indexOf(type);
 
+const WITH_PREFIX = 'key >= ?1 AND key < ?1 || char(0x10ffff) ORDER BY key';
 const CHANGE_COLUMNS = 'revision, "table", key, type, projectId, row';
-const LINE_FEED = 10;
-const decoder = new TextDecoder();
 
+export type CountQuery = Pick<ListQuery, 'table' | 'where' | 'deleted'>;
 type ChangeRow = [number, string, string, number, string | null, string];
 
 /** Prepares each text once. Rows come as arrays: nobody needs column names. */
@@ -59,38 +60,38 @@ export class Reader {
     return this.#statements.value(known.readSql, ...known.splitKey(key)) as string | undefined;
   }
 
-  list(query: ListQuery): string[] {
-    const { text, values } = compileList(this.#catalog.get(query.table), query);
+  list(query: ListQuery, from?: Sql): string[] {
+    const { text, values } = compileList(this.#catalog.get(query.table), query, from);
     return this.#statements.rows<[string]>(text, values).map(([row]) => row);
   }
 
-  /**
-   * The rows, when an index leads to few of which they are some: then finding them takes less than asking a thread to. Undefined otherwise, after at most
-   * `max` rows and one.
-   */
+  /** The rows, when finding them takes a look at `max` rows at most: then it takes less than asking a thread to. Undefined otherwise. */
   listFew(query: ListQuery, max: number): string[] | undefined {
-    const lead = query.deleted === true ? undefined : leadOf(this.#catalog.get(query.table), query.where);
-    if (lead === undefined) return undefined;
-    const candidates = this.list({ table: query.table, where: lead, limit: max + 1 });
-    if (candidates.length > max) return undefined;
-    const isWhole = lead === query.where && query.order === undefined && query.after === undefined && query.limit === undefined;
-    return isWhole ? candidates : this.list(query);
+    const table = this.#catalog.get(query.table);
+    const walk = walkOf(table, query);
+    if (walk !== undefined && query.limit === undefined) {
+      const rows = this.list({ ...query, limit: max + 1 }, walk);
+      return rows.length <= max ? rows : undefined;
+    }
+    const from = walk !== undefined && (query.limit ?? 0) <= max ? walk : this.#fewOf(table, query, max);
+    return from === undefined ? undefined : this.list(query, from);
   }
 
-  /** SQLite joins the texts itself: making strings of them here takes five times as long. No text holds a bare line feed, so that one ends each row. */
-  page(query: ListQuery & { readonly limit: number }): Page {
-    const { text, values } = compileList(this.#catalog.get(query.table), { ...query, limit: query.limit + 1 });
-    const joined = `SELECT CAST(group_concat(${ROW}, ',' || char(10)) AS BLOB), count(*) FROM (${text})`;
-    const [[json, count] = [null, 0]] = this.#statements.rows<[Uint8Array | null, number]>(joined, values);
-    if (json === null) return { json: new Uint8Array() };
-    if (count <= query.limit) return { json };
-    const page = json.subarray(0, json.lastIndexOf(LINE_FEED) - 1);
-    return { json: page, last: decoder.decode(page.subarray(page.lastIndexOf(LINE_FEED) + 1)) };
-  }
-
-  count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): number {
-    const { text, values } = compileCount(this.#catalog.get(query.table), query);
+  count(query: CountQuery, from?: Sql): number {
+    const { text, values } = compileCount(this.#catalog.get(query.table), query, from);
     return this.#statements.value(text, ...values) as number;
+  }
+
+  /** As `listFew`. */
+  countFew(query: CountQuery, max: number): number | undefined {
+    const from = this.#fewOf(this.#catalog.get(query.table), query, max);
+    return from === undefined ? undefined : this.count(query, from);
+  }
+
+  /** `max` rows at most among which the answer is, when an index leads to so few or the table has no more. */
+  #fewOf(table: Table, query: CountQuery, max: number): Sql | undefined {
+    const candidates = [...leadsOf(table, query), undefined].map((lead) => someOf(table, lead, max + 1));
+    return candidates.find(({ text, values }) => (this.#statements.value(`SELECT count(*) FROM ${text}`, ...values) as number) <= max);
   }
 
   counter(key: string): Counter | undefined {
@@ -98,7 +99,13 @@ export class Reader {
   }
 
   counters(prefix: string): Counter[] {
-    return this.#counters('key >= ?1 AND key < ?1 || char(0x10ffff) ORDER BY key', prefix);
+    return this.#counters(WITH_PREFIX, prefix);
+  }
+
+  /** As `listFew`. */
+  countersFew(prefix: string, max: number): Counter[] | undefined {
+    const counters = this.#counters(`${WITH_PREFIX} LIMIT ${max + 1}`, prefix);
+    return counters.length <= max ? counters : undefined;
   }
 
   #counters(where: string, value: string): Counter[] {
@@ -127,13 +134,6 @@ export class Reader {
   vacuumInto(target: string): void {
     this.#statements.get('VACUUM INTO ?').run(target);
   }
-}
-
-/** The part of a condition that an index answers: the field at its head has one value. */
-function leadOf(table: Table, where: Condition | undefined): Condition | undefined {
-  if (where === undefined) return undefined;
-  if ('and' in where) return where.and.find((part) => leadOf(table, part) === part);
-  return 'op' in where && where.op === '=' && table.leadsIndex(where.field) ? where : undefined;
 }
 
 function toChange([revision, table, key, type, projectId, row]: ChangeRow): Change {

@@ -17,6 +17,7 @@ export type Row = Record<string, Json>;
 
 export interface IndexPlan {
   readonly name: string;
+  readonly isUnique: boolean;
   /** By which live rows are found. */
   readonly fields: readonly string[];
   readonly sql: string;
@@ -164,16 +165,16 @@ function planColumns(spec: TableSpec, key: readonly string[]): ReadonlyMap<strin
  */
 function planIndexes(spec: TableSpec, key: readonly string[]): readonly IndexPlan[] {
   const live = spec.type === 'resource' ? ' WHERE "deletedAt" IS NULL' : '';
-  const plan = (unique: boolean, fields: readonly string[]): IndexPlan => {
-    const name = `${unique ? 'unique' : 'index'}:${spec.name}:${fields.join(',')}`;
-    const columns = unique ? fields : [...fields, ...key.filter((field) => !fields.includes(field))];
-    const sql = `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(spec.name)} (${columns.map(quote).join(', ')})${live}`;
-    return { name, fields, sql };
+  const plan = (isUnique: boolean, fields: readonly string[]): IndexPlan => {
+    const name = `${isUnique ? 'unique' : 'index'}:${spec.name}:${fields.join(',')}`;
+    const columns = isUnique ? fields : [...fields, ...key.filter((field) => !fields.includes(field))];
+    const sql = `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(spec.name)} (${columns.map(quote).join(', ')})${live}`;
+    return { name, isUnique, fields, sql };
   };
   const deleted = (): IndexPlan => {
     const name = `deleted:${spec.name}`;
     const sql = `CREATE INDEX ${quote(name)} ON ${quote(spec.name)} ("deletedAt", "id") WHERE "deletedAt" IS NOT NULL`;
-    return { name, fields: [], sql };
+    return { name, isUnique: false, fields: [], sql };
   };
   const isKey = (fields: readonly string[]) => fields.every((field, index) => field === key[index]);
   return [

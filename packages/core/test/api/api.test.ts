@@ -239,7 +239,7 @@ describe('api: problems', () => {
   it('shows an unforeseen fault as internal, and its text to nobody', async () => {
     const fault = new Error('the text of the fault');
     const broken = await openApi();
-    Object.assign(broken.store, { page: () => Promise.reject(fault) });
+    Object.assign(broken.store, { list: () => Promise.reject(fault) });
     const response = await broken.ask('GET', '/v1/widgets');
     expect(response.status).to.equal(500);
     assert.notInclude(String(response.body), fault.message);

@@ -128,7 +128,7 @@ describe('api: lists', () => {
 
   it('passes rows as they are stored', async () => {
     const stored = await at.store.list({ table: 'widget' });
-    expect(String((await at.ask('GET', '/v1/widgets')).body)).to.equal(`{"items":[${stored.join(',\n')}]}`);
+    expect(String((await at.ask('GET', '/v1/widgets')).body)).to.equal(`{"items":[${stored.join(',')}]}`);
   });
 
   for (const [query, message] of [

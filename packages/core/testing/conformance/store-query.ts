@@ -135,9 +135,6 @@ function describeGeneratedQueries(stage: () => StoreStage): void {
         for (let after: ListQuery['after']; ; ) {
           const page = await stage().store.list({ ...query, limit, ...(after === undefined ? {} : { after }) });
           paged.push(...ids(page));
-          const bytes = await stage().store.page({ ...query, limit, ...(after === undefined ? {} : { after }) });
-          expect(Buffer.from(bytes.json).toString()).to.equal(page.join(',\n'));
-          expect(bytes.last).to.equal(paged.length < expected.length ? page.at(-1) : undefined);
           if (page.length < limit) break;
           const last = JSON.parse(page.at(-1) ?? '{}');
           after = [...terms.map(({ field: name }) => place(last[name])), last.id];

@@ -1,5 +1,5 @@
 import type { Environment } from '../../src/kernel/environment.ts';
-import type { Change, CommitResult, Counter, ListQuery, Page, Store, StoreSchema, Transaction } from '../../src/kernel/store.ts';
+import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../../src/kernel/store.ts';
 import { StoreError } from '../../src/kernel/store-error.ts';
 import type { Outcome, SqliteEngine } from '../../src/sqlite/engine.ts';
 import { inlineSqlite } from '../../src/sqlite/inline.ts';
@@ -75,10 +75,6 @@ export class SimulatedStore implements Store {
 
   list(query: ListQuery): Promise<readonly string[]> {
     return this.#later(() => this.#inline.list(query));
-  }
-
-  page(query: ListQuery & { readonly limit: number }): Promise<Page> {
-    return this.#later(() => this.#inline.page(query));
   }
 
   count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {

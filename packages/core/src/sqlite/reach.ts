@@ -1,0 +1,39 @@
+import type { Condition, ListQuery } from '../kernel/store.ts';
+import type { Sql } from './query.ts';
+import { type IndexPlan, quote, type Table } from './table.ts';
+
+/** Parts of the condition of which an index answers each: the field at its head has one of some values. */
+export function leadsOf(table: Table, { where, deleted }: Pick<ListQuery, 'where' | 'deleted'>): readonly Condition[] {
+  if (deleted === true) return [];
+  return partsOf(where).filter((part) => 'op' in part && (part.op === '=' || part.op === 'in') && table.leadsIndex(part.field));
+}
+
+/**
+ * The table by an index in which the rows of the answer lie beside each other and in order, or which has one row at most: nothing but the answer is looked at
+ * then. The index is named, so that this does not rest on what SQLite would choose.
+ */
+export function walkOf(table: Table, query: ListQuery): Sql | undefined {
+  if (query.deleted === true) return undefined;
+  const parts = partsOf(query.where);
+  const fixed = new Set(parts.flatMap((part) => ('op' in part && part.op === '=' ? [part.field] : [])));
+  const isInOrder = fixed.size === parts.length && isByKey(table, query);
+  const index = table.indexes.find((plan) =>
+    plan.isUnique ? plan.fields.every((field) => fixed.has(field)) : isInOrder && runs(plan, fixed, table),
+  );
+  return index === undefined ? undefined : { text: `${quote(table.name)} INDEXED BY ${quote(index.name)}`, values: [] };
+}
+
+/** Whether the index begins with these fields and goes on with the key. */
+const runs = ({ fields }: IndexPlan, fixed: ReadonlySet<string>, { key }: Table): boolean =>
+  fixed.size > 0 &&
+  fields.length >= fixed.size &&
+  fields.every((field, place) => (place < fixed.size ? fixed.has(field) : field === key[place - fixed.size]));
+
+const isByKey = ({ key }: Table, { order = [] }: ListQuery): boolean =>
+  order.length === 0 || (order.length === 1 && key.length === 1 && order[0]?.field === key[0]);
+
+/** What must hold all together. */
+function partsOf(where: Condition | undefined): readonly Condition[] {
+  if (where === undefined) return [];
+  return 'and' in where ? where.and.flatMap(partsOf) : [where];
+}
