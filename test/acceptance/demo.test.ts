@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -69,6 +70,23 @@ describe('the demo', function () {
     expect(await readdir(stateDir))
       .to.not.include('server')
       .and.not.include('demo.json');
+  });
+
+  it('keeps the log of its server when it fails', async () => {
+    const [file, ...args] = [...WITHOUT_NAMESPACES, ...argv];
+    const demo = spawn(file, args, { ...options(), stdio: ['ignore', 'pipe', 'inherit'] });
+    const exit = once(demo, 'exit');
+    const said: string[] = [];
+    for await (const line of createInterface(demo.stdout)) {
+      said.push(line);
+      if (!line.startsWith('The guest image')) continue;
+      const claim = JSON.parse(await readFile(join(stateDir, 'demo.json'), 'utf8')) as { readonly server: { readonly pid: number } };
+      process.kill(claim.server.pid, 'SIGKILL');
+    }
+    expect(await exit).to.deep.equal([1, null]);
+    const log = join(stateDir, 'failed-server.log');
+    expect(said).to.include(`The server's log is kept in ${log}`);
+    expect((await readFile(log, 'utf8')).length).to.be.above(0);
   });
 
   it('uses the libvirtd that runs, and leaves it running', async () => {

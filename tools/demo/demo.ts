@@ -73,6 +73,7 @@ export class Demo {
       await this.#removeEarlier(place, ground);
       await ground.witness?.begin();
       const shown = await this.#serve(place, ground);
+      if (!shown.ok && !this.#interrupt.signal.aborted) this.#log(`The server's log is kept in ${await place.keepLog()}`);
       residue = await this.#lookForResidue(ground);
       if (residue.length === 0) await place.forgetCloud();
       return { ...shown, hypervisor: ground.hypervisor, residue };

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CACHE_DIR } from '../system/ensure.ts';
 import { exists } from '../system/packages.ts';
+import { LOG } from './server-process.ts';
 
 /** Sockets lie below the folder of our libvirtd, and the path of a socket has 107 bytes at most. */
 const SOCKET_ROOT_LENGTH_MAX = 60;
@@ -62,6 +63,13 @@ export class Place {
   async rememberServer(pid: number): Promise<void> {
     this.#claim = { ...this.#claim, server: await markOf(pid) };
     await this.#write();
+  }
+
+  /** Puts the server's log where the end of the cloud does not take it along; answers its path. */
+  async keepLog(): Promise<string> {
+    const kept = join(this.dir, 'failed-server.log');
+    await copyFile(join(this.serverDir, LOG), kept);
+    return kept;
   }
 
   /** The cloud's data; what is real must be gone before. */
