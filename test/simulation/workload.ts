@@ -57,7 +57,8 @@ export class Client {
     const name = `${this.#name}-${this.#asked}`;
     const on = (action: string, ids: readonly string[], input: JsonObject = {}): Wish => ({ action, resourceId: one(ids), input });
     const wishes: readonly [number, () => Wish][] = [
-      [22, () => this.#machine(name, imageId, random.chance(0.8) ? one(known.networks) : undefined)],
+      [20, () => this.#machine(name, imageId, random.chance(0.8) ? one(known.networks) : undefined)],
+      [2, () => this.#machine(name, imageId, undefined, [one(known.volumes)])],
       [8, () => ({ action: 'volume.create', input: { name, sizeBytes: 4096 * (1 + random.below(8)) }, into: known.volumes })],
       [
         4,
@@ -83,6 +84,9 @@ export class Client {
       [3, () => on('volume.resize', known.volumes, { sizeBytes: 4096 * (8 + random.below(8)) })],
       [4, () => on('instance.attachNic', known.instances, { networkId: one(known.networks) })],
       [3, () => on('instance.detachNic', known.instances, { nicId: this.#someNic() })],
+      [2, () => on('instance.update', known.instances, { description: name })],
+      [2, () => on('volume.setLimits', known.volumes, { limits: { iopsPerSecond: random.below(3) * 100 } })],
+      [2, () => on('nic.setLimits', [this.#someNic()], { limits: { inboundBytesPerSecond: random.below(3) * 1024 } })],
     ];
     let left = random.below(wishes.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, make] of wishes) {
@@ -92,7 +96,7 @@ export class Client {
     return on('instance.start', known.instances);
   }
 
-  #machine(name: string, imageId: string, networkId: string | undefined): Wish {
+  #machine(name: string, imageId: string, networkId: string | undefined, attachVolumeIds: readonly string[] = []): Wish {
     const { random } = this.#at.sim.environment;
     return {
       action: 'instance.create',
@@ -101,6 +105,7 @@ export class Client {
         imageId,
         instanceType: 'small',
         start: random.chance(0.8),
+        attachVolumeIds,
         ...(networkId === undefined ? {} : { nics: [{ networkId }] }),
         ...(random.chance(0.3) ? { volumes: [{ sizeBytes: 8192, deleteWithInstance: random.chance(0.5) }] } : {}),
       },
