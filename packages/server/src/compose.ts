@@ -110,6 +110,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
       metrics: get(METRICS),
       mintRequestId: () => services.ids.mint('request'),
       limits,
+      origins: config.cors.origins,
       ...(listen.tls === undefined ? {} : { tls: await tlsOf(listen.tls, directory) }),
     });
   });

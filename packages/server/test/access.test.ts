@@ -48,6 +48,7 @@ describe('server: who may ask what', () => {
       metrics,
       mintRequestId: () => kernel.services.ids.mint('request'),
       limits: { bodyBytes: 1_000_000, bodySeconds: 5, requests: 100, streams: 100 },
+      origins: [],
     });
     await http.listen('127.0.0.1', 0);
     routes = routesOf(kernel.registry);

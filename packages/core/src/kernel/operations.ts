@@ -199,12 +199,8 @@ export class Operations {
   /** Goes first in its transaction: its fresh id tells whether an earlier try of it has landed. */
   #audit({ id, projectId }: Operation, verb: string, actor: string): Statement {
     const { ids, environment } = this.#options;
-    const at = timestamp(environment.clock);
-    return {
-      op: 'insert',
-      table: 'audit',
-      row: { id: ids.mint('audit'), at, actor, action: `operation.${verb}`, resourceId: id, projectId: projectId ?? null },
-    };
+    const what = { action: `operation.${verb}`, resourceId: id, projectId: projectId ?? null };
+    return { op: 'insert', table: 'audit', row: { id: ids.mint('audit'), at: timestamp(environment.clock), actor, ...what } };
   }
 
   /** Interrupts every step at work, starts no other, and keeps the rest for the next start, which does the interrupted ones again. */

@@ -1,5 +1,5 @@
 import { assert, expect } from 'chai';
-import { CloudError } from '../../src/kernel/index.ts';
+import { CloudError, isStreamed } from '../../src/kernel/index.ts';
 import { made, type OpenApi, openApi, parsed } from './harness.ts';
 import { OTHER_PROJECT, principalOf } from './widgets.ts';
 
@@ -223,8 +223,20 @@ describe('api: problems', () => {
     });
 
   it('names the methods that a path takes', async () => {
-    expect((await at.ask('PUT', '/v1/widgets')).headers.allow).to.equal('GET, POST');
-    expect((await at.ask('POST', '/v1/widgets/one')).headers.allow).to.equal('GET, PATCH, DELETE');
+    expect((await at.ask('PUT', '/v1/widgets')).headers.allow).to.equal('GET, HEAD, POST');
+    expect((await at.ask('POST', '/v1/widgets/one')).headers.allow).to.equal('GET, HEAD, PATCH, DELETE');
+  });
+
+  it('answers HEAD wherever it answers GET, with the same head and no body', async () => {
+    for (const url of ['/v1/widgets', '/v1/widgets/one', '/v1/widgets/none', '/v1/openapi.json', '/v1/widgets/one/picture', '/v1/events']) {
+      const [get, head] = [await at.ask('GET', url), await at.ask('HEAD', url)];
+      expect([head.status, head.body.toString(), head.route], url).to.deep.equal([get.status, '', get.route]);
+      expect(head.headers, url).to.include(get.headers);
+      const length = isStreamed(get.body) ? get.headers['content-length'] : String(Buffer.byteLength(get.body));
+      expect(head.headers['content-length'], url).to.equal(length);
+    }
+    expect((await at.ask('HEAD', '/v1/widgets/one/echo')).status).to.equal(405);
+    expect((await at.ask('HEAD', '/v1/widgets/one/polish')).headers.allow).to.equal('POST');
   });
 
   it('is busy beyond the limit and says when to come back', async () => {

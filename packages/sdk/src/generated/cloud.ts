@@ -1292,6 +1292,7 @@ export interface InstanceCreate {
   readonly rootVolume?: {
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
     readonly name?: string | undefined;
+    /** A multiple of 512, at least 512. */
     readonly sizeBytes?: number | undefined;
     readonly storageClass?: string | undefined;
     readonly limits?: {
@@ -1307,6 +1308,7 @@ export interface InstanceCreate {
   readonly volumes?: readonly {
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
     readonly name?: string | undefined;
+    /** A multiple of 512, at least 512. */
     readonly sizeBytes: number;
     readonly storageClass?: string | undefined;
     readonly limits?: {

@@ -25,6 +25,15 @@ export const CONFIG = Type.Object({
     },
     'Where the API is served.',
   ),
+  cors: group(
+    {
+      origins: Type.Array(Type.String({ pattern: '^https?://[^/*]+$' }), {
+        default: [],
+        description: 'Origins of web pages that may call the API from browsers, e.g. `https://console.example.org`. Empty: none.',
+      }),
+    },
+    'Calls from web pages.',
+  ),
   dataDir: Type.String({
     default: './pileus-data',
     description:

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import cors from '@fastify/cors';
 import websocket from '@fastify/websocket';
 import {
   type Api,
@@ -12,7 +13,7 @@ import {
   problemResponse,
   unauthenticated,
 } from '@pileus/core/kernel';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteHandler } from 'fastify';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { bodyOf } from './body.ts';
 import type { Health } from './health.ts';
@@ -30,9 +31,22 @@ export interface HttpServerOptions {
   readonly mintRequestId: () => string;
   readonly limits: { readonly bodyBytes: number; readonly bodySeconds: number; readonly requests: number; readonly streams: number };
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Of web pages that may call from browsers. */
+  readonly origins: readonly string[];
 }
 
-const METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
+const METHODS = ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+/** What pages of allowed origins may send and read. Keys are sent by hand, never by the browser itself: no credentials. */
+const CROSS_ORIGIN = {
+  methods: ['GET', ...METHODS],
+  allowedHeaders: [
+    ...['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Last-Event-ID', 'Prefer', 'Range', 'Repr-Digest'],
+    ...['traceparent', 'tracestate'],
+  ],
+  exposedHeaders: ['Allow', 'Content-Range', 'ETag', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+  maxAge: 600,
+  strictPreflight: false,
+};
 /** For the whole head of a request: a client that trickles it in holds nothing but a socket. */
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 75_000;
@@ -82,6 +96,7 @@ export class HttpServer {
       (error: FastifyError, request, reply) => void reply.send(this.#send(request, reply, this.#problem(carrierError(error), request))),
     );
     app.setNotFoundHandler((request, reply) => this.#serve(request, reply));
+    if (this.#options.origins.length > 0) await app.register(cors, { ...CROSS_ORIGIN, origin: [...this.#options.origins] });
     await app.register(websocket, { options: { maxPayload: SOCKET_MESSAGE_BYTES_MAX, perMessageDeflate: false } });
     app.route({ method: METHODS, url: '/v1/*', handler: (request, reply) => this.#serve(request, reply) });
     app.route({
@@ -133,14 +148,15 @@ export class HttpServer {
 
   #routeOperational(): void {
     const { health, metrics } = this.#options;
-    this.#app.get('/health/live', async () => ({ status: 'live' }));
-    this.#app.get('/health/ready', async (_request, reply) => {
+    const get = (url: string, handler: RouteHandler) => this.#app.route({ method: ['GET', 'HEAD'], url, handler });
+    get('/health/live', async () => ({ status: 'live' }));
+    get('/health/ready', async (_request, reply) => {
       const problem = await health.problem();
       return reply
         .code(problem === undefined ? 200 : 503)
         .send(problem === undefined ? { status: 'ready' } : { status: 'not ready', problem });
     });
-    this.#app.get('/metrics', async (request, reply) => {
+    get('/metrics', async (request, reply) => {
       try {
         const principal = await this.#principal(request);
         if (principal === undefined) throw unauthenticated();
@@ -270,7 +286,7 @@ export class HttpServer {
     const { logger } = this.#options.environment;
     const fields = { requestId: request.id, route, method: request.method, status, ms: Math.round(seconds * 1000) };
     if (status >= 500) logger.warn(fields, 'request failed');
-    else if (request.method === 'GET') logger.debug(fields, 'request');
+    else if (request.method === 'GET' || request.method === 'HEAD') logger.debug(fields, 'request');
     else logger.info(fields, 'request');
   }
 }

@@ -16,7 +16,7 @@ import { getOperation, steer } from './operation-routes.ts';
 import { problemResponse, unauthenticated } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { Repeats } from './repeats.ts';
-import { type ApiRequest, type ApiResponse, bodyOf, keyOf } from './request.ts';
+import { type ApiRequest, type ApiResponse, bodyOf, headOf, keyOf } from './request.ts';
 import { type Match, Router } from './router.ts';
 import { AUTHENTICATED, anonymous, type Route, routesOf } from './routes.ts';
 import { submit } from './submit.ts';
@@ -85,6 +85,10 @@ export class Api {
 
   /** Answers every request, failures as problem details; it never throws. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
+    return request.method === 'HEAD' ? headOf(await this.#handle(request)) : this.#handle(request);
+  }
+
+  async #handle(request: ApiRequest): Promise<ApiResponse> {
     let route = 'unknown';
     try {
       const cut = request.url.indexOf('?');

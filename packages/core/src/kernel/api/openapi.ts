@@ -6,7 +6,7 @@ import { problemResponses } from './openapi-problems.ts';
 import { routesOf } from './routes.ts';
 
 const DESCRIPTION = `Every change is an action: it is accepted durably (202), runs as an operation, and ends in success or in a clean unwind.
-Lists filter, sort and page; \`/v1/events\` streams every change. Extensions: \`x-pileus-kind\` and \`x-pileus-states\` (the state machine) on row schemas,
+Lists filter, sort and page; \`/v1/events\` streams every change. What answers GET answers HEAD. Extensions: \`x-pileus-kind\` and \`x-pileus-states\` (the state machine) on row schemas,
 \`x-ref\` on fields that point to another kind, \`x-secret\` on fields that are sealed, \`x-pileus-action\` and \`x-pileus-permission\` on operations,
 \`x-pileus-type\` on operations that are not plain JSON (upload, download, socket, events).`;
 

@@ -41,6 +41,15 @@ export interface ApiResponse {
 export const isStreamed = (body: ApiResponse['body']): body is AsyncIterable<string | Uint8Array> =>
   typeof body === 'object' && Symbol.asyncIterator in body;
 
+/** The same without its body: HEAD. What would be streamed is let go of. */
+export function headOf(response: ApiResponse): ApiResponse {
+  const { body, headers } = response;
+  if (isStreamed(body)) void body[Symbol.asyncIterator]().return?.();
+  const length = isStreamed(body) || response.status === 304 ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  // What is text stays text: the carrier may add to its type.
+  return { ...response, headers: { ...length, ...headers }, body: typeof body === 'string' ? '' : new Uint8Array() };
+}
+
 /** A body for requests that are made in process. */
 export const jsonBody = (value: unknown): RequestBody => ({
   json: async () => value,

@@ -49,12 +49,18 @@ export class Router {
 
 const segmentsOf = (path: string): string[] => path.split('/').slice(1);
 
+/** What can be read can be asked for without its body. */
+const hasHead = (route: Route | undefined): boolean =>
+  route?.method === 'GET' && !(route.type === 'endpoint' && route.endpoint.type === 'socket');
+
 /** A literal segment goes before a parameter; where it leads nowhere, the parameter is tried. */
 function find(at: Node, segments: readonly string[], index: number, method: string, allowed: Set<string>): Route | undefined {
   const segment = segments[index];
   if (segment === undefined) {
-    for (const known of at.methods.keys()) allowed.add(known);
-    return at.methods.get(method);
+    const { methods } = at;
+    for (const known of methods.keys()) for (const name of hasHead(methods.get(known)) ? [known, 'HEAD'] : [known]) allowed.add(name);
+    const asGet = methods.get('GET');
+    return methods.get(method) ?? (method === 'HEAD' && hasHead(asGet) ? asGet : undefined);
   }
   const literal = at.children.get(segment);
   const found = literal === undefined ? undefined : find(literal, segments, index + 1, method, allowed);
