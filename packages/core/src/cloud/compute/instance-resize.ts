@@ -26,7 +26,7 @@ const maxima = (row: InstanceRow, size: Size) => ({
 });
 
 /** A machine that is on changes its size at once, within its maxima. */
-export async function grow(hypervisor: Hypervisor, id: string, from: Size, to: Size, call: Call): Promise<void> {
+export async function resizeLive(hypervisor: Hypervisor, id: string, from: Size, to: Size, call: Call): Promise<void> {
   if (from.vcpus !== to.vcpus) await hypervisor.setVcpus(id, to.vcpus, call);
   if (from.memoryBytes !== to.memoryBytes) await hypervisor.setMemory(id, to.memoryBytes, call);
 }
@@ -46,7 +46,7 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
       const hypervisor = await ctx.hosts.hypervisor(hostId);
       if (row.state === 'running') {
         refuseLive(hypervisor, row, after);
-        await grow(hypervisor, instanceId, before, after, call);
+        await resizeLive(hypervisor, instanceId, before, after, call);
       } else await redefine(ctx, hypervisor, row, after, call);
       return { state: row.state, ...maxima(row, after) };
     },
@@ -56,7 +56,7 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
       const hypervisor = await ctx.hosts.hypervisor(row.hostId);
       const seen = await hypervisor.inspect(instanceId, call);
       if (seen === undefined) return;
-      if (seen.power === 'running' || seen.power === 'paused') await grow(hypervisor, instanceId, seen, row, call);
+      if (seen.power === 'running' || seen.power === 'paused') await resizeLive(hypervisor, instanceId, seen, row, call);
       else await redefine(ctx, hypervisor, row, row, call);
     },
   })

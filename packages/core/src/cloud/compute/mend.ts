@@ -5,7 +5,7 @@ import { volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
 import { type ComputeServices, diskSpec, type InstanceRow, type NicRow, nicSpec, prepareMachine, type VolumeRow } from './context.ts';
 import { instance } from './instance.ts';
-import { grow } from './instance-resize.ts';
+import { resizeLive } from './instance-resize.ts';
 
 /** Short: a guest that does not let go is asked again at the next look. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -88,7 +88,7 @@ async function mendLive(
   { disks, nics }: Plugged,
   call: Call,
 ): Promise<void> {
-  if (!isSized(seen, row)) await grow(hypervisor, row.id, seen, row, call);
+  if (!isSized(seen, row)) await resizeLive(hypervisor, row.id, seen, row, call);
   // First what is too much: it may be in the place of what is missing.
   for (const id of beside(seen.diskIds, disks)) if (await mayGo(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
   for (const id of beside(seen.nicIds, nics)) if (await mayGo(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
