@@ -26,9 +26,12 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-export interface ChangeOptions extends CallOptions {
+export interface RepeatOptions extends CallOptions {
   /** Default: a new one for each call. Give your own to make a call of yours safe to repeat after a restart of your program. */
   readonly idempotencyKey?: string;
+}
+
+export interface ChangeOptions extends RepeatOptions {
   /** Refuse (`precondition_failed`) unless the resource still has this `generation`. */
   readonly ifGeneration?: number;
 }

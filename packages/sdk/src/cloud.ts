@@ -1,9 +1,10 @@
 import { Client, type RetryPolicy } from './client.ts';
 import { type Embedded, embeddedTransport } from './embedded.ts';
 import { AnyEndpoints } from './endpoints.ts';
-import { type Change, changes, type EventsOptions } from './events.ts';
+import { type Change, type ChangesOptions, type ChangesPage, changes, changesPage, type EventsOptions } from './events.ts';
 import type { Id } from './id.ts';
 import { Operations } from './operations.ts';
+import { Reply } from './reply.ts';
 import { Resource, type ResourceNames } from './resource.ts';
 import { fetchTransport, type Transport } from './transport.ts';
 
@@ -50,6 +51,11 @@ export class BaseCloud<M extends object> {
   /** The change feed over all kinds that the key may see. Survives disconnects; each cursor comes once. @throws PileusError gone */
   events<K extends keyof M & string>(options: EventsOptions<K> = {}): AsyncGenerator<AnyChange<Pick<M, K>>> {
     return changes<K, M[K]>(this.client, options) as AsyncGenerator<AnyChange<Pick<M, K>>>;
+  }
+
+  /** One page of the change feed: `events` without a stream. @throws PileusError gone */
+  changes<K extends keyof M & string>(options: ChangesOptions<K> = {}): Reply<ChangesPage<AnyChange<Pick<M, K>>>> {
+    return new Reply(changesPage<AnyChange<Pick<M, K>>>(this.client, options));
   }
 
   /** Any kind by its names, also one that these types do not know: rows and inputs are checked by the server alone. */

@@ -1,11 +1,11 @@
-import { type CallOptions, type Client, newKey } from './client.ts';
+import { type CallOptions, type Client, newKey, type RepeatOptions } from './client.ts';
 import { PileusError } from './errors.ts';
 import { chunks, isReplayable, type ReplayableBody, type StreamBody } from './transport.ts';
 
 /** What can be uploaded. Bytes and Blobs are sent again when the connection breaks; a stream is read once, so its upload is not. */
 export type Upload = ReplayableBody | StreamBody;
 
-export interface UploadOptions extends CallOptions {
+export interface UploadOptions extends RepeatOptions {
   /** SHA-256 of the content in hexadecimal; the server refuses other content. */
   readonly sha256?: string;
   /** Needed with a stream if the server shall know the size beforehand. */
@@ -28,7 +28,7 @@ export async function upload<T>(client: Client, path: string, content: Upload, o
       body: onProgress === undefined ? content : isReplayable(content) ? () => counted(content, onProgress) : counted(content, onProgress),
       headers: {
         'content-type': options.contentType ?? 'application/octet-stream',
-        'idempotency-key': newKey(),
+        'idempotency-key': options.idempotencyKey ?? newKey(),
         ...(options.sizeBytes === undefined ? {} : { 'content-length': String(options.sizeBytes) }),
         ...(options.sha256 === undefined ? {} : { 'repr-digest': `sha-256=:${base64OfHex(options.sha256)}:` }),
       },

@@ -1,4 +1,4 @@
-import type { CallOptions, Client, Outgoing } from './client.ts';
+import type { CallOptions, Client, Outgoing, RepeatOptions } from './client.ts';
 import { type ConsoleTicket, socketUrl } from './console.ts';
 import { download, type Upload, type UploadOptions, upload } from './content.ts';
 import { Reply } from './reply.ts';
@@ -21,7 +21,7 @@ export class Endpoints {
   }
 
   /** A computed value: what is neither a row nor a change. */
-  protected value<T>(request: ValueRequest, options: CallOptions): Reply<T> {
+  protected value<T>(request: ValueRequest, options: RepeatOptions): Reply<T> {
     const { method, body, query = {} } = request;
     const asked = new URLSearchParams(
       Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]])),
@@ -31,8 +31,8 @@ export class Endpoints {
     return new Reply(method === 'GET' ? this.client.json<T>(outgoing, options) : this.client.change<T>(outgoing, options));
   }
 
-  /** Asks for a one-time token and says where to use it. */
-  protected ticket(path: string, input: object, options: CallOptions): Reply<ConsoleTicket> {
+  /** Asks for a one-time token and says where to use it. Sent again, it brings another token. */
+  protected ticket(path: string, input: object, options: RepeatOptions): Reply<ConsoleTicket> {
     const issued = this.value<{ readonly token: string; readonly path: string; readonly expiresAt: string }>(
       { method: 'POST', path, body: input },
       options,
@@ -55,7 +55,7 @@ export class Endpoints {
 
 /** Any endpoint by its path, also one that these types do not know; what it takes is checked by the server alone. */
 export class AnyEndpoints extends Endpoints {
-  override value<T>(request: ValueRequest, options: CallOptions = {}): Reply<T> {
+  override value<T>(request: ValueRequest, options: RepeatOptions = {}): Reply<T> {
     return super.value(request, options);
   }
   override send<T>(path: string, content: Upload, options: UploadOptions = {}): Reply<T> {

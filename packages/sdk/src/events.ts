@@ -1,4 +1,4 @@
-import type { Client } from './client.ts';
+import type { CallOptions, Client } from './client.ts';
 import { isPileusError, PileusError } from './errors.ts';
 import type { Id } from './id.ts';
 import { type ServerSentEvent, serverSentEvents } from './sse.ts';
@@ -32,6 +32,21 @@ export interface EventsOptions<K extends string = string> extends WatchOptions {
   readonly kinds?: readonly K[];
 }
 
+export interface ChangesOptions<K extends string = string> extends CallOptions {
+  /** Behind this cursor; without one the page is empty and says where the feed is now. */
+  readonly after?: string;
+  readonly kinds?: readonly K[];
+  /** Default 100, at most 1000. */
+  readonly limit?: number;
+  /** How long to wait for the first change, at most 60. Default: not at all. */
+  readonly waitSeconds?: number;
+}
+export interface ChangesPage<C> {
+  readonly items: readonly C[];
+  /** Cursor to go on from, also when nothing came. */
+  readonly next: string;
+}
+
 /** The server says where its feed is. */
 interface Position {
   readonly type: 'cursor';
@@ -50,6 +65,16 @@ const PAUSE_ATTEMPT_MAX = 8;
  */
 export async function* changes<K extends string, R>(client: Client, options: EventsOptions<K>): AsyncGenerator<Change<K, R>> {
   for await (const message of messages<K, R>(client, options)) if (message.type !== 'cursor') yield message;
+}
+
+/** One page of the feed, for who cannot keep a stream open. @throws PileusError `gone` */
+export async function changesPage<C>(client: Client, options: ChangesOptions): Promise<ChangesPage<C>> {
+  const { after, kinds, limit, waitSeconds, ...call } = options;
+  const asked = Object.entries({ after, kinds: kinds?.join(), limit, waitSeconds }).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  const path = `/v1/changes?${new URLSearchParams(asked)}`;
+  return await client.json<ChangesPage<C>>({ method: 'GET', path }, { timeoutMs: ((waitSeconds ?? 0) + 30) * 1000, ...call });
 }
 
 /** All rows, then their changes, for ever: what a view or a controller needs. Never fails with `gone`: it lists again. */

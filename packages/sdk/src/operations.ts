@@ -1,4 +1,4 @@
-import type { CallOptions, Client } from './client.ts';
+import type { Client, RepeatOptions } from './client.ts';
 import { OperationFailed } from './errors.ts';
 import type { Id } from './id.ts';
 import type { Operation, OperationState } from './operation.ts';
@@ -31,21 +31,21 @@ export class Operations extends Resource<'operation', Operation, OperationFields
   }
 
   /** Asks it to unwind. @throws PileusError conflict when it has ended or can only go on */
-  cancel(operation: Id<'operation'> | string, options: CallOptions = {}): Reply<Operation> {
+  cancel(operation: Id<'operation'> | string, options: RepeatOptions = {}): Reply<Operation> {
     return this.steer(operation, 'cancel', options);
   }
 
   /** Has one that needs attention try its step again now. */
-  retry(operation: Id<'operation'> | string, options: CallOptions = {}): Reply<Operation> {
+  retry(operation: Id<'operation'> | string, options: RepeatOptions = {}): Reply<Operation> {
     return this.steer(operation, 'retry', options);
   }
 
   /** Has one that needs attention leave its step as it is: someone has seen to it by hand. */
-  skip(operation: Id<'operation'> | string, options: CallOptions = {}): Reply<Operation> {
+  skip(operation: Id<'operation'> | string, options: RepeatOptions = {}): Reply<Operation> {
     return this.steer(operation, 'skip', options);
   }
 
-  private steer(operation: string, verb: 'cancel' | 'retry' | 'skip', options: CallOptions): Reply<Operation> {
+  private steer(operation: string, verb: 'cancel' | 'retry' | 'skip', options: RepeatOptions): Reply<Operation> {
     return this.value<Operation>({ method: 'POST', path: this.path(operation, verb) }, options);
   }
 }

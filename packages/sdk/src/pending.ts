@@ -1,4 +1,4 @@
-import { type CallOptions, type Client, sleep } from './client.ts';
+import { type CallOptions, type Client, type RepeatOptions, sleep } from './client.ts';
 import { OperationFailed, PileusError } from './errors.ts';
 import type { Id } from './id.ts';
 import { isFinished, type Operation } from './operation.ts';
@@ -55,7 +55,7 @@ export class Accepted<K extends string, R> {
   }
 
   /** Asks the operation to unwind. @throws PileusError conflict when it has ended or can only go on. */
-  cancel(options: CallOptions = {}): Reply<Operation> {
+  cancel(options: RepeatOptions = {}): Reply<Operation> {
     return new Reply(this.#client.change<Operation>({ method: 'POST', path: `/v1/operations/${this.operationId}/cancel` }, options));
   }
 
@@ -73,7 +73,7 @@ export class Pending<K extends string, R> extends Reply<Accepted<K, R>> {
     return new Reply(this.then((accepted) => accepted.wait(options)));
   }
 
-  cancel(options: CallOptions = {}): Reply<Operation> {
+  cancel(options: RepeatOptions = {}): Reply<Operation> {
     return new Reply(this.then((accepted) => accepted.cancel(options)));
   }
 }

@@ -82,7 +82,7 @@ export class Resource<
     );
   }
 
-  /** Any verb on one resource, also one that these types do not know yet. `verb` as in paths: `attach-volume`. */
+  /** Any verb on one resource, also one that these types do not know yet. Waiting yields the row as it is then, in state `deleted` where the verb has deleted it. `verb` as in paths: `attach-volume`. */
   act(resource: Named<K>, verb: string, input: object = {}, options: ChangeOptions = {}): Pending<K, R> {
     return this.#pending({ method: 'POST', path: this.path(resource, verb), ...json(input) }, options);
   }
@@ -93,7 +93,8 @@ export class Resource<
   }
 
   #pending(request: Outgoing, options: ChangeOptions): Pending<K, R> {
-    const result = (id: Id<K>, call: CallOptions) => this.client.json<R>({ method: 'GET', path: this.path(id) }, call);
+    // Some verbs end with the resource: what they leave is a deleted row.
+    const result = (id: Id<K>, call: CallOptions) => this.client.json<R>({ method: 'GET', path: `${this.path(id)}?deleted=true` }, call);
     return new Pending(this.client.change<AcceptedBody>(request, options).then((body) => new Accepted<K, R>(this.client, body, result)));
   }
 }

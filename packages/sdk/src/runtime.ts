@@ -1,5 +1,5 @@
 /** What generated clients are made of. */
-export type { CallOptions, ChangeOptions, Client, RetryPolicy } from './client.ts';
+export type { CallOptions, ChangeOptions, Client, RepeatOptions, RetryPolicy } from './client.ts';
 export { type AnyChange, BaseCloud, type ConnectOptions, type ServerDocument, type UntypedRow } from './cloud.ts';
 export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
 export type { Upload, UploadOptions } from './content.ts';
@@ -16,7 +16,7 @@ export {
   type Retry,
   SERVER_CODES,
 } from './errors.ts';
-export type { Change, EventsOptions, Listed, WatchOptions } from './events.ts';
+export type { Change, ChangesOptions, ChangesPage, EventsOptions, Listed, WatchOptions } from './events.ts';
 export { type Id, id, isUuid, type Named } from './id.ts';
 export type { Lifecycle } from './lifecycle.ts';
 export type { Comparison, List, ListOptions, Page, Where } from './list.ts';

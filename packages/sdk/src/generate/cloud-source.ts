@@ -31,7 +31,7 @@ export function cloudSource(server: ServerDescription, runtime: string): string 
 }
 
 const RUNTIME_TYPES = ['CallOptions', 'ChangeOptions', 'Client', 'ConnectOptions', 'DeleteOptions', 'Embedded', 'Id', 'Lifecycle', 'Named'];
-const MORE_RUNTIME_TYPES = ['ConsoleTicket', 'Operation', 'Pending', 'Reply', 'Upload', 'UploadOptions'];
+const MORE_RUNTIME_TYPES = ['ConsoleTicket', 'Operation', 'Pending', 'RepeatOptions', 'Reply', 'Upload', 'UploadOptions'];
 
 function imports(body: string, runtime: string): string {
   const used = [...RUNTIME_TYPES, ...MORE_RUNTIME_TYPES].filter((name) => new RegExp(`\\b${name}\\b`).test(body));
@@ -189,7 +189,7 @@ function ticketMethod(endpoint: EndpointDescription, text: { readonly parameters
     ...Object.entries(endpoint.body?.properties ?? {}).map(
       ([name, schema]) => `${camel(name)}${required.has(name) ? '' : '?'}: ${typeOf(schema, 'input')}`,
     ),
-    `options${fieldNames.length === required.size ? ': CallOptions = {}' : '?: CallOptions'}`,
+    `options${fieldNames.length === required.size ? ': RepeatOptions = {}' : '?: RepeatOptions'}`,
   ];
   return `
 ${comment(endpoint.description, '  ')}  open${pascal(endpoint.name)}(${parameters.join(', ')}): Reply<ConsoleTicket> {
@@ -208,9 +208,9 @@ function valueMethod(
   const queryType = `{ ${asked.map(([name, { schema, required }]) => `readonly ${key(name)}${required ? '' : '?'}: ${typeOf(schema, 'input')}`).join('; ')} }`;
   const parameters = [
     ...text.parameters,
-    ...(takesBody ? [`input: ${typeOf(body, 'input', '  ')}`] : []),
+    ...(takesBody ? [`input: ${typeOf(body, 'input', '  ')}${(body.required ?? []).length > 0 ? '' : ' = {}'}`] : []),
     ...(asked.length === 0 ? [] : [`query: ${queryType}${optional ? ' = {}' : ''}`]),
-    'options: CallOptions = {}',
+    `options: ${method === 'GET' ? 'CallOptions' : 'RepeatOptions'} = {}`,
   ];
   const request = [
     `method: ${quote(method)}`,

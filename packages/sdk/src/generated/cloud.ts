@@ -1,5 +1,5 @@
 // Generated from the server's OpenAPI document by `pileus-sdk generate`. Do not edit.
-import { BaseCloud, Endpoints, Resource, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type Operation, type Pending, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
+import { BaseCloud, Endpoints, Resource, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type Operation, type Pending, type RepeatOptions, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
 
 /** The state machine of the kind debt: where each state may go. */
 export const debtStates = {
@@ -1495,12 +1495,12 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   }
 
   /** A one-time token, good for a minute, that opens a console of the machine over WebSocket. */
-  openConsole(instance: Named<'instance'>, type?: 'serial' | 'vnc', options?: CallOptions): Reply<ConsoleTicket> {
+  openConsole(instance: Named<'instance'>, type?: 'serial' | 'vnc', options?: RepeatOptions): Reply<ConsoleTicket> {
     return this.ticket(this.path(instance, 'console'), { type }, options ?? {});
   }
 
   /** Closes all consoles of the machine and voids their tokens. */
-  consoleRevoke(instance: Named<'instance'>, options: CallOptions = {}): Reply<{ readonly [key: string]: unknown }> {
+  consoleRevoke(instance: Named<'instance'>, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
     return this.value({ method: 'POST', path: this.path(instance, 'console', 'revoke'), body: {} }, options);
   }
 }
@@ -1521,7 +1521,7 @@ export class RecoveryEndpoints extends Endpoints {
   }
 
   /** Confirms a restore: strays have been looked through, and what the store calls deleted may be removed again. */
-  confirm(options: CallOptions = {}): Reply<{
+  confirm(options: RepeatOptions = {}): Reply<{
     /** False after a restore, until an operator confirms it; automatic removal is off meanwhile. */
     readonly confirmed: boolean;
     /** Changes with every restore. */
@@ -1540,7 +1540,7 @@ export class BackupsEndpoints extends Endpoints {
   create(input: {
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
     readonly name?: string | undefined;
-  }, options: CallOptions = {}): Reply<{
+  } = {}, options: RepeatOptions = {}): Reply<{
     /** On the server. */
     readonly path: string;
     readonly takenAt: string;
