@@ -5,6 +5,7 @@ import { CloudError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
+import type { Registry } from '../registry.ts';
 import type { Store } from '../store.ts';
 import { EndpointCalls } from './endpoint-calls.ts';
 import { Events } from './events.ts';
@@ -46,9 +47,7 @@ export class Api {
   readonly #plans = new Map<AnyKind, ListPlan>();
   readonly #repeats: Repeats;
   readonly #endpoints: EndpointCalls;
-  readonly #document: string;
-  /** Clients that are built from the document keep it, and ask with this whether it is still the same. */
-  readonly #documentTag: string;
+  #document: { readonly text: string; readonly tag: string } | undefined;
   readonly #stopping = new AbortController();
 
   constructor(kernel: Kernel, options: ApiOptions = {}) {
@@ -63,8 +62,6 @@ export class Api {
     for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
     this.#repeats = new Repeats({ ...kernel.services, commit: (statements) => kernel.operations.commit(statements) });
     this.#endpoints = new EndpointCalls(kernel, this.#repeats);
-    this.#document = JSON.stringify(openapi(kernel.registry));
-    this.#documentTag = `"${hash('sha256', this.#document, 'base64url')}"`;
   }
 
   /** Called once, after the kernel has started. */
@@ -119,7 +116,8 @@ export class Api {
       case 'events':
         return { ...json(''), headers: SSE_HEADERS, body: await this.#events.stream(request, principal, parameters) };
       case 'document':
-        return unlessKnown(request, this.#documentTag, this.#document, route.operationId);
+        this.#document ??= documentOf(this.#kernel.registry);
+        return unlessKnown(request, this.#document.tag, this.#document.text, route.operationId);
       case 'endpoint':
         return this.#endpoints.answer({ endpoint: route.endpoint, route: route.operationId, params, request, principal, parameters });
     }
@@ -168,6 +166,12 @@ export class Api {
       waiting: () => this.#waiting(request),
     });
   }
+}
+
+/** Clients that are built from the document keep it, and ask with the tag whether it is still the same. */
+function documentOf(registry: Registry): { readonly text: string; readonly tag: string } {
+  const text = JSON.stringify(openapi(registry));
+  return { text, tag: `"${hash('sha256', text, 'base64url')}"` };
 }
 
 /** 304 when the caller has it already. */
