@@ -175,7 +175,9 @@ export class SimCloud {
     const endpoint = this.kernel.registry.endpoints().find((entry) => entry.method === method && entry.path === path);
     if (endpoint === undefined) throw new Error(`no endpoint ${method} ${path}`);
     const asked = { principal: this.principal, params: {}, query: {}, body: {}, headers: {}, signal: new AbortController().signal };
-    const begin: UploadRequest['begin'] = async (statements = []) => void (await this.kernel.observe(statements));
+    const begin: UploadRequest['begin'] = async (statements = []) => {
+      if (statements.length > 0) await this.kernel.observe(statements);
+    };
     const change = { at: timestamp(this.environment.clock), again: false, begin, bytes: nothing() };
     const answer = await endpoint.handle({ ...asked, ...change, ...request });
     return endpoint.type === 'upload' ? (answer as Uploaded).answer : answer;
