@@ -56,6 +56,8 @@ export class Operations {
   /** Of a restored store, until the restore is confirmed. */
   readonly #held = new Set<string>();
   readonly #waiters = new Map<string, Set<() => void>>();
+  /** At work, but in need of attention: they try seldom, and must not keep others from their places. */
+  readonly #stuck = new Set<string>();
   #running = 0;
   #stopping = false;
   #idle = Promise.withResolvers<void>();
@@ -249,7 +251,7 @@ export class Operations {
   }
 
   #pump(): void {
-    while (!this.#stopping && this.#running < this.#options.runningMax && this.#ready.length > 0) {
+    while (!this.#stopping && this.#running - this.#stuck.size < this.#options.runningMax && this.#ready.length > 0) {
       const live = this.#live.get(this.#ready.shift() ?? '');
       if (live !== undefined) void this.#drive(live);
     }
@@ -267,6 +269,7 @@ export class Operations {
         );
     } finally {
       this.#running -= 1;
+      this.#stuck.delete(live.id);
       if (this.#running === 0 && this.#stopping) this.#idle.resolve();
       this.#pump();
     }
@@ -309,7 +312,12 @@ export class Operations {
         stamp: this.stamp,
         commit: (statements) => this.commit(statements),
         definition: (key) => this.#options.registry.saga(key),
-        onStuck: () => this.#yieldToForced(live),
+        onStuck: () => {
+          this.#stuck.add(live.id);
+          this.#yieldToForced(live);
+          this.#pump();
+        },
+        onFreed: () => this.#stuck.delete(live.id),
         ...(this.#options.around === undefined ? {} : { around: this.#options.around }),
       },
       {

@@ -13,14 +13,15 @@ function problems(committed: Fingerprints, registered: Fingerprints): readonly s
     if (before === undefined) return [`${key} is new: write it down with PILEUS_UPDATE=1`];
     if (before === now) return [];
     return [
-      `${key} has changed its steps: give it a new version and keep the old one in its plugin's \`sagas\`\n  was ${before}\n  is  ${now}`,
+      `${key} has changed its steps: give it a new version and keep the old one in its plugin's \`sagas\` (PILEUS_UPDATE=unreleased if no release has it)\n  was ${before}\n  is  ${now}`,
     ];
   });
   const gone = Object.keys(committed).filter((key) => registered[key] === undefined);
   return [
     ...changed,
     ...gone.map(
-      (key) => `${key} is gone: operations of the last release may still run it; after one minor release remove it with PILEUS_UPDATE=1`,
+      (key) =>
+        `${key} is gone: operations of the last release may still run it; after one minor release remove it with PILEUS_UPDATE=unreleased`,
     ),
   ];
 }
@@ -31,10 +32,13 @@ describe('the steps of every saga', () => {
     await sim.start();
     const sagas = [...sim.kernel.registry.sagas()].sort((a, b) => (sagaKey(a) < sagaKey(b) ? -1 : 1));
     const registered = Object.fromEntries(sagas.map((each) => [sagaKey(each), fingerprint(each)]));
-    // Written anew on demand, but a changed step list of a known version never passes.
     const committed = JSON.parse(readFileSync(FILE, 'utf8')) as Fingerprints;
-    if (process.env.PILEUS_UPDATE === '1') writeFileSync(FILE, `${JSON.stringify(registered, undefined, 2)}\n`);
-    else assert.deepEqual(problems(committed, registered), []);
+    // What is new is written down on demand. What a release may have journaled is not: `unreleased` says that none has.
+    const found = problems(committed, registered).filter(
+      (problem) => !(process.env.PILEUS_UPDATE === '1' && problem.includes(' is new: ')),
+    );
+    if (process.env.PILEUS_UPDATE !== 'unreleased') assert.deepEqual(found, []);
+    if (process.env.PILEUS_UPDATE !== undefined) writeFileSync(FILE, `${JSON.stringify(registered, undefined, 2)}\n`);
   });
 
   it('a change of them asks for a new version, in words', () => {

@@ -23,15 +23,21 @@ const same = (a: Place, b: Place): boolean => a.path === b.path && a.phase === b
 const QUIET_MS = 60_000;
 const never = new Promise<never>(() => undefined);
 
-/** Crashes or fails once, at the place; with `repeat` every effect is run twice in a row. */
-function inject(fault: Fault | undefined, repeat: boolean, operation: { id?: string }): Around {
+interface Injection {
+  readonly around: Around;
+  readonly struck: () => boolean;
+}
+
+/** Crashes or fails once, at the place, `after` another has struck; with `repeat` every effect is run twice in a row. */
+function inject(fault: Fault | undefined, repeat: boolean, operation: { id?: string }, after?: Injection): Injection {
   let struck = false;
-  return async (point, body, sim) => {
+  const around: Around = async (point, body, sim) => {
     const run = async () => {
       if (repeat && point.type === 'effect') await body();
       return body();
     };
-    if (fault === undefined || struck || point.operationId !== operation.id || !same(point, fault.place)) return run();
+    const elsewhere = point.operationId !== operation.id || after?.struck() === false;
+    if (fault === undefined || struck || elsewhere || !same(point, fault.place)) return run();
     if (fault.when === 'before') {
       struck = true;
       return strike(fault, sim);
@@ -42,6 +48,7 @@ function inject(fault: Fault | undefined, repeat: boolean, operation: { id?: str
     struck = true;
     return strike(fault, sim);
   };
+  return { around, struck: () => struck };
 }
 
 function strike(fault: Fault, sim: SimCloud): Promise<never> {
@@ -57,12 +64,12 @@ async function play(scenario: Scenario, fault: Fault | undefined, repeat: boolea
   const before = await sim.residue();
   const places: Place[] = [];
   const operation: { id?: string } = {};
-  const around = inject(fault, repeat, operation);
-  const firstAround = first === undefined ? undefined : inject(first, false, operation);
+  const earlier = first === undefined ? undefined : inject(first, false, operation);
+  const { around } = inject(fault, repeat, operation, earlier);
   sim.around = (point, body, at) => {
     operation.id ??= point.operationId;
     if (point.operationId === operation.id) places.push({ path: point.path, phase: point.phase, type: point.type });
-    return around(point, () => (firstAround === undefined ? body() : firstAround(point, body, at)), at);
+    return around(point, () => (earlier === undefined ? body() : earlier.around(point, body, at)), at);
   };
   const id = await scenario.act(sim);
   const ended = await sim.ended(id);
@@ -89,9 +96,16 @@ function faultsOf(places: readonly Place[]): readonly { readonly fault: Fault; r
   );
 }
 
+/** What is tried first after a crash at the place: there the journal knows least of what has begun. */
+function nextLife(places: readonly Place[], crashedAt: Place): Place | undefined {
+  const next = places[places.findIndex((place) => same(place, crashedAt)) + 1];
+  return next?.phase === 'do' ? next : undefined;
+}
+
 /**
- * Runs the action once for each way it can go wrong: each step fails and crashes, before and after, and in each undo on the way back it crashes again; every
- * effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an undisturbed run: never in between.
+ * Runs the action once for each way it can go wrong: each step fails and crashes, before and after; in each undo on the way back it crashes again; after each
+ * crash the next life fails at once; every effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an
+ * undisturbed run: never in between.
  * Answers how many histories were played.
  * @throws AssertionError naming the history that left something behind
  */
@@ -108,7 +122,10 @@ export async function crashMatrix(scenario: Scenario): Promise<number> {
   };
   for (const { fault, repeat } of faultsOf(clean.places)) {
     const run = await check(fault, repeat);
-    if (fault.how !== 'fails' || repeat || fault.when !== 'after') continue;
+    if (repeat) continue;
+    const next = fault.how === 'crashes' ? nextLife(run.places, fault.place) : undefined;
+    if (next !== undefined) await check({ place: next, when: 'before', how: 'fails' }, false, fault);
+    if (fault.how !== 'fails' || fault.when !== 'after') continue;
     for (const second of faultsOf(run.places.filter((place) => place.phase === 'undo')))
       if (!second.repeat) await check(second.fault, false, fault);
   }

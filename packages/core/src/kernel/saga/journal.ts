@@ -80,7 +80,9 @@ export class Journal {
   flush(): Promise<unknown> {
     const held = this.#takeHeld();
     if (held.length === 0) return this.#flushing;
-    const flushed = this.#flushing.then(() => this.#ports.commit([...held, this.progress(this.#lastHeld)]));
+    // Its state is left as it is: a step beside these may need attention.
+    const how = this.update({ lastStep: this.#lastHeld, percent: this.#percent, stepsDone: this.#history.stepsDone });
+    const flushed = this.#flushing.then(() => this.#ports.commit([...held, how]));
     // What cannot be committed here cannot be by the next commit either, which tells.
     this.#flushing = flushed.catch(() => undefined);
     return flushed;

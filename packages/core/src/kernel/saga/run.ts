@@ -240,9 +240,10 @@ export class SagaRun {
 
   async #end(error: ErrorRecord): Promise<Outcome> {
     const outcome = this.#trials.cancelled && error.code === 'cancelled' ? 'cancelled' : 'failed';
-    await this.#trials.persist('', 'undo', RETRY, () =>
+    const result = await this.#trials.persist('', 'undo', RETRY, () =>
       this.#journal.commit('', [...this.#journal.ending(outcome, error), ...(this.#subject.unwound?.(this.#history.params) ?? [])]),
     );
+    if (result === SKIPPED) await this.#journal.commit('', this.#journal.ending(outcome, error));
     return outcome;
   }
 

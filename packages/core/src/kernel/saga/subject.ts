@@ -16,8 +16,10 @@ export interface RunPorts {
   readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
   /** An older definition by `name@version`. */
   readonly definition: (key: string) => AnySaga | undefined;
-  /** Told when the run begins to show `needs_attention`. */
+  /** Told when a step of the run begins to show `needs_attention`. */
   readonly onStuck?: () => void;
+  /** Told when no step of it needs attention any more. */
+  readonly onFreed?: () => void;
   /** Spans, and the faults of tests: called around each do and undo of an effect, and each commit of a write. A throw counts as the step's own. */
   readonly around?: <R>(point: StepPoint, body: () => Promise<R>) => Promise<R>;
 }

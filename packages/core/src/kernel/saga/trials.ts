@@ -138,7 +138,7 @@ export class Trials {
 
   /** What was said to a step is not for the next one. */
   #calm(path: string): void {
-    this.#stuck.delete(path);
+    if (this.#stuck.delete(path) && this.#stuck.size === 0) this.#ports.onFreed?.();
     this.#wakes.delete(path);
   }
 
