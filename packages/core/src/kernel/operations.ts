@@ -10,6 +10,7 @@ import type { Registry } from './registry.ts';
 import { SagaRun } from './saga/run.ts';
 import type { RunPorts } from './saga/subject.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
+import { Waiters } from './waiters.ts';
 
 /** An accepted operation as this node holds it until it has ended. */
 interface Live {
@@ -55,7 +56,7 @@ export class Operations {
   readonly #ready: string[] = [];
   /** Of a restored store, until the restore is confirmed. */
   readonly #held = new Set<string>();
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiters: Waiters;
   /** At work, but in need of attention: they try seldom, and must not keep others from their places. */
   readonly #stuck = new Set<string>();
   #running = 0;
@@ -65,6 +66,7 @@ export class Operations {
   constructor(options: OperationsOptions) {
     this.#options = options;
     this.#commits = new Commits(options);
+    this.#waiters = new Waiters(options.environment.timers);
   }
 
   get node(): string {
@@ -149,24 +151,17 @@ export class Operations {
 
   /** The operation when it has ended, or as it is when the time is over. @throws CloudError not_found */
   async wait(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Operation> {
-    const ended = Promise.withResolvers<void>();
-    const waiters = this.#waiters.get(id) ?? new Set();
-    waiters.add(ended.resolve);
-    this.#waiters.set(id, waiters);
-    const cancel = this.#options.environment.timers.after(timeoutMs, ended.resolve);
-    signal?.addEventListener('abort', () => ended.resolve(), { once: true });
+    const waiter = this.#waiters.add(id, timeoutMs, signal);
     try {
       // One that is at work here has not ended, whatever its row says.
       if (timeoutMs <= 0 || !this.#live.has(id)) {
         const row = await this.#options.reader.get(operation, id);
         if (isFinished(row) || timeoutMs <= 0) return row;
       }
-      await ended.promise;
+      await waiter.over;
       return await this.#options.reader.get(operation, id);
     } finally {
-      cancel();
-      waiters.delete(ended.resolve);
-      if (waiters.size === 0) this.#waiters.delete(id);
+      waiter.leave();
     }
   }
 
@@ -278,7 +273,7 @@ export class Operations {
   #ended(live: Live): void {
     this.#live.delete(live.id);
     this.#leaveQueues(live.id);
-    for (const wake of this.#waiters.get(live.id) ?? []) wake();
+    this.#waiters.wake(live.id);
   }
 
   /** One whose acceptance is not durable yet is made ready by `enqueue`. */
