@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'packages/server/dist/src/main.js');
 const FLOOR = fileURLToPath(new URL('./read-floor-child.ts', import.meta.url));
 /** As `npm start` and the package's program have them. */
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 /** Without what runs of sources keep compiled. */
 const { NODE_COMPILE_CACHE: _, ...env } = process.env;
 const STARTS = 5;

@@ -16,8 +16,8 @@ const USAGE = `Usage: pileus-server [--config FILE] [--reset-root-key | --restor
                      removed by itself until an operator confirms it (POST /v1/recovery/confirm).
 `;
 
-/** The program `pileus-server`: serves until a signal ends it. Resolves when all is parked and closed. */
-export async function run(): Promise<void> {
+/** The program `pileus-server`: serves until a signal ends it. Resolves when all is parked and closed. Tells when it has begun to serve. */
+export async function run(onListening: () => void = () => {}): Promise<void> {
   const { values } = parseArgs({
     options: { config: { type: 'string' }, 'reset-root-key': { type: 'boolean' }, restore: { type: 'string' }, help: { type: 'boolean' } },
   });
@@ -28,6 +28,7 @@ export async function run(): Promise<void> {
   const stopped = stopOnSignal(server);
   if (server.newRootKey !== undefined) process.stdout.write(`root API key (shown this once): ${server.newRootKey}\n`);
   process.stdout.write(`listening on ${server.address}\n`);
+  onListening();
   await stopped;
 }
 
