@@ -1,5 +1,6 @@
 import { access, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { restoreSqlite } from '@pileus/core/sqlite';
 import { expect } from 'chai';
 import { openServer, type TestServer } from './server.ts';
 
@@ -45,5 +46,25 @@ describe('server: backups', () => {
     await rm(first.json.path);
     expect((await ask('k')).text).to.equal(first.text);
     expect(await copies()).to.equal(before + 1);
+    // And as if another had taken the name meanwhile, which the answer must not call its own.
+    await revert();
+    await rm(first.json.path);
+    const name = basename(first.json.path, '.db');
+    expect((await server.ask('POST', '/v1/backups', { body: { name } })).status).to.equal(200);
+    expect((await ask('k')).json.code).to.equal('name_taken');
+  });
+
+  it('makes one of several that are asked for by one name at once, and refuses the others', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, (_, nr) =>
+        server.ask('POST', '/v1/backups', { body: { name: 'once' }, headers: { 'idempotency-key': `once-${nr}` } }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, 409, 409, 409]);
+    const to = join(server.directory, 'restored.db');
+    await restoreSqlite({ from: join(server.directory, 'backups', 'once.db'), to });
+    expect(await readdir(join(server.directory, 'backups')))
+      .to.include('once.db')
+      .and.not.satisfy((names: string[]) => names.some((name) => name.includes('partial')));
   });
 });

@@ -31,8 +31,11 @@ export interface Store {
   onCommit(listener: (revision: number) => void): () => void;
   /** Drops feed entries of revisions up to this one. */
   trimChanges(upTo: number): Promise<void>;
-  /** A consistent copy into a file or directory that does not exist yet, while the store is in use. */
-  backup(target: string): Promise<void>;
+  /**
+   * A consistent copy into a file or directory that does not exist yet, while the store is in use. It gets its name when it is whole. With `at`, RFC 3339, it
+   * bears that time, by which its maker knows it again.
+   */
+  backup(target: string, at?: string): Promise<void>;
   close(): Promise<void>;
 }
 

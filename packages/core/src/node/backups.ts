@@ -1,4 +1,4 @@
-import { access, mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type } from 'typebox';
 import { CloudError, type KernelServices, type Plugin, resourceName } from '../kernel/index.ts';
@@ -8,6 +8,7 @@ import { CloudError, type KernelServices, type Plugin, resourceName } from '../k
  * by other means; `pileus-server --restore` brings one back.
  */
 export function backups({ store }: KernelServices, directory: string): Plugin {
+  const underWay = new Set<string>();
   return {
     id: 'backups',
     version: '0.1.0',
@@ -25,21 +26,29 @@ export function backups({ store }: KernelServices, directory: string): Plugin {
           const name = (body as { name?: string }).name ?? `backup-${takenAt.toLowerCase().replaceAll(/[^0-9tz]/g, '-')}`;
           const path = join(directory, `${name}.db`);
           await mkdir(directory, { recursive: true, mode: 0o700 });
-          const isThere = await exists(path);
-          // A copy gets its name when it is whole: then an earlier try of this request has made it.
-          if (isThere && again) return { path, takenAt };
-          if (isThere) throw new CloudError('name_taken', `There is a backup ${name}.`, { pointer: '/name', params: { field: 'name' } });
-          await begin([], { name });
-          await store.backup(path);
-          return { path, takenAt };
+          const taken = new CloudError('name_taken', `There is a backup ${name}.`, { pointer: '/name', params: { field: 'name' } });
+          if (underWay.has(name)) throw taken;
+          underWay.add(name);
+          try {
+            const bears = await timeOf(path);
+            // A copy gets its name when it is whole, and bears the time of its request: this one was made by an earlier try.
+            if (again && bears === Date.parse(takenAt)) return { path, takenAt };
+            if (bears !== undefined) throw taken;
+            await begin([], { name });
+            await store.backup(path, takenAt);
+            return { path, takenAt };
+          } finally {
+            underWay.delete(name);
+          }
         },
       },
     ],
   };
 }
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
+/** In ms since the epoch, of a file that is there. */
+const timeOf = (path: string): Promise<number | undefined> =>
+  stat(path).then(
+    ({ mtimeMs }) => Math.round(mtimeMs),
+    () => undefined,
   );

@@ -73,8 +73,8 @@ class InlineStore implements Store {
     while (this.#here().trimSome(upTo));
   }
 
-  async backup(target: string): Promise<void> {
-    await makeFile(target, async (partial) => this.#here().reader.vacuumInto(partial));
+  async backup(target: string, at?: string): Promise<void> {
+    await makeFile({ path: target, at }, async (partial) => this.#here().reader.vacuumInto(partial));
   }
 
   async close(): Promise<void> {

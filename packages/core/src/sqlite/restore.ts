@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { StoreError } from '../kernel/store-error.ts';
 import { copyStore } from './backup.ts';
 import { newIncarnation } from './store.ts';
@@ -11,13 +10,12 @@ import type { WriterMethods } from './writer-thread.ts';
  */
 export async function restoreSqlite({ from, to }: { readonly from: string; readonly to: string }): Promise<void> {
   const incarnation = await newIncarnation();
-  const copied = copyStore(from, to, async (partial) => {
+  const copied = copyStore(from, { path: to }, async (partial) => {
     const writer = new Thread<WriterMethods>('writer-thread');
     try {
       await writer.call('reincarnate', partial, incarnation);
     } finally {
       await writer.terminate();
-      await rm(`${partial}.lock`, { force: true });
     }
   });
   await copied.catch((cause: Error) => {

@@ -153,9 +153,9 @@ class SqliteStore implements Store {
     this.#snapshot?.end();
   }
 
-  async backup(target: string): Promise<void> {
+  async backup(target: string, at?: string): Promise<void> {
     this.#here();
-    await copyStore(this.#path, target);
+    await copyStore(this.#path, { path: target, at });
   }
 
   close(): Promise<void> {

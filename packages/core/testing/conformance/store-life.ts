@@ -120,5 +120,19 @@ function describeBackup(stage: () => StoreStage, restores: boolean): void {
       await s.store.backup(place);
       expect((await s.rejection(s.store.backup(place))).message).to.include(place);
     });
+
+    it('gives the name to one whole copy of several that are made side by side', async () => {
+      const s = stage();
+      await s.done(machine('a'));
+      const place = s.harness.target();
+      const ended = await Promise.allSettled(Array.from({ length: 4 }, () => s.store.backup(place)));
+      expect(ended.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+      for (const end of ended) if (end.status === 'rejected') expect(end.reason.message).to.include(`${place} exists already`);
+      if (!restores) return;
+      const copy = await s.restore(place);
+      await copy.prepare(SCHEMA);
+      expect(await copy.read('machine', 'a')).to.equal(await s.store.read('machine', 'a'));
+      await copy.close();
+    });
   });
 }

@@ -107,8 +107,8 @@ export class SimulatedStore implements Store {
     return this.#later(() => this.#inline.trimChanges(upTo));
   }
 
-  backup(target: string): Promise<void> {
-    return this.#later(() => this.#inline.backup(target));
+  backup(target: string, at?: string): Promise<void> {
+    return this.#later(() => this.#inline.backup(target, at));
   }
 
   async close(): Promise<void> {
