@@ -1,3 +1,3 @@
 /** What other modules may know of compute. */
-export { instance } from './instance.ts';
+export { instance, isMade } from './instance.ts';
 export { instanceType } from './instance-type.ts';

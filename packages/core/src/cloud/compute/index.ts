@@ -14,7 +14,7 @@ import { instanceType } from './instance-type.ts';
 import { createInstanceType, instanceTypeDeletion, reviseInstanceType } from './instance-type-verbs.ts';
 import { volumeActions } from './instance-volumes.ts';
 import { limitActions } from './limits.ts';
-import { MACHINE_REMOVE } from './machine-cleanup.ts';
+import { MACHINE_REMOVE, payMachineRemoval } from './machine-cleanup.ts';
 import { observeHost, observeMachine } from './observe.ts';
 import * as points from './points.ts';
 import { adoptAction } from './stray-adopt.ts';
@@ -51,7 +51,7 @@ export const compute: Module = (cloud) => {
     debts: [
       {
         task: MACHINE_REMOVE,
-        pay: async (target, place, call) => (await services.hosts.hypervisor(place)).remove(String(target.instanceId), call),
+        pay: (target, place, call) => payMachineRemoval(services, String(target.instanceId), place, call),
       },
     ],
     hooks: [

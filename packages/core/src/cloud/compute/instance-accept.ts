@@ -296,18 +296,20 @@ export async function placeAgain(
   const lost = (code === 'unavailable' || code === 'timeout') && !(await services.hosts.reachable(params.hostId));
   if (!lost || attempt + 1 >= PLACEMENTS_MAX || params.existing.length > 0 || params.onlyHosts !== undefined) return undefined;
   if (await deletionWaits(services, params.instanceId)) return undefined;
+  const { formerHostIds = [] } = await services.reader.get(instance, params.instanceId);
+  // Never back to one that was given up: its removal there may still be owed, or under way.
+  const givenUp = [...formerHostIds, params.hostId];
   const request: PlacementRequest = {
     ...params.size,
     volumes: params.volumes.map((entry, index) =>
       given({ id: entry.volumeId, sizeBytes: entry.sizeBytes, storageClass: params.classes[index] ?? undefined }),
     ),
-    exceptHosts: [params.hostId],
+    exceptHosts: givenUp,
     attempt: 0,
   };
   const placed = await services.placement.place(request, services.reader).catch(() => undefined);
   if (placed === undefined) return undefined;
   const hostId = placed.hostId as Id<'host'>;
-  const { formerHostIds } = await services.reader.get(instance, params.instanceId);
   const rows = await Promise.all(params.volumes.map((entry) => services.reader.get(volume, entry.volumeId)));
   const volumes = params.volumes.map(
     (entry, index): NewVolume => ({ ...entry, volumeId: services.ids.mint('volume'), poolId: placed.poolIds[index] as Id<'pool'> }),
@@ -336,7 +338,7 @@ export async function placeAgain(
       ...takeBack(params, false),
       ...placed.reserve,
       expectState(host, hostId, ['enabled']),
-      change(instance, params.instanceId, { hostId, formerHostIds: [...(formerHostIds ?? []), params.hostId] }),
+      change(instance, params.instanceId, { hostId, formerHostIds: givenUp }),
       ...inserts,
     ],
     keys: volumes.map((entry) => entry.volumeId),

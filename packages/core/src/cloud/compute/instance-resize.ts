@@ -61,13 +61,14 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
     },
   })
   .write('resized', {
-    do: ({ params: { instanceId, before, after }, out: { apply } }) => [
+    do: ({ params: { instanceId, hostId, before, after }, out: { apply } }) => [
       change(
         instance,
         instanceId,
         { ...after, vcpusMax: apply.vcpusMax, memoryBytesMax: apply.memoryBytesMax },
         { ...before, state: apply.state === 'running' ? 'running' : ['stopped', 'crashed'] },
       ),
+      ...hostCapacity(hostId, growth(after, before), -1),
     ],
     undo: NOTHING_TO_UNDO,
   })
@@ -88,9 +89,13 @@ function refuseLive(hypervisor: Hypervisor, row: InstanceRow, after: Size): void
     throw new CloudError('unsupported', 'A running machine only grows; stop it to shrink it.');
 }
 
-/** The difference, as a reservation: never below nothing for the part that shrinks. */
-const difference = ({ hostId, before, after }: ResizeParams, sign: 1 | -1) =>
-  hostCapacity(hostId, { vcpus: after.vcpus - before.vcpus, memoryBytes: after.memoryBytes - before.memoryBytes }, sign);
+const growth = (from: Size, to: Size): Size => ({
+  vcpus: Math.max(0, to.vcpus - from.vcpus),
+  memoryBytes: Math.max(0, to.memoryBytes - from.memoryBytes),
+});
+
+/** What it grows by is reserved when it is accepted. What it shrinks by is free only when it has. */
+const reserved = ({ hostId, before, after }: ResizeParams, sign: 1 | -1) => hostCapacity(hostId, growth(before, after), sign);
 
 export const resizeAction = (services: ComputeServices) =>
   defineAction({
@@ -109,11 +114,11 @@ export const resizeAction = (services: ComputeServices) =>
       // With an operation ahead it may not run by then: the head of the queue decides.
       if (row.state === 'running' && !services.kernel().holds(row.id)) refuseLive(await services.hosts.hypervisor(row.hostId), row, after);
       const params = { instanceId: row.id, hostId: row.hostId, before, after };
-      return { params, statements: difference(params, 1) };
+      return { params, statements: reserved(params, 1) };
     },
     saga: instanceResize,
     context: () => services,
-    unwound: (params) => difference(params, -1),
+    unwound: (params) => reserved(params, -1),
   });
 
 interface SharesParams {

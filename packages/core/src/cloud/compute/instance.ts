@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
+import { bytes, defineKind, type RowOf, ref, secret } from '../../kernel/index.ts';
 
 export const instance = defineKind({
   name: 'instance',
@@ -46,3 +46,6 @@ export const instance = defineKind({
   indexed: ['hostname', 'guestOs'],
   quota: { instances: 1, vcpus: 'vcpus', memoryBytes: 'memoryBytes' },
 });
+
+/** Whether the machine is there by right: neither on its way in, nor out. */
+export const isMade = ({ state }: RowOf<typeof instance>): boolean => state !== 'creating' && state !== 'deleting' && state !== 'deleted';

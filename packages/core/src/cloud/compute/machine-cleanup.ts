@@ -2,6 +2,7 @@ import type { Owed } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { volume } from '../storage/contract.ts';
 import type { ComputeContext } from './context.ts';
+import { instance, isMade } from './instance.ts';
 
 export const MACHINE_REMOVE = 'machine.remove';
 
@@ -14,6 +15,13 @@ export async function machineCleanup(
 ): Promise<void> {
   if (await ctx.hosts.reachable(machine.hostId)) await (await ctx.hosts.hypervisor(machine.hostId)).remove(machine.instanceId, call);
   else owe({ task: MACHINE_REMOVE, place: machine.hostId, target: { instanceId: machine.instanceId } });
+}
+
+/** Removes the machine from a host that this is owed to. One that is there by right stays. One still `creating` is not: its making is being taken back. */
+export async function payMachineRemoval(ctx: ComputeContext, instanceId: string, hostId: string, call: Call): Promise<void> {
+  const row = await ctx.reader.find(instance, instanceId);
+  if (row?.hostId === hostId && isMade(row)) return;
+  await (await ctx.hosts.hypervisor(hostId)).remove(instanceId, call);
 }
 
 /** Ends what attaching these volumes to the host made. A host out of reach holds nothing that a later attachment would mind. */

@@ -132,6 +132,30 @@ describe('the size of a machine', () => {
     }
   });
 
+  it('is taken off what its host promises when it has shrunk, not when that was asked for', async () => {
+    const stage = await MachineStage.with();
+    const [hostId = ''] = stage.hostIds;
+    const id = await stage.machine();
+    await stage.sim.done('instance.resize', { vcpus: 4, memoryBytes: 4 * GIB }, id);
+    const asked: string[] = [];
+    for (const [verb, input] of [
+      ['stop', {}],
+      ['resize', { vcpus: 2 }],
+      ['resize', { vcpus: 1, memoryBytes: GIB }],
+      ['resize', { memoryBytes: 5 * GIB }],
+    ] as const)
+      asked.push((await stage.sim.submit(`instance.${verb}`, input, id)).operationId);
+    expect(await stage.taken(hostId)).to.deep.equal([4, 5 * GIB]);
+    const ended: (string | undefined)[] = [];
+    for (const operationId of asked) ended.push((await stage.sim.ended(operationId)).error?.code);
+    expect(ended).to.deep.equal([undefined, undefined, 'conflict', 'conflict']);
+    expect(await stage.taken(hostId)).to.deep.equal([2, 4 * GIB]);
+    await stage.sim.done('instance.resize', { memoryBytes: 2 * GIB }, id);
+    expect(await stage.taken(hostId)).to.deep.equal([2, 2 * GIB]);
+    await stage.sim.done('instance.delete', {}, id);
+    expect(await stage.taken(hostId)).to.deep.equal([0, 0]);
+  });
+
   it('that cannot be had is taken back from a machine that came up by itself meanwhile', async () => {
     const stage = await MachineStage.with();
     const id = await stage.into('stopped', await stage.machine());
