@@ -5,7 +5,7 @@ import { network } from './network.ts';
 import { createNetwork, networkDeletion } from './network-create.ts';
 import { lookAtNetworks, removeStrayNetwork } from './network-look.ts';
 import { nic } from './nic.ts';
-import { deletePort, nicDeletion } from './ports.ts';
+import { nicDeletion, payPortRemoval } from './ports.ts';
 import { subnet } from './subnet.ts';
 import { createSubnet, subnetDeletion } from './subnet-create.ts';
 
@@ -27,7 +27,7 @@ export const networking: Module = (services) => {
             call,
           ),
       },
-      { task: 'port.delete', pay: (target, _, call) => deletePort(services, target as never, call) },
+      { task: 'port.delete', pay: (target, _, call) => payPortRemoval(services, target as never, call) },
     ],
     hooks: [
       // After machines: a port that is to go does not go under a machine that is to go, too.

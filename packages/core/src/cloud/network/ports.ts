@@ -108,6 +108,11 @@ export async function deletePort(
   await (await ctx.fabrics.of(row)).deletePort({ nicId, networkId }, call);
 }
 
+/** Removes a port that this is owed for. That of a NIC that is attached stays. */
+export async function payPortRemoval(ctx: NetworkContext, port: Pick<PortParams, 'nicId' | 'networkId'>, call: Call): Promise<void> {
+  if ((await ctx.reader.find(nic, port.nicId))?.state !== 'attached') await deletePort(ctx, port, call);
+}
+
 const nicRemove = saga<NetworkContext, { readonly nicId: Id<'nic'>; readonly networkId: Id<'network'>; readonly force: boolean }>(
   'nic.remove',
   1,

@@ -1,4 +1,4 @@
-import { onContribution, onNotice, updateAction } from '../../kernel/index.ts';
+import { type DebtHandler, onContribution, onNotice, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
 import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
 import { image } from './image.ts';
@@ -16,7 +16,7 @@ import { poolDisable } from './pool-disable.ts';
 import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
 import { poolUpdate } from './pool-update.ts';
-import { REMOVALS, type RemovalTask } from './removal.ts';
+import { payRemoval, REMOVALS, type RemovalTask } from './removal.ts';
 import { deleteSeeds } from './seeds.ts';
 import { volume } from './volume.ts';
 import { volumeCreate } from './volume-create.ts';
@@ -62,11 +62,12 @@ export const storage: Module = (services) => {
     ],
     deletions: [poolDeletion(context), imageDeletion(images), volumeDeletion(() => context)],
     debts: [
-      ...Object.entries(REMOVALS).map(([task, remove]) => ({
-        task: task as RemovalTask,
-        pay: async (target: { readonly [key: string]: unknown }, _place: string, call: Parameters<typeof remove>[2]) =>
-          remove(await pools.open(String(target.poolId)), String(target.id), call),
-      })),
+      ...(Object.keys(REMOVALS) as RemovalTask[]).map(
+        (task): DebtHandler => ({
+          task,
+          pay: (target, _place, call) => payRemoval(context, task, String(target.poolId), String(target.id), call),
+        }),
+      ),
       { task: 'pool.clear', pay: (target, _place, call) => clearPool(context, String(target.poolId), call) },
     ],
     hooks: [

@@ -1,8 +1,12 @@
 import type { Id, Owed, Reader } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import { instance, isMade } from '../compute/contract.ts';
 import type { Hosts } from '../topology/contract.ts';
+import { image } from './image.ts';
 import { pool } from './pool.ts';
 import type { Pools, StoragePool } from './pools.ts';
+import { seedPool } from './seeds.ts';
+import { volume } from './volume.ts';
 
 /** What sagas on stored things reach. */
 export interface StorageContext {
@@ -45,4 +49,22 @@ export async function removeOrOwe({ ctx, call, owe }: Step, task: RemovalTask, p
   const hostId = await hostOfPool(ctx.reader, poolId);
   if (hostId !== undefined && !(await ctx.hosts.reachable(hostId))) return owe({ task, place: hostId, target: { poolId, id } });
   await REMOVALS[task](await ctx.pools.open(poolId), id, call);
+}
+
+/** Whether a live row says that the thing lies there by right. */
+const BELONGS: Record<RemovalTask, (reader: Reader, poolId: string, id: string) => Promise<boolean>> = {
+  'volume.delete': async (reader, poolId, id) => {
+    const row = await reader.find(volume, id);
+    return row?.poolId === poolId && (row.state === 'available' || row.state === 'attached');
+  },
+  'image.delete': async (reader, _poolId, id) => (await reader.find(image, id))?.state === 'available',
+  'seed.delete': async (reader, poolId, id) => {
+    const machine = await reader.find(instance, id);
+    return machine !== undefined && isMade(machine) && (await seedPool(reader, id)) === poolId;
+  },
+};
+
+/** Removes from a pool what this is owed for. What lies there by right stays. */
+export async function payRemoval(ctx: StorageContext, task: RemovalTask, poolId: string, id: string, call: Call): Promise<void> {
+  if (!(await BELONGS[task](ctx.reader, poolId, id))) await REMOVALS[task](await ctx.pools.open(poolId), id, call);
 }

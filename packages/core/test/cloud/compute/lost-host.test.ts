@@ -1,6 +1,6 @@
 import { assert, expect } from 'chai';
 import { host, instance, volume } from '../../../src/cloud/index.ts';
-import { debt, type Operation, operation } from '../../../src/kernel/index.ts';
+import { create, debt, type Operation, operation } from '../../../src/kernel/index.ts';
 import { GIB } from '../little-cloud.ts';
 import { LOST_MS, MachineStage } from './machine-stage.ts';
 
@@ -134,6 +134,33 @@ describe('a host that dies while a machine is made on it', () => {
     expect(await stage.sim.residue()).to.equal(before);
   });
 
+  it('and is back when the second dies: the machine is not placed there again, where its removal is owed', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const { world } = stage.sim;
+    const before = await stage.sim.residue();
+    const lost: string[] = [];
+    stage.sim.around = async (point, body) => {
+      const busy = inUse(stage)?.hostname;
+      if (point.path === 'start' && point.phase === 'do' && busy !== undefined && lost.length < 2) {
+        const [first] = lost;
+        if (first !== undefined) {
+          // What it is owed is not paid as soon as it is back.
+          for (const command of ['machines.remove', 'seeds.delete']) world.faults.add({ host: first, command, times: 2, effect: 'fail' });
+          world.boot(first);
+        }
+        world.crash(busy);
+        lost.push(busy);
+      }
+      return body();
+    };
+    const { operationId, resourceId } = await stage.sim.submit('instance.create', stage.input());
+    const ended = await stage.sim.ended(operationId);
+    expect([ended.state, ended.error?.code, ended.attempt, lost.length]).to.deep.equal(['failed', 'unavailable', 1, 2]);
+    world.boot(lost[1] ?? '');
+    await stage.sim.run(2 * LOST_MS);
+    expect([stage.copies(resourceId), await stage.rows(debt), await stage.sim.residue()]).to.deep.equal([0, [], before]);
+  });
+
   it('is the end of it where the machine may run there only', async () => {
     const stage = await MachineStage.with({ hosts: 2 });
     losesHostAt(stage, 'start', 1);
@@ -166,6 +193,34 @@ describe('a host that dies while a machine is made on it', () => {
     expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
     expect(tried?.state).to.equal('queued');
     expect((await stage.sim.ended(tried?.id ?? '')).error?.code).to.equal('conflict');
+  });
+});
+
+describe('what is owed', () => {
+  it('does not take what is there by right by now', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine({ nics: [{ networkId: stage.networkId }] });
+    const free = await stage.volume(512);
+    const [hostId = '', poolId = ''] = [stage.hostIds[0], stage.poolIds[0]];
+    const [nicId] = (await stage.nics(id)).map((row) => row.id);
+    const { kernel } = stage.sim;
+    const { ids } = kernel.services;
+    const owed = [
+      { task: 'machine.remove', target: { instanceId: id } },
+      { task: 'seed.delete', target: { poolId, id } },
+      { task: 'volume.delete', target: { poolId, id: free } },
+      { task: 'image.delete', target: { poolId, id: stage.imageId } },
+      { task: 'port.delete', target: { nicId, networkId: stage.networkId } },
+    ].map((entry) => {
+      const debtId = ids.mint('debt');
+      return create(debt, { id: debtId, name: debtId, place: hostId, operationId: ids.mint('operation'), ...entry });
+    });
+    const before = await stage.sim.residue();
+    expect((await stage.sim.environment.complete(kernel.observe(owed))).ok).to.equal(true);
+    await stage.sim.run(LOST_MS);
+    expect(await stage.rows(debt)).to.deep.equal([]);
+    expect(await stage.sim.residue()).to.equal(before);
+    expect([stage.copies(id), await running(stage)]).to.deep.equal([1, 1]);
   });
 });
 
