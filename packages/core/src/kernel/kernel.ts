@@ -72,6 +72,8 @@ export interface Accepted {
 }
 
 const ACCEPT_ATTEMPTS = 5;
+/** Where others are chosen after a clash. Each that is lost was won by another request, so that this many side by side do not keep one from its turn. */
+const CLASH_ATTEMPTS = 20;
 
 /** The one way to change state: accepts requests durably, runs their operations, and hands everything else its services. */
 export class Kernel {
@@ -232,7 +234,11 @@ export class Kernel {
       }
       const refusal = action.refused?.(written.failure, written.statement);
       if (refusal instanceof Error) throw refusal;
-      if ((written.failure.reason === 'exists' && refusal !== 'again') || attempt + 1 >= ACCEPT_ATTEMPTS)
+      if (refusal === 'again') {
+        if (attempt + 1 < CLASH_ATTEMPTS) continue;
+        throw new CloudError('busy', 'Other requests took what was chosen each time; ask again.');
+      }
+      if (written.failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS)
         throw acceptanceFailed(action, written.failure, written.statement);
     }
   }

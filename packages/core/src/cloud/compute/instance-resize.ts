@@ -130,6 +130,7 @@ const SHARES_DEFAULT = 1024;
 /** With `shares` undefined those of the row, which is changed last. */
 const applyShares = async (ctx: ComputeContext, { instanceId }: SharesParams, shares: number | undefined, call: Call): Promise<void> => {
   const row = await ctx.reader.get(instance, instanceId);
+  if (shares !== undefined && shares === row.cpuShares) return;
   if (row.state === 'running' || row.state === 'suspended')
     await (await ctx.hosts.hypervisor(row.hostId)).setCpuShares(instanceId, shares ?? row.cpuShares ?? SHARES_DEFAULT, call);
 };

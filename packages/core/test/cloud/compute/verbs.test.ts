@@ -30,6 +30,51 @@ async function inputOf(stage: MachineStage, verb: string, id: string): Promise<o
 
 const rich = (stage: MachineStage) => ({ nics: [{ networkId: stage.networkId }], volumes: [{ sizeBytes: 8192 }] });
 
+/** What one request asks of the backends, reads left out; and what without an Idempotency-Key becomes of those that repeat it in parallel. */
+interface Repeat {
+  readonly once: Readonly<Record<string, number>>;
+  /** `nothing`: succeeds without asking. `refused`: fails, as it has been done. `again`: that is what was asked for. */
+  readonly others: 'nothing' | 'refused' | 'again';
+}
+const REPEATS: Readonly<Record<string, Repeat>> = {
+  start: {
+    once: { 'volumes.attach': 2, ensurePort: 1, 'seeds.put': 1, 'machines.define': 1, 'power.start': 1 },
+    others: 'nothing',
+  },
+  stop: { once: { 'power.shutdown': 1, 'power.powerOff': 1 }, others: 'nothing' },
+  suspend: { once: { 'power.suspend': 1 }, others: 'nothing' },
+  resume: { once: { 'power.resume': 1 }, others: 'nothing' },
+  reboot: { once: { 'power.reboot': 1 }, others: 'again' },
+  reset: { once: { 'power.reset': 1 }, others: 'again' },
+  attachVolume: { once: { 'volumes.attach': 1, 'hotplug.attachDisk': 1 }, others: 'nothing' },
+  detachVolume: { once: { 'hotplug.detachDisk': 1, 'volumes.release': 1 }, others: 'nothing' },
+  // Another NIC each time.
+  attachNic: { once: { ensurePort: 1, 'hotplug.attachNic': 1 }, others: 'again' },
+  detachNic: { once: { 'hotplug.detachNic': 1, deletePort: 1 }, others: 'refused' },
+  resize: { once: { 'resize.setVcpus': 1, 'resize.setMemory': 1 }, others: 'refused' },
+  setCpuShares: { once: { 'limits.setCpuShares': 1 }, others: 'nothing' },
+  delete: {
+    once: { 'machines.remove': 1, 'volumes.release': 2, 'volumes.delete': 1, 'seeds.delete': 1, deletePort: 1 },
+    others: 'nothing',
+  },
+};
+const IN_PARALLEL = 8;
+
+/** What reads, and what reconcilers do at their own times. */
+const NO_VERB = /^(inventory|capacity|ensureNetwork|ensurePool|.*(inspect|list))$/;
+
+/** Counts what the backends are asked, from the last `clear` on. */
+function countCommands(stage: MachineStage): Map<string, number> {
+  const asked = new Map<string, number>();
+  const { faults } = stage.sim.world;
+  const strike = faults.strike.bind(faults);
+  faults.strike = (host, command) => {
+    if (!NO_VERB.test(command)) asked.set(command, (asked.get(command) ?? 0) + 1);
+    return strike(host, command);
+  };
+  return asked;
+}
+
 describe('a machine', () => {
   for (const state of ['running', 'suspended', 'stopped', 'crashed', 'missing'] as const)
     it(`that is ${state} takes each verb, or refuses it by name`, async () => {
@@ -70,23 +115,37 @@ describe('a machine', () => {
     }
   });
 
-  it('takes each verb repeated in parallel as one', async () => {
-    const stage = await MachineStage.with();
-    for (const verb of ['start', 'stop', 'suspend', 'resume', 'delete']) {
-      const id = await stage.machine();
-      if (verb === 'start') await stage.into('stopped', id);
-      if (verb === 'resume') await stage.into('suspended', id);
-      const { environment, kernel, principal } = stage.sim;
-      const asked = Array.from({ length: 8 }, () =>
-        kernel.submit({ action: `instance.${verb}`, input: {}, principal, resourceId: id }).catch((error: { code: string }) => error),
-      );
-      for (const answer of await environment.complete(Promise.all(asked))) {
-        if (!('operationId' in answer)) throw new Error(`${verb}: ${answer.code}`);
-        expect((await stage.sim.ended(answer.operationId)).state, verb).to.equal('succeeded');
+  for (const isKeyed of [true, false])
+    it(`takes each verb repeated in parallel ${isKeyed ? 'under one key as one' : 'as often as that means more than once'}`, async () => {
+      assert.sameMembers(Object.keys(REPEATS), Object.keys(TABLE));
+      const stage = await MachineStage.with();
+      const asked = countCommands(stage);
+      for (const [verb, { once, others }] of Object.entries(REPEATS)) {
+        const id = await stage.machine(verb === 'attachNic' ? {} : rich(stage));
+        if (verb === 'start') await stage.into('stopped', id);
+        if (verb === 'resume') await stage.into('suspended', id);
+        const input = await inputOf(stage, verb, id);
+        // Booted, and looked at since.
+        await stage.sim.run(5000);
+        asked.clear();
+        const { environment, kernel, principal } = stage.sim;
+        const request = { action: `instance.${verb}`, input, principal, resourceId: id, ...(isKeyed ? { idempotencyKey: verb } : {}) };
+        const accepted = await environment.complete(Promise.all(Array.from({ length: IN_PARALLEL }, () => kernel.submit(request))));
+        const operations = new Set(accepted.map(({ operationId }) => operationId));
+        const ends: string[] = [];
+        for (const operationId of operations) {
+          const { state, error } = await stage.sim.ended(operationId);
+          ends.push(error?.code ?? state);
+        }
+        expect(operations.size, verb).to.equal(isKeyed ? 1 : IN_PARALLEL);
+        const otherEnd = others === 'refused' ? 'conflict' : 'succeeded';
+        expect(ends.sort(), verb).to.deep.equal([...Array(operations.size - 1).fill(otherEnd), 'succeeded']);
+        const times = isKeyed || others !== 'again' ? 1 : IN_PARALLEL;
+        const expected = Object.fromEntries(Object.entries(once).map(([command, count]) => [command, count * times]));
+        expect(Object.fromEntries(asked), verb).to.deep.equal(expected);
       }
-    }
-    assert.deepEqual(stage.sim.world.violations, []);
-  });
+      assert.deepEqual(stage.sim.world.violations, []);
+    });
 
   it('is asked to power off, and forced only when it does not', async () => {
     const deaf = new Set<string>();
