@@ -131,6 +131,18 @@ describe('api: lists', () => {
     expect(String((await at.ask('GET', '/v1/widgets')).body)).to.equal(`{"items":[${stored.join(',')}]}`);
   });
 
+  it('passes every character as it is stored', async () => {
+    const other = await openApi();
+    for (const [index, note] of ['plain', 'größer', '漢字', '🙂', '🙂'.repeat(50), `x${'🙂'.repeat(50)}`, 'plain'].entries()) {
+      await made(other, `w${index}`, { note });
+      const stored = await other.store.list({ table: 'widget' });
+      expect(String((await other.ask('GET', '/v1/widgets')).body)).to.equal(`{"items":[${stored.join(',')}]}`);
+      const last = parsed(await other.ask('GET', '/v1/widgets?sort=-createdAt&limit=1'));
+      expect(last.items).to.deep.equal([JSON.parse(stored.at(-1) ?? '')]);
+    }
+    await other.close();
+  });
+
   for (const [query, message] of [
     ['filter=note = %27x%27', 'note cannot be filtered; these can: id, name'],
     ['note=x', 'note cannot be filtered'],
