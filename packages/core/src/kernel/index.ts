@@ -1,4 +1,5 @@
 export * from './action.ts';
+export { alone } from './alone.ts';
 export * from './api/index.ts';
 export { Bus, command, type Message, telemetry } from './bus.ts';
 export { bytesText } from './byte-text.ts';

@@ -1,14 +1,16 @@
-import { describeChain, Lane } from '../../kernel/index.ts';
+import { alone, describeChain, Lane } from '../../kernel/index.ts';
 import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { nic } from '../network/contract.ts';
 import { volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
 import { type ComputeServices, diskSpec, type InstanceRow, type NicRow, nicSpec, prepareMachine, type VolumeRow } from './context.ts';
-import { instance } from './instance.ts';
+import { instance, isMade } from './instance.ts';
 import { resizeLive } from './instance-resize.ts';
 
 /** Short: a guest that does not let go is asked again at the next look. */
 const CALL_TIMEOUT_MS = 10_000;
+/** Operations on the machine wait so long at most. */
+const HOLD_MS = 20_000;
 const MENDED_AT_ONCE = 8;
 /** Backends round memory, to pages or a little more. */
 const MEMORY_ROUNDED_BYTES = 2 ** 20;
@@ -36,10 +38,9 @@ export async function mendMachines(
     return machine !== undefined && !isRight(machine, row, plugged(row.id));
   });
   if (differing.length === 0 || !(await removalAllowed(services))) return;
-  const call: Call = { ...look, timeoutMs: CALL_TIMEOUT_MS };
   const lane = new Lane(MENDED_AT_ONCE);
   const mended = (row: InstanceRow) =>
-    mend(services, row, call).catch((error: unknown) => {
+    mendAlone(services, row, seen.get(row.id), look).catch((error: unknown) => {
       if (look.signal.aborted) return;
       services.environment.logger.warn({ instanceId: row.id, error: describeChain(error) }, 'a machine was not mended');
     });
@@ -65,14 +66,31 @@ const isSized = (seen: MachineObservation, row: InstanceRow) =>
 
 const isRight = (seen: MachineObservation, row: InstanceRow, plugged: Plugged) => isSized(seen, row) && isPlugged(seen, plugged);
 
-async function mend(services: ComputeServices, row: InstanceRow, call: Call): Promise<void> {
-  const { reader, hosts, kernel, environment } = services;
-  if (kernel().holds(row.id)) return;
+/** Not beside an operation on the machine or on any of its disks and NICs, and none begins before it has ended. */
+async function mendAlone(services: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined, look: Call): Promise<void> {
+  const { disks, nics } = (await pluggedInto(services, [row]))(row.id);
+  const keys = new Set<string>([row.id, ...[...disks, ...nics].map(({ id }) => id), ...(seen?.diskIds ?? []), ...(seen?.nicIds ?? [])]);
+  const tooLong = new AbortController();
+  const cancel = services.environment.timers.after(HOLD_MS, () => tooLong.abort(new Error('the mending took too long')));
+  const call: Call = { ...look, signal: AbortSignal.any([look.signal, tooLong.signal]), timeoutMs: CALL_TIMEOUT_MS };
+  try {
+    await alone(services, [...keys], () => mend(services, row.id, keys, call));
+  } finally {
+    cancel();
+  }
+}
+
+/** What has come in since the keys were taken is for the next look. */
+async function mend(services: ComputeServices, instanceId: string, keys: ReadonlySet<string>, call: Call): Promise<void> {
+  const { reader, hosts, environment } = services;
+  const row = await reader.find(instance, instanceId);
+  if (row === undefined || !isMade(row)) return;
   const hypervisor = await hosts.hypervisor(row.hostId);
   const seen = await hypervisor.inspect(row.id, call);
   const plugged = (await pluggedInto(services, [row]))(row.id);
-  const now = await reader.find(instance, row.id);
-  if (seen === undefined || isRight(seen, row, plugged) || now?.generation !== row.generation || kernel().holds(row.id)) return;
+  if (seen === undefined || isRight(seen, row, plugged)) return;
+  const all = [...seen.diskIds, ...seen.nicIds, ...[...plugged.disks, ...plugged.nics].map(({ id }) => id)];
+  if (!all.every((id) => keys.has(id))) return;
   const late = { disks: beside(seen.diskIds, plugged.disks), nics: beside(seen.nicIds, plugged.nics) };
   environment.logger.info({ instanceId: row.id, late }, 'a machine is not what its rows say; mended');
   if (seen.power === 'running' || seen.power === 'paused') await mendLive(services, hypervisor, row, seen, plugged, call);
@@ -90,22 +108,20 @@ async function mendLive(
 ): Promise<void> {
   if (!isSized(seen, row)) await resizeLive(hypervisor, row.id, seen, row, call);
   // First what is too much: it may be in the place of what is missing.
-  for (const id of beside(seen.diskIds, disks)) if (await mayGo(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
-  for (const id of beside(seen.nicIds, nics)) if (await mayGo(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
+  for (const id of beside(seen.diskIds, disks)) if (await isKnown(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
+  for (const id of beside(seen.nicIds, nics)) if (await isKnown(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
   for (const disk of lacking(disks, seen.diskIds))
-    if (!services.kernel().holds(disk.id))
-      await hypervisor.attachDisk(row.id, await diskSpec(services, disk, row.hostId, disk.slot ?? 0, call), call);
+    await hypervisor.attachDisk(row.id, await diskSpec(services, disk, row.hostId, disk.slot ?? 0, call), call);
   for (const port of lacking(nics, seen.nicIds))
-    if (!services.kernel().holds(port.id)) await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
+    await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
 }
 
 /** What no row and no tombstone explains is not ours to take away: the store may be yesterday's. */
-async function mayGo({ reader, kernel }: ComputeServices, kind: typeof volume | typeof nic, id: string): Promise<boolean> {
-  return !kernel().holds(id) && (await reader.find(kind, id)) !== undefined;
-}
+const isKnown = async ({ reader }: ComputeServices, kind: typeof volume | typeof nic, id: string): Promise<boolean> =>
+  (await reader.find(kind, id)) !== undefined;
 
 async function allKnown(services: ComputeServices, late: { readonly disks: readonly string[]; readonly nics: readonly string[] }) {
-  for (const id of late.disks) if (!(await mayGo(services, volume, id))) return false;
-  for (const id of late.nics) if (!(await mayGo(services, nic, id))) return false;
+  for (const id of late.disks) if (!(await isKnown(services, volume, id))) return false;
+  for (const id of late.nics) if (!(await isKnown(services, nic, id))) return false;
   return true;
 }

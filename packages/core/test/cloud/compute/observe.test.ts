@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { instance, stray } from '../../../src/cloud/index.ts';
-import { change, type Statement } from '../../../src/kernel/index.ts';
+import { change, operation, type Statement } from '../../../src/kernel/index.ts';
 import { GIB } from '../little-cloud.ts';
 import { LOOK_MS, MachineStage } from './machine-stage.ts';
 
@@ -224,6 +224,51 @@ describe('what is in a machine', () => {
     await stage.sim.ended(operationId);
     await stage.sim.run(2 * LOOK_MS);
     expect(stage.real(id).spec.disks).to.deep.equal(after.disks);
+  });
+
+  /** Runs until the mending of a machine waits for a call that takes long. */
+  async function slowly(stage: MachineStage, command: string): Promise<void> {
+    let struck = false;
+    const { faults } = stage.sim.world;
+    const strike = faults.strike.bind(faults);
+    faults.add({ command, times: 1, effect: 'delay', delayMs: 5000 });
+    faults.strike = (host, asked) => {
+      const fault = strike(host, asked);
+      struck ||= fault !== undefined;
+      return fault;
+    };
+    for (let waitedMs = 0; !struck; waitedMs += 100) {
+      if (waitedMs > 2 * LOOK_MS) throw new Error(`nothing asks for ${command}`);
+      await stage.sim.run(100);
+    }
+    Object.assign(faults, { strike });
+  }
+
+  it('and is mended while the machine is off lets a start wait: no seed is written under a guest that boots', async () => {
+    const stage = await MachineStage.with();
+    const { id, before, after } = await plugged(stage);
+    await stage.into('stopped', id);
+    stage.real(id).spec = before;
+    await slowly(stage, 'seeds.put');
+    const { operationId } = await stage.sim.submit('instance.start', {}, id);
+    await stage.sim.run(3000);
+    expect([stage.real(id).power, (await stage.row(operation, operationId)).state]).to.deep.equal(['stopped', 'queued']);
+    expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+    expect([stage.real(id).power, stage.real(id).spec.disks]).to.deep.equal(['running', after.disks]);
+  });
+
+  it('and comes back lets who takes it out for another machine wait: it is never in both', async () => {
+    const stage = await MachineStage.with();
+    const { id, before, volumeId } = await plugged(stage);
+    const other = await stage.into('stopped', await stage.machine());
+    stage.real(id).spec = before;
+    await slowly(stage, 'volumes.attach');
+    const detached = await stage.sim.submit('instance.detachVolume', { volumeId }, id);
+    const attached = await stage.sim.submit('instance.attachVolume', { volumeId }, other);
+    await stage.sim.run(3000);
+    expect((await stage.row(operation, detached.operationId)).state).to.equal('queued');
+    for (const { operationId } of [detached, attached]) expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+    expect([id, other].map((each) => shown(stage, each).diskIds.includes(volumeId))).to.deep.equal([false, true]);
   });
 
   it('and does not come out at once keeps no other look from its work, and is tried again', async () => {
