@@ -1,4 +1,4 @@
-import { CloudError, type KernelServices } from '../../kernel/index.ts';
+import { CloudError, isCloudError, type KernelServices } from '../../kernel/index.ts';
 import type { Call, DiskFormat, HostEndpoint, PoolEndpoint, StorageDriver, StorageFactory, StoredKind } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
 import type { Hosts } from '../topology/contract.ts';
@@ -17,7 +17,7 @@ export class StoragePool {
   readonly #driver: StorageDriver;
   readonly #caller: DriverCaller;
   readonly #imageStore: ImageStore;
-  readonly #filling = new Map<string, Promise<void>>();
+  readonly #filling = new Map<string, Promise<'filled' | 'given up'>>();
 
   constructor(place: string, driver: StorageDriver, caller: DriverCaller, imageStore: ImageStore) {
     this.place = place;
@@ -68,17 +68,32 @@ export class StoragePool {
     return this.#caller.run('list', call, (c) => this.#driver.list(c));
   }
 
-  /** Fills the pool's copy of an image once, however many ask at the same time. The one that fills reports its progress. */
+  /**
+   * Fills the pool's copy of an image once, however many ask at the same time. The one that fills reports its progress; the others wait as long as their own calls
+   * allow, and one of them fills when that one was given up.
+   */
   async ensureImage(image: ImageFacts, call: Call): Promise<void> {
-    const filling = this.#filling.get(image.id);
-    if (filling !== undefined) return filling;
-    const fill = this.#fill(image, call);
-    this.#filling.set(image.id, fill);
-    try {
-      await fill;
-    } finally {
-      this.#filling.delete(image.id);
+    for (;;) {
+      const filling = this.#filling.get(image.id);
+      if (filling === undefined) return this.#fillAlone(image, call);
+      const outcome = await this.#caller.run('images.wait', call, (c) => unlessAborted(filling, c.signal));
+      if (outcome === 'filled') return;
     }
+  }
+
+  async #fillAlone(image: ImageFacts, call: Call): Promise<void> {
+    const fill = this.#fill(image, call).finally(() => this.#filling.delete(image.id));
+    const filling = fill.then(
+      () => 'filled' as const,
+      (error: unknown) => {
+        if (call.signal.aborted || (isCloudError(error) && error.code === 'timeout')) return 'given up' as const;
+        throw error;
+      },
+    );
+    // Perhaps nobody waits.
+    filling.catch(() => undefined);
+    this.#filling.set(image.id, filling);
+    await fill;
   }
 
   async #fill(image: ImageFacts, call: Call): Promise<void> {
@@ -90,6 +105,19 @@ export class StoragePool {
   async close(): Promise<void> {
     this.#caller.close();
     await this.#driver.close();
+  }
+}
+
+/** @throws the reason of the signal */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

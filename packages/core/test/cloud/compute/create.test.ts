@@ -245,4 +245,34 @@ describe('the creation of a machine', () => {
     expect(puts).to.equal(1);
     expect(await stage.rows(nic)).to.have.length(0);
   });
+
+  /** Two machines of one image, the second waiting while the first fills the pool's copy of it; counts how often the second tries that again. */
+  async function filling() {
+    const stage = await MachineStage.with();
+    const { sim } = stage;
+    sim.world.faults.add({ command: 'images.put', times: 1, effect: 'delay', delayMs: 60_000 });
+    const [first, second] = [await sim.submit('instance.create', stage.input()), await sim.submit('instance.create', stage.input())];
+    const again = { count: 0 };
+    sim.around = async (point, body) => {
+      if (point.operationId === second.operationId && point.path === 'volumes[0.0]/image' && point.phase === 'do') again.count += 1;
+      return body();
+    };
+    await sim.run(1000);
+    return { stage, first: first.operationId, second: second.operationId, again };
+  }
+
+  it('lets go of one that is cancelled while another fills the copy of its image', async () => {
+    const { stage, first, second } = await filling();
+    await stage.sim.environment.complete(stage.sim.kernel.operations.cancel(second));
+    await stage.sim.run(1000);
+    expect([(await stage.row(operation, first)).state, (await stage.row(operation, second)).state]).to.deep.equal(['running', 'cancelled']);
+    expect((await stage.sim.ended(first)).state).to.equal('succeeded');
+  });
+
+  it('fills the copy of an image by the next one when the one that did so is cancelled, which is no try of that', async () => {
+    const { stage, first, second, again } = await filling();
+    await stage.sim.environment.complete(stage.sim.kernel.operations.cancel(first));
+    expect((await stage.sim.ended(first)).state).to.equal('cancelled');
+    expect([(await stage.sim.ended(second)).state, again.count]).to.deep.equal(['succeeded', 0]);
+  });
 });
