@@ -19,6 +19,13 @@ const TICKET_MS = 60_000;
 const TICKETS_MAX = 10_000;
 const OPEN_TIMEOUT_MS = 15_000;
 
+/** A ticket that is being recorded before it is given out; it counts as one. */
+interface Asked {
+  readonly actor: string;
+  readonly instanceId: string;
+  isRevoked: boolean;
+}
+
 interface Session {
   readonly actor: string;
   readonly instanceId: string;
@@ -29,6 +36,7 @@ interface Session {
 export class Consoles {
   readonly #services: CloudServices;
   readonly #tickets = new Map<string, Ticket>();
+  readonly #asked = new Set<Asked>();
   readonly #sessions = new Set<Session>();
 
   constructor(services: CloudServices) {
@@ -48,10 +56,17 @@ export class Consoles {
     const row = await this.#machine(principal, idOrName);
     needsToRun(row);
     (await this.#services.hosts.hypervisor(row.hostId)).need(type);
+    const asked: Asked = { actor: principal.actor, instanceId: row.id, isRevoked: false };
     this.#dropExpired();
-    if (this.#tickets.size >= TICKETS_MAX)
+    if (this.#tickets.size + this.#asked.size >= TICKETS_MAX)
       throw new CloudError('busy', 'Too many consoles were asked for.', { params: { retryAfterSeconds: 60 } });
-    await begin();
+    this.#asked.add(asked);
+    try {
+      await begin();
+    } finally {
+      this.#asked.delete(asked);
+    }
+    if (asked.isRevoked) throw new CloudError('conflict', 'The consoles of the machine were closed meanwhile; ask again.');
     const token = Buffer.from(this.#services.environment.random.bytes(32)).toString('base64url');
     const expiresAtMs = this.#services.environment.clock.nowMs() + TICKET_MS;
     this.#tickets.set(digest(token), { actor: principal.actor, instanceId: row.id, type, expiresAtMs });
@@ -89,6 +104,7 @@ export class Consoles {
     const concerns = (entry: { readonly actor: string; readonly instanceId: string }) =>
       entry.instanceId === which.instanceId || entry.actor === which.actor;
     for (const [key, ticket] of this.#tickets) if (concerns(ticket)) this.#tickets.delete(key);
+    for (const asked of this.#asked) if (concerns(asked)) asked.isRevoked = true;
     for (const session of this.#sessions)
       if (concerns(session)) session.closing.abort(new CloudError('cancelled', 'The console was closed.'));
   }

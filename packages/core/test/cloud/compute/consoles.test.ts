@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { EndpointRequest, Principal } from '../../../src/kernel/index.ts';
+import type { EndpointRequest, Principal, UploadRequest } from '../../../src/kernel/index.ts';
 import type { ByteStream } from '../../../src/strategy/index.ts';
 import { codeOf } from '../little-cloud.ts';
 import { LOOK_MS, MachineStage, type State } from './machine-stage.ts';
@@ -24,7 +24,7 @@ class ConsoleStage {
     return new ConsoleStage(stage, await stage.machine({ name: 'web' }));
   }
 
-  issue(more: Partial<EndpointRequest> = {}): Promise<Ticket> {
+  issue(more: Partial<UploadRequest> = {}): Promise<Ticket> {
     return this.stage.ask('POST', '/instances/{id}/console', { params: { id: this.id }, body: {}, ...more }) as Promise<Ticket>;
   }
 
@@ -135,6 +135,25 @@ describe('a console', () => {
     await at.stage.sim.run(100);
     expect([session.end, await session.type('x')]).to.deep.equal(['broken', 'refused']);
     expect(await codeOf(at.redeem(token))).to.equal('unauthenticated');
+  });
+
+  it('is not given where it is revoked while the token is being recorded', async () => {
+    const at = await ConsoleStage.open();
+    const revoke = () => at.stage.sim.call('POST', '/instances/{id}/console/revoke', { params: { id: at.id }, body: {} });
+    expect(await codeOf(at.issue({ begin: async () => void (await revoke()) }))).to.equal('conflict');
+    await at.redeem((await at.issue()).token);
+  });
+
+  it('has a bounded number of tokens, with those that are being recorded', async () => {
+    const at = await ConsoleStage.open();
+    const recorded = Promise.withResolvers<void>();
+    const request = { params: { id: at.id }, begin: () => recorded.promise };
+    const ask = () => codeOf(at.stage.sim.call('POST', '/instances/{id}/console', request));
+    const asked = Array.from({ length: 10_002 }, ask);
+    await at.stage.sim.run(1000);
+    recorded.resolve();
+    const codes = await at.stage.sim.environment.complete(Promise.all(asked));
+    expect(codes.filter((code) => code === 'busy')).to.have.length(2);
   });
 
   it('is closed when the one who opened it goes away, and only then', async () => {
