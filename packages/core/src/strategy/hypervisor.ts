@@ -86,7 +86,7 @@ export interface MachineSpec {
   readonly vcpusMax: number;
   readonly memoryBytes: number;
   readonly memoryBytesMax: number;
-  /** Relative weight, 2 to 262144. */
+  /** Relative weight, 2 to 10,000: the most that control groups of version 2 take. */
   readonly cpuShares?: number;
   readonly guestOs: GuestOs;
   readonly firmware: Firmware;

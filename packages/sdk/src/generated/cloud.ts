@@ -1160,7 +1160,7 @@ export interface InstanceTypeFields {
   readonly vcpusMax: number;
   /** Up to here memory can be added to a running machine. */
   readonly memoryBytesMax: number;
-  /** Weight against other machines of the host. */
+  /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number;
 }
 /** A size of machine. A version never changes; its name means the newest. */
@@ -1176,7 +1176,7 @@ export interface InstanceTypeCreate {
   readonly vcpusMax?: number | undefined;
   /** Up to here memory can be added to a running machine. */
   readonly memoryBytesMax?: number | undefined;
-  /** Weight against other machines of the host. */
+  /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number | undefined;
 }
 
@@ -1188,7 +1188,7 @@ export interface InstanceTypeRevise {
   readonly vcpusMax?: number | undefined;
   /** Up to here memory can be added to a running machine. */
   readonly memoryBytesMax?: number | undefined;
-  /** Weight against other machines of the host. */
+  /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number | undefined;
 }
 

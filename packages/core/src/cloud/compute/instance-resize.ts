@@ -149,7 +149,7 @@ export const cpuSharesAction = (services: ComputeServices) =>
     verb: 'setCpuShares',
     description: 'Changes the weight of the machine against others of its host, at once where it runs.',
     target: 'resource',
-    input: Type.Object({ cpuShares: Type.Integer({ minimum: 2, maximum: 262_144 }) }),
+    input: Type.Object({ cpuShares: Type.Integer({ minimum: 2, maximum: 10_000 }) }),
     from: ['running', 'suspended', 'stopped', 'crashed'],
     accept: async ({ row, input }) => {
       if (row.state === 'running' || row.state === 'suspended') (await services.hosts.hypervisor(row.hostId)).need('cpuShares');

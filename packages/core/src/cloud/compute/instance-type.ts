@@ -13,7 +13,13 @@ export const instanceType = defineKind({
     memoryBytes: bytes({ minimum: 16 * 1024 * 1024 }),
     vcpusMax: Type.Integer({ minimum: 1, maximum: 512, description: 'Up to here processors can be added to a running machine.' }),
     memoryBytesMax: bytes({ minimum: 16 * 1024 * 1024, description: 'Up to here memory can be added to a running machine.' }),
-    cpuShares: Type.Optional(Type.Integer({ minimum: 2, maximum: 262_144, description: 'Weight against other machines of the host.' })),
+    cpuShares: Type.Optional(
+      Type.Integer({
+        minimum: 2,
+        maximum: 10_000,
+        description: 'Weight against other machines of the host; control groups of version 2 take no more than 10,000.',
+      }),
+    ),
   }),
   states: { available: ['deleting'], deleting: ['deleted'] },
   initial: 'available',

@@ -20,7 +20,7 @@ export const instance = defineKind({
     memoryBytes: bytes(),
     vcpusMax: Type.Integer({ minimum: 1 }),
     memoryBytesMax: bytes(),
-    cpuShares: Type.Optional(Type.Integer({ minimum: 2, maximum: 262_144 })),
+    cpuShares: Type.Optional(Type.Integer({ minimum: 2, maximum: 10_000 })),
     guestOs: Type.Union([Type.Literal('linux'), Type.Literal('windows')]),
     firmware: Type.Union([Type.Literal('bios'), Type.Literal('uefi')]),
     diskBus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata')]),
