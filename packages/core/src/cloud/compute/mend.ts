@@ -1,4 +1,4 @@
-import { alone, describeChain, Lane } from '../../kernel/index.ts';
+import { alone, bytesText, change, describeChain, Lane, timestamp } from '../../kernel/index.ts';
 import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { nic } from '../network/contract.ts';
 import { volume } from '../storage/contract.ts';
@@ -12,6 +12,7 @@ const CALL_TIMEOUT_MS = 10_000;
 /** Operations on the machine wait so long at most. */
 const HOLD_MS = 20_000;
 const MENDED_AT_ONCE = 8;
+const SIZE_DIFFERS = 'size_differs';
 /** Backends round memory, to pages or a little more. */
 const MEMORY_ROUNDED_BYTES = 2 ** 20;
 
@@ -32,6 +33,7 @@ export async function mendMachines(
   look: Call,
 ): Promise<void> {
   if (rows.length === 0) return;
+  for (const row of rows) await forgetSize(services, row, seen.get(row.id));
   const plugged = await pluggedInto(services, rows);
   const differing = rows.filter((row) => {
     const machine = seen.get(row.id);
@@ -106,7 +108,9 @@ async function mendLive(
   { disks, nics }: Plugged,
   call: Call,
 ): Promise<void> {
-  if (!isSized(seen, row)) await resizeLive(hypervisor, row.id, seen, row, call);
+  const refusal = isSized(seen, row)
+    ? undefined
+    : await resizeLive(hypervisor, row.id, seen, row, call).catch((error: unknown) => ({ error }));
   // First what is too much: it may be in the place of what is missing.
   for (const id of beside(seen.diskIds, disks)) if (await isKnown(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
   for (const id of beside(seen.nicIds, nics)) if (await isKnown(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
@@ -114,6 +118,25 @@ async function mendLive(
     await hypervisor.attachDisk(row.id, await diskSpec(services, disk, row.hostId, disk.slot ?? 0, call), call);
   for (const port of lacking(nics, seen.nicIds))
     await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
+  if (refusal === undefined) return;
+  await showSize(services, row, seen);
+  throw refusal.error;
+}
+
+/** A guest may not let go of a processor, or of memory: that is shown until it is mended, by a later look or by the next start. */
+async function showSize({ kernel, environment }: ComputeServices, row: InstanceRow, seen: MachineObservation): Promise<void> {
+  if (row.stateReason?.code === SIZE_DIFFERS) return;
+  const size = ({ vcpus, memoryBytes }: Pick<InstanceRow, 'vcpus' | 'memoryBytes'>) =>
+    `${vcpus} ${vcpus === 1 ? 'processor' : 'processors'} and ${bytesText(memoryBytes)}`;
+  const message = `It has ${size(seen)} of memory in place of ${size(row)}, and does not take its size while it runs; its next start gives it that.`;
+  const stateReason = { code: SIZE_DIFFERS, message, at: timestamp(environment.clock) };
+  await kernel().observe([change(instance, row.id, { stateReason }, { generation: row.generation })]);
+}
+
+/** Not shown any longer where the machine has its size again. */
+async function forgetSize({ kernel }: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined): Promise<void> {
+  if (row.stateReason?.code !== SIZE_DIFFERS || seen === undefined || !isSized(seen, row) || kernel().holds(row.id)) return;
+  await kernel().observe([change(instance, row.id, { stateReason: null }, { generation: row.generation })]);
 }
 
 /** What no row and no tombstone explains is not ours to take away: the store may be yesterday's. */

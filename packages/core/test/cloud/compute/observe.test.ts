@@ -212,6 +212,28 @@ describe('what is in a machine', () => {
       expect((await stage.instance(id)).state).to.equal(power);
     });
 
+  it('and its size that it does not take while it runs: is shown until it has it', async () => {
+    const stage = await MachineStage.with();
+    const id = await stage.machine();
+    const right = stage.real(id).spec;
+    const refused = stage.sim.world.faults.add({ command: 'resize.setVcpus', effect: 'fail', fault: 'conflict' });
+    stage.real(id).spec = { ...right, vcpus: 3 };
+    await stage.sim.run(2 * LOOK_MS);
+    const row = await stage.instance(id);
+    expect(row).to.include({ state: 'running', vcpus: 1 });
+    expect(row.stateReason).to.deep.include({
+      code: 'size_differs',
+      message:
+        'It has 3 processors and 1073741824 bytes (1 GiB) of memory in place of 1 processor and 1073741824 bytes (1 GiB), and does not take its size while it runs; its next start gives it that.',
+    });
+    await stage.sim.run(3 * LOOK_MS);
+    expect((await stage.instance(id)).generation, 'it is written once').to.equal(row.generation);
+    refused();
+    await stage.sim.run(3 * LOOK_MS);
+    expect(stage.real(id).spec).to.deep.equal(right);
+    expect(await stage.instance(id)).not.to.have.property('stateReason');
+  });
+
   it('and is not what the rows say is left alone while an operation is at work', async () => {
     const stage = await MachineStage.with();
     const { id, before, after } = await plugged(stage);
