@@ -38,6 +38,8 @@ export interface MachineObservation {
   /** Volume ids and NIC ids plugged in, in slot order; only of our machines. */
   readonly diskIds: readonly string[];
   readonly nicIds: readonly string[];
+  /** Those of them that a machine that is on has either now or in its definition alone; plugging one in again completes it. Absent: none. */
+  readonly halfPluggedIds?: readonly string[];
   /** The record of its definition; only of our machines. */
   readonly record?: string;
 }

@@ -121,6 +121,7 @@ export async function hypervisorHarness(without: readonly HypervisorFeature[] = 
     ...lab.base('hv1', () => lab.openHypervisor()),
     machine: () => lab.machine(),
     disk: (slot) => lab.disk(slot),
+    tear: async (id, disk) => lab.world.host('hv1').tear(id, disk.volumeId),
     nic: (slot) => lab.nic(slot),
     booted: async (id) => {
       while (!lab.world.host('hv1').machine(id).booted) await sleep(lab.environment.timers, 100);

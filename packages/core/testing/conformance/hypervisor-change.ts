@@ -71,6 +71,24 @@ function hotplugTests(stage: HypervisorStage): void {
     expect(seen.nicIds).to.include(nic.nicId);
   });
 
+  it('a disk that a running machine has lost, and its definition has not, is shown as half plugged, and completed by plugging it in', async () => {
+    const hotplug = part(stage.driver, 'hotplug');
+    const spec = await stage.booted();
+    const disk = await stage.harness.disk(1);
+    await hotplug.attachDisk(spec.id, disk, stage.call());
+    const whole = await stage.see(spec.id);
+    expect(whole).not.to.have.property('halfPluggedIds');
+    await stage.harness.tear(spec.id, disk);
+    const torn = await stage.eventually(
+      () => stage.see(spec.id),
+      (seen) => seen.halfPluggedIds !== undefined,
+      stage.timeouts.guestMs,
+    );
+    expect(torn).to.deep.equal({ ...whole, halfPluggedIds: [disk.volumeId] });
+    await hotplug.attachDisk(spec.id, disk, stage.call());
+    expect(await stage.see(spec.id)).to.deep.equal(whole);
+  });
+
   it('plugging into an unknown machine is not_found', async () => {
     const hotplug = part(stage.driver, 'hotplug');
     const disk = await stage.harness.disk(1);

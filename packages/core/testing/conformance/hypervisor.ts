@@ -20,6 +20,8 @@ export interface HypervisorHarness extends Harness<HypervisorDriver> {
   machine(): Promise<MachineSpec>;
   /** A further disk that exists and no machine uses. */
   disk(slot: number): Promise<DiskSpec>;
+  /** Begins to take a disk out of the running, booted machine alone: its definition keeps it. */
+  tear(machineId: string, disk: DiskSpec): Promise<void>;
   /** A further NIC whose network and port exist. */
   nic(slot: number): Promise<NicSpec>;
   /** Resolves when the running guest has come so far that it answers the power button, the unplugging of a device, and its serial console. */

@@ -155,6 +155,15 @@ export class SimHost {
     if (volume?.user === `${this.hostname}/${machine.spec.id}`) volume.user = undefined;
   }
 
+  /** A disk or NIC is taken out of a running machine alone: its definition keeps it. */
+  tear(machineId: string, deviceId: string): void {
+    const machine = this.machine(machineId);
+    if (!machine.live) throw new SimError('conflict', 'the machine does not run');
+    for (const disk of machine.spec.disks) if (disk.volumeId === deviceId) this.dropDisk(machine, disk);
+    machine.lost.add(deviceId);
+    this.hint(machineId);
+  }
+
   usePlug(nic: MachineSpec['nics'][number]): void {
     if (nic.plug.type !== 'libvirtNetwork') throw new SimError('unsupported', `a ${nic.plug.type} plug`);
     const network = this.networks.get(nic.plug.network.slice(PLUG_PREFIX.length));

@@ -56,7 +56,11 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
     attachDisk: (id, disk, call) =>
       on.onMachine('hotplug.attachDisk', id, call, (machine, host) => {
         const is = (each: DiskSpec) => each.volumeId === disk.volumeId;
-        if (machine.spec.disks.some(is)) return;
+        if (machine.spec.disks.some(is)) {
+          if (machine.lost.has(disk.volumeId)) host.useDisk(machine, disk);
+          machine.lost.delete(disk.volumeId);
+          return;
+        }
         if (machine.spec.disks.some((each) => each.slot === disk.slot)) throw new SimError('conflict', `slot ${disk.slot} is taken`);
         if (machine.live) host.useDisk(machine, disk);
         machine.spec = { ...machine.spec, disks: [...machine.spec.disks, disk] };
@@ -67,13 +71,18 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
         const disk = machine.spec.disks.find((each) => each.volumeId === volumeId);
         if (disk === undefined) return;
         host.dropDisk(machine, disk);
+        machine.lost.delete(volumeId);
         machine.spec = { ...machine.spec, disks: without(machine.spec.disks, (each) => each === disk) };
         host.hint(id);
       }),
     attachNic: (id, nic, call) =>
       on.onMachine('hotplug.attachNic', id, call, (machine, host) => {
         const is = (each: NicSpec) => each.nicId === nic.nicId;
-        if (machine.spec.nics.some(is)) return;
+        if (machine.spec.nics.some(is)) {
+          if (machine.lost.has(nic.nicId)) host.usePlug(nic);
+          machine.lost.delete(nic.nicId);
+          return;
+        }
         if (machine.spec.nics.some((each) => each.slot === nic.slot)) throw new SimError('conflict', `slot ${nic.slot} is taken`);
         if (machine.live) host.usePlug(nic);
         machine.spec = { ...machine.spec, nics: [...machine.spec.nics, nic] };
@@ -81,6 +90,7 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
       }),
     detachNic: (id, nicId, call) =>
       on.onMachine('hotplug.detachNic', id, call, (machine, host) => {
+        machine.lost.delete(nicId);
         machine.spec = { ...machine.spec, nics: without(machine.spec.nics, (each) => each.nicId === nicId) };
         host.hint(id);
       }),

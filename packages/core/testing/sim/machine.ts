@@ -37,6 +37,8 @@ export class SimMachine {
   spec: MachineSpec;
   /** Undefined for a machine that is not ours. */
   readonly owner: string | undefined;
+  /** What of its definition the running machine has lost. */
+  readonly lost = new Set<string>();
   readonly #ground: MachineGround;
   readonly #listeners = new Set<(text: Uint8Array | undefined) => void>();
   readonly #ahead = new Set<Ahead>();
@@ -75,6 +77,7 @@ export class SimMachine {
       memoryBytes: spec.memoryBytes,
       diskIds: bySlot(spec.disks).map((disk) => disk.volumeId),
       nicIds: bySlot(spec.nics).map((nic) => nic.nicId),
+      ...(this.lost.size === 0 ? {} : { halfPluggedIds: [...this.lost] }),
       ...(ours && spec.record !== undefined ? { record: spec.record } : {}),
     };
   }
@@ -94,6 +97,7 @@ export class SimMachine {
       return;
     }
     this.#clear();
+    this.lost.clear();
     this.#ground.vacate(this);
     this.#become(as);
     for (const listener of [...this.#listeners]) listener(undefined);

@@ -2,7 +2,7 @@ import type { HypervisorDriver, MachineObservation } from '@pileus/core/strategy
 import { Deadline } from '../deadline.ts';
 import { except } from '../faults.ts';
 import { domainRef, UndefineFlag } from '../libvirt/index.ts';
-import { observe, powerOf } from './domain-view.ts';
+import { type DomainView, observe, powerOf } from './domain-view.ts';
 import { domainXml, type HostProfile } from './domain-xml.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { isProbe } from './kvm-probe.ts';
@@ -46,7 +46,7 @@ export function machineVerbs(domains: Domains, profile: (deadline: Deadline) => 
 
 function ignore(): void {}
 
-/** Disks and NICs count as plugged while either the running machine or its definition has them. */
+/** Disks and NICs count as plugged while either the running machine or its definition has them, and as half plugged where the other has not. */
 function observation(sight: DomainSight): MachineObservation {
   const { live, config } = sight;
   const united = {
@@ -57,7 +57,12 @@ function observation(sight: DomainSight): MachineObservation {
     disks: unite(live.disks, config.disks, (disk) => disk.volumeId),
     nics: unite(live.nics, config.nics, (nic) => nic.nicId),
   };
-  return observe(united, powerOf(sight.status));
+  const halfPluggedIds = idsOf(united).filter((id) => !idsOf(live).includes(id) || !idsOf(config).includes(id));
+  return { ...observe(united, powerOf(sight.status)), ...(halfPluggedIds.length === 0 ? {} : { halfPluggedIds }) };
+}
+
+function idsOf({ disks, nics }: Pick<DomainView, 'disks' | 'nics'>): readonly string[] {
+  return [...disks.map((disk) => disk.volumeId), ...nics.map((nic) => nic.nicId)];
 }
 
 function unite<T extends { readonly slot: number }>(some: readonly T[], others: readonly T[], key: (item: T) => string): readonly T[] {

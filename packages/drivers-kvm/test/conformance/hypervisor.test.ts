@@ -60,6 +60,10 @@ describeHypervisor('kvm on a real libvirtd', {
         nics: [await nic(0)],
       }),
       disk: (slot: number) => disk(slot, data),
+      tear: async (id: string, { attachment }: DiskSpec) => {
+        if (attachment.type !== 'file') throw new Error(`a disk of type ${attachment.type}`);
+        await backend.virsh('detach-disk', id, attachment.path, '--live');
+      },
       nic,
       // The guest's agent is the last thing that it starts.
       booted: async (id: string) => {

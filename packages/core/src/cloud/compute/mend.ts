@@ -57,11 +57,16 @@ async function pluggedInto({ reader }: ComputeServices, rows: readonly InstanceR
 }
 
 const beside = (ids: readonly string[], rows: readonly { readonly id: string }[]) => ids.filter((id) => !rows.some((row) => row.id === id));
-const lacking = <T extends { readonly id: string; readonly state: string }>(rows: readonly T[], ids: readonly string[]) =>
-  rows.filter((row) => row.state === 'attached' && !ids.includes(row.id));
+const lacking = <T extends { readonly id: string; readonly state: string }>(
+  rows: readonly T[],
+  ids: readonly string[],
+  seen: MachineObservation,
+) => rows.filter((row) => row.state === 'attached' && (!ids.includes(row.id) || seen.halfPluggedIds?.includes(row.id) === true));
 
-const isPlugged = ({ diskIds, nicIds }: MachineObservation, { disks, nics }: Plugged) =>
-  beside(diskIds, disks).length + beside(nicIds, nics).length + lacking(disks, diskIds).length + lacking(nics, nicIds).length === 0;
+const isPlugged = (seen: MachineObservation, { disks, nics }: Plugged) =>
+  [beside(seen.diskIds, disks), beside(seen.nicIds, nics), lacking(disks, seen.diskIds, seen), lacking(nics, seen.nicIds, seen)].every(
+    ({ length }) => length === 0,
+  );
 
 const isSized = (seen: MachineObservation, row: InstanceRow) =>
   seen.vcpus === row.vcpus && Math.abs(seen.memoryBytes - row.memoryBytes) < MEMORY_ROUNDED_BYTES;
@@ -114,9 +119,9 @@ async function mendLive(
   // First what is too much: it may be in the place of what is missing.
   for (const id of beside(seen.diskIds, disks)) if (await isKnown(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
   for (const id of beside(seen.nicIds, nics)) if (await isKnown(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
-  for (const disk of lacking(disks, seen.diskIds))
+  for (const disk of lacking(disks, seen.diskIds, seen))
     await hypervisor.attachDisk(row.id, await diskSpec(services, disk, row.hostId, disk.slot ?? 0, call), call);
-  for (const port of lacking(nics, seen.nicIds))
+  for (const port of lacking(nics, seen.nicIds, seen))
     await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
   if (refusal === undefined) return;
   await showSize(services, row, seen);

@@ -212,6 +212,18 @@ describe('what is in a machine', () => {
       expect((await stage.instance(id)).state).to.equal(power);
     });
 
+  for (const power of ['running', 'suspended'] as const)
+    it(`and was taken out of one that is ${power}, but not out of its definition: comes back`, async () => {
+      const stage = await MachineStage.with();
+      const { id, volumeId, nicId, after } = await plugged(stage);
+      if (power !== 'running') await stage.into(power, id);
+      for (const device of [volumeId, nicId]) stage.worldHost().tear(id, device);
+      await stage.sim.run(2 * LOOK_MS);
+      expect(stage.real(id).observe()).not.to.have.property('halfPluggedIds');
+      expect(stage.real(id).spec).to.deep.equal(after);
+      expect((await stage.instance(id)).state).to.equal(power);
+    });
+
   it('and its size that it does not take while it runs: is shown until it has it', async () => {
     const stage = await MachineStage.with();
     const id = await stage.machine();
