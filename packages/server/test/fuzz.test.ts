@@ -4,6 +4,7 @@ import { type ApiDocument, Contract } from './contract.ts';
 import { made, openServer, type TestServer } from './server.ts';
 
 const RUNS = process.env.PILEUS_FULL === '1' ? 300 : 25;
+const TIMEOUT_MS = RUNS * 2000;
 
 /** Values that a body of this schema must not hold: a wrong type, a missing or unknown field, or no object at all. */
 function malformed(schema: Record<string, unknown>): fc.Arbitrary<unknown> {
@@ -24,7 +25,8 @@ const notJson = fc.oneof(
 );
 
 for (const cloud of [false, true])
-  describe(`server: malformed requests to ${cloud ? 'the cloud' : 'widgets'}`, () => {
+  describe(`server: malformed requests to ${cloud ? 'the cloud' : 'widgets'}`, function () {
+    this.timeout(TIMEOUT_MS);
     let server: TestServer;
     let document: ApiDocument;
     before(async () => {
