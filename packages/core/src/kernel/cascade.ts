@@ -69,14 +69,14 @@ const ownership = (edge: { readonly onDelete: OnDelete; readonly ownedIf?: strin
   edge.ownedIf !== undefined && (child as unknown as Record<string, unknown>)[edge.ownedIf] === true ? 'cascade' : edge.onDelete;
 
 /**
- * Made by the acceptance of an operation on its owner that waits behind: that one will find its owner deleted, and takes back
- * what it has announced.
+ * Made by the acceptance of an operation on its owner that waits behind: that one will find its owner deleted, and takes back what it has announced. Other
+ * operations behind may be about the row, too: what makes it has come in one transaction with it, hence at the same instant.
  */
 async function comesLater(reader: Reader, owner: RowBase, kind: AnyKind, row: RowBase, deletionId: string): Promise<boolean> {
   if (row.state !== kind.initial) return false;
   const unfinished = { field: 'state', op: 'in', value: [...UNFINISHED] } as const;
   const others = await reader.list(operation, both(equals('resourceId', owner.id), unfinished));
-  return others.some(({ id, keys }) => id > deletionId && keys.includes(row.id));
+  return others.some(({ id, keys, createdAt }) => id > deletionId && createdAt === row.createdAt && keys.includes(row.id));
 }
 
 /**

@@ -270,6 +270,9 @@ describe('a machine on a host that is gone', () => {
     // Both before anybody knows that the creation gets stuck.
     const deletion = await stage.sim.submit('instance.delete', { force: true }, made.resourceId);
     const behind = await stage.sim.submit('instance.attachNic', { networkId: stage.networkId }, made.resourceId);
+    const [first] = await stage.nics(made.resourceId);
+    await stage.sim.submit('instance.detachNic', { nicId: first?.id }, made.resourceId);
+    await stage.sim.submit('instance.delete', {}, made.resourceId);
     expect((await stage.sim.ended(made.operationId)).state).to.equal('failed');
     expect((await stage.sim.ended(deletion.operationId)).error).to.equal(undefined);
     expect((await stage.sim.ended(behind.operationId)).error?.code).to.equal('not_found');
