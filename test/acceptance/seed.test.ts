@@ -52,7 +52,7 @@ describe('the seed of a machine, when the server is killed as it is written', fu
   /** Resolves when the server is dead: killed in the same turn in which a file of that name came or went. */
   function killedAt(dir: string, pattern: RegExp): Promise<void> {
     return new Promise((resolve, reject) => {
-      const watcher: FSWatcher = watch(dir, (_, name) => {
+      const watcher: FSWatcher = watch(dir, { persistent: false }, (_, name) => {
         if (name === null || !pattern.test(name)) return;
         process.kill(lab.server.pid, 'SIGKILL');
         watcher.close();
