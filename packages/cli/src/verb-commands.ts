@@ -1,9 +1,9 @@
-import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { EndpointDescription, KindDescription, VerbDescription } from '@pileus/sdk/document';
 import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
 import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
+import { writeWhole } from './download.ts';
 import { type ErrorContext, UsageError } from './exit.ts';
 import { InputFlags } from './flags.ts';
 import { type Format, formatRow, type Row } from './format.ts';
@@ -91,7 +91,7 @@ export function addEndpoint(parent: Command, session: Session, server: Server, s
     command.argument('[file]', 'where to write it (default: standard output)').action(async (...given: unknown[]) => {
       const file = given[ids.length] as string | undefined;
       const content = below.receive(below.path(...path(given)), { signal: session.signal });
-      await pipeline(content, file === undefined ? process.stdout : createWriteStream(file), { end: file !== undefined });
+      await (file === undefined ? pipeline(content, process.stdout, { end: false }) : writeWhole(content, file));
     });
     return;
   }

@@ -1,4 +1,4 @@
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
@@ -170,6 +170,19 @@ describe('cli: resources', () => {
     expect(await pileus.json<Row>('images', 'upload', file, 'waiting')).to.include({ state: 'available' });
     expect(await pileus.run('images', 'upload', file, 'waiting')).to.include({ code: 4 });
     expect(await pileus.ok('images', 'download', 'tiny-linux-1')).to.have.length(5000);
+  });
+
+  it('leaves a file alone until all of a download has come', async () => {
+    const [file, fresh] = [join(pileus.home, 'precious.img'), join(pileus.home, 'fresh.img')];
+    await writeFile(file, 'precious');
+    for (const path of [file, fresh]) expect(await pileus.run('images', 'download', 'nobody', path)).to.include({ code: 3 });
+    expect(await readFile(file, 'utf8')).to.equal('precious');
+    const source = join(pileus.home, 'source.img');
+    await writeFile(source, 'y'.repeat(600));
+    await pileus.ok('images', 'upload', source);
+    await pileus.ok('images', 'download', 'source', file);
+    expect(await readFile(file, 'utf8')).to.equal('y'.repeat(600));
+    expect((await readdir(pileus.home)).filter((name) => /precious|fresh/.test(name))).to.deep.equal(['precious.img']);
   });
 
   it('keeps the document and asks by its ETag whether it still holds', async () => {
