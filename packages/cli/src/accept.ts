@@ -30,7 +30,7 @@ export async function settle<R extends UntypedRow | undefined>(
   changes: readonly { readonly label: string; readonly pending: Pending<string, R> }[],
   flags: ChangeFlags,
 ): Promise<void> {
-  const accepted = await Promise.all(changes.map(async ({ label, pending }) => ({ label, accepted: await pending })));
+  const accepted = await acceptAll(session, changes, flags.output);
   if (!(flags.wait ?? session.interactive))
     return showAccepted(
       session,
@@ -43,6 +43,27 @@ export async function settle<R extends UntypedRow | undefined>(
   if (only !== undefined && rows.length === 1 && flags.output !== 'table') session.out(formatRow(only, flags.output));
   else if (present.length > 0) session.out(formatRows(present, flags.output, defaultColumns(kind), session.width));
   else showGone(session, accepted, flags.output);
+}
+
+/** What the server has promised. When it refuses one, the others are told of before that: they go on. @throws PileusError the first refusal */
+async function acceptAll<R extends UntypedRow | undefined>(
+  session: Session,
+  changes: readonly { readonly label: string; readonly pending: Pending<string, R> }[],
+  format: Format,
+): Promise<readonly { readonly label: string; readonly accepted: Accepted<string, R> }[]> {
+  const answers = await Promise.allSettled(changes.map(async ({ label, pending }) => ({ label, accepted: await pending })));
+  const accepted = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const refused = answers.find((answer) => answer.status === 'rejected');
+  if (refused === undefined) return accepted;
+  if (accepted.length > 0) {
+    session.note(`Accepted, and going on: ${accepted.map(({ label }) => label).join(', ')}`);
+    showAccepted(
+      session,
+      accepted.map((one) => one.accepted),
+      format,
+    );
+  }
+  throw refused.reason;
 }
 
 async function waitFor<R>(

@@ -4,7 +4,7 @@ import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
 import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
 import { writeWhole } from './download.ts';
-import { type ErrorContext, UsageError } from './exit.ts';
+import { type ErrorContext, EXIT, UsageError } from './exit.ts';
 import { InputFlags } from './flags.ts';
 import { type Format, formatRow, type Row } from './format.ts';
 import { idOf, type Server } from './server.ts';
@@ -61,18 +61,39 @@ async function send(
     const pending = verb.route === 'create' ? resource.createAny(input, call) : resource.actOnAll(verb.segment, input, call);
     return await settle(session, kind, [{ label: String(input.name ?? ''), pending }], options);
   }
+  const ids = await idsOf(server, kind, targets);
   if (verb.route === 'delete') {
-    const changes = targets.map((label) => ({ label, pending: resource.deleteAny(label, { ...call, force: input.force === true }) }));
+    const changes = targets.map((label, index) => ({
+      label,
+      pending: resource.deleteAny(ids[index] ?? label, { ...call, force: input.force === true }),
+    }));
     return await settle(session, kind, changes, options);
   }
-  const one = (label: string) =>
-    verb.route === 'update' ? resource.updateAny(label, input, call) : resource.act(label, verb.segment, input, call);
+  const one = (target: string) =>
+    verb.route === 'update' ? resource.updateAny(target, input, call) : resource.act(target, verb.segment, input, call);
   await settle(
     session,
     kind,
-    targets.map((label) => ({ label, pending: one(label) })),
+    targets.map((label, index) => ({ label, pending: one(ids[index] ?? label) })),
     options,
   );
+}
+
+/** Of several resources all have to be there before anything is asked of one; of a single one the server itself says. @throws UsageError */
+async function idsOf({ cloud }: Server, kind: KindDescription, targets: readonly string[]): Promise<readonly string[]> {
+  if (targets.length < 2) return targets;
+  const found = await Promise.all(targets.map((target) => cloud.resource(kind).get(target).safe()));
+  const missing = targets.filter((_, index) => found[index]?.ok === false && found[index].error.code === 'not_found');
+  if (missing.length > 0)
+    throw new UsageError(
+      `There is no ${kind.kind} ${missing.join(', ')}; nothing was asked of the others.`,
+      `See what there is: pileus ${kebab(kind.plural)} list`,
+      EXIT.notFound,
+    );
+  return found.map((answer) => {
+    if (!answer.ok) throw answer.error;
+    return answer.data.id;
+  });
 }
 
 /** A computed value or a download. Uploads have commands of their own, sockets are consoles. */

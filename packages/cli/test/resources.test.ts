@@ -101,6 +101,19 @@ describe('cli: resources', () => {
     );
   });
 
+  it('asks nothing of any when one is not there, and tells what was accepted when one is refused', async () => {
+    for (const name of ['m1', 'm2', 'held']) await pileus.ok('volumes', 'create', name, '--size', '1GiB', '--wait');
+    const missing = await pileus.run('volumes', 'delete', 'm1', 'nope', 'neither', '--wait');
+    expect(missing).to.include({ code: 3, out: '' });
+    expect(missing.err).to.include('There is no volume nope, neither; nothing was asked of the others.');
+    expect(await pileus.json<Row>('volumes', 'get', 'm1')).to.include({ state: 'available' });
+    await pileus.ok('vm', 'attach-volume', 'web-1', '--volume', 'held', '--wait');
+    const refused = await pileus.run('volumes', 'delete', 'm1', 'held', 'm2', '--wait');
+    expect(refused.code).to.equal(4);
+    expect(refused.out.match(/volume\.delete/g)).to.have.length(2);
+    expect(refused.err).to.match(/^Accepted, and going on: m1, m2\nerror: /);
+  });
+
   it('knows kinds of two words by either form', async () => {
     await pileus.ok('instance-types', 'create', 'small', '--vcpus', '1', '--wait');
     expect(await pileus.ok('instance-type', 'list', '-o', 'name')).to.equal('small\n');
