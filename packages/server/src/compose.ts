@@ -133,7 +133,8 @@ async function start(container: Container, { config, environment, replaceRootKey
     stops.push(() => kernel.stop());
     await kernel.start();
     metrics.watch(kernel);
-    const newRootKey = await (await container.getAsync(API_KEYS)).start({ replaceRootKey });
+    const keys = await container.getAsync(API_KEYS);
+    const newRootKey = await keys.start({ replaceRootKey });
     const api = await container.getAsync(API);
     await api.start();
     const health = await container.getAsync(HEALTH);
@@ -144,6 +145,8 @@ async function start(container: Container, { config, environment, replaceRootKey
       await server.close(config.stop.seconds * 1000);
     });
     await server.listen(config.listen.host, config.listen.port);
+    // Now nothing is left that could fail before it is handed out.
+    if (newRootKey !== undefined) await keys.confirmShown();
     environment.logger.info({ address: server.address, epoch: store.epoch }, 'listening');
     return { address: server.address, kernel, newRootKey, close: stopAll, [Symbol.asyncDispose]: stopAll };
   } catch (error) {

@@ -26,7 +26,12 @@ export async function run(onListening: () => void = () => {}): Promise<void> {
   if (values.restore !== undefined) return restore(loaded, values.restore);
   const server = await startServer(loaded, values['reset-root-key'] === true);
   const stopped = stopOnSignal(server);
-  if (server.newRootKey !== undefined) process.stdout.write(`root API key (shown this once): ${server.newRootKey}\n`);
+  const { newRootKey } = server;
+  process.stdout.write(
+    newRootKey === undefined
+      ? 'root API key: as shown before; --reset-root-key makes another\n'
+      : `root API key (shown this once): ${newRootKey}\n`,
+  );
   process.stdout.write(`listening on ${server.address}\n`);
   onListening();
   await stopped;

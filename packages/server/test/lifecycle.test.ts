@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Event, readEvents } from './events.ts';
@@ -36,6 +37,17 @@ describe('server: life', () => {
       }
       expect(JSON.stringify((await second.ask('GET', '/v1/changes?after=0.0&limit=1000')).json)).not.to.include(secret);
     }
+  });
+
+  it('shows a root key that a failed start has made when one succeeds, and one that works', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'pileus-server-'));
+    for (const listen of [{ host: '203.0.113.1' }, { tls: { certFile: 'none.pem', keyFile: 'none.pem' } }])
+      expect(await openServer({ directory, config: { listen } }).catch(() => 'failed')).to.equal('failed');
+    const server = await openServer({ directory });
+    open.push(server);
+    expect(server.plane.newRootKey).to.match(/^pil_/);
+    expect((await server.ask('GET', '/v1/widgets')).status).to.equal(200);
+    expect((await restart(server)).plane.newRootKey).to.equal(undefined);
   });
 
   it('keeps the sealing key for its owner alone', async () => {

@@ -61,7 +61,12 @@ export async function openServer({
     },
   });
   const plane = await compose({
-    config: parseConfig({ dataDir: '.', ...config, listen: { port: 0 }, log: { level: 'debug' } }),
+    config: parseConfig({
+      dataDir: '.',
+      ...config,
+      listen: { port: 0, ...(config.listen as object | undefined) },
+      log: { level: 'debug' },
+    }),
     directory: home,
     environment: nodeEnvironment({ logger: createLogger('debug', sink) }),
     plugins,

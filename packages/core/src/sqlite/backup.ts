@@ -1,4 +1,4 @@
-import { access, link, mkdtemp, open, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { access, chmod, link, mkdtemp, open, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StoreError } from '../kernel/store-error.ts';
 import type { ReaderMethods } from './reader-thread.ts';
@@ -41,6 +41,7 @@ export async function makeFile({ path, at }: NewFile, make: (partial: string) =>
     await removeLeft(dirname(path), own);
     const partial = join(own, basename(path));
     await make(partial);
+    await chmod(partial, 0o600);
     if (at !== undefined) await utimes(partial, new Date(at), new Date(at));
     await flush(partial);
     await publish(partial, path);

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { CommitResult, TableSpec, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
-import { claim } from './lock.ts';
+import { claim, keepPrivate } from './lock.ts';
 import { Reader, Statements } from './reader.ts';
 import { type MigratedBatch, type Progress, SchemaWriter, type StatementHook } from './schema.ts';
 import { Catalog } from './table.ts';
@@ -206,7 +206,9 @@ function isDatabaseFault(error: unknown): boolean {
   return ![SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH].includes((error.errcode as number) & 0xff);
 }
 
+/** SQLite gives the files that it adds beside a database the mode of that. */
 function openDatabase(path: string): DatabaseSync {
+  if (path !== ':memory:') keepPrivate(path);
   const db = new DatabaseSync(path, { timeout: 10_000 });
   try {
     const { application_id: owner } = db.prepare('PRAGMA application_id').get() as { application_id: number };

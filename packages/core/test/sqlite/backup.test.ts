@@ -1,5 +1,6 @@
 import { link, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { openSqlite, restoreSqlite } from '@pileus/core/sqlite';
 import { expect } from 'chai';
 import { makeFile } from '../../src/sqlite/backup.ts';
 import { type Scratch, scratch } from './scratch.ts';
@@ -66,5 +67,27 @@ describe('a file that is made beside others', () => {
     });
     expect(await failed.catch((error: Error) => error.message)).to.equal('copy.db');
     expect(await readdir(dirname(path))).to.deep.equal([]);
+  });
+});
+
+describe('files of a store', () => {
+  it("are their owner's alone, whatever others may read by default: those of an older one, of a backup and of a restore too", async () => {
+    const folder = await scratch();
+    const umask = process.umask(0o022);
+    try {
+      await writeFile(folder.path('cloud.db'), '', { mode: 0o644 });
+      const store = await openSqlite({ path: folder.path('cloud.db') });
+      await store.prepare({ tables: [], migrations: [] });
+      await store.backup(folder.path('copy.db'), AT);
+      await restoreSqlite({ from: folder.path('copy.db'), to: folder.path('restored.db') });
+      const names = (await readdir(dirname(folder.path('cloud.db')))).sort();
+      expect(names).to.include.members(['cloud.db', 'cloud.db-shm', 'cloud.db-wal', 'cloud.db.lock', 'copy.db', 'restored.db']);
+      const modes = await Promise.all(names.map(async (name) => `${name} ${((await stat(folder.path(name))).mode & 0o777).toString(8)}`));
+      await store.close();
+      expect(modes).to.deep.equal(names.map((name) => `${name} 600`));
+    } finally {
+      process.umask(umask);
+      await folder.remove();
+    }
   });
 });

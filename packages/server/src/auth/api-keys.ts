@@ -1,10 +1,15 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { CloudError, type Environment, type JsonObject, type Principal, type Store, timestamp } from '@pileus/core/kernel';
+import { CloudError, type Environment, type Principal, type Statement, type Store, timestamp } from '@pileus/core/kernel';
 import type { Authenticator } from './authenticator.ts';
 
 const PREFIX = 'pil_';
 const KEY_BYTES = 32;
 const SETTING = 'auth.rootKey';
+
+interface RootKey {
+  readonly sha256: string;
+  readonly shown: boolean;
+}
 
 interface Known {
   readonly digest: Buffer;
@@ -29,18 +34,30 @@ export class ApiKeys implements Authenticator {
     this.#root = { actor: 'key:root', projectId: defaultProjectId, allows: () => true };
   }
 
-  /** Loads the root key, or makes it at the first start. Answers the text of a key that was made: the only time that anybody sees it. */
+  /**
+   * Loads the root key, or makes it: at the first start, or when it was made by a start that failed before anybody saw it. Answers the text of a key that was
+   * made. `confirmShown` follows.
+   */
   async start(options: { readonly replaceRootKey: boolean } = { replaceRootKey: false }): Promise<string | undefined> {
     const stored = await this.#store.read('setting', SETTING);
-    if (stored !== undefined && !options.replaceRootKey) {
-      this.#know((JSON.parse(stored) as { readonly sha256: string }).sha256);
+    const before = stored === undefined ? undefined : (JSON.parse(stored) as RootKey);
+    if (before?.shown && !options.replaceRootKey) {
+      this.#know(before.sha256);
       return undefined;
     }
     const key = PREFIX + Buffer.from(this.#environment.random.bytes(KEY_BYTES)).toString('base64url');
     const sha256 = digestOf(key).toString('base64');
-    await this.#replace({ name: SETTING, sha256, createdAt: timestamp(this.#environment.clock) });
+    await this.#write([
+      { op: 'remove', table: 'setting', key: SETTING },
+      { op: 'insert', table: 'setting', row: { name: SETTING, sha256, shown: false, createdAt: timestamp(this.#environment.clock) } },
+    ]);
     this.#know(sha256);
     return key;
+  }
+
+  /** The text of the key is in somebody's hands: later starts keep it. */
+  confirmShown(): Promise<void> {
+    return this.#write([{ op: 'update', table: 'setting', key: SETTING, set: { shown: true } }]);
   }
 
   authenticate(authorization: string | undefined, connection: object): Principal | undefined {
@@ -66,15 +83,12 @@ export class ApiKeys implements Authenticator {
     this.#known = [{ digest: Buffer.from(sha256, 'base64'), principal: this.#root }];
   }
 
-  async #replace(row: JsonObject): Promise<void> {
+  async #write(statements: readonly Statement[]): Promise<void> {
     const result = await this.#store.commit({
       node: 'server',
       epoch: this.#store.epoch,
       at: timestamp(this.#environment.clock),
-      statements: [
-        { op: 'remove', table: 'setting', key: SETTING },
-        { op: 'insert', table: 'setting', row },
-      ],
+      statements,
     });
     if (!result.ok) throw new Error(`the root key could not be stored: ${result.reason}`);
   }
