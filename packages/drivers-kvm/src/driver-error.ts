@@ -3,10 +3,13 @@ import type { Fault } from '@pileus/core/strategy';
 /** A refusal that the driver itself decides, with the fault it is classified as. */
 export class DriverError extends Error {
   readonly fault: Fault;
+  /** Of what was given, what is wrong. */
+  readonly field: string | undefined;
 
-  constructor(fault: Fault, message: string, options: ErrorOptions = {}) {
+  constructor(fault: Fault, message: string, { field, ...options }: ErrorOptions & { readonly field?: string } = {}) {
     super(message, options);
     this.name = 'DriverError';
     this.fault = fault;
+    this.field = field;
   }
 }

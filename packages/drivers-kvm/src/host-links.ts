@@ -74,14 +74,14 @@ const DEFAULT_SOCKET = '/run/libvirt/libvirt-sock';
 
 /** Where a host's daemon is, and which connection to open there. */
 export function locate(endpoint: HostEndpoint): { readonly address: Address; readonly uri: string } {
-  const { hostId, uri: given, tls } = endpoint;
+  const { uri: given, tls } = endpoint;
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  const invalid = (why: string) => new DriverError('invalid', `host ${hostId}: ${given}: ${why}`);
+  const invalid = (why: string, field = 'uri') => new DriverError('invalid', `${given}: ${why}`, { field });
   if (url === undefined || url.pathname !== '/system') throw invalid('not a URI like qemu:///system');
   const uri = 'qemu:///system';
   if (url.protocol === 'qemu+tls:') {
     if (url.hostname === '') throw invalid('names no host');
-    if (tls === undefined) throw invalid('needs a certificate authority, a certificate and a key');
+    if (tls === undefined) throw invalid('needs a certificate authority, a certificate and a key', 'tlsCredentials');
     const port = url.port === '' ? {} : { port: Number(url.port) };
     return { address: { kind: 'tls', host: url.hostname.replace(/^\[|\]$/g, ''), ...port, ...tls }, uri };
   }

@@ -74,7 +74,9 @@ export class DriverCaller {
       const fault = cause === LATE ? 'unknown_outcome' : isCloudError(cause) ? undefined : classify(cause);
       ended(fault ?? 'internal');
       if (fault === undefined) throw cause;
-      throw new CloudError(CODE_OF[fault], `${place} ${MEANING[fault]} (${contract} ${method}).`, { cause });
+      const why = fault === 'unavailable' ? systemCause(cause) : undefined;
+      const what = why === undefined ? `${contract} ${method}` : `${contract} ${method}: ${why}`;
+      throw new CloudError(CODE_OF[fault], `${place} ${MEANING[fault]} (${what}).`, { cause });
     }
   }
 
@@ -101,6 +103,17 @@ export class DriverCaller {
 }
 
 const LATE = Symbol('late');
+const CAUSES_MAX = 8;
+
+/** What the operating system or TLS said, e.g. `connect ENOENT /run/a`: it names the address that was given, and no secret. */
+function systemCause(error: unknown): string | undefined {
+  let at = error;
+  for (let depth = 0; at instanceof Error && depth < CAUSES_MAX; depth += 1) {
+    if ('code' in at && typeof at.code === 'string' && !isCloudError(at)) return at.message === '' ? at.code : at.message;
+    at = at.cause;
+  }
+  return undefined;
+}
 
 /** The optional feature, or a typed refusal before anything has changed. */
 export function required<T>(feature: T | undefined, place: string, what: string): T {

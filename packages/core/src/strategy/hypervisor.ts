@@ -163,7 +163,10 @@ export interface HypervisorDriver {
   close(): Promise<void>;
 }
 
-/** What a hypervisor plugin gives: a name and a way to open one host. Opening makes no call yet. */
+/**
+ * What a hypervisor plugin gives: a name and a way to open one host. Opening makes no call yet. For an endpoint that it cannot be reached by it throws; the
+ * message is shown to the operator, and `field` on the error names what is wrong when that is not the `uri`.
+ */
 export interface HypervisorFactory {
   readonly name: string;
   open(endpoint: HostEndpoint): HypervisorDriver;

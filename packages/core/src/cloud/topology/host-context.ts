@@ -1,4 +1,4 @@
-import type { Reader } from '../../kernel/index.ts';
+import type { KernelServices, Reader } from '../../kernel/index.ts';
 import type { Fabrics } from '../network/contract.ts';
 import type { Pools } from '../storage/contract.ts';
 import type { HostWatch } from './host-watch.ts';
@@ -11,6 +11,7 @@ export interface HostContext {
   readonly fabrics: Pick<Fabrics, 'forgetHost'>;
   readonly watch: Pick<HostWatch, 'add' | 'lookSoon'>;
   readonly reader: Reader;
+  readonly secrets: Pick<KernelServices['secrets'], 'open'>;
 }
 
 /** Every connection through the host, so that the next use opens it anew. */

@@ -22,6 +22,7 @@ import { cluster } from './cluster.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
 import { inventoryFields, refuseUnfit } from './host-inventory.ts';
+import { endpointOf } from './hosts.ts';
 
 interface CreateHostParams {
   readonly hostId: Id<'host'>;
@@ -76,8 +77,10 @@ export const hostCreate = (context: HostContext) =>
       roles: Type.Optional(properties.roles),
     }),
     accept: async ({ id, input, reader, seal }) => {
-      await reader.get(cluster, input.clusterId, '/clusterId');
-      const credentials = input.tlsCredentials === undefined ? undefined : await seal(checkedCredentials(input.tlsCredentials));
+      const of = await reader.get(cluster, input.clusterId, '/clusterId');
+      const tls = input.tlsCredentials === undefined ? undefined : checkedCredentials(input.tlsCredentials);
+      await context.hosts.refuseUnreachable(of.hypervisor, endpointOf(id, input.uri, tls));
+      const credentials = tls === undefined ? undefined : await seal(tls);
       const name = nameOr(input.name, host, id);
       const row = {
         ...given({ tlsCredentials: credentials?.reference }),

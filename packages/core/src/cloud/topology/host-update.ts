@@ -13,10 +13,12 @@ import {
   secret,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
+import { cluster } from './cluster.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
 import { checkedCredentials } from './host-create.ts';
 import { refuseOther } from './host-inventory.ts';
+import { endpointOf } from './hosts.ts';
 
 interface UpdateHostParams {
   readonly hostId: Id<'host'>;
@@ -71,10 +73,16 @@ export const hostUpdate = (context: HostContext) =>
       roles: Type.Optional(properties.roles),
     }),
     from: ['enabled', 'disabled', 'maintenance'],
-    accept: async ({ id, input, seal }) => {
+    accept: async ({ id, input, row, reader, seal }) => {
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
       const { tlsCredentials, ...plain } = input;
-      const credentials = tlsCredentials === undefined ? undefined : await seal(checkedCredentials(tlsCredentials));
+      const tls = tlsCredentials === undefined ? undefined : checkedCredentials(tlsCredentials);
+      if (input.uri !== undefined) {
+        const known = row.tlsCredentials === undefined ? undefined : await context.secrets.open(row.tlsCredentials);
+        const { hypervisor } = await reader.get(cluster, row.clusterId);
+        await context.hosts.refuseUnreachable(hypervisor, endpointOf(id, input.uri, tls ?? known));
+      }
+      const credentials = tls === undefined ? undefined : await seal(tls);
       const set = { ...plain, ...given({ tlsCredentials: credentials?.reference }) } as JsonObject;
       return { params: { hostId: id, set }, statements: credentials === undefined ? [] : [credentials.statement] };
     },

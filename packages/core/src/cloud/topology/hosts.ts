@@ -6,6 +6,7 @@ import type {
   DiskSpec,
   HostEndpoint,
   HypervisorDriver,
+  HypervisorFactory,
   MachineSpec,
   NicLimits,
   NicSpec,
@@ -107,6 +108,13 @@ export class Hypervisor {
   }
 }
 
+/** `credentials`: JSON, as `host.create` takes it. */
+export const endpointOf = (hostId: string, uri: string, credentials: string | undefined): HostEndpoint => ({
+  hostId,
+  uri,
+  ...(credentials === undefined ? {} : { tls: JSON.parse(credentials) as NonNullable<HostEndpoint['tls']> }),
+});
+
 interface Opened {
   readonly uri: string;
   readonly endpoint: HostEndpoint;
@@ -132,6 +140,19 @@ export class Hosts {
     return (await this.#open(hostId)).endpoint;
   }
 
+  /** Opens and closes what would connect to it, without a call. @throws CloudError invalid_input when the driver cannot reach such an address, unsupported */
+  async refuseUnreachable(hypervisor: string, endpoint: HostEndpoint): Promise<void> {
+    const factory = this.#factory(hypervisor);
+    let driver: HypervisorDriver;
+    try {
+      driver = factory.open(endpoint);
+    } catch (cause) {
+      const { message, field } = cause as Error & { readonly field?: string };
+      throw new CloudError('invalid_input', `The host cannot be reached so: ${message}.`, { pointer: `/${field ?? 'uri'}`, cause });
+    }
+    await driver.close();
+  }
+
   /** Whether the host answered its last looks. What is owed to one that did not is recorded as a debt. */
   async reachable(hostId: string): Promise<boolean> {
     return (await this.#services.reader.find(host, hostId))?.status === 'connected';
@@ -148,6 +169,12 @@ export class Hosts {
     await Promise.all([...this.#opened.keys()].map((hostId) => this.forget(hostId)));
   }
 
+  #factory(hypervisor: string): HypervisorFactory {
+    const factory = this.#services.kernel().registry.strategy('hypervisor', hypervisor) as HypervisorFactory | undefined;
+    if (factory === undefined) throw new CloudError('unsupported', `No driver for the hypervisor ${hypervisor} is installed.`);
+    return factory;
+  }
+
   #open(hostId: string): Promise<Opened> {
     const known = this.#opened.get(hostId);
     if (known !== undefined) return known;
@@ -158,14 +185,12 @@ export class Hosts {
   }
 
   async #connect(hostId: string): Promise<Opened> {
-    const { reader, secrets, environment, kernel } = this.#services;
+    const { reader, secrets, environment } = this.#services;
     const row: RowOf<typeof host> | undefined = await reader.find(host, hostId);
     if (row === undefined) throw new CloudError('not_found', `No host ${hostId}.`);
     const { hypervisor: name } = (await reader.find(cluster, row.clusterId)) ?? { hypervisor: '' };
-    const factory = kernel().registry.strategy('hypervisor', name) as { open(endpoint: HostEndpoint): HypervisorDriver } | undefined;
-    if (factory === undefined) throw new CloudError('unsupported', `No driver for the hypervisor ${name} is installed.`);
-    const tls = row.tlsCredentials === undefined ? undefined : (JSON.parse(await secrets.open(row.tlsCredentials)) as HostEndpoint['tls']);
-    const endpoint: HostEndpoint = { hostId, uri: row.uri, ...(tls === undefined ? {} : { tls }) };
+    const factory = this.#factory(name);
+    const endpoint = endpointOf(hostId, row.uri, row.tlsCredentials === undefined ? undefined : await secrets.open(row.tlsCredentials));
     const driver = factory.open(endpoint);
     const place = `host ${row.name}`;
     const caller = new DriverCaller({

@@ -29,9 +29,9 @@ export { zone } from './zone.ts';
 
 /** Zones, clusters and hosts: what there is, whether it answers, and what is found on it. */
 export const topology: Module = (services) => {
-  const { hosts, pools, fabrics, reader, kernel } = services;
+  const { hosts, pools, fabrics, reader, secrets, kernel } = services;
   const watch = new HostWatch(services);
-  const context = { hosts, pools, fabrics, reader, watch };
+  const context = { hosts, pools, fabrics, reader, secrets, watch };
   return {
     id: 'topology',
     version: '0.1.0',
