@@ -22,6 +22,8 @@ export interface ErrorContext {
   /** e.g. `pileus instances create` */
   readonly command: string;
   flagOf(pointer: string): string | undefined;
+  /** The resource that a pointer of the input names, e.g. `instance-types`. */
+  resourceOf?(pointer: string): string | undefined;
   /** Where the key comes from that was sent; undefined without one. */
   readonly keyFrom?: string | undefined;
 }
@@ -47,7 +49,7 @@ function codeOf(error: PileusError): number {
   if (error.code === 'wait_timeout') return EXIT.notInTime;
   if (error.code === 'not_found') return EXIT.notFound;
   if (error.code === 'invalid_input') return EXIT.usage;
-  return error.retry === 'after_state_change' ? EXIT.conflict : EXIT.error;
+  return error.retry === 'after_state_change' || error.code === 'unsupported' ? EXIT.conflict : EXIT.error;
 }
 
 function describe(error: PileusError, context: ErrorContext): string {
@@ -73,17 +75,19 @@ const ADVICE: { readonly [C in ErrorCode]?: string } = {
   connection_failed: 'Is the server up, and its URL right? pileus profiles shows which one is asked.',
   bad_response: 'Is this the URL of a Pileus server? pileus profiles shows which one is asked.',
   precondition_failed: 'It has changed meanwhile: look at it again, then repeat.',
+  unsupported: 'Nothing was changed. Waiting does not help: it takes another host, pool or network, or another request.',
   busy: 'The server has too much to do; try again later.',
   unavailable: 'Nothing was lost: try again later.',
 };
 
-function advice(error: PileusError, { command, keyFrom }: ErrorContext): string | undefined {
+function advice(error: PileusError, { command, keyFrom, resourceOf }: ErrorContext): string | undefined {
   if (isOperationFailed(error)) return `Nothing is left of it. Its story: pileus operations show ${error.operation.id}`;
   if (error.code === 'unauthenticated') return keyAdvice(keyFrom);
   if (error.code === 'wait_timeout') return `Wait on: pileus operations wait ${String(error.params.operationId)}`;
   if (error.code === 'invalid_input') return `See what it takes: ${command} --help`;
   if (error.code === 'not_found') {
-    const resource = command.split(' ')[1];
+    const { pointer } = error;
+    const resource = pointer === undefined || pointer === '' ? command.split(' ')[1] : resourceOf?.(pointer);
     return resource === undefined ? undefined : `See what there is: pileus ${resource} list`;
   }
   return ADVICE[error.code];

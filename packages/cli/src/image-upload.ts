@@ -23,7 +23,7 @@ export function addImageUpload(parent: Command, session: Session, server: Server
   command
     .addOption(outputOption())
     .action(async (file: string, given: string | undefined, options: Readonly<Record<string, unknown>> & { readonly output: Format }) => {
-      session.context = contextOf(session, flags);
+      session.context = contextOf(session, server, flags);
       const name = given ?? nameOf(file);
       const sizeBytes = await sizeOf(file);
       const input = await flags.read(options, { name }, (refKind, text) => idOf(server, refKind, text));

@@ -8,7 +8,7 @@ import { addImageUpload } from './image-upload.ts';
 import { addLogin } from './login-commands.ts';
 import { addOperationVerbs } from './operation-commands.ts';
 import { addGet, addList } from './read-commands.ts';
-import { kindCalled, knownServer, type Server } from './server.ts';
+import { groupsOf, kindCalled, knownServer, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { addEndpoint, addVerb } from './verb-commands.ts';
 
@@ -19,7 +19,7 @@ Options of every command:
   --profile NAME     profile to use          (PILEUS_PROFILE)`;
 
 const EXITS = `
-Exit codes: 0 done, 1 error, 2 wrong use, 3 not found, 4 conflict, 5 the operation failed, 6 not done in time, 130 interrupted.`;
+Exit codes: 0 done, 1 error, 2 wrong use, 3 not found, 4 refused (conflict, unsupported), 5 the operation failed, 6 not done in time, 130 interrupted.`;
 
 /**
  * The commands for one command line. Those of resources are made from the server's document, and only for the resource that is named.
@@ -81,7 +81,10 @@ async function resourceLines(session: Session): Promise<string> {
     if (known === undefined)
       return `Resources:\n  Listed here once ${target.url} (${target.from}) was asked for some: pileus instances list`;
     const resources = known.kinds.map(({ plural, description }) => `  ${kebab(plural).padEnd(18)} ${description}`);
-    return `Resources:\n${resources.join('\n')}\n\nVerbs of one: pileus instances --help`;
+    const groups = groupsOf(known).map(
+      ({ segment, endpoints }) => `  ${segment.padEnd(18)} ${endpoints.map(({ description }) => description).join(' ')}`,
+    );
+    return `Resources:\n${[...resources, ...groups].join('\n')}\n\nVerbs of one: pileus instances --help`;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return `Resources:\n  ${[error.message, ...(error.advice?.split('\n') ?? [])].join('\n  ')}`;
@@ -112,7 +115,7 @@ function addResource(program: Command, session: Session, server: Server, name: s
 }
 
 function unknownResource(name: string, program: Command, { description }: Server): UsageError {
-  const resources = description.kinds.map(({ plural }) => kebab(plural));
+  const resources = [...description.kinds.map(({ plural }) => kebab(plural)), ...groupsOf(description).map(({ segment }) => segment)];
   const known = [...resources, ...program.commands.map((command) => command.name())];
   const near = known.filter((candidate) => distance(name, candidate) <= 2 || candidate.startsWith(name));
   return new UsageError(

@@ -80,6 +80,17 @@ export function kindCalled(name: string, { kinds }: ServerDescription): KindDesc
   return kinds.find(({ kind, plural }) => wanted === kebab(plural) || wanted === kebab(kind));
 }
 
+/** The kind that a pointer of an input names by its field: `/nics/0/networkId` -> network, `/attachVolumeIds/1` -> volume. */
+export function kindAt(pointer: string, description: ServerDescription): KindDescription | undefined {
+  const field = pointer.split('/').findLast((part) => !/^\d*$/.test(part)) ?? '';
+  const words = kebab(field.replace(/Ids?$/, '')).split('-');
+  return words.map((_, index) => kindCalled(words.slice(index).join('-'), description)).find((kind) => kind !== undefined);
+}
+
+/** Groups of endpoints that have commands: sockets are reached by those of their kinds. */
+export const groupsOf = ({ groups }: ServerDescription): ServerDescription['groups'] =>
+  groups.filter(({ endpoints }) => endpoints.some(({ type }) => type === 'value' || type === 'download'));
+
 /** The id of a resource, which may be given by its name. @throws UsageError, PileusError not_found */
 export async function idOf({ cloud, description }: Server, kind: string, named: string): Promise<string> {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(named)) return named;

@@ -7,7 +7,7 @@ import { writeWhole } from './download.ts';
 import { type ErrorContext, EXIT, UsageError } from './exit.ts';
 import { InputFlags } from './flags.ts';
 import { type Format, formatRow, type Row } from './format.ts';
-import { idOf, type Server } from './server.ts';
+import { idOf, kindAt, type Server } from './server.ts';
 import type { Session } from './session.ts';
 
 /** Names that every change takes for itself. */
@@ -29,7 +29,7 @@ export function addVerb(parent: Command, session: Session, server: Server, kind:
   return command.action(async (...given: unknown[]) => {
     const [target, options] =
       given.length > 2 ? [given[0] as string | readonly string[] | undefined, given[1] as Options] : [undefined, given[0] as Options];
-    session.context = contextOf(session, flags);
+    session.context = contextOf(session, server, flags);
     const findId = (refKind: string, text: string) => idOf(server, refKind, text);
     const input = await flags.read(options, named && target !== undefined ? { name: target } : {}, findId);
     await send(session, server, kind, verb, { target, input, options });
@@ -37,9 +37,13 @@ export function addVerb(parent: Command, session: Session, server: Server, kind:
 }
 
 /** The context of a command whose flags are known. */
-export const contextOf = (session: Session, flags: InputFlags): ErrorContext => ({
+export const contextOf = (session: Session, { description }: Server, flags: InputFlags): ErrorContext => ({
   ...session.context,
   flagOf: (pointer) => flags.flagOf(pointer) ?? (pointer === '/name' ? 'the name' : undefined),
+  resourceOf: (pointer) => {
+    const kind = kindAt(pointer, description);
+    return kind === undefined ? undefined : kebab(kind.plural);
+  },
 });
 
 async function send(
@@ -118,7 +122,7 @@ export function addEndpoint(parent: Command, session: Session, server: Server, s
   }
   flags.declare(command);
   command.addOption(outputOption()).action(async (...given: unknown[]) => {
-    session.context = contextOf(session, flags);
+    session.context = contextOf(session, server, flags);
     const options = given[ids.length] as { readonly output: Format } & Readonly<Record<string, unknown>>;
     const body = await flags.read(options, {}, (kind, text) => idOf(server, kind, text));
     const method = endpoint.method === 'GET' ? 'GET' : 'POST';

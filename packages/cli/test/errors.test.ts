@@ -1,7 +1,9 @@
 import { CloudError } from '@pileus/core/kernel';
+import { PileusError } from '@pileus/sdk';
 import { expect } from 'chai';
 import { deadUrl } from '../../sdk/test/fixture/dead-url.ts';
 import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
+import { reportOf } from '../src/exit.ts';
 import { expectSnapshot, Pileus } from './pileus.ts';
 
 describe('cli: help and errors', () => {
@@ -70,6 +72,23 @@ describe('cli: help and errors', () => {
     fixture.workshop.failure = undefined;
     expect(code).to.equal(5);
     await expectSnapshot('error operation failed', err.replace(/^.*\d\.\d s.*\n/gm, ''));
+  });
+
+  it('names the resource that is missing, not the one that was to be made', () => {
+    const context = { command: 'pileus instances create', flagOf: () => '--instance-type', resourceOf: () => 'instance-types' };
+    const missing = new PileusError('not_found', 'No instance type nope.', { pointer: '/instanceType' });
+    expect(reportOf(missing, context).text).to.match(/See what there is: pileus instance-types list$/);
+    expect(reportOf(new PileusError('not_found', 'No instance x.'), context).text).to.match(/pileus instances list$/);
+    expect(reportOf(missing, { ...context, resourceOf: () => undefined }).text).not.to.include('See what there is');
+  });
+
+  it('ends with the code of refusals for what cannot be done there', () => {
+    const { code, text } = reportOf(new PileusError('unsupported', 'The pool cannot grow volumes.'), {
+      command: 'pileus',
+      flagOf: () => undefined,
+    });
+    expect(code).to.equal(4);
+    expect(text).to.include('Nothing was changed.');
   });
 
   it('tells the id of what failed on our side: of the operation if there is one', async () => {

@@ -22,6 +22,18 @@ describe('cli: README, on the real server', () => {
     await pileus.remove();
   });
 
+  it('knows what belongs to no kind', async () => {
+    await pileus.ok('zones', 'list');
+    expect(await pileus.ok('--help'))
+      .to.match(/^ {2}recovery .+$/m)
+      .and.match(/^ {2}backups .+$/m);
+    expect((await pileus.run('foo', 'list')).err)
+      .to.match(/^Resources: .*recovery.*$/m)
+      .and.include('backups');
+    const { err } = await pileus.run('instances', 'create', 'x', '--image', 'debian', '--instance-type', 'nope');
+    expect(err).to.include('See what there is: pileus instance-types list');
+  });
+
   it('does what it says, and cleans up', async function () {
     this.timeout(60_000);
     const text = await readFile(new URL('../README.md', import.meta.url), 'utf8');
