@@ -1,20 +1,20 @@
 import type { Command, Option } from 'commander';
 import { UsageError } from './exit.ts';
 import { buildProgram } from './program.ts';
-import { kindCalled, openServer, type Server } from './server.ts';
+import { groupsOf, kindCalled, openServer, type Server } from './server.ts';
 import type { Session } from './session.ts';
 
 const SCRIPTS = {
   bash: `_pileus() {
   local IFS=$'\\n'
-  COMPREPLY=($(pileus __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  COMPREPLY=($("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
 }
 complete -o default -F _pileus pileus
 `,
   zsh: `#compdef pileus
 _pileus() {
   local -a candidates
-  candidates=(\${(f)"$(pileus __complete -- \${(@)words[2,CURRENT]} 2>/dev/null)"})
+  candidates=(\${(f)"$(\${words[1]} __complete -- \${(@)words[2,CURRENT]} 2>/dev/null)"})
   if (( \${#candidates} )); then compadd -a candidates; else _files; fi
 }
 compdef _pileus pileus
@@ -64,11 +64,10 @@ async function candidatesFor(session: Session, before: readonly string[], curren
     .catch(() => undefined);
   if (before.length === 0) {
     const commands = (await buildProgram(session, [])).commands.filter((command) => !command.name().startsWith('__'));
-    const { kinds = [], groups = [] } = server?.description ?? {};
-    const plurals = [
-      ...kinds.map(({ plural }) => plural),
-      ...groups.filter(({ endpoints }) => endpoints.some(({ type }) => type === 'value')).map(({ segment }) => segment),
-    ];
+    const plurals =
+      server === undefined
+        ? []
+        : [...server.description.kinds.map(({ plural }) => plural), ...groupsOf(server.description).map(({ segment }) => segment)];
     return [...commands.map((command) => command.name()), ...plurals];
   }
   const [first = '', second] = before;

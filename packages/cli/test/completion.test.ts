@@ -46,7 +46,7 @@ describe('cli: completion', () => {
     await offline.remove();
   });
 
-  it('works in bash', async () => {
+  it('works in bash, also where the program is not on the path', async () => {
     const bin = join(pileus.home, 'bin');
     await mkdir(bin);
     await writeFile(join(bin, 'pileus'), `#!/bin/sh\nexec ${[process.execPath, ...process.execArgv, MAIN].join(' ')} "$@"\n`);
@@ -55,15 +55,15 @@ describe('cli: completion', () => {
     await writeFile(
       script,
       [
-        'eval "$(pileus completion bash)"',
-        'COMP_WORDS=(pileus instances start web)',
+        'eval "$(./bin/pileus completion bash)"',
+        'COMP_WORDS=(./bin/pileus instances start web)',
         'COMP_CWORD=3',
         '_pileus',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell to fill in.
         'IFS=,; echo "${COMPREPLY[*]}"',
       ].join('\n'),
     );
-    const { stdout } = await run('bash', [script], { env: { ...pileus.env, PATH: `${bin}:${pileus.env.PATH}` } });
+    const { stdout } = await run('bash', [script], { cwd: pileus.home, env: pileus.env });
     expect(stdout).to.equal('web-1,web-2\n');
   });
 
