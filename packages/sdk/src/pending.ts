@@ -89,7 +89,7 @@ export async function waitForEnd(client: Client, operationId: string, options: W
   let seen = -1;
   for (let pauseMs: number = PROGRESS_POLL_MS.first; ; pauseMs = Math.min(PROGRESS_POLL_MS.max, pauseMs * PROGRESS_POLL_MS.growth)) {
     const leftSeconds = (deadline - Date.now()) / 1000;
-    const waitSeconds = options.onProgress === undefined ? Math.max(0, Math.min(LONG_POLL_SECONDS, Math.ceil(leftSeconds))) : 0;
+    const waitSeconds = options.onProgress === undefined ? Math.max(0, Math.min(LONG_POLL_SECONDS, Math.floor(leftSeconds))) : 0;
     const operation = await client.json<Operation>(
       { method: 'GET', path: `/v1/operations/${operationId}?waitSeconds=${waitSeconds}` },
       { ...signal, timeoutMs: (waitSeconds + 30) * 1000 },
@@ -102,6 +102,7 @@ export async function waitForEnd(client: Client, operationId: string, options: W
         requestId: operationId,
         params: { operationId },
       });
-    if (options.onProgress !== undefined) await sleep(Math.min(pauseMs, Math.max(0, deadline - Date.now())), options.signal);
+    // Long polls are of whole seconds: what is left of one is waited here.
+    if (waitSeconds === 0) await sleep(Math.min(pauseMs, Math.max(0, deadline - Date.now())), options.signal);
   }
 }

@@ -127,6 +127,9 @@ describe('sdk: calls', () => {
     });
     const accepted = await cloud.instances.create(machine('web-8'));
     expect((await rejected(accepted.wait({ timeoutMs: 20, onProgress: () => {} }))).code).to.equal('wait_timeout');
+    const startMs = performance.now();
+    expect((await rejected(accepted.wait({ timeoutMs: 50 }))).code).to.equal('wait_timeout');
+    expect(performance.now() - startMs).to.be.within(45, 700);
     const abort = new AbortController();
     const given = rejected(accepted.wait({ signal: abort.signal }));
     abort.abort();
