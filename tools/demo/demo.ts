@@ -2,6 +2,7 @@ import { type Cloud, connect } from '@pileus/sdk';
 import type { Log } from '../system/ensure.ts';
 import { findGround, type Ground } from './ground.ts';
 import { askGuest, untilConsoleSays } from './guest-proof.ts';
+import { Interrupts } from './interrupts.ts';
 import { Place } from './place.ts';
 import { Progress } from './progress.ts';
 import { ServerProcess } from './server-process.ts';
@@ -170,11 +171,14 @@ Ctrl-C removes all of it and ends.`);
     return connect({ url: this.#server.url, apiKey: this.#server.apiKey });
   }
 
-  /** The first signal takes everything down. A second Ctrl-C ends at once, and the next run cleans up; terminals that close send more than one signal. */
+  /** The first signal takes everything down. A second Ctrl-C ends at once, and the next run cleans up. */
   #onSignals(): () => void {
+    const interrupts = new Interrupts();
     const onSignal = (signal: NodeJS.Signals) => {
-      if (this.#interrupt.signal.aborted) return signal === 'SIGINT' ? process.exit(130) : undefined;
-      this.#log('\nInterrupted');
+      const meaning = interrupts.take(signal, performance.now());
+      if (meaning === 'ignore') return;
+      if (meaning === 'end-at-once') process.exit(130);
+      this.#log('\nInterrupted. Ctrl-C again: end at once, leaving what is still there for the next run to remove');
       this.#interrupt.abort(new Error('interrupted'));
     };
     for (const signal of ENDING) process.on(signal, onSignal);
