@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { ErrorRecord } from './errors.ts';
+import { CloudError, type ErrorRecord } from './errors.ts';
 import { defineKind, type RowOf } from './kind.ts';
 import type { TableSpec } from './store.ts';
 
@@ -124,3 +124,12 @@ export type JournalEntry =
   /** Unwound, and begun anew with other parameters (another host). */
   | { readonly type: 'again'; readonly params: unknown }
   | { readonly type: 'ended'; readonly state: 'succeeded' | 'failed' | 'cancelled' };
+
+/** Why it cannot be cancelled, and what is left to do. */
+export function onlyForward({ state }: Operation): CloudError {
+  const way =
+    state === 'needs_attention'
+      ? ' When its step cannot be done, put things right by hand and skip it: it goes on as if that were done.'
+      : '';
+  return new CloudError('conflict', `The operation has begun what cannot be taken back; it can only go on.${way}`);
+}

@@ -3,7 +3,7 @@ import { Commits, type CommitsOptions, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import type { Ids } from './id.ts';
-import { isFinished, type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
+import { isFinished, type JournalEntry, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
 import { Queues } from './queues.ts';
 import type { Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
@@ -169,8 +169,7 @@ export class Operations {
   async cancel(id: string, actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
-    if (live.passed === true || (live.run !== undefined && !live.run.cancel()))
-      throw new CloudError('conflict', 'The operation has begun what cannot be taken back; it can only go on.');
+    if (live.passed === true || (live.run !== undefined && !live.run.cancel())) throw onlyForward(row);
     live.cancelRequested = true;
     const set = { cancelRequested: true };
     const result = await this.commit([

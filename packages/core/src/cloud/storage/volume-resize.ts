@@ -14,11 +14,18 @@ interface ResizeVolumeParams {
 /** A disk that may have grown cannot be made smaller again, so all that can be wrong is asked before. */
 const resizeVolume = saga<StorageContext, ResizeVolumeParams>('volume.resize', 1)
   .effect('ready', {
-    do: async ({ ctx, params }) => {
+    do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(volume, params.volumeId);
       if (row.sizeBytes !== params.fromBytes)
         throw new CloudError('conflict', `Volume ${row.name} was resized meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
+      const pool = await ctx.pools.open(params.poolId);
+      const stored = await pool.inspect('volume', params.volumeId, call);
+      if (stored === undefined) throw new CloudError('not_found', `${pool.place} has nothing of volume ${row.name}.`);
+      if (stored.sizeBytes > params.sizeBytes)
+        throw new CloudError('conflict', `Volume ${row.name} has ${bytesText(stored.sizeBytes)} in ${pool.place}, and only grows.`, {
+          params: { sizeBytes: stored.sizeBytes },
+        });
     },
     undo: NOTHING_TO_UNDO,
   })

@@ -167,6 +167,21 @@ describe('volumes', () => {
     expect(await codeOf(cloud.sim.submit('volume.resize', { sizeBytes: 2 * POOL_BYTES }, id))).to.equal('no_capacity');
   });
 
+  it('whose content is gone, or larger than wanted, are not resized, and nothing waits for that', async () => {
+    const { cloud, poolId, promised } = await open();
+    const id = await cloud.volume(GIB);
+    const place = cloud.sim.world.pools.get(`hv1/${poolId}`);
+    const { name } = await cloud.row(volume, id);
+    place?.resizeVolume(id, 4 * GIB);
+    expect((await cloud.outcome('volume.resize', { sizeBytes: 2 * GIB }, id)).error?.code).to.equal('conflict');
+    place?.delete('volume', id);
+    const { state, error } = await cloud.outcome('volume.resize', { sizeBytes: 2 * GIB }, id);
+    expect([state, error?.code]).to.deep.equal(['failed', 'not_found']);
+    expect(error?.message).to.include(`has nothing of volume ${name}.`);
+    expect(await promised(poolId)).to.equal(GIB);
+    await cloud.sim.done('volume.delete', {}, id);
+  });
+
   it('resized twice at once keep their account right', async () => {
     const { cloud, poolId, promised } = await open();
     const id = await cloud.volume(GIB);
