@@ -12,6 +12,7 @@ import { Outbox } from './outbox.ts';
 import type { Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
+import { acceptanceFailed, refuseTaken } from './refusals.ts';
 import { Registry } from './registry.ts';
 import { type Retention, retentionOf } from './retention.ts';
 import { create } from './rows.ts';
@@ -226,6 +227,7 @@ export class Kernel {
       const acceptance: Acceptance<unknown> = satisfied
         ? { params: null, statements: [] }
         : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
+      if (row !== undefined && action.verb === 'update' && !satisfied) await refuseTaken(this.reader, action.kind, row, request.input);
       const written = await this.#write({ request, action, id, acceptance, key, ...found });
       if ('operationId' in written) return written;
       if (key !== undefined && written.statement?.op === 'insert' && written.statement.table === 'idempotency') {
@@ -375,18 +377,4 @@ interface Accepting extends Found {
 interface Refused {
   readonly failure: Extract<CommitResult, { ok: false }>;
   readonly statement: Statement | undefined;
-}
-
-function acceptanceFailed(action: Action, failure: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {
-  const what = statement === undefined ? (failure.fields?.[0] ?? 'the store') : 'table' in statement ? statement.table : statement.counter;
-  if (failure.reason === 'exists') {
-    const field = failure.fields?.find((name) => name !== 'projectId') ?? 'id';
-    return new CloudError('name_taken', `Another live ${what} has this ${field}.`, { pointer: `/${field}`, params: { field, kind: what } });
-  }
-  if (failure.reason === 'exceeded') {
-    if (what.startsWith('quota/'))
-      return new CloudError('quota_exceeded', `The quota ${what.split('/').at(-1)} is used up.`, { params: { counter: what } });
-    return new CloudError('no_capacity', 'There is no room for it.', { params: { reasons: [what] } });
-  }
-  return new CloudError('conflict', `${action.name} was refused: ${what} changed meanwhile.`, { detail: failure.reason });
 }

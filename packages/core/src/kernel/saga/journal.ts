@@ -2,6 +2,7 @@ import { timestamp } from '../environment.ts';
 import { CloudError, type ErrorRecord } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { debt, type JournalEntry } from '../operation.ts';
+import { taken } from '../refusals.ts';
 import { create } from '../rows.ts';
 import type { CommitResult, Statement } from '../store.ts';
 import type { Owed } from './definition.ts';
@@ -61,7 +62,7 @@ export class Journal {
     if (result.ok) return;
     // Numbers may have gaps.
     if (held.length > 0) await this.#ports.commit(held);
-    throw guardFailed(path, result);
+    throw guardFailed(path, result, [...held, ...statements][result.statement]);
   }
 
   /** For a guard whose failure has a meaning of its own. */
@@ -158,7 +159,8 @@ const GUARD_MEANING = {
   fenced: 'unavailable',
 } as const;
 
-function guardFailed(path: string, result: Extract<CommitResult, { ok: false }>): CloudError {
+function guardFailed(path: string, result: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {
+  if (result.reason === 'exists' && statement !== undefined && 'table' in statement) return taken(statement.table, result.fields);
   const fields = result.fields === undefined ? '' : ` (${result.fields.join(', ')})`;
   return new CloudError(GUARD_MEANING[result.reason], `The resource changed meanwhile: ${result.reason}${fields}.`, {
     detail: `guard ${result.statement} of step ${path}`,

@@ -182,6 +182,25 @@ describe('volumes', () => {
     await cloud.sim.done('volume.delete', {}, id);
   });
 
+  it('do not get a name that another has: refused at once, or when another was accepted before', async () => {
+    const { cloud } = await open();
+    const [one, two, three] = [await cloud.volume(GIB, { name: 'one' }), await cloud.volume(GIB), await cloud.volume(GIB)];
+    const refused = { code: 'name_taken', pointer: '/name', params: { field: 'name', kind: 'volume' } };
+    const revision = await cloud.revision();
+    const atOnce = await cloud.sim.submit('volume.update', { name: 'one' }, two).catch((error: CloudError) => error);
+    expect(atOnce).to.include({ code: 'name_taken', pointer: '/name', publicMessage: 'Another live volume has this name.' });
+    expect(await cloud.revision()).to.equal(revision);
+    await cloud.sim.done('volume.update', { name: 'one', description: 'mine' }, one);
+    const rename = (id: string) => cloud.sim.kernel.submit({ ...request, action: 'volume.update', resourceId: id, input: { name: 'new' } });
+    const asked = await cloud.sim.environment.complete(Promise.all([rename(two), rename(three)]));
+    const ended = await Promise.all(asked.map(({ operationId }) => cloud.sim.ended(operationId)));
+    expect(ended.map(({ state }) => state).sort()).to.deep.equal(['failed', 'succeeded']);
+    expect(ended.find(({ state }) => state === 'failed')?.error).to.deep.include({
+      ...refused,
+      message: 'Another live volume has this name.',
+    });
+  });
+
   it('resized twice at once keep their account right', async () => {
     const { cloud, poolId, promised } = await open();
     const id = await cloud.volume(GIB);

@@ -1,0 +1,40 @@
+import type { Action } from './action.ts';
+import { CloudError } from './errors.ts';
+import type { AnyKind, RowOf } from './kind.ts';
+import { both, equals, type Reader } from './reader.ts';
+import { tableOf } from './registry.ts';
+import type { CommitResult, Statement } from './store.ts';
+
+/** Another row of the kind has the same value in a unique key. */
+export function taken(kind: string, fields: readonly string[] = []): CloudError {
+  const field = fields.find((name) => name !== 'projectId') ?? 'id';
+  return new CloudError('name_taken', `Another live ${kind} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });
+}
+
+/** What a failed guard of an acceptance means. */
+export function acceptanceFailed(
+  action: Action,
+  failure: Extract<CommitResult, { ok: false }>,
+  statement: Statement | undefined,
+): CloudError {
+  const what = statement === undefined ? (failure.fields?.[0] ?? 'the store') : 'table' in statement ? statement.table : statement.counter;
+  if (failure.reason === 'exists') return taken(what, failure.fields);
+  if (failure.reason === 'exceeded') {
+    if (what.startsWith('quota/'))
+      return new CloudError('quota_exceeded', `The quota ${what.split('/').at(-1)} is used up.`, { params: { counter: what } });
+    return new CloudError('no_capacity', 'There is no room for it.', { params: { reasons: [what] } });
+  }
+  return new CloudError('conflict', `${action.name} was refused: ${what} changed meanwhile.`, { detail: failure.reason });
+}
+
+/** An update to what another row has would only fail when it runs. The guards of its commit decide between those that were accepted. @throws CloudError name_taken */
+export async function refuseTaken(reader: Reader, kind: AnyKind, row: RowOf<AnyKind>, input: unknown): Promise<void> {
+  const before = row as unknown as Record<string, unknown>;
+  const after = { ...before, ...(input as Record<string, unknown>) };
+  for (const fields of tableOf(kind).unique ?? []) {
+    const values = fields.map((field) => after[field]).filter((value) => typeof value === 'string' || typeof value === 'number');
+    if (values.length < fields.length || fields.every((field) => after[field] === before[field])) continue;
+    const same = both(...fields.map((field, index) => equals(field, values[index] ?? '')));
+    if ((await reader.list(kind, same, { limit: 1 })).length > 0) throw taken(kind.name, fields);
+  }
+}
