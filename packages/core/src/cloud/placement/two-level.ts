@@ -52,7 +52,8 @@ export class TwoLevelPlacement implements Placement {
     const anew = request.attempt === 0 ? await this.#newest(reader) : snapshot;
     const second = anew === snapshot ? first : this.#choose(request, anew);
     if (second.chosen !== undefined) return this.#reserve(request, second.chosen, anew, second.refused);
-    throw new CloudError('no_capacity', 'No host can take it.', { params: { reasons: second.refused } });
+    const why = anew.hosts.length === 0 ? 'There are no hosts; create one first.' : 'No host can take it.';
+    throw new CloudError('no_capacity', why, { params: { reasons: second.refused } });
   }
 
   async #recent(reader: Reader): Promise<Snapshot> {

@@ -72,10 +72,24 @@ export async function choosePool(
   const fitting = ranked.filter(({ freeBytes }) => freeBytes >= wanted.sizeBytes);
   const chosen = fitting[wanted.attempt % Math.max(1, fitting.length)];
   if (chosen !== undefined) return chosen.row;
-  const reasons = Object.fromEntries(
-    ranked.map(({ row, freeBytes }) => [row.name, `has ${bytesText(freeBytes)} free, not ${bytesText(wanted.sizeBytes)}`]),
-  );
-  throw new CloudError('no_capacity', ranked.length === 0 ? 'No available pool fits the request.' : 'No pool has room for it.', {
-    params: { reasons },
+  const reasons = Object.fromEntries(ranked.map(({ row, freeBytes }) => [row.name, shortage(freeBytes, wanted.sizeBytes)]));
+  throw new CloudError('no_capacity', ranked.length === 0 ? await whyNone(reader) : 'No pool has room for it.', { params: { reasons } });
+}
+
+const shortage = (freeBytes: number, wantedBytes: number) => `has ${bytesText(freeBytes)} free, not ${bytesText(wantedBytes)}`;
+
+const whyNone = async (reader: Reader) =>
+  (await reader.list(pool, undefined, { limit: 1 })).length === 0
+    ? 'There are no pools; create one first.'
+    : 'No available pool fits the request.';
+
+/** For what grows in a pool that it cannot leave; the guard of the commit decides. @throws CloudError no_capacity */
+export async function refuseFull(reader: Reader, poolId: string, wantedBytes: number): Promise<void> {
+  const counter = await reader.counter(poolCounter(poolId));
+  const freeBytes = (counter?.limit ?? 0) - (counter?.value ?? 0);
+  if (freeBytes >= wantedBytes) return;
+  const { name } = await reader.get(pool, poolId);
+  throw new CloudError('no_capacity', 'Its pool has no room for it.', {
+    params: { reasons: { [name]: shortage(freeBytes, wantedBytes) } },
   });
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { bytesText, CloudError, change, defineAction, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import { poolCapacity } from '../placement/contract.ts';
+import { refuseFull } from './pool-choice.ts';
 import { poolReachable, type StorageContext } from './removal.ts';
 import { diskBytes, volume } from './volume.ts';
 
@@ -47,12 +48,13 @@ export const volumeResize = (context: StorageContext) =>
     target: 'resource',
     input: Type.Object({ sizeBytes: diskBytes(' Not smaller than now.') }),
     from: ['available'],
-    accept: ({ id, row, input: { sizeBytes } }) => {
+    accept: async ({ id, row, input: { sizeBytes }, reader }) => {
       if (sizeBytes < row.sizeBytes)
         throw new CloudError('invalid_input', `A volume only grows; it has ${bytesText(row.sizeBytes)}.`, {
           pointer: '/sizeBytes',
           params: { minimumBytes: row.sizeBytes },
         });
+      await refuseFull(reader, row.poolId, sizeBytes - row.sizeBytes);
       return {
         params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes },
         statements: [

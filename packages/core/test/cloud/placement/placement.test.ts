@@ -240,6 +240,11 @@ describe('placement', () => {
     expect(reasons).to.deep.equal({ chosen: 'hv0', score: 0.992, refused: { hv1: 'is disabled' } });
   });
 
+  it('says that there are no hosts', async () => {
+    const refused = placeOnce(plain([]), one).catch((error: CloudError) => error.publicMessage);
+    expect(await refused).to.equal('There are no hosts; create one first.');
+  });
+
   it('takes hosts without hardware virtualisation only where that is allowed', async () => {
     expect((await placeOnce(plain([idle({ virtType: 'tcg' })], true), one)).hostId).to.equal('h000');
     expect(await placeOnce(plain([idle({ virtType: 'tcg' })]), one).catch((error: CloudError) => error.code)).to.equal('no_capacity');

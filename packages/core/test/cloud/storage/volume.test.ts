@@ -164,7 +164,18 @@ describe('volumes', () => {
     expect(stored(poolId)).to.deep.equal([{ kind: 'volume', id, sizeBytes: 2 * GIB }]);
     expect(await promised(poolId)).to.equal(2 * GIB);
     expect(await codeOf(cloud.sim.submit('volume.resize', { sizeBytes: GIB }, id))).to.equal('invalid_input');
-    expect(await codeOf(cloud.sim.submit('volume.resize', { sizeBytes: 2 * POOL_BYTES }, id))).to.equal('no_capacity');
+    const full = await cloud.sim.submit('volume.resize', { sizeBytes: 2 * POOL_BYTES }, id).catch((error: CloudError) => error);
+    const { name } = await cloud.row(pool, poolId);
+    expect(full).to.deep.include({
+      code: 'no_capacity',
+      params: { reasons: { [name]: `has ${98 * GIB} bytes (98 GiB) free, not ${198 * GIB} bytes (198 GiB)` } },
+    });
+  });
+
+  it('are refused for want of any pool when there is none', async () => {
+    const cloud = await LittleCloud.open();
+    const refused = await cloud.sim.submit('volume.create', { sizeBytes: GIB }).catch((error: CloudError) => error);
+    expect(refused).to.include({ code: 'no_capacity', publicMessage: 'There are no pools; create one first.' });
   });
 
   it('whose content is gone, or larger than wanted, are not resized, and nothing waits for that', async () => {
