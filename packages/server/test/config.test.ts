@@ -59,6 +59,17 @@ describe('server: configuration', () => {
       expect(error.message).to.include(key).and.not.include('schema');
     });
 
+  it('tells the values of which it takes one', () => {
+    expect(() => parseConfig({ log: { level: 'loud' } })).to.throw(
+      ConfigError,
+      'The field /log/level must be one of "debug", "info", "warn", "error".',
+    );
+  });
+
+  it('refuses a file that is no mapping, in words of a file', () => {
+    for (const given of [['listen'], 'listen', 7]) expect(() => parseConfig(given)).to.throw(ConfigError, 'has keys with values');
+  });
+
   it('says which file cannot be read, and why', async () => {
     expect((await failure(() => loadConfig(join(directory, 'none.yaml')))).message).to.include('none.yaml');
     expect((await failure(() => fromText('listen: [', 'broken.yaml'))).message).to.include('broken.yaml');

@@ -15,8 +15,9 @@ export function compileInput(schema: TObject): InputCheck {
       compiled ??= compile(schema);
       const check = compiled;
       if (check.Check(input)) return;
-      const [error] = check.Errors(input);
-      throw new CloudError('invalid_input', describe(error, input), { pointer: pointerOf(error) });
+      const errors = check.Errors(input);
+      const [error] = errors;
+      throw new CloudError('invalid_input', describe(error, input, errors), { pointer: pointerOf(error) });
     },
   };
 }
@@ -56,12 +57,20 @@ function pointerOf(error: SchemaError | undefined): string {
   return field === undefined ? error.instancePath : `${error.instancePath}/${field}`;
 }
 
-function describe(error: SchemaError | undefined, input: unknown): string {
+/** The values of which one would do, when it is a matter of that. */
+function allowedValues({ instancePath }: SchemaError, errors: readonly SchemaError[]): string | undefined {
+  const here = errors.filter((error) => error.instancePath === instancePath && error.keyword !== 'anyOf');
+  if (here.some(({ keyword }) => keyword !== 'const')) return undefined;
+  return here.map(({ params }) => JSON.stringify((params as { readonly allowedValue?: unknown }).allowedValue)).join(', ');
+}
+
+function describe(error: SchemaError | undefined, input: unknown, errors: readonly SchemaError[]): string {
   if (error === undefined) return 'The request is malformed.';
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return 'The request body is a JSON object.';
   const field = pointerOf(error);
   if (error.keyword === 'required') return `The field ${field} is missing.`;
   // `boolean`: a field whose schema is false, which is what a closed object says of those it does not know.
   if (error.keyword === 'additionalProperties' || error.keyword === 'boolean') return `There is no field ${field}.`;
-  return `The field ${field} ${error.message}.`;
+  const allowed = allowedValues(error, errors);
+  return allowed === undefined ? `The field ${field} ${error.message}.` : `The field ${field} must be one of ${allowed}.`;
 }

@@ -23,6 +23,8 @@ const check = compileInput(CONFIG);
 
 /** Fills defaults in. @throws ConfigError naming the key that is unknown, missing or wrong */
 export function parseConfig(given: unknown): Config {
+  if (given !== undefined && given !== null && (typeof given !== 'object' || Array.isArray(given)))
+    throw new ConfigError('The configuration is wrong: it has keys with values, like `log: { level: debug }`.');
   const filled = Value.Default(CONFIG, structuredClone(given ?? {}));
   try {
     check.assert(filled);
