@@ -7,7 +7,7 @@ import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '
 import { openSqlite } from '@pileus/core/sqlite';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
-import type { LoadedConfig } from './config/load.ts';
+import { dependingOn, type LoadedConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { Health } from './http/health.ts';
 import { Metrics } from './http/metrics.ts';
@@ -61,7 +61,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
   const { config, directory, environment } = options;
   const { limits, listen } = config;
   const dataDir = resolve(directory, config.dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await dependingOn('dataDir', mkdir(dataDir, { recursive: true, mode: 0o700 }));
   const container = new Container({ defaultScope: 'Singleton' });
 
   container.bind(ENVIRONMENT).toConstantValue(environment);
@@ -144,7 +144,7 @@ async function start(container: Container, { config, environment, replaceRootKey
       api.stop();
       await server.close(config.stop.seconds * 1000);
     });
-    await server.listen(config.listen.host, config.listen.port);
+    await dependingOn('listen.host', server.listen(config.listen.host, config.listen.port));
     // Now nothing is left that could fail before it is handed out.
     if (newRootKey !== undefined) await keys.confirmShown();
     environment.logger.info({ address: server.address, epoch: store.epoch }, 'listening');
@@ -171,5 +171,6 @@ const settingsOf = ({ hosts, images }: Config): CloudSettings => ({
 });
 
 async function tlsOf({ certFile, keyFile }: { readonly certFile: string; readonly keyFile: string }, directory: string) {
-  return { cert: await readFile(resolve(directory, certFile), 'utf8'), key: await readFile(resolve(directory, keyFile), 'utf8') };
+  const read = (key: string, path: string) => dependingOn(key, readFile(resolve(directory, path), 'utf8'));
+  return { cert: await read('listen.tls.certFile', certFile), key: await read('listen.tls.keyFile', keyFile) };
 }

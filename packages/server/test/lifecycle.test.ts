@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -41,8 +41,15 @@ describe('server: life', () => {
 
   it('shows a root key that a failed start has made when one succeeds, and one that works', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'pileus-server-'));
-    for (const listen of [{ host: '203.0.113.1' }, { tls: { certFile: 'none.pem', keyFile: 'none.pem' } }])
-      expect(await openServer({ directory, config: { listen } }).catch(() => 'failed')).to.equal('failed');
+    await writeFile(join(directory, 'file'), '');
+    for (const [config, key] of [
+      [{ listen: { host: '203.0.113.1' } }, 'listen.host: '],
+      [{ listen: { tls: { certFile: 'none.pem', keyFile: 'none.pem' } } }, 'listen.tls.certFile: '],
+      [{ dataDir: './file' }, 'dataDir: '],
+    ] as const)
+      expect(await openServer({ directory, config }).catch((error: Error) => `${error.name} ${error.message}`)).to.match(
+        new RegExp(`^ConfigError The configuration is wrong: ${key}`),
+      );
     const server = await openServer({ directory });
     open.push(server);
     expect(server.plane.newRootKey).to.match(/^pil_/);

@@ -13,6 +13,16 @@ export class ConfigError extends Error {
   }
 }
 
+/** Work that depends on the value of a key. @throws ConfigError naming the key; that an address is in use is no mistake in it */
+export async function dependingOn<T>(key: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!(cause instanceof Error) || ('code' in cause && cause.code === 'EADDRINUSE')) throw cause;
+    throw new ConfigError(`The configuration is wrong: ${key}: ${cause.message}`, { cause });
+  }
+}
+
 /** Paths in a file are relative to it, others to the working directory. */
 export interface LoadedConfig {
   readonly config: Config;
