@@ -2,7 +2,8 @@
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'packages/core/src/strategy': [],
   'packages/core/src/kernel': ['packages/core/src/strategy'],
-  'packages/core/src/sqlite': ['packages/core/src/kernel'],
+  'packages/core/src/store': ['packages/core/src/kernel'],
+  'packages/core/src/sqlite': ['packages/core/src/kernel', 'packages/core/src/store'],
   'packages/core/src/cloud': ['packages/core/src/kernel', 'packages/core/src/strategy'],
   'packages/core/src/node': ['packages/core/src/kernel', 'packages/core/src/cloud', 'packages/core/src/strategy'],
   // The package's own entry composes all of it.
@@ -18,6 +19,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'packages/core/src/strategy',
     'packages/core/src/cloud',
     'packages/core/src/sqlite',
+    'packages/core/src/store',
     'packages/core/src/node',
   ],
   'packages/drivers-kvm/src/libvirt': [],
@@ -30,6 +32,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'packages/core/src/cloud',
     'packages/core/src/node',
     'packages/core/src/sqlite',
+    'packages/core/src/store',
     'packages/core/src/strategy',
     'packages/drivers-kvm/src',
   ],
@@ -41,6 +44,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   '@pileus/core/kernel': 'packages/core/src/kernel',
   '@pileus/core/strategy': 'packages/core/src/strategy',
   '@pileus/core/sqlite': 'packages/core/src/sqlite',
+  '@pileus/core/store': 'packages/core/src/store',
   '@pileus/core/node': 'packages/core/src/node',
   '@pileus/core/testing': 'packages/core/testing',
   '@pileus/drivers-kvm': 'packages/drivers-kvm/src',

@@ -9,7 +9,7 @@ export interface Ban {
 
 const SERVING = ['packages/core/src', 'packages/server/src'];
 /** Where clock, chance and timers of the real world enter. */
-const ADAPTERS = ['packages/core/src/node', 'packages/core/src/sqlite'];
+const ADAPTERS = ['packages/core/src/node', 'packages/core/src/sqlite', 'packages/core/src/store'];
 const PRODUCT = ['packages/core/src', 'packages/server/src', 'packages/drivers-kvm/src', 'packages/sdk/src', 'packages/cli/src'];
 
 export const BANS: readonly Ban[] = [

@@ -1,10 +1,13 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { CommitResult, TableSpec, Transaction } from '../kernel/store.ts';
+import type { TableSpec, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
+import type { MigratedBatch, Progress } from '../store/migrate.ts';
+import type { Outcome } from '../store/row.ts';
+import type { Catalog } from '../store/table.ts';
 import { claim, keepPrivate } from './lock.ts';
 import { Reader, Statements } from './reader.ts';
-import { type MigratedBatch, type Progress, SchemaWriter, type StatementHook } from './schema.ts';
-import { Catalog } from './table.ts';
+import { SchemaWriter, type StatementHook } from './schema.ts';
+import { catalogOf, type Table } from './table.ts';
 import { Writer } from './transaction.ts';
 
 /** Marks a database file as ours ("Pile"). */
@@ -21,9 +24,6 @@ export interface EngineOptions {
   readonly beforeStatement?: StatementHook;
 }
 
-/** What became of one transaction of a group: its result, or the reason why it was never tried to its end. */
-export type Outcome = CommitResult | { readonly rejected: string; readonly outcome: StoreError['outcome'] };
-
 /**
  * The embedded store itself: synchronous, over one connection that writes. It runs in the writer thread of `openSqlite`, and inline where a simulation wants
  * each step to happen at its command.
@@ -35,7 +35,7 @@ export class SqliteEngine {
   readonly #release: () => void;
   readonly #schema: SchemaWriter;
   readonly #statements: Statements;
-  #catalog = new Catalog();
+  #catalog = catalogOf([]);
   #reader: Reader;
   #writer: Writer;
   #epoch: number;
@@ -81,7 +81,7 @@ export class SqliteEngine {
 
   /** The first part of `prepare`; then come the batches of data migrations, then `endPrepare`. */
   beginPrepare(tables: readonly TableSpec[]): Progress[] {
-    const catalog = new Catalog(tables);
+    const catalog = catalogOf(tables);
     this.#schema.tables(catalog);
     this.#use(catalog);
     return this.#schema.progress();
@@ -189,7 +189,7 @@ export class SqliteEngine {
     this.#release();
   }
 
-  #use(catalog: Catalog): void {
+  #use(catalog: Catalog<Table>): void {
     this.#catalog = catalog;
     this.#reader = new Reader(this.#statements, catalog);
     this.#writer = new Writer(this.#statements, catalog);

@@ -1,9 +1,9 @@
 import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
-import { makeFile } from './backup.ts';
+import { makeFile } from '../store/file.ts';
+import { Listeners } from '../store/listeners.ts';
+import { prepareStore } from '../store/migrate.ts';
 import { SqliteEngine } from './engine.ts';
-import { Listeners } from './listeners.ts';
-import { prepareStore } from './prepare.ts';
 
 /**
  * A store whose engine runs in the caller's thread: each call is done when its promise is made. It is one opening of the engine, which outlives it: a

@@ -1,7 +1,8 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Condition, ListQuery } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
-import { columnValue, quote, ROW, type Table } from './table.ts';
+import { ROW } from '../store/table.ts';
+import { columnValue, quote, type Table } from './table.ts';
 
 export interface Sql {
   readonly text: string;

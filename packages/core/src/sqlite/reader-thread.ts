@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { ListQuery, TableSpec } from '../kernel/store.ts';
 import { type CountQuery, Reader, Statements } from './reader.ts';
-import { Catalog } from './table.ts';
+import { catalogOf } from './table.ts';
 import { answerCall, type CallMessage } from './thread.ts';
 
 let db: DatabaseSync;
@@ -11,7 +11,7 @@ let reader: Reader;
 const methods = {
   open(path: string, tables: readonly TableSpec[]): void {
     db = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
-    reader = new Reader(new Statements(db), new Catalog(tables));
+    reader = new Reader(new Statements(db), catalogOf(tables));
   },
   list: (query: ListQuery) => reader.list(query),
   count: (query: CountQuery) => reader.count(query),

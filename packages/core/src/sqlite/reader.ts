@@ -1,14 +1,13 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Change, Counter, ListQuery } from '../kernel/store.ts';
+import { changeType, wholeRevisions } from '../store/feed.ts';
+import type { Catalog } from '../store/table.ts';
 import { compileCount, compileList, type Sql, someOf } from './query.ts';
 import { leadsOf, walkOf } from './reach.ts';
-import type { Catalog, Table } from './table.ts';
+import type { Table } from './table.ts';
 
 /** Statements kept prepared; beyond it the cache starts anew, for conditions come in endless shapes. */
 const STATEMENTS_KEPT = 500;
-
-const CHANGE_TYPES = ['created', 'updated', 'deleted'] as const;
-export const changeCode = (type: Change['type']): number => CHANGE_TYPES.indexOf(type);
 
 const WITH_PREFIX = 'key >= ?1 AND key < ?1 || char(0x10ffff) ORDER BY key';
 const CHANGE_COLUMNS = 'revision, "table", key, type, projectId, row';
@@ -48,9 +47,9 @@ export class Statements {
 /** All that the store port answers without writing, over one connection. */
 export class Reader {
   readonly #statements: Statements;
-  readonly #catalog: Catalog;
+  readonly #catalog: Catalog<Table>;
 
-  constructor(statements: Statements, catalog: Catalog) {
+  constructor(statements: Statements, catalog: Catalog<Table>) {
     this.#statements = statements;
     this.#catalog = catalog;
   }
@@ -116,12 +115,9 @@ export class Reader {
   changes(after: number, limit: number): Change[] {
     const ordered = `SELECT ${CHANGE_COLUMNS} FROM _feed WHERE revision`;
     const rows = this.#statements.rows<ChangeRow>(`${ordered} > ? ORDER BY revision, ordinal LIMIT ?`, [after, limit + 1]);
-    const next = rows[limit]?.[0];
-    if (next === undefined) return rows.map(toChange);
-    const whole = rows.filter(([revision]) => revision < next);
-    if (whole.length > 0 || limit < 1) return whole.map(toChange);
-    // One revision alone is more than was asked for: it comes whole, or the reader would never get past it.
-    return this.#statements.rows<ChangeRow>(`${ordered} = ? ORDER BY ordinal`, [next]).map(toChange);
+    const whole = wholeRevisions(rows.map(toChange), limit);
+    if (typeof whole !== 'number') return whole;
+    return this.#statements.rows<ChangeRow>(`${ordered} = ? ORDER BY ordinal`, [whole]).map(toChange);
   }
 
   bounds(): { readonly oldest: number; readonly newest: number } {
@@ -137,5 +133,5 @@ export class Reader {
 }
 
 function toChange([revision, table, key, type, projectId, row]: ChangeRow): Change {
-  return { revision, table, key, type: CHANGE_TYPES[type] ?? 'updated', ...(projectId === null ? {} : { projectId }), row };
+  return { revision, table, key, type: changeType(type), ...(projectId === null ? {} : { projectId }), row };
 }

@@ -1,6 +1,8 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { StoreError } from '../kernel/store-error.ts';
-import { type Catalog, type ColumnType, columnValue, quote, ROW, type Row, type Table } from './table.ts';
+import type { MigratedBatch, Progress } from '../store/migrate.ts';
+import { type Catalog, type FieldType, ROW, type Row } from '../store/table.ts';
+import { type ColumnType, columnType, columnValue, quote, type Table } from './table.ts';
 
 /** What the store keeps for itself. Names of callers' tables begin with a letter, so these cannot clash. */
 const OWN_TABLES = `
@@ -12,20 +14,6 @@ CREATE TABLE IF NOT EXISTS _feed (revision INTEGER, ordinal INTEGER, "table" TEX
   row TEXT NOT NULL, PRIMARY KEY (revision, ordinal)) WITHOUT ROWID;
 INSERT OR IGNORE INTO _meta (name, value) VALUES ('epoch', 0), ('trimmed', 0);
 `;
-
-/** How far a data migration has come: `cursor` is the key of the last row that it changed. */
-export interface Progress {
-  readonly plugin: string;
-  readonly number: number;
-  readonly cursor: string | null;
-  readonly done: boolean;
-}
-
-export interface MigratedBatch extends Progress {
-  readonly table: string;
-  /** New texts of rows, by key. */
-  readonly rows: readonly { readonly key: string; readonly row: string }[];
-}
 
 /** Told of each statement before it runs; what it throws stops the work there, as a kill would. */
 export type StatementHook = (sql: string) => void;
@@ -51,11 +39,11 @@ export class SchemaWriter {
   }
 
   /** Tables, columns and the dropping of indexes; data migrations follow, and only then new indexes, which their rows may need. */
-  tables(catalog: Catalog): void {
+  tables(catalog: Catalog<Table>): void {
     for (const table of catalog.all()) this.#step(() => this.#table(table));
   }
 
-  indexes(catalog: Catalog): void {
+  indexes(catalog: Catalog<Table>): void {
     for (const table of catalog.all())
       for (const index of table.indexes) {
         if (this.#indexSql(table).has(index.name)) continue;
@@ -124,11 +112,11 @@ export class SchemaWriter {
     const key = columns.filter(({ position }) => position > 0).sort((a, b) => a.position - b.position);
     const same =
       key.length === table.key.length &&
-      key.every(({ column, type }, index) => column === table.key[index] && type === table.columns.get(column));
+      key.every(({ column, type }, index) => column === table.key[index] && type === columnType(table.columns.get(column)));
     if (!same) throw new StoreError(`the key of table ${table.name} cannot change; make a new table`);
     const kept = new Set<string>([ROW]);
     for (const { column, type } of columns) {
-      if (column === ROW || table.columns.get(column) === type) kept.add(column);
+      if (column === ROW || (table.columns.has(column) && columnType(table.columns.get(column)) === type)) kept.add(column);
       else {
         // An index of the same name may still use a column whose type changes.
         for (const index of table.indexes) if (index.fields.includes(column)) this.#run(`DROP INDEX IF EXISTS ${quote(index.name)}`);
@@ -138,8 +126,8 @@ export class SchemaWriter {
     for (const [field, type] of table.columns) if (!kept.has(field)) this.#addColumn(table, field, type);
   }
 
-  #addColumn(table: Table, field: string, type: ColumnType): void {
-    this.#run(`ALTER TABLE ${quote(table.name)} ADD COLUMN ${quote(field)} ${type}`);
+  #addColumn(table: Table, field: string, type: FieldType): void {
+    this.#run(`ALTER TABLE ${quote(table.name)} ADD COLUMN ${quote(field)} ${columnType(type)}`);
     this.#run(`UPDATE ${quote(table.name)} SET ${quote(field)} = json_extract(${ROW}, '$.${field}')`);
   }
 

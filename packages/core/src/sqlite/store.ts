@@ -5,14 +5,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, TableSpec, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
+import { CommitQueue } from '../store/commit-queue.ts';
+import { Listeners } from '../store/listeners.ts';
+import { prepareStore } from '../store/migrate.ts';
 import { copyStore } from './backup.ts';
-import { CommitQueue } from './commit-queue.ts';
-import { Listeners } from './listeners.ts';
-import { prepareStore } from './prepare.ts';
 import { type CountQuery, Reader, Statements } from './reader.ts';
 import type { ReaderMethods } from './reader-thread.ts';
 import { Snapshot } from './snapshot.ts';
-import { Catalog } from './table.ts';
+import { catalogOf } from './table.ts';
 import { Thread } from './thread.ts';
 import type { GroupMessage, OutcomesMessage, WriterMethods } from './writer-thread.ts';
 
@@ -57,7 +57,7 @@ class SqliteStore implements Store {
   epoch = 0;
   readonly #path: string;
   readonly #writer: Thread<WriterMethods>;
-  readonly #commits: CommitQueue;
+  readonly #commits: CommitQueue<string>;
   readonly #listeners = new Listeners();
   #readers: Thread<ReaderMethods>[] = [];
   #tables: readonly TableSpec[] = [];
@@ -68,10 +68,12 @@ class SqliteStore implements Store {
 
   constructor(path: string) {
     this.#path = path;
-    this.#commits = new CommitQueue(
-      (group) => this.#writer.post({ group } satisfies GroupMessage),
-      (revision) => this.#listeners.tell(revision),
-    );
+    this.#commits = new CommitQueue({
+      // One string is cheaper to hand over than the objects.
+      keep: (transaction) => JSON.stringify(transaction),
+      send: (group) => this.#writer.post({ group: `[${group.join(',')}]` } satisfies GroupMessage),
+      onDurable: (revision) => this.#listeners.tell(revision),
+    });
     this.#writer = new Thread<WriterMethods>(
       'writer-thread',
       ({ outcomes }: OutcomesMessage) => {
@@ -180,7 +182,7 @@ class SqliteStore implements Store {
     this.#snapshot?.end();
     const statements = new Statements(this.#db);
     this.#snapshot = new Snapshot(statements);
-    this.#reader = new Reader(statements, new Catalog(tables));
+    this.#reader = new Reader(statements, catalogOf(tables));
   }
 
   #here(): Reader {

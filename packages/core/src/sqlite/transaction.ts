@@ -1,11 +1,12 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Json, JsonObject } from '../kernel/json.ts';
-import type { CommitResult, Expect, Statement, Transaction } from '../kernel/store.ts';
+import type { Change, CommitResult, Statement, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
-import { changeCode, type Statements } from './reader.ts';
-import { type Catalog, columnValue, MAINTAINED, quote, type Row, type Table } from './table.ts';
-
-export type Failure = Omit<Extract<CommitResult, { ok: false }>, 'ok' | 'statement'>;
+import { changeCode } from '../store/feed.ts';
+import { changeOf, checkCount, type Failure, insertedRow, type Stamp, stale, updatedRow } from '../store/row.ts';
+import type { Catalog, Row } from '../store/table.ts';
+import type { Statements } from './reader.ts';
+import { columnValue, quote, type Table } from './table.ts';
 
 const UNIQUE_VIOLATIONS = new Set([1555, 2067]);
 
@@ -20,9 +21,9 @@ const LIMIT = 'INSERT INTO _counter (key, value, "limit") VALUES (?, 0, ?) ON CO
 /** Applies the statements of transactions to one connection, inside whatever transaction the caller has open there. */
 export class Writer {
   readonly #statements: Statements;
-  readonly #catalog: Catalog;
+  readonly #catalog: Catalog<Table>;
 
-  constructor(statements: Statements, catalog: Catalog) {
+  constructor(statements: Statements, catalog: Catalog<Table>) {
     this.#statements = statements;
     this.#catalog = catalog;
   }
@@ -33,7 +34,7 @@ export class Writer {
    */
   apply(transaction: Transaction, revision: number): number | Extract<CommitResult, { ok: false }> {
     let ordinal = 0;
-    const feed = (table: Table, key: string, type: 'created' | 'updated' | 'deleted', row: Row, text: string) => {
+    const feed: Write['feed'] = (table, key, type, row, text) => {
       const projectId = typeof row.projectId === 'string' ? row.projectId : null;
       this.#statements.get(ADD_FEED).run(revision, ordinal, table.name, key, changeCode(type), projectId, text);
       ordinal += 1;
@@ -61,24 +62,16 @@ export class Writer {
       case 'vacant':
         return this.#vacant(this.#catalog.get(statement.table), statement.field, statement.value);
       case 'adjust':
-        return this.#adjust(statement.counter, statement.by);
+        return this.#adjust(statement);
       case 'limit':
-        return this.#limit(statement.counter, statement.limit);
+        return this.#limit(statement);
       default:
         throw new StoreError(`unknown statement ${JSON.stringify(statement)}`);
     }
   }
 
-  #insert(table: Table, given: JsonObject, { at, revision, feed }: Write): Failure | undefined {
-    const row: Row = { ...given };
-    if (table.isResource) {
-      row.generation = 1;
-      row.revision = revision;
-      row.createdAt = at;
-      row.updatedAt = at;
-      if (given.deletedAt === true) row.deletedAt = at;
-      else if (given.deletedAt !== undefined) delete row.deletedAt;
-    }
+  #insert(table: Table, given: JsonObject, write: Write): Failure | undefined {
+    const row = insertedRow(table, given, write);
     const key = table.keyOf(row);
     const text = JSON.stringify(row);
     const values: SQLInputValue[] = [];
@@ -86,29 +79,20 @@ export class Writer {
     values.push(text);
     const clash = this.#run(table.insertSql, values);
     if (clash !== undefined) return clash;
-    if (table.isResource) feed(table, key, 'created', row, text);
+    if (table.isResource) write.feed(table, key, changeOf(undefined, row), row, text);
     return undefined;
   }
 
-  #update(table: Table, { key, set, expect }: Extract<Statement, { op: 'update' }>, { at, revision, feed }: Write): Failure | undefined {
+  #update(table: Table, { key, set, expect }: Extract<Statement, { op: 'update' }>, write: Write): Failure | undefined {
     const old = this.#read(table, key);
     if (old === undefined) return { reason: 'absent' };
     const failure = expect === undefined ? undefined : stale(old, expect);
     if (failure !== undefined) return failure;
-    const row = merge(old, set);
-    if (table.isResource) {
-      for (const field of MAINTAINED) if (field in set) keep(row, old, field);
-      row.generation = (old.generation as number) + 1;
-      row.revision = revision;
-      row.updatedAt = at;
-      if (set.deletedAt === true) row.deletedAt = old.deletedAt ?? at;
-    }
-    for (const field of table.key)
-      if (row[field] !== old[field]) throw new StoreError(`an update of ${table.name} cannot change its key ${field}`);
+    const row = updatedRow(table, old, set, write);
     const text = JSON.stringify(row);
     const clash = this.#rewrite(table, key, old, row, text);
     if (clash !== undefined) return clash;
-    if (table.isResource) feed(table, key, row.deletedAt !== undefined && old.deletedAt === undefined ? 'deleted' : 'updated', row, text);
+    if (table.isResource) write.feed(table, key, changeOf(old, row), row, text);
     return undefined;
   }
 
@@ -154,15 +138,16 @@ export class Writer {
     return found === undefined ? undefined : { reason: 'in_use' };
   }
 
-  #adjust(counter: string, by: number): Failure | undefined {
-    if (!Number.isSafeInteger(by)) throw new StoreError(`counter ${counter} cannot be adjusted by ${by}`);
+  #adjust(statement: Extract<Statement, { op: 'adjust' }>): Failure | undefined {
+    checkCount(statement);
+    const { counter, by } = statement;
     const { changes } = this.#statements.get(by < 0 ? SHRINK : GROW).run(counter, by);
     return changes === 0 ? { reason: 'exceeded' } : undefined;
   }
 
-  #limit(counter: string, limit: number | null): undefined {
-    if (limit !== null && !Number.isSafeInteger(limit)) throw new StoreError(`counter ${counter} cannot be limited to ${limit}`);
-    this.#statements.get(LIMIT).run(counter, limit);
+  #limit(statement: Extract<Statement, { op: 'limit' }>): undefined {
+    checkCount(statement);
+    this.#statements.get(LIMIT).run(statement.counter, statement.limit);
     return undefined;
   }
 
@@ -172,56 +157,12 @@ export class Writer {
   }
 }
 
-interface Write {
-  readonly at: string;
-  readonly revision: number;
-  readonly feed: (table: Table, key: string, type: 'created' | 'updated' | 'deleted', row: Row, text: string) => void;
+interface Write extends Stamp {
+  readonly feed: (table: Table, key: string, type: Change['type'], row: Row, text: string) => void;
 }
 
 /** SQLite names the columns: `UNIQUE constraint failed: t.a, t.b`. */
 function clashingFields(message: string): string[] {
   const columns = message.slice(message.indexOf(': ') + 2).split(', ');
   return columns.map((column) => column.slice(column.lastIndexOf('.') + 1));
-}
-
-/** Top-level merge; `null` removes. Fields keep their places, so that a row reads the same after many updates. */
-function merge(old: Row, set: JsonObject): Row {
-  const row: Row = {};
-  for (const field in old) {
-    const value = field in set ? set[field] : old[field];
-    if (value !== null && value !== undefined) row[field] = value;
-  }
-  for (const field in set) {
-    const value = set[field];
-    if (value !== null && value !== undefined && !(field in old)) row[field] = value;
-  }
-  return row;
-}
-
-function keep(row: Row, old: Row, field: string): void {
-  const value = old[field];
-  if (value === undefined) delete row[field];
-  else row[field] = value;
-}
-
-function stale(row: Row, expect: Expect): Failure | undefined {
-  for (const field in expect) {
-    const wanted = expect[field] as Json;
-    const actual = row[field] ?? null;
-    const agrees = Array.isArray(wanted) ? wanted.some((value) => same(value, actual)) : same(wanted, actual);
-    if (!agrees) return { reason: 'stale', fields: [field] };
-  }
-  return undefined;
-}
-
-function same(a: Json, b: Json): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false;
-  const left = a as JsonObject;
-  const right = b as JsonObject;
-  const fields = Object.keys(left);
-  return (
-    fields.length === Object.keys(right).length &&
-    fields.every((field) => field in right && same(left[field] as Json, right[field] as Json))
-  );
 }

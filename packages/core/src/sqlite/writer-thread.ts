@@ -1,9 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import type { Transaction } from '../kernel/store.ts';
-import { type EngineOptions, type Outcome, SqliteEngine } from './engine.ts';
+import type { Outcome } from '../store/row.ts';
+import { type EngineOptions, SqliteEngine } from './engine.ts';
 import { answerCall, type CallMessage } from './thread.ts';
 
-/** A group of transactions as JSON text: one string is cheaper to hand over than the objects. */
+/** A group of transactions as JSON text. */
 export interface GroupMessage {
   readonly group: string;
 }

@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import type { StoreSchema } from '@pileus/core/kernel';
 import { inlineSqlite, SqliteEngine } from '@pileus/core/sqlite';
 import { expect } from 'chai';
-import { prepareStore } from '../../src/sqlite/prepare.ts';
+import { prepareStore } from '../../src/store/migrate.ts';
 import { FIRST, SECOND } from './child/schema.ts';
 import { type Scratch, scratch } from './scratch.ts';
 

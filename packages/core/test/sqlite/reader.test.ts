@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { compileList } from '../../src/sqlite/query.ts';
 import { walkOf } from '../../src/sqlite/reach.ts';
 import { Reader, Statements } from '../../src/sqlite/reader.ts';
-import { Catalog } from '../../src/sqlite/table.ts';
+import { catalogOf } from '../../src/sqlite/table.ts';
 import { type Scratch, scratch } from './scratch.ts';
 
 const MAX = 10;
@@ -29,7 +29,7 @@ describe('reads on the main thread', () => {
   let engine: SqliteEngine;
   let db: DatabaseSync;
   let reader: Reader;
-  const catalog = new Catalog([machine, zone]);
+  const catalog = catalogOf([machine, zone]);
 
   before(async () => {
     place = await scratch();

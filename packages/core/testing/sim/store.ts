@@ -1,8 +1,9 @@
 import type { Environment } from '../../src/kernel/environment.ts';
 import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../../src/kernel/store.ts';
 import { StoreError } from '../../src/kernel/store-error.ts';
-import type { Outcome, SqliteEngine } from '../../src/sqlite/engine.ts';
+import type { SqliteEngine } from '../../src/sqlite/engine.ts';
 import { inlineSqlite } from '../../src/sqlite/inline.ts';
+import type { Outcome } from '../../src/store/row.ts';
 
 const COMMIT_MS = 2;
 const READ_MS = 0.2;

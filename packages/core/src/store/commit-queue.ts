@@ -1,13 +1,21 @@
 import type { CommitResult, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
-import type { Outcome } from './engine.ts';
+import type { Outcome } from './row.ts';
 
 /** Transactions of one group; more would make the first of them wait for the last. */
 const GROUP_MAX = 256;
 
-interface Pending {
-  /** The transaction as JSON text. */
-  readonly text: string;
+export interface CommitQueueOptions<T> {
+  /** How a transaction waits for its group: what the caller changes afterwards must not reach the store. */
+  readonly keep: (transaction: Transaction) => T;
+  /** Takes one group at a time; `settle` or `fail` ends it. */
+  readonly send: (group: readonly T[]) => void;
+  /** Told of the newest revision after each group that fed one. */
+  readonly onDurable: (revision: number) => void;
+}
+
+interface Pending<T> {
+  readonly kept: T;
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -16,24 +24,22 @@ interface Pending {
  * Group commit, seen from the side that asks: what is committed in one turn of the event loop, and all that comes while a group is under way, forms the
  * next group. So an idle store answers at once, and a busy one pays for a disk flush and a message to the writer only once a group.
  */
-export class CommitQueue {
-  readonly #send: (group: string) => void;
-  readonly #onDurable: (revision: number) => void;
-  #waiting: Pending[] = [];
-  #underWay: Pending[] = [];
+export class CommitQueue<T> {
+  readonly #options: CommitQueueOptions<T>;
+  #waiting: Pending<T>[] = [];
+  #underWay: Pending<T>[] = [];
   #scheduled = false;
   #failure: StoreError | undefined;
   #onIdle: (() => void)[] = [];
 
-  constructor(send: (group: string) => void, onDurable: (revision: number) => void) {
-    this.#send = send;
-    this.#onDurable = onDurable;
+  constructor(options: CommitQueueOptions<T>) {
+    this.#options = options;
   }
 
   commit(transaction: Transaction): Promise<CommitResult> {
     if (this.#failure !== undefined) return Promise.reject(new StoreError(this.#failure.message));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ text: JSON.stringify(transaction), resolve, reject });
+      this.#waiting.push({ kept: this.#options.keep(transaction), resolve, reject });
       if (this.#underWay.length === 0) this.#schedule();
     });
   }
@@ -48,7 +54,7 @@ export class CommitQueue {
       else resolve(outcome);
       if ('ok' in outcome && outcome.ok) durable = outcome.revision;
     }
-    if (durable > 0) this.#onDurable(durable);
+    if (durable > 0) this.#options.onDurable(durable);
     // Not at once: most of those who have their answer now commit the next thing in this very turn.
     this.#schedule();
   }
@@ -86,7 +92,7 @@ export class CommitQueue {
     this.#scheduled = false;
     this.#underWay = this.#waiting.splice(0, GROUP_MAX);
     if (this.#underWay.length === 0) this.#tellIdle();
-    else this.#send(`[${this.#underWay.map(({ text }) => text).join(',')}]`);
+    else this.#options.send(this.#underWay.map(({ kept }) => kept));
   }
 
   #tellIdle(): void {

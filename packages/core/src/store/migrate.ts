@@ -1,7 +1,5 @@
 import type { JsonObject } from '../kernel/json.ts';
-import type { Migration, StoreSchema } from '../kernel/store.ts';
-import type { SqliteEngine } from './engine.ts';
-import type { Progress } from './schema.ts';
+import type { Migration, StoreSchema, TableSpec } from '../kernel/store.ts';
 import { MAINTAINED } from './table.ts';
 
 /** Rows changed in one transaction of a data migration. */
@@ -9,12 +7,39 @@ const BATCH_ROWS = 500;
 
 type Awaitable<T> = T | Promise<T>;
 
-/** The engine, in this thread or another. The functions of data migrations cannot travel, so they are called here and their rows come and go. */
-export type MigrationHost = {
-  readonly [K in 'beginPrepare' | 'migrationRows' | 'migrate' | 'endPrepare']: (
-    ...args: Parameters<SqliteEngine[K]>
-  ) => Awaitable<ReturnType<SqliteEngine[K]>>;
-};
+/** How far a data migration has come: `cursor` is the key of the last row that it changed. */
+export interface Progress {
+  readonly plugin: string;
+  readonly number: number;
+  readonly cursor: string | null;
+  readonly done: boolean;
+}
+
+export interface MigratedBatch extends Progress {
+  readonly table: string;
+  /** New texts of rows, by key. */
+  readonly rows: readonly KeyedRow[];
+}
+
+export interface KeyedRow {
+  readonly key: string;
+  readonly row: string;
+}
+
+/**
+ * The adapter's part of `prepare`, wherever it runs: the functions of data migrations cannot travel to another thread or machine, so they are called here
+ * and their rows come and go. Each call leaves a state from which the next `prepare` can tell what is still to do.
+ */
+export interface MigrationHost {
+  /** Makes tables and columns; drops indexes that are declared no longer. Answers how far data migrations have come. */
+  beginPrepare(tables: readonly TableSpec[]): Awaitable<readonly Progress[]>;
+  /** Up to `limit` rows behind a key, deleted ones too, in order of the key. */
+  migrationRows(table: string, after: string | null, limit: number): Awaitable<readonly KeyedRow[]>;
+  /** Keeps the batch and how far it has come, both or neither. */
+  migrate(batch: MigratedBatch): Awaitable<void>;
+  /** Makes new indexes, which migrated rows may need. */
+  endPrepare(): Awaitable<void>;
+}
 
 export async function prepareStore(host: MigrationHost, { tables, migrations }: StoreSchema, batchRows = BATCH_ROWS): Promise<void> {
   const progress = await host.beginPrepare(tables);
