@@ -61,10 +61,11 @@ export function stale(row: Row, expect: Expect): Failure | undefined {
 
 /** @throws StoreError when a counter's statement names no exact whole number */
 export function checkCount(statement: Extract<Statement, { op: 'adjust' | 'limit' }>): void {
-  const { op, counter } = statement;
-  const count = op === 'adjust' ? statement.by : statement.limit;
-  if (count !== null && !Number.isSafeInteger(count))
-    throw new StoreError(`counter ${counter} cannot be ${op === 'adjust' ? 'adjusted by' : 'limited to'} ${count}`);
+  const { counter } = statement;
+  if (statement.op === 'adjust') {
+    if (!Number.isSafeInteger(statement.by)) throw new StoreError(`counter ${counter} cannot be adjusted by ${statement.by}`);
+  } else if (statement.limit !== null && !Number.isSafeInteger(statement.limit))
+    throw new StoreError(`counter ${counter} cannot be limited to ${statement.limit}`);
 }
 
 /** Top-level merge; `null` removes. Fields keep their places, so that a row reads the same after many updates. */

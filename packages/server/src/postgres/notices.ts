@@ -1,0 +1,60 @@
+import { type Environment, sleep } from '@pileus/core/kernel';
+import type { ClientConfig } from 'pg';
+import { Link } from './link.ts';
+import type { OwnTables } from './own-tables.ts';
+import { quote } from './table.ts';
+
+/** So late is news heard that came without a wake-up: while the connection was away, or through a proxy that passes none on. */
+const POLL_MS = 5000;
+
+/** Hears of commits of whatever server: woken by PostgreSQL, and looking by itself now and then. */
+export class Notices {
+  readonly #link: Link;
+  readonly #environment: Environment;
+  readonly #own: OwnTables;
+  readonly #heard: (revision: number) => void;
+  readonly #closing = new AbortController();
+  #listening: Promise<void> | undefined;
+
+  constructor(options: { config: ClientConfig; environment: Environment; own: OwnTables; heard: (revision: number) => void }) {
+    this.#link = new Link(options.config, options.environment);
+    this.#environment = options.environment;
+    this.#own = options.own;
+    this.#heard = options.heard;
+  }
+
+  start(): void {
+    this.#listening = this.#listen();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#listening;
+    await this.#link.close();
+  }
+
+  async #listen(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#hear().catch(() => undefined);
+      await sleep(this.#environment.timers, this.#link.pauseMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Until the connection ends. */
+  async #hear(): Promise<void> {
+    const session = await this.#link.session();
+    session.onNotification(({ payload }) => this.#heard(Number(payload)));
+    await session.rows(`LISTEN ${quote(this.#own.channel)}`);
+    while (!session.isLost && !this.#closing.signal.aborted) {
+      const [[revision] = []] = await session.rows(`SELECT revision FROM ${this.#own.state}`);
+      this.#heard(Number(revision));
+      const next = new AbortController();
+      const ended = session.ended.then(() => next.abort());
+      await Promise.race([
+        ended,
+        sleep(this.#environment.timers, POLL_MS, AbortSignal.any([next.signal, this.#closing.signal])).catch(() => {}),
+      ]);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { type Environment, StoreError } from '@pileus/core/kernel';
+import { Client, type ClientConfig, DatabaseError, type Notification } from 'pg';
+import { ConnectionLost, Message, Prepared, type Sql, type SqlRow } from './message.ts';
+
+const CONNECT_MS = 10_000;
+
+/**
+ * What the store relies on, whatever the role's or the server's defaults are: an answered commit is on disk, a statement sees what was committed before it
+ * began, and a connection whose other end is gone holds no locks for long.
+ */
+const SETTINGS = [
+  ['synchronous_commit', 'on'],
+  ['default_transaction_isolation', 'read\\ committed'],
+  ['idle_in_transaction_session_timeout', '30s'],
+  ['statement_timeout', '0'],
+];
+
+/** One connection. It is used by one caller at a time, and used no more once something on the way has failed. */
+export class Session {
+  readonly #client: Client;
+  readonly #environment: Pick<Environment, 'timers'>;
+  readonly #prepared = new Prepared();
+  readonly #ended = Promise.withResolvers<void>();
+  #isLost = false;
+
+  private constructor(client: Client, environment: Pick<Environment, 'timers'>) {
+    this.#client = client;
+    this.#environment = environment;
+    const lost = () => {
+      this.#isLost = true;
+      this.#ended.resolve();
+    };
+    // Without a listener, a connection that breaks while nobody asks anything would end the process.
+    client.on('error', lost);
+    client.on('end', lost);
+  }
+
+  /** @throws ConnectionLost when there is no answer; StoreError when the answer is a refusal that no retry mends */
+  static async open(config: ClientConfig, environment: Pick<Environment, 'timers'>): Promise<Session> {
+    const client = new Client({
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS,
+      fallback_application_name: 'pileus',
+      ...config,
+      options: [config.options ?? '', ...SETTINGS.map(([name, value]) => `-c ${name}=${value}`)].join(' ').trim(),
+    });
+    const session = new Session(client, environment);
+    try {
+      await client.connect();
+    } catch (error) {
+      throw refusal(error as Error);
+    }
+    return session;
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Resolves when the connection has ended, whoever ended it. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /**
+   * Answers the rows of each statement. All of them happen or none, unless the session is inside of a BEGIN.
+   * @param limitMs after which the connection is given up
+   * @throws DatabaseError: nothing has happened. ConnectionLost: nobody knows.
+   */
+  async run(statements: readonly Sql[], limitMs?: number): Promise<readonly (readonly SqlRow[])[]> {
+    if (this.#isLost) throw new ConnectionLost(new Error('it has ended'));
+    const message = this.#client.query(new Message(statements, this.#prepared));
+    const cancel =
+      limitMs === undefined
+        ? () => {}
+        : this.#environment.timers.after(limitMs, () => this.#give(new Error(`no answer within ${limitMs / 1000} s`)));
+    try {
+      return await message.answer;
+    } catch (error) {
+      if (error instanceof ConnectionLost) this.#isLost = true;
+      throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** One statement, and its rows. */
+  async rows(text: string, ...values: Sql['values']): Promise<readonly SqlRow[]> {
+    return (await this.run([{ text, values }]))[0] ?? [];
+  }
+
+  onNotification(listener: (notification: Notification) => void): void {
+    this.#client.on('notification', listener);
+  }
+
+  async close(): Promise<void> {
+    this.#isLost = true;
+    await this.#client.end();
+  }
+
+  /** Ends the connection as a crash of this process would: without a word. */
+  destroy(): void {
+    this.#give(new Error('given up'));
+  }
+
+  #give(reason: Error): void {
+    this.#isLost = true;
+    // The stream is the client's own business, but for this there is no other way.
+    (this.#client as unknown as { readonly connection: { readonly stream: { destroy(error: Error): void } } }).connection.stream.destroy(
+      reason,
+    );
+  }
+}
+
+/** Codes of what passes: the server starts, stops, or has no room for another connection. */
+const PASSING = /^(57P0[1-3]|53...|08...)$/;
+
+function refusal(error: Error): Error {
+  if (error instanceof DatabaseError && !PASSING.test(error.code ?? ''))
+    return new StoreError(`PostgreSQL refuses the connection: ${error.message}`, 'unchanged', { cause: error });
+  return new ConnectionLost(error);
+}

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { StoreError } from '@pileus/core/kernel';
+import type { ClientConfig } from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
+import pgpass from 'pgpass';
+
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,47}$/;
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`, with the parameters of libpq's URLs, and `schema` (default `pileus`). */
+  readonly url: string;
+  /** Holds the password, alone; read at each connection, so that it may change. */
+  readonly passwordFile?: string;
+}
+
+/** Where a store is. */
+export interface Target {
+  readonly config: ClientConfig;
+  /** The PostgreSQL schema that holds all tables of the store, and nothing else. */
+  readonly schema: string;
+  /** For people and logs: without the password. */
+  readonly name: string;
+}
+
+/**
+ * Reads the URL. The password comes from it, else from the file, else as libpq finds it: PGPASSWORD, then PGPASSFILE or `~/.pgpass`.
+ * @throws StoreError that does not repeat what was given, for it may hold a password
+ */
+export function targetOf({ url, passwordFile }: PostgresOptions): Target {
+  const { schema, text } = split(url);
+  let config: ClientConfig;
+  try {
+    config = parseIntoClientConfig(text) as ClientConfig;
+  } catch {
+    throw new StoreError('the URL of the store cannot be read: it has the form postgres://user:password@host:port/database');
+  }
+  if (!SCHEMA_NAME.test(schema))
+    throw new StoreError(`the schema ${JSON.stringify(schema)} is no name for one: lower-case letters, digits and underscores, 48 at most`);
+  const { user, host, port, database } = config;
+  const place = `${host ?? 'localhost'}${port === undefined ? '' : `:${port}`}`;
+  const name = `postgres://${user === undefined || user === '' ? '' : `${user}@`}${place}/${database ?? ''} (schema ${schema})`;
+  const given = typeof config.password === 'string' && config.password !== '';
+  // Without a function of its own, the client would look for a file by itself and warn that it will not for much longer.
+  const ask = (resolved?: Connecting) => passwordOf(resolved, passwordFile);
+  const password = given || process.env.PGPASSWORD !== undefined ? {} : { password: ask };
+  return { config: { ...config, ...password }, schema, name };
+}
+
+/** The schema is ours to read; the rest is the client's. */
+function split(url: string): { readonly schema: string; readonly text: string } {
+  const [before = '', parameters = ''] = url.split('?', 2);
+  const search = new URLSearchParams(parameters);
+  const schema = search.get('schema') ?? 'pileus';
+  search.delete('schema');
+  return { schema, text: search.size === 0 ? before : `${before}?${search}` };
+}
+
+/** What the client has made of its configuration and the environment when it is asked for a password. */
+interface Connecting {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+}
+
+async function passwordOf(connecting: Connecting | undefined, file: string | undefined): Promise<string> {
+  if (file !== undefined) return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+  if (connecting === undefined) return '';
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  const { host, port, user, database } = connecting;
+  pgpass({ host: host.startsWith('/') ? 'localhost' : host, port, user, database }, resolve);
+  return (await promise) ?? '';
+}

@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nodeEnvironment } from '@pileus/core/node';
+import { Client } from 'pg';
+import { PrivatePostgres } from '../../../../tools/system/private-postgres.ts';
+
+/**
+ * A server for the tests of a file, with a database whose language orders text otherwise than the store must. Each store has a schema of its own there.
+ */
+export class TestCluster {
+  readonly server: PrivatePostgres;
+  readonly environment = nodeEnvironment();
+  readonly #folder: string;
+  #made = 0;
+
+  private constructor(server: PrivatePostgres, folder: string) {
+    this.server = server;
+    this.#folder = folder;
+  }
+
+  static async start(...args: Parameters<typeof PrivatePostgres.start>): Promise<TestCluster> {
+    const server = await PrivatePostgres.start(...args);
+    const cluster = new TestCluster(server, await mkdtemp(join(tmpdir(), 'pileus-pg-files-')));
+    const how = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C'";
+    await cluster.sql(`CREATE DATABASE german ${how}`, 'postgres');
+    return cluster;
+  }
+
+  /** Of a store that does not exist yet, each time another. */
+  unused(): string {
+    this.#made += 1;
+    return this.server.url('german', { schema: `store_${this.#made}` });
+  }
+
+  /** A path where nothing is, each time another. */
+  path(): string {
+    this.#made += 1;
+    return join(this.#folder, `file-${this.#made}`);
+  }
+
+  /** Over a connection of its own, as the superuser. */
+  async sql(text: string, database = 'german'): Promise<readonly Record<string, unknown>[]> {
+    const client = new Client({ connectionString: this.server.url(database) });
+    await client.connect();
+    try {
+      return (await client.query(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async drop(url: string): Promise<void> {
+    await this.sql(`DROP SCHEMA IF EXISTS ${new URLSearchParams(url.split('?')[1]).get('schema')} CASCADE`);
+  }
+
+  async stop(): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
