@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeEnvironment } from '@pileus/core/node';
 import { Client } from 'pg';
 import { PrivatePostgres } from '../../../../tools/system/private-postgres.ts';
+import { Wire } from './wire.ts';
 
 /**
  * A server for the tests of a file, with a database whose language orders text otherwise than the store must. Each store has a schema of its own there.
@@ -19,8 +20,9 @@ export class TestCluster {
     this.#folder = folder;
   }
 
-  static async start(...args: Parameters<typeof PrivatePostgres.start>): Promise<TestCluster> {
-    const server = await PrivatePostgres.start(...args);
+  /** `inMemory`: flushes cost nothing there, which is right where nobody ends the server roughly. */
+  static async start({ inMemory = false, settings = [] }: { inMemory?: boolean; settings?: readonly string[] } = {}): Promise<TestCluster> {
+    const server = await PrivatePostgres.start({ settings, ...(inMemory ? { directory: await memoryFolder() } : {}) });
     const cluster = new TestCluster(server, await mkdtemp(join(tmpdir(), 'pileus-pg-files-')));
     const how = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C'";
     await cluster.sql(`CREATE DATABASE german ${how}`, 'postgres');
@@ -37,6 +39,11 @@ export class TestCluster {
   path(): string {
     this.#made += 1;
     return join(this.#folder, `file-${this.#made}`);
+  }
+
+  /** A way to the server that can be cut. */
+  wire(): Promise<Wire> {
+    return Wire.to(join(this.server.dir, `.s.PGSQL.${this.server.port}`), this.path());
   }
 
   /** Over a connection of its own, as the superuser. */
@@ -59,3 +66,9 @@ export class TestCluster {
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
+
+const memoryFolder = (): Promise<string> =>
+  access('/dev/shm').then(
+    () => '/dev/shm',
+    () => tmpdir(),
+  );

@@ -2,6 +2,7 @@ import type { Store } from '@pileus/core/kernel';
 import { describeStore } from '@pileus/core/testing';
 import { openPostgres, restorePostgres } from '../../src/postgres/index.ts';
 import { TestCluster } from './cluster.ts';
+import type { Wire } from './wire.ts';
 
 describe('the store on PostgreSQL', function () {
   this.timeout(120_000);
@@ -12,11 +13,19 @@ describe('the store on PostgreSQL', function () {
   after(() => cluster.stop());
 
   describeStore('PostgreSQL', {
-    features: ['restore'],
+    features: ['restore', 'crash'],
     makeHarness: async () => {
       const url = cluster.unused();
       const made = [url];
-      const open = (at: string): Promise<Store> => openPostgres({ url: at }, cluster.environment);
+      const wires: Wire[] = [];
+      const crashed: Store[] = [];
+      let last: Store | undefined;
+      const open = async (at: string): Promise<Store> => {
+        const wire = await cluster.wire();
+        wires.push(wire);
+        last = await openPostgres({ url: wire.url(at) }, cluster.environment);
+        return last;
+      };
       return {
         open: () => open(url),
         target: () => cluster.path(),
@@ -26,7 +35,14 @@ describe('the store on PostgreSQL', function () {
           await restorePostgres({ url: to, from }, cluster.environment);
           return open(to);
         },
+        // What a killed process leaves is a closed socket at the server's end.
+        crash: async () => {
+          await wires.at(-1)?.close();
+          if (last !== undefined) crashed.push(last);
+        },
         close: async () => {
+          for (const store of crashed) await store.close();
+          for (const wire of wires) await wire.close();
           for (const each of made) await cluster.drop(each);
         },
       };

@@ -1,0 +1,212 @@
+import { type CommitResult, type Store, StoreError } from '@pileus/core/kernel';
+import { expect } from 'chai';
+import { FIRST } from '../../../core/test/sqlite/child/schema.ts';
+import { openPostgres } from '../../src/postgres/index.ts';
+import { eventually } from '../server.ts';
+import { TestCluster } from './cluster.ts';
+import type { Wire } from './wire.ts';
+
+const AT = '2030-01-01T00:00:00.000Z';
+const WRITERS = 16;
+const CUTS = 60;
+
+type Told = CommitResult | StoreError;
+
+describe('the store on PostgreSQL, when things go wrong', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let url: string;
+  let wire: Wire;
+  let store: Store;
+  before(async () => {
+    cluster = await TestCluster.start();
+  });
+  after(() => cluster.stop());
+  beforeEach(async () => {
+    url = cluster.unused();
+    wire = await cluster.wire();
+    store = await openPostgres({ url: wire.url(url) }, cluster.environment);
+    await store.prepare(FIRST);
+  });
+  afterEach(async () => {
+    await store.close();
+    await wire.close();
+    await cluster.drop(url);
+  });
+
+  const machine = (id: string) => ({ op: 'insert', table: 'machine', row: { id, name: id } }) as const;
+  /** Two rows and a counter: a part of it would show. */
+  const pair = (id: string) => [machine(id), machine(`${id}-twin`), { op: 'adjust', counter: 'pairs', by: 1 }] as const;
+  const commit = (id: string, at = store): Promise<Told> =>
+    at.commit({ node: 'n', epoch: at.epoch, at: AT, statements: pair(id) }).catch((error) => error as StoreError);
+
+  /** As the kernel does: again until the outcome is known. */
+  async function insist(id: string): Promise<'done' | 'landed'> {
+    for (let unknown = false; ; ) {
+      const told = await commit(id);
+      if (!(told instanceof StoreError)) {
+        if (told.ok) return 'done';
+        expect([told.reason, unknown], id).to.deep.equal(['exists', true]);
+        return 'landed';
+      }
+      unknown ||= told.outcome === 'unknown';
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async function expectWhole(acknowledged: readonly string[]): Promise<void> {
+    for (const id of acknowledged) expect(await store.read('machine', `${id}-twin`), id).to.not.equal(undefined);
+    const rows = await store.count({ table: 'machine' });
+    expect(rows).to.equal(2 * Number((await store.counter('pairs'))?.value ?? 0));
+    const changes = await store.changes(0, 1e9);
+    expect(changes).to.have.length(rows);
+    expect(changes.map(({ revision }) => revision)).to.deep.equal(Array.from({ length: rows }, (_, index) => 1 + Math.floor(index / 2)));
+  }
+
+  it('calls a commit unknown whose acknowledgement is lost, and trying again finds that it has landed', async () => {
+    await commit('first');
+    // The question is answered, the write is not.
+    let messages = 0;
+    wire.delayMs = () => {
+      messages += 1;
+      if (messages === 2) {
+        wire.deaf = true;
+        setTimeout(() => wire.cut(), 300);
+      }
+      return 0;
+    };
+    const told = await commit('lost');
+    expect(told).to.be.instanceOf(StoreError).and.have.property('outcome', 'unknown');
+    wire.deaf = false;
+    wire.delayMs = () => 0;
+    expect(await commit('lost')).to.deep.equal({ ok: false, statement: 0, reason: 'exists', fields: ['id'] });
+    await expectWhole(['first', 'lost']);
+  });
+
+  it('calls a commit unchanged that was never sent', async () => {
+    await commit('first');
+    wire.open = false;
+    wire.cut();
+    for (const id of ['lost', 'refused'])
+      expect(await commit(id))
+        .to.be.instanceOf(StoreError)
+        .and.have.property('outcome', 'unchanged');
+    wire.open = true;
+    expect(await insist('last')).to.equal('done');
+    await expectWhole(['first', 'last']);
+    expect(await store.count({ table: 'machine' })).to.equal(4);
+  });
+
+  it('does each commit once and whole while its connections are cut again and again', async () => {
+    const ended: string[] = [];
+    let cuts = 0;
+    const cutting = (async () => {
+      for (; cuts < CUTS; cuts += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 20 + 60 * Math.random()));
+        wire.cut();
+      }
+    })();
+    const outcomes = new Set<string>();
+    await Promise.all(
+      Array.from({ length: WRITERS }, async (_, writer) => {
+        for (let number = 0; cuts < CUTS; number += 1) {
+          const id = `w${writer}-${number}`;
+          outcomes.add(await insist(id));
+          ended.push(id);
+          expect(await store.read('machine', id)).to.not.equal(undefined);
+        }
+      }),
+    );
+    await cutting;
+    expect(outcomes).to.include('done');
+    await expectWhole(ended);
+  });
+
+  it('loses nothing that it has acknowledged when the server loses its power, and goes on when that is back', async () => {
+    const acknowledged: string[] = [];
+    let next = 0;
+    let over = false;
+    const writers = Array.from({ length: WRITERS }, async () => {
+      while (!over) {
+        next += 1;
+        const id = `m${next}`;
+        await insist(id);
+        acknowledged.push(id);
+      }
+    });
+    for (let round = 1; round <= 3; round += 1) {
+      const enough = acknowledged.length + 20 + 30 * round;
+      await eventually(() => acknowledged.length >= enough, 30_000);
+      await cluster.server.down('SIGKILL');
+      await cluster.server.up();
+      await expectRecent();
+    }
+    over = true;
+    await Promise.all(writers);
+    await expectWhole(acknowledged);
+
+    async function expectRecent(): Promise<void> {
+      for (const id of acknowledged.slice(-20)) expect(await store.read('machine', `${id}-twin`), id).to.not.equal(undefined);
+    }
+  });
+
+  it('answers reads that were asked while the server restarts', async () => {
+    await insist('a');
+    await cluster.server.down('SIGINT');
+    const reads = Promise.all(Array.from({ length: 50 }, () => store.read('machine', 'a')));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await cluster.server.up();
+    for (const row of await reads) expect(row).to.include('"id":"a"');
+    expect(await insist('b')).to.equal('done');
+  });
+
+  it('refuses what it can not hold, alone, and says that nothing has changed', async () => {
+    const noise = Array.from({ length: 900 }, () => Math.random().toString(36).slice(2)).join('');
+    const told = await Promise.all([
+      commit('good-1'),
+      store
+        .commit({
+          node: 'n',
+          epoch: store.epoch,
+          at: AT,
+          statements: [machine('big'), { op: 'update', table: 'machine', key: 'big', set: { zone: noise } }],
+        })
+        .catch((error) => error as StoreError),
+      commit('good-2'),
+    ]);
+    expect(told.map((each) => (each instanceof StoreError ? each.outcome : each.ok))).to.deep.equal([true, 'unchanged', true]);
+    expect((told[1] as StoreError).message).to.match(/index row/);
+    expect(await store.read('machine', 'big')).to.equal(undefined);
+    await expectWhole(['good-1', 'good-2']);
+  });
+
+  it('fences off what an earlier opening has under way, even when it arrives late', async () => {
+    await insist('before');
+    // The question passes, the write is on its way for a while.
+    let messages = 0;
+    wire.delayMs = () => {
+      messages += 1;
+      return messages === 2 ? 800 : 0;
+    };
+    const late = commit('late');
+    await eventually(() => messages >= 2);
+    const next = await openPostgres({ url }, cluster.environment);
+    await next.prepare(FIRST);
+    expect(next.epoch).to.equal(store.epoch + 1);
+    expect(await commit('new', next)).to.include({ ok: true });
+    expect(await late).to.deep.equal({ ok: false, statement: -1, reason: 'fenced' });
+    expect(await commit('later')).to.include({ reason: 'fenced' });
+    expect(await next.read('machine', 'late')).to.equal(undefined);
+    await next.close();
+  });
+
+  it('is closed while the server is away', async () => {
+    wire.open = false;
+    wire.cut();
+    const reading = store.read('machine', 'a').catch((error) => error as Error);
+    const writing = commit('a');
+    await store.close();
+    expect(await reading).to.be.instanceOf(StoreError);
+    expect(await writing).to.be.instanceOf(StoreError);
+  });
+});

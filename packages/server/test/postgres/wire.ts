@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const PORT = 5432;
+
+/** The way between one store and its server, which a test can cut, slow down, or close in one direction. */
+export class Wire {
+  readonly dir: string;
+  /** Milliseconds that each message is held back on the way to the server: none by default. */
+  delayMs: () => number = () => 0;
+  /** What the server answers is lost. */
+  deaf = false;
+  /** Whether new connections are let through. */
+  open = true;
+  readonly #upstream: string;
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+
+  private constructor(dir: string, upstream: string) {
+    this.dir = dir;
+    this.#upstream = upstream;
+    this.#server = createServer((socket) => this.#join(socket));
+  }
+
+  /** In a new folder of its own; a client finds the socket there by PostgreSQL's usual name. */
+  static async to(upstream: string, dir: string): Promise<Wire> {
+    await mkdir(dir, { recursive: true });
+    const wire = new Wire(dir, upstream);
+    wire.#server.listen(join(dir, `.s.PGSQL.${PORT}`));
+    await once(wire.#server, 'listening');
+    return wire;
+  }
+
+  /** The same store, by way of this. */
+  url(url: string): string {
+    const [before = '', parameters = ''] = url.split('?');
+    const search = new URLSearchParams(parameters);
+    search.set('host', this.dir);
+    search.set('port', String(PORT));
+    return `${before}?${search}`;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Ends what is connected, at once. */
+  cut(): void {
+    for (const [near, far] of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  }
+
+  /** Ends this for good. */
+  async close(): Promise<void> {
+    this.open = false;
+    this.cut();
+    this.#server.close();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  #join(near: Socket): void {
+    if (!this.open) {
+      near.destroy();
+      return;
+    }
+    const far = createConnection(this.#upstream);
+    const pair = [near, far] as const;
+    this.#pairs.add(pair);
+    let held = Promise.resolve();
+    near.on('data', (bytes) => {
+      const delayMs = this.delayMs();
+      if (delayMs === 0) held = held.then(() => void far.write(bytes));
+      else held = held.then(() => sleep(delayMs)).then(() => void far.write(bytes));
+    });
+    far.on('data', (bytes) => {
+      if (!this.deaf) near.write(bytes);
+    });
+    for (const socket of pair) {
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.#pairs.delete(pair);
+        near.destroy();
+        far.destroy();
+      });
+    }
+  }
+}
