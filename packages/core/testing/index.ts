@@ -17,6 +17,7 @@ export { SimError } from './sim/fault.ts';
 export type { HostFacts, SimHost, SimNetwork } from './sim/host.ts';
 export type { DriverEnvironment } from './sim/link.ts';
 export type { GuestProfile, SimMachine } from './sim/machine.ts';
+export { OutsideStore, type SimBackend } from './sim/outside-store.ts';
 export type { SimulatedOptions } from './sim/plugin.ts';
 export { simulated } from './sim/plugin.ts';
 export type { SimPool } from './sim/pool.ts';

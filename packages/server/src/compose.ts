@@ -4,7 +4,6 @@ import 'reflect-metadata';
 import { type CloudSettings, cloud, DEFAULT_PROJECT_ID } from '@pileus/core';
 import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Retention, type Store } from '@pileus/core/kernel';
 import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
-import { openSqlite } from '@pileus/core/sqlite';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
 import { dependingOn, type LoadedConfig } from './config/load.ts';
@@ -12,6 +11,7 @@ import type { Config } from './config/schema.ts';
 import { Health } from './http/health.ts';
 import { Metrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
+import { openStore } from './store.ts';
 
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`@pileus/server/${name}`);
 
@@ -47,10 +47,6 @@ export interface ControlPlane extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The file of the embedded store. */
-export const storePath = ({ dataDir, store }: Config, directory: string): string =>
-  resolve(directory, store.path ?? join(dataDir, 'pileus.db'));
-
 const pluginModule = (plugin: Plugin): ContainerModule => new ContainerModule(({ bind }) => void bind(PLUGIN).toConstantValue(plugin));
 
 /**
@@ -67,7 +63,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
   container.bind(ENVIRONMENT).toConstantValue(environment);
   container.bind(METRICS).toDynamicValue(() => new Metrics());
   container.bind(STORE).toDynamicValue(async ({ get }) => {
-    const store = await openSqlite({ path: storePath(config, directory) });
+    const store = await openStore(options, environment);
     return get(METRICS).measured(store, environment.clock.monotonicMs);
   });
   container.bind(SEAL_KEY).toDynamicValue(() => loadSealKey(join(dataDir, 'seal.key'), environment.random));

@@ -1,19 +1,19 @@
 import { parseArgs } from 'node:util';
 import { StoreError } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
-import { restoreSqlite } from '@pileus/core/sqlite';
 import { kvm } from '@pileus/drivers-kvm';
-import { type ControlPlane, compose, storePath } from './compose.ts';
+import { type ControlPlane, compose } from './compose.ts';
 import { ConfigError, type LoadedConfig, loadConfig } from './config/load.ts';
 import { createLogger } from './logging.ts';
 import { loadPlugins } from './plugins.ts';
+import { restoreStore } from './store.ts';
 
 const USAGE = `Usage: pileus-server [--config FILE] [--reset-root-key | --restore BACKUP]
 
   --config FILE      YAML or JSON; docs/reference/config.md lists every key. Without it, everything has its default.
   --reset-root-key   Voids the root API key, makes another and shows it.
-  --restore BACKUP   Makes the store anew from a backup, and ends. The store's file must not be there: move it away first. After the next start nothing real is
-                     removed by itself until an operator confirms it (POST /v1/recovery/confirm).
+  --restore BACKUP   Makes the store anew from a backup, and ends. No store may be there: move its file away first, or name another schema. After the next
+                     start nothing real is removed by itself until an operator confirms it (POST /v1/recovery/confirm).
 `;
 
 /** The program `pileus-server`: serves until a signal ends it. Resolves when all is parked and closed. Tells when it has begun to serve. */
@@ -44,10 +44,10 @@ async function startServer({ config, directory }: LoadedConfig, replaceRootKey: 
   return compose({ config, directory, environment, plugins, replaceRootKey });
 }
 
-async function restore({ config, directory }: LoadedConfig, from: string): Promise<void> {
-  const to = storePath(config, directory);
-  await restoreSqlite({ from, to });
-  process.stdout.write(`restored ${to}; after the start, look through the strays and confirm the recovery\n`);
+async function restore(loaded: LoadedConfig, from: string): Promise<void> {
+  const environment = nodeEnvironment({ logger: createLogger(loaded.config.log.level) });
+  const place = await restoreStore(loaded, environment, from);
+  process.stdout.write(`restored ${place}; after the start, look through the strays and confirm the recovery\n`);
 }
 
 /** The first signal stops gracefully; a second one is left to its default and ends the process at once. */

@@ -70,6 +70,25 @@ describe('server: configuration', () => {
     for (const given of [['listen'], 'listen', 7]) expect(() => parseConfig(given)).to.throw(ConfigError, 'has keys with values');
   });
 
+  it('takes the URL of a store for the group that it stands for', () => {
+    const url = 'postgres://pileus@db.example/cloud';
+    expect(parseConfig({ store: url }).store).to.deep.equal({ url });
+    expect(parseConfig({ store: { url, passwordFile: 'pw' } }).store).to.deep.equal({ url, passwordFile: 'pw' });
+  });
+
+  it('shows no password when it refuses', async () => {
+    const secret = 'hunter2';
+    for (const refused of [
+      () => parseConfig({ store: `mysql://u:${secret}@db/x` }),
+      () => parseConfig({ store: { url: `postgres://u:${secret}@db/x`, path: 'x.db' } }),
+      () => fromText(`store: postgres://u:${secret}@db/x\nlisten: [`, 'secret.yaml'),
+    ]) {
+      const error = await failure(refused);
+      expect(error).to.be.instanceOf(ConfigError);
+      expect(error.message).to.not.include(secret);
+    }
+  });
+
   it('says which file cannot be read, and why', async () => {
     expect((await failure(() => loadConfig(join(directory, 'none.yaml')))).message).to.include('none.yaml');
     expect((await failure(() => fromText('listen: [', 'broken.yaml'))).message).to.include('broken.yaml');

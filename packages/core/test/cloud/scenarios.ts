@@ -12,8 +12,8 @@ function on(
   let target: string | undefined;
   return {
     name: `${action}${variant === '' ? '' : ` (${variant})`}`,
-    prepare: async () => {
-      at = await smallCloud();
+    prepare: async (options) => {
+      at = await smallCloud(options);
       target = await setUp(at);
       return at.sim;
     },

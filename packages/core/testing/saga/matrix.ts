@@ -1,12 +1,12 @@
 import { assert } from 'chai';
 import { CloudError, type StepPoint } from '../../src/kernel/index.ts';
-import type { Around, SimCloud } from '../sim/cloud.ts';
+import type { Around, SimCloud, SimCloudOptions } from '../sim/cloud.ts';
 
 /** One action under test: how to come to where it is asked, and how it is asked. */
 export interface Scenario {
   readonly name: string;
   /** A fresh control plane, brought to the state before the action. The same seed each time. */
-  readonly prepare: () => Promise<SimCloud>;
+  readonly prepare: (options?: Partial<SimCloudOptions>) => Promise<SimCloud>;
   /** Asks for the action. Answers the id of the operation. */
   readonly act: (sim: SimCloud) => Promise<string>;
 }
@@ -59,8 +59,13 @@ function strike(fault: Fault, sim: SimCloud): Promise<never> {
   return Promise.reject(new CloudError('conflict', `Injected at ${fault.place.path}.`));
 }
 
-async function play(scenario: Scenario, fault: Fault | undefined, repeat: boolean, first?: Fault) {
-  const sim = await scenario.prepare();
+interface Played {
+  readonly scenario: Scenario;
+  readonly options: Partial<SimCloudOptions>;
+}
+
+async function play({ scenario, options }: Played, fault: Fault | undefined, repeat: boolean, first?: Fault) {
+  const sim = await scenario.prepare(options);
   const before = await sim.residue();
   const places: Place[] = [];
   const operation: { id?: string } = {};
@@ -105,16 +110,17 @@ function nextLife(places: readonly Place[], crashedAt: Place): Place | undefined
 /**
  * Runs the action once for each way it can go wrong: each step fails and crashes, before and after; in each undo on the way back it crashes again; after each
  * crash the next life fails at once; every effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an
- * undisturbed run: never in between.
+ * undisturbed run: never in between. The options are for the scenario's cloud.
  * Answers how many histories were played.
  * @throws AssertionError naming the history that left something behind
  */
-export async function crashMatrix(scenario: Scenario): Promise<number> {
-  const clean = await play(scenario, undefined, false);
+export async function crashMatrix(scenario: Scenario, options: Partial<SimCloudOptions> = {}): Promise<number> {
+  const of = { scenario, options };
+  const clean = await play(of, undefined, false);
   assert.equal(clean.state, 'succeeded', `${scenario.name}: the undisturbed run ${JSON.stringify(clean.error)}`);
   let played = 1;
   const check = async (fault: Fault, repeat: boolean, first?: Fault) => {
-    const run = await play(scenario, fault, repeat, first);
+    const run = await play(of, fault, repeat, first);
     played += 1;
     const title = `${scenario.name} that ${first === undefined ? '' : `${label(first, false)}, then `}${label(fault, repeat)} (${run.state})`;
     assert.equal(run.after, run.state === 'succeeded' ? clean.after : run.before, title);

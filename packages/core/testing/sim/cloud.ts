@@ -19,6 +19,7 @@ import { SqliteEngine } from '../../src/sqlite/engine.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
 import { canonical } from './canonical.ts';
 import { type Incarnation, SimEnvironment } from './environment.ts';
+import { OutsideStore, type SimBackend } from './outside-store.ts';
 import { simulated } from './plugin.ts';
 import { SimulatedStore, type StoreFaults } from './store.ts';
 import { SimWorld, type WorldOptions } from './world.ts';
@@ -27,6 +28,8 @@ export interface SimCloudOptions {
   readonly seed: string | number;
   readonly world?: WorldOptions;
   readonly storeFaults?: StoreFaults;
+  /** Default: an embedded store in memory, which goes wrong as `storeFaults` say. */
+  readonly backend?: SimBackend;
   readonly settings?: Partial<CloudSettings>;
   readonly without?: readonly HypervisorFeature[];
   readonly plugins?: readonly Plugin[];
@@ -85,13 +88,25 @@ export class SimCloud {
   readonly #options: SimCloudOptions;
   #engine: SqliteEngine;
   #isDisposed = false;
-  #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore; readonly kernel: Kernel } | undefined;
+  #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore | OutsideStore; readonly kernel: Kernel } | undefined;
 
   constructor(options: SimCloudOptions) {
     this.#options = options;
     this.environment = new SimEnvironment(options.seed, options.onTrace === undefined ? {} : { onTrace: options.onTrace });
     this.world = new SimWorld(this.environment, options.world);
     this.#engine = new SqliteEngine({ path: ':memory:', incarnation: 'simulated' });
+  }
+
+  /** The store, seen without the kernel, and without time passing. */
+  get #witness(): SimBackend['witness'] {
+    const { reader } = this.#engine;
+    return (
+      this.#options.backend?.witness ?? {
+        read: async (table, key) => reader.read(table, key),
+        list: async (query) => reader.list(query),
+        counters: async (prefix) => reader.counters(prefix),
+      }
+    );
   }
 
   get kernel(): Kernel {
@@ -105,7 +120,7 @@ export class SimCloud {
 
   async start(): Promise<void> {
     const incarnation = this.environment.incarnation();
-    const store = new SimulatedStore(this.#engine, incarnation, this.#options.storeFaults ?? {});
+    const store = await this.#open(incarnation);
     const drivers = simulated({ world: this.world, environment: incarnation, without: this.#options.without ?? [] });
     const kernel = new Kernel({
       environment: incarnation,
@@ -123,6 +138,13 @@ export class SimCloud {
     });
     this.#life = { incarnation, store, kernel };
     await this.environment.complete(kernel.start());
+  }
+
+  async #open(incarnation: Incarnation): Promise<SimulatedStore | OutsideStore> {
+    const { backend, storeFaults = {} } = this.#options;
+    return backend === undefined
+      ? new SimulatedStore(this.#engine, incarnation, storeFaults)
+      : new OutsideStore(await backend.open(), incarnation);
   }
 
   /** SIGKILL: nothing of this life goes on, no `finally` runs. */
@@ -188,7 +210,7 @@ export class SimCloud {
     const untilMs = this.environment.clock.monotonicMs() + withinMs;
     for (;;) {
       if (!this.alive) await this.start();
-      const text = await this.#engine.reader.read('operation', operationId);
+      const text = await this.#witness.read('operation', operationId);
       const row = text === undefined ? undefined : (JSON.parse(text) as Operation);
       if (row !== undefined && isFinished(row)) return row;
       if (this.environment.clock.monotonicMs() > untilMs) throw new Error(`operation ${operationId} has not ended: ${text}`);
@@ -204,7 +226,7 @@ export class SimCloud {
     return accepted.resourceId;
   }
 
-  /** The live rows of a table as the engine holds them: seen without the kernel, and without time passing. */
+  /** The live rows of a table as the embedded store holds them: seen without the kernel, and without time passing. */
   rows(table: string): readonly Readonly<Record<string, unknown>>[] {
     return this.#engine.reader.list({ table }).map((text) => JSON.parse(text) as Record<string, unknown>);
   }
@@ -226,10 +248,10 @@ export class SimCloud {
     const tables = this.kernel.registry.kinds().filter((kind) => kind.name !== 'operation');
     const rows: { readonly table: string; readonly row: Record<string, unknown> }[] = [];
     for (const kind of tables)
-      for (const text of await this.#engine.reader.list({ table: kind.name }))
+      for (const text of await this.#witness.list({ table: kind.name }))
         rows.push({ table: kind.name, row: JSON.parse(text) as Record<string, unknown> });
     const names = new Map(rows.map(({ table, row }) => [String(row.id), `<${table}:${withoutHex(String(row.name))}>`]));
-    const counters = (await this.#engine.reader.counters('')).filter((counter) => counter.value !== 0 || counter.limit !== null);
+    const counters = (await this.#witness.counters('')).filter((counter) => counter.value !== 0 || counter.limit !== null);
     const live = rows.map(({ table, row }) => ({
       table,
       ...Object.fromEntries(Object.entries(row).filter(([field]) => !STAMPS.has(field))),

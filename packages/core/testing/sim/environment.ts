@@ -13,11 +13,9 @@ export interface SimOptions {
   readonly onTrace?: (line: string) => void;
 }
 
-// `drained` is one turn of the event loop: it ends only after every microtask, and every microtask those start, has run.
-
 /**
  * Virtual time and seeded chance: one seed, one history, proved by `historyHash`. Nothing happens but what timers cause, one after the other; nothing inside
- * may wait for real I/O. This object is the outside world's environment; what can crash lives in an `incarnation()` of it.
+ * may wait for real I/O but by way of `outside`. This object is the outside world's environment; what can crash lives in an `incarnation()` of it.
  */
 export class SimEnvironment implements Environment {
   readonly clock: Clock;
@@ -26,6 +24,7 @@ export class SimEnvironment implements Environment {
   readonly logger: Logger;
   readonly #queue = new TimerQueue();
   readonly #onTrace: ((line: string) => void) | undefined;
+  readonly #outside = new Set<Promise<void>>();
   #elapsedMs = 0;
   #hash = 0x811c9dc5;
   #hashHigh = 0x9747b28c;
@@ -44,16 +43,27 @@ export class SimEnvironment implements Environment {
     return new Incarnation(this);
   }
 
+  /** Real work, for which virtual time stands still. */
+  outside<T>(work: Promise<T>): Promise<T> {
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#outside.add(settled);
+    void settled.then(() => this.#outside.delete(settled));
+    return work;
+  }
+
   /** Lets what is ready run out, then moves time to the next timer and runs it. False when no timer is left: all is quiet. */
   async step(): Promise<boolean> {
-    await drained();
+    await this.#drained();
     return this.#fire();
   }
 
   /** Steps until quiet, or until the virtual instant (`clock.monotonicMs`), which time then shows. */
   async run(untilMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      await drained();
+      await this.#drained();
       if ((this.#queue.peek()?.atMs ?? Number.POSITIVE_INFINITY) > untilMs || !this.#fire()) break;
     }
     if (Number.isFinite(untilMs)) this.#elapsedMs = Math.max(this.#elapsedMs, untilMs);
@@ -68,7 +78,7 @@ export class SimEnvironment implements Environment {
     };
     work.then(mark, mark);
     for (;;) {
-      await drained();
+      await this.#drained();
       if (settled) return work;
       const next = this.#queue.peek();
       if (next === undefined) throw new Error('all is quiet, but the work has not settled');
@@ -87,6 +97,15 @@ export class SimEnvironment implements Environment {
   historyHash(): string {
     const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0');
     return `${hex(this.#hashHigh)}${hex(this.#hash)}-${this.random.state()}`;
+  }
+
+  /** A turn of the event loop ends only after every microtask, and every microtask those start, has run. */
+  async #drained(): Promise<void> {
+    await drained();
+    while (this.#outside.size > 0) {
+      await Promise.all(this.#outside);
+      await drained();
+    }
   }
 
   #fire(): boolean {

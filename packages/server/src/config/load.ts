@@ -35,14 +35,24 @@ const check = compileInput(CONFIG);
 export function parseConfig(given: unknown): Config {
   if (given !== undefined && given !== null && (typeof given !== 'object' || Array.isArray(given)))
     throw new ConfigError('The configuration is wrong: it has keys with values, like `log: { level: debug }`.');
-  const filled = Value.Default(CONFIG, structuredClone(given ?? {}));
+  const filled = Value.Default(CONFIG, whole(given));
   try {
     check.assert(filled);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     throw new ConfigError(`The configuration is wrong: ${error.publicMessage}`, { cause: error });
   }
+  const { path, url } = (filled as Config).store;
+  if (path !== undefined && url !== undefined)
+    throw new ConfigError('The configuration is wrong: /store has both a path and a URL; the store is kept in one place.');
   return filled as Config;
+}
+
+/** What is a text for short is the group that it stands for. */
+function whole(given: unknown): unknown {
+  const copy: unknown = structuredClone(given ?? {});
+  if (typeof copy !== 'object' || copy === null || !('store' in copy) || typeof copy.store !== 'string') return copy;
+  return { ...copy, store: { url: copy.store } };
 }
 
 /** Reads a YAML or JSON file; without one, everything has its default. @throws ConfigError */
@@ -54,7 +64,9 @@ export async function loadConfig(path: string | undefined): Promise<LoadedConfig
     // JSON is YAML, too.
     given = parseYaml(await readFile(file, 'utf8'));
   } catch (cause) {
-    throw new ConfigError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    // The parser goes on to show the lines at fault, which may hold a password.
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    throw new ConfigError(`${file} cannot be read: ${reason}`, { cause });
   }
   return { config: parseConfig(given), directory: dirname(file) };
 }

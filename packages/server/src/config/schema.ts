@@ -37,11 +37,25 @@ export const CONFIG = Type.Object({
   dataDir: Type.String({
     default: './pileus-data',
     description:
-      'Directory of everything that is kept: the store, the sealing key, the content of images. Made at the first start, for the owner alone.',
+      'Directory of everything that is kept: the embedded store, the sealing key, the content of images. Made at the first start, for the owner alone.',
   }),
   store: group(
-    { path: Type.Optional(Type.String({ description: 'Database file. Default: `pileus.db` in `dataDir`.' })) },
-    'The embedded store.',
+    {
+      path: Type.Optional(Type.String({ description: 'Database file of the embedded store. Default: `pileus.db` in `dataDir`.' })),
+      url: Type.Optional(
+        Type.String({
+          pattern: '^postgres(ql)?://',
+          description:
+            'PostgreSQL in place of the embedded store: `postgres://user@host:port/database`. Also written `store: postgres://…`. The parameter `schema` names the schema that holds the tables (default `pileus`); `sslmode` and others are as in any such URL.',
+        }),
+      ),
+      passwordFile: Type.Optional(
+        Type.String({
+          description: 'File with the password, where the URL has none. Without it: `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`.',
+        }),
+      ),
+    },
+    'Where the store is kept.',
   ),
   log: group(
     {

@@ -54,7 +54,9 @@ export function listSql(table: PgTable, query: ListQuery): Sql {
   ];
   const filters = filtersOf(table, query, parameters);
   if (query.after !== undefined) filters.push(afterSql(terms, afterValues(table, query, query.after), parameters));
-  const order = terms.map(({ sql, descending, required }) => sql + (descending ? ' DESC' : '') + nulls(descending, required));
+  // A field that comes again changes nothing, but would keep PostgreSQL from taking the order of an index for it.
+  const distinct = terms.filter((term, place) => terms.findIndex((other) => other.sql === term.sql) === place);
+  const order = distinct.map(({ sql, descending, required }) => sql + (descending ? ' DESC' : '') + nulls(descending, required));
   const limit = query.limit === undefined ? '' : ` LIMIT ${parameters.add(String(query.limit))}`;
   return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} ORDER BY ${order.join(', ')}${limit}`, values: parameters.values };
 }

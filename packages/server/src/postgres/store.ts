@@ -4,7 +4,6 @@ import {
   type Counter,
   type Environment,
   type ListQuery,
-  type Page,
   type Store,
   StoreError,
   type StoreSchema,
@@ -104,14 +103,6 @@ class PostgresStore implements Store {
 
   async list(query: ListQuery): Promise<readonly string[]> {
     return (await this.#readers.rows(listSql(this.#here().get(query.table), query))).map(([row]) => row ?? '');
-  }
-
-  async page(query: ListQuery & { readonly limit: number }): Promise<Page> {
-    const statement = listSql(this.#here().get(query.table), { ...query, limit: query.limit + 1 });
-    const rows = (await this.#readers.rows(statement, { alone: true })).map(([row]) => row ?? '');
-    const page = rows.slice(0, query.limit);
-    const last = rows.length > query.limit ? page.at(-1) : undefined;
-    return { json: Buffer.from(page.join(',\n')), ...(last === undefined ? {} : { last }) };
   }
 
   async count({ table, ...query }: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {

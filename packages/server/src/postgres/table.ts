@@ -46,7 +46,7 @@ export class PgTable extends TableShape {
         throw new StoreError(`table ${this.name}: PostgreSQL takes no names longer than ${NAME_BYTES_MAX} bytes, as ${name} is`);
     this.sqlName = `${quote(schema)}.${quote(spec.name)}`;
     this.indexes = this.shapes.map((shape) => this.#index(shape));
-    this.uniques = this.indexes.filter(({ unique }) => unique);
+    this.uniques = this.indexes.filter(({ isUnique }) => isUnique);
     const columns = [...this.columns].map(
       ([field, type]) => `${quote(field)} ${sqlType(type)}${this.key.includes(field) ? ' NOT NULL' : ''}`,
     );
@@ -132,10 +132,10 @@ export class PgTable extends TableShape {
 
   /** Nulls come first in every order; a key has none. */
   #index(shape: IndexShape): PgIndex {
-    const { unique, fields, columns, rows } = shape;
-    const terms = columns.map((field) => `${quote(field)}${unique || this.isRequired(field) ? '' : ' NULLS FIRST'}`);
+    const { isUnique, fields, columns, rows } = shape;
+    const terms = columns.map((field) => `${quote(field)}${isUnique || this.isRequired(field) ? '' : ' NULLS FIRST'}`);
     const where = { all: '', live: ' WHERE "deletedAt" IS NULL', deleted: ' WHERE "deletedAt" IS NOT NULL' }[rows];
-    const definition = [unique, this.name, terms, where, columns.map((field) => sqlType(this.columns.get(field)))];
+    const definition = [isUnique, this.name, terms, where, columns.map((field) => sqlType(this.columns.get(field)))];
     const digest = createHash('sha256').update(JSON.stringify(definition)).digest('hex').slice(0, 12);
     const name = `${[this.name, ...fields].join('_').slice(0, NAME_BYTES_MAX - 13)}_${digest}`;
     const same = fields.map((field) => `t.${quote(field)} = ${this.#value('k', field)}`).join(' AND ');
@@ -143,7 +143,7 @@ export class PgTable extends TableShape {
       ...shape,
       table: this,
       name,
-      sql: `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${this.sqlName} (${terms.join(', ')})${where}`,
+      sql: `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${this.sqlName} (${terms.join(', ')})${where}`,
       holdersSql: `SELECT t.${ROW} FROM ${this.#unnested('k', fields)} JOIN ${this.sqlName} t ON ${same}${where.replace('WHERE ', 'WHERE t.')}`,
     };
   }

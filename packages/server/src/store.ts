@@ -1,0 +1,36 @@
+import { join, resolve } from 'node:path';
+import type { Environment, Store } from '@pileus/core/kernel';
+import { openSqlite, restoreSqlite } from '@pileus/core/sqlite';
+import type { LoadedConfig } from './config/load.ts';
+import type { PostgresOptions } from './postgres/index.ts';
+
+/** Loaded by servers alone that use it: it takes time at the start, and memory. */
+const postgres = () => import('./postgres/index.ts');
+
+/** Opens the store that the configuration names: PostgreSQL, or a file. */
+export async function openStore(loaded: LoadedConfig, environment: Environment): Promise<Store> {
+  const options = postgresOf(loaded);
+  if (options === undefined) return openSqlite({ path: fileOf(loaded) });
+  return (await postgres()).openPostgres(options, environment);
+}
+
+/** Makes that store anew from a backup of its kind. Answers where it is. */
+export async function restoreStore(loaded: LoadedConfig, environment: Environment, from: string): Promise<string> {
+  const options = postgresOf(loaded);
+  if (options === undefined) {
+    await restoreSqlite({ from, to: fileOf(loaded) });
+    return fileOf(loaded);
+  }
+  const { restorePostgres, targetOf } = await postgres();
+  await restorePostgres({ ...options, from }, environment);
+  return targetOf(options).name;
+}
+
+function postgresOf({ config, directory }: LoadedConfig): PostgresOptions | undefined {
+  const { url, passwordFile } = config.store;
+  if (url === undefined) return undefined;
+  return { url, ...(passwordFile === undefined ? {} : { passwordFile: resolve(directory, passwordFile) }) };
+}
+
+const fileOf = ({ config: { dataDir, store }, directory }: LoadedConfig): string =>
+  resolve(directory, store.path ?? join(dataDir, 'pileus.db'));

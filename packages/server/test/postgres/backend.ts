@@ -1,0 +1,45 @@
+import type { Store } from '@pileus/core/kernel';
+import type { SimBackend } from '@pileus/core/testing';
+import { openPostgres } from '../../src/postgres/index.ts';
+import { OwnTables } from '../../src/postgres/own-tables.ts';
+import type { TestCluster } from './cluster.ts';
+
+/** One store for many simulated clouds, one after the other: making the tables anew each time would take longer than the history itself. */
+export class PostgresBackend implements SimBackend {
+  readonly url: string;
+  readonly #cluster: TestCluster;
+  readonly #own: OwnTables;
+  #open: Store | undefined;
+
+  constructor(cluster: TestCluster) {
+    this.#cluster = cluster;
+    this.url = cluster.unused();
+    this.#own = new OwnTables(new URLSearchParams(this.url.split('?')[1]).get('schema') ?? '');
+  }
+
+  get witness(): Store {
+    if (this.#open === undefined) throw new Error('the store was never opened');
+    return this.#open;
+  }
+
+  async open(): Promise<Store> {
+    await this.#open?.close();
+    this.#open = await openPostgres({ url: this.url }, this.#cluster.environment);
+    return this.#open;
+  }
+
+  /** As if it had just been made. */
+  async empty(): Promise<void> {
+    if (this.#open === undefined) return;
+    await this.#open.close();
+    this.#open = undefined;
+    const { schema, state, counter, feed } = this.#own;
+    const tables = await this.#cluster.sql(`SELECT quote_ident(name) AS name FROM ${schema}._table`);
+    const emptied = [...tables.map(({ name }) => `${schema}.${String(name)}`), counter, feed].map((table) => `DELETE FROM ${table}`);
+    await this.#cluster.sql([...emptied, `UPDATE ${state} SET epoch = 0, version = 0, revision = 0, trimmed = 0`].join('; '));
+  }
+
+  async close(): Promise<void> {
+    await this.#open?.close();
+  }
+}

@@ -1,0 +1,120 @@
+import { expect } from 'chai';
+import { parseConfig } from '../../src/index.ts';
+import { restoreStore } from '../../src/store.ts';
+import { type Event, readEvents } from '../events.ts';
+import { made, openServer, type TestServer } from '../server.ts';
+import { TestCluster } from './cluster.ts';
+
+const CREATORS = 8;
+const EACH = 6;
+
+describe('a server on PostgreSQL', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let store: string;
+  let server: TestServer;
+  before(async () => {
+    cluster = await TestCluster.start();
+  });
+  after(() => cluster.stop());
+  beforeEach(async () => {
+    const { password, port } = cluster.server;
+    const schema = new URLSearchParams(cluster.unused().split('?')[1]).get('schema');
+    store = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/german?schema=${schema}`;
+    server = await openServer({ config: { store } });
+  });
+  afterEach(() => server.close());
+
+  const names = async (): Promise<readonly string[]> =>
+    (await server.ask('GET', '/v1/widgets?limit=100')).json.items.map(({ name }: { name: string }) => name).sort();
+
+  it('needs nothing but the URL, and finds everything again after a restart', async () => {
+    const id = await made(server, 'first', { color: 'red', note: 'naïve\u0000' });
+    await made(server, 'second');
+    const row = (await server.ask('GET', `/v1/widgets/${id}`)).text;
+    expect((await server.ask('POST', '/v1/widgets', { body: { name: 'first', sizeBytes: 1 } })).json.code).to.equal('name_taken');
+    server = await server.restart();
+    expect((await server.ask('GET', `/v1/widgets/${id}`)).text).to.equal(row);
+    expect((await server.ask('GET', "/v1/widgets?filter=color%20%3D%20'red'")).json.items).to.have.length(1);
+    expect(await names()).to.deep.equal(['first', 'second']);
+    expect((await server.ask('GET', '/health/ready')).status).to.equal(200);
+  });
+
+  it('ends every accepted operation while the database goes away and comes back', async () => {
+    const ends: string[] = [];
+    const creators = Array.from({ length: CREATORS }, async (_, creator) => {
+      for (let number = 0; number < EACH; number += 1) {
+        const name = `w-${creator}-${number}`;
+        for (let done = false; !done; ) {
+          const options = { body: { name, sizeBytes: 10 }, headers: { prefer: 'wait=20', 'idempotency-key': name } };
+          const answer = await server.ask('POST', '/v1/widgets', options);
+          expect(answer.status, answer.text).to.be.oneOf([200, 202, 503]);
+          done = answer.status === 200;
+        }
+        ends.push(name);
+      }
+    });
+    for (let restart = 0; restart < 2; restart += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await cluster.server.down(restart === 0 ? 'SIGINT' : 'SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await cluster.server.up();
+    }
+    await Promise.all(creators);
+    expect(await names()).to.deep.equal(ends.toSorted());
+    const unfinished = await server.plane.kernel.services.store.count({
+      table: 'operation',
+      where: { not: { field: 'state', op: '=', value: 'succeeded' } },
+    });
+    expect(unfinished).to.equal(0);
+  });
+
+  it('tells every change exactly once to a client that resumes, across restarts of the database and of the server', async () => {
+    const seen: Event[] = [];
+    const from = (await server.ask('GET', '/v1/changes')).json.next;
+    for (let round = 0; round < 3; round += 1) {
+      const stop = new AbortController();
+      const after = seen.at(-1)?.id ?? from;
+      const reading = readEvents(server, { after, signal: stop.signal, onEvent: (event) => seen.push(event) });
+      for (let index = 0; index < 4; index += 1) await made(server, `w${round}-${index}`);
+      if (round === 1) server = await server.restart();
+      else {
+        await cluster.server.down('SIGKILL');
+        await cluster.server.up();
+      }
+      await made(server, `w${round}-last`);
+      stop.abort();
+      await reading;
+    }
+    await readEvents(server, { after: seen.at(-1)?.id ?? from, signal: AbortSignal.timeout(500), onEvent: (event) => seen.push(event) });
+    const all = (await server.ask('GET', `/v1/changes?after=${from}&limit=1000`)).json.items as { cursor: string }[];
+    expect(all.length).to.be.greaterThan(30);
+    expect(seen.map(({ id }) => id)).to.deep.equal(all.map(({ cursor }) => cursor));
+  });
+
+  it('backs itself up, and is made anew from that as another incarnation', async () => {
+    await made(server, 'kept');
+    const taken = await server.ask('POST', '/v1/backups', { body: { name: 'nightly' } });
+    expect(taken.status).to.equal(200);
+    await made(server, 'lost');
+    const elsewhere = `${store}_restored`;
+    const loaded = { config: parseConfig({ store: elsewhere }), directory: server.directory };
+    const place = await restoreStore(loaded, cluster.environment, taken.json.path);
+    expect(place).to.include('_restored').and.not.include(encodeURIComponent(cluster.server.password));
+    const { incarnation } = server.plane.kernel.services.store;
+    const restored = await openServer({ config: { store: elsewhere }, directory: server.directory, key: server.key });
+    expect((await restored.ask('GET', '/v1/widgets')).json.items.map(({ name }: { name: string }) => name)).to.deep.equal(['kept']);
+    expect(restored.plane.kernel.services.store.incarnation).to.not.equal(incarnation);
+    await restored.plane.close();
+  });
+
+  it('never logs the password', async () => {
+    await cluster.server.down('SIGKILL');
+    await server.ask('GET', '/health/ready');
+    await cluster.server.up();
+    await made(server, 'after');
+    const { password } = cluster.server;
+    for (const secret of [password, encodeURIComponent(password)]) expect(server.log()).to.not.include(secret);
+    expect(server.log()).to.include('PostgreSQL');
+  });
+});
