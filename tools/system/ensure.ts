@@ -12,12 +12,18 @@ export const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url))
 const LOCK = '/run/lock/pileus-system.lock';
 const INSTALL = fileURLToPath(new URL('install.ts', import.meta.url));
 
+export interface SystemOptions {
+  readonly log: Log;
+  readonly cacheDir?: string;
+  /** Packages beside those that guests need. */
+  readonly also?: readonly string[];
+}
+
 /**
  * Makes this machine able to run real guests: installs the missing Debian packages and unpacks the guest's parts into the
  * cache. With nothing missing it reads the package database and returns: no network. `reason` is a sentence for the operator.
  */
-export async function ensureSystem(options: { readonly log: Log; readonly cacheDir?: string }): Promise<SystemOutcome> {
-  const cacheDir = options.cacheDir ?? CACHE_DIR;
+export async function ensureSystem({ log, cacheDir = CACHE_DIR, also = [] }: SystemOptions): Promise<SystemOutcome> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return no(`real guests need Linux on x86-64, and this is ${process.platform} on ${process.arch}`);
   if (process.getuid?.() !== 0) return no('real guests need root, and this process is not root');
@@ -26,11 +32,12 @@ export async function ensureSystem(options: { readonly log: Log; readonly cacheD
   if (namespaces.exitCode !== 0)
     return no(`real guests need namespaces and networks of their own, which root may not make here: ${lastLine(namespaces.stderr)}`);
 
-  const missing = [...(await missingSystemPackages()), ...(await missingGuestPackages(cacheDir))];
+  const missing = [...(await missingSystemPackages(also)), ...(await missingGuestPackages(cacheDir))];
   if (missing.length === 0) return { ok: true };
-  options.log(`Setting up ${missing.length} system packages: ${missing.join(' ')}`);
+  log(`Setting up ${missing.length} system packages: ${missing.join(' ')}`);
   await mkdir('/run/lock', { recursive: true });
-  const install = await attempt(['flock', LOCK, process.execPath, ...process.execArgv, INSTALL, cacheDir], { timeoutMs: 30 * 60_000 });
+  const argv = ['flock', LOCK, process.execPath, ...process.execArgv, INSTALL, cacheDir, ...also] as const;
+  const install = await attempt([...argv], { timeoutMs: 30 * 60_000 });
   if (install.exitCode !== 0) return no(`the system packages could not be installed: ${lastLine(install.stderr)}`);
   return { ok: true };
 }

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt, run } from './command.ts';
 import { type GuestPackage, missingGuestPackages, missingSystemPackages, unpackedDir } from './packages.ts';
+import { withoutClusters } from './postgres-policy.ts';
 import { withServicesHeld } from './service-policy.ts';
 
 const APT = ['apt-get', '--quiet=2', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'] as const;
@@ -10,9 +11,11 @@ const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-
 const TIMEOUT_MS = 15 * 60_000;
 
 async function installSystemPackages(names: readonly string[]): Promise<void> {
-  await withServicesHeld(async () => {
-    await run([...APT, 'install', '--no-install-recommends', '--no-upgrade', '--yes', ...names], { env: ENV, timeoutMs: TIMEOUT_MS });
-  });
+  await withServicesHeld(() =>
+    withoutClusters(async () => {
+      await run([...APT, 'install', '--no-install-recommends', '--no-upgrade', '--yes', ...names], { env: ENV, timeoutMs: TIMEOUT_MS });
+    }),
+  );
 }
 
 /** The meta package names the kernel of the day; the others are what they say. */
@@ -43,8 +46,8 @@ async function unpackGuestPackage(cacheDir: string, name: GuestPackage): Promise
   }
 }
 
-async function installMissing(cacheDir: string): Promise<void> {
-  const system = await missingSystemPackages();
+async function installMissing(cacheDir: string, also: readonly string[]): Promise<void> {
+  const system = await missingSystemPackages(also);
   if (system.length > 0) await installSystemPackages(system);
   for (const name of await missingGuestPackages(cacheDir)) await unpackGuestPackage(cacheDir, name);
 }
@@ -53,22 +56,22 @@ async function installMissing(cacheDir: string): Promise<void> {
  * Package lists go stale, and a fresh machine has none: one refresh, then one more try. A refresh that failed is told only when that
  * try fails too: it may have been another archive's.
  */
-async function main(cacheDir: string): Promise<void> {
+async function main(cacheDir: string, also: readonly string[]): Promise<void> {
   try {
-    await installMissing(cacheDir);
+    await installMissing(cacheDir, also);
   } catch {
     const refreshed = await attempt([...APT, '-o', 'APT::Update::Error-Mode=any', 'update'], { env: ENV, timeoutMs: TIMEOUT_MS });
-    await installMissing(cacheDir).catch((error) => {
+    await installMissing(cacheDir, also).catch((error) => {
       const fault = /^E: (Failed to fetch .*)$/m.exec(refreshed.stderr)?.[1];
       throw fault === undefined ? error : new Error(`apt cannot reach its archive: ${fault}`);
     });
   }
 }
 
-const cacheDir = process.argv[2];
-if (cacheDir === undefined) throw new Error('usage: install.ts CACHE_DIR');
+const [cacheDir, ...also] = process.argv.slice(2);
+if (cacheDir === undefined) throw new Error('usage: install.ts CACHE_DIR [PACKAGE…]');
 try {
-  await main(cacheDir);
+  await main(cacheDir, also);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

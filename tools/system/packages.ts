@@ -25,11 +25,14 @@ export const SYSTEM_PACKAGES: readonly string[] = [
   'dosfstools',
 ];
 
+/** What tests of the other parts need: no host does. */
+export const TEST_PACKAGES: readonly string[] = ['postgresql'];
+
 /** Unpacked into the cache and never installed: a kernel in /boot or another busybox would change the machine itself. */
 export const GUEST_PACKAGES = ['linux-image-cloud-amd64', 'busybox-static', 'qemu-guest-agent'] as const;
 export type GuestPackage = (typeof GUEST_PACKAGES)[number];
 
-export async function missingSystemPackages(): Promise<readonly string[]> {
+export async function missingSystemPackages(also: readonly string[] = []): Promise<readonly string[]> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own.
   const listed = await run(['dpkg-query', '--show', '--showformat=${Package} ${db:Status-Status}\n']);
   const installed = new Set(
@@ -38,7 +41,7 @@ export async function missingSystemPackages(): Promise<readonly string[]> {
       .filter((line) => line.endsWith(' installed'))
       .map((line) => line.slice(0, -' installed'.length)),
   );
-  return SYSTEM_PACKAGES.filter((name) => !installed.has(name));
+  return [...SYSTEM_PACKAGES, ...also].filter((name) => !installed.has(name));
 }
 
 /** The folder that a guest package is unpacked in. It appears by a rename, so it is complete when it exists. */

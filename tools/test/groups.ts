@@ -21,12 +21,17 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
       { name: 'core', lane: 'logic', files: ['packages/core/test/**/*.test.ts'], real: false },
       { name: 'sdk', lane: 'logic', files: ['packages/sdk/test/**/*.test.ts'], real: false },
       { name: 'cli', lane: 'logic', files: ['packages/cli/test/**/*.test.ts'], real: false },
-      { name: 'server', lane: 'logic', files: ['packages/server/test/**/*.test.ts'], real: false },
+      { name: 'server', lane: 'logic', files: ['packages/server/test/*.test.ts'], real: false },
       { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], real: false },
       { name: 'repository', lane: 'logic', files: ['test/repository/**/*.test.ts'], real: false },
       { name: 'kvm', lane: 'drivers', files: ['packages/drivers-kvm/test/**/*.test.ts'], real: true },
       { name: 'lab', lane: 'drivers', files: ['test/lab/**/*.test.ts'], real: true },
       { name: 'acceptance', lane: 'guests', files: ['test/acceptance/**/*.test.ts'], real: true },
     ],
+  },
+  {
+    name: 'kernel',
+    minutes: 5,
+    groups: [{ name: 'postgres', lane: 'drivers', files: ['packages/server/test/postgres/**/*.test.ts'], real: true }],
   },
 ];

@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSystem } from '../system/ensure.ts';
+import { TEST_PACKAGES } from '../system/packages.ts';
 import { BUDGETS, type Group, LANES } from './groups.ts';
 
 /**
@@ -159,7 +160,7 @@ function report(checked: readonly Result[], tested: readonly Result[], skippedWh
 
 const scratch = mkdtempSync(join(tmpdir(), 'pileus-test-'));
 try {
-  const system = await ensureSystem({ log: (line) => console.log(line) });
+  const system = await ensureSystem({ log: (line) => console.log(line), also: TEST_PACKAGES });
   const groups = BUDGETS.flatMap((budget) => budget.groups).filter((group) => only === undefined || group.name === only);
   const runnable = groups.filter((group) => system.ok || !group.real);
   const skipped = groups

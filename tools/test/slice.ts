@@ -18,3 +18,13 @@ export const inSlice =
   (parts: number) =>
   (title: string): boolean =>
     FULL || createHash('sha256').update(`${commit} ${title}`).digest().readUInt32BE(0) % parts === 0;
+
+/** So many of them, others with each commit; all of them in a full run. */
+export function share<T>(count: number, all: readonly T[], titleOf: (one: T) => string): readonly T[] {
+  if (FULL) return all;
+  const place = (one: T) =>
+    createHash('sha256')
+      .update(`${commit} ${titleOf(one)}`)
+      .digest('hex');
+  return all.toSorted((a, b) => (place(a) < place(b) ? -1 : 1)).slice(0, count);
+}

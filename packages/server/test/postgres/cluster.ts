@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeEnvironment } from '@pileus/core/node';
 import { Client } from 'pg';
+import { ensureSystem } from '../../../../tools/system/ensure.ts';
+import { TEST_PACKAGES } from '../../../../tools/system/packages.ts';
 import { PrivatePostgres } from '../../../../tools/system/private-postgres.ts';
 import { Wire } from './wire.ts';
 
@@ -22,6 +24,8 @@ export class TestCluster {
 
   /** `inMemory`: flushes cost nothing there, which is right where nobody ends the server roughly. */
   static async start({ inMemory = false, settings = [] }: { inMemory?: boolean; settings?: readonly string[] } = {}): Promise<TestCluster> {
+    const system = await ensureSystem({ log: () => {}, also: TEST_PACKAGES });
+    if (!system.ok) throw new Error(system.reason);
     const server = await PrivatePostgres.start({ settings, ...(inMemory ? { directory: await memoryFolder() } : {}) });
     const cluster = new TestCluster(server, await mkdtemp(join(tmpdir(), 'pileus-pg-files-')));
     const how = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C'";

@@ -1,13 +1,14 @@
 import { crashMatrix } from '@pileus/core/testing';
 import { assert } from 'chai';
-import { FULL, inSlice } from '../../../../tools/test/slice.ts';
+import { FULL, share } from '../../../../tools/test/slice.ts';
 import { scenarios } from '../../../core/test/cloud/scenarios.ts';
 import { PostgresBackend } from './backend.ts';
 import { TestCluster } from './cluster.ts';
 
-const chosen = inSlice(25);
+/** A history takes about a quarter of a second here. */
+const ACTIONS = 2;
 
-/** The same histories as on the embedded store, of another few actions with each commit. */
+/** The same histories as on the embedded store, of other actions with each commit, and of all in a full run. */
 describe('actions on PostgreSQL, in every way they can go wrong', function () {
   this.timeout(FULL ? 3_600_000 : 300_000);
   let cluster: TestCluster;
@@ -21,7 +22,7 @@ describe('actions on PostgreSQL, in every way they can go wrong', function () {
     await cluster?.stop();
   });
 
-  for (const scenario of scenarios.filter(({ name }) => chosen(name)))
+  for (const scenario of share(ACTIONS, scenarios, ({ name }) => name))
     it(`${scenario.name} ends whole or not at all`, async () => {
       const prepare: typeof scenario.prepare = async (options) => {
         await backend.empty();
