@@ -7,17 +7,17 @@ import { type Bench, inFlight, median, percentile, type Row } from './harness.ts
 import { scratch } from './scratch.ts';
 import { BenchServer } from './server.ts';
 
-const ROUNDS = 5;
+export const ROUNDS = 5;
 /** Machines made in one round, by how many are in flight. */
 const COUNTS = { 1: 40, 20: 400, 200: 600 } as const;
 type AtOnce = keyof typeof COUNTS;
 const IN_FLIGHT: readonly AtOnce[] = [1, 20, 200];
-const WARM_UP = 600;
+export const WARM_UP = 600;
 /** Events of the last machines are looked at 50 ms after them: that is part of what they cost. */
 const SETTLE_MS = 200;
 
 /** The server and the bare writes, side by side. Only one of them is at work at a time. */
-class Contest {
+export class Contest {
   readonly #server: BenchServer;
   readonly #floor: Floor;
   readonly #fixture: Fixture;
@@ -71,7 +71,7 @@ interface Pair {
   readonly floor: FloorAnswer;
 }
 
-function rowOf(id: string, pairs: readonly Pair[], judgedBy: 'latency' | 'cpu'): Row {
+export function rowOf(id: string, pairs: readonly Pair[], judgedBy: 'latency' | 'cpu'): Row {
   const tookMs = pairs.flatMap(({ ours }) => ours.tookMs);
   const p50 = median(tookMs);
   const cpuMs = median(pairs.map(({ ours }) => ours.cpuMs));

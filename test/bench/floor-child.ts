@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createCloud } from '@pileus/core';
 import type { RequestBody, Store, Transaction } from '@pileus/core/kernel';
 import { openSqlite } from '@pileus/core/sqlite';
+import { BarePostgres } from './bare-postgres.ts';
 import { HOSTNAMES, type Maker, machineInput, makeFixture } from './fixture.ts';
 import { inFlight } from './harness.ts';
 import benchWorld from './world-plugin.ts';
@@ -88,7 +89,7 @@ class Template {
     };
   }
 
-  of(verb: FloorVerb, index: number, store: Store): readonly Transaction[] {
+  of(verb: FloorVerb, index: number, store: Pick<Store, 'epoch'>): readonly Transaction[] {
     const swaps = this.#swaps(index);
     const at = new Date(Date.UTC(2026, 0, 1)).toISOString();
     return this.#texts[verb].map((text) => {
@@ -162,7 +163,11 @@ async function recordTemplate(recording: RecordingStore, dir: string): Promise<T
   return template;
 }
 
-async function replay(store: Store, template: Template, { verb, first, count, atOnce }: FloorRequest): Promise<FloorAnswer> {
+async function replay(
+  store: Pick<Store, 'epoch' | 'commit'>,
+  template: Template,
+  { verb, first, count, atOnce }: FloorRequest,
+): Promise<FloorAnswer> {
   const work = new Map(Array.from({ length: count }, (_, step) => [first + step, template.of(verb, first + step, store)]));
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
@@ -176,10 +181,11 @@ async function replay(store: Store, template: Template, { verb, first, count, at
   return { tookMs, seconds: (performance.now() - startedMs) / 1000, cpuMs: (user + system) / 1000 / count };
 }
 
-const dir = process.argv[2] ?? '';
+const [dir = '', postgres] = process.argv.slice(2);
 const inner = await openSqlite({ path: join(dir, 'floor.db') });
 const template = await recordTemplate(new RecordingStore(inner), dir);
+const floor = postgres === undefined ? inner : await BarePostgres.open(postgres);
 process.on('message', (request: FloorRequest) => {
-  void replay(inner, template, request).then((answer) => process.send?.(answer));
+  void replay(floor, template, request).then((answer) => process.send?.(answer));
 });
 process.send?.(template.shape);

@@ -15,8 +15,11 @@ export class Floor implements AsyncDisposable {
     this.shape = shape;
   }
 
-  static async start(dir: string): Promise<Floor> {
-    const child = fork(CHILD, [dir], { execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'] });
+  /** Of the embedded store, or of `pg` alone where this is the URL of a database. */
+  static async start(dir: string, postgres?: string): Promise<Floor> {
+    const child = fork(CHILD, [dir, ...(postgres === undefined ? [] : [postgres])], {
+      execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'],
+    });
     return new Floor(child, (await answerOf(child)) as FloorShape);
   }
 

@@ -2,12 +2,22 @@
 import { parseArgs } from 'node:util';
 import { createBench } from './create.ts';
 import { type Bench, runBenches } from './harness.ts';
+import { postgresCreateBench } from './postgres-create.ts';
 import { readBench } from './read.ts';
 import { realCreateBench } from './real-create.ts';
 import { restBench } from './rest.ts';
 import { lagBench, memoryBench, queueBench } from './scale.ts';
 
-const BENCHES: readonly Bench[] = [readBench, restBench, createBench, realCreateBench, memoryBench, lagBench, queueBench];
+const BENCHES: readonly Bench[] = [
+  readBench,
+  restBench,
+  createBench,
+  postgresCreateBench,
+  realCreateBench,
+  memoryBench,
+  lagBench,
+  queueBench,
+];
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });
 await runBenches(BENCHES, { json: values.json, only: values.only });

@@ -4,3 +4,4 @@ export { type ComposeOptions, type ControlPlane, compose } from './compose.ts';
 export { ConfigError, type LoadedConfig, loadConfig, parseConfig } from './config/load.ts';
 export { CONFIG, type Config } from './config/schema.ts';
 export { createLogger } from './logging.ts';
+export { openPostgres, type PostgresOptions, restorePostgres } from './postgres/index.ts';

@@ -8,12 +8,25 @@ const CONNECT_MS = 10_000;
  * What the store relies on, whatever the role's or the server's defaults are: an answered commit is on disk, a statement sees what was committed before it
  * began, and a connection whose other end is gone holds no locks for long.
  */
-const SETTINGS = [
+const GUARANTEES = [
   ['synchronous_commit', 'on'],
   ['default_transaction_isolation', 'read\\ committed'],
   ['idle_in_transaction_session_timeout', '30s'],
   ['statement_timeout', '0'],
-];
+] as const;
+
+/**
+ * Rows are found by their keys and by indexes. Plans are kept with prepared statements: one that was made while a table was small, and reads all of it, would
+ * still be in use when it has grown. What no index leads to is read as a whole nonetheless, and must not be compiled for its forbidding cost.
+ */
+const PLANS = [
+  ['enable_seqscan', 'off'],
+  ['enable_hashjoin', 'off'],
+  ['enable_mergejoin', 'off'],
+  ['jit', 'off'],
+] as const;
+
+const SETTINGS = [...GUARANTEES, ...PLANS].map(([name, value]) => `-c ${name}=${value}`);
 
 /** One connection. It is used by one caller at a time, and used no more once something on the way has failed. */
 export class Session {
@@ -42,7 +55,7 @@ export class Session {
       connectionTimeoutMillis: CONNECT_MS,
       fallback_application_name: 'pileus',
       ...config,
-      options: [config.options ?? '', ...SETTINGS.map(([name, value]) => `-c ${name}=${value}`)].join(' ').trim(),
+      options: [config.options ?? '', ...SETTINGS].join(' ').trim(),
     });
     const session = new Session(client, environment);
     try {

@@ -1,8 +1,9 @@
+import type { JsonObject } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { parseConfig } from '../../src/index.ts';
 import { restoreStore } from '../../src/store.ts';
 import { type Event, readEvents } from '../events.ts';
-import { made, openServer, type TestServer } from '../server.ts';
+import { eventually, made, openServer, type TestServer } from '../server.ts';
 import { TestCluster } from './cluster.ts';
 
 const CREATORS = 8;
@@ -106,6 +107,45 @@ describe('a server on PostgreSQL', function () {
     expect((await restored.ask('GET', '/v1/widgets')).json.items.map(({ name }: { name: string }) => name)).to.deep.equal(['kept']);
     expect(restored.plane.kernel.services.store.incarnation).to.not.equal(incarnation);
     await restored.plane.close();
+  });
+
+  it('is taken over under load by the next release, which migrates its rows and ends what was under way', async () => {
+    const hold = Promise.withResolvers<void>();
+    server.workshop.gate = hold.promise;
+    const accepted: string[] = [];
+    let refused = 0;
+    let over = false;
+    const load = Array.from({ length: CREATORS }, async (_, creator) => {
+      for (let number = 0; !over; number += 1) {
+        const answer = await server.ask('POST', '/v1/widgets', { body: { name: `w-${creator}-${number}`, sizeBytes: 10 } });
+        if (answer.status === 202) accepted.push(answer.json.operationId);
+        else refused += 1;
+      }
+    });
+    await eventually(() => accepted.length >= 20);
+    const migration = {
+      ...{ plugin: 'next-release', number: 1, table: 'widget' },
+      up: (row: JsonObject) => ({ ...row, note: row.note ?? 'migrated' }),
+    };
+    const next = await openServer({
+      ...{ config: { store }, directory: server.directory, key: server.key, workshop: server.workshop },
+      plugins: [{ id: 'next-release', version: '1', migrations: [migration] }],
+    });
+    await eventually(() => refused > 0);
+    over = true;
+    await Promise.all(load);
+    hold.resolve();
+    for (const operationId of accepted) {
+      const ended = await next.ask('GET', `/v1/operations/${operationId}?waitSeconds=20`);
+      expect(ended.json.state, ended.text).to.equal('succeeded');
+    }
+    const { store: kept } = next.plane.kernel.services;
+    const widgets = (await kept.list({ table: 'widget' })).map((text) => JSON.parse(text));
+    expect(widgets).to.have.length(accepted.length);
+    for (const widget of widgets) expect(widget).to.include({ state: 'still', note: 'migrated' });
+    expect((await server.ask('GET', '/health/ready')).status).to.equal(503);
+    await made(next, 'after');
+    await next.plane.close();
   });
 
   it('never logs the password', async () => {
