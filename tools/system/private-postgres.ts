@@ -81,14 +81,20 @@ export class PrivatePostgres implements AsyncDisposable {
     }
   }
 
-  /** Ends it: `SIGINT` as an orderly stop that waits for nobody, `SIGKILL` as a loss of power would, for the children go with their parent. */
-  async down(signal: 'SIGINT' | 'SIGKILL' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
+  /** Ends it: `SIGINT` as an orderly stop that waits for nobody, `SIGKILL` as a loss of power would, with all of its processes. */
+  async down(signal: 'SIGINT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
+    const others = signal === 'SIGKILL' ? await childrenOf(child.pid) : [];
     child.kill(signal);
     await ended;
+    // Without their parent they end by themselves, but each in its own time, and the next one does not start before.
+    for (const pid of others) {
+      if (await runs(pid)) process.kill(pid, 'SIGKILL');
+      while (await runs(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -111,6 +117,17 @@ export class PrivatePostgres implements AsyncDisposable {
     const lines = (await readFile(join(this.dir, 'data/postmaster.pid'), 'utf8').catch(() => '')).split('\n');
     return Number(lines[0]) === this.#process?.pid && lines[7]?.trim() === 'ready';
   }
+}
+
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return listed.split(' ').filter(Boolean).map(Number);
+}
+
+/** One that has ended and was not yet taken notice of does not. */
+async function runs(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return /^\d+ \(postgres\) [^Z]/.test(stat);
 }
 
 const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];

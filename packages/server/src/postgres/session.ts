@@ -3,6 +3,7 @@ import { Client, type ClientConfig, DatabaseError, type Notification } from 'pg'
 import { ConnectionLost, Message, Prepared, type Sql, type SqlRow } from './message.ts';
 
 const CONNECT_MS = 10_000;
+const CLOSE_MS = 1000;
 
 /**
  * What the store relies on, whatever the role's or the server's defaults are: an answered commit is on disk, a statement sees what was committed before it
@@ -106,9 +107,12 @@ export class Session {
     this.#client.on('notification', listener);
   }
 
+  /** Says good-bye, but does not wait for long to be heard. */
   async close(): Promise<void> {
     this.#isLost = true;
+    const cancel = this.#environment.timers.after(CLOSE_MS, () => this.#give(new Error('closed')));
     await this.#client.end();
+    cancel();
   }
 
   /** Ends the connection as a crash of this process would: without a word. */

@@ -137,6 +137,7 @@ class PostgresStore implements Store {
     return this.#listeners.add(listener);
   }
 
+  /** Asked like a read, for it does no harm twice. */
   async trimChanges(upTo: number): Promise<void> {
     this.#here();
     const some = `SELECT revision, ordinal FROM ${this.#own.feed} WHERE revision <= (SELECT trimmed FROM ${this.#own.state}) LIMIT ${TRIM_BATCH}`;

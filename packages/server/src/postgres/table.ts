@@ -71,7 +71,7 @@ export class PgTable extends TableShape {
 
   /** For `readSql`. */
   keyValues(key: string): string[] {
-    return this.splitKey(key).map(String);
+    return this.splitKey(key).map((part) => plainText(String(part)));
   }
 
   /** The arrays of `rowsSql` and `deleteSql`. */
@@ -182,7 +182,7 @@ export function toNumber(value: string | number | null): number | null {
   return Number.isNaN(number) ? null : number;
 }
 
-const toText = (value: string | number | null): string | null => (value === null ? null : String(value));
+const toText = (value: string | number | null): string | null => (value === null ? null : plainText(String(value)));
 
 const ODD = /\\u(?:0000|d[89a-f])/;
 

@@ -41,8 +41,8 @@ export function targetOf({ url, passwordFile }: PostgresOptions): Target {
   const name = `postgres://${user === undefined || user === '' ? '' : `${user}@`}${place}/${database ?? ''} (schema ${schema})`;
   const given = typeof config.password === 'string' && config.password !== '';
   // Without a function of its own, the client would look for a file by itself and warn that it will not for much longer.
-  const ask = (resolved?: Connecting) => passwordOf(resolved, passwordFile);
-  const password = given || process.env.PGPASSWORD !== undefined ? {} : { password: ask };
+  const isElsewhere = given || (passwordFile === undefined && process.env.PGPASSWORD !== undefined);
+  const password = isElsewhere ? {} : { password: (resolved?: Connecting) => passwordOf(resolved, passwordFile) };
   return { config: { ...config, ...password }, schema, name };
 }
 

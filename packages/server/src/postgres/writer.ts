@@ -13,6 +13,7 @@ import { writesOf } from './writes.ts';
 /** A server that takes longer is as good as gone: the connection is given up, and whoever waits finds out on the next. */
 const ANSWER_MS = 30_000;
 const NOT_NULL_VIOLATION = '23502';
+const READ_ONLY = '25006';
 
 /**
  * Applies groups of transactions: one message asks what has to be known, one writes what was decided, and nothing is held between the two. The second one
@@ -46,6 +47,11 @@ export class Writer {
         if (await wrote(session.run(writes, ANSWER_MS))) return decision.outcomes;
       }
     } catch (error) {
+      if (error instanceof DatabaseError && error.code === READ_ONLY) {
+        // It is a standby now: another connection may find the one that is not.
+        this.#link.current?.destroy();
+        return transactions.map(() => rejected(error, 'unchanged'));
+      }
       // One that the database refuses must not keep the others of its group from being written.
       if (error instanceof DatabaseError && transactions.length > 1) return this.#oneByOne(transactions);
       const outcome = writing && error instanceof ConnectionLost ? 'unknown' : 'unchanged';

@@ -200,6 +200,27 @@ describe('the store on PostgreSQL, when things go wrong', function () {
     await next.close();
   });
 
+  it('looks for another server when its own becomes a standby', async () => {
+    await insist('before');
+    const readOnly = (value: string) => cluster.sql(`ALTER DATABASE german SET default_transaction_read_only = ${value}`, 'postgres');
+    await readOnly('on');
+    wire.cut();
+    // That its connection is gone is found out first.
+    await commit('lost');
+    const told = await commit('meanwhile');
+    expect(told).to.be.instanceOf(StoreError).and.have.property('outcome', 'unchanged');
+    expect((told as StoreError).message).to.include('read-only');
+    await readOnly('off');
+    expect(await insist('after')).to.equal('done');
+    await expectWhole(['before', 'after']);
+  });
+
+  it('is closed though the server does not answer any more', async () => {
+    await insist('before');
+    wire.frozen = true;
+    await store.close();
+  });
+
   it('is closed while the server is away', async () => {
     wire.open = false;
     wire.cut();

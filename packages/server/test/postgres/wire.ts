@@ -13,6 +13,8 @@ export class Wire {
   delayMs: () => number = () => 0;
   /** What the server answers is lost. */
   deaf = false;
+  /** Nothing passes, not even an end: as when a network is gone. */
+  frozen = false;
   /** Whether new connections are let through. */
   open = true;
   readonly #upstream: string;
@@ -22,7 +24,7 @@ export class Wire {
   private constructor(dir: string, upstream: string) {
     this.dir = dir;
     this.#upstream = upstream;
-    this.#server = createServer((socket) => this.#join(socket));
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#join(socket));
   }
 
   /** In a new folder of its own; a client finds the socket there by PostgreSQL's usual name. */
@@ -73,16 +75,23 @@ export class Wire {
     this.#pairs.add(pair);
     let held = Promise.resolve();
     near.on('data', (bytes) => {
+      if (this.frozen) return;
       const delayMs = this.delayMs();
       if (delayMs === 0) held = held.then(() => void far.write(bytes));
       else held = held.then(() => sleep(delayMs)).then(() => void far.write(bytes));
     });
+    near.on('end', () => {
+      if (this.frozen) return;
+      near.end();
+      far.end();
+    });
     far.on('data', (bytes) => {
-      if (!this.deaf) near.write(bytes);
+      if (!this.deaf && !this.frozen) near.write(bytes);
     });
     for (const socket of pair) {
       socket.on('error', () => {});
       socket.on('close', () => {
+        if (this.frozen && socket === far) return;
         this.#pairs.delete(pair);
         near.destroy();
         far.destroy();
