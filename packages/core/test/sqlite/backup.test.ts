@@ -2,7 +2,7 @@ import { link, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { openSqlite, restoreSqlite } from '@pileus/core/sqlite';
 import { expect } from 'chai';
-import { makeFile } from '../../src/sqlite/backup.ts';
+import { makeFile } from '../../src/store/file.ts';
 import { type Scratch, scratch } from './scratch.ts';
 
 const AT = '2030-01-01T00:00:00.123Z';

@@ -89,8 +89,8 @@ export class OutsideStore implements Store {
     return this.#call(() => this.#real.trimChanges(upTo));
   }
 
-  backup(target: string): Promise<void> {
-    return this.#call(() => this.#real.backup(target));
+  backup(target: string, at?: string): Promise<void> {
+    return this.#call(() => this.#real.backup(target, at));
   }
 
   /** The backend closes the real one. */

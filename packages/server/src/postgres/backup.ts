@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Environment } from '@pileus/core/kernel';
-import { makeFile, ROW } from '@pileus/core/store';
+import { makeFile, type NewFile, ROW } from '@pileus/core/store';
 import type { SqlRow } from './message.ts';
 import type { OwnTables } from './own-tables.ts';
 import { Session } from './session.ts';
@@ -33,8 +33,7 @@ export interface BackupOptions {
   readonly target: Target;
   readonly own: OwnTables;
   readonly environment: Pick<Environment, 'timers'>;
-  /** The file to make. */
-  readonly to: string;
+  readonly to: NewFile;
 }
 
 /** Writes all of the store as of one instant into a file of JSON lines, over a connection of its own, while others read and write. */

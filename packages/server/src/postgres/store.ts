@@ -150,9 +150,9 @@ class PostgresStore implements Store {
     }
   }
 
-  async backup(target: string): Promise<void> {
+  async backup(path: string, at?: string): Promise<void> {
     this.#here();
-    await backUp({ target: this.#target, own: this.#own, environment: this.#environment, to: target });
+    await backUp({ target: this.#target, own: this.#own, environment: this.#environment, to: { path, at } });
   }
 
   close(): Promise<void> {
