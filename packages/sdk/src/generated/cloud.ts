@@ -668,6 +668,9 @@ export interface VolumeFields {
     /** 0 lifts the limit. */
     readonly bytesPerSecond?: number;
   };
+  /** `missing` while its pool answers and does not have it: somebody removed the disk behind our back. */
+  readonly status: 'present' | 'missing';
+  readonly statusReason?: string;
 }
 /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
 export type Volume = Lifecycle<VolumeFields, VolumeState>;
@@ -719,12 +722,13 @@ export interface VolumeFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly status: 'present' | 'missing';
   readonly poolId: Id<'pool'>;
   readonly imageId: Id<'image'>;
   readonly instanceId: Id<'instance'>;
 }
 
-export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'poolId' | 'imageId' | 'instanceId'> {
+export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'status' | 'poolId' | 'imageId' | 'instanceId'> {
   constructor(client: Client) {
     super(client, { kind: 'volume', plural: 'volumes' });
   }

@@ -97,6 +97,7 @@ export async function planVolume(
     poolId: at.id,
     sizeBytes: Number(found.details.sizeBytes),
     deleteWithInstance: kept.deleteWithInstance ?? false,
+    status: 'present',
     ...given({
       description: kept.description,
       limits: kept.limits,

@@ -1,4 +1,4 @@
-import { type AnyKind, change, describeChain, equals, isCloudError, type RowBase, type RowOf, timestamp } from '../../kernel/index.ts';
+import { type AnyKind, change, describeChain, equals, isCloudError, type RowBase, type RowOf } from '../../kernel/index.ts';
 import type { Call, PoolCapacity, StoredKind, StoredObject } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
@@ -32,6 +32,8 @@ export class PoolLook {
   readonly #services: CloudServices;
   readonly #misses = new Map<string, number>();
   readonly #lookedAtMs = new Map<string, number>();
+  /** By pool: volumes that the last look did not find. Gone takes two: a directory may be unmounted for a moment. */
+  readonly #absent = new Map<string, ReadonlySet<string>>();
 
   constructor(services: CloudServices) {
     this.#services = services;
@@ -115,8 +117,9 @@ export class PoolLook {
       else if (owner === undefined && object.kind === 'volume') unexplained.push(found(object));
     }
     await recordStrays(this.#services, { hostId: hostId as never, place: row.id, objectKind: 'volume' }, unexplained);
+    // Absence in the list is confirmed by asking for this one.
     const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
-    for (const entry of volumes) await this.#observeVolume(entry, present.has(entry.id), opened, call);
+    await this.#observeVolumes(row, volumes, async (id) => present.has(id) || (await opened.inspect('volume', id, call)) !== undefined);
   }
 
   /** The seed of a machine that was placed again, elsewhere: it lies beside the root disk, and that is not here. */
@@ -142,20 +145,24 @@ export class PoolLook {
   }
 
   /** A disk that somebody removed is shown, not repaired: only a person can know what became of the data. */
-  async #observeVolume(row: VolumeRow, isPresent: boolean, opened: StoragePool, call: Call): Promise<void> {
-    const isSettled = row.state === 'available' || row.state === 'attached';
-    const showsMissing = row.stateReason?.code === MISSING;
-    if (!isSettled || isPresent !== showsMissing) return;
-    const { kernel, environment } = this.#services;
-    // Absence in a list is confirmed by asking for this one.
-    if (!isPresent && (await opened.inspect('volume', row.id, call)) !== undefined) return;
-    if (kernel().holds(row.id)) return;
-    const message = `${opened.place} answers and does not have it.`;
-    const stateReason = isPresent ? null : { code: MISSING, message, at: timestamp(environment.clock) };
-    await kernel().observe([change(volume, row.id, { stateReason }, { generation: row.generation })]);
+  async #observeVolumes(at: PoolRow, rows: readonly VolumeRow[], isThere: (id: string) => Promise<boolean>): Promise<void> {
+    const before = this.#absent.get(at.id);
+    const absent = new Set<string>();
+    for (const row of rows) {
+      if (row.state !== 'available' && row.state !== 'attached') continue;
+      const isPresent = await isThere(row.id);
+      if (!isPresent) absent.add(row.id);
+      if (isPresent) await this.#observeVolume(row, 'present');
+      else if (before?.has(row.id)) await this.#observeVolume(row, 'missing', `Pool ${at.name} answers and does not have it.`);
+    }
+    this.#absent.set(at.id, absent);
+  }
+
+  async #observeVolume(row: VolumeRow, status: VolumeRow['status'], statusReason: string | null = null): Promise<void> {
+    const { kernel } = this.#services;
+    if (row.status === status || kernel().holds(row.id)) return;
+    await kernel().observe([change(volume, row.id, { status, statusReason }, { generation: row.generation })]);
   }
 }
-
-const MISSING = 'missing';
 
 const found = ({ id, sizeBytes }: StoredObject): Found => ({ objectId: id, objectName: id, details: { sizeBytes } });

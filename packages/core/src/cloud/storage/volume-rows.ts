@@ -21,7 +21,7 @@ export const volumeRows = {
   insert: (wanted: NewVolume): readonly Statement[] => [
     expectState(pool, wanted.poolId, ['available']),
     ...(wanted.imageId === undefined ? [] : [expectState(image, wanted.imageId, ['available'])]),
-    create(volume, wanted),
+    create(volume, { ...wanted, status: 'present' }),
   ],
   /** The same with its bytes of the pool. */
   reserve: (wanted: NewVolume): readonly Statement[] => [poolCapacity(wanted.poolId, wanted.sizeBytes, 1), ...volumeRows.insert(wanted)],

@@ -34,6 +34,10 @@ export const volume = defineKind({
     deleteWithInstance: Type.Boolean(),
     slot: Type.Optional(Type.Integer({ minimum: 0, description: 'Place on the machine; 0 is the root disk.' })),
     limits: Type.Optional(diskLimits),
+    status: Type.Union([Type.Literal('present'), Type.Literal('missing')], {
+      description: '`missing` while its pool answers and does not have it: somebody removed the disk behind our back.',
+    }),
+    statusReason: Type.Optional(Type.String()),
   }),
   states: {
     creating: ['available', 'deleted'],
@@ -43,6 +47,7 @@ export const volume = defineKind({
   },
   initial: 'creating',
   unique: [['instanceId', 'slot']],
+  indexed: ['status'],
   detached: { instanceId: { from: ['attached'], to: 'available', clears: ['slot'] } },
   quota: { volumes: 1, volumeBytes: 'sizeBytes' },
 });

@@ -59,8 +59,8 @@ describe('pools', () => {
     await cloud.sim.run(A_LOOK_MS);
     expect((await cloud.row(pool, id)).status).to.equal('connected');
     cloud.sim.world.pools.get(id)?.delete('volume', volumeId);
-    await cloud.sim.run(A_LOOK_MS);
-    expect((await cloud.row(volume, volumeId)).stateReason?.code).to.equal('missing');
+    await cloud.sim.run(2 * A_LOOK_MS);
+    expect((await cloud.row(volume, volumeId)).status).to.equal('missing');
   });
 
   it('take over capacity that changed, and not every byte of it', async () => {

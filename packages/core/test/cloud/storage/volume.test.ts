@@ -1,3 +1,4 @@
+import type { SimPool } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { pool, volume } from '../../../src/cloud/index.ts';
 import { type CloudError, debt } from '../../../src/kernel/index.ts';
@@ -230,18 +231,55 @@ describe('volumes', () => {
     const { cloud, poolId } = await open();
     const id = await cloud.volume(GIB);
     const things = cloud.sim.world.pools.get(`hv1/${poolId}`);
+    expect((await cloud.row(volume, id)).status).to.equal('present');
     things?.delete('volume', id);
-    await cloud.sim.run(A_LOOK_MS);
+    await cloud.sim.run(2 * A_LOOK_MS);
     const missing = await cloud.row(volume, id);
-    expect(missing.state).to.equal('available');
-    expect(missing.stateReason?.code).to.equal('missing');
+    expect(missing).to.include({ state: 'available', status: 'missing' });
+    expect(missing.statusReason).to.match(/^Pool .* answers and does not have it\.$/);
     await cloud.sim.run(A_LOOK_MS);
     expect((await cloud.row(volume, id)).generation).to.equal(missing.generation);
     things?.createVolume(id, GIB, undefined);
     await cloud.sim.run(A_LOOK_MS);
-    expect(await cloud.row(volume, id)).not.to.have.property('stateReason');
+    const back = await cloud.row(volume, id);
+    expect(back.status).to.equal('present');
+    expect(back).not.to.have.property('statusReason');
+  });
+
+  it('are not called missing for one look that did not find them, nor for looks that failed', async () => {
+    const { cloud, poolId } = await open();
+    const id = await cloud.volume(GIB);
+    const things = cloud.sim.world.pools.get(`hv1/${poolId}`);
+    const { generation } = await cloud.row(volume, id);
+    for (const round of [1, 2, 3]) {
+      things?.delete('volume', id);
+      await aLook(cloud, poolId);
+      things?.createVolume(id, GIB, undefined);
+      await aLook(cloud, poolId);
+      expect(await cloud.row(volume, id), `round ${round}`).to.include({ status: 'present', generation });
+    }
+    const heal = cloud.sim.world.faults.add({ command: 'inspect', effect: 'fail', fault: 'unavailable' });
+    things?.delete('volume', id);
+    await cloud.sim.run(3 * A_LOOK_MS);
+    expect((await cloud.row(volume, id)).status).to.equal('present');
+    heal();
+    await cloud.sim.run(2 * A_LOOK_MS);
+    expect((await cloud.row(volume, id)).status).to.equal('missing');
   });
 });
+
+/** Lets time pass until the pool has been looked at once more. */
+async function aLook(cloud: LittleCloud, poolId: string): Promise<void> {
+  const things = cloud.sim.world.pools.get(`hv1/${poolId}`) as SimPool;
+  let looks = 0;
+  const list = things.list;
+  things.list = () => {
+    looks += 1;
+    return list.call(things);
+  };
+  while (looks === 0) await cloud.sim.run(HEARTBEAT_MS / 10);
+  things.list = list;
+}
 
 const request = {
   action: 'volume.create',
