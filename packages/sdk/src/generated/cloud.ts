@@ -1339,6 +1339,7 @@ export interface InstanceCreate {
     } | undefined;
   }[] | undefined;
   readonly hostname?: string | undefined;
+  /** OpenSSH public keys, as in `.pub` files, for who logs in first. */
   readonly sshKeys?: readonly string[] | undefined;
   /** cloud-init user data. Secret: sealed before it is stored, never shown again. */
   readonly userData?: string | undefined;

@@ -26,6 +26,7 @@ import { instance } from './instance.ts';
 import type { InstanceInput, volumeInput } from './instance-input.ts';
 import { instanceType } from './instance-type.ts';
 import { DISKS_MAX } from './slots.ts';
+import { wholeKeys } from './ssh-key.ts';
 
 /** A disk that is made with the machine. Until the machine is ready the disk is the machine's own, so that a forced deletion takes it along. */
 export interface NewVolume {
@@ -79,6 +80,7 @@ export async function acceptCreate(
   const source = await findImage(request);
   const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, projectId)));
   refuseTooMany(input);
+  const sshKeys = wholeKeys(input.sshKeys ?? []);
   refuseTwice(places);
   const existing = await existingVolumes(services, request);
   const wanted = wantedVolumes(input, source.id, source.virtualSizeBytes ?? 0, mint);
@@ -89,7 +91,7 @@ export async function acceptCreate(
   const hostId = placed.hostId as Id<'host'>;
   const ports = await newPorts(services, request, places);
   const sealed = input.userData === undefined ? undefined : await request.seal(input.userData);
-  const row = instanceRow(request, { type, source, hostId, userData: sealed?.reference });
+  const row = instanceRow(request, { type, source, hostId, sshKeys, userData: sealed?.reference });
   const volumes = volumesAt(wanted, placed);
   return {
     params: {
@@ -126,10 +128,11 @@ function instanceRow(
     readonly type: RowOf<typeof instanceType>;
     readonly source: RowOf<typeof image>;
     readonly hostId: Id<'host'>;
+    readonly sshKeys: string[];
     readonly userData: string | undefined;
   },
 ) {
-  const { type, source, hostId, userData } = decided;
+  const { type, source, hostId, sshKeys, userData } = decided;
   const name = nameOr(input.name, instance, id);
   const desiredPower: 'running' | 'stopped' = input.start === false ? 'stopped' : 'running';
   return {
@@ -147,7 +150,7 @@ function instanceRow(
     firmware: source.firmware,
     diskBus: source.diskBus,
     hostname: input.hostname ?? name,
-    sshKeys: input.sshKeys ?? [],
+    sshKeys,
     desiredPower,
     ...given({ description: input.description, cpuShares: type.cpuShares, userData }),
   };

@@ -34,7 +34,12 @@ export const instanceInput = Type.Object({
     ),
   ),
   hostname: Type.Optional(instance.schema.properties.hostname),
-  sshKeys: Type.Optional(Type.Array(Type.String({ maxLength: 8192 }), { maxItems: 64 })),
+  sshKeys: Type.Optional(
+    Type.Array(Type.String({ maxLength: 8192 }), {
+      maxItems: 64,
+      description: 'OpenSSH public keys, as in `.pub` files, for who logs in first.',
+    }),
+  ),
   userData: Type.Optional(secret({ description: 'cloud-init user data.' })),
   hostId: Type.Optional(Type.String({ format: 'uuid', description: 'Only there.' })),
   start: Type.Optional(Type.Boolean({ description: 'Default: true.' })),

@@ -3,19 +3,20 @@ import fc from 'fast-check';
 import { instance, nic, volume } from '../../../src/cloud/index.ts';
 import { ERROR_CODES, operation } from '../../../src/kernel/index.ts';
 import { codeOf, GIB } from '../little-cloud.ts';
-import { MachineStage } from './machine-stage.ts';
+import { MachineStage, SSH_KEY } from './machine-stage.ts';
 
 const NOBODY = '00000000-0000-7000-8000-00000000dead';
 
 describe('the creation of a machine', () => {
   it('makes it with its root disk and starts it', async () => {
     const stage = await MachineStage.with();
-    const id = await stage.machine({ nics: [{ networkId: stage.networkId }], sshKeys: ['ssh-ed25519 AAAA me'] });
+    const id = await stage.machine({ nics: [{ networkId: stage.networkId }], sshKeys: [`${SSH_KEY} me\n`] });
     const row = await stage.instance(id);
     expect(row).to.include({ state: 'running', desiredPower: 'running', hostname: row.name, vcpus: 1, memoryBytes: GIB, vcpusMax: 4 });
     const { spec, power } = stage.real(id);
     expect(power).to.equal('running');
     expect(spec.disks.map((disk) => disk.slot)).to.deep.equal([0]);
+    expect(row.sshKeys).to.deep.equal([`${SSH_KEY} me`]);
     expect(spec.seed).to.include({ type: 'file' });
     const [root] = await stage.disks(id);
     expect(root).to.include({ state: 'attached', sizeBytes: 4096, deleteWithInstance: true, imageId: stage.imageId, slot: 0 });
@@ -113,6 +114,7 @@ describe('the creation of a machine', () => {
       ],
       [{ nics: Array(9).fill(net) }, 'invalid_input', '/nics'],
       [{ start: 'yes' }, 'invalid_input', '/start'],
+      [{ sshKeys: [SSH_KEY, 'zzz'] }, 'invalid_input', '/sshKeys/1'],
       [{ colour: 'red' }, 'invalid_input', '/colour'],
     ];
     for (const [more, code, pointer] of table) {

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { isoImage } from '../../../src/cloud/compute/iso-image.ts';
 import { noCloudSeed, type SeedContent } from '../../../src/cloud/compute/seed.ts';
 import { readIso } from './iso-reader.ts';
-import { MachineStage } from './machine-stage.ts';
+import { MachineStage, SSH_KEY } from './machine-stage.ts';
 
 const CONTENT: SeedContent = {
   instanceId: '01900000-0000-7000-8000-000000000001',
@@ -96,7 +96,7 @@ describe('the seed of a machine', () => {
 
   it('comes with each machine, with its own keys and user data, which no row shows', async () => {
     const stage = await MachineStage.with();
-    const id = await stage.machine({ userData: 'PLANTED', sshKeys: ['ssh-ed25519 A'], nics: [{ networkId: stage.networkId }] });
+    const id = await stage.machine({ userData: 'PLANTED', sshKeys: [SSH_KEY], nics: [{ networkId: stage.networkId }] });
     const [seed] = [...(stage.sim.world.pools.get(`hv1/${stage.poolIds[0]}`)?.list() ?? [])].filter(({ kind }) => kind === 'seed');
     expect(seed?.id).to.equal(id);
     expect((await stage.instance(id)).userData).to.match(/^sealed:/);

@@ -5,6 +5,7 @@ import { crashMatrix } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { instance, instanceType, nic, stray, volume } from '../../../src/cloud/index.ts';
 import type { AnyKind, Operation, RowOf } from '../../../src/kernel/index.ts';
+import { SSH_KEY } from '../compute/machine-stage.ts';
 import { machine, type SmallCloud, smallCloud } from '../small-cloud.ts';
 
 const A_LOOK_MS = 60_000;
@@ -96,7 +97,7 @@ describe('adoption', () => {
       'instance.create',
       machine(cloud.at, {
         description: 'ours – for ever',
-        sshKeys: ['ssh-ed25519 AAAA "me"'],
+        sshKeys: [`${SSH_KEY} "me"`],
         volumes: [{ name: 'scratch', sizeBytes: 8192 }],
       }),
     );
