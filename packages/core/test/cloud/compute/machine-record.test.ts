@@ -4,6 +4,7 @@ import type { InstanceRow, NicRow, VolumeRow } from '../../../src/cloud/compute/
 import { readRecord, writeRecord } from '../../../src/cloud/compute/machine-record.ts';
 import { instance, nic, volume } from '../../../src/cloud/index.ts';
 import { machine, smallCloud } from '../small-cloud.ts';
+import { SSH_KEY } from './machine-stage.ts';
 
 const LENGTH_MAX = 32_768;
 
