@@ -16,6 +16,7 @@ export { Lane } from './lane.ts';
 export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
 export { announce } from './outbox.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';
+export { matches } from './query/matches.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';

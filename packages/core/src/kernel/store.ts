@@ -119,7 +119,9 @@ export type Condition =
   | { readonly field: string; readonly op: 'null' | 'not null' }
   | { readonly and: readonly Condition[] }
   | { readonly or: readonly Condition[] }
-  | { readonly not: Condition };
+  | { readonly not: Condition }
+  /** Holds when a live row of `table` has in `remote` what this row has in `local`, and `where` holds for it. An absent field equals nothing. */
+  | { readonly exists: { readonly table: string; readonly local: string; readonly remote: string; readonly where?: Condition } };
 
 export interface ListQuery {
   readonly table: string;

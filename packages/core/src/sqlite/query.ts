@@ -1,7 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Condition, ListQuery } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
-import { ROW } from '../store/table.ts';
+import { type Catalog, ROW } from '../store/table.ts';
 import { columnValue, quote, type Table } from './table.ts';
 
 export interface Sql {
@@ -11,14 +11,18 @@ export interface Sql {
 
 const COMPARISONS = new Set(['=', '!=', '<', '<=', '>', '>=']);
 
+type Tables = Catalog<Table>;
+
 /** Answers are looked for in `from`: the whole table, or a part of it that holds them all. */
-export function compileList(table: Table, query: ListQuery, from: Sql = wholeTable(table)): Sql {
-  const values: SQLInputValue[] = [...from.values];
+export function compileList(tables: Tables, query: ListQuery, from?: Sql): Sql {
+  const table = tables.get(query.table);
+  const source = from ?? wholeTable(table);
+  const values: SQLInputValue[] = [...source.values];
   const terms = [
     ...(query.order ?? []).map(({ field, descending }) => ({ field, descending: descending === true })),
     ...table.key.map((field) => ({ field, descending: false })),
   ];
-  const filters = filterSql(table, query, values);
+  const filters = filterSql(tables, table, query, values);
   if (query.after !== undefined) {
     const after = afterSql(table, terms, afterValues(table, query.after, terms.length - table.key.length));
     filters.push(after.text);
@@ -29,62 +33,98 @@ export function compileList(table: Table, query: ListQuery, from: Sql = wholeTab
   const order = distinct.map(({ field, descending }) => `${table.expression(field)}${descending ? ' DESC' : ''}`);
   const limit = query.limit === undefined ? '' : ' LIMIT ?';
   if (query.limit !== undefined) values.push(query.limit);
-  return { text: `SELECT ${ROW} FROM ${from.text}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
+  return { text: `SELECT ${ROW} FROM ${source.text}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
 }
 
-export function compileCount(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, from: Sql = wholeTable(table)): Sql {
-  const values: SQLInputValue[] = [...from.values];
-  return { text: `SELECT count(*) FROM ${from.text}${whereSql(filterSql(table, query, values))}`, values };
+export function compileCount(tables: Tables, query: Pick<ListQuery, 'table' | 'where' | 'deleted'>, from?: Sql): Sql {
+  const table = tables.get(query.table);
+  const source = from ?? wholeTable(table);
+  const values: SQLInputValue[] = [...source.values];
+  return { text: `SELECT count(*) FROM ${source.text}${whereSql(filterSql(tables, table, query, values))}`, values };
 }
 
 const wholeTable = (table: Table): Sql => ({ text: quote(table.name), values: [] });
 
 /** So many of the rows for which the condition holds, in no order, to look further in. Without a condition deleted ones, too. */
-export function someOf(table: Table, where: Condition | undefined, limit: number): Sql {
+export function someOf(tables: Tables, table: Table, where: Condition | undefined, limit: number): Sql {
   const values: SQLInputValue[] = [];
-  const filters = where === undefined ? [] : filterSql(table, { where }, values);
-  return { text: `(SELECT * FROM ${quote(table.name)}${whereSql(filters)} LIMIT ?)`, values: [...values, limit] };
+  const filters = where === undefined ? [] : filterSql(tables, table, { where }, values);
+  const name = quote(table.name);
+  return { text: `(SELECT * FROM ${name}${whereSql(filters)} LIMIT ?) AS ${name}`, values: [...values, limit] };
 }
 
 const whereSql = (filters: readonly string[]): string => (filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`);
 
-function filterSql(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, values: SQLInputValue[]): string[] {
+function filterSql(tables: Tables, table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, values: SQLInputValue[]): string[] {
   const filters = table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : [];
-  if (query.where !== undefined) filters.push(conditionSql(table, query.where, values));
+  if (query.where !== undefined) filters.push(new Conditions(tables, values).sql({ table, name: quote(table.name) }, query.where));
   return filters;
 }
 
-/**
- * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once each
- * negation reads "is not true", for `and` and `or` never turn unknown into true.
- */
-function conditionSql(table: Table, condition: Condition, values: SQLInputValue[]): string {
-  if ('and' in condition) return joinSql(table, condition.and, 'AND', values);
-  if ('or' in condition) return joinSql(table, condition.or, 'OR', values);
-  if ('not' in condition) return `(${conditionSql(table, condition.not, values)} IS NOT TRUE)`;
-  const field = table.expression(condition.field);
-  switch (condition.op) {
-    case 'null':
-      return `${field} IS NULL`;
-    case 'not null':
-      return `${field} IS NOT NULL`;
-    case 'in':
-      values.push(...condition.value.map(columnValue));
-      return `(${field} IN (${condition.value.map(() => '?').join(', ')}))`;
-    case 'like':
-      values.push(globPattern(condition.value));
-      return `(${field} GLOB ?)`;
-    default:
-      if (!COMPARISONS.has(condition.op)) throw new StoreError(`unknown comparison ${JSON.stringify(condition.op)}`);
-      values.push(columnValue(condition.value));
-      return `(${field} ${condition.op} ?)`;
+/** A table as a query names it. What stands in the innermost one needs no name, so that simple queries read as they always did. */
+interface Source {
+  readonly table: Table;
+  readonly name: string;
+}
+
+/** Conditions of one statement, whose values are appended in the order in which they stand there. */
+class Conditions {
+  readonly #tables: Tables;
+  readonly #values: SQLInputValue[];
+  #joined = 0;
+
+  constructor(tables: Tables, values: SQLInputValue[]) {
+    this.#tables = tables;
+    this.#values = values;
+  }
+
+  /**
+   * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once
+   * each negation reads "is not true", for `and` and `or` never turn unknown into true.
+   */
+  sql(source: Source, condition: Condition): string {
+    if ('and' in condition) return this.#join(source, condition.and, 'AND');
+    if ('or' in condition) return this.#join(source, condition.or, 'OR');
+    if ('not' in condition) return `(${this.sql(source, condition.not)} IS NOT TRUE)`;
+    if ('exists' in condition) return this.#exists(source, condition.exists);
+    const field = source.table.expression(condition.field);
+    switch (condition.op) {
+      case 'null':
+        return `${field} IS NULL`;
+      case 'not null':
+        return `${field} IS NOT NULL`;
+      case 'in':
+        this.#values.push(...condition.value.map(columnValue));
+        return `(${field} IN (${condition.value.map(() => '?').join(', ')}))`;
+      case 'like':
+        this.#values.push(globPattern(condition.value));
+        return `(${field} GLOB ?)`;
+      default:
+        if (!COMPARISONS.has(condition.op)) throw new StoreError(`unknown comparison ${JSON.stringify(condition.op)}`);
+        this.#values.push(columnValue(condition.value));
+        return `(${field} ${condition.op} ?)`;
+    }
+  }
+
+  #join(source: Source, parts: readonly Condition[], word: 'AND' | 'OR'): string {
+    if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
+    return `(${parts.map((part) => this.sql(source, part)).join(` ${word} `)})`;
+  }
+
+  /** "Is true" says nothing new, but keeps SQLite from turning it into a join and beginning at the other end, of whose size it knows nothing. */
+  #exists(source: Source, { table: name, local, remote, where }: Existence): string {
+    this.#joined += 1;
+    const joined: Source = { table: this.#tables.get(name), name: `j${this.#joined}` };
+    const filters = [
+      ...(joined.table.isResource ? ['"deletedAt" IS NULL'] : []),
+      `${joined.table.expression(remote)} = ${source.table.expression(local, source.name)}`,
+      ...(where === undefined ? [] : [this.sql(joined, where)]),
+    ];
+    return `(EXISTS (SELECT 1 FROM ${quote(name)} AS ${joined.name}${whereSql(filters)}) IS TRUE)`;
   }
 }
 
-function joinSql(table: Table, parts: readonly Condition[], word: 'AND' | 'OR', values: SQLInputValue[]): string {
-  if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
-  return `(${parts.map((part) => conditionSql(table, part, values)).join(` ${word} `)})`;
-}
+type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
 
 /** SQLite's LIKE ignores case, its GLOB does not and can use an index. `\` makes the next character of a LIKE pattern literal. */
 function globPattern(like: string): string {

@@ -60,7 +60,7 @@ export class Reader {
   }
 
   list(query: ListQuery, from?: Sql): string[] {
-    const { text, values } = compileList(this.#catalog.get(query.table), query, from);
+    const { text, values } = compileList(this.#catalog, query, from);
     return this.#statements.rows<[string]>(text, values).map(([row]) => row);
   }
 
@@ -77,7 +77,7 @@ export class Reader {
   }
 
   count(query: CountQuery, from?: Sql): number {
-    const { text, values } = compileCount(this.#catalog.get(query.table), query, from);
+    const { text, values } = compileCount(this.#catalog, query, from);
     return this.#statements.value(text, ...values) as number;
   }
 
@@ -89,7 +89,7 @@ export class Reader {
 
   /** `max` rows at most among which the answer is, when an index leads to so few or the table has no more. */
   #fewOf(table: Table, query: CountQuery, max: number): Sql | undefined {
-    const candidates = [...leadsOf(table, query), undefined].map((lead) => someOf(table, lead, max + 1));
+    const candidates = [...leadsOf(table, query), undefined].map((lead) => someOf(this.#catalog, table, lead, max + 1));
     return candidates.find(({ text, values }) => (this.#statements.value(`SELECT count(*) FROM ${text}`, ...values) as number) <= max);
   }
 

@@ -54,11 +54,12 @@ export class Table extends TableShape {
     return `CREATE TABLE ${quote(this.name)} (${columns.join(', ')}, ${ROW} TEXT NOT NULL, PRIMARY KEY (${this.key.map(quote).join(', ')}))`;
   }
 
-  /** The SQL that answers the field's value: its column, or a look into the JSON. */
-  expression(field: string): string {
-    if (this.columns.has(field)) return quote(field);
+  /** The SQL that answers the field's value: its column, or a look into the JSON. Inside of another table's query it goes by the name given. */
+  expression(field: string, name?: string): string {
+    const of = name === undefined ? '' : `${name}.`;
+    if (this.columns.has(field)) return of + quote(field);
     this.checkField(field);
-    return `json_extract(${ROW}, '$.${field}')`;
+    return `json_extract(${of}${ROW}, '$.${field}')`;
   }
 }
 

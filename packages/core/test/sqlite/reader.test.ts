@@ -59,7 +59,7 @@ describe('reads on the main thread', () => {
 
   const planOf = (query: ListQuery): string => {
     const table = catalog.get(query.table);
-    const { text, values } = compileList(table, query, walkOf(table, query));
+    const { text, values } = compileList(catalog, query, walkOf(table, query));
     return (db.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...values) as { readonly detail: string }[])
       .map(({ detail }) => detail)
       .join('; ');

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Json, JsonObject } from '../../src/kernel/json.ts';
+import type { JsonObject } from '../../src/kernel/json.ts';
+import { compareValues, matches } from '../../src/kernel/query/matches.ts';
 import type { Condition, ListQuery } from '../../src/kernel/store.ts';
 import { entry, insert, machine, type StoreStage, update } from './store-stage.ts';
 
@@ -46,36 +47,6 @@ const rows = fc.array(
   { maxLength: 12 },
 ) as fc.Arbitrary<JsonObject[]>;
 
-/** Text is ordered by code point, false before true. */
-function compare(a: Json, b: Json): number {
-  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  return Number(a) - Number(b);
-}
-
-/** What a condition means, said in the plainest way: a comparison with an absent field is false, the rest is ordinary logic. */
-function holds(row: JsonObject, c: Condition): boolean {
-  if ('and' in c) return c.and.every((part) => holds(row, part));
-  if ('or' in c) return c.or.some((part) => holds(row, part));
-  if ('not' in c) return !holds(row, c.not);
-  const value = row[c.field] ?? null;
-  if (!('value' in c)) return (value === null) === (c.op === 'null');
-  if (value === null) return false;
-  if (c.op === 'in') return c.value.includes(value as Scalar);
-  if (c.op === 'like') return likeExpression(c.value).test(String(value));
-  const order = compare(value, c.value);
-  return { '=': order === 0, '!=': order !== 0, '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[c.op];
-}
-
-function likeExpression(pattern: string): RegExp {
-  const parts = pattern.match(/\\?[\s\S]/gu) ?? [];
-  const source = parts.map((part) => {
-    if (part === '%') return '.*';
-    if (part === '_') return '.';
-    return (part.length > 1 && part.startsWith('\\') ? part.slice(1) : part).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  });
-  return new RegExp(`^${source.join('')}$`, 'su');
-}
-
 type Order = NonNullable<ListQuery['order']>;
 
 function inOrder(found: readonly JsonObject[], order: Order): JsonObject[] {
@@ -83,7 +54,7 @@ function inOrder(found: readonly JsonObject[], order: Order): JsonObject[] {
     for (const { field: name, descending } of [...order, { field: 'id', descending: false }]) {
       const [left, right] = [a[name] ?? null, b[name] ?? null];
       if (left === right) continue;
-      const sign = left === null ? -1 : right === null ? 1 : compare(left, right);
+      const sign = left === null ? -1 : right === null ? 1 : compareValues(left as Scalar, right as Scalar);
       return descending === true ? -sign : sign;
     }
     return 0;
@@ -117,7 +88,7 @@ function describeGeneratedQueries(stage: () => StoreStage): void {
       const property = fc.asyncProperty(rows, fc.array(condition, { minLength: 1, maxLength: 6 }), async (given, conditions) => {
         const made = await insertRows(given);
         for (const where of conditions) {
-          const expected = made.filter((row) => holds(row, where)).map(({ id }) => id);
+          const expected = made.filter((row) => matches(row, where)).map(({ id }) => id);
           expect(ids(await stage().store.list({ table: 'machine', where: mine(where) })), JSON.stringify(where)).to.deep.equal(expected);
           expect(await stage().store.count({ table: 'machine', where: mine(where) })).to.equal(expected.length);
         }

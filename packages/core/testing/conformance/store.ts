@@ -1,6 +1,7 @@
 import { describeStoreCommits } from './store-commit.ts';
 import { describeStoreCounters } from './store-counter.ts';
 import { describeStoreFeed } from './store-feed.ts';
+import { describeStoreJoins } from './store-join.ts';
 import { describeStoreLife } from './store-life.ts';
 import { describeStoreQueries } from './store-query.ts';
 import { describeStoreSchemas } from './store-schema.ts';
@@ -25,6 +26,7 @@ export function describeStore(
     describeStoreCommits(current);
     describeStoreCounters(current);
     describeStoreQueries(current);
+    describeStoreJoins(current);
     describeStoreFeed(current);
     describeStoreSchemas(current);
     describeStoreLife(current, features);

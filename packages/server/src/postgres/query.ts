@@ -1,8 +1,10 @@
 import { type Condition, type Json, type ListQuery, StoreError } from '@pileus/core/kernel';
-import { ROW } from '@pileus/core/store';
+import { Catalog, ROW } from '@pileus/core/store';
 import { doubleArray, textArray } from './arrays.ts';
 import type { Sql, SqlValue } from './message.ts';
-import { JSON_ROW, type PgTable, plainText, quote, scalar, toNumber } from './table.ts';
+import { jsonRow, type PgTable, plainText, quote, scalar, toNumber } from './table.ts';
+
+type Tables = Catalog<PgTable>;
 
 const COMPARISONS = { '=': '=', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=' } as const;
 
@@ -28,14 +30,15 @@ interface Operand {
   readonly isNull: string;
 }
 
-function operandOf(table: PgTable, field: string): Operand {
-  const column = quote(field);
+/** @param name by which the query knows the table; within one that is not joined to others none is needed */
+function operandOf(table: PgTable, field: string, name?: string): Operand {
+  const column = name === undefined ? quote(field) : `${name}.${quote(field)}`;
   const type = table.columns.get(field);
   if (type === 'text') return { text: column, isNull: `${column} IS NULL` };
   if (type === 'integer') return { number: column, isNull: `${column} IS NULL` };
   table.checkField(field);
   const isColumn = table.columns.has(field);
-  const json = isColumn ? column : `(${JSON_ROW} -> '${field}')`;
+  const json = isColumn ? column : `(${jsonRow(name)} -> '${field}')`;
   const typeOf = `${isColumn ? 'jsonb' : 'json'}_typeof(${json})`;
   const text = `${json} #>> '{}'`;
   return {
@@ -46,13 +49,14 @@ function operandOf(table: PgTable, field: string): Operand {
   };
 }
 
-export function listSql(table: PgTable, query: ListQuery): Sql {
+export function listSql(tables: Tables, query: ListQuery): Sql {
+  const table = tables.get(query.table);
   const parameters = new Parameters();
   const terms = [
     ...(query.order ?? []).flatMap(({ field, descending }) => termsOf(table, field, descending === true)),
     ...table.key.flatMap((field) => termsOf(table, field, false)),
   ];
-  const filters = filtersOf(table, query, parameters);
+  const filters = filtersOf(tables, table, query, parameters);
   if (query.after !== undefined) filters.push(afterSql(terms, afterValues(table, query, query.after), parameters));
   // A field that comes again changes nothing, but would keep PostgreSQL from taking the order of an index for it.
   const distinct = terms.filter((term, place) => terms.findIndex((other) => other.sql === term.sql) === place);
@@ -61,54 +65,96 @@ export function listSql(table: PgTable, query: ListQuery): Sql {
   return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} ORDER BY ${order.join(', ')}${limit}`, values: parameters.values };
 }
 
-export function countSql(table: PgTable, query: Pick<ListQuery, 'where' | 'deleted'>): Sql {
+export function countSql(tables: Tables, query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Sql {
+  const table = tables.get(query.table);
   const parameters = new Parameters();
-  const filters = filtersOf(table, query, parameters);
+  const filters = filtersOf(tables, table, query, parameters);
   return { text: `SELECT count(*) FROM ${table.sqlName}${where(filters)}`, values: parameters.values };
 }
 
 /** Up to `limit` live rows whose field has the value. */
 export function usersSql(table: PgTable, field: string, value: Json, limit: number): Sql {
   const parameters = new Parameters();
-  const filters = filtersOf(table, { where: { field, op: '=', value: scalar(value) ?? '' } }, parameters);
+  const filters = filtersOf(new Catalog([table]), table, { where: { field, op: '=', value: scalar(value) ?? '' } }, parameters);
   return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} LIMIT ${parameters.add(String(limit))}`, values: parameters.values };
 }
 
 const where = (filters: readonly string[]): string => (filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`);
 const nulls = (descending: boolean, required: boolean): string => (required ? '' : descending ? ' NULLS LAST' : ' NULLS FIRST');
 
-function filtersOf(table: PgTable, query: Pick<ListQuery, 'where' | 'deleted'>, parameters: Parameters): string[] {
+function filtersOf(tables: Tables, table: PgTable, query: Pick<ListQuery, 'where' | 'deleted'>, parameters: Parameters): string[] {
   const filters = table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : [];
-  if (query.where !== undefined) filters.push(conditionSql(table, query.where, parameters));
+  if (query.where !== undefined) filters.push(new Conditions(tables, parameters).sql({ table, name: quote(table.name) }, query.where));
   return filters;
 }
 
-/**
- * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once each
- * negation reads "is not true", for `and` and `or` never turn unknown into true.
- */
-function conditionSql(table: PgTable, condition: Condition, parameters: Parameters): string {
-  if ('and' in condition) return joined(table, condition.and, 'AND', parameters);
-  if ('or' in condition) return joined(table, condition.or, 'OR', parameters);
-  if ('not' in condition) return `(${conditionSql(table, condition.not, parameters)} IS NOT TRUE)`;
-  const operand = operandOf(table, condition.field);
-  switch (condition.op) {
-    case 'null':
-      return `(${operand.isNull})`;
-    case 'not null':
-      return `(NOT ${operand.isNull})`;
-    case 'in':
-      return inSql(operand, condition.value.map(scalar), parameters);
-    case 'like':
-      return operand.text === undefined ? '(FALSE)' : `(${operand.text} LIKE ${parameters.add(likePattern(condition.value))})`;
-    default:
-      return comparisonSql(operand, condition, parameters);
+/** A table as a query names it. What stands in the innermost one needs no name. */
+interface Source {
+  readonly table: PgTable;
+  readonly name: string;
+}
+
+/** Conditions of one statement. */
+class Conditions {
+  readonly #tables: Tables;
+  readonly #parameters: Parameters;
+  #joined = 0;
+
+  constructor(tables: Tables, parameters: Parameters) {
+    this.#tables = tables;
+    this.#parameters = parameters;
+  }
+
+  /**
+   * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once
+   * each negation reads "is not true", for `and` and `or` never turn unknown into true.
+   */
+  sql(source: Source, condition: Condition): string {
+    if ('and' in condition) return this.#join(source, condition.and, 'AND');
+    if ('or' in condition) return this.#join(source, condition.or, 'OR');
+    if ('not' in condition) return `(${this.sql(source, condition.not)} IS NOT TRUE)`;
+    if ('exists' in condition) return this.#exists(source, condition.exists);
+    const operand = operandOf(source.table, condition.field);
+    switch (condition.op) {
+      case 'null':
+        return `(${operand.isNull})`;
+      case 'not null':
+        return `(NOT ${operand.isNull})`;
+      case 'in':
+        return inSql(operand, condition.value.map(scalar), this.#parameters);
+      case 'like':
+        return operand.text === undefined ? '(FALSE)' : `(${operand.text} LIKE ${this.#parameters.add(likePattern(condition.value))})`;
+      default:
+        return comparisonSql(operand, condition, this.#parameters);
+    }
+  }
+
+  #join(source: Source, parts: readonly Condition[], word: 'AND' | 'OR'): string {
+    if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
+    return `(${parts.map((part) => this.sql(source, part)).join(` ${word} `)})`;
+  }
+
+  #exists(source: Source, { table: name, local, remote, where: filter }: Existence): string {
+    this.#joined += 1;
+    const joined: Source = { table: this.#tables.get(name), name: `j${this.#joined}` };
+    const filters = [
+      ...(joined.table.isResource ? ['"deletedAt" IS NULL'] : []),
+      equalSql(operandOf(joined.table, remote, joined.name), operandOf(source.table, local, source.name)),
+      ...(filter === undefined ? [] : [this.sql(joined, filter)]),
+    ];
+    return `(EXISTS (SELECT 1 FROM ${joined.table.sqlName} AS ${joined.name}${where(filters)}))`;
   }
 }
 
-function joined(table: PgTable, parts: readonly Condition[], word: 'AND' | 'OR', parameters: Parameters): string {
-  if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
-  return `(${parts.map((part) => conditionSql(table, part, parameters)).join(` ${word} `)})`;
+type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
+
+/** Texts equal texts, and numbers numbers; of what nobody declared either may be the one that is there. */
+function equalSql(a: Operand, b: Operand): string {
+  const pairs = [
+    ...(a.text === undefined || b.text === undefined ? [] : [`${a.text} = ${b.text}`]),
+    ...(a.number === undefined || b.number === undefined ? [] : [`${a.number} = ${b.number}`]),
+  ];
+  return pairs.length === 0 ? '(FALSE)' : `(${pairs.join(' OR ')})`;
 }
 
 type Comparison = Extract<Condition, { op: keyof typeof COMPARISONS }>;

@@ -140,7 +140,12 @@ export class SchemaWriter implements MigrationHost {
   }
 
   async #rows(table: PgTable, after: string | null, limit: number): Promise<readonly KeyedRow[]> {
-    const { text, values } = listSql(table, { table: table.name, deleted: true, limit, ...(after === null ? {} : { after: [after] }) });
+    const { text, values } = listSql(this.#catalog, {
+      table: table.name,
+      deleted: true,
+      limit,
+      ...(after === null ? {} : { after: [after] }),
+    });
     return (await this.#run(text, ...values)).map(([row]) => ({ key: table.keyOf(JSON.parse(row ?? '') as Row), row: row ?? '' }));
   }
 

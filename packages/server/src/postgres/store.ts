@@ -102,11 +102,11 @@ class PostgresStore implements Store {
   }
 
   async list(query: ListQuery): Promise<readonly string[]> {
-    return (await this.#readers.rows(listSql(this.#here().get(query.table), query))).map(([row]) => row ?? '');
+    return (await this.#readers.rows(listSql(this.#here(), query))).map(([row]) => row ?? '');
   }
 
-  async count({ table, ...query }: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
-    const [[count] = []] = await this.#readers.rows(countSql(this.#here().get(table), query), { alone: true });
+  async count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
+    const [[count] = []] = await this.#readers.rows(countSql(this.#here(), query), { alone: true });
     return Number(count);
   }
 

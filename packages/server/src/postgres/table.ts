@@ -156,8 +156,11 @@ export function tupleOf({ table, fields }: PgIndex, row: Row): readonly (string 
   return values.includes(null) ? undefined : (values as (string | number)[]);
 }
 
-/** A look into the row, for what is no column. */
-export const JSON_ROW = `coalesce(${PLAIN}, ${ROW})::json`;
+/** A look into the row, for what is no column. @param name of the table, where a query has several */
+export const jsonRow = (name?: string): string => {
+  const of = name === undefined ? '' : `${name}.`;
+  return `coalesce(${of}${PLAIN}, ${of}${ROW})::json`;
+};
 
 /** Text is compared byte by byte; numbers are doubles, as JSON's are; what nobody declared is kept as what it is. */
 export const sqlType = (type: FieldType): string =>

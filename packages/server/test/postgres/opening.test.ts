@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { openPostgres, restorePostgres, targetOf } from '../../src/postgres/index.ts';
 import { listSql } from '../../src/postgres/query.ts';
 import { Session } from '../../src/postgres/session.ts';
-import { PgTable } from '../../src/postgres/table.ts';
+import { catalogOf } from '../../src/postgres/table.ts';
 import { TestCluster } from './cluster.ts';
 
 const AT = '2030-01-01T00:00:00.000Z';
@@ -241,9 +241,9 @@ describe('opening a store on PostgreSQL', function () {
     await write(store, ...rows);
     const schema = new URLSearchParams(url.split('?')[1]).get('schema') ?? '';
     await cluster.sql(`ANALYZE ${schema}.note`);
-    const table = new PgTable(SCHEMA.tables[0] as (typeof SCHEMA.tables)[number], schema);
+    const catalog = catalogOf(SCHEMA.tables, schema);
     const plan = async (query: Parameters<typeof listSql>[1]) => {
-      const { text, values } = listSql(table, query);
+      const { text, values } = listSql(catalog, query);
       const literal = text.replaceAll(/\$(\d+)/g, (_, number) => `'${String(values[Number(number) - 1])}'`);
       return (await cluster.sql(`EXPLAIN ${literal}`)).map((line) => line['QUERY PLAN']).join('\n');
     };

@@ -1,0 +1,66 @@
+import type { Json, JsonObject } from '../json.ts';
+import type { Condition } from '../store.ts';
+
+type Scalar = string | number | boolean;
+
+/** Live rows of a table, for conditions that look into others. */
+export type Rows = (table: string) => Iterable<JsonObject>;
+
+const NOWHERE: Rows = (table) => {
+  throw new Error(`a condition that looks into the table ${table} needs its rows`);
+};
+
+/**
+ * Whether the condition holds for the row: what it means, said in the plainest way. A comparison with an absent field is false, all else is ordinary logic.
+ * Stores answer the same by their indexes.
+ * @throws Error when the condition looks into other tables and no rows of theirs are given
+ */
+export function matches(row: JsonObject, condition: Condition, rows: Rows = NOWHERE): boolean {
+  if ('and' in condition) return condition.and.every((part) => matches(row, part, rows));
+  if ('or' in condition) return condition.or.some((part) => matches(row, part, rows));
+  if ('not' in condition) return !matches(row, condition.not, rows);
+  if ('exists' in condition) {
+    const { table, local, remote, where } = condition.exists;
+    const wanted = valueAt(row, local);
+    if (wanted === null) return false;
+    return [...rows(table)].some((other) => valueAt(other, remote) === wanted && (where === undefined || matches(other, where, rows)));
+  }
+  const value = valueAt(row, condition.field);
+  if (!('value' in condition)) return (value === null) === (condition.op === 'null');
+  if (value === null || typeof value === 'object') return false;
+  if (condition.op === 'in') return condition.value.some((wanted) => compareValues(value, wanted) === 0);
+  if (condition.op === 'like') return typeof value === 'string' && likeExpression(condition.value).test(value);
+  const order = compareValues(value, condition.value);
+  return { '=': order === 0, '!=': order !== 0, '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[condition.op];
+}
+
+const valueAt = (row: JsonObject, field: string): Json => row[field] ?? null;
+
+/** The order of stores: numbers before texts, false as 0 and true as 1, text by code point. */
+export function compareValues(a: Scalar, b: Scalar): number {
+  if (typeof a === 'string' && typeof b === 'string') return compareTexts(a, b);
+  if (typeof a === 'string') return 1;
+  if (typeof b === 'string') return -1;
+  return Number(a) - Number(b);
+}
+
+/** JavaScript compares code units, which puts what lies beyond the basic plane before the last of it. */
+function compareTexts(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  if (at === a.length || at === b.length) return a.length - b.length;
+  const isSurrogate = (text: string) => (text.charCodeAt(at) & 0xf800) === 0xd800;
+  if (isSurrogate(a) !== isSurrogate(b)) return isSurrogate(a) ? 1 : -1;
+  return a.charCodeAt(at) - b.charCodeAt(at);
+}
+
+/** `%` is any text, `_` one character, `\` takes what follows literally. */
+function likeExpression(pattern: string): RegExp {
+  const parts = pattern.match(/\\?[\s\S]/gu) ?? [];
+  const source = parts.map((part) => {
+    if (part === '%') return '.*';
+    if (part === '_') return '.';
+    return (part.length > 1 && part.startsWith('\\') ? part.slice(1) : part).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  });
+  return new RegExp(`^${source.join('')}$`, 'su');
+}
