@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type CloudOptions, cloud, DEFAULT_PROJECT_ID } from './cloud/index.ts';
+import { type CloudOptions, cloud, operatorPrincipal } from './cloud/index.ts';
 import {
   Api,
   type ApiRequest,
@@ -8,7 +8,6 @@ import {
   Kernel,
   type KernelOptions,
   type Plugin,
-  type Principal,
   type Store,
 } from './kernel/index.ts';
 import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
@@ -41,7 +40,7 @@ export interface Cloud extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const operator: Principal = { actor: 'key:root', projectId: DEFAULT_PROJECT_ID, allows: () => true };
+const operator = operatorPrincipal('key:root');
 
 /** Starts a cloud in this process, without a server. */
 export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {

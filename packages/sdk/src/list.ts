@@ -26,6 +26,8 @@ export interface ListOptions<F, S extends string = string> extends CallOptions {
   readonly limit?: number;
   /** Rows a request, at most 1000. Default 200. */
   readonly pageSize?: number;
+  /** Those of every project, for the operator. */
+  readonly allProjects?: boolean;
   /** Also rows of deleted resources. */
   readonly deleted?: boolean;
 }
@@ -103,6 +105,7 @@ export function listQuery<F, S extends string>(options: ListOptions<F, S>): URLS
   if (conditions.length > 0) query.set('filter', conditions.join(' and '));
   if (options.sort !== undefined) query.set('sort', options.sort);
   if (options.deleted === true) query.set('deleted', 'true');
+  if (options.allProjects === true) query.set('allProjects', 'true');
   return query;
 }
 

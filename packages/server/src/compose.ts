@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
-import { type CloudSettings, cloud, DEFAULT_PROJECT_ID } from '@pileus/core';
+import { type CloudSettings, cloud, operatorPrincipal } from '@pileus/core';
 import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Retention, type Store } from '@pileus/core/kernel';
 import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
@@ -94,7 +94,9 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
     });
   });
   container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
-  container.bind(API_KEYS).toDynamicValue(async ({ getAsync }) => new ApiKeys(await getAsync(STORE), environment, DEFAULT_PROJECT_ID));
+  container
+    .bind(API_KEYS)
+    .toDynamicValue(async ({ getAsync }) => new ApiKeys(await getAsync(STORE), environment, operatorPrincipal('key:root')));
   container.bind(HEALTH).toDynamicValue(async ({ getAsync }) => new Health(await getAsync(STORE), environment));
   container.bind(HTTP_SERVER).toDynamicValue(async ({ get, getAsync }) => {
     const { services } = await getAsync(KERNEL);

@@ -14,10 +14,13 @@ const FOR_ALL = ['openapi.get'];
 /** Need the permission to read one of the kinds that are asked for, here all. */
 const BY_KIND = ['changes.list', 'events.watch'];
 
-const projectId = '00000000-0000-7000-8000-000000000001' as Principal['projectId'];
+const own = {
+  projectId: '00000000-0000-7000-8000-000000000001' as Principal['projectId'],
+  accountId: '00000000-0000-7000-8000-000000000002' as Principal['accountId'],
+};
 const principals: Record<string, Principal> = {
-  operator: { actor: 'key:operator', projectId, allows: () => true },
-  nobody: { actor: 'key:nobody', projectId, allows: () => false },
+  operator: { actor: 'key:operator', ...own, allows: () => true },
+  nobody: { actor: 'key:nobody', ...own, allows: () => false },
 };
 
 describe('server: who may ask what', () => {

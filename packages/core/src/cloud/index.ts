@@ -26,7 +26,15 @@ export {
   type MachineEvent,
 } from './compute/index.ts';
 export type { CallObserver } from './driver-call.ts';
-export { DEFAULT_PROJECT_ID, identity, project, systemPrincipal } from './identity/index.ts';
+export {
+  account,
+  DEFAULT_ACCOUNT_ID,
+  DEFAULT_PROJECT_ID,
+  identity,
+  operatorPrincipal,
+  project,
+  systemPrincipal,
+} from './identity/index.ts';
 export { network } from './network/network.ts';
 export { nic } from './network/nic.ts';
 export { subnet } from './network/subnet.ts';

@@ -1,4 +1,5 @@
 import type { Static, TObject } from 'typebox';
+import type { Principal } from './access.ts';
 import { CloudError, type ErrorRecord } from './errors.ts';
 import type { Gate } from './hook.ts';
 import type { Id } from './id.ts';
@@ -8,19 +9,14 @@ import type { Reader } from './reader.ts';
 import type { Saga } from './saga/definition.ts';
 import type { CommitResult, Statement } from './store.ts';
 
-/** Who asks. `allows` answers for the permission named on an action, deny by default. */
-export interface Principal {
-  /** Stable name for audit and idempotency scope, e.g. `key:0192…` or `system`. */
-  readonly actor: string;
-  readonly projectId: Id<'project'>;
-  allows(permission: string): boolean;
-}
-
 export interface AcceptRequest<K, I> {
   /** Of the new row for a create, of the row for all others. */
   readonly id: Id<NameOf<K>>;
   readonly input: I;
+  /** Of what is made: that of the row it is done to, or else the one that the caller has chosen. */
   readonly projectId: Id<'project'>;
+  /** Who asks, at work in that project. */
+  readonly principal: Principal;
   readonly reader: Reader;
   readonly mint: <N extends string>(kind: N) => Id<N>;
   /** Seals a secret value; the answer goes into rows and params in its place, the statement into the transaction. */

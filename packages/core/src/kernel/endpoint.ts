@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
 import type { ByteStream, Content } from '../strategy/index.ts';
-import type { Principal } from './action.ts';
+import type { Principal } from './access.ts';
 import type { JsonObject } from './json.ts';
 import type { Statement } from './store.ts';
 

@@ -1,3 +1,14 @@
+export {
+  ANY_PROJECT,
+  inProject,
+  isVisible,
+  lacks,
+  type Principal,
+  type Reach,
+  readPermission,
+  usable,
+  visibleRows,
+} from './access.ts';
 export * from './action.ts';
 export { alone } from './alone.ts';
 export * from './api/index.ts';

@@ -1,4 +1,5 @@
-import { type Acceptance, type AcceptRequest, type Action, type Principal, stateProblem } from './action.ts';
+import { inProject, isVisible, lacks, type Principal, readPermission } from './access.ts';
+import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
@@ -188,10 +189,7 @@ export class Kernel {
 
   #permitted({ action: name, principal }: SubmitRequest): Action {
     const action = this.registry.action(name);
-    if (!principal.allows(action.permission))
-      throw new CloudError('permission_denied', `This key lacks the permission ${action.permission}.`, {
-        params: { permission: action.permission },
-      });
+    if (!principal.allows(action.permission)) throw lacks(action.permission);
     return action;
   }
 
@@ -212,13 +210,15 @@ export class Kernel {
     for (let attempt = 0; ; attempt += 1) {
       const found = await this.#look(request, action, id);
       const { row, satisfied } = found;
+      const principal = await this.#ownerOf(row, request.principal);
       if (attempt === 0 && action.gate !== undefined && !satisfied)
         await this.registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
       const ask = {
         id,
         row,
         input: request.input,
-        projectId: request.principal.projectId,
+        projectId: principal.projectId,
+        principal,
         reader: this.reader,
         mint: (kind: string) => services.ids.mint(kind),
         seal: (value: string) => services.secrets.seal(value),
@@ -228,7 +228,7 @@ export class Kernel {
         ? { params: null, statements: [] }
         : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
       if (row !== undefined && action.verb === 'update' && !satisfied) await refuseTaken(this.reader, action.kind, row, request.input);
-      const written = await this.#write({ request, action, id, acceptance, key, ...found });
+      const written = await this.#write({ request, principal, action, id, acceptance, key, ...found });
       if ('operationId' in written) return written;
       if (key !== undefined && written.statement?.op === 'insert' && written.statement.table === 'idempotency') {
         const answer = await this.#repeated(key);
@@ -263,10 +263,21 @@ export class Kernel {
 
   async #target(action: Action, id: string, request: SubmitRequest): Promise<RowOf<AnyKind>> {
     const row = await this.reader.find(action.kind, id);
-    const visible = row !== undefined && (row.projectId === undefined || row.projectId === request.principal.projectId);
-    if (!visible || (row.deletedAt !== undefined && action.satisfied?.(row) !== true))
+    const absent = row === undefined || (row.deletedAt !== undefined && action.satisfied?.(row) !== true);
+    if (absent || !(await isVisible(action.kind, row, request.principal, readPermission(action.kind), this.reader)))
       throw new CloudError('not_found', `No ${action.kind.name} ${id}.`);
+    // What one may see, one may be told not to change.
+    if (!(await isVisible(action.kind, row, request.principal, action.permission, this.reader))) throw lacks(action.permission);
     return row;
+  }
+
+  /** The caller at work where the row is: the operator may be in another project. */
+  async #ownerOf(row: RowOf<AnyKind> | undefined, principal: Principal): Promise<Principal> {
+    const { projectId } = row ?? {};
+    if (projectId === undefined || projectId === principal.projectId) return principal;
+    const kind = this.registry.findKind('project');
+    const { accountId = principal.accountId } = (kind && (await this.reader.find(kind, projectId))) ?? {};
+    return inProject(principal, projectId, accountId);
   }
 
   async #write(accepting: Accepting): Promise<Accepted | Refused> {
@@ -295,10 +306,10 @@ export class Kernel {
   }
 
   #statements(
-    { request, action, id, row, acceptance, key, satisfied, forced }: Accepting,
+    { request, principal, action, id, row, acceptance, key, satisfied, forced }: Accepting,
     { operationId, keys, at, saga, queued }: { operationId: Id<'operation'>; keys: string[]; at: string; saga: string; queued: boolean },
   ): readonly Statement[] {
-    const projectId = (row?.projectId ?? request.principal.projectId) as Id<'project'>;
+    const { actor, projectId, accountId } = principal;
     const state = satisfied ? 'succeeded' : queued ? 'queued' : 'running';
     return [
       create(operation, {
@@ -309,7 +320,8 @@ export class Kernel {
         action: action.name,
         resourceKind: action.kind.name,
         resourceId: id,
-        actor: request.principal.actor,
+        actor,
+        accountId,
         saga,
         keys,
         node: this.operations.node,
@@ -326,7 +338,7 @@ export class Kernel {
       {
         op: 'insert',
         table: 'audit',
-        row: { id: operationId, at, actor: request.principal.actor, action: action.name, resourceId: id, projectId },
+        row: { id: operationId, at, actor, action: action.name, resourceId: id, projectId, accountId },
       },
       ...(key === undefined ? [] : [idempotencyRow(key, { operationId, acceptedAt: at }, this.services.environment)]),
       ...(satisfied
@@ -369,6 +381,8 @@ interface Found {
 }
 interface Accepting extends Found {
   readonly request: SubmitRequest;
+  /** At work where the row is. */
+  readonly principal: Principal;
   readonly action: Action;
   readonly id: string;
   readonly acceptance: Acceptance<unknown>;

@@ -38,13 +38,15 @@ export const resourceName = () =>
     description: 'Lower-case letters, digits and inner hyphens; unique among live ones.',
   });
 
+export type Scope = 'project' | 'account' | 'cloud';
+
 export interface KindSpec<N extends string, T extends TObject, S extends string> {
   readonly name: N;
   /** Path segment and collection name, e.g. `instances`. */
   readonly plural: string;
   readonly description: string;
-  /** `project` rows belong to a tenant; `cloud` rows to the operator. */
-  readonly scope: 'project' | 'cloud';
+  /** `project` rows belong to a project and `account` rows to a tenant's account; `cloud` rows to the operator. */
+  readonly scope: Scope;
   /** The kind's own fields; the fields every row has are added. */
   readonly schema: T;
   /** State machine: for each state, where it may go. `deleted` is final and implied for any state that lists it. */
@@ -90,8 +92,10 @@ export interface StateReason {
 /** The fields that every row has. */
 export interface RowBase<N extends string = string, S extends string = string> {
   readonly id: Id<N>;
-  /** Absent on rows of scope `cloud`. */
+  /** On rows of scope `project`. */
   readonly projectId?: Id<'project'>;
+  /** On rows of scope `account`. */
+  readonly accountId?: Id<'account'>;
   readonly name: string;
   readonly state: S | 'deleted';
   readonly stateReason?: StateReason;
@@ -125,6 +129,8 @@ export function defineKind<const N extends string, T extends TObject, const S ex
     const edge = extension(schema, 'x-ref') as Omit<RefEdge, 'field'> | undefined;
     return edge === undefined ? [] : [{ field, ...edge }];
   });
+  // With its account goes what belongs to it.
+  if (spec.scope === 'account') refs.push({ field: 'accountId', kind: 'account', onDelete: 'cascade' });
   const secretFields = fields.filter(([, schema]) => extension(schema, 'x-secret') === true).map(([field]) => field);
   const kind = { ...spec, refs, secretFields, schemaVersion: spec.schemaVersion ?? 1, rowSchema: rowSchema(spec, secretFields) };
   checkKind(kind);
@@ -137,8 +143,9 @@ function checkKind(kind: AnyKind): void {
     for (const next of to) if (!states.has(next)) throw new Error(`kind ${kind.name}: state ${from} leads to unknown state ${next}`);
   if (!states.has(kind.initial)) throw new Error(`kind ${kind.name}: unknown initial state ${kind.initial}`);
   const own = new Set(Object.keys(kind.schema.properties));
-  for (const field of SYSTEM_FIELDS) if (own.has(field)) throw new Error(`kind ${kind.name}: field ${field} is one that every row has`);
-  const known = new Set([...own, ...SYSTEM_FIELDS]);
+  for (const field of [...SYSTEM_FIELDS, ...ownerField(kind)])
+    if (own.has(field)) throw new Error(`kind ${kind.name}: field ${field} is one that every row has`);
+  const known = new Set([...own, ...SYSTEM_FIELDS, ...ownerField(kind)]);
   for (const field of [...(kind.indexed ?? []), ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])
     if (!known.has(field)) throw new Error(`kind ${kind.name}: unknown field ${field} in indexed or unique`);
   for (const [counter, field] of Object.entries(kind.quota ?? {}))
@@ -158,6 +165,10 @@ function checkDetached(kind: AnyKind): void {
         throw new Error(`kind ${kind.name}: detaching ${field} needs the move from ${from} to ${move.to}`);
   }
 }
+
+/** The field that says to whom a row belongs. */
+export const ownerField = ({ scope }: Pick<AnyKind, 'scope'>): readonly ('projectId' | 'accountId')[] =>
+  scope === 'cloud' ? [] : scope === 'project' ? ['projectId'] : ['accountId'];
 
 export const SYSTEM_FIELDS = [
   'id',
@@ -184,7 +195,7 @@ function rowSchema(spec: KindSpec<string, TObject, string>, secretFields: readon
   );
   return Type.Object({
     id: Type.String({ format: 'uuid' }),
-    ...(spec.scope === 'project' ? { projectId: Type.String({ format: 'uuid' }) } : {}),
+    ...Object.fromEntries(ownerField(spec).map((field) => [field, Type.String({ format: 'uuid' })])),
     name: resourceName(),
     state: Type.Unsafe<string>({ type: 'string', enum: [...Object.keys(spec.states), 'deleted'] }),
     stateReason: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), at: stamp() })),

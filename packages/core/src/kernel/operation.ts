@@ -17,6 +17,7 @@ export const operation = defineKind({
     resourceKind: Type.String(),
     resourceId: Type.String({ format: 'uuid' }),
     actor: Type.String({ description: 'Who asked.' }),
+    accountId: Type.Optional(Type.String({ format: 'uuid', description: 'The account of its project.' })),
     saga: Type.String({ description: 'Definition that runs, as name@version.' }),
     node: Type.String({ description: 'The node that accepted it.' }),
     epoch: Type.Integer({ minimum: 0, description: 'The epoch that node held.' }),

@@ -193,9 +193,9 @@ export class Operations {
   }
 
   /** Goes first in its transaction: its fresh id tells whether an earlier try of it has landed. */
-  #audit({ id, projectId }: Operation, verb: string, actor: string): Statement {
+  #audit({ id, projectId, accountId }: Operation, verb: string, actor: string): Statement {
     const { ids, environment } = this.#options;
-    const what = { action: `operation.${verb}`, resourceId: id, projectId: projectId ?? null };
+    const what = { action: `operation.${verb}`, resourceId: id, projectId: projectId ?? null, accountId: accountId ?? null };
     return { op: 'insert', table: 'audit', row: { id: ids.mint('audit'), at: timestamp(environment.clock), actor, ...what } };
   }
 

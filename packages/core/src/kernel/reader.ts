@@ -12,8 +12,13 @@ export class Reader {
 
   /** The row, deleted ones included, or undefined. */
   async find<K extends AnyKind>(kind: K, id: string): Promise<RowOf<K> | undefined> {
-    const text = await this.#store.read(kind.name, id);
+    const text = await this.text(kind, id);
     return text === undefined ? undefined : (JSON.parse(text) as RowOf<K>);
+  }
+
+  /** The same as it is stored. */
+  text(kind: AnyKind, id: string): Promise<string | undefined> {
+    return this.#store.read(kind.name, id);
   }
 
   /** The live row. @throws CloudError `not_found`, with the pointer of the field that named it. */
@@ -29,8 +34,12 @@ export class Reader {
     where?: Condition,
     options: Partial<Omit<ListQuery, 'table' | 'where'>> = {},
   ): Promise<readonly RowOf<K>[]> {
-    const texts = await this.#store.list({ table: kind.name, ...(where === undefined ? {} : { where }), ...options });
-    return texts.map((text) => JSON.parse(text) as RowOf<K>);
+    return (await this.texts(kind, where, options)).map((text) => JSON.parse(text) as RowOf<K>);
+  }
+
+  /** The same as they are stored. */
+  texts(kind: AnyKind, where?: Condition, options: Partial<Omit<ListQuery, 'table' | 'where'>> = {}): Promise<readonly string[]> {
+    return this.#store.list({ table: kind.name, ...(where === undefined ? {} : { where }), ...options });
   }
 
   counter(key: string): Promise<Counter | undefined> {

@@ -7,7 +7,7 @@ import type { CommitResult, Statement } from './store.ts';
 
 /** Another row of the kind has the same value in a unique key. */
 export function taken(kind: string, fields: readonly string[] = []): CloudError {
-  const field = fields.find((name) => name !== 'projectId') ?? 'id';
+  const field = fields.find((name) => name !== 'projectId' && name !== 'accountId') ?? 'id';
   return new CloudError('name_taken', `Another live ${kind} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });
 }
 

@@ -4,7 +4,7 @@ import { cascadeDelete, type Deletion, deleteAction } from './cascade.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Environment } from './environment.ts';
 import { Hooks } from './hook.ts';
-import { type AnyKind, type RefEdge, SYSTEM_FIELDS } from './kind.ts';
+import { type AnyKind, ownerField, type RefEdge, SYSTEM_FIELDS } from './kind.ts';
 import { debt, KERNEL_TABLES, operation } from './operation.ts';
 import type { DebtHandler, Plugin } from './plugin.ts';
 import type { Reader } from './reader.ts';
@@ -93,6 +93,9 @@ export class Registry {
   kind(name: string): AnyKind {
     return this.#kinds.get(name);
   }
+  findKind(name: string): AnyKind | undefined {
+    return this.#kinds.find(name);
+  }
   kinds(): readonly AnyKind[] {
     return this.#kinds.all();
   }
@@ -176,28 +179,28 @@ class Named<T> {
 
 /** The table of a kind: what is filtered, sorted, unique or a reference is a column, the rest is in the row's JSON. */
 export function tableOf(kind: AnyKind): TableSpec {
-  const project = kind.scope === 'project' ? ['projectId'] : [];
-  const indexed = [...new Set([...(kind.indexed ?? []), ...kind.refs.map((edge) => edge.field)])];
-  const fields = [...new Set(['name', 'state', ...project, ...indexed, ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])].filter(
+  const owner = ownerField(kind);
+  const indexed = [...new Set([...(kind.indexed ?? []), ...kind.refs.map((edge) => edge.field)])].filter((field) => field !== owner[0]);
+  const fields = [...new Set(['name', 'state', ...owner, ...indexed, ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])].filter(
     (field) => !STORE_COLUMNS.has(field),
   );
   // Operations are numbered, not named: their names are their ids.
-  const byName = kind === operation || kind === debt ? [] : [[...project, 'name', ...(kind.namedWith ?? [])]];
+  const byName = kind === operation || kind === debt ? [] : [[...owner, 'name', ...(kind.namedWith ?? [])]];
   return {
     name: kind.name,
     type: 'resource',
     key: ['id'],
     columns: Object.fromEntries(fields.map((field) => [field, columnType(kind, field)])),
     unique: [...byName, ...(kind.unique ?? [])],
-    // A project's list in order of creation reads no other project's rows.
-    indexes: [...project.map((field) => [field, 'id']), ...indexed.map((field) => [field])],
+    // An owner's list in order of creation reads no other owner's rows.
+    indexes: [...owner.map((field) => [field, 'id']), ...indexed.map((field) => [field])],
   };
 }
 
 const STORE_COLUMNS = new Set(['id', 'generation', 'revision', 'createdAt', 'updatedAt', 'deletedAt']);
 
 function columnType(kind: AnyKind, field: string): 'text' | 'integer' {
-  if ((SYSTEM_FIELDS as readonly string[]).includes(field)) return 'text';
+  if ((SYSTEM_FIELDS as readonly string[]).includes(field) || field === 'accountId') return 'text';
   const type = (kind.schema.properties[field] as { type?: string } | undefined)?.type;
   return type === 'integer' || type === 'boolean' ? 'integer' : 'text';
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import {
+  ANY_PROJECT,
   CloudError,
   create,
   defineAction,
@@ -71,9 +72,15 @@ export class Workshop {
 export const PROJECT = '00000000-0000-7000-8000-000000000001' as Id<'project'>;
 export const OTHER_PROJECT = '00000000-0000-7000-8000-000000000002' as Id<'project'>;
 
-export const principalOf = (projectId: Id<'project'> = PROJECT, allows: (permission: string) => boolean = () => true): Principal => ({
+export const ACCOUNT = '00000000-0000-7000-8000-000000000009' as Id<'account'>;
+
+/** All but what is the operator's alone. */
+const isTenants = (permission: string): boolean => permission !== ANY_PROJECT;
+
+export const principalOf = (projectId: Id<'project'> = PROJECT, allows: (permission: string) => boolean = isTenants): Principal => ({
   actor: `key:${projectId.slice(-4)}`,
   projectId,
+  accountId: ACCOUNT,
   allows,
 });
 

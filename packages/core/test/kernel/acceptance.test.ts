@@ -134,7 +134,11 @@ describe('acceptance', () => {
 
   it('shows what is foreign as what is not there', async () => {
     const { sim, id } = await opened();
-    const stranger: Principal = { ...tester, projectId: `${PROJECT.slice(0, -1)}9` as never };
+    const stranger: Principal = {
+      ...tester,
+      projectId: `${PROJECT.slice(0, -1)}9` as never,
+      allows: (permission) => permission !== 'project.any',
+    };
     const absent = await refused(sim, { action: 'thing.go', resourceId: `${id.slice(0, -4)}0000` });
     expect(absent.code).to.equal('not_found');
     expect((await refused(sim, { action: 'thing.go', resourceId: id, principal: stranger })).code).to.equal('not_found');

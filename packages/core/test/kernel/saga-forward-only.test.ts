@@ -169,7 +169,12 @@ describe('a run that is stopped', () => {
     const { kernel } = sim;
     await sim.stop();
     const code = await kernel
-      .submit({ action: 'thing.go', resourceId: id, input: {}, principal: { actor: 'x', projectId: '' as never, allows: () => true } })
+      .submit({
+        action: 'thing.go',
+        resourceId: id,
+        input: {},
+        principal: { actor: 'x', projectId: '' as never, accountId: '' as never, allows: () => true },
+      })
       .catch((error: { code: string }) => error.code);
     expect(code).to.equal('unavailable');
   });

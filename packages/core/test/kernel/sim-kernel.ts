@@ -25,7 +25,8 @@ export interface SimKernelOptions {
 }
 
 export const PROJECT = '01890000-0000-7000-8000-000000000001' as Principal['projectId'];
-export const tester: Principal = { actor: 'tester', projectId: PROJECT, allows: () => true };
+const ACCOUNT = '01890000-0000-7000-8000-000000000002' as Principal['accountId'];
+export const tester: Principal = { actor: 'tester', projectId: PROJECT, accountId: ACCOUNT, allows: () => true };
 
 export type Asked = Omit<SubmitRequest, 'principal' | 'input'> & { readonly principal?: Principal; readonly input?: unknown };
 

@@ -52,15 +52,15 @@ export class DebtsClient extends Resource<'debt', Debt, DebtFilter, 'createdAt' 
   }
 }
 
-/** The state machine of the kind project: where each state may go. */
-export const projectStates = {
+/** The state machine of the kind account: where each state may go. */
+export const accountStates = {
   available: ['deleted'],
   deleted: [],
 } as const;
-export type ProjectState = keyof typeof projectStates;
+export type AccountState = keyof typeof accountStates;
 
-export interface ProjectFields {
-  readonly id: Id<'project'>;
+export interface AccountFields {
+  readonly id: Id<'account'>;
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name: string;
   readonly stateReason?: {
@@ -76,7 +76,65 @@ export interface ProjectFields {
   readonly schemaVersion: number;
   readonly description?: string;
 }
-/** What a tenant owns resources in. There is one, `default`, until tenants are introduced. */
+/** A tenant: owns projects, and has users, groups and roles of its own. */
+export type Account = Lifecycle<AccountFields, AccountState>;
+
+/** Changes name, description of the account. */
+export interface AccountUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of accounts can filter by. */
+export interface AccountFilter {
+  readonly id: Id<'account'>;
+  readonly name: string;
+  readonly state: AccountState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class AccountsClient extends Resource<'account', Account, AccountFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'account', plural: 'accounts' });
+  }
+
+  /** Changes name, description of the account. */
+  update(account: Named<'account'>, input: AccountUpdate = {}, options: ChangeOptions = {}): Pending<'account', Account> {
+    return this.updateAny(account, input, options);
+  }
+}
+
+/** The state machine of the kind project: where each state may go. */
+export const projectStates = {
+  available: ['deleted'],
+  deleted: [],
+} as const;
+export type ProjectState = keyof typeof projectStates;
+
+export interface ProjectFields {
+  readonly id: Id<'project'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+}
+/** What an account owns resources in. */
 export type Project = Lifecycle<ProjectFields, ProjectState>;
 
 /** Changes name, description of the project. */
@@ -1558,6 +1616,7 @@ export class BackupsEndpoints extends Endpoints {
 export interface CloudRows {
   readonly operation: Operation;
   readonly debt: Debt;
+  readonly account: Account;
   readonly project: Project;
   readonly zone: Zone;
   readonly cluster: Cluster;
@@ -1576,7 +1635,9 @@ export interface CloudRows {
 export class Cloud extends BaseCloud<CloudRows> {
   /** A cleanup that is owed to a place out of reach, retried until it is done. */
   readonly debts: DebtsClient;
-  /** What a tenant owns resources in. There is one, `default`, until tenants are introduced. */
+  /** A tenant: owns projects, and has users, groups and roles of its own. */
+  readonly accounts: AccountsClient;
+  /** What an account owns resources in. */
   readonly projects: ProjectsClient;
   /** A place that fails and is powered as one: a data centre or a hall. */
   readonly zones: ZonesClient;
@@ -1608,6 +1669,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   constructor(target: ConnectOptions | Embedded) {
     super(target);
     this.debts = new DebtsClient(this.client);
+    this.accounts = new AccountsClient(this.client);
     this.projects = new ProjectsClient(this.client);
     this.zones = new ZonesClient(this.client);
     this.clusters = new ClustersClient(this.client);

@@ -28,10 +28,10 @@ export class ApiKeys implements Authenticator {
   /** What was last presented on a connection. Only who presents the same there again learns from how long it takes. */
   readonly #presented = new WeakMap<object, { readonly authorization: string; readonly digest: Buffer }>();
 
-  constructor(store: Store, environment: Environment, defaultProjectId: Principal['projectId']) {
+  constructor(store: Store, environment: Environment, root: Principal) {
     this.#store = store;
     this.#environment = environment;
-    this.#root = { actor: 'key:root', projectId: defaultProjectId, allows: () => true };
+    this.#root = root;
   }
 
   /**

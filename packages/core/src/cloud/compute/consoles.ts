@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Type } from 'typebox';
-import { both, CloudError, type Endpoint, equals, isUuid, type Principal } from '../../kernel/index.ts';
+import { CloudError, type Endpoint, lookUp, type Principal } from '../../kernel/index.ts';
 import type { ByteStream } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import type { InstanceRow } from './context.ts';
@@ -141,14 +141,9 @@ export class Consoles {
   }
 
   /** The project's machine by id or name. @throws CloudError not_found */
-  async #machine({ projectId }: Principal, idOrName: string): Promise<InstanceRow> {
+  async #machine(principal: Principal, idOrName: string): Promise<InstanceRow> {
     const { reader } = this.#services;
-    const row = isUuid(idOrName)
-      ? await reader.find(instance, idOrName)
-      : (await reader.list(instance, both(equals('projectId', projectId), equals('name', idOrName)), { limit: 1 }))[0];
-    if (row === undefined || row.deletedAt !== undefined || row.projectId !== projectId)
-      throw new CloudError('not_found', `No instance ${idOrName}.`);
-    return row;
+    return (await lookUp(reader, instance, idOrName, principal)).row as InstanceRow;
   }
 
   #dropExpired(): void {

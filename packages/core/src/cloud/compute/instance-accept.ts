@@ -15,6 +15,7 @@ import {
   type RowOf,
   type Statement,
   transition,
+  usable,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { type NicPlace, nic, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
@@ -75,10 +76,10 @@ export async function acceptCreate(
   services: ComputeServices,
   request: AcceptRequest<typeof instance, InstanceInput>,
 ): Promise<Acceptance<CreateParams>> {
-  const { id, input, projectId, reader, mint, attempt } = request;
+  const { id, input, projectId, principal, reader, mint, attempt } = request;
   const type = await findType(services, input.instanceType);
   const source = await findImage(request);
-  const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, projectId)));
+  const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, principal)));
   refuseTooMany(input);
   const sshKeys = wholeKeys(input.sshKeys ?? []);
   refuseTwice(places);
@@ -164,9 +165,8 @@ const newPorts = (services: ComputeServices, { id, input, projectId, reader, min
     }),
   );
 
-async function findImage({ input, projectId, reader }: Request): Promise<RowOf<typeof image>> {
-  const row = await reader.get(image, input.imageId, '/imageId');
-  if (row.projectId !== projectId) throw new CloudError('not_found', `No image ${input.imageId}.`, { pointer: '/imageId' });
+async function findImage({ input, principal, reader }: Request): Promise<RowOf<typeof image>> {
+  const row = await usable(reader, image, input.imageId, principal, '/imageId');
   if (row.state === 'available' && row.virtualSizeBytes !== undefined) return row;
   throw new CloudError('conflict', `Image ${row.name} is ${row.state}; it needs its content first.`, { pointer: '/imageId' });
 }
@@ -222,13 +222,12 @@ async function findType(services: ComputeServices, nameOrId: string): Promise<Ro
   return newest;
 }
 
-async function existingVolumes(services: ComputeServices, { input, projectId, reader }: Request) {
+async function existingVolumes(services: ComputeServices, { input, principal, reader }: Request) {
   const volumes: Id<'volume'>[] = [];
   const poolIds = new Set<string>();
   for (const [index, id] of (input.attachVolumeIds ?? []).entries()) {
     const pointer = `/attachVolumeIds/${index}`;
-    const row = await reader.get(volume, id, pointer);
-    if (row.projectId !== projectId) throw new CloudError('not_found', `No volume ${id}.`, { pointer });
+    const row = await usable(reader, volume, id, principal, pointer);
     // With an operation ahead it may be free by then.
     if (row.state !== 'available' && !services.kernel().holds(row.id))
       throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer });

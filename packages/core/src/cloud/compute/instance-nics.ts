@@ -79,8 +79,8 @@ export const nicActions = (services: ComputeServices) => [
       limits: Type.Optional(nicLimits),
     }),
     from: ['running', 'stopped', 'suspended'],
-    accept: async ({ row, input, projectId, reader, mint }) => {
-      const place = await nicPlace(reader, input, '', projectId);
+    accept: async ({ row, input, projectId, principal, reader, mint }) => {
+      const place = await nicPlace(reader, input, '', principal);
       refuseElsewhere(place.network, row);
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
       const id = mint('nic');

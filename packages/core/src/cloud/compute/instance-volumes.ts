@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type Reader, saga, transition } from '../../kernel/index.ts';
+import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type Reader, saga, transition, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, diskSpec, type InstanceRow, type VolumeRow, volumesOf } from './context.ts';
@@ -116,8 +116,8 @@ export const volumeActions = (services: ComputeServices) => [
     target: 'resource',
     input,
     from: ['running', 'stopped', 'suspended'],
-    accept: async ({ row, input: { volumeId }, projectId, reader }) => {
-      const disk = await ownVolume(reader, volumeId, projectId);
+    accept: async ({ row, input: { volumeId }, principal, reader }) => {
+      const disk = await usable(reader, volume, volumeId, principal, '/volumeId');
       const attached = disk.state === 'attached' && disk.instanceId === row.id;
       // What is known now is refused now; with an operation ahead the head of the queue decides.
       if (disk.state !== 'available' && !attached && !services.kernel().holds(disk.id)) throw taken(disk);
@@ -135,8 +135,8 @@ export const volumeActions = (services: ComputeServices) => [
     target: 'resource',
     input,
     from: ['running', 'stopped', 'suspended'],
-    accept: async ({ row, input: { volumeId }, projectId, reader }) => {
-      const disk = await ownVolume(reader, volumeId, projectId);
+    accept: async ({ row, input: { volumeId }, principal, reader }) => {
+      const disk = await usable(reader, volume, volumeId, principal, '/volumeId');
       if (disk.state !== 'available' && !services.kernel().holds(disk.id)) refuseDetach(disk, row.id);
       (await services.hosts.hypervisor(row.hostId)).need('hotplug');
       return { params: { instanceId: row.id, volumeId: disk.id }, statements: [], keys: [disk.id] };
@@ -145,9 +145,3 @@ export const volumeActions = (services: ComputeServices) => [
     context: () => services,
   }),
 ];
-
-async function ownVolume(reader: Reader, volumeId: string, projectId: string): Promise<VolumeRow> {
-  const row = await reader.get(volume, volumeId, '/volumeId');
-  if (row.projectId !== projectId) throw new CloudError('not_found', `No volume ${volumeId}.`, { pointer: '/volumeId' });
-  return row;
-}

@@ -1,21 +1,29 @@
-import { create, updateAction } from '../../kernel/index.ts';
+import { type AnyKind, create, type Kernel, type Statement, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
-import { DEFAULT_PROJECT_ID } from './principal.ts';
-import { project } from './project.ts';
+import { account } from './account.ts';
+import { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID } from './principal.ts';
+import { project, projectAccounts } from './project.ts';
 
-export { DEFAULT_PROJECT_ID, systemPrincipal } from './principal.ts';
+export { account } from './account.ts';
+export { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID, operatorPrincipal, systemPrincipal } from './principal.ts';
 export { project } from './project.ts';
 
-/** Who owns resources. One project for now; it is there from the first start on. */
-export const identity: Module = ({ kernel, reader }) => ({
+/** Who owns resources. An account with one project, both called `default`, is there from the first start on. */
+export const identity: Module = ({ kernel }) => ({
   id: 'identity',
   version: '0.1.0',
-  kinds: [project],
-  actions: [updateAction(project, ['description'])],
+  kinds: [account, project],
+  actions: [updateAction(account, ['description']), updateAction(project, ['description'])],
+  migrations: [projectAccounts],
   start: async () => {
-    if ((await reader.find(project, DEFAULT_PROJECT_ID)) === undefined)
-      // `exists` means that a start before this one made it: as good.
-      await kernel().observe([create(project, { id: DEFAULT_PROJECT_ID, name: 'default' })]);
+    await made(kernel(), account, DEFAULT_ACCOUNT_ID, create(account, { id: DEFAULT_ACCOUNT_ID, name: 'default' }));
+    const own = { id: DEFAULT_PROJECT_ID, accountId: DEFAULT_ACCOUNT_ID, name: 'default' };
+    await made(kernel(), project, DEFAULT_PROJECT_ID, create(project, own));
     return async () => undefined;
   },
 });
+
+async function made(kernel: Kernel, kind: AnyKind, id: string, statement: Statement): Promise<void> {
+  // `exists` means that a start before this one made it: as good.
+  if ((await kernel.reader.find(kind, id)) === undefined) await kernel.observe([statement]);
+}

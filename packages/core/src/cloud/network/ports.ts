@@ -7,12 +7,15 @@ import {
   expectState,
   FORWARD_ONLY,
   type Id,
+  isCloudError,
+  type Principal,
   type Random,
   type Reader,
   type RowOf,
   type Statement,
   saga,
   transition,
+  usable,
 } from '../../kernel/index.ts';
 import type { Call, Plug } from '../../strategy/index.ts';
 import type { Addresses } from './addresses.ts';
@@ -41,26 +44,30 @@ export interface PortParams {
 }
 
 /** @throws CloudError not_found, invalid_input, conflict, with pointers below `at` */
-export async function nicPlace(reader: Reader, request: NicRequest, at: string, projectId: string): Promise<NicPlace> {
-  const row = await subnetOf(reader, request, at);
-  const parent = await reader.get(network, row.networkId, `${at}/networkId`);
-  if (parent.projectId !== projectId) throw new CloudError('not_found', `No network ${parent.id}.`, { pointer: `${at}/networkId` });
+export async function nicPlace(reader: Reader, request: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
+  const place =
+    request.subnetId === undefined ? await firstSubnet(reader, request, at, principal) : await subnetOf(reader, request, at, principal);
   const asked = request.address === undefined ? {} : { asked: { address: request.address, pointer: `${at}/address` } };
-  return { network: parent, subnet: row, ...asked };
+  return { ...place, ...asked };
 }
 
-async function subnetOf(reader: Reader, request: NicRequest, at: string): Promise<RowOf<typeof subnet>> {
-  if (request.subnetId !== undefined) {
-    const row = await reader.get(subnet, request.subnetId, `${at}/subnetId`);
-    if (request.networkId !== undefined && request.networkId !== row.networkId)
-      throw new CloudError('invalid_input', 'The subnet is not on that network.', { pointer: `${at}/subnetId` });
-    return row;
-  }
-  if (request.networkId === undefined) throw new CloudError('invalid_input', 'Give a networkId or a subnetId.', { pointer: at });
-  const [first] = await reader.list(subnet, both(equals('networkId', request.networkId), equals('state', 'available')), { limit: 1 });
-  if (first === undefined)
-    throw new CloudError('not_found', `No network ${request.networkId} with a subnet.`, { pointer: `${at}/networkId` });
-  return first;
+async function subnetOf(reader: Reader, { networkId, subnetId = '' }: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
+  const row = await reader.get(subnet, subnetId, `${at}/subnetId`);
+  const parent = await usable(reader, network, row.networkId, principal).catch((error: unknown) => {
+    // As of a subnet that is not there: its network is not named.
+    throw isCloudError(error) ? new CloudError('not_found', `No subnet ${subnetId}.`, { pointer: `${at}/subnetId` }) : error;
+  });
+  if (networkId !== undefined && networkId !== parent.id)
+    throw new CloudError('invalid_input', 'The subnet is not on that network.', { pointer: `${at}/subnetId` });
+  return { network: parent, subnet: row };
+}
+
+async function firstSubnet(reader: Reader, { networkId }: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
+  if (networkId === undefined) throw new CloudError('invalid_input', 'Give a networkId or a subnetId.', { pointer: at });
+  const parent = await usable(reader, network, networkId, principal, `${at}/networkId`);
+  const [first] = await reader.list(subnet, both(equals('networkId', parent.id), equals('state', 'available')), { limit: 1 });
+  if (first === undefined) throw new CloudError('not_found', `No network ${networkId} with a subnet.`, { pointer: `${at}/networkId` });
+  return { network: parent, subnet: first };
 }
 
 /** The row of a new NIC, with an address of its own, and what the saga needs to know of it. */

@@ -14,6 +14,7 @@ import {
   type Statement,
   saga,
   transition,
+  usable,
 } from '../../kernel/index.ts';
 import { nameOr } from '../naming.ts';
 import { type Cidr, contains, formatAddress, overlaps, parseAddress, parseCidr } from './cidr.ts';
@@ -107,8 +108,8 @@ export const createSubnet = (context: () => NetworkContext) =>
     description: 'Adds a range of addresses to a network.',
     target: 'collection',
     input: Type.Object({ networkId: Type.String({ format: 'uuid' }), ...subnetInput.properties }),
-    accept: async ({ id, input, projectId, reader }) => {
-      const parent: RowOf<typeof network> = await reader.get(network, input.networkId, '/networkId');
+    accept: async ({ id, input, projectId, principal, reader }) => {
+      const parent: RowOf<typeof network> = await usable(reader, network, input.networkId, principal, '/networkId');
       const others = (await reader.list(subnet, { field: 'networkId', op: '=', value: parent.id })).flatMap(
         (row) => parseCidr(row.cidr) ?? [],
       );

@@ -1,16 +1,15 @@
 import type { TObject } from 'typebox';
 import {
-  both,
   bytesText,
   CloudError,
   change,
   describeChain,
   type Endpoint,
   type EndpointRequest,
-  equals,
   isCloudError,
   isFinished,
   type Kernel,
+  lookUp,
   type RowOf,
   timestamp,
   toErrorRecord,
@@ -135,12 +134,7 @@ async function uploadFailed({ reader, kernel }: ContentContext, imageId: ImageRo
 
 /** The image by id or name. @throws CloudError not_found */
 async function imageOf({ reader }: ImageContext, { params, principal }: EndpointRequest): Promise<ImageRow> {
-  const asked = params.id ?? '';
-  const byId = await reader.find(image, asked);
-  const row = byId ?? (await reader.list(image, both(equals('projectId', principal.projectId), equals('name', asked))))[0];
-  if (row === undefined || row.deletedAt !== undefined || row.projectId !== principal.projectId)
-    throw new CloudError('not_found', `No image ${asked}.`);
-  return row;
+  return (await lookUp(reader, image, params.id ?? '', principal)).row as ImageRow;
 }
 
 /** The SHA-256 of a `Repr-Digest` header (RFC 9530) as hex. @throws CloudError invalid_input */

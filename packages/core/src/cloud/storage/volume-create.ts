@@ -5,12 +5,14 @@ import {
   defineAction,
   type Id,
   NOTHING_TO_UNDO,
+  type Principal,
   type Reader,
   type RowOf,
   resourceName,
   revert,
   saga,
   transition,
+  usable,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { image, unusable } from './image.ts';
@@ -82,8 +84,8 @@ export const volumeCreate = (context: VolumeContext) =>
       storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
       hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach it.' })),
     }),
-    accept: async ({ id, input, projectId, reader, attempt }) => {
-      const source = input.imageId === undefined ? undefined : await imageFor(reader, projectId, input.imageId);
+    accept: async ({ id, input, projectId, principal, reader, attempt }) => {
+      const source = input.imageId === undefined ? undefined : await imageFor(reader, principal, input.imageId);
       const sizeBytes = sizeFor(input.sizeBytes, source);
       const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
       const { id: poolId } = await choosePool(reader, { ...where, sizeBytes, attempt });
@@ -107,10 +109,9 @@ export const volumeCreate = (context: VolumeContext) =>
     unwound: ({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes }),
   });
 
-/** The project's image, with its content. @throws CloudError not_found, conflict */
-export async function imageFor(reader: Reader, projectId: string, imageId: string): Promise<ImageFacts & { readonly id: Id<'image'> }> {
-  const row = await reader.get(image, imageId, '/imageId');
-  if (row.projectId !== projectId) throw new CloudError('not_found', `No image ${imageId}.`, { pointer: '/imageId' });
+/** An image that the caller may use, with its content. @throws CloudError not_found, conflict */
+export async function imageFor(reader: Reader, principal: Principal, imageId: string): Promise<ImageFacts & { readonly id: Id<'image'> }> {
+  const row = await usable(reader, image, imageId, principal, '/imageId');
   return { ...imageFacts(row), id: row.id };
 }
 

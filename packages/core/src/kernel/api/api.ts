@@ -1,8 +1,6 @@
 import { hash } from 'node:crypto';
 import { Type } from 'typebox';
-import type { Principal } from '../action.ts';
-import { CloudError } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
+import { lacks, type Principal } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Registry } from '../registry.ts';
@@ -58,7 +56,7 @@ export class Api {
     this.#router = new Router(routes);
     this.#routes = new Map(routes.map((route) => [route.operationId, route]));
     this.#feed = new Feed({ environment, store, revisionsMax: options.feedRevisionsMax ?? 100_000 });
-    this.#events = new Events(this.#feed, kernel.registry, environment);
+    this.#events = new Events(this.#feed, kernel.registry, { environment, reader: kernel.reader });
     for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
     this.#repeats = new Repeats({ ...kernel.services, commit: (statements) => kernel.operations.commit(statements) });
     this.#endpoints = new EndpointCalls(kernel, this.#repeats);
@@ -133,7 +131,7 @@ export class Api {
     const { row, text } =
       route.kind.name === 'operation'
         ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
-        : await lookUp(this.#store, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
+        : await lookUp(this.#kernel.reader, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
     return unlessKnown(request, `"${row.generation}"`, text, route.operationId);
   }
 
@@ -183,9 +181,6 @@ function unlessKnown({ headers }: ApiRequest, etag: string, body: string, route:
 function permitted(route: Route, principal: Principal | undefined): Principal {
   if (route.permission === 'none') return principal ?? anonymous;
   if (principal === undefined) throw unauthenticated();
-  if (route.permission !== AUTHENTICATED && !principal.allows(route.permission))
-    throw new CloudError('permission_denied', `This key lacks the permission ${route.permission}.`, {
-      params: { permission: route.permission } satisfies JsonObject,
-    });
+  if (route.permission !== AUTHENTICATED && !principal.allows(route.permission)) throw lacks(route.permission);
   return principal;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Principal } from '../action.ts';
+import type { Principal } from '../access.ts';
 import type { ChangeRequest, Endpoint, EndpointRequest } from '../endpoint.ts';
 import { timestamp } from '../environment.ts';
 import { CloudError } from '../errors.ts';
@@ -80,8 +80,7 @@ export class EndpointCalls {
     const { headers, signal } = request;
     const kind = this.#kinds.get(endpoint.path.split('/')[1] ?? '');
     const asIs = kind === undefined || params.id === undefined || principal === anonymous;
-    const { store } = this.#kernel.services;
-    const resolved = asIs ? params : { ...params, id: (await lookUp(store, kind, params.id as string, principal)).row.id };
+    const resolved = asIs ? params : { ...params, id: (await lookUp(this.#kernel.reader, kind, params.id as string, principal)).row.id };
     return { principal, params: resolved, query, headers, signal, body: undefined };
   }
 
@@ -148,9 +147,9 @@ export class EndpointCalls {
     facts: JsonObject,
   ): Promise<void> {
     const { ids, environment } = this.#kernel.services;
-    const { actor, projectId } = principal;
+    const { actor, projectId, accountId } = principal;
     const row = {
-      ...{ id: ids.mint('audit'), at: timestamp(environment.clock), actor, action: endpoint.action, projectId },
+      ...{ id: ids.mint('audit'), at: timestamp(environment.clock), actor, action: endpoint.action, projectId, accountId },
       ...(resourceId === undefined ? {} : { resourceId }),
       ...facts,
     };

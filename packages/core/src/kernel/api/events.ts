@@ -1,10 +1,12 @@
-import type { Principal } from '../action.ts';
+import { isVisible, type Principal, readPermission } from '../access.ts';
 import type { Environment } from '../environment.ts';
 import { CloudError, describeChain } from '../errors.ts';
+import type { AnyKind, RowBase } from '../kind.ts';
+import type { Reader } from '../reader.ts';
 import type { Registry } from '../registry.ts';
 import { type Cursor, cursorText, type Feed, type FeedEntry, parseCursor } from './feed.ts';
 import { badParameter } from './fields.ts';
-import { onlyParameters, wholeNumber } from './list.ts';
+import { onlyParameters, reachOf, wholeNumber } from './list.ts';
 import type { ApiRequest } from './request.ts';
 
 const PING_MS = 15_000;
@@ -14,23 +16,25 @@ const CHANGES_MAX = 1000;
 /** Reads of changes that are not the caller's, before a poll answers an empty page to go on from. */
 const EMPTY_READS_MAX = 10;
 
-type Wanted = (entry: FeedEntry) => boolean;
+type Wanted = (entry: FeedEntry) => boolean | Promise<boolean>;
 
 /** Both forms of the change feed: server-sent events and long polls. */
 export class Events {
   readonly #feed: Feed;
   readonly #registry: Registry;
   readonly #environment: Environment;
+  readonly #reader: Reader;
 
-  constructor(feed: Feed, registry: Registry, environment: Environment) {
+  constructor(feed: Feed, registry: Registry, { environment, reader }: { readonly environment: Environment; readonly reader: Reader }) {
     this.#feed = feed;
     this.#registry = registry;
     this.#environment = environment;
+    this.#reader = reader;
   }
 
   /** The stream from a cursor on, or from now on; it ends when the caller goes or the feed stops. @throws CloudError `gone`, `invalid_input` */
   async stream(request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<AsyncIterable<string>> {
-    onlyParameters(parameters, ['after', 'kinds']);
+    onlyParameters(parameters, ['after', 'kinds', 'allProjects']);
     const wanted = this.#wanted(principal, parameters);
     const resumed = request.headers['last-event-id'] ?? parameters.get('after');
     const from = await this.#place(resumed === '' ? null : resumed);
@@ -45,7 +49,8 @@ export class Events {
       while (!signal.aborted && !this.#feed.stopped) {
         const entries = await this.#feed.read(at);
         at = entries.at(-1) ?? at;
-        const text = entries.filter(wanted).map(serverSentEvent).join('');
+        let text = '';
+        for (const entry of entries) if (await isWanted(wanted, entry)) text += serverSentEvent(entry);
         if (text !== '') yield text;
         else if (entries.length === 0 && !(await this.#feed.wait(at, PING_MS, signal)) && !signal.aborted)
           // An id without data moves the place to resume from without being an event.
@@ -59,7 +64,7 @@ export class Events {
 
   /** A page of changes behind a cursor, waiting for the first if asked to. @throws CloudError `gone`, `invalid_input` */
   async page(request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<string> {
-    onlyParameters(parameters, ['after', 'kinds', 'limit', 'waitSeconds']);
+    onlyParameters(parameters, ['after', 'kinds', 'allProjects', 'limit', 'waitSeconds']);
     const wanted = this.#wanted(principal, parameters);
     const limit = wholeNumber(parameters, 'limit', { minimum: 1, maximum: CHANGES_MAX }) ?? CHANGES_DEFAULT;
     const waitMs = (wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0) * 1000;
@@ -73,7 +78,7 @@ export class Events {
       for (const entry of entries) {
         if (items.length === limit) break;
         at = entry;
-        if (wanted(entry)) items.push(entry);
+        if (await isWanted(wanted, entry)) items.push(entry);
       }
       const leftMs = endMs - clock.monotonicMs();
       if (entries.length === 0 && (leftMs <= 0 || !(await this.#feed.wait(at, leftMs, request.signal)))) break;
@@ -88,19 +93,41 @@ export class Events {
     return cursor;
   }
 
-  /** Rows of the caller's project that he may read, and those of the cloud for who may see them. */
+  /** Changes of what the caller may read: the same rows that lists show him. @throws CloudError `invalid_input`, `permission_denied` */
   #wanted(principal: Principal, parameters: URLSearchParams): Wanted {
-    const names = this.#registry.kinds().map((kind) => kind.name as string);
-    const asked = parameters.get('kinds')?.split(',') ?? names;
+    const kinds = new Map(this.#registry.kinds().map((kind) => [kind.name as string, kind]));
+    const asked = parameters.get('kinds')?.split(',') ?? [...kinds.keys()];
     for (const name of asked)
-      if (!names.includes(name)) throw badParameter('kinds', `names the unknown kind ${name}; there is ${names.join(', ')}`);
+      if (!kinds.has(name)) throw badParameter('kinds', `names the unknown kind ${name}; there is ${[...kinds.keys()].join(', ')}`);
     const readable = new Set(asked.filter((name) => principal.allows(`${name}.read`)));
     if (readable.size === 0)
       throw new CloudError('permission_denied', 'This key may read none of these kinds.', { params: { permission: `${asked[0]}.read` } });
-    const cloudToo = principal.allows('feed.read');
-    return ({ change }) =>
-      readable.has(change.table) && (change.projectId === undefined ? cloudToo : change.projectId === principal.projectId);
+    const reach = reachOf(principal, parameters);
+    return (entry) => {
+      const kind = readable.has(entry.change.table) ? kinds.get(entry.change.table) : undefined;
+      if (kind === undefined) return false;
+      return isPlainlyOwn(kind, entry, principal) || isVisible(kind, rowOf(entry), principal, readPermission(kind), this.#reader, reach);
+    };
   }
+}
+
+/** Told without a look at the row, as most of a busy feed is. */
+function isPlainlyOwn(kind: AnyKind, { change }: FeedEntry, principal: Principal): boolean {
+  const isOwn = kind.scope === 'cloud' || (kind.scope === 'project' && change.projectId === principal.projectId);
+  return isOwn && principal.limits?.(readPermission(kind)) === undefined;
+}
+
+async function isWanted(wanted: Wanted, entry: FeedEntry): Promise<boolean> {
+  const answer = wanted(entry);
+  return typeof answer === 'boolean' ? answer : await answer;
+}
+
+const rows = new WeakMap<FeedEntry, RowBase>();
+
+function rowOf(entry: FeedEntry): RowBase {
+  const row = rows.get(entry) ?? (JSON.parse(entry.change.row) as RowBase);
+  rows.set(entry, row);
+  return row;
 }
 
 /** Made once for all who read the same entry. */

@@ -1,4 +1,5 @@
 export { Api, type ApiOptions } from './api.ts';
+export { lookUp } from './lookup.ts';
 export { openapi } from './openapi.ts';
 export { problemResponse, unauthenticated } from './problem.ts';
 export { type ApiRequest, type ApiResponse, bytesBody, isStreamed, jsonBody, type RequestBody } from './request.ts';

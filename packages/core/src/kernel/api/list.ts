@@ -1,4 +1,4 @@
-import type { Principal } from '../action.ts';
+import { ANY_PROJECT, lacks, type Principal, type Reach, readPermission, visibleRows } from '../access.ts';
 import { CloudError } from '../errors.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Condition, ListQuery, Store } from '../store.ts';
@@ -8,7 +8,7 @@ import { parseFilter, unknownField } from './filter.ts';
 export const LIMIT_DEFAULT = 50;
 export const LIMIT_MAX = 1000;
 
-const PARAMETERS = new Set(['filter', 'sort', 'limit', 'after', 'deleted']);
+const PARAMETERS = new Set(['filter', 'sort', 'limit', 'after', 'deleted', 'allProjects']);
 
 /** What is known of a kind's lists before any request. */
 export interface ListPlan {
@@ -61,12 +61,9 @@ function pageBytes(rows: readonly string[], tail: string): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-/** Project scope is part of every query. */
-export const ownRows = (kind: AnyKind, principal: Principal): Condition[] =>
-  kind.scope === 'project' ? [{ field: 'projectId', op: '=', value: principal.projectId }] : [];
-
 function conditionOf({ kind, fields }: ListPlan, principal: Principal, parameters: URLSearchParams): Condition | undefined {
-  const parts = ownRows(kind, principal);
+  const visible = visibleRows(kind, principal, readPermission(kind), reachOf(principal, parameters));
+  const parts = visible === undefined ? [] : [visible];
   const filter = parameters.get('filter');
   if (filter !== null) parts.push(parseFilter(filter, fields));
   for (const name of new Set(parameters.keys())) {
@@ -76,6 +73,14 @@ function conditionOf({ kind, fields }: ListPlan, principal: Principal, parameter
     parts.push({ field: name, op: 'in', value: parameters.getAll(name).map((text) => parseScalar(text, type, name)) });
   }
   return parts.length <= 1 ? parts[0] : { and: parts };
+}
+
+/** Whether rows of every project are asked for. @throws CloudError `permission_denied` for who may not, `invalid_input` */
+export function reachOf(principal: Principal, parameters: URLSearchParams): Reach {
+  const text = parameters.get('allProjects');
+  const allProjects = text !== null && parseScalar(text, 'boolean', 'allProjects') === true;
+  if (allProjects && !principal.allows(ANY_PROJECT)) throw lacks(ANY_PROJECT);
+  return { allProjects };
 }
 
 interface Sort {

@@ -89,6 +89,7 @@ function describeList({ kind }: Route & { type: 'list' }): Described {
       limitParameter(LIMIT_DEFAULT),
       queryParameter('after', { type: 'string' }, '`next` of the page before.'),
       queryParameter('deleted', { type: 'boolean', default: false }, 'Also deleted ones.'),
+      ...(kind.scope === 'cloud' ? [] : [allProjectsParameter]),
       ...[...fields].map(([field, type]) => queryParameter(field, { type }, `Only those with this ${field}; repeated: any of them.`)),
     ],
     responses: { 200: json('A page.', reference(`${schemaName(kind)}List`)) },
@@ -221,9 +222,16 @@ const limitParameter = (preset: number): JsonObject =>
 
 const waitParameter = queryParameter('waitSeconds', { type: 'integer', minimum: 0, maximum: 60, default: 0 }, 'How long to wait for news.');
 
+const allProjectsParameter = queryParameter(
+  'allProjects',
+  { type: 'boolean', default: false },
+  'Of every project, for who has the permission `project.any`.',
+);
+
 const feedParameters = [
   queryParameter('after', { type: 'string', pattern: '^\\d+\\.\\d+$' }, 'Cursor to go on behind; without one, from now on.'),
   queryParameter('kinds', { type: 'string' }, 'Kinds to tell of, separated by commas. Default: all.'),
+  allProjectsParameter,
 ];
 
 const STEER_SUMMARIES = {

@@ -1,4 +1,4 @@
-import type { Principal } from '../action.ts';
+import type { Principal } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
 import { onlyParameters, wholeNumber } from './list.ts';
@@ -18,10 +18,10 @@ export async function getOperation(
 ): Promise<Found> {
   onlyParameters(parameters, ['waitSeconds']);
   const waitSeconds = wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0;
-  const found = await lookUp(kernel.services.store, operation, id, principal);
+  const found = await lookUp(kernel.reader, operation, id, principal);
   if (waitSeconds === 0 || isFinished(found.row as Operation)) return found;
   await kernel.operations.wait(found.row.id, waitSeconds * 1000, waiting());
-  return lookUp(kernel.services.store, operation, found.row.id, principal);
+  return lookUp(kernel.reader, operation, found.row.id, principal);
 }
 
 /** Steers an operation and answers its row. What is cancelled already, or asked to be, stays so. @throws CloudError */
@@ -32,12 +32,11 @@ export async function steer(
   principal: Principal,
   { again, entry }: Pick<Attempt, 'again' | 'entry'>,
 ): Promise<string> {
-  const { store } = kernel.services;
-  const { row, text } = await lookUp(store, operation, id, principal);
+  const { row, text } = await lookUp(kernel.reader, operation, id, principal);
   const { state, cancelRequested } = row as Operation;
   const isAsked = verb === 'cancel' ? state === 'cancelled' || cancelRequested === true : again && state !== 'needs_attention';
   if (isAsked) return text;
   if (verb === 'cancel') await kernel.operations.cancel(row.id, principal.actor, entry);
   else await kernel.operations.steer(row.id, verb, principal.actor, entry);
-  return (await lookUp(store, operation, row.id, principal)).text;
+  return (await lookUp(kernel.reader, operation, row.id, principal)).text;
 }

@@ -1,5 +1,5 @@
 import type { ByteStream } from '../../strategy/index.ts';
-import type { Principal } from '../action.ts';
+import type { Principal } from '../access.ts';
 import { CloudError } from '../errors.ts';
 
 /** A request's body, read at most once and only when its route wants it. */

@@ -1,4 +1,5 @@
-import type { Action, Principal } from '../action.ts';
+import type { Principal } from '../access.ts';
+import type { Action } from '../action.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Id } from '../id.ts';
 import type { AnyKind } from '../kind.ts';
@@ -37,7 +38,12 @@ export const PREFIX = '/v1';
 export const AUTHENTICATED = 'authenticated';
 
 /** Who asks where no proof is needed: may nothing. */
-export const anonymous: Principal = { actor: 'anonymous', projectId: '' as Id<'project'>, allows: () => false };
+export const anonymous: Principal = {
+  actor: 'anonymous',
+  projectId: '' as Id<'project'>,
+  accountId: '' as Id<'account'>,
+  allows: () => false,
+};
 
 /** All routes that the registry implies, in the order of the document. */
 export function routesOf(registry: Registry): readonly Route[] {

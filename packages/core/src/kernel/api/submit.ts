@@ -1,4 +1,5 @@
-import type { Action, Principal } from '../action.ts';
+import type { Principal } from '../access.ts';
+import type { Action } from '../action.ts';
 import { isUuid } from '../id.ts';
 import type { KeptRequest } from '../idempotency.ts';
 import type { Accepted, Kernel, SubmitRequest } from '../kernel.ts';
@@ -53,7 +54,7 @@ async function targetId(kernel: Kernel, { action, named, principal }: Submission
   const first = key === undefined ? undefined : await firstTarget(kernel, action, `${principal.actor}/${key}`);
   if (first?.name === named) return first.id;
   try {
-    return (await lookUp(kernel.services.store, action.kind, named, principal)).row.id;
+    return (await lookUp(kernel.reader, action.kind, named, principal)).row.id;
   } catch (error) {
     if (first !== undefined) return first.id;
     throw error;

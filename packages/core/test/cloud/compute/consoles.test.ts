@@ -75,7 +75,12 @@ class Session {
   }
 }
 
-const other: Principal = { actor: 'key:other', projectId: '00000000-0000-7000-8000-000000000001' as never, allows: () => true };
+const other: Principal = {
+  actor: 'key:other',
+  projectId: '00000000-0000-7000-8000-000000000001' as never,
+  accountId: '00000000-0000-7000-8000-000000000002' as never,
+  allows: (permission) => permission !== 'project.any',
+};
 
 describe('a console', () => {
   it('carries bytes both ways', async () => {

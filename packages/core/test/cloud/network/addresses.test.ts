@@ -23,7 +23,7 @@ class Allocator {
     const { projectId } = systemPrincipal();
     const asked = { networkId: this.#networkId, ...(address === undefined ? {} : { address }) };
     for (;;) {
-      const place = await nicPlace(reader, asked, '', projectId);
+      const place = await nicPlace(reader, asked, '', systemPrincipal());
       const owner = { id: ids.mint('nic'), instanceId: ids.mint('instance'), projectId, slot: 0 };
       const { statements, params } = await nicRow(place, owner, { addresses: this.addresses, reader, random: environment.random });
       const result = await kernel.observe(statements);

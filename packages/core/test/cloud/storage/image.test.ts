@@ -124,7 +124,12 @@ describe('images', () => {
   it('are as absent for other projects', async () => {
     const cloud = await LittleCloud.open();
     const id = await cloud.image(SIZE);
-    const principal = { actor: 'key:other', projectId: cloud.sim.kernel.services.ids.mint('project'), allows: () => true };
+    const principal = {
+      actor: 'key:other',
+      projectId: cloud.sim.kernel.services.ids.mint('project'),
+      accountId: '00000000-0000-7000-8000-000000000002' as never,
+      allows: (permission: string) => permission !== 'project.any',
+    };
     expect(await codeOf(cloud.ask('GET', '/images/{id}/content', { params: { id }, principal }))).to.equal('not_found');
     const asked = { action: 'volume.create', input: { imageId: id }, principal };
     expect(await codeOf(cloud.sim.environment.complete(cloud.sim.kernel.submit(asked)))).to.equal('not_found');

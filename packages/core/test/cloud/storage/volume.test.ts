@@ -283,5 +283,10 @@ async function aLook(cloud: LittleCloud, poolId: string): Promise<void> {
 
 const request = {
   action: 'volume.create',
-  principal: { actor: 'test', projectId: '00000000-0000-7000-8000-000000000001' as never, allows: () => true },
+  principal: {
+    actor: 'test',
+    projectId: '00000000-0000-7000-8000-000000000001' as never,
+    accountId: '00000000-0000-7000-8000-000000000002' as never,
+    allows: () => true,
+  },
 };
