@@ -19,7 +19,7 @@ describe('server: backups', () => {
     expect([again.status, again.json.code]).to.deep.equal([409, 'name_taken']);
     const audit = (await server.plane.kernel.services.store.list({ table: 'audit' })).map((text) => JSON.parse(text));
     expect(audit).to.have.length(1);
-    expect(audit[0]).to.include({ action: 'store.backup', actor: 'key:root', name: 'nightly' });
+    expect(audit[0]).to.deep.include({ action: 'store.backup', actor: 'key:root', request: { name: 'nightly' }, result: 'succeeded' });
   });
 
   it('makes one copy for one key, also after a restart, and one that was broken off is made by its repeat', async () => {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { canonical } from './canonical.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
 import type { SubmitRequest } from './kernel.ts';
@@ -43,13 +44,6 @@ export function idempotencyOf({
   const digest = digestOf([action, resourceId ?? null, input ?? null, ifGeneration ?? null]);
   return { scope: principal.actor, requestKey: idempotencyKey, digest };
 }
-
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, part) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part as object).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 
 export const keyOfRow = ({ scope, requestKey }: Pick<IdempotencyKey, 'scope' | 'requestKey'>): string => `${scope}/${requestKey}`;
 

@@ -1,5 +1,6 @@
 import { inProject, isVisible, lacks, type Principal, readPermission } from './access.ts';
 import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
+import { auditPlugin, auditStatement, Sealer, toldOf } from './audit/index.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
@@ -83,6 +84,7 @@ export class Kernel {
   readonly reader: Reader;
   readonly operations: Operations;
   readonly services: KernelServices;
+  readonly audit: Sealer;
   readonly #options: KernelOptions;
   readonly #checks = new Map<string, InputCheck>();
   readonly #outbox: Outbox;
@@ -106,7 +108,8 @@ export class Kernel {
       secrets: new Secrets(options.sealKey, environment, ids, store),
       kernel: () => this,
     };
-    this.registry = new Registry(options.plugins(this.services), environment, this.reader);
+    this.registry = new Registry([...options.plugins(this.services), auditPlugin(this.services)], environment, this.reader);
+    this.audit = new Sealer({ environment, store, commit: (statements) => this.operations.commit(statements) });
     this.operations = new Operations({
       environment,
       store,
@@ -116,6 +119,7 @@ export class Kernel {
       node: options.node ?? 'node-1',
       runningMax: options.runningMax ?? 256,
       announced: () => void this.#outbox.look(),
+      audited: (id) => this.audit.ended(id),
       ...(options.around === undefined ? {} : { around: options.around }),
     });
     this.#outbox = new Outbox(environment, store, this.registry.hooks, (statements) => this.operations.commit(statements));
@@ -131,6 +135,7 @@ export class Kernel {
     const commit = (statements: readonly Statement[]) => this.operations.commit(statements);
     const sweepPorts = { ...this.services, registry: this.registry, commit, holds: (key: string) => this.holds(key) };
     this.#stops.push(startSweep(sweepPorts, this.#retention));
+    this.audit.start();
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 
@@ -142,6 +147,7 @@ export class Kernel {
     const parked = this.operations.stop();
     for (const stop of this.#stops.reverse()) await stop();
     await parked;
+    await this.audit.stop();
   }
 
   /** An operator has looked through what a restored store does not explain: from now on things are removed, and unfinished operations go on, as before. */
@@ -297,7 +303,8 @@ export class Kernel {
     } finally {
       if (!accepted && !satisfied) this.operations.withdraw(operationId);
     }
-    if (!satisfied)
+    if (satisfied) this.audit.ended(operationId);
+    else
       this.operations.enqueue(
         { id: operationId, action: action.name, saga, resourceId: id, keys, forced, attempt: 0, cancelRequested: false, queued },
         acceptance.params,
@@ -306,10 +313,9 @@ export class Kernel {
   }
 
   #statements(
-    { request, principal, action, id, row, acceptance, key, satisfied, forced }: Accepting,
+    { request, principal: { actor, projectId, accountId }, action, id, row, acceptance, key, satisfied, forced }: Accepting,
     { operationId, keys, at, saga, queued }: { operationId: Id<'operation'>; keys: string[]; at: string; saga: string; queued: boolean },
   ): readonly Statement[] {
-    const { actor, projectId, accountId } = principal;
     const state = satisfied ? 'succeeded' : queued ? 'queued' : 'running';
     return [
       create(operation, {
@@ -335,11 +341,10 @@ export class Kernel {
         ...(queued ? {} : { startedAt: at }),
         ...(satisfied ? { endedAt: at } : {}),
       }),
-      {
-        op: 'insert',
-        table: 'audit',
-        row: { id: operationId, at, actor, action: action.name, resourceId: id, projectId, accountId },
-      },
+      auditStatement({
+        ...{ id: operationId, at, actor, action: action.name, projectId, accountId, resourceKind: action.kind.name, resourceId: id },
+        ...toldOf(action, request.input, row as JsonObject | undefined),
+      }),
       ...(key === undefined ? [] : [idempotencyRow(key, { operationId, acceptedAt: at }, this.services.environment)]),
       ...(satisfied
         ? []

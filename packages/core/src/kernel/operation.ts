@@ -109,7 +109,13 @@ const plain = (
 export const KERNEL_TABLES: readonly TableSpec[] = [
   plain('journal', ['operationId', 'number'], { number: 'integer' }),
   plain('idempotency', ['scope', 'requestKey'], { expiresAt: 'text' }, [['expiresAt']]),
-  plain('audit', ['id'], { at: 'text', actor: 'text' }, [['at']]),
+  // By number: what is not sealed, and the chain. By resource: what has become of one. All, and an account's own, newest first.
+  plain('audit', ['id'], { number: 'integer', at: 'text', accountId: 'text', resourceId: 'text' }, [
+    ['number'],
+    ['at'],
+    ['accountId', 'at'],
+    ['resourceId'],
+  ]),
   plain('sealed', ['id']),
   plain('outbox', ['id']),
   plain('setting', ['name']),

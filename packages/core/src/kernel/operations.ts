@@ -1,4 +1,5 @@
 import { type Action, stateProblem } from './action.ts';
+import { steeringAudit } from './audit/calls.ts';
 import { Commits, type CommitsOptions, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
@@ -44,6 +45,8 @@ export interface OperationsOptions {
   /** Sagas at work at once; the others wait at the head of their queues. */
   readonly runningMax: number;
   readonly announced: CommitsOptions['announced'];
+  /** Told of each audited call that has ended, by the id of its row. */
+  readonly audited: (id: string) => void;
   readonly around?: RunPorts['around'];
 }
 
@@ -172,12 +175,14 @@ export class Operations {
     if (live.passed === true || (live.run !== undefined && !live.run.cancel())) throw onlyForward(row);
     live.cancelRequested = true;
     const set = { cancelRequested: true };
+    const audit = steeringAudit(row, 'cancel', actor, this.#options);
     const result = await this.commit([
-      this.#audit(row, 'cancel', actor),
+      audit.statement,
       { op: 'update', table: 'operation', key: id, set, expect: { state: [...UNFINISHED] } },
       ...also,
     ]);
     if (!result.ok) throw new CloudError('conflict', 'The operation has ended meanwhile.');
+    this.#options.audited(audit.id);
   }
 
   /** Steers an operation that needs attention; `also` is committed with it. @throws CloudError conflict when it does not. */
@@ -187,16 +192,11 @@ export class Operations {
     if (row.state !== 'needs_attention' || live.run === undefined)
       throw new CloudError('conflict', `The operation is ${row.state}; only one that needs attention takes ${verb}.`);
     const guard = { op: 'expect', table: 'operation', key: id, expect: { state: 'needs_attention' } } as const;
-    const result = await this.commit([this.#audit(row, verb, actor), guard, ...also]);
+    const audit = steeringAudit(row, verb, actor, this.#options);
+    const result = await this.commit([audit.statement, guard, ...also]);
     if (!result.ok) throw new CloudError('conflict', 'The operation has gone on meanwhile.');
+    this.#options.audited(audit.id);
     live.run.steer(verb);
-  }
-
-  /** Goes first in its transaction: its fresh id tells whether an earlier try of it has landed. */
-  #audit({ id, projectId, accountId }: Operation, verb: string, actor: string): Statement {
-    const { ids, environment } = this.#options;
-    const what = { action: `operation.${verb}`, resourceId: id, projectId: projectId ?? null, accountId: accountId ?? null };
-    return { op: 'insert', table: 'audit', row: { id: ids.mint('audit'), at: timestamp(environment.clock), actor, ...what } };
   }
 
   /** Interrupts every step at work, starts no other, and keeps the rest for the next start, which does the interrupted ones again. */
@@ -273,6 +273,7 @@ export class Operations {
     this.#live.delete(live.id);
     this.#leaveQueues(live.id);
     this.#waiters.wake(live.id);
+    this.#options.audited(live.id);
   }
 
   /** One whose acceptance is not durable yet is made ready by `enqueue`. */

@@ -1,5 +1,6 @@
 import type { Strategies } from '../strategy/index.ts';
 import type { Action } from './action.ts';
+import { AUDIT_TABLE, UNSEALED } from './audit/record.ts';
 import { cascadeDelete, type Deletion, deleteAction } from './cascade.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Environment } from './environment.ts';
@@ -147,7 +148,15 @@ export class Registry {
   }
 }
 
-const kernelPlugin: Plugin = { id: 'kernel', version: '1', kinds: [operation, debt], sagas: [cascadeDelete], points: [rowsNeeded] };
+const kernelPlugin: Plugin = {
+  id: 'kernel',
+  version: '1',
+  kinds: [operation, debt],
+  sagas: [cascadeDelete],
+  points: [rowsNeeded],
+  // Rows of before the audit was a chain are sealed like those of a crash.
+  migrations: [{ plugin: 'kernel', number: 1, table: AUDIT_TABLE, up: (row) => ({ number: UNSEALED, ...row }) }],
+};
 
 /** Names to things; a second one of a name is refused with both owners. */
 class Named<T> {

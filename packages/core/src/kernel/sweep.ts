@@ -1,3 +1,5 @@
+import { ANCHOR, chainEnd, placeStatements } from './audit/places.ts';
+import { AUDIT_TABLE, type AuditRow, UNSEALED } from './audit/record.ts';
 import { type Environment, sleep } from './environment.ts';
 import { describeChain } from './errors.ts';
 import { type IdempotencyKey, type KeptRequest, keyOfRow } from './idempotency.ts';
@@ -188,15 +190,20 @@ class Sweep {
     ];
   }
 
-  /** From the oldest end only, so that what is left stays one whole: it stops at the first that is kept. */
+  /** From the oldest end only, up to the first link that is kept, so that what is left stays one chain: the anchor is what it follows. */
   async #audit(): Promise<void> {
     const { auditMs } = this.#retention;
     if (auditMs === undefined) return;
     const before = this.#ago(auditMs);
-    for await (const page of this.#pages<{ readonly id: string; readonly at: string }>({ table: 'audit' }, ({ id }) => [id])) {
+    const query: ListQuery = { table: AUDIT_TABLE, where: { field: 'number', op: '>', value: UNSEALED }, order: [{ field: 'number' }] };
+    for await (const page of this.#pages<AuditRow>(query, ({ number, id }) => [number, id])) {
       const keptFrom = page.findIndex(({ at }) => at >= before);
       const expired = keptFrom < 0 ? page : page.slice(0, keptFrom);
-      if (expired.length > 0) await this.#commit([expired.map(({ id }): Statement => ({ op: 'remove', table: 'audit', key: id }))]);
+      const last = expired.at(-1);
+      if (last !== undefined) {
+        const anchor = placeStatements(ANCHOR, await chainEnd(this.#ports.store, ANCHOR), { number: last.number, hash: last.hash ?? '' });
+        await this.#commit([[...anchor, ...expired.map(({ id }): Statement => ({ op: 'remove', table: AUDIT_TABLE, key: id }))]]);
+      }
       if (keptFrom >= 0) return;
     }
   }

@@ -95,7 +95,12 @@ describe('api: calls that change something and are no actions', () => {
     const [entry, ...more] = await audited('widget.polish');
     const { id } = parsed(await api.ask('GET', '/v1/widgets/one'));
     expect(more).to.deep.equal([]);
-    expect(entry).to.include({ actor: principalOf().actor, projectId: principalOf().projectId, resourceId: id, times: 2 });
+    expect(entry).to.deep.include({
+      actor: principalOf().actor,
+      projectId: principalOf().projectId,
+      resourceId: id,
+      request: { times: 2 },
+    });
   });
 
   it('know that they are a repeat when the process ended before the first was answered', async () => {

@@ -160,6 +160,11 @@ export class SimKernel {
     this.#apply({ op: 'insert', table, row });
   }
 
+  /** Behind the kernel's back. */
+  remove(table: string, key: string): void {
+    this.#apply({ op: 'remove', table, key });
+  }
+
   #apply(statement: Statement): void {
     const at = '2030-01-01T00:00:00.000Z';
     const [outcome] = this.#engine.apply([{ node: 'test', epoch: this.#epoch, at, statements: [statement] }]);

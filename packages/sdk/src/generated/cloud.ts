@@ -1612,6 +1612,78 @@ export class BackupsEndpoints extends Endpoints {
   }
 }
 
+export class AuditEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'audit');
+  }
+
+  /** Who has changed what, newest first: one entry for each call that was accepted. */
+  get(query: { readonly actor?: string; readonly action?: string; readonly resourceKind?: string; readonly resourceId?: string; readonly result?: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown'; readonly since?: string; readonly until?: string; readonly of?: 'project' | 'account' | 'cloud'; readonly limit?: number; readonly after?: string } = {}, options: CallOptions = {}): Reply<{
+    readonly items: readonly {
+      /** Of an action also the id of its operation. */
+      readonly id: string;
+      /** When it was accepted. */
+      readonly at: string;
+      readonly actor: string;
+      readonly action: string;
+      readonly projectId?: string;
+      readonly resourceKind?: string;
+      readonly resourceId?: string;
+      /** What was asked for, without secrets; what is long by its digest. */
+      readonly request?: { readonly [key: string]: unknown };
+      /** Fields that were asked to change: `from` what they were, `to` what they were to be. */
+      readonly changes?: { readonly [key: string]: unknown };
+      /** `pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain. */
+      readonly result: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown';
+      readonly endedAt?: string;
+      /** Why it failed: `code` and `message`. */
+      readonly error?: { readonly [key: string]: unknown };
+      /** Of bytes that were uploaded. */
+      readonly contentSha256?: string;
+      /** Of its end, in the change feed. */
+      readonly revision?: number;
+      /** Its place in the chain; 0 until it is sealed. */
+      readonly number: number;
+      /** The hash of the link before it. */
+      readonly previous?: string;
+      /** SHA-256 of the canonical JSON of all its other fields. */
+      readonly hash?: string;
+    }[];
+    readonly next?: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path(), query }, options);
+  }
+
+  /** Looks at every link of the chain that the audit is, of all projects, and names what was tampered with. */
+  getVerify(query: { readonly number?: number; readonly hash?: string } = {}, options: CallOptions = {}): Reply<{
+    /** Whether every link is there, unchanged and in its place. */
+    readonly whole: boolean;
+    /** Links that were looked at. */
+    readonly links: number;
+    /** What is left follows this link; what came before was removed by retention. */
+    readonly anchor: {
+      readonly number: number;
+      readonly hash: string;
+    };
+    /** The newest link. Kept elsewhere and asked for again, it proves that nothing before it was made anew. */
+    readonly head: {
+      readonly number: number;
+      readonly hash: string;
+    };
+    /** Calls that have not ended, or are about to be sealed. */
+    readonly unsealed: number;
+    /** The first hundred. */
+    readonly faults: readonly {
+      readonly number: number;
+      readonly id?: string;
+      /** `changed`: it is not what was sealed. `missing`: no entry has this number. `duplicate`: another has it, too. `unlinked`: it does not follow the one before it, so that one of both was made anew. `replaced`: it is not the link that was asked for. */
+      readonly fault: 'changed' | 'missing' | 'duplicate' | 'unlinked' | 'replaced';
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path('verify'), query }, options);
+  }
+}
+
 /** The row type of each kind. */
 export interface CloudRows {
   readonly operation: Operation;
@@ -1665,6 +1737,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly instances: InstancesClient;
   readonly recovery: RecoveryEndpoints;
   readonly backups: BackupsEndpoints;
+  readonly audit: AuditEndpoints;
 
   constructor(target: ConnectOptions | Embedded) {
     super(target);
@@ -1685,6 +1758,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.instances = new InstancesClient(this.client);
     this.recovery = new RecoveryEndpoints(this.client);
     this.backups = new BackupsEndpoints(this.client);
+    this.audit = new AuditEndpoints(this.client);
   }
 }
 

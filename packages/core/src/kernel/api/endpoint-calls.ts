@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Principal } from '../access.ts';
+import { AUDIT_TABLE, type AuditEnd, auditStatement, type Told, toldOfCall } from '../audit/index.ts';
 import type { ChangeRequest, Endpoint, EndpointRequest } from '../endpoint.ts';
 import { timestamp } from '../environment.ts';
-import { CloudError } from '../errors.ts';
+import { CloudError, toErrorRecord } from '../errors.ts';
 import { idempotencyMismatch } from '../idempotency.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kernel } from '../kernel.ts';
@@ -127,40 +128,68 @@ export class EndpointCalls {
     };
     return this.#repeats.run({ ...asked, ...rest }, async (attempt) => {
       const common = await this.#common(call, query);
-      let begun = false;
+      const told = (facts: JsonObject) =>
+        toldOfCall({ schema: schemaOf(call.endpoint), value: body }, { ...(query as JsonObject), ...facts });
+      let begun: { readonly auditId: string | undefined } | undefined;
       const begin: ChangeRequest['begin'] = async (statements = [], facts = {}) => {
-        begun = true;
-        await this.#begin(call, common.params.id, attempt, [...statements], facts);
+        begun = { auditId: await this.#begin(call, common.params.id, attempt, [...statements], told(facts)) };
       };
-      const done = await run({ ...common, at: attempt.at, again: attempt.again, begin });
-      if (!begun && !attempt.again) throw new Error(`the endpoint ${route} has changed something without beginning it`);
-      return done;
+      try {
+        const done = await run({ ...common, at: attempt.at, again: attempt.again, begin });
+        if (begun === undefined && !attempt.again) throw new Error(`the endpoint ${route} has changed something without beginning it`);
+        const { contentSha256 } = done;
+        await this.#end(begun?.auditId, { result: 'succeeded', ...(contentSha256 === undefined ? {} : { contentSha256 }) });
+        return done;
+      } catch (error) {
+        await this.#end(begun?.auditId, { result: 'failed', error: toErrorRecord(error) });
+        throw error;
+      }
     });
   }
 
-  /** A repeat is the same call, and audited once; but each secret that is given out is told of. */
+  /** A repeat is the same call, and audited once; but each secret that is given out is told of. Answers the id of its row. */
   async #begin(
     { endpoint, principal }: EndpointCall<Changing>,
     resourceId: string | undefined,
     { again, entry }: Attempt,
     statements: readonly Statement[],
-    facts: JsonObject,
-  ): Promise<void> {
-    const { ids, environment } = this.#kernel.services;
+    told: Told,
+  ): Promise<string | undefined> {
+    const { services, operations, audit } = this.#kernel;
     const { actor, projectId, accountId } = principal;
-    const row = {
-      ...{ id: ids.mint('audit'), at: timestamp(environment.clock), actor, action: endpoint.action, projectId, accountId },
-      ...(resourceId === undefined ? {} : { resourceId }),
-      ...facts,
-    };
+    const resourceKind = resourceId === undefined ? undefined : this.#kinds.get(endpoint.path.split('/')[1] ?? '')?.name;
     const isAudited = !again || (endpoint.type === 'change' && endpoint.isOneTime === true);
-    const audit: readonly Statement[] = isAudited ? [{ op: 'insert', table: 'audit', row }] : [];
-    const all = [...audit, ...entry, ...statements];
-    if (all.length === 0) return;
-    const result = await this.#kernel.operations.commit(all);
-    if (!result.ok) throw new CloudError('conflict', 'Something changed meanwhile; ask again.', { detail: result.reason });
+    const id = services.ids.mint('audit');
+    const row = auditStatement(
+      {
+        ...{ id, at: timestamp(services.environment.clock), actor, action: endpoint.action, projectId, accountId },
+        ...(resourceKind === undefined ? {} : { resourceKind }),
+        ...(resourceId === undefined ? {} : { resourceId }),
+        ...told,
+      },
+      { result: 'pending' },
+    );
+    const all = [...(isAudited ? [row] : []), ...entry, ...statements];
+    if (all.length === 0) return undefined;
+    if (isAudited) audit.began(id);
+    const result = await operations.commit(all);
+    if (result.ok) return isAudited ? id : undefined;
+    audit.forget(id);
+    throw new CloudError('conflict', 'Something changed meanwhile; ask again.', { detail: result.reason });
+  }
+
+  /** Durable before it is answered: after a crash nothing else would tell how it ended. */
+  async #end(auditId: string | undefined, end: AuditEnd): Promise<void> {
+    if (auditId === undefined) return;
+    const { services, operations, audit } = this.#kernel;
+    const set = { ...end, endedAt: timestamp(services.environment.clock) } as JsonObject;
+    // A guard that fails means that an earlier try of this commit has landed.
+    await operations.commit([{ op: 'update', table: AUDIT_TABLE, key: auditId, set, expect: { result: 'pending' } }]);
+    audit.ended(auditId);
   }
 }
+
+const schemaOf = (endpoint: Endpoint) => ('body' in endpoint ? endpoint.body : undefined);
 
 /** As the request says it, or else of all of it. */
 async function digestOfContent({ headers }: ApiRequest, bytes: AsyncIterable<Uint8Array>): Promise<string> {
