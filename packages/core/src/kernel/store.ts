@@ -75,6 +75,8 @@ export interface Transaction {
   /** RFC 3339; becomes createdAt, updatedAt, deletedAt of what is written. */
   readonly at: string;
   readonly statements: readonly Statement[];
+  /** Answers what the commit would answer, with the newest revision there is, and changes nothing. */
+  readonly rehearse?: boolean;
 }
 
 /** Field -> the value it must have, or any of several. `null` = must be absent. */

@@ -124,9 +124,10 @@ export class SqliteEngine {
 
   /**
    * What a group mostly is: no guard fails, so that none of it has to be taken back alone, and no savepoints are needed, which cost a seventh of the work.
-   * Undefined when one of them would have to be: then all of it was taken back.
+   * Undefined when one of them would have to be, as one that only rehearses always has: then nothing of it is left.
    */
   #allGood(transactions: readonly Transaction[]): Outcome[] | undefined {
+    if (transactions.some(({ rehearse }) => rehearse === true)) return undefined;
     const before = this.#revision;
     const outcomes: Outcome[] = [];
     for (const transaction of transactions) {
@@ -143,11 +144,16 @@ export class SqliteEngine {
   }
 
   #attempt(transaction: Transaction): Outcome {
+    const before = this.#revision;
     this.#statements.get('SAVEPOINT one').run();
     const outcome = this.#one(transaction);
-    if (!('ok' in outcome && outcome.ok)) this.#statements.get('ROLLBACK TO one').run();
+    const isGood = 'ok' in outcome && outcome.ok;
+    const keeps = isGood && transaction.rehearse !== true;
+    if (!keeps) this.#statements.get('ROLLBACK TO one').run();
     this.#statements.get('RELEASE one').run();
-    return outcome;
+    if (keeps || !isGood) return outcome;
+    this.#revision = before;
+    return { ok: true, revision: before };
   }
 
   /** Whatever it answers but success, the caller takes back what it has done. */

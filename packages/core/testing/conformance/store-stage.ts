@@ -110,6 +110,11 @@ export class StoreStage {
     return this.store.commit({ node: 'node-1', epoch: this.store.epoch, at, statements });
   }
 
+  /** What committing them would answer. */
+  rehearse(...statements: readonly Statement[]): Promise<CommitResult> {
+    return this.store.commit({ node: 'node-1', epoch: this.store.epoch, at: AT, statements, rehearse: true });
+  }
+
   /** Commits what must succeed, and gives its revision. */
   async done(...statements: readonly Statement[]): Promise<number> {
     const result = await this.commit(...statements);

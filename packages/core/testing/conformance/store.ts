@@ -4,6 +4,7 @@ import { describeStoreFeed } from './store-feed.ts';
 import { describeStoreJoins } from './store-join.ts';
 import { describeStoreLife } from './store-life.ts';
 import { describeStoreQueries } from './store-query.ts';
+import { describeStoreRehearsals } from './store-rehearse.ts';
 import { describeStoreSchemas } from './store-schema.ts';
 import { type StoreFeature, type StoreHarness, StoreStage } from './store-stage.ts';
 
@@ -25,6 +26,7 @@ export function describeStore(
     const current = () => stage;
     describeStoreCommits(current);
     describeStoreCounters(current);
+    describeStoreRehearsals(current);
     describeStoreQueries(current);
     describeStoreJoins(current);
     describeStoreFeed(current);

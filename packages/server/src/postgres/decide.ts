@@ -40,9 +40,9 @@ export function decide(
     const fedBefore = draft.feed.length;
     try {
       const failure = new Transacting(draft, catalog, { at: transaction.at, revision: revision + 1 }).run(transaction.statements);
-      if (failure !== undefined) {
+      if (failure !== undefined || transaction.rehearse === true) {
         draft.takeBack();
-        return failure;
+        return failure ?? { ok: true, revision };
       }
       if (draft.feed.length > fedBefore) revision += 1;
       return { ok: true, revision };
