@@ -80,11 +80,19 @@ function recounted(sim: SimCloud): readonly string[] {
   for (const row of sim.rows('host')) add(`capacity/cluster/${row.clusterId}/hosts`, 1);
   for (const kind of sim.kernel.registry.kinds())
     for (const [counter, by] of Object.entries((kind.quota ?? {}) as Record<string, 1 | string>))
-      for (const row of sim.rows(kind.name)) add(`quota/${row.projectId}/${counter}`, by === 1 ? 1 : (row[by] ?? 0));
+      for (const row of sim.rows(kind.name))
+        for (const owner of ownersOf(sim, row)) add(`quota/${owner}/${counter}`, by === 1 ? 1 : (row[by] ?? 0));
   const actual = new Map(sim.counters().map(({ key, value }) => [key, value]));
   return [...new Set([...expected.keys(), ...actual.keys()])]
     .filter((key) => (expected.get(key) ?? 0) !== (actual.get(key) ?? 0))
     .map((key) => `counter ${key} is ${actual.get(key) ?? 0}, but the rows count ${expected.get(key) ?? 0}`);
+}
+
+/** Whose quotas a row counts in: its project's, and those of the account that this belongs to. */
+function ownersOf(sim: SimCloud, row: Row): readonly string[] {
+  if (row.projectId === undefined) return [`account/${row.accountId}`];
+  const accountId = sim.row('project', String(row.projectId))?.accountId;
+  return [`project/${row.projectId}`, ...(accountId === undefined ? [] : [`account/${accountId}`])];
 }
 
 interface Listed {

@@ -23,6 +23,8 @@ export interface AcceptRequest<K, I> {
   readonly seal: (value: string) => Promise<{ readonly reference: string; readonly statement: Statement }>;
   /** How often this acceptance was tried before and lost against another (0 = first). */
   readonly attempt: number;
+  /** Nothing will come of it, it is a dry run: what is remembered of what was chosen, beside the store, is left as it is. */
+  readonly rehearses: boolean;
 }
 
 /** What one accepted request writes and starts. All of it is committed in one transaction with the operation. */

@@ -1,7 +1,6 @@
 import { type Environment, sleep, timestamp } from './environment.ts';
 import { CloudError, describeChain } from './errors.ts';
-import type { JsonObject } from './json.ts';
-import type { AnyKind } from './kind.ts';
+import { adjustments, type QuotaChange, type QuotaEffect, type QuotaExcess, QuotaLedger, quotaKey } from './quota/index.ts';
 import type { Registry } from './registry.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -18,21 +17,19 @@ export interface CommitsOptions {
   readonly announced: () => void;
 }
 
-/** What a row counts for: the counters of its kind, in its project. */
-function usage(kind: AnyKind, row: JsonObject): readonly (readonly [counter: string, amount: number])[] {
-  return Object.entries((kind.quota ?? {}) as Record<string, 1 | string>).map(([counter, by]) => [
-    `quota/${String(row.projectId)}/${counter}`,
-    by === 1 ? 1 : Number(row[by] ?? 0),
-  ]);
-}
+/** A commit that was refused; with the counter of a quota, when that is what would go over its limit. */
+export type Refusal = Extract<CommitResult, { ok: false }> & { readonly quota?: QuotaExcess };
+export type Committed = Extract<CommitResult, { ok: true }> | Refusal;
 
 /** The one door to the store for everything the kernel writes: it knows outcomes, keeps quota counters in step, and drops notices nobody hears. */
 export class Commits {
   readonly #options: CommitsOptions;
+  readonly #ledger: QuotaLedger;
   #stopping = false;
 
   constructor(options: CommitsOptions) {
     this.#options = options;
+    this.#ledger = new QuotaLedger(options.registry, options.store);
   }
 
   /** A commit whose outcome stays unknown is given up after a few tries from now on; the next start finds out. */
@@ -45,10 +42,9 @@ export class Commits {
    * fails `exists` exactly when an earlier try has landed. With `once`, a failure that is known to have changed nothing is thrown instead.
    * @throws CloudError `unavailable`; Fenced when another node has taken over
    */
-  async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<CommitResult> {
+  async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
     const { store, environment, node, announced } = this.#options;
-    const heard = statements.filter((statement) => !this.#unheard(statement));
-    const sent = [...heard, ...(await this.#quota(heard))];
+    const { sent, changes } = await this.#prepare(statements);
     for (let attempt = 0; ; attempt += 1) {
       try {
         const result = await store.commit({ node, epoch: store.epoch, at: timestamp(environment.clock), statements: sent });
@@ -58,9 +54,7 @@ export class Commits {
         // After a try whose outcome was unknown a notice may be there, whatever this try answers.
         if ((result.ok || attempt > 0) && sent.some(isNotice)) announced();
         if (result.ok || landed) return landed ? { ok: true, revision: 0 } : result;
-        const own = failed === undefined ? -1 : statements.indexOf(failed);
-        // A quota is no statement of the caller's: it is named instead.
-        return { ...result, statement: own, ...(own < 0 && failed?.op === 'adjust' ? { fields: [failed.counter] } : {}) };
+        return await this.#refusal(result, sent, statements, changes);
       } catch (error) {
         if (error instanceof Fenced || (this.#stopping && attempt > 3)) throw error;
         if (patience === 'once' && error instanceof StoreError && error.outcome === 'unchanged')
@@ -71,35 +65,49 @@ export class Commits {
     }
   }
 
+  /**
+   * What `commit` would answer, and what it would change in the use of quotas; nothing is written.
+   * @throws CloudError `unavailable`
+   */
+  async rehearse(statements: readonly Statement[]): Promise<{ readonly result: Committed; readonly quota: readonly QuotaEffect[] }> {
+    const { store, environment, node } = this.#options;
+    const { sent, changes } = await this.#prepare(statements);
+    const at = timestamp(environment.clock);
+    const result = await store.commit({ node, epoch: store.epoch, at, statements: sent, rehearse: true }).catch((cause: unknown) => {
+      throw new CloudError('unavailable', 'The store cannot tell now.', { cause });
+    });
+    const quota = await this.#ledger.effects(changes);
+    return { result: result.ok ? result : await this.#refusal(result, sent, statements, changes), quota };
+  }
+
+  async #prepare(
+    statements: readonly Statement[],
+  ): Promise<{ readonly sent: readonly Statement[]; readonly changes: readonly QuotaChange[] }> {
+    const heard = statements.filter((statement) => !this.#unheard(statement));
+    const { statements: own, changes } = await this.#ledger.balance(heard);
+    return { sent: [...own, ...adjustments(changes)], changes };
+  }
+
   /** A notice without a listener is not even written. */
   #unheard(statement: Statement): boolean {
     return isNotice(statement) && !this.#options.registry.hooks.has({ id: String(statement.row.point) });
   }
 
-  /** What the statements change in the use of quotas. The rows are held by the operation that writes, so they are as they were read. */
-  async #quota(statements: readonly Statement[]): Promise<readonly Statement[]> {
-    const deltas = new Map<string, number>();
-    const add = (entries: readonly (readonly [string, number])[], sign: number) => {
-      for (const [counter, amount] of entries) deltas.set(counter, (deltas.get(counter) ?? 0) + sign * amount);
-    };
-    for (const statement of statements) {
-      const kind = 'table' in statement ? this.#options.registry.countedKind(statement.table) : undefined;
-      if (kind === undefined) continue;
-      if (statement.op === 'insert') add(usage(kind, statement.row), 1);
-      if (statement.op !== 'update' || !touchesUsage(kind, statement.set)) continue;
-      const text = await this.#options.store.read(statement.table, statement.key);
-      if (text === undefined) continue;
-      const row = JSON.parse(text) as JsonObject;
-      if (row.deletedAt !== undefined) continue;
-      add(usage(kind, row), -1);
-      if (statement.set.deletedAt !== true) add(usage(kind, { ...row, ...statement.set }), 1);
-    }
-    return [...deltas].filter(([, by]) => by !== 0).map(([counter, by]) => ({ op: 'adjust', counter, by }));
+  /** Where the failed statement is the caller's own its place is told; of a quota, which is not, how it stands. */
+  async #refusal(
+    failure: Refusal,
+    sent: readonly Statement[],
+    given: readonly Statement[],
+    changes: readonly QuotaChange[],
+  ): Promise<Refusal> {
+    const failed = sent[failure.statement];
+    const own = failed === undefined ? -1 : given.indexOf(failed);
+    const change = own < 0 && failed?.op === 'adjust' ? changes.find((one) => quotaKey(one) === failed.counter) : undefined;
+    if (change === undefined) return { ...failure, statement: own };
+    const [{ by: asked, ...effect } = { ...change, used: 0, limit: null }] = await this.#ledger.effects([change]);
+    return { ...failure, statement: own, quota: { ...effect, asked } };
   }
 }
-
-const touchesUsage = (kind: AnyKind, set: JsonObject): boolean =>
-  set.deletedAt === true || Object.values((kind.quota ?? {}) as Record<string, 1 | string>).some((by) => by !== 1 && by in set);
 
 export class Fenced extends Error {
   constructor() {

@@ -28,9 +28,20 @@ export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINIS
 export { announce } from './outbox.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';
 export { matches } from './query/matches.ts';
+export {
+  type QuotaCounter,
+  type QuotaEffect,
+  type QuotaScope,
+  quotaGrowth,
+  quotaKey,
+  quotaOfRow,
+  quotaPrefix,
+  quotaReleased,
+} from './quota/index.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';
+export type { Rehearsal } from './rehearse.ts';
 export { type Retention, rowsNeeded } from './retention.ts';
 export * from './rows.ts';
 export * from './saga/definition.ts';

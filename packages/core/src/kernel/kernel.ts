@@ -1,23 +1,22 @@
-import { inProject, isVisible, lacks, type Principal, readPermission } from './access.ts';
-import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
-import { auditPlugin, auditStatement, Sealer, toldOf } from './audit/index.ts';
+import { Acceptances, type Accepting, type Place, type Refused } from './acceptance.ts';
+import { lacks, type Principal } from './access.ts';
+import type { Action } from './action.ts';
+import { auditPlugin, Sealer } from './audit/index.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
-import { type Id, Ids } from './id.ts';
-import { earlierRequest, type IdempotencyKey, idempotencyOf, idempotencyRow } from './idempotency.ts';
-import type { JsonObject } from './json.ts';
-import type { AnyKind, RowOf } from './kind.ts';
+import { Ids } from './id.ts';
+import { earlierRequest, type IdempotencyKey, idempotencyOf } from './idempotency.ts';
 import { type Operation, operation } from './operation.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import type { Plugin } from './plugin.ts';
+import { recountFormer } from './quota/index.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
-import { acceptanceFailed, refuseTaken } from './refusals.ts';
 import { Registry } from './registry.ts';
+import { type Rehearsal, rehearsal } from './rehearse.ts';
 import { type Retention, retentionOf } from './retention.ts';
-import { create } from './rows.ts';
 import { sagaKey } from './saga/definition.ts';
 import type { RunPorts } from './saga/subject.ts';
 import { Secrets } from './secrets.ts';
@@ -74,10 +73,6 @@ export interface Accepted {
   readonly acceptedAt: string;
 }
 
-const ACCEPT_ATTEMPTS = 5;
-/** Where others are chosen after a clash. Each that is lost was won by another request, so that this many side by side do not keep one from its turn. */
-const CLASH_ATTEMPTS = 20;
-
 /** The one way to change state: accepts requests durably, runs their operations, and hands everything else its services. */
 export class Kernel {
   readonly registry: Registry;
@@ -86,6 +81,7 @@ export class Kernel {
   readonly services: KernelServices;
   readonly audit: Sealer;
   readonly #options: KernelOptions;
+  readonly #acceptances: Acceptances;
   readonly #checks = new Map<string, InputCheck>();
   readonly #outbox: Outbox;
   readonly #debts: Debts;
@@ -124,12 +120,14 @@ export class Kernel {
     });
     this.#outbox = new Outbox(environment, store, this.registry.hooks, (statements) => this.operations.commit(statements));
     this.#debts = new Debts(this.services, this.registry, (statements) => this.operations.commit(statements));
+    this.#acceptances = new Acceptances(this.services, this.registry, this.operations);
     for (const action of this.registry.actions()) this.#checks.set(action.name, compileInput(action.input));
   }
 
   /** Prepares the store, takes up unfinished operations and begins background work. */
   async start(): Promise<void> {
     await this.#options.store.prepare(this.registry.schema());
+    await recountFormer({ ...this.services, registry: this.registry, commit: (statements) => this.operations.commit(statements) });
     await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
     const commit = (statements: readonly Statement[]) => this.operations.commit(statements);
@@ -178,7 +176,31 @@ export class Kernel {
    * whatever happens to this process.
    * @throws CloudError with everything that can be wrong with the request; nothing was changed then.
    */
-  async submit(request: SubmitRequest): Promise<Accepted> {
+  submit(request: SubmitRequest): Promise<Accepted> {
+    return this.#admit(request, async (action) => {
+      const key = idempotencyOf(request);
+      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#acceptOnce(request, action, key));
+    });
+  }
+
+  /**
+   * What `submit` would do, decided in the same way on the store as it is, but for the commit: nothing is written, and no key is kept.
+   * @throws CloudError with what is wrong with the request itself; what stands in its way is answered
+   */
+  rehearse(request: SubmitRequest): Promise<Rehearsal> {
+    return this.#admit(request, (action) =>
+      rehearsal({ action, resourceId: request.resourceId }, (decided) =>
+        this.#acceptances.decide({ request, action, rehearses: true }, async (accepting) => {
+          const statements = this.#acceptances.statements(accepting, this.#places(accepting));
+          const { result, quota } = await this.operations.commits.rehearse(statements);
+          decided({ ...accepting, quota });
+          return result.ok ? { answer: undefined } : { failure: result, statement: statements[result.statement] };
+        }),
+      ),
+    );
+  }
+
+  async #admit<T>(request: SubmitRequest, body: (action: Action) => Promise<T>): Promise<T> {
     if (this.#stopped) throw new CloudError('unavailable', 'This server is stopping.');
     const action = this.#permitted(request);
     this.#checks.get(action.name)?.assert(request.input);
@@ -186,8 +208,7 @@ export class Kernel {
       throw new CloudError('busy', 'Too many operations are under way.', { params: { retryAfterSeconds: 2 } });
     this.#accepting += 1;
     try {
-      const key = idempotencyOf(request);
-      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#acceptOnce(request, action, key));
+      return await body(action);
     } finally {
       this.#accepting -= 1;
     }
@@ -201,7 +222,7 @@ export class Kernel {
 
   async #acceptOnce(request: SubmitRequest, action: Action, key: IdempotencyKey | undefined): Promise<Accepted> {
     try {
-      return await this.#accept(request, action, key);
+      return await this.#acceptances.decide({ request, action, key }, (accepting) => this.#write(accepting));
     } catch (error) {
       // Two tries of one request side by side: the second may meet what the first has changed.
       const first = key === undefined ? undefined : await this.#repeated(key);
@@ -210,96 +231,34 @@ export class Kernel {
     }
   }
 
-  async #accept(request: SubmitRequest, action: Action, key: IdempotencyKey | undefined): Promise<Accepted> {
-    const { services } = this;
-    const id = (request.resourceId ?? services.ids.mint(action.kind.name)) as Id<string>;
-    for (let attempt = 0; ; attempt += 1) {
-      const found = await this.#look(request, action, id);
-      const { row, satisfied } = found;
-      const principal = await this.#ownerOf(row, request.principal);
-      if (attempt === 0 && action.gate !== undefined && !satisfied)
-        await this.registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
-      const ask = {
-        id,
-        row,
-        input: request.input,
-        projectId: principal.projectId,
-        principal,
-        reader: this.reader,
-        mint: (kind: string) => services.ids.mint(kind),
-        seal: (value: string) => services.secrets.seal(value),
-        attempt,
-      };
-      const acceptance: Acceptance<unknown> = satisfied
-        ? { params: null, statements: [] }
-        : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
-      if (row !== undefined && action.verb === 'update' && !satisfied) await refuseTaken(this.reader, action.kind, row, request.input);
-      const written = await this.#write({ request, principal, action, id, acceptance, key, ...found });
-      if ('operationId' in written) return written;
-      if (key !== undefined && written.statement?.op === 'insert' && written.statement.table === 'idempotency') {
-        const answer = await this.#repeated(key);
-        if (answer !== undefined) return answer;
-      }
-      const refusal = action.refused?.(written.failure, written.statement);
-      if (refusal instanceof Error) throw refusal;
-      if (refusal === 'again') {
-        if (attempt + 1 < CLASH_ATTEMPTS) continue;
-        throw new CloudError('busy', 'Other requests took what was chosen each time; ask again.');
-      }
-      if (written.failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS)
-        throw acceptanceFailed(action, written.failure, written.statement);
-    }
+  /** What an operation is told by; `queued` before it has its place. */
+  #places({ id, action, acceptance }: Accepting): Place {
+    return {
+      operationId: this.services.ids.mint('operation'),
+      keys: [...new Set([id, ...(acceptance.keys ?? [])])],
+      at: timestamp(this.services.environment.clock),
+      saga: sagaKey(action.saga),
+      queued: false,
+    };
   }
 
-  /** The row as it is now, and whether the request fits it. What waits behind others is checked at the head of its queues. */
-  async #look(request: SubmitRequest, action: Action, id: string): Promise<Found> {
-    const forced = action.verb === 'delete' && (request.input as { force?: unknown } | undefined)?.force === true;
-    if (action.target === 'collection') return { row: undefined, satisfied: false, forced };
-    const row = await this.#target(action, id, request);
-    if (request.ifGeneration !== undefined && row.generation !== request.ifGeneration)
-      throw new CloudError('precondition_failed', `It has generation ${row.generation} now, not ${request.ifGeneration}.`, {
-        params: { generation: row.generation },
-      });
-    const idle = this.operations.queue(id).length === 0;
-    const satisfied = idle && action.satisfied?.(row) === true;
-    const problem = idle && !satisfied ? stateProblem(action, row, forced) : undefined;
-    if (problem !== undefined) throw (await action.heldBy?.(row, this.reader)) ?? problem;
-    return { row, satisfied, forced };
-  }
-
-  async #target(action: Action, id: string, request: SubmitRequest): Promise<RowOf<AnyKind>> {
-    const row = await this.reader.find(action.kind, id);
-    const absent = row === undefined || (row.deletedAt !== undefined && action.satisfied?.(row) !== true);
-    if (absent || !(await isVisible(action.kind, row, request.principal, readPermission(action.kind), this.reader)))
-      throw new CloudError('not_found', `No ${action.kind.name} ${id}.`);
-    // What one may see, one may be told not to change.
-    if (!(await isVisible(action.kind, row, request.principal, action.permission, this.reader))) throw lacks(action.permission);
-    return row;
-  }
-
-  /** The caller at work where the row is: the operator may be in another project. */
-  async #ownerOf(row: RowOf<AnyKind> | undefined, principal: Principal): Promise<Principal> {
-    const { projectId } = row ?? {};
-    if (projectId === undefined || projectId === principal.projectId) return principal;
-    const kind = this.registry.findKind('project');
-    const { accountId = principal.accountId } = (kind && (await this.reader.find(kind, projectId))) ?? {};
-    return inProject(principal, projectId, accountId);
-  }
-
-  async #write(accepting: Accepting): Promise<Accepted | Refused> {
-    const { action, id, acceptance, satisfied, forced } = accepting;
-    const operationId = this.services.ids.mint('operation');
-    const keys = [...new Set([id, ...(acceptance.keys ?? [])])];
+  async #write(accepting: Accepting): Promise<{ readonly answer: Accepted } | Refused> {
+    const { action, id, acceptance, key, satisfied, forced } = accepting;
+    const named = this.#places(accepting);
+    const { operationId, keys, at, saga } = named;
     // Nothing may come between the id and the place: both are the order of acceptance.
     const queued = !satisfied && !this.operations.place(operationId, keys);
-    const at = timestamp(this.services.environment.clock);
-    const saga = sagaKey(action.saga);
-    const statements = this.#statements(accepting, { operationId, keys, at, saga, queued });
+    const statements = this.#acceptances.statements(accepting, { ...named, queued });
     let accepted = false;
     try {
       const result = await this.operations.commit(statements, 'once');
       accepted = result.ok;
-      if (!result.ok) return { failure: result, statement: statements[result.statement] };
+      if (!result.ok) {
+        const statement = statements[result.statement];
+        const taken = key !== undefined && statement?.op === 'insert' && statement.table === 'idempotency';
+        const first = taken ? await this.#repeated(key) : undefined;
+        return first === undefined ? { failure: result, statement } : { answer: first };
+      }
     } finally {
       if (!accepted && !satisfied) this.operations.withdraw(operationId);
     }
@@ -309,57 +268,7 @@ export class Kernel {
         { id: operationId, action: action.name, saga, resourceId: id, keys, forced, attempt: 0, cancelRequested: false, queued },
         acceptance.params,
       );
-    return { operationId, action: action.name, resourceKind: action.kind.name, resourceId: id, acceptedAt: at };
-  }
-
-  #statements(
-    { request, principal: { actor, projectId, accountId }, action, id, row, acceptance, key, satisfied, forced }: Accepting,
-    { operationId, keys, at, saga, queued }: { operationId: Id<'operation'>; keys: string[]; at: string; saga: string; queued: boolean },
-  ): readonly Statement[] {
-    const state = satisfied ? 'succeeded' : queued ? 'queued' : 'running';
-    return [
-      create(operation, {
-        id: operationId,
-        projectId,
-        name: operationId,
-        state,
-        action: action.name,
-        resourceKind: action.kind.name,
-        resourceId: id,
-        actor,
-        accountId,
-        saga,
-        keys,
-        node: this.operations.node,
-        epoch: this.services.store.epoch,
-        incarnation: this.services.store.incarnation,
-        attempt: 0,
-        stepsDone: 0,
-        percent: satisfied ? 100 : 0,
-        ...(forced ? { forced } : {}),
-        ...(acceptance.notes === undefined ? {} : { notes: acceptance.notes as Record<string, unknown> }),
-        ...(queued ? {} : { startedAt: at }),
-        ...(satisfied ? { endedAt: at } : {}),
-      }),
-      auditStatement({
-        ...{ id: operationId, at, actor, action: action.name, projectId, accountId, resourceKind: action.kind.name, resourceId: id },
-        ...toldOf(action, request.input, row as JsonObject | undefined),
-      }),
-      ...(key === undefined ? [] : [idempotencyRow(key, { operationId, acceptedAt: at }, this.services.environment)]),
-      ...(satisfied
-        ? []
-        : [
-            {
-              op: 'insert',
-              table: 'journal',
-              row: { operationId, number: 0, ...this.operations.stamp, type: 'accepted', params: acceptance.params as JsonObject },
-            } as const,
-          ]),
-      ...(request.ifGeneration === undefined || row === undefined
-        ? []
-        : [{ op: 'expect', table: action.kind.name, key: id, expect: { generation: request.ifGeneration } } as const]),
-      ...acceptance.statements,
-    ];
+    return { answer: { operationId, action: action.name, resourceKind: action.kind.name, resourceId: id, acceptedAt: at } };
   }
 
   /** The first answer of a request that was made before with this key. @throws CloudError idempotency_mismatch */
@@ -377,23 +286,4 @@ export class Kernel {
       acceptedAt: kept.acceptedAt,
     };
   }
-}
-
-interface Found {
-  readonly row: RowOf<AnyKind> | undefined;
-  readonly satisfied: boolean;
-  readonly forced: boolean;
-}
-interface Accepting extends Found {
-  readonly request: SubmitRequest;
-  /** At work where the row is. */
-  readonly principal: Principal;
-  readonly action: Action;
-  readonly id: string;
-  readonly acceptance: Acceptance<unknown>;
-  readonly key: IdempotencyKey | undefined;
-}
-interface Refused {
-  readonly failure: Extract<CommitResult, { ok: false }>;
-  readonly statement: Statement | undefined;
 }

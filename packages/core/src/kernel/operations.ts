@@ -1,6 +1,6 @@
 import { type Action, stateProblem } from './action.ts';
 import { steeringAudit } from './audit/calls.ts';
-import { Commits, type CommitsOptions, Fenced } from './commits.ts';
+import { Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import type { Ids } from './id.ts';
@@ -10,7 +10,7 @@ import type { Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
 import { SagaRun } from './saga/run.ts';
 import type { RunPorts } from './saga/subject.ts';
-import type { CommitResult, Statement, Store } from './store.ts';
+import type { Statement, Store } from './store.ts';
 import { Waiters } from './waiters.ts';
 
 /** An accepted operation as this node holds it until it has ended. */
@@ -53,7 +53,7 @@ export interface OperationsOptions {
 /** Runs accepted operations, each when it is first in all its queues, from acceptance or from the journal after a restart, to its end. */
 export class Operations {
   readonly #options: OperationsOptions;
-  readonly #commits: Commits;
+  readonly commits: Commits;
   readonly #queues = new Queues();
   readonly #live = new Map<string, Live>();
   readonly #ready: string[] = [];
@@ -68,7 +68,7 @@ export class Operations {
 
   constructor(options: OperationsOptions) {
     this.#options = options;
-    this.#commits = new Commits(options);
+    this.commits = new Commits(options);
     this.#waiters = new Waiters(options.environment.timers);
   }
 
@@ -202,14 +202,14 @@ export class Operations {
   /** Interrupts every step at work, starts no other, and keeps the rest for the next start, which does the interrupted ones again. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#commits.stop();
+    this.commits.stop();
     for (const live of this.#live.values()) live.run?.park();
     if (this.#running > 0) await this.#idle.promise;
   }
 
   /** @see Commits.commit */
-  commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<CommitResult> {
-    return this.#commits.commit(statements, patience);
+  commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
+    return this.commits.commit(statements, patience);
   }
 
   #liveOrThrow(row: Operation): Live {

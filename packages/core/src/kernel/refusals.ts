@@ -1,9 +1,11 @@
 import type { Action } from './action.ts';
+import type { Refusal } from './commits.ts';
 import { CloudError } from './errors.ts';
 import type { AnyKind, RowOf } from './kind.ts';
+import { quotaExceeded } from './quota/index.ts';
 import { both, equals, type Reader } from './reader.ts';
 import { tableOf } from './registry.ts';
-import type { CommitResult, Statement } from './store.ts';
+import type { Statement } from './store.ts';
 
 /** Another row of the kind has the same value in a unique key. */
 export function taken(kind: string, fields: readonly string[] = []): CloudError {
@@ -12,18 +14,11 @@ export function taken(kind: string, fields: readonly string[] = []): CloudError 
 }
 
 /** What a failed guard of an acceptance means. */
-export function acceptanceFailed(
-  action: Action,
-  failure: Extract<CommitResult, { ok: false }>,
-  statement: Statement | undefined,
-): CloudError {
-  const what = statement === undefined ? (failure.fields?.[0] ?? 'the store') : 'table' in statement ? statement.table : statement.counter;
+export function acceptanceFailed(action: Action, failure: Refusal, statement: Statement | undefined): CloudError {
+  if (failure.quota !== undefined) return quotaExceeded(failure.quota);
+  const what = statement === undefined ? 'the store' : 'table' in statement ? statement.table : statement.counter;
   if (failure.reason === 'exists') return taken(what, failure.fields);
-  if (failure.reason === 'exceeded') {
-    if (what.startsWith('quota/'))
-      return new CloudError('quota_exceeded', `The quota ${what.split('/').at(-1)} is used up.`, { params: { counter: what } });
-    return new CloudError('no_capacity', 'There is no room for it.', { params: { reasons: [what] } });
-  }
+  if (failure.reason === 'exceeded') return new CloudError('no_capacity', 'There is no room for it.', { params: { reasons: [what] } });
   return new CloudError('conflict', `${action.name} was refused: ${what} changed meanwhile.`, { detail: failure.reason });
 }
 

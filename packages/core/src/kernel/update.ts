@@ -3,14 +3,22 @@ import { type Action, defineAction } from './action.ts';
 import { CloudError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { type AnyKind, resourceName } from './kind.ts';
+import { quotaGrowth, quotaReleased } from './quota/index.ts';
 import { change } from './rows.ts';
 import { NOTHING_TO_UNDO, saga } from './saga/definition.ts';
+import type { Statement } from './store.ts';
+
+interface UpdateParams {
+  readonly kind: string;
+  readonly id: string;
+  readonly set: JsonObject;
+  readonly generation?: number;
+  /** What the row grows by, taken when it was accepted. */
+  readonly quota?: readonly Statement[];
+}
 
 /** The write of plain field changes, one for all kinds. */
-const updateSaga = saga<null, { readonly kind: string; readonly id: string; readonly set: JsonObject; readonly generation?: number }>(
-  'resource.update',
-  1,
-)
+const updateSaga = saga<null, UpdateParams>('resource.update', 1)
   .write('set', {
     do: ({ params }) => [
       change(
@@ -19,6 +27,7 @@ const updateSaga = saga<null, { readonly kind: string; readonly id: string; read
         params.set as never,
         params.generation === undefined ? {} : { generation: params.generation },
       ),
+      ...quotaReleased(params.quota),
     ],
     undo: NOTHING_TO_UNDO,
   })
@@ -37,10 +46,13 @@ export function updateAction(kind: AnyKind, fields: readonly string[]): Action {
     input: Type.Object({ name: Type.Optional(resourceName()), ...changeable }) as TObject,
     accept: ({ row, input }) => {
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
-      return { params: { kind: kind.name, id: row.id, set: input as JsonObject }, statements: [] };
+      const quota = quotaGrowth(kind, row, input);
+      const params: UpdateParams = { kind: kind.name, id: row.id, set: input as JsonObject };
+      return { params: quota.length === 0 ? params : { ...params, quota }, statements: quota };
     },
     saga: updateSaga,
     context: () => null,
+    unwound: ({ quota }) => quotaReleased(quota),
   });
 }
 

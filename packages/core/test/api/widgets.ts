@@ -53,6 +53,7 @@ export const widget = defineKind({
   },
   initial: 'creating',
   indexed: ['sizeBytes', 'color', 'shiny'],
+  quota: { widgets: 1, widgetBytes: 'sizeBytes' },
 });
 
 interface Named {

@@ -60,6 +60,11 @@ const secondHost = async (at: SmallCloud) =>
 /** One for every action there is, and more where an action has several ways to go. */
 export const scenarios: readonly Scenario[] = [
   on(
+    'account.update',
+    async () => '00000000-0000-7000-8000-000000000002',
+    () => ({ description: 'ours' }),
+  ),
+  on(
     'project.update',
     async () => '00000000-0000-7000-8000-000000000001',
     () => ({ description: 'ours' }),

@@ -161,7 +161,10 @@ describe('acceptance', () => {
     sim.limit('capacity/size', 10);
     expect(await refused(sim, creating('two', 10))).to.deep.include({ code: 'no_capacity', params: { reasons: ['capacity/size'] } });
     sim.limit(MADE, 1);
-    expect(await refused(sim, creating('two', 1))).to.deep.include({ code: 'quota_exceeded', params: { counter: MADE } });
+    expect(await refused(sim, creating('two', 1))).to.deep.include({
+      code: 'quota_exceeded',
+      params: { counter: 'made', used: 1, limit: 1, asked: 1, scope: 'project', id: PROJECT },
+    });
   });
 
   it('takes exactly what the limit allows of 200 at once, over a faulty store', async () => {

@@ -10,6 +10,7 @@ import {
   type ErrorCode,
   NOTHING_TO_UNDO,
   type Plugin,
+  quotaKey,
   revert,
   type Saga,
   type StepInput,
@@ -18,7 +19,7 @@ import {
   transition,
 } from '../../src/kernel/index.ts';
 import type { Call } from '../../src/strategy/index.ts';
-import { SimKernel, type SimKernelOptions } from './sim-kernel.ts';
+import { PROJECT, SimKernel, type SimKernelOptions } from './sim-kernel.ts';
 
 type Act = (call: Call) => unknown;
 
@@ -66,6 +67,7 @@ export const thing = defineKind({
   states: { new: ['idle', 'deleted'], idle: ['busy', 'deleting'], busy: ['idle', 'deleting'], deleting: ['deleted'] },
   initial: 'new',
   indexed: ['size'],
+  quota: { made: 1 },
 });
 
 export interface Params {
@@ -107,7 +109,8 @@ interface CreateParams {
   readonly size: number;
 }
 
-export const MADE = 'quota/made';
+/** How many things there are of the project. */
+export const MADE = quotaKey({ scope: 'project', id: PROJECT, counter: 'made' });
 export const makeThing = saga<Script, CreateParams>('thing.create', 1)
   .effect('make', { ...step('make') })
   .write('idle', {
@@ -116,7 +119,7 @@ export const makeThing = saga<Script, CreateParams>('thing.create', 1)
   })
   .build();
 
-/** Makes a thing; counts it in `quota/made`. */
+/** Makes a thing. */
 export const createThing = (world: Script): Action =>
   defineAction({
     kind: thing,
@@ -128,7 +131,6 @@ export const createThing = (world: Script): Action =>
       params: { id, size: input.size },
       statements: [
         create(thing, { id, projectId, name: input.name, size: input.size }),
-        { op: 'adjust', counter: MADE, by: 1 },
         { op: 'adjust', counter: 'capacity/size', by: input.size },
       ],
     }),
@@ -136,7 +138,6 @@ export const createThing = (world: Script): Action =>
     context: () => world,
     unwound: ({ id, size }) => [
       revert(thing, id as never, { from: 'new', to: 'deleted' }),
-      { op: 'adjust', counter: MADE, by: -1 },
       { op: 'adjust', counter: 'capacity/size', by: -size },
     ],
   });

@@ -76,7 +76,7 @@ export async function acceptCreate(
   services: ComputeServices,
   request: AcceptRequest<typeof instance, InstanceInput>,
 ): Promise<Acceptance<CreateParams>> {
-  const { id, input, projectId, principal, reader, mint, attempt } = request;
+  const { id, input, projectId, principal, reader, mint, attempt, rehearses } = request;
   const type = await findType(services, input.instanceType);
   const source = await findImage(request);
   const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, principal)));
@@ -88,7 +88,10 @@ export async function acceptCreate(
   const onlyHosts = await allowedHosts(services, input, places, existing.poolIds);
   const size = { vcpus: type.vcpus, memoryBytes: type.memoryBytes };
   const disks = wanted.map((entry) => given({ id: entry.id, sizeBytes: entry.sizeBytes, storageClass: entry.storageClass }));
-  const placed = await services.placement.place({ ...size, volumes: disks, ...given({ onlyHosts }), attempt } as PlacementRequest, reader);
+  const placed = await services.placement.place(
+    { ...size, volumes: disks, ...given({ onlyHosts }), attempt, rehearses } as PlacementRequest,
+    reader,
+  );
   const hostId = placed.hostId as Id<'host'>;
   const ports = await newPorts(services, request, places);
   const sealed = input.userData === undefined ? undefined : await request.seal(input.userData);

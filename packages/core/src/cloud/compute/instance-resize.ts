@@ -1,5 +1,16 @@
 import { Type } from 'typebox';
-import { bytesText, CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
+import {
+  bytesText,
+  CloudError,
+  change,
+  defineAction,
+  type Id,
+  NOTHING_TO_UNDO,
+  quotaGrowth,
+  quotaReleased,
+  type Statement,
+  saga,
+} from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostCapacity } from '../placement/contract.ts';
 import type { Hypervisor } from '../topology/contract.ts';
@@ -17,6 +28,8 @@ interface ResizeParams {
   readonly hostId: Id<'host'>;
   readonly before: Size;
   readonly after: Size;
+  /** What it grows by, taken when it was accepted. */
+  readonly quota?: readonly Statement[];
 }
 
 /** What a machine can grow to while it runs is never less than what it has. */
@@ -61,7 +74,7 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
     },
   })
   .write('resized', {
-    do: ({ params: { instanceId, hostId, before, after }, out: { apply } }) => [
+    do: ({ params: { instanceId, hostId, before, after, quota }, out: { apply } }) => [
       change(
         instance,
         instanceId,
@@ -69,6 +82,7 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
         { ...before, state: apply.state === 'running' ? 'running' : ['stopped', 'crashed'] },
       ),
       ...hostCapacity(hostId, growth(after, before), -1),
+      ...quotaReleased(quota),
     ],
     undo: NOTHING_TO_UNDO,
   })
@@ -95,7 +109,7 @@ const growth = (from: Size, to: Size): Size => ({
 });
 
 /** What it grows by is reserved when it is accepted. What it shrinks by is free only when it has. */
-const reserved = ({ hostId, before, after }: ResizeParams, sign: 1 | -1) => hostCapacity(hostId, growth(before, after), sign);
+const capacity = ({ hostId, before, after }: ResizeParams, sign: 1 | -1) => hostCapacity(hostId, growth(before, after), sign);
 
 export const resizeAction = (services: ComputeServices) =>
   defineAction({
@@ -113,12 +127,13 @@ export const resizeAction = (services: ComputeServices) =>
       const after = { vcpus: input.vcpus ?? before.vcpus, memoryBytes: input.memoryBytes ?? before.memoryBytes };
       // With an operation ahead it may not run by then: the head of the queue decides.
       if (row.state === 'running' && !services.kernel().holds(row.id)) refuseLive(await services.hosts.hypervisor(row.hostId), row, after);
-      const params = { instanceId: row.id, hostId: row.hostId, before, after };
-      return { params, statements: reserved(params, 1) };
+      const quota = quotaGrowth(instance, row, after);
+      const params = { instanceId: row.id, hostId: row.hostId, before, after, quota };
+      return { params, statements: [...capacity(params, 1), ...quota] };
     },
     saga: instanceResize,
     context: () => services,
-    unwound: (params) => reserved(params, -1),
+    unwound: (params) => [...capacity(params, -1), ...quotaReleased(params.quota)],
   });
 
 interface SharesParams {

@@ -8,6 +8,8 @@ import {
   expectState,
   type Id,
   NOTHING_TO_UNDO,
+  quotaOfRow,
+  quotaReleased,
   type RowOf,
   resourceName,
   type Statement,
@@ -36,6 +38,8 @@ interface AdoptParams {
   /** Absent where a volume is adopted by itself. */
   readonly machine?: Pick<MachinePlan, 'row' | 'seen' | 'nics'>;
   readonly volumes: readonly AdoptedVolume[];
+  /** What the rows will count for, taken when it was accepted. */
+  readonly quota?: readonly Statement[];
 }
 
 /** What the world shows when the adoption begins. */
@@ -64,6 +68,7 @@ export const adoptStray = saga<ComputeContext, AdoptParams>('stray.adopt', 1)
       ...(params.machine === undefined ? [] : machineRows(params.machine, look.state ?? 'stopped')),
       ...params.volumes.flatMap((entry) => volumeRows(entry, useOf(params, entry, look))),
       ...params.strayIds.map((id) => transition(stray, id, { from: 'quarantined', to: 'deleted' })),
+      ...quotaReleased(params.quota),
     ],
     undo: NOTHING_TO_UNDO,
   })
@@ -164,9 +169,10 @@ type Request = AcceptRequest<typeof stray, Static<typeof input>> & { readonly ro
 async function acceptMachine({ row, input: asked, reader, projectId }: Request): Promise<Acceptance<AdoptParams>> {
   const plan = await planMachine(reader, row, asked, projectId);
   const { row: planned, seen, nics, volumes, strayIds } = plan;
+  const quota = [...quotaOfRow(instance, planned), ...volumes.flatMap(quotaOf)];
   return {
-    params: { hostId: row.hostId, strayIds: [row.id, ...strayIds], machine: { row: planned, seen, nics }, volumes },
-    statements: [...hostCapacity(row.hostId, seen, 1), ...volumes.flatMap(bytesOf(1))],
+    params: { hostId: row.hostId, strayIds: [row.id, ...strayIds], machine: { row: planned, seen, nics }, volumes, quota },
+    statements: [...hostCapacity(row.hostId, seen, 1), ...volumes.flatMap(bytesOf(1)), ...quota],
     keys: [planned.id, ...volumes.map((entry) => entry.volumeId), ...nics.map((entry) => entry.id), ...strayIds],
     notes: {
       instanceId: planned.id,
@@ -180,9 +186,10 @@ async function acceptMachine({ row, input: asked, reader, projectId }: Request):
 async function acceptVolume({ row, input: asked, reader, projectId }: Request): Promise<Acceptance<AdoptParams>> {
   const planned = await planVolume(reader, row, { name: nameOr(asked.name, volume, row.objectId), projectId });
   const volumes = [{ row: planned, volumeId: planned.id }];
+  const quota = volumes.flatMap(quotaOf);
   return {
-    params: { hostId: row.hostId, strayIds: [row.id], volumes },
-    statements: volumes.flatMap(bytesOf(1)),
+    params: { hostId: row.hostId, strayIds: [row.id], volumes, quota },
+    statements: [...volumes.flatMap(bytesOf(1)), ...quota],
     keys: [planned.id],
     notes: { volumeId: planned.id, name: planned.name },
   };
@@ -193,6 +200,8 @@ const bytesOf =
   (sign: 1 | -1) =>
   ({ row }: AdoptedVolume): readonly Statement[] =>
     row === undefined ? [] : [poolCapacity(row.poolId, row.sizeBytes, sign)];
+
+const quotaOf = ({ row }: AdoptedVolume): readonly Statement[] => (row === undefined ? [] : quotaOfRow(volume, row));
 
 /** Takes what is quarantined back whole, as it is: a machine with its disks and NICs, or a volume. It is not stopped, moved or changed. */
 export const adoptAction = (services: ComputeServices) =>
@@ -211,8 +220,9 @@ export const adoptAction = (services: ComputeServices) =>
     },
     saga: adoptStray,
     context: () => services,
-    unwound: ({ hostId, machine, volumes }) => [
+    unwound: ({ hostId, machine, volumes, quota }) => [
       ...(machine === undefined ? [] : hostCapacity(hostId, machine.seen, -1)),
       ...volumes.flatMap(bytesOf(-1)),
+      ...quotaReleased(quota),
     ],
   });

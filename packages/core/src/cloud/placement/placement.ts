@@ -16,6 +16,8 @@ export interface PlacementRequest {
   readonly exceptHosts?: readonly string[];
   /** How often this request lost its place to another already: later tries look further down the ranking. */
   readonly attempt: number;
+  /** Nobody will commit what is reserved: it is left free for others. */
+  readonly rehearses?: boolean;
 }
 
 export interface Placed {

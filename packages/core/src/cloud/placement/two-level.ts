@@ -144,7 +144,7 @@ export class TwoLevelPlacement implements Placement {
       ...hostCapacity(row.id, request, 1),
       ...request.volumes.map((volume, index) => poolCapacity(poolIds[index] ?? '', volume.sizeBytes, 1)),
     ];
-    for (const statement of reserve) {
+    for (const statement of request.rehearses === true ? [] : reserve) {
       if (statement.op !== 'adjust') continue;
       const free = snapshot.free.get(statement.counter);
       if (free !== undefined) free.free -= statement.by;

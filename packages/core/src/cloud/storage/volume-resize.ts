@@ -1,5 +1,17 @@
 import { Type } from 'typebox';
-import { bytesText, CloudError, change, defineAction, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
+import {
+  bytesText,
+  CloudError,
+  change,
+  defineAction,
+  FORWARD_ONLY,
+  type Id,
+  NOTHING_TO_UNDO,
+  quotaGrowth,
+  quotaReleased,
+  type Statement,
+  saga,
+} from '../../kernel/index.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { refuseFull } from './pool-choice.ts';
 import { poolReachable, type StorageContext } from './removal.ts';
@@ -10,6 +22,8 @@ interface ResizeVolumeParams {
   readonly poolId: Id<'pool'>;
   readonly fromBytes: number;
   readonly sizeBytes: number;
+  /** What it grows by, taken when it was accepted. */
+  readonly quota?: readonly Statement[];
 }
 
 /** A disk that may have grown cannot be made smaller again, so all that can be wrong is asked before. */
@@ -35,7 +49,7 @@ const resizeVolume = saga<StorageContext, ResizeVolumeParams>('volume.resize', 1
     undo: FORWARD_ONLY,
   })
   .write('size', {
-    do: ({ params }) => [change(volume, params.volumeId, { sizeBytes: params.sizeBytes })],
+    do: ({ params }) => [change(volume, params.volumeId, { sizeBytes: params.sizeBytes }), ...quotaReleased(params.quota)],
     undo: FORWARD_ONLY,
   })
   .build();
@@ -55,15 +69,17 @@ export const volumeResize = (context: StorageContext) =>
           params: { minimumBytes: row.sizeBytes },
         });
       await refuseFull(reader, row.poolId, sizeBytes - row.sizeBytes);
+      const quota = quotaGrowth(volume, row, { sizeBytes });
       return {
-        params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes },
+        params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes, quota },
         statements: [
           { op: 'expect', table: volume.name, key: id, expect: { sizeBytes: row.sizeBytes } },
           poolCapacity(row.poolId, sizeBytes - row.sizeBytes, 1),
+          ...quota,
         ],
       };
     },
     saga: resizeVolume,
     context: () => context,
-    unwound: ({ poolId, fromBytes, sizeBytes }) => [poolCapacity(poolId, sizeBytes - fromBytes, -1)],
+    unwound: ({ poolId, fromBytes, sizeBytes, quota }) => [poolCapacity(poolId, sizeBytes - fromBytes, -1), ...quotaReleased(quota)],
   });

@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store.ts';
+import { takeDryRun } from './dry-run.ts';
 import { EndpointCalls } from './endpoint-calls.ts';
 import { Events } from './events.ts';
 import { Feed } from './feed.ts';
@@ -18,7 +19,7 @@ import { Repeats } from './repeats.ts';
 import { type ApiRequest, type ApiResponse, bodyOf, headOf, keyOf } from './request.ts';
 import { type Match, Router } from './router.ts';
 import { AUTHENTICATED, anonymous, type Route, routesOf } from './routes.ts';
-import { submit } from './submit.ts';
+import { rehearse, submit } from './submit.ts';
 
 export interface ApiOptions {
   /** Revisions of the change feed that are kept to resume from. Default 100,000. */
@@ -152,9 +153,10 @@ export class Api {
     principal: Principal,
     parameters: URLSearchParams,
   ): Promise<ApiResponse> {
-    if (route.input === 'body') onlyParameters(parameters, []);
-    const input = route.input === 'query' ? parseQuery(route.action.input, parameters) : await bodyOf(request);
-    return submit(this.#kernel, {
+    const { dryRun, rest } = takeDryRun(parameters);
+    if (route.input === 'body') onlyParameters(rest, []);
+    const input = route.input === 'query' ? parseQuery(route.action.input, rest) : await bodyOf(request);
+    return (dryRun ? rehearse : submit)(this.#kernel, {
       action: route.action,
       named,
       input,

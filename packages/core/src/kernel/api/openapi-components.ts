@@ -64,6 +64,46 @@ const CHANGE = {
   row: { type: 'object', description: 'The row as of this change.' },
 } as const;
 
+const QUOTA_EFFECT = {
+  scope: { type: 'string', enum: ['project', 'account'] },
+  id: { ...uuid, description: 'Of the project or account.' },
+  counter: { type: 'string', description: 'e.g. `vcpus`' },
+  used: { type: 'integer', minimum: 0, description: 'Now.' },
+  limit: { type: ['integer', 'null'], minimum: 0, description: '`null` = none.' },
+  by: { type: 'integer', description: 'What it would add; negative for what it gives back.' },
+} as const;
+
+const PROBLEM = {
+  type: { type: 'string', description: '`urn:pileus:error:` and the code' },
+  title: { type: 'string' },
+  status: { type: 'integer' },
+  code: { type: 'string', enum: Object.keys(ERROR_CODES) },
+  retry: { type: 'string', enum: ['never', 'same_request', 'after_state_change'], description: 'When the same may succeed.' },
+  message: { type: 'string' },
+  pointer: { type: 'string', description: 'JSON pointer to the field at fault.' },
+  params: { type: 'object', description: 'Values that belong to the code.' },
+} as const;
+
+const DRY_RUN = {
+  dryRun: { type: 'boolean', const: true },
+  accepted: { type: 'boolean', description: 'False when something stands in its way.' },
+  action: { type: 'string', description: 'e.g. `instance.create`' },
+  resourceKind: { type: 'string' },
+  resourceId: { ...uuid, description: 'Of what is there; what would be made has no id before it is.' },
+  quota: {
+    type: 'array',
+    items: { type: 'object', required: Object.keys(QUOTA_EFFECT), properties: QUOTA_EFFECT },
+    description: 'What it would use of quotas at its acceptance. Empty where something stands in its way before that is known.',
+  },
+  steps: { type: 'array', items: { type: 'string' }, description: 'Of its saga, in order; none when it is satisfied already.' },
+  notes: { type: 'object', description: 'Why it would be decided so, e.g. the placement of an instance.' },
+  blockers: {
+    type: 'array',
+    items: { type: 'object', required: ['type', 'title', 'status', 'code', 'retry', 'message'], properties: PROBLEM },
+    description: 'All that stands in its way, as far as it was looked at: problems as the request would be answered.',
+  },
+} as const;
+
 const SHARED: JsonObject = {
   Accepted: {
     type: 'object',
@@ -76,6 +116,12 @@ const SHARED: JsonObject = {
     description: 'What was accepted, with its operation, which has ended while the request waited.',
     required: [...Object.keys(ACCEPTED), 'operation'],
     properties: { ...ACCEPTED, operation: reference('Operation') },
+  },
+  DryRun: {
+    type: 'object',
+    description: 'What a request with `dryRun` would do. Nothing was changed.',
+    required: Object.keys(DRY_RUN).filter((field) => field !== 'resourceId' && field !== 'notes'),
+    properties: DRY_RUN,
   },
   Change: { type: 'object', required: Object.keys(CHANGE), properties: CHANGE },
   ChangeList: {
@@ -90,16 +136,6 @@ const SHARED: JsonObject = {
     type: 'object',
     description: 'RFC 9457 problem details.',
     required: ['type', 'title', 'status', 'code', 'retry', 'message', 'requestId'],
-    properties: {
-      type: { type: 'string', description: '`urn:pileus:error:` and the code' },
-      title: { type: 'string' },
-      status: { type: 'integer' },
-      code: { type: 'string', enum: Object.keys(ERROR_CODES) },
-      retry: { type: 'string', enum: ['never', 'same_request', 'after_state_change'], description: 'When the same may succeed.' },
-      message: { type: 'string' },
-      pointer: { type: 'string', description: 'JSON pointer to the field at fault.' },
-      params: { type: 'object', description: 'Values that belong to the code.' },
-      requestId: { type: 'string' },
-    },
+    properties: { ...PROBLEM, requestId: { type: 'string' } },
   },
 };

@@ -2,6 +2,7 @@ import type { TObject, TSchema } from 'typebox';
 import type { Endpoint } from '../endpoint.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { operation } from '../operation.ts';
+import { DRY_RUN } from './dry-run.ts';
 import { filterFields, sortFields } from './fields.ts';
 import { LIMIT_DEFAULT, LIMIT_MAX } from './list.ts';
 import { inputName, plain, reference, schemaName } from './openapi-components.ts';
@@ -125,6 +126,11 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
       headerParameter('Prefer', '`wait=N` (seconds, at most 60) waits for the end of the operation.'),
       ...(action.target === 'resource' ? [headerParameter('If-Match', 'The ETag that it must still have.')] : []),
       ...(input === 'query' ? fieldParameters(action.input) : []),
+      queryParameter(
+        DRY_RUN,
+        { type: 'boolean', default: false },
+        'Answers what the request would do, without doing it; what stands in its way is in `blockers`. Keeps no Idempotency-Key.',
+      ),
     ],
     ...(input === 'query' || name === undefined
       ? {}
@@ -135,7 +141,11 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
           },
         }),
     responses: {
-      200: accepted('Accepted and ended: answered when the caller preferred to wait.', 'AcceptedAndEnded'),
+      200: {
+        description: 'Accepted and ended, when the caller preferred to wait; or with `dryRun` what it would do.',
+        content: content({ anyOf: [reference('AcceptedAndEnded'), reference('DryRun')] }),
+        headers: LOCATION,
+      },
       202: accepted('Accepted: it will end, whatever happens.', 'Accepted'),
     },
     extensions: { 'x-pileus-action': action.name },
@@ -186,9 +196,11 @@ function describeEndpoint(endpoint: Endpoint): Described {
 const content = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
 const json = (description: string, schema: JsonObject): JsonObject => ({ description, content: content(schema) });
 
+const LOCATION: JsonObject = { Location: { schema: { type: 'string' }, description: 'The operation.' } };
+
 const accepted = (description: string, schema: string): JsonObject => ({
   ...json(description, reference(schema)),
-  headers: { Location: { schema: { type: 'string' }, description: 'The operation.' } },
+  headers: LOCATION,
 });
 
 const pathParameter = (name: string): JsonObject => ({ name, in: 'path', required: true, schema: { type: 'string' } });

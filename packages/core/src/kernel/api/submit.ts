@@ -23,18 +23,10 @@ export interface Submission {
 
 /** Accepts an action: 202 with what was accepted, or, when the caller prefers to wait and it ends in time, 200 with the operation too. */
 export async function submit(kernel: Kernel, submission: Submission): Promise<ApiResponse> {
-  const { action, request, principal, route } = submission;
+  const { request, route } = submission;
   const idempotencyKey = keyOf(request);
-  const ifGeneration = ifMatch(request);
   const waitSeconds = preferredWait(request);
-  const accepted = await kernel.submit({
-    action: action.name,
-    ...(action.target === 'resource' ? { resourceId: await targetId(kernel, submission, idempotencyKey) } : {}),
-    input: submission.input,
-    principal,
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(ifGeneration === undefined ? {} : { ifGeneration }),
-  } satisfies SubmitRequest);
+  const accepted = await kernel.submit(await asked(kernel, submission, idempotencyKey));
   const headers = { 'content-type': 'application/json', location: `/v1/operations/${accepted.operationId}` };
   const text = acceptedText(accepted);
   const response = { status: 202, headers, body: text, route, operationId: accepted.operationId };
@@ -42,6 +34,25 @@ export async function submit(kernel: Kernel, submission: Submission): Promise<Ap
   const waited = { ...response, headers: { ...headers, 'preference-applied': `wait=${waitSeconds}` } };
   const row = await kernel.operations.wait(accepted.operationId, waitSeconds * 1000, submission.waiting());
   return isFinished(row) ? { ...waited, status: 200, body: `${text.slice(0, -1)},"operation":${JSON.stringify(row)}}` } : waited;
+}
+
+/** Tells what `submit` would do. An Idempotency-Key is for what is done: here it is not looked at. */
+export async function rehearse(kernel: Kernel, submission: Submission): Promise<ApiResponse> {
+  const rehearsal = await kernel.rehearse(await asked(kernel, submission, undefined));
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(rehearsal), route: submission.route };
+}
+
+async function asked(kernel: Kernel, submission: Submission, idempotencyKey: string | undefined): Promise<SubmitRequest> {
+  const { action, request, principal, input } = submission;
+  const ifGeneration = ifMatch(request);
+  return {
+    action: action.name,
+    ...(action.target === 'resource' ? { resourceId: await targetId(kernel, submission, idempotencyKey) } : {}),
+    input,
+    principal,
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(ifGeneration === undefined ? {} : { ifGeneration }),
+  };
 }
 
 /** Fields in one order: a repeat is answered with the same bytes. */

@@ -1,10 +1,12 @@
+import type { Refusal } from '../commits.ts';
 import { timestamp } from '../environment.ts';
 import { CloudError, type ErrorRecord } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { debt, type JournalEntry } from '../operation.ts';
+import { quotaExceeded } from '../quota/index.ts';
 import { taken } from '../refusals.ts';
 import { create } from '../rows.ts';
-import type { CommitResult, Statement } from '../store.ts';
+import type { Statement } from '../store.ts';
 import type { Owed } from './definition.ts';
 import type { History } from './history.ts';
 import type { RunPorts, RunSubject } from './subject.ts';
@@ -159,7 +161,8 @@ const GUARD_MEANING = {
   fenced: 'unavailable',
 } as const;
 
-function guardFailed(path: string, result: Extract<CommitResult, { ok: false }>, statement: Statement | undefined): CloudError {
+function guardFailed(path: string, result: Refusal, statement: Statement | undefined): CloudError {
+  if (result.quota !== undefined) return quotaExceeded(result.quota);
   if (result.reason === 'exists' && statement !== undefined && 'table' in statement) return taken(statement.table, result.fields);
   const fields = result.fields === undefined ? '' : ` (${result.fields.join(', ')})`;
   return new CloudError(GUARD_MEANING[result.reason], `The resource changed meanwhile: ${result.reason}${fields}.`, {

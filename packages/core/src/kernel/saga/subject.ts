@@ -1,9 +1,10 @@
+import type { Committed } from '../commits.ts';
 import type { Environment } from '../environment.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { Ids } from '../id.ts';
 import type { JsonObject } from '../json.ts';
 import type { JournalEntry } from '../operation.ts';
-import type { CommitResult, Statement } from '../store.ts';
+import type { Statement } from '../store.ts';
 import type { AnySaga } from './definition.ts';
 
 /** What a run reaches: nothing of the cloud, everything of the kernel that it needs. */
@@ -13,7 +14,7 @@ export interface RunPorts {
   /** The node that runs it and the epoch it holds, written into every entry. */
   readonly stamp: { readonly node: string; readonly epoch: number };
   /** Durable when it answers; retries an unknown outcome itself. */
-  readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
+  readonly commit: (statements: readonly Statement[]) => Promise<Committed>;
   /** An older definition by `name@version`. */
   readonly definition: (key: string) => AnySaga | undefined;
   /** Told when a step of the run begins to show `needs_attention`. */

@@ -1,0 +1,201 @@
+import { inProject, isVisible, lacks, type Principal, readPermission } from './access.ts';
+import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
+import { auditStatement, toldOf } from './audit/index.ts';
+import type { Refusal } from './commits.ts';
+import { CloudError } from './errors.ts';
+import type { Id } from './id.ts';
+import { type IdempotencyKey, idempotencyRow } from './idempotency.ts';
+import type { JsonObject } from './json.ts';
+import type { KernelServices, SubmitRequest } from './kernel.ts';
+import type { AnyKind, RowOf } from './kind.ts';
+import { operation } from './operation.ts';
+import type { Operations } from './operations.ts';
+import { quotaExceeded } from './quota/index.ts';
+import { acceptanceFailed, refuseTaken } from './refusals.ts';
+import type { Registry } from './registry.ts';
+import { create } from './rows.ts';
+import type { Statement } from './store.ts';
+
+const ACCEPT_ATTEMPTS = 5;
+/** Where others are chosen after a clash. Each that is lost was won by another request, so that this many side by side do not keep one from its turn. */
+const CLASH_ATTEMPTS = 20;
+
+interface Asked {
+  readonly request: SubmitRequest;
+  readonly action: Action;
+  readonly key?: IdempotencyKey | undefined;
+  /** Only to tell what would come of it. */
+  readonly rehearses?: boolean;
+}
+
+interface Found {
+  readonly row: RowOf<AnyKind> | undefined;
+  readonly satisfied: boolean;
+  readonly forced: boolean;
+}
+export interface Accepting extends Found {
+  readonly request: SubmitRequest;
+  /** At work where the row is. */
+  readonly principal: Principal;
+  readonly action: Action;
+  readonly id: string;
+  readonly acceptance: Acceptance<unknown>;
+  readonly key: IdempotencyKey | undefined;
+}
+/** What the operation of an acceptance is told by. */
+export interface Place {
+  readonly operationId: Id<'operation'>;
+  readonly keys: string[];
+  readonly at: string;
+  readonly saga: string;
+  /** Others are before it. */
+  readonly queued: boolean;
+}
+export interface Refused {
+  readonly failure: Refusal;
+  readonly statement: Statement | undefined;
+}
+type Written<T> = { readonly answer: T } | Refused;
+
+/** Decides requests: looks at what they are about, asks their actions, and says what is to be written. */
+export class Acceptances {
+  readonly #services: KernelServices;
+  readonly #registry: Registry;
+  readonly #operations: Operations;
+
+  constructor(services: KernelServices, registry: Registry, operations: Operations) {
+    this.#services = services;
+    this.#registry = registry;
+    this.#operations = operations;
+  }
+
+  /**
+   * Asks for the decision and has it written; where others were first, again. `write` answers what has come of it, or which guard refused it.
+   * @throws CloudError with what is wrong with the request, or stands in its way
+   */
+  async decide<T>({ request, action, key, rehearses = false }: Asked, write: (accepting: Accepting) => Promise<Written<T>>): Promise<T> {
+    const services = this.#services;
+    const id = (request.resourceId ?? services.ids.mint(action.kind.name)) as Id<string>;
+    for (let attempt = 0; ; attempt += 1) {
+      const found = await this.#look(request, action, id);
+      const { row, satisfied } = found;
+      const principal = await this.#ownerOf(row, request.principal);
+      if (attempt === 0 && action.gate !== undefined && !satisfied)
+        await this.#registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
+      const ask = {
+        id,
+        row,
+        input: request.input,
+        projectId: principal.projectId,
+        principal,
+        reader: services.reader,
+        mint: (kind: string) => services.ids.mint(kind),
+        seal: (value: string) => services.secrets.seal(value),
+        attempt,
+        rehearses,
+      };
+      const acceptance: Acceptance<unknown> = satisfied
+        ? { params: null, statements: [] }
+        : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
+      if (row !== undefined && action.verb === 'update' && !satisfied) await refuseTaken(services.reader, action.kind, row, request.input);
+      const written = await write({ request, principal, action, id, acceptance, key, ...found });
+      if ('answer' in written) return written.answer;
+      if (written.failure.quota !== undefined) throw quotaExceeded(written.failure.quota);
+      const refusal = action.refused?.(written.failure, written.statement);
+      if (refusal instanceof Error) throw refusal;
+      if (refusal === 'again') {
+        if (attempt + 1 < CLASH_ATTEMPTS) continue;
+        throw new CloudError('busy', 'Other requests took what was chosen each time; ask again.');
+      }
+      if (written.failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS)
+        throw acceptanceFailed(action, written.failure, written.statement);
+    }
+  }
+
+  /** The row as it is now, and whether the request fits it. What waits behind others is checked at the head of its queues. */
+  async #look(request: SubmitRequest, action: Action, id: string): Promise<Found> {
+    const forced = action.verb === 'delete' && (request.input as { force?: unknown } | undefined)?.force === true;
+    if (action.target === 'collection') return { row: undefined, satisfied: false, forced };
+    const row = await this.#target(action, id, request);
+    if (request.ifGeneration !== undefined && row.generation !== request.ifGeneration)
+      throw new CloudError('precondition_failed', `It has generation ${row.generation} now, not ${request.ifGeneration}.`, {
+        params: { generation: row.generation },
+      });
+    const idle = this.#operations.queue(id).length === 0;
+    const satisfied = idle && action.satisfied?.(row) === true;
+    const problem = idle && !satisfied ? stateProblem(action, row, forced) : undefined;
+    if (problem !== undefined) throw (await action.heldBy?.(row, this.#services.reader)) ?? problem;
+    return { row, satisfied, forced };
+  }
+
+  async #target(action: Action, id: string, request: SubmitRequest): Promise<RowOf<AnyKind>> {
+    const row = await this.#services.reader.find(action.kind, id);
+    const absent = row === undefined || (row.deletedAt !== undefined && action.satisfied?.(row) !== true);
+    if (absent || !(await isVisible(action.kind, row, request.principal, readPermission(action.kind), this.#services.reader)))
+      throw new CloudError('not_found', `No ${action.kind.name} ${id}.`);
+    // What one may see, one may be told not to change.
+    if (!(await isVisible(action.kind, row, request.principal, action.permission, this.#services.reader))) throw lacks(action.permission);
+    return row;
+  }
+
+  /** The caller at work where the row is: the operator may be in another project. */
+  async #ownerOf(row: RowOf<AnyKind> | undefined, principal: Principal): Promise<Principal> {
+    const { projectId } = row ?? {};
+    if (projectId === undefined || projectId === principal.projectId) return principal;
+    const kind = this.#registry.findKind('project');
+    const { accountId = principal.accountId } = (kind && (await this.#services.reader.find(kind, projectId))) ?? {};
+    return inProject(principal, projectId, accountId);
+  }
+
+  /** All that goes into the one transaction of an acceptance. */
+  statements(
+    { request, principal, action, id, row, acceptance, key, satisfied, forced }: Accepting,
+    { operationId, keys, at, saga, queued }: Place,
+  ): readonly Statement[] {
+    const { actor, projectId, accountId } = principal;
+    const state = satisfied ? 'succeeded' : queued ? 'queued' : 'running';
+    return [
+      create(operation, {
+        id: operationId,
+        projectId,
+        name: operationId,
+        state,
+        action: action.name,
+        resourceKind: action.kind.name,
+        resourceId: id,
+        actor,
+        accountId,
+        saga,
+        keys,
+        node: this.#operations.node,
+        epoch: this.#services.store.epoch,
+        incarnation: this.#services.store.incarnation,
+        attempt: 0,
+        stepsDone: 0,
+        percent: satisfied ? 100 : 0,
+        ...(forced ? { forced } : {}),
+        ...(acceptance.notes === undefined ? {} : { notes: acceptance.notes as Record<string, unknown> }),
+        ...(queued ? {} : { startedAt: at }),
+        ...(satisfied ? { endedAt: at } : {}),
+      }),
+      auditStatement({
+        ...{ id: operationId, at, actor, action: action.name, projectId, accountId, resourceKind: action.kind.name, resourceId: id },
+        ...toldOf(action, request.input, row as JsonObject | undefined),
+      }),
+      ...(key === undefined ? [] : [idempotencyRow(key, { operationId, acceptedAt: at }, this.#services.environment)]),
+      ...(satisfied
+        ? []
+        : [
+            {
+              op: 'insert',
+              table: 'journal',
+              row: { operationId, number: 0, ...this.#operations.stamp, type: 'accepted', params: acceptance.params as JsonObject },
+            } as const,
+          ]),
+      ...(request.ifGeneration === undefined || row === undefined
+        ? []
+        : [{ op: 'expect', table: action.kind.name, key: id, expect: { generation: request.ifGeneration } } as const]),
+      ...acceptance.statements,
+    ];
+  }
+}

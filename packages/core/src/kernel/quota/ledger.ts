@@ -1,0 +1,99 @@
+import type { JsonObject } from '../json.ts';
+import type { AnyKind } from '../kind.ts';
+import type { Registry } from '../registry.ts';
+import type { Statement, Store } from '../store.ts';
+import { type QuotaChange, type QuotaEffect, quotaKey, quotaOf } from './counters.ts';
+import { ownerOf, touchesUsage, usageOf } from './usage.ts';
+
+/** Statements with what they change in the use of quotas, which goes into the same transaction. */
+export interface Balanced {
+  readonly statements: readonly Statement[];
+  readonly changes: readonly QuotaChange[];
+}
+
+export const adjustments = (changes: readonly QuotaChange[]): readonly Statement[] =>
+  changes.map((change) => ({ op: 'adjust', counter: quotaKey(change), by: change.by }));
+
+/** The net of one transaction: what one statement takes and another gives back is no change, which a limit could refuse. */
+class Net {
+  readonly #changes = new Map<string, QuotaChange>();
+
+  add(change: QuotaChange): void {
+    const key = quotaKey(change);
+    this.#changes.set(key, { ...change, by: change.by + (this.#changes.get(key)?.by ?? 0) });
+  }
+
+  get changes(): readonly QuotaChange[] {
+    return [...this.#changes.values()].filter(({ by }) => by !== 0);
+  }
+}
+
+/** Keeps the use of quotas in step with the rows: it follows from what a transaction writes. What a project uses, its account uses. */
+export class QuotaLedger {
+  readonly #registry: Registry;
+  readonly #store: Store;
+  /** A project never changes its account. */
+  readonly #accounts = new Map<string, string>();
+
+  constructor(registry: Registry, store: Store) {
+    this.#registry = registry;
+    this.#store = store;
+  }
+
+  /** The rows are held by the operation that writes, so they are as they are read. */
+  async balance(statements: readonly Statement[]): Promise<Balanced> {
+    if (!statements.some((statement) => this.#counts(statement))) return { statements, changes: [] };
+    const net = new Net();
+    for (const statement of statements) for (const change of await this.#changesBy(statement)) net.add(change);
+    for (const { scope, id, counter, by } of net.changes) {
+      if (scope === 'account') continue;
+      const account = this.#accounts.get(id) ?? (await this.#accountOf(id));
+      if (account !== undefined) net.add({ scope: 'account', id: account, counter, by });
+    }
+    return { statements: statements.filter((statement) => !isReservation(statement)), changes: net.changes };
+  }
+
+  /** The changes with what the store says of their counters. */
+  effects(changes: readonly QuotaChange[]): Promise<readonly QuotaEffect[]> {
+    return Promise.all(
+      changes.map(async (change) => {
+        const { value = 0, limit = null } = (await this.#store.counter(quotaKey(change))) ?? {};
+        return { ...change, used: value, limit };
+      }),
+    );
+  }
+
+  #counts(statement: Statement): boolean {
+    return isReservation(statement) || ('table' in statement && this.#registry.countedKind(statement.table) !== undefined);
+  }
+
+  async #changesBy(statement: Statement): Promise<readonly QuotaChange[]> {
+    if (statement.op === 'adjust') {
+      const counter = quotaOf(statement.counter);
+      return counter === undefined ? [] : [{ ...counter, by: statement.by }];
+    }
+    const kind = 'table' in statement ? this.#registry.countedKind(statement.table) : undefined;
+    if (kind === undefined) return [];
+    if (statement.op === 'insert') return amounts(kind, statement.row, 1);
+    if (statement.op !== 'update' || !touchesUsage(kind, statement.set)) return [];
+    const text = await this.#store.read(statement.table, statement.key);
+    if (text === undefined) return [];
+    const row = JSON.parse(text) as JsonObject;
+    if (row.deletedAt !== undefined) return [];
+    const gone = statement.set.deletedAt === true;
+    return [...amounts(kind, row, -1), ...(gone ? [] : amounts(kind, { ...row, ...statement.set }, 1))];
+  }
+
+  async #accountOf(projectId: string): Promise<string | undefined> {
+    if (this.#registry.findKind('project') === undefined) return undefined;
+    const text = await this.#store.read('project', projectId);
+    const { accountId } = (text === undefined ? {} : JSON.parse(text)) as { readonly accountId?: string };
+    if (accountId !== undefined) this.#accounts.set(projectId, accountId);
+    return accountId;
+  }
+}
+
+const isReservation = (statement: Statement): boolean => statement.op === 'adjust' && quotaOf(statement.counter) !== undefined;
+
+const amounts = (kind: AnyKind, row: JsonObject, sign: 1 | -1): readonly QuotaChange[] =>
+  usageOf(kind, row).map(([counter, amount]) => ({ ...ownerOf(kind, row), counter, by: sign * amount }));

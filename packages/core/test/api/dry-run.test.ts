@@ -1,0 +1,129 @@
+import { expect } from 'chai';
+import { quotaKey } from '../../src/kernel/index.ts';
+import { made, type OpenApi, openApi, parsed } from './harness.ts';
+import { OTHER_PROJECT, PROJECT, principalOf } from './widgets.ts';
+
+const WIDGETS = quotaKey({ scope: 'project', id: PROJECT, counter: 'widgets' });
+const BYTES = quotaKey({ scope: 'project', id: PROJECT, counter: 'widgetBytes' });
+
+describe('api: dry runs', () => {
+  let api: OpenApi;
+  beforeEach(async () => {
+    api = await openApi();
+  });
+  afterEach(() => api.close());
+
+  const limit = async (counter: string, to: number) =>
+    expect((await api.kernel.observe([{ op: 'limit', counter, limit: to }])).ok).to.equal(true);
+  const creating = (name: string, more: object = {}, headers = {}) =>
+    api.ask('POST', '/v1/widgets?dryRun=true', { body: { name, sizeBytes: 10, ...more }, headers });
+  const state = async () => {
+    const tables = api.kernel.registry.schema().tables.map(({ name }) => name);
+    const rows = await Promise.all(tables.map((table) => api.store.list({ table, deleted: true })));
+    return { rows, counters: await api.store.counters(''), bounds: await api.store.bounds() };
+  };
+
+  it('tell what would be done, and do nothing', async () => {
+    await made(api, 'one');
+    const before = await state();
+    const response = await creating('two', {}, { 'idempotency-key': 'k', prefer: 'wait=5' });
+    expect(response.status).to.equal(200);
+    expect(parsed(response)).to.deep.equal({
+      dryRun: true,
+      accepted: true,
+      action: 'widget.create',
+      resourceKind: 'widget',
+      quota: [
+        { scope: 'project', id: PROJECT, counter: 'widgets', by: 1, used: 1, limit: null },
+        { scope: 'project', id: PROJECT, counter: 'widgetBytes', by: 10, used: 10, limit: null },
+      ],
+      steps: ['build', 'still'],
+      blockers: [],
+    });
+    expect(await state()).to.deep.equal(before);
+    expect(
+      (await api.ask('POST', '/v1/widgets', { body: { name: 'other', sizeBytes: 1 }, headers: { 'idempotency-key': 'k' } })).status,
+    ).to.equal(202);
+  });
+
+  it('tell all that stands in the way, as the request would be answered', async () => {
+    const id = await made(api, 'one');
+    await limit(WIDGETS, 1);
+    await limit(BYTES, 15);
+    const told = parsed(await creating('two'));
+    expect(told.accepted).to.equal(false);
+    expect(told.blockers).to.have.length(2);
+    const { requestId, ...problem } = parsed(await api.ask('POST', '/v1/widgets', { body: { name: 'two', sizeBytes: 10 } }));
+    expect(requestId).to.equal('request');
+    expect((told.blockers as unknown[])[0]).to.deep.equal(problem);
+    expect(problem).to.deep.include({
+      code: 'quota_exceeded',
+      status: 409,
+      message: 'The quota widgets of the project is used up: 1 of 1 are in use, and 1 more are asked for.',
+      params: { counter: 'widgets', used: 1, limit: 1, asked: 1, scope: 'project', id: PROJECT },
+    });
+    const named = parsed(await creating('one'));
+    expect((named.blockers as { code: string }[]).map(({ code }) => code)).to.deep.equal([
+      'name_taken',
+      'quota_exceeded',
+      'quota_exceeded',
+    ]);
+    await api.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=5' } });
+    expect(parsed(await creating('one')).accepted).to.equal(true);
+  });
+
+  it('know every HTTP method of actions', async () => {
+    const id = await made(api, 'one');
+    const before = await state();
+    const update = parsed(await api.ask('PATCH', '/v1/widgets/one?dryRun=true', { body: { sizeBytes: 30 } }));
+    expect(update).to.deep.include({ accepted: true, resourceId: id, steps: ['set'] });
+    expect(update.quota).to.deep.equal([{ scope: 'project', id: PROJECT, counter: 'widgetBytes', by: 20, used: 10, limit: null }]);
+    expect(parsed(await api.ask('DELETE', '/v1/widgets/one?dryRun=true&force=true'))).to.deep.include({ accepted: true, resourceId: id });
+    expect(parsed(await api.ask('POST', '/v1/widgets/one/spin-up?dryRun=true'))).to.deep.include({
+      accepted: true,
+      steps: ['turn', 'spinning'],
+    });
+    expect(await state()).to.deep.equal(before);
+    await api.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=5' } });
+    expect(parsed(await api.ask('POST', '/v1/widgets/one/spin-up?dryRun=true'))).to.deep.include({ accepted: true, steps: [] });
+    expect((await api.ask('POST', '/v1/widgets/one/spin-up?dryRun=false', { headers: { prefer: 'wait=5' } })).status).to.equal(200);
+  });
+
+  it('answer what is wrong with the request itself as ever', async () => {
+    await made(api, 'one');
+    const code = async (...asked: Parameters<OpenApi['ask']>) => parsed(await api.ask(...asked)).code;
+    expect(await code('POST', '/v1/widgets?dryRun=true', { body: { name: 'two' } })).to.equal('invalid_input');
+    expect(await code('POST', '/v1/widgets/none/spin-up?dryRun=true')).to.equal('not_found');
+    expect(await code('POST', '/v1/widgets/one/spin-up?dryRun=true', { principal: principalOf(OTHER_PROJECT) })).to.equal('not_found');
+    expect(await code('DELETE', '/v1/widgets/one?dryRun=true', { headers: { 'if-match': '"99"' } })).to.equal('precondition_failed');
+    const nobody = principalOf(PROJECT, (permission) => permission === 'widget.read');
+    expect(await code('POST', '/v1/widgets/one/spin-up?dryRun=true', { principal: nobody })).to.equal('permission_denied');
+  });
+
+  it('are of actions alone: elsewhere, and misspelled, the parameter is refused', async () => {
+    await made(api, 'one');
+    const before = await state();
+    for (const [method, url, body] of [
+      ['POST', '/v1/widgets/one/polish?dryRun=true', {}],
+      ['POST', '/v1/operations/none/cancel?dryRun=true', undefined],
+      ['GET', '/v1/widgets?dryRun=true', undefined],
+      ['POST', '/v1/widgets/one/spin-up?dryrun=true', undefined],
+      ['POST', '/v1/widgets/one/spin-up?dryRun=yes', undefined],
+      ['DELETE', '/v1/widgets/one?dryRun=1', undefined],
+      ['DELETE', '/v1/widgets/one?dry-run=true', undefined],
+    ] as const)
+      expect(parsed(await api.ask(method, url, body === undefined ? {} : { body })).code, url).to.equal('invalid_input');
+    expect(await state()).to.deep.equal(before);
+  });
+
+  it('of what grows and is refused later count as the real thing: taken at acceptance', async () => {
+    await made(api, 'one');
+    await limit(BYTES, 25);
+    const patch = (sizeBytes: number) => api.ask('PATCH', '/v1/widgets/one', { body: { sizeBytes }, headers: { prefer: 'wait=5' } });
+    expect(parsed(await patch(26))).to.deep.include({ code: 'quota_exceeded' });
+    expect((await patch(25)).status).to.equal(200);
+    expect((await api.store.counter(BYTES))?.value).to.equal(25);
+    expect((await patch(5)).status).to.equal(200);
+    expect((await api.store.counter(BYTES))?.value).to.equal(5);
+  });
+});
