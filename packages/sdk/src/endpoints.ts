@@ -13,11 +13,11 @@ export interface ValueRequest {
 /** What is served below one path segment beside rows and actions: values, uploads, downloads, tickets to sockets. */
 export class Endpoints {
   protected readonly client: Client;
-  readonly #segment: string;
+  protected readonly segment: string;
 
   constructor(client: Client, segment: string) {
     this.client = client;
-    this.#segment = segment;
+    this.segment = segment;
   }
 
   /** A computed value: what is neither a row nor a change. */
@@ -49,7 +49,7 @@ export class Endpoints {
   }
 
   protected path(...segments: readonly string[]): string {
-    return ['/v1', this.#segment, ...segments.map(encodeURIComponent)].join('/');
+    return ['/v1', this.segment, ...segments.map(encodeURIComponent)].join('/');
   }
 }
 

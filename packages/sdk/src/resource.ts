@@ -1,4 +1,5 @@
 import type { CallOptions, ChangeOptions, Client, Outgoing } from './client.ts';
+import type { DryRun, DryRuns } from './dry-run.ts';
 import { Endpoints, json } from './endpoints.ts';
 import { type Change, changes, follow, type Listed, type WatchOptions } from './events.ts';
 import type { Id, Named } from './id.ts';
@@ -34,6 +35,7 @@ export class Resource<
   S extends string = string,
 > extends Endpoints {
   readonly kind: K;
+  protected readonly way: Way = accept;
 
   constructor(client: Client, names: ResourceNames<K>) {
     super(client, names.plural);
@@ -63,38 +65,56 @@ export class Resource<
 
   /** Makes one. `input` is checked by the server alone: the clients of single kinds have typed verbs. */
   createAny(input: object, options: ChangeOptions = {}): Pending<K, R> {
-    return this.#pending({ method: 'POST', path: this.path(), ...json(input) }, options);
+    return this.submit({ method: 'POST', path: this.path(), ...json(input) }, options);
   }
 
   /** Changes fields; `null` clears one. Checked by the server alone. */
   updateAny(resource: Named<K>, input: object, options: ChangeOptions = {}): Pending<K, R> {
     const body = json(input, 'application/merge-patch+json');
-    return this.#pending({ method: 'PATCH', path: this.path(resource), ...body }, options);
+    return this.submit({ method: 'PATCH', path: this.path(resource), ...body }, options);
   }
 
   /** Deletes it and what it owns. Waiting yields nothing: the row is gone. */
   deleteAny(resource: Named<K>, options: DeleteOptions = {}): Pending<K, undefined> {
     const path = `${this.path(resource)}${options.force === true ? '?force=true' : ''}`;
-    return new Pending(
-      this.client
-        .change<AcceptedBody>({ method: 'DELETE', path }, options)
-        .then((body) => new Accepted<K, undefined>(this.client, body, async () => undefined)),
-    );
+    return this.way(this.client, { method: 'DELETE', path }, options, async () => undefined);
   }
 
   /** Any verb on one resource, also one that these types do not know yet. Waiting yields the row as it is then, in state `deleted` where the verb has deleted it. `verb` as in paths: `attach-volume`. */
   act(resource: Named<K>, verb: string, input: object = {}, options: ChangeOptions = {}): Pending<K, R> {
-    return this.#pending({ method: 'POST', path: this.path(resource, verb), ...json(input) }, options);
+    return this.submit({ method: 'POST', path: this.path(resource, verb), ...json(input) }, options);
   }
 
   /** Any verb on the collection. */
   actOnAll(verb: string, input: object = {}, options: ChangeOptions = {}): Pending<K, R> {
-    return this.#pending({ method: 'POST', path: `${this.path()}/actions/${verb}`, ...json(input) }, options);
+    return this.submit({ method: 'POST', path: `${this.path()}/actions/${verb}`, ...json(input) }, options);
   }
 
-  #pending(request: Outgoing, options: ChangeOptions): Pending<K, R> {
+  /** The same verbs, each answering what it would do, with what it would use of quotas and what stands in its way. Nothing is changed. */
+  get dryRun(): DryRuns<this> {
+    return Object.create(this, { way: { value: rehearse } }) as DryRuns<this>;
+  }
+
+  protected submit(request: Outgoing, options: ChangeOptions): Pending<K, R> {
     // Some verbs end with the resource: what they leave is a deleted row.
     const result = (id: Id<K>, call: CallOptions) => this.client.json<R>({ method: 'GET', path: `${this.path(id)}?deleted=true` }, call);
-    return new Pending(this.client.change<AcceptedBody>(request, options).then((body) => new Accepted<K, R>(this.client, body, result)));
+    return this.way(this.client, request, options, result);
   }
 }
+
+/** What becomes of a request for a change. */
+type Way = <K extends string, R>(
+  client: Client,
+  request: Outgoing,
+  options: ChangeOptions,
+  result: (id: Id<K>, call: CallOptions) => Promise<R>,
+) => Pending<K, R>;
+
+const accept: Way = (client, request, options, result) =>
+  new Pending(client.change<AcceptedBody>(request, options).then((body) => new Accepted(client, body, result)));
+
+/** For `dryRun`, whose types say that there is nothing to wait for. */
+const rehearse = (client: Client, request: Outgoing, options: ChangeOptions): Reply<DryRun> => {
+  const path = `${request.path}${request.path.includes('?') ? '&' : '?'}dryRun=true`;
+  return new Reply(client.change<DryRun>({ ...request, path }, options));
+};

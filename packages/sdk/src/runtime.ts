@@ -3,6 +3,7 @@ export type { CallOptions, ChangeOptions, Client, RepeatOptions, RetryPolicy } f
 export { type AnyChange, BaseCloud, type ConnectOptions, type ServerDocument, type UntypedRow } from './cloud.ts';
 export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
 export type { Upload, UploadOptions } from './content.ts';
+export type { DryRun, DryRuns } from './dry-run.ts';
 export { type Embedded, type EmbeddedRequest, type EmbeddedResponse, embeddedTransport } from './embedded.ts';
 export { AnyEndpoints, Endpoints, type ValueRequest } from './endpoints.ts';
 export {

@@ -45,6 +45,25 @@ describe('sdk: calls', () => {
     expect(await cloud.instances.get('web-2')).to.deep.equal(await cloud.instances.get(row.id));
   });
 
+  it('tells what each verb would do, and does nothing', async () => {
+    const made = await cloud.instances.create(machine('rehearsed')).wait();
+    const before = (await cloud.operations.list().toArray()).length;
+    const { dryRun } = cloud.instances;
+    const first = await dryRun.create(machine('rehearsed-2'));
+    expect(first).to.deep.include({ dryRun: true, accepted: true, action: 'instance.create', blockers: [] });
+    expect(first.steps).to.include('disk');
+    const taken = await dryRun.create(machine('rehearsed'));
+    expect(taken.accepted).to.equal(false);
+    expect(taken.blockers[0]).to.include({ code: 'name_taken', retry: 'after_state_change', pointer: '/name' });
+    expect(await dryRun.update('rehearsed', { description: 'new' })).to.include({ accepted: true, resourceId: made.id });
+    expect(await dryRun.delete(made.id, { force: true })).to.include({ accepted: true, action: 'instance.delete' });
+    expect((await rejected(dryRun.delete('nobody'))).code).to.equal('not_found');
+    expect((await dryRun.delete('nobody').safe()).ok).to.equal(false);
+    expect(fixture.seen.at(-1)?.url).to.match(/\?dryRun=true$/);
+    expect(await cloud.operations.list().toArray()).to.have.length(before);
+    expect((await cloud.instances.get('rehearsed')).generation).to.equal(made.generation);
+  });
+
   it('tells each step to who waits', async () => {
     let open = () => {};
     fixture.workshop.gate = new Promise((resolve) => {

@@ -7,7 +7,7 @@ const DOCUMENT = new URL('../../../docs/reference/openapi.json', import.meta.url
 /** What a client of one kind is made of, for kinds that are known by name only. */
 const UNTYPED = ['value', 'ticket', 'send', 'receive', 'path', 'steer', 'createAny', 'updateAny', 'deleteAny', 'act', 'actOnAll'];
 /** Made of other calls. */
-const MADE_OF_OTHERS = ['wait', 'watch', 'follow'];
+const MADE_OF_OTHERS = ['wait', 'watch', 'follow', 'dryRun', 'submit'];
 
 interface Operation {
   readonly operationId: string;

@@ -34,6 +34,12 @@ export async function mistakes(cloud: Cloud, vm: Instance, volume: Volume): Prom
   cloud.events({ kinds: ['machine'] });
   // @ts-expect-error Deleting yields no row.
   (await cloud.instances.delete(vm.id).wait()).name;
+  // @ts-expect-error A dry run leads to nothing that could be waited for.
+  cloud.instances.dryRun.stop(vm.id).wait();
+  // @ts-expect-error It takes what the verb takes.
+  await cloud.volumes.dryRun.create({ name: 'data', size: 1 });
+  // @ts-expect-error Reading changes nothing in the first place.
+  cloud.instances.dryRun.get(vm.id);
   // @ts-expect-error Only deleted rows surely have the time of their end.
   vm.deletedAt.length;
 }
@@ -42,6 +48,8 @@ export async function mistakes(cloud: Cloud, vm: Instance, volume: Volume): Prom
 export async function intentions(cloud: Cloud, vm: Instance, result: Result<Instance>, change: AnyChange<CloudRows>): Promise<string> {
   await cloud.instances.get('by-name');
   const named: Instance = await cloud.instances.start(vm.id).wait({ onProgress: (operation: Operation) => operation.percent });
+  const { accepted, blockers } = await cloud.instances.dryRun.resize(vm.id, { vcpus: 4 }, { ifGeneration: 3 });
+  if (!accepted) return blockers.map(({ code }) => code).join();
   if (named.state === 'deleted') return named.deletedAt;
   if (change.kind === 'volume') return String(change.row.sizeBytes);
   if (change.kind === 'instance') return change.row.hostname;

@@ -186,8 +186,11 @@ function routeOf(method: string, segments: readonly string[]): VerbRoute {
   return segments[0] === 'actions' ? 'collection' : 'resource';
 }
 
+/** Of every action, and no part of its input. */
+const DRY_RUN = 'dryRun';
+
 function querySchema(operation: OperationObject): Schema | undefined {
-  const query = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query');
+  const query = (operation.parameters ?? []).filter(({ in: place, name }) => place === 'query' && name !== DRY_RUN);
   if (query.length === 0) return undefined;
   return {
     type: 'object',
