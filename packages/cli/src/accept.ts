@@ -9,6 +9,7 @@ export interface ChangeFlags {
   readonly wait?: boolean;
   readonly timeout?: number;
   readonly idempotencyKey?: string;
+  readonly dryRun?: boolean;
 }
 
 export const outputOption = (): Option => new Option('-o, --output <format>', 'how to show it').choices([...FORMATS]).default('table');
@@ -17,6 +18,7 @@ export const outputOption = (): Option => new Option('-o, --output <format>', 'h
 export function declareChange(command: Command): Command {
   return command
     .addOption(outputOption())
+    .option('--dry-run', 'tell what it would do, what it takes of quotas and what stands in its way; do nothing')
     .option('--wait', 'wait for the end, showing each step (default on a terminal)')
     .option('--no-wait', 'return as soon as it is accepted')
     .addOption(new Option('--timeout <seconds>', 'stop waiting after this; the operation goes on').argParser(Number))

@@ -1,9 +1,11 @@
 import { pipeline } from 'node:stream/promises';
+import type { DeleteOptions, DryRun, Pending, Reply, Resource, UntypedRow } from '@pileus/sdk';
 import type { EndpointDescription, KindDescription, VerbDescription } from '@pileus/sdk/document';
 import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
 import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
 import { writeWhole } from './download.ts';
+import { tellDryRuns } from './dry-run.ts';
 import { type ErrorContext, EXIT, UsageError } from './exit.ts';
 import { InputFlags } from './flags.ts';
 import { type Format, formatRow, type Row } from './format.ts';
@@ -11,7 +13,7 @@ import { idOf, kindAt, type Server } from './server.ts';
 import type { Session } from './session.ts';
 
 /** Names that every change takes for itself. */
-const TAKEN = ['output', 'wait', 'timeout', 'file', 'unset', 'idempotency-key', 'help', 'url', 'key', 'profile'];
+const TAKEN = ['output', 'wait', 'timeout', 'file', 'unset', 'idempotency-key', 'dry-run', 'help', 'url', 'key', 'profile'];
 
 type Options = ChangeFlags & Readonly<Record<string, unknown>>;
 
@@ -60,27 +62,46 @@ async function send(
   const resource = server.cloud.resource(kind);
   const targets = Array.isArray(target) ? (target as readonly string[]) : [];
   if (options.idempotencyKey !== undefined && targets.length > 1) throw new UsageError('--idempotency-key: a key is for one resource.');
-  const call = { signal: session.signal, ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }) };
-  if (verb.route === 'create' || verb.route === 'collection') {
-    const pending = verb.route === 'create' ? resource.createAny(input, call) : resource.actOnAll(verb.segment, input, call);
-    return await settle(session, kind, [{ label: String(input.name ?? ''), pending }], options);
-  }
   const ids = await idsOf(server, kind, targets);
-  if (verb.route === 'delete') {
-    const changes = targets.map((label, index) => ({
-      label,
-      pending: resource.deleteAny(ids[index] ?? label, { ...call, force: input.force === true }),
-    }));
-    return await settle(session, kind, changes, options);
+  const isNew = verb.route === 'create' || verb.route === 'collection';
+  const named = isNew ? [{ label: String(input.name ?? ''), id: '' }] : targets.map((label, index) => ({ label, id: ids[index] ?? label }));
+  const call = {
+    signal: session.signal,
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+    ...(verb.route === 'delete' ? { force: input.force === true } : {}),
+  };
+  if (options.dryRun === true) {
+    const rehearsed = named.map(({ label, id }) => ({ label, told: ask(resource.dryRun, verb, id, input, call) }));
+    return await tellDryRuns(session, rehearsed, options.output);
   }
-  const one = (target: string) =>
-    verb.route === 'update' ? resource.updateAny(target, input, call) : resource.act(target, verb.segment, input, call);
-  await settle(
-    session,
-    kind,
-    targets.map((label, index) => ({ label, pending: one(ids[index] ?? label) })),
-    options,
-  );
+  const changes = named.map(({ label, id }) => ({ label, pending: ask(resource, verb, id, input, call) }));
+  await settle(session, kind, changes, options);
+}
+
+type Verbs = Resource<string, UntypedRow>;
+
+/** Sends the verb: to be done, or to be told of where the client is one of dry runs. */
+function ask(client: Verbs, verb: VerbDescription, id: string, input: object, call: DeleteOptions): Pending<string, UntypedRow | undefined>;
+function ask(client: Verbs['dryRun'], verb: VerbDescription, id: string, input: object, call: DeleteOptions): Reply<DryRun>;
+function ask(
+  client: Verbs | Verbs['dryRun'],
+  { route, segment }: VerbDescription,
+  id: string,
+  input: object,
+  call: DeleteOptions,
+): Pending<string, UntypedRow | undefined> | Reply<DryRun> {
+  switch (route) {
+    case 'create':
+      return client.createAny(input, call);
+    case 'collection':
+      return client.actOnAll(segment, input, call);
+    case 'update':
+      return client.updateAny(id, input, call);
+    case 'delete':
+      return client.deleteAny(id, call);
+    case 'resource':
+      return client.act(id, segment, input, call);
+  }
 }
 
 /** Of several resources all have to be there before anything is asked of one; of a single one the server itself says. @throws UsageError */

@@ -214,4 +214,20 @@ describe('cli: resources', () => {
     expect(fixture.seen.map(({ url }) => url)).not.to.include('/v1/openapi.json');
     await other.remove();
   });
+
+  it('tells what a verb would do with --dry-run, and does nothing', async () => {
+    const create = ['instances', 'create', 'rehearsed', '--vcpus', '1', '--memory', '1GiB'];
+    const told = await pileus.ok(...create, '--dry-run');
+    expect(told)
+      .to.include('instance.create rehearsed would be accepted')
+      .and.to.match(/steps {7}\w/);
+    expect(await pileus.json<Row>(...create, '--dry-run')).to.include({ dryRun: true, accepted: true });
+    await pileus.ok(...create, '--wait');
+    const again = await pileus.run(...create, '--dry-run');
+    expect(again.code).to.equal(4);
+    expect(again.out).to.include('would be refused').and.to.include('(name_taken)');
+    expect(again.err).to.include('Nothing was changed');
+    expect(await pileus.ok('instances', 'rm', 'rehearsed', '--dry-run', '-o', 'name')).to.equal('accepted\n');
+    expect(await pileus.json<Row>('instances', 'get', 'rehearsed')).to.include({ state: 'running' });
+  });
 });
