@@ -57,8 +57,10 @@ class Yesterday {
     return [...(await this.at.sim.environment.complete(this.at.sim.kernel.reader.list(kind)))].sort(byId);
   }
 
-  counters() {
-    return this.at.sim.environment.complete(this.at.sim.kernel.reader.counters(''));
+  /** A counter at 0 without a limit is as if it had never been. */
+  async counters() {
+    const all = await this.at.sim.environment.complete(this.at.sim.kernel.reader.counters(''));
+    return all.filter(({ value, limit }) => value !== 0 || limit !== null);
   }
 
   async stray(objectId: string): Promise<RowOf<typeof stray>> {
