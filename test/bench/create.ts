@@ -6,6 +6,7 @@ import type { FloorAnswer, FloorVerb } from './floor-child.ts';
 import { type Bench, inFlight, median, percentile, type Row } from './harness.ts';
 import { scratch } from './scratch.ts';
 import { BenchServer } from './server.ts';
+import { Yardstick } from './yardstick.ts';
 
 export const ROUNDS = 5;
 /** Machines made in one round, by how many are in flight. */
@@ -90,11 +91,12 @@ export function rowOf(id: string, pairs: readonly Pair[], judgedBy: 'latency' | 
  * flight is judged by its latency, more by their processor time; the floor is the same writes with nothing around them.
  */
 export const createBench: Bench = {
-  ids: ['create.1', 'create.20', 'create.200', 'delete.20'],
+  ids: ['create.1', 'create.20', 'create.200', 'delete.20', 'yardstick.20'],
   async run(wants) {
     await using dir = await scratch();
     await using server = await BenchServer.start({ dir: join(dir.path, 'server'), hosts: HOSTNAMES });
     await using floor = await Floor.start(dir.path);
+    await using yardstick = await Yardstick.start(dir.path);
     const contest = new Contest(server, floor, await makeFixture(overHttp(server.client)));
     await contest.round(20, WARM_UP);
     const rows: Row[] = [];
@@ -102,24 +104,16 @@ export const createBench: Bench = {
       const id = `create.${atOnce}`;
       if (!wants(id) && !(atOnce === 20 && wants('delete.20'))) continue;
       const rounds: Record<FloorVerb, Pair>[] = [];
-      for (let round = 0; round < ROUNDS; round += 1) rounds.push(await contest.round(atOnce));
-      const judgedBy = atOnce === 1 ? 'latency' : 'cpu';
-      if (wants(id))
-        rows.push(
-          rowOf(
-            id,
-            rounds.map((round) => round.create),
-            judgedBy,
-          ),
-        );
-      if (atOnce === 20 && wants('delete.20'))
-        rows.push(
-          rowOf(
-            'delete.20',
-            rounds.map((round) => round.delete),
-            judgedBy,
-          ),
-        );
+      const bareMs: number[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        rounds.push(await contest.round(atOnce));
+        if (atOnce === 20) bareMs.push(await yardstick.cpuMs());
+      }
+      const pairsOf = (verb: FloorVerb) => rounds.map((round) => round[verb]);
+      if (wants(id)) rows.push(rowOf(id, pairsOf('create'), atOnce === 1 ? 'latency' : 'cpu'));
+      if (atOnce !== 20) continue;
+      if (wants('delete.20')) rows.push(rowOf('delete.20', pairsOf('delete'), 'cpu'));
+      rows.push({ id: 'yardstick.20', value: median(bareMs), unit: 'ms', cpuMs: median(bareMs) });
     }
     process.stderr.write(`bare writes: ${JSON.stringify(floor.shape)}\n`);
     return rows;

@@ -32,14 +32,16 @@ const KEY = 'key-template';
 /** A store that can remember what is committed to it. */
 class RecordingStore {
   readonly store: Store;
+  /** Ids of before the first recording. Afterwards others, who go on in the background, name those that were recorded. */
   readonly #seen = new Set<string>();
+  #isFirst = true;
   #recorded: string[] | undefined;
 
   constructor(inner: Store) {
     const commit = (transaction: Transaction) => {
       const text = JSON.stringify(transaction.statements);
-      if (this.#recorded === undefined) for (const [id] of text.matchAll(UUID)) this.#seen.add(id);
-      else this.#recorded.push(text);
+      if (this.#isFirst) for (const [id] of text.matchAll(UUID)) this.#seen.add(id);
+      this.#recorded?.push(text);
       return inner.commit(transaction);
     };
     this.store = new Proxy(inner, {
@@ -53,6 +55,7 @@ class RecordingStore {
   /** The transactions of `work` that name its operation, each as text; observations of hosts are no part of it. */
   async record(work: () => Promise<unknown>): Promise<readonly string[]> {
     const recorded: string[] = [];
+    this.#isFirst = false;
     this.#recorded = recorded;
     await work();
     this.#recorded = undefined;

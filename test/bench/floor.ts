@@ -36,7 +36,8 @@ export class Floor implements AsyncDisposable {
   }
 }
 
-async function answerOf(child: ChildProcess): Promise<unknown> {
+/** The next message of a child that measures. @throws Error when it ends instead */
+export async function answerOf(child: ChildProcess): Promise<unknown> {
   const gone = new AbortController();
   const [answer] = await Promise.race([
     once(child, 'message', { signal: gone.signal }),
