@@ -25,12 +25,14 @@ const IN_FLIGHT = 20;
 function write(path: string): void {
   const db = new DatabaseSync(path);
   db.exec(TABLES);
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
   const prepared = new Map(Object.entries(SQL).map(([name, sql]) => [name, db.prepare(sql)]));
   parentPort?.on('message', (text: string) => {
     const group = JSON.parse(text) as Statement[][];
-    db.exec('BEGIN IMMEDIATE');
+    begin.run();
     for (const transaction of group) for (const [name, values] of transaction) prepared.get(name)?.run(...values);
-    db.exec('COMMIT');
+    commit.run();
     parentPort?.postMessage(null);
   });
 }
