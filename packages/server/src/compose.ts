@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import 'reflect-metadata';
 import { type CloudSettings, cloud, operatorPrincipal } from '@pileus/core';
 import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Retention, type Store } from '@pileus/core/kernel';
-import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey } from '@pileus/core/node';
+import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nextTurn } from '@pileus/core/node';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
 import { dependingOn, type LoadedConfig } from './config/load.ts';
@@ -11,6 +11,8 @@ import type { Config } from './config/schema.ts';
 import { Health } from './http/health.ts';
 import { Metrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
+import { Admission } from './limits/admission.ts';
+import type { Rate } from './limits/rates.ts';
 import { openStore } from './store.ts';
 
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`@pileus/server/${name}`);
@@ -107,6 +109,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
       health: await getAsync(HEALTH),
       metrics: get(METRICS),
       mintRequestId: () => services.ids.mint('request'),
+      admission: new Admission({ clock: environment.clock, nextTurn, limits: { ...limits, ...rateOf(config) } }),
       limits,
       origins: config.cors.origins,
       ...(listen.tls === undefined ? {} : { tls: await tlsOf(listen.tls, directory) }),
@@ -160,6 +163,9 @@ const retentionOf = ({ retention: { operationDays, deletedDays, auditDays } }: C
   deletedMs: deletedDays * DAY_MS,
   ...(auditDays === undefined ? {} : { auditMs: auditDays * DAY_MS }),
 });
+
+const rateOf = ({ limits: { keyRequestsPerSecond: perSecond, keyBurst } }: Config): { readonly rate?: Rate } =>
+  perSecond === undefined ? {} : { rate: { perSecond, burst: keyBurst ?? Math.max(1, Math.ceil(perSecond)) } };
 
 const settingsOf = ({ hosts, images }: Config): CloudSettings => ({
   heartbeatMs: hosts.heartbeatSeconds * 1000,

@@ -1,10 +1,11 @@
 import { Api, CloudError, type Principal, type Route, routesOf } from '@pileus/core/kernel';
-import { nodeEnvironment } from '@pileus/core/node';
+import { nextTurn, nodeEnvironment } from '@pileus/core/node';
 import { SimWorld, simulated } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { Health } from '../src/http/health.ts';
 import { Metrics } from '../src/http/metrics.ts';
 import { HttpServer } from '../src/http/server.ts';
+import { Admission } from '../src/limits/admission.ts';
 import { openServer, type TestServer } from './server.ts';
 
 /** Answers without a key: what it is shown, a ticket of the path, stands for one. */
@@ -50,7 +51,8 @@ describe('server: who may ask what', () => {
       health: new Health(kernel.services.store, environment),
       metrics,
       mintRequestId: () => kernel.services.ids.mint('request'),
-      limits: { bodyBytes: 1_000_000, bodySeconds: 5, requests: 100, streams: 100 },
+      admission: new Admission({ clock: environment.clock, nextTurn, limits: { requests: 100, streams: 100 } }),
+      limits: { bodyBytes: 1_000_000, bodySeconds: 5 },
       origins: [],
     });
     await http.listen('127.0.0.1', 0);

@@ -39,6 +39,27 @@ describe('server: under more load than it takes', () => {
     expect((await server.ask('GET', '/v1/changes?after=0.0&waitSeconds=0')).status).to.equal(200);
   });
 
+  it('limits the rate of each key, tells what is left, and never that of health', async () => {
+    server = await openServer({ config: { limits: { keyRequestsPerSecond: 0.001, keyBurst: 10 } } });
+    const answers = [];
+    for (let index = 0; index < 12; index += 1) answers.push(await server.ask('GET', '/v1/widgets'));
+    const granted = answers.filter(({ status }) => status === 200);
+    // One was for the document that answers are checked against.
+    expect(granted).to.have.length(9);
+    expect(granted.map(({ headers }) => headers.get('ratelimit')?.split(';')[1])).to.deep.equal(
+      Array.from({ length: 9 }, (_, index) => `r=${8 - index}`),
+    );
+    const [refused] = answers.slice(9);
+    expect([refused?.status, refused?.json.code, refused?.json.retry]).to.deep.equal([429, 'busy', 'same_request']);
+    expect(refused?.headers.get('ratelimit-policy')).to.equal('"key";q=10;w=10000');
+    expect(refused?.headers.get('ratelimit')).to.match(/^"key";r=0;t=\d+$/);
+    expect(Number(refused?.headers.get('retry-after'))).to.be.within(900, 1000);
+    expect((await server.ask('POST', '/v1/widgets', { body: { name: 'late', sizeBytes: 1 } })).status).to.equal(429);
+    for (const path of ['/health/live', '/health/ready']) expect((await fetch(server.url + path)).status).to.equal(200);
+    const metrics = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.key}` } });
+    expect(metrics.status).to.equal(200);
+  });
+
   it('gives a client that never sends its body up', async () => {
     server = await openServer({ config: { limits: { bodySeconds: 0.2 } } });
     const body = new ReadableStream({

@@ -18,6 +18,7 @@ export { cascadeDelete, type Deletion, type DeletionSpec, defineDeletion } from 
 export type { ChangeRequest, Endpoint, EndpointRequest, Uploaded, UploadRequest } from './endpoint.ts';
 export * from './environment.ts';
 export * from './errors.ts';
+export { FairQueue } from './fair-queue.ts';
 export * from './hook.ts';
 export { type Id, Ids, isUuid } from './id.ts';
 export type { Json, JsonObject } from './json.ts';
@@ -26,6 +27,7 @@ export * from './kind.ts';
 export { Lane } from './lane.ts';
 export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
 export { announce } from './outbox.ts';
+export { Places } from './places.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';
 export { matches } from './query/matches.ts';
 export {

@@ -10,6 +10,7 @@ import { earlierRequest, type IdempotencyKey, idempotencyOf } from './idempotenc
 import { type Operation, operation } from './operation.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
+import { Places } from './places.ts';
 import type { Plugin } from './plugin.ts';
 import { recountFormer } from './quota/index.ts';
 import { Reader } from './reader.ts';
@@ -85,9 +86,9 @@ export class Kernel {
   readonly #checks = new Map<string, InputCheck>();
   readonly #outbox: Outbox;
   readonly #debts: Debts;
+  readonly #room: Places;
   readonly #retention: Retention;
   #stops: (() => Promise<void>)[] = [];
-  #accepting = 0;
   #stopped = false;
 
   constructor(options: KernelOptions) {
@@ -95,6 +96,7 @@ export class Kernel {
     const ids = new Ids(environment.clock, environment.random);
     this.#options = options;
     this.#retention = retentionOf(options.retention);
+    this.#room = new Places(options.operationsMax ?? 10_000);
     this.reader = new Reader(store);
     this.services = {
       environment,
@@ -114,6 +116,7 @@ export class Kernel {
       ids,
       node: options.node ?? 'node-1',
       runningMax: options.runningMax ?? 256,
+      places: this.#room,
       announced: () => void this.#outbox.look(),
       audited: (id) => this.audit.ended(id),
       ...(options.around === undefined ? {} : { around: options.around }),
@@ -204,13 +207,12 @@ export class Kernel {
     if (this.#stopped) throw new CloudError('unavailable', 'This server is stopping.');
     const action = this.#permitted(request);
     this.#checks.get(action.name)?.assert(request.input);
-    if (this.operations.unfinished + this.#accepting >= (this.#options.operationsMax ?? 10_000))
-      throw new CloudError('busy', 'Too many operations are under way.', { params: { retryAfterSeconds: 2 } });
-    this.#accepting += 1;
+    const leave = this.#room.take(request.principal.accountId);
+    if (leave === undefined) throw new CloudError('busy', 'Too many operations are under way.', { params: { retryAfterSeconds: 2 } });
     try {
       return await body(action);
     } finally {
-      this.#accepting -= 1;
+      leave();
     }
   }
 
@@ -243,7 +245,7 @@ export class Kernel {
   }
 
   async #write(accepting: Accepting): Promise<{ readonly answer: Accepted } | Refused> {
-    const { action, id, acceptance, key, satisfied, forced } = accepting;
+    const { action, id, acceptance, key, satisfied, forced, principal } = accepting;
     const named = this.#places(accepting);
     const { operationId, keys, at, saga } = named;
     // Nothing may come between the id and the place: both are the order of acceptance.
@@ -265,7 +267,18 @@ export class Kernel {
     if (satisfied) this.audit.ended(operationId);
     else
       this.operations.enqueue(
-        { id: operationId, action: action.name, saga, resourceId: id, keys, forced, attempt: 0, cancelRequested: false, queued },
+        {
+          id: operationId,
+          account: principal.accountId,
+          action: action.name,
+          saga,
+          resourceId: id,
+          keys,
+          forced,
+          attempt: 0,
+          cancelRequested: false,
+          queued,
+        },
         acceptance.params,
       );
     return { answer: { operationId, action: action.name, resourceKind: action.kind.name, resourceId: id, acceptedAt: at } };

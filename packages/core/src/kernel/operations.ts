@@ -3,8 +3,11 @@ import { steeringAudit } from './audit/calls.ts';
 import { Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
+import { FairQueue } from './fair-queue.ts';
 import type { Ids } from './id.ts';
+import type { AcceptedOperation, Live } from './live-operation.ts';
 import { isFinished, type JournalEntry, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
+import type { Places } from './places.ts';
 import { Queues } from './queues.ts';
 import type { Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
@@ -12,28 +15,6 @@ import { SagaRun } from './saga/run.ts';
 import type { RunPorts } from './saga/subject.ts';
 import type { Statement, Store } from './store.ts';
 import { Waiters } from './waiters.ts';
-
-/** An accepted operation as this node holds it until it has ended. */
-interface Live {
-  readonly id: string;
-  readonly action: string;
-  readonly saga: string;
-  readonly resourceId: string;
-  keys: readonly string[];
-  readonly forced: boolean;
-  readonly attempt: number;
-  cancelRequested: boolean;
-  /** Durably so: nothing of it has begun. */
-  queued: boolean;
-  /** Taken over from an earlier life, which may have begun the step after the journal's end. */
-  resumed: boolean;
-  journal: readonly JournalEntry[] | undefined;
-  nextNumber: number;
-  run?: SagaRun;
-  /** Forced, and another has ended for it half done: only this one removes what that one left. */
-  passed?: boolean;
-}
-export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'passed'>;
 
 export interface OperationsOptions {
   readonly environment: Environment;
@@ -44,6 +25,8 @@ export interface OperationsOptions {
   readonly node: string;
   /** Sagas at work at once; the others wait at the head of their queues. */
   readonly runningMax: number;
+  /** Each unfinished operation takes one. */
+  readonly places: Places;
   readonly announced: CommitsOptions['announced'];
   /** Told of each audited call that has ended, by the id of its row. */
   readonly audited: (id: string) => void;
@@ -56,7 +39,7 @@ export class Operations {
   readonly commits: Commits;
   readonly #queues = new Queues();
   readonly #live = new Map<string, Live>();
-  readonly #ready: string[] = [];
+  readonly #ready = new FairQueue<string>();
   /** Of a restored store, until the restore is confirmed. */
   readonly #held = new Set<string>();
   readonly #waiters: Waiters;
@@ -104,6 +87,7 @@ export class Operations {
     for (const row of rows)
       this.#take({
         id: row.id,
+        account: row.accountId ?? '',
         action: row.action,
         saga: row.saga,
         resourceId: row.resourceId,
@@ -148,6 +132,7 @@ export class Operations {
 
   #take(live: Live): void {
     this.#live.set(live.id, live);
+    this.#options.places.add(live.account);
     if (live.forced) this.#passStuckHeads(live);
     if (this.#queues.isFirst(live.id)) this.#makeReady(live.id);
   }
@@ -240,7 +225,7 @@ export class Operations {
 
   #makeReady(id: string): void {
     if (this.#held.has(id)) return;
-    this.#ready.push(id);
+    this.#ready.push(this.#live.get(id)?.account ?? '', id);
     this.#pump();
   }
 
@@ -271,6 +256,7 @@ export class Operations {
 
   #ended(live: Live): void {
     this.#live.delete(live.id);
+    this.#options.places.remove(live.account);
     this.#leaveQueues(live.id);
     this.#waiters.wake(live.id);
     this.#options.audited(live.id);

@@ -18,6 +18,9 @@ export function nodeEnvironment({ logger = silentLogger }: { readonly logger?: L
   };
 }
 
+/** Calls back in the next turn of the event loop, when what has come in meanwhile was looked at. */
+export const nextTurn = (run: () => void): void => void setImmediate(run);
+
 /** Random bytes from a pool: filling 8 KiB costs about as much as filling 8 bytes. */
 function pooledBytes(): (count: number) => Uint8Array {
   const pool = new Uint8Array(POOL_BYTES);

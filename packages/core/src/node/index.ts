@@ -1,5 +1,5 @@
 export { backups } from './backups.ts';
-export { nodeEnvironment } from './environment.ts';
+export { nextTurn, nodeEnvironment } from './environment.ts';
 export { fetchUrl } from './fetch-url.ts';
 export { directoryImageStore } from './image-store.ts';
 export { cloudIdOf, loadSealKey } from './seal-key.ts';

@@ -70,9 +70,22 @@ export const CONFIG = Type.Object({
     {
       bodyBytes: count(1_048_576, 'Size of a JSON body at most.'),
       bodySeconds: seconds(30, 'How long a client may take to send a JSON body, or the next bytes of an upload.'),
-      requests: count(1000, 'Requests in work at once, beside those below; beyond, they are answered 429.'),
+      requests: count(
+        1000,
+        'Requests in work at once, beside those below; beyond, they are answered 429. A quarter more is for accounts that have few.',
+      ),
       streams: count(1000, 'Event streams, downloads, uploads, sockets and requests that wait, at once; beyond, they are answered 429.'),
-      operations: count(10_000, 'Unfinished operations; beyond, changes are answered 429.'),
+      keyRequestsPerSecond: Type.Optional(
+        Type.Number({
+          exclusiveMinimum: 0,
+          description:
+            'Requests of one API key in the long run; beyond, they are answered 429. `RateLimit` in each answer tells what is left. Default: as many as come.',
+        }),
+      ),
+      keyBurst: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'Requests of one API key at once, after a pause. Default: those of a second.' }),
+      ),
+      operations: count(10_000, 'Unfinished operations; beyond, changes are answered 429. A quarter more is for accounts that have few.'),
       running: count(256, 'Operations at work at once; the others are queued.'),
       feedRevisions: count(100_000, 'Revisions of the change feed that are kept to resume from.'),
     },

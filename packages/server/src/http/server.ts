@@ -15,6 +15,7 @@ import {
 } from '@pileus/core/kernel';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteHandler } from 'fastify';
 import type { Authenticator } from '../auth/authenticator.ts';
+import type { Admission, Admitted, Holding } from '../limits/admission.ts';
 import { bodyOf } from './body.ts';
 import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
@@ -29,7 +30,8 @@ export interface HttpServerOptions {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly mintRequestId: () => string;
-  readonly limits: { readonly bodyBytes: number; readonly bodySeconds: number; readonly requests: number; readonly streams: number };
+  readonly admission: Admission;
+  readonly limits: { readonly bodyBytes: number; readonly bodySeconds: number };
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Of web pages that may call from browsers. */
   readonly origins: readonly string[];
@@ -43,7 +45,18 @@ const CROSS_ORIGIN = {
     ...['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Last-Event-ID', 'Prefer', 'Range', 'Repr-Digest'],
     ...['traceparent', 'tracestate'],
   ],
-  exposedHeaders: ['Allow', 'Content-Range', 'ETag', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+  exposedHeaders: [
+    'Allow',
+    'Content-Range',
+    'ETag',
+    'Location',
+    'Preference-Applied',
+    'RateLimit',
+    'RateLimit-Policy',
+    'Retry-After',
+    'WWW-Authenticate',
+    'X-Request-Id',
+  ],
   maxAge: 600,
   strictPreflight: false,
 };
@@ -69,7 +82,6 @@ export class HttpServer {
   readonly #stop = new AbortController();
   /** Connections on which nothing was asked yet. */
   readonly #unused = new Set<Socket>();
-  readonly #held = { requests: 0, streams: 0 };
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -100,7 +112,8 @@ export class HttpServer {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     app.setErrorHandler(
-      (error: FastifyError, request, reply) => void reply.send(this.#send(request, reply, this.#problem(carrierError(error), request))),
+      (error: FastifyError, request, reply) =>
+        void reply.send(this.#send(request, reply, this.#problem(carrierError(error), request), undefined)),
     );
     app.setNotFoundHandler((request, reply) => this.#serve(request, reply));
     if (this.#options.origins.length > 0) await app.register(cors, { ...CROSS_ORIGIN, origin: [...this.#options.origins] });
@@ -172,7 +185,7 @@ export class HttpServer {
             params: { permission: 'metrics.read' },
           });
       } catch (error) {
-        return this.#send(request, reply, this.#problem(error, request));
+        return this.#send(request, reply, this.#problem(error, request), undefined);
       }
       return reply.type(metrics.contentType).send(await metrics.text());
     });
@@ -186,51 +199,61 @@ export class HttpServer {
     const { environment, metrics } = this.#options;
     const startedMs = environment.clock.monotonicMs();
     const span = this.#span(request);
-    const what = takesLong(request.raw) ? 'streams' : 'requests';
-    const leave = this.#enter(what);
-    let response =
-      leave === undefined ? this.#problem(tooMany(what), request) : await span.within(() => this.#ask(request, reply.raw, false));
-    leave?.();
-    const leaveStream = isStreamed(response.body) ? this.#enter('streams') : () => undefined;
-    if (leaveStream === undefined) {
-      // What was granted is let go of: nobody will read it.
-      if (isStreamed(response.body)) void response.body[Symbol.asyncIterator]().return?.();
-      response = this.#problem(tooMany('streams'), request);
-    }
+    const holding = takesLong(request.raw) ? 'streams' : 'requests';
+    const { response, leave } = await span.within(() => this.#ask(request, reply.raw, { holding, acceptsSocket: false }));
     const seconds = (environment.clock.monotonicMs() - startedMs) / 1000;
     metrics.request(response.route, request.method, response.status, seconds);
     this.#log(request, response, seconds);
     span.answered(response, this.#options.api.route(response), reply.raw);
-    return this.#send(request, reply, response, leaveStream);
-  }
-
-  /** Takes a place among those in work at once, and answers how to leave it; undefined when there is none. */
-  #enter(what: 'requests' | 'streams'): (() => void) | undefined {
-    if (this.#held[what] >= this.#options.limits[what]) return undefined;
-    this.#held[what] += 1;
-    let isIn = true;
-    return () => {
-      if (isIn) this.#held[what] -= 1;
-      isIn = false;
-    };
+    return this.#send(request, reply, response, leave);
   }
 
   #span({ raw, id }: FastifyRequest): RequestSpan {
     return new RequestSpan(raw, id, this.#options.tls === undefined ? 'http' : 'https');
   }
 
-  async #ask(request: FastifyRequest, response: ServerResponse, acceptsSocket: boolean): Promise<ApiResponse> {
-    const { api, environment, limits } = this.#options;
+  /** Finds out who asks, and serves him when it is his turn. A stream keeps a place until it ends: `leave` is how. */
+  async #ask(request: FastifyRequest, response: ServerResponse, how: How): Promise<Asked> {
+    const { admission } = this.#options;
+    let headers: Admitted['headers'];
+    let leave: (() => void) | undefined;
     try {
       const found = this.#principal(request);
       const principal = found instanceof Promise ? await found : found;
-      const body = bodyOf(request.raw, { bytesMax: limits.bodyBytes, timeoutMs: limits.bodySeconds * 1000 }, environment.timers);
-      const answer = await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
-      if (body !== undefined && !request.raw.complete) this.#boundRest(request.raw);
-      return answer;
+      const counted = admission.count(principal);
+      headers = counted.headers;
+      if (counted.refusal !== undefined) throw counted.refusal;
+      leave = admission.enter(principal, how.holding);
+      const turn = admission.turn(principal);
+      if (turn !== undefined) await turn;
+      const answer = withHeaders(await this.#handle(request, response, principal, how.acceptsSocket), headers);
+      if (answer.socket !== undefined || (how.holding === 'streams' && isStreamed(answer.body))) return { response: answer, leave };
+      leave();
+      if (!isStreamed(answer.body)) return { response: answer };
+      try {
+        return { response: answer, leave: admission.enter(principal, 'streams') };
+      } catch (error) {
+        // What was granted is let go of: nobody will read it.
+        void answer.body[Symbol.asyncIterator]().return?.();
+        throw error;
+      }
     } catch (error) {
-      return this.#problem(error, request);
+      leave?.();
+      return { response: withHeaders(this.#problem(error, request), headers) };
     }
+  }
+
+  async #handle(
+    request: FastifyRequest,
+    response: ServerResponse,
+    principal: Principal | undefined,
+    acceptsSocket: boolean,
+  ): Promise<ApiResponse> {
+    const { api, environment, limits } = this.#options;
+    const body = bodyOf(request.raw, { bytesMax: limits.bodyBytes, timeoutMs: limits.bodySeconds * 1000 }, environment.timers);
+    const answer = await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
+    if (body !== undefined && !request.raw.complete) this.#boundRest(request.raw);
+    return answer;
   }
 
   /** The rest of a body that nobody wants is read and dropped, so that the client gets to read the answer: but not for ever. */
@@ -253,11 +276,11 @@ export class HttpServer {
     return problemResponse(error, id, 'unknown', this.#options.environment.logger);
   }
 
-  #send(request: FastifyRequest, reply: FastifyReply, response: ApiResponse, ended: () => void = () => undefined): FastifyReply {
+  #send(request: FastifyRequest, reply: FastifyReply, response: ApiResponse, ended: (() => void) | undefined): FastifyReply {
     reply.code(response.status).headers(response.headers).header('x-request-id', request.id);
     if (!isStreamed(response.body)) return reply.send(response.body);
     const stream = Readable.from(response.body, { objectMode: false });
-    stream.once('close', ended);
+    if (ended !== undefined) stream.once('close', ended);
     return reply.send(stream);
   }
 
@@ -267,16 +290,13 @@ export class HttpServer {
    */
   async #upgrade(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const span = this.#span(request);
-    const leave = this.#enter('streams');
-    const response =
-      leave === undefined ? this.#problem(tooMany('streams'), request) : await span.within(() => this.#ask(request, reply.raw, true));
+    const { response, leave } = await span.within(() => this.#ask(request, reply.raw, { holding: 'streams', acceptsSocket: true }));
     this.#options.metrics.request(response.route, 'GET', response.status, 0);
     this.#log(request, response, 0);
     span.answered(response, this.#options.api.route(response), reply.raw);
     const { socket: stream } = response;
     if (stream === undefined) {
       this.#send(request, reply, response, leave);
-      if (!isStreamed(response.body)) leave?.();
       return false;
     }
     const end = () => {
@@ -298,15 +318,27 @@ export class HttpServer {
   }
 }
 
+interface How {
+  /** What its place is among. */
+  readonly holding: Holding;
+  readonly acceptsSocket: boolean;
+}
+
+interface Asked {
+  readonly response: ApiResponse;
+  /** Of what goes on after the head of its answer. */
+  readonly leave?: () => void;
+}
+
+const withHeaders = (response: ApiResponse, headers: Admitted['headers']): ApiResponse =>
+  headers === undefined ? response : { ...response, headers: { ...headers, ...response.headers } };
+
 /** Streams that were granted and wait for the switch of protocols. */
 const sockets = new WeakMap<FastifyRequest, NonNullable<ApiResponse['socket']>>();
 
 /** Uploads, and what asks to be kept waiting: those are held as long as streams are, and must not keep the others out. */
 const takesLong = ({ method, url = '', headers }: IncomingMessage): boolean =>
   method === 'PUT' || /[?&]waitSeconds=/.test(url) || /wait=/.test(String(headers.prefer ?? ''));
-
-const tooMany = (what: string): CloudError =>
-  new CloudError('busy', `Too many ${what} are under way.`, { params: { retryAfterSeconds: 1 } });
 
 /** fastify's own refusals: a head that cannot be read, a media type that is none. */
 function carrierError(error: FastifyError): Error {

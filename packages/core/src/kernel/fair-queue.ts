@@ -1,0 +1,38 @@
+/** A queue of queues: whoever has something waiting is served in turn, and his own in the order of their coming. */
+export class FairQueue<T> {
+  /** In order of their turns; none is empty. */
+  readonly #waiting = new Map<string, T[]>();
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(whose: string, item: T): void {
+    const own = this.#waiting.get(whose);
+    if (own === undefined) this.#waiting.set(whose, [item]);
+    else own.push(item);
+    this.#length += 1;
+  }
+
+  /** The next one, of whom it is longest ago that one was taken. */
+  shift(): T | undefined {
+    return this.shiftEach(1)[0]?.[1];
+  }
+
+  /** The next one of each, of so many at most. */
+  shiftEach(max: number): readonly (readonly [whose: string, item: T])[] {
+    const taken: (readonly [string, T])[] = [];
+    for (const [whose, own] of this.#waiting) {
+      if (taken.length === max) break;
+      taken.push([whose, own.shift() as T]);
+    }
+    for (const [whose] of taken) {
+      const own = this.#waiting.get(whose) ?? [];
+      this.#waiting.delete(whose);
+      if (own.length > 0) this.#waiting.set(whose, own);
+    }
+    this.#length -= taken.length;
+    return taken;
+  }
+}

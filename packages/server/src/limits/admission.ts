@@ -1,0 +1,70 @@
+import { type Clock, CloudError, Places, type Principal } from '@pileus/core/kernel';
+import { type Rate, Rates, rateHeaders } from './rates.ts';
+import { Turns } from './turns.ts';
+
+export interface AdmissionOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Calls back in the next turn of the event loop. */
+  readonly nextTurn: (run: () => void) => void;
+  readonly limits: {
+    /** In work at once. */
+    readonly requests: number;
+    /** Held open at once. */
+    readonly streams: number;
+    /** Of each key. Absent: none. */
+    readonly rate?: Rate;
+  };
+}
+
+/** What a request is held as. */
+export type Holding = 'requests' | 'streams';
+
+/** Whether it may be served, and what its answer says about that. */
+export interface Admitted {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly refusal?: CloudError;
+}
+
+const ANONYMOUS = 'anonymous';
+const FREE: Admitted = {};
+
+/** Who is served, and when: by the rate of his key, by turns of accounts, and as far as there is room. Everything is decided before a body is read. */
+export class Admission {
+  readonly #places: Readonly<Record<Holding, Places>>;
+  readonly #rates: Rates | undefined;
+  readonly #turns: Turns;
+
+  constructor({ clock, nextTurn, limits }: AdmissionOptions) {
+    this.#places = { requests: new Places(limits.requests), streams: new Places(limits.streams) };
+    this.#rates = limits.rate === undefined ? undefined : new Rates(limits.rate, clock);
+    this.#turns = new Turns({ clock, next: nextTurn });
+  }
+
+  /** Takes one from what the key may ask. Who has proven nothing has no key to count by. */
+  count(principal: Principal | undefined): Admitted {
+    if (this.#rates === undefined || principal === undefined) return FREE;
+    const allowance = this.#rates.take(principal.actor);
+    const headers = rateHeaders(this.#rates.rate, allowance);
+    return allowance.granted ? { headers } : { headers, refusal: tooOften(allowance.retrySeconds) };
+  }
+
+  /** Takes a place and answers how to leave it. @throws CloudError `busy` when there is none */
+  enter(principal: Principal | undefined, holding: Holding): () => void {
+    const leave = this.#places[holding].take(accountOf(principal));
+    if (leave === undefined) throw tooMany(holding);
+    return leave;
+  }
+
+  /** Undefined when it is its turn already. */
+  turn(principal: Principal | undefined): Promise<void> | undefined {
+    return this.#turns.take(accountOf(principal));
+  }
+}
+
+const accountOf = (principal: Principal | undefined): string => principal?.accountId ?? ANONYMOUS;
+
+const tooMany = (what: Holding): CloudError =>
+  new CloudError('busy', `Too many ${what} are under way.`, { params: { retryAfterSeconds: 1 } });
+
+const tooOften = (retryAfterSeconds: number): CloudError =>
+  new CloudError('busy', 'This key asks more often than it may.', { params: { retryAfterSeconds } });

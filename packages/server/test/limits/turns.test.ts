@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import { Turns } from '../../src/limits/turns.ts';
+
+/** Turns of an event loop that the test makes. */
+class Loop {
+  nowMs = 0;
+  readonly order: string[] = [];
+  readonly turns = new Turns({ clock: { monotonicMs: () => this.nowMs }, next: (run) => this.#next.push(run) });
+  #next: (() => void)[] = [];
+
+  ask(account: string, name = account): void {
+    const turn = this.turns.take(account);
+    if (turn === undefined) this.order.push(name);
+    else void turn.then(() => this.order.push(name));
+  }
+
+  /** What began in it. */
+  async turn(): Promise<readonly string[]> {
+    const before = this.order.length;
+    for (const run of this.#next.splice(0)) run();
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.order.slice(before);
+  }
+
+  get isIdle(): boolean {
+    return this.#next.length === 0;
+  }
+}
+
+describe('server limits: turns', () => {
+  it('let an account that is alone begin as many as come', () => {
+    const loop = new Loop();
+    for (let index = 0; index < 1000; index += 1) loop.ask('a');
+    expect(loop.order).to.have.length(1000);
+    expect(loop.isIdle).to.equal(true);
+  });
+
+  it('let one request of a quiet account wait for one of each other, however many those have waiting', async () => {
+    const loop = new Loop();
+    loop.ask('quiet');
+    for (let index = 0; index < 1000; index += 1) loop.ask('flood');
+    await loop.turn();
+    for (let round = 0; round < 50; round += 1) {
+      const before = loop.order.length;
+      loop.ask('quiet', `quiet ${round}`);
+      expect(loop.order.slice(before)).to.deep.equal([`quiet ${round}`]);
+      expect(await loop.turn()).to.deep.equal(['flood']);
+    }
+  });
+
+  it('part what is begun among all who ask, in the order of their turns and of their own requests', async () => {
+    const loop = new Loop();
+    for (const account of ['a', 'b', 'c']) for (let index = 0; index < 20; index += 1) loop.ask(account, `${account}${index}`);
+    const begun = loop.order.length;
+    const turns: string[][] = [];
+    while (!loop.isIdle) turns.push([...(await loop.turn())]);
+    expect(loop.order).to.have.length(60);
+    // The first found itself alone until the second came.
+    expect(begun).to.equal(22);
+    const both = turns.filter((turn) => turn.length > 0);
+    for (const turn of both) expect(turn.map((name) => name[0])).to.deep.equal(['b', 'c']);
+    expect(both.map(([b]) => b)).to.deep.equal(Array.from({ length: 19 }, (_, index) => `b${index + 1}`));
+  });
+
+  it('begin no more than a few in one turn, and each account comes to its own', async () => {
+    const loop = new Loop();
+    const accounts = Array.from({ length: 50 }, (_, index) => `account ${index}`);
+    for (let round = 0; round < 5; round += 1) for (const account of accounts) loop.ask(account);
+    const counts = new Map<string, number>();
+    for (const account of loop.order) counts.set(account, (counts.get(account) ?? 0) + 1);
+    while (!loop.isIdle) {
+      const turn = await loop.turn();
+      expect(turn.length).to.be.at.most(8);
+      expect(new Set(turn).size).to.equal(turn.length);
+      for (const account of turn) counts.set(account, (counts.get(account) ?? 0) + 1);
+    }
+    expect([...counts.values()].filter((count) => count !== 5)).to.deep.equal([]);
+  });
+
+  it('take an account for alone again when nobody else was heard of for a while', async () => {
+    const loop = new Loop();
+    loop.ask('b');
+    loop.ask('a');
+    await loop.turn();
+    loop.nowMs += 9999;
+    for (let index = 0; index < 3; index += 1) loop.ask('a');
+    while (!loop.isIdle) await loop.turn();
+    loop.nowMs += 1;
+    const before = loop.order.length;
+    for (let index = 0; index < 10; index += 1) loop.ask('a');
+    expect(loop.order.length - before).to.equal(10);
+  });
+});
