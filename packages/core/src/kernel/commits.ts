@@ -40,7 +40,7 @@ export class Commits {
   /**
    * Durable when it answers. A store that rejects is asked again until the outcome is known: the insert of a row whose key was minted for this commit
    * fails `exists` exactly when an earlier try has landed. With `once`, a failure that is known to have changed nothing is thrown instead.
-   * @throws CloudError `unavailable`; Fenced when another node has taken over
+   * @throws CloudError `unavailable`, also with `once` when another node has taken over; else Fenced then
    */
   async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
     const { store, environment, node, announced } = this.#options;
@@ -56,6 +56,8 @@ export class Commits {
         if (result.ok || landed) return landed ? { ok: true, revision: 0 } : result;
         return await this.#refusal(result, sent, statements, changes);
       } catch (error) {
+        if (error instanceof Fenced && patience === 'once')
+          throw new CloudError('unavailable', 'Another server has taken over.', { cause: error });
         if (error instanceof Fenced || (this.#stopping && attempt > 3)) throw error;
         if (patience === 'once' && error instanceof StoreError && error.outcome === 'unchanged')
           throw new CloudError('unavailable', 'The store cannot take it now.', { cause: error });

@@ -119,7 +119,10 @@ describe('a server on PostgreSQL', function () {
       for (let number = 0; !over; number += 1) {
         const answer = await server.ask('POST', '/v1/widgets', { body: { name: `w-${creator}-${number}`, sizeBytes: 10 } });
         if (answer.status === 202) accepted.push(answer.json.operationId);
-        else refused += 1;
+        else {
+          expect([answer.status, answer.json.code]).to.deep.equal([503, 'unavailable']);
+          refused += 1;
+        }
       }
     });
     await eventually(() => accepted.length >= 20);
