@@ -19,7 +19,7 @@ type Handler = (question: unknown, signal: AbortSignal) => Promise<unknown>;
 
 /**
  * How services reach each other without knowing where the other runs. In one process: a call later in the same turn. Nothing calls it before there is a second
- * node (`docs/decisions/0015-the-bus-waits-for-the-second-node.md`).
+ * node (`docs/decisions/0016-the-bus-waits-for-the-second-node.md`).
  */
 export class Bus {
   readonly #environment: Environment;
