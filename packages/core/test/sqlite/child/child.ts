@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A process of its own that runs one of the scripts beside this file and says things line by line. */
+/** A process of its own that runs a script, one beside this file or one elsewhere by its URL, and says things line by line. */
 export class Child {
   readonly lines: string[] = [];
   readonly #process: ChildProcess;
   readonly #ended: Promise<unknown>;
 
   constructor(script: string, args: readonly string[], wrapper: readonly string[] = []) {
-    const file = fileURLToPath(new URL(`./${script}`, import.meta.url));
+    const file = fileURLToPath(new URL(script, import.meta.url));
     const [command = process.execPath, ...rest] = [...wrapper, process.execPath, ...process.execArgv, file, ...args];
     this.#process = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#ended = once(this.#process, 'close');
