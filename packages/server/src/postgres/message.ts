@@ -25,6 +25,8 @@ const STATEMENTS_KEPT = 500;
 /** The names that statements were prepared under on one connection. */
 export class Prepared {
   readonly #names = new Map<string, string>();
+  /** Names that have to go, if they are there. */
+  #doomed: string[] = [];
   #count = 0;
 
   /** The statement's name, and whether it has to be prepared first. */
@@ -39,16 +41,16 @@ export class Prepared {
 
   /** After a failure nobody knows whether it was prepared; it gets another name next time. */
   forget(text: string): void {
+    const name = this.#names.get(text);
+    if (name !== undefined) this.#doomed.push(name);
     this.#names.delete(text);
   }
 
-  /** The names of statements that have to go. */
-  evicted(): string[] {
-    const oldest = [...this.#names].slice(0, Math.max(0, this.#names.size - STATEMENTS_KEPT));
-    return oldest.map(([text, name]) => {
-      this.#names.delete(text);
-      return name;
-    });
+  /** The names to close; to close what is not there does no harm. */
+  doomed(): readonly string[] {
+    const surplus = [...this.#names.keys()].slice(0, Math.max(0, this.#names.size - STATEMENTS_KEPT));
+    for (const text of surplus) this.forget(text);
+    return this.#doomed.splice(0);
   }
 }
 
@@ -75,6 +77,8 @@ export class Message implements Submittable {
 
   submit(connection: Connection): void {
     connection.stream.cork();
+    // First, for what comes behind a statement that fails is skipped.
+    for (const name of this.#prepared.doomed()) connection.close({ type: 'S', name }, true);
     for (const { text, values } of this.#statements) {
       const { name, isNew } = this.#prepared.name(text);
       if (isNew) {
@@ -84,7 +88,6 @@ export class Message implements Submittable {
       connection.bind({ statement: name, values: [...values] }, true);
       connection.execute(null, true);
     }
-    for (const name of this.#prepared.evicted()) connection.close({ type: 'S', name }, true);
     connection.sync();
     connection.stream.uncork();
   }
@@ -98,10 +101,22 @@ export class Message implements Submittable {
     this.#rows = [];
   }
 
-  handleError(error: Error): void {
+  /**
+   * An error that leaves the connection usable undoes the message, and then the server says that it is ready. One that ends the connection, as the server
+   * does in its last words, leaves open what has become of the message. Words alone do not tell them apart, for they come in the server's language.
+   */
+  handleError(error: Error, connection: Connection): void {
     for (const text of this.#new) this.#prepared.forget(text);
-    const isAnswer = error instanceof DatabaseError && error.severity === 'ERROR';
-    this.#settle.reject(isAnswer ? error : new ConnectionLost(error));
+    const lost = () => this.#settle.reject(new ConnectionLost(error));
+    if (!(error instanceof DatabaseError)) {
+      lost();
+      return;
+    }
+    connection.once('end', lost);
+    connection.once('readyForQuery', () => {
+      connection.off('end', lost);
+      this.#settle.reject(error);
+    });
   }
 
   handleReadyForQuery(): void {

@@ -2,10 +2,11 @@ import { type Environment, sleep } from '@pileus/core/kernel';
 import type { ClientConfig } from 'pg';
 import { Link } from './link.ts';
 import type { OwnTables } from './own-tables.ts';
-import { quote } from './table.ts';
+import { quote, sql } from './table.ts';
 
 /** So late is news heard that came without a wake-up: while the connection was away, or through a proxy that passes none on. */
 const POLL_MS = 5000;
+const ANSWER_MS = 10_000;
 
 /** Hears of commits of whatever server: woken by PostgreSQL, and looking by itself now and then. */
 export class Notices {
@@ -29,8 +30,9 @@ export class Notices {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#listening;
+    // It may wait for an answer that will never come.
     await this.#link.close();
+    await this.#listening;
   }
 
   async #listen(): Promise<void> {
@@ -44,17 +46,15 @@ export class Notices {
   /** Until the connection ends. */
   async #hear(): Promise<void> {
     const session = await this.#link.session();
+    const over = new AbortController();
+    void session.ended.then(() => over.abort());
+    const signal = AbortSignal.any([over.signal, this.#closing.signal]);
     session.onNotification(({ payload }) => this.#heard(Number(payload)));
-    await session.rows(`LISTEN ${quote(this.#own.channel)}`);
-    while (!session.isLost && !this.#closing.signal.aborted) {
-      const [[revision] = []] = await session.rows(`SELECT revision FROM ${this.#own.state}`);
+    await session.run([sql(`LISTEN ${quote(this.#own.channel)}`)], ANSWER_MS);
+    while (!signal.aborted) {
+      const [[[revision] = []] = []] = await session.run([sql(`SELECT revision FROM ${this.#own.state}`)], ANSWER_MS);
       this.#heard(Number(revision));
-      const next = new AbortController();
-      const ended = session.ended.then(() => next.abort());
-      await Promise.race([
-        ended,
-        sleep(this.#environment.timers, POLL_MS, AbortSignal.any([next.signal, this.#closing.signal])).catch(() => {}),
-      ]);
+      await sleep(this.#environment.timers, POLL_MS, signal);
     }
   }
 }

@@ -85,8 +85,10 @@ export class Readers {
   }
 
   async #answer(link: Link, pending: readonly Pending[]): Promise<void> {
+    // The store was open once, so that a refusal will pass, too: a password that is changed, a database that lets nobody in for a moment.
+    const session = await link.session().catch((error) => error as Error);
+    if (session instanceof Error) return this.#again(link, pending, session);
     try {
-      const session = await link.session();
       const answers = await session.run(
         pending.map(({ statement }) => statement),
         ANSWER_MS,
@@ -99,7 +101,7 @@ export class Readers {
     }
   }
 
-  async #again(link: Link, pending: readonly Pending[], error: ConnectionLost): Promise<void> {
+  async #again(link: Link, pending: readonly Pending[], error: Error): Promise<void> {
     const { clock, timers } = this.#environment;
     const late = pending.filter(({ sinceMs }) => clock.monotonicMs() - sinceMs > PATIENCE_MS);
     for (const { reject } of late) reject(new StoreError(error.message, 'unchanged', { cause: error }));

@@ -4,15 +4,20 @@ import { ConnectionLost, Message, Prepared, type Sql, type SqlRow } from './mess
 
 const CONNECT_MS = 10_000;
 const CLOSE_MS = 1000;
+const ALIVE_MS = 10_000;
 
 /**
  * What the store relies on, whatever the role's or the server's defaults are: an answered commit is on disk, a statement sees what was committed before it
- * began, and a connection whose other end is gone holds no locks for long.
+ * began, and a connection whose other end is gone neither holds locks for long nor waits for them.
  */
 const GUARANTEES = [
   ['synchronous_commit', 'on'],
   ['default_transaction_isolation', 'read\\ committed'],
   ['idle_in_transaction_session_timeout', '30s'],
+  ['lock_timeout', '60s'],
+  ['tcp_keepalives_idle', '10'],
+  ['tcp_keepalives_interval', '5'],
+  ['tcp_keepalives_count', '3'],
   ['statement_timeout', '0'],
 ] as const;
 
@@ -53,6 +58,7 @@ export class Session {
   static async open(config: ClientConfig, environment: Pick<Environment, 'timers'>): Promise<Session> {
     const client = new Client({
       keepAlive: true,
+      keepAliveInitialDelayMillis: ALIVE_MS,
       connectionTimeoutMillis: CONNECT_MS,
       fallback_application_name: 'pileus',
       ...config,
@@ -64,7 +70,16 @@ export class Session {
     } catch (error) {
       throw refusal(error as Error);
     }
+    await session.#expectPrimary();
     return session;
+  }
+
+  /** What a standby answers may be old, and go on being so for as long as nobody looks for another server. */
+  async #expectPrimary(): Promise<void> {
+    const [[[readOnly] = []] = []] = await this.run([{ text: 'SHOW transaction_read_only', values: [] }], CONNECT_MS);
+    if (readOnly !== 'on') return;
+    await this.close();
+    throw new ConnectionLost(new Error('it takes no writes, as a standby'));
   }
 
   get isLost(): boolean {

@@ -160,6 +160,17 @@ describe('the store on PostgreSQL, when things go wrong', function () {
     expect(await insist('b')).to.equal('done');
   });
 
+  it('answers reads that were asked while the server lets nobody in', async () => {
+    await insist('a');
+    const admits = (value: boolean) => cluster.sql(`ALTER DATABASE german ALLOW_CONNECTIONS ${value}`, 'postgres');
+    await admits(false);
+    wire.cut();
+    const reads = Promise.all(Array.from({ length: 50 }, () => store.read('machine', 'a')));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await admits(true);
+    for (const row of await reads) expect(row).to.include('"id":"a"');
+  });
+
   it('refuses what it can not hold, alone, and says that nothing has changed', async () => {
     const noise = Array.from({ length: 900 }, () => Math.random().toString(36).slice(2)).join('');
     const told = await Promise.all([
@@ -178,6 +189,26 @@ describe('the store on PostgreSQL, when things go wrong', function () {
     expect((told[1] as StoreError).message).to.match(/index row/);
     expect(await store.read('machine', 'big')).to.equal(undefined);
     await expectWhole(['good-1', 'good-2']);
+  });
+
+  it('tells a refusal from the end of a connection in whatever language the server speaks', async () => {
+    wire.answer = (message) => Buffer.from(message.toString('latin1').replaceAll('SERROR\0', 'SFEHLR\0'), 'latin1');
+    wire.cut();
+    await insist('good');
+    const noise = Array.from({ length: 900 }, () => Math.random().toString(36).slice(2)).join('');
+    const statements = [{ op: 'insert', table: 'machine', row: { id: 'big', zone: noise } }] as const;
+    const told = await store.commit({ node: 'n', epoch: store.epoch, at: AT, statements }).catch((error) => error as StoreError);
+    expect(told).to.be.instanceOf(StoreError).and.have.property('outcome', 'unchanged');
+    // The server's last words before it ends the connection are no refusal.
+    let messages = 0;
+    wire.delayMs = () => {
+      messages += 1;
+      if (messages === 2) void cluster.sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+      return messages === 2 ? 200 : 0;
+    };
+    expect(await commit('cut off'))
+      .to.be.instanceOf(StoreError)
+      .and.have.property('outcome', 'unknown');
   });
 
   it('fences off what an earlier opening has under way, even when it arrives late', async () => {
@@ -202,22 +233,54 @@ describe('the store on PostgreSQL, when things go wrong', function () {
 
   it('looks for another server when its own becomes a standby', async () => {
     await insist('before');
-    const readOnly = (value: string) => cluster.sql(`ALTER DATABASE german SET default_transaction_read_only = ${value}`, 'postgres');
+    const readOnly = async (value: string) => {
+      await cluster.sql(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+      await cluster.sql('SELECT pg_reload_conf()');
+    };
     await readOnly('on');
+    // The connection that it has finds out by a write, each new one at once.
+    const written: string[] = [];
+    let told: Told = { ok: true, revision: 0 };
+    await eventually(async () => {
+      told = await commit(`w${written.length}`);
+      if (told instanceof StoreError) return true;
+      written.push(`w${written.length}`);
+      return false;
+    });
+    expect(told).to.have.property('outcome', 'unchanged');
     wire.cut();
     // That its connection is gone is found out first.
     await commit('lost');
-    const told = await commit('meanwhile');
-    expect(told).to.be.instanceOf(StoreError).and.have.property('outcome', 'unchanged');
-    expect((told as StoreError).message).to.include('read-only');
+    expect(await commit('meanwhile'))
+      .to.be.instanceOf(StoreError)
+      .and.include({ outcome: 'unchanged' })
+      .and.have.property('message')
+      .that.includes('standby');
+    let isRead = false;
+    const reading = store.read('machine', 'before').finally(() => {
+      isRead = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(isRead, 'what a standby answers may be old').to.equal(false);
     await readOnly('off');
+    expect(await reading).to.include('"id":"before"');
     expect(await insist('after')).to.equal('done');
-    await expectWhole(['before', 'after']);
+    await expectWhole(['before', ...written, 'after']);
   });
 
   it('is closed though the server does not answer any more', async () => {
     await insist('before');
     wire.frozen = true;
+    await store.close();
+  });
+
+  it('is closed though it waits for news from a server that does not answer any more', async () => {
+    wire.delayMs = (message) => {
+      wire.frozen ||= message.includes('LISTEN');
+      return 0;
+    };
+    wire.cut();
+    await eventually(() => wire.frozen);
     await store.close();
   });
 

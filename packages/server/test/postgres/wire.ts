@@ -10,7 +10,9 @@ const PORT = 5432;
 export class Wire {
   readonly dir: string;
   /** Milliseconds that each message is held back on the way to the server: none by default. */
-  delayMs: () => number = () => 0;
+  delayMs: (message: Buffer) => number = () => 0;
+  /** What the server says, as it arrives. */
+  answer: (message: Buffer) => Buffer = (message) => message;
   /** What the server answers is lost. */
   deaf = false;
   /** Nothing passes, not even an end: as when a network is gone. */
@@ -76,7 +78,8 @@ export class Wire {
     let held = Promise.resolve();
     near.on('data', (bytes) => {
       if (this.frozen) return;
-      const delayMs = this.delayMs();
+      const delayMs = this.delayMs(bytes);
+      if (this.frozen) return;
       if (delayMs === 0) held = held.then(() => void far.write(bytes));
       else held = held.then(() => sleep(delayMs)).then(() => void far.write(bytes));
     });
@@ -86,7 +89,7 @@ export class Wire {
       far.end();
     });
     far.on('data', (bytes) => {
-      if (!this.deaf && !this.frozen) near.write(bytes);
+      if (!this.deaf && !this.frozen) near.write(this.answer(bytes));
     });
     for (const socket of pair) {
       socket.on('error', () => {});
