@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,6 +95,20 @@ export class PrivatePostgres implements AsyncDisposable {
       if (await runs(pid)) process.kill(pid, 'SIGKILL');
       while (await runs(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  }
+
+  /** Offers TLS on the loopback port from now on, with this certificate and its key. */
+  async encrypt(certPath: string, keyPath: string): Promise<void> {
+    for (const [path, name] of [
+      [certPath, 'server.crt'],
+      [keyPath, 'server.key'],
+    ] as const) {
+      const own = join(this.dir, 'data', name);
+      await writeFile(own, await readFile(path), { mode: 0o600 });
+      await chown(own, NOBODY, NOBODY);
+    }
+    await appendFile(join(this.dir, 'data/postgresql.conf'), '\nssl = on\n');
+    this.#process?.kill('SIGHUP');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

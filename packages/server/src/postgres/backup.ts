@@ -8,6 +8,8 @@ import { type Key, quote } from './table.ts';
 import type { Target } from './target.ts';
 
 export const FORMAT = 1;
+/** The last line: a copy that was cut off lacks it. */
+export const END = '["_end"]';
 const BATCH_ROWS = 1000;
 
 /**
@@ -53,13 +55,13 @@ export async function backUp({ target, own, environment, to }: BackupOptions): P
 async function copyAll(session: Session, own: OwnTables, file: FileHandle): Promise<void> {
   await session.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const header = await headerOf(session, own);
-  await file.write(`${JSON.stringify(header)}\n`);
+  await file.appendFile(`${JSON.stringify(header)}\n`);
   const copy = async (select: string, lineOf: (row: SqlRow) => string) => {
     await session.rows(`DECLARE copied NO SCROLL CURSOR FOR ${select}`);
     for (;;) {
       const rows = await session.rows(`FETCH ${BATCH_ROWS} FROM copied`);
       if (rows.length === 0) break;
-      await file.write(`${rows.map(lineOf).join('\n')}\n`);
+      await file.appendFile(`${rows.map(lineOf).join('\n')}\n`);
     }
     await session.rows('CLOSE copied');
   };
@@ -69,6 +71,7 @@ async function copyAll(session: Session, own: OwnTables, file: FileHandle): Prom
     await copy(`SELECT ${Object.keys(columns).map(quote).join(', ')} FROM ${quote(own.schema)}.${name}`, (row) =>
       JSON.stringify([name, ...row]),
     );
+  await file.appendFile(`${END}\n`);
 }
 
 async function headerOf(session: Session, own: OwnTables): Promise<Header> {

@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { type Environment, StoreError } from '@pileus/core/kernel';
 import type { Row } from '@pileus/core/store';
 import { textArray } from './arrays.ts';
-import { COPIED, FORMAT, type Header } from './backup.ts';
+import { COPIED, END, FORMAT, type Header } from './backup.ts';
 import { makeSchema } from './open.ts';
 import { OwnTables } from './own-tables.ts';
 import { Session } from './session.ts';
@@ -46,16 +45,19 @@ class Restoring {
   async all(from: string): Promise<void> {
     let batch: string[] = [];
     let header: Header | undefined;
-    for await (const line of createInterface({ input: createReadStream(from, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })) {
+    let isWhole = false;
+    for await (const line of linesOf(from)) {
       if (header === undefined) {
         header = headerOf(line);
         await this.#begin(header);
-      } else batch.push(line);
+      } else if (line === END) isWhole = true;
+      else batch.push(line);
       if (batch.length < BATCH_LINES) continue;
       await this.#lines(batch);
       batch = [];
     }
     if (header === undefined) throw new StoreError('it is empty');
+    if (!isWhole) throw new StoreError('its end is missing');
     await this.#lines(batch);
   }
 
@@ -95,7 +97,7 @@ class Restoring {
 
   /** Texts become what their columns hold. */
   async #copied(name: string, lines: readonly (readonly (string | null)[])[]): Promise<void> {
-    if (!(name in COPIED)) throw new StoreError(`it holds rows of ${JSON.stringify(name)}, which nothing is known of`);
+    if (!Object.hasOwn(COPIED, name)) throw new StoreError(`it holds rows of ${JSON.stringify(name)}, which nothing is known of`);
     const columns = Object.entries(COPIED[name as keyof typeof COPIED]);
     const names = columns.map(([column]) => quote(column)).join(', ');
     const casts = columns.map(([column, type]) => `u.${quote(column)}::${type}`).join(', ');
@@ -105,6 +107,17 @@ class Restoring {
       ...columns.map((_, index) => textArray(lines.map((line) => line[index + 1] ?? null))),
     );
   }
+}
+
+/** Texts of rows may hold what `readline` takes for the end of a line. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of createReadStream(path, 'utf8') as AsyncIterable<string>) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 function headerOf(line: string): Header {

@@ -7,7 +7,10 @@ import pgpass from 'pgpass';
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,47}$/;
 
 export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`, with the parameters of libpq's URLs, and `schema` (default `pileus`). */
+  /**
+   * `postgres://user:password@host:port/database`, with parameters: `schema` (default `pileus`), and of libpq's URLs `sslmode`, `sslrootcert`, `sslcert`,
+   * `sslkey`, `host`, `port`, `user`, `password`, `application_name` and `options`.
+   */
   readonly url: string;
   /** Holds the password, alone; read at each connection, so that it may change. */
   readonly passwordFile?: string;
@@ -28,12 +31,12 @@ export interface Target {
  */
 export function targetOf({ url, passwordFile }: PostgresOptions): Target {
   const { schema, text } = split(url);
-  let config: ClientConfig;
-  try {
-    config = parseIntoClientConfig(text) as ClientConfig;
-  } catch {
-    throw new StoreError('the URL of the store cannot be read: it has the form postgres://user:password@host:port/database');
-  }
+  const config = configOf(text);
+  // What stands before the `@` was cut by a character of the password, and would be shown as something else.
+  if (config === undefined || (url.includes('@') && (config.user ?? '') === ''))
+    throw new StoreError(
+      'the URL of the store cannot be read: it has the form postgres://user:password@host:port/database, the password percent-encoded',
+    );
   if (!SCHEMA_NAME.test(schema))
     throw new StoreError(`the schema ${JSON.stringify(schema)} is no name for one: lower-case letters, digits and underscores, 48 at most`);
   const { user, host, port, database } = config;
@@ -44,6 +47,17 @@ export function targetOf({ url, passwordFile }: PostgresOptions): Target {
   const isElsewhere = given || (passwordFile === undefined && process.env.PGPASSWORD !== undefined);
   const password = isElsewhere ? {} : { password: (resolved?: Connecting) => passwordOf(resolved, passwordFile) };
   return { config: { ...config, ...password }, schema, name };
+}
+
+/** @throws StoreError for a certificate or key that cannot be read */
+function configOf(url: string): ClientConfig | undefined {
+  try {
+    return parseIntoClientConfig(url) as ClientConfig;
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined) throw new StoreError(message, 'unchanged', { cause: error });
+    return undefined;
+  }
 }
 
 /** The schema is ours to read; the rest is the client's. */

@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Store, StoreError, StoreSchema } from '@pileus/core/kernel';
 import { expect } from 'chai';
+import { createAuthority, installHostCertificate } from '../../../../test/lab/certificates.ts';
 import { openPostgres, restorePostgres, targetOf } from '../../src/postgres/index.ts';
 import { listSql } from '../../src/postgres/query.ts';
 import { Session } from '../../src/postgres/session.ts';
@@ -8,6 +10,8 @@ import { catalogOf } from '../../src/postgres/table.ts';
 import { TestCluster } from './cluster.ts';
 
 const AT = '2030-01-01T00:00:00.000Z';
+/** Of a password that was not percent-encoded: behind it comes what ends this part of a URL. */
+const UNREADABLE = '65431';
 const SCHEMA: StoreSchema = {
   tables: [
     {
@@ -74,7 +78,7 @@ describe('opening a store on PostgreSQL', function () {
     });
 
     it('is told in no refusal', async () => {
-      const secrets = ['s3cret/wr:ong', cluster.server.password];
+      const secrets = ['s3cret/wr:ong', cluster.server.password, UNREADABLE];
       const failures = [
         await refusal(overTcp(secrets[0])),
         await refusal(overTcp(secrets[1], 'nobody-there')),
@@ -82,6 +86,7 @@ describe('opening a store on PostgreSQL', function () {
         await refusal(`postgres://postgres:${encodeURIComponent(secrets[1] ?? '')}@127.0.0.1:${cluster.server.port}/none`),
         await refusal(overTcp(secrets[1]).replace('schema=tcp', 'schema=No Good')),
         await refusal(`postgres://postgres:${secrets[0]}@[broken/x`),
+        ...(await Promise.all(['/', '#', '?'].map((part) => refusal(`postgres://postgres:${UNREADABLE}${part}word@127.0.0.1/german`)))),
       ];
       for (const failure of failures) {
         expect(failure.name).to.equal('StoreError');
@@ -127,7 +132,7 @@ describe('opening a store on PostgreSQL', function () {
   it('keeps its promises whatever the role is set to', async () => {
     await cluster.sql(
       `CREATE ROLE odd LOGIN SUPERUSER; ALTER ROLE odd SET synchronous_commit = off; ALTER ROLE odd SET default_transaction_isolation = serializable;
-        ALTER ROLE odd SET statement_timeout = '1ms'; ALTER ROLE odd SET search_path = pg_temp`,
+        ALTER ROLE odd SET statement_timeout = '1ms'; ALTER ROLE odd SET lock_timeout = '1ms'; ALTER ROLE odd SET search_path = pg_temp`,
     );
     const url = cluster.unused().replace('postgres@', 'odd@');
     const store = await open(url);
@@ -139,10 +144,55 @@ describe('opening a store on PostgreSQL', function () {
       ['synchronous_commit', 'on'],
       ['transaction_isolation', 'read committed'],
       ['statement_timeout', '0'],
+      ['lock_timeout', '1min'],
     ])
       expect(await session.rows(`SHOW ${name}`), name).to.deep.equal([[value]]);
     await session.close();
     await store.close();
+    // A lock must not outlive for hours a machine that lost its power.
+    const far = await Session.open(targetOf({ url: overTcp(cluster.server.password) }).config, cluster.environment);
+    for (const [name, value] of [
+      ['idle', '10'],
+      ['interval', '5'],
+      ['count', '3'],
+    ])
+      expect(await far.rows(`SHOW tcp_keepalives_${name}`), name).to.deep.equal([[value]]);
+    await far.close();
+  });
+
+  it('leaves no more statements prepared than it keeps, whatever fails', async () => {
+    const session = await Session.open(targetOf({ url: cluster.unused() }).config, cluster.environment);
+    const fails = (text: string) =>
+      session.rows(text).then(
+        () => expect.fail('done'),
+        () => undefined,
+      );
+    const prepared = async () => Number((await session.rows('SELECT count(*) FROM pg_prepared_statements'))[0]?.[0]);
+    for (let number = 0; number < 20; number += 1) await fails(`SELECT ${number}/0`);
+    expect(await prepared()).to.be.at.most(2);
+    for (let number = 0; number < 600; number += 1) {
+      await session.rows(`SELECT ${number}`);
+      if (number > 500) await fails(`SELECT ${number}/0`);
+    }
+    await session.rows('SELECT 1');
+    expect(await prepared()).to.be.within(490, 501);
+    await session.close();
+  });
+
+  it('speaks TLS, and with nobody whose certificate it cannot prove', async () => {
+    const folder = cluster.path();
+    await createAuthority(folder);
+    const pki = { name: 'localhost', address: '127.0.0.9', rootDir: cluster.path() };
+    await installHostCertificate(folder, pki);
+    await cluster.server.encrypt(join(pki.rootDir, 'etc/pki/servercert.pem'), join(pki.rootDir, 'etc/pki/serverkey.pem'));
+    const url = (host: string, parameters: string) => overTcp(cluster.server.password).replace('127.0.0.1', host) + parameters;
+    const proved = `&sslmode=verify-full&sslrootcert=${join(folder, 'ca.pem')}`;
+    const session = await Session.open(targetOf({ url: url('localhost', proved) }).config, cluster.environment);
+    expect(await session.rows('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).to.deep.equal([['t']]);
+    await session.close();
+    expect((await refusal(url('localhost', '&sslmode=verify-full'))).message).to.match(/certificate/);
+    expect((await refusal(url('127.0.0.1', proved))).message).to.match(/does not match certificate/);
+    expect((await refusal(url('localhost', '&sslmode=verify-full&sslrootcert=/nowhere/ca.pem'))).message).to.include('/nowhere/ca.pem');
   });
 
   it('gives a copy that was made by other means an incarnation of its own, once', async () => {
@@ -221,6 +271,9 @@ describe('opening a store on PostgreSQL', function () {
     const broken = cluster.path();
     await writeFile(broken, `${await readFile(backup, 'utf8')}["_nowhere","x"]\n`);
     expect(await refused(broken, elsewhere)).to.include('_nowhere');
+    const text = await readFile(backup, 'utf8');
+    await writeFile(broken, text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1));
+    expect(await refused(broken, elsewhere)).to.include('its end is missing');
     await writeFile(broken, '{"some":"json"}\n');
     expect(await refused(broken, elsewhere)).to.include('no backup');
     await writeFile(broken, '');
@@ -242,10 +295,15 @@ describe('opening a store on PostgreSQL', function () {
     const schema = new URLSearchParams(url.split('?')[1]).get('schema') ?? '';
     await cluster.sql(`ANALYZE ${schema}.note`);
     const catalog = catalogOf(SCHEMA.tables, schema);
-    const plan = async (query: Parameters<typeof listSql>[1]) => {
+    const session = await Session.open(targetOf({ url }).config, cluster.environment);
+    /** As prepared statements are planned: for given values, and, from some execution on, for any. */
+    const plan = async (query: Parameters<typeof listSql>[1], mode: string) => {
       const { text, values } = listSql(catalog, query);
-      const literal = text.replaceAll(/\$(\d+)/g, (_, number) => `'${String(values[Number(number) - 1])}'`);
-      return (await cluster.sql(`EXPLAIN ${literal}`)).map((line) => line['QUERY PLAN']).join('\n');
+      await session.rows(`SET plan_cache_mode = ${mode}`);
+      await session.rows(`PREPARE page AS ${text}`);
+      const lines = await session.rows(`EXPLAIN EXECUTE page (${values.map((value) => `'${String(value)}'`).join(', ')})`);
+      await session.rows('DEALLOCATE page');
+      return lines.join('\n');
     };
     const project = { field: 'projectId', op: '=', value: 'p1' } as const;
     const queries = [
@@ -255,12 +313,14 @@ describe('opening a store on PostgreSQL', function () {
       { order: [{ field: 'size' }], limit: 50, after: [1700, 'n01700'] },
       { where: { field: 'size', op: '>', value: 2900 } as const, limit: 20, order: [{ field: 'size' }] },
     ];
-    for (const query of queries) {
-      const text = await plan({ table: 'note', ...query });
-      expect(text, JSON.stringify(query))
-        .to.include('Index Scan')
-        .and.not.match(/\bSort\b|Seq Scan/);
-    }
+    for (const query of queries)
+      for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+        const text = await plan({ table: 'note', ...query }, mode);
+        expect(text, `${mode}: ${JSON.stringify(query)}`)
+          .to.include('Index Scan')
+          .and.not.match(/\bSort\b|Seq Scan/);
+      }
+    await session.close();
     await store.close();
   });
 });
