@@ -1,7 +1,6 @@
 import { type Cloud, isPileusError } from '@pileus/sdk';
 
 const TIMEOUT_MS = 180_000;
-const ATTEMPTS = 3;
 
 /** Deletes everything in the cloud, dependents first. What is still being made is deleted when it is made. */
 export async function deleteEverything(cloud: Cloud): Promise<void> {
@@ -18,18 +17,15 @@ export async function deleteEverything(cloud: Cloud): Promise<void> {
   ];
   for (const kind of kinds) {
     const rows = await kind.list().toArray();
-    await Promise.all(rows.map((row) => deleted(() => kind.delete(row.id as never).wait({ timeoutMs: TIMEOUT_MS }))));
+    await Promise.all(rows.map((row) => deleted(kind.delete(row.id as never).wait({ timeoutMs: TIMEOUT_MS }))));
   }
 }
 
-/** Something whose making has failed is gone already. What gained a dependent while it was being made is asked for again. */
-async function deleted(ask: () => Promise<unknown>, attempts = ATTEMPTS): Promise<void> {
+/** Something whose making has failed is gone already. */
+async function deleted(deletion: PromiseLike<unknown>): Promise<void> {
   try {
-    await ask();
+    await deletion;
   } catch (error) {
-    if (!isPileusError(error)) throw error;
-    if (error.code === 'not_found') return;
-    if (error.code !== 'conflict' || attempts <= 1) throw error;
-    await deleted(ask, attempts - 1);
+    if (!isPileusError(error) || error.code !== 'not_found') throw error;
   }
 }

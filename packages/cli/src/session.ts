@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Environment } from './directories.ts';
 import type { ErrorContext } from './exit.ts';
 import { chooseTarget, type Target, type TargetChoice } from './profiles.ts';
@@ -49,6 +50,20 @@ export class Session {
   /** A person looks at the output. */
   get interactive(): boolean {
     return process.stdout.isTTY === true;
+  }
+
+  /** A person can be asked. */
+  get asks(): boolean {
+    return this.interactive && process.stdin.isTTY === true;
+  }
+
+  async confirm(question: string): Promise<boolean> {
+    const dialog = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return /^y(es)?$/i.test((await dialog.question(`${question} [y/N] `, { signal: this.signal })).trim());
+    } finally {
+      dialog.close();
+    }
   }
 
   get width(): number | undefined {

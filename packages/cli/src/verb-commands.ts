@@ -4,6 +4,7 @@ import type { EndpointDescription, KindDescription, VerbDescription } from '@pil
 import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
 import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
+import { type DeletionFlags, describeEffects, formatPreview, takesMore } from './deletion.ts';
 import { writeWhole } from './download.ts';
 import { tellDryRuns } from './dry-run.ts';
 import { type ErrorContext, EXIT, UsageError } from './exit.ts';
@@ -13,9 +14,12 @@ import { idOf, kindAt, type Server } from './server.ts';
 import type { Session } from './session.ts';
 
 /** Names that every change takes for itself. */
-const TAKEN = ['output', 'wait', 'timeout', 'file', 'unset', 'idempotency-key', 'dry-run', 'help', 'url', 'key', 'profile'];
+const TAKEN = [
+  ...['output', 'wait', 'timeout', 'file', 'unset', 'idempotency-key', 'dry-run', 'preview', 'yes'],
+  ...['help', 'url', 'key', 'profile'],
+];
 
-type Options = ChangeFlags & Readonly<Record<string, unknown>>;
+type Options = ChangeFlags & DeletionFlags & Readonly<Record<string, unknown>>;
 
 export function addVerb(parent: Command, session: Session, server: Server, kind: KindDescription, verb: VerbDescription): Command {
   const schema = verb.input?.schema ?? {};
@@ -23,7 +27,11 @@ export function addVerb(parent: Command, session: Session, server: Server, kind:
   const named = isNew && schema.properties?.name !== undefined;
   const flags = new InputFlags(schema, named ? ['name'] : [], TAKEN);
   const command = parent.command(verb.segment).description(verb.description);
-  if (verb.route === 'delete') command.alias('rm');
+  if (verb.route === 'delete')
+    command
+      .alias('rm')
+      .option('--preview', 'show what would go, and change nothing')
+      .option('-y, --yes', 'do not ask when more than it goes');
   if (named) command.argument(schema.required?.includes('name') === true ? '<name>' : '[name]', schema.properties?.name?.description);
   else if (!isNew) command.argument('<name...>', 'names or ids');
   flags.declare(command);
@@ -68,13 +76,23 @@ async function send(
   const call = {
     signal: session.signal,
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
-    ...(verb.route === 'delete' ? { force: input.force === true } : {}),
+    ...(verb.route === 'delete' ? deletionOf(input) : {}),
   };
   if (options.dryRun === true) {
     const rehearsed = named.map(({ label, id }) => ({ label, told: ask(resource.dryRun, verb, id, input, call) }));
     return await tellDryRuns(session, rehearsed, options.output);
   }
-  const changes = named.map(({ label, id }) => ({ label, pending: ask(resource, verb, id, input, call) }));
+  if (options.preview === true) {
+    for (const { id } of named) session.out(formatPreview(await resource.previewDeletion(id, call), options.output, session.width));
+    return;
+  }
+  const asks = verb.route === 'delete' && session.asks && options.yes !== true && input.plan === undefined;
+  const plans = asks ? await confirmedPlans(session, resource, named, call) : new Map<string, string>();
+  const planned = (id: string): DeleteOptions => {
+    const plan = plans.get(id);
+    return plan === undefined ? call : { ...call, plan };
+  };
+  const changes = named.map(({ label, id }) => ({ label, pending: ask(resource, verb, id, input, planned(id)) }));
   await settle(session, kind, changes, options);
 }
 
@@ -103,6 +121,30 @@ function ask(
       return client.act(id, segment, input, call);
   }
 }
+
+/** On a terminal a person is shown what else would go, and then exactly that does: answers the plans, by id. @throws UsageError when it is not wanted */
+async function confirmedPlans(
+  session: Session,
+  resource: Verbs,
+  named: readonly { readonly label: string; readonly id: string }[],
+  call: DeleteOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const plans = new Map<string, string>();
+  for (const { label, id } of named) {
+    const shown = await resource.previewDeletion(id, call);
+    if (!takesMore(shown)) continue;
+    if (!(await session.confirm(`${label}: ${describeEffects(shown)} Go on?`))) throw new UsageError('Nothing was deleted.');
+    if (shown.plan !== undefined) plans.set(id, shown.plan);
+  }
+  return plans;
+}
+
+/** What else a deletion is asked with. */
+const deletionOf = ({ force, permanent, plan }: Record<string, unknown>): DeleteOptions => ({
+  force: force === true,
+  permanent: permanent === true,
+  ...(typeof plan === 'string' ? { plan } : {}),
+});
 
 /** Of several resources all have to be there before anything is asked of one; of a single one the server itself says. @throws UsageError */
 async function idsOf({ cloud }: Server, kind: KindDescription, targets: readonly string[]): Promise<readonly string[]> {

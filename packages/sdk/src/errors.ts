@@ -15,6 +15,7 @@ export const SERVER_CODES = {
   in_use: 'after_state_change',
   unsupported: 'never',
   no_capacity: 'after_state_change',
+  plan_changed: 'after_state_change',
   quota_exceeded: 'after_state_change',
   refused: 'after_state_change',
   gone: 'never',

@@ -19,6 +19,42 @@ export interface AnyRow {
 export interface DeleteOptions extends ChangeOptions {
   /** Go on although hosts are out of reach; what could not be cleaned stays visible as a debt and is retried. */
   readonly force?: boolean;
+  /** The plan of a preview: exactly that is deleted and let go of, or nothing. @throws PileusError plan_changed */
+  readonly plan?: string;
+  /** Not into the trash: for good. */
+  readonly permanent?: boolean;
+}
+
+export interface PreviewOptions extends CallOptions {
+  /** As for the deletion. */
+  readonly force?: boolean;
+  readonly permanent?: boolean;
+  /** Rows shown of each effect; all are counted. Default 100. */
+  readonly limit?: number;
+}
+
+/** What a deletion would do, as far as the key may see it. */
+export interface DeletionPreview {
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** For `DeleteOptions`. Absent while something is in the way. */
+  readonly plan?: string;
+  /** It goes into the trash. */
+  readonly recoverable: boolean;
+  /** The resource first, then all that it owns. The deepest go first. */
+  readonly deleted: DeletionEffects<{ readonly state: string; readonly depth: number }>;
+  /** What stays, without the field that pointed here. */
+  readonly detached: DeletionEffects<{ readonly field: string }>;
+  readonly blocked: DeletionEffects<{ readonly reason: string }>;
+}
+
+export interface DeletionEffects<T> {
+  readonly total: number;
+  /** There is more, which this key may not see. */
+  readonly hidden: boolean;
+  readonly kinds: readonly { readonly kind: string; readonly total: number }[];
+  /** The first of them. */
+  readonly rows: readonly (T & { readonly kind: string; readonly id: string; readonly name: string })[];
 }
 
 export interface ResourceNames<K extends string> {
@@ -76,8 +112,14 @@ export class Resource<
 
   /** Deletes it and what it owns. Waiting yields nothing: the row is gone. */
   deleteAny(resource: Named<K>, options: DeleteOptions = {}): Pending<K, undefined> {
-    const path = `${this.path(resource)}${options.force === true ? '?force=true' : ''}`;
+    const path = `${this.path(resource)}${deletionQuery(options, ['force', 'permanent', 'plan'])}`;
     return this.way(this.client, { method: 'DELETE', path }, options, async () => undefined);
+  }
+
+  /** What deleting it would do now: what goes, what is let go of, what is in the way. Changes nothing. */
+  previewDeletion(resource: Named<K>, options: PreviewOptions = {}): Reply<DeletionPreview> {
+    const query = deletionQuery(options, ['force', 'permanent', 'limit']);
+    return new Reply(this.client.json<DeletionPreview>({ method: 'GET', path: `${this.path(resource, 'deletion')}${query}` }, options));
   }
 
   /** Any verb on one resource, also one that these types do not know yet. Waiting yields the row as it is then, in state `deleted` where the verb has deleted it. `verb` as in paths: `attach-volume`. */
@@ -118,3 +160,9 @@ const rehearse = (client: Client, request: Outgoing, options: ChangeOptions): Re
   const path = `${request.path}${request.path.includes('?') ? '&' : '?'}dryRun=true`;
   return new Reply(client.change<DryRun>({ ...request, path }, options));
 };
+/** What is false says the same as what is left out. */
+function deletionQuery(options: DeleteOptions & PreviewOptions, names: readonly (keyof (DeleteOptions & PreviewOptions))[]): string {
+  const given = names.filter((name) => options[name] !== undefined && options[name] !== false);
+  const query = new URLSearchParams(given.map((name): [string, string] => [name, String(options[name])])).toString();
+  return query === '' ? '' : `?${query}`;
+}

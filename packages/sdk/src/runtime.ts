@@ -25,7 +25,14 @@ export { isFinished, type Operation, type OperationState } from './operation.ts'
 export { type OperationFields, Operations } from './operations.ts';
 export { Accepted, Pending, type WaitOptions } from './pending.ts';
 export { Reply, type Result } from './reply.ts';
-export { type DeleteOptions, Resource, type ResourceNames } from './resource.ts';
+export {
+  type DeleteOptions,
+  type DeletionEffects,
+  type DeletionPreview,
+  type PreviewOptions,
+  Resource,
+  type ResourceNames,
+} from './resource.ts';
 export {
   type FetchTransportOptions,
   fetchTransport,

@@ -95,6 +95,18 @@ describe('sdk: calls', () => {
     expect((await rejected(cloud.volumes.get(other.id))).code).to.equal('not_found');
   });
 
+  it('previews a deletion, and deletes what was previewed or nothing', async () => {
+    await cloud.instances.create({ name: 'doomed', vcpus: 1, memoryBytes: 1 }).wait();
+    const { plan, deleted, blocked } = await cloud.instances.previewDeletion('doomed', { limit: 10 });
+    expect(deleted.rows.map(({ kind, name, depth }) => ({ kind, name, depth }))).to.deep.equal([
+      { kind: 'instance', name: 'doomed', depth: 0 },
+    ]);
+    expect(blocked.total).to.equal(0);
+    const other = await cloud.instances.delete('doomed', { plan: 'instance.7-0' }).safe();
+    expect(other.ok ? '' : other.error.code).to.equal('plan_changed');
+    await cloud.instances.delete('doomed', { plan: plan ?? '' }).wait();
+  });
+
   it('throws typed errors with code, retry answer, pointer and request id', async () => {
     const error = await rejected(cloud.instances.create({ ...machine('web-5'), vcpus: 0 }));
     expect(error).to.include({ code: 'invalid_input', retry: 'never', status: 400, pointer: '/vcpus' });

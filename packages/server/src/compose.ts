@@ -158,9 +158,10 @@ async function start(container: Container, { config, environment, replaceRootKey
 
 const DAY_MS = 24 * 3600_000;
 
-const retentionOf = ({ retention: { operationDays, deletedDays, auditDays } }: Config): Retention => ({
+const retentionOf = ({ retention: { operationDays, deletedDays, auditDays }, trash }: Config): Retention => ({
   operationsMs: operationDays * DAY_MS,
   deletedMs: deletedDays * DAY_MS,
+  trashMs: trash.retentionSeconds * 1000,
   ...(auditDays === undefined ? {} : { auditMs: auditDays * DAY_MS }),
 });
 

@@ -8,7 +8,7 @@ import { type IdempotencyKey, idempotencyRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
 import type { KernelServices, SubmitRequest } from './kernel.ts';
 import type { AnyKind, RowOf } from './kind.ts';
-import { operation } from './operation.ts';
+import { keysJournaled, keysShown, operation } from './operation.ts';
 import type { Operations } from './operations.ts';
 import { quotaExceeded } from './quota/index.ts';
 import { acceptanceFailed, refuseTaken } from './refusals.ts';
@@ -16,6 +16,8 @@ import type { Registry } from './registry.ts';
 import { create } from './rows.ts';
 import type { Statement } from './store.ts';
 
+/** With force they pass a head that needs attention. */
+const DELETING = new Set(['delete', 'expunge']);
 const ACCEPT_ATTEMPTS = 5;
 /** Where others are chosen after a clash. Each that is lost was won by another request, so that this many side by side do not keep one from its turn. */
 const CLASH_ATTEMPTS = 20;
@@ -114,7 +116,7 @@ export class Acceptances {
 
   /** The row as it is now, and whether the request fits it. What waits behind others is checked at the head of its queues. */
   async #look(request: SubmitRequest, action: Action, id: string): Promise<Found> {
-    const forced = action.verb === 'delete' && (request.input as { force?: unknown } | undefined)?.force === true;
+    const forced = DELETING.has(action.verb) && (request.input as { force?: unknown } | undefined)?.force === true;
     if (action.target === 'collection') return { row: undefined, satisfied: false, forced };
     const row = await this.#target(action, id, request);
     if (request.ifGeneration !== undefined && row.generation !== request.ifGeneration)
@@ -166,7 +168,7 @@ export class Acceptances {
         actor,
         accountId,
         saga,
-        keys,
+        ...keysShown(keys),
         node: this.#operations.node,
         epoch: this.#services.store.epoch,
         incarnation: this.#services.store.incarnation,
@@ -189,7 +191,14 @@ export class Acceptances {
             {
               op: 'insert',
               table: 'journal',
-              row: { operationId, number: 0, ...this.#operations.stamp, type: 'accepted', params: acceptance.params as JsonObject },
+              row: {
+                operationId,
+                number: 0,
+                ...this.#operations.stamp,
+                type: 'accepted',
+                params: acceptance.params as JsonObject,
+                ...(keysJournaled(keys) as JsonObject),
+              },
             } as const,
           ]),
       ...(request.ifGeneration === undefined || row === undefined

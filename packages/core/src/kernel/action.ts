@@ -33,8 +33,20 @@ export interface Acceptance<P> {
   readonly statements: readonly Statement[];
   /** Every key that the saga touches beside its own resource: ids of resources it must not share meanwhile. */
   readonly keys?: readonly string[];
+  /** Of a new beginning: others may hold some of its keys. If so it waits for them, at the end of their queues. */
+  readonly queue?: true;
   /** Shown on the operation: why it was decided so. */
   readonly notes?: JsonObject;
+}
+
+/** An attempt of an operation, unwound. */
+export interface Failed<P> {
+  readonly operationId: string;
+  readonly params: P;
+  readonly error: ErrorRecord;
+  /** 0 = the first. */
+  readonly attempt: number;
+  readonly reader: Reader;
 }
 
 export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
@@ -61,13 +73,11 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
   readonly context: () => C;
   /** Row changes that take the acceptance back (row to deleted, quota and capacity back), committed with the end of an unwound operation. */
   readonly unwound?: (params: P) => readonly Statement[];
-  /** After a complete unwind: begin anew with other parameters, or undefined to fail. `statements` release the old and reserve the new in one write. */
-  readonly again?: (failed: {
-    readonly params: P;
-    readonly error: ErrorRecord;
-    readonly attempt: number;
-    readonly reader: Reader;
-  }) => Promise<Acceptance<P> | undefined>;
+  /**
+   * After a complete unwind: begin anew with other parameters, or undefined to fail, or the error to fail with instead. `statements` release the old and
+   * reserve the new in one write.
+   */
+  readonly again?: (failed: Failed<P>) => Promise<Acceptance<P> | CloudError | undefined>;
 }
 
 export interface Action {
@@ -91,14 +101,7 @@ export interface Action {
   readonly saga: Saga<unknown, unknown>;
   readonly context: () => unknown;
   readonly unwound: ((params: unknown) => readonly Statement[]) | undefined;
-  readonly again:
-    | ((failed: {
-        readonly params: unknown;
-        readonly error: ErrorRecord;
-        readonly attempt: number;
-        readonly reader: Reader;
-      }) => Promise<Acceptance<unknown> | undefined>)
-    | undefined;
+  readonly again: ((failed: Failed<unknown>) => Promise<Acceptance<unknown> | CloudError | undefined>) | undefined;
 }
 
 /** Declares an action: the only way anything changes. */

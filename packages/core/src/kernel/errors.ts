@@ -25,6 +25,11 @@ export const ERROR_CODES = {
     meaning: 'Another live resource has this name or other unique value; `params.field` names it.',
   },
   in_use: { http: 409, retry: 'after_state_change', meaning: 'Other resources depend on this one; `params.blockers` lists them.' },
+  plan_changed: {
+    http: 409,
+    retry: 'after_state_change',
+    meaning: 'The deletion would not do what was previewed; `params.differences` says what differs, `params.plan` is the plan of now.',
+  },
   unsupported: { http: 409, retry: 'never', meaning: 'The host, pool or network cannot do this; nothing was changed.' },
   no_capacity: { http: 409, retry: 'after_state_change', meaning: 'No host, pool or subnet has room; `params.reasons` says why for each.' },
   quota_exceeded: { http: 409, retry: 'after_state_change', meaning: 'The project would go over its quota; `params.counter` names it.' },

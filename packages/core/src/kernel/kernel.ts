@@ -2,11 +2,14 @@ import { Acceptances, type Accepting, type Place, type Refused } from './accepta
 import { lacks, type Principal } from './access.ts';
 import type { Action } from './action.ts';
 import { auditPlugin, Sealer } from './audit/index.ts';
+import { startExpiry } from './cascade/expiry.ts';
+import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
 import { Ids } from './id.ts';
 import { earlierRequest, type IdempotencyKey, idempotencyOf } from './idempotency.ts';
+import type { RowBase } from './kind.ts';
 import { type Operation, operation } from './operation.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
@@ -106,7 +109,12 @@ export class Kernel {
       secrets: new Secrets(options.sealKey, environment, ids, store),
       kernel: () => this,
     };
-    this.registry = new Registry([...options.plugins(this.services), auditPlugin(this.services)], environment, this.reader);
+    this.registry = new Registry(
+      [...options.plugins(this.services), auditPlugin(this.services)],
+      environment,
+      this.reader,
+      this.#retention.trashMs,
+    );
     this.audit = new Sealer({ environment, store, commit: (statements) => this.operations.commit(statements) });
     this.operations = new Operations({
       environment,
@@ -137,6 +145,8 @@ export class Kernel {
     const sweepPorts = { ...this.services, registry: this.registry, commit, holds: (key: string) => this.holds(key) };
     this.#stops.push(startSweep(sweepPorts, this.#retention));
     this.audit.start();
+    const submit = (request: SubmitRequest) => this.submit(request);
+    this.#stops.push(startExpiry({ ...this.services, registry: this.registry, submit }, this.#retention.trashMs));
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 
@@ -167,6 +177,11 @@ export class Kernel {
   /** For reconcilers: observations, guarded by the generation that was looked at, outside of any operation. A failed guard means: look again. */
   observe(statements: readonly Statement[]): Promise<CommitResult> {
     return this.operations.commit(statements);
+  }
+
+  /** What the deletion would do if it were asked for now. */
+  previewDeletion(action: Action, row: RowBase, request: Omit<PreviewRequest, 'idle'>): Promise<DeletionPreview> {
+    return previewDeletion(this.registry.cascade, action, row, { ...request, idle: !this.holds(row.id) });
   }
 
   /** True while an unfinished operation is in the queue of this key. */

@@ -23,6 +23,24 @@ export const ref = <K extends string>(
 export const bytes = (options: { readonly minimum?: number; readonly multipleOf?: number; readonly description?: string } = {}) =>
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, ...options });
 
+/** How a row came into the trash: the field `trash` of kinds that take part in it. */
+export const trashed = () =>
+  Type.Optional(
+    Type.Object(
+      {
+        at: Type.String({ format: 'date-time', description: 'When it was deleted.' }),
+        rootId: Type.String({ format: 'uuid', description: 'What was deleted; all that went with it is recovered or expunged with it.' }),
+        from: Type.String({ description: 'The state it was in.' }),
+      },
+      { description: 'Present while it lies in the trash.' },
+    ),
+  );
+export interface Trashed {
+  readonly at: string;
+  readonly rootId: string;
+  readonly from: string;
+}
+
 /**
  * A value that is sealed before it is stored and never shown. In a request it is the text itself; in a row, a journal, an event it is a reference.
  */

@@ -1,5 +1,7 @@
-import type { JournalEntry } from './operation.ts';
+import { type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
+import type { Reader } from './reader.ts';
 import type { SagaRun } from './saga/run.ts';
+import type { Statement, Store } from './store.ts';
 
 /** An accepted operation as this node holds it until it has ended. */
 export interface Live {
@@ -11,7 +13,7 @@ export interface Live {
   readonly resourceId: string;
   keys: readonly string[];
   readonly forced: boolean;
-  readonly attempt: number;
+  attempt: number;
   cancelRequested: boolean;
   /** Durably so: nothing of it has begun. */
   queued: boolean;
@@ -20,7 +22,52 @@ export interface Live {
   journal: readonly JournalEntry[] | undefined;
   nextNumber: number;
   run?: SagaRun;
+  /** Its keys at the place to which it moves. */
+  next?: readonly string[];
   /** Forced, and another has ended for it half done: only this one removes what that one left. */
   passed?: boolean;
 }
-export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'passed'>;
+export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'next' | 'passed'>;
+
+type StoredEntry = JournalEntry & { readonly number: number; readonly keys?: readonly string[] };
+
+async function journalOf(store: Store, operationId: string): Promise<readonly StoredEntry[]> {
+  const where = { field: 'operationId', op: '=', value: operationId } as const;
+  const texts = await store.list({ table: 'journal', where, order: [{ field: 'number' }] });
+  return texts.map((text) => JSON.parse(text) as StoredEntry);
+}
+
+export async function loadJournal(store: Store, live: Live): Promise<void> {
+  if (live.journal !== undefined) return;
+  const entries = await journalOf(store, live.id);
+  live.journal = entries;
+  live.nextNumber = (entries.at(-1)?.number ?? 0) + 1;
+}
+
+/** In order of acceptance, each with all of its keys. */
+export async function unfinishedOf(
+  store: Store,
+  reader: Reader,
+): Promise<readonly { readonly row: Operation; readonly keys: readonly string[] }[]> {
+  const rows = await reader.list(operation, { field: 'state', op: 'in', value: [...UNFINISHED] });
+  const ordered = [...rows].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+  return Promise.all(ordered.map(async (row) => ({ row, keys: await keysOf(store, row) })));
+}
+
+export const placeOf = ({ id, place }: Operation): string => place ?? id;
+
+async function keysOf(store: Store, { id, keys, keyCount }: Operation): Promise<readonly string[]> {
+  if (keyCount === undefined) return keys;
+  return (await journalOf(store, id)).findLast((entry) => entry.keys !== undefined)?.keys ?? keys;
+}
+
+/** Shown instead of running, with the reason. */
+export const parked = (operationId: string, message: string): Statement => ({
+  op: 'update',
+  table: 'operation',
+  key: operationId,
+  set: { state: 'parked', attention: { step: '', phase: 'do', attempts: 0, message } },
+});
+
+/** What an operation on a row that is abandoned has reserved beyond the row. */
+export const reservations = (statements: readonly Statement[]): readonly Statement[] => statements.filter(({ op }) => op === 'adjust');

@@ -22,7 +22,11 @@ export const operation = defineKind({
     node: Type.String({ description: 'The node that accepted it.' }),
     epoch: Type.Integer({ minimum: 0, description: 'The epoch that node held.' }),
     incarnation: Type.String({ description: 'Of the store that accepted it; a restore changes it.' }),
-    keys: Type.Array(Type.String(), { description: 'Resources it waits for and holds.' }),
+    keys: Type.Array(Type.String(), { description: 'Resources it waits for and holds; of very many the first.' }),
+    keyCount: Type.Optional(Type.Integer({ minimum: 0, description: 'How many they are, when not all are shown.' })),
+    place: Type.Optional(
+      Type.String({ description: 'Its place in the order of acceptance, when that is not its id: it has queued again.' }),
+    ),
     attempt: Type.Integer({ minimum: 0 }),
     lastStep: Type.Optional(Type.String({ description: 'Path of the step that ended last.' })),
     stepsDone: Type.Integer({ minimum: 0 }),
@@ -58,7 +62,7 @@ export const operation = defineKind({
   states: {
     queued: ['running', 'unwinding', 'succeeded', 'failed', 'cancelled'],
     running: ['unwinding', 'needs_attention', 'succeeded', 'failed', 'cancelled'],
-    unwinding: ['running', 'needs_attention', 'failed', 'cancelled'],
+    unwinding: ['running', 'queued', 'needs_attention', 'failed', 'cancelled'],
     needs_attention: ['running', 'unwinding', 'succeeded', 'failed', 'cancelled'],
     /** Its saga's version is not known to this release: kept, never guessed. */
     parked: ['running', 'unwinding'],
@@ -121,15 +125,25 @@ export const KERNEL_TABLES: readonly TableSpec[] = [
   plain('setting', ['name']),
 ];
 
+const KEYS_SHOWN = 100;
+
+/** The row is written with each step, so that of a great many keys it has the first only: then the journal has all. */
+export function keysShown(keys: readonly string[]): { readonly keys: string[]; readonly keyCount?: number } {
+  return keys.length <= KEYS_SHOWN ? { keys: [...keys] } : { keys: keys.slice(0, KEYS_SHOWN), keyCount: keys.length };
+}
+export const keysJournaled = (keys: readonly string[]): { readonly keys?: readonly string[] } =>
+  keys.length <= KEYS_SHOWN ? {} : { keys };
+
 /** What the journal of an operation holds, numbered from 0. Together with the saga's definition it is all that a resume needs. */
 export type JournalEntry =
-  | { readonly type: 'accepted'; readonly params: unknown }
+  /** `keys` here and below: all of them, when they are too many for the operation's row. */
+  | { readonly type: 'accepted'; readonly params: unknown; readonly keys?: readonly string[] }
   /** `saga` names the definition a step of a sub-saga belongs to, so that a resume runs the same. */
   | { readonly type: 'done'; readonly path: string; readonly output?: unknown; readonly saga?: string }
   | { readonly type: 'failed'; readonly path: string; readonly error: ErrorRecord }
   | { readonly type: 'undone'; readonly path: string; readonly skipped?: true }
   /** Unwound, and begun anew with other parameters (another host). */
-  | { readonly type: 'again'; readonly params: unknown }
+  | { readonly type: 'again'; readonly params: unknown; readonly keys?: readonly string[] }
   | { readonly type: 'ended'; readonly state: 'succeeded' | 'failed' | 'cancelled' };
 
 /** Why it cannot be cancelled, and what is left to do. */

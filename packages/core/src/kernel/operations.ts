@@ -5,8 +5,8 @@ import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Ids } from './id.ts';
-import type { AcceptedOperation, Live } from './live-operation.ts';
-import { isFinished, type JournalEntry, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
+import { type AcceptedOperation, type Live, loadJournal, parked, placeOf, reservations, unfinishedOf } from './live-operation.ts';
+import { isFinished, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
 import type { Places } from './places.ts';
 import { Queues } from './queues.ts';
 import type { Reader } from './reader.ts';
@@ -78,20 +78,21 @@ export class Operations {
    * until `release`; what had begun of them shows as parked.
    */
   async recover(hold = false): Promise<number> {
-    const rows = await this.#options.reader.list(operation, { field: 'state', op: 'in', value: [...UNFINISHED] });
-    const held = hold ? rows.filter((row) => row.incarnation !== this.#options.store.incarnation) : [];
-    for (const row of held) this.#held.add(row.id);
-    for (const row of held)
+    const { store, reader, ids } = this.#options;
+    const unfinished = await unfinishedOf(store, reader);
+    const held = hold ? unfinished.filter(({ row }) => row.incarnation !== store.incarnation) : [];
+    for (const { row } of held) this.#held.add(row.id);
+    for (const { row } of held)
       if (row.state !== 'queued') await this.commit([parked(row.id, 'The store was restored; it goes on when the recovery is confirmed.')]);
-    for (const row of rows) this.#queues.add(row.id, row.keys);
-    for (const row of rows)
+    for (const { row, keys } of unfinished) this.#queues.add(row.id, keys);
+    for (const { row, keys } of unfinished)
       this.#take({
         id: row.id,
         account: row.accountId ?? '',
         action: row.action,
         saga: row.saga,
         resourceId: row.resourceId,
-        keys: row.keys,
+        keys,
         forced: row.forced === true,
         attempt: row.attempt,
         cancelRequested: row.cancelRequested === true,
@@ -100,9 +101,9 @@ export class Operations {
         journal: undefined,
         nextNumber: 1,
       });
-    const newest = rows.at(-1);
-    if (newest !== undefined) this.#options.ids.follow(newest.id);
-    return rows.length;
+    const newest = unfinished.at(-1);
+    if (newest !== undefined) ids.follow(placeOf(newest.row));
+    return unfinished.length;
   }
 
   /** Lets go on what `recover` has held. */
@@ -239,7 +240,9 @@ export class Operations {
   async #drive(live: Live): Promise<void> {
     this.#running += 1;
     try {
-      if ((await this.#runToEnd(live)) === 'ended') this.#ended(live);
+      const how = await this.#runToEnd(live);
+      if (how === 'ended') this.#ended(live);
+      if (how === 'moved') this.#moved(live);
     } catch (error) {
       this.#options.environment.logger.error({ operationId: live.id, error: describeChain(error) }, 'operation left for the next start');
       if (!(error instanceof Fenced) && !this.#stopping)
@@ -267,8 +270,8 @@ export class Operations {
     for (const next of this.#queues.remove(id)) if (this.#live.has(next)) this.#makeReady(next);
   }
 
-  async #runToEnd(live: Live): Promise<'ended' | 'left'> {
-    await this.#loadJournal(live);
+  async #runToEnd(live: Live): Promise<'ended' | 'left' | 'moved'> {
+    await loadJournal(this.#options.store, live);
     const journal = live.journal ?? [];
     const action = this.#options.registry.findAction(live.action);
     const saga = this.#options.registry.saga(live.saga);
@@ -280,7 +283,8 @@ export class Operations {
       );
       return 'left';
     }
-    const refused = journal.length === 1 ? await this.#checkedAtHead(live, action) : undefined;
+    const last = journal.at(-1)?.type;
+    const refused = live.queued || last === 'accepted' ? await this.#checkedAtHead(live, action) : undefined;
     if (refused === SATISFIED) {
       await this.#endSatisfied(live);
       return 'ended';
@@ -318,27 +322,44 @@ export class Operations {
           live.keys = [...live.keys, ...more];
           return live.keys;
         },
+        move: (keys) => this.#move(live, keys),
         again:
           action.again === undefined
             ? undefined
-            : (failed) => action.again?.({ ...failed, reader: this.#options.reader }) ?? Promise.resolve(undefined),
+            : (failed) => action.again?.({ ...failed, operationId: live.id, reader: this.#options.reader }) ?? Promise.resolve(undefined),
       },
     );
     // Told to stop while this was being prepared: there was no run yet that could be parked.
     if (this.#stopping) live.run.park();
-    return (await live.run.run()) === 'parked' ? 'left' : 'ended';
+    const outcome = await live.run.run();
+    return outcome === 'parked' ? 'left' : outcome === 'moved' ? outcome : 'ended';
   }
 
-  async #loadJournal(live: Live): Promise<void> {
-    if (live.journal !== undefined) return;
-    const texts = await this.#options.store.list({
-      table: 'journal',
-      where: { field: 'operationId', op: '=', value: live.id },
-      order: [{ field: 'number' }],
-    });
-    const entries = texts.map((text) => JSON.parse(text) as JournalEntry & { number: number });
-    live.journal = entries;
-    live.nextNumber = (entries.at(-1)?.number ?? 0) + 1;
+  /** Nothing may come between the place and its number, as in an acceptance: both are the order. */
+  #move(live: Live, keys: readonly string[]): { readonly place: string; readonly stay: () => void } | undefined {
+    const held = new Set(live.keys);
+    if (keys.every((key) => held.has(key))) return undefined;
+    const place = this.#options.ids.mint('operation');
+    const all = [...new Set([live.resourceId, ...keys])];
+    this.#queues.move(live.id, all);
+    live.next = all;
+    return {
+      place,
+      stay: () => {
+        for (const head of this.#queues.stay(live.id)) if (this.#live.has(head)) this.#makeReady(head);
+      },
+    };
+  }
+
+  /** Unwound, and durably at its new place. */
+  #moved(live: Live): void {
+    live.keys = live.next ?? live.keys;
+    live.attempt += 1;
+    live.queued = true;
+    live.resumed = false;
+    live.journal = undefined;
+    delete live.run;
+    for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
   }
 
   /** State is checked again at the head: what went before in the queues may have changed it. */
@@ -371,15 +392,5 @@ export class Operations {
     live.queued = false;
   }
 }
-
-/** Shown instead of running, with the reason. */
-const parked = (operationId: string, message: string): Statement => ({
-  op: 'update',
-  table: 'operation',
-  key: operationId,
-  set: { state: 'parked', attention: { step: '', phase: 'do', attempts: 0, message } },
-});
-
-const reservations = (statements: readonly Statement[]) => statements.filter((statement) => statement.op === 'adjust');
 
 const SATISFIED = Symbol('satisfied');

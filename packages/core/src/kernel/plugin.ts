@@ -1,7 +1,7 @@
 import type { TObject } from 'typebox';
 import type { Call, Strategies } from '../strategy/index.ts';
 import type { Action } from './action.ts';
-import type { Deletion } from './cascade.ts';
+import type { Deletion } from './cascade/deletion.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HookBinding } from './hook.ts';
 import type { AnyKind } from './kind.ts';

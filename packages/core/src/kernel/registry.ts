@@ -1,7 +1,11 @@
 import type { Strategies } from '../strategy/index.ts';
 import type { Action } from './action.ts';
 import { AUDIT_TABLE, UNSEALED } from './audit/record.ts';
-import { cascadeDelete, type Deletion, deleteAction } from './cascade.ts';
+import { CASCADE_PARTS, cascadeDelete, deleteAction, expungeAction } from './cascade/delete.ts';
+import type { Deletion } from './cascade/deletion.ts';
+import { TRASHED } from './cascade/plan.ts';
+import { cascadeRecover, recoverAction, restoreRows } from './cascade/recover.ts';
+import type { CascadeContext } from './cascade/survey.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Environment } from './environment.ts';
 import { Hooks } from './hook.ts';
@@ -22,6 +26,8 @@ export interface IncomingEdge {
 export class Registry {
   readonly plugins: readonly Plugin[];
   readonly hooks: Hooks;
+  /** What deletions go by. */
+  readonly cascade: CascadeContext;
   readonly #kinds = new Named<AnyKind>('kind');
   readonly #actions = new Named<Action>('action');
   readonly #deletions = new Named<Deletion>('deletion');
@@ -31,8 +37,9 @@ export class Registry {
   readonly #endpoints = new Named<Endpoint>('endpoint');
   readonly #incoming = new Map<string, IncomingEdge[]>();
 
-  constructor(plugins: readonly Plugin[], environment: Environment, reader: Reader) {
+  constructor(plugins: readonly Plugin[], environment: Environment, reader: Reader, trashMs = 0) {
     this.plugins = [kernelPlugin, ...plugins];
+    this.cascade = { registry: this, reader, clock: environment.clock, trashMs };
     this.hooks = new Hooks(environment);
     const ids = new Named<Plugin>('plugin');
     for (const plugin of this.plugins) ids.add(plugin.id, plugin, plugin.id);
@@ -40,7 +47,7 @@ export class Registry {
       for (const required of plugin.requires ?? [])
         if (ids.find(required) === undefined) throw new Error(`plugin ${plugin.id} requires ${required}, which is not there`);
       this.#declare(plugin);
-      for (const deletion of plugin.deletions ?? []) this.#addDeletion(plugin, deletion, () => ({ registry: this, reader }));
+      for (const deletion of plugin.deletions ?? []) this.#addDeletion(plugin, deletion);
     }
     this.#link();
     for (const plugin of this.plugins) for (const binding of plugin.hooks ?? []) this.hooks.bind(plugin.id, binding);
@@ -64,12 +71,19 @@ export class Registry {
     this.#addSaga(action.saga);
   }
 
-  #addDeletion(plugin: Plugin, deletion: Deletion, context: () => { registry: Registry; reader: Reader }): void {
-    this.#deletions.add(deletion.kind.name, deletion, plugin.id);
-    if (deletion.quiesce !== undefined) this.#addSaga(deletion.quiesce);
-    this.#addSaga(deletion.remove);
+  #addDeletion(plugin: Plugin, deletion: Deletion): void {
+    const { kind, from, quiesce, remove, trash } = deletion;
+    this.#deletions.add(kind.name, deletion, plugin.id);
+    for (const saga of [quiesce, remove, trash?.back]) if (saga !== undefined) this.#addSaga(saga);
+    if (trash !== undefined && (kind.states[TRASHED] === undefined || kind.schema.properties.trash === undefined))
+      throw new Error(`kind ${kind.name} goes into the trash, and lacks the state trashed or the field trash`);
     // A kind that no state lets go of by itself is deleted only with its owner.
-    if (deletion.from.length > 0) this.#addAction(plugin, deleteAction(deletion, context));
+    if (from.length === 0) return;
+    for (const action of [deleteAction, ...(trash === undefined ? [] : [recoverAction, expungeAction])])
+      this.#addAction(
+        plugin,
+        action(deletion, () => this.cascade),
+      );
   }
 
   /** One definition may serve several actions; two that share a name and version must be the same value. */
@@ -152,7 +166,7 @@ const kernelPlugin: Plugin = {
   id: 'kernel',
   version: '1',
   kinds: [operation, debt],
-  sagas: [cascadeDelete],
+  sagas: [cascadeDelete, ...CASCADE_PARTS, cascadeRecover, restoreRows],
   points: [rowsNeeded],
   // Rows of before the audit was a chain are sealed like those of a crash.
   migrations: [{ plugin: 'kernel', number: 1, table: AUDIT_TABLE, up: (row) => ({ number: UNSEALED, ...row }) }],

@@ -120,6 +120,45 @@ describe('api: actions and rows', () => {
     expect(parsed(await at.ask('GET', '/v1/operations', { principal: stranger })).items).to.have.length(0);
   });
 
+  it('previews a deletion, bounded, and does exactly what was previewed', async () => {
+    const shelf = parsed(await at.ask('POST', '/v1/shelves', { body: { name: 'full' }, headers: { prefer: 'wait=5' } })).resourceId;
+    await made(at, 'stands', { shelf });
+    const foreign = await made(
+      { ask: (method, url, ask) => at.ask(method, url, { ...ask, principal: principalOf(OTHER_PROJECT) }) },
+      'foreign',
+      {
+        shelf,
+      },
+    );
+    const blocked = parsed(await at.ask('GET', '/v1/shelves/full/deletion'));
+    expect(blocked).to.not.have.property('plan');
+    expect(blocked.blocked).to.deep.include({ total: 1, hidden: true, kinds: [{ kind: 'widget', total: 1 }] });
+    expect(JSON.stringify(blocked))
+      .to.include('The shelfId of this widget is shelf full, which cannot go before it.')
+      .and.not.include(foreign);
+    const id = await made(at, 'goes');
+    const preview = parsed(await at.ask('GET', '/v1/widgets/goes/deletion?limit=0'));
+    expect(preview).to.deep.include({
+      resourceKind: 'widget',
+      resourceId: id,
+      deleted: { total: 1, hidden: false, kinds: [{ kind: 'widget', total: 1 }], rows: [] },
+      blocked: { total: 0, hidden: false, kinds: [], rows: [] },
+    });
+    expect((await at.ask('GET', '/v1/widgets/goes/deletion?limit=-1')).status).to.equal(400);
+    expect((await at.ask('GET', '/v1/widgets/goes/deletion', { principal: principalOf(OTHER_PROJECT) })).status).to.equal(404);
+    const readOnly = principalOf(undefined, (permission) => permission === 'widget.read');
+    expect((await at.ask('GET', '/v1/widgets/goes/deletion', { principal: readOnly })).status).to.equal(403);
+    const refused = await at.ask('DELETE', `/v1/widgets/goes?plan=widget.2-${'0'.repeat(32)}`);
+    expect([refused.status, parsed(refused).code, parsed(refused).params]).to.deep.equal([
+      409,
+      'plan_changed',
+      { differences: [{ kind: 'widget', effect: 'deleted', planned: 2, now: 1 }], plan: preview.plan },
+    ]);
+    expect((await at.ask('DELETE', `/v1/widgets/goes?plan=${String(preview.plan)}`, { headers: { prefer: 'wait=5' } })).status).to.equal(
+      200,
+    );
+  });
+
   it('steers operations; cancelling what is cancelled succeeds', async () => {
     const hold = Promise.withResolvers<void>();
     at.workshop.gate = hold.promise;

@@ -121,6 +121,13 @@ const removeWidget = saga<null, Named>('widget.remove', 1)
   })
   .build();
 
+const removeShelf = saga<null, { readonly shelfId: Id<'shelf'> }>('shelf.remove', 1)
+  .write('deleted', {
+    do: ({ params }) => [transition(shelf, params.shelfId, { from: 'deleting', to: 'deleted' })],
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
 const createShelf = saga<null, null>('shelf.create', 1).build();
 
 const actionsOf = (workshop: Workshop) => [
@@ -292,6 +299,13 @@ export const widgetPlugin =
       kinds: [shelf, widget],
       actions: [...actionsOf(workshop), updateAction(widget, ['note', 'sizeBytes'])],
       deletions: [
+        defineDeletion({
+          kind: shelf,
+          from: ['available'],
+          remove: removeShelf,
+          context: () => null,
+          params: (row) => ({ shelfId: row.id as Id<'shelf'> }),
+        }),
         defineDeletion({
           kind: widget,
           from: ['still', 'spinning'],

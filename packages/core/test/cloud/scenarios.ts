@@ -1,4 +1,4 @@
-import type { Scenario } from '../../testing/index.ts';
+import type { Scenario, SimCloudOptions } from '../../testing/index.ts';
 import { addImage, machine, type SmallCloud, smallCloud } from './small-cloud.ts';
 
 /** A scenario on the small cloud: what is there before, and the request. Names are given everywhere, so that runs compare. */
@@ -7,13 +7,14 @@ function on(
   setUp: (at: SmallCloud) => Promise<string | undefined>,
   input: (at: SmallCloud, id: string | undefined) => object,
   variant = '',
+  kept: Partial<SimCloudOptions> = {},
 ): Scenario {
   let at: SmallCloud | undefined;
   let target: string | undefined;
   return {
     name: `${action}${variant === '' ? '' : ` (${variant})`}`,
     prepare: async (options) => {
-      at = await smallCloud(options);
+      at = await smallCloud({ ...kept, ...options });
       target = await setUp(at);
       return at.sim;
     },
@@ -42,6 +43,23 @@ const attached = async (at: SmallCloud) => {
   await at.sim.done('instance.attachVolume', { volumeId: extra.get(at) }, id);
   return id;
 };
+/** With an own and a lasting disk. */
+const trashed = async (at: SmallCloud) => {
+  const id = await attached(at);
+  await at.sim.done('instance.delete', {}, id);
+  return id;
+};
+const trashedVolume = async (at: SmallCloud) => {
+  const id = await spare(at);
+  await at.sim.done('volume.delete', {}, id);
+  return id;
+};
+const trashedImage = async (at: SmallCloud) => {
+  const id = await addImage(at.sim, 'image-2');
+  await at.sim.done('image.delete', {}, id);
+  return id;
+};
+const withTrash = { retention: { trashMs: 24 * 3600_000 } };
 const nicOf = async (at: SmallCloud) => {
   const id = await running(at);
   const kind = at.sim.kernel.registry.kind('nic');
@@ -249,6 +267,13 @@ export const scenarios: readonly Scenario[] = [
   on('instance.setCpuShares', running, () => ({ cpuShares: 2048 })),
   on('instance.delete', attached, () => ({}), 'with an own and a lasting disk'),
   on('instance.delete', stopped, () => ({ force: true }), 'forced'),
+  on('instance.delete', attached, () => ({}), 'into the trash', withTrash),
+  on('instance.recover', trashed, () => ({}), '', withTrash),
+  on('instance.expunge', trashed, () => ({}), '', withTrash),
+  on('volume.recover', trashedVolume, () => ({}), '', withTrash),
+  on('volume.expunge', trashedVolume, () => ({}), '', withTrash),
+  on('image.recover', trashedImage, () => ({}), '', withTrash),
+  on('image.expunge', trashedImage, () => ({}), '', withTrash),
 ];
 
 /** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */

@@ -67,7 +67,8 @@ describe('the registry', () => {
   it('refuses two different sagas of one name and version', () => {
     const other = { ...run, steps: [] };
     expect(() => register(plugin('a', { sagas: [run] }), plugin('b', { sagas: [other] }))).to.throw('two different sagas are called run@1');
-    expect(register(plugin('a', { sagas: [run] }), plugin('b', { sagas: [run, { ...run, version: 2 }] })).sagas()).to.have.length(3);
+    const sagas = register(plugin('a', { sagas: [run] }), plugin('b', { sagas: [run, { ...run, version: 2 }] })).sagas();
+    expect(sagas.filter(({ name }) => name === 'run')).to.have.length(2);
   });
 
   it('refuses what is not there: a plugin, a kind of a reference, of an action, of a deletion, a hook', () => {

@@ -201,9 +201,9 @@ function querySchema(operation: OperationObject): Schema | undefined {
 
 const STEERING = new Set(['cancel', 'retry', 'skip']);
 
-/** Neither list, read nor action; the verbs of operations are this client's own. */
+/** Neither list, read nor action; previews and the verbs of operations are this client's own. */
 function isEndpoint({ path, method, operation }: Route, collection: string): boolean {
-  if (operation['x-pileus-action'] !== undefined) return false;
+  if (operation['x-pileus-action'] !== undefined || operation['x-pileus-type'] === 'deletion') return false;
   const [first, second, ...more] = path.slice(collection.length).split('/').slice(1);
   if (first === undefined) return false;
   if (second === undefined) return !(method === 'GET' && first === '{idOrName}');

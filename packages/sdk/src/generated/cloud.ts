@@ -688,7 +688,8 @@ export const volumeStates = {
   creating: ['available', 'deleted'],
   available: ['attached', 'deleting'],
   attached: ['available', 'deleting'],
-  deleting: ['deleted'],
+  deleting: ['deleted', 'trashed'],
+  trashed: ['available', 'attached', 'deleting'],
   deleted: [],
 } as const;
 export type VolumeState = keyof typeof volumeStates;
@@ -729,6 +730,15 @@ export interface VolumeFields {
   /** `missing` while its pool answers and does not have it: somebody removed the disk behind our back. */
   readonly status: 'present' | 'missing';
   readonly statusReason?: string;
+  /** Present while it lies in the trash. */
+  readonly trash?: {
+    /** When it was deleted. */
+    readonly at: string;
+    /** What was deleted; all that went with it is recovered or expunged with it. */
+    readonly rootId: string;
+    /** The state it was in. */
+    readonly from: string;
+  };
 }
 /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
 export type Volume = Lifecycle<VolumeFields, VolumeState>;
@@ -758,6 +768,12 @@ export interface VolumeUpdate {
 export interface VolumeResize {
   /** A multiple of 512, at least 512. Not smaller than now. */
   readonly sizeBytes: number;
+}
+
+/** Deletes a volume that lies in the trash for good, with all that was deleted with it. */
+export interface VolumeExpunge {
+  /** Go on where a host is out of reach, leaving the rest of the cleanup as a visible debt; also passes an operation that needs attention. */
+  readonly force?: boolean | undefined;
 }
 
 /** Limits a disk, at once where it is in use. */
@@ -811,6 +827,16 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
     return this.act(volume, 'resize', input, options);
   }
 
+  /** Brings a volume back from the trash, with all that was deleted with it. */
+  recover(volume: Named<'volume'>, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'recover', {}, options);
+  }
+
+  /** Deletes a volume that lies in the trash for good, with all that was deleted with it. */
+  expunge(volume: Named<'volume'>, input: VolumeExpunge = {}, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'expunge', input, options);
+  }
+
   /** Limits a disk, at once where it is in use. */
   setLimits(volume: Named<'volume'>, input: VolumeSetLimits, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.act(volume, 'set-limits', input, options);
@@ -821,7 +847,8 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
 export const imageStates = {
   awaiting_content: ['available', 'deleting', 'deleted'],
   available: ['deleting'],
-  deleting: ['deleted'],
+  deleting: ['deleted', 'trashed'],
+  trashed: ['awaiting_content', 'available', 'deleting'],
   deleted: [],
 } as const;
 export type ImageState = keyof typeof imageStates;
@@ -855,6 +882,15 @@ export interface ImageFields {
   readonly virtualSizeBytes?: number;
   /** Of the content. */
   readonly sha256?: string;
+  /** Present while it lies in the trash. */
+  readonly trash?: {
+    /** When it was deleted. */
+    readonly at: string;
+    /** What was deleted; all that went with it is recovered or expunged with it. */
+    readonly rootId: string;
+    /** The state it was in. */
+    readonly from: string;
+  };
 }
 /** A disk that machines are cloned from. Its content never changes. */
 export type Image = Lifecycle<ImageFields, ImageState>;
@@ -877,6 +913,12 @@ export interface ImageUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | null | undefined;
+}
+
+/** Deletes a image that lies in the trash for good, with all that was deleted with it. */
+export interface ImageExpunge {
+  /** Go on where a host is out of reach, leaving the rest of the cleanup as a visible debt; also passes an operation that needs attention. */
+  readonly force?: boolean | undefined;
 }
 
 /** What lists of images can filter by. */
@@ -914,6 +956,16 @@ export class ImagesClient extends Resource<'image', Image, ImageFilter, 'created
   /** Makes an image available whose content has just been uploaded; the upload does this by itself. */
   complete(image: Named<'image'>, options: ChangeOptions = {}): Pending<'image', Image> {
     return this.act(image, 'complete', {}, options);
+  }
+
+  /** Brings a image back from the trash, with all that was deleted with it. */
+  recover(image: Named<'image'>, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.act(image, 'recover', {}, options);
+  }
+
+  /** Deletes a image that lies in the trash for good, with all that was deleted with it. */
+  expunge(image: Named<'image'>, input: ImageExpunge = {}, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.act(image, 'expunge', input, options);
   }
 
   /** Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. After a failed upload the image awaits its content as before; `stateReason` tells what failed. */
@@ -1117,7 +1169,8 @@ export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'cre
 export const nicStates = {
   creating: ['attached', 'deleted'],
   attached: ['deleting'],
-  deleting: ['deleted'],
+  deleting: ['deleted', 'trashed'],
+  trashed: ['attached', 'deleting'],
   deleted: [],
 } as const;
 export type NicState = keyof typeof nicStates;
@@ -1149,6 +1202,15 @@ export interface NicFields {
     readonly inboundBytesPerSecond?: number;
     /** 0 lifts the limit. */
     readonly outboundBytesPerSecond?: number;
+  };
+  /** Present while it lies in the trash. */
+  readonly trash?: {
+    /** When it was deleted. */
+    readonly at: string;
+    /** What was deleted; all that went with it is recovered or expunged with it. */
+    readonly rootId: string;
+    /** The state it was in. */
+    readonly from: string;
   };
 }
 /** A machine on a network: a MAC and its addresses. Made and deleted with the machine, or attached and detached live. */
@@ -1295,7 +1357,8 @@ export const instanceStates = {
   stopped: ['running', 'suspended', 'crashed', 'missing', 'deleting'],
   crashed: ['running', 'stopped', 'suspended', 'missing', 'deleting'],
   missing: ['running', 'stopped', 'suspended', 'crashed', 'deleting'],
-  deleting: ['deleted'],
+  deleting: ['deleted', 'trashed'],
+  trashed: ['stopped', 'deleting'],
   deleted: [],
 } as const;
 export type InstanceState = keyof typeof instanceStates;
@@ -1337,6 +1400,15 @@ export interface InstanceFields {
   readonly userData?: string;
   /** What was asked for last. */
   readonly desiredPower: 'running' | 'suspended' | 'stopped';
+  /** Present while it lies in the trash. */
+  readonly trash?: {
+    /** When it was deleted. */
+    readonly at: string;
+    /** What was deleted; all that went with it is recovered or expunged with it. */
+    readonly rootId: string;
+    /** The state it was in. */
+    readonly from: string;
+  };
 }
 /** A virtual machine. */
 export type Instance = Lifecycle<InstanceFields, InstanceState>;
@@ -1461,6 +1533,12 @@ export interface InstanceSetCpuShares {
   readonly cpuShares: number;
 }
 
+/** Deletes a instance that lies in the trash for good, with all that was deleted with it. */
+export interface InstanceExpunge {
+  /** Go on where a host is out of reach, leaving the rest of the cleanup as a visible debt; also passes an operation that needs attention. */
+  readonly force?: boolean | undefined;
+}
+
 /** What lists of instances can filter by. */
 export interface InstanceFilter {
   readonly id: Id<'instance'>;
@@ -1555,6 +1633,16 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   /** Changes the weight of the machine against others of its host, at once where it runs. */
   setCpuShares(instance: Named<'instance'>, input: InstanceSetCpuShares, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.act(instance, 'set-cpu-shares', input, options);
+  }
+
+  /** Brings a instance back from the trash, with all that was deleted with it. */
+  recover(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'recover', {}, options);
+  }
+
+  /** Deletes a instance that lies in the trash for good, with all that was deleted with it. */
+  expunge(instance: Named<'instance'>, input: InstanceExpunge = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'expunge', input, options);
   }
 
   /** A one-time token, good for a minute, that opens a console of the machine over WebSocket. */

@@ -104,6 +104,17 @@ export const CONFIG = Type.Object({
     },
     'How long what has ended is kept. It is looked for once an hour.',
   ),
+  trash: group(
+    {
+      retentionSeconds: Type.Integer({
+        minimum: 0,
+        default: 0,
+        description:
+          'How long deleted machines, volumes and images can be recovered. They keep their names, addresses, room and quota until they are expunged. 0: what is deleted is gone.',
+      }),
+    },
+    'Deletions that can be taken back.',
+  ),
   hosts: group(
     {
       heartbeatSeconds: seconds(5, 'How often each host is looked at; three looks missed in a row make it disconnected.'),

@@ -12,9 +12,9 @@ import {
 import { given } from '../naming.ts';
 import { hostCapacity } from '../placement/contract.ts';
 import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
-import { type ComputeContext, type InstanceRow, volumesOf } from './context.ts';
+import { type ComputeContext, type InstanceRow, prepareMachine, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
-import { machineCleanup } from './machine-cleanup.ts';
+import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceDeleted } from './points.ts';
 
 interface DeleteParams {
@@ -71,12 +71,42 @@ export const instanceRemove = saga<ComputeContext, DeleteParams>('instance.remov
   })
   .build();
 
+/** Out of the trash: the machine is defined again, on its disks and with its ports, and stays off. */
+const instanceBack = saga<ComputeContext, DeleteParams>('instance.back', 1)
+  .effect('reach', {
+    do: async ({ ctx, params }) => {
+      if (!(await ctx.hosts.reachable(params.hostId)))
+        throw new CloudError('unavailable', 'Its host is out of reach; it can be recovered when the host is back.');
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('define', {
+    do: async ({ ctx, params, call }) => {
+      const row = await ctx.reader.get(instance, params.instanceId);
+      await (await ctx.hosts.hypervisor(row.hostId)).define(await prepareMachine(ctx, row, call), call);
+    },
+    undo: async (step) => {
+      const { ctx, params, call, owe } = step;
+      await machineCleanup(ctx, params, call, owe);
+      const volumes = await volumesOf(ctx, params.instanceId);
+      await releaseDisks(
+        ctx,
+        params.hostId,
+        volumes.map(({ id }) => id),
+        call,
+      );
+      for (const row of volumes) if (row.slot === 0) await removeOrOwe(step, 'seed.delete', row.poolId, params.instanceId);
+    },
+  })
+  .build();
+
 export const instanceDeletion = (context: () => ComputeContext) =>
   defineDeletion({
     kind: instance,
     from: ['running', 'suspended', 'stopped', 'crashed', 'missing'],
     quiesce: instanceQuiesce,
     remove: instanceRemove,
+    trash: { to: 'stopped', set: { desiredPower: 'stopped' }, back: instanceBack },
     context,
     params: (row: InstanceRow, { force }) => ({
       instanceId: row.id,

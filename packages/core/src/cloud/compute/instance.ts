@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind, type RowOf, ref, secret } from '../../kernel/index.ts';
+import { bytes, defineKind, type RowOf, ref, secret, trashed } from '../../kernel/index.ts';
 
 export const instance = defineKind({
   name: 'instance',
@@ -30,6 +30,7 @@ export const instance = defineKind({
     desiredPower: Type.Union([Type.Literal('running'), Type.Literal('suspended'), Type.Literal('stopped')], {
       description: 'What was asked for last.',
     }),
+    trash: trashed(),
   }),
   states: {
     creating: ['running', 'stopped', 'deleted'],
@@ -40,7 +41,9 @@ export const instance = defineKind({
     crashed: ['running', 'stopped', 'suspended', 'missing', 'deleting'],
     /** Its host answers and does not know it: somebody removed it behind our back. `start` makes it anew on its disks. */
     missing: ['running', 'stopped', 'suspended', 'crashed', 'deleting'],
-    deleting: ['deleted'],
+    deleting: ['deleted', 'trashed'],
+    /** Not on its host any more, though its disks, addresses and place there are kept. */
+    trashed: ['stopped', 'deleting'],
   },
   initial: 'creating',
   indexed: ['hostname', 'guestOs'],
@@ -48,4 +51,5 @@ export const instance = defineKind({
 });
 
 /** Whether the machine is there by right: neither on its way in, nor out. */
-export const isMade = ({ state }: RowOf<typeof instance>): boolean => state !== 'creating' && state !== 'deleting' && state !== 'deleted';
+export const isMade = ({ state }: RowOf<typeof instance>): boolean =>
+  state !== 'creating' && state !== 'deleting' && state !== 'trashed' && state !== 'deleted';

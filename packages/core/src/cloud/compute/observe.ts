@@ -60,6 +60,9 @@ export async function observeMachine(services: ComputeServices, hostId: string, 
 
 async function observeRow(services: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined, call: Call): Promise<void> {
   const busy = () => services.kernel().holds(row.id);
+  if (row.state === 'trashed' && seen !== undefined && !busy() && (await removalAllowed(services)))
+    // The late arrival of a call that was given up.
+    await (await services.hosts.hypervisor(row.hostId)).remove(row.id, call);
   if (busy() || !OBSERVED.includes(row.state)) return;
   const state = seen === undefined ? 'missing' : STATE_OF[seen.power];
   if (state === row.state) return;

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { defineKind, ref } from '../../kernel/index.ts';
+import { defineKind, ref, trashed } from '../../kernel/index.ts';
 
 export const nicLimits = Type.Object(
   {
@@ -24,8 +24,14 @@ export const nic = defineKind({
     address: Type.String({ maxLength: 45 }),
     slot: Type.Integer({ minimum: 0 }),
     limits: Type.Optional(nicLimits),
+    trash: trashed(),
   }),
-  states: { creating: ['attached', 'deleted'], attached: ['deleting'], deleting: ['deleted'] },
+  states: {
+    creating: ['attached', 'deleted'],
+    attached: ['deleting'],
+    deleting: ['deleted', 'trashed'],
+    trashed: ['attached', 'deleting'],
+  },
   initial: 'creating',
   unique: [
     ['networkId', 'mac'],

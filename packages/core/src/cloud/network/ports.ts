@@ -134,6 +134,7 @@ export const nicDeletion = (context: () => NetworkContext) =>
     kind: nic,
     from: [],
     remove: nicRemove,
+    trash: {},
     context,
     params: (row: RowOf<typeof nic>, { force }) => ({ nicId: row.id, networkId: row.networkId, force }),
   });

@@ -58,6 +58,7 @@ export const imageDeletion = (context: ImageContext) =>
     kind: image,
     from: ['awaiting_content', 'available'],
     remove: removeImage,
+    trash: {},
     context: () => context,
     params: (row: RowOf<typeof image>) => ({ imageId: row.id }),
   });

@@ -16,7 +16,8 @@ export async function sweepImages(
   if (!(await removalAllowed(services))) return;
   for (const id of await imageStore.list()) {
     const row = await reader.find(image, id);
-    if (row === undefined || row.state === 'available' || services.kernel().holds(id) || uploads.has(id)) continue;
+    if (row === undefined || row.state === 'available' || row.state === 'trashed' || services.kernel().holds(id) || uploads.has(id))
+      continue;
     await imageStore.delete(id).catch((error: unknown) => {
       environment.logger.warn({ imageId: id, error: describeChain(error) }, 'left-over image content was not removed');
     });

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, CloudError, defineKind, type RowOf } from '../../kernel/index.ts';
+import { bytes, CloudError, defineKind, type RowOf, trashed } from '../../kernel/index.ts';
 
 export const image = defineKind({
   name: 'image',
@@ -16,8 +16,14 @@ export const image = defineKind({
     sizeBytes: Type.Optional(bytes({ description: 'Of the content.' })),
     virtualSizeBytes: Type.Optional(bytes({ description: 'Of the disk a guest sees; no volume made from it may be smaller.' })),
     sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the content.' })),
+    trash: trashed(),
   }),
-  states: { awaiting_content: ['available', 'deleting', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
+  states: {
+    awaiting_content: ['available', 'deleting', 'deleted'],
+    available: ['deleting'],
+    deleting: ['deleted', 'trashed'],
+    trashed: ['awaiting_content', 'available', 'deleting'],
+  },
   initial: 'awaiting_content',
   quota: { images: 1 },
 });

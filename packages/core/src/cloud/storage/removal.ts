@@ -55,9 +55,9 @@ export async function removeOrOwe({ ctx, call, owe }: Step, task: RemovalTask, p
 const BELONGS: Record<RemovalTask, (reader: Reader, poolId: string, id: string) => Promise<boolean>> = {
   'volume.delete': async (reader, poolId, id) => {
     const row = await reader.find(volume, id);
-    return row?.poolId === poolId && (row.state === 'available' || row.state === 'attached');
+    return row?.poolId === poolId && row.deletedAt === undefined && row.state !== 'creating' && row.state !== 'deleting';
   },
-  'image.delete': async (reader, _poolId, id) => (await reader.find(image, id))?.state === 'available',
+  'image.delete': async (reader, _poolId, id) => ['available', 'trashed'].includes((await reader.find(image, id))?.state ?? ''),
   'seed.delete': async (reader, poolId, id) => {
     const machine = await reader.find(instance, id);
     return machine !== undefined && isMade(machine) && (await seedPool(reader, id)) === poolId;

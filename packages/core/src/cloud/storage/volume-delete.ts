@@ -67,6 +67,7 @@ export const volumeDeletion = (context: () => StorageContext) =>
     from: ['available'],
     heldBy: heldByInstance,
     remove: removeVolume,
+    trash: {},
     context,
     params: ({ id, poolId, sizeBytes }: VolumeRow, { force }) => ({ volumeId: id, poolId, sizeBytes, force }),
   });

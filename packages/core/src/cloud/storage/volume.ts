@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind, ref } from '../../kernel/index.ts';
+import { bytes, defineKind, ref, trashed } from '../../kernel/index.ts';
 
 export const diskLimits = Type.Object(
   {
@@ -38,12 +38,14 @@ export const volume = defineKind({
       description: '`missing` while its pool answers and does not have it: somebody removed the disk behind our back.',
     }),
     statusReason: Type.Optional(Type.String()),
+    trash: trashed(),
   }),
   states: {
     creating: ['available', 'deleted'],
     available: ['attached', 'deleting'],
     attached: ['available', 'deleting'],
-    deleting: ['deleted'],
+    deleting: ['deleted', 'trashed'],
+    trashed: ['available', 'attached', 'deleting'],
   },
   initial: 'creating',
   unique: [['instanceId', 'slot']],

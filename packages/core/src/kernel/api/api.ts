@@ -1,15 +1,16 @@
 import { hash } from 'node:crypto';
-import { Type } from 'typebox';
-import { lacks, type Principal } from '../access.ts';
+import { type Static, Type } from 'typebox';
+import { isVisible, lacks, type Principal, readPermission } from '../access.ts';
+import type { DeletionPreview } from '../cascade/preview.ts';
 import type { Kernel } from '../kernel.ts';
-import type { AnyKind } from '../kind.ts';
+import type { AnyKind, RowBase } from '../kind.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store.ts';
 import { takeDryRun } from './dry-run.ts';
 import { EndpointCalls } from './endpoint-calls.ts';
 import { Events } from './events.ts';
 import { Feed } from './feed.ts';
-import { type ListPlan, listPage, onlyParameters, planList } from './list.ts';
+import { LIMIT_MAX, type ListPlan, listPage, onlyParameters, planList, wholeNumber } from './list.ts';
 import { lookUp } from './lookup.ts';
 import { openapi } from './openapi.ts';
 import { getOperation, steer } from './operation-routes.ts';
@@ -30,6 +31,12 @@ const NO_PARAMETERS = new URLSearchParams();
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const SSE_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
 
+const PREVIEW_LIMIT = 100;
+const PREVIEW = Type.Object({
+  force: Type.Optional(Type.Boolean()),
+  permanent: Type.Optional(Type.Boolean()),
+  limit: Type.Optional(Type.Integer()),
+});
 const DELETED = Type.Object({ deleted: Type.Optional(Type.Boolean()) });
 
 /**
@@ -107,6 +114,8 @@ export class Api {
         return this.#get(route, named, request, principal, parameters);
       case 'action':
         return this.#act(route, named, request, principal, parameters);
+      case 'deletion':
+        return json(JSON.stringify(await this.#previewDeletion(route, named, principal, parameters)));
       case 'steer':
         onlyParameters(parameters, []);
         return json(await this.#steer(route, named, request, principal));
@@ -134,6 +143,19 @@ export class Api {
         ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
         : await lookUp(this.#kernel.reader, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
     return unlessKnown(request, `"${row.generation}"`, text, route.operationId);
+  }
+
+  async #previewDeletion(
+    { action }: Route & { type: 'deletion' },
+    named: string,
+    principal: Principal,
+    parameters: URLSearchParams,
+  ): Promise<DeletionPreview> {
+    const { force = false, permanent = false, limit = PREVIEW_LIMIT } = parseQuery(PREVIEW, parameters) as Static<typeof PREVIEW>;
+    wholeNumber(parameters, 'limit', { minimum: 0, maximum: LIMIT_MAX });
+    const { row } = await lookUp(this.#kernel.reader, action.kind, named, principal);
+    const sees = (kind: AnyKind, row: RowBase) => isVisible(kind, row, principal, readPermission(kind), this.#kernel.reader);
+    return this.#kernel.previewDeletion(action, row, { force, permanent, limit, sees });
   }
 
   #steer(route: Route & { type: 'steer' }, named: string, request: ApiRequest, principal: Principal): Promise<string> {

@@ -103,8 +103,51 @@ const DRY_RUN = {
     description: 'All that stands in its way, as far as it was looked at: problems as the request would be answered.',
   },
 } as const;
+const ROW_NAME = { kind: { type: 'string' }, id: uuid, name: { type: 'string' } } as const;
+
+const effects = (description: string, more: JsonObject): JsonObject => ({
+  type: 'object',
+  description,
+  required: ['total', 'hidden', 'kinds', 'rows'],
+  properties: {
+    total: { type: 'integer', minimum: 0 },
+    hidden: { type: 'boolean', description: 'There is more, which this key may not see.' },
+    kinds: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['kind', 'total'],
+        properties: { kind: { type: 'string' }, total: { type: 'integer', minimum: 1 } },
+      },
+    },
+    rows: {
+      type: 'array',
+      description: 'The first of them.',
+      items: { type: 'object', required: [...Object.keys(ROW_NAME), ...Object.keys(more)], properties: { ...ROW_NAME, ...more } },
+    },
+  },
+});
 
 const SHARED: JsonObject = {
+  DeletionPreview: {
+    type: 'object',
+    required: ['resourceKind', 'resourceId', 'recoverable', 'deleted', 'detached', 'blocked'],
+    properties: {
+      resourceKind: { type: 'string' },
+      resourceId: uuid,
+      plan: {
+        type: 'string',
+        description: 'Deleting with this `plan` does exactly what is told here, or nothing. Absent while something is in the way.',
+      },
+      recoverable: { type: 'boolean', description: 'It goes into the trash, and can be recovered.' },
+      deleted: effects('What goes: the resource first, then all that it owns.', {
+        state: { type: 'string' },
+        depth: { type: 'integer', minimum: 0, description: 'Steps from the resource. The deepest go first.' },
+      }),
+      detached: effects('What is let go of and stays.', { field: { type: 'string', description: 'The field that is cleared.' } }),
+      blocked: effects('What is in the way.', { reason: { type: 'string' } }),
+    },
+  },
   Accepted: {
     type: 'object',
     description: 'What was accepted. A repeat with the same Idempotency-Key is answered with the same bytes.',

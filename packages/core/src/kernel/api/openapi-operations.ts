@@ -43,6 +43,21 @@ function describe(route: Route): Described {
       return describeGet(route);
     case 'action':
       return describeAction(route);
+    case 'deletion':
+      return {
+        summary: `Answers what deleting the ${route.action.kind.name} would do now: what goes, what is let go of, what is in the way. Changes nothing.`,
+        parameters: [
+          queryParameter('force', { type: 'boolean', default: false }, 'As for the deletion.'),
+          queryParameter('permanent', { type: 'boolean', default: false }, 'As for the deletion.'),
+          queryParameter(
+            'limit',
+            { type: 'integer', minimum: 0, maximum: LIMIT_MAX, default: 100 },
+            'Rows shown of each; all are counted.',
+          ),
+        ],
+        responses: { 200: json('With its plan.', reference('DeletionPreview')) },
+        extensions: { 'x-pileus-type': 'deletion' },
+      };
     case 'steer':
       return {
         summary: STEER_SUMMARIES[route.verb],

@@ -34,6 +34,7 @@ function ownStatuses(route: Route): readonly number[] {
     case 'list':
       return [403];
     case 'get':
+    case 'deletion':
       return [403, 404];
     case 'events':
     case 'changes':

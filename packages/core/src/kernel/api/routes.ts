@@ -1,5 +1,6 @@
 import type { Principal } from '../access.ts';
 import type { Action } from '../action.ts';
+import { cascadeDelete } from '../cascade/delete.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Id } from '../id.ts';
 import type { AnyKind } from '../kind.ts';
@@ -24,6 +25,8 @@ export type Route = RouteBase &
     | { readonly type: 'list'; readonly kind: AnyKind }
     | { readonly type: 'get'; readonly kind: AnyKind }
     /** `input` says where the action's input is: a body, or for DELETE the query. */
+    /** What deleting it would do. */
+    | { readonly type: 'deletion'; readonly action: Action }
     | { readonly type: 'action'; readonly action: Action; readonly input: 'body' | 'query' }
     | { readonly type: 'steer'; readonly verb: Steering }
     | { readonly type: 'events' }
@@ -68,7 +71,15 @@ function kindRoutes(registry: Registry, kind: AnyKind): readonly Route[] {
     { type: 'list', kind, method: 'GET', path, operationId: `${kind.plural}.list`, permission },
     { type: 'get', kind, method: 'GET', path: `${path}/{idOrName}`, operationId: `${kind.plural}.get`, permission },
     ...actions.map(actionRoute),
+    ...actions.filter((action) => action.saga === cascadeDelete && action.verb === 'delete').map(deletionRoute),
   ];
+}
+
+/** Who may delete may know what that would do. */
+function deletionRoute(action: Action): Route {
+  const { kind, permission } = action;
+  const path = `${PREFIX}/${kind.plural}/{idOrName}/deletion`;
+  return { type: 'deletion', action, method: 'GET', path, operationId: `${kind.plural}.previewDeletion`, permission };
 }
 
 /** `create`, `update` and `delete` have HTTP methods of their own, all other verbs a path. */

@@ -1,11 +1,12 @@
-import { type CloudError, describeChain, type ErrorRecord, toErrorRecord } from '../errors.ts';
-import type { JournalEntry } from '../operation.ts';
+import { type CloudError, describeChain, type ErrorRecord, isCloudError, toErrorRecord } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
+import { type JournalEntry, keysJournaled, keysShown } from '../operation.ts';
 import type { Statement } from '../store.ts';
 import { FORWARD_ONLY, type Owed, type StepNode, sagaKey } from './definition.ts';
 import { type Frame, History, type Outputs, type Seen } from './history.ts';
 import { Journal } from './journal.ts';
 import { inLanes } from './lanes.ts';
-import { Interrupted, type Outcome, type RunPorts, type RunSubject } from './subject.ts';
+import { Interrupted, type NewBeginning, type Outcome, type RunPorts, type RunSubject } from './subject.ts';
 import { type EffectBody, RETRY, SKIPPED, StepFailed, Trials } from './trials.ts';
 import { Unwinding } from './unwinding.ts';
 
@@ -219,23 +220,36 @@ export class SagaRun {
 
   async #afterUnwind(error: ErrorRecord): Promise<Outcome | undefined> {
     const next = this.#trials.cancelled ? undefined : await this.#again(error);
-    if (next !== undefined) {
-      const again: JournalEntry = { type: 'again', params: next.params };
-      const update = this.#journal.update({
-        state: 'running',
-        attempt: this.#attempt + 1,
-        error: null,
-        ...(next.keys === undefined ? {} : { keys: this.#subject.holds?.(next.keys) ?? next.keys }),
-        ...(next.notes === undefined ? {} : { notes: next.notes }),
-      });
-      if (await this.#journal.tryCommit([this.#journal.entry(again), ...next.statements, update])) {
-        this.#attempt += 1;
-        this.#history.add(again);
-        this.#trials.forget();
-        return undefined;
-      }
-    }
+    if (next === undefined) return this.#end(error);
+    if (isCloudError(next)) return this.#end(toErrorRecord(next));
+    return next.queue === true ? this.#queueAgain(next, error) : this.#beginAgain(next, error);
+  }
+
+  async #beginAgain(next: NewBeginning, error: ErrorRecord): Promise<Outcome | undefined> {
+    const again: JournalEntry = { type: 'again', params: next.params };
+    const keys = next.keys === undefined ? {} : { keys: this.#subject.holds?.(next.keys) ?? next.keys };
+    if (!(await this.#commitAgain(again, next, { state: 'running', ...keys }))) return this.#end(error);
+    this.#attempt += 1;
+    this.#history.add(again);
+    this.#trials.forget();
+    return undefined;
+  }
+
+  /** With keys that others may hold: at once when it has them all. */
+  async #queueAgain(next: NewBeginning, error: ErrorRecord): Promise<Outcome | undefined> {
+    const { keys = [], ...rest } = next;
+    const moved = this.#subject.move?.(keys);
+    if (moved === undefined) return this.#beginAgain(rest, error);
+    const again: JournalEntry = { type: 'again', params: next.params, ...keysJournaled(keys) };
+    if (await this.#commitAgain(again, next, { state: 'queued', place: moved.place, keyCount: null, ...keysShown(keys) })) return 'moved';
+    moved.stay();
     return this.#end(error);
+  }
+
+  #commitAgain(again: JournalEntry, next: NewBeginning, set: JsonObject): Promise<boolean> {
+    const notes = next.notes === undefined ? {} : { notes: next.notes };
+    const update = this.#journal.update({ attempt: this.#attempt + 1, error: null, ...notes, ...set });
+    return this.#journal.tryCommit([this.#journal.entry(again), ...next.statements, update]);
   }
 
   async #end(error: ErrorRecord): Promise<Outcome> {

@@ -1,6 +1,6 @@
 import type { Committed } from '../commits.ts';
 import type { Environment } from '../environment.ts';
-import type { ErrorRecord } from '../errors.ts';
+import type { CloudError, ErrorRecord } from '../errors.ts';
 import type { Ids } from '../id.ts';
 import type { JsonObject } from '../json.ts';
 import type { JournalEntry } from '../operation.ts';
@@ -50,17 +50,24 @@ export interface RunSubject {
   /** Committed with the end of a run that is abandoned: what it had reserved beyond its rows, which the forced operation does not know of. */
   readonly abandoned?: ((params: unknown) => readonly Statement[]) | undefined;
   readonly again?:
-    | ((failed: {
-        params: unknown;
-        error: ErrorRecord;
-        attempt: number;
-      }) => Promise<{ params: unknown; statements: readonly Statement[]; keys?: readonly string[]; notes?: JsonObject } | undefined>)
+    | ((failed: { params: unknown; error: ErrorRecord; attempt: number }) => Promise<NewBeginning | CloudError | undefined>)
     | undefined;
+  /** Takes a place behind all others for these keys; undefined when it holds them all already. */
+  readonly move?: (keys: readonly string[]) => { readonly place: string; readonly stay: () => void } | undefined;
   /** All keys of the operation, with those that a new attempt adds. */
   readonly holds?: (more: readonly string[]) => readonly string[];
 }
 
-export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'parked';
+export interface NewBeginning {
+  readonly params: unknown;
+  readonly statements: readonly Statement[];
+  readonly keys?: readonly string[];
+  readonly queue?: true;
+  readonly notes?: JsonObject;
+}
+
+/** `moved`: unwound, and in its queues for a new beginning. */
+export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'parked' | 'moved';
 
 /** Why a run stops where it is: parked for the next start, or given up for a forced operation that takes over. */
 export class Interrupted extends Error {

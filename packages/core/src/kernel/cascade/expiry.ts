@@ -1,0 +1,74 @@
+import type { Principal } from '../access.ts';
+import { type Environment, sleep } from '../environment.ts';
+import { describeChain } from '../errors.ts';
+import type { Id } from '../id.ts';
+import type { Accepted, SubmitRequest } from '../kernel.ts';
+import type { AnyKind, RowBase, Trashed } from '../kind.ts';
+import { equals, type Reader } from '../reader.ts';
+import { awaitsConfirmation } from '../recovery.ts';
+import type { Registry } from '../registry.ts';
+import type { Store } from '../store.ts';
+import { TRASHED } from './plan.ts';
+
+const LOOK_MS_MAX = 3600_000;
+const LOOK_MS_MIN = 1000;
+/** Looks in the time that something may lie there: it goes that much late at most. */
+const LOOKS = 10;
+const PAGE_LENGTH = 100;
+
+/** At work where each row is. */
+const EXPIRY: Principal = { actor: 'system', projectId: '' as Id<'project'>, accountId: '' as Id<'account'>, allows: () => true };
+
+export interface ExpiryPorts {
+  readonly environment: Environment;
+  readonly store: Store;
+  readonly reader: Reader;
+  readonly registry: Registry;
+  readonly submit: (request: SubmitRequest) => Promise<Accepted>;
+}
+
+/** Expunges what has lain in the trash for its time. Answers how to stop. */
+export function startExpiry(ports: ExpiryPorts, trashMs: number): () => Promise<void> {
+  const { environment, registry } = ports;
+  const kinds = registry.kinds().filter(({ name }) => registry.findAction(`${name}.expunge`) !== undefined);
+  const everyMs = trashMs === 0 ? LOOK_MS_MAX : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, trashMs / LOOKS));
+  const stopping = new AbortController();
+  const ended = (async () => {
+    while (kinds.length > 0 && !stopping.signal.aborted) {
+      await sleep(environment.timers, everyMs, stopping.signal).catch(() => undefined);
+      try {
+        for (const kind of kinds) await expire(ports, kind, trashMs, stopping.signal);
+      } catch (error) {
+        if (!stopping.signal.aborted) environment.logger.warn({ error: describeChain(error) }, 'the trash was not emptied');
+      }
+    }
+  })();
+  return async () => {
+    stopping.abort();
+    await ended;
+  };
+}
+
+/** What is refused now, because too much is under way or its host is away, is asked for again at the next look. */
+async function expire(ports: ExpiryPorts, kind: AnyKind, trashMs: number, signal: AbortSignal): Promise<void> {
+  const { environment, reader, store, submit } = ports;
+  const before = new Date(environment.clock.nowMs() - trashMs).toISOString();
+  for (let after: readonly string[] | undefined; ; ) {
+    // What a restored store has in its trash may have been recovered since.
+    if (signal.aborted || (await awaitsConfirmation(store))) return;
+    const rows: readonly (RowBase & { readonly trash?: Trashed })[] = await reader.list(kind, equals('state', TRASHED), {
+      limit: PAGE_LENGTH,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { id, trash } of rows) {
+      if (signal.aborted) return;
+      if (trash === undefined || trash.rootId !== id || trash.at > before) continue;
+      await submit({ action: `${kind.name}.expunge`, resourceId: id, input: {}, principal: EXPIRY }).catch((error: unknown) => {
+        environment.logger.warn({ kind: kind.name, id, error: describeChain(error) }, 'not expunged yet');
+      });
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE_LENGTH) return;
+    after = [last.id];
+  }
+}
