@@ -22,6 +22,12 @@ describe('the code of the guides', function () {
     expect(await code.run('use.ts')).to.equal('lan fabric zone available\n');
   });
 
+  it('of placement.md compiles', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/placement.md');
+    expect(code.names).to.deep.equal(['licences.ts']);
+    expect(await code.typeErrors()).to.equal('');
+  });
+
   it('of add-a-kind.md compiles, and adds a kind', async () => {
     await using code = await CodeOfPage.lay('docs/guides/add-a-kind.md');
     expect(await code.typeErrors()).to.equal('');

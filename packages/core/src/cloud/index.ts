@@ -4,6 +4,7 @@ import type { CallObserver } from './driver-call.ts';
 import { identity } from './identity/index.ts';
 import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
+import { placement } from './placement/index.ts';
 import { TwoLevelPlacement } from './placement/two-level.ts';
 import { retention } from './retention.ts';
 import type { CloudServices, CloudSettings } from './services.ts';
@@ -38,6 +39,15 @@ export {
 export { network } from './network/network.ts';
 export { nic } from './network/nic.ts';
 export { subnet } from './network/subnet.ts';
+export {
+  type HostFilter,
+  type HostScorer,
+  type HostView,
+  type PlacementAsk,
+  placementFilter,
+  placementGroup,
+  placementScorer,
+} from './placement/index.ts';
 export type { CloudServices, CloudSettings, Module } from './services.ts';
 export { image } from './storage/image.ts';
 export type { FetchUrl, ImageStore } from './storage/image-store.ts';
@@ -79,7 +89,11 @@ export const cloud =
       hosts,
       pools: new Pools(kernel, hosts, options.imageStore, observeCall),
       fabrics: new Fabrics(kernel, hosts, observeCall),
-      placement: new TwoLevelPlacement(kernel.environment.clock),
+      placement: new TwoLevelPlacement({
+        clock: kernel.environment.clock,
+        listen: (listener) => kernel.kernel().onOutcome(listener),
+        hooks: () => kernel.kernel().registry.hooks,
+      }),
       imageStore: options.imageStore,
       ...(options.fetchUrl === undefined ? {} : { fetchUrl: options.fetchUrl }),
       observeCall,
@@ -100,6 +114,7 @@ export const cloud =
       topology(services),
       storage(services),
       networking(services),
+      placement(),
       compute(services),
       retention(services),
       ...(options.plugins ?? []),

@@ -21,10 +21,14 @@ export interface CommitsOptions {
 export type Refusal = Extract<CommitResult, { ok: false }> & { readonly quota?: QuotaExcess };
 export type Committed = Extract<CommitResult, { ok: true }> | Refusal;
 
+/** Whether these statements are written. */
+export type OutcomeListener = (statements: readonly Statement[], ok: boolean) => void;
+
 /** The one door to the store for everything the kernel writes: it knows outcomes, keeps quota counters in step, and drops notices nobody hears. */
 export class Commits {
   readonly #options: CommitsOptions;
   readonly #ledger: QuotaLedger;
+  readonly #listeners = new Set<OutcomeListener>();
   #stopping = false;
 
   constructor(options: CommitsOptions) {
@@ -35,6 +39,16 @@ export class Commits {
   /** A commit whose outcome stays unknown is given up after a few tries from now on; the next start finds out. */
   stop(): void {
     this.#stopping = true;
+  }
+
+  /** Told of the statements of each transaction as soon as its outcome is known, before who asked for it. Answers how to stop. */
+  onOutcome(listener: OutcomeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(statements: readonly Statement[], ok: boolean): void {
+    for (const listener of this.#listeners) listener(statements, ok);
   }
 
   /**
@@ -53,14 +67,17 @@ export class Commits {
         const landed = !result.ok && attempt > 0 && result.reason === 'exists' && isMintedOnce(failed);
         // After a try whose outcome was unknown a notice may be there, whatever this try answers.
         if ((result.ok || attempt > 0) && sent.some(isNotice)) announced();
+        this.#tell(sent, result.ok || landed);
         if (result.ok || landed) return landed ? { ok: true, revision: 0 } : result;
         return await this.#refusal(result, sent, statements, changes);
       } catch (error) {
         if (error instanceof Fenced && patience === 'once')
           throw new CloudError('unavailable', 'Another server has taken over.', { cause: error });
         if (error instanceof Fenced || (this.#stopping && attempt > 3)) throw error;
-        if (patience === 'once' && error instanceof StoreError && error.outcome === 'unchanged')
+        if (patience === 'once' && error instanceof StoreError && error.outcome === 'unchanged') {
+          this.#tell(sent, false);
           throw new CloudError('unavailable', 'The store cannot take it now.', { cause: error });
+        }
         environment.logger.error({ error: describeChain(error) }, 'commit failed; trying again');
         await sleep(environment.timers, Math.min(BACKOFF_MS * 2 ** attempt, BACKOFF_MS_MAX));
       }

@@ -4,6 +4,7 @@ import type { Action } from './action.ts';
 import { auditPlugin, Sealer } from './audit/index.ts';
 import { startExpiry } from './cascade/expiry.ts';
 import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
+import type { OutcomeListener } from './commits.ts';
 import { Debts } from './debts.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
@@ -182,6 +183,11 @@ export class Kernel {
   /** What the deletion would do if it were asked for now. */
   previewDeletion(action: Action, row: RowBase, request: Omit<PreviewRequest, 'idle'>): Promise<DeletionPreview> {
     return previewDeletion(this.registry.cascade, action, row, { ...request, idle: !this.holds(row.id) });
+  }
+
+  /** For caches: told of the statements of each transaction of this node as soon as its outcome is known. Answers how to stop. */
+  onOutcome(listener: OutcomeListener): () => void {
+    return this.operations.commits.onOutcome(listener);
   }
 
   /** True while an unfinished operation is in the queue of this key. */

@@ -30,6 +30,7 @@ const suspended = async (at: SmallCloud) => {
   await at.sim.done('instance.suspend', {}, id);
   return id;
 };
+const grouping = (at: SmallCloud) => at.sim.done('placementGroup.create', { name: 'group-1', policy: 'antiAffinity' });
 const spare = (at: SmallCloud) => at.sim.done('volume.create', { name: 'data-1', sizeBytes: 8192, poolId: at.poolId });
 
 /** What a set-up made beside the target, for the input. */
@@ -124,6 +125,7 @@ export const scenarios: readonly Scenario[] = [
     (at) => ({ name: 'hv2', uri: 'sim://hv2', failureDomain: 'rack-2', clusterId: extra.get(at) }),
   ),
   on('host.update', secondHost, () => ({ failureDomain: 'rack-3' })),
+  on('host.update', secondHost, () => ({ vcpuOvercommit: 2, labels: { disk: 'nvme' } }), 'what it promises'),
   on(
     'host.enable',
     async (at) => {
@@ -238,6 +240,21 @@ export const scenarios: readonly Scenario[] = [
     () => ({}),
   ),
   on('instance.create', nothing, (at) => machine(at)),
+  on('placementGroup.create', nothing, () => ({ name: 'group-1', policy: 'antiAffinity', over: 'failureDomain' })),
+  on('placementGroup.update', grouping, () => ({ description: 'ours' })),
+  on('placementGroup.delete', grouping, () => ({})),
+  on(
+    'instance.create',
+    async (at) => void extra.set(at, await grouping(at)),
+    (at) => machine(at, { placementGroupId: extra.get(at) }),
+    'in a placement group',
+  ),
+  on(
+    'instance.delete',
+    async (at) => at.sim.done('instance.create', machine(at, { placementGroupId: await grouping(at) })),
+    () => ({}),
+    'out of a placement group',
+  ),
   on(
     'instance.create',
     async (at) => void extra.set(at, await spare(at)),

@@ -381,6 +381,12 @@ export interface HostFields {
   readonly tlsCredentials?: string;
   /** Rack or other unit that fails as one. */
   readonly failureDomain: string;
+  /** What sets it apart, for instance types and requests that ask for it. */
+  readonly labels?: { readonly [key: string]: string };
+  /** Virtual processors promised per hardware thread. Default: as its cluster says. */
+  readonly vcpuOvercommit?: number;
+  /** Memory promised per memory of the host. Default: as its cluster says. */
+  readonly memoryOvercommit?: number;
   readonly roles: readonly ('compute' | 'storage')[];
   /** Whether it answers. */
   readonly status: 'connecting' | 'connected' | 'disconnected';
@@ -409,9 +415,15 @@ export interface HostCreate {
   /** Default: the name; each host fails on its own. */
   readonly failureDomain?: string | undefined;
   readonly roles?: readonly ('compute' | 'storage')[] | undefined;
+  /** What sets it apart, for instance types and requests that ask for it. */
+  readonly labels?: { readonly [key: string]: string } | undefined;
+  /** Virtual processors promised per hardware thread. Default: as its cluster says. */
+  readonly vcpuOvercommit?: number | undefined;
+  /** Memory promised per memory of the host. Default: as its cluster says. */
+  readonly memoryOvercommit?: number | undefined;
 }
 
-/** Changes the name, the address, the credentials, the failure domain or the roles of the host. */
+/** Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host. */
 export interface HostUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
@@ -422,6 +434,9 @@ export interface HostUpdate {
   /** Rack or other unit that fails as one. */
   readonly failureDomain?: string | undefined;
   readonly roles?: readonly ('compute' | 'storage')[] | undefined;
+  readonly labels?: { readonly [key: string]: string } | null | undefined;
+  readonly vcpuOvercommit?: number | null | undefined;
+  readonly memoryOvercommit?: number | null | undefined;
 }
 
 /** What lists of hosts can filter by. */
@@ -449,7 +464,7 @@ export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' 
     return this.createAny(input, options);
   }
 
-  /** Changes the name, the address, the credentials, the failure domain or the roles of the host. */
+  /** Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host. */
   update(host: Named<'host'>, input: HostUpdate = {}, options: ChangeOptions = {}): Pending<'host', Host> {
     return this.updateAny(host, input, options);
   }
@@ -1254,6 +1269,92 @@ export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'n
   }
 }
 
+/** The state machine of the kind placementGroup: where each state may go. */
+export const placementGroupStates = {
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type PlacementGroupState = keyof typeof placementGroupStates;
+
+export interface PlacementGroupFields {
+  readonly id: Id<'placementGroup'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Together, or apart. A soft policy is kept where there is room for that. */
+  readonly policy: 'affinity' | 'antiAffinity' | 'softAffinity' | 'softAntiAffinity';
+  /** What they share, or do not. */
+  readonly over: 'host' | 'failureDomain' | 'cluster';
+  /** Of policy `affinity`: where its members are, or were last. */
+  readonly domain?: string;
+}
+/** Machines that keep together, or apart. */
+export type PlacementGroup = Lifecycle<PlacementGroupFields, PlacementGroupState>;
+
+/** Makes a group of machines that keep together, or apart. `over`: default `host`. Its policy never changes. */
+export interface PlacementGroupCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Together, or apart. A soft policy is kept where there is room for that. */
+  readonly policy: 'affinity' | 'antiAffinity' | 'softAffinity' | 'softAntiAffinity';
+  /** What they share, or do not. */
+  readonly over?: 'host' | 'failureDomain' | 'cluster' | undefined;
+}
+
+/** Changes name, description of the placementGroup. */
+export interface PlacementGroupUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of placement-groups can filter by. */
+export interface PlacementGroupFilter {
+  readonly id: Id<'placementGroup'>;
+  readonly name: string;
+  readonly state: PlacementGroupState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class PlacementGroupsClient extends Resource<'placementGroup', PlacementGroup, PlacementGroupFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'placementGroup', plural: 'placement-groups' });
+  }
+
+  /** Makes a group of machines that keep together, or apart. `over`: default `host`. Its policy never changes. */
+  create(input: PlacementGroupCreate, options: ChangeOptions = {}): Pending<'placementGroup', PlacementGroup> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the placementGroup. */
+  update(placementGroup: Named<'placementGroup'>, input: PlacementGroupUpdate = {}, options: ChangeOptions = {}): Pending<'placementGroup', PlacementGroup> {
+    return this.updateAny(placementGroup, input, options);
+  }
+
+  /** Deletes the placementGroup and everything it owns. */
+  delete(placementGroup: Named<'placementGroup'>, options: DeleteOptions = {}): Pending<'placementGroup', undefined> {
+    return this.deleteAny(placementGroup, options);
+  }
+}
+
 /** The state machine of the kind instanceType: where each state may go. */
 export const instanceTypeStates = {
   available: ['deleting'],
@@ -1284,6 +1385,8 @@ export interface InstanceTypeFields {
   readonly vcpusMax: number;
   /** Up to here memory can be added to a running machine. */
   readonly memoryBytesMax: number;
+  /** Labels that its hosts must have. */
+  readonly hostLabels?: { readonly [key: string]: string };
   /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number;
 }
@@ -1302,6 +1405,8 @@ export interface InstanceTypeCreate {
   readonly memoryBytesMax?: number | undefined;
   /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number | undefined;
+  /** Labels that its hosts must have. */
+  readonly hostLabels?: { readonly [key: string]: string } | undefined;
 }
 
 /** Makes the next version of a size; the versions before stay as they are. */
@@ -1314,6 +1419,8 @@ export interface InstanceTypeRevise {
   readonly memoryBytesMax?: number | undefined;
   /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number | undefined;
+  /** Labels that its hosts must have. */
+  readonly hostLabels?: { readonly [key: string]: string } | undefined;
 }
 
 /** What lists of instance-types can filter by. */
@@ -1384,6 +1491,9 @@ export interface InstanceFields {
   readonly hostId: Id<'host'>;
   /** Hosts that were lost while it was made on them: what arrives there late is removed. */
   readonly formerHostIds?: readonly Id<'host'>[];
+  readonly placementGroupId?: Id<'placementGroup'>;
+  /** Where its placement group counts it: the host, failure domain or cluster it was placed in. */
+  readonly placementDomain?: string;
   /** The image its root disk was cloned from. */
   readonly imageId?: Id<'image'>;
   readonly vcpus: number;
@@ -1475,6 +1585,10 @@ export interface InstanceCreate {
   readonly userData?: string | undefined;
   /** Only there. */
   readonly hostId?: Id<'host'> | undefined;
+  /** Labels that its host must have, beside those that its type asks for. */
+  readonly hostLabels?: { readonly [key: string]: string } | undefined;
+  /** Machines it keeps together with, or apart from. */
+  readonly placementGroupId?: Id<'placementGroup'> | undefined;
   /** Default: true. */
   readonly start?: boolean | undefined;
 }
@@ -1553,9 +1667,10 @@ export interface InstanceFilter {
   readonly guestOs: 'linux' | 'windows';
   readonly instanceTypeId: Id<'instanceType'>;
   readonly hostId: Id<'host'>;
+  readonly placementGroupId: Id<'placementGroup'>;
 }
 
-export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'instanceTypeId' | 'hostId'> {
+export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'instanceTypeId' | 'hostId' | 'placementGroupId'> {
   constructor(client: Client) {
     super(client, { kind: 'instance', plural: 'instances' });
   }
@@ -1788,6 +1903,7 @@ export interface CloudRows {
   readonly network: Network;
   readonly subnet: Subnet;
   readonly nic: Nic;
+  readonly placementGroup: PlacementGroup;
   readonly instanceType: InstanceType;
   readonly instance: Instance;
 }
@@ -1819,6 +1935,8 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly subnets: SubnetsClient;
   /** A machine on a network: a MAC and its addresses. Made and deleted with the machine, or attached and detached live. */
   readonly nics: NicsClient;
+  /** Machines that keep together, or apart. */
+  readonly placementGroups: PlacementGroupsClient;
   /** A size of machine. A version never changes; its name means the newest. */
   readonly instanceTypes: InstanceTypesClient;
   /** A virtual machine. */
@@ -1842,6 +1960,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.networks = new NetworksClient(this.client);
     this.subnets = new SubnetsClient(this.client);
     this.nics = new NicsClient(this.client);
+    this.placementGroups = new PlacementGroupsClient(this.client);
     this.instanceTypes = new InstanceTypesClient(this.client);
     this.instances = new InstancesClient(this.client);
     this.recovery = new RecoveryEndpoints(this.client);

@@ -30,7 +30,7 @@ export const compute: Module = (cloud) => {
   return {
     id: 'compute',
     version: '0.1.0',
-    requires: ['topology', 'storage', 'network'],
+    requires: ['topology', 'storage', 'network', 'placement'],
     kinds: [instanceType, instance],
     actions: [
       createInstanceType,

@@ -19,11 +19,12 @@ import {
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { type NicPlace, nic, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
-import { hostCapacity, type Placed, type PlacementRequest } from '../placement/contract.ts';
-import { hostPlace, image, pool, reaches, volume, volumeRows } from '../storage/contract.ts';
+import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRequest } from '../placement/contract.ts';
+import { image, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
+import { boundTo } from './instance-bounds.ts';
 import type { InstanceInput, volumeInput } from './instance-input.ts';
 import { instanceType } from './instance-type.ts';
 import { DISKS_MAX } from './slots.ts';
@@ -52,6 +53,8 @@ export interface CreateParams {
   /** Restricts a second placement as it did the first. */
   readonly onlyHosts?: readonly string[];
   readonly classes: readonly (string | null)[];
+  readonly hostLabels?: Readonly<Record<string, string>>;
+  readonly seat?: GroupSeat;
   /** Reference to what is sealed. */
   readonly userData?: string;
 }
@@ -60,6 +63,7 @@ export interface CreateParams {
 export function takeBack(params: CreateParams, whole: boolean): readonly Statement[] {
   return [
     ...hostCapacity(params.hostId, params.size, -1),
+    ...leaveGroup(params.seat),
     ...params.volumes.flatMap(({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes })),
     ...(whole
       ? [
@@ -85,17 +89,15 @@ export async function acceptCreate(
   refuseTwice(places);
   const existing = await existingVolumes(services, request);
   const wanted = wantedVolumes(input, source.id, source.virtualSizeBytes ?? 0, mint);
-  const onlyHosts = await allowedHosts(services, input, places, existing.poolIds);
   const size = { vcpus: type.vcpus, memoryBytes: type.memoryBytes };
+  const bound = await boundTo(request, type, places, existing.poolIds);
   const disks = wanted.map((entry) => given({ id: entry.id, sizeBytes: entry.sizeBytes, storageClass: entry.storageClass }));
-  const placed = await services.placement.place(
-    { ...size, volumes: disks, ...given({ onlyHosts }), attempt, rehearses } as PlacementRequest,
-    reader,
-  );
+  const asking = { instanceId: id, instanceTypeId: type.id, projectId };
+  const placed = await services.placement.place({ ...size, ...asking, ...bound, volumes: disks, attempt, rehearses }, reader);
   const hostId = placed.hostId as Id<'host'>;
   const ports = await newPorts(services, request, places);
   const sealed = input.userData === undefined ? undefined : await request.seal(input.userData);
-  const row = instanceRow(request, { type, source, hostId, sshKeys, userData: sealed?.reference });
+  const row = instanceRow(request, { type, source, hostId, sshKeys, seat: placed.seat, userData: sealed?.reference });
   const volumes = volumesAt(wanted, placed);
   return {
     params: {
@@ -108,7 +110,7 @@ export async function acceptCreate(
       nics: ports.map((port) => port.params),
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
-      ...given({ onlyHosts, userData: sealed?.reference }),
+      ...given({ onlyHosts: bound.onlyHosts, hostLabels: bound.hostLabels, seat: placed.seat, userData: sealed?.reference }),
     },
     statements: [
       create(instance, row),
@@ -133,10 +135,11 @@ function instanceRow(
     readonly source: RowOf<typeof image>;
     readonly hostId: Id<'host'>;
     readonly sshKeys: string[];
+    readonly seat: GroupSeat | undefined;
     readonly userData: string | undefined;
   },
 ) {
-  const { type, source, hostId, sshKeys, userData } = decided;
+  const { type, source, hostId, sshKeys, seat, userData } = decided;
   const name = nameOr(input.name, instance, id);
   const desiredPower: 'running' | 'stopped' = input.start === false ? 'stopped' : 'running';
   return {
@@ -157,6 +160,7 @@ function instanceRow(
     sshKeys,
     desiredPower,
     ...given({ description: input.description, cpuShares: type.cpuShares, userData }),
+    ...given({ placementGroupId: seat?.groupId as Id<'placementGroup'> | undefined, placementDomain: seat?.domain }),
   };
 }
 
@@ -256,29 +260,6 @@ function refuseTwice(places: readonly NicPlace[]): void {
     throw new CloudError('invalid_input', 'Another NIC asks for the same address.', { pointer: twice.asked.pointer });
 }
 
-/** Hosts that everything bound to a host, cluster or zone agrees on; undefined when nothing is bound. */
-async function allowedHosts(
-  { reader }: ComputeServices,
-  input: InstanceInput,
-  places: readonly NicPlace[],
-  poolIds: readonly string[],
-): Promise<readonly string[] | undefined> {
-  const asked = input.hostId === undefined ? undefined : (await reader.get(host, input.hostId, '/hostId')).id;
-  const pools = await Promise.all(poolIds.map((id) => reader.get(pool, id)));
-  const bound = [asked, ...places.map((place) => place.network.hostId), ...pools.map((row) => row.hostId)];
-  const pins = [...new Set(bound.filter((pin) => pin !== undefined))];
-  if (pins.length > 1)
-    throw new CloudError('conflict', 'Its networks, disks and host lie on different hosts.', { params: { hosts: pins } });
-  const shared = pools.filter((row) => row.scope !== 'host');
-  if (shared.length === 0) return pins.length === 0 ? undefined : pins;
-  const candidates = pins.length === 0 ? (await reader.list(host)).map((row) => row.id) : pins;
-  const at = await Promise.all(candidates.map((id) => hostPlace(reader, id)));
-  const reaching = at.filter((place) => shared.every((row) => reaches(row, place))).map((place) => place.hostId);
-  if (reaching.length === 0)
-    throw new CloudError('conflict', 'No host that it may run on reaches all of its disks.', { pointer: '/attachVolumeIds' });
-  return reaching;
-}
-
 const PLACEMENTS_MAX = 3;
 
 /** Who waits to delete the machine is served at once by a creation that fails; the plan of the deletion knows nothing of disks elsewhere. */
@@ -301,7 +282,7 @@ export async function placeAgain(
   const lost = (code === 'unavailable' || code === 'timeout') && !(await services.hosts.reachable(params.hostId));
   if (!lost || attempt + 1 >= PLACEMENTS_MAX || params.existing.length > 0 || params.onlyHosts !== undefined) return undefined;
   if (await deletionWaits(services, params.instanceId)) return undefined;
-  const { formerHostIds = [] } = await services.reader.get(instance, params.instanceId);
+  const { formerHostIds = [], instanceTypeId, projectId } = await services.reader.get(instance, params.instanceId);
   // Never back to one that was given up: its removal there may still be owed, or under way.
   const givenUp = [...formerHostIds, params.hostId];
   const request: PlacementRequest = {
@@ -310,6 +291,10 @@ export async function placeAgain(
       given({ id: entry.volumeId, sizeBytes: entry.sizeBytes, storageClass: params.classes[index] ?? undefined }),
     ),
     exceptHosts: givenUp,
+    instanceId: params.instanceId,
+    ...given({ hostLabels: params.hostLabels, placementGroupId: params.seat?.groupId, leaving: params.seat }),
+    instanceTypeId,
+    ...given({ projectId }),
     attempt: 0,
   };
   const placed = await services.placement.place(request, services.reader).catch(() => undefined);
@@ -338,12 +323,12 @@ export async function placeAgain(
     );
   });
   return {
-    params: { ...params, hostId, volumes },
+    params: { ...params, hostId, volumes, ...given({ seat: placed.seat }) },
     statements: [
       ...takeBack(params, false),
       ...placed.reserve,
       expectState(host, hostId, ['enabled']),
-      change(instance, params.instanceId, { hostId, formerHostIds: givenUp }),
+      change(instance, params.instanceId, { hostId, formerHostIds: givenUp, ...given({ placementDomain: placed.seat?.domain }) }),
       ...inserts,
     ],
     keys: volumes.map((entry) => entry.volumeId),

@@ -1,6 +1,7 @@
 import { announce, bindSaga, CloudError, defineAction, NOTHING_TO_UNDO, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { deletePort, ensurePort, isNicClash, nic } from '../network/contract.ts';
+import { isPlaceTaken } from '../placement/contract.ts';
 import { createVolume, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
@@ -100,7 +101,8 @@ export const createInstance = (services: ComputeServices) =>
     input: instanceInput,
     gate: instanceCreating,
     accept: (request) => acceptCreate(services, request),
-    refused: (failure, statement) => (failure.reason === 'exists' && isNicClash(statement) ? 'again' : undefined),
+    refused: (failure, statement) =>
+      isPlaceTaken(statement) || (failure.reason === 'exists' && isNicClash(statement)) ? 'again' : undefined,
     saga: instanceCreate,
     context: () => services,
     unwound: (params) => takeBack(params, true),

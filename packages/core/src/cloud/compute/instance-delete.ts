@@ -10,7 +10,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { hostCapacity } from '../placement/contract.ts';
+import { type GroupSeat, hostCapacity, leaveGroup } from '../placement/contract.ts';
 import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
 import { type ComputeContext, type InstanceRow, prepareMachine, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
@@ -22,9 +22,13 @@ interface DeleteParams {
   readonly hostId: Id<'host'>;
   readonly size: { readonly vcpus: number; readonly memoryBytes: number };
   readonly force: boolean;
+  readonly seat?: GroupSeat;
   /** Reference to what is sealed. */
   readonly userData?: string;
 }
+
+const seatOf = ({ placementGroupId: groupId, placementDomain: domain }: InstanceRow): GroupSeat | undefined =>
+  groupId === undefined || domain === undefined ? undefined : { groupId, domain };
 
 /** Before its disks and NICs go: the machine leaves its host. Without force nothing begins while the host is out of reach. */
 export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quiesce', 1)
@@ -65,6 +69,7 @@ export const instanceRemove = saga<ComputeContext, DeleteParams>('instance.remov
       announce(instanceDeleted, `${operationId}/deleted/${params.instanceId}`, { instanceId: params.instanceId, hostId: params.hostId }),
       transition(instance, params.instanceId, { from: 'deleting', to: 'deleted' }),
       ...hostCapacity(params.hostId, params.size, -1),
+      ...leaveGroup(params.seat),
       ...(params.userData === undefined ? [] : [forgetSealed(params.userData)]),
     ],
     undo: FORWARD_ONLY,
@@ -113,6 +118,6 @@ export const instanceDeletion = (context: () => ComputeContext) =>
       hostId: row.hostId,
       size: { vcpus: row.vcpus, memoryBytes: row.memoryBytes },
       force,
-      ...given({ userData: row.userData }),
+      ...given({ userData: row.userData, seat: seatOf(row) }),
     }),
   });

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { resourceName, secret } from '../../kernel/index.ts';
+import { labels } from '../labels.ts';
 import { nicLimits } from '../network/contract.ts';
 import { diskBytes, diskLimits } from '../storage/contract.ts';
 import { instance } from './instance.ts';
@@ -42,6 +43,8 @@ export const instanceInput = Type.Object({
   ),
   userData: Type.Optional(secret({ description: 'cloud-init user data.' })),
   hostId: Type.Optional(Type.String({ format: 'uuid', description: 'Only there.' })),
+  hostLabels: Type.Optional(labels('Labels that its host must have, beside those that its type asks for.')),
+  placementGroupId: Type.Optional(Type.String({ format: 'uuid', description: 'Machines it keeps together with, or apart from.' })),
   start: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
 });
 export type InstanceInput = Static<typeof instanceInput>;

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { both, CloudError, create, defineAction, equals, resourceName } from '../../kernel/index.ts';
-import { nameOr } from '../naming.ts';
+import { given, nameOr } from '../naming.ts';
 import { rowCreate, rowDeletion, rowTakenBack } from '../row-only.ts';
 import { instanceType } from './instance-type.ts';
 
@@ -11,6 +11,7 @@ const sizeInput = {
   vcpusMax: Type.Optional(size.vcpusMax),
   memoryBytesMax: Type.Optional(size.memoryBytesMax),
   cpuShares: size.cpuShares,
+  hostLabels: size.hostLabels,
 };
 
 interface Size {
@@ -19,6 +20,7 @@ interface Size {
   readonly vcpusMax?: number;
   readonly memoryBytesMax?: number;
   readonly cpuShares?: number;
+  readonly hostLabels?: Readonly<Record<string, string>>;
 }
 
 function sizeFields(input: Size) {
@@ -33,7 +35,7 @@ function sizeFields(input: Size) {
     memoryBytes: input.memoryBytes,
     vcpusMax,
     memoryBytesMax,
-    ...(input.cpuShares === undefined ? {} : { cpuShares: input.cpuShares }),
+    ...given({ cpuShares: input.cpuShares, hostLabels: input.hostLabels }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { bytes, defineKind } from '../../kernel/index.ts';
+import { labels } from '../labels.ts';
 
 /** Immutable: `revise` makes the next version under the same name, and machines keep the version they were made from. */
 export const instanceType = defineKind({
@@ -13,6 +14,7 @@ export const instanceType = defineKind({
     memoryBytes: bytes({ minimum: 16 * 1024 * 1024 }),
     vcpusMax: Type.Integer({ minimum: 1, maximum: 512, description: 'Up to here processors can be added to a running machine.' }),
     memoryBytesMax: bytes({ minimum: 16 * 1024 * 1024, description: 'Up to here memory can be added to a running machine.' }),
+    hostLabels: Type.Optional(labels('Labels that its hosts must have.')),
     cpuShares: Type.Optional(
       Type.Integer({
         minimum: 2,

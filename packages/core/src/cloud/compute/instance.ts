@@ -15,6 +15,10 @@ export const instance = defineKind({
         description: 'Hosts that were lost while it was made on them: what arrives there late is removed.',
       }),
     ),
+    placementGroupId: Type.Optional(ref('placementGroup', 'restrict')),
+    placementDomain: Type.Optional(
+      Type.String({ description: 'Where its placement group counts it: the host, failure domain or cluster it was placed in.' }),
+    ),
     imageId: Type.Optional(Type.String({ format: 'uuid', description: 'The image its root disk was cloned from.' })),
     vcpus: Type.Integer({ minimum: 1 }),
     memoryBytes: bytes(),

@@ -1,10 +1,14 @@
 /** What other modules may know of placement. */
+export { leaveGroup } from './group-seats.ts';
 export {
+  type GroupSeat,
   hostCapacity,
   hostCounter,
+  isPlaceTaken,
   type Placed,
   type Placement,
   type PlacementRequest,
   poolCapacity,
   poolCounter,
 } from './placement.ts';
+export { placementGroup } from './placement-group.ts';

@@ -14,25 +14,45 @@ export interface PlacementRequest {
   /** Hosts allowed by scope and request; undefined = any. */
   readonly onlyHosts?: readonly string[];
   readonly exceptHosts?: readonly string[];
+  /** Pools of volumes that are there already: the host has to reach them all. */
+  readonly reaching?: readonly string[];
+  /** Labels that the host must have. */
+  readonly hostLabels?: Readonly<Record<string, string>>;
+  readonly placementGroupId?: string;
+  /** The seat in that group that is given up for the new one. */
+  readonly leaving?: GroupSeat;
+  /** Who asks, for filters and scorers of plugins. */
+  readonly instanceId?: string;
+  readonly instanceTypeId?: string;
+  readonly projectId?: string;
   /** How often this request lost its place to another already: later tries look further down the ranking. */
   readonly attempt: number;
   /** Nobody will commit what is reserved: it is left free for others. */
   readonly rehearses?: boolean;
 }
 
+/** Where a placement group counts a member. */
+export interface GroupSeat {
+  readonly groupId: string;
+  /** The host, failure domain or cluster, as it was when the member got its place. */
+  readonly domain: string;
+}
+
 export interface Placed {
   readonly hostId: string;
   /** Pool of each new volume, in the order of the request. */
   readonly poolIds: readonly string[];
-  /** Reserves the capacity, guarded: fails when another request took it meanwhile. */
+  /** Its seat in the placement group. */
+  readonly seat?: GroupSeat;
+  /** Reserves the capacity and the seat, guarded: fails when another request took it meanwhile. */
   readonly reserve: readonly Statement[];
   /** Why this host, and why not the others. */
   readonly reasons: {
     readonly chosen: string;
     readonly score: number;
-    /** By name of the host; the first few. */
+    /** By name of the host; the first few of those that were looked at. */
     readonly refused: Readonly<Record<string, string>>;
-    /** Further hosts that were refused for reasons of their own. */
+    /** Further hosts that were looked at and refused for reasons of their own. */
     readonly more?: number;
     /** Hosts that its volumes, its networks or the request itself rule out. */
     readonly elsewhere?: number;
@@ -40,7 +60,7 @@ export interface Placed {
 }
 
 export interface Placement {
-  /** @throws CloudError `no_capacity` with the reason for each host. */
+  /** @throws CloudError `no_capacity` with the reason for each host, or of a great many for each group of hosts. */
   place(request: PlacementRequest, reader: Reader): Promise<Placed>;
 }
 
@@ -61,3 +81,8 @@ export const poolCapacity = (poolId: string, sizeBytes: number, sign: 1 | -1): S
   counter: poolCounter(poolId),
   by: sign * sizeBytes,
 });
+
+/** Whether a guard that failed was won by another request, so that another place may do. */
+export const isPlaceTaken = (statement: Statement | undefined): boolean =>
+  (statement?.op === 'adjust' && /^(capacity|placement)\//.test(statement.counter)) ||
+  ((statement?.op === 'update' || statement?.op === 'expect') && statement.table === 'placementGroup');

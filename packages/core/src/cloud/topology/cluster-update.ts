@@ -12,7 +12,8 @@ import {
   resourceName,
   saga,
 } from '../../kernel/index.ts';
-import { hostLimits, hostsCounter } from './capacity.ts';
+import { given } from '../naming.ts';
+import { hostLimits, hostsCounter, promisedOf } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
 
@@ -30,8 +31,10 @@ const updateCluster = saga<{ readonly reader: Reader }, { readonly clusterId: Id
       return {
         vcpuOvercommit: row.vcpuOvercommit,
         memoryOvercommit: row.memoryOvercommit,
-        hosts: hosts.flatMap(({ id, cpus, memoryBytes }) =>
-          cpus === undefined || memoryBytes === undefined ? [] : [{ id, cpus, memoryBytes }],
+        hosts: hosts.flatMap(({ id, cpus, memoryBytes, vcpuOvercommit, memoryOvercommit }) =>
+          cpus === undefined || memoryBytes === undefined
+            ? []
+            : [{ id, cpus, memoryBytes, ...given({ vcpuOvercommit, memoryOvercommit }) }],
         ),
       };
     },
@@ -41,7 +44,7 @@ const updateCluster = saga<{ readonly reader: Reader }, { readonly clusterId: Id
     do: ({ params: { clusterId, set }, out }) => [
       change(cluster, clusterId, set),
       ...(set.hostsMax === undefined ? [] : [{ op: 'limit', counter: hostsCounter(clusterId), limit: set.hostsMax } as const]),
-      ...out.hosts.hosts.flatMap((entry) => hostLimits(entry.id, entry, { ...out.hosts, ...set })),
+      ...out.hosts.hosts.flatMap((entry) => hostLimits(entry.id, entry, promisedOf(entry, { ...out.hosts, ...set }))),
     ],
     undo: NOTHING_TO_UNDO,
   })

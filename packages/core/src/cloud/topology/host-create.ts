@@ -17,7 +17,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { forgetHostCapacity, hostLimits, hostsCounter, noHostCapacity } from './capacity.ts';
+import { forgetHostCapacity, hostLimits, hostsCounter, noHostCapacity, promisedOf } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
@@ -40,7 +40,7 @@ const createHost = saga<HostContext, CreateHostParams>('host.create', 1)
       const twin = (await ctx.reader.list(host, equals('hostUuid', seen.hostUuid))).find((row) => row.id !== params.hostId);
       if (twin !== undefined)
         throw new CloudError('name_taken', `This is host ${twin.name} already.`, { params: { field: 'hostUuid', hostId: twin.id } });
-      return { seen, promised: { vcpuOvercommit: of.vcpuOvercommit, memoryOvercommit: of.memoryOvercommit } };
+      return { seen, promised: promisedOf(await ctx.reader.get(host, params.hostId), of) };
     },
     undo: ({ ctx, params }) => forgetHost(ctx, params.hostId),
   })
@@ -75,6 +75,9 @@ export const hostCreate = (context: HostContext) =>
         Type.String({ minLength: 1, maxLength: 63, description: 'Default: the name; each host fails on its own.' }),
       ),
       roles: Type.Optional(properties.roles),
+      labels: properties.labels,
+      vcpuOvercommit: properties.vcpuOvercommit,
+      memoryOvercommit: properties.memoryOvercommit,
     }),
     accept: async ({ id, input, reader, seal }) => {
       const of = await reader.get(cluster, input.clusterId, '/clusterId');
@@ -83,7 +86,8 @@ export const hostCreate = (context: HostContext) =>
       const credentials = tls === undefined ? undefined : await seal(tls);
       const name = nameOr(input.name, host, id);
       const row = {
-        ...given({ tlsCredentials: credentials?.reference }),
+        ...given({ tlsCredentials: credentials?.reference, labels: input.labels }),
+        ...given({ vcpuOvercommit: input.vcpuOvercommit, memoryOvercommit: input.memoryOvercommit }),
         id,
         name,
         clusterId: input.clusterId,

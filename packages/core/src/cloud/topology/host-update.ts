@@ -13,6 +13,7 @@ import {
   secret,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
+import { hostLimits, promisedOf } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
@@ -54,6 +55,23 @@ const steps = (version: number) =>
 export const updateHostBefore = steps(1).build();
 /** Until the new credentials have been tried the old ones are needed to go back. */
 const updateHost = steps(2)
+  .effect('promised', {
+    do: async ({ ctx, params: { hostId, set }, out }) => {
+      if (!('vcpuOvercommit' in set) && !('memoryOvercommit' in set)) return null;
+      const { cpus, memoryBytes, clusterId, vcpuOvercommit, memoryOvercommit } = await ctx.reader.get(host, hostId);
+      // The next look at a host without an inventory sets its limits.
+      if (cpus === undefined || memoryBytes === undefined) return null;
+      const { vcpuOvercommit: vcpus, memoryOvercommit: memory } = await ctx.reader.get(cluster, clusterId);
+      const of = { vcpuOvercommit: vcpus, memoryOvercommit: memory };
+      const now = given({ vcpuOvercommit, memoryOvercommit });
+      return { has: { cpus, memoryBytes }, before: promisedOf({ ...now, ...out.before }, of), after: promisedOf(now, of) };
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('limits', {
+    do: ({ params, out: { promised } }) => (promised === null ? [] : hostLimits(params.hostId, promised.has, promised.after)),
+    undo: ({ params, out: { promised } }) => (promised === null ? [] : hostLimits(params.hostId, promised.has, promised.before)),
+  })
   .write('credentials', { do: ({ out }) => sealedIn(out.before), undo: FORWARD_ONLY })
   .build();
 
@@ -63,7 +81,8 @@ export const hostUpdate = (context: HostContext) =>
   defineAction({
     kind: host,
     verb: 'update',
-    description: 'Changes the name, the address, the credentials, the failure domain or the roles of the host.',
+    description:
+      'Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host.',
     target: 'resource',
     input: Type.Object({
       name: Type.Optional(resourceName()),
@@ -71,6 +90,9 @@ export const hostUpdate = (context: HostContext) =>
       tlsCredentials: Type.Optional(secret({ description: 'JSON with PEM texts `ca`, `cert`, `key`, for TLS.' })),
       failureDomain: Type.Optional(properties.failureDomain),
       roles: Type.Optional(properties.roles),
+      labels: Type.Optional(Type.Union([properties.labels, Type.Null()])),
+      vcpuOvercommit: Type.Optional(Type.Union([properties.vcpuOvercommit, Type.Null()])),
+      memoryOvercommit: Type.Optional(Type.Union([properties.memoryOvercommit, Type.Null()])),
     }),
     from: ['enabled', 'disabled', 'maintenance'],
     accept: async ({ id, input, row, reader, seal }) => {
@@ -84,7 +106,12 @@ export const hostUpdate = (context: HostContext) =>
       }
       const credentials = tls === undefined ? undefined : await seal(tls);
       const set = { ...plain, ...given({ tlsCredentials: credentials?.reference }) } as JsonObject;
-      return { params: { hostId: id, set }, statements: credentials === undefined ? [] : [credentials.statement] };
+      return {
+        params: { hostId: id, set },
+        statements: credentials === undefined ? [] : [credentials.statement],
+        // What the cluster promises must not change at the same time.
+        keys: 'vcpuOvercommit' in input || 'memoryOvercommit' in input ? [row.clusterId] : [],
+      };
     },
     saga: updateHost,
     context: () => context,

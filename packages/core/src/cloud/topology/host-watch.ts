@@ -1,7 +1,7 @@
 import { announce, change, describeChain, Lane, type RowOf, sleep } from '../../kernel/index.ts';
 import type { HostInventory } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
-import { hostLimits } from './capacity.ts';
+import { hostLimits, promisedOf } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { HintedLooks } from './hinted-looks.ts';
 import { host } from './host.ts';
@@ -192,7 +192,7 @@ export class HostWatch {
       ...(resized
         ? [
             { op: 'expect', table: cluster.name, key: of.id, expect: { generation: of.generation } } as const,
-            ...hostLimits(row.id, seen, of),
+            ...hostLimits(row.id, seen, promisedOf(row, of)),
           ]
         : []),
     ]);

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
+import { labels } from '../labels.ts';
 
 /** What the operator wants of a host (`state`) and whether it answers (`status`) are apart: either may change without the other. */
 export const host = defineKind({
@@ -12,6 +13,17 @@ export const host = defineKind({
     uri: Type.String({ maxLength: 512, description: 'How the hypervisor is reached, e.g. `qemu:///system` or `qemu+tls://hv1/system`.' }),
     tlsCredentials: Type.Optional(secret({ description: 'JSON with PEM texts `ca`, `cert`, `key`, for TLS.' })),
     failureDomain: Type.String({ minLength: 1, maxLength: 63, description: 'Rack or other unit that fails as one.' }),
+    labels: Type.Optional(labels('What sets it apart, for instance types and requests that ask for it.')),
+    vcpuOvercommit: Type.Optional(
+      Type.Number({
+        minimum: 1,
+        maximum: 64,
+        description: 'Virtual processors promised per hardware thread. Default: as its cluster says.',
+      }),
+    ),
+    memoryOvercommit: Type.Optional(
+      Type.Number({ minimum: 0.5, maximum: 4, description: 'Memory promised per memory of the host. Default: as its cluster says.' }),
+    ),
     roles: Type.Array(Type.Union([Type.Literal('compute'), Type.Literal('storage')]), { minItems: 1, uniqueItems: true }),
     status: Type.Union([Type.Literal('connecting'), Type.Literal('connected'), Type.Literal('disconnected')], {
       description: 'Whether it answers.',

@@ -61,7 +61,7 @@ const REPEATS: Readonly<Record<string, Repeat>> = {
 const IN_PARALLEL = 8;
 
 /** What reads, and what reconcilers do at their own times. */
-const NO_VERB = /^(inventory|capacity|ensureNetwork|ensurePool|.*(inspect|list))$/;
+const NO_VERB = /^(listNetworks|inventory|capacity|ensureNetwork|ensurePool|.*(inspect|list))$/;
 
 /** Counts what the backends are asked, from the last `clear` on. */
 function countCommands(stage: MachineStage): Map<string, number> {

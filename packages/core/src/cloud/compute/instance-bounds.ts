@@ -1,0 +1,42 @@
+import { type AcceptRequest, CloudError, type RowOf, usable } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
+import type { NicPlace } from '../network/contract.ts';
+import { type PlacementRequest, placementGroup } from '../placement/contract.ts';
+import { pool } from '../storage/contract.ts';
+import { host } from '../topology/contract.ts';
+import type { instance } from './instance.ts';
+import type { InstanceInput } from './instance-input.ts';
+import type { instanceType } from './instance-type.ts';
+
+type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
+
+/** Where a new machine may go, by all that it is bound to. @throws CloudError conflict when that lies on different hosts */
+export async function boundTo(
+  { input, principal, reader }: AcceptRequest<typeof instance, InstanceInput>,
+  type: RowOf<typeof instanceType>,
+  places: readonly NicPlace[],
+  poolIds: readonly string[],
+): Promise<Bounds> {
+  const asked = input.hostId === undefined ? undefined : (await reader.get(host, input.hostId, '/hostId')).id;
+  const pools = await Promise.all(poolIds.map((id) => reader.get(pool, id)));
+  const bound = [asked, ...places.map((place) => place.network.hostId), ...pools.map((row) => row.hostId)];
+  const pins = [...new Set(bound.filter((pin) => pin !== undefined))];
+  if (pins.length > 1)
+    throw new CloudError('conflict', 'Its networks, disks and host lie on different hosts.', { params: { hosts: pins } });
+  if (input.placementGroupId !== undefined) await usable(reader, placementGroup, input.placementGroupId, principal, '/placementGroupId');
+  return given({
+    onlyHosts: pins.length === 0 ? undefined : pins,
+    reaching: pools.length === 0 ? undefined : poolIds,
+    hostLabels: labelsOf(type.hostLabels, input.hostLabels),
+    placementGroupId: input.placementGroupId,
+  }) as Bounds;
+}
+
+/** @throws CloudError invalid_input when no host can have both */
+function labelsOf(byType: Bounds['hostLabels'] = {}, byRequest: Bounds['hostLabels'] = {}): Bounds['hostLabels'] {
+  for (const [label, value] of Object.entries(byRequest))
+    if ((byType[label] ?? value) !== value)
+      throw new CloudError('invalid_input', `The instance type asks for ${label}=${byType[label]}.`, { pointer: `/hostLabels/${label}` });
+  const both = { ...byType, ...byRequest };
+  return Object.keys(both).length === 0 ? undefined : both;
+}

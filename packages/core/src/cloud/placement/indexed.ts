@@ -1,0 +1,182 @@
+import type { RowOf } from '../../kernel/index.ts';
+import type { pool } from '../storage/contract.ts';
+import type { cluster, host } from '../topology/contract.ts';
+import type { HostView } from './points.ts';
+
+/** A counter of capacity as it was last read, less what was promised since. */
+export class Account {
+  limit = 0;
+  /** Told of every change. */
+  onChange: () => void = () => undefined;
+  #value = 0;
+  #promised = 0;
+
+  get free(): number {
+    return this.limit - this.#value - this.#promised;
+  }
+
+  /** Part of all that is free; none of an account without a limit. */
+  share(less = 0): number {
+    return this.limit === 0 ? 0 : (this.free - less) / this.limit;
+  }
+
+  set(value: number, limit: number | null): void {
+    if (value === this.#value && (limit ?? 0) === this.limit) return;
+    this.#value = value;
+    this.limit = limit ?? 0;
+    this.onChange();
+  }
+
+  add(by: number): void {
+    this.#value += by;
+    this.onChange();
+  }
+
+  promise(by: number): void {
+    this.#promised += by;
+    this.onChange();
+  }
+}
+
+export class IndexedPool {
+  readonly id: string;
+  readonly hostId: string | undefined;
+  readonly clusterId: string | undefined;
+  readonly zoneId: string | undefined;
+  readonly bytes: Account;
+  storageClass: string;
+  usable: boolean;
+
+  constructor(row: RowOf<typeof pool>, bytes: Account) {
+    this.id = row.id;
+    this.hostId = row.scope === 'host' ? row.hostId : undefined;
+    this.clusterId = row.scope === 'cluster' ? row.clusterId : undefined;
+    this.zoneId = row.scope === 'zone' ? row.zoneId : undefined;
+    this.bytes = bytes;
+    this.storageClass = row.storageClass;
+    this.usable = isUsablePool(row);
+  }
+
+  show(row: RowOf<typeof pool>): void {
+    this.storageClass = row.storageClass;
+    this.usable = isUsablePool(row);
+  }
+
+  reachedBy(at: HostView): boolean {
+    if (this.hostId !== undefined) return this.hostId === at.id;
+    return this.clusterId === undefined ? this.zoneId === at.zoneId : this.clusterId === at.clusterId;
+  }
+}
+
+const isUsablePool = ({ state, status }: RowOf<typeof pool>): boolean => state === 'available' && status === 'connected';
+
+export class IndexedHost implements HostView {
+  readonly id: string;
+  readonly cluster: IndexedCluster;
+  readonly vcpus: Account;
+  readonly memoryBytes: Account;
+  /** Of its own. */
+  readonly pools = new Set<IndexedPool>();
+  name = '';
+  failureDomain = '';
+  labels: Readonly<Record<string, string>> = {};
+  virtType: string | undefined;
+  state = '';
+  status = '';
+  computes = false;
+
+  constructor(row: RowOf<typeof host>, of: IndexedCluster, free: { readonly vcpus: Account; readonly memoryBytes: Account }) {
+    this.id = row.id;
+    this.cluster = of;
+    this.vcpus = free.vcpus;
+    this.memoryBytes = free.memoryBytes;
+    this.vcpus.onChange = () => of.changed();
+    this.memoryBytes.onChange = () => of.changed();
+    this.show(row);
+  }
+
+  get clusterId(): string {
+    return this.cluster.id;
+  }
+
+  get zoneId(): string {
+    return this.cluster.zoneId;
+  }
+
+  /** Whether it takes machines at all. */
+  get usable(): boolean {
+    return this.computes && this.state === 'enabled' && this.status === 'connected';
+  }
+
+  show(row: RowOf<typeof host>): void {
+    this.name = row.name;
+    this.failureDomain = row.failureDomain;
+    this.labels = row.labels ?? {};
+    this.virtType = row.virtType;
+    this.state = row.state;
+    this.status = row.status;
+    this.computes = row.roles.includes('compute');
+    this.cluster.changed();
+  }
+}
+
+/** What is known of a cluster without looking at its hosts. */
+export interface Summary {
+  /** Mean of what is free of its usable hosts' processors and memory, 0 to 1. */
+  readonly idleness: number;
+  /** Of the host that has most of it. */
+  readonly vcpusMax: number;
+  readonly memoryBytesMax: number;
+}
+
+export class IndexedCluster {
+  readonly id: string;
+  readonly hosts = new Map<string, IndexedHost>();
+  readonly pools = new Set<IndexedPool>();
+  name = '';
+  zoneId = '';
+  allowEmulation = false;
+  #summary: Summary | undefined;
+
+  constructor(row: RowOf<typeof cluster>) {
+    this.id = row.id;
+    this.show(row);
+  }
+
+  show(row: RowOf<typeof cluster>): void {
+    this.name = row.name;
+    this.zoneId = row.zoneId;
+    this.allowEmulation = row.allowEmulation;
+  }
+
+  add(one: IndexedHost): void {
+    this.hosts.set(one.id, one);
+    this.changed();
+  }
+
+  remove(one: IndexedHost): void {
+    this.hosts.delete(one.id);
+    this.changed();
+  }
+
+  changed(): void {
+    this.#summary = undefined;
+  }
+
+  get summary(): Summary {
+    this.#summary ??= this.#summarize();
+    return this.#summary;
+  }
+
+  #summarize(): Summary {
+    let [count, sum, vcpusMax, memoryBytesMax] = [0, 0, 0, 0];
+    for (const each of this.hosts.values()) {
+      if (!each.usable) continue;
+      count += 1;
+      sum += (each.vcpus.share() + each.memoryBytes.share()) / 2;
+      vcpusMax = Math.max(vcpusMax, each.vcpus.free);
+      memoryBytesMax = Math.max(memoryBytesMax, each.memoryBytes.free);
+    }
+    return { idleness: count === 0 ? 0 : sum / count, vcpusMax, memoryBytesMax };
+  }
+}
