@@ -172,7 +172,7 @@ describe('cli: resources', () => {
       if (out.split('\n').length > 3) break;
     }
     child.kill('SIGINT');
-    expect(out).to.match(/^\d+\.\d+ +created +volume +data +creating\n\d+\.\d+ +updated +volume +data +available\n/);
+    expect(out).to.match(/^\d+\.\d+\.[0-9a-f]{8} +created +volume +data +creating\n\d+\.\d+\.[0-9a-f]{8} +updated +volume +data +available\n/);
   });
 
   it('uploads an image, also one that waits for its content, and downloads it', async () => {

@@ -61,7 +61,7 @@ const PAUSE_ATTEMPT_MAX = 8;
 /**
  * The change feed, endless: reconnects when the connection breaks, goes on behind the last change seen, and yields each cursor once. Leave the loop, or abort
  * the signal, to end it.
- * @throws PileusError `gone` when the cursor is older than the server keeps (`follow` lists again by itself)
+ * @throws PileusError `gone` when the cursor is older than the server keeps, or of its store before a restore (`follow` lists again by itself)
  */
 export async function* changes<K extends string, R>(client: Client, options: EventsOptions<K>): AsyncGenerator<Change<K, R>> {
   for await (const message of messages<K, R>(client, options)) if (message.type !== 'cursor') yield message;

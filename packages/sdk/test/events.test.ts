@@ -93,11 +93,13 @@ describe('sdk: events', () => {
     await ended;
   });
 
-  it('says gone when the cursor is older than what is kept', async () => {
+  it('says gone when the cursor is older than what is kept, or of another history', async () => {
     await begin({ feedRevisionsMax: 2 });
     for (let index = 0; index < 5; index += 1) await make();
     const result = await take(cloud.events({ after: '0.0' }), 1).catch((error) => error);
     expect(result).to.include({ code: 'gone', status: 410 });
+    const ofOtherHistory = await take(cloud.events({ after: '3.0.00000000' }), 1).catch((error) => error);
+    expect(ofOtherHistory).to.include({ code: 'gone', status: 410 });
   });
 
   it('follows: all rows first, then every change behind them', async () => {

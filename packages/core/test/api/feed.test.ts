@@ -96,10 +96,32 @@ describe('api: the change feed', () => {
     for (const path of ['changes', 'events']) {
       const old = await at.ask('GET', `/v1/${path}?after=1.0`);
       expect([old.status, parsed(old).code]).to.deep.equal([410, 'gone']);
-      expect((await at.ask('GET', `/v1/${path}?after=${newest + 1000}.0`)).status).to.equal(410);
+      expect(parsed(old).detail).to.equal('The cursor is older than what is kept. List again and watch from there.');
+      const future = await at.ask('GET', `/v1/${path}?after=${newest + 1000}.0`);
+      expect([future.status, parsed(future).code]).to.deep.equal([410, 'gone']);
+      expect(parsed(future).detail).to.match(/^The cursor is ahead of everything that happened: it is of another history\./);
     }
     expect((await at.ask('GET', `/v1/changes?after=${oldest}.0`)).status).to.equal(200);
     expect((await at.ask('GET', '/v1/changes?after=now')).status).to.equal(400);
+  });
+
+  it('answers 410 for a cursor from before a restore, also when as much has happened again', async () => {
+    const engine = new SqliteEngine({ path: ':memory:', incarnation: 'one' });
+    const first = await openApi({ store: inlineSqlite(engine) });
+    await made(first, 'one');
+    const cursor = String(parsed(await first.ask('GET', '/v1/changes')).next);
+    expect((await first.ask('GET', `/v1/changes?after=${cursor}`)).status).to.equal(200);
+    await first.close();
+    const second = await openApi({ store: Object.assign(inlineSqlite(engine), { incarnation: 'two' }) });
+    await made(second, 'two');
+    for (const path of ['changes', 'events']) {
+      const answer = await second.ask('GET', `/v1/${path}?after=${cursor}`);
+      expect([answer.status, parsed(answer).code]).to.deep.equal([410, 'gone']);
+      expect(parsed(answer).detail).to.equal(
+        'The cursor is of another history: the store was restored from a backup since. List again and watch from there.',
+      );
+    }
+    await second.close();
   });
 
   it('shows tenants their own rows, and those of the cloud to who may see them', async () => {

@@ -4,7 +4,7 @@ import { CloudError, describeChain } from '../errors.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Reader } from '../reader.ts';
 import type { Registry } from '../registry.ts';
-import { type Cursor, cursorText, type Feed, type FeedEntry, parseCursor } from './feed.ts';
+import type { Cursor, Feed, FeedEntry } from './feed.ts';
 import { badParameter } from './fields.ts';
 import { onlyParameters, reachOf, wholeNumber } from './list.ts';
 import type { ApiRequest } from './request.ts';
@@ -24,6 +24,8 @@ export class Events {
   readonly #registry: Registry;
   readonly #environment: Environment;
   readonly #reader: Reader;
+  /** Made once for all who read the same entry. */
+  readonly #texts = new WeakMap<FeedEntry, string>();
 
   constructor(feed: Feed, registry: Registry, { environment, reader }: { readonly environment: Environment; readonly reader: Reader }) {
     this.#feed = feed;
@@ -38,7 +40,8 @@ export class Events {
     const wanted = this.#wanted(principal, parameters);
     const resumed = request.headers['last-event-id'] ?? parameters.get('after');
     const from = await this.#place(resumed === '' ? null : resumed);
-    const hello = resumed === null ? `id: ${cursorText(from)}\nevent: cursor\ndata: {"cursor":"${cursorText(from)}"}\n\n` : ': resumed\n\n';
+    const place = this.#feed.cursorText(from);
+    const hello = resumed === null ? `id: ${place}\nevent: cursor\ndata: {"cursor":"${place}"}\n\n` : ': resumed\n\n';
     return this.#stream(hello, from, wanted, request);
   }
 
@@ -50,11 +53,11 @@ export class Events {
         const entries = await this.#feed.read(at);
         at = entries.at(-1) ?? at;
         let text = '';
-        for (const entry of entries) if (await isWanted(wanted, entry)) text += serverSentEvent(entry);
+        for (const entry of entries) if (await isWanted(wanted, entry)) text += this.#serverSentEvent(entry);
         if (text !== '') yield text;
         else if (entries.length === 0 && !(await this.#feed.wait(at, PING_MS, signal)) && !signal.aborted)
           // An id without data moves the place to resume from without being an event.
-          yield `: ping\nid: ${cursorText(at)}\n\n`;
+          yield `: ping\nid: ${this.#feed.cursorText(at)}\n\n`;
       }
     } catch (error) {
       // The status is long sent; the client comes back with its last cursor and is told then what is wrong.
@@ -83,12 +86,12 @@ export class Events {
       const leftMs = endMs - clock.monotonicMs();
       if (entries.length === 0 && (leftMs <= 0 || !(await this.#feed.wait(at, leftMs, request.signal)))) break;
     }
-    return `{"items":[${items.map(changeText).join(',')}],"next":"${cursorText(at)}"}`;
+    return `{"items":[${items.map((entry) => this.#changeText(entry)).join(',')}],"next":"${this.#feed.cursorText(at)}"}`;
   }
 
   async #place(text: string | null): Promise<Cursor> {
     if (text === null) return this.#feed.now();
-    const cursor = parseCursor(text);
+    const cursor = this.#feed.parseCursor(text);
     await this.#feed.assertKept(cursor);
     return cursor;
   }
@@ -108,6 +111,23 @@ export class Events {
       if (kind === undefined) return false;
       return isPlainlyOwn(kind, entry, principal) || isVisible(kind, rowOf(entry), principal, readPermission(kind), this.#reader, reach);
     };
+  }
+
+  #serverSentEvent(entry: FeedEntry): string {
+    let text = this.#texts.get(entry);
+    if (text === undefined) {
+      const { change } = entry;
+      const data = `{"kind":"${change.table}","id":"${change.key}","revision":${entry.revision},"row":${change.row}}`;
+      text = `id: ${this.#feed.cursorText(entry)}\nevent: ${change.type}\ndata: ${data}\n\n`;
+      this.#texts.set(entry, text);
+    }
+    return text;
+  }
+
+  #changeText(entry: FeedEntry): string {
+    const { change } = entry;
+    const cursor = this.#feed.cursorText(entry);
+    return `{"cursor":"${cursor}","type":"${change.type}","kind":"${change.table}","id":"${change.key}","revision":${entry.revision},"row":${change.row}}`;
   }
 }
 
@@ -129,22 +149,3 @@ function rowOf(entry: FeedEntry): RowBase {
   rows.set(entry, row);
   return row;
 }
-
-/** Made once for all who read the same entry. */
-const texts = new WeakMap<FeedEntry, string>();
-
-function serverSentEvent(entry: FeedEntry): string {
-  let text = texts.get(entry);
-  if (text === undefined) {
-    const { change } = entry;
-    const data = `{"kind":"${change.table}","id":"${change.key}","revision":${entry.revision},"row":${change.row}}`;
-    text = `id: ${cursorText(entry)}\nevent: ${change.type}\ndata: ${data}\n\n`;
-    texts.set(entry, text);
-  }
-  return text;
-}
-
-const changeText = (entry: FeedEntry): string => {
-  const { change } = entry;
-  return `{"cursor":"${cursorText(entry)}","type":"${change.type}","kind":"${change.table}","id":"${change.key}","revision":${entry.revision},"row":${change.row}}`;
-};

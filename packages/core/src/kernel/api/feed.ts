@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import type { Environment } from '../environment.ts';
 import { CloudError, describeChain } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
 import type { Change, Store } from '../store.ts';
 
 /** A place in the change feed: behind the `ordinal`-th change (from 0) of the revision. */
@@ -11,14 +13,8 @@ export interface FeedEntry extends Cursor {
   readonly change: Change;
 }
 
-export const cursorText = ({ revision, ordinal }: Cursor): string => `${revision}.${ordinal}`;
-
-/** @throws CloudError `invalid_input` */
-export function parseCursor(text: string): Cursor {
-  const match = /^(\d{1,15})\.(\d{1,9})$/.exec(text);
-  if (match === null) throw new CloudError('invalid_input', 'The cursor is not one of this feed.', { params: { parameter: 'after' } });
-  return { revision: Number(match[1]), ordinal: Number(match[2]) };
-}
+/** How much of a cursor names the history that it is a place in. */
+const MARK_LENGTH = 8;
 
 const TAIL_MAX = 2000;
 const READ_MAX = 1000;
@@ -40,6 +36,7 @@ export class Feed {
   #tail: FeedEntry[] = [];
   #tailFrom = -1;
   #tailTo = -1;
+  readonly #mark: string;
   #newest = 0;
   #trimmedTo = 0;
   #pumping = false;
@@ -49,6 +46,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    this.#mark = hash('sha256', options.store.incarnation, 'hex').slice(0, MARK_LENGTH);
   }
 
   async start(): Promise<void> {
@@ -70,6 +68,20 @@ export class Feed {
     return this.#stopped;
   }
 
+  /** `<revision>.<ordinal>.<mark>`. The mark is of the store's incarnation: after a restore the same revisions tell of other changes. */
+  cursorText({ revision, ordinal }: Cursor): string {
+    return `${revision}.${ordinal}.${this.#mark}`;
+  }
+
+  /** The place that a text means, which may leave out the mark. @throws CloudError `invalid_input`, or `gone` for one of another history */
+  parseCursor(text: string): Cursor {
+    const [, revision, ordinal, mark = this.#mark] = /^(\d{1,15})\.(\d{1,9})(?:\.([0-9a-f]{8}))?$/.exec(text) ?? [];
+    if (revision === undefined)
+      throw new CloudError('invalid_input', 'The cursor is not one of this feed.', { params: { parameter: 'after' } });
+    if (mark !== this.#mark) throw this.#gone('of another history: the store was restored from a backup since');
+    return { revision: Number(revision), ordinal: Number(ordinal) };
+  }
+
   /** The place behind the newest change. */
   async now(): Promise<Cursor> {
     const { store } = this.#options;
@@ -79,15 +91,20 @@ export class Feed {
     return { revision, ordinal: Math.max(last.length - 1, 0) };
   }
 
-  /** @throws CloudError `gone` when changes behind the cursor are no longer kept, or when the feed has never been there. */
+  /** @throws CloudError `gone` when changes behind the cursor are no longer kept, or when the feed has never been there: both ask for a new list. */
   async assertKept(after: Cursor): Promise<void> {
     const { oldest, newest } = await this.#options.store.bounds();
     const { revision } = after;
-    const kept = revision <= newest && (revision >= oldest || revision === newest || (revision === 0 && oldest <= 1));
-    if (!kept)
-      throw new CloudError('gone', 'The cursor is older than what is kept; list again and watch from there.', {
-        params: { oldest: cursorText({ revision: oldest, ordinal: 0 }) },
+    if (revision > newest)
+      throw this.#gone('ahead of everything that happened: it is of another history', {
+        newest: this.cursorText({ revision: newest, ordinal: 0 }),
       });
+    const kept = revision >= oldest || revision === newest || (revision === 0 && oldest <= 1);
+    if (!kept) throw this.#gone('older than what is kept', { oldest: this.cursorText({ revision: oldest, ordinal: 0 }) });
+  }
+
+  #gone(why: string, params: JsonObject = {}): CloudError {
+    return new CloudError('gone', `The cursor is ${why}. List again and watch from there.`, { params: { parameter: 'after', ...params } });
   }
 
   /** Changes behind the cursor, oldest first: none when there is none yet. @throws CloudError `gone` */

@@ -256,7 +256,7 @@ const allProjectsParameter = queryParameter(
 );
 
 const feedParameters = [
-  queryParameter('after', { type: 'string', pattern: '^\\d+\\.\\d+$' }, 'Cursor to go on behind; without one, from now on.'),
+  queryParameter('after', { type: 'string', pattern: '^\\d+\\.\\d+(\\.[0-9a-f]+)?$' }, 'Cursor to go on behind; without one, from now on.'),
   queryParameter('kinds', { type: 'string' }, 'Kinds to tell of, separated by commas. Default: all.'),
   allProjectsParameter,
 ];
