@@ -9,19 +9,20 @@ const RETRIES = {
 };
 
 const rows = Object.entries(ERROR_CODES).map(
-  ([code, { http, retry, meaning }]) => `| \`${code}\` | ${http} | ${RETRIES[retry]} | ${meaning} |`,
+  ([code, { http, title, retry, meaning }]) => `| \`${code}\` | ${http} | ${title} | ${RETRIES[retry]} | ${meaning} |`,
 );
 
 await output(
   'docs/reference/errors.md',
   `# Errors
 
-Every failure is answered as problem details (RFC 9457, \`application/problem+json\`): \`code\` is one of these and never changes its meaning, \`message\` is
-for people, \`pointer\` names the field at fault, \`params\` holds values that belong to the code, \`requestId\` finds the request in the log. Codes that can be
-retried come with \`Retry-After\`. The \`error\` of an operation that failed is of the same shape.
+Every failure is answered as problem details (RFC 9457, \`application/problem+json\`): \`code\` is one of these and never changes its meaning, \`title\` is
+its short name, always the same, \`detail\` tells people what went wrong this time, \`pointer\` names the field at fault, \`params\` holds values that belong to the
+code, \`requestId\` finds the request in the log. Codes that can be retried come with \`Retry-After\`. The \`error\` of an operation that failed has \`code\`, \`pointer\` and
+\`params\` of the same meaning, and says what went wrong in \`message\`.
 
-| Code | Status | Try again? | Meaning |
-|---|---|---|---|
+| Code | Status | Title | Try again? | Meaning |
+|---|---|---|---|---|
 ${rows.join('\n')}
 `,
 );

@@ -118,7 +118,6 @@ export function retryOf(code: string): Retry {
 interface ProblemBody {
   readonly code?: unknown;
   readonly retry?: unknown;
-  readonly message?: unknown;
   readonly title?: unknown;
   readonly detail?: unknown;
   readonly pointer?: unknown;
@@ -134,7 +133,7 @@ const RETRIES: readonly unknown[] = ['never', 'same_request', 'after_state_chang
 export function errorOf(status: number, headers: Readonly<Record<string, string>>, body: string): PileusError {
   const problem = parseProblem(body);
   const code = (text(problem.code) ?? codeOfStatus(status)) as ErrorCode;
-  const message = text(problem.message) ?? text(problem.title) ?? text(problem.detail) ?? `The server answered ${status}.`;
+  const message = text(problem.detail) ?? text(problem.title) ?? `The server answered ${status}.`;
   const pointer = text(problem.pointer);
   const requestId = text(problem.requestId) ?? text(problem.operationId) ?? headers['x-request-id'];
   const retryAfterMs = retryAfter(headers['retry-after']);

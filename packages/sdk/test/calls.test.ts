@@ -186,7 +186,10 @@ describe('sdk: calls', () => {
   it('tolerates fields, states and codes that it does not know', async () => {
     const answers: Record<string, [number, unknown]> = {
       '/v1/instances/new': [200, { id: 'x', name: 'new', state: 'hibernating', generation: 1, revision: 1, extra: { deep: true } }],
-      '/v1/instances/odd': [409, { code: 'moon_phase', message: 'Wait for the new moon.', retry: 'after_state_change' }],
+      '/v1/instances/odd': [
+        409,
+        { code: 'moon_phase', title: 'Moon phase', detail: 'Wait for the new moon.', retry: 'after_state_change' },
+      ],
     };
     const transport: Transport = {
       request: async ({ path }) => {

@@ -66,7 +66,7 @@ describe('server: under more load than it takes', () => {
       start: (controller) => controller.enqueue(new TextEncoder().encode('{')),
     });
     const answer = await server.ask('POST', '/v1/widgets', { raw: body, headers: { 'content-type': 'application/json' } });
-    expect([answer.status, answer.json.message]).to.deep.equal([400, 'The body did not arrive in time.']);
+    expect([answer.status, answer.json.detail]).to.deep.equal([400, 'The body did not arrive in time.']);
   });
 
   it('cuts an upload that comes to a halt, and none that is stored slowly', async () => {

@@ -113,7 +113,7 @@ describe('api: actions and rows', () => {
     const stranger = principalOf(OTHER_PROJECT);
     const foreign = parsed(await at.ask('GET', `/v1/widgets/${id}`, { principal: stranger }));
     const absent = parsed(await at.ask('GET', `/v1/widgets/${id.replace(/.$/, 'f')}`, { principal: stranger }));
-    expect({ ...foreign, requestId: '', message: '', title: '' }).to.deep.equal({ ...absent, requestId: '', message: '', title: '' });
+    expect({ ...foreign, requestId: '', detail: '' }).to.deep.equal({ ...absent, requestId: '', detail: '' });
     expect((await at.ask('GET', '/v1/widgets/one', { principal: stranger })).status).to.equal(404);
     expect((await at.ask('DELETE', `/v1/widgets/${id}`, { principal: stranger })).status).to.equal(404);
     expect(parsed(await at.ask('GET', '/v1/widgets', { principal: stranger })).items).to.have.length(0);
@@ -214,7 +214,7 @@ describe('api: problems', () => {
       'an unknown field',
       ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, sise: 2 } }],
       400,
-      { pointer: '/sise', message: 'There is no field /sise.' },
+      { pointer: '/sise', detail: 'There is no field /sise.' },
     ],
     ['a body that is no object', ['POST', '/v1/widgets', { body: [1] }], 400, { code: 'invalid_input' }],
     [
@@ -257,7 +257,7 @@ describe('api: problems', () => {
       expect(response.headers['content-type']).to.equal('application/problem+json');
       const problem = parsed(response);
       expect(problem).to.deep.include({ status, ...fields });
-      expect(problem).to.include.keys('type', 'title', 'code', 'retry', 'message', 'requestId');
+      expect(problem).to.include.keys('type', 'title', 'detail', 'code', 'retry', 'requestId');
       expect((await at.store.bounds()).newest).to.equal(newest);
     });
 

@@ -154,7 +154,7 @@ describe('api: lists', () => {
     it(`refuses ${query.slice(0, 40)} and says why`, async () => {
       const response = await at.ask('GET', `/v1/widgets?${query}`);
       expect(response.status).to.equal(400);
-      expect(parsed(response).message).to.include(message);
+      expect(parsed(response).detail).to.include(message);
     });
 
   it('answers any text as a filter, a cursor or a sort without a fault', () =>

@@ -19,14 +19,24 @@ describe('errors', () => {
     const error = new CloudError('invalid_input', 'Too small.', { pointer: '/sizeBytes', params: { minimum: 1 } });
     expect(toProblem(toErrorRecord(error))).to.deep.equal({
       type: 'urn:pileus:error:invalid_input',
-      title: 'Too small.',
+      title: 'Invalid input',
       status: 400,
+      detail: 'Too small.',
       retry: 'never',
       code: 'invalid_input',
-      message: 'Too small.',
       pointer: '/sizeBytes',
       params: { minimum: 1 },
     });
+  });
+
+  it('have a short name for each code, whatever went wrong this time', () => {
+    const titles = Object.values(ERROR_CODES).map(({ title }) => title);
+    expect(new Set(titles).size).to.equal(titles.length);
+    for (const title of titles) expect(title).to.match(/^[A-Z][A-Za-z -]{2,28}$/);
+    for (const message of ['Host hv1 is out of reach.', 'It is stopping.'])
+      expect(toProblem({ code: 'unavailable', message }))
+        .to.include({ title: 'Unavailable', detail: message })
+        .and.not.have.property('message');
   });
 
   it('are known across copies of the package', () => {

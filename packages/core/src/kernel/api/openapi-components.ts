@@ -75,14 +75,15 @@ const QUOTA_EFFECT = {
 
 const PROBLEM = {
   type: { type: 'string', description: '`urn:pileus:error:` and the code' },
-  title: { type: 'string' },
+  title: { type: 'string', description: 'The short name of the code, always the same.' },
   status: { type: 'integer' },
+  detail: { type: 'string', description: 'What went wrong this time, for people.' },
   code: { type: 'string', enum: Object.keys(ERROR_CODES) },
   retry: { type: 'string', enum: ['never', 'same_request', 'after_state_change'], description: 'When the same may succeed.' },
-  message: { type: 'string' },
   pointer: { type: 'string', description: 'JSON pointer to the field at fault.' },
   params: { type: 'object', description: 'Values that belong to the code.' },
 } as const;
+const PROBLEM_REQUIRED = ['type', 'title', 'status', 'detail', 'code', 'retry'];
 
 const DRY_RUN = {
   dryRun: { type: 'boolean', const: true },
@@ -99,7 +100,7 @@ const DRY_RUN = {
   notes: { type: 'object', description: 'Why it would be decided so, e.g. the placement of an instance.' },
   blockers: {
     type: 'array',
-    items: { type: 'object', required: ['type', 'title', 'status', 'code', 'retry', 'message'], properties: PROBLEM },
+    items: { type: 'object', required: PROBLEM_REQUIRED, properties: PROBLEM },
     description: 'All that stands in its way, as far as it was looked at: problems as the request would be answered.',
   },
 } as const;
@@ -178,7 +179,7 @@ const SHARED: JsonObject = {
   Problem: {
     type: 'object',
     description: 'RFC 9457 problem details.',
-    required: ['type', 'title', 'status', 'code', 'retry', 'message', 'requestId'],
+    required: [...PROBLEM_REQUIRED, 'requestId'],
     properties: { ...PROBLEM, requestId: { type: 'string' } },
   },
 };
