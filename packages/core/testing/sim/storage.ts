@@ -17,7 +17,7 @@ async function readThrough(content: Content, stop: AbortSignal, onProgress: ((fr
   if (bytes !== content.sizeBytes) throw new SimError('invalid', `the content has ${bytes} bytes instead of ${content.sizeBytes}`);
 }
 
-/** One pool: on a host, or on the shared site when `hostname` is undefined. */
+/** One pool, by its place: on a host, or on the shared site when `hostname` is undefined. */
 function openPool(world: SimWorld, environment: DriverEnvironment, poolId: string, hostname: string | undefined): StorageDriver {
   const link = new SimLink(world, () => (hostname === undefined ? world.shared : world.hosts.get(hostname)?.site), environment);
   const pool = (): SimPool => {
@@ -72,8 +72,8 @@ export function simulatedStorage(world: SimWorld, environment: DriverEnvironment
   return {
     name: 'simulated',
     scope: 'host',
-    settings: {},
-    open: (endpoint) => openPool(world, environment, endpoint.poolId, hostnameOf(hostOf(endpoint))),
+    settings: { path: { description: 'Where it keeps things. Default: a place of its own.', required: false } },
+    open: (endpoint) => openPool(world, environment, endpoint.settings.path ?? endpoint.poolId, hostnameOf(hostOf(endpoint))),
   };
 }
 

@@ -2,7 +2,7 @@ import { onContribution, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
 import { hostLook, strayRemoval } from '../topology/contract.ts';
 import { network } from './network.ts';
-import { createNetwork, networkDeletion } from './network-create.ts';
+import { createNetwork, networkDeletion, payNetworkRemoval } from './network-create.ts';
 import { lookAtNetworks, removeStrayNetwork } from './network-look.ts';
 import { nic } from './nic.ts';
 import { nicDeletion, payPortRemoval } from './ports.ts';
@@ -19,14 +19,7 @@ export const networking: Module = (services) => {
     actions: [createNetwork(services, context), updateAction(network, ['description']), createSubnet(context)],
     deletions: [networkDeletion(context), subnetDeletion(context), nicDeletion(context)],
     debts: [
-      {
-        task: 'network.delete',
-        pay: async (target, place, call) =>
-          (await services.fabrics.of({ driver: String(target.driver), hostId: place as never })).deleteNetwork(
-            String(target.networkId),
-            call,
-          ),
-      },
+      { task: 'network.delete', pay: (target, place, call) => payNetworkRemoval(services, target as never, place as never, call) },
       { task: 'port.delete', pay: (target, _, call) => payPortRemoval(services, target as never, call) },
     ],
     hooks: [

@@ -15,6 +15,7 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { nameOr } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
 import { host } from '../topology/contract.ts';
@@ -125,6 +126,17 @@ async function chooseHost(services: CloudServices, asked: string | undefined, at
   const request = { vcpus: 0, memoryBytes: 0, volumes: [], attempt };
   if (asked === undefined) return (await services.placement.place(request, services.reader)).hostId as Id<'host'>;
   return (await services.reader.get(host, asked, '/hostId')).id;
+}
+
+/** Removes a network that this is owed for. One that is in use stays. */
+export async function payNetworkRemoval(
+  ctx: NetworkContext,
+  { networkId, driver }: { readonly networkId: string; readonly driver: string },
+  hostId: Id<'host'>,
+  call: Call,
+): Promise<void> {
+  if ((await ctx.reader.find(network, networkId))?.state === 'available') return;
+  await (await ctx.fabrics.of({ driver, hostId })).deleteNetwork(networkId, call);
 }
 
 interface RemoveParams {

@@ -11,7 +11,7 @@ import { sweepImages } from './image-sweep.ts';
 import { pool } from './pool.ts';
 import type { PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
-import { clearPool, poolDeletion } from './pool-delete.ts';
+import { POOL_CLEAR, payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts';
 import { poolDisable } from './pool-disable.ts';
 import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
@@ -68,7 +68,8 @@ export const storage: Module = (services) => {
           pay: (target, _place, call) => payRemoval(context, task, String(target.poolId), String(target.id), call),
         }),
       ),
-      { task: 'pool.clear', pay: (target, _place, call) => clearPool(context, String(target.poolId), call) },
+      { task: POOL_CLEAR, pay: (target, place, call) => payPoolClearing(context, String(target.poolId), place, call) },
+      { task: 'pool.release', pay: (target, _place, call) => payPoolRelease(context, String(target.poolId), call) },
     ],
     hooks: [
       // After machines: a disk that is to go does not go under a machine that is to go, too.

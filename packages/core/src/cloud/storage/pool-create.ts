@@ -6,7 +6,6 @@ import {
   expectState,
   type Id,
   type Reader,
-  type RowOf,
   resourceName,
   revert,
   type Statement,
@@ -18,6 +17,8 @@ import { nameOr } from '../naming.ts';
 import { cluster, host, zone } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
+import { releasePool } from './pool-delete.ts';
+import { type PoolPlace, poolAt } from './pool-place.ts';
 import { hostOfPool } from './removal.ts';
 
 interface CreatePoolParams {
@@ -37,9 +38,8 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
     undo: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);
       if (hostId !== undefined && !(await ctx.hosts.reachable(hostId)))
-        return owe({ task: 'pool.clear', place: hostId, target: { poolId: params.poolId } });
-      await (await ctx.pools.open(params.poolId)).release(call);
-      await ctx.pools.forget(params.poolId);
+        return owe({ task: 'pool.release', place: hostId, target: { poolId: params.poolId } });
+      await releasePool(ctx, params.poolId, call);
     },
   })
   .write('available', {
@@ -78,7 +78,7 @@ export const poolCreate = (context: PoolContext) =>
       const factory = context.pools.factory(driver);
       const settings = checkedSettings(factory, input.settings ?? {});
       const { fields, guard } = await standing(reader, factory, input);
-      await refuseTwin(reader, driver, settings, fields);
+      await refuseTwin(reader, { ...fields, driver, settings });
       const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
       const row = {
         ...fields,
@@ -112,17 +112,8 @@ function checkedSettings(factory: StorageFactory, settings: Readonly<Record<stri
 }
 
 /** Two pools in one place would each promise all of it. @throws CloudError name_taken */
-async function refuseTwin(reader: Reader, driver: string, settings: Record<string, string>, at: Standing): Promise<void> {
-  const place = JSON.stringify(Object.entries(settings).sort());
-  if (place === '[]') return;
-  const twin = (await reader.list(pool)).find(
-    (row) =>
-      row.driver === driver &&
-      row.hostId === at.hostId &&
-      row.clusterId === at.clusterId &&
-      row.zoneId === at.zoneId &&
-      JSON.stringify(Object.entries(row.settings).sort()) === place,
-  );
+async function refuseTwin(reader: Reader, at: PoolPlace): Promise<void> {
+  const twin = await poolAt(reader, at);
   if (twin !== undefined)
     throw new CloudError('name_taken', `Pool ${twin.name} is at the same place.`, {
       pointer: '/settings',
@@ -130,7 +121,7 @@ async function refuseTwin(reader: Reader, driver: string, settings: Record<strin
     });
 }
 
-type Standing = Pick<RowOf<typeof pool>, 'hostId' | 'clusterId' | 'zoneId'>;
+type Standing = Omit<PoolPlace, 'driver' | 'settings'>;
 const FIELD_OF = { host: 'hostId', cluster: 'clusterId', zone: 'zoneId' } as const;
 
 /** Where the pool belongs by its driver's scope, and that this is in use. @throws CloudError invalid_input, not_found */

@@ -1,8 +1,24 @@
-import { CloudError, defineDeletion, FORWARD_ONLY, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } from '../../kernel/index.ts';
+import {
+  both,
+  CloudError,
+  debt,
+  defineDeletion,
+  equals,
+  FORWARD_ONLY,
+  type Id,
+  NOTHING_TO_UNDO,
+  type RowOf,
+  type StateOf,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext } from './pool-context.ts';
+import { poolAt } from './pool-place.ts';
 import { hostOfPool, poolReachable } from './removal.ts';
+
+export const POOL_CLEAR = 'pool.clear';
 
 interface DeletePoolParams {
   readonly poolId: Id<'pool'>;
@@ -10,11 +26,37 @@ interface DeletePoolParams {
 }
 
 /** Copies of images go with their pool; what else is found in it is not ours to judge and stays. */
-export async function clearPool({ pools }: Pick<PoolContext, 'pools'>, poolId: string, call: Call): Promise<void> {
-  const opened = await pools.open(poolId);
+async function clearPool(ctx: Pick<PoolContext, 'pools'>, poolId: string, call: Call): Promise<void> {
+  const opened = await ctx.pools.open(poolId);
+  // A host that was started anew may not have opened its pools.
+  await opened.ensure(call);
   for (const object of await opened.list(call)) if (object.kind === 'image') await opened.deleteImage(object.id, call);
-  await opened.release(call);
+  await releasePool(ctx, poolId, call);
+}
+
+export async function releasePool({ pools }: Pick<PoolContext, 'pools'>, poolId: string, call: Call): Promise<void> {
+  await (await pools.open(poolId)).release(call);
   await pools.forget(poolId);
+}
+
+const LIVE: readonly StateOf<typeof pool>[] = ['available', 'disabled'];
+
+/** Releases a pool that this is owed for: its making was undone while its host was out of reach. One that is in use stays. */
+export async function payPoolRelease(ctx: PoolContext, poolId: string, call: Call): Promise<void> {
+  const row = await ctx.reader.find(pool, poolId);
+  if (row === undefined || !LIVE.includes(row.state)) await releasePool(ctx, poolId, call);
+}
+
+/** Clears a pool that this is owed for, after everything else in it that is to go. One that is in use stays. */
+export async function payPoolClearing(ctx: PoolContext, poolId: string, hostId: string, call: Call): Promise<void> {
+  const row = await ctx.reader.find(pool, poolId);
+  if (row !== undefined && LIVE.includes(row.state)) return;
+  const owed = await ctx.reader.list(debt, both(equals('place', hostId), equals('state', 'owed')));
+  if (owed.some(({ task, target }) => task !== POOL_CLEAR && target.poolId === poolId))
+    throw new CloudError('unavailable', 'Something in the pool could not be removed yet.');
+  // Where another pool was registered since, the copies of images are that one's.
+  if (row !== undefined && (await poolAt(ctx.reader, row)) !== undefined) await releasePool(ctx, poolId, call);
+  else await clearPool(ctx, poolId, call);
 }
 
 const removePool = saga<PoolContext, DeletePoolParams>('pool.remove', 1)
@@ -29,7 +71,7 @@ const removePool = saga<PoolContext, DeletePoolParams>('pool.remove', 1)
     do: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);
       if (params.force && hostId !== undefined && !(await ctx.hosts.reachable(hostId)))
-        owe({ task: 'pool.clear', place: hostId, target: { poolId: params.poolId } });
+        owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
       else await clearPool(ctx, params.poolId, call);
     },
     undo: FORWARD_ONLY,

@@ -211,6 +211,9 @@ describe('what is owed', () => {
       { task: 'volume.delete', target: { poolId, id: free } },
       { task: 'image.delete', target: { poolId, id: stage.imageId } },
       { task: 'port.delete', target: { nicId, networkId: stage.networkId } },
+      { task: 'network.delete', target: { networkId: stage.networkId, driver: 'simulated' } },
+      { task: 'pool.clear', target: { poolId } },
+      { task: 'pool.release', target: { poolId } },
     ].map((entry) => {
       const debtId = ids.mint('debt');
       return create(debt, { id: debtId, name: debtId, place: hostId, operationId: ids.mint('operation'), ...entry });

@@ -128,4 +128,61 @@ describe('pools', () => {
     expect(cloud.sim.world.pools.get(`hv1/${id}`)?.list()).to.deep.equal([]);
     expect(await cloud.rows(debt)).to.deep.equal([]);
   });
+
+  it('owed a clearing leave the copies to a pool that was registered at their place since', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId, { settings: { path: 'shelf' } });
+    const imageId = await cloud.image(65_536);
+    await cloud.sim.done('volume.delete', {}, await cloud.volume(GIB, { imageId }));
+    cloud.sim.world.crash('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    await cloud.sim.done('pool.delete', { force: true }, id);
+    // What is owed is not paid as soon as the host is back.
+    const heal = cloud.sim.world.faults.add({ command: 'list', effect: 'fail', fault: 'unavailable' });
+    cloud.sim.world.boot('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    await cloud.pool(hostId, { settings: { path: 'shelf' } });
+    heal();
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+    expect(
+      cloud.sim.world.pools
+        .get('hv1/shelf')
+        ?.list()
+        .map((object) => object.id),
+    ).to.deep.equal([imageId]);
+  });
+
+  it('owed a clearing are cleared after the volumes in them that are to go', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId);
+    const volumeId = await cloud.volume(GIB);
+    cloud.sim.world.crash('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    await cloud.sim.done('volume.delete', { force: true }, volumeId);
+    await cloud.sim.done('pool.delete', { force: true }, id);
+    const heal = cloud.sim.world.faults.add({ command: 'volumes.delete', effect: 'fail', fault: 'unavailable' });
+    cloud.sim.world.boot('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.rows(debt)).map(({ task }) => task)).to.deep.equal(['volume.delete', 'pool.clear']);
+    heal();
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+    expect(cloud.sim.world.pools.get(`hv1/${id}`)?.list()).to.deep.equal([]);
+  });
+
+  it('that were never made, for their host was lost, are released when it is back', async () => {
+    const { cloud, hostId } = await open();
+    cloud.sim.around = async (point, body) => {
+      if (point.path === 'ensure' && point.phase === 'do') cloud.sim.world.crash('hv1');
+      if (point.path === 'ensure' && point.phase === 'undo')
+        await new Promise<void>((resolve) => cloud.sim.environment.timers.after(A_LOOK_MS, resolve));
+      return body();
+    };
+    expect((await cloud.outcome('pool.create', { driver: 'simulated', hostId })).state).to.equal('failed');
+    expect((await cloud.rows(debt)).map(({ task }) => task)).to.deep.equal(['pool.release']);
+    cloud.sim.world.boot('hv1');
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+  });
 });
