@@ -10,7 +10,7 @@ const postgres = () => import('./postgres/index.ts');
 /** Opens the store that the configuration names: PostgreSQL, or a file. */
 export async function openStore(loaded: LoadedConfig, environment: Environment): Promise<Store> {
   const options = postgresOf(loaded);
-  if (options === undefined) return openSqlite({ path: fileOf(loaded) });
+  if (options === undefined) return openSqlite({ path: fileOf(loaded), timers: environment.timers });
   return (await postgres()).openPostgres(options, environment);
 }
 

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
+import type { Timers } from '../kernel/environment.ts';
 import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, TableSpec, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { CommitQueue } from '../store/commit-queue.ts';
@@ -11,13 +12,11 @@ import { prepareStore } from '../store/migrate.ts';
 import { copyStore } from './backup.ts';
 import { type CountQuery, Reader, Statements } from './reader.ts';
 import type { ReaderMethods } from './reader-thread.ts';
+import { Scanners } from './scanners.ts';
 import { Snapshot } from './snapshot.ts';
 import { catalogOf } from './table.ts';
-import { Thread } from './thread.ts';
+import { endThread, Thread } from './thread.ts';
 import type { GroupMessage, OutcomesMessage, WriterMethods } from './writer-thread.ts';
-
-/** Threads for scans; each starts when all before it are busy. */
-const READERS_MAX = 2;
 
 /** So many rows are read as quickly here as anywhere. */
 const FEW_ROWS = 128;
@@ -27,15 +26,24 @@ const CLOSED = 'the store is closed';
 export interface SqliteOptions {
   /** The database file; made when absent. `<path>.lock`, `<path>-wal` and `<path>-shm` lie beside it. */
   readonly path: string;
+  /** Tests have their own. */
+  readonly timers?: Timers;
 }
+
+const REAL_TIMERS: Timers = {
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
 
 /**
  * Opens the embedded store on a file.
  * @throws StoreError naming the path when another server has it open, or when the file is not a store.
  */
-export async function openSqlite({ path }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ path, timers = REAL_TIMERS }: SqliteOptions): Promise<Store> {
   const file = await canonicalPath(path);
-  const store = new SqliteStore(file);
+  const store = new SqliteStore(file, timers);
   await store.open(await newIncarnation());
   return store;
 }
@@ -59,15 +67,16 @@ class SqliteStore implements Store {
   readonly #writer: Thread<WriterMethods>;
   readonly #commits: CommitQueue<string>;
   readonly #listeners = new Listeners();
-  #readers: Thread<ReaderMethods>[] = [];
+  readonly #scanners: Scanners;
   #tables: readonly TableSpec[] = [];
   #db: DatabaseSync | undefined;
   #reader: Reader | undefined;
   #snapshot: Snapshot | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, timers: Timers) {
     this.#path = path;
+    this.#scanners = new Scanners(timers, () => ({ path, tables: this.#tables }));
     this.#commits = new CommitQueue({
       // One string is cheaper to hand over than the objects.
       keep: (transaction) => JSON.stringify(transaction),
@@ -129,20 +138,20 @@ class SqliteStore implements Store {
   }
 
   async list(query: ListQuery): Promise<readonly string[]> {
-    return this.#here().listFew(query, FEW_ROWS) ?? (await this.#scanner()).call('list', query);
+    return this.#here().listFew(query, FEW_ROWS) ?? this.#scanner().call('list', query);
   }
 
   async count({ table, where, deleted }: CountQuery): Promise<number> {
     const query = { table, ...(where === undefined ? {} : { where }), ...(deleted === undefined ? {} : { deleted }) };
-    return this.#here().countFew(query, FEW_ROWS) ?? (await this.#scanner()).call('count', query);
+    return this.#here().countFew(query, FEW_ROWS) ?? this.#scanner().call('count', query);
   }
 
   async counters(prefix: string): Promise<readonly Counter[]> {
-    return this.#here().countersFew(prefix, FEW_ROWS) ?? (await this.#scanner()).call('counters', prefix);
+    return this.#here().countersFew(prefix, FEW_ROWS) ?? this.#scanner().call('counters', prefix);
   }
 
   async changes(after: number, limit: number): Promise<readonly Change[]> {
-    return (await this.#scanner()).call('changes', after, limit);
+    return this.#scanner().call('changes', after, limit);
   }
 
   onCommit(listener: (revision: number) => void): () => void {
@@ -171,7 +180,7 @@ class SqliteStore implements Store {
     this.#snapshot?.end();
     this.#reader = undefined;
     this.#db?.close();
-    await Promise.all(this.#readers.map(endThread));
+    await this.#scanners.close();
     // The last connection to close moves the write-ahead log into the file.
     await endThread(this.#writer);
   }
@@ -191,24 +200,8 @@ class SqliteStore implements Store {
     return this.#reader;
   }
 
-  /** The least busy reader thread, or a new one when all are busy. */
-  async #scanner(): Promise<Thread<ReaderMethods>> {
+  #scanner(): Thread<ReaderMethods> {
     this.#here();
-    const [idlest] = this.#readers.toSorted((a, b) => a.load - b.load);
-    if (idlest !== undefined && (idlest.load === 0 || this.#readers.length === READERS_MAX)) return idlest;
-    const drop = () => {
-      this.#readers = this.#readers.filter((reader) => reader !== thread);
-    };
-    const thread = new Thread<ReaderMethods>('reader-thread', () => {}, drop);
-    this.#readers.push(thread);
-    // Not awaited: calls are served in order, so the first of them may follow at once. A thread that cannot open the file is of no use to the next either.
-    thread.call('open', this.#path, this.#tables).catch(() => thread.terminate());
-    return thread;
+    return this.#scanners.get();
   }
-}
-
-/** A thread that failed has told those who waited for it, and what it acknowledged is durable. */
-async function endThread(thread: Thread<{ close(): void }>): Promise<void> {
-  await thread.call('close').catch(() => {});
-  await thread.exited();
 }

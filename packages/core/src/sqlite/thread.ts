@@ -86,6 +86,12 @@ export class Thread<M extends Methods> {
   }
 }
 
+/** A thread that failed has told those who waited for it, and what it acknowledged is durable. */
+export async function endThread(thread: Thread<{ close(): void }>): Promise<void> {
+  await thread.call('close').catch(() => {});
+  await thread.exited();
+}
+
 /** The other side: runs a called method and makes its answer. */
 export function answerCall(methods: Methods, { call, method, args }: CallMessage): AnswerMessage {
   try {
