@@ -171,7 +171,7 @@ export class Client {
 }
 
 /** Whatever a transport threw, as an error with an answer to "again?". */
-function failure(cause: unknown, signal: AbortSignal | undefined): PileusError {
+export function failure(cause: unknown, signal: AbortSignal | undefined): PileusError {
   if (signal?.aborted === true) return new PileusError('aborted', 'The call was given up.', { cause: signal.reason });
   if (isPileusError(cause)) return cause;
   return new PileusError('connection_failed', `No answer from the server (${reason(cause)}).`, { cause });

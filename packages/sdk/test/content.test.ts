@@ -12,6 +12,10 @@ async function* stream() {
   for (let at = 0; at < content.length; at += 100_000) yield content.subarray(at, at + 100_000);
 }
 
+async function downloadedRest(parts: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of parts);
+}
+
 describe('sdk: content and consoles', () => {
   let fixture: Fixture;
   let cloud: Cloud;
@@ -73,6 +77,45 @@ describe('sdk: content and consoles', () => {
     const hash = createHash('sha256');
     for await (const chunk of cloud.images.download(id)) hash.update(chunk);
     expect(hash.digest('hex')).to.equal(sha256);
+  });
+
+  const downloaded = async (id: string) => {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of cloud.images.download(id)) parts.push(chunk);
+    return Buffer.concat(parts);
+  };
+
+  it('goes on with a download that broke off behind what has come', async () => {
+    const id = await image();
+    await cloud.images.upload(id, new Uint8Array(content));
+    for (const afterBytes of [0, 700_000, 1]) fixture.faults.plan('GET', /content$/, { type: 'cut-content', afterBytes });
+    fixture.faults.plan('GET', /content$/, { type: 'refuse', status: 503 });
+    fixture.seen.length = 0;
+    expect((await downloaded(id)).equals(content)).to.equal(true);
+    const asked = fixture.seen.map(({ headers }) => headers.range);
+    expect(asked).to.deep.equal([undefined, undefined, 'bytes=700000-', 'bytes=700001-', 'bytes=700001-']);
+  });
+
+  it('does not put the rest of other content behind what has come', async () => {
+    const id = await image();
+    await cloud.images.upload(id, new Uint8Array(content));
+    fixture.faults.plan('GET', /content$/, { type: 'cut-content', afterBytes: 700_000 });
+    const parts = cloud.images.download(id);
+    await parts.next();
+    fixture.workshop.content = Buffer.from(randomBytes(content.length));
+    const error = await downloadedRest(parts).catch((cause) => cause);
+    expect(error).to.include({ code: 'bad_response' });
+    expect(error.message).to.match(/^The download broke off after 700000 of 1500000 bytes\. The server does not go on where it stopped/);
+  });
+
+  it('says how much of a download has come when the rest cannot be had', async () => {
+    const id = await image();
+    await cloud.images.upload(id, new Uint8Array(content));
+    fixture.faults.plan('GET', /content$/, { type: 'cut-content', afterBytes: 700_000 });
+    fixture.faults.plan('GET', /content$/, { type: 'reset-before' }, 100);
+    const error = await downloaded(id).catch((cause) => cause);
+    expect(error).to.include({ code: 'connection_failed', retry: 'same_request' });
+    expect(error.message).to.match(/^The download broke off after 700000 of 1500000 bytes\. No answer from the server/);
   });
 
   it('opens a console: a ticket, and the socket it is for', async () => {

@@ -62,6 +62,10 @@ describe('server: requests', () => {
       const part = await server.ask('GET', '/v1/widgets/pictured/picture', { headers: { range } });
       expect([part.status, part.text]).to.deep.equal([206, text]);
     }
+    const tag = whole.headers.get('etag') ?? '';
+    const rest = (condition: string) =>
+      server.ask('GET', '/v1/widgets/pictured/picture', { headers: { range: 'bytes=20-', 'if-range': condition } });
+    expect([(await rest(tag)).status, (await rest('"other"')).status]).to.deep.equal([206, 200]);
   });
 
   const malformed: readonly (readonly [string, { raw: Body; headers: Record<string, string> }, number, string])[] = [

@@ -46,6 +46,12 @@ interface EndpointBase {
   readonly query?: TObject;
 }
 
+export interface Downloaded extends Content {
+  readonly mediaType: string;
+  /** Changes with the content, e.g. its digest: by it a download that broke off knows that it may go on. */
+  readonly tag?: string;
+}
+
 /**
  * What is neither a list, a read nor an action: a computed value, a change of something that is no resource, an upload, a stream both ways. Transport-neutral:
  * the same one is served over HTTP and in process. What changes resources stays an action.
@@ -80,7 +86,7 @@ export type Endpoint =
   | (EndpointBase & {
       readonly type: 'download';
       readonly method: 'GET';
-      readonly handle: (request: EndpointRequest) => Promise<Content & { readonly mediaType: string }>;
+      readonly handle: (request: EndpointRequest) => Promise<Downloaded>;
     })
   | (EndpointBase & {
       readonly type: 'socket';

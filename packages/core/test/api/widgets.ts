@@ -269,6 +269,7 @@ const endpointsOf = (workshop: Workshop): readonly Endpoint[] => [
     permission: 'widget.picture',
     handle: async () => ({
       mediaType: 'text/plain',
+      tag: 'alphabet',
       sizeBytes: 26,
       async *open() {
         yield Buffer.from('abcdefghij');

@@ -50,7 +50,12 @@ export const imageContentEndpoints = (context: ContentContext): readonly Endpoin
       const row = await imageOf(context, request);
       if (row.state !== 'available') throw unusable(row);
       const content = await context.imageStore.open(row.id);
-      return { sizeBytes: content.sizeBytes, open: () => content.open(), mediaType: 'application/octet-stream' };
+      return {
+        ...given({ tag: row.sha256 }),
+        sizeBytes: content.sizeBytes,
+        open: () => content.open(),
+        mediaType: 'application/octet-stream',
+      };
     },
   },
 ];

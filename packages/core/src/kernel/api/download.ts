@@ -1,12 +1,15 @@
 import type { Content } from '../../strategy/index.ts';
 import { bytesText } from '../byte-text.ts';
+import type { Downloaded } from '../endpoint.ts';
 import { CloudError } from '../errors.ts';
-import type { ApiResponse } from './request.ts';
+import type { ApiRequest, ApiResponse } from './request.ts';
 
-/** Content as a response, whole or the one range that was asked for. @throws CloudError `invalid_range` */
-export function contentResponse(content: Content & { readonly mediaType: string }, range: string | undefined, route: string): ApiResponse {
+/** Content as a response, whole or the one range that was asked for; whole, too, when it is not what `If-Range` names. @throws CloudError `invalid_range` */
+export function contentResponse(content: Downloaded, headers: ApiRequest['headers'], route: string): ApiResponse {
   const { sizeBytes } = content;
-  const part = parseRange(range, sizeBytes);
+  const tag = content.tag === undefined ? undefined : `"${content.tag}"`;
+  const condition = headers['if-range'];
+  const part = condition === undefined || condition === tag ? parseRange(headers.range, sizeBytes) : undefined;
   const { from, to } = part ?? { from: 0, to: sizeBytes };
   return {
     status: part === undefined ? 200 : 206,
@@ -14,6 +17,7 @@ export function contentResponse(content: Content & { readonly mediaType: string 
       'content-type': content.mediaType,
       'content-length': String(to - from),
       'accept-ranges': 'bytes',
+      ...(tag === undefined ? {} : { etag: tag }),
       ...(part === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${sizeBytes}` }),
     },
     body: slice(content, from, to),

@@ -61,7 +61,7 @@ export class EndpointCalls {
       case 'upload':
         return json(await this.#upload(call as EndpointCall<typeof endpoint>, query));
       case 'download':
-        return contentResponse(await endpoint.handle(await this.#common(call, query)), request.headers.range, route);
+        return contentResponse(await endpoint.handle(await this.#common(call, query)), request.headers, route);
       case 'socket':
         if (!request.acceptsSocket) throw new CloudError('invalid_input', 'This route is a WebSocket; ask with Upgrade: websocket.');
         return { status: 101, headers: {}, body: '', socket: await endpoint.handle(await this.#common(call, query)), route };

@@ -199,7 +199,11 @@ function describeEndpoint(endpoint: Endpoint): Described {
     case 'download':
       return {
         ...common,
-        parameters: [...parameters, headerParameter('Range', 'One range of bytes.')],
+        parameters: [
+          ...parameters,
+          headerParameter('Range', 'One range of bytes.'),
+          headerParameter('If-Range', 'An ETag: the range, if the content still has it, else the whole.'),
+        ],
         responses: { 200: { description: 'The content.', content: bytes }, 206: { description: 'The range.', content: bytes } },
         extensions,
       };
