@@ -1,6 +1,7 @@
 import type { HostEndpoint } from '@pileus/core/strategy';
 import { DriverError } from './driver-error.ts';
 import { type Address, type DomainEventKind, LibvirtHost } from './libvirt/index.ts';
+import { faultOf } from './tls-credentials.ts';
 
 export interface LinkOptions {
   /** Unanswered requests at a time on one connection; must stay below libvirtd's `max_client_requests`. Default 4, since libvirtd's is 5. */
@@ -82,6 +83,8 @@ export function locate(endpoint: HostEndpoint): { readonly address: Address; rea
   if (url.protocol === 'qemu+tls:') {
     if (url.hostname === '') throw invalid('names no host');
     if (tls === undefined) throw invalid('needs a certificate authority, a certificate and a key', 'tlsCredentials');
+    const fault = faultOf(tls);
+    if (fault !== undefined) throw invalid(fault, 'tlsCredentials');
     const port = url.port === '' ? {} : { port: Number(url.port) };
     return { address: { kind: 'tls', host: url.hostname.replace(/^\[|\]$/g, ''), ...port, ...tls }, uri };
   }

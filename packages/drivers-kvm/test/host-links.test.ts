@@ -3,8 +3,8 @@ import { classify } from '../src/faults.ts';
 import { HostLinks, locate } from '../src/host-links.ts';
 import { kvm } from '../src/index.ts';
 import { ConnectionLostError, LibvirtError, TimeoutError } from '../src/libvirt/index.ts';
+import { selfSigned } from './self-signed.ts';
 
-const tls = { ca: 'CA', cert: 'CERT', key: 'KEY' };
 const at = (uri: string) => locate({ hostId: 'h', uri }).address;
 const faultOf = (act: () => unknown) => {
   try {
@@ -16,7 +16,9 @@ const faultOf = (act: () => unknown) => {
 };
 
 describe('finding a host', () => {
-  it('reads every form of URI', () => {
+  it('reads every form of URI', async () => {
+    const { cert, key } = await selfSigned();
+    const tls = { ca: cert, cert, key };
     expect(at('qemu:///system')).to.deep.equal({ kind: 'unix', path: '/run/libvirt/libvirt-sock' });
     expect(at('qemu:///system?socket=/a%20b/c')).to.deep.equal({ kind: 'unix', path: '/a b/c' });
     expect(at('qemu+unix:///system?socket=/a/b')).to.deep.equal({ kind: 'unix', path: '/a/b' });

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
 import { type CloudSettings, cloud, operatorPrincipal } from '@pileus/core';
@@ -11,6 +11,7 @@ import type { Config } from './config/schema.ts';
 import { Health } from './http/health.ts';
 import { Metrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
+import { readTls } from './http/tls.ts';
 import { Admission } from './limits/admission.ts';
 import type { Rate } from './limits/rates.ts';
 import { openStore } from './store.ts';
@@ -112,7 +113,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
       admission: new Admission({ clock: environment.clock, nextTurn, limits: { ...limits, ...rateOf(config) } }),
       limits,
       origins: config.cors.origins,
-      ...(listen.tls === undefined ? {} : { tls: await tlsOf(listen.tls, directory) }),
+      ...(listen.tls === undefined ? {} : { tls: await readTls(listen.tls, directory) }),
     });
   });
 
@@ -174,8 +175,3 @@ const settingsOf = ({ hosts, images }: Config): CloudSettings => ({
   imageSources: images.sources,
   imageBytesMax: images.bytesMax,
 });
-
-async function tlsOf({ certFile, keyFile }: { readonly certFile: string; readonly keyFile: string }, directory: string) {
-  const read = (key: string, path: string) => dependingOn(key, readFile(resolve(directory, path), 'utf8'));
-  return { cert: await read('listen.tls.certFile', certFile), key: await read('listen.tls.keyFile', keyFile) };
-}

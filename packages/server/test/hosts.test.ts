@@ -1,8 +1,7 @@
 import { kvm } from '@pileus/drivers-kvm';
 import { expect } from 'chai';
+import { selfSigned } from '../../drivers-kvm/test/self-signed.ts';
 import { openServer, type TestServer } from './server.ts';
-
-const TLS = { tlsCredentials: JSON.stringify({ ca: 'a', cert: 'b', key: 'c' }) };
 
 describe('server: hosts', () => {
   let server: TestServer;
@@ -30,9 +29,24 @@ describe('server: hosts', () => {
     });
 
   it('takes credentials with the address that needs them', async () => {
-    expect((await server.ask('POST', '/v1/hosts', { body: { clusterId, uri: 'qemu+tls://127.0.0.1:1/system', ...TLS } })).status).to.equal(
-      202,
-    );
+    const { cert, key, locked } = await selfSigned();
+    const { key: other } = await selfSigned();
+    const ask = (credentials: object) =>
+      server.ask('POST', '/v1/hosts', {
+        body: { clusterId, uri: 'qemu+tls://127.0.0.1:1/system', tlsCredentials: JSON.stringify(credentials) },
+      });
+    for (const [credentials, why] of [
+      [{ ca: 'a', cert, key }, 'ca holds no certificate in PEM'],
+      [{ ca: cert, cert: key, key }, 'cert holds no certificate in PEM'],
+      [{ ca: cert, cert, key: cert }, 'key holds no private key in PEM'],
+      [{ ca: cert, cert, key: locked }, 'or one with a passphrase'],
+      [{ ca: cert, cert, key: other }, 'key is not that of the certificate in cert'],
+    ] as const) {
+      const { status, json, text } = await ask(credentials);
+      expect([status, json.code, json.pointer]).to.deep.equal([400, 'invalid_input', '/tlsCredentials']);
+      expect(text).to.include(why).and.not.include('BEGIN');
+    }
+    expect((await ask({ ca: cert, cert, key })).status).to.equal(202);
   });
 
   it('tells why a host cannot be reached', async () => {

@@ -45,6 +45,7 @@ describe('server: life', () => {
     for (const [config, key] of [
       [{ listen: { host: '203.0.113.1' } }, 'listen.host: '],
       [{ listen: { tls: { certFile: 'none.pem', keyFile: 'none.pem' } } }, 'listen.tls.certFile: '],
+      [{ listen: { tls: { certFile: 'file', keyFile: 'file' } } }, 'listen.tls.certFile: /.*/file holds no certificate in PEM$'],
       [{ dataDir: './file' }, 'dataDir: '],
     ] as const)
       expect(await openServer({ directory, config }).catch((error: Error) => `${error.name} ${error.message}`)).to.match(
