@@ -14,12 +14,22 @@ complete -o default -F _pileus pileus
   zsh: `#compdef pileus
 _pileus() {
   local -a candidates
-  candidates=(\${(f)"$(\${words[1]} __complete -- \${(@)words[2,CURRENT]} 2>/dev/null)"})
+  candidates=(\${(f)"$(\${words[1]} __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
   if (( \${#candidates} )); then compadd -a candidates; else _files; fi
 }
 compdef _pileus pileus
 `,
-  fish: `complete -c pileus -f -a '(pileus __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+  fish: `function __pileus_complete
+  set -l words (commandline -opc)
+  set -l current (commandline -ct)
+  set -l candidates ($words[1] __complete -- $words[2..] "$current" 2>/dev/null)
+  if test (count $candidates) -gt 0
+    printf '%s\\n' $candidates
+  else
+    __fish_complete_path "$current"
+  end
+end
+complete -c pileus -f -a '(__pileus_complete)'
 `,
 } as const;
 

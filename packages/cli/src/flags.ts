@@ -2,7 +2,7 @@ import type { Schema } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { UsageError } from './exit.ts';
-import { choicesOf, type FindId, flagNames, isBytes, parseValue, readText, solid, typeOf } from './values.ts';
+import { anyField, choicesOf, type FindId, flagNames, isBytes, parseValue, readText, solid, typeOf } from './values.ts';
 
 /** One field of an input, as flags. */
 interface Flag {
@@ -124,7 +124,7 @@ function placeholder(flag: Flag): string {
   if (type === 'number') return isBytes(flag.field) ? 'size' : 'number';
   if (type !== 'object') return 'text';
   const known = Object.entries(schema.properties ?? {}).map(([field, fieldSchema]) => `${flagNames(field, fieldSchema)[0]}=…`);
-  return known.length === 0 ? 'json' : known.join(',');
+  return known.length > 0 ? known.join(',') : anyField(schema) === undefined ? 'json' : 'name=value,…';
 }
 
 async function readInput(file: string): Promise<Record<string, unknown>> {

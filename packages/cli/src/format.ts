@@ -38,24 +38,29 @@ export function age(ms: number): string {
 const OWN_COLUMNS_MAX = 4;
 const SYSTEM = new Set(['id', 'name', 'state', 'projectId', 'generation', 'revision', 'schemaVersion', 'createdAt', 'updatedAt']);
 
-/** What a table shows unasked: name, state, the first plain fields that every row has, age, id. */
+/** What a table shows unasked: name, state, the first plain fields that every row has, but for bounds; age, id. */
 export function defaultColumns({ kind, row }: KindDescription): readonly string[] {
   if (kind === 'operation') return ['id', 'action', 'state', 'percent', 'lastStep', 'resourceId', 'createdAt'];
   const own = (row.required ?? []).filter((field) => {
     const schema = row.properties?.[field];
-    return schema !== undefined && !SYSTEM.has(field) && schema.format === undefined && !['array', 'object'].includes(typeOf(schema));
+    // What something may grow to is of less interest than what it is.
+    return (
+      schema !== undefined &&
+      !SYSTEM.has(field) &&
+      !/(Max|Min)$/.test(field) &&
+      schema.format === undefined &&
+      !['array', 'object'].includes(typeOf(schema))
+    );
   });
   return ['name', 'state', ...own.slice(0, OWN_COLUMNS_MAX), 'createdAt', 'id'];
 }
 
-/** `--columns name,state`. @throws UsageError for a field that rows do not have */
-export function chosenColumns(text: string | undefined, kind: KindDescription): readonly string[] {
-  if (text === undefined) return defaultColumns(kind);
-  const fields = Object.keys(kind.row.properties ?? {});
+/** `--columns name,state`. @throws UsageError for what is none of the columns that there are */
+export function chosenColumns(text: string, known: readonly string[]): readonly string[] {
   const columns = text.split(',').map((column) => column.trim());
   for (const column of columns)
-    if (!fields.includes(column))
-      throw new UsageError(`--columns: there is no field ${JSON.stringify(column)}.`, `There are: ${fields.join(', ')}`);
+    if (!known.includes(column))
+      throw new UsageError(`--columns: there is no column ${JSON.stringify(column)}.`, `There are: ${known.join(', ')}`);
   return columns;
 }
 
@@ -63,7 +68,7 @@ const heading = (column: string): string =>
   column === 'createdAt'
     ? 'AGE'
     : column
-        .replace(/(Bytes|At)$/, '')
+        .replace(/At$|Bytes(?=(Max|Min)?$)/, '')
         .replaceAll(/[A-Z]/g, (letter) => ` ${letter}`)
         .toUpperCase();
 

@@ -1,4 +1,4 @@
-import { kebab } from '@pileus/sdk/document';
+import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { Command, Option } from 'commander';
 import { addCompletion } from './completion.ts';
 import { addConsole } from './console.ts';
@@ -43,7 +43,10 @@ export async function buildProgram(session: Session, words: readonly string[]): 
   addCompletion(program, session);
   const [first] = words;
   if (first === undefined || first.startsWith('-')) program.addHelpText('after', await resourceHelp(session));
-  else if (!program.commands.some((command) => command.name() === first)) addResource(program, session, await session.server(), first);
+  else if (!program.commands.some((command) => command.name() === first)) {
+    addResource(program, session, await session.server(), first);
+    refuseUnknownVerb(program, first, words[1]);
+  }
   for (const command of everyCommand(program)) finish(command);
   return program;
 }
@@ -103,6 +106,10 @@ function addResource(program: Command, session: Session, server: Server, name: s
   if (kind === undefined) throw unknownResource(name, program, server);
   const parent = program.command(kebab(kind.plural)).description(kind.description);
   if (name !== parent.name()) parent.alias(name);
+  addVerbs(parent, session, server, kind);
+}
+
+function addVerbs(parent: Command, session: Session, server: Server, kind: KindDescription): void {
   addList(parent, session, server, kind);
   addGet(parent, session, server, kind);
   for (const verb of kind.verbs) addVerb(parent, session, server, kind, verb);
@@ -117,11 +124,36 @@ function addResource(program: Command, session: Session, server: Server, name: s
 function unknownResource(name: string, program: Command, { description }: Server): UsageError {
   const resources = [...description.kinds.map(({ plural }) => kebab(plural)), ...groupsOf(description).map(({ segment }) => segment)];
   const known = [...resources, ...program.commands.map((command) => command.name())];
-  const near = known.filter((candidate) => distance(name, candidate) <= 2 || candidate.startsWith(name));
   return new UsageError(
     `There is no command or resource ${JSON.stringify(name)}.`,
-    near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Resources: ${resources.join(', ')}`,
+    didYouMean(name, known) ?? `Resources: ${resources.join(', ')}`,
   );
+}
+
+/** What other programs call a verb. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  ...{ rm: 'delete', remove: 'delete', del: 'delete', destroy: 'delete', add: 'create', new: 'create', make: 'create' },
+  ...{ describe: 'get', info: 'get', inspect: 'get', edit: 'update', set: 'update', modify: 'update', ps: 'list' },
+};
+
+function refuseUnknownVerb(program: Command, resource: string, verb: string | undefined): void {
+  const parent = program.commands.find((command) => command.name() === resource || command.aliases().includes(resource));
+  if (parent === undefined || verb === undefined || verb.startsWith('-')) return;
+  const known = parent.commands.flatMap((command) => [command.name(), ...command.aliases()]);
+  if (known.includes(verb)) return;
+  const synonym = SYNONYMS[verb];
+  throw new UsageError(
+    `There is no verb ${JSON.stringify(verb)} for ${parent.name()}.`,
+    (synonym !== undefined && known.includes(synonym) ? `Did you mean ${synonym}?` : didYouMean(verb, known)) ??
+      `Verbs: ${parent.commands.map((command) => command.name()).join(', ')}`,
+  );
+}
+
+function didYouMean(word: string, known: readonly string[]): string | undefined {
+  const far = (candidate: string) => (candidate.startsWith(word) ? 0 : distance(word, candidate));
+  const least = Math.min(2, word.length - 1, ...known.map(far));
+  const near = known.filter((candidate) => far(candidate) <= least);
+  return near.length === 0 ? undefined : `Did you mean ${near.join(' or ')}?`;
 }
 
 /** Edits between two words. */

@@ -3,7 +3,8 @@ import type { KindDescription, Schema } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { asRow, outputOption } from './accept.ts';
 import { UsageError } from './exit.ts';
-import { chosenColumns, type Format, formatRow, formatRows, RowStream } from './format.ts';
+import { chosenColumns, type Format, formatRow, formatRows, type Row, RowStream } from './format.ts';
+import { linkedColumns, listColumns, withLinked } from './linked-columns.ts';
 import { idOf, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { choicesOf, flagNames, parseValue } from './values.ts';
@@ -44,13 +45,18 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     command.addOption(choices === undefined ? option : option.choices([...choices]));
   }
   command.action(async (flags: ListFlags) => {
-    const columns = chosenColumns(flags.columns, kind);
+    const linked = linkedColumns(kind, server);
+    const known = [...Object.keys(kind.row.properties ?? {}), ...linked.map(({ name }) => name)];
+    const columns = flags.columns === undefined ? listColumns(kind, linked) : chosenColumns(flags.columns, known);
     const rows: Rows = server.cloud.resource(kind);
     const options = await listOptions(flags, kind, server, session);
-    if (flags.watch === true) return await watchList(session, rows, options, new RowStream(flags.output, columns));
+    // Other forms show rows as the server sent them.
+    const complete = async (some: readonly object[]) =>
+      flags.output === 'table' ? await withLinked(some.map(asRow), linked, columns, session.signal) : some.map(asRow);
+    if (flags.watch === true) return await watchList(session, { rows, options, complete }, new RowStream(flags.output, columns));
     const list = await rows.list(options).toArray();
     if (list.length === 0 && flags.output === 'table') return session.note(`There are no such ${kind.plural}.`);
-    session.out(formatRows(list.map(asRow), flags.output, columns, session.width));
+    session.out(formatRows(await complete(list), flags.output, columns, session.width));
   });
 }
 
@@ -84,20 +90,25 @@ async function listOptions(
 
 const attributeOf = (name: string): string => name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
+interface Watched {
+  readonly rows: Rows;
+  readonly options: ListOptions<Record<string, string | number | boolean>>;
+  /** With what the columns want to know of other rows. */
+  readonly complete: (rows: readonly object[]) => Promise<readonly Row[]>;
+}
+
 /** The list, then its rows as they change. Whether a changed row still belongs to it, the server says. */
-async function watchList(
-  session: Session,
-  rows: Rows,
-  options: ListOptions<Record<string, string | number | boolean>>,
-  stream: RowStream,
-): Promise<void> {
+async function watchList(session: Session, { rows, options, complete }: Watched, stream: RowStream): Promise<void> {
+  const show = async (change: string, row: object) => {
+    for (const completed of await complete([row])) session.out(stream.next(change, completed));
+  };
   const conditions = Object.keys(options.where ?? {}).length > 0 || options.filter !== undefined;
   for await (const event of rows.follow(options)) {
-    if (event.type === 'listed') session.out(stream.begin(event.rows.map(asRow)));
-    else if (event.type === 'deleted' || !conditions) session.out(stream.next(event.type, asRow(event.row)));
+    if (event.type === 'listed') session.out(stream.begin(await complete(event.rows)));
+    else if (event.type === 'deleted' || !conditions) await show(event.type, event.row);
     else {
       const row = await rows.list({ ...options, filter: joined(options.filter, event.id) }).first();
-      if (row !== undefined) session.out(stream.next(event.type, asRow(row)));
+      if (row !== undefined) await show(event.type, row);
     }
   }
 }

@@ -22,20 +22,31 @@ const UNITS: Readonly<Record<string, number>> = {
   t: 1024 ** 4,
   tib: 1024 ** 4,
   tb: 1000 ** 4,
+  p: 1024 ** 5,
+  pib: 1024 ** 5,
+  pb: 1000 ** 5,
+  e: 1024 ** 6,
+  eib: 1024 ** 6,
+  eb: 1000 ** 6,
 };
 
-/** `10GiB`, `1.5G` (binary), `500MB` (decimal), `4096`. @throws UsageError */
+/** `10GiB`, `1.5G` (binary), `500MB` (decimal), `4096`. @throws UsageError that names the bound where that is passed */
 export function parseBytes(text: string, flag: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
   const factor = UNITS[match?.[2]?.toLowerCase() ?? ''];
-  const bytes = Number(match?.[1]) * (factor ?? Number.NaN);
-  if (!Number.isSafeInteger(Math.round(bytes)))
+  const bytes = Math.round(Number(match?.[1]) * (factor ?? Number.NaN));
+  if (Number.isNaN(bytes))
     throw new UsageError(`${flag}: ${JSON.stringify(text)} is not a size.`, 'Write it like 4096, 512MiB, 10GiB or 20GB.');
-  return Math.round(bytes);
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(
+      `${flag}: ${JSON.stringify(text)} is too much.`,
+      `A size is less than 8PiB: ${Number.MAX_SAFE_INTEGER} bytes at most.`,
+    );
+  return bytes;
 }
 
-/** Is the field of a size in bytes? By the rule of names: units come last. */
-export const isBytes = (field: string): boolean => field.endsWith('Bytes');
+/** Is the field of a size in bytes? By the rule of names: units come last, but for the bounds of something. */
+export const isBytes = (field: string): boolean => /Bytes(Max|Min)?$/.test(field);
 
 const typesOf = (schema: Schema): readonly string[] =>
   schema.anyOf !== undefined
@@ -117,18 +128,24 @@ function json(text: string, flag: string): unknown {
 /** `size=10GiB,storage-class=fast` for an object whose fields are known. @throws UsageError */
 async function parsePairs(text: string, schema: Schema, flag: string, findId: FindId): Promise<Record<string, unknown>> {
   const fields = Object.entries(schema.properties ?? {});
+  const any = anyField(schema);
   const pairs = await Promise.all(
     text.split(',').map(async (pair): Promise<[string, unknown]> => {
       const cut = pair.indexOf('=');
       const name = pair.slice(0, Math.max(0, cut)).trim();
-      const field = fields.find(([key, schema]) => flagNames(key, schema).includes(name) || key === name);
+      const own = fields.find(([key, schema]) => flagNames(key, schema).includes(name) || key === name);
+      const field = own ?? (any === undefined || name === '' ? undefined : ([name, any] as const));
       if (field === undefined) {
         const known = fields.map(([key, schema]) => flagNames(key, schema)[0]).join(', ');
         throw new UsageError(
           cut < 0
             ? `${flag}: ${JSON.stringify(pair)} is not of the form field=value.`
             : `${flag}: there is no field ${JSON.stringify(name)}.`,
-          known === '' ? 'It takes JSON.' : `It takes JSON, or field=value pairs with commas between: ${known}`,
+          any !== undefined
+            ? 'It takes JSON, or name=value pairs with commas between.'
+            : known === ''
+              ? 'It takes JSON.'
+              : `It takes JSON, or field=value pairs with commas between: ${known}`,
         );
       }
       return [field[0], await parseValue(pair.slice(cut + 1), field[1], field[0], `${flag} ${name}`, findId)];
@@ -136,6 +153,10 @@ async function parsePairs(text: string, schema: Schema, flag: string, findId: Fi
   );
   return Object.fromEntries(pairs);
 }
+
+/** What the fields of an object are that may have any names. */
+export const anyField = ({ additionalProperties, patternProperties = {} }: Schema): Schema | undefined =>
+  typeof additionalProperties === 'object' ? additionalProperties : Object.values(patternProperties)[0];
 
 async function contentOf(given: string, flag: string): Promise<string> {
   if (!given.startsWith('@')) return given;
@@ -155,7 +176,7 @@ export async function readText(file: string, flag: string): Promise<string> {
 /** What a field is called on the command line, shortest first: `sizeBytes` -> `size`, `size-bytes`; `imageId` -> `image`, `image-id`; a list is given one by one. */
 export function flagNames(field: string, schema: Schema): readonly string[] {
   const full = field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const short = full.replace(/-(bytes|id|ids)$/, '');
+  const short = full.replace(/-(id|ids)$|-bytes(?=(-max|-min)?$)/, '');
   const single = short === full && typeOf(schema) === 'array' ? full.replace(/s$/, '') : short;
   return [...new Set([single, full])];
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,29 +47,72 @@ describe('cli: completion', () => {
     await offline.remove();
   });
 
-  it('works in bash, also where the program is not on the path', async () => {
-    const bin = join(pileus.home, 'bin');
-    await mkdir(bin);
-    await writeFile(join(bin, 'pileus'), `#!/bin/sh\nexec ${[process.execPath, ...process.execArgv, MAIN].join(' ')} "$@"\n`);
-    await chmod(join(bin, 'pileus'), 0o755);
-    const script = join(pileus.home, 'complete.sh');
-    await writeFile(
-      script,
-      [
+  describe('in a shell', () => {
+    let bin: string;
+    before(async () => {
+      bin = join(pileus.home, 'bin');
+      await mkdir(bin);
+      await writeFile(join(bin, 'pileus'), `#!/bin/sh\nexec ${[process.execPath, ...process.execArgv, MAIN].join(' ')} "$@"\n`);
+      await chmod(join(bin, 'pileus'), 0o755);
+    });
+    const runScript = async (shell: string, ...lines: readonly string[]) => {
+      const script = join(pileus.home, `complete.${shell}`);
+      await writeFile(script, lines.join('\n'));
+      const env = { ...pileus.env, PATH: `${bin}:${pileus.env.PATH}` };
+      return (await run(shell, [script], { cwd: pileus.home, env })).stdout;
+    };
+
+    it('works in bash, also where the program is not on the path', async () => {
+      const out = await runScript(
+        'bash',
         'eval "$(./bin/pileus completion bash)"',
         'COMP_WORDS=(./bin/pileus instances start web)',
         'COMP_CWORD=3',
         '_pileus',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell to fill in.
         'IFS=,; echo "${COMPREPLY[*]}"',
-      ].join('\n'),
-    );
-    const { stdout } = await run('bash', [script], { cwd: pileus.home, env: pileus.env });
-    expect(stdout).to.equal('web-1,web-2\n');
-  });
+      );
+      expect(out).to.equal('web-1,web-2\n');
+    });
 
-  it('has scripts for zsh and fish', async () => {
-    expect(await pileus.ok('completion', 'zsh')).to.include('compdef _pileus pileus');
-    expect(await pileus.ok('completion', 'fish')).to.include('complete -c pileus');
+    // Both are installed with what the tests need; without them the scripts are at least what the shells are to read.
+    if (isThere('zsh'))
+      it('works in zsh, also where the word is not begun', async () => {
+        const out = await runScript(
+          'zsh',
+          'compdef() { }',
+          '_files() { print files }',
+          // The real one works in the line editor alone.
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell to fill in.
+          'compadd() { print -r -- "${(PF)2}" }',
+          'source <(pileus completion zsh)',
+          'words=(pileus instances start web) CURRENT=4',
+          '_pileus',
+          'words=(pileus volumes get "") CURRENT=4',
+          '_pileus',
+          'words=(pileus images upload "") CURRENT=4',
+          '_pileus',
+        );
+        expect(out).to.equal('web-1\nweb-2\ndata\nfiles\n');
+      });
+    else it('has a script for zsh', async () => expect(await pileus.ok('completion', 'zsh')).to.include('compdef _pileus pileus'));
+
+    if (isThere('fish'))
+      it('works in fish, also where the word is not begun, and falls back to files', async () => {
+        await writeFile(join(pileus.home, 'disk.img'), '');
+        const out = await runScript(
+          'fish',
+          'pileus completion fish | source',
+          'complete -C "pileus instances start web"',
+          'complete -C "pileus volumes get "',
+          'complete -C "pileus images upload dis"',
+        );
+        expect(out).to.equal('web-1\nweb-2\ndata\ndisk.img\n');
+      });
+    else it('has a script for fish', async () => expect(await pileus.ok('completion', 'fish')).to.include('complete -c pileus'));
   });
 });
+
+function isThere(program: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, program)));
+}

@@ -38,6 +38,9 @@ describe('cli: help and errors', () => {
   const mistakes: readonly (readonly [name: string, code: number, args: readonly string[]])[] = [
     ['unknown resource', 2, ['instanzes', 'list']],
     ['unknown verb', 2, ['instances', 'stap', 'web-1']],
+    ['unknown verb that others have', 2, ['instances', 'destroy', 'web-1']],
+    ['unknown verb far from all', 2, ['volumes', 'defragment', 'data']],
+    ['too large a size', 2, ['volumes', 'create', 'x', '--size', '9PiB']],
     ['unknown flag', 2, ['instances', 'create', 'x', '--cpus', '2']],
     ['missing argument', 2, ['instances', 'start']],
     ['missing fields', 2, ['instances', 'create', 'x']],

@@ -18,11 +18,37 @@ async function inputOf(schema: Schema, args: readonly string[], taken: readonly 
 }
 const object = (properties: Readonly<Record<string, Schema>>): Schema => ({ type: 'object', properties });
 
+function refusalOf(act: () => unknown): UsageError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
 describe('cli: flags', () => {
   it('reads sizes with binary and decimal units', () => {
-    const sizes = { '4096': 4096, '1k': 1024, '1.5GiB': 1.5 * 1024 ** 3, '20 GB': 20e9, '2T': 2 * 1024 ** 4, '1KB': 1000 };
+    const sizes = {
+      '4096': 4096,
+      '1k': 1024,
+      '1.5GiB': 1.5 * 1024 ** 3,
+      '20 GB': 20e9,
+      '2T': 2 * 1024 ** 4,
+      '1KB': 1000,
+      '5PiB': 5 * 1024 ** 5,
+      '3pb': 3e15,
+    };
     for (const [text, bytes] of Object.entries(sizes)) expect(parseBytes(text, '--size'), text).to.equal(bytes);
-    for (const text of ['', 'big', '1XB', '-1', '99999TiB', '1e3']) expect(() => parseBytes(text, '--size'), text).to.throw(UsageError);
+    for (const text of ['', 'big', '1XB', '-1', '1e3'])
+      expect(() => parseBytes(text, '--size'), text).to.throw(UsageError, 'is not a size');
+    for (const text of ['99999TiB', '8PiB', '1EiB', '9007199254740992']) {
+      const refusal = refusalOf(() => parseBytes(text, '--size'));
+      expect(refusal.message).to.equal(`--size: ${JSON.stringify(text)} is too much.`);
+      expect(refusal.advice).to.equal('A size is less than 8PiB: 9007199254740991 bytes at most.');
+    }
+    expect(parseBytes('9007199254740991', '--size')).to.equal(Number.MAX_SAFE_INTEGER);
   });
 
   it('gives way to flags of the command and to full names of other fields', async () => {
@@ -61,6 +87,23 @@ describe('cli: flags', () => {
       start: false,
     });
     expect(await inputOf(schema, ['--nics', '[{"up":true},{"up":false}]'])).to.deep.equal({ nics: [{ up: true }, { up: false }] });
+  });
+
+  it('reads pairs into objects whose fields may have any names', async () => {
+    const schema = object({ settings: { type: 'object', patternProperties: { '^.*$': { type: 'string' } } } });
+    expect(await inputOf(schema, ['--settings', 'path=/x,colour=red=blue'])).to.deep.equal({
+      settings: { path: '/x', colour: 'red=blue' },
+    });
+    const refused = await inputOf(schema, ['--settings', '/x']).catch((error) => error);
+    expect([refused.message, refused.advice]).to.deep.equal([
+      '--settings: "/x" is not of the form field=value.',
+      'It takes JSON, or name=value pairs with commas between.',
+    ]);
+  });
+
+  it('takes sizes for the bounds of something, too', async () => {
+    const schema = object({ memoryBytes: { type: 'integer' }, memoryBytesMax: { type: 'integer' } });
+    expect(await inputOf(schema, ['--memory', '1k', '--memory-max', '2k'])).to.deep.equal({ memoryBytes: 1024, memoryBytesMax: 2048 });
   });
 
   it('takes the global flags from wherever they stand, but not behind --', () => {

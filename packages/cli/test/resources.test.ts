@@ -1,7 +1,9 @@
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { create, type Id } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { nic } from '../../sdk/test/fixture/kinds.ts';
 import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
 import { Pileus } from './pileus.ts';
 
@@ -75,7 +77,7 @@ describe('cli: resources', () => {
 
   it('lists as a table, JSON, YAML or names, with the columns asked for', async () => {
     expect(await pileus.ok('instances', 'list')).to.match(
-      /^NAME +STATE +VCPUS +MEMORY +GUEST OS +AGE +ID\nweb-1 +running +2 +1\.5GiB +windows/,
+      /^NAME +STATE +ADDRESSES +VCPUS +MEMORY +GUEST OS +AGE +ID\nweb-1 +running +- +2 +1\.5GiB +windows/,
     );
     expect(await pileus.ok('vms', 'ls', '--columns', 'name,vcpus', '--sort', '-name')).to.match(/^NAME +VCPUS\nweb-1 +2\nlater +1\n/);
     expect(await pileus.ok('instances', 'list', '-o', 'name', '--guest-os', 'windows')).to.equal('web-1\n');
@@ -99,6 +101,29 @@ describe('cli: resources', () => {
     expect(await pileus.ok('instances', 'rm', 'later', 'from-file', '--wait')).to.equal(
       'instance later deleted\ninstance from-file deleted\n',
     );
+  });
+
+  it('lists the addresses of a machine, and the machine of a volume by its name; other forms are as sent', async () => {
+    await pileus.ok('instances', 'create', 'lan-1', '--vcpus', '1', '--memory', '1', '--wait');
+    const { id: instanceId, projectId } = await pileus.json<Row>('instances', 'get', 'lan-1');
+    const { ids } = fixture.kernel.services;
+    const port = (address: string) => {
+      const id = ids.mint('nic');
+      return create(nic, { id, name: id, projectId: projectId as Id<'project'>, instanceId: instanceId as Id<'instance'>, address });
+    };
+    expect((await fixture.kernel.observe([port('10.0.0.7'), port('fd00::7')])).ok).to.equal(true);
+    expect(await pileus.ok('instances', 'list')).to.match(
+      /^NAME +STATE +ADDRESSES +VCPUS .*\n(.*\n)*lan-1 +running +10\.0\.0\.7, fd00::7 +1 /,
+    );
+    expect(await pileus.ok('volumes', 'list', '--name', 'data')).to.match(
+      /^NAME +STATE +INSTANCE +SIZE +AGE +ID\ndata +attached +web-1 +10GiB /,
+    );
+    await pileus.ok('volumes', 'create', 'loose', '--size', '1', '--wait');
+    expect(await pileus.ok('volumes', 'list', '--name', 'loose', '--columns', 'instance,name')).to.match(/\n- +loose\n$/);
+    const [sent] = await pileus.json<Row[]>('volumes', 'list', '--name', 'data');
+    expect(sent).to.have.property('instanceId');
+    expect(sent).not.to.have.property('instance');
+    await pileus.ok('volumes', 'rm', 'loose', '--wait');
   });
 
   it('asks nothing of any when one is not there, and tells what was accepted when one is refused', async () => {
@@ -172,7 +197,9 @@ describe('cli: resources', () => {
       if (out.split('\n').length > 3) break;
     }
     child.kill('SIGINT');
-    expect(out).to.match(/^\d+\.\d+\.[0-9a-f]{8} +created +volume +data +creating\n\d+\.\d+\.[0-9a-f]{8} +updated +volume +data +available\n/);
+    expect(out).to.match(
+      /^\d+\.\d+\.[0-9a-f]{8} +created +volume +data +creating\n\d+\.\d+\.[0-9a-f]{8} +updated +volume +data +available\n/,
+    );
   });
 
   it('uploads an image, also one that waits for its content, and downloads it', async () => {
@@ -196,6 +223,23 @@ describe('cli: resources', () => {
     await pileus.ok('images', 'download', 'source', file);
     expect(await readFile(file, 'utf8')).to.equal('y'.repeat(600));
     expect((await readdir(pileus.home)).filter((name) => /precious|fresh/.test(name))).to.deep.equal(['precious.img']);
+  });
+
+  it('goes on with a download that broke off, and leaves nothing of one that cannot be had', async () => {
+    const [source, file] = [join(pileus.home, 'long.img'), join(pileus.home, 'came.img')];
+    await writeFile(source, 'z'.repeat(5000));
+    await pileus.ok('images', 'upload', source);
+    fixture.faults.plan('GET', /content$/, { type: 'cut-content', afterBytes: 1200 }, 2);
+    await pileus.ok('images', 'download', 'long', file);
+    expect(await readFile(file, 'utf8')).to.equal('z'.repeat(5000));
+    await writeFile(file, 'precious');
+    fixture.faults.plan('GET', /content$/, { type: 'cut-content', afterBytes: 1200 });
+    fixture.faults.plan('GET', /content$/, { type: 'refuse', status: 404 });
+    const { code, err } = await pileus.run('images', 'download', 'long', file);
+    expect(code).to.equal(3);
+    expect(err).to.match(/^error: The download broke off after 1200 of 5000 bytes\. Nothing\. \(not_found\)\n/);
+    expect(await readFile(file, 'utf8')).to.equal('precious');
+    expect((await readdir(pileus.home)).filter((name) => name.startsWith('came'))).to.deep.equal(['came.img']);
   });
 
   it('keeps the document and asks by its ETag whether it still holds', async () => {
