@@ -25,7 +25,7 @@ function described(label: string, { action, accepted, blockers, quota, steps }: 
   const amount = (counter: string, value: number) => exact(counter, value);
   return [
     `${`${action} ${label}`.trimEnd()} would be ${accepted ? 'accepted' : 'refused'}`,
-    ...blockers.map(({ message, code }) => `  in its way  ${message} (${code})`),
+    ...blockers.map(({ detail, code }) => `  in its way  ${detail} (${code})`),
     ...quota.map(
       ({ scope, counter, used, limit, by }) =>
         `  quota       ${counter} of the ${scope}: ${by > 0 ? '+' : '-'}${amount(counter, Math.abs(by))}, ${amount(counter, used)} of ${limit === null ? 'no limit' : amount(counter, limit)} in use`,

@@ -30,7 +30,8 @@ export interface DryRun {
   /** Errors as the change would be answered. */
   readonly blockers: readonly {
     readonly code: string;
-    readonly message: string;
+    readonly title: string;
+    readonly detail: string;
     readonly retry: Retry;
     readonly status: number;
     readonly pointer?: string;
