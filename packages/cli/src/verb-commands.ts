@@ -140,9 +140,10 @@ async function confirmedPlans(
 }
 
 /** What else a deletion is asked with. */
-const deletionOf = ({ force, permanent, plan }: Record<string, unknown>): DeleteOptions => ({
+const deletionOf = ({ force, permanent, recursive, plan }: Record<string, unknown>): DeleteOptions => ({
   force: force === true,
   permanent: permanent === true,
+  recursive: recursive === true,
   ...(typeof plan === 'string' ? { plan } : {}),
 });
 

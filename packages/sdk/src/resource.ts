@@ -23,12 +23,15 @@ export interface DeleteOptions extends ChangeOptions {
   readonly plan?: string;
   /** Not into the trash: for good. */
   readonly permanent?: boolean;
+  /** Also all that stands on it and would block it: of a zone its clusters, hosts, machines, pools and their disks. */
+  readonly recursive?: boolean;
 }
 
 export interface PreviewOptions extends CallOptions {
   /** As for the deletion. */
   readonly force?: boolean;
   readonly permanent?: boolean;
+  readonly recursive?: boolean;
   /** Rows shown of each effect; all are counted. Default 100. */
   readonly limit?: number;
 }
@@ -112,13 +115,13 @@ export class Resource<
 
   /** Deletes it and what it owns. Waiting yields nothing: the row is gone. */
   deleteAny(resource: Named<K>, options: DeleteOptions = {}): Pending<K, undefined> {
-    const path = `${this.path(resource)}${deletionQuery(options, ['force', 'permanent', 'plan'])}`;
+    const path = `${this.path(resource)}${deletionQuery(options, ['force', 'permanent', 'recursive', 'plan'])}`;
     return this.way(this.client, { method: 'DELETE', path }, options, async () => undefined);
   }
 
   /** What deleting it would do now: what goes, what is let go of, what is in the way. Changes nothing. */
   previewDeletion(resource: Named<K>, options: PreviewOptions = {}): Reply<DeletionPreview> {
-    const query = deletionQuery(options, ['force', 'permanent', 'limit']);
+    const query = deletionQuery(options, ['force', 'permanent', 'recursive', 'limit']);
     return new Reply(this.client.json<DeletionPreview>({ method: 'GET', path: `${this.path(resource, 'deletion')}${query}` }, options));
   }
 

@@ -4,17 +4,17 @@ import type { Id } from './id.ts';
 /** What happens to a row when the row it points to is deleted: refuse that, go with it (it is owned), or let go. */
 export type OnDelete = 'restrict' | 'cascade' | 'detach';
 
-/** A field that points to another kind; with `ownedIf`, a row whose boolean field of that name is true is owned whatever `onDelete` says. All such fields together are the graph that queries, deletion, quota and access follow. */
+/** A field that points to another kind; with `ownedIf`, a row whose boolean field of that name is true is owned whatever `onDelete` says; with `recursive`, it is taken along where a deletion is asked for with that, in place of blocking it. All such fields together are the graph that queries, deletion, quota and access follow. */
 export const ref = <K extends string>(
   kind: K,
   onDelete: OnDelete,
-  options: { readonly description?: string; readonly ownedIf?: string } = {},
+  options: { readonly description?: string; readonly ownedIf?: string; readonly recursive?: true } = {},
 ) => {
-  const { ownedIf, ...rest } = options;
+  const { ownedIf, recursive, ...rest } = options;
   return Type.Unsafe<Id<K>>({
     type: 'string',
     format: 'uuid',
-    'x-ref': { kind, onDelete, ...(ownedIf === undefined ? {} : { ownedIf }) },
+    'x-ref': { kind, onDelete, ...(ownedIf === undefined ? {} : { ownedIf }), ...(recursive === undefined ? {} : { recursive }) },
     ...rest,
   });
 };
@@ -91,6 +91,7 @@ export interface RefEdge {
   readonly kind: string;
   readonly onDelete: OnDelete;
   readonly ownedIf?: string;
+  readonly recursive?: true;
 }
 
 export interface Kind<N extends string = string, T extends TObject = TObject, S extends string = string> extends KindSpec<N, T, S> {

@@ -79,11 +79,11 @@ export class Registry {
       throw new Error(`kind ${kind.name} goes into the trash, and lacks the state trashed or the field trash`);
     // A kind that no state lets go of by itself is deleted only with its owner.
     if (from.length === 0) return;
-    for (const action of [deleteAction, ...(trash === undefined ? [] : [recoverAction, expungeAction])])
-      this.#addAction(
-        plugin,
-        action(deletion, () => this.cascade),
-      );
+    const context = () => this.cascade;
+    const all = this.plugins.flatMap(({ kinds = [] }) => kinds);
+    const contains = all.some(({ refs }) => refs.some((edge) => edge.kind === kind.name && edge.recursive === true));
+    this.#addAction(plugin, deleteAction(deletion, context, contains));
+    if (trash !== undefined) for (const action of [recoverAction, expungeAction]) this.#addAction(plugin, action(deletion, context));
   }
 
   /** One definition may serve several actions; two that share a name and version must be the same value. */
@@ -98,6 +98,9 @@ export class Registry {
       for (const edge of kind.refs) {
         if (this.#kinds.find(edge.kind) === undefined)
           throw new Error(`kind ${kind.name} refers to the unknown kind ${edge.kind} in ${edge.field}`);
+        const goes = edge.onDelete === 'cascade' || edge.ownedIf !== undefined || edge.recursive === true;
+        if (goes && this.findDeletion(edge.kind) !== undefined && this.findDeletion(kind.name) === undefined)
+          throw new Error(`kind ${kind.name} is deleted with its ${edge.field}, and declares no deletion`);
         this.#incoming.set(edge.kind, [...(this.#incoming.get(edge.kind) ?? []), { kind, edge }]);
       }
     for (const action of this.actions())
@@ -127,6 +130,9 @@ export class Registry {
   }
   actions(): readonly Action[] {
     return this.#actions.all();
+  }
+  findDeletion(kind: string): Deletion | undefined {
+    return this.#deletions.find(kind);
   }
   deletion(kind: string): Deletion {
     return this.#deletions.get(kind);

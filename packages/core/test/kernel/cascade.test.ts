@@ -129,6 +129,7 @@ const previewed = (sim: SimKernel, kind: string, id: string) =>
     sim.kernel.previewDeletion(sim.kernel.registry.action(`${kind}.delete`), sim.row(kind, id) as unknown as RowBase, {
       force: false,
       permanent: false,
+      recursive: false,
       limit: 100,
       sees: async () => true,
     }),

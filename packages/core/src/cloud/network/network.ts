@@ -11,7 +11,7 @@ export const network = defineKind({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     driver: Type.String({ description: 'Name of the network strategy, e.g. `libvirt`.' }),
     scope: scopes,
-    hostId: Type.Optional(ref('host', 'restrict', { description: 'Of a network of scope `host`.' })),
+    hostId: Type.Optional(ref('host', 'restrict', { recursive: true, description: 'Of a network of scope `host`.' })),
     mode: Type.Union([Type.Literal('nat'), Type.Literal('isolated')], { description: 'Whether machines reach out through the host.' }),
     domain: Type.Optional(Type.String({ maxLength: 253, pattern: '^[a-z0-9.-]+$', description: 'DNS domain told to guests.' })),
   }),

@@ -11,9 +11,9 @@ export const pool = defineKind({
   schema: Type.Object({
     driver: Type.String({ description: 'Name of the storage strategy, e.g. `libvirt-dir`.' }),
     scope: scopes,
-    hostId: Type.Optional(ref('host', 'restrict', { description: 'Of a pool of scope `host`.' })),
-    clusterId: Type.Optional(ref('cluster', 'restrict', { description: 'Of a pool of scope `cluster`.' })),
-    zoneId: Type.Optional(ref('zone', 'restrict', { description: 'Of a pool of scope `zone`.' })),
+    hostId: Type.Optional(ref('host', 'restrict', { recursive: true, description: 'Of a pool of scope `host`.' })),
+    clusterId: Type.Optional(ref('cluster', 'restrict', { recursive: true, description: 'Of a pool of scope `cluster`.' })),
+    zoneId: Type.Optional(ref('zone', 'restrict', { recursive: true, description: 'Of a pool of scope `zone`.' })),
     settings: Type.Record(Type.String(), Type.String(), { description: 'What the driver asks for, e.g. `path`.' }),
     storageClass: Type.String({ minLength: 1, maxLength: 63, description: 'What requests for storage name, e.g. `standard`.' }),
     overcommit: Type.Number({ minimum: 0.1, maximum: 20, description: 'Bytes promised per byte of the pool.' }),

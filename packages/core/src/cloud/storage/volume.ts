@@ -27,7 +27,7 @@ export const volume = defineKind({
   scope: 'project',
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
-    poolId: ref('pool', 'restrict'),
+    poolId: ref('pool', 'restrict', { recursive: true }),
     sizeBytes: diskBytes(),
     imageId: Type.Optional(ref('image', 'restrict', { description: 'The image it is a clone of.' })),
     instanceId: Type.Optional(ref('instance', 'detach', { ownedIf: 'deleteWithInstance', description: 'The machine it is attached to.' })),

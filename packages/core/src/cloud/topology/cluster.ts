@@ -7,7 +7,7 @@ export const cluster = defineKind({
   description: 'Hosts of one hypervisor on one set of switches; machines move within it.',
   scope: 'cloud',
   schema: Type.Object({
-    zoneId: ref('zone', 'restrict'),
+    zoneId: ref('zone', 'restrict', { recursive: true }),
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     hypervisor: Type.String({ description: 'Name of the hypervisor strategy, e.g. `kvm`.' }),
     vcpuOvercommit: Type.Number({ minimum: 1, maximum: 64, description: 'Virtual processors promised per hardware thread.' }),

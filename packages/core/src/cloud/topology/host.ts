@@ -9,7 +9,7 @@ export const host = defineKind({
   description: 'A server that runs machines, stores volumes, or both.',
   scope: 'cloud',
   schema: Type.Object({
-    clusterId: ref('cluster', 'restrict'),
+    clusterId: ref('cluster', 'restrict', { recursive: true }),
     uri: Type.String({ maxLength: 512, description: 'How the hypervisor is reached, e.g. `qemu:///system` or `qemu+tls://hv1/system`.' }),
     tlsCredentials: Type.Optional(secret({ description: 'JSON with PEM texts `ca`, `cert`, `key`, for TLS.' })),
     failureDomain: Type.String({ minLength: 1, maxLength: 63, description: 'Rack or other unit that fails as one.' }),

@@ -35,6 +35,7 @@ const PREVIEW_LIMIT = 100;
 const PREVIEW = Type.Object({
   force: Type.Optional(Type.Boolean()),
   permanent: Type.Optional(Type.Boolean()),
+  recursive: Type.Optional(Type.Boolean()),
   limit: Type.Optional(Type.Integer()),
 });
 const DELETED = Type.Object({ deleted: Type.Optional(Type.Boolean()) });
@@ -151,11 +152,11 @@ export class Api {
     principal: Principal,
     parameters: URLSearchParams,
   ): Promise<DeletionPreview> {
-    const { force = false, permanent = false, limit = PREVIEW_LIMIT } = parseQuery(PREVIEW, parameters) as Static<typeof PREVIEW>;
+    const { limit = PREVIEW_LIMIT, ...how } = parseQuery(PREVIEW, parameters) as Static<typeof PREVIEW>;
     wholeNumber(parameters, 'limit', { minimum: 0, maximum: LIMIT_MAX });
     const { row } = await lookUp(this.#kernel.reader, action.kind, named, principal);
     const sees = (kind: AnyKind, row: RowBase) => isVisible(kind, row, principal, readPermission(kind), this.#kernel.reader);
-    return this.#kernel.previewDeletion(action, row, { force, permanent, limit, sees });
+    return this.#kernel.previewDeletion(action, row, { force: false, permanent: false, recursive: false, ...how, limit, sees });
   }
 
   #steer(route: Route & { type: 'steer' }, named: string, request: ApiRequest, principal: Principal): Promise<string> {

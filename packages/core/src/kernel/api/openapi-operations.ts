@@ -49,6 +49,7 @@ function describe(route: Route): Described {
         parameters: [
           queryParameter('force', { type: 'boolean', default: false }, 'As for the deletion.'),
           queryParameter('permanent', { type: 'boolean', default: false }, 'As for the deletion.'),
+          queryParameter('recursive', { type: 'boolean', default: false }, 'As for the deletion.'),
           queryParameter(
             'limit',
             { type: 'integer', minimum: 0, maximum: LIMIT_MAX, default: 100 },

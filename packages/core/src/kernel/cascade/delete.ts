@@ -27,6 +27,7 @@ interface CascadeParams {
   readonly root: { readonly kind: string; readonly id: string };
   readonly force: boolean;
   readonly forGood: boolean;
+  readonly recursive: boolean;
   /** As it was when the request was accepted, or planned again since. */
   readonly plan: Plan;
   /** The hash of what the caller has previewed: nothing else may be done. */
@@ -167,8 +168,12 @@ const FORCE = Type.Boolean({
 
 const PERMANENT = Type.Boolean({ description: 'Not into the trash: for good. What is forced never goes there.' });
 
+const RECURSIVE = Type.Boolean({
+  description: 'Also all that stands on it, which would block it: hosts, machines, pools and their disks.',
+});
+
 /** The `delete` action of a kind that has a deletion. Deleting what is deleted, or in the trash, succeeds. */
-export function deleteAction(deletion: Deletion, context: () => CascadeContext): Action {
+export function deleteAction(deletion: Deletion, context: () => CascadeContext, contains: boolean): Action {
   const { kind, trash } = deletion;
   return deletingAction(deletion, context, {
     verb: 'delete',
@@ -176,6 +181,7 @@ export function deleteAction(deletion: Deletion, context: () => CascadeContext):
     input: Type.Object({
       force: Type.Optional(FORCE),
       plan: Type.Optional(PLAN),
+      ...(contains ? { recursive: Type.Optional(RECURSIVE) } : {}),
       ...(trash === undefined ? {} : { permanent: Type.Optional(PERMANENT) }),
     }),
     from: [...deletion.from, 'deleting', ...(trash === undefined ? [] : [TRASHED])],
@@ -193,6 +199,7 @@ export const expungeAction = (deletion: Deletion, context: () => CascadeContext)
   });
 
 interface DeleteInput {
+  readonly recursive?: boolean;
   readonly force?: boolean;
   readonly plan?: string;
   readonly permanent?: boolean;
@@ -215,7 +222,7 @@ function deletingAction(deletion: Deletion, context: () => CascadeContext, { for
     satisfied: (row) => row.state === 'deleted',
     accept: async ({ row, input: given }) => {
       const input = given as DeleteInput;
-      const asked = { force: input.force === true, forGood: forGood(input) };
+      const asked = { force: input.force === true, forGood: forGood(input), recursive: input.recursive === true };
       const plan = await planAsked(context(), { kind, row }, asked);
       if (input.plan !== undefined && !isPlan(input.plan, plan)) throw planChanged(input.plan, plan);
       const planned = input.plan === undefined ? {} : { planned: input.plan };

@@ -33,6 +33,8 @@ export interface Asked {
   readonly force: boolean;
   /** Not into the trash, and out of it. */
   readonly forGood: boolean;
+  /** What blocks is taken along, where that may be. */
+  readonly recursive: boolean;
   /** The plan by which all of it is marked: where it goes is decided. */
   readonly marked?: Plan;
 }
@@ -42,7 +44,7 @@ const DIFFERENCES_SHOWN = 100;
 
 /** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks */
 export async function planDeletion(ctx: CascadeContext, root: Found, asked: Asked, deletionId?: string): Promise<Plan> {
-  const found = await survey(ctx, root, deletionId);
+  const found = await survey(ctx, root, { ...asked, deletionId });
   refuseBlocked(found);
   return planOf(ctx, found, asked);
 }

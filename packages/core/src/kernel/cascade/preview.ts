@@ -34,6 +34,7 @@ interface RowName {
 export interface PreviewRequest {
   readonly force: boolean;
   readonly permanent: boolean;
+  readonly recursive: boolean;
   /** Rows shown of each effect. */
   readonly limit: number;
   /** Nothing is under way on the row: its state is what the deletion would find. */
@@ -49,17 +50,17 @@ export async function previewDeletion(
   ctx: CascadeContext,
   action: Action,
   row: RowBase,
-  { force, permanent, limit, idle, sees: asked }: PreviewRequest,
+  { force, permanent, recursive, limit, idle, sees: asked }: PreviewRequest,
 ): Promise<DeletionPreview> {
   const root = { kind: action.kind, row };
-  const found = await survey(ctx, root);
+  const found = await survey(ctx, root, { recursive });
   const sees = await seen([...found.owned, ...found.detached, ...found.blocking, ...found.blocking.map(({ to }) => to)], asked);
   const own = idle ? stateProblem(action, row, force) : undefined;
   const problem = own === undefined ? undefined : ((await action.heldBy?.(row as never, ctx.reader)) ?? own);
   const blocking = problem === undefined ? [] : [{ ...root, reason: problem.publicMessage }];
   const blocked = [...blocking, ...found.blocking.map((blocker) => ({ ...blocker, reason: reasonOf(blocker, sees) }))];
   const visible = [...found.owned, ...found.detached].every((each) => sees(each.row));
-  const planned = planOf(ctx, found, { force, forGood: permanent });
+  const planned = planOf(ctx, found, { force, forGood: permanent, recursive });
   const going = new Set(planned.targets.map(({ id }) => id));
   const plan = planHash(planned);
   const effects = <E extends Found, T>(all: readonly E[], more: (entry: E) => T) => effectsOf(all, more, limit, sees);

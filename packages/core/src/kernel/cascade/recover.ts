@@ -44,7 +44,7 @@ export async function refuseMember({ registry, reader }: CascadeContext, { kind,
 }
 
 async function membersOf(ctx: CascadeContext, root: Found): Promise<readonly Member[]> {
-  const { owned } = await survey(ctx, root);
+  const { owned } = await survey(ctx, root, { recursive: false });
   return owned.flatMap(({ kind, row }): Member[] => {
     const trash = trashOf(row);
     const deletion = ctx.registry.deletion(kind.name);

@@ -40,37 +40,80 @@ const BATCH_LENGTH = 200;
 /** Queries at once: they share one view of the store. */
 const PARALLEL = 8;
 
-/**
- * What deleting the row takes with it, lets go of, and is stopped by. Looked up level by level, many rows a query. With `deletionId` as that operation sees
- * it at the head of its queues: what later ones have announced does not count.
- */
-export async function survey(ctx: CascadeContext, root: Found, deletionId?: string): Promise<Survey> {
-  const owned = new Map<string, Owned>();
-  const others = new Map<string, Referring & { readonly how: OnDelete }>();
-  let level: readonly Found[] = [root];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    // No way without a circle is longer than there are rows.
-    const fresh = level.filter(({ row }) => (owned.get(row.id)?.depth ?? -1) < depth && depth <= owned.size);
-    for (const found of fresh) owned.set(found.row.id, { ...found, depth });
-    const children = new Map<string, Found>();
-    for (const child of await childrenOf(ctx, fresh, deletionId)) {
+interface SurveyOptions {
+  /** What blocks is taken along, where its edge says that it may be. */
+  readonly recursive: boolean;
+  /** As that operation sees it at the head of its queues: what later ones have announced does not count. */
+  readonly deletionId?: string | undefined;
+}
+
+type Related = Referring & { readonly how: OnDelete };
+
+/** What deleting the row takes with it, lets go of, and is stopped by. Looked up level by level, each row once, many rows a query. */
+export async function survey(ctx: CascadeContext, root: Found, { recursive, deletionId }: SurveyOptions): Promise<Survey> {
+  const owned = new Map<string, Found>([[root.row.id, root]]);
+  const relations: Related[] = [];
+  for (let level: readonly Found[] = [root]; level.length > 0; ) {
+    const below = new Map<string, Found>();
+    for (const child of await childrenOf(ctx, level, deletionId)) {
       const how = ownership(child.edge, child.row);
-      if (how === 'cascade') children.set(child.row.id, { kind: child.kind, row: child.row });
-      // Where ownership joins again below, a row is met twice.
-      else others.set(`${child.row.id}/${child.edge.field}`, { ...child, how });
+      relations.push({ ...child, how });
+      const goes = how === 'cascade' || (how === 'restrict' && recursive && child.edge.recursive === true);
+      if (goes && !owned.has(child.row.id)) below.set(child.row.id, { kind: child.kind, row: child.row });
     }
-    level = [...children.values()];
+    for (const [id, found] of below) owned.set(id, found);
+    level = [...below.values()];
   }
-  const standing = [...others.values()].filter(({ row }) => !owned.has(row.id));
+  const standing = relations.filter(({ row }) => !owned.has(row.id));
+  const of = (how: OnDelete) => standing.filter((relation) => relation.how === how);
   return {
-    owned: [...owned.values()],
-    detached: standing.filter(({ how }) => how === 'detach'),
-    blocking: standing.filter(({ how }) => how === 'restrict'),
+    owned: withDepths(owned, relations),
+    detached: of('detach'),
+    blocking: [...of('restrict'), ...(await inUse(ctx, relations, owned))],
   };
 }
 
 const ownership = (edge: RefEdge, child: RowBase): OnDelete =>
   edge.ownedIf !== undefined && (child as unknown as Record<string, unknown>)[edge.ownedIf] === true ? 'cascade' : edge.onDelete;
+
+/** What refers goes before what it refers to. */
+function withDepths(owned: ReadonlyMap<string, Found>, relations: readonly Related[]): readonly Owned[] {
+  const depths = new Map([...owned.keys()].map((id) => [id, 0]));
+  const ways = relations.filter(({ row, how }) => how !== 'detach' && owned.has(row.id));
+  // No way without a circle is longer than there are rows.
+  for (let round = 0, deepens = true; deepens && round < owned.size; round += 1) {
+    deepens = false;
+    for (const { row, to } of ways) {
+      const depth = (depths.get(to.row.id) ?? 0) + 1;
+      if (depth <= (depths.get(row.id) ?? 0)) continue;
+      depths.set(row.id, depth);
+      deepens = true;
+    }
+  }
+  return [...owned].map(([id, found]) => ({ ...found, depth: depths.get(id) ?? 0 }));
+}
+
+/** What was taken along although something that stays has it: a disk of a machine that is elsewhere. */
+async function inUse(
+  { registry, reader }: CascadeContext,
+  relations: readonly Related[],
+  owned: ReadonlyMap<string, Found>,
+): Promise<readonly Referring[]> {
+  const taken = relations.filter(({ row, how }) => how === 'restrict' && owned.has(row.id));
+  const held = taken.flatMap(({ kind, row }) =>
+    kind.refs.flatMap((edge) => {
+      const id = (row as unknown as Record<string, string | undefined>)[edge.field];
+      const holds = edge.onDelete !== 'restrict' && edge.field !== 'projectId' && edge.field !== 'accountId';
+      return id === undefined || !holds || owned.has(id) ? [] : [{ kind, row, edge, id }];
+    }),
+  );
+  const answers = await inLanes(held, PARALLEL, async ({ id, ...found }) => {
+    const kind = registry.kind(found.edge.kind);
+    const row: RowBase | undefined = await reader.find(kind, id);
+    return row === undefined || row.deletedAt !== undefined ? [] : [{ ...found, to: { kind, row } }];
+  });
+  return answers.flat();
+}
 
 async function childrenOf(
   { registry, reader }: CascadeContext,
