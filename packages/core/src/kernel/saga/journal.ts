@@ -11,7 +11,7 @@ import type { Owed } from './definition.ts';
 import type { History } from './history.ts';
 import type { RunPorts, RunSubject } from './subject.ts';
 
-/** Held entries are committed after this time at the latest, so that who watches a long step sees those before it. */
+/** What waits is committed after this time at the latest, so that who watches a long step sees those before it. */
 const HELD_MS = 100;
 const PROGRESS_INTERVAL_MS = 1000;
 
@@ -27,14 +27,21 @@ export class Journal {
   /** Entries that wait for the next commit. */
   #held: Statement[] = [];
   #lastHeld = '';
+  /** The row says that the operation runs, and nothing else that the next progress would have to take back. */
+  #isPlain: boolean;
+  /** When the row last told how far it has come. */
+  #toldMs: number;
+  #untold: JsonObject | undefined;
   #cancelFlush: (() => void) | undefined;
   #flushing: Promise<unknown> = Promise.resolve();
 
-  constructor(ports: RunPorts, { operationId, nextNumber }: RunSubject, history: History) {
+  constructor(ports: RunPorts, { operationId, nextNumber, resumed }: RunSubject, history: History) {
     this.#ports = ports;
     this.#operationId = operationId;
     this.#history = history;
     this.#number = nextNumber;
+    this.#isPlain = resumed !== true;
+    this.#toldMs = ports.environment.clock.monotonicMs();
   }
 
   get percent(): number {
@@ -59,6 +66,7 @@ export class Journal {
   /** @throws CloudError that tells which guard failed; entries that were held are journaled all the same. */
   async commit(path: string, statements: readonly Statement[]): Promise<void> {
     const held = this.#takeHeld();
+    if (this.#untold !== undefined) this.#sendLater(Math.max(0, HELD_MS - this.#sinceToldMs));
     await this.#flushing;
     const result = await this.#ports.commit([...held, ...statements]);
     if (result.ok) return;
@@ -76,15 +84,23 @@ export class Journal {
   hold(path: string, entry: Statement): void {
     this.#held.push(entry);
     this.#lastHeld = path;
-    this.#cancelFlush ??= this.#ports.environment.timers.after(HELD_MS, () => void this.flush().catch(() => undefined));
+    this.#sendLater();
+  }
+
+  #sendLater(delayMs = HELD_MS): void {
+    this.#cancelFlush ??= this.#ports.environment.timers.after(delayMs, () => void this.#send().catch(() => undefined));
   }
 
   /** Durable when it answers: what is held. */
   flush(): Promise<unknown> {
+    return this.#held.length === 0 ? this.#flushing : this.#send();
+  }
+
+  #send(): Promise<unknown> {
     const held = this.#takeHeld();
-    if (held.length === 0) return this.#flushing;
+    if (held.length === 0 && this.#untold === undefined) return this.#flushing;
     // Its state is left as it is: a step beside these may need attention.
-    const how = this.update({ lastStep: this.#lastHeld, percent: this.#percent, stepsDone: this.#history.stepsDone });
+    const how = this.update(held.length === 0 ? {} : this.#told(this.#lastHeld, this.#history.stepsDone));
     const flushed = this.#flushing.then(() => this.#ports.commit([...held, how]));
     // What cannot be committed here cannot be by the next commit either, which tells.
     this.#flushing = flushed.catch(() => undefined);
@@ -113,12 +129,31 @@ export class Journal {
     });
   }
 
-  progress(path: string, stepsDone = this.#history.stepsDone): Statement {
-    return this.update({ state: 'running', lastStep: path, percent: this.#percent, stepsDone, attention: null });
+  /**
+   * What shows on the row that a step is done: with the step's own commit if the last was a while ago, else soon. Most sagas are over in less, and each change of
+   * the row costs as much as a step, and is told to all who watch.
+   */
+  progress(path: string, stepsDone = this.#history.stepsDone): readonly Statement[] {
+    const told = this.#told(path, stepsDone);
+    if (!this.#isPlain || this.#sinceToldMs >= HELD_MS) return [this.update({ state: 'running', ...told, attention: null })];
+    this.#untold = told;
+    return [];
   }
 
-  update(set: JsonObject): Statement {
+  get #sinceToldMs(): number {
+    return this.#ports.environment.clock.monotonicMs() - this.#toldMs;
+  }
+
+  #told(lastStep: string, stepsDone: number): JsonObject {
+    return { lastStep, percent: this.#percent, stepsDone };
+  }
+
+  update(change: JsonObject): Statement {
+    const set = { ...this.#untold, ...change };
+    if ('state' in set) this.#isPlain = set.state === 'running';
     if (set.attention === null) this.#shown = undefined;
+    this.#toldMs = this.#ports.environment.clock.monotonicMs();
+    this.#untold = undefined;
     return { op: 'update', table: 'operation', key: this.#operationId, set };
   }
 

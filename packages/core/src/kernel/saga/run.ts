@@ -175,7 +175,7 @@ export class SagaRun {
     const entry = this.#journal.entry(done);
     const canWait = next?.type === 'write' || (plain === undefined && (step.light === true || this.#trials.pivoted));
     if (canWait && owed.length === 0 && this.#journal.shown === undefined) this.#journal.hold(path, entry);
-    else await this.#journal.commit(path, [entry, ...this.#journal.debts(owed), this.#journal.progress(path)]);
+    else await this.#journal.commit(path, [entry, ...this.#journal.debts(owed), ...this.#journal.progress(path)]);
     return plain;
   }
 
@@ -198,7 +198,7 @@ export class SagaRun {
       const stepsDone = this.#history.stepsDone + 1;
       const rest = last
         ? [this.#journal.entry({ type: 'ended', state: 'succeeded' }), this.#journal.ended('succeeded', stepsDone, undefined, path)]
-        : [this.#journal.progress(path, stepsDone)];
+        : this.#journal.progress(path, stepsDone);
       return this.#journal.commit(path, [entry, ...statements, ...rest]);
     };
     const result = await this.#trials.persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, () =>
