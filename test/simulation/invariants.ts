@@ -1,5 +1,5 @@
 import { isFinished, type Operation } from '@pileus/core/kernel';
-import type { SimCloud } from '@pileus/core/testing';
+import { quotaProblems, type SimCloud } from '@pileus/core/testing';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -78,21 +78,12 @@ function recounted(sim: SimCloud): readonly string[] {
   }
   for (const row of sim.rows('volume')) add(`capacity/pool/${row.poolId}/bytes`, row.sizeBytes);
   for (const row of sim.rows('host')) add(`capacity/cluster/${row.clusterId}/hosts`, 1);
-  for (const kind of sim.kernel.registry.kinds())
-    for (const [counter, by] of Object.entries((kind.quota ?? {}) as Record<string, 1 | string>))
-      for (const row of sim.rows(kind.name))
-        for (const owner of ownersOf(sim, row)) add(`quota/${owner}/${counter}`, by === 1 ? 1 : (row[by] ?? 0));
-  const actual = new Map(sim.counters().map(({ key, value }) => [key, value]));
-  return [...new Set([...expected.keys(), ...actual.keys()])]
+  const actual = new Map(sim.counters().flatMap(({ key, value }) => (key.startsWith('capacity/') ? [[key, value] as const] : [])));
+  const wrong = [...new Set([...expected.keys(), ...actual.keys()])]
     .filter((key) => (expected.get(key) ?? 0) !== (actual.get(key) ?? 0))
     .map((key) => `counter ${key} is ${actual.get(key) ?? 0}, but the rows count ${expected.get(key) ?? 0}`);
-}
-
-/** Whose quotas a row counts in: its project's, and those of the account that this belongs to. */
-function ownersOf(sim: SimCloud, row: Row): readonly string[] {
-  if (row.projectId === undefined) return [`account/${row.accountId}`];
-  const accountId = sim.row('project', String(row.projectId))?.accountId;
-  return [`project/${row.projectId}`, ...(accountId === undefined ? [] : [`account/${accountId}`])];
+  const kinds = sim.kernel.registry.kinds();
+  return [...wrong, ...quotaProblems({ kinds, rows: (kind) => sim.rows(kind), counters: sim.counters() })];
 }
 
 interface Listed {

@@ -22,6 +22,7 @@ export type { SimulatedOptions } from './sim/plugin.ts';
 export { simulated } from './sim/plugin.ts';
 export type { SimPool } from './sim/pool.ts';
 export { SimRandom } from './sim/random.ts';
+export { type Counted, quotaProblems } from './sim/recount.ts';
 export { SimulatedStore, type StoreFaults } from './sim/store.ts';
 export type { WorldOptions } from './sim/world.ts';
 export { SHARED_SITE, SimWorld } from './sim/world.ts';

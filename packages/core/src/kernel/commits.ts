@@ -1,6 +1,6 @@
 import { type Environment, sleep, timestamp } from './environment.ts';
 import { CloudError, describeChain } from './errors.ts';
-import { adjustments, type QuotaChange, type QuotaEffect, type QuotaExcess, QuotaLedger, quotaKey } from './quota/index.ts';
+import { adjustments, countAnew, type QuotaChange, type QuotaEffect, type QuotaExcess, QuotaLedger, quotaKey } from './quota/index.ts';
 import type { Registry } from './registry.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -23,6 +23,12 @@ export type Committed = Extract<CommitResult, { ok: true }> | Refusal;
 
 /** Whether these statements are written. */
 export type OutcomeListener = (statements: readonly Statement[], ok: boolean) => void;
+
+/** Statements as they go to the store, and what they change in the use of quotas. */
+interface Prepared {
+  readonly sent: readonly Statement[];
+  readonly changes: readonly QuotaChange[];
+}
 
 /** The one door to the store for everything the kernel writes: it knows outcomes, keeps quota counters in step, and drops notices nobody hears. */
 export class Commits {
@@ -57,8 +63,17 @@ export class Commits {
    * @throws CloudError `unavailable`, also with `once` when another node has taken over; else Fenced then
    */
   async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
+    return this.#send(await this.#prepare(statements), statements, patience);
+  }
+
+  /** Counts what kinds have begun to count since the store was last opened. */
+  countAnew(): Promise<void> {
+    const restate = (statements: readonly Statement[]) => this.#send({ sent: statements, changes: [] }, statements, 'forever');
+    return countAnew({ ...this.#options, ledger: this.#ledger, restate });
+  }
+
+  async #send({ sent, changes }: Prepared, statements: readonly Statement[], patience: 'once' | 'forever'): Promise<Committed> {
     const { store, environment, node, announced } = this.#options;
-    const { sent, changes } = await this.#prepare(statements);
     for (let attempt = 0; ; attempt += 1) {
       try {
         const result = await store.commit({ node, epoch: store.epoch, at: timestamp(environment.clock), statements: sent });
@@ -99,9 +114,7 @@ export class Commits {
     return { result: result.ok ? result : await this.#refusal(result, sent, statements, changes), quota };
   }
 
-  async #prepare(
-    statements: readonly Statement[],
-  ): Promise<{ readonly sent: readonly Statement[]; readonly changes: readonly QuotaChange[] }> {
+  async #prepare(statements: readonly Statement[]): Promise<Prepared> {
     const heard = statements.filter((statement) => !this.#unheard(statement));
     const { statements: own, changes } = await this.#ledger.balance(heard);
     return { sent: [...own, ...adjustments(changes)], changes };

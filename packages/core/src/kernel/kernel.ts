@@ -16,7 +16,6 @@ import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import { Places } from './places.ts';
 import type { Plugin } from './plugin.ts';
-import { recountFormer } from './quota/index.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -139,7 +138,7 @@ export class Kernel {
   /** Prepares the store, takes up unfinished operations and begins background work. */
   async start(): Promise<void> {
     await this.#options.store.prepare(this.registry.schema());
-    await recountFormer({ ...this.services, registry: this.registry, commit: (statements) => this.operations.commit(statements) });
+    await this.operations.commits.countAnew();
     await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
     const commit = (statements: readonly Statement[]) => this.operations.commit(statements);

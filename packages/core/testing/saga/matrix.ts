@@ -82,8 +82,9 @@ async function play({ scenario, options }: Played, fault: Fault | undefined, rep
   await sim.run(QUIET_MS);
   if (!sim.alive) await sim.start();
   const after = await sim.residue();
+  const miscounted = await sim.quotaProblems();
   sim.dispose();
-  return { before, after, state: ended.state, error: ended.error, places };
+  return { before, after, miscounted, state: ended.state, error: ended.error, places };
 }
 
 const label = ({ place, when, how }: Fault, repeat: boolean): string =>
@@ -110,19 +111,21 @@ function nextLife(places: readonly Place[], crashedAt: Place): Place | undefined
 /**
  * Runs the action once for each way it can go wrong: each step fails and crashes, before and after; in each undo on the way back it crashes again; after each
  * crash the next life fails at once; every effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an
- * undisturbed run: never in between. The options are for the scenario's cloud.
+ * undisturbed run: never in between, and the use of quotas is what its rows count for. The options are for the scenario's cloud.
  * Answers how many histories were played.
  * @throws AssertionError naming the history that left something behind
  */
 export async function crashMatrix(scenario: Scenario, options: Partial<SimCloudOptions> = {}): Promise<number> {
   const of = { scenario, options };
   const clean = await play(of, undefined, false);
+  assert.deepEqual(clean.miscounted, [], scenario.name);
   assert.equal(clean.state, 'succeeded', `${scenario.name}: the undisturbed run ${JSON.stringify(clean.error)}`);
   let played = 1;
   const check = async (fault: Fault, repeat: boolean, first?: Fault) => {
     const run = await play(of, fault, repeat, first);
     played += 1;
     const title = `${scenario.name} that ${first === undefined ? '' : `${label(first, false)}, then `}${label(fault, repeat)} (${run.state})`;
+    assert.deepEqual(run.miscounted, [], title);
     assert.equal(run.after, run.state === 'succeeded' ? clean.after : run.before, title);
     return run;
   };

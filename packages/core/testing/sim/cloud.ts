@@ -21,6 +21,7 @@ import { canonical } from './canonical.ts';
 import { type Incarnation, SimEnvironment } from './environment.ts';
 import { OutsideStore, type SimBackend } from './outside-store.ts';
 import { simulated } from './plugin.ts';
+import { quotaProblems } from './recount.ts';
 import { SimulatedStore, type StoreFaults } from './store.ts';
 import { SimWorld, type WorldOptions } from './world.ts';
 
@@ -238,6 +239,14 @@ export class SimCloud {
 
   counters(): readonly Counter[] {
     return this.#engine.reader.counters('');
+  }
+
+  /** Where the use of quotas is not what the rows count for. Seen without time passing. */
+  async quotaProblems(): Promise<readonly string[]> {
+    const kinds = this.kernel.registry.kinds();
+    const read = kinds.map(async ({ name }) => [name, await this.#witness.list({ table: name })] as const);
+    const rows = new Map((await Promise.all(read)).map(([name, texts]) => [name, texts.map((text) => JSON.parse(text))]));
+    return quotaProblems({ kinds, rows: (kind) => rows.get(kind) ?? [], counters: await this.#witness.counters('quota/') });
   }
 
   /**

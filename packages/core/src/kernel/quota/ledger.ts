@@ -2,7 +2,7 @@ import type { JsonObject } from '../json.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Registry } from '../registry.ts';
 import type { Statement, Store } from '../store.ts';
-import { type QuotaChange, type QuotaEffect, quotaKey, quotaOf } from './counters.ts';
+import { type QuotaChange, type QuotaCounter, type QuotaEffect, quotaKey, quotaOf } from './counters.ts';
 import { ownerOf, touchesUsage, usageOf } from './usage.ts';
 
 /** Statements with what they change in the use of quotas, which goes into the same transaction. */
@@ -10,6 +10,8 @@ export interface Balanced {
   readonly statements: readonly Statement[];
   readonly changes: readonly QuotaChange[];
 }
+
+type Owner = Pick<QuotaCounter, 'scope' | 'id'>;
 
 export const adjustments = (changes: readonly QuotaChange[]): readonly Statement[] =>
   changes.map((change) => ({ op: 'adjust', counter: quotaKey(change), by: change.by }));
@@ -45,11 +47,9 @@ export class QuotaLedger {
     if (!statements.some((statement) => this.#counts(statement))) return { statements, changes: [] };
     const net = new Net();
     for (const statement of statements) for (const change of await this.#changesBy(statement)) net.add(change);
-    for (const { scope, id, counter, by } of net.changes) {
-      if (scope === 'account') continue;
-      const account = this.#accounts.get(id) ?? (await this.#accountOf(id));
-      if (account !== undefined) net.add({ scope: 'account', id: account, counter, by });
-    }
+    for (const change of net.changes)
+      for (const owner of this.#known(change) ?? (await this.ownersOf(change)))
+        if (owner.scope !== change.scope) net.add({ ...change, ...owner });
     return { statements: statements.filter((statement) => !isReservation(statement)), changes: net.changes };
   }
 
@@ -61,6 +61,24 @@ export class QuotaLedger {
         return { ...change, used: value, limit };
       }),
     );
+  }
+
+  /** Whose counters count what this one uses: its own, and those of its account. */
+  async ownersOf(owner: Owner): Promise<readonly Owner[]> {
+    const { scope, id } = owner;
+    if (scope === 'project' && !this.#accounts.has(id)) await this.#learn(id);
+    return this.#known({ scope, id }) ?? [{ scope, id }];
+  }
+
+  #known({ scope, id }: Owner): readonly Owner[] | undefined {
+    if (scope === 'account') return [{ scope, id }];
+    const account = this.#accounts.get(id);
+    return account === undefined
+      ? undefined
+      : [
+          { scope, id },
+          { scope: 'account', id: account },
+        ];
   }
 
   #counts(statement: Statement): boolean {
@@ -84,12 +102,11 @@ export class QuotaLedger {
     return [...amounts(kind, row, -1), ...(gone ? [] : amounts(kind, { ...row, ...statement.set }, 1))];
   }
 
-  async #accountOf(projectId: string): Promise<string | undefined> {
-    if (this.#registry.findKind('project') === undefined) return undefined;
+  async #learn(projectId: string): Promise<void> {
+    if (this.#registry.findKind('project') === undefined) return;
     const text = await this.#store.read('project', projectId);
     const { accountId } = (text === undefined ? {} : JSON.parse(text)) as { readonly accountId?: string };
     if (accountId !== undefined) this.#accounts.set(projectId, accountId);
-    return accountId;
   }
 }
 
