@@ -10,7 +10,7 @@ import {
   type Plugin,
   type Store,
 } from './kernel/index.ts';
-import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
+import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
 
 export interface CreateCloudOptions {
   /** Drivers, and whatever else extends the cloud. */
@@ -50,6 +50,7 @@ export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
     cloudId: await cloudIdOf(sealKey),
     imageStore: await directoryImageStore(join(dataDir, 'images')),
     fetchUrl,
+    passwords: argon2Passwords(environment.random),
     plugins,
     ...(options.settings === undefined ? {} : { settings: options.settings }),
   });

@@ -1,11 +1,22 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
-import { type CloudSettings, cloud, operatorPrincipal } from '@pileus/core';
-import { Api, type Environment, Kernel, type KernelServices, type Plugin, type Retention, type Store } from '@pileus/core/kernel';
-import { backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nextTurn } from '@pileus/core/node';
+import { type CloudSettings, cloud, Directory, operatorPrincipal } from '@pileus/core';
+import {
+  Api,
+  CloudError,
+  type Environment,
+  Kernel,
+  type KernelServices,
+  type Plugin,
+  type Retention,
+  type Store,
+} from '@pileus/core/kernel';
+import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nextTurn } from '@pileus/core/node';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
+import { type Authenticator, firstOf } from './auth/authenticator.ts';
+import { Signatures } from './auth/signatures.ts';
 import { dependingOn, type LoadedConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { Health } from './http/health.ts';
@@ -26,7 +37,10 @@ const SEAL_KEY = token<Uint8Array>('SealKey');
 const PLUGIN = token<Plugin>('Plugin');
 const KERNEL = token<Kernel>('Kernel');
 const API = token<Api>('Api');
+/** Absent where the kernel is not made of the cloud. */
+const DIRECTORY = token<{ readonly directory: Directory | undefined }>('Directory');
 const API_KEYS = token<ApiKeys>('ApiKeys');
+const AUTHENTICATOR = token<Authenticator>('Authenticator');
 const HEALTH = token<Health>('Health');
 const HTTP_SERVER = token<HttpServer>('HttpServer');
 
@@ -49,6 +63,10 @@ export interface ControlPlane extends AsyncDisposable {
   /** Answers what is in work, parks what runs, closes the store. */
   close(): Promise<void>;
 }
+
+const unknownScheme = (): never => {
+  throw new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
+};
 
 const pluginModule = (plugin: Plugin): ContainerModule => new ContainerModule(({ bind }) => void bind(PLUGIN).toConstantValue(plugin));
 
@@ -81,6 +99,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
         cloudId: await cloudIdOf(sealKey),
         imageStore: await directoryImageStore(join(dataDir, 'images')),
         fetchUrl,
+        passwords: argon2Passwords(environment.random),
         settings: settingsOf(config),
         observeCall: (call) => get(METRICS).driverCall(call),
         plugins,
@@ -97,15 +116,25 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
     });
   });
   container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
-  container
-    .bind(API_KEYS)
-    .toDynamicValue(async ({ getAsync }) => new ApiKeys(await getAsync(STORE), environment, operatorPrincipal('key:root')));
+  container.bind(DIRECTORY).toDynamicValue(async ({ getAsync }) => {
+    const { registry, services } = await getAsync(KERNEL);
+    return { directory: registry.findKind('apiKey') === undefined ? undefined : new Directory(services) };
+  });
+  container.bind(API_KEYS).toDynamicValue(async ({ getAsync }) => {
+    const { directory } = await getAsync(DIRECTORY);
+    return new ApiKeys(await getAsync(STORE), environment, operatorPrincipal('key:root'), directory);
+  });
+  container.bind(AUTHENTICATOR).toDynamicValue(async ({ getAsync }) => {
+    const { directory } = await getAsync(DIRECTORY);
+    const signed = directory === undefined ? [] : [new Signatures(directory, environment.clock)];
+    return firstOf([await getAsync(API_KEYS), ...signed], unknownScheme);
+  });
   container.bind(HEALTH).toDynamicValue(async ({ getAsync }) => new Health(await getAsync(STORE), environment));
   container.bind(HTTP_SERVER).toDynamicValue(async ({ get, getAsync }) => {
     const { services } = await getAsync(KERNEL);
     return new HttpServer({
       api: await getAsync(API),
-      authenticator: await getAsync(API_KEYS),
+      authenticator: await getAsync(AUTHENTICATOR),
       environment: get(ENVIRONMENT),
       health: await getAsync(HEALTH),
       metrics: get(METRICS),
@@ -169,9 +198,10 @@ const retentionOf = ({ retention: { operationDays, deletedDays, auditDays }, tra
 const rateOf = ({ limits: { keyRequestsPerSecond: perSecond, keyBurst } }: Config): { readonly rate?: Rate } =>
   perSecond === undefined ? {} : { rate: { perSecond, burst: keyBurst ?? Math.max(1, Math.ceil(perSecond)) } };
 
-const settingsOf = ({ hosts, images }: Config): CloudSettings => ({
+const settingsOf = ({ hosts, images, auth }: Config): CloudSettings => ({
   heartbeatMs: hosts.heartbeatSeconds * 1000,
   shutdownTimeoutMs: hosts.shutdownSeconds * 1000,
+  sessionMs: auth.sessionHours * 3600_000,
   imageSources: images.sources,
   imageBytesMax: images.bytesMax,
 });

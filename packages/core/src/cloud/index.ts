@@ -1,7 +1,7 @@
 import type { KernelServices, Plugin } from '../kernel/index.ts';
 import { compute } from './compute/index.ts';
 import type { CallObserver } from './driver-call.ts';
-import { identity } from './identity/index.ts';
+import { identity, type Passwords } from './identity/index.ts';
 import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
 import { placement } from './placement/index.ts';
@@ -29,12 +29,26 @@ export {
 export type { CallObserver } from './driver-call.ts';
 export {
   account,
+  apiKey,
+  BUILT_IN_ROLES,
   DEFAULT_ACCOUNT_ID,
   DEFAULT_PROJECT_ID,
+  Directory,
+  group,
   identity,
+  membership,
   operatorPrincipal,
+  type Passwords,
   project,
+  Roles,
+  role,
+  roleBinding,
+  serviceAccount,
+  session,
+  share,
+  signingKeyOf,
   systemPrincipal,
+  user,
 } from './identity/index.ts';
 export { network } from './network/network.ts';
 export { nic } from './network/nic.ts';
@@ -64,6 +78,8 @@ export interface CloudOptions {
   readonly imageStore: ImageStore;
   /** How images are imported from the URLs that the settings allow. Default: not at all. */
   readonly fetchUrl?: FetchUrl;
+  /** How passwords are hashed. Default: nobody signs in with one. */
+  readonly passwords?: Passwords;
   readonly settings?: Partial<CloudSettings>;
   readonly observeCall?: CallObserver;
   /** Drivers and whatever else extends the cloud. */
@@ -73,6 +89,7 @@ export interface CloudOptions {
 export const DEFAULT_SETTINGS: CloudSettings = {
   heartbeatMs: 5000,
   shutdownTimeoutMs: 60_000,
+  sessionMs: 12 * 3600_000,
   imageSources: [],
   imageBytesMax: 1024 ** 4,
 };
@@ -96,6 +113,7 @@ export const cloud =
       }),
       imageStore: options.imageStore,
       ...(options.fetchUrl === undefined ? {} : { fetchUrl: options.fetchUrl }),
+      ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
       observeCall,
       settings: { ...DEFAULT_SETTINGS, ...options.settings },
     };

@@ -1,5 +1,6 @@
 import type { KernelServices, Plugin } from '../kernel/index.ts';
 import type { CallObserver } from './driver-call.ts';
+import type { Passwords } from './identity/passwords.ts';
 import type { Fabrics } from './network/fabrics.ts';
 import type { Placement } from './placement/placement.ts';
 import type { FetchUrl, ImageStore } from './storage/image-store.ts';
@@ -8,6 +9,8 @@ import type { Hosts } from './topology/hosts.ts';
 
 /** What cloud modules are built with. Each module uses the others through these contracts and their kinds only. */
 export interface CloudServices extends KernelServices {
+  /** Absent where nobody signs in with a password. */
+  readonly passwords?: Passwords;
   /** Our mark on everything real: constant for the life of this cloud, also across restores. */
   readonly cloudId: string;
   readonly hosts: Hosts;
@@ -28,6 +31,8 @@ export interface CloudSettings {
   readonly shutdownTimeoutMs: number;
   /** URLs that images may be imported from: each allows what is below it, e.g. `https://images.example.org/public/`. Empty = none. */
   readonly imageSources: readonly string[];
+  /** How long who signs in may go on without doing it again. */
+  readonly sessionMs: number;
   /** Content of one image, at most. */
   readonly imageBytesMax: number;
 }

@@ -1,4 +1,4 @@
-import { inProject, isVisible, lacks, type Principal, readPermission } from './access.ts';
+import { isVisible, lacks, type Principal, readPermission } from './access.ts';
 import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
 import { auditStatement, toldOf } from './audit/index.ts';
 import type { Refusal } from './commits.ts';
@@ -10,6 +10,7 @@ import type { KernelServices, SubmitRequest } from './kernel.ts';
 import type { AnyKind, RowOf } from './kind.ts';
 import { keysJournaled, keysShown, operation } from './operation.ts';
 import type { Operations } from './operations.ts';
+import { assertWithin, ownerGone, ownerGuard, ownerOf } from './owner.ts';
 import { quotaExceeded } from './quota/index.ts';
 import { acceptanceFailed, refuseTaken } from './refusals.ts';
 import type { Registry } from './registry.ts';
@@ -42,6 +43,8 @@ export interface Accepting extends Found {
   readonly action: Action;
   readonly id: string;
   readonly acceptance: Acceptance<unknown>;
+  /** That who gets a new row is still there. */
+  readonly guards: readonly Statement[];
   readonly key: IdempotencyKey | undefined;
 }
 /** What the operation of an acceptance is told by. */
@@ -77,11 +80,13 @@ export class Acceptances {
    */
   async decide<T>({ request, action, key, rehearses = false }: Asked, write: (accepting: Accepting) => Promise<Written<T>>): Promise<T> {
     const services = this.#services;
+    const ports = { registry: this.#registry, reader: services.reader };
     const id = (request.resourceId ?? services.ids.mint(action.kind.name)) as Id<string>;
     for (let attempt = 0; ; attempt += 1) {
       const found = await this.#look(request, action, id);
       const { row, satisfied } = found;
-      const principal = await this.#ownerOf(row, request.principal);
+      const principal = await ownerOf(ports, row, request.principal);
+      const guards = ownerGuard(ports, action, principal);
       if (attempt === 0 && action.gate !== undefined && !satisfied)
         await this.#registry.hooks.pass(action.gate, { row: row as RowOf<AnyKind> | undefined, input: request.input });
       const ask = {
@@ -99,11 +104,12 @@ export class Acceptances {
       const acceptance: Acceptance<unknown> = satisfied
         ? { params: null, statements: [] }
         : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
+      assertWithin(action, { id, row, input: request.input, statements: acceptance.statements }, principal);
       if (row !== undefined && action.verb === 'update' && !satisfied) await refuseTaken(services.reader, action.kind, row, request.input);
-      const written = await write({ request, principal, action, id, acceptance, key, ...found });
+      const written = await write({ request, principal, action, id, acceptance, guards, key, ...found });
       if ('answer' in written) return written.answer;
       if (written.failure.quota !== undefined) throw quotaExceeded(written.failure.quota);
-      const refusal = action.refused?.(written.failure, written.statement);
+      const refusal = ownerGone(guards, written.statement) ?? action.refused?.(written.failure, written.statement);
       if (refusal instanceof Error) throw refusal;
       if (refusal === 'again') {
         if (attempt + 1 < CLASH_ATTEMPTS) continue;
@@ -136,22 +142,14 @@ export class Acceptances {
     if (absent || !(await isVisible(action.kind, row, request.principal, readPermission(action.kind), this.#services.reader)))
       throw new CloudError('not_found', `No ${action.kind.name} ${id}.`);
     // What one may see, one may be told not to change.
-    if (!(await isVisible(action.kind, row, request.principal, action.permission, this.#services.reader))) throw lacks(action.permission);
+    if (!(await isVisible(action.kind, row, request.principal, action.permission, this.#services.reader)))
+      throw lacks(action.permission, request.principal);
     return row;
-  }
-
-  /** The caller at work where the row is: the operator may be in another project. */
-  async #ownerOf(row: RowOf<AnyKind> | undefined, principal: Principal): Promise<Principal> {
-    const { projectId } = row ?? {};
-    if (projectId === undefined || projectId === principal.projectId) return principal;
-    const kind = this.#registry.findKind('project');
-    const { accountId = principal.accountId } = (kind && (await this.#services.reader.find(kind, projectId))) ?? {};
-    return inProject(principal, projectId, accountId);
   }
 
   /** All that goes into the one transaction of an acceptance. */
   statements(
-    { request, principal, action, id, row, acceptance, key, satisfied, forced }: Accepting,
+    { request, principal, action, id, row, acceptance, guards, key, satisfied, forced }: Accepting,
     { operationId, keys, at, saga, queued }: Place,
   ): readonly Statement[] {
     const { actor, projectId, accountId } = principal;
@@ -204,6 +202,7 @@ export class Acceptances {
       ...(request.ifGeneration === undefined || row === undefined
         ? []
         : [{ op: 'expect', table: action.kind.name, key: id, expect: { generation: request.ifGeneration } } as const]),
+      ...guards,
       ...acceptance.statements,
     ];
   }

@@ -18,6 +18,14 @@ export interface Principal {
   allows(permission: string): boolean;
   /** Rows it may be used on: those for which this holds. Absent = all that the principal sees. */
   limits?(permission: string): Condition | undefined;
+  /** Why it may not be used: what was looked at, and what would grant it. Absent where there is nothing to tell. */
+  explain?(permission: string): JsonObject;
+  /** The user or service account behind it. */
+  readonly subject?: { readonly kind: 'user' | 'serviceAccount'; readonly id: string };
+  /** The row of the key or session it was proven by. */
+  readonly credentialId?: string;
+  /** Only for some of what its subject may: it hands out no rights of the subject's. */
+  readonly isRestricted?: boolean;
 }
 
 /** Lets the operator read and act in every project. */
@@ -31,19 +39,22 @@ export interface Reach {
 }
 
 /**
- * The condition that is part of every list, count, group and join: rows of the caller's project or account, and of those what his roles allow.
+ * The condition that is part of every list, count, group and join: rows of the caller's project or account, those that are shared with it, and of all these
+ * what his roles allow.
  * @returns undefined when all rows are visible
  */
 export function visibleRows(
   kind: AnyKind,
   principal: Principal,
   permission: string = readPermission(kind),
-  { allProjects = false }: Reach = {},
+  { allProjects = false, ownOnly = false }: Reach & { readonly ownOnly?: boolean } = {},
 ): Condition | undefined {
   const own = allProjects && principal.allows(ANY_PROJECT) ? undefined : ownRows(kind, principal);
+  const shared = own === undefined || ownOnly ? undefined : sharedRows(kind, principal, permission);
+  const there = own !== undefined && shared !== undefined ? { or: [own, shared] } : own;
   const limit = principal.limits?.(permission);
-  if (own === undefined || limit === undefined) return own ?? limit;
-  return { and: [own, limit] };
+  if (there === undefined || limit === undefined) return there ?? limit;
+  return { and: [there, limit] };
 }
 
 /**
@@ -55,11 +66,13 @@ export async function isVisible(
   row: RowBase,
   principal: Principal,
   permission: string,
-  _reader: Reader,
+  reader: Reader,
   { allProjects = true }: Reach = {},
 ): Promise<boolean> {
-  const isThere = isOwn(kind, row, principal) || (allProjects && principal.allows(ANY_PROJECT));
-  return isThere && isWithin(row, principal.limits?.(permission));
+  if (!(await isWithin(kind, row, principal.limits?.(permission), reader))) return false;
+  if (isOwn(kind, row, principal) || (allProjects && principal.allows(ANY_PROJECT))) return true;
+  const shared = sharedRows(kind, principal, permission);
+  return shared !== undefined && isWithin(kind, row, shared, reader);
 }
 
 /**
@@ -74,17 +87,41 @@ export async function usable<K extends AnyKind>(
   pointer?: string,
 ): Promise<RowOf<K>> {
   const row = await reader.find(kind, id);
-  const isThere = row !== undefined && row.deletedAt === undefined;
-  if (isThere && isOwn(kind, row, principal) && isWithin(row, principal.limits?.(readPermission(kind)))) return row;
-  throw new CloudError('not_found', `No ${kind.name} ${id}.`, pointer === undefined ? {} : { pointer });
+  if (
+    row !== undefined &&
+    row.deletedAt === undefined &&
+    (await isVisible(kind, row, principal, readPermission(kind), reader, { allProjects: false }))
+  )
+    return row;
+  throw absent(kind, id, pointer);
 }
 
-export const lacks = (permission: string): CloudError =>
-  new CloudError('permission_denied', `This key lacks the permission ${permission}.`, { params: { permission } satisfies JsonObject });
+/** The same for one that is changed with it: one's own, not one that is only shared. @throws CloudError `not_found` */
+export async function changeable<K extends AnyKind>(
+  reader: Reader,
+  kind: K,
+  id: string,
+  principal: Principal,
+  pointer?: string,
+): Promise<RowOf<K>> {
+  const row = await usable(reader, kind, id, principal, pointer);
+  if (isOwn(kind, row, principal)) return row;
+  throw absent(kind, id, pointer);
+}
+
+const absent = (kind: AnyKind, id: string, pointer: string | undefined): CloudError =>
+  new CloudError('not_found', `No ${kind.name} ${id}.`, pointer === undefined ? {} : { pointer });
+
+/** @param detail for the log */
+export const lacks = (permission: string, principal?: Principal, detail?: string): CloudError =>
+  new CloudError('permission_denied', `This key lacks the permission ${permission}.`, {
+    params: { permission, ...principal?.explain?.(permission) } satisfies JsonObject,
+    ...(detail === undefined ? {} : { detail }),
+  });
 
 /** The same caller at work in another project than the one he has chosen. */
 export const inProject = (principal: Principal, projectId: Id<'project'>, accountId: Id<'account'>): Principal => ({
-  actor: principal.actor,
+  ...principal,
   projectId,
   accountId,
   allows: (permission) => principal.allows(permission),
@@ -101,5 +138,28 @@ function isOwn(kind: AnyKind, row: RowBase, { projectId, accountId }: Principal)
   return kind.scope === 'project' ? row.projectId === projectId : row.accountId === accountId;
 }
 
-const isWithin = (row: RowBase, limit: Condition | undefined): boolean =>
-  limit === undefined || matches(row as unknown as JsonObject, limit);
+/** Rows that a share lets others see. None of it lets them change anything. */
+function sharedRows(kind: AnyKind, { projectId, accountId }: Principal, permission: string): Condition | undefined {
+  if (kind.shareable === undefined || permission !== readPermission(kind)) return undefined;
+  const through = kind.shareable === true ? undefined : kind.refs.find(({ field }) => field === kind.shareable);
+  const and: readonly Condition[] = [
+    { field: 'resourceKind', op: '=', value: through?.kind ?? kind.name },
+    { field: 'audience', op: 'in', value: [projectId, accountId, 'all'] },
+  ];
+  return { exists: { table: 'share', local: through?.field ?? 'id', remote: 'resourceId', where: { and } } };
+}
+
+/** What looks into other tables is asked of the store, about this row. */
+async function isWithin(kind: AnyKind, row: RowBase, limit: Condition | undefined, reader: Reader): Promise<boolean> {
+  if (limit === undefined) return true;
+  if (!looksElsewhere(limit)) return matches(row as unknown as JsonObject, limit);
+  const itself: Condition = { field: 'id', op: '=', value: row.id };
+  return (await reader.texts(kind, { and: [itself, limit] }, { limit: 1, deleted: true })).length > 0;
+}
+
+function looksElsewhere(condition: Condition): boolean {
+  if ('exists' in condition) return true;
+  if ('not' in condition) return looksElsewhere(condition.not);
+  const parts = 'and' in condition ? condition.and : 'or' in condition ? condition.or : [];
+  return parts.some(looksElsewhere);
+}

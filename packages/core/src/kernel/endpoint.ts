@@ -2,6 +2,7 @@ import type { TObject, TSchema } from 'typebox';
 import type { ByteStream, Content } from '../strategy/index.ts';
 import type { Principal } from './access.ts';
 import type { JsonObject } from './json.ts';
+import type { Scope } from './kind.ts';
 import type { Statement } from './store.ts';
 
 /** What an endpoint is given: already authenticated, allowed and validated. */
@@ -14,6 +15,13 @@ export interface EndpointRequest {
   readonly signal: AbortSignal;
 }
 
+/** For the audit: what it is done to, where the path does not say it, and who it was, where that is found out only now. */
+export interface BegunBy {
+  readonly resourceId?: string;
+  readonly actor?: string;
+  readonly accountId?: string;
+}
+
 /** What one that changes something is given beside. Its answer is kept for repeats with the same Idempotency-Key. */
 export interface ChangeRequest extends EndpointRequest {
   /** When its first try began, RFC 3339. A repeat has the same, also after a restart. */
@@ -24,7 +32,7 @@ export interface ChangeRequest extends EndpointRequest {
    * Called once, when everything is checked and before anything is changed: commits the audit row, with `facts`, the Idempotency-Key and the endpoint's own
    * statements in one transaction. What throws before it leaves no trace.
    */
-  readonly begin: (statements?: readonly Statement[], facts?: JsonObject) => Promise<void>;
+  readonly begin: (statements?: readonly Statement[], facts?: JsonObject, by?: BegunBy) => Promise<void>;
 }
 
 export interface UploadRequest extends ChangeRequest {
@@ -43,6 +51,8 @@ interface EndpointBase {
   readonly path: string;
   readonly summary: string;
   readonly permission: string | 'none';
+  /** At which level a role grants the permission, where it is not one of a kind. Default: `cloud`. */
+  readonly scope?: Scope;
   readonly query?: TObject;
 }
 
@@ -73,6 +83,8 @@ export type Endpoint =
       readonly answer: TSchema;
       /** The answer is a one-time secret: it is kept nowhere, and a repeat gets another. */
       readonly isOneTime?: true;
+      /** Fields of the body that are secrets: nothing that is kept of the request tells anything of them. */
+      readonly secrets?: readonly string[];
       readonly handle: (request: ChangeRequest) => Promise<unknown>;
     })
   | (EndpointBase & {

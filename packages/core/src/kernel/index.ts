@@ -1,5 +1,6 @@
 export {
   ANY_PROJECT,
+  changeable,
   inProject,
   isVisible,
   lacks,
@@ -30,6 +31,7 @@ export * from './kind.ts';
 export { Lane } from './lane.ts';
 export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
 export { announce } from './outbox.ts';
+export { isMeant, type PermissionFact, Permissions } from './permissions.ts';
 export { Places } from './places.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';
 export { matches } from './query/matches.ts';

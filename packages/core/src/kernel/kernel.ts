@@ -238,7 +238,7 @@ export class Kernel {
 
   #permitted({ action: name, principal }: SubmitRequest): Action {
     const action = this.registry.action(name);
-    if (!principal.allows(action.permission)) throw lacks(action.permission);
+    if (!principal.allows(action.permission)) throw lacks(action.permission, principal);
     return action;
   }
 

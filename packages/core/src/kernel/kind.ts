@@ -67,6 +67,10 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   readonly scope: Scope;
   /** The kind's own fields; the fields every row has are added. */
   readonly schema: T;
+  /** Tenants' roles may grant the reading of these rows of the operator's. */
+  readonly tenantsRead?: true;
+  /** Rows can be shared with other projects, to see and use. With the name of a ref: they are when what that points to is. */
+  readonly shareable?: true | string;
   /** State machine: for each state, where it may go. `deleted` is final and implied for any state that lists it. */
   readonly states: { readonly [K in S]: readonly (NoInfer<S> | 'deleted')[] };
   readonly initial: NoInfer<S>;
@@ -172,6 +176,8 @@ function checkKind(kind: AnyKind): void {
   for (const edge of kind.refs)
     if (edge.ownedIf !== undefined && !own.has(edge.ownedIf))
       throw new Error(`kind ${kind.name}: ${edge.field} is owned by the unknown field ${edge.ownedIf}`);
+  if (typeof kind.shareable === 'string' && !own.has(kind.shareable))
+    throw new Error(`kind ${kind.name}: shared with the unknown field ${kind.shareable}`);
   checkDetached(kind);
 }
 

@@ -16,7 +16,7 @@ import type { RunPorts } from './saga/subject.ts';
 import type { Statement, Store } from './store.ts';
 import { Waiters } from './waiters.ts';
 
-export interface OperationsOptions {
+export interface OperationsOptions extends Pick<CommitsOptions, 'announced'> {
   readonly environment: Environment;
   readonly store: Store;
   readonly reader: Reader;

@@ -103,6 +103,15 @@ export class Registry {
           throw new Error(`kind ${kind.name} is deleted with its ${edge.field}, and declares no deletion`);
         this.#incoming.set(edge.kind, [...(this.#incoming.get(edge.kind) ?? []), { kind, edge }]);
       }
+    const project = this.#kinds.find('project');
+    // What a project has keeps it from being deleted; what was done in it does not.
+    if (project !== undefined)
+      for (const kind of this.kinds())
+        if (kind.scope === 'project' && kind !== operation)
+          this.#incoming.set(project.name, [
+            ...this.edgesTo(project.name),
+            { kind, edge: { field: 'projectId', kind: project.name, onDelete: 'restrict' } },
+          ]);
     for (const action of this.actions())
       if (this.#kinds.find(action.kind.name) === undefined)
         throw new Error(`action ${action.name} is on the unknown kind ${action.kind.name}`);

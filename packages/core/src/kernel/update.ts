@@ -1,5 +1,5 @@
 import { type TObject, type TSchema, Type } from 'typebox';
-import { type Action, defineAction } from './action.ts';
+import { type AcceptRequest, type Action, defineAction } from './action.ts';
 import { CloudError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { type AnyKind, resourceName } from './kind.ts';
@@ -33,8 +33,15 @@ const updateSaga = saga<null, UpdateParams>('resource.update', 1)
   })
   .build();
 
-/** The `update` action of a kind: its name and the fields given, each optional; `null` clears an optional one. */
-export function updateAction(kind: AnyKind, fields: readonly string[]): Action {
+/**
+ * The `update` action of a kind: its name and the fields given, each optional; `null` clears an optional one.
+ * @param check refuses what the schema cannot, by throwing a CloudError
+ */
+export function updateAction(
+  kind: AnyKind,
+  fields: readonly string[],
+  check: (request: AcceptRequest<AnyKind, unknown>) => void = () => undefined,
+): Action {
   const properties = kind.schema.properties as Record<string, TSchema>;
   for (const field of fields) if (!(field in properties)) throw new Error(`kind ${kind.name} has no field ${field}`);
   const changeable = Object.fromEntries(fields.map((field) => [field, Type.Optional(clearable(field, kind))]));
@@ -44,8 +51,10 @@ export function updateAction(kind: AnyKind, fields: readonly string[]): Action {
     description: `Changes ${['name', ...fields].join(', ')} of the ${kind.name}.`,
     target: 'resource',
     input: Type.Object({ name: Type.Optional(resourceName()), ...changeable }) as TObject,
-    accept: ({ row, input }) => {
+    accept: (request) => {
+      const { row, input } = request;
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+      check(request);
       const quota = quotaGrowth(kind, row, input);
       const params: UpdateParams = { kind: kind.name, id: row.id, set: input as JsonObject };
       return { params: quota.length === 0 ? params : { ...params, quota }, statements: quota };

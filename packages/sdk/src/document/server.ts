@@ -205,7 +205,7 @@ const STEERING = new Set(['cancel', 'retry', 'skip']);
 function isEndpoint({ path, method, operation }: Route, collection: string): boolean {
   if (operation['x-pileus-action'] !== undefined || operation['x-pileus-type'] === 'deletion') return false;
   const [first, second, ...more] = path.slice(collection.length).split('/').slice(1);
-  if (first === undefined) return false;
+  if (first === undefined) return method !== 'GET';
   if (second === undefined) return !(method === 'GET' && first === '{idOrName}');
   return !(collection === '/v1/operations' && more.length === 0 && STEERING.has(second));
 }

@@ -54,7 +54,9 @@ export class DebtsClient extends Resource<'debt', Debt, DebtFilter, 'createdAt' 
 
 /** The state machine of the kind account: where each state may go. */
 export const accountStates = {
-  available: ['deleted'],
+  available: ['disabled', 'deleting'],
+  disabled: ['available', 'deleting'],
+  deleting: ['available', 'disabled', 'deleted'],
   deleted: [],
 } as const;
 export type AccountState = keyof typeof accountStates;
@@ -78,6 +80,13 @@ export interface AccountFields {
 }
 /** A tenant: owns projects, and has users, groups and roles of its own. */
 export type Account = Lifecycle<AccountFields, AccountState>;
+
+/** Makes an account, with a project `default`. */
+export interface AccountCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
 
 /** Changes name, description of the account. */
 export interface AccountUpdate {
@@ -103,15 +112,36 @@ export class AccountsClient extends Resource<'account', Account, AccountFilter, 
     super(client, { kind: 'account', plural: 'accounts' });
   }
 
+  /** Makes an account, with a project `default`. */
+  create(input: AccountCreate = {}, options: ChangeOptions = {}): Pending<'account', Account> {
+    return this.createAny(input, options);
+  }
+
   /** Changes name, description of the account. */
   update(account: Named<'account'>, input: AccountUpdate = {}, options: ChangeOptions = {}): Pending<'account', Account> {
     return this.updateAny(account, input, options);
+  }
+
+  /** Deletes the account and everything it owns. */
+  delete(account: Named<'account'>, options: DeleteOptions = {}): Pending<'account', undefined> {
+    return this.deleteAny(account, options);
+  }
+
+  /** Lets nobody of the account in; its machines go on. */
+  disable(account: Named<'account'>, options: ChangeOptions = {}): Pending<'account', Account> {
+    return this.act(account, 'disable', {}, options);
+  }
+
+  /** Lets the users of the account in again. */
+  enable(account: Named<'account'>, options: ChangeOptions = {}): Pending<'account', Account> {
+    return this.act(account, 'enable', {}, options);
   }
 }
 
 /** The state machine of the kind project: where each state may go. */
 export const projectStates = {
-  available: ['deleted'],
+  available: ['deleting'],
+  deleting: ['available', 'deleted'],
   deleted: [],
 } as const;
 export type ProjectState = keyof typeof projectStates;
@@ -137,6 +167,15 @@ export interface ProjectFields {
 /** What an account owns resources in. */
 export type Project = Lifecycle<ProjectFields, ProjectState>;
 
+/** Makes a project. */
+export interface ProjectCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Of another account: for the operator. */
+  readonly accountId?: Id<'account'> | undefined;
+}
+
 /** Changes name, description of the project. */
 export interface ProjectUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
@@ -154,6 +193,7 @@ export interface ProjectFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
 }
 
 export class ProjectsClient extends Resource<'project', Project, ProjectFilter, 'createdAt' | 'name' | 'state'> {
@@ -161,9 +201,805 @@ export class ProjectsClient extends Resource<'project', Project, ProjectFilter, 
     super(client, { kind: 'project', plural: 'projects' });
   }
 
+  /** Makes a project. */
+  create(input: ProjectCreate = {}, options: ChangeOptions = {}): Pending<'project', Project> {
+    return this.createAny(input, options);
+  }
+
   /** Changes name, description of the project. */
   update(project: Named<'project'>, input: ProjectUpdate = {}, options: ChangeOptions = {}): Pending<'project', Project> {
     return this.updateAny(project, input, options);
+  }
+
+  /** Deletes the project and everything it owns. */
+  delete(project: Named<'project'>, options: DeleteOptions = {}): Pending<'project', undefined> {
+    return this.deleteAny(project, options);
+  }
+}
+
+/** The state machine of the kind user: where each state may go. */
+export const userStates = {
+  enabled: ['disabled', 'deleting'],
+  disabled: ['enabled', 'deleting'],
+  deleting: ['enabled', 'disabled', 'deleted'],
+  deleted: [],
+} as const;
+export type UserState = keyof typeof userStates;
+
+export interface UserFields {
+  readonly id: Id<'user'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly email?: string;
+  /** Who it is at an identity provider: the name of the provider, a colon, its id there. */
+  readonly externalId?: string;
+}
+/** A person of an account. Signs in with a password, or as whom an identity provider says it is. */
+export type User = Lifecycle<UserFields, UserState>;
+
+/** Makes a user. The password is set apart from it. */
+export interface UserCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly email?: string | undefined;
+  /** Who it is at an identity provider: the name of the provider, a colon, its id there. */
+  readonly externalId?: string | undefined;
+}
+
+/** Changes name, description, email, externalId of the user. */
+export interface UserUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly email?: string | null | undefined;
+  readonly externalId?: string | null | undefined;
+}
+
+/** What lists of users can filter by. */
+export interface UserFilter {
+  readonly id: Id<'user'>;
+  readonly name: string;
+  readonly state: UserState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+  readonly email: string;
+}
+
+export class UsersClient extends Resource<'user', User, UserFilter, 'createdAt' | 'name' | 'state' | 'email'> {
+  constructor(client: Client) {
+    super(client, { kind: 'user', plural: 'users' });
+  }
+
+  /** Makes a user. The password is set apart from it. */
+  create(input: UserCreate, options: ChangeOptions = {}): Pending<'user', User> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description, email, externalId of the user. */
+  update(user: Named<'user'>, input: UserUpdate = {}, options: ChangeOptions = {}): Pending<'user', User> {
+    return this.updateAny(user, input, options);
+  }
+
+  /** Deletes the user and everything it owns. */
+  delete(user: Named<'user'>, options: DeleteOptions = {}): Pending<'user', undefined> {
+    return this.deleteAny(user, options);
+  }
+
+  /** Lets the user in no more. */
+  disable(user: Named<'user'>, options: ChangeOptions = {}): Pending<'user', User> {
+    return this.act(user, 'disable', {}, options);
+  }
+
+  /** Lets the user in again. */
+  enable(user: Named<'user'>, options: ChangeOptions = {}): Pending<'user', User> {
+    return this.act(user, 'enable', {}, options);
+  }
+
+  /** Sets the password of a user, and ends his sessions. */
+  password(user: Named<'user'>, input: {
+    readonly password: string;
+  }, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
+    return this.value({ method: 'POST', path: this.path(user, 'password'), body: input }, options);
+  }
+}
+
+/** The state machine of the kind serviceAccount: where each state may go. */
+export const serviceAccountStates = {
+  enabled: ['disabled', 'deleting'],
+  disabled: ['enabled', 'deleting'],
+  deleting: ['enabled', 'disabled', 'deleted'],
+  deleted: [],
+} as const;
+export type ServiceAccountState = keyof typeof serviceAccountStates;
+
+export interface ServiceAccountFields {
+  readonly id: Id<'serviceAccount'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+}
+/** A program of an account. It has API keys and no password. */
+export type ServiceAccount = Lifecycle<ServiceAccountFields, ServiceAccountState>;
+
+/** Makes a service account. */
+export interface ServiceAccountCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
+/** Changes name, description of the serviceAccount. */
+export interface ServiceAccountUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of service-accounts can filter by. */
+export interface ServiceAccountFilter {
+  readonly id: Id<'serviceAccount'>;
+  readonly name: string;
+  readonly state: ServiceAccountState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+}
+
+export class ServiceAccountsClient extends Resource<'serviceAccount', ServiceAccount, ServiceAccountFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'serviceAccount', plural: 'service-accounts' });
+  }
+
+  /** Makes a service account. */
+  create(input: ServiceAccountCreate = {}, options: ChangeOptions = {}): Pending<'serviceAccount', ServiceAccount> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the serviceAccount. */
+  update(serviceAccount: Named<'serviceAccount'>, input: ServiceAccountUpdate = {}, options: ChangeOptions = {}): Pending<'serviceAccount', ServiceAccount> {
+    return this.updateAny(serviceAccount, input, options);
+  }
+
+  /** Deletes the serviceAccount and everything it owns. */
+  delete(serviceAccount: Named<'serviceAccount'>, options: DeleteOptions = {}): Pending<'serviceAccount', undefined> {
+    return this.deleteAny(serviceAccount, options);
+  }
+
+  /** Lets the service account in no more. */
+  disable(serviceAccount: Named<'serviceAccount'>, options: ChangeOptions = {}): Pending<'serviceAccount', ServiceAccount> {
+    return this.act(serviceAccount, 'disable', {}, options);
+  }
+
+  /** Lets the service account in again. */
+  enable(serviceAccount: Named<'serviceAccount'>, options: ChangeOptions = {}): Pending<'serviceAccount', ServiceAccount> {
+    return this.act(serviceAccount, 'enable', {}, options);
+  }
+}
+
+/** The state machine of the kind group: where each state may go. */
+export const groupStates = {
+  available: ['deleting'],
+  deleting: ['available', 'deleted'],
+  deleted: [],
+} as const;
+export type GroupState = keyof typeof groupStates;
+
+export interface GroupFields {
+  readonly id: Id<'group'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Which group it is at an identity provider: its users are in it while they are there. */
+  readonly externalId?: string;
+}
+/** Users who have the same roles. */
+export type Group = Lifecycle<GroupFields, GroupState>;
+
+/** Makes a group. */
+export interface GroupCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Which group it is at an identity provider: its users are in it while they are there. */
+  readonly externalId?: string | undefined;
+}
+
+/** Changes name, description of the group. */
+export interface GroupUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What lists of groups can filter by. */
+export interface GroupFilter {
+  readonly id: Id<'group'>;
+  readonly name: string;
+  readonly state: GroupState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+}
+
+export class GroupsClient extends Resource<'group', Group, GroupFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'group', plural: 'groups' });
+  }
+
+  /** Makes a group. */
+  create(input: GroupCreate = {}, options: ChangeOptions = {}): Pending<'group', Group> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the group. */
+  update(group: Named<'group'>, input: GroupUpdate = {}, options: ChangeOptions = {}): Pending<'group', Group> {
+    return this.updateAny(group, input, options);
+  }
+
+  /** Deletes the group and everything it owns. */
+  delete(group: Named<'group'>, options: DeleteOptions = {}): Pending<'group', undefined> {
+    return this.deleteAny(group, options);
+  }
+}
+
+/** The state machine of the kind membership: where each state may go. */
+export const membershipStates = {
+  available: ['deleting'],
+  deleting: ['available', 'deleted'],
+  deleted: [],
+} as const;
+export type MembershipState = keyof typeof membershipStates;
+
+export interface MembershipFields {
+  readonly id: Id<'membership'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly groupId: Id<'group'>;
+  readonly userId: Id<'user'>;
+}
+/** That a user is in a group. */
+export type Membership = Lifecycle<MembershipFields, MembershipState>;
+
+/** Puts a user into a group. */
+export interface MembershipCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly groupId: Id<'group'>;
+  readonly userId: Id<'user'>;
+}
+
+/** What lists of memberships can filter by. */
+export interface MembershipFilter {
+  readonly id: Id<'membership'>;
+  readonly name: string;
+  readonly state: MembershipState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+  readonly groupId: Id<'group'>;
+  readonly userId: Id<'user'>;
+}
+
+export class MembershipsClient extends Resource<'membership', Membership, MembershipFilter, 'createdAt' | 'name' | 'state' | 'groupId' | 'userId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'membership', plural: 'memberships' });
+  }
+
+  /** Puts a user into a group. */
+  create(input: MembershipCreate, options: ChangeOptions = {}): Pending<'membership', Membership> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the membership and everything it owns. */
+  delete(membership: Named<'membership'>, options: DeleteOptions = {}): Pending<'membership', undefined> {
+    return this.deleteAny(membership, options);
+  }
+}
+
+/** The state machine of the kind role: where each state may go. */
+export const roleStates = {
+  available: ['deleting'],
+  deleting: ['available', 'deleted'],
+  deleted: [],
+} as const;
+export type RoleState = keyof typeof roleStates;
+
+export interface RoleFields {
+  readonly id: Id<'role'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly rules: readonly {
+    /** E.g. `instance.start`, `instance.*`, `*.read` or `*`. */
+    readonly permissions: readonly string[];
+    /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
+    readonly when?: string;
+  }[];
+}
+/** What those it is bound to may do. There are built-in ones beside. */
+export type Role = Lifecycle<RoleFields, RoleState>;
+
+/** Makes a role. */
+export interface RoleCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly rules: readonly {
+    /** E.g. `instance.start`, `instance.*`, `*.read` or `*`. */
+    readonly permissions: readonly string[];
+    /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
+    readonly when?: string | undefined;
+  }[];
+}
+
+/** Changes name, description, rules of the role. */
+export interface RoleUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly rules?: readonly {
+    /** E.g. `instance.start`, `instance.*`, `*.read` or `*`. */
+    readonly permissions: readonly string[];
+    /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
+    readonly when?: string | undefined;
+  }[] | undefined;
+}
+
+/** What lists of roles can filter by. */
+export interface RoleFilter {
+  readonly id: Id<'role'>;
+  readonly name: string;
+  readonly state: RoleState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+}
+
+export class RolesClient extends Resource<'role', Role, RoleFilter, 'createdAt' | 'name' | 'state'> {
+  constructor(client: Client) {
+    super(client, { kind: 'role', plural: 'roles' });
+  }
+
+  /** Makes a role. */
+  create(input: RoleCreate, options: ChangeOptions = {}): Pending<'role', Role> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description, rules of the role. */
+  update(role: Named<'role'>, input: RoleUpdate = {}, options: ChangeOptions = {}): Pending<'role', Role> {
+    return this.updateAny(role, input, options);
+  }
+
+  /** Deletes the role and everything it owns. */
+  delete(role: Named<'role'>, options: DeleteOptions = {}): Pending<'role', undefined> {
+    return this.deleteAny(role, options);
+  }
+}
+
+/** The state machine of the kind roleBinding: where each state may go. */
+export const roleBindingStates = {
+  available: ['deleting'],
+  deleting: ['available', 'deleted'],
+  deleted: [],
+} as const;
+export type RoleBindingState = keyof typeof roleBindingStates;
+
+export interface RoleBindingFields {
+  readonly id: Id<'roleBinding'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** The name of a built-in role. */
+  readonly builtIn?: string;
+  readonly roleId?: Id<'role'>;
+  readonly level: 'project' | 'account' | 'cloud';
+  readonly inProjectId?: Id<'project'>;
+  readonly userId?: Id<'user'>;
+  readonly groupId?: Id<'group'>;
+  readonly serviceAccountId?: Id<'serviceAccount'>;
+}
+/** That a user, a group or a service account has a role: in one project, in all of the account, or in the whole cloud. */
+export type RoleBinding = Lifecycle<RoleBindingFields, RoleBindingState>;
+
+/** Gives a role to a user, a group or a service account. */
+export interface RoleBindingCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** The name of a built-in role, or the name or id of one of the account. */
+  readonly role: string;
+  readonly level?: 'project' | 'account' | 'cloud' | undefined;
+  /** With the level `project`. Default: the project that is worked in. */
+  readonly projectId?: Id<'project'> | undefined;
+  readonly userId?: Id<'user'> | undefined;
+  readonly groupId?: Id<'group'> | undefined;
+  readonly serviceAccountId?: Id<'account'> | undefined;
+}
+
+/** What lists of role-bindings can filter by. */
+export interface RoleBindingFilter {
+  readonly id: Id<'roleBinding'>;
+  readonly name: string;
+  readonly state: RoleBindingState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+  readonly roleId: Id<'role'>;
+  readonly inProjectId: Id<'project'>;
+  readonly userId: Id<'user'>;
+  readonly groupId: Id<'group'>;
+  readonly serviceAccountId: Id<'serviceAccount'>;
+}
+
+export class RoleBindingsClient extends Resource<'roleBinding', RoleBinding, RoleBindingFilter, 'createdAt' | 'name' | 'state' | 'roleId' | 'inProjectId' | 'userId' | 'groupId' | 'serviceAccountId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'roleBinding', plural: 'role-bindings' });
+  }
+
+  /** Gives a role to a user, a group or a service account. */
+  create(input: RoleBindingCreate, options: ChangeOptions = {}): Pending<'roleBinding', RoleBinding> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the roleBinding and everything it owns. */
+  delete(roleBinding: Named<'roleBinding'>, options: DeleteOptions = {}): Pending<'roleBinding', undefined> {
+    return this.deleteAny(roleBinding, options);
+  }
+}
+
+/** The state machine of the kind apiKey: where each state may go. */
+export const apiKeyStates = {
+  active: ['revoked', 'deleting'],
+  revoked: ['deleting'],
+  deleting: ['active', 'revoked', 'deleted'],
+  deleted: [],
+} as const;
+export type ApiKeyState = keyof typeof apiKeyStates;
+
+export interface ApiKeyFields {
+  readonly id: Id<'apiKey'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly userId?: Id<'user'>;
+  readonly serviceAccountId?: Id<'serviceAccount'>;
+  /** The one project that it works in. */
+  readonly inProjectId?: Id<'project'>;
+  /** Only these of what its holder may, e.g. `instance.*`. */
+  readonly permissions?: readonly string[];
+  readonly expiresAt?: string;
+  readonly rotatedAt?: string;
+}
+/** A key that a user or a service account asks with. Its secret is shown once. */
+export type ApiKey = Lifecycle<ApiKeyFields, ApiKeyState>;
+
+/** Changes name, description, expiresAt of the apiKey. */
+export interface ApiKeyUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly expiresAt?: string | null | undefined;
+}
+
+/** What lists of api-keys can filter by. */
+export interface ApiKeyFilter {
+  readonly id: Id<'apiKey'>;
+  readonly name: string;
+  readonly state: ApiKeyState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+  readonly userId: Id<'user'>;
+  readonly serviceAccountId: Id<'serviceAccount'>;
+  readonly inProjectId: Id<'project'>;
+}
+
+export class ApiKeysClient extends Resource<'apiKey', ApiKey, ApiKeyFilter, 'createdAt' | 'name' | 'state' | 'userId' | 'serviceAccountId' | 'inProjectId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'apiKey', plural: 'api-keys' });
+  }
+
+  /** Changes name, description, expiresAt of the apiKey. */
+  update(apiKey: Named<'apiKey'>, input: ApiKeyUpdate = {}, options: ChangeOptions = {}): Pending<'apiKey', ApiKey> {
+    return this.updateAny(apiKey, input, options);
+  }
+
+  /** Deletes the apiKey and everything it owns. */
+  delete(apiKey: Named<'apiKey'>, options: DeleteOptions = {}): Pending<'apiKey', undefined> {
+    return this.deleteAny(apiKey, options);
+  }
+
+  /** Voids the key for good, from the answer on. */
+  revoke(apiKey: Named<'apiKey'>, options: ChangeOptions = {}): Pending<'apiKey', ApiKey> {
+    return this.act(apiKey, 'revoke', {}, options);
+  }
+
+  /** Makes an API key, for its maker unless another holder is named, and answers its secret. */
+  create(input: {
+    /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly userId?: string | undefined;
+    readonly serviceAccountId?: string | undefined;
+    /** The one project that it may work in. */
+    readonly projectId?: string | undefined;
+    /** Only these of what its holder may, e.g. `instance.*`. */
+    readonly permissions?: readonly string[] | undefined;
+    readonly expiresAt?: string | undefined;
+  }, options: RepeatOptions = {}): Reply<{
+    readonly id: string;
+    readonly name: string;
+    /** Shown this once. */
+    readonly key: string;
+  }> {
+    return this.value({ method: 'POST', path: this.path(), body: input }, options);
+  }
+
+  /** Gives the key a new secret, and lets the old one be good for a while. */
+  rotate(apiKey: Named<'apiKey'>, input: {
+    /** How long the old secret is good beside the new one. Default 3600. */
+    readonly overlapSeconds?: number | undefined;
+  } = {}, options: RepeatOptions = {}): Reply<{
+    readonly id: string;
+    /** Shown this once. */
+    readonly key: string;
+    readonly oldKeyUntil: string;
+  }> {
+    return this.value({ method: 'POST', path: this.path(apiKey, 'rotate'), body: input }, options);
+  }
+}
+
+/** The state machine of the kind session: where each state may go. */
+export const sessionStates = {
+  active: ['revoked', 'deleting'],
+  revoked: ['deleting', 'deleted'],
+  deleting: ['active', 'revoked', 'deleted'],
+  deleted: [],
+} as const;
+export type SessionState = keyof typeof sessionStates;
+
+export interface SessionFields {
+  readonly id: Id<'session'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly userId: Id<'user'>;
+  readonly expiresAt: string;
+}
+/** That a user has signed in. */
+export type Session = Lifecycle<SessionFields, SessionState>;
+
+/** What lists of sessions can filter by. */
+export interface SessionFilter {
+  readonly id: Id<'session'>;
+  readonly name: string;
+  readonly state: SessionState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+  readonly expiresAt: string;
+  readonly userId: Id<'user'>;
+}
+
+export class SessionsClient extends Resource<'session', Session, SessionFilter, 'createdAt' | 'name' | 'state' | 'expiresAt' | 'userId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'session', plural: 'sessions' });
+  }
+
+  /** Signs the user out, from the answer on. */
+  revoke(session: Named<'session'>, options: ChangeOptions = {}): Pending<'session', Session> {
+    return this.act(session, 'revoke', {}, options);
+  }
+
+  /** Signs a user in by his password, and answers a token to ask with. */
+  create(input: {
+    /** Its name. */
+    readonly account: string;
+    /** Its name. */
+    readonly user: string;
+    readonly password: string;
+  }, options: RepeatOptions = {}): Reply<{
+    readonly id: string;
+    /** Shown this once. */
+    readonly token: string;
+    readonly expiresAt: string;
+    readonly userId: string;
+    readonly accountId: string;
+  }> {
+    return this.value({ method: 'POST', path: this.path(), body: input }, options);
+  }
+}
+
+/** The state machine of the kind share: where each state may go. */
+export const shareStates = {
+  available: ['deleting'],
+  deleting: ['available', 'deleted'],
+  deleted: [],
+} as const;
+export type ShareState = keyof typeof shareStates;
+
+export interface ShareFields {
+  readonly id: Id<'share'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** E.g. `image`. */
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** The id of a project or of an account, or `all`. */
+  readonly audience: string;
+}
+/** That others may see and use something of the project: never change it. */
+export type Share = Lifecycle<ShareFields, ShareState>;
+
+/** Shares an image or a network with another project, with all of an account, or with everybody. */
+export interface ShareCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** The id of a project or of an account, or `all`. */
+  readonly with: 'all' | string;
+}
+
+/** What lists of shares can filter by. */
+export interface ShareFilter {
+  readonly id: Id<'share'>;
+  readonly name: string;
+  readonly state: ShareState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly resourceId: string;
+}
+
+export class SharesClient extends Resource<'share', Share, ShareFilter, 'createdAt' | 'name' | 'state' | 'resourceId'> {
+  constructor(client: Client) {
+    super(client, { kind: 'share', plural: 'shares' });
+  }
+
+  /** Shares an image or a network with another project, with all of an account, or with everybody. */
+  create(input: ShareCreate, options: ChangeOptions = {}): Pending<'share', Share> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the share and everything it owns. */
+  delete(share: Named<'share'>, options: DeleteOptions = {}): Pending<'share', undefined> {
+    return this.deleteAny(share, options);
   }
 }
 
@@ -811,6 +1647,7 @@ export interface VolumeFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
   readonly status: 'present' | 'missing';
   readonly poolId: Id<'pool'>;
   readonly imageId: Id<'image'>;
@@ -946,6 +1783,7 @@ export interface ImageFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
 }
 
 export class ImagesClient extends Resource<'image', Image, ImageFilter, 'createdAt' | 'name' | 'state'> {
@@ -1074,6 +1912,7 @@ export interface NetworkFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
   readonly hostId: Id<'host'>;
 }
 
@@ -1161,6 +2000,7 @@ export interface SubnetFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
   readonly networkId: Id<'network'>;
 }
 
@@ -1251,6 +2091,7 @@ export interface NicFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
   readonly address: string;
   readonly mac: string;
   readonly instanceId: Id<'instance'>;
@@ -1332,6 +2173,7 @@ export interface PlacementGroupFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
 }
 
 export class PlacementGroupsClient extends Resource<'placementGroup', PlacementGroup, PlacementGroupFilter, 'createdAt' | 'name' | 'state'> {
@@ -1588,7 +2430,7 @@ export interface InstanceCreate {
   /** Labels that its host must have, beside those that its type asks for. */
   readonly hostLabels?: { readonly [key: string]: string } | undefined;
   /** Machines it keeps together with, or apart from. */
-  readonly placementGroupId?: Id<'placementGroup'> | undefined;
+  readonly placementGroupId?: Id<'group'> | undefined;
   /** Default: true. */
   readonly start?: boolean | undefined;
 }
@@ -1663,6 +2505,7 @@ export interface InstanceFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
   readonly hostname: string;
   readonly guestOs: 'linux' | 'windows';
   readonly instanceTypeId: Id<'instanceType'>;
@@ -1768,6 +2611,85 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   /** Closes all consoles of the machine and voids their tokens. */
   consoleRevoke(instance: Named<'instance'>, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
     return this.value({ method: 'POST', path: this.path(instance, 'console', 'revoke'), body: {} }, options);
+  }
+}
+
+export class AccessEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'access');
+  }
+
+  /** Answers who asks, where, and what he may. */
+  get(options: CallOptions = {}): Reply<{
+    readonly actor: string;
+    readonly accountId: string;
+    readonly projectId: string;
+    /** All that it may, on some row at least. */
+    readonly permissions: readonly string[];
+  }> {
+    return this.value({ method: 'GET', path: this.path() }, options);
+  }
+
+  /** Answers the built-in roles. */
+  getRoles(options: CallOptions = {}): Reply<{
+    readonly items: readonly {
+      readonly name: string;
+      readonly description: string;
+      readonly levels: readonly string[];
+      readonly permissions: readonly string[];
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path('roles') }, options);
+  }
+
+  /** Tells whether the caller may do something, what was looked at, and which role would let him. */
+  explain(input: {
+    /** E.g. `instance.start`. */
+    readonly permission: string;
+    /** Whether it holds for this row. */
+    readonly resourceId?: string | undefined;
+  }, options: RepeatOptions = {}): Reply<{
+    readonly permission: string;
+    readonly allowed: boolean;
+    readonly reason: string;
+    /** At least at this level a role has to be bound: project, account or cloud. */
+    readonly level: string;
+    /** Those of the caller, which were looked at. */
+    readonly bindings: readonly {
+      readonly id: string;
+      readonly role: string;
+      readonly level: string;
+      readonly inProjectId: string | null;
+    }[];
+    /** Roles that hold it: built-in ones, and those of the account. */
+    readonly grantedBy: readonly string[];
+  }> {
+    return this.value({ method: 'POST', path: this.path('explain'), body: input }, options);
+  }
+}
+
+export class LogoutEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'logout');
+  }
+
+  /** Ends the session that is asked with. */
+  create(options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
+    return this.value({ method: 'POST', path: this.path() }, options);
+  }
+}
+
+export class PasswordEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'password');
+  }
+
+  /** Changes the password of who asks, and ends his other sessions. */
+  create(input: {
+    readonly current: string;
+    readonly password: string;
+  }, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
+    return this.value({ method: 'POST', path: this.path(), body: input }, options);
   }
 }
 
@@ -1893,6 +2815,15 @@ export interface CloudRows {
   readonly debt: Debt;
   readonly account: Account;
   readonly project: Project;
+  readonly user: User;
+  readonly serviceAccount: ServiceAccount;
+  readonly group: Group;
+  readonly membership: Membership;
+  readonly role: Role;
+  readonly roleBinding: RoleBinding;
+  readonly apiKey: ApiKey;
+  readonly session: Session;
+  readonly share: Share;
   readonly zone: Zone;
   readonly cluster: Cluster;
   readonly host: Host;
@@ -1915,6 +2846,24 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly accounts: AccountsClient;
   /** What an account owns resources in. */
   readonly projects: ProjectsClient;
+  /** A person of an account. Signs in with a password, or as whom an identity provider says it is. */
+  readonly users: UsersClient;
+  /** A program of an account. It has API keys and no password. */
+  readonly serviceAccounts: ServiceAccountsClient;
+  /** Users who have the same roles. */
+  readonly groups: GroupsClient;
+  /** That a user is in a group. */
+  readonly memberships: MembershipsClient;
+  /** What those it is bound to may do. There are built-in ones beside. */
+  readonly roles: RolesClient;
+  /** That a user, a group or a service account has a role: in one project, in all of the account, or in the whole cloud. */
+  readonly roleBindings: RoleBindingsClient;
+  /** A key that a user or a service account asks with. Its secret is shown once. */
+  readonly apiKeys: ApiKeysClient;
+  /** That a user has signed in. */
+  readonly sessions: SessionsClient;
+  /** That others may see and use something of the project: never change it. */
+  readonly shares: SharesClient;
   /** A place that fails and is powered as one: a data centre or a hall. */
   readonly zones: ZonesClient;
   /** Hosts of one hypervisor on one set of switches; machines move within it. */
@@ -1941,6 +2890,9 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly instanceTypes: InstanceTypesClient;
   /** A virtual machine. */
   readonly instances: InstancesClient;
+  readonly access: AccessEndpoints;
+  readonly logout: LogoutEndpoints;
+  readonly password: PasswordEndpoints;
   readonly recovery: RecoveryEndpoints;
   readonly backups: BackupsEndpoints;
   readonly audit: AuditEndpoints;
@@ -1950,6 +2902,15 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.debts = new DebtsClient(this.client);
     this.accounts = new AccountsClient(this.client);
     this.projects = new ProjectsClient(this.client);
+    this.users = new UsersClient(this.client);
+    this.serviceAccounts = new ServiceAccountsClient(this.client);
+    this.groups = new GroupsClient(this.client);
+    this.memberships = new MembershipsClient(this.client);
+    this.roles = new RolesClient(this.client);
+    this.roleBindings = new RoleBindingsClient(this.client);
+    this.apiKeys = new ApiKeysClient(this.client);
+    this.sessions = new SessionsClient(this.client);
+    this.shares = new SharesClient(this.client);
     this.zones = new ZonesClient(this.client);
     this.clusters = new ClustersClient(this.client);
     this.hosts = new HostsClient(this.client);
@@ -1963,6 +2924,9 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.placementGroups = new PlacementGroupsClient(this.client);
     this.instanceTypes = new InstanceTypesClient(this.client);
     this.instances = new InstancesClient(this.client);
+    this.access = new AccessEndpoints(this.client);
+    this.logout = new LogoutEndpoints(this.client);
+    this.password = new PasswordEndpoints(this.client);
     this.recovery = new RecoveryEndpoints(this.client);
     this.backups = new BackupsEndpoints(this.client);
     this.audit = new AuditEndpoints(this.client);

@@ -1,8 +1,10 @@
 import { hash, timingSafeEqual } from 'node:crypto';
+import type { Directory } from '@pileus/core';
 import { CloudError, type Environment, type Principal, type Statement, type Store, timestamp } from '@pileus/core/kernel';
-import type { Authenticator } from './authenticator.ts';
+import type { Authenticator, Presented, Proof } from './authenticator.ts';
 
 const PREFIX = 'pil_';
+const BEARER = /^Bearer +(\S+)$/i;
 const KEY_BYTES = 32;
 const SETTING = 'auth.rootKey';
 
@@ -11,27 +13,25 @@ interface RootKey {
   readonly shown: boolean;
 }
 
-interface Known {
-  readonly digest: Buffer;
-  readonly principal: Principal;
-}
-
 /**
- * API keys, known by their SHA-256 alone: 32 random bytes need no slow hash. The root key acts for the operator on the default project and may do
- * everything.
+ * Bearer tokens, known by their SHA-256 alone: 32 random bytes need no slow hash. The root key acts for the operator, on the default project unless another
+ * is named, and may do everything; all others are in the directory.
  */
 export class ApiKeys implements Authenticator {
   readonly #store: Store;
   readonly #environment: Environment;
   readonly #root: Principal;
-  #known: readonly Known[] = [];
+  readonly #directory: Directory | undefined;
+  #rootDigest: Buffer | undefined;
   /** What was last presented on a connection. Only who presents the same there again learns from how long it takes. */
-  readonly #presented = new WeakMap<object, { readonly authorization: string; readonly digest: Buffer }>();
+  readonly #presented = new WeakMap<object, { readonly key: string; readonly digest: Buffer }>();
 
-  constructor(store: Store, environment: Environment, root: Principal) {
+  /** @param directory of all but the root key; absent where there is no identity */
+  constructor(store: Store, environment: Environment, root: Principal, directory?: Directory) {
     this.#store = store;
     this.#environment = environment;
     this.#root = root;
+    this.#directory = directory;
   }
 
   /**
@@ -60,27 +60,27 @@ export class ApiKeys implements Authenticator {
     return this.#write([{ op: 'update', table: 'setting', key: SETTING, set: { shown: true } }]);
   }
 
-  authenticate(authorization: string | undefined, connection: object): Principal | undefined {
-    if (authorization === undefined) return undefined;
-    const digest = this.#digest(authorization, connection);
-    let found: Principal | undefined;
-    for (const known of this.#known) if (timingSafeEqual(known.digest, digest)) found = known.principal;
-    if (found === undefined) throw new CloudError('unauthenticated', 'This API key is unknown.');
-    return found;
+  authenticate({ authorization, project, connection }: Presented): Proof | undefined | Promise<Proof | undefined> {
+    const key = BEARER.exec(authorization ?? '')?.[1];
+    if (key === undefined) return undefined;
+    const principal = this.#isRoot(key, connection) ? this.#rootIn(project) : this.#directory?.byToken(key, project);
+    if (principal === undefined) throw new CloudError('unauthenticated', 'This API key is unknown.');
+    return principal instanceof Promise ? principal.then((found) => ({ principal: found })) : { principal };
   }
 
-  #digest(authorization: string, connection: object): Buffer {
+  #rootIn(project: string | undefined): Principal | Promise<Principal> {
+    return project === undefined || this.#directory === undefined ? this.#root : this.#directory.operator(this.#root.actor, project);
+  }
+
+  #isRoot(key: string, connection: object): boolean {
     const before = this.#presented.get(connection);
-    if (before?.authorization === authorization) return before.digest;
-    const key = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-    if (key === undefined) throw new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
-    const digest = digestOf(key);
-    this.#presented.set(connection, { authorization, digest });
-    return digest;
+    const digest = before?.key === key ? before.digest : digestOf(key);
+    if (digest !== before?.digest) this.#presented.set(connection, { key, digest });
+    return this.#rootDigest !== undefined && timingSafeEqual(this.#rootDigest, digest);
   }
 
   #know(sha256: string): void {
-    this.#known = [{ digest: Buffer.from(sha256, 'base64'), principal: this.#root }];
+    this.#rootDigest = Buffer.from(sha256, 'base64');
   }
 
   async #write(statements: readonly Statement[]): Promise<void> {

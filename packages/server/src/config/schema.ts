@@ -57,6 +57,10 @@ export const CONFIG = Type.Object({
     },
     'Where the store is kept.',
   ),
+  auth: group(
+    { sessionHours: Type.Number({ minimum: 0.01, default: 12, description: 'How long who signs in may go on without doing it again.' }) },
+    'Who is let in.',
+  ),
   log: group(
     {
       level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {

@@ -1,3 +1,4 @@
+import { createHash, hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { CloudError, isCloudError, type RequestBody, type Timers } from '@pileus/core/kernel';
 
@@ -10,10 +11,13 @@ export interface BodyLimits {
 
 const JSON_TYPES = new Set(['application/json', 'application/merge-patch+json']);
 
-/** The body of an HTTP request, or undefined when it has none. */
-export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Timers): RequestBody | undefined {
+/** @param sha256 of the body that was signed: another is refused, at the latest when the last of it is read */
+export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Timers, sha256?: string): RequestBody | undefined {
   const { headers } = request;
-  if (headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0') return undefined;
+  if (headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0') {
+    if (sha256 !== undefined && sha256 !== NOTHING) throw notAsSigned();
+    return undefined;
+  }
   return {
     async json() {
       const mediaType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
@@ -24,10 +28,25 @@ export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Tim
         );
       const announced = Number(headers['content-length'] ?? 0);
       if (announced > limits.bytesMax) throw tooLarge(limits);
-      return parse(await readAll(request, limits, timers));
+      const bytes = await readAll(request, limits, timers);
+      if (sha256 !== undefined && hash('sha256', bytes) !== sha256) throw notAsSigned();
+      return parse(bytes);
     },
-    bytes: () => whole(request, limits, timers),
+    bytes: () => (sha256 === undefined ? whole(request, limits, timers) : checked(whole(request, limits, timers), sha256)),
   };
+}
+
+const NOTHING = hash('sha256', '');
+
+const notAsSigned = (): CloudError => new CloudError('unauthenticated', 'The body is not the one that was signed.');
+
+async function* checked(bytes: AsyncIterable<Uint8Array>, sha256: string): AsyncGenerator<Uint8Array> {
+  const digest = createHash('sha256');
+  for await (const chunk of bytes) {
+    digest.update(chunk);
+    yield chunk;
+  }
+  if (digest.digest('hex') !== sha256) throw notAsSigned();
 }
 
 const tooLarge = ({ bytesMax }: BodyLimits): CloudError =>

@@ -9,12 +9,12 @@ import {
   CloudError,
   type Environment,
   isStreamed,
-  type Principal,
+  lacks,
   problemResponse,
   unauthenticated,
 } from '@pileus/core/kernel';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteHandler } from 'fastify';
-import type { Authenticator } from '../auth/authenticator.ts';
+import type { Authenticator, Proof } from '../auth/authenticator.ts';
 import type { Admission, Admitted, Holding } from '../limits/admission.ts';
 import { bodyOf } from './body.ts';
 import type { Health } from './health.ts';
@@ -42,7 +42,18 @@ const METHODS = ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const CROSS_ORIGIN = {
   methods: ['GET', ...METHODS],
   allowedHeaders: [
-    ...['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Last-Event-ID', 'Prefer', 'Range', 'Repr-Digest'],
+    ...[
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'If-Match',
+      'If-None-Match',
+      'Last-Event-ID',
+      'Prefer',
+      'Range',
+      'Repr-Digest',
+      'X-Pileus-Project',
+    ],
     ...['traceparent', 'tracestate'],
   ],
   exposedHeaders: [
@@ -178,12 +189,9 @@ export class HttpServer {
     });
     get('/metrics', async (request, reply) => {
       try {
-        const principal = await this.#principal(request);
+        const principal = (await this.#proof(request))?.principal;
         if (principal === undefined) throw unauthenticated();
-        if (!principal.allows('metrics.read'))
-          throw new CloudError('permission_denied', 'This key lacks the permission metrics.read.', {
-            params: { permission: 'metrics.read' },
-          });
+        if (!principal.allows('metrics.read')) throw lacks('metrics.read', principal);
       } catch (error) {
         return this.#send(request, reply, this.#problem(error, request), undefined);
       }
@@ -191,8 +199,10 @@ export class HttpServer {
     });
   }
 
-  #principal({ raw }: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
-    return this.#options.authenticator.authenticate(raw.headers.authorization, raw.socket);
+  #proof({ raw }: FastifyRequest): Proof | undefined | Promise<Proof | undefined> {
+    const { method = '', url = '', headers, socket } = raw;
+    const project = headers['x-pileus-project'] as string | undefined;
+    return this.#options.authenticator.authenticate({ authorization: headers.authorization, method, url, project, connection: socket });
   }
 
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -218,15 +228,16 @@ export class HttpServer {
     let headers: Admitted['headers'];
     let leave: (() => void) | undefined;
     try {
-      const found = this.#principal(request);
-      const principal = found instanceof Promise ? await found : found;
+      const found = this.#proof(request);
+      const proof = found instanceof Promise ? await found : found;
+      const principal = proof?.principal;
       const counted = admission.count(principal);
       headers = counted.headers;
       if (counted.refusal !== undefined) throw counted.refusal;
       leave = admission.enter(principal, how.holding);
       const turn = admission.turn(principal);
       if (turn !== undefined) await turn;
-      const answer = withHeaders(await this.#handle(request, response, principal, how.acceptsSocket), headers);
+      const answer = withHeaders(await this.#handle(request, response, proof, how.acceptsSocket), headers);
       if (answer.socket !== undefined || (how.holding === 'streams' && isStreamed(answer.body))) return { response: answer, leave };
       leave();
       if (!isStreamed(answer.body)) return { response: answer };
@@ -243,14 +254,11 @@ export class HttpServer {
     }
   }
 
-  async #handle(
-    request: FastifyRequest,
-    response: ServerResponse,
-    principal: Principal | undefined,
-    acceptsSocket: boolean,
-  ): Promise<ApiResponse> {
+  async #handle(request: FastifyRequest, response: ServerResponse, proof: Proof | undefined, acceptsSocket: boolean): Promise<ApiResponse> {
     const { api, environment, limits } = this.#options;
-    const body = bodyOf(request.raw, { bytesMax: limits.bodyBytes, timeoutMs: limits.bodySeconds * 1000 }, environment.timers);
+    const bounds = { bytesMax: limits.bodyBytes, timeoutMs: limits.bodySeconds * 1000 };
+    const body = bodyOf(request.raw, bounds, environment.timers, proof?.bodySha256);
+    const principal = proof?.principal;
     const answer = await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
     if (body !== undefined && !request.raw.complete) this.#boundRest(request.raw);
     return answer;

@@ -8,6 +8,7 @@ export const instanceType = defineKind({
   plural: 'instance-types',
   description: 'A size of machine. A version never changes; its name means the newest.',
   scope: 'cloud',
+  tenantsRead: true,
   schema: Type.Object({
     version: Type.Integer({ minimum: 1 }),
     vcpus: Type.Integer({ minimum: 1, maximum: 512 }),

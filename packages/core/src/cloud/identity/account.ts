@@ -1,12 +1,47 @@
 import { Type } from 'typebox';
-import { defineKind } from '../../kernel/index.ts';
+import { create, defineKind, type Id, resourceName, updateAction } from '../../kernel/index.ts';
+import { given, nameOr } from '../naming.ts';
+import { rowDeletion } from '../row-only.ts';
+import { project } from './project.ts';
+import { creation, moveAtOnce } from './row-verbs.ts';
+
+const description = Type.Optional(Type.String({ maxLength: 1024 }));
 
 export const account = defineKind({
   name: 'account',
   plural: 'accounts',
   description: 'A tenant: owns projects, and has users, groups and roles of its own.',
   scope: 'cloud',
-  schema: Type.Object({ description: Type.Optional(Type.String({ maxLength: 1024 })) }),
-  states: { available: ['deleted'] },
+  schema: Type.Object({ description }),
+  states: { available: ['disabled', 'deleting'], disabled: ['available', 'deleting'], deleting: ['available', 'disabled', 'deleted'] },
   initial: 'available',
 });
+
+export const accountActions = [
+  creation(account, {
+    description: 'Makes an account, with a project `default`.',
+    input: Type.Object({ name: Type.Optional(resourceName()), description }),
+    rows: ({ id, input, mint }) => {
+      const accountId = id as unknown as Id<'account'>;
+      return [
+        create(account, { ...given(input), id, name: nameOr(input.name, account, id) }),
+        create(project, { id: mint('project'), accountId, name: 'default' }),
+      ];
+    },
+  }),
+  updateAction(account, ['description']),
+  moveAtOnce(account, 'disable', {
+    description: 'Lets nobody of the account in; its machines go on.',
+    input: Type.Object({}),
+    from: ['available'],
+    to: 'disabled',
+  }),
+  moveAtOnce(account, 'enable', {
+    description: 'Lets the users of the account in again.',
+    input: Type.Object({}),
+    from: ['disabled'],
+    to: 'available',
+  }),
+];
+
+export const accountDeletion = rowDeletion(account, ['available', 'disabled']);

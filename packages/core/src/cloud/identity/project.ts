@@ -1,14 +1,19 @@
 import { Type } from 'typebox';
-import { defineKind, type Migration } from '../../kernel/index.ts';
+import { create, defineKind, type Id, lacks, type Migration, resourceName, updateAction } from '../../kernel/index.ts';
+import { given, nameOr } from '../naming.ts';
+import { rowDeletion } from '../row-only.ts';
 import { DEFAULT_ACCOUNT_ID } from './principal.ts';
+import { creation } from './row-verbs.ts';
+
+const description = Type.Optional(Type.String({ maxLength: 1024 }));
 
 export const project = defineKind({
   name: 'project',
   plural: 'projects',
   description: 'What an account owns resources in.',
   scope: 'account',
-  schema: Type.Object({ description: Type.Optional(Type.String({ maxLength: 1024 })) }),
-  states: { available: ['deleted'] },
+  schema: Type.Object({ description }),
+  states: { available: ['deleting'], deleting: ['available', 'deleted'] },
   initial: 'available',
 });
 
@@ -19,3 +24,27 @@ export const projectAccounts: Migration = {
   table: project.name,
   up: (row) => ({ accountId: DEFAULT_ACCOUNT_ID, ...row }),
 };
+
+export const projectActions = [
+  creation(project, {
+    description: 'Makes a project.',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      description,
+      accountId: Type.Optional(
+        Type.Unsafe<Id<'account'>>({ type: 'string', format: 'uuid', description: 'Of another account: for the operator.' }),
+      ),
+    }),
+    rows: ({ id, input, principal }) => {
+      const { accountId = principal.accountId, ...fields } = input;
+      if (accountId !== principal.accountId && !principal.allows('project.any')) throw lacks('project.any', principal);
+      return [
+        { op: 'expect', table: 'account', key: accountId, expect: { state: ['available', 'disabled'] } },
+        create(project, { ...given(fields), id, accountId, name: nameOr(input.name, project, id) }),
+      ];
+    },
+  }),
+  updateAction(project, ['description']),
+];
+
+export const projectDeletion = rowDeletion(project, ['available']);

@@ -7,6 +7,7 @@ export const network = defineKind({
   plural: 'networks',
   description: 'A layer-2 segment of a project. A network of scope `host` lives on one host and pins what uses it.',
   scope: 'project',
+  shareable: true,
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     driver: Type.String({ description: 'Name of the network strategy, e.g. `libvirt`.' }),

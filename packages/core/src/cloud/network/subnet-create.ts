@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import {
   CloudError,
   change,
+  changeable,
   create,
   defineAction,
   defineDeletion,
@@ -14,7 +15,6 @@ import {
   type Statement,
   saga,
   transition,
-  usable,
 } from '../../kernel/index.ts';
 import { nameOr } from '../naming.ts';
 import { type Cidr, contains, formatAddress, overlaps, parseAddress, parseCidr } from './cidr.ts';
@@ -109,7 +109,7 @@ export const createSubnet = (context: () => NetworkContext) =>
     target: 'collection',
     input: Type.Object({ networkId: Type.String({ format: 'uuid' }), ...subnetInput.properties }),
     accept: async ({ id, input, projectId, principal, reader }) => {
-      const parent: RowOf<typeof network> = await usable(reader, network, input.networkId, principal, '/networkId');
+      const parent: RowOf<typeof network> = await changeable(reader, network, input.networkId, principal, '/networkId');
       const others = (await reader.list(subnet, { field: 'networkId', op: '=', value: parent.id })).flatMap(
         (row) => parseCidr(row.cidr) ?? [],
       );

@@ -6,6 +6,7 @@ export const subnet = defineKind({
   plural: 'subnets',
   description: 'A range of addresses on a network, handed out by the cloud.',
   scope: 'project',
+  shareable: 'networkId',
   schema: Type.Object({
     networkId: ref('network', 'cascade'),
     cidr: Type.String({ maxLength: 49, description: 'Network in canonical form, e.g. `10.10.0.0/24`.' }),

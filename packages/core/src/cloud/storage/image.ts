@@ -6,6 +6,7 @@ export const image = defineKind({
   plural: 'images',
   description: 'A disk that machines are cloned from. Its content never changes.',
   scope: 'project',
+  shareable: true,
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     guestOs: Type.Union([Type.Literal('linux'), Type.Literal('windows')]),

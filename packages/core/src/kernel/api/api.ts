@@ -206,6 +206,6 @@ function unlessKnown({ headers }: ApiRequest, etag: string, body: string, route:
 function permitted(route: Route, principal: Principal | undefined): Principal {
   if (route.permission === 'none') return principal ?? anonymous;
   if (principal === undefined) throw unauthenticated();
-  if (route.permission !== AUTHENTICATED && !principal.allows(route.permission)) throw lacks(route.permission);
+  if (route.permission !== AUTHENTICATED && !principal.allows(route.permission)) throw lacks(route.permission, principal);
   return principal;
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Principal } from '../access.ts';
+import { isVisible, lacks, type Principal } from '../access.ts';
 import { AUDIT_TABLE, type AuditEnd, auditStatement, type Told, toldOfCall } from '../audit/index.ts';
-import type { ChangeRequest, Endpoint, EndpointRequest } from '../endpoint.ts';
+import type { BegunBy, ChangeRequest, Endpoint, EndpointRequest } from '../endpoint.ts';
 import { timestamp } from '../environment.ts';
 import { CloudError, toErrorRecord } from '../errors.ts';
 import { idempotencyMismatch } from '../idempotency.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
+import { taken } from '../refusals.ts';
 import type { Statement } from '../store.ts';
 import { compileInput, type InputCheck } from '../validation.ts';
 import { contentResponse } from './download.ts';
@@ -15,7 +16,7 @@ import { lookUp } from './lookup.ts';
 import { parseQuery } from './query.ts';
 import type { Attempt, Done, Repeats } from './repeats.ts';
 import { type ApiRequest, type ApiResponse, bodyOf, keyOf } from './request.ts';
-import { anonymous } from './routes.ts';
+import { AUTHENTICATED, anonymous } from './routes.ts';
 
 type Changing = Extract<Endpoint, { type: 'change' | 'upload' }>;
 type Body = (request: ChangeRequest) => Promise<Done>;
@@ -81,16 +82,30 @@ export class EndpointCalls {
     const { headers, signal } = request;
     const kind = this.#kinds.get(endpoint.path.split('/')[1] ?? '');
     const asIs = kind === undefined || params.id === undefined || principal === anonymous;
-    const resolved = asIs ? params : { ...params, id: (await lookUp(this.#kernel.reader, kind, params.id as string, principal)).row.id };
+    const resolved = asIs ? params : { ...params, id: await this.#target(kind, params.id as string, endpoint, principal) };
     return { principal, params: resolved, query, headers, signal, body: undefined };
+  }
+
+  async #target(kind: AnyKind, named: string, { permission }: Endpoint, principal: Principal): Promise<string> {
+    const { reader } = this.#kernel;
+    const { row } = await lookUp(reader, kind, named, principal);
+    // What one may see, one may be told not to touch.
+    const isAllowed = permission === AUTHENTICATED || (await isVisible(kind, row, principal, permission, reader));
+    if (!isAllowed) throw lacks(permission, principal);
+    return row.id;
   }
 
   async #change(call: EndpointCall<Extract<Endpoint, { type: 'change' }>>, query: EndpointRequest['query']): Promise<string> {
     const { endpoint } = call;
     const body = await this.#body(call);
-    return this.#repeatable(call, query, { body: (body ?? null) as Json, isOneTime: endpoint.isOneTime === true }, async (request) => ({
-      answer: JSON.stringify(await endpoint.handle({ ...request, body })),
-    }));
+    return this.#repeatable(
+      call,
+      query,
+      { body: withoutSecrets(body, endpoint.secrets), isOneTime: endpoint.isOneTime === true },
+      async (request) => ({
+        answer: JSON.stringify(await endpoint.handle({ ...request, body })),
+      }),
+    );
   }
 
   async #upload(call: EndpointCall<Extract<Endpoint, { type: 'upload' }>>, query: EndpointRequest['query']): Promise<string> {
@@ -122,7 +137,8 @@ export class EndpointCalls {
     const { body = null, ...rest } = more;
     const asked = {
       actor: principal.actor,
-      key: keyOf(request),
+      // Who has not proven who he is shares no memory with others who have not.
+      key: principal === anonymous ? undefined : keyOf(request),
       identity: [route, params, query as JsonObject, body],
       signal: request.signal,
     };
@@ -131,8 +147,9 @@ export class EndpointCalls {
       const told = (facts: JsonObject) =>
         toldOfCall({ schema: schemaOf(call.endpoint), value: body }, { ...(query as JsonObject), ...facts });
       let begun: { readonly auditId: string | undefined } | undefined;
-      const begin: ChangeRequest['begin'] = async (statements = [], facts = {}) => {
-        begun = { auditId: await this.#begin(call, common.params.id, attempt, [...statements], told(facts)) };
+      const begin: ChangeRequest['begin'] = async (statements = [], facts = {}, by = {}) => {
+        const of = { resourceId: common.params.id, ...by };
+        begun = { auditId: await this.#begin(call, of, attempt, [...statements], told(facts)) };
       };
       try {
         const done = await run({ ...common, at: attempt.at, again: attempt.again, begin });
@@ -150,7 +167,7 @@ export class EndpointCalls {
   /** A repeat is the same call, and audited once; but each secret that is given out is told of. Answers the id of its row. */
   async #begin(
     { endpoint, principal }: EndpointCall<Changing>,
-    resourceId: string | undefined,
+    { resourceId, ...by }: Omit<BegunBy, 'resourceId'> & { readonly resourceId: string | undefined },
     { again, entry }: Attempt,
     statements: readonly Statement[],
     told: Told,
@@ -162,7 +179,7 @@ export class EndpointCalls {
     const id = services.ids.mint('audit');
     const row = auditStatement(
       {
-        ...{ id, at: timestamp(services.environment.clock), actor, action: endpoint.action, projectId, accountId },
+        ...{ id, at: timestamp(services.environment.clock), actor, action: endpoint.action, projectId, accountId, ...by },
         ...(resourceKind === undefined ? {} : { resourceKind }),
         ...(resourceId === undefined ? {} : { resourceId }),
         ...told,
@@ -175,6 +192,9 @@ export class EndpointCalls {
     const result = await operations.commit(all);
     if (result.ok) return isAudited ? id : undefined;
     audit.forget(id);
+    const failed = all[result.statement];
+    if (result.reason === 'exists' && failed?.op === 'insert' && this.#kernel.registry.findKind(failed.table) !== undefined)
+      throw taken(failed.table, result.fields);
     throw new CloudError('conflict', 'Something changed meanwhile; ask again.', { detail: result.reason });
   }
 
@@ -190,6 +210,11 @@ export class EndpointCalls {
 }
 
 const schemaOf = (endpoint: Endpoint) => ('body' in endpoint ? endpoint.body : undefined);
+
+function withoutSecrets(body: unknown, secrets: readonly string[] = []): Json {
+  if (secrets.length === 0) return (body ?? null) as Json;
+  return Object.fromEntries(Object.entries(body as JsonObject).filter(([field]) => !secrets.includes(field)));
+}
 
 /** As the request says it, or else of all of it. */
 async function digestOfContent({ headers }: ApiRequest, bytes: AsyncIterable<Uint8Array>): Promise<string> {

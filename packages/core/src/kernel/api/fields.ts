@@ -1,5 +1,5 @@
 import { CloudError } from '../errors.ts';
-import type { AnyKind } from '../kind.ts';
+import { type AnyKind, ownerField } from '../kind.ts';
 
 export type FieldType = 'string' | 'integer' | 'number' | 'boolean';
 export type Scalar = string | number | boolean;
@@ -18,6 +18,7 @@ const SYSTEM: readonly (readonly [string, FieldType])[] = [
 /** The fields of a kind that lists filter by, with their types. */
 export function filterFields(kind: AnyKind): ReadonlyMap<string, FieldType> {
   const fields = new Map(SYSTEM);
+  for (const field of ownerField(kind)) fields.set(field, 'string');
   for (const field of [...(kind.indexed ?? []), ...kind.refs.map((edge) => edge.field)]) {
     const type = scalarType(kind.schema.properties[field]);
     if (type !== undefined) fields.set(field, type);
@@ -29,7 +30,9 @@ export function filterFields(kind: AnyKind): ReadonlyMap<string, FieldType> {
 export const sortFields = (kind: AnyKind): readonly string[] => [
   'createdAt',
   'name',
-  ...[...filterFields(kind).keys()].filter((field) => !SYSTEM.some(([name]) => name === field) || field === 'state'),
+  ...[...filterFields(kind).keys()].filter(
+    (field) => (!SYSTEM.some(([name]) => name === field) && !ownerField(kind).some((name) => name === field)) || field === 'state',
+  ),
 ];
 
 /** What a schema holds when that is one scalar type, also behind an optional, a union of literals or an enumeration. */

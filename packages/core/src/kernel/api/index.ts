@@ -1,6 +1,8 @@
 export { Api, type ApiOptions } from './api.ts';
+export { filterFields } from './fields.ts';
+export { parseFilter } from './filter.ts';
 export { lookUp } from './lookup.ts';
 export { openapi } from './openapi.ts';
 export { problemResponse, unauthenticated } from './problem.ts';
 export { type ApiRequest, type ApiResponse, bytesBody, isStreamed, jsonBody, type RequestBody } from './request.ts';
-export { type Route, routesOf } from './routes.ts';
+export { AUTHENTICATED, type Route, routesOf } from './routes.ts';

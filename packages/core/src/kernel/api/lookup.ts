@@ -32,7 +32,7 @@ export async function lookUp(
 
 async function byName(reader: Reader, kind: AnyKind, name: string, principal: Principal): Promise<string | undefined> {
   const named: Condition = { field: 'name', op: '=', value: name };
-  const visible = visibleRows(kind, principal);
+  const visible = visibleRows(kind, principal, readPermission(kind), { ownOnly: true });
   const where = visible === undefined ? named : { and: [visible, named] };
   return (await reader.texts(kind, where, { limit: 1 }))[0];
 }

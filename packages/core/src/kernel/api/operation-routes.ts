@@ -1,4 +1,4 @@
-import type { Principal } from '../access.ts';
+import { isVisible, lacks, type Principal } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
 import { onlyParameters, wholeNumber } from './list.ts';
@@ -34,6 +34,8 @@ export async function steer(
 ): Promise<string> {
   const { row, text } = await lookUp(kernel.reader, operation, id, principal);
   const { state, cancelRequested } = row as Operation;
+  const permission = `operation.${verb}`;
+  if (!(await isVisible(operation, row, principal, permission, kernel.reader))) throw lacks(permission, principal);
   const isAsked = verb === 'cancel' ? state === 'cancelled' || cancelRequested === true : again && state !== 'needs_attention';
   if (isAsked) return text;
   if (verb === 'cancel') await kernel.operations.cancel(row.id, principal.actor, entry);

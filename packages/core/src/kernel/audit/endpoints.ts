@@ -101,6 +101,7 @@ export function auditPlugin({ store }: { readonly store: Store }): Plugin {
         path: '/audit',
         summary: 'Who has changed what, newest first: one entry for each call that was accepted.',
         permission: 'audit.read',
+        scope: 'project',
         query: QUERY,
         answer: Type.Object({ items: Type.Array(ENTRY), next: Type.Optional(Type.String()) }),
         handle: ({ principal, query }) => auditPage(store, principal, query as Query),

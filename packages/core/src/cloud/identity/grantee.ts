@@ -1,0 +1,118 @@
+import {
+  type Condition,
+  type Id,
+  isMeant,
+  type JsonObject,
+  type PermissionFact,
+  type Principal,
+  readPermission,
+} from '../../kernel/index.ts';
+import { type Grant, is, type Reach, reachOf } from './reach.ts';
+import type { Rule } from './role.ts';
+import { BUILT_IN_ROLES, type Roles } from './roles.ts';
+
+/** Who asks, by credentials of his own. */
+export interface Caller {
+  readonly actor: string;
+  readonly subject: { readonly kind: 'user' | 'serviceAccount'; readonly id: string };
+  readonly credentialId: string;
+  readonly projectId: Id<'project'>;
+  readonly accountId: Id<'account'>;
+  /** Of an API key that may do only some of what its subject may. */
+  readonly permissions?: readonly string[];
+}
+
+interface Decision {
+  readonly isAllowed: boolean;
+  readonly limit?: Condition;
+}
+
+/** A principal by what was bound to him. Deny by default; each permission is decided once. */
+export class Grantee implements Principal {
+  readonly actor: string;
+  readonly subject: Caller['subject'];
+  readonly credentialId: string;
+  readonly projectId: Id<'project'>;
+  readonly accountId: Id<'account'>;
+  readonly isRestricted: boolean;
+  readonly #caller: Caller;
+  readonly #grants: readonly Grant[];
+  readonly #roles: Roles;
+  readonly #decisions = new Map<string, Decision>();
+
+  constructor(caller: Caller, grants: readonly Grant[], roles: Roles) {
+    this.actor = caller.actor;
+    this.subject = caller.subject;
+    this.credentialId = caller.credentialId;
+    this.projectId = caller.projectId;
+    this.accountId = caller.accountId;
+    this.isRestricted = caller.permissions !== undefined;
+    this.#caller = caller;
+    this.#grants = grants;
+    this.#roles = roles;
+  }
+
+  allows(permission: string): boolean {
+    return this.#decided(permission).isAllowed;
+  }
+
+  limits(permission: string): Condition | undefined {
+    return this.#decided(permission).limit;
+  }
+
+  explain(permission: string): JsonObject {
+    const fact = this.#roles.permissions.find(permission);
+    return {
+      level: fact?.scope ?? 'cloud',
+      bindings: this.#grants.map(({ bindingId, role, level, inProjectId = null }) => ({ id: bindingId, role, level, inProjectId })),
+      grantedBy: Object.keys(BUILT_IN_ROLES).filter((name) =>
+        this.#roles.permissionsOf(name).some((pattern) => isMeant(pattern, permission)),
+      ),
+      ...(this.#isOutsideKey(permission) ? { reason: 'The API key is restricted to other permissions.' } : {}),
+    };
+  }
+
+  #isOutsideKey(permission: string): boolean {
+    const { permissions } = this.#caller;
+    return permissions !== undefined && !permissions.some((pattern) => isMeant(pattern, permission));
+  }
+
+  #decided(permission: string): Decision {
+    const known = this.#decisions.get(permission);
+    if (known !== undefined) return known;
+    const decision = this.#decide(permission);
+    this.#decisions.set(permission, decision);
+    return decision;
+  }
+
+  #decide(permission: string): Decision {
+    const fact = this.#roles.permissions.find(permission);
+    if (fact === undefined || this.#isOutsideKey(permission)) return { isAllowed: false };
+    const some = [...selfReach(fact, this.#caller)];
+    for (const grant of this.#grants)
+      for (const rule of grant.rules) {
+        const reach = rule.permissions.some((pattern) => isMeant(pattern, permission)) ? this.#reachOf(fact, grant, rule) : undefined;
+        if (reach === 'all') return { isAllowed: true };
+        if (reach !== undefined) some.push(reach);
+      }
+    if (some.length === 0) return { isAllowed: false };
+    return { isAllowed: true, limit: some.length === 1 ? (some[0] as Condition) : { or: some } };
+  }
+
+  #reachOf(fact: PermissionFact, grant: Grant, rule: Rule): Reach | undefined {
+    const reach = reachOf(fact, grant, this);
+    if (reach === undefined || rule.when === undefined) return reach;
+    // A condition is on rows: what has none it cannot be on.
+    if (fact.kind === undefined) return undefined;
+    const when = this.#roles.conditionOf(fact.kind, rule.when);
+    if (when === undefined) return undefined;
+    return reach === 'all' ? when : { and: [reach, when] };
+  }
+}
+
+/** Everybody sees who he is, and keeps his own keys and sessions. */
+function selfReach({ name, kind }: PermissionFact, { subject }: Caller): readonly Condition[] {
+  if (kind?.name === subject.kind && name === readPermission(kind)) return [is('id', subject.id)];
+  if (kind?.name === 'apiKey') return [is(subject.kind === 'user' ? 'userId' : 'serviceAccountId', subject.id)];
+  return kind?.name === 'session' && subject.kind === 'user' ? [is('userId', subject.id)] : [];
+}

@@ -1,0 +1,247 @@
+import { type Static, Type } from 'typebox';
+import {
+  AUTHENTICATED,
+  type ChangeRequest,
+  CloudError,
+  create,
+  defineKind,
+  type Endpoint,
+  type Id,
+  type KernelServices,
+  type Reader,
+  type RowOf,
+  ref,
+  type Statement,
+  transition,
+} from '../../kernel/index.ts';
+import { account } from './account.ts';
+import { newToken, readCredential, writeCredential } from './credential.ts';
+import type { Passwords } from './passwords.ts';
+import { Patience } from './patience.ts';
+import type { Roles } from './roles.ts';
+import { moveAtOnce } from './row-verbs.ts';
+import { user } from './user.ts';
+
+const uuid = Type.String({ format: 'uuid' });
+const stamp = Type.String({ format: 'date-time' });
+const password = Type.String({ minLength: 10, maxLength: 1024 });
+
+export const session = defineKind({
+  name: 'session',
+  plural: 'sessions',
+  description: 'That a user has signed in.',
+  scope: 'account',
+  schema: Type.Object({ userId: ref('user', 'cascade'), expiresAt: stamp }),
+  states: { active: ['revoked', 'deleting'], revoked: ['deleting', 'deleted'], deleting: ['active', 'revoked', 'deleted'] },
+  initial: 'active',
+  indexed: ['expiresAt'],
+});
+
+export const sessionActions = [
+  moveAtOnce(session, 'revoke', {
+    description: 'Signs the user out, from the answer on.',
+    input: Type.Object({}),
+    from: ['active'],
+    to: 'revoked',
+  }),
+];
+
+const signedIn = Type.Object({
+  id: uuid,
+  token: Type.String({ description: 'Shown this once.' }),
+  expiresAt: stamp,
+  userId: uuid,
+  accountId: uuid,
+});
+const login = Type.Object({
+  account: Type.String({ maxLength: 63, description: 'Its name.' }),
+  user: Type.String({ maxLength: 63, description: 'Its name.' }),
+  password: Type.String({ maxLength: 1024 }),
+});
+const setting = Type.Object({ password });
+const changing = Type.Object({ current: Type.String({ maxLength: 1024 }), password });
+const done = Type.Object({});
+
+export interface SessionOptions {
+  readonly services: KernelServices;
+  readonly passwords: Passwords;
+  readonly roles: Roles;
+  /** How long a session is good for. */
+  readonly sessionMs: number;
+}
+
+/** Signing in and out, and passwords. */
+export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
+  const sessions = new Sessions(options);
+  return [
+    {
+      type: 'change',
+      method: 'POST',
+      path: '/sessions',
+      action: 'session.create',
+      permission: 'none',
+      summary: 'Signs a user in by his password, and answers a token to ask with.',
+      isOneTime: true,
+      secrets: ['password'],
+      body: login,
+      answer: signedIn,
+      handle: (request) => sessions.signIn(request),
+    },
+    {
+      type: 'change',
+      method: 'POST',
+      path: '/logout',
+      action: 'session.end',
+      permission: AUTHENTICATED,
+      summary: 'Ends the session that is asked with.',
+      answer: done,
+      handle: (request) => sessions.signOut(request),
+    },
+    {
+      type: 'change',
+      method: 'POST',
+      path: '/password',
+      action: 'user.changePassword',
+      permission: AUTHENTICATED,
+      summary: 'Changes the password of who asks, and ends his other sessions.',
+      secrets: ['current', 'password'],
+      body: changing,
+      answer: done,
+      handle: (request) => sessions.changePassword(request),
+    },
+    {
+      type: 'change',
+      method: 'POST',
+      path: '/users/{id}/password',
+      action: 'user.setPassword',
+      permission: 'user.setPassword',
+      summary: 'Sets the password of a user, and ends his sessions.',
+      secrets: ['password'],
+      body: setting,
+      answer: done,
+      handle: (request) => sessions.setPassword(request),
+    },
+  ];
+}
+
+class Sessions {
+  readonly #options: SessionOptions;
+  readonly #patience: Patience;
+  /** Compared with where there is no password, so that the time of the answer tells nothing. */
+  #nobodys: Promise<string> | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#patience = new Patience(options.services.environment.clock);
+  }
+
+  async signIn(request: ChangeRequest): Promise<Static<typeof signedIn>> {
+    const { reader } = this.#options.services;
+    const asked = request.body as Static<typeof login>;
+    const name = `${asked.account}/${asked.user}`;
+    this.#patience.assert(name);
+    const found = await userNamed(reader, asked);
+    const isRight = await this.#isPassword(found?.id, asked.password);
+    if (found === undefined || !isRight) {
+      this.#patience.failed(name);
+      throw new CloudError('unauthenticated', 'There is no such user with this password.');
+    }
+    this.#patience.succeeded(name);
+    return this.open(found, request.begin);
+  }
+
+  /** A new session of a user who has proven who he is. */
+  async open({ id: userId, accountId }: User, begin: ChangeRequest['begin']): Promise<Static<typeof signedIn>> {
+    const { services, sessionMs } = this.#options;
+    const { environment, ids } = services;
+    const id = ids.mint('session');
+    const { token, sha256 } = newToken('pis', id, environment.random);
+    const expiresAt = new Date(environment.clock.nowMs() + sessionMs).toISOString();
+    const row = create(session, { id, accountId: accountId as Id<'account'>, name: `session-${id}`, userId, expiresAt });
+    const by = { actor: `user:${userId}`, accountId: accountId as string, resourceId: id };
+    await begin([row, ...writeCredential({ id, secrets: [{ sha256 }] })], {}, by);
+    return { id, token, expiresAt, userId, accountId: accountId as string };
+  }
+
+  async signOut({ principal, begin }: ChangeRequest): Promise<Static<typeof done>> {
+    const { reader } = this.#options.services;
+    const own = await reader.find(session, principal.credentialId ?? '');
+    if (own === undefined) throw new CloudError('conflict', 'This is no session; revoke the key instead.');
+    await begin(own.state === 'active' ? [transition(session, own.id, { from: 'active', to: 'revoked' })] : [], {}, { resourceId: own.id });
+    return {};
+  }
+
+  async changePassword(request: ChangeRequest): Promise<Static<typeof done>> {
+    const { principal } = request;
+    const { current, password: next } = request.body as Static<typeof changing>;
+    if (principal.subject?.kind !== 'user' || principal.isRestricted === true)
+      throw new CloudError('permission_denied', 'Only a user who has signed in changes his password.');
+    this.#patience.assert(principal.actor);
+    if (!(await this.#isPassword(principal.subject.id, current))) {
+      this.#patience.failed(principal.actor);
+      throw new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' });
+    }
+    this.#patience.succeeded(principal.actor);
+    await this.#store(principal.subject.id, next, request, principal.credentialId);
+    return {};
+  }
+
+  async setPassword(request: ChangeRequest): Promise<Static<typeof done>> {
+    const { services, roles } = this.#options;
+    const row = await services.reader.get(user, request.params.id ?? '');
+    // Who sets a password can sign in with it.
+    await roles.assertCovered(request.principal, { subjectId: row.id });
+    await this.#store(row.id, (request.body as Static<typeof setting>).password, request);
+    return {};
+  }
+
+  async #store(userId: string, text: string, { begin }: ChangeRequest, except?: string): Promise<void> {
+    const { services, passwords } = this.#options;
+    const hashed = await passwords.hash(text);
+    const open = await services.reader.list(session, {
+      and: [
+        { field: 'userId', op: '=', value: userId },
+        { field: 'state', op: '=', value: 'active' },
+      ],
+    });
+    const ended = open.flatMap(({ id }): Statement[] =>
+      id === except ? [] : [transition(session, id, { from: 'active', to: 'revoked' })],
+    );
+    await begin([...ended, ...writeCredential({ id: userId, password: hashed })], {}, { resourceId: userId });
+  }
+
+  async #isPassword(userId: string | undefined, text: string): Promise<boolean> {
+    const { services, passwords } = this.#options;
+    const kept = userId === undefined ? undefined : (await readCredential(services.store, userId))?.password;
+    this.#nobodys ??= passwords.hash('');
+    const isRight = await passwords.verify(text, kept ?? (await this.#nobodys));
+    return isRight && kept !== undefined;
+  }
+}
+
+type User = RowOf<typeof user>;
+
+/** Of an account and a user who are let in. */
+async function userNamed(reader: Reader, asked: { readonly account: string; readonly user: string }): Promise<User | undefined> {
+  const named = (name: string) => ({ field: 'name', op: '=', value: name }) as const;
+  const [of] = await reader.list(account, named(asked.account), { limit: 1 });
+  if (of?.state !== 'available') return undefined;
+  const own = { field: 'accountId', op: '=', value: of.id } as const;
+  const [found] = await reader.list(user, { and: [own, named(asked.user)] }, { limit: 1 });
+  return found?.state === 'enabled' ? found : undefined;
+}
+
+/** Sessions that are over: their rows go. */
+export async function expiredSessions({ reader, environment }: KernelServices, limit: number) {
+  const now = new Date(environment.clock.nowMs()).toISOString();
+  return reader.list(
+    session,
+    {
+      and: [
+        { field: 'expiresAt', op: '<', value: now },
+        { field: 'state', op: 'in', value: ['active', 'revoked'] },
+      ],
+    },
+    { limit },
+  );
+}
