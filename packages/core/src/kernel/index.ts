@@ -45,6 +45,7 @@ export {
   quotaPrefix,
   quotaReleased,
 } from './quota/index.ts';
+export { tally } from './query/tally.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';

@@ -20,7 +20,10 @@ export interface Store {
   read(table: string, key: string): Promise<string | undefined>;
   /** Rows as JSON texts, in the strict order asked for. */
   list(query: ListQuery): Promise<readonly string[]>;
-  count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number>;
+  /** So many rows, or `atMost` when there are more: to learn no more than that costs no more. */
+  count(query: CountQuery): Promise<number>;
+  /** One row a group, in order of the groups, nulls first; without `groupBy` one row. */
+  aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]>;
   counter(key: string): Promise<Counter | undefined>;
   counters(prefix: string): Promise<readonly Counter[]>;
   /** Changes of resource tables after a revision, oldest first, whole revisions only. */
@@ -114,6 +117,10 @@ export interface Counter {
   readonly limit: number | null;
 }
 
+/**
+ * Fields are paths into the row, e.g. `stateReason.code`. A comparison with an absent field is false, `not` is plain negation. Values of one type are compared,
+ * text by code point.
+ */
 export type Condition =
   | { readonly field: string; readonly op: '=' | '!=' | '<' | '<=' | '>' | '>='; readonly value: string | number | boolean }
   | { readonly field: string; readonly op: 'in'; readonly value: readonly (string | number | boolean)[] }
@@ -123,7 +130,9 @@ export type Condition =
   | { readonly or: readonly Condition[] }
   | { readonly not: Condition }
   /** Holds when a live row of `table` has in `remote` what this row has in `local`, and `where` holds for it. An absent field equals nothing. */
-  | { readonly exists: { readonly table: string; readonly local: string; readonly remote: string; readonly where?: Condition } };
+  | { readonly exists: { readonly table: string; readonly local: string; readonly remote: string; readonly where?: Condition } }
+  /** Holds when `where` holds for one of the elements of a list, or values of a map: there `$` is the element itself, `$key` its key in the map. */
+  | { readonly some: { readonly field: string; readonly where?: Condition } };
 
 export interface ListQuery {
   readonly table: string;
@@ -136,6 +145,21 @@ export interface ListQuery {
   readonly after?: readonly (string | number | null)[];
   readonly limit?: number;
 }
+
+export interface CountQuery extends Pick<ListQuery, 'table' | 'where' | 'deleted'> {
+  readonly atMost?: number;
+}
+
+export interface AggregateQuery extends Pick<ListQuery, 'table' | 'where' | 'deleted'> {
+  readonly groupBy?: readonly string[];
+  /** `count` without a field counts rows, with one those that have it. `sum` takes numbers alone. */
+  readonly measures: readonly { readonly op: 'count' | 'sum' | 'min' | 'max'; readonly field?: string }[];
+  /** Groups at most. */
+  readonly limit?: number;
+}
+
+/** The values that a group has in common, then what was measured, in the order asked for. Sums are decimal strings, exact for whole numbers; true is 1, false 0. */
+export type AggregateRow = readonly (string | number | null)[];
 
 export interface Change {
   readonly revision: number;

@@ -1,4 +1,15 @@
-import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../kernel/store.ts';
+import type {
+  AggregateQuery,
+  AggregateRow,
+  Change,
+  CommitResult,
+  Counter,
+  CountQuery,
+  ListQuery,
+  Store,
+  StoreSchema,
+  Transaction,
+} from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { makeFile } from '../store/file.ts';
 import { Listeners } from '../store/listeners.ts';
@@ -45,8 +56,12 @@ class InlineStore implements Store {
     return this.#here().reader.list(query);
   }
 
-  async count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
+  async count(query: CountQuery): Promise<number> {
     return this.#here().reader.count(query);
+  }
+
+  async aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
+    return this.#here().reader.aggregate(query);
   }
 
   async counter(key: string): Promise<Counter | undefined> {

@@ -1,15 +1,14 @@
 import type { SQLInputValue } from 'node:sqlite';
-import type { Condition, ListQuery } from '../kernel/store.ts';
+import type { AggregateQuery, AggregateRow, Condition, CountQuery, ListQuery } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { type Catalog, ROW } from '../store/table.ts';
-import { columnValue, quote, type Table } from './table.ts';
+import { Conditions, TableSource } from './condition.ts';
+import { quote, type Table } from './table.ts';
 
 export interface Sql {
   readonly text: string;
   readonly values: readonly SQLInputValue[];
 }
-
-const COMPARISONS = new Set(['=', '!=', '<', '<=', '>', '>=']);
 
 type Tables = Catalog<Table>;
 
@@ -36,14 +35,61 @@ export function compileList(tables: Tables, query: ListQuery, from?: Sql): Sql {
   return { text: `SELECT ${ROW} FROM ${source.text}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
 }
 
-export function compileCount(tables: Tables, query: Pick<ListQuery, 'table' | 'where' | 'deleted'>, from?: Sql): Sql {
+export function compileCount(tables: Tables, query: CountQuery, from?: Sql): Sql {
   const table = tables.get(query.table);
   const source = from ?? wholeTable(table);
   const values: SQLInputValue[] = [...source.values];
-  return { text: `SELECT count(*) FROM ${source.text}${whereSql(filterSql(tables, table, query, values))}`, values };
+  const rows = `FROM ${source.text}${whereSql(filterSql(tables, table, query, values))}`;
+  if (query.atMost === undefined) return { text: `SELECT count(*) ${rows}`, values };
+  return { text: `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ?)`, values: [...values, query.atMost] };
+}
+
+/** For each group its values, then what each measure needs: see `measured`. */
+export function compileAggregate(tables: Tables, query: AggregateQuery, from?: Sql): Sql {
+  const table = tables.get(query.table);
+  const source = from ?? wholeTable(table);
+  const values: SQLInputValue[] = [...source.values];
+  const groups = (query.groupBy ?? []).map((field) => table.expression(field));
+  const columns = [...groups, ...query.measures.flatMap((measure) => measureSql(table, measure))];
+  const rows = `FROM ${source.text}${whereSql(filterSql(tables, table, query, values))}`;
+  const by = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')} ORDER BY ${groups.join(', ')}`;
+  const limit = query.limit === undefined ? '' : ' LIMIT ?';
+  if (query.limit !== undefined) values.push(query.limit);
+  return { text: `SELECT ${columns.join(', ')} ${rows}${by}${limit}`, values };
+}
+
+/** SQLite's sums end at 2^63: halves of 32 bits are added on their own, and fractions as they are. */
+function measureSql(table: Table, { op, field }: AggregateQuery['measures'][number]): readonly string[] {
+  const value = field === undefined ? '*' : table.expression(field);
+  if (op !== 'sum') return [`${op}(${value})`];
+  const whole = (part: string) => `CAST(coalesce(sum(CASE typeof(${value}) WHEN 'integer' THEN ${value} ${part} END), 0) AS TEXT)`;
+  return [whole('>> 32'), whole('& 4294967295'), `total(CASE typeof(${value}) WHEN 'real' THEN ${value} END)`];
+}
+
+/** What is read from a row that `compileAggregate` asked for. */
+export function measured({ groupBy = [], measures }: AggregateQuery, columns: readonly (string | number | null)[]): AggregateRow {
+  const rest = columns.slice(groupBy.length);
+  const row = columns.slice(0, groupBy.length);
+  for (const { op } of measures) {
+    if (op !== 'sum') row.push(rest.shift() ?? null);
+    else {
+      const [high, low, fraction] = rest.splice(0, 3) as [string, string, number];
+      const whole = BigInt(high) * 2n ** 32n + BigInt(low);
+      row.push(fraction === 0 ? String(whole) : String(Number(whole) + fraction));
+    }
+  }
+  return row;
 }
 
 const wholeTable = (table: Table): Sql => ({ text: quote(table.name), values: [] });
+
+/** The values that rows have in a field. */
+export function compileValues(tables: Tables, table: Table, field: string, where: Condition | undefined, from: Sql): Sql {
+  const values: SQLInputValue[] = [...from.values];
+  const filters = filterSql(tables, table, where === undefined ? {} : { where }, values);
+  const value = table.expression(field);
+  return { text: `SELECT DISTINCT ${value} FROM ${from.text}${whereSql([...filters, `${value} IS NOT NULL`])}`, values };
+}
 
 /** So many of the rows for which the condition holds, in no order, to look further in. Without a condition deleted ones, too. */
 export function someOf(tables: Tables, table: Table, where: Condition | undefined, limit: number): Sql {
@@ -57,83 +103,8 @@ const whereSql = (filters: readonly string[]): string => (filters.length === 0 ?
 
 function filterSql(tables: Tables, table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, values: SQLInputValue[]): string[] {
   const filters = table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : [];
-  if (query.where !== undefined) filters.push(new Conditions(tables, values).sql({ table, name: quote(table.name) }, query.where));
+  if (query.where !== undefined) filters.push(new Conditions(tables, values).sql(new TableSource(table, quote(table.name)), query.where));
   return filters;
-}
-
-/** A table as a query names it. What stands in the innermost one needs no name, so that simple queries read as they always did. */
-interface Source {
-  readonly table: Table;
-  readonly name: string;
-}
-
-/** Conditions of one statement, whose values are appended in the order in which they stand there. */
-class Conditions {
-  readonly #tables: Tables;
-  readonly #values: SQLInputValue[];
-  #joined = 0;
-
-  constructor(tables: Tables, values: SQLInputValue[]) {
-    this.#tables = tables;
-    this.#values = values;
-  }
-
-  /**
-   * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once
-   * each negation reads "is not true", for `and` and `or` never turn unknown into true.
-   */
-  sql(source: Source, condition: Condition): string {
-    if ('and' in condition) return this.#join(source, condition.and, 'AND');
-    if ('or' in condition) return this.#join(source, condition.or, 'OR');
-    if ('not' in condition) return `(${this.sql(source, condition.not)} IS NOT TRUE)`;
-    if ('exists' in condition) return this.#exists(source, condition.exists);
-    const field = source.table.expression(condition.field);
-    switch (condition.op) {
-      case 'null':
-        return `${field} IS NULL`;
-      case 'not null':
-        return `${field} IS NOT NULL`;
-      case 'in':
-        this.#values.push(...condition.value.map(columnValue));
-        return `(${field} IN (${condition.value.map(() => '?').join(', ')}))`;
-      case 'like':
-        this.#values.push(globPattern(condition.value));
-        return `(${field} GLOB ?)`;
-      default:
-        if (!COMPARISONS.has(condition.op)) throw new StoreError(`unknown comparison ${JSON.stringify(condition.op)}`);
-        this.#values.push(columnValue(condition.value));
-        return `(${field} ${condition.op} ?)`;
-    }
-  }
-
-  #join(source: Source, parts: readonly Condition[], word: 'AND' | 'OR'): string {
-    if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
-    return `(${parts.map((part) => this.sql(source, part)).join(` ${word} `)})`;
-  }
-
-  /** "Is true" says nothing new, but keeps SQLite from turning it into a join and beginning at the other end, of whose size it knows nothing. */
-  #exists(source: Source, { table: name, local, remote, where }: Existence): string {
-    this.#joined += 1;
-    const joined: Source = { table: this.#tables.get(name), name: `j${this.#joined}` };
-    const filters = [
-      ...(joined.table.isResource ? ['"deletedAt" IS NULL'] : []),
-      `${joined.table.expression(remote)} = ${source.table.expression(local, source.name)}`,
-      ...(where === undefined ? [] : [this.sql(joined, where)]),
-    ];
-    return `(EXISTS (SELECT 1 FROM ${quote(name)} AS ${joined.name}${whereSql(filters)}) IS TRUE)`;
-  }
-}
-
-type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
-
-/** SQLite's LIKE ignores case, its GLOB does not and can use an index. `\` makes the next character of a LIKE pattern literal. */
-function globPattern(like: string): string {
-  return like.replaceAll(/\\?[\s\S]/gu, (part) => {
-    if (part === '%') return '*';
-    if (part === '_') return '?';
-    const literal = part.length > 1 && part.startsWith('\\') ? part.slice(1) : part;
-    return '*?['.includes(literal) ? `[${literal}]` : literal;
-  });
 }
 
 interface Term {

@@ -3,10 +3,14 @@ import type { Sql } from './query.ts';
 import { type IndexPlan, quote, type Table } from './table.ts';
 
 /** Parts of the condition of which an index answers each: the field at its head has one of some values. */
-export function leadsOf(table: Table, { where, deleted }: Pick<ListQuery, 'where' | 'deleted'>): readonly Condition[] {
+export function leadsOf(table: Table, { where, deleted }: Pick<ListQuery, 'where' | 'deleted'>): readonly Lead[] {
   if (deleted === true) return [];
-  return partsOf(where).filter((part) => 'op' in part && (part.op === '=' || part.op === 'in') && table.leadsIndex(part.field));
+  return partsOf(where).filter(
+    (part): part is Lead => 'op' in part && (part.op === '=' || part.op === 'in') && table.leadsIndex(part.field),
+  );
 }
+
+type Lead = Extract<Condition, { readonly field: string }>;
 
 /**
  * The table by an index in which the rows of the answer lie beside each other and in order, or which has one row at most: nothing but the answer is looked at
@@ -21,6 +25,23 @@ export function walkOf(table: Table, query: ListQuery): Sql | undefined {
     plan.isUnique ? plan.fields.every((field) => fixed.has(field)) : isInOrder && runs(plan, fixed, table),
   );
   return index === undefined ? undefined : { text: `${quote(table.name)} INDEXED BY ${quote(index.name)}`, values: [] };
+}
+
+/** The table by the index that leads to the rows with one value of a field, which it holds in order of the key. */
+export function indexOf(table: Table, field: string): Sql | undefined {
+  const index = table.indexes.find(({ isUnique, fields }) => !isUnique && fields[0] === field && runsByKey(fields, table));
+  return index === undefined ? undefined : { text: `${quote(table.name)} INDEXED BY ${quote(index.name)}`, values: [] };
+}
+
+const runsByKey = ([, ...rest]: readonly string[], { key }: Table): boolean => rest.every((field, place) => field === key[place]);
+
+/** Whether the condition looks into other tables. */
+export function looksElsewhere(where: Condition | undefined): boolean {
+  if (where === undefined) return false;
+  if ('and' in where) return where.and.some(looksElsewhere);
+  if ('or' in where) return where.or.some(looksElsewhere);
+  if ('not' in where) return looksElsewhere(where.not);
+  return 'exists' in where;
 }
 
 /** Whether the index begins with these fields and goes on with the key. */

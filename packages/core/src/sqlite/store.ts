@@ -4,13 +4,25 @@ import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { Timers } from '../kernel/environment.ts';
-import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, TableSpec, Transaction } from '../kernel/store.ts';
+import type {
+  AggregateQuery,
+  AggregateRow,
+  Change,
+  CommitResult,
+  Counter,
+  CountQuery,
+  ListQuery,
+  Store,
+  StoreSchema,
+  TableSpec,
+  Transaction,
+} from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { CommitQueue } from '../store/commit-queue.ts';
 import { Listeners } from '../store/listeners.ts';
 import { prepareStore } from '../store/migrate.ts';
 import { copyStore } from './backup.ts';
-import { type CountQuery, Reader, Statements } from './reader.ts';
+import { Reader, Statements } from './reader.ts';
 import type { ReaderMethods } from './reader-thread.ts';
 import { Scanners } from './scanners.ts';
 import { Snapshot } from './snapshot.ts';
@@ -141,9 +153,12 @@ class SqliteStore implements Store {
     return this.#here().listFew(query, FEW_ROWS) ?? this.#scanner().call('list', query);
   }
 
-  async count({ table, where, deleted }: CountQuery): Promise<number> {
-    const query = { table, ...(where === undefined ? {} : { where }), ...(deleted === undefined ? {} : { deleted }) };
+  async count(query: CountQuery): Promise<number> {
     return this.#here().countFew(query, FEW_ROWS) ?? this.#scanner().call('count', query);
+  }
+
+  async aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
+    return this.#scanner().call('aggregate', query);
   }
 
   async counters(prefix: string): Promise<readonly Counter[]> {

@@ -58,7 +58,7 @@ export class Table extends TableShape {
   expression(field: string, name?: string): string {
     const of = name === undefined ? '' : `${name}.`;
     if (this.columns.has(field)) return of + quote(field);
-    this.checkField(field);
+    this.checkPath(field);
     return `json_extract(${of}${ROW}, '$.${field}')`;
   }
 }

@@ -4,4 +4,4 @@ export { makeFile, type NewFile } from './file.ts';
 export { Listeners } from './listeners.ts';
 export { type KeyedRow, type MigratedBatch, type MigrationHost, type Progress, prepareStore } from './migrate.ts';
 export { changeOf, checkCount, type Failure, insertedRow, type Outcome, type Stamp, stale, updatedRow } from './row.ts';
-export { Catalog, type FieldType, type IndexShape, MAINTAINED, ROW, type Row, TableShape } from './table.ts';
+export { Catalog, checkPath, type FieldType, type IndexShape, MAINTAINED, ROW, type Row, TableShape } from './table.ts';

@@ -4,6 +4,7 @@ import { StoreError } from '../kernel/store-error.ts';
 
 const TABLE_NAME = /^[A-Za-z][A-Za-z0-9_.-]*$/;
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9]*$/;
+const FIELD_PATH = /^[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*$/;
 
 /** The column that holds the whole row as JSON text. No field can have this name. */
 export const ROW = '_row';
@@ -49,6 +50,11 @@ export class TableShape {
   /** @throws StoreError when the name is none that a field can have */
   checkField(field: string): void {
     checkField(this.name, field);
+  }
+
+  /** @throws StoreError when it is no path to a field */
+  checkPath(path: string): void {
+    checkPath(this.name, path);
   }
 
   /** Whether an index begins with the field, so that rows with one value of it are found without looking at others. */
@@ -107,6 +113,11 @@ export class Catalog<T extends TableShape = TableShape> {
   all(): readonly T[] {
     return [...this.#tables.values()];
   }
+}
+
+/** @throws StoreError when it is no path to a field */
+export function checkPath(within: string, path: string): void {
+  if (!FIELD_PATH.test(path)) throw new StoreError(`${JSON.stringify(path)} names no field (${within})`);
 }
 
 function checkField(table: string, field: string): void {

@@ -1,3 +1,4 @@
+import { describeStoreAggregates } from './store-aggregate.ts';
 import { describeStoreCommits } from './store-commit.ts';
 import { describeStoreCounters } from './store-counter.ts';
 import { describeStoreFeed } from './store-feed.ts';
@@ -29,6 +30,7 @@ export function describeStore(
     describeStoreRehearsals(current);
     describeStoreQueries(current);
     describeStoreJoins(current);
+    describeStoreAggregates(current);
     describeStoreFeed(current);
     describeStoreSchemas(current);
     describeStoreLife(current, features);

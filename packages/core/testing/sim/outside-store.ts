@@ -1,4 +1,15 @@
-import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../../src/kernel/store.ts';
+import type {
+  AggregateQuery,
+  AggregateRow,
+  Change,
+  CommitResult,
+  Counter,
+  CountQuery,
+  ListQuery,
+  Store,
+  StoreSchema,
+  Transaction,
+} from '../../src/kernel/store.ts';
 import { StoreError } from '../../src/kernel/store-error.ts';
 import type { Incarnation } from './environment.ts';
 
@@ -58,8 +69,12 @@ export class OutsideStore implements Store {
     return this.#call(() => this.#real.list(query));
   }
 
-  count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
+  count(query: CountQuery): Promise<number> {
     return this.#call(() => this.#real.count(query));
+  }
+
+  aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
+    return this.#call(() => this.#real.aggregate(query));
   }
 
   counter(key: string): Promise<Counter | undefined> {

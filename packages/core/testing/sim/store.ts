@@ -1,5 +1,16 @@
 import type { Environment } from '../../src/kernel/environment.ts';
-import type { Change, CommitResult, Counter, ListQuery, Store, StoreSchema, Transaction } from '../../src/kernel/store.ts';
+import type {
+  AggregateQuery,
+  AggregateRow,
+  Change,
+  CommitResult,
+  Counter,
+  CountQuery,
+  ListQuery,
+  Store,
+  StoreSchema,
+  Transaction,
+} from '../../src/kernel/store.ts';
 import { StoreError } from '../../src/kernel/store-error.ts';
 import type { SqliteEngine } from '../../src/sqlite/engine.ts';
 import { inlineSqlite } from '../../src/sqlite/inline.ts';
@@ -78,8 +89,12 @@ export class SimulatedStore implements Store {
     return this.#later(() => this.#inline.list(query));
   }
 
-  count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
+  count(query: CountQuery): Promise<number> {
     return this.#later(() => this.#inline.count(query));
+  }
+
+  aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
+    return this.#later(() => this.#inline.aggregate(query));
   }
 
   counter(key: string): Promise<Counter | undefined> {

@@ -1,53 +1,11 @@
-import { type Condition, type Json, type ListQuery, StoreError } from '@pileus/core/kernel';
+import { type AggregateQuery, type AggregateRow, type CountQuery, type Json, type ListQuery, StoreError } from '@pileus/core/kernel';
 import { Catalog, ROW } from '@pileus/core/store';
-import { doubleArray, textArray } from './arrays.ts';
-import type { Sql, SqlValue } from './message.ts';
-import { jsonRow, type PgTable, plainText, quote, scalar, toNumber } from './table.ts';
+import { Conditions } from './condition.ts';
+import type { Sql, SqlRow } from './message.ts';
+import { type Operand, Parameters, TableSource } from './operand.ts';
+import { type PgTable, plainText, scalar, toNumber } from './table.ts';
 
 type Tables = Catalog<PgTable>;
-
-const COMPARISONS = { '=': '=', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=' } as const;
-
-/** Values of a statement, which come to stand as `$1` and on. */
-class Parameters {
-  readonly values: SqlValue[] = [];
-
-  add(value: SqlValue): string {
-    this.values.push(value);
-    return `$${this.values.length}`;
-  }
-}
-
-/**
- * How SQL sees a field: as text, as a number, or, where nobody declared what it holds, as both, of which one is NULL. Of values of several types numbers come
- * before texts, as in SQLite.
- */
-interface Operand {
-  readonly text?: string;
-  readonly number?: string;
-  /** A column without a declared type, which an index may find equal values in. */
-  readonly column?: string;
-  readonly isNull: string;
-}
-
-/** @param name by which the query knows the table; within one that is not joined to others none is needed */
-function operandOf(table: PgTable, field: string, name?: string): Operand {
-  const column = name === undefined ? quote(field) : `${name}.${quote(field)}`;
-  const type = table.columns.get(field);
-  if (type === 'text') return { text: column, isNull: `${column} IS NULL` };
-  if (type === 'integer') return { number: column, isNull: `${column} IS NULL` };
-  table.checkField(field);
-  const isColumn = table.columns.has(field);
-  const json = isColumn ? column : `(${jsonRow(name)} -> '${field}')`;
-  const typeOf = `${isColumn ? 'jsonb' : 'json'}_typeof(${json})`;
-  const text = `${json} #>> '{}'`;
-  return {
-    text: `((CASE WHEN ${typeOf} IN ('number', 'boolean') THEN NULL ELSE ${text} END) COLLATE "C")`,
-    number: `(CASE ${typeOf} WHEN 'number' THEN (${text})::float8 WHEN 'boolean' THEN (${text})::boolean::int::float8 END)`,
-    ...(isColumn ? { column } : {}),
-    isNull: `(${text}) IS NULL`,
-  };
-}
 
 export function listSql(tables: Tables, query: ListQuery): Sql {
   const table = tables.get(query.table);
@@ -65,11 +23,65 @@ export function listSql(tables: Tables, query: ListQuery): Sql {
   return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} ORDER BY ${order.join(', ')}${limit}`, values: parameters.values };
 }
 
-export function countSql(tables: Tables, query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Sql {
+export function countSql(tables: Tables, query: CountQuery): Sql {
   const table = tables.get(query.table);
   const parameters = new Parameters();
-  const filters = filtersOf(tables, table, query, parameters);
-  return { text: `SELECT count(*) FROM ${table.sqlName}${where(filters)}`, values: parameters.values };
+  const rows = `FROM ${table.sqlName}${where(filtersOf(tables, table, query, parameters))}`;
+  const text =
+    query.atMost === undefined
+      ? `SELECT count(*) ${rows}`
+      : `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ${parameters.add(String(query.atMost))}) AS some`;
+  return { text, values: parameters.values };
+}
+
+/** For each group its values, each as text and as a number, then what each measure needs: see `measured`. */
+export function aggregateSql(tables: Tables, query: AggregateQuery): Sql {
+  const table = tables.get(query.table);
+  const source = new TableSource(table);
+  const parameters = new Parameters();
+  const groups = (query.groupBy ?? []).flatMap((field) => bothOf(source.operand(field)));
+  const columns = [
+    ...groups,
+    ...query.measures.flatMap(({ op, field }) => (field === undefined ? ['count(*)'] : measureSql(op, source.operand(field)))),
+  ];
+  const rows = `FROM ${table.sqlName}${where(filtersOf(tables, table, query, parameters))}`;
+  const places = groups.map((_, index) => String(index + 1));
+  const by =
+    places.length === 0 ? '' : ` GROUP BY ${places.join(', ')} ORDER BY ${places.map((place) => `${place} NULLS FIRST`).join(', ')}`;
+  const limit = query.limit === undefined ? '' : ` LIMIT ${parameters.add(String(query.limit))}`;
+  return { text: `SELECT ${columns.join(', ')} ${rows}${by}${limit}`, values: parameters.values };
+}
+
+const bothOf = ({ text, number }: Operand): readonly [string, string] => [text ?? 'NULL::text', number ?? 'NULL::float8'];
+
+/** PostgreSQL makes a number of 15 digits of a double: whole numbers are added as such, and fractions as they are. */
+function measureSql(op: AggregateQuery['measures'][number]['op'], operand: Operand): readonly string[] {
+  const [text, number] = bothOf(operand);
+  if (op === 'count') return [`count(*) FILTER (WHERE NOT ${operand.isNull})`];
+  if (op !== 'sum') return [`${op}(${text})`, `${op}(${number})`];
+  const isWhole = `${number} = trunc(${number}) AND abs(${number}) < 9.2e18`;
+  return [
+    `coalesce(sum((CASE WHEN ${isWhole} THEN ${number} END)::int8), 0)`,
+    `coalesce(sum(CASE WHEN NOT (${isWhole}) THEN ${number} END), 0)`,
+  ];
+}
+
+/** What is read from a row that `aggregateSql` asked for. Numbers come before texts. */
+export function measured({ groupBy = [], measures }: AggregateQuery, columns: SqlRow): AggregateRow {
+  const rest = [...columns];
+  const pair = () => rest.splice(0, 2) as [string | null, string | null];
+  const ofGroup = () => {
+    const [text, number] = pair();
+    return number === null ? text : Number(number);
+  };
+  const ofMeasure = ({ op, field }: AggregateQuery['measures'][number]) => {
+    if (op === 'count' || field === undefined) return Number(rest.shift());
+    const [first, second] = pair();
+    if (op === 'sum') return Number(second) === 0 ? first : String(Number(first) + Number(second));
+    const isText = op === 'max' ? first !== null : second === null;
+    return isText ? first : Number(second);
+  };
+  return [...groupBy.map(ofGroup), ...measures.map(ofMeasure)];
 }
 
 /** Up to `limit` live rows whose field has the value. */
@@ -84,111 +96,8 @@ const nulls = (descending: boolean, required: boolean): string => (required ? ''
 
 function filtersOf(tables: Tables, table: PgTable, query: Pick<ListQuery, 'where' | 'deleted'>, parameters: Parameters): string[] {
   const filters = table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : [];
-  if (query.where !== undefined) filters.push(new Conditions(tables, parameters).sql({ table, name: quote(table.name) }, query.where));
+  if (query.where !== undefined) filters.push(new Conditions(tables, parameters).sql(new TableSource(table), query.where));
   return filters;
-}
-
-/** A table as a query names it. What stands in the innermost one needs no name. */
-interface Source {
-  readonly table: PgTable;
-  readonly name: string;
-}
-
-/** Conditions of one statement. */
-class Conditions {
-  readonly #tables: Tables;
-  readonly #parameters: Parameters;
-  #joined = 0;
-
-  constructor(tables: Tables, parameters: Parameters) {
-    this.#tables = tables;
-    this.#parameters = parameters;
-  }
-
-  /**
-   * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once
-   * each negation reads "is not true", for `and` and `or` never turn unknown into true.
-   */
-  sql(source: Source, condition: Condition): string {
-    if ('and' in condition) return this.#join(source, condition.and, 'AND');
-    if ('or' in condition) return this.#join(source, condition.or, 'OR');
-    if ('not' in condition) return `(${this.sql(source, condition.not)} IS NOT TRUE)`;
-    if ('exists' in condition) return this.#exists(source, condition.exists);
-    const operand = operandOf(source.table, condition.field);
-    switch (condition.op) {
-      case 'null':
-        return `(${operand.isNull})`;
-      case 'not null':
-        return `(NOT ${operand.isNull})`;
-      case 'in':
-        return inSql(operand, condition.value.map(scalar), this.#parameters);
-      case 'like':
-        return operand.text === undefined ? '(FALSE)' : `(${operand.text} LIKE ${this.#parameters.add(likePattern(condition.value))})`;
-      default:
-        return comparisonSql(operand, condition, this.#parameters);
-    }
-  }
-
-  #join(source: Source, parts: readonly Condition[], word: 'AND' | 'OR'): string {
-    if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
-    return `(${parts.map((part) => this.sql(source, part)).join(` ${word} `)})`;
-  }
-
-  #exists(source: Source, { table: name, local, remote, where: filter }: Existence): string {
-    this.#joined += 1;
-    const joined: Source = { table: this.#tables.get(name), name: `j${this.#joined}` };
-    const filters = [
-      ...(joined.table.isResource ? ['"deletedAt" IS NULL'] : []),
-      equalSql(operandOf(joined.table, remote, joined.name), operandOf(source.table, local, source.name)),
-      ...(filter === undefined ? [] : [this.sql(joined, filter)]),
-    ];
-    return `(EXISTS (SELECT 1 FROM ${joined.table.sqlName} AS ${joined.name}${where(filters)}))`;
-  }
-}
-
-type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
-
-/** Texts equal texts, and numbers numbers; of what nobody declared either may be the one that is there. */
-function equalSql(a: Operand, b: Operand): string {
-  const pairs = [
-    ...(a.text === undefined || b.text === undefined ? [] : [`${a.text} = ${b.text}`]),
-    ...(a.number === undefined || b.number === undefined ? [] : [`${a.number} = ${b.number}`]),
-  ];
-  return pairs.length === 0 ? '(FALSE)' : `(${pairs.join(' OR ')})`;
-}
-
-type Comparison = Extract<Condition, { op: keyof typeof COMPARISONS }>;
-
-function comparisonSql(operand: Operand, { op, value }: Comparison, parameters: Parameters): string {
-  const sign = COMPARISONS[op];
-  if (sign === undefined) throw new StoreError(`unknown comparison ${JSON.stringify(op)}`);
-  const plain = scalar(value);
-  if (op === '=' && operand.column !== undefined) return `(${operand.column} = ${parameters.add(jsonOf(plain))}::jsonb)`;
-  const isNumber = operand.text === undefined || (operand.number !== undefined && typeof plain === 'number');
-  if (!isNumber) return `(${operand.text} ${sign} ${parameters.add(plainText(String(plain)))})`;
-  const number = toNumber(plain);
-  return number === null ? '(FALSE)' : `(${operand.number} ${sign} ${parameters.add(String(number))})`;
-}
-
-function inSql({ text, number, column }: Operand, values: readonly (string | number | null)[], parameters: Parameters): string {
-  if (column !== undefined) return `(${column} = ANY (${parameters.add(textArray(values.map(jsonOf)))}::text[]::jsonb[]))`;
-  const isBoth = text !== undefined && number !== undefined;
-  const texts = isBoth ? values.filter((value) => typeof value === 'string') : values;
-  const numbers = isBoth ? values.filter((value) => typeof value === 'number') : values;
-  const parts = [
-    ...(text === undefined ? [] : [`${text} = ANY (${parameters.add(textArray(texts.map((value) => plainText(String(value)))))}::text[])`]),
-    ...(number === undefined ? [] : [`${number} = ANY (${parameters.add(doubleArray(numbers.map(toNumber)))}::float8[])`]),
-  ];
-  return `(${parts.join(' OR ')})`;
-}
-
-const jsonOf = (value: string | number | null): string => JSON.stringify(typeof value === 'string' ? plainText(value) : value);
-
-/** PostgreSQL refuses a pattern that ends within an escape; here a backslash at the end is a backslash. */
-function likePattern(like: string): string {
-  const pattern = plainText(like);
-  const atEnd = /\\*$/.exec(pattern)?.[0].length ?? 0;
-  return atEnd % 2 === 0 ? pattern : `${pattern}\\`;
 }
 
 interface Term {
@@ -201,7 +110,7 @@ interface Term {
 
 /** Text first: it is NULL for a number, and so a number comes before a text, and what is absent before both. */
 function termsOf(table: PgTable, field: string, descending: boolean): Term[] {
-  const { text, number } = operandOf(table, field);
+  const { text, number } = new TableSource(table).operand(field);
   const required = table.columns.has(field) && table.isRequired(field);
   return [
     ...(text === undefined ? [] : [{ sql: text, descending, required, type: 'text' } as const]),

@@ -1,7 +1,10 @@
 import {
+  type AggregateQuery,
+  type AggregateRow,
   type Change,
   type CommitResult,
   type Counter,
+  type CountQuery,
   type Environment,
   type ListQuery,
   type Store,
@@ -16,7 +19,7 @@ import type { Sql, SqlRow } from './message.ts';
 import { Notices } from './notices.ts';
 import { type Opening, openSchema } from './open.ts';
 import { OwnTables } from './own-tables.ts';
-import { countSql, listSql } from './query.ts';
+import { aggregateSql, countSql, listSql, measured } from './query.ts';
 import { Readers } from './readers.ts';
 import { SchemaWriter } from './schema.ts';
 import { Session } from './session.ts';
@@ -105,9 +108,14 @@ class PostgresStore implements Store {
     return (await this.#readers.rows(listSql(this.#here(), query))).map(([row]) => row ?? '');
   }
 
-  async count(query: Pick<ListQuery, 'table' | 'where' | 'deleted'>): Promise<number> {
+  async count(query: CountQuery): Promise<number> {
     const [[count] = []] = await this.#readers.rows(countSql(this.#here(), query), { alone: true });
     return Number(count);
+  }
+
+  async aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
+    const rows = await this.#readers.rows(aggregateSql(this.#here(), query), { alone: true });
+    return rows.map((row) => measured(query, row));
   }
 
   async counter(key: string): Promise<Counter | undefined> {

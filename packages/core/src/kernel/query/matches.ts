@@ -25,6 +25,10 @@ export function matches(row: JsonObject, condition: Condition, rows: Rows = NOWH
     if (wanted === null) return false;
     return [...rows(table)].some((other) => valueAt(other, remote) === wanted && (where === undefined || matches(other, where, rows)));
   }
+  if ('some' in condition) {
+    const { field, where } = condition.some;
+    return elementsOf(valueAt(row, field)).some((element) => where === undefined || matches(element, where, rows));
+  }
   const value = valueAt(row, condition.field);
   if (!('value' in condition)) return (value === null) === (condition.op === 'null');
   if (value === null || typeof value === 'object') return false;
@@ -34,7 +38,23 @@ export function matches(row: JsonObject, condition: Condition, rows: Rows = NOWH
   return { '=': order === 0, '!=': order !== 0, '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[condition.op];
 }
 
-const valueAt = (row: JsonObject, field: string): Json => row[field] ?? null;
+const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export function valueAt(row: JsonObject, field: string): Json {
+  let at: Json = row;
+  for (const name of field.split('.')) {
+    if (!isObject(at)) return null;
+    at = at[name] ?? null;
+  }
+  return at;
+}
+
+/** An element as a condition sees it: its own fields, if it has some, and itself. */
+function elementsOf(value: Json): readonly JsonObject[] {
+  const of = (element: Json) => ({ ...(isObject(element) ? element : {}), $: element });
+  if (Array.isArray(value)) return value.map(of);
+  return isObject(value) ? Object.entries(value).map(([key, each]) => ({ ...of(each as Json), $key: key })) : [];
+}
 
 /** The order of stores: numbers before texts, false as 0 and true as 1, text by code point. */
 export function compareValues(a: Scalar, b: Scalar): number {

@@ -1,0 +1,118 @@
+import { type Condition, StoreError } from '@pileus/core/kernel';
+import type { Catalog } from '@pileus/core/store';
+import { doubleArray, textArray } from './arrays.ts';
+import { ElementSource, elementsSql, type Operand, type Parameters, type Source, TableSource } from './operand.ts';
+import { type PgTable, plainText, scalar, toNumber } from './table.ts';
+
+const COMPARISONS = { '=': '=', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=' } as const;
+
+type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
+type Element = Extract<Condition, { readonly some: unknown }>['some'];
+
+/** Conditions of one statement. */
+export class Conditions {
+  readonly #tables: Catalog<PgTable>;
+  readonly #parameters: Parameters;
+  #sources = 0;
+
+  constructor(tables: Catalog<PgTable>, parameters: Parameters) {
+    this.#tables = tables;
+    this.#parameters = parameters;
+  }
+
+  /**
+   * A comparison with an absent field is false, and `not` is plain negation: `not (a = 1)` holds for a row without `a`. SQL's unknown does the same once
+   * each negation reads "is not true", for `and` and `or` never turn unknown into true.
+   */
+  sql(source: Source, condition: Condition): string {
+    if ('and' in condition) return this.#join(source, condition.and, 'AND');
+    if ('or' in condition) return this.#join(source, condition.or, 'OR');
+    if ('not' in condition) return `(${this.sql(source, condition.not)} IS NOT TRUE)`;
+    if ('exists' in condition) return this.#exists(source, condition.exists);
+    if ('some' in condition) return this.#some(source, condition.some);
+    const operand = source.operand(condition.field);
+    switch (condition.op) {
+      case 'null':
+        return `(${operand.isNull})`;
+      case 'not null':
+        return `(NOT ${operand.isNull})`;
+      case 'in':
+        return inSql(operand, condition.value.map(scalar), this.#parameters);
+      case 'like':
+        return operand.text === undefined ? '(FALSE)' : `(${operand.text} LIKE ${this.#parameters.add(likePattern(condition.value))})`;
+      default:
+        return comparisonSql(operand, condition, this.#parameters);
+    }
+  }
+
+  #join(source: Source, parts: readonly Condition[], word: 'AND' | 'OR'): string {
+    if (parts.length === 0) return word === 'AND' ? '(TRUE)' : '(FALSE)';
+    return `(${parts.map((part) => this.sql(source, part)).join(` ${word} `)})`;
+  }
+
+  #exists(source: Source, { table: name, local, remote, where }: Existence): string {
+    const alias = this.#name();
+    const table = this.#tables.get(name);
+    const joined = new TableSource(table, alias);
+    const filters = [
+      ...(table.isResource ? ['"deletedAt" IS NULL'] : []),
+      equalSql(joined.operand(remote), source.operand(local, true)),
+      ...(where === undefined ? [] : [this.sql(joined, where)]),
+    ];
+    return `(EXISTS (SELECT 1 FROM ${table.sqlName} AS ${alias} WHERE ${filters.join(' AND ')}))`;
+  }
+
+  #some(source: Source, { field, where }: Element): string {
+    const alias = this.#name();
+    const filter = where === undefined ? '' : ` WHERE ${this.sql(new ElementSource(alias), where)}`;
+    return `(EXISTS (SELECT 1 FROM ${elementsSql(source.json(field))} AS ${alias}${filter}))`;
+  }
+
+  #name(): string {
+    this.#sources += 1;
+    return `j${this.#sources}`;
+  }
+}
+
+/** Texts equal texts, and numbers numbers; of what nobody declared either may be the one that is there. */
+function equalSql(a: Operand, b: Operand): string {
+  const pairs = [
+    ...(a.text === undefined || b.text === undefined ? [] : [`${a.text} = ${b.text}`]),
+    ...(a.number === undefined || b.number === undefined ? [] : [`${a.number} = ${b.number}`]),
+  ];
+  return pairs.length === 0 ? '(FALSE)' : `(${pairs.join(' OR ')})`;
+}
+
+type Comparison = Extract<Condition, { op: keyof typeof COMPARISONS }>;
+
+function comparisonSql(operand: Operand, { op, value }: Comparison, parameters: Parameters): string {
+  const sign = COMPARISONS[op];
+  if (sign === undefined) throw new StoreError(`unknown comparison ${JSON.stringify(op)}`);
+  const plain = scalar(value);
+  if (op === '=' && operand.column !== undefined) return `(${operand.column} = ${parameters.add(jsonOf(plain))}::jsonb)`;
+  const isNumber = operand.text === undefined || (operand.number !== undefined && typeof plain === 'number');
+  if (!isNumber) return `(${operand.text} ${sign} ${parameters.add(plainText(String(plain)))})`;
+  const number = toNumber(plain);
+  return number === null ? '(FALSE)' : `(${operand.number} ${sign} ${parameters.add(String(number))})`;
+}
+
+function inSql({ text, number, column }: Operand, values: readonly (string | number | null)[], parameters: Parameters): string {
+  if (column !== undefined) return `(${column} = ANY (${parameters.add(textArray(values.map(jsonOf)))}::text[]::jsonb[]))`;
+  const isBoth = text !== undefined && number !== undefined;
+  const texts = isBoth ? values.filter((value) => typeof value === 'string') : values;
+  const numbers = isBoth ? values.filter((value) => typeof value === 'number') : values;
+  const parts = [
+    ...(text === undefined ? [] : [`${text} = ANY (${parameters.add(textArray(texts.map((value) => plainText(String(value)))))}::text[])`]),
+    ...(number === undefined ? [] : [`${number} = ANY (${parameters.add(doubleArray(numbers.map(toNumber)))}::float8[])`]),
+  ];
+  return `(${parts.join(' OR ')})`;
+}
+
+const jsonOf = (value: string | number | null): string => JSON.stringify(typeof value === 'string' ? plainText(value) : value);
+
+/** PostgreSQL refuses a pattern that ends within an escape; here a backslash at the end is a backslash. */
+function likePattern(like: string): string {
+  const pattern = plainText(like);
+  const atEnd = /\\*$/.exec(pattern)?.[0].length ?? 0;
+  return atEnd % 2 === 0 ? pattern : `${pattern}\\`;
+}
