@@ -80,9 +80,42 @@ export function formatRows(rows: readonly Row[], format: Format, columns: readon
   const nowMs = Date.now();
   return table(
     columns.map(heading),
-    rows.map((row) => columns.map((column) => cell(column, row[column], nowMs))),
+    rows.map((row) => columns.map((column) => cell(column, valueAt(row, column), nowMs))),
     width,
   );
+}
+
+/** `stateReason.code` of a row. */
+function valueAt(row: Row, path: string): unknown {
+  let at: unknown = row;
+  for (const name of path.split('.')) at = typeof at === 'object' && at !== null ? (at as Row)[name] : undefined;
+  return at;
+}
+
+export interface GroupRow {
+  readonly by: Row;
+  readonly count: number;
+  readonly sum: Readonly<Record<string, bigint>>;
+}
+
+/** Groups as rows. Sums are exact: in JSON and YAML they are texts. */
+export function formatGroups(groups: readonly GroupRow[], format: Format, width?: number): string {
+  if (format === 'table') {
+    const [{ by, sum } = { by: {}, sum: {} }] = groups;
+    const headings = [...Object.keys(by).map(heading), 'COUNT', ...Object.keys(sum).map((field) => `SUM ${heading(field)}`)];
+    const cells = groups.map((group) => [
+      ...Object.entries(group.by).map(([field, value]) => cell(field, value, Date.now())),
+      String(group.count),
+      ...Object.entries(group.sum).map(([field, value]) => (isBytes(field) ? size(Number(value)) : String(value))),
+    ]);
+    return table(headings, cells, width);
+  }
+  const rows = groups.map(({ by, count, sum }) => ({
+    ...by,
+    count,
+    sum: Object.fromEntries(Object.entries(sum).map(([field, value]) => [field, String(value)])),
+  }));
+  return formatRows(rows, format, []);
 }
 
 /** Operations have no name worth showing. */

@@ -1,10 +1,10 @@
-import type { ListOptions, Resource, UntypedRow } from '@pileus/sdk';
+import type { List, ListOptions, LooseGraph, Resource, UntypedRow } from '@pileus/sdk';
 import type { KindDescription, Schema } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { asRow, outputOption } from './accept.ts';
 import { UsageError } from './exit.ts';
-import { chosenColumns, type Format, formatRow, formatRows, type Row, RowStream } from './format.ts';
-import { linkedColumns, listColumns, withLinked } from './linked-columns.ts';
+import { chosenColumns, type Format, formatGroups, formatRow, formatRows, type GroupRow, type Row, RowStream } from './format.ts';
+import { type LinkedColumn, linkedColumns, listColumns, withLinked } from './linked-columns.ts';
 import { idOf, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { choicesOf, flagNames, parseValue } from './values.ts';
@@ -17,6 +17,10 @@ interface ListFlags {
   readonly limit?: number;
   readonly deleted?: boolean;
   readonly watch?: boolean;
+  readonly fields?: string;
+  readonly count?: boolean;
+  readonly groupBy?: string;
+  readonly sum?: string;
   readonly [field: string]: unknown;
 }
 
@@ -33,10 +37,16 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     .description(`Lists ${kind.plural}.`)
     .addOption(outputOption())
     .option('--columns <fields>', 'fields to show in the table, with commas between')
-    .option('--filter <condition>', `e.g. "state = 'running' and name like 'web-%'"`)
-    .addOption(new Option('--sort <field>', `order; -field for the other way round (${kind.sorts.join(', ')})`))
+    .option('--fields <fields>', 'fields to ask for, and to show in the table, with commas between')
+    .option('--filter <condition>', `e.g. "state = 'running' and has(volumes: sizeBytes > 100GiB)"`)
+    .addOption(
+      new Option('--sort <fields>', `order, with commas between; -field for the other way round (${kind.sorts.join(', ')}, or any of few)`),
+    )
     .addOption(new Option('--limit <number>', 'rows at most').argParser(Number))
     .option('--deleted', 'also deleted ones')
+    .option('--count', 'only how many there are')
+    .option('--group-by <fields>', 'how many there are with each value of these fields')
+    .option('--sum <fields>', 'with --group-by: sums of these fields; alone: of all')
     .option('-w, --watch', 'go on showing what changes');
   for (const [field, schema] of plainFilters(kind)) {
     const text = flagNames(field, schema).map((name) => `--${name}`);
@@ -45,11 +55,15 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     command.addOption(choices === undefined ? option : option.choices([...choices]));
   }
   command.action(async (flags: ListFlags) => {
-    const linked = linkedColumns(kind, server);
-    const known = [...Object.keys(kind.row.properties ?? {}), ...linked.map(({ name }) => name)];
-    const columns = flags.columns === undefined ? listColumns(kind, linked) : chosenColumns(flags.columns, known);
     const rows: Rows = server.cloud.resource(kind);
     const options = await listOptions(flags, kind, server, session);
+    const isTold = flags.count === true || flags.groupBy !== undefined || flags.sum !== undefined;
+    if (flags.watch === true && (isTold || flags.fields !== undefined))
+      throw new UsageError('--watch: it shows whole rows; leave out --fields, --count, --group-by and --sum.');
+    if (flags.count === true) return session.out(`${await rows.list(options).count()}\n`);
+    if (isTold) return session.out(formatGroups(await groupsOf(rows.list(options), flags), flags.output, session.width));
+    const linked = flags.fields === undefined ? linkedColumns(kind, server) : [];
+    const columns = columnsOf(flags, kind, linked);
     // Other forms show rows as the server sent them.
     const complete = async (some: readonly object[]) =>
       flags.output === 'table' ? await withLinked(some.map(asRow), linked, columns, session.signal) : some.map(asRow);
@@ -58,6 +72,18 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     if (list.length === 0 && flags.output === 'table') return session.note(`There are no such ${kind.plural}.`);
     session.out(formatRows(await complete(list), flags.output, columns, session.width));
   });
+}
+
+/** What was asked for by name, or what a list shows unasked. */
+function columnsOf({ columns, fields }: ListFlags, kind: KindDescription, linked: readonly LinkedColumn[]): readonly string[] {
+  if (columns !== undefined) return chosenColumns(columns, [...Object.keys(kind.row.properties ?? {}), ...linked.map(({ name }) => name)]);
+  return fields === undefined ? listColumns(kind, linked) : listed(fields);
+}
+
+const listed = (text: string | undefined): readonly string[] => (text ?? '').split(',').flatMap((field) => field.trim() || []);
+
+function groupsOf(rows: List<UntypedRow, LooseGraph>, flags: ListFlags): Promise<readonly GroupRow[]> {
+  return rows.groups({ by: listed(flags.groupBy), sum: listed(flags.sum) });
 }
 
 async function listOptions(
@@ -82,7 +108,8 @@ async function listOptions(
     where,
     signal: session.signal,
     ...(flags.filter === undefined ? {} : { filter: flags.filter }),
-    ...(sort === undefined ? {} : { sort }),
+    ...(sort === undefined ? {} : { sort: listed(sort) }),
+    ...(flags.fields === undefined ? {} : { fields: listed(flags.fields) }),
     ...(flags.limit === undefined ? {} : { limit: flags.limit }),
     ...(flags.deleted === undefined ? {} : { deleted: flags.deleted }),
   };

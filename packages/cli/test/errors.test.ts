@@ -53,7 +53,7 @@ describe('cli: help and errors', () => {
     ['refused field', 2, ['instances', 'create', 'x', '--vcpus', '0', '--memory', '1']],
     ['refused name', 2, ['instances', 'create', 'Not_A_Name', '--vcpus', '1', '--memory', '1']],
     ['bad column', 2, ['volumes', 'list', '--columns', 'name,colour']],
-    ['bad filter', 2, ['instances', 'list', '--filter', 'memoryBytes > 1']],
+    ['bad filter', 2, ['instances', 'list', '--filter', 'memory > 1']],
     ['not found', 3, ['instances', 'get', 'nobody']],
     ['reference not found', 3, ['instances', 'attach-volume', 'web-1', '--volume', 'nothing']],
     ['name taken', 4, ['instances', 'create', 'web-1', '--vcpus', '1', '--memory', '1']],

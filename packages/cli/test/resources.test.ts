@@ -88,6 +88,29 @@ describe('cli: resources', () => {
     expect(empty).to.include({ code: 0, out: '', err: 'There are no such images.\n' });
   });
 
+  it('asks about any field, answers parts of rows, counts and adds up', async () => {
+    expect(await pileus.ok('instances', 'list', '--filter', "memoryBytes < 1KiB and guestOs = 'linux'", '--fields', 'name,vcpus')).to.equal(
+      'NAME        VCPUS\nfrom-stdin  1\nlater       1\n',
+    );
+    expect(await pileus.json<Row[]>('instances', 'list', '--fields', 'name,limits.iopsPerSecond', '--sort', 'guestOs,-name')).to.deep.equal(
+      [
+        { name: 'later' },
+        { name: 'from-stdin' },
+        { name: 'from-file', limits: { iopsPerSecond: 7 } },
+        { name: 'web-1', limits: { iopsPerSecond: 100 } },
+      ],
+    );
+    expect(await pileus.ok('instances', 'list', '--count', '--filter', 'vcpus > 1')).to.equal('2\n');
+    expect(await pileus.ok('instances', 'list', '--group-by', 'guestOs', '--sum', 'memoryBytes')).to.match(
+      /^GUEST OS +COUNT +SUM MEMORY\nlinux +3 +1KiB\nwindows +1 +1\.5GiB\n$/,
+    );
+    expect(await pileus.json<Row[]>('instances', 'list', '--group-by', 'guestOs', '--sum', 'vcpus')).to.deep.equal([
+      { guestOs: 'linux', count: 3, sum: { vcpus: '5' } },
+      { guestOs: 'windows', count: 1, sum: { vcpus: '2' } },
+    ]);
+    expect((await pileus.run('instances', 'list', '--watch', '--count')).code).to.equal(2);
+  });
+
   it('runs any verb, on several at once, and finds what is named by name', async () => {
     await pileus.ok('volumes', 'create', 'data', '--size', '10GiB', '--wait');
     expect(await pileus.ok('vm', 'attach-volume', 'web-1', '--volume', 'data', '--wait', '-o', 'name')).to.equal('web-1\n');

@@ -8,6 +8,7 @@ export const SERVER_CODES = {
   invalid_input: 'never',
   unauthenticated: 'never',
   permission_denied: 'never',
+  needs_index: 'never',
   not_found: 'never',
   method_not_allowed: 'never',
   conflict: 'after_state_change',

@@ -1,4 +1,6 @@
-import type { CallOptions, Client } from './client.ts';
+import type { CallOptions } from './client.ts';
+import { PileusError } from './errors.ts';
+import type { AnyGraph } from './graph.ts';
 
 type Scalar = string | number | boolean;
 /** Tests on one field. All that are given must hold. */
@@ -20,8 +22,8 @@ export interface ListOptions<F, S extends string = string> extends CallOptions {
   readonly where?: Where<F>;
   /** In the server's own words, e.g. `state in ('running', 'stopped') or name like 'web-%'`. */
   readonly filter?: string;
-  /** `-` in front for the other way round. Default: order of creation. */
-  readonly sort?: S | `-${S}`;
+  /** `-` in front for the other way round; of several the first goes first. Default: order of creation. */
+  readonly sort?: S | `-${S}` | readonly (S | `-${S}`)[];
   /** Rows in all. Default: all there are. */
   readonly limit?: number;
   /** Rows a request, at most 1000. Default 200. */
@@ -30,37 +32,87 @@ export interface ListOptions<F, S extends string = string> extends CallOptions {
   readonly allProjects?: boolean;
   /** Also rows of deleted resources. */
   readonly deleted?: boolean;
+  /** Answers these fields alone: rows lack all others, whatever their type says. `query().select()` is typed. */
+  readonly fields?: readonly string[];
 }
 
 export interface Page<R> {
   readonly items: readonly R[];
   /** Give it as `after` for the next page; absent on the last. */
   readonly next?: string;
+  /** Place in the change feed: events behind it tell of every change since. */
+  readonly cursor?: string;
+  readonly count?: number;
+  readonly groups?: readonly WireGroup[];
+  readonly moreGroups?: boolean;
+  /** Fields without an index, for which rows were looked at one by one, e.g. `instance.memoryBytes`. */
+  readonly unindexed?: readonly string[];
 }
 
-/** Rows on demand: loop over it (it asks page by page), or take all with `toArray()`, or one page with `page()`. */
-export class List<R, F, S extends string> implements AsyncIterable<R> {
-  readonly #client: Client;
-  readonly #path: string;
-  readonly #options: ListOptions<F, S>;
+/** A group as it is sent. */
+export interface WireGroup {
+  readonly by: Readonly<Record<string, Scalar | null>>;
+  readonly count: number;
+  readonly sum?: Readonly<Record<string, string>>;
+  readonly min?: Readonly<Record<string, Scalar | null>>;
+  readonly max?: Readonly<Record<string, Scalar | null>>;
+}
 
-  constructor(client: Client, path: string, options: ListOptions<F, S>) {
-    this.#client = client;
-    this.#path = path;
-    this.#options = options;
+/** What of a list is asked for. */
+export interface ListPage {
+  readonly limit: number;
+  readonly after?: string;
+  readonly count?: boolean;
+  readonly groupBy?: readonly string[];
+  readonly sum?: readonly string[];
+  readonly min?: readonly string[];
+  readonly max?: readonly string[];
+}
+
+export interface GroupOptions<B extends string, S extends string, M extends string> {
+  /** Fields that the rows of each group have in common. Default: all rows are one group. */
+  readonly by?: readonly B[];
+  /** Whole numbers to add up, exactly. */
+  readonly sum?: readonly S[];
+  readonly min?: readonly M[];
+  readonly max?: readonly M[];
+  /** Groups at most. Default and most 1000. */
+  readonly limit?: number;
+}
+
+export interface Group<F, B extends string, S extends string, M extends string> {
+  /** null = the rows of this group lack it. */
+  readonly by: { readonly [K in B]: NonNullable<F[K & keyof F]> | null };
+  readonly count: number;
+  readonly sum: { readonly [K in S]: bigint };
+  readonly min: { readonly [K in M]: NonNullable<F[K & keyof F]> | null };
+  readonly max: { readonly [K in M]: NonNullable<F[K & keyof F]> | null };
+}
+
+/** Rows on demand: loop over it (it asks page by page), or take all with `toArray()`, or one page with `page()`; or count them, or group them. */
+export class List<R, G extends AnyGraph = AnyGraph> implements AsyncIterable<R> {
+  readonly #ask: (page: ListPage) => Promise<Page<R>>;
+  readonly #limit: number | undefined;
+  readonly #pageSize: number;
+
+  constructor(
+    ask: (page: ListPage) => Promise<Page<R>>,
+    options: { readonly limit?: number | undefined; readonly pageSize?: number | undefined },
+  ) {
+    this.#ask = ask;
+    this.#limit = options.limit;
+    this.#pageSize = options.pageSize ?? 200;
   }
 
   /** One page, the first or the one behind a cursor. */
-  async page(after?: string): Promise<Page<R>> {
-    const { limit, pageSize = 200 } = this.#options;
-    return await this.#ask(Math.min(limit ?? pageSize, pageSize), after);
+  page(after?: string): Promise<Page<R>> {
+    return this.#page(Math.min(this.#limit ?? this.#pageSize, this.#pageSize), after);
   }
 
   async *pages(): AsyncGenerator<Page<R>> {
-    const { limit = Number.POSITIVE_INFINITY, pageSize = 200 } = this.#options;
     let after: string | undefined;
-    for (let left = limit; left > 0; ) {
-      const page = await this.#ask(Math.min(left, pageSize), after);
+    for (let left = this.#limit ?? Number.POSITIVE_INFINITY; left > 0; ) {
+      const page = await this.#page(Math.min(left, this.#pageSize), after);
       yield page;
       left -= page.items.length;
       if (page.next === undefined) return;
@@ -80,15 +132,46 @@ export class List<R, F, S extends string> implements AsyncIterable<R> {
 
   /** The first row, if there is one. */
   async first(): Promise<R | undefined> {
-    return (await this.#ask(1, undefined)).items[0];
+    return (await this.#page(1, undefined)).items[0];
   }
 
-  async #ask(limit: number, after: string | undefined): Promise<Page<R>> {
-    const query = listQuery(this.#options);
-    query.set('limit', String(limit));
-    if (after !== undefined) query.set('after', after);
-    return await this.#client.json<Page<R>>({ method: 'GET', path: `${this.#path}?${query}` }, this.#options);
+  /** How many there are, whatever the limit. */
+  async count(): Promise<number> {
+    const { count } = await this.#ask({ limit: 0, count: true });
+    if (count === undefined) throw new PileusError('bad_response', 'The server does not count: it is older than this client.');
+    return count;
   }
+
+  /** Groups in the place of rows, in order of what they have in common. */
+  async groups<const B extends FieldOf<G> = never, const S extends G['integers'] = never, const M extends FieldOf<G> = never>(
+    options: GroupOptions<B, S, M>,
+  ): Promise<Group<G['fields'], B, S, M>[]> {
+    const { by = [], sum = [], min = [], max = [], limit = 1000 } = options;
+    // Without a field to group or measure by, a server would answer rows.
+    const measured = by.length + sum.length + min.length + max.length === 0 ? { max: ['id'] } : { max };
+    const { groups = [] } = await this.#ask({ limit, groupBy: by, sum, min, ...measured });
+    return groups.map((group) => ({
+      min: {},
+      max: {},
+      ...group,
+      sum: Object.fromEntries(Object.entries(group.sum ?? {}).map(([field, value]) => [field, BigInt(value)])),
+    })) as unknown as Group<G['fields'], B, S, M>[];
+  }
+
+  #page(limit: number, after: string | undefined): Promise<Page<R>> {
+    return this.#ask({ limit, ...(after === undefined ? {} : { after }) });
+  }
+}
+
+type FieldOf<G extends AnyGraph> = string & keyof G['fields'];
+
+/** What a list asks for by its URL. */
+export function listPath<F, S extends string>(path: string, options: ListOptions<F, S>, page: ListPage): string {
+  const query = listQuery(options);
+  for (const [name, value] of Object.entries(page))
+    if (!Array.isArray(value)) query.set(name, String(value));
+    else if (value.length > 0) query.set(name, value.join());
+  return `${path}?${query}`;
 }
 
 export function listQuery<F, S extends string>(options: ListOptions<F, S>): URLSearchParams {
@@ -103,8 +186,9 @@ export function listQuery<F, S extends string>(options: ListOptions<F, S>): URLS
   if (options.filter !== undefined && options.filter.trim() !== '')
     conditions.push(conditions.length === 0 ? options.filter : `(${options.filter})`);
   if (conditions.length > 0) query.set('filter', conditions.join(' and '));
-  if (options.sort !== undefined) query.set('sort', options.sort);
+  if (options.sort !== undefined) query.set('sort', [options.sort].flat().join());
   if (options.deleted === true) query.set('deleted', 'true');
+  if (options.fields !== undefined) query.set('fields', options.fields.join());
   if (options.allProjects === true) query.set('allProjects', 'true');
   return query;
 }

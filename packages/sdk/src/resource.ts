@@ -2,9 +2,11 @@ import type { CallOptions, ChangeOptions, Client, Outgoing } from './client.ts';
 import type { DryRun, DryRuns } from './dry-run.ts';
 import { Endpoints, json } from './endpoints.ts';
 import { type Change, changes, follow, type Listed, type WatchOptions } from './events.ts';
+import type { AnyGraph, LooseGraph } from './graph.ts';
 import type { Id, Named } from './id.ts';
-import { List, type ListOptions } from './list.ts';
+import { List, type ListOptions, listPath, type Page } from './list.ts';
 import { Accepted, type AcceptedBody, Pending } from './pending.ts';
+import { Query } from './query.ts';
 import { Reply } from './reply.ts';
 
 /** The fields that rows of all kinds have and that this client relies on. */
@@ -66,12 +68,13 @@ export interface ResourceNames<K extends string> {
   readonly plural: string;
 }
 
-/** What can be done with all kinds. The client of one kind adds its own verbs. `F` are the fields that lists can filter by, `S` those they can sort by. */
+/** What can be done with all kinds. The client of one kind adds its own verbs. `F` are the fields that lists can filter by, `S` those they can sort by, `G` what queries see. */
 export class Resource<
   K extends string,
   R,
   F = Readonly<Record<string, string | number | boolean>>,
   S extends string = string,
+  G extends AnyGraph = LooseGraph,
 > extends Endpoints {
   readonly kind: K;
   protected readonly way: Way = accept;
@@ -87,8 +90,14 @@ export class Resource<
   }
 
   /** Rows on demand: a loop, a page, or all. */
-  list(options: ListOptions<F, S> = {}): List<R, F, S> {
-    return new List<R, F, S>(this.client, this.path(), options);
+  list(options: ListOptions<F, S> = {}): List<R, G> {
+    const path = this.path();
+    return new List<R, G>((page) => this.client.json<Page<R>>({ method: 'GET', path: listPath(path, options, page) }, options), options);
+  }
+
+  /** Rows by any condition over their fields and along the graph, in parts, counted or grouped. A wrong field or type does not compile. */
+  query(options: CallOptions = {}): Query<R, G> {
+    return new Query<R, G>(this.client, this.path(), options);
   }
 
   /** Changes of rows of this kind from now, or behind a cursor. @throws PileusError gone */

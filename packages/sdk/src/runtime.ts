@@ -18,12 +18,24 @@ export {
   SERVER_CODES,
 } from './errors.ts';
 export type { Change, ChangesOptions, ChangesPage, EventsOptions, Listed, WatchOptions } from './events.ts';
+export {
+  type AnyGraph,
+  all,
+  any,
+  Condition as QueryCondition,
+  type Filter as QueryFilter,
+  type FromNow,
+  fromNow,
+  type LooseGraph,
+  type Row as QueryRow,
+} from './graph.ts';
 export { type Id, id, isUuid, type Named } from './id.ts';
 export type { Lifecycle } from './lifecycle.ts';
-export type { Comparison, List, ListOptions, Page, Where } from './list.ts';
+export type { Comparison, Group as QueryGroup, GroupOptions as QueryGroupOptions, List, ListOptions, Page, Where } from './list.ts';
 export { isFinished, type Operation, type OperationState } from './operation.ts';
 export { type OperationFields, Operations } from './operations.ts';
 export { Accepted, Pending, type WaitOptions } from './pending.ts';
+export { Query } from './query.ts';
 export { Reply, type Result } from './reply.ts';
 export {
   type DeleteOptions,

@@ -11,6 +11,13 @@ export const ERROR_CODES = {
     retry: 'never',
     meaning: 'A field of the request is missing, malformed or out of range; `pointer` names it.',
   },
+  needs_index: {
+    http: 400,
+    title: 'Index needed',
+    retry: 'never',
+    meaning:
+      'The query would look at too many rows one by one; `params.fields` names what has no index. Ask for something that has one, too, or for less.',
+  },
   unauthenticated: { http: 401, title: 'Not authenticated', retry: 'never', meaning: 'No API key, or one that is unknown or revoked.' },
   permission_denied: {
     http: 403,

@@ -35,6 +35,7 @@ export { isMeant, type PermissionFact, Permissions } from './permissions.ts';
 export { Places } from './places.ts';
 export type { DebtHandler, Plugin } from './plugin.ts';
 export { matches } from './query/matches.ts';
+export { tally } from './query/tally.ts';
 export {
   type QuotaCounter,
   type QuotaEffect,
@@ -45,7 +46,6 @@ export {
   quotaPrefix,
   quotaReleased,
 } from './quota/index.ts';
-export { tally } from './query/tally.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
 export { Registry, tableOf } from './registry.ts';

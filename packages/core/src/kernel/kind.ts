@@ -215,7 +215,7 @@ function rowSchema(spec: KindSpec<string, TObject, string>, secretFields: readon
   const own = Object.fromEntries(
     Object.entries(spec.schema.properties).map(([field, schema]) => [
       field,
-      secretFields.includes(field) ? Type.Optional(Type.String({ description: 'Reference to a sealed value.' })) : schema,
+      secretFields.includes(field) ? Type.Optional(Type.String({ description: 'Reference to a sealed value.', 'x-sealed': true })) : schema,
     ]),
   );
   return Type.Object({

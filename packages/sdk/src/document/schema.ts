@@ -20,8 +20,17 @@ export interface Schema {
   readonly pattern?: string;
   readonly 'x-ref'?: { readonly kind: string };
   readonly 'x-secret'?: boolean;
+  readonly 'x-sealed'?: boolean;
   readonly 'x-pileus-kind'?: string;
   readonly 'x-pileus-states'?: Readonly<Record<string, readonly string[]>>;
+  readonly 'x-pileus-links'?: Readonly<Record<string, Link>>;
+  readonly 'x-pileus-sorts'?: readonly string[];
+}
+
+/** From rows of one kind to those of another: along a ref to one, or against one to many. */
+export interface Link {
+  readonly kind: string;
+  readonly many: boolean;
 }
 
 export type Schemas = Readonly<Record<string, Schema>>;

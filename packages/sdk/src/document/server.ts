@@ -1,5 +1,5 @@
 import { linkSchemas } from './links.ts';
-import { camel, componentOf, resolve, type Schema, type Schemas } from './schema.ts';
+import { camel, componentOf, type Link, resolve, type Schema, type Schemas } from './schema.ts';
 
 /** What a server offers, read from its OpenAPI document: the kinds, and what can be done with each. */
 export interface ServerDescription {
@@ -22,7 +22,10 @@ export interface KindDescription {
   readonly states: Readonly<Record<string, readonly string[]>>;
   /** Fields that lists can filter by. */
   readonly filters: Readonly<Record<string, Schema>>;
+  /** Fields that have an index to sort by; lists of few rows sort by any. */
   readonly sorts: readonly string[];
+  /** Where queries go from rows of this kind. */
+  readonly links: Readonly<Record<string, Link>>;
   readonly verbs: readonly VerbDescription[];
   readonly endpoints: readonly EndpointDescription[];
 }
@@ -130,7 +133,7 @@ function describeKind(component: string, row: Schema, routes: readonly Route[], 
   const plural = list.path.slice('/v1/'.length);
   const own = routes.filter(({ path }) => path === list.path || path.startsWith(`${list.path}/`));
   const parameters = list.operation.parameters ?? [];
-  const sort = parameters.find(({ name }) => name === 'sort')?.schema?.enum ?? [];
+  const sort = parameters.find(({ name }) => name === 'sort')?.schema;
   return {
     kind,
     plural,
@@ -143,7 +146,8 @@ function describeKind(component: string, row: Schema, routes: readonly Route[], 
         .filter(({ in: place, name }) => place === 'query' && name in (row.properties ?? {}))
         .map(({ name, schema = {} }) => [name, schema]),
     ),
-    sorts: sort.filter((field): field is string => typeof field === 'string' && !field.startsWith('-')),
+    sorts: sort?.['x-pileus-sorts'] ?? [],
+    links: row['x-pileus-links'] ?? {},
     verbs: own
       .filter(({ operation }) => operation['x-pileus-action'] !== undefined)
       .map((route) => describeVerb(route, list.path, schemas)),
@@ -203,7 +207,8 @@ const STEERING = new Set(['cancel', 'retry', 'skip']);
 
 /** Neither list, read nor action; previews and the verbs of operations are this client's own. */
 function isEndpoint({ path, method, operation }: Route, collection: string): boolean {
-  if (operation['x-pileus-action'] !== undefined || operation['x-pileus-type'] === 'deletion') return false;
+  const type = operation['x-pileus-type'];
+  if (operation['x-pileus-action'] !== undefined || type === 'deletion' || type === 'query') return false;
   const [first, second, ...more] = path.slice(collection.length).split('/').slice(1);
   if (first === undefined) return method !== 'GET';
   if (second === undefined) return !(method === 'GET' && first === '{idOrName}');

@@ -23,7 +23,8 @@ export function cloudSource(server: ServerDescription, runtime: string): string 
     ...sharedSchemas(server, kinds).map(
       ([name, schema]) => `${comment(schema.description ?? '', '')}export type ${name} = ${typeOf(schema, 'input')};\n`,
     ),
-    ...kinds.flatMap((kind) => [rowSource(kind), ...inputSources(kind), clientSource(kind)]),
+    ...kinds.flatMap((kind) => [rowSource(kind), ...inputSources(kind), graphSource(kind), clientSource(kind)]),
+    ...server.kinds.filter(({ kind }) => kind === BUILT_IN).map(graphSource),
     ...groups.map(groupSource),
     cloudClass(kinds, groups),
   ].join('\n');
@@ -73,6 +74,22 @@ const inputSources = ({ verbs }: KindDescription): string[] =>
       : [`${comment(description, '')}export interface ${input.component} {\n${fields(input.schema, 'input', '  ')}}\n`],
   );
 
+/** What queries see of the kind: secrets are not to be asked about. */
+function graphSource({ kind, rowComponent: name, plural, row, links }: KindDescription): string {
+  const properties = Object.entries(row.properties ?? {});
+  const secret = properties.filter(([, schema]) => schema['x-sealed'] === true).map(([field]) => quote(field));
+  const own = kind === BUILT_IN ? name : `${name}Fields & { readonly state: ${name}State; readonly deletedAt?: string }`;
+  const integers = properties.filter(([, { type }]) => type === 'integer').map(([field]) => quote(field));
+  const ways = Object.entries(links).map(([link, to]) => `    readonly ${key(link)}: ${pascal(to.kind)}Graph;\n`);
+  return `${comment(`What queries see of ${plural}.`, '')}export interface ${name}Graph {
+  readonly fields: ${secret.length === 0 ? own : `Omit<${own}, ${secret.join(' | ')}>`};
+  readonly integers: ${integers.join(' | ')};
+  readonly links: {
+${ways.join('')}  };
+}
+`;
+}
+
 function clientSource(kind: KindDescription): string {
   const { rowComponent: name, plural } = kind;
   const client = `${pascal(plural)}Client`;
@@ -81,7 +98,7 @@ function clientSource(kind: KindDescription): string {
   return `${comment(`What lists of ${plural} can filter by.`, '')}export interface ${name}Filter {
 ${filters.join('')}}
 
-export class ${client} extends Resource<${quote(kind.kind)}, ${name}, ${name}Filter, ${sorts}> {
+export class ${client} extends Resource<${quote(kind.kind)}, ${name}, ${name}Filter, ${sorts}, ${name}Graph> {
   constructor(client: Client) {
     super(client, { kind: ${quote(kind.kind)}, plural: ${quote(plural)} });
   }

@@ -32,6 +32,14 @@ export interface DebtFields {
 /** A cleanup that is owed to a place out of reach, retried until it is done. */
 export type Debt = Lifecycle<DebtFields, DebtState>;
 
+/** What queries see of debts. */
+export interface DebtGraph {
+  readonly fields: DebtFields & { readonly state: DebtState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+  };
+}
+
 /** What lists of debts can filter by. */
 export interface DebtFilter {
   readonly id: Id<'debt'>;
@@ -46,7 +54,7 @@ export interface DebtFilter {
   readonly task: string;
 }
 
-export class DebtsClient extends Resource<'debt', Debt, DebtFilter, 'createdAt' | 'name' | 'state' | 'place' | 'task'> {
+export class DebtsClient extends Resource<'debt', Debt, DebtFilter, 'createdAt' | 'name' | 'state' | 'place' | 'task', DebtGraph> {
   constructor(client: Client) {
     super(client, { kind: 'debt', plural: 'debts' });
   }
@@ -95,6 +103,23 @@ export interface AccountUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of accounts. */
+export interface AccountGraph {
+  readonly fields: AccountFields & { readonly state: AccountState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly projects: ProjectGraph;
+    readonly users: UserGraph;
+    readonly serviceAccounts: ServiceAccountGraph;
+    readonly groups: GroupGraph;
+    readonly memberships: MembershipGraph;
+    readonly roles: RoleGraph;
+    readonly roleBindings: RoleBindingGraph;
+    readonly apiKeys: ApiKeyGraph;
+    readonly sessions: SessionGraph;
+  };
+}
+
 /** What lists of accounts can filter by. */
 export interface AccountFilter {
   readonly id: Id<'account'>;
@@ -107,7 +132,7 @@ export interface AccountFilter {
   readonly deletedAt: string;
 }
 
-export class AccountsClient extends Resource<'account', Account, AccountFilter, 'createdAt' | 'name' | 'state'> {
+export class AccountsClient extends Resource<'account', Account, AccountFilter, 'createdAt' | 'name' | 'state', AccountGraph> {
   constructor(client: Client) {
     super(client, { kind: 'account', plural: 'accounts' });
   }
@@ -183,6 +208,26 @@ export interface ProjectUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of projects. */
+export interface ProjectGraph {
+  readonly fields: ProjectFields & { readonly state: ProjectState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly account: AccountGraph;
+    readonly operations: OperationGraph;
+    readonly roleBindings: RoleBindingGraph;
+    readonly apiKeys: ApiKeyGraph;
+    readonly shares: ShareGraph;
+    readonly volumes: VolumeGraph;
+    readonly images: ImageGraph;
+    readonly networks: NetworkGraph;
+    readonly subnets: SubnetGraph;
+    readonly nics: NicGraph;
+    readonly placementGroups: PlacementGroupGraph;
+    readonly instances: InstanceGraph;
+  };
+}
+
 /** What lists of projects can filter by. */
 export interface ProjectFilter {
   readonly id: Id<'project'>;
@@ -196,7 +241,7 @@ export interface ProjectFilter {
   readonly accountId: Id<'account'>;
 }
 
-export class ProjectsClient extends Resource<'project', Project, ProjectFilter, 'createdAt' | 'name' | 'state'> {
+export class ProjectsClient extends Resource<'project', Project, ProjectFilter, 'createdAt' | 'name' | 'state', ProjectGraph> {
   constructor(client: Client) {
     super(client, { kind: 'project', plural: 'projects' });
   }
@@ -269,6 +314,19 @@ export interface UserUpdate {
   readonly externalId?: string | null | undefined;
 }
 
+/** What queries see of users. */
+export interface UserGraph {
+  readonly fields: UserFields & { readonly state: UserState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly account: AccountGraph;
+    readonly memberships: MembershipGraph;
+    readonly roleBindings: RoleBindingGraph;
+    readonly apiKeys: ApiKeyGraph;
+    readonly sessions: SessionGraph;
+  };
+}
+
 /** What lists of users can filter by. */
 export interface UserFilter {
   readonly id: Id<'user'>;
@@ -283,7 +341,7 @@ export interface UserFilter {
   readonly email: string;
 }
 
-export class UsersClient extends Resource<'user', User, UserFilter, 'createdAt' | 'name' | 'state' | 'email'> {
+export class UsersClient extends Resource<'user', User, UserFilter, 'createdAt' | 'name' | 'state' | 'email', UserGraph> {
   constructor(client: Client) {
     super(client, { kind: 'user', plural: 'users' });
   }
@@ -365,6 +423,17 @@ export interface ServiceAccountUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of service-accounts. */
+export interface ServiceAccountGraph {
+  readonly fields: ServiceAccountFields & { readonly state: ServiceAccountState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly account: AccountGraph;
+    readonly roleBindings: RoleBindingGraph;
+    readonly apiKeys: ApiKeyGraph;
+  };
+}
+
 /** What lists of service-accounts can filter by. */
 export interface ServiceAccountFilter {
   readonly id: Id<'serviceAccount'>;
@@ -378,7 +447,7 @@ export interface ServiceAccountFilter {
   readonly accountId: Id<'account'>;
 }
 
-export class ServiceAccountsClient extends Resource<'serviceAccount', ServiceAccount, ServiceAccountFilter, 'createdAt' | 'name' | 'state'> {
+export class ServiceAccountsClient extends Resource<'serviceAccount', ServiceAccount, ServiceAccountFilter, 'createdAt' | 'name' | 'state', ServiceAccountGraph> {
   constructor(client: Client) {
     super(client, { kind: 'serviceAccount', plural: 'service-accounts' });
   }
@@ -456,6 +525,17 @@ export interface GroupUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of groups. */
+export interface GroupGraph {
+  readonly fields: GroupFields & { readonly state: GroupState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly account: AccountGraph;
+    readonly memberships: MembershipGraph;
+    readonly roleBindings: RoleBindingGraph;
+  };
+}
+
 /** What lists of groups can filter by. */
 export interface GroupFilter {
   readonly id: Id<'group'>;
@@ -469,7 +549,7 @@ export interface GroupFilter {
   readonly accountId: Id<'account'>;
 }
 
-export class GroupsClient extends Resource<'group', Group, GroupFilter, 'createdAt' | 'name' | 'state'> {
+export class GroupsClient extends Resource<'group', Group, GroupFilter, 'createdAt' | 'name' | 'state', GroupGraph> {
   constructor(client: Client) {
     super(client, { kind: 'group', plural: 'groups' });
   }
@@ -528,6 +608,17 @@ export interface MembershipCreate {
   readonly userId: Id<'user'>;
 }
 
+/** What queries see of memberships. */
+export interface MembershipGraph {
+  readonly fields: MembershipFields & { readonly state: MembershipState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly group: GroupGraph;
+    readonly user: UserGraph;
+    readonly account: AccountGraph;
+  };
+}
+
 /** What lists of memberships can filter by. */
 export interface MembershipFilter {
   readonly id: Id<'membership'>;
@@ -543,7 +634,7 @@ export interface MembershipFilter {
   readonly userId: Id<'user'>;
 }
 
-export class MembershipsClient extends Resource<'membership', Membership, MembershipFilter, 'createdAt' | 'name' | 'state' | 'groupId' | 'userId'> {
+export class MembershipsClient extends Resource<'membership', Membership, MembershipFilter, 'createdAt' | 'name' | 'state' | 'groupId' | 'userId', MembershipGraph> {
   constructor(client: Client) {
     super(client, { kind: 'membership', plural: 'memberships' });
   }
@@ -620,6 +711,16 @@ export interface RoleUpdate {
   }[] | undefined;
 }
 
+/** What queries see of roles. */
+export interface RoleGraph {
+  readonly fields: RoleFields & { readonly state: RoleState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly account: AccountGraph;
+    readonly roleBindings: RoleBindingGraph;
+  };
+}
+
 /** What lists of roles can filter by. */
 export interface RoleFilter {
   readonly id: Id<'role'>;
@@ -633,7 +734,7 @@ export interface RoleFilter {
   readonly accountId: Id<'account'>;
 }
 
-export class RolesClient extends Resource<'role', Role, RoleFilter, 'createdAt' | 'name' | 'state'> {
+export class RolesClient extends Resource<'role', Role, RoleFilter, 'createdAt' | 'name' | 'state', RoleGraph> {
   constructor(client: Client) {
     super(client, { kind: 'role', plural: 'roles' });
   }
@@ -704,6 +805,20 @@ export interface RoleBindingCreate {
   readonly serviceAccountId?: Id<'account'> | undefined;
 }
 
+/** What queries see of role-bindings. */
+export interface RoleBindingGraph {
+  readonly fields: RoleBindingFields & { readonly state: RoleBindingState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly role: RoleGraph;
+    readonly inProject: ProjectGraph;
+    readonly user: UserGraph;
+    readonly group: GroupGraph;
+    readonly serviceAccount: ServiceAccountGraph;
+    readonly account: AccountGraph;
+  };
+}
+
 /** What lists of role-bindings can filter by. */
 export interface RoleBindingFilter {
   readonly id: Id<'roleBinding'>;
@@ -722,7 +837,7 @@ export interface RoleBindingFilter {
   readonly serviceAccountId: Id<'serviceAccount'>;
 }
 
-export class RoleBindingsClient extends Resource<'roleBinding', RoleBinding, RoleBindingFilter, 'createdAt' | 'name' | 'state' | 'roleId' | 'inProjectId' | 'userId' | 'groupId' | 'serviceAccountId'> {
+export class RoleBindingsClient extends Resource<'roleBinding', RoleBinding, RoleBindingFilter, 'createdAt' | 'name' | 'state' | 'roleId' | 'inProjectId' | 'userId' | 'groupId' | 'serviceAccountId', RoleBindingGraph> {
   constructor(client: Client) {
     super(client, { kind: 'roleBinding', plural: 'role-bindings' });
   }
@@ -784,6 +899,18 @@ export interface ApiKeyUpdate {
   readonly expiresAt?: string | null | undefined;
 }
 
+/** What queries see of api-keys. */
+export interface ApiKeyGraph {
+  readonly fields: ApiKeyFields & { readonly state: ApiKeyState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly user: UserGraph;
+    readonly serviceAccount: ServiceAccountGraph;
+    readonly inProject: ProjectGraph;
+    readonly account: AccountGraph;
+  };
+}
+
 /** What lists of api-keys can filter by. */
 export interface ApiKeyFilter {
   readonly id: Id<'apiKey'>;
@@ -800,7 +927,7 @@ export interface ApiKeyFilter {
   readonly inProjectId: Id<'project'>;
 }
 
-export class ApiKeysClient extends Resource<'apiKey', ApiKey, ApiKeyFilter, 'createdAt' | 'name' | 'state' | 'userId' | 'serviceAccountId' | 'inProjectId'> {
+export class ApiKeysClient extends Resource<'apiKey', ApiKey, ApiKeyFilter, 'createdAt' | 'name' | 'state' | 'userId' | 'serviceAccountId' | 'inProjectId', ApiKeyGraph> {
   constructor(client: Client) {
     super(client, { kind: 'apiKey', plural: 'api-keys' });
   }
@@ -886,6 +1013,16 @@ export interface SessionFields {
 /** That a user has signed in. */
 export type Session = Lifecycle<SessionFields, SessionState>;
 
+/** What queries see of sessions. */
+export interface SessionGraph {
+  readonly fields: SessionFields & { readonly state: SessionState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly user: UserGraph;
+    readonly account: AccountGraph;
+  };
+}
+
 /** What lists of sessions can filter by. */
 export interface SessionFilter {
   readonly id: Id<'session'>;
@@ -901,7 +1038,7 @@ export interface SessionFilter {
   readonly userId: Id<'user'>;
 }
 
-export class SessionsClient extends Resource<'session', Session, SessionFilter, 'createdAt' | 'name' | 'state' | 'expiresAt' | 'userId'> {
+export class SessionsClient extends Resource<'session', Session, SessionFilter, 'createdAt' | 'name' | 'state' | 'expiresAt' | 'userId', SessionGraph> {
   constructor(client: Client) {
     super(client, { kind: 'session', plural: 'sessions' });
   }
@@ -973,6 +1110,15 @@ export interface ShareCreate {
   readonly with: 'all' | string;
 }
 
+/** What queries see of shares. */
+export interface ShareGraph {
+  readonly fields: ShareFields & { readonly state: ShareState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+  };
+}
+
 /** What lists of shares can filter by. */
 export interface ShareFilter {
   readonly id: Id<'share'>;
@@ -987,7 +1133,7 @@ export interface ShareFilter {
   readonly resourceId: string;
 }
 
-export class SharesClient extends Resource<'share', Share, ShareFilter, 'createdAt' | 'name' | 'state' | 'resourceId'> {
+export class SharesClient extends Resource<'share', Share, ShareFilter, 'createdAt' | 'name' | 'state' | 'resourceId', ShareGraph> {
   constructor(client: Client) {
     super(client, { kind: 'share', plural: 'shares' });
   }
@@ -1045,6 +1191,16 @@ export interface ZoneUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of zones. */
+export interface ZoneGraph {
+  readonly fields: ZoneFields & { readonly state: ZoneState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly clusters: ClusterGraph;
+    readonly pools: PoolGraph;
+  };
+}
+
 /** What lists of zones can filter by. */
 export interface ZoneFilter {
   readonly id: Id<'zone'>;
@@ -1057,7 +1213,7 @@ export interface ZoneFilter {
   readonly deletedAt: string;
 }
 
-export class ZonesClient extends Resource<'zone', Zone, ZoneFilter, 'createdAt' | 'name' | 'state'> {
+export class ZonesClient extends Resource<'zone', Zone, ZoneFilter, 'createdAt' | 'name' | 'state', ZoneGraph> {
   constructor(client: Client) {
     super(client, { kind: 'zone', plural: 'zones' });
   }
@@ -1150,6 +1306,17 @@ export interface ClusterUpdate {
   readonly hostsMax?: number | undefined;
 }
 
+/** What queries see of clusters. */
+export interface ClusterGraph {
+  readonly fields: ClusterFields & { readonly state: ClusterState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'hostsMax';
+  readonly links: {
+    readonly zone: ZoneGraph;
+    readonly hosts: HostGraph;
+    readonly pools: PoolGraph;
+  };
+}
+
 /** What lists of clusters can filter by. */
 export interface ClusterFilter {
   readonly id: Id<'cluster'>;
@@ -1163,7 +1330,7 @@ export interface ClusterFilter {
   readonly zoneId: Id<'zone'>;
 }
 
-export class ClustersClient extends Resource<'cluster', Cluster, ClusterFilter, 'createdAt' | 'name' | 'state' | 'zoneId'> {
+export class ClustersClient extends Resource<'cluster', Cluster, ClusterFilter, 'createdAt' | 'name' | 'state' | 'zoneId', ClusterGraph> {
   constructor(client: Client) {
     super(client, { kind: 'cluster', plural: 'clusters' });
   }
@@ -1275,6 +1442,19 @@ export interface HostUpdate {
   readonly memoryOvercommit?: number | null | undefined;
 }
 
+/** What queries see of hosts. */
+export interface HostGraph {
+  readonly fields: Omit<HostFields & { readonly state: HostState; readonly deletedAt?: string }, 'tlsCredentials'>;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'cpus' | 'memoryBytes';
+  readonly links: {
+    readonly cluster: ClusterGraph;
+    readonly strays: StrayGraph;
+    readonly pools: PoolGraph;
+    readonly networks: NetworkGraph;
+    readonly instances: InstanceGraph;
+  };
+}
+
 /** What lists of hosts can filter by. */
 export interface HostFilter {
   readonly id: Id<'host'>;
@@ -1290,7 +1470,7 @@ export interface HostFilter {
   readonly clusterId: Id<'cluster'>;
 }
 
-export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' | 'name' | 'state' | 'status' | 'failureDomain' | 'clusterId'> {
+export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' | 'name' | 'state' | 'status' | 'failureDomain' | 'clusterId', HostGraph> {
   constructor(client: Client) {
     super(client, { kind: 'host', plural: 'hosts' });
   }
@@ -1375,6 +1555,15 @@ export interface StrayAdopt {
   readonly withoutNics?: readonly string[] | undefined;
 }
 
+/** What queries see of strays. */
+export interface StrayGraph {
+  readonly fields: StrayFields & { readonly state: StrayState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly host: HostGraph;
+  };
+}
+
 /** What lists of strays can filter by. */
 export interface StrayFilter {
   readonly id: Id<'stray'>;
@@ -1390,7 +1579,7 @@ export interface StrayFilter {
   readonly hostId: Id<'host'>;
 }
 
-export class StraysClient extends Resource<'stray', Stray, StrayFilter, 'createdAt' | 'name' | 'state' | 'objectKind' | 'objectId' | 'hostId'> {
+export class StraysClient extends Resource<'stray', Stray, StrayFilter, 'createdAt' | 'name' | 'state' | 'objectKind' | 'objectId' | 'hostId', StrayGraph> {
   constructor(client: Client) {
     super(client, { kind: 'stray', plural: 'strays' });
   }
@@ -1485,6 +1674,18 @@ export interface PoolUpdate {
   readonly overcommit?: number | undefined;
 }
 
+/** What queries see of pools. */
+export interface PoolGraph {
+  readonly fields: PoolFields & { readonly state: PoolState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'totalBytes' | 'freeBytes';
+  readonly links: {
+    readonly host: HostGraph;
+    readonly cluster: ClusterGraph;
+    readonly zone: ZoneGraph;
+    readonly volumes: VolumeGraph;
+  };
+}
+
 /** What lists of pools can filter by. */
 export interface PoolFilter {
   readonly id: Id<'pool'>;
@@ -1503,7 +1704,7 @@ export interface PoolFilter {
   readonly zoneId: Id<'zone'>;
 }
 
-export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' | 'name' | 'state' | 'scope' | 'storageClass' | 'status' | 'hostId' | 'clusterId' | 'zoneId'> {
+export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' | 'name' | 'state' | 'scope' | 'storageClass' | 'status' | 'hostId' | 'clusterId' | 'zoneId', PoolGraph> {
   constructor(client: Client) {
     super(client, { kind: 'pool', plural: 'pools' });
   }
@@ -1637,6 +1838,18 @@ export interface VolumeSetLimits {
   };
 }
 
+/** What queries see of volumes. */
+export interface VolumeGraph {
+  readonly fields: VolumeFields & { readonly state: VolumeState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'slot';
+  readonly links: {
+    readonly pool: PoolGraph;
+    readonly image: ImageGraph;
+    readonly instance: InstanceGraph;
+    readonly project: ProjectGraph;
+  };
+}
+
 /** What lists of volumes can filter by. */
 export interface VolumeFilter {
   readonly id: Id<'volume'>;
@@ -1654,7 +1867,7 @@ export interface VolumeFilter {
   readonly instanceId: Id<'instance'>;
 }
 
-export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'status' | 'poolId' | 'imageId' | 'instanceId'> {
+export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'status' | 'poolId' | 'imageId' | 'instanceId', VolumeGraph> {
   constructor(client: Client) {
     super(client, { kind: 'volume', plural: 'volumes' });
   }
@@ -1773,6 +1986,16 @@ export interface ImageExpunge {
   readonly force?: boolean | undefined;
 }
 
+/** What queries see of images. */
+export interface ImageGraph {
+  readonly fields: ImageFields & { readonly state: ImageState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'virtualSizeBytes';
+  readonly links: {
+    readonly project: ProjectGraph;
+    readonly volumes: VolumeGraph;
+  };
+}
+
 /** What lists of images can filter by. */
 export interface ImageFilter {
   readonly id: Id<'image'>;
@@ -1786,7 +2009,7 @@ export interface ImageFilter {
   readonly projectId: Id<'project'>;
 }
 
-export class ImagesClient extends Resource<'image', Image, ImageFilter, 'createdAt' | 'name' | 'state'> {
+export class ImagesClient extends Resource<'image', Image, ImageFilter, 'createdAt' | 'name' | 'state', ImageGraph> {
   constructor(client: Client) {
     super(client, { kind: 'image', plural: 'images' });
   }
@@ -1902,6 +2125,18 @@ export interface NetworkUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of networks. */
+export interface NetworkGraph {
+  readonly fields: NetworkFields & { readonly state: NetworkState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly host: HostGraph;
+    readonly project: ProjectGraph;
+    readonly subnets: SubnetGraph;
+    readonly nics: NicGraph;
+  };
+}
+
 /** What lists of networks can filter by. */
 export interface NetworkFilter {
   readonly id: Id<'network'>;
@@ -1916,7 +2151,7 @@ export interface NetworkFilter {
   readonly hostId: Id<'host'>;
 }
 
-export class NetworksClient extends Resource<'network', Network, NetworkFilter, 'createdAt' | 'name' | 'state' | 'hostId'> {
+export class NetworksClient extends Resource<'network', Network, NetworkFilter, 'createdAt' | 'name' | 'state' | 'hostId', NetworkGraph> {
   constructor(client: Client) {
     super(client, { kind: 'network', plural: 'networks' });
   }
@@ -1990,6 +2225,17 @@ export interface SubnetCreate {
   readonly dnsServers?: readonly string[] | undefined;
 }
 
+/** What queries see of subnets. */
+export interface SubnetGraph {
+  readonly fields: SubnetFields & { readonly state: SubnetState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly network: NetworkGraph;
+    readonly project: ProjectGraph;
+    readonly nics: NicGraph;
+  };
+}
+
 /** What lists of subnets can filter by. */
 export interface SubnetFilter {
   readonly id: Id<'subnet'>;
@@ -2004,7 +2250,7 @@ export interface SubnetFilter {
   readonly networkId: Id<'network'>;
 }
 
-export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'createdAt' | 'name' | 'state' | 'networkId'> {
+export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'createdAt' | 'name' | 'state' | 'networkId', SubnetGraph> {
   constructor(client: Client) {
     super(client, { kind: 'subnet', plural: 'subnets' });
   }
@@ -2081,6 +2327,18 @@ export interface NicSetLimits {
   };
 }
 
+/** What queries see of nics. */
+export interface NicGraph {
+  readonly fields: NicFields & { readonly state: NicState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'slot';
+  readonly links: {
+    readonly instance: InstanceGraph;
+    readonly network: NetworkGraph;
+    readonly subnet: SubnetGraph;
+    readonly project: ProjectGraph;
+  };
+}
+
 /** What lists of nics can filter by. */
 export interface NicFilter {
   readonly id: Id<'nic'>;
@@ -2099,7 +2357,7 @@ export interface NicFilter {
   readonly subnetId: Id<'subnet'>;
 }
 
-export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'name' | 'state' | 'address' | 'mac' | 'instanceId' | 'networkId' | 'subnetId'> {
+export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'name' | 'state' | 'address' | 'mac' | 'instanceId' | 'networkId' | 'subnetId', NicGraph> {
   constructor(client: Client) {
     super(client, { kind: 'nic', plural: 'nics' });
   }
@@ -2163,6 +2421,16 @@ export interface PlacementGroupUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** What queries see of placement-groups. */
+export interface PlacementGroupGraph {
+  readonly fields: PlacementGroupFields & { readonly state: PlacementGroupState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+    readonly instances: InstanceGraph;
+  };
+}
+
 /** What lists of placement-groups can filter by. */
 export interface PlacementGroupFilter {
   readonly id: Id<'placementGroup'>;
@@ -2176,7 +2444,7 @@ export interface PlacementGroupFilter {
   readonly projectId: Id<'project'>;
 }
 
-export class PlacementGroupsClient extends Resource<'placementGroup', PlacementGroup, PlacementGroupFilter, 'createdAt' | 'name' | 'state'> {
+export class PlacementGroupsClient extends Resource<'placementGroup', PlacementGroup, PlacementGroupFilter, 'createdAt' | 'name' | 'state', PlacementGroupGraph> {
   constructor(client: Client) {
     super(client, { kind: 'placementGroup', plural: 'placement-groups' });
   }
@@ -2265,6 +2533,15 @@ export interface InstanceTypeRevise {
   readonly hostLabels?: { readonly [key: string]: string } | undefined;
 }
 
+/** What queries see of instance-types. */
+export interface InstanceTypeGraph {
+  readonly fields: InstanceTypeFields & { readonly state: InstanceTypeState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'version' | 'vcpus' | 'memoryBytes' | 'vcpusMax' | 'memoryBytesMax' | 'cpuShares';
+  readonly links: {
+    readonly instances: InstanceGraph;
+  };
+}
+
 /** What lists of instance-types can filter by. */
 export interface InstanceTypeFilter {
   readonly id: Id<'instanceType'>;
@@ -2277,7 +2554,7 @@ export interface InstanceTypeFilter {
   readonly deletedAt: string;
 }
 
-export class InstanceTypesClient extends Resource<'instanceType', InstanceType, InstanceTypeFilter, 'createdAt' | 'name' | 'state'> {
+export class InstanceTypesClient extends Resource<'instanceType', InstanceType, InstanceTypeFilter, 'createdAt' | 'name' | 'state', InstanceTypeGraph> {
   constructor(client: Client) {
     super(client, { kind: 'instanceType', plural: 'instance-types' });
   }
@@ -2495,6 +2772,20 @@ export interface InstanceExpunge {
   readonly force?: boolean | undefined;
 }
 
+/** What queries see of instances. */
+export interface InstanceGraph {
+  readonly fields: Omit<InstanceFields & { readonly state: InstanceState; readonly deletedAt?: string }, 'userData'>;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'vcpus' | 'memoryBytes' | 'vcpusMax' | 'memoryBytesMax' | 'cpuShares';
+  readonly links: {
+    readonly instanceType: InstanceTypeGraph;
+    readonly host: HostGraph;
+    readonly placementGroup: PlacementGroupGraph;
+    readonly project: ProjectGraph;
+    readonly volumes: VolumeGraph;
+    readonly nics: NicGraph;
+  };
+}
+
 /** What lists of instances can filter by. */
 export interface InstanceFilter {
   readonly id: Id<'instance'>;
@@ -2513,7 +2804,7 @@ export interface InstanceFilter {
   readonly placementGroupId: Id<'placementGroup'>;
 }
 
-export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'instanceTypeId' | 'hostId' | 'placementGroupId'> {
+export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'instanceTypeId' | 'hostId' | 'placementGroupId', InstanceGraph> {
   constructor(client: Client) {
     super(client, { kind: 'instance', plural: 'instances' });
   }
@@ -2612,6 +2903,15 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   consoleRevoke(instance: Named<'instance'>, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
     return this.value({ method: 'POST', path: this.path(instance, 'console', 'revoke'), body: {} }, options);
   }
+}
+
+/** What queries see of operations. */
+export interface OperationGraph {
+  readonly fields: Operation;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'epoch' | 'keyCount' | 'attempt' | 'stepsDone' | 'percent';
+  readonly links: {
+    readonly project: ProjectGraph;
+  };
 }
 
 export class AccessEndpoints extends Endpoints {

@@ -30,7 +30,7 @@ export function countSql(tables: Tables, query: CountQuery): Sql {
   const text =
     query.atMost === undefined
       ? `SELECT count(*) ${rows}`
-      : `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ${parameters.add(String(query.atMost))}) AS some`;
+      : `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ${parameters.add(String(query.atMost))}) AS counted`;
   return { text, values: parameters.values };
 }
 
@@ -78,7 +78,7 @@ export function measured({ groupBy = [], measures }: AggregateQuery, columns: Sq
     if (op === 'count' || field === undefined) return Number(rest.shift());
     const [first, second] = pair();
     if (op === 'sum') return Number(second) === 0 ? first : String(Number(first) + Number(second));
-    const isText = op === 'max' ? first !== null : second === null;
+    const isText = second === null || (op === 'max' && first !== null);
     return isText ? first : Number(second);
   };
   return [...groupBy.map(ofGroup), ...measures.map(ofMeasure)];

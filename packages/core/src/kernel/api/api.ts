@@ -5,12 +5,12 @@ import type { DeletionPreview } from '../cascade/preview.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Registry } from '../registry.ts';
-import type { Store } from '../store.ts';
 import { takeDryRun } from './dry-run.ts';
 import { EndpointCalls } from './endpoint-calls.ts';
 import { Events } from './events.ts';
 import { Feed } from './feed.ts';
-import { LIMIT_MAX, type ListPlan, listPage, onlyParameters, planList, wholeNumber } from './list.ts';
+import { Lists } from './list.ts';
+import { LIMIT_MAX, onlyParameters, wholeNumber } from './list-query.ts';
 import { lookUp } from './lookup.ts';
 import { openapi } from './openapi.ts';
 import { getOperation, steer } from './operation-routes.ts';
@@ -25,6 +25,8 @@ import { rehearse, submit } from './submit.ts';
 export interface ApiOptions {
   /** Revisions of the change feed that are kept to resume from. Default 100,000. */
   readonly feedRevisionsMax?: number;
+  /** Rows that a query without an index may look at one by one; beyond it is refused with `needs_index`. Default 20,000. */
+  readonly unindexedRowsMax?: number;
 }
 
 const NO_PARAMETERS = new URLSearchParams();
@@ -46,12 +48,11 @@ const DELETED = Type.Object({ deleted: Type.Optional(Type.Boolean()) });
  */
 export class Api {
   readonly #kernel: Kernel;
-  readonly #store: Store;
   readonly #router: Router;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #feed: Feed;
   readonly #events: Events;
-  readonly #plans = new Map<AnyKind, ListPlan>();
+  readonly #lists: Lists;
   readonly #repeats: Repeats;
   readonly #endpoints: EndpointCalls;
   #document: { readonly text: string; readonly tag: string } | undefined;
@@ -60,13 +61,18 @@ export class Api {
   constructor(kernel: Kernel, options: ApiOptions = {}) {
     const { environment, store } = kernel.services;
     this.#kernel = kernel;
-    this.#store = store;
     const routes = routesOf(kernel.registry);
     this.#router = new Router(routes);
     this.#routes = new Map(routes.map((route) => [route.operationId, route]));
     this.#feed = new Feed({ environment, store, revisionsMax: options.feedRevisionsMax ?? 100_000 });
     this.#events = new Events(this.#feed, kernel.registry, { environment, reader: kernel.reader });
-    for (const kind of kernel.registry.kinds()) this.#plans.set(kind, planList(kind));
+    this.#lists = new Lists({
+      registry: kernel.registry,
+      store,
+      clock: environment.clock,
+      place: () => this.#feed.place(),
+      rowsMax: options.unindexedRowsMax,
+    });
     this.#repeats = new Repeats({ ...kernel.services, commit: (statements) => kernel.operations.commit(statements) });
     this.#endpoints = new EndpointCalls(kernel, this.#repeats);
   }
@@ -110,7 +116,9 @@ export class Api {
     const named = params.idOrName ?? '';
     switch (route.type) {
       case 'list':
-        return json(await listPage(this.#plans.get(route.kind) as ListPlan, this.#store, principal, parameters));
+        return json(await this.#lists.page(route.kind, principal, parameters));
+      case 'query':
+        return json(await this.#lists.query(route.kind, principal, parameters, await bodyOf(request)));
       case 'get':
         return this.#get(route, named, request, principal, parameters);
       case 'action':

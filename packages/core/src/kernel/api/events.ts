@@ -6,7 +6,8 @@ import type { Reader } from '../reader.ts';
 import type { Registry } from '../registry.ts';
 import type { Cursor, Feed, FeedEntry } from './feed.ts';
 import { badParameter } from './fields.ts';
-import { onlyParameters, reachOf, wholeNumber } from './list.ts';
+import { reachOf } from './list.ts';
+import { onlyParameters, wholeNumber } from './list-query.ts';
 import type { ApiRequest } from './request.ts';
 
 const PING_MS = 15_000;

@@ -16,6 +16,8 @@ export interface FeedEntry extends Cursor {
 /** How much of a cursor names the history that it is a place in. */
 const MARK_LENGTH = 8;
 
+/** Behind every change of a revision. */
+const ORDINAL_MAX = 999_999_999;
 const TAIL_MAX = 2000;
 const READ_MAX = 1000;
 
@@ -80,6 +82,11 @@ export class Feed {
       throw new CloudError('invalid_input', 'The cursor is not one of this feed.', { params: { parameter: 'after' } });
     if (mark !== this.#mark) throw this.#gone('of another history: the store was restored from a backup since');
     return { revision: Number(revision), ordinal: Number(ordinal) };
+  }
+
+  /** The place behind all that a read from now on is sure to see, known without asking the store. */
+  place(): string {
+    return this.cursorText({ revision: this.#newest, ordinal: ORDINAL_MAX });
   }
 
   /** The place behind the newest change. */

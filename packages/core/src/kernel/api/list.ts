@@ -1,78 +1,147 @@
 import { ANY_PROJECT, lacks, type Principal, type Reach, readPermission, visibleRows } from '../access.ts';
-import { CloudError } from '../errors.ts';
+import type { Clock } from '../environment.ts';
+import type { Json, JsonObject } from '../json.ts';
 import type { AnyKind } from '../kind.ts';
-import type { Condition, ListQuery, Store } from '../store.ts';
-import { badParameter, type FieldType, filterFields, parseScalar, sortFields } from './fields.ts';
-import { parseFilter, unknownField } from './filter.ts';
+import type { Query } from '../query/ast.ts';
+import { compileFilter, ownField } from '../query/compile.ts';
+import { QueryGraph, type Shape } from '../query/graph.ts';
+import { valueAt } from '../query/matches.ts';
+import { QueryReach } from '../query/reach.ts';
+import type { Registry } from '../registry.ts';
+import type { AggregateQuery, AggregateRow, Condition, Store } from '../store.ts';
+import { orderOf, readCursor, writeCursor } from './cursor.ts';
+import { badParameter, type FieldType, filterFields, parseScalar } from './fields.ts';
+import { unknownField } from './filter.ts';
+import { LIST_PARAMETERS, onlyParameters, queryOfBody, queryOfParameters } from './list-query.ts';
+import { pageBytes } from './page.ts';
 
-export const LIMIT_DEFAULT = 50;
-export const LIMIT_MAX = 1000;
+/** Rows that a query may look at one by one, by default. */
+const ROWS_MAX = 20_000;
 
-const PARAMETERS = new Set(['filter', 'sort', 'limit', 'after', 'deleted', 'allProjects']);
+export interface ListOptions {
+  readonly registry: Registry;
+  readonly store: Store;
+  readonly clock: Clock;
+  /** The place in the change feed that whatever is read from now on has come to. */
+  readonly place: () => string;
+  /** See `ApiOptions.unindexedRowsMax`. */
+  readonly rowsMax?: number | undefined;
+}
 
-/** What is known of a kind's lists before any request. */
-export interface ListPlan {
+/** A query with its conditions, ready to be asked of the store. */
+interface Ready {
   readonly kind: AnyKind;
-  readonly fields: ReadonlyMap<string, FieldType>;
-  readonly sorts: readonly string[];
+  readonly query: Query;
+  readonly where: readonly Condition[];
+  readonly scope: Condition | undefined;
 }
-export const planList = (kind: AnyKind): ListPlan => ({ kind, fields: filterFields(kind), sorts: sortFields(kind) });
 
-/** One page of rows as JSON, made of the stored texts as they are. @throws CloudError `invalid_input` */
-export async function listPage(plan: ListPlan, store: Store, principal: Principal, parameters: URLSearchParams): Promise<Uint8Array> {
-  const limit = wholeNumber(parameters, 'limit', { minimum: 1, maximum: LIMIT_MAX }) ?? LIMIT_DEFAULT;
-  const sort = parseSort(plan, parameters.get('sort'));
-  const after = parameters.get('after');
-  const where = conditionOf(plan, principal, parameters);
-  const rows = await store.list({
-    table: plan.kind.name,
-    ...(where === undefined ? {} : { where }),
-    deleted: parameters.get('deleted') !== null && parseScalar(parameters.get('deleted') ?? '', 'boolean', 'deleted') === true,
-    order: sort.order,
-    ...(after === null ? {} : { after: readCursor(after, sort) }),
+/** Answers lists of all kinds, and what is asked of them as JSON. */
+export class Lists {
+  readonly #options: ListOptions;
+  readonly #graph: QueryGraph;
+  readonly #reach: QueryReach;
+  readonly #parameters: ReadonlyMap<string, ReadonlyMap<string, FieldType>>;
+
+  constructor(options: ListOptions) {
+    const { registry, store, rowsMax = ROWS_MAX } = options;
+    this.#options = options;
+    this.#graph = new QueryGraph(registry);
+    this.#reach = new QueryReach(registry, store, rowsMax);
+    this.#parameters = new Map(registry.kinds().map((kind) => [kind.name as string, filterFields(kind)]));
+  }
+
+  /** What a list answers to these parameters, as JSON. @throws CloudError `invalid_input`, `needs_index`, `permission_denied` */
+  page(kind: AnyKind, principal: Principal, parameters: URLSearchParams): Promise<Uint8Array> {
+    const query = queryOfParameters(parameters);
+    return this.#answer(kind, principal, reachOf(principal, parameters), query, this.#equalities(kind, parameters));
+  }
+
+  /** The same to a JSON body. */
+  query(kind: AnyKind, principal: Principal, parameters: URLSearchParams, body: unknown): Promise<Uint8Array> {
+    onlyParameters(parameters, ['allProjects']);
+    return this.#answer(kind, principal, reachOf(principal, parameters), queryOfBody(body), []);
+  }
+
+  async #answer(kind: AnyKind, principal: Principal, reach: Reach, query: Query, equalities: readonly Condition[]): Promise<Uint8Array> {
+    const visible = (joined: AnyKind): Condition | undefined => {
+      const permission = readPermission(joined);
+      if (!principal.allows(permission)) throw lacks(permission);
+      return visibleRows(joined, principal, permission, reach);
+    };
+    const context = { graph: this.#graph, visible, nowMs: this.#options.clock.nowMs() };
+    const where = [...equalities, ...query.where.map((filter) => compileFilter(filter, kind, context))];
+    const ready: Ready = { kind, query, where, scope: visibleRows(kind, principal, readPermission(kind), reach) };
+    // Before anything is read, so that no change falls between the answer and what follows it.
+    const cursor = this.#options.place();
+    return query.groupBy.length > 0 || query.measures.length > 0 ? this.#groups(ready, cursor) : this.#rows(ready, cursor);
+  }
+
+  async #rows({ kind, query, where, scope }: Ready, cursor: string): Promise<Uint8Array> {
+    for (const { field } of query.sort) this.#leaf(field, kind, 'sort');
+    for (const path of query.fields ?? []) ownField(path, kind, this.#graph, 'fields');
+    const { store } = this.#options;
+    const sort = orderOf(query.sort);
+    const isPlain = where.length === 0 && sort.order.length === 0;
+    const fields = sort.order.map(({ field }) => field);
+    const unindexed = isPlain ? [] : await this.#reach.check({ kind, where, scope, fields });
+    const asked = { table: kind.name, ...conditionOf(where, scope), deleted: query.deleted };
+    const after = query.after === undefined ? {} : { after: readCursor(query.after, sort) };
     // One more, to know whether more follow.
-    limit: limit + 1,
-  });
-  const page = rows.slice(0, limit);
-  const next = rows.length > limit ? `,"next":"${writeCursor(JSON.parse(page.at(-1) ?? ''), sort)}"` : '';
-  return pageBytes(page, `]${next}}`);
-}
-
-const HEAD = Buffer.from('{"items":[');
-const COMMA = ','.charCodeAt(0);
-const BYTES_OF_CHARACTER_MAX = 4;
-
-/**
- * Each text is written once, to where it is sent from: joined first, it would be copied twice more. Most hold nothing but ASCII, and take a byte a character;
- * to count the bytes first takes a quarter of the whole.
- */
-function pageBytes(rows: readonly string[], tail: string): Uint8Array {
-  const length = rows.reduce((sum, row) => sum + row.length, HEAD.length + Math.max(0, rows.length - 1) + tail.length);
-  // With room for one character more than is thought to come: a text that takes more bytes than that is then never cut to just its length.
-  const bytes = Buffer.allocUnsafeSlow(length + BYTES_OF_CHARACTER_MAX);
-  let at = HEAD.copy(bytes);
-  for (const [index, row] of rows.entries()) {
-    if (index > 0) at = bytes.writeUInt8(COMMA, at);
-    const written = bytes.write(row, at);
-    if (written !== row.length) return Buffer.from(`${HEAD}${rows.join(',')}${tail}`);
-    at += written;
+    const texts = query.limit === 0 ? [] : await store.list({ ...asked, order: sort.order, ...after, limit: query.limit + 1 });
+    const page = texts.slice(0, query.limit);
+    const next = texts.length > query.limit ? `,"next":"${writeCursor(JSON.parse(page.at(-1) ?? ''), sort)}"` : '';
+    const count = query.count ? `,"count":${await store.count(asked)}` : '';
+    const { fields: kept } = query;
+    const items = kept === undefined ? page : page.map((text) => JSON.stringify(projected(JSON.parse(text), kept)));
+    return pageBytes(items, `]${next}${count}${flags(unindexed)},"cursor":"${cursor}"}`);
   }
-  bytes.write(tail, at);
-  return bytes.subarray(0, length);
-}
 
-function conditionOf({ kind, fields }: ListPlan, principal: Principal, parameters: URLSearchParams): Condition | undefined {
-  const visible = visibleRows(kind, principal, readPermission(kind), reachOf(principal, parameters));
-  const parts = visible === undefined ? [] : [visible];
-  const filter = parameters.get('filter');
-  if (filter !== null) parts.push(parseFilter(filter, fields));
-  for (const name of new Set(parameters.keys())) {
-    if (PARAMETERS.has(name)) continue;
-    const type = fields.get(name);
-    if (type === undefined) throw unknownField(name, fields);
-    parts.push({ field: name, op: 'in', value: parameters.getAll(name).map((text) => parseScalar(text, type, name)) });
+  async #groups({ kind, query, where, scope }: Ready, cursor: string): Promise<Uint8Array> {
+    const groups = query.groupBy.map((field) => this.#leaf(field, kind, 'groupBy'));
+    const measures = query.measures.map(({ op, field }) => ({ op, field, shape: this.#leaf(field, kind, op) }));
+    for (const { op, field, shape } of measures)
+      if (op === 'sum' && shape.type !== 'integer' && shape.type !== 'number')
+        throw badParameter('sum', `adds up numbers, which ${field} is not`);
+    const unindexed = await this.#reach.check({
+      kind,
+      where,
+      scope,
+      fields: [...query.groupBy, ...query.measures.map(({ field }) => field)],
+    });
+    const aggregate: AggregateQuery = {
+      table: kind.name,
+      ...conditionOf(where, scope),
+      deleted: query.deleted,
+      groupBy: query.groupBy,
+      measures: [{ op: 'count' }, ...query.measures],
+      limit: query.limit + 1,
+    };
+    const rows = await this.#options.store.aggregate(aggregate);
+    const answered = rows.slice(0, query.limit).map((row) => groupOf(row, query.groupBy, groups, measures));
+    const more = rows.length > query.limit ? ',"moreGroups":true' : '';
+    return Buffer.from(`{"items":[],"groups":${JSON.stringify(answered)}${more}${flags(unindexed)},"cursor":"${cursor}"}`);
   }
-  return parts.length <= 1 ? parts[0] : { and: parts };
+
+  /** Fields given as parameters: any of the values that are. */
+  #equalities(kind: AnyKind, parameters: URLSearchParams): readonly Condition[] {
+    const fields = this.#parameters.get(kind.name) as ReadonlyMap<string, FieldType>;
+    const found: Condition[] = [];
+    for (const name of new Set(parameters.keys())) {
+      if (LIST_PARAMETERS.has(name)) continue;
+      const type = fields.get(name);
+      if (type === undefined) throw unknownField(name, fields);
+      found.push({ field: name, op: 'in', value: parameters.getAll(name).map((text) => parseScalar(text, type, name)) });
+    }
+    return found;
+  }
+
+  /** A field with one value, by which rows can be told apart. */
+  #leaf(path: string, kind: AnyKind, parameter: string): Shape {
+    const { shape } = ownField(path, kind, this.#graph, parameter);
+    if (['object', 'list', 'map', 'any'].includes(shape.type)) throw badParameter(parameter, `names ${path}, which has no single value`);
+    return shape;
+  }
 }
 
 /** Whether rows of every project are asked for. @throws CloudError `permission_denied` for who may not, `invalid_input` */
@@ -83,74 +152,49 @@ export function reachOf(principal: Principal, parameters: URLSearchParams): Reac
   return { allProjects };
 }
 
-interface Sort {
-  readonly text: string;
-  readonly order: NonNullable<ListQuery['order']>;
+/** What the caller sees is part of every query, last: it leads to more rows than what was asked for. */
+function conditionOf(where: readonly Condition[], scope: Condition | undefined): { readonly where?: Condition } {
+  const parts = scope === undefined ? where : [...where, scope];
+  const [first] = parts;
+  if (first === undefined) return {};
+  return { where: parts.length === 1 ? first : { and: parts } };
 }
 
-/** Ids are minted in order of creation, so that order needs no other field. */
-function parseSort({ sorts }: ListPlan, text: string | null): Sort {
-  if (text === null) return { text: '', order: [] };
-  const descending = text.startsWith('-');
-  const field = descending ? text.slice(1) : text;
-  if (!sorts.includes(field)) throw badParameter('sort', `is one of ${sorts.join(', ')}, with - before it for descending order`);
-  return { text, order: [{ field: field === 'createdAt' ? 'id' : field, descending }] };
-}
+const flags = (unindexed: readonly string[]): string => (unindexed.length === 0 ? '' : `,"unindexed":${JSON.stringify(unindexed)}`);
 
-type Place = readonly (string | number | null)[];
-
-function writeCursor(row: Readonly<Record<string, unknown>>, sort: Sort): string {
-  const place = [...sort.order.map(({ field }) => placeOf(row[field])), row.id];
-  return Buffer.from(JSON.stringify([sort.text, ...place])).toString('base64url');
-}
-
-/** A value as the store orders it. */
-function placeOf(value: unknown): string | number | null {
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  return typeof value === 'string' || typeof value === 'number' ? value : null;
-}
-
-function readCursor(text: string, sort: Sort): Place {
-  const [sortText, ...place] = parseArray(Buffer.from(text, 'base64url').toString());
-  const sound = place.length === sort.order.length + 1 && place.every(isPlace) && typeof place.at(-1) === 'string';
-  if (sortText !== sort.text || !sound) throw badParameter('after', 'is no cursor that a list with this sort answered');
-  return place as Place;
-}
-
-const isPlace = (value: unknown): boolean => value === null || typeof value === 'string' || typeof value === 'number';
-
-function parseArray(text: string): readonly unknown[] {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
+/** The row with these of its fields alone, at their places. */
+function projected(row: JsonObject, paths: readonly string[]): JsonObject {
+  const kept: Record<string, Json> = {};
+  for (const path of paths) {
+    const value = valueAt(row, path);
+    if (value === null) continue;
+    const names = path.split('.');
+    const last = names.pop() as string;
+    let at = kept;
+    for (const name of names) {
+      at[name] ??= {};
+      at = at[name] as Record<string, Json>;
+    }
+    at[last] = value;
   }
+  return kept;
 }
 
-/** A whole-number parameter, or undefined when it is not given. @throws CloudError `invalid_input` */
-export function wholeNumber(
-  parameters: URLSearchParams,
-  name: string,
-  { minimum, maximum }: { readonly minimum: number; readonly maximum: number },
-): number | undefined {
-  const text = parameters.get(name);
-  if (text === null) return undefined;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < minimum || value > maximum)
-    throw badParameter(name, `is a whole number from ${minimum} to ${maximum}`);
-  return value;
+function groupOf(
+  row: AggregateRow,
+  groupBy: readonly string[],
+  shapes: readonly Shape[],
+  measures: readonly { readonly op: string; readonly field: string; readonly shape: Shape }[],
+): JsonObject {
+  const by = Object.fromEntries(groupBy.map((field, place) => [field, asShaped(row[place] ?? null, shapes[place])]));
+  const measured: Record<string, Record<string, Json>> = {};
+  for (const [place, { op, field, shape }] of measures.entries()) {
+    const value = row[groupBy.length + 1 + place] ?? null;
+    measured[op] = { ...measured[op], [field]: op === 'sum' ? value : asShaped(value, shape) };
+  }
+  return { by, count: row[groupBy.length] as number, ...measured };
 }
 
-/** A misspelled parameter would otherwise be silently lost. @throws CloudError `invalid_input` */
-export function onlyParameters(parameters: URLSearchParams, known: readonly string[]): void {
-  for (const name of parameters.keys())
-    if (!known.includes(name))
-      throw new CloudError(
-        'invalid_input',
-        `There is no parameter ${name} here${known.length > 0 ? `; there is ${known.join(', ')}` : ''}.`,
-        {
-          params: { parameter: name },
-        },
-      );
-}
+/** Stores hold true as 1. */
+const asShaped = (value: string | number | null, shape: Shape | undefined): Json =>
+  shape?.type === 'boolean' && value !== null ? value === 1 : value;

@@ -3,31 +3,31 @@ import type { Action } from '../action.ts';
 import { ERROR_CODES } from '../errors.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { AnyKind } from '../kind.ts';
+import { QueryGraph } from '../query/graph.ts';
 import type { Registry } from '../registry.ts';
 import { pascal } from './names.ts';
-
-export const reference = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
+import { pageSchema, QUERY_SCHEMAS } from './openapi-lists.ts';
+import { reference, schemaName } from './openapi-parameters.ts';
 
 /** A schema as the plain JSON it stands for: TypeBox keeps more on it, out of sight. */
 export const plain = (schema: TSchema): JsonObject => JSON.parse(JSON.stringify(schema)) as JsonObject;
-
-/** The component of a kind's rows, e.g. `Instance`. */
-export const schemaName = (kind: AnyKind): string => pascal(kind.name);
 
 /** The component of an action's input, e.g. `InstanceCreate`; undefined when it takes none. */
 export const inputName = (action: Action): string | undefined =>
   Object.keys(action.input.properties).length === 0 ? undefined : schemaName(action.kind) + pascal(action.verb);
 
 export function componentsOf(registry: Registry): JsonObject {
-  const schemas: Record<string, Json> = { ...SHARED };
+  const schemas: Record<string, Json> = { ...SHARED, ...QUERY_SCHEMAS };
   const add = (name: string, schema: JsonObject) => {
     if (name in schemas) throw new Error(`two schemas of the document are called ${name}`);
     schemas[name] = schema;
   };
+  const graph = new QueryGraph(registry);
   for (const kind of registry.kinds()) {
     const name = schemaName(kind);
-    add(name, { ...plain(kind.rowSchema), description: kind.description, 'x-pileus-kind': kind.name, 'x-pileus-states': kind.states });
-    add(`${name}List`, page(reference(name)));
+    const extensions = { 'x-pileus-kind': kind.name, 'x-pileus-states': kind.states, 'x-pileus-links': linksOf(graph, kind) };
+    add(name, { ...plain(kind.rowSchema), description: kind.description, ...extensions });
+    add(`${name}List`, pageSchema(reference(name)));
   }
   for (const action of registry.actions()) {
     const name = inputName(action);
@@ -36,14 +36,9 @@ export function componentsOf(registry: Registry): JsonObject {
   return schemas;
 }
 
-const page = (items: JsonObject): JsonObject => ({
-  type: 'object',
-  required: ['items'],
-  properties: {
-    items: { type: 'array', items },
-    next: { type: 'string', description: 'Cursor of the next page; absent on the last.' },
-  },
-});
+/** Where queries go from the kind: the kind there, and whether there may be many. */
+const linksOf = (graph: QueryGraph, kind: AnyKind): JsonObject =>
+  Object.fromEntries([...graph.place(kind).links].map(([name, link]) => [name, { kind: link.kind.name, many: link.local === 'id' }]));
 
 const uuid: JsonObject = { type: 'string', format: 'uuid' };
 

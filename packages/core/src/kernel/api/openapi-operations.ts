@@ -3,9 +3,20 @@ import type { Endpoint } from '../endpoint.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { operation } from '../operation.ts';
 import { DRY_RUN } from './dry-run.ts';
-import { filterFields, sortFields } from './fields.ts';
-import { LIMIT_DEFAULT, LIMIT_MAX } from './list.ts';
-import { inputName, plain, reference, schemaName } from './openapi-components.ts';
+import { LIMIT_MAX } from './list-query.ts';
+import { inputName, plain } from './openapi-components.ts';
+import { describeList, describeQuery } from './openapi-lists.ts';
+import {
+  allProjectsParameter,
+  content,
+  type Described,
+  headerParameter,
+  json,
+  limitParameter,
+  queryParameter,
+  reference,
+  schemaName,
+} from './openapi-parameters.ts';
 import { problemsOf } from './openapi-problems.ts';
 import type { Route } from './routes.ts';
 
@@ -27,18 +38,12 @@ export function operationObject(route: Route): JsonObject {
   };
 }
 
-interface Described {
-  readonly summary: string;
-  readonly parameters?: readonly JsonObject[];
-  readonly requestBody?: JsonObject;
-  readonly responses: JsonObject;
-  readonly extensions?: JsonObject;
-}
-
 function describe(route: Route): Described {
   switch (route.type) {
     case 'list':
       return describeList(route);
+    case 'query':
+      return describeQuery(route);
     case 'get':
       return describeGet(route);
     case 'action':
@@ -89,28 +94,6 @@ function describe(route: Route): Described {
     case 'endpoint':
       return describeEndpoint(route.endpoint);
   }
-}
-
-function describeList({ kind }: Route & { type: 'list' }): Described {
-  const fields = filterFields(kind);
-  const sorts = sortFields(kind).flatMap((field) => [field, `-${field}`]);
-  return {
-    summary: `Lists ${kind.plural}.`,
-    parameters: [
-      queryParameter(
-        'filter',
-        { type: 'string' },
-        `\`field op value\` with and, or, not and parentheses; fields: ${[...fields.keys()].join(', ')}.`,
-      ),
-      queryParameter('sort', { type: 'string', enum: sorts }, 'Default: order of creation. `-` = descending.'),
-      limitParameter(LIMIT_DEFAULT),
-      queryParameter('after', { type: 'string' }, '`next` of the page before.'),
-      queryParameter('deleted', { type: 'boolean', default: false }, 'Also deleted ones.'),
-      ...(kind.scope === 'cloud' ? [] : [allProjectsParameter]),
-      ...[...fields].map(([field, type]) => queryParameter(field, { type }, `Only those with this ${field}; repeated: any of them.`)),
-    ],
-    responses: { 200: json('A page.', reference(`${schemaName(kind)}List`)) },
-  };
 }
 
 function describeGet({ kind }: Route & { type: 'get' }): Described {
@@ -213,9 +196,6 @@ function describeEndpoint(endpoint: Endpoint): Described {
   }
 }
 
-const content = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
-const json = (description: string, schema: JsonObject): JsonObject => ({ description, content: content(schema) });
-
 const LOCATION: JsonObject = { Location: { schema: { type: 'string' }, description: 'The operation.' } };
 
 const accepted = (description: string, schema: string): JsonObject => ({
@@ -224,21 +204,6 @@ const accepted = (description: string, schema: string): JsonObject => ({
 });
 
 const pathParameter = (name: string): JsonObject => ({ name, in: 'path', required: true, schema: { type: 'string' } });
-
-const queryParameter = (name: string, schema: JsonObject, description: string, required = false): JsonObject => ({
-  name,
-  in: 'query',
-  description,
-  ...(required ? { required } : {}),
-  schema,
-});
-
-const headerParameter = (name: string, description: string, schema: JsonObject = {}): JsonObject => ({
-  name,
-  in: 'header',
-  description,
-  schema: { type: 'string', ...schema },
-});
 
 const keyParameter = (isOneTime = false): JsonObject =>
   headerParameter(
@@ -249,16 +214,7 @@ const keyParameter = (isOneTime = false): JsonObject =>
     { minLength: 1, maxLength: 128 },
   );
 
-const limitParameter = (preset: number): JsonObject =>
-  queryParameter('limit', { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: preset }, 'Items at most.');
-
 const waitParameter = queryParameter('waitSeconds', { type: 'integer', minimum: 0, maximum: 60, default: 0 }, 'How long to wait for news.');
-
-const allProjectsParameter = queryParameter(
-  'allProjects',
-  { type: 'boolean', default: false },
-  'Of every project, for who has the permission `project.any`.',
-);
 
 const feedParameters = [
   queryParameter('after', { type: 'string', pattern: '^\\d+\\.\\d+(\\.[0-9a-f]+)?$' }, 'Cursor to go on behind; without one, from now on.'),

@@ -1,6 +1,6 @@
 import { ERROR_CODES } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
-import { reference } from './openapi-components.ts';
+import { reference } from './openapi-parameters.ts';
 import type { Route } from './routes.ts';
 
 /** One response for each status that any error has, e.g. `Problem404`. */
@@ -33,6 +33,8 @@ function ownStatuses(route: Route): readonly number[] {
       return [];
     case 'list':
       return [403];
+    case 'query':
+      return [403, 413];
     case 'get':
     case 'deletion':
       return [403, 404];

@@ -1,7 +1,7 @@
 import { isVisible, lacks, type Principal } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
-import { onlyParameters, wholeNumber } from './list.ts';
+import { onlyParameters, wholeNumber } from './list-query.ts';
 import { type Found, lookUp } from './lookup.ts';
 import type { Attempt } from './repeats.ts';
 import type { Steering } from './routes.ts';

@@ -2,7 +2,7 @@ import type { TObject, TSchema } from 'typebox';
 import { CloudError, isCloudError } from '../errors.ts';
 import { compileInput, type InputCheck } from '../validation.ts';
 import { type FieldType, parseScalar, scalarType } from './fields.ts';
-import { onlyParameters } from './list.ts';
+import { onlyParameters } from './list-query.ts';
 
 /** Reads query parameters as the object that a schema of scalar fields, or lists of them, describes. @throws CloudError `invalid_input` */
 export function parseQuery(schema: TObject | undefined, parameters: URLSearchParams): Record<string, unknown> {

@@ -23,6 +23,8 @@ interface RouteBase {
 export type Route = RouteBase &
   (
     | { readonly type: 'list'; readonly kind: AnyKind }
+    /** As a list, asked as JSON. A read, whatever its method. */
+    | { readonly type: 'query'; readonly kind: AnyKind }
     | { readonly type: 'get'; readonly kind: AnyKind }
     /** `input` says where the action's input is: a body, or for DELETE the query. */
     /** What deleting it would do. */
@@ -69,6 +71,7 @@ function kindRoutes(registry: Registry, kind: AnyKind): readonly Route[] {
   const actions = registry.actions().filter((action) => action.kind.name === kind.name);
   return [
     { type: 'list', kind, method: 'GET', path, operationId: `${kind.plural}.list`, permission },
+    { type: 'query', kind, method: 'POST', path: `${path}/query`, operationId: `${kind.plural}.query`, permission },
     { type: 'get', kind, method: 'GET', path: `${path}/{idOrName}`, operationId: `${kind.plural}.get`, permission },
     ...actions.map(actionRoute),
     ...actions.filter((action) => action.saga === cascadeDelete && action.verb === 'delete').map(deletionRoute),
