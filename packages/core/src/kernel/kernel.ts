@@ -6,6 +6,7 @@ import { startExpiry } from './cascade/expiry.ts';
 import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
 import type { OutcomeListener } from './commits.ts';
 import { Debts } from './debts.ts';
+import { dormantKinds, recordKinds } from './dormant.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
 import { Ids } from './id.ts';
@@ -137,11 +138,19 @@ export class Kernel {
 
   /** Prepares the store, takes up unfinished operations and begins background work. */
   async start(): Promise<void> {
-    await this.#options.store.prepare(this.registry.schema());
+    const { store } = this.#options;
+    await store.prepare(this.registry.schema());
+    const dormant = await dormantKinds(store, this.registry);
+    if (dormant.length > 0) {
+      this.registry.addDormant(dormant);
+      await store.prepare(this.registry.schema());
+    }
     await this.operations.commits.countAnew();
     await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
     const commit = (statements: readonly Statement[]) => this.operations.commit(statements);
+    const kinds = await recordKinds(store, this.registry);
+    if (kinds.length > 0) await commit(kinds);
     const sweepPorts = { ...this.services, registry: this.registry, commit, holds: (key: string) => this.holds(key) };
     this.#stops.push(startSweep(sweepPorts, this.#retention));
     this.audit.start();

@@ -6,6 +6,7 @@ import type { Deletion } from './cascade/deletion.ts';
 import { TRASHED } from './cascade/plan.ts';
 import { cascadeRecover, recoverAction, restoreRows } from './cascade/recover.ts';
 import type { CascadeContext } from './cascade/survey.ts';
+import type { Dormant } from './dormant.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Environment } from './environment.ts';
 import { Hooks } from './hook.ts';
@@ -35,6 +36,7 @@ export class Registry {
   readonly #debts = new Named<DebtHandler>('debt handler');
   readonly #strategies = new Named<{ readonly name: string }>('strategy');
   readonly #endpoints = new Named<Endpoint>('endpoint');
+  readonly #dormant = new Map<string, Dormant>();
   readonly #incoming = new Map<string, IncomingEdge[]>();
 
   constructor(plugins: readonly Plugin[], environment: Environment, reader: Reader, trashMs = 0) {
@@ -125,6 +127,20 @@ export class Registry {
   }
   kinds(): readonly AnyKind[] {
     return this.#kinds.all();
+  }
+  /** Kinds of absent plugins, told once, at the start. Nothing is done to their rows, and what they refer to stays. */
+  addDormant(dormant: readonly Dormant[]): void {
+    for (const each of dormant) {
+      this.#kinds.add(each.kind.name, each.kind, each.plugin);
+      this.#dormant.set(each.kind.name, each);
+      for (const edge of each.kind.refs) this.#incoming.set(edge.kind, [...this.edgesTo(edge.kind), { kind: each.kind, edge }]);
+    }
+  }
+  dormant(): readonly Dormant[] {
+    return [...this.#dormant.values()];
+  }
+  findDormant(kind: string): Dormant | undefined {
+    return this.#dormant.get(kind);
   }
   /** The kind behind a table, if its rows count for quotas. */
   countedKind(table: string): AnyKind | undefined {

@@ -9,7 +9,7 @@ export interface Store {
   readonly incarnation: string;
   /** Fencing epoch of this opening; it grows by one with each. */
   readonly epoch: number;
-  /** Creates and migrates tables to match. Resumable: killed at any point, the next call completes it. Called once, before anything else. */
+  /** Creates and migrates tables to match. Resumable: killed at any point, the next call completes it. Called before anything else, and once more with further tables. */
   prepare(schema: StoreSchema): Promise<void>;
   /**
    * All of the statements or none, in one message. Answers after the change is durable; a read begun after that sees it. A failed guard rolls back this

@@ -49,6 +49,18 @@ function describeTables(stage: () => StoreStage): void {
       expect(await s.store.count({ table: 'machine', where: { field: 'size', op: '=', value: 7 } })).to.equal(2);
     });
 
+    it('takes further tables in a second call', async () => {
+      const s = stage();
+      await s.begin();
+      await s.done(machine('a'), insert('disk', { id: 'd', machineId: 'a' }));
+      await s.reopen({ ...SCHEMA, tables: [MACHINES] });
+      await s.store.read('machine', 'a');
+      await s.store.prepare(SCHEMA);
+      expect(await s.store.read('disk', 'd')).to.include('"machineId":"a"');
+      await s.done(machine('b'), update('disk', 'd', { machineId: 'b' }));
+      expect(await s.store.count({ table: 'disk', where: { field: 'machineId', op: '=', value: 'b' } })).to.equal(1);
+    });
+
     it('leaves the rows of tables that are declared no longer untouched', async () => {
       const s = stage();
       await s.begin();

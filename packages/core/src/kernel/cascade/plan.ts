@@ -45,7 +45,7 @@ const DIFFERENCES_SHOWN = 100;
 /** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks */
 export async function planDeletion(ctx: CascadeContext, root: Found, asked: Asked, deletionId?: string): Promise<Plan> {
   const found = await survey(ctx, root, { ...asked, deletionId });
-  refuseBlocked(found);
+  refuseBlocked(ctx, found);
   return planOf(ctx, found, asked);
 }
 
@@ -85,13 +85,23 @@ const picked = (row: RowBase, fields: readonly string[]): JsonObject =>
   Object.fromEntries(fields.map((field) => [field, (row as unknown as JsonObject)[field] ?? null]));
 
 /** @throws CloudError `in_use` */
-export function refuseBlocked({ blocking }: Survey): void {
+export function refuseBlocked({ registry }: CascadeContext, { blocking }: Survey): void {
   // One row may stand in the way by several edges.
   const blockers = [...new Map(blocking.map((blocker) => [blocker.row.id as string, blocker])).values()];
   if (blockers.length === 0) return;
-  const names = blockers.slice(0, 5).map(({ kind, row }) => `${kind.name} ${row.name}`);
+  const plugins = new Map(blockers.map(({ kind }) => [kind.name as string, registry.findDormant(kind.name)?.plugin]));
+  const nameOf = ({ kind, row }: Found) => {
+    const plugin = plugins.get(kind.name);
+    return `${kind.name} ${row.name}${plugin === undefined ? '' : ` of the absent plugin ${plugin}`}`;
+  };
+  const names = blockers.slice(0, 5).map(nameOf);
   throw new CloudError('in_use', `Still used by ${names.join(', ')}${blockers.length > names.length ? ' and others' : ''}.`, {
-    params: { blockers: blockers.slice(0, BLOCKERS_SHOWN).map(({ kind, row }) => ({ kind: kind.name, id: row.id, name: row.name })) },
+    params: {
+      blockers: blockers.slice(0, BLOCKERS_SHOWN).map(({ kind, row }) => {
+        const absentPlugin = plugins.get(kind.name);
+        return { kind: kind.name, id: row.id, name: row.name, ...(absentPlugin === undefined ? {} : { absentPlugin }) };
+      }),
+    },
   });
 }
 

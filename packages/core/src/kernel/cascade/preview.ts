@@ -58,7 +58,7 @@ export async function previewDeletion(
   const own = idle ? stateProblem(action, row, force) : undefined;
   const problem = own === undefined ? undefined : ((await action.heldBy?.(row as never, ctx.reader)) ?? own);
   const blocking = problem === undefined ? [] : [{ ...root, reason: problem.publicMessage }];
-  const blocked = [...blocking, ...found.blocking.map((blocker) => ({ ...blocker, reason: reasonOf(blocker, sees) }))];
+  const blocked = [...blocking, ...found.blocking.map((blocker) => ({ ...blocker, reason: reasonOf(ctx, blocker, sees) }))];
   const visible = [...found.owned, ...found.detached].every((each) => sees(each.row));
   const planned = planOf(ctx, found, { force, forGood: permanent, recursive });
   const going = new Set(planned.targets.map(({ id }) => id));
@@ -98,5 +98,9 @@ function effectsOf<E extends Found, T>(all: readonly E[], more: (entry: E) => T,
   };
 }
 
-const reasonOf = ({ kind, edge, to }: Referring, sees: Sees): string =>
-  `The ${edge.field} of this ${kind.name} is ${to.kind.name} ${sees(to.row) ? to.row.name : 'of another project'}, which cannot go before it.`;
+function reasonOf({ registry }: CascadeContext, { kind, edge, to }: Referring, sees: Sees): string {
+  const dormant = registry.findDormant(kind.name);
+  const why =
+    dormant === undefined ? 'which cannot go before it' : `and nothing can be done to it while the plugin ${dormant.plugin} is absent`;
+  return `The ${edge.field} of this ${kind.name} is ${to.kind.name} ${sees(to.row) ? to.row.name : 'of another project'}, ${why}.`;
+}

@@ -56,9 +56,10 @@ export async function survey(ctx: CascadeContext, root: Found, { recursive, dele
   for (let level: readonly Found[] = [root]; level.length > 0; ) {
     const below = new Map<string, Found>();
     for (const child of await childrenOf(ctx, level, deletionId)) {
-      const how = ownership(child.edge, child.row);
+      // Rows of an absent plugin cannot be changed, nor left behind: whatever they refer to stays.
+      const how = ctx.registry.findDormant(child.kind.name) === undefined ? ownership(child.edge, child.row) : 'restrict';
       relations.push({ ...child, how });
-      const goes = how === 'cascade' || (how === 'restrict' && recursive && child.edge.recursive === true);
+      const goes = how === 'cascade' || (how === 'restrict' && recursive && mayGo(ctx, child));
       if (goes && !owned.has(child.row.id)) below.set(child.row.id, { kind: child.kind, row: child.row });
     }
     for (const [id, found] of below) owned.set(id, found);
@@ -75,6 +76,9 @@ export async function survey(ctx: CascadeContext, root: Found, { recursive, dele
 
 const ownership = (edge: RefEdge, child: RowBase): OnDelete =>
   edge.ownedIf !== undefined && (child as unknown as Record<string, unknown>)[edge.ownedIf] === true ? 'cascade' : edge.onDelete;
+
+const mayGo = ({ registry }: CascadeContext, { kind, edge }: Referring): boolean =>
+  edge.recursive === true && registry.findDormant(kind.name) === undefined;
 
 /** What refers goes before what it refers to. */
 function withDepths(owned: ReadonlyMap<string, Found>, relations: readonly Related[]): readonly Owned[] {
