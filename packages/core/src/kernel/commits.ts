@@ -1,12 +1,10 @@
 import { type Environment, sleep, timestamp } from './environment.ts';
-import { CloudError, describeChain } from './errors.ts';
+import { CloudError, describeChain, isCloudError } from './errors.ts';
+import { BACKOFF_MS, BACKOFF_MS_MAX, patiently } from './patience.ts';
 import { adjustments, countAnew, type QuotaChange, type QuotaEffect, type QuotaExcess, QuotaLedger, quotaKey } from './quota/index.ts';
 import type { Registry } from './registry.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
-
-const BACKOFF_MS = 100;
-const BACKOFF_MS_MAX = 5000;
 
 export interface CommitsOptions {
   readonly environment: Environment;
@@ -63,7 +61,9 @@ export class Commits {
    * @throws CloudError `unavailable`, also with `once` when another node has taken over; else Fenced then
    */
   async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
-    return this.#send(await this.#prepare(statements), statements, patience);
+    const prepare = () => this.#prepare(statements);
+    const prepared = await (patience === 'once' ? prepare() : patiently(this.#options.environment, () => this.#stopping, prepare));
+    return this.#send(prepared, statements, patience);
   }
 
   /** Counts what kinds have begun to count since the store was last opened. */
@@ -89,7 +89,7 @@ export class Commits {
         if (error instanceof Fenced && patience === 'once')
           throw new CloudError('unavailable', 'Another server has taken over.', { cause: error });
         if (error instanceof Fenced || (this.#stopping && attempt > 3)) throw error;
-        if (patience === 'once' && error instanceof StoreError && error.outcome === 'unchanged') {
+        if (patience === 'once' && (isCloudError(error) || (error instanceof StoreError && error.outcome === 'unchanged'))) {
           this.#tell(sent, false);
           throw new CloudError('unavailable', 'The store cannot take it now.', { cause: error });
         }

@@ -7,6 +7,7 @@ import { FairQueue } from './fair-queue.ts';
 import type { Ids } from './id.ts';
 import { type AcceptedOperation, type Live, loadJournal, parked, placeOf, reservations, unfinishedOf } from './live-operation.ts';
 import { isFinished, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
+import { patiently } from './patience.ts';
 import type { Places } from './places.ts';
 import { Queues } from './queues.ts';
 import type { Reader } from './reader.ts';
@@ -271,7 +272,8 @@ export class Operations {
   }
 
   async #runToEnd(live: Live): Promise<'ended' | 'left' | 'moved'> {
-    await loadJournal(this.#options.store, live);
+    const asked = <T>(read: () => Promise<T>) => patiently(this.#options.environment, () => this.#stopping, read);
+    await asked(() => loadJournal(this.#options.store, live));
     const journal = live.journal ?? [];
     const action = this.#options.registry.findAction(live.action);
     const saga = this.#options.registry.saga(live.saga);
@@ -284,7 +286,7 @@ export class Operations {
       return 'left';
     }
     const last = journal.at(-1)?.type;
-    const refused = live.queued || last === 'accepted' ? await this.#checkedAtHead(live, action) : undefined;
+    const refused = live.queued || last === 'accepted' ? await asked(() => this.#checkedAtHead(live, action)) : undefined;
     if (refused === SATISFIED) {
       await this.#endSatisfied(live);
       return 'ended';
@@ -326,7 +328,7 @@ export class Operations {
         again:
           action.again === undefined
             ? undefined
-            : (failed) => action.again?.({ ...failed, operationId: live.id, reader: this.#options.reader }) ?? Promise.resolve(undefined),
+            : (failed) => asked(async () => action.again?.({ ...failed, operationId: live.id, reader: this.#options.reader })),
       },
     );
     // Told to stop while this was being prepared: there was no run yet that could be parked.

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from './json.ts';
 
 /**
  * The store port. A store knows tables, guarded statements, counters and a change feed, and nothing of kinds, sagas or clouds.
+ * What reads is answered CloudError `unavailable` when the store is away for longer than it waits.
  * Adapters: `@pileus/core/sqlite` (embedded), PostgreSQL (server). Both pass `describeStore` of `@pileus/core/testing`.
  */
 export interface Store {

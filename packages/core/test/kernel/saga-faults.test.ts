@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { adjust, bindSaga, isFinished } from '../../src/kernel/index.ts';
-import { act, fails, hangs, type Script, script, scripted, step } from './script.ts';
+import { adjust, bindSaga, isFinished, NOTHING_TO_UNDO, revert } from '../../src/kernel/index.ts';
+import { act, fails, hangs, makeOne, type Script, script, scripted, step, thing } from './script.ts';
 
 const count = (name: string) => ({ do: () => [adjust(`count/${name}`, 1)], undo: () => [adjust(`count/${name}`, -1)] });
 const inner = script('inner').effect('i', step('i')).write('iw', count('inner')).build();
@@ -32,6 +32,30 @@ function plan(world: Script, line: string, trouble: Trouble, crash: () => void) 
 }
 
 describe('under failed commits, lost acknowledgements, crashes and failing steps', () => {
+  it('an operation waits for a store that is away, wherever it has to read, and goes on by itself', async () => {
+    const gone = script('gone')
+      .write('w', {
+        do: ({ params }) => [revert(thing, params.id as never, { from: 'idle', to: 'deleted' })],
+        undo: NOTHING_TO_UNDO,
+      })
+      .build();
+    const { sim, world } = await scripted((w) => [act(w, 'go', run), act(w, 'end', gone)]);
+    for (let round = 0; round < 15; round += 1) {
+      sim.faults.readFails = 0;
+      const id = await makeOne(sim, `thing-${round}`);
+      world.lines.length = 0;
+      sim.faults.readFails = 0.7;
+      for (const action of ['thing.go', 'thing.end']) {
+        let accepted: { readonly operationId: string } | undefined;
+        while (accepted === undefined) accepted = await sim.submit({ action, resourceId: id }).catch(() => undefined);
+        const row = await sim.ended(accepted.operationId);
+        expect(row.state, JSON.stringify(row)).to.equal('succeeded');
+      }
+      expect(world.lines).to.include('do c').and.not.include('undo c');
+      expect(sim.row('thing', id)).to.include({ state: 'deleted' });
+    }
+  });
+
   it('an operation ends whole or not at all, with each entry journaled once', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), troubles, fc.boolean(), async (seed, planned, cancelled) => {

@@ -1,4 +1,5 @@
 import type { Environment } from '../../src/kernel/environment.ts';
+import { CloudError } from '../../src/kernel/errors.ts';
 import type {
   AggregateQuery,
   AggregateRow,
@@ -25,6 +26,8 @@ export interface StoreFaults {
   commitFails?: number;
   /** The group is durable, and the caller cannot know that. */
   acknowledgementLost?: number;
+  /** A read finds the store away. */
+  readFails?: number;
 }
 
 interface Pending {
@@ -82,19 +85,19 @@ export class SimulatedStore implements Store {
   }
 
   read(table: string, key: string): Promise<string | undefined> {
-    return this.#later(() => this.#inline.read(table, key));
+    return this.#read(() => this.#inline.read(table, key));
   }
 
   list(query: ListQuery): Promise<readonly string[]> {
-    return this.#later(() => this.#inline.list(query));
+    return this.#read(() => this.#inline.list(query));
   }
 
   count(query: CountQuery): Promise<number> {
-    return this.#later(() => this.#inline.count(query));
+    return this.#read(() => this.#inline.count(query));
   }
 
   aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
-    return this.#later(() => this.#inline.aggregate(query));
+    return this.#read(() => this.#inline.aggregate(query));
   }
 
   counter(key: string): Promise<Counter | undefined> {
@@ -159,6 +162,12 @@ export class SimulatedStore implements Store {
     }
     this.#busy = false;
     this.#startGroup();
+  }
+
+  #read<T>(run: () => Promise<T>): Promise<T> {
+    const { readFails = 0 } = this.#faults;
+    const fails = readFails > 0 && this.#environment.random.next() < readFails;
+    return this.#later(fails ? () => Promise.reject(new CloudError('unavailable', 'The store is away.')) : run);
   }
 
   #later<T>(run: () => Promise<T>): Promise<T> {

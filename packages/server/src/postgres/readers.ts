@@ -1,4 +1,4 @@
-import { type Environment, StoreError, sleep } from '@pileus/core/kernel';
+import { CloudError, type Environment, StoreError, sleep } from '@pileus/core/kernel';
 import type { ClientConfig } from 'pg';
 import { Link } from './link.ts';
 import { ConnectionLost, type Sql, type SqlRow } from './message.ts';
@@ -104,7 +104,7 @@ export class Readers {
   async #again(link: Link, pending: readonly Pending[], error: Error): Promise<void> {
     const { clock, timers } = this.#environment;
     const late = pending.filter(({ sinceMs }) => clock.monotonicMs() - sinceMs > PATIENCE_MS);
-    for (const { reject } of late) reject(new StoreError(error.message, 'unchanged', { cause: error }));
+    for (const { reject } of late) reject(new CloudError('unavailable', 'The store does not answer.', { cause: error }));
     const patient = pending.filter((one) => !late.includes(one));
     if (patient.length === 0) return;
     try {

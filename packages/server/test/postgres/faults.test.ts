@@ -171,6 +171,17 @@ describe('the store on PostgreSQL, when things go wrong', function () {
     for (const row of await reads) expect(row).to.include('"id":"a"');
   });
 
+  it('answers a read as unavailable that has waited for too long', async () => {
+    const { clock } = cluster.environment;
+    const hasty = { nowMs: () => clock.nowMs(), monotonicMs: () => 500 * clock.monotonicMs() };
+    const other = await openPostgres({ url: wire.url(url) }, { ...cluster.environment, clock: hasty });
+    await other.prepare(FIRST);
+    wire.open = false;
+    wire.cut();
+    expect(await other.read('machine', 'a').catch((error) => error)).to.include({ name: 'CloudError', code: 'unavailable' });
+    await other.close();
+  });
+
   it('refuses what it can not hold, alone, and says that nothing has changed', async () => {
     const noise = Array.from({ length: 900 }, () => Math.random().toString(36).slice(2)).join('');
     const told = await Promise.all([
