@@ -27,7 +27,7 @@ export const BUILT_IN_ROLES: Readonly<Record<string, BuiltInRole>> = {
   operator: { description: 'Everything, everywhere.', levels: ['cloud'], permissions: ['*'] },
   auditor: { description: 'Reads everything, also the audit.', levels: ['cloud', 'account'], permissions: ['*.read'] },
   accountAdmin: { description: 'Everything in the account.', levels: ['account'], permissions: ['*'] },
-  projectAdmin: { description: 'Everything in the project, and who may what there.', levels: ['project', 'account'], permissions: ['*'] },
+  projectAdmin: { description: 'Everything in the project, and who may what there.', levels: ['project'], permissions: ['*'] },
   member: {
     description: 'Makes, uses and deletes what a project has; shares nothing.',
     levels: ['project', 'account'],

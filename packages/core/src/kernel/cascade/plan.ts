@@ -85,7 +85,7 @@ const picked = (row: RowBase, fields: readonly string[]): JsonObject =>
   Object.fromEntries(fields.map((field) => [field, (row as unknown as JsonObject)[field] ?? null]));
 
 /** @throws CloudError `in_use` */
-export function refuseBlocked({ registry }: CascadeContext, { blocking }: Survey): void {
+export function refuseBlocked({ registry }: CascadeContext, { owned, blocking }: Survey): void {
   // One row may stand in the way by several edges.
   const blockers = [...new Map(blocking.map((blocker) => [blocker.row.id as string, blocker])).values()];
   if (blockers.length === 0) return;
@@ -94,10 +94,14 @@ export function refuseBlocked({ registry }: CascadeContext, { blocking }: Survey
     const plugin = plugins.get(kind.name);
     return `${kind.name} ${row.name}${plugin === undefined ? '' : ` of the absent plugin ${plugin}`}`;
   };
-  const names = blockers.slice(0, 5).map(nameOf);
-  throw new CloudError('in_use', `Still used by ${names.join(', ')}${blockers.length > names.length ? ' and others' : ''}.`, {
+  // What others have made of what is shared with them is not named to its owner.
+  const owner = owned[0]?.row.projectId;
+  const shown = blockers.filter(({ row }) => owner === undefined || row.projectId === undefined || row.projectId === owner);
+  const names = shown.slice(0, 5).map(nameOf).join(', ');
+  const others = blockers.length <= Math.min(shown.length, 5) ? '' : names === '' ? 'others' : ' and others';
+  throw new CloudError('in_use', `Still used by ${names}${others}.`, {
     params: {
-      blockers: blockers.slice(0, BLOCKERS_SHOWN).map(({ kind, row }) => {
+      blockers: shown.slice(0, BLOCKERS_SHOWN).map(({ kind, row }) => {
         const absentPlugin = plugins.get(kind.name);
         return { kind: kind.name, id: row.id, name: row.name, ...(absentPlugin === undefined ? {} : { absentPlugin }) };
       }),
