@@ -8,12 +8,13 @@ const ALIVE_MS = 10_000;
 
 /**
  * What the store relies on, whatever the role's or the server's defaults are: an answered commit is on disk, a statement sees what was committed before it
- * began, and a connection whose other end is gone neither holds locks for long nor waits for them.
+ * began, numbers are told with all of their digits, and a connection whose other end is gone neither holds locks for long nor waits for them.
  */
 const GUARANTEES = [
   ['synchronous_commit', 'on'],
   ['default_transaction_isolation', 'read\\ committed'],
   ['idle_in_transaction_session_timeout', '30s'],
+  ['extra_float_digits', '1'],
   ['lock_timeout', '60s'],
   ['tcp_keepalives_idle', '10'],
   ['tcp_keepalives_interval', '5'],

@@ -45,7 +45,7 @@ describe('opening a store on PostgreSQL', function () {
     );
   const overTcp = (password: string | undefined, user = 'postgres') =>
     `postgres://${user}${password === undefined ? '' : `:${encodeURIComponent(password)}`}@127.0.0.1:${cluster.server.port}/german?schema=tcp`;
-  const write = async (store: Store, ...rows: readonly { readonly id: string }[]) => {
+  const write = async (store: Store, ...rows: readonly { readonly id: string; readonly size?: number }[]) => {
     const statements = rows.map((row) => ({ op: 'insert', table: 'note', row }) as const);
     const result = await store.commit({ node: 'n', epoch: store.epoch, at: AT, statements });
     if (!result.ok) throw new Error(JSON.stringify(result));
@@ -132,13 +132,14 @@ describe('opening a store on PostgreSQL', function () {
   it('keeps its promises whatever the role is set to', async () => {
     await cluster.sql(
       `CREATE ROLE odd LOGIN SUPERUSER; ALTER ROLE odd SET synchronous_commit = off; ALTER ROLE odd SET default_transaction_isolation = serializable;
-        ALTER ROLE odd SET statement_timeout = '1ms'; ALTER ROLE odd SET lock_timeout = '1ms'; ALTER ROLE odd SET search_path = pg_temp`,
+        ALTER ROLE odd SET statement_timeout = '1ms'; ALTER ROLE odd SET lock_timeout = '1ms'; ALTER ROLE odd SET extra_float_digits = 0; ALTER ROLE odd SET search_path = pg_temp`,
     );
     const url = cluster.unused().replace('postgres@', 'odd@');
     const store = await open(url);
     await store.prepare(SCHEMA);
-    await write(store, { id: 'a' });
+    await write(store, { id: 'a', size: Number.MAX_SAFE_INTEGER });
     expect(await store.read('note', 'a')).to.include('"id":"a"');
+    expect(await store.aggregate({ table: 'note', measures: [{ op: 'max', field: 'size' }] })).to.deep.equal([[Number.MAX_SAFE_INTEGER]]);
     const session = await Session.open(targetOf({ url }).config, cluster.environment);
     for (const [name, value] of [
       ['synchronous_commit', 'on'],
