@@ -175,6 +175,7 @@ export class Acceptances {
         percent: satisfied ? 100 : 0,
         ...(forced ? { forced } : {}),
         ...(acceptance.notes === undefined ? {} : { notes: acceptance.notes as Record<string, unknown> }),
+        ...(acceptance.waitsFor === undefined ? {} : { waitsFor: acceptance.waitsFor }),
         ...(queued ? {} : { startedAt: at }),
         ...(satisfied ? { endedAt: at } : {}),
       }),

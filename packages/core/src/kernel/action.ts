@@ -35,6 +35,8 @@ export interface Acceptance<P> {
   readonly keys?: readonly string[];
   /** Of a new beginning: others may hold some of its keys. If so it waits for them, at the end of their queues. */
   readonly queue?: true;
+  /** What has to come before it can begin, e.g. `capacity`: until it is taken up (`WaitingRoom`) nothing but these statements is done for it. */
+  readonly waitsFor?: string;
   /** Shown on the operation: why it was decided so. */
   readonly notes?: JsonObject;
 }

@@ -40,6 +40,7 @@ export {
   type QuotaCounter,
   type QuotaEffect,
   type QuotaScope,
+  quotaExceeded,
   quotaGrowth,
   quotaKey,
   quotaOfRow,
@@ -48,6 +49,7 @@ export {
 } from './quota/index.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
+export { taken } from './refusals.ts';
 export { Registry, tableOf } from './registry.ts';
 export type { Rehearsal } from './rehearse.ts';
 export { type Retention, rowsNeeded } from './retention.ts';
@@ -60,3 +62,4 @@ export { StoreError } from './store-error.ts';
 export { operationContext, traced } from './tracing.ts';
 export { updateAction } from './update.ts';
 export { compileInput } from './validation.ts';
+export type { TakenUp } from './waiting-room.ts';

@@ -278,7 +278,8 @@ export class Kernel {
     const named = this.#places(accepting);
     const { operationId, keys, at, saga } = named;
     // Nothing may come between the id and the place: both are the order of acceptance.
-    const queued = !satisfied && !this.operations.place(operationId, keys);
+    const isFirst = satisfied || this.operations.place(operationId, keys);
+    const queued = !isFirst || acceptance.waitsFor !== undefined;
     const statements = this.#acceptances.statements(accepting, { ...named, queued });
     let accepted = false;
     try {
@@ -307,6 +308,7 @@ export class Kernel {
           attempt: 0,
           cancelRequested: false,
           queued,
+          ...(acceptance.waitsFor === undefined ? {} : { waitsFor: acceptance.waitsFor }),
         },
         acceptance.params,
       );

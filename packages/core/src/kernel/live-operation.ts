@@ -1,3 +1,5 @@
+import type { ErrorRecord } from './errors.ts';
+import type { JsonObject } from './json.ts';
 import { type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
 import type { Reader } from './reader.ts';
 import type { SagaRun } from './saga/run.ts';
@@ -22,12 +24,16 @@ export interface Live {
   journal: readonly JournalEntry[] | undefined;
   nextNumber: number;
   run?: SagaRun;
+  /** What it waits for, first in all its queues, before it begins. */
+  waitsFor?: string;
+  /** Waited, and cannot be done any more. */
+  refused?: ErrorRecord;
   /** Its keys at the place to which it moves. */
   next?: readonly string[];
   /** Forced, and another has ended for it half done: only this one removes what that one left. */
   passed?: boolean;
 }
-export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'next' | 'passed'>;
+export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'refused' | 'next' | 'passed'>;
 
 type StoredEntry = JournalEntry & { readonly number: number; readonly keys?: readonly string[] };
 
@@ -60,6 +66,30 @@ async function keysOf(store: Store, { id, keys, keyCount }: Operation): Promise<
   if (keyCount === undefined) return keys;
   return (await journalOf(store, id)).findLast((entry) => entry.keys !== undefined)?.keys ?? keys;
 }
+
+/** As it was left by an earlier life. */
+export const liveAgain = (row: Operation, keys: readonly string[]): Live => ({
+  id: row.id,
+  account: row.accountId ?? '',
+  action: row.action,
+  saga: row.saga,
+  resourceId: row.resourceId,
+  keys,
+  forced: row.forced === true,
+  attempt: row.attempt,
+  cancelRequested: row.cancelRequested === true,
+  queued: row.state === 'queued',
+  ...(row.waitsFor === undefined ? {} : { waitsFor: row.waitsFor }),
+  resumed: row.state !== 'queued',
+  journal: undefined,
+  nextNumber: 1,
+});
+
+/** It was as asked already. */
+export const satisfiedAt = (live: Live, at: string, stamp: JsonObject): readonly Statement[] => [
+  { op: 'insert', table: 'journal', row: { operationId: live.id, number: live.nextNumber, ...stamp, type: 'ended', state: 'succeeded' } },
+  { op: 'update', table: 'operation', key: live.id, set: { state: 'succeeded', endedAt: at, percent: 100 } },
+];
 
 /** Shown instead of running, with the reason. */
 export const parked = (operationId: string, message: string): Statement => ({

@@ -28,6 +28,11 @@ export const operation = defineKind({
       Type.String({ description: 'Its place in the order of acceptance, when that is not its id: it has queued again.' }),
     ),
     attempt: Type.Integer({ minimum: 0 }),
+    waitsFor: Type.Optional(
+      Type.String({
+        description: 'What it waits for before it begins, e.g. `capacity`; `notes` tells what is missing. It can be cancelled.',
+      }),
+    ),
     lastStep: Type.Optional(Type.String({ description: 'Path of the step that ended last.' })),
     stepsDone: Type.Integer({ minimum: 0 }),
     percent: Type.Integer({ minimum: 0, maximum: 100 }),

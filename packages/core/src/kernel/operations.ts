@@ -5,7 +5,17 @@ import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Ids } from './id.ts';
-import { type AcceptedOperation, type Live, loadJournal, parked, placeOf, reservations, unfinishedOf } from './live-operation.ts';
+import {
+  type AcceptedOperation,
+  type Live,
+  liveAgain,
+  loadJournal,
+  parked,
+  placeOf,
+  reservations,
+  satisfiedAt,
+  unfinishedOf,
+} from './live-operation.ts';
 import { isFinished, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
 import { patiently } from './patience.ts';
 import type { Places } from './places.ts';
@@ -16,6 +26,7 @@ import { SagaRun } from './saga/run.ts';
 import type { RunPorts } from './saga/subject.ts';
 import type { Statement, Store } from './store.ts';
 import { Waiters } from './waiters.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface OperationsOptions extends Pick<CommitsOptions, 'announced'> {
   readonly environment: Environment;
@@ -43,6 +54,7 @@ export class Operations {
   readonly #ready = new FairQueue<string>();
   /** Of a restored store, until the restore is confirmed. */
   readonly #held = new Set<string>();
+  readonly waiting: WaitingRoom;
   readonly #waiters: Waiters;
   /** At work, but in need of attention: they try seldom, and must not keep others from their places. */
   readonly #stuck = new Set<string>();
@@ -54,6 +66,15 @@ export class Operations {
     this.#options = options;
     this.commits = new Commits(options);
     this.#waiters = new Waiters(options.environment.timers);
+    this.waiting = new WaitingRoom({
+      ...options,
+      live: (id) => this.#live.get(id),
+      queue: (key) => this.#queues.of(key),
+      stamp: () => this.stamp,
+      commit: (statements) => this.commit(statements),
+      extend: (live, keys) => void this.#extend(live, keys),
+      ready: (id) => this.#makeReady(id),
+    });
   }
 
   get node(): string {
@@ -86,22 +107,7 @@ export class Operations {
     for (const { row } of held)
       if (row.state !== 'queued') await this.commit([parked(row.id, 'The store was restored; it goes on when the recovery is confirmed.')]);
     for (const { row, keys } of unfinished) this.#queues.add(row.id, keys);
-    for (const { row, keys } of unfinished)
-      this.#take({
-        id: row.id,
-        account: row.accountId ?? '',
-        action: row.action,
-        saga: row.saga,
-        resourceId: row.resourceId,
-        keys,
-        forced: row.forced === true,
-        attempt: row.attempt,
-        cancelRequested: row.cancelRequested === true,
-        queued: row.state === 'queued',
-        resumed: row.state !== 'queued',
-        journal: undefined,
-        nextNumber: 1,
-      });
+    for (const { row, keys } of unfinished) this.#take(liveAgain(row, keys));
     const newest = unfinished.at(-1);
     if (newest !== undefined) ids.follow(placeOf(newest.row));
     return unfinished.length;
@@ -136,6 +142,7 @@ export class Operations {
     this.#live.set(live.id, live);
     this.#options.places.add(live.account);
     if (live.forced) this.#passStuckHeads(live);
+    this.waiting.yieldTo(live);
     if (this.#queues.isFirst(live.id)) this.#makeReady(live.id);
   }
 
@@ -169,6 +176,7 @@ export class Operations {
       ...also,
     ]);
     if (!result.ok) throw new CloudError('conflict', 'The operation has ended meanwhile.');
+    this.waiting.leave(id);
     this.#options.audited(audit.id);
   }
 
@@ -226,8 +234,9 @@ export class Operations {
   }
 
   #makeReady(id: string): void {
-    if (this.#held.has(id)) return;
-    this.#ready.push(this.#live.get(id)?.account ?? '', id);
+    const live = this.#live.get(id);
+    if (live === undefined || this.#held.has(id) || this.waiting.admit(live)) return;
+    this.#ready.push(live.account, id);
     this.#pump();
   }
 
@@ -286,9 +295,9 @@ export class Operations {
       return 'left';
     }
     const last = journal.at(-1)?.type;
-    const refused = live.queued || last === 'accepted' ? await asked(() => this.#checkedAtHead(live, action)) : undefined;
+    const refused = live.refused ?? (live.queued || last === 'accepted' ? await asked(() => this.#checkedAtHead(live, action)) : undefined);
     if (refused === SATISFIED) {
-      await this.#endSatisfied(live);
+      await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp));
       return 'ended';
     }
     if (live.queued && refused === undefined) await this.#leaveQueued(live);
@@ -319,11 +328,7 @@ export class Operations {
         refused,
         unwound: action.unwound,
         abandoned: (params) => (action.target === 'resource' ? reservations(action.unwound?.(params) ?? []) : []),
-        holds: (more) => {
-          this.#queues.extend(live.id, more);
-          live.keys = [...live.keys, ...more];
-          return live.keys;
-        },
+        holds: (more) => this.#extend(live, more),
         move: (keys) => this.#move(live, keys),
         again:
           action.again === undefined
@@ -335,6 +340,12 @@ export class Operations {
     if (this.#stopping) live.run.park();
     const outcome = await live.run.run();
     return outcome === 'parked' ? 'left' : outcome === 'moved' ? outcome : 'ended';
+  }
+
+  #extend(live: Live, keys: readonly string[]): readonly string[] {
+    this.#queues.extend(live.id, keys);
+    live.keys = [...live.keys, ...keys];
+    return live.keys;
   }
 
   /** Nothing may come between the place and its number, as in an acceptance: both are the order. */
@@ -373,18 +384,6 @@ export class Operations {
     if (action.satisfied?.(row) === true) return SATISFIED;
     const problem = stateProblem(action, row, live.forced);
     return problem === undefined ? undefined : toErrorRecord(problem);
-  }
-
-  async #endSatisfied(live: Live): Promise<void> {
-    const set = { state: 'succeeded', endedAt: timestamp(this.#options.environment.clock), percent: 100 };
-    await this.commit([
-      {
-        op: 'insert',
-        table: 'journal',
-        row: { operationId: live.id, number: live.nextNumber, ...this.stamp, type: 'ended', state: 'succeeded' },
-      },
-      { op: 'update', table: 'operation', key: live.id, set },
-    ]);
   }
 
   /** Durable before anything begins: after a crash, what is still queued has left nothing behind. */

@@ -5,7 +5,10 @@ import { pascal, type Schema, type Schemas } from './schema.ts';
  * is the id of an image, of volumes, of a host.
  */
 export function linkSchemas(schemas: Schemas, kinds: readonly string[]): Schemas {
-  const suffixes = kinds.map((kind) => ({ kind, plain: `${kind}Id`, suffix: `${pascal(kind)}Id` }));
+  // The longest first: `placementGroupId` is of a placement group, not of a group.
+  const suffixes = kinds
+    .map((kind) => ({ kind, plain: `${kind}Id`, suffix: `${pascal(kind)}Id` }))
+    .sort((a, b) => b.plain.length - a.plain.length);
   const kindOf = (field: string): string | undefined => {
     const name = field.replace(/Ids$/, 'Id');
     return suffixes.find(({ plain, suffix }) => name === plain || name.endsWith(suffix))?.kind;

@@ -802,7 +802,7 @@ export interface RoleBindingCreate {
   readonly projectId?: Id<'project'> | undefined;
   readonly userId?: Id<'user'> | undefined;
   readonly groupId?: Id<'group'> | undefined;
-  readonly serviceAccountId?: Id<'account'> | undefined;
+  readonly serviceAccountId?: Id<'serviceAccount'> | undefined;
 }
 
 /** What queries see of role-bindings. */
@@ -2607,7 +2607,8 @@ export interface InstanceFields {
   readonly schemaVersion: number;
   readonly description?: string;
   readonly instanceTypeId: Id<'instanceType'>;
-  readonly hostId: Id<'host'>;
+  /** Where it is; absent while it waits for room. */
+  readonly hostId?: Id<'host'>;
   /** Hosts that were lost while it was made on them: what arrives there late is removed. */
   readonly formerHostIds?: readonly Id<'host'>[];
   readonly placementGroupId?: Id<'placementGroup'>;
@@ -2707,7 +2708,9 @@ export interface InstanceCreate {
   /** Labels that its host must have, beside those that its type asks for. */
   readonly hostLabels?: { readonly [key: string]: string } | undefined;
   /** Machines it keeps together with, or apart from. */
-  readonly placementGroupId?: Id<'group'> | undefined;
+  readonly placementGroupId?: Id<'placementGroup'> | undefined;
+  /** Where no host has room: `fail` (default), or `wait` until there is; the operation shows `waitsFor` then, and can be cancelled. */
+  readonly whenFull?: 'fail' | 'wait' | undefined;
   /** Default: true. */
   readonly start?: boolean | undefined;
 }

@@ -129,7 +129,7 @@ async function refuseKnown(reader: Reader, found: StrayRow, shown: StrayMachine)
   if (row.deletedAt !== undefined)
     throw new CloudError('conflict', `Instance ${row.name} was deleted here; its machine is removed when the recovery is confirmed.`);
   throw new CloudError('conflict', `Instance ${row.name} is known, on another host.`, {
-    params: { instanceId: row.id, hostId: shown.rowHostId ?? row.hostId },
+    params: { instanceId: row.id, hostId: shown.rowHostId ?? row.hostId ?? null },
   });
 }
 

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { CloudError, type Endpoint, lookUp, type Principal } from '../../kernel/index.ts';
 import type { ByteStream } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
-import type { InstanceRow } from './context.ts';
+import { hostOf, type InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
 
 type ConsoleType = 'serial' | 'vnc';
@@ -55,7 +55,7 @@ export class Consoles {
   ): Promise<{ readonly token: string; readonly path: string; readonly expiresAt: string }> {
     const row = await this.#machine(principal, idOrName);
     needsToRun(row);
-    (await this.#services.hosts.hypervisor(row.hostId)).need(type);
+    (await this.#services.hosts.hypervisor(hostOf(row))).need(type);
     const asked: Asked = { actor: principal.actor, instanceId: row.id, isRevoked: false };
     this.#dropExpired();
     if (this.#tickets.size + this.#asked.size >= TICKETS_MAX)
@@ -119,7 +119,7 @@ export class Consoles {
   async #connect(instanceId: string, type: ConsoleType, signal: AbortSignal): Promise<ByteStream> {
     const row = await this.#services.reader.get(instance, instanceId);
     needsToRun(row);
-    const hypervisor = await this.#services.hosts.hypervisor(row.hostId);
+    const hypervisor = await this.#services.hosts.hypervisor(hostOf(row));
     const stream = await hypervisor.console(type, row.id, { requestId: `console-${row.id}`, signal, timeoutMs: OPEN_TIMEOUT_MS });
     if (!signal.aborted) return stream;
     await stream.readable.cancel(signal.reason).catch(() => undefined);

@@ -1,4 +1,4 @@
-import { equals, type RowOf } from '../../kernel/index.ts';
+import { CloudError, equals, type Id, type RowOf } from '../../kernel/index.ts';
 import type { Call, DiskSpec, MachineSpec, NicSpec } from '../../strategy/index.ts';
 import { type Addresses, ensurePort, nic } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
@@ -26,9 +26,15 @@ export type InstanceRow = RowOf<typeof instance>;
 export type VolumeRow = RowOf<typeof volume>;
 export type NicRow = RowOf<typeof nic>;
 
+/** @throws CloudError conflict while the machine waits for its place */
+export function hostOf({ name, hostId }: Pick<InstanceRow, 'name' | 'hostId'>): Id<'host'> {
+  if (hostId === undefined) throw new CloudError('conflict', `Instance ${name} has no host yet; it waits for room.`);
+  return hostId;
+}
+
 /** The hypervisor where the machine is now. Operations that wait ask when they begin: a creation ahead of them may be placed again. */
 export const hypervisorOf = async (ctx: Pick<ComputeContext, 'hosts' | 'reader'>, instanceId: string): Promise<Hypervisor> =>
-  ctx.hosts.hypervisor((await ctx.reader.get(instance, instanceId)).hostId);
+  ctx.hosts.hypervisor(hostOf(await ctx.reader.get(instance, instanceId)));
 
 export const volumesOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly VolumeRow[]> =>
   [...(await ctx.reader.list(volume, equals('instanceId', instanceId)))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));
@@ -76,7 +82,7 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
   // Not those that an operation further back in the queue has announced: it may never begin.
   const own = (entry: NicRow) => entry.state === 'attached' || arriving.nics?.some(({ nicId }) => nicId === entry.id) === true;
   const nics = (await nicsOf(ctx, row.id)).filter(own);
-  const disks = await Promise.all(rows.map((entry) => diskSpec(ctx, entry.row, row.hostId, entry.slot, call)));
+  const disks = await Promise.all(rows.map((entry) => diskSpec(ctx, entry.row, hostOf(row), entry.slot, call)));
   const plugs = await Promise.all(nics.map((entry) => nicSpec(ctx, entry, row.hostname, call)));
   const root = rows[0]?.row;
   const seed = root === undefined ? undefined : await writeSeed(ctx, row, nics, root.poolId, call);

@@ -18,6 +18,7 @@ import { MACHINE_REMOVE, payMachineRemoval } from './machine-cleanup.ts';
 import { observeHost, observeMachine } from './observe.ts';
 import * as points from './points.ts';
 import { adoptAction } from './stray-adopt.ts';
+import { WaitingMachines } from './waiting-machines.ts';
 
 export { instance } from './instance.ts';
 export { instanceType } from './instance-type.ts';
@@ -54,6 +55,11 @@ export const compute: Module = (cloud) => {
         pay: (target, place, call) => payMachineRemoval(services, String(target.instanceId), place, call),
       },
     ],
+    start: async () => {
+      const machines = new WaitingMachines(services);
+      machines.start();
+      return () => machines.stop();
+    },
     hooks: [
       onContribution(hostLook, ({ hostId, machineId, signal }) =>
         machineId === undefined ? observeHost(services, hostId, signal) : observeMachine(services, hostId, machineId, signal),

@@ -6,7 +6,6 @@ import {
   bytesText,
   CloudError,
   change,
-  create,
   equals,
   expectState,
   forgetSealed,
@@ -24,7 +23,7 @@ import { image, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
-import { boundTo } from './instance-bounds.ts';
+import { type Bounds, boundTo } from './instance-bounds.ts';
 import type { InstanceInput, volumeInput } from './instance-input.ts';
 import { instanceType } from './instance-type.ts';
 import { DISKS_MAX } from './slots.ts';
@@ -75,12 +74,22 @@ export function takeBack(params: CreateParams, whole: boolean): readonly Stateme
   ];
 }
 
-/** Decides everything about a new machine: its place, disks, addresses. @throws CloudError with the field at fault */
-export async function acceptCreate(
-  services: ComputeServices,
-  request: AcceptRequest<typeof instance, InstanceInput>,
-): Promise<Acceptance<CreateParams>> {
-  const { id, input, projectId, principal, reader, mint, attempt, rehearses } = request;
+export type CreateRequest = AcceptRequest<typeof instance, InstanceInput>;
+
+/** All about a new machine but its place. */
+export interface CreatePlan {
+  readonly type: RowOf<typeof instanceType>;
+  readonly source: RowOf<typeof image>;
+  readonly places: readonly NicPlace[];
+  readonly sshKeys: string[];
+  readonly existing: { readonly volumes: readonly Id<'volume'>[]; readonly poolIds: readonly string[] };
+  readonly wanted: readonly Wanted[];
+  readonly bound: Bounds;
+}
+
+/** @throws CloudError with the field at fault */
+export async function planCreate(services: ComputeServices, request: CreateRequest): Promise<CreatePlan> {
+  const { input, principal, reader, mint } = request;
   const type = await findType(services, input.instanceType);
   const source = await findImage(request);
   const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, principal)));
@@ -89,57 +98,59 @@ export async function acceptCreate(
   refuseTwice(places);
   const existing = await existingVolumes(services, request);
   const wanted = wantedVolumes(input, source.id, source.virtualSizeBytes ?? 0, mint);
+  return { type, source, places, sshKeys, existing, wanted, bound: await boundTo(request, type, places, existing.poolIds) };
+}
+
+/** @throws CloudError no_capacity */
+export function placeCreate(services: ComputeServices, request: CreateRequest, { type, wanted, bound }: CreatePlan): Promise<Placed> {
+  const { id, projectId, reader, attempt, rehearses } = request;
   const size = { vcpus: type.vcpus, memoryBytes: type.memoryBytes };
-  const bound = await boundTo(request, type, places, existing.poolIds);
-  const disks = wanted.map((entry) => given({ id: entry.id, sizeBytes: entry.sizeBytes, storageClass: entry.storageClass }));
+  const volumes = wanted.map((entry) => given({ id: entry.id, sizeBytes: entry.sizeBytes, storageClass: entry.storageClass }));
   const asking = { instanceId: id, instanceTypeId: type.id, projectId };
-  const placed = await services.placement.place({ ...size, ...asking, ...bound, volumes: disks, attempt, rehearses }, reader);
+  return services.placement.place({ ...size, ...asking, ...bound, volumes, attempt, rehearses }, reader);
+}
+
+/** What makes the machine at its place; `written` is what becomes of its row, `userData` a reference to what is sealed. */
+export async function makeThere(
+  services: ComputeServices,
+  request: CreateRequest,
+  { plan, placed, userData }: { readonly plan: CreatePlan; readonly placed: Placed; readonly userData: string | undefined },
+  written: (row: ReturnType<typeof instanceRow> & { readonly hostId: Id<'host'>; readonly placementDomain?: string }) => Statement,
+): Promise<Acceptance<CreateParams>> {
+  const { id, input, projectId } = request;
+  const { type, wanted, existing, bound } = plan;
   const hostId = placed.hostId as Id<'host'>;
-  const ports = await newPorts(services, request, places);
-  const sealed = input.userData === undefined ? undefined : await request.seal(input.userData);
-  const row = instanceRow(request, { type, source, hostId, sshKeys, seat: placed.seat, userData: sealed?.reference });
+  const ports = await newPorts(services, request, plan.places);
+  const row = { ...instanceRow(request, plan, userData), hostId, ...given({ placementDomain: placed.seat?.domain }) };
   const volumes = volumesAt(wanted, placed);
   return {
     params: {
       instanceId: id,
       hostId,
       hostname: row.hostname,
-      size,
+      size: { vcpus: type.vcpus, memoryBytes: type.memoryBytes },
       volumes,
       existing: existing.volumes.map((volumeId, index) => ({ volumeId, slot: volumes.length + index })),
       nics: ports.map((port) => port.params),
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
-      ...given({ onlyHosts: bound.onlyHosts, hostLabels: bound.hostLabels, seat: placed.seat, userData: sealed?.reference }),
+      ...given({ onlyHosts: bound.onlyHosts, hostLabels: bound.hostLabels, seat: placed.seat, userData }),
     },
     statements: [
-      create(instance, row),
+      written(row),
       ...placed.reserve,
       expectState(host, hostId, ['enabled']),
       expectState(instanceType, type.id, ['available']),
       ...wanted.flatMap((entry, index) => volumeRows.insert(volumeRow(entry, volumes[index] as NewVolume, { projectId, instanceId: id }))),
       ...ports.flatMap((port) => port.statements),
-      ...(sealed === undefined ? [] : [sealed.statement]),
     ],
     keys: [...wanted.map((entry) => entry.id), ...existing.volumes, ...ports.map((port) => port.params.nicId)],
     notes: { placement: placed.reasons },
   };
 }
 
-type Request = AcceptRequest<typeof instance, InstanceInput>;
-
-function instanceRow(
-  { id, input, projectId }: Request,
-  decided: {
-    readonly type: RowOf<typeof instanceType>;
-    readonly source: RowOf<typeof image>;
-    readonly hostId: Id<'host'>;
-    readonly sshKeys: string[];
-    readonly seat: GroupSeat | undefined;
-    readonly userData: string | undefined;
-  },
-) {
-  const { type, source, hostId, sshKeys, seat, userData } = decided;
+/** The row of a machine without its place. */
+export function instanceRow({ id, input, projectId }: CreateRequest, { type, source, sshKeys }: CreatePlan, userData: string | undefined) {
   const name = nameOr(input.name, instance, id);
   const desiredPower: 'running' | 'stopped' = input.start === false ? 'stopped' : 'running';
   return {
@@ -147,7 +158,6 @@ function instanceRow(
     projectId,
     name,
     instanceTypeId: type.id,
-    hostId,
     imageId: source.id,
     vcpus: type.vcpus,
     memoryBytes: type.memoryBytes,
@@ -160,11 +170,11 @@ function instanceRow(
     sshKeys,
     desiredPower,
     ...given({ description: input.description, cpuShares: type.cpuShares, userData }),
-    ...given({ placementGroupId: seat?.groupId as Id<'placementGroup'> | undefined, placementDomain: seat?.domain }),
+    ...given({ placementGroupId: input.placementGroupId as Id<'placementGroup'> | undefined }),
   };
 }
 
-const newPorts = (services: ComputeServices, { id, input, projectId, reader, mint }: Request, places: readonly NicPlace[]) =>
+const newPorts = (services: ComputeServices, { id, input, projectId, reader, mint }: CreateRequest, places: readonly NicPlace[]) =>
   Promise.all(
     places.map((place, slot) => {
       const owner = given({ id: mint('nic'), instanceId: id, projectId, slot, limits: input.nics?.[slot]?.limits });
@@ -172,7 +182,7 @@ const newPorts = (services: ComputeServices, { id, input, projectId, reader, min
     }),
   );
 
-async function findImage({ input, principal, reader }: Request): Promise<RowOf<typeof image>> {
+async function findImage({ input, principal, reader }: CreateRequest): Promise<RowOf<typeof image>> {
   const row = await usable(reader, image, input.imageId, principal, '/imageId');
   if (row.state === 'available' && row.virtualSizeBytes !== undefined) return row;
   throw new CloudError('conflict', `Image ${row.name} is ${row.state}; it needs its content first.`, { pointer: '/imageId' });
@@ -229,7 +239,7 @@ async function findType(services: ComputeServices, nameOrId: string): Promise<Ro
   return newest;
 }
 
-async function existingVolumes(services: ComputeServices, { input, principal, reader }: Request) {
+async function existingVolumes(services: ComputeServices, { input, principal, reader }: CreateRequest) {
   const volumes: Id<'volume'>[] = [];
   const poolIds = new Set<string>();
   for (const [index, id] of (input.attachVolumeIds ?? []).entries()) {

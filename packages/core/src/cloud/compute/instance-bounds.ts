@@ -8,7 +8,7 @@ import type { instance } from './instance.ts';
 import type { InstanceInput } from './instance-input.ts';
 import type { instanceType } from './instance-type.ts';
 
-type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
+export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
 
 /** Where a new machine may go, by all that it is bound to. @throws CloudError conflict when that lies on different hosts */
 export async function boundTo(

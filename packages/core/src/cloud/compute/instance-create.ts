@@ -5,8 +5,9 @@ import { isPlaceTaken } from '../placement/contract.ts';
 import { createVolume, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
-import { acceptCreate, type CreateParams, placeAgain, takeBack } from './instance-accept.ts';
+import { type CreateParams, placeAgain } from './instance-accept.ts';
 import { instanceInput } from './instance-input.ts';
+import { acceptCreate, takeBackCreate } from './instance-wait.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceCreated, instanceCreating } from './points.ts';
 
@@ -105,6 +106,6 @@ export const createInstance = (services: ComputeServices) =>
       isPlaceTaken(statement) || (failure.reason === 'exists' && isNicClash(statement)) ? 'again' : undefined,
     saga: instanceCreate,
     context: () => services,
-    unwound: (params) => takeBack(params, true),
+    unwound: takeBackCreate,
     again: (failed) => placeAgain(services, failed.params, failed.error.code, failed.attempt),
   });

@@ -12,7 +12,7 @@ import {
 import { given } from '../naming.ts';
 import { type GroupSeat, hostCapacity, leaveGroup } from '../placement/contract.ts';
 import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
-import { type ComputeContext, type InstanceRow, prepareMachine, volumesOf } from './context.ts';
+import { type ComputeContext, hostOf, type InstanceRow, prepareMachine, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceDeleted } from './points.ts';
@@ -27,6 +27,9 @@ interface DeleteParams {
   readonly userData?: string;
 }
 
+/** Of a machine that waits for room: it ends before its deletion begins. */
+const NOWHERE = '' as Id<'host'>;
+
 const seatOf = ({ placementGroupId: groupId, placementDomain: domain }: InstanceRow): GroupSeat | undefined =>
   groupId === undefined || domain === undefined ? undefined : { groupId, domain };
 
@@ -34,6 +37,7 @@ const seatOf = ({ placementGroupId: groupId, placementDomain: domain }: Instance
 export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quiesce', 1)
   .effect('reach', {
     do: async ({ ctx, params }) => {
+      if (params.hostId === NOWHERE) throw new CloudError('conflict', 'It got its host meanwhile; ask again.');
       if (!params.force && !(await ctx.hosts.reachable(params.hostId)))
         throw new CloudError('unavailable', 'Its host is out of reach; with `force` the rest is removed when the host is back.');
     },
@@ -88,7 +92,7 @@ const instanceBack = saga<ComputeContext, DeleteParams>('instance.back', 1)
   .effect('define', {
     do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(instance, params.instanceId);
-      await (await ctx.hosts.hypervisor(row.hostId)).define(await prepareMachine(ctx, row, call), call);
+      await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
     },
     undo: async (step) => {
       const { ctx, params, call, owe } = step;
@@ -115,7 +119,7 @@ export const instanceDeletion = (context: () => ComputeContext) =>
     context,
     params: (row: InstanceRow, { force }) => ({
       instanceId: row.id,
-      hostId: row.hostId,
+      hostId: row.hostId ?? NOWHERE,
       size: { vcpus: row.vcpus, memoryBytes: row.memoryBytes },
       force,
       ...given({ userData: row.userData, seat: seatOf(row) }),

@@ -45,6 +45,12 @@ export const instanceInput = Type.Object({
   hostId: Type.Optional(Type.String({ format: 'uuid', description: 'Only there.' })),
   hostLabels: Type.Optional(labels('Labels that its host must have, beside those that its type asks for.')),
   placementGroupId: Type.Optional(Type.String({ format: 'uuid', description: 'Machines it keeps together with, or apart from.' })),
+  whenFull: Type.Optional(
+    Type.Union([Type.Literal('fail'), Type.Literal('wait')], {
+      description:
+        'Where no host has room: `fail` (default), or `wait` until there is; the operation shows `waitsFor` then, and can be cancelled.',
+    }),
+  ),
   start: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
 });
 export type InstanceInput = Static<typeof instanceInput>;

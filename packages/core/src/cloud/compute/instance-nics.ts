@@ -3,7 +3,7 @@ import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, revert,
 import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { deletePort, isNicClash, network, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
-import { type ComputeContext, type ComputeServices, hypervisorOf, type InstanceRow, nicSpec, nicsOf } from './context.ts';
+import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow, nicSpec, nicsOf } from './context.ts';
 import { instance } from './instance.ts';
 import { freeSlot, NICS_MAX } from './slots.ts';
 
@@ -13,9 +13,9 @@ interface NicParams {
 }
 
 async function plug(ctx: ComputeContext, { instanceId, port }: NicParams, call: Call): Promise<void> {
-  const { hostId, hostname } = await ctx.reader.get(instance, instanceId);
-  const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), hostname, call);
-  await (await ctx.hosts.hypervisor(hostId)).attachNic(instanceId, spec, call);
+  const row = await ctx.reader.get(instance, instanceId);
+  const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), row.hostname, call);
+  await (await ctx.hosts.hypervisor(hostOf(row))).attachNic(instanceId, spec, call);
 }
 
 /** @throws CloudError conflict */
@@ -23,7 +23,7 @@ function refuseElsewhere({ hostId }: RowOf<typeof network>, row: InstanceRow): v
   if (hostId === undefined || hostId === row.hostId) return;
   throw new CloudError('conflict', 'The network is on another host.', {
     pointer: '/networkId',
-    params: { networkHost: hostId, instanceHost: row.hostId },
+    params: { networkHost: hostId, instanceHost: row.hostId ?? null },
   });
 }
 
@@ -82,7 +82,7 @@ export const nicActions = (services: ComputeServices) => [
     accept: async ({ row, input, projectId, principal, reader, mint }) => {
       const place = await nicPlace(reader, input, '', principal);
       refuseElsewhere(place.network, row);
-      (await services.hosts.hypervisor(row.hostId)).need('hotplug');
+      (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
       const id = mint('nic');
       const slot = freeSlot(
         (await nicsOf(services, row.id)).map((entry) => entry.slot),
@@ -115,7 +115,7 @@ export const nicActions = (services: ComputeServices) => [
     accept: async ({ row, input, reader }) => {
       const port: RowOf<typeof nic> = await reader.get(nic, input.nicId, '/nicId');
       if (port.instanceId !== row.id) throw new CloudError('conflict', 'The NIC belongs to another machine.', { pointer: '/nicId' });
-      (await services.hosts.hypervisor(row.hostId)).need('hotplug');
+      (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
       const { id: nicId, networkId, mac, address, slot } = port;
       return {
         params: { instanceId: row.id, port: { nicId, networkId, mac, address, slot } },

@@ -14,7 +14,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { type ComputeContext, type ComputeServices, hypervisorOf, type InstanceRow, prepareMachine } from './context.ts';
+import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 
@@ -57,8 +57,8 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
     // Also makes a machine anew that somebody removed, and brings changed sizes into force.
     do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(instance, params.instanceId);
-      await (await ctx.hosts.hypervisor(row.hostId)).define(await prepareMachine(ctx, row, call), call);
-      return row.hostId;
+      await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
+      return hostOf(row);
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -80,7 +80,7 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
 export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
   .effect('reach', {
     do: async ({ ctx, params, call }) => {
-      const { hostId } = await ctx.reader.get(instance, params.instanceId);
+      const hostId = hostOf(await ctx.reader.get(instance, params.instanceId));
       await (await ctx.hosts.hypervisor(hostId)).inspect(params.instanceId, call);
       return hostId;
     },

@@ -14,7 +14,7 @@ import {
 import type { Call } from '../../strategy/index.ts';
 import { hostCapacity } from '../placement/contract.ts';
 import type { Hypervisor } from '../topology/contract.ts';
-import { type ComputeContext, type ComputeServices, type InstanceRow, prepareMachine } from './context.ts';
+import { type ComputeContext, type ComputeServices, hostOf, type InstanceRow, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceType } from './instance-type.ts';
 
@@ -66,7 +66,7 @@ export const instanceResize = saga<ComputeContext, ResizeParams>('instance.resiz
     // Back to what its row says, where there is something to take back: by what it is now, since it may have gone down or come up by itself.
     undo: async ({ ctx, params: { instanceId }, call }) => {
       const row = await ctx.reader.get(instance, instanceId);
-      const hypervisor = await ctx.hosts.hypervisor(row.hostId);
+      const hypervisor = await ctx.hosts.hypervisor(hostOf(row));
       const seen = await hypervisor.inspect(instanceId, call);
       if (seen === undefined) return;
       if (seen.power === 'running' || seen.power === 'paused') await resizeLive(hypervisor, instanceId, seen, row, call);
@@ -126,9 +126,9 @@ export const resizeAction = (services: ComputeServices) =>
       const before = { vcpus: row.vcpus, memoryBytes: row.memoryBytes };
       const after = { vcpus: input.vcpus ?? before.vcpus, memoryBytes: input.memoryBytes ?? before.memoryBytes };
       // With an operation ahead it may not run by then: the head of the queue decides.
-      if (row.state === 'running' && !services.kernel().holds(row.id)) refuseLive(await services.hosts.hypervisor(row.hostId), row, after);
+      if (row.state === 'running' && !services.kernel().holds(row.id)) refuseLive(await services.hosts.hypervisor(hostOf(row)), row, after);
       const quota = quotaGrowth(instance, row, after);
-      const params = { instanceId: row.id, hostId: row.hostId, before, after, quota };
+      const params = { instanceId: row.id, hostId: hostOf(row), before, after, quota };
       return { params, statements: [...capacity(params, 1), ...quota] };
     },
     saga: instanceResize,
@@ -147,7 +147,7 @@ const applyShares = async (ctx: ComputeContext, { instanceId }: SharesParams, sh
   const row = await ctx.reader.get(instance, instanceId);
   if (shares !== undefined && shares === row.cpuShares) return;
   if (row.state === 'running' || row.state === 'suspended')
-    await (await ctx.hosts.hypervisor(row.hostId)).setCpuShares(instanceId, shares ?? row.cpuShares ?? SHARES_DEFAULT, call);
+    await (await ctx.hosts.hypervisor(hostOf(row))).setCpuShares(instanceId, shares ?? row.cpuShares ?? SHARES_DEFAULT, call);
 };
 
 export const instanceSetCpuShares = saga<ComputeContext, SharesParams>('instance.setCpuShares', 1)
@@ -167,7 +167,7 @@ export const cpuSharesAction = (services: ComputeServices) =>
     input: Type.Object({ cpuShares: Type.Integer({ minimum: 2, maximum: 10_000 }) }),
     from: ['running', 'suspended', 'stopped', 'crashed'],
     accept: async ({ row, input }) => {
-      if (row.state === 'running' || row.state === 'suspended') (await services.hosts.hypervisor(row.hostId)).need('cpuShares');
+      if (row.state === 'running' || row.state === 'suspended') (await services.hosts.hypervisor(hostOf(row))).need('cpuShares');
       return { params: { instanceId: row.id, after: input.cpuShares }, statements: [] };
     },
     saga: instanceSetCpuShares,

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type Reader, saga, transition, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
-import { type ComputeContext, type ComputeServices, diskSpec, type InstanceRow, type VolumeRow, volumesOf } from './context.ts';
+import { type ComputeContext, type ComputeServices, diskSpec, hostOf, type InstanceRow, type VolumeRow, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { DISKS_MAX, freeSlot } from './slots.ts';
 
@@ -12,13 +12,13 @@ interface DiskParams {
 }
 
 async function plugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, slot: number, call: Call): Promise<void> {
-  const { hostId } = await ctx.reader.get(instance, instanceId);
+  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
   const spec = await diskSpec(ctx, await ctx.reader.get(volume, volumeId), hostId, slot, call);
   await (await ctx.hosts.hypervisor(hostId)).attachDisk(instanceId, spec, call);
 }
 
 async function unplugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, call: Call): Promise<void> {
-  const { hostId } = await ctx.reader.get(instance, instanceId);
+  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
   await (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, call);
   const { poolId } = await ctx.reader.get(volume, volumeId);
   await (await ctx.pools.open(poolId)).releaseVolume(volumeId, await ctx.hosts.endpoint(hostId), call);
@@ -98,7 +98,8 @@ function refuseDetach(row: VolumeRow, instanceId: string): void {
 }
 
 /** @throws CloudError conflict */
-async function refuseUnreached(reader: Reader, { poolId }: VolumeRow, { hostId }: InstanceRow): Promise<void> {
+async function refuseUnreached(reader: Reader, { poolId }: VolumeRow, row: InstanceRow): Promise<void> {
+  const hostId = hostOf(row);
   if (reaches(await reader.get(pool, poolId), await hostPlace(reader, hostId))) return;
   throw new CloudError('conflict', 'The host of the machine does not reach the pool of the volume.', {
     pointer: '/volumeId',
@@ -122,7 +123,7 @@ export const volumeActions = (services: ComputeServices) => [
       // What is known now is refused now; with an operation ahead the head of the queue decides.
       if (disk.state !== 'available' && !attached && !services.kernel().holds(disk.id)) throw taken(disk);
       await refuseUnreached(reader, disk, row);
-      (await services.hosts.hypervisor(row.hostId)).need('hotplug');
+      (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
       return { params: { instanceId: row.id, volumeId: disk.id }, statements: [], keys: [disk.id] };
     },
     saga: volumeAttach,
@@ -138,7 +139,7 @@ export const volumeActions = (services: ComputeServices) => [
     accept: async ({ row, input: { volumeId }, principal, reader }) => {
       const disk = await usable(reader, volume, volumeId, principal, '/volumeId');
       if (disk.state !== 'available' && !services.kernel().holds(disk.id)) refuseDetach(disk, row.id);
-      (await services.hosts.hypervisor(row.hostId)).need('hotplug');
+      (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
       return { params: { instanceId: row.id, volumeId: disk.id }, statements: [], keys: [disk.id] };
     },
     saga: volumeDetach,

@@ -9,7 +9,7 @@ export const instance = defineKind({
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     instanceTypeId: ref('instanceType', 'restrict'),
-    hostId: ref('host', 'restrict', { recursive: true }),
+    hostId: Type.Optional(ref('host', 'restrict', { recursive: true, description: 'Where it is; absent while it waits for room.' })),
     formerHostIds: Type.Optional(
       Type.Array(Type.String({ format: 'uuid' }), {
         description: 'Hosts that were lost while it was made on them: what arrives there late is removed.',

@@ -21,7 +21,8 @@ const id = <K extends string>() => Type.Unsafe<Id<K>>({ type: 'string', format: 
 
 const instancePart = Type.Object({
   ...common,
-  ...Type.Omit(instance.schema, ['hostId', 'vcpus', 'memoryBytes', 'userData', 'desiredPower']).properties,
+  ...Type.Omit(instance.schema, ['hostId', 'placementGroupId', 'placementDomain', 'vcpus', 'memoryBytes', 'userData', 'desiredPower'])
+    .properties,
 });
 const volumePart = Type.Object({
   ...common,

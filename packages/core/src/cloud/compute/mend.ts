@@ -3,7 +3,16 @@ import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { nic } from '../network/contract.ts';
 import { volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
-import { type ComputeServices, diskSpec, type InstanceRow, type NicRow, nicSpec, prepareMachine, type VolumeRow } from './context.ts';
+import {
+  type ComputeServices,
+  diskSpec,
+  hostOf,
+  type InstanceRow,
+  type NicRow,
+  nicSpec,
+  prepareMachine,
+  type VolumeRow,
+} from './context.ts';
 import { instance, isMade } from './instance.ts';
 import { resizeLive } from './instance-resize.ts';
 
@@ -92,7 +101,7 @@ async function mend(services: ComputeServices, instanceId: string, keys: Readonl
   const { reader, hosts, environment } = services;
   const row = await reader.find(instance, instanceId);
   if (row === undefined || !isMade(row)) return;
-  const hypervisor = await hosts.hypervisor(row.hostId);
+  const hypervisor = await hosts.hypervisor(hostOf(row));
   const seen = await hypervisor.inspect(row.id, call);
   const plugged = (await pluggedInto(services, [row]))(row.id);
   if (seen === undefined || isRight(seen, row, plugged)) return;
@@ -120,7 +129,7 @@ async function mendLive(
   for (const id of beside(seen.diskIds, disks)) if (await isKnown(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
   for (const id of beside(seen.nicIds, nics)) if (await isKnown(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
   for (const disk of lacking(disks, seen.diskIds, seen))
-    await hypervisor.attachDisk(row.id, await diskSpec(services, disk, row.hostId, disk.slot ?? 0, call), call);
+    await hypervisor.attachDisk(row.id, await diskSpec(services, disk, hostOf(row), disk.slot ?? 0, call), call);
   for (const port of lacking(nics, seen.nicIds, seen))
     await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
   if (refusal === undefined) return;

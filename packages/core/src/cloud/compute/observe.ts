@@ -1,7 +1,7 @@
 import { equals, type Id, revert, type StateOf } from '../../kernel/index.ts';
 import type { Call, MachineObservation, PowerState } from '../../strategy/index.ts';
 import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
-import type { ComputeServices, InstanceRow } from './context.ts';
+import { type ComputeServices, hostOf, type InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
 import { mendMachines } from './mend.ts';
 
@@ -62,11 +62,11 @@ async function observeRow(services: ComputeServices, row: InstanceRow, seen: Mac
   const busy = () => services.kernel().holds(row.id);
   if (row.state === 'trashed' && seen !== undefined && !busy() && (await removalAllowed(services)))
     // The late arrival of a call that was given up.
-    await (await services.hosts.hypervisor(row.hostId)).remove(row.id, call);
+    await (await services.hosts.hypervisor(hostOf(row))).remove(row.id, call);
   if (busy() || !OBSERVED.includes(row.state)) return;
   const state = seen === undefined ? 'missing' : STATE_OF[seen.power];
   if (state === row.state) return;
-  if (seen === undefined && (await (await services.hosts.hypervisor(row.hostId)).inspect(row.id, call)) !== undefined) return;
+  if (seen === undefined && (await (await services.hosts.hypervisor(hostOf(row))).inspect(row.id, call)) !== undefined) return;
   if (busy()) return;
   const at = new Date(services.environment.clock.nowMs()).toISOString();
   const stateReason = { ...REASON[seen?.power ?? 'absent'], at };

@@ -50,7 +50,7 @@ describe('a host that dies while a machine is made on it', () => {
       expect(ended.notes).to.include({ lostHost: dead });
       expect(row.hostId).not.to.equal(dead);
       expect(await stage.taken(dead)).to.deep.equal([0, 0]);
-      expect(await stage.taken(row.hostId)).to.deep.equal([1, GIB]);
+      expect(await stage.taken(row.hostId ?? '')).to.deep.equal([1, GIB]);
       expect(await stage.rows(debt)).not.to.have.length(0);
       assert.equal(
         (await stage.rows(debt)).every((entry) => entry.place === dead),

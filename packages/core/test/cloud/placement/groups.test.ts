@@ -23,7 +23,7 @@ async function grouped(policy: string, over = 'host', hosts = 4) {
   const hostsOf = async () => (await stage.rows(instance)).map((row) => row.hostId);
   const racksOf = async () => {
     const racks = new Map((await stage.rows(host)).map((row) => [row.id as string, row.failureDomain]));
-    return (await hostsOf()).map((id) => racks.get(id));
+    return (await hostsOf()).map((id) => racks.get(id ?? ''));
   };
   return { stage, groupId, ask, demand, hostsOf, racksOf };
 }
