@@ -3055,6 +3055,7 @@ export class AuditEndpoints extends Endpoints {
       readonly actor: string;
       readonly action: string;
       readonly projectId?: string;
+      readonly accountId?: string;
       readonly resourceKind?: string;
       readonly resourceId?: string;
       /** What was asked for, without secrets; what is long by its digest. */

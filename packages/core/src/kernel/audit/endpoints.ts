@@ -42,6 +42,7 @@ const ENTRY = Type.Object({
   actor: Type.String(),
   action: Type.String(),
   projectId: Type.Optional(Type.String()),
+  accountId: Type.Optional(Type.String()),
   resourceKind: Type.Optional(Type.String()),
   resourceId: Type.Optional(Type.String()),
   request: Type.Optional(fields('What was asked for, without secrets; what is long by its digest.')),
