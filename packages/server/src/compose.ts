@@ -198,10 +198,21 @@ const retentionOf = ({ retention: { operationDays, deletedDays, auditDays }, tra
 const rateOf = ({ limits: { keyRequestsPerSecond: perSecond, keyBurst } }: Config): { readonly rate?: Rate } =>
   perSecond === undefined ? {} : { rate: { perSecond, burst: keyBurst ?? Math.max(1, Math.ceil(perSecond)) } };
 
-const settingsOf = ({ hosts, images, auth }: Config): CloudSettings => ({
+const settingsOf = ({ hosts, images, auth, strays }: Config): CloudSettings => ({
   heartbeatMs: hosts.heartbeatSeconds * 1000,
   shutdownTimeoutMs: hosts.shutdownSeconds * 1000,
   sessionMs: auth.sessionHours * 3600_000,
+  strays: {
+    afterMs: strays.afterSeconds * 1000,
+    policy: {
+      machine: strays.machines,
+      volume: strays.volumes,
+      seed: strays.seeds,
+      image: strays.images,
+      port: strays.ports,
+      network: strays.networks,
+    },
+  },
   imageSources: images.sources,
   imageBytesMax: images.bytesMax,
 });

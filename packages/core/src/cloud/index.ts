@@ -90,6 +90,11 @@ export const DEFAULT_SETTINGS: CloudSettings = {
   heartbeatMs: 5000,
   shutdownTimeoutMs: 60_000,
   sessionMs: 12 * 3600_000,
+  // The store may have been restored from yesterday: nothing unknown is touched unless an operator says so.
+  strays: {
+    afterMs: 24 * 3600_000,
+    policy: { machine: 'keep', volume: 'keep', seed: 'keep', image: 'keep', port: 'keep', network: 'keep' },
+  },
   imageSources: [],
   imageBytesMax: 1024 ** 4,
 };

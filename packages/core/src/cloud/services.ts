@@ -6,6 +6,7 @@ import type { Placement } from './placement/placement.ts';
 import type { FetchUrl, ImageStore } from './storage/image-store.ts';
 import type { Pools } from './storage/pools.ts';
 import type { Hosts } from './topology/hosts.ts';
+import type { StrayKind } from './topology/stray.ts';
 
 /** What cloud modules are built with. Each module uses the others through these contracts and their kinds only. */
 export interface CloudServices extends KernelServices {
@@ -24,11 +25,19 @@ export interface CloudServices extends KernelServices {
   readonly settings: CloudSettings;
 }
 
+/** What becomes of things with our mark that nothing explains. */
+export interface StraySettings {
+  /** After this time in quarantine. */
+  readonly afterMs: number;
+  readonly policy: Readonly<Record<StrayKind, 'keep' | 'adopt' | 'remove'>>;
+}
+
 export interface CloudSettings {
   /** How often each host is looked at. Three missed looks make it disconnected. */
   readonly heartbeatMs: number;
   /** How long a guest may take to power off before it is forced, unless the request says otherwise. */
   readonly shutdownTimeoutMs: number;
+  readonly strays: StraySettings;
   /** URLs that images may be imported from: each allows what is below it, e.g. `https://images.example.org/public/`. Empty = none. */
   readonly imageSources: readonly string[];
   /** How long who signs in may go on without doing it again. */

@@ -1535,14 +1535,14 @@ export interface StrayFields {
   readonly revision: number;
   readonly schemaVersion: number;
   readonly hostId: Id<'host'>;
-  readonly objectKind: 'machine' | 'volume' | 'network';
+  readonly objectKind: 'machine' | 'volume' | 'seed' | 'image' | 'port' | 'network';
   readonly objectId: string;
   readonly objectName: string;
   /** Pool or host it was found in. */
   readonly place: string;
   readonly details: { readonly [key: string]: unknown };
 }
-/** A machine, volume or network that carries our mark and is unknown to us: quarantined until it is adopted or removed by an operator. */
+/** A machine, volume, seed, copy of an image, port or network that carries our mark and is unknown to us: quarantined until it is adopted or removed, by an operator or by the policy that he has set. */
 export type Stray = Lifecycle<StrayFields, StrayState>;
 
 /** Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile. */
@@ -1574,7 +1574,7 @@ export interface StrayFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
-  readonly objectKind: 'machine' | 'volume' | 'network';
+  readonly objectKind: 'machine' | 'volume' | 'seed' | 'image' | 'port' | 'network';
   readonly objectId: string;
   readonly hostId: Id<'host'>;
 }
@@ -1589,7 +1589,7 @@ export class StraysClient extends Resource<'stray', Stray, StrayFilter, 'created
     return this.deleteAny(stray, options);
   }
 
-  /** Destroys the machine, volume or network itself. It cannot be taken back. */
+  /** Destroys the thing itself. It cannot be taken back. */
   remove(stray: Named<'stray'>, options: ChangeOptions = {}): Pending<'stray', Stray> {
     return this.act(stray, 'remove', {}, options);
   }
@@ -3174,7 +3174,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly clusters: ClustersClient;
   /** A server that runs machines, stores volumes, or both. */
   readonly hosts: HostsClient;
-  /** A machine, volume or network that carries our mark and is unknown to us: quarantined until it is adopted or removed by an operator. */
+  /** A machine, volume, seed, copy of an image, port or network that carries our mark and is unknown to us: quarantined until it is adopted or removed, by an operator or by the policy that he has set. */
   readonly strays: StraysClient;
   /** A place that holds volumes. A pool of scope `host` pins what uses it to that host. */
   readonly pools: PoolsClient;

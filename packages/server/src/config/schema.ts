@@ -7,6 +7,15 @@ const seconds = (preset: number, description: string) => Type.Number({ minimum: 
 const days = (preset: number, description: string) => Type.Number({ minimum: 1, default: preset, description });
 const count = (preset: number, description: string) => Type.Integer({ minimum: 1, default: preset, description });
 
+/** What becomes of unknown things of a kind: only some can be adopted by themselves. */
+const policy = (things: string) =>
+  Type.Union([Type.Literal('keep'), Type.Literal('remove')], { default: 'keep', description: `Of unknown ${things}.` });
+const adoption = (things: string) =>
+  Type.Union([Type.Literal('keep'), Type.Literal('adopt'), Type.Literal('remove')], {
+    default: 'keep',
+    description: `Of unknown ${things}.`,
+  });
+
 /** Every key of the configuration file: its type, its default and what it means. docs/reference/config.md is generated from this. */
 export const CONFIG = Type.Object({
   listen: group(
@@ -118,6 +127,18 @@ export const CONFIG = Type.Object({
       }),
     },
     'Deletions that can be taken back.',
+  ),
+  strays: group(
+    {
+      afterSeconds: seconds(86_400, 'How long such a thing lies in quarantine before that.'),
+      machines: adoption('machines, with their disks and NICs'),
+      volumes: adoption('volumes'),
+      seeds: policy('seeds of machines'),
+      images: policy('copies of images in pools'),
+      ports: policy('ports'),
+      networks: policy('networks'),
+    },
+    'What becomes of things on hosts and in pools that carry the mark of this cloud and that nothing here explains. `keep`: they stay in quarantine until an operator adopts or removes them. Never before a restore is confirmed.',
   ),
   hosts: group(
     {

@@ -3,7 +3,7 @@ import type { Module } from '../services.ts';
 import { hostLook, strayRemoval } from '../topology/contract.ts';
 import { network } from './network.ts';
 import { createNetwork, networkDeletion, payNetworkRemoval } from './network-create.ts';
-import { lookAtNetworks, removeStrayNetwork } from './network-look.ts';
+import { lookAtNetworks, removeStrayNetwork, removeStrayPort } from './network-look.ts';
 import { nic } from './nic.ts';
 import { nicDeletion, payPortRemoval } from './ports.ts';
 import { subnet } from './subnet.ts';
@@ -32,9 +32,9 @@ export const networking: Module = (services) => {
         { after: ['compute'] },
       ),
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
-        if (objectKind !== 'network') return false;
-        await removeStrayNetwork(services, objectId, hostId, call);
-        return true;
+        if (objectKind === 'network') await removeStrayNetwork(services, objectId, hostId, call);
+        if (objectKind === 'port') await removeStrayPort(services, objectId, hostId, call);
+        return objectKind === 'network' || objectKind === 'port';
       }),
     ],
   };

@@ -1,8 +1,8 @@
-import { describeChain, equals, type Id, type KernelServices, type RowOf } from '../../kernel/index.ts';
+import { both, describeChain, equals, type Id, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type { Call, NetworkObservation } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
+import { type Found, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import type { Fabric } from './fabrics.ts';
 import { network } from './network.ts';
 import { realize } from './network-context.ts';
@@ -21,19 +21,27 @@ export async function lookAtNetworks(services: CloudServices, hostId: string, si
   for (const row of await reader.list(network, equals('hostId', hostId)))
     if (row.state === 'available' && !kernel().holds(row.id)) await realize(services, row.id, call);
   const strays: Found[] = [];
+  const ports: Found[] = [];
   let complete = true;
   for (const driver of hostScoped(services)) {
     try {
       const fabric = await fabrics.of({ driver, hostId: hostId as Id<'host'> });
       for (const seen of await fabric.listNetworks(call))
-        if (seen.owner === services.cloudId) strays.push(...(await compare(services, fabric, seen, call)));
+        if (seen.owner === services.cloudId) {
+          const unknown = await compare(services, fabric, seen, call);
+          strays.push(...unknown.networks);
+          ports.push(...unknown.ports);
+        }
     } catch (error) {
       if (signal.aborted) return;
       complete = false;
       environment.logger.warn({ hostId, driver, error: describeChain(error) }, 'look at the networks of a host failed');
     }
   }
-  if (complete) await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'network', place: hostId }, strays);
+  if (!complete) return;
+  const ground = { hostId: hostId as Id<'host'>, place: hostId };
+  await recordStrays(services, { ...ground, objectKind: 'network' }, strays);
+  await recordStrays(services, { ...ground, objectKind: 'port' }, ports);
 }
 
 /** An operator wants an unknown network gone: with each driver that may have made it, since absent is done. */
@@ -47,24 +55,57 @@ export async function removeStrayNetwork(services: CloudServices, networkId: str
   }
 }
 
+/** The same for a port on a network that may be known. */
+export async function removeStrayPort(services: CloudServices, nicId: string, hostId: Id<'host'>, call: Call): Promise<void> {
+  for (const driver of hostScoped(services)) {
+    const fabric = await services.fabrics.of({ driver, hostId });
+    for (const seen of await fabric.listNetworks(call))
+      if (seen.owner === services.cloudId && seen.nicIds.includes(nicId)) await fabric.deletePort({ nicId, networkId: seen.id }, call);
+  }
+}
+
 const hostScoped = ({ kernel, fabrics }: KernelServices & Pick<CloudServices, 'fabrics'>): readonly string[] =>
   kernel()
     .registry.strategyNames('network')
     .filter((driver) => fabrics.factory(driver).scope === 'host');
 
+interface Unknown {
+  readonly networks: readonly Found[];
+  /** Of known networks; those of an unknown one are told of with it. */
+  readonly ports: readonly Found[];
+}
+
 /** One real network with our mark: what no row and no tombstone explains is the answer. */
-async function compare(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<readonly Found[]> {
+async function compare(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<Unknown> {
   const row = await services.reader.find(network, seen.id);
   const held = services.kernel().holds(seen.id);
-  if (row === undefined && held) return [];
-  if (row === undefined)
-    return [{ objectId: seen.id, objectName: seen.name, details: { active: seen.active, nicIds: [...seen.nicIds].sort() } }];
+  if (row === undefined && held) return { networks: [], ports: [] };
+  if (row === undefined) {
+    const details = { active: seen.active, nicIds: [...seen.nicIds].sort() };
+    return { networks: [{ objectId: seen.id, objectName: seen.name, details }], ports: [] };
+  }
   const nics = await services.reader.list(nic, equals('networkId', seen.id));
   if (row.state === 'available' && !held) await repairPorts(services, nics, seen, call);
   const live = new Set<string>(nics.map(({ id }) => id));
-  if (await removalAllowed(services))
-    await removeLate(services, fabric, { ...seen, nicIds: seen.nicIds.filter((id) => !live.has(id)) }, call);
-  return [];
+  const beside = seen.nicIds.filter((id) => !live.has(id));
+  if (await removalAllowed(services)) await removeLate(services, fabric, { ...seen, nicIds: beside }, call);
+  return { networks: [], ports: await unknownPorts(services, row, beside) };
+}
+
+/** That of a machine in quarantine comes with it. */
+async function unknownPorts(
+  { reader, kernel }: CloudServices,
+  { id, name, hostId }: RowOf<typeof network>,
+  nicIds: readonly string[],
+): Promise<readonly Found[]> {
+  const unknown: string[] = [];
+  for (const nicId of nicIds) if (!kernel().holds(nicId) && (await reader.find(nic, nicId)) === undefined) unknown.push(nicId);
+  if (unknown.length === 0) return [];
+  const machines = await reader.list(stray, both(equals('hostId', hostId ?? ''), equals('objectKind', 'machine')));
+  const theirs = new Set(machines.flatMap(({ details }) => details.nicIds as readonly string[]));
+  return unknown
+    .filter((nicId) => !theirs.has(nicId))
+    .map((nicId) => ({ objectId: nicId, objectName: nicId, details: { networkId: id, networkName: name } }));
 }
 
 /** Guests keep their addresses only while their ports are there. */

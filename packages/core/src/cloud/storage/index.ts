@@ -82,9 +82,10 @@ export const storage: Module = (services) => {
       ),
       onNotice(hostLost, ({ hostId }) => look.lost(hostId)),
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, place, call }) => {
-        if (objectKind === 'volume') await (await pools.open(place)).deleteVolume(objectId, call);
         if (objectKind === 'machine') await deleteSeeds(context, objectId, hostId, call);
-        return objectKind === 'volume';
+        if (objectKind !== 'volume' && objectKind !== 'seed' && objectKind !== 'image') return false;
+        await REMOVALS[`${objectKind}.delete`](await pools.open(place), objectId, call);
+        return true;
       }),
     ],
     endpoints: imageContentEndpoints({ ...images, kernel }),

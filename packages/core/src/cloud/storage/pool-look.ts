@@ -1,8 +1,8 @@
-import { type AnyKind, change, describeChain, equals, isCloudError, type RowBase, type RowOf } from '../../kernel/index.ts';
+import { type AnyKind, both, change, describeChain, equals, isCloudError, type RowBase, type RowOf } from '../../kernel/index.ts';
 import type { Call, PoolCapacity, StoredKind, StoredObject } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { type Found, HEARTBEATS_PER_LOOK, recordStrays, removalAllowed } from '../topology/contract.ts';
+import { type Found, HEARTBEATS_PER_LOOK, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { hostPlace, reaches } from './pool-choice.ts';
@@ -22,6 +22,7 @@ const SHARE_OF_LOOK = 0.9;
 const WORTH_WRITING = 0.01;
 
 /** Whose row explains a stored object. A seed carries the id of its machine. */
+const STORED_KINDS = ['volume', 'seed', 'image'] as const satisfies readonly StoredKind[];
 const OWNER: Record<StoredKind, AnyKind> = { volume, image, seed: instance };
 
 /**
@@ -109,17 +110,31 @@ export class PoolLook {
     const objects = await opened.list(call);
     const known = new Set<string>(volumes.map((entry) => entry.id));
     const rooted = new Set<string | undefined>(volumes.filter(({ slot }) => slot === 0).map(({ instanceId }) => instanceId));
-    const unexplained: Found[] = [];
+    const unexplained: { readonly kind: StoredKind; readonly found: Found }[] = [];
     for (const object of objects) {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) continue;
       const owner: RowBase | undefined = await this.#services.reader.find(OWNER[object.kind], object.id);
       if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner))) await this.#removeLate(opened, object, call);
-      else if (owner === undefined && object.kind === 'volume') unexplained.push(found(object));
+      else if (owner === undefined && !(await this.#comesWithMachine(object)))
+        unexplained.push({ kind: object.kind, found: found(object) });
     }
-    await recordStrays(this.#services, { hostId: hostId as never, place: row.id, objectKind: 'volume' }, unexplained);
+    for (const objectKind of STORED_KINDS)
+      await recordStrays(
+        this.#services,
+        { hostId: hostId as never, place: row.id, objectKind },
+        unexplained.flatMap(({ kind, found }) => (kind === objectKind ? [found] : [])),
+      );
     // Absence in the list is confirmed by asking for this one.
     const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
     await this.#observeVolumes(row, volumes, async (id) => present.has(id) || (await opened.inspect('volume', id, call)) !== undefined);
+  }
+
+  /** The seed of a machine that is being made, or in quarantine itself. */
+  async #comesWithMachine({ kind, id }: StoredObject): Promise<boolean> {
+    if (this.#services.kernel().holds(id)) return true;
+    if (kind !== 'seed') return false;
+    const where = both(equals('objectKind', 'machine'), equals('objectId', id));
+    return (await this.#services.reader.list(stray, where, { limit: 1 })).length > 0;
   }
 
   /** The seed of a machine that was placed again, elsewhere: it lies beside the root disk, and that is not here. */

@@ -15,6 +15,7 @@ import { HostWatch } from './host-watch.ts';
 import { hostLook, hostLost, strayRemoval } from './points.ts';
 import { confirmFirstStart, recoveryEndpoints } from './recovery.ts';
 import { stray } from './stray.ts';
+import { startStrayPolicy } from './stray-policy.ts';
 import { strayDeletion, strayRemove } from './stray-remove.ts';
 import { zone } from './zone.ts';
 import { zoneCreate, zoneDeletion, zoneUpdate } from './zone-create.ts';
@@ -63,7 +64,11 @@ export const topology: Module = (services) => {
     start: async () => {
       await confirmFirstStart(services);
       await watch.start();
-      return () => watch.stop();
+      const stopPolicy = startStrayPolicy(services);
+      return async () => {
+        await stopPolicy();
+        await watch.stop();
+      };
     },
   };
 };

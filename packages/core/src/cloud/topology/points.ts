@@ -1,5 +1,6 @@
 import { contribution, type Id, notice } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import type { StrayKind } from './stray.ts';
 
 /** A full look compares everything; between two of them hints tell what changed. After so many heartbeats a look finds out what hints missed. */
 export const HEARTBEATS_PER_LOOK = 6;
@@ -20,7 +21,7 @@ export const hostLost = notice<{ readonly hostId: string }>('host.lost');
  */
 export const strayRemoval = contribution<
   {
-    readonly objectKind: 'machine' | 'volume' | 'network';
+    readonly objectKind: StrayKind;
     readonly objectId: string;
     readonly hostId: Id<'host'>;
     readonly place: string;

@@ -52,7 +52,7 @@ export const strayRemove = (context: StrayContext) =>
   defineAction({
     kind: stray,
     verb: 'remove',
-    description: 'Destroys the machine, volume or network itself. It cannot be taken back.',
+    description: 'Destroys the thing itself. It cannot be taken back.',
     target: 'resource',
     input: Type.Object({}),
     from: ['quarantined'],

@@ -50,6 +50,8 @@ describe('the watch over hosts', () => {
     const cloud = await LittleCloud.open();
     const id = await cloud.host('hv1');
     const poolId = await cloud.pool(id);
+    // Between two looks: one that is under way ends with its calls.
+    await cloud.sim.run(2 * HEARTBEAT_MS);
     cloud.sim.world.partition('hv1');
     await cloud.sim.run(LONG_ENOUGH_MS);
     const lost = await cloud.row(host, id);

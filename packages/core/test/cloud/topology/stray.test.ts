@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { stray, volume } from '../../../src/cloud/index.ts';
+import { pool, stray, volume } from '../../../src/cloud/index.ts';
 import { GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
 const A_LOOK_MS = 10 * HEARTBEAT_MS;
@@ -80,6 +80,84 @@ describe('things that nothing explains', () => {
     await cloud.sim.done('pool.delete', {}, poolId);
     await cloud.sim.done('host.delete', {}, hostId);
     expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
+});
+
+/** A seed of no machine, a copy of no image, a port of no NIC, on a network that is known. */
+async function withOthers(options: Parameters<typeof LittleCloud.open>[0] = {}) {
+  const cloud = await LittleCloud.open(options);
+  const hostId = await cloud.host('hv1');
+  const poolId = await cloud.pool(hostId);
+  const networkId = await cloud.sim.done('network.create', {
+    name: 'net',
+    driver: 'simulated',
+    hostId,
+    subnets: [{ cidr: '10.0.0.0/24' }],
+  });
+  const mint = (kind: string) => cloud.sim.kernel.services.ids.mint(kind);
+  const [seed, image, nic] = [mint('instance'), mint('image'), mint('nic')];
+  const things = cloud.sim.world.pools.get(`hv1/${poolId}`);
+  things?.putSeed(seed, 512);
+  things?.putImage(image, 4096, 4096);
+  const ports = cloud.sim.world.host('hv1').networks.get(networkId)?.ports;
+  ports?.set(nic, { nicId: nic, networkId, mac: '52:54:00:00:00:01', addresses: ['10.0.0.9'], hostname: 'unknown' } as never);
+  await cloud.sim.run(A_LOOK_MS);
+  const left = () => [...(things?.list() ?? []).map(({ kind }) => kind as string), ...(ports?.has(nic) === true ? ['port'] : [])].sort();
+  const found = async () => (await cloud.rows(stray)).map(({ objectKind, objectId }) => ({ objectKind, objectId }));
+  return { cloud, seed, image, nic, networkId, left, found };
+}
+
+describe('seeds, copies of images and ports that nothing explains', () => {
+  it('are quarantined, and destroyed when an operator says so', async () => {
+    const { cloud, seed, image, nic, networkId, left, found } = await withOthers();
+    expect(await found()).to.have.deep.members([
+      { objectKind: 'seed', objectId: seed },
+      { objectKind: 'image', objectId: image },
+      { objectKind: 'port', objectId: nic },
+    ]);
+    const rows = await cloud.rows(stray);
+    expect(rows.find(({ objectKind }) => objectKind === 'port')?.details).to.deep.equal({ networkId, networkName: 'net' });
+    expect(left()).to.deep.equal(['image', 'port', 'seed']);
+    for (const row of rows) {
+      const error = await cloud.outcome('stray.adopt', {}, row.id).catch((thrown: { code: string }) => thrown);
+      expect(error).to.include({ code: 'unsupported' });
+      await cloud.sim.done('stray.remove', {}, row.id);
+    }
+    expect(left()).to.deep.equal([]);
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await found()).to.deep.equal([]);
+  });
+});
+
+describe('a policy for what nothing explains', () => {
+  const keep = { machine: 'keep', volume: 'keep', seed: 'keep', image: 'keep', port: 'keep', network: 'keep' } as const;
+  const policy = { ...keep, volume: 'adopt', port: 'remove', seed: 'remove' } as const;
+
+  it('adopts or removes it when its time is over, and keeps the rest', async () => {
+    const { cloud, left, found } = await withOthers({ settings: { strays: { afterMs: 600_000, policy } } });
+    const [poolId] = (await cloud.rows(pool)).map(({ id }) => id);
+    const volumeId = cloud.sim.kernel.services.ids.mint('volume');
+    cloud.sim.world.pools.get(`hv1/${poolId}`)?.createVolume(volumeId, GIB, undefined);
+    await cloud.sim.run(300_000);
+    expect(left()).to.deep.equal(['image', 'port', 'seed', 'volume']);
+    await cloud.sim.run(600_000);
+    expect(left()).to.deep.equal(['image', 'volume']);
+    expect((await found()).map(({ objectKind }) => objectKind)).to.deep.equal(['image']);
+    expect(await cloud.row(volume, volumeId)).to.include({ state: 'available', sizeBytes: GIB });
+  });
+
+  it('waits until a restore is confirmed', async () => {
+    const { cloud, left } = await withOthers({ settings: { strays: { afterMs: 10_000, policy } } });
+    await cloud.sim.environment.complete(
+      cloud.sim.kernel.observe([{ op: 'update', table: 'setting', key: 'incarnation.confirmed', set: { value: 'yesterday' } }]),
+    );
+    cloud.sim.crash();
+    await cloud.sim.start();
+    await cloud.sim.run(600_000);
+    expect(left()).to.deep.equal(['image', 'port', 'seed']);
+    await cloud.ask('POST', '/recovery/confirm');
+    await cloud.sim.run(60_000);
+    expect(left()).to.deep.equal(['image']);
   });
 });
 
