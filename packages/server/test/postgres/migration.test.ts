@@ -12,8 +12,8 @@ import { TestCluster } from './cluster.ts';
 
 const ROWS = 9;
 const BATCH_ROWS = 4;
-/** Each copy of a database takes a while: another third of the statements with each commit, all of them in a full run. */
-const chosen = inSlice(3);
+/** Each copy of a database takes a while: another fifth of the statements with each commit, all of them in a full run. */
+const chosen = inSlice(5);
 
 interface Prepared {
   readonly schema: readonly string[];
