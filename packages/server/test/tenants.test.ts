@@ -158,7 +158,7 @@ describe('server: tenants', () => {
       const foreign = '00000000-0000-7000-8000-000000000001';
       for (const project of [foreign, 'nowhere', acme.projectId]) {
         const refused = await at.as(tied.key, project)('GET', '/v1/access');
-        expect([refused.status, refused.json.code]).to.deep.equal([404, 'not_found']);
+        expect([refused.status, refused.json.code]).to.deep.equal([403, 'permission_denied']);
       }
     });
 

@@ -40,7 +40,7 @@ const updateSaga = saga<null, UpdateParams>('resource.update', 1)
 export function updateAction(
   kind: AnyKind,
   fields: readonly string[],
-  check: (request: AcceptRequest<AnyKind, unknown>) => void = () => undefined,
+  check: (request: AcceptRequest<AnyKind, unknown>) => void | Promise<void> = () => undefined,
 ): Action {
   const properties = kind.schema.properties as Record<string, TSchema>;
   for (const field of fields) if (!(field in properties)) throw new Error(`kind ${kind.name} has no field ${field}`);
@@ -51,10 +51,10 @@ export function updateAction(
     description: `Changes ${['name', ...fields].join(', ')} of the ${kind.name}.`,
     target: 'resource',
     input: Type.Object({ name: Type.Optional(resourceName()), ...changeable }) as TObject,
-    accept: (request) => {
+    accept: async (request) => {
       const { row, input } = request;
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
-      check(request);
+      await check(request);
       const quota = quotaGrowth(kind, row, input);
       const params: UpdateParams = { kind: kind.name, id: row.id, set: input as JsonObject };
       return { params: quota.length === 0 ? params : { ...params, quota }, statements: quota };

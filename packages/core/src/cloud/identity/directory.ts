@@ -64,7 +64,7 @@ export class Directory {
   /**
    * The holder of an API key or a session.
    * @param inProject id or name of the project to work in; default: that of the key, or the first
-   * @throws CloudError `unauthenticated`; `not_found` for a project that he cannot work in
+   * @throws CloudError `unauthenticated`; `permission_denied` for a project that he cannot work in
    */
   byToken(token: string, inProject?: string): Principal | Promise<Principal> {
     const key = `${hash('sha256', token, 'base64')} ${inProject ?? ''}`;
@@ -181,7 +181,7 @@ export class Directory {
     return { kind, row };
   }
 
-  /** A user or service account at work, with all that was bound to him. @throws CloudError `not_found` for a project that he cannot work in */
+  /** A user or service account at work, with all that was bound to him. @throws CloudError `permission_denied` for a project that he cannot work in */
   async principal(asked: {
     readonly actor: string;
     readonly credentialId: string;
@@ -263,5 +263,6 @@ export class Directory {
 
 const unknownKey = (): CloudError => new CloudError('unauthenticated', 'This API key is unknown.');
 
+/** The same of one that is not there, of one of others, and of one without a role in it. */
 const noProject = (name: string): CloudError =>
-  new CloudError('not_found', `No project ${name}.`, { params: { header: 'X-Pileus-Project' } });
+  new CloudError('permission_denied', `No project ${name} that this key works in.`, { params: { header: 'X-Pileus-Project' } });

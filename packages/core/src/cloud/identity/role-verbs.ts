@@ -36,9 +36,9 @@ export const roleActions = (roles: Roles) => [
       return [create(role, { ...given(input), id, accountId: principal.accountId, name })];
     },
   }),
-  updateAction(role, ['description', 'rules'], ({ input, principal }) => {
+  updateAction(role, ['description', 'rules'], async ({ id, input, principal }) => {
     const { rules: asked } = input as { readonly rules?: readonly Rule[] };
-    if (asked !== undefined) roles.assertRules(asked, principal);
+    if (asked !== undefined) await roles.assertChange(id, asked, principal);
   }),
   creation(roleBinding, {
     description: 'Gives a role to a user, a group or a service account.',

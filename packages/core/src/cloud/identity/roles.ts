@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type AnyKind,
   both,
@@ -13,7 +14,7 @@ import {
   type Principal,
   parseFilter,
 } from '../../kernel/index.ts';
-import { type Grant, reachOf } from './reach.ts';
+import { type Grant, type Reach, reachOf } from './reach.ts';
 import { type RoleBinding, type Rule, role, roleBinding } from './role.ts';
 
 interface BuiltInRole {
@@ -25,7 +26,11 @@ interface BuiltInRole {
 /** Roles that are there without being made. At which level one is bound says how far it reaches. */
 export const BUILT_IN_ROLES: Readonly<Record<string, BuiltInRole>> = {
   operator: { description: 'Everything, everywhere.', levels: ['cloud'], permissions: ['*'] },
-  auditor: { description: 'Reads everything, also the audit.', levels: ['cloud', 'account'], permissions: ['*.read'] },
+  auditor: {
+    description: 'Reads everything, also the audit.',
+    levels: ['cloud', 'account'],
+    permissions: ['*.read', 'audit.account', 'project.any'],
+  },
   accountAdmin: { description: 'Everything in the account.', levels: ['account'], permissions: ['*'] },
   projectAdmin: { description: 'Everything in the project, and who may what there.', levels: ['project'], permissions: ['*'] },
   member: {
@@ -104,6 +109,13 @@ export class Roles {
     }
   }
 
+  /** The same for a role that is given other rules, wherever it is bound. @throws CloudError */
+  async assertChange(roleId: string, rules: readonly Rule[], principal: Principal): Promise<void> {
+    this.assertRules(rules, principal);
+    const bound = await this.#services.reader.list(roleBinding, both(equals('roleId', roleId), equals('level', 'cloud')), { limit: 1 });
+    if (bound.length > 0 && !principal.allows('project.any')) throw lacks('project.any', principal);
+  }
+
   /** The rules of a bound role: none of one that is gone. */
   async rulesOf({ builtIn, roleId }: Bound): Promise<readonly Rule[]> {
     if (builtIn !== undefined) return [{ permissions: [...this.permissionsOf(builtIn)] }];
@@ -123,14 +135,17 @@ export class Roles {
     const at = { projectId: where.inProjectId ?? principal.projectId, accountId: where.accountId };
     for (const fact of this.permissions.all()) {
       const isGiven = rules.some(({ permissions }) => permissions.some((pattern) => isMeant(pattern, fact.name)));
-      if (!isGiven || reachOf(fact, where, at) === undefined) continue;
+      const reach = isGiven ? reachOf(fact, where, at) : undefined;
+      if (reach === undefined) continue;
       const limit = principal.limits?.(fact.name);
-      const isLimitedToOwn = fact.kind?.name === 'project' || fact.kind?.name === 'roleBinding' || fact.kind?.name === 'account';
-      if (!principal.allows(fact.name) || (limit !== undefined && !(where.level === 'project' && isLimitedToOwn)))
-        throw lacks(fact.name, principal);
+      if (!principal.allows(fact.name) || (limit !== undefined && !covers(limit, reach))) throw lacks(fact.name, principal);
     }
   }
 }
+
+/** Whether what one is limited to is, among others, what is given. */
+const covers = (limit: Condition, reach: Reach): boolean =>
+  isDeepStrictEqual(limit, reach) || ('or' in limit && limit.or.some((part) => covers(part, reach)));
 
 function parsed(kind: AnyKind, when: string): Condition | undefined {
   try {

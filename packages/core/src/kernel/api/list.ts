@@ -66,7 +66,7 @@ export class Lists {
   async #answer(kind: AnyKind, principal: Principal, reach: Reach, query: Query, equalities: readonly Condition[]): Promise<Uint8Array> {
     const visible = (joined: AnyKind): Condition | undefined => {
       const permission = readPermission(joined);
-      if (!principal.allows(permission)) throw lacks(permission);
+      if (!principal.allows(permission)) throw lacks(permission, principal);
       return visibleRows(joined, principal, permission, reach);
     };
     const context = { graph: this.#graph, visible, nowMs: this.#options.clock.nowMs() };
