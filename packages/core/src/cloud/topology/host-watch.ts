@@ -1,4 +1,4 @@
-import { announce, change, describeChain, Lane, type RowOf, sleep } from '../../kernel/index.ts';
+import { announce, change, describeChain, Lane, type RowOf } from '../../kernel/index.ts';
 import type { HostInventory } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { hostLimits, promisedOf } from './capacity.ts';
@@ -13,6 +13,12 @@ import { removalAllowed } from './recovery.ts';
 type HostRow = RowOf<typeof host>;
 
 const MISSES_MAX = 3;
+/**
+ * Of a heartbeat: how long an answer may take, and how long after a missed look the next one begins. The look after a host has died begins within one
+ * heartbeat, the third one 1.4 later, and ends half of one after that: before three are over.
+ */
+const ANSWER = 0.5;
+const AFTER_MISS = 0.7;
 const HEARTBEAT_TIMEOUT_MS_MAX = 10_000;
 const LOOK_TIMEOUT_MS = 60_000;
 /** Looks of modules at once, over all hosts. Heartbeats are not counted: they wait for their hosts, not for us. */
@@ -28,11 +34,13 @@ interface Watched {
   untilLook: number;
   /** Ends the pause before the next heartbeat. */
   wake: () => void;
+  /** The full look under way: heartbeats do not wait for it. */
+  looking: Promise<void> | undefined;
   subscribed: { readonly hypervisor: Hypervisor; readonly stop: () => void } | undefined;
 }
 
 /**
- * Looks at every host, each in a loop of its own, so that a slow one delays no other. A host that misses three looks in a row shows as disconnected; one
+ * Looks at every host, each in a loop of its own and at a fixed rate, so that neither a slow one nor a long look delays a heartbeat. A host that misses three looks in a row shows as disconnected; one
  * that comes back is paid what is owed to it, and every module compares. Looks that find nothing new write nothing.
  */
 export class HostWatch {
@@ -53,6 +61,7 @@ export class HostWatch {
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    for (const { host: watched } of this.#watched.values()) watched.wake();
     await Promise.all([...this.#watched.values()].map(({ ended }) => ended));
   }
 
@@ -65,6 +74,7 @@ export class HostWatch {
       misses: 0,
       untilLook: 0,
       wake: () => undefined,
+      looking: undefined,
       subscribed: undefined,
     };
     this.#watched.set(hostId, { host: watched, ended: this.#loop(watched) });
@@ -81,27 +91,36 @@ export class HostWatch {
 
   async #loop(watched: Watched): Promise<void> {
     const { environment, settings } = this.#services;
+    const { clock } = environment;
     // Hosts do not beat in step.
     let pauseMs = settings.heartbeatMs * environment.random.next() * 0.1;
     while (await this.#pause(watched, pauseMs)) {
+      const beganMs = clock.monotonicMs();
       try {
         if (!(await this.#beat(watched))) break;
       } catch (error) {
         environment.logger.error({ hostId: watched.hostId, error: describeChain(error) }, 'look at a host failed');
       }
-      pauseMs = settings.heartbeatMs * (0.9 + 0.2 * environment.random.next());
+      const isDoubtful = watched.misses > 0 && watched.misses < MISSES_MAX;
+      const share = isDoubtful ? AFTER_MISS : 0.9 + 0.1 * environment.random.next();
+      pauseMs = Math.max(0, beganMs + settings.heartbeatMs * share - clock.monotonicMs());
     }
     watched.subscribed?.stop();
+    await watched.looking;
     await watched.hints.stop();
     if (!this.#abort.signal.aborted) this.#watched.delete(watched.hostId);
   }
 
-  /** False when the watch has stopped. */
+  /** False when the watch has stopped. Without signals of its own: there is one pause for each host, all the time. */
   async #pause(watched: Watched, pauseMs: number): Promise<boolean> {
-    const woken = new AbortController();
-    watched.wake = () => woken.abort();
-    const signal = AbortSignal.any([woken.signal, this.#abort.signal]);
-    await sleep(this.#services.environment.timers, pauseMs, signal).catch(() => undefined);
+    if (this.#abort.signal.aborted) return false;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#services.environment.timers.after(pauseMs, resolve);
+      watched.wake = () => {
+        cancel();
+        resolve();
+      };
+    });
     watched.wake = () => undefined;
     return !this.#abort.signal.aborted;
   }
@@ -121,7 +140,7 @@ export class HostWatch {
   }
 
   async #ask(row: HostRow): Promise<{ readonly inventory: HostInventory; readonly hypervisor: Hypervisor } | { readonly error: unknown }> {
-    const timeoutMs = Math.min(this.#services.settings.heartbeatMs, HEARTBEAT_TIMEOUT_MS_MAX);
+    const timeoutMs = Math.min(this.#services.settings.heartbeatMs * ANSWER, HEARTBEAT_TIMEOUT_MS_MAX);
     try {
       const hypervisor = await this.#services.hosts.hypervisor(row.id);
       const inventory = await hypervisor.inventory({ requestId: `heartbeat-${row.id}`, signal: this.#abort.signal, timeoutMs });
@@ -157,15 +176,24 @@ export class HostWatch {
     if (returned) await this.#payDebts(row.id);
     if (!(await this.#recordInventory(row, inventory, returned))) return false;
     if (returned) watched.untilLook = 0;
-    if (watched.untilLook > 0) {
-      watched.untilLook -= 1;
-      return true;
+    if (watched.untilLook > 0) watched.untilLook -= 1;
+    else if (watched.looking === undefined) {
+      watched.untilLook = HEARTBEATS_PER_LOOK - 1;
+      watched.looking = this.#fullLook(row.id, returned).finally(() => {
+        watched.looking = undefined;
+      });
     }
-    watched.untilLook = HEARTBEATS_PER_LOOK - 1;
-    // A debt can have been left while the host came back.
-    if (!returned) await this.#payDebts(row.id);
-    await this.#lookInside(row.id, undefined);
     return true;
+  }
+
+  async #fullLook(hostId: string, returned: boolean): Promise<void> {
+    try {
+      // A debt can have been left while the host came back.
+      if (!returned) await this.#payDebts(hostId);
+      await this.#lookInside(hostId, undefined);
+    } catch (error) {
+      this.#services.environment.logger.error({ hostId, error: describeChain(error) }, 'look at a host failed');
+    }
   }
 
   async #payDebts(hostId: string): Promise<void> {
