@@ -10,7 +10,7 @@ import {
   type Plugin,
   type Store,
 } from './kernel/index.ts';
-import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment } from './node/index.ts';
+import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment, postUrl } from './node/index.ts';
 
 export interface CreateCloudOptions {
   /** Drivers, and whatever else extends the cloud. */
@@ -51,6 +51,7 @@ export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
     imageStore: await directoryImageStore(join(dataDir, 'images')),
     fetchUrl,
     passwords: argon2Passwords(environment.random),
+    postUrl,
     plugins,
     ...(options.settings === undefined ? {} : { settings: options.settings }),
   });

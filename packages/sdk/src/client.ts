@@ -34,6 +34,8 @@ export interface RepeatOptions extends CallOptions {
 export interface ChangeOptions extends RepeatOptions {
   /** Refuse (`precondition_failed`) unless the resource still has this `generation`. */
   readonly ifGeneration?: number;
+  /** Is sent how the operation ended, as a signed CloudEvent: see `verifyWebhook`. The server's configuration says which URLs may be called. */
+  readonly callbackUrl?: string;
 }
 
 export interface ClientOptions {
@@ -97,6 +99,7 @@ export class Client {
       ...request.headers,
       'idempotency-key': options.idempotencyKey ?? newKey(),
       ...(options.ifGeneration === undefined ? {} : { 'if-match': `"${options.ifGeneration}"` }),
+      ...(options.callbackUrl === undefined ? {} : { 'x-callback-url': options.callbackUrl }),
     };
     return await this.json<T>({ ...request, headers }, options);
   }

@@ -54,3 +54,11 @@ export {
   type TransportRequest,
   type TransportResponse,
 } from './transport.ts';
+export {
+  createWebhookSecret,
+  verifyWebhook,
+  type WebhookEvent,
+  type WebhookHeaders,
+  type WebhookMessage,
+  WebhookVerificationError,
+} from './webhooks.ts';

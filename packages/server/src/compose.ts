@@ -12,7 +12,7 @@ import {
   type Retention,
   type Store,
 } from '@pileus/core/kernel';
-import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nextTurn } from '@pileus/core/node';
+import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nextTurn, postUrl } from '@pileus/core/node';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
 import { type Authenticator, firstOf } from './auth/authenticator.ts';
@@ -100,6 +100,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
         imageStore: await directoryImageStore(join(dataDir, 'images')),
         fetchUrl,
         passwords: argon2Passwords(environment.random),
+        postUrl,
         settings: settingsOf(config),
         observeCall: (call) => get(METRICS).driverCall(call),
         plugins,
@@ -198,7 +199,7 @@ const retentionOf = ({ retention: { operationDays, deletedDays, auditDays }, tra
 const rateOf = ({ limits: { keyRequestsPerSecond: perSecond, keyBurst } }: Config): { readonly rate?: Rate } =>
   perSecond === undefined ? {} : { rate: { perSecond, burst: keyBurst ?? Math.max(1, Math.ceil(perSecond)) } };
 
-const settingsOf = ({ hosts, images, auth, strays }: Config): CloudSettings => ({
+const settingsOf = ({ hosts, images, auth, strays, webhooks }: Config): CloudSettings => ({
   heartbeatMs: hosts.heartbeatSeconds * 1000,
   shutdownTimeoutMs: hosts.shutdownSeconds * 1000,
   sessionMs: auth.sessionHours * 3600_000,
@@ -215,4 +216,5 @@ const settingsOf = ({ hosts, images, auth, strays }: Config): CloudSettings => (
   },
   imageSources: images.sources,
   imageBytesMax: images.bytesMax,
+  webhookUrls: webhooks.urls,
 });

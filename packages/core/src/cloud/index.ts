@@ -1,6 +1,8 @@
-import type { KernelServices, Plugin } from '../kernel/index.ts';
+import { CloudError, type KernelServices, type Plugin } from '../kernel/index.ts';
 import { compute } from './compute/index.ts';
 import type { CallObserver } from './driver-call.ts';
+import { events } from './events/index.ts';
+import type { PostUrl } from './events/post-url.ts';
 import { identity, type Passwords } from './identity/index.ts';
 import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
@@ -27,6 +29,7 @@ export {
   type MachineEvent,
 } from './compute/index.ts';
 export type { CallObserver } from './driver-call.ts';
+export { delivery, isPublicAddress, type Post, type PostUrl, webhook } from './events/index.ts';
 export {
   account,
   apiKey,
@@ -80,6 +83,8 @@ export interface CloudOptions {
   readonly fetchUrl?: FetchUrl;
   /** How passwords are hashed. Default: nobody signs in with one. */
   readonly passwords?: Passwords;
+  /** How events are sent to webhooks and callbacks. Default: not at all. */
+  readonly postUrl?: PostUrl;
   readonly settings?: Partial<CloudSettings>;
   readonly observeCall?: CallObserver;
   /** Drivers and whatever else extends the cloud. */
@@ -97,6 +102,11 @@ export const DEFAULT_SETTINGS: CloudSettings = {
   },
   imageSources: [],
   imageBytesMax: 1024 ** 4,
+  webhookUrls: [],
+};
+
+const sendsNothing: PostUrl = async () => {
+  throw new CloudError('unavailable', 'Nothing is sent from here.');
 };
 
 /** The plugins that make a kernel a cloud. */
@@ -139,6 +149,7 @@ export const cloud =
       networking(services),
       placement(),
       compute(services),
+      events(services, options.postUrl ?? sendsNothing),
       retention(services),
       ...(options.plugins ?? []),
     ];

@@ -44,6 +44,8 @@ export interface CloudSettings {
   readonly sessionMs: number;
   /** Content of one image, at most. */
   readonly imageBytesMax: number;
+  /** URLs that webhooks may call though they are private or without TLS, and the only ones that callbacks may go to: each allows what is below it. */
+  readonly webhookUrls: readonly string[];
 }
 
 export type Module = (services: CloudServices) => Plugin;

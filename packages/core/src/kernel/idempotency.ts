@@ -39,9 +39,16 @@ export function idempotencyOf({
   resourceId,
   input,
   ifGeneration,
+  callbackUrl,
 }: SubmitRequest): IdempotencyKey | undefined {
   if (idempotencyKey === undefined) return undefined;
-  const digest = digestOf([action, resourceId ?? null, input ?? null, ifGeneration ?? null]);
+  const digest = digestOf([
+    action,
+    resourceId ?? null,
+    input ?? null,
+    ifGeneration ?? null,
+    ...(callbackUrl === undefined ? [] : [callbackUrl]),
+  ]);
   return { scope: principal.actor, requestKey: idempotencyKey, digest };
 }
 

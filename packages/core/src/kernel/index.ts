@@ -33,7 +33,7 @@ export { debt, isFinished, type JournalEntry, type Operation, operation, UNFINIS
 export { announce } from './outbox.ts';
 export { isMeant, type PermissionFact, Permissions } from './permissions.ts';
 export { Places } from './places.ts';
-export type { DebtHandler, Plugin } from './plugin.ts';
+export type { Callbacks, DebtHandler, Plugin } from './plugin.ts';
 export { matches } from './query/matches.ts';
 export { tally } from './query/tally.ts';
 export {

@@ -16,7 +16,7 @@ import { type Operation, operation } from './operation.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import { Places } from './places.ts';
-import type { Plugin } from './plugin.ts';
+import type { Callbacks, Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -67,6 +67,8 @@ export interface SubmitRequest {
   readonly idempotencyKey?: string;
   /** The row must still have this generation. */
   readonly ifGeneration?: number;
+  /** Is told how the operation ended. */
+  readonly callbackUrl?: string;
 }
 
 /** The same whenever the same request is repeated with its key. */
@@ -211,6 +213,7 @@ export class Kernel {
   submit(request: SubmitRequest): Promise<Accepted> {
     return this.#admit(request, async (action) => {
       const key = idempotencyOf(request);
+      if (request.callbackUrl !== undefined) await this.#callbacks.prepare();
       return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#acceptOnce(request, action, key));
     });
   }
@@ -236,6 +239,7 @@ export class Kernel {
     if (this.#stopped) throw new CloudError('unavailable', 'This server is stopping.');
     const action = this.#permitted(request);
     this.#checks.get(action.name)?.assert(request.input);
+    if (request.callbackUrl !== undefined) this.#callbacks.refuse(request.callbackUrl);
     const leave = this.#room.take(request.principal.accountId);
     if (leave === undefined) throw new CloudError('busy', 'Too many operations are under way.', { params: { retryAfterSeconds: 2 } });
     try {
@@ -243,6 +247,14 @@ export class Kernel {
     } finally {
       leave();
     }
+  }
+
+  /** @throws CloudError where no plugin calls back */
+  get #callbacks(): Callbacks {
+    const { callbacks } = this.registry;
+    if (callbacks === undefined)
+      throw new CloudError('invalid_input', 'Nobody is called back here.', { params: { header: 'X-Callback-Url' } });
+    return callbacks;
   }
 
   #permitted({ action: name, principal }: SubmitRequest): Action {
@@ -280,7 +292,9 @@ export class Kernel {
     // Nothing may come between the id and the place: both are the order of acceptance.
     const isFirst = satisfied || this.operations.place(operationId, keys);
     const queued = !isFirst || acceptance.waitsFor !== undefined;
-    const statements = this.#acceptances.statements(accepting, { ...named, queued });
+    const { callbackUrl } = accepting.request;
+    const callback = callbackUrl === undefined ? [] : [this.#callbacks.expect(operationId, callbackUrl)];
+    const statements = [...this.#acceptances.statements(accepting, { ...named, queued }), ...callback];
     let accepted = false;
     try {
       const result = await this.operations.commit(statements, 'once');
@@ -293,6 +307,7 @@ export class Kernel {
       }
     } finally {
       if (!accepted && !satisfied) this.operations.withdraw(operationId);
+      if (!accepted && callbackUrl !== undefined) this.#callbacks.forget(operationId);
     }
     if (satisfied) this.audit.ended(operationId);
     else

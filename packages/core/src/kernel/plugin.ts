@@ -6,7 +6,19 @@ import type { Endpoint } from './endpoint.ts';
 import type { HookBinding } from './hook.ts';
 import type { AnyKind } from './kind.ts';
 import type { AnySaga, Owed } from './saga/definition.ts';
-import type { Migration, TableSpec } from './store.ts';
+import type { Migration, Statement, TableSpec } from './store.ts';
+
+/** Tells a URL how an operation ended. */
+export interface Callbacks {
+  /** @throws CloudError when nothing may be sent there */
+  refuse(url: string): void;
+  /** Called before the operation is accepted. */
+  prepare(): Promise<void>;
+  /** The statement goes into the transaction that accepts it. */
+  expect(operationId: string, url: string): Statement;
+  /** It was not accepted. */
+  forget(operationId: string): void;
+}
 
 /** A handler of one kind of cleanup. Idempotent; absent is done. */
 export interface DebtHandler {
@@ -36,6 +48,8 @@ export interface Plugin {
   readonly tables?: readonly TableSpec[];
   readonly migrations?: readonly Migration[];
   readonly config?: TObject;
+  /** Calls back when an operation has ended, for requests that ask for it. One plugin at most. */
+  readonly callbacks?: Callbacks;
   /** Begins background work (reconcilers) when the kernel has started; answers how to stop it. */
   readonly start?: () => Promise<() => Promise<void>>;
 }

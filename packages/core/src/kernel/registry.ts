@@ -12,7 +12,7 @@ import type { Environment } from './environment.ts';
 import { Hooks } from './hook.ts';
 import { type AnyKind, ownerField, type RefEdge, SYSTEM_FIELDS } from './kind.ts';
 import { debt, KERNEL_TABLES, operation } from './operation.ts';
-import type { DebtHandler, Plugin } from './plugin.ts';
+import type { Callbacks, DebtHandler, Plugin } from './plugin.ts';
 import type { Reader } from './reader.ts';
 import { rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
@@ -161,6 +161,9 @@ export class Registry {
   }
   deletion(kind: string): Deletion {
     return this.#deletions.get(kind);
+  }
+  get callbacks(): Callbacks | undefined {
+    return this.plugins.find(({ callbacks }) => callbacks !== undefined)?.callbacks;
   }
   endpoints(): readonly Endpoint[] {
     return this.#endpoints.all();

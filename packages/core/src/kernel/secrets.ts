@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import type { Environment } from './environment.ts';
 import { CloudError } from './errors.ts';
 import type { Ids } from './id.ts';
@@ -30,6 +30,11 @@ export class Secrets {
     this.#environment = environment;
     this.#ids = ids;
     this.#store = store;
+  }
+
+  /** 32 bytes for one purpose: the same each time, and known to whom has the key alone. */
+  derived(purpose: string): Uint8Array {
+    return createHmac('sha256', this.#key).update(`derived/${purpose}`).digest();
   }
 
   /** The reference takes the value's place; the statement stores what is sealed and belongs into the same transaction. */

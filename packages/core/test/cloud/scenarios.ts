@@ -1,3 +1,5 @@
+import { delivery } from '../../src/cloud/index.ts';
+import { create, type Id } from '../../src/kernel/index.ts';
 import type { Scenario, SimCloudOptions } from '../../testing/index.ts';
 import { addImage, machine, type SmallCloud, smallCloud } from './small-cloud.ts';
 
@@ -61,6 +63,23 @@ const trashedImage = async (at: SmallCloud) => {
   return id;
 };
 const withTrash = { retention: { trashMs: 24 * 3600_000 } };
+const hook = { name: 'hook', url: 'https://hooks.example.org/', kinds: ['nic'], secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` };
+const hooked = (at: SmallCloud) => at.sim.done('webhook.create', hook);
+const unhooked = async (at: SmallCloud) => {
+  const id = await hooked(at);
+  await at.sim.done('webhook.disable', {}, id);
+  return id;
+};
+/** As if it had been tried for a day. */
+const undelivered = async (at: SmallCloud) => {
+  const webhookId = (await unhooked(at)) as Id<'webhook'>;
+  const id = at.sim.kernel.services.ids.mint('delivery') as Id<'delivery'>;
+  const { projectId, accountId } = at.sim.principal;
+  const event = { eventId: 'event-1', resourceKind: 'nic', resourceId: id, attempts: 10, event: { specversion: '1.0' } };
+  const row = create(delivery, { id, name: 'delivery-1', projectId, accountId, webhookId, url: hook.url, ...event });
+  await at.sim.environment.complete(at.sim.kernel.observe([row]));
+  return id;
+};
 const nicOf = async (at: SmallCloud) => {
   const id = await running(at);
   const kind = at.sim.kernel.registry.kind('nic');
@@ -291,6 +310,14 @@ export const scenarios: readonly Scenario[] = [
   on('volume.expunge', trashedVolume, () => ({}), '', withTrash),
   on('image.recover', trashedImage, () => ({}), '', withTrash),
   on('image.expunge', trashedImage, () => ({}), '', withTrash),
+  on('webhook.create', nothing, () => hook),
+  on('webhook.update', hooked, () => ({ secret: `whsec_${Buffer.alloc(32, 2).toString('base64')}`, kinds: ['volume'] })),
+  on('webhook.disable', hooked, () => ({})),
+  on('webhook.enable', unhooked, () => ({})),
+  on('webhook.replay', hooked, () => ({ after: '0.0' })),
+  on('webhook.delete', hooked, () => ({})),
+  on('delivery.replay', undelivered, () => ({})),
+  on('delivery.delete', undelivered, () => ({})),
 ];
 
 /** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */

@@ -1,4 +1,4 @@
-import { type CloudSettings, cloud, systemPrincipal } from '../../src/cloud/index.ts';
+import { type CloudSettings, cloud, type PostUrl, systemPrincipal } from '../../src/cloud/index.ts';
 import type { FetchUrl, ImageStore } from '../../src/cloud/storage/image-store.ts';
 import {
   type Accepted,
@@ -35,6 +35,8 @@ export interface SimCloudOptions {
   readonly without?: readonly HypervisorFeature[];
   readonly plugins?: readonly Plugin[];
   readonly fetchUrl?: FetchUrl;
+  /** What the outside answers to events. */
+  readonly postUrl?: PostUrl;
   readonly retention?: Partial<Retention>;
   readonly onTrace?: (line: string) => void;
 }
@@ -121,6 +123,7 @@ export class SimCloud {
 
   async start(): Promise<void> {
     const incarnation = this.environment.incarnation();
+    const { postUrl } = this.#options;
     const store = await this.#open(incarnation);
     const drivers = simulated({ world: this.world, environment: incarnation, without: this.#options.without ?? [] });
     const kernel = new Kernel({
@@ -132,6 +135,7 @@ export class SimCloud {
         plugins: [drivers, ...(this.#options.plugins ?? [])],
         settings: this.#options.settings ?? {},
         ...(this.#options.fetchUrl === undefined ? {} : { fetchUrl: this.#options.fetchUrl }),
+        ...(postUrl === undefined ? {} : { postUrl: (post) => incarnation.port(() => postUrl(post)) }),
       }),
       sealKey: new Uint8Array(32),
       ...(this.#options.retention === undefined ? {} : { retention: this.#options.retention }),

@@ -225,6 +225,8 @@ export interface ProjectGraph {
     readonly nics: NicGraph;
     readonly placementGroups: PlacementGroupGraph;
     readonly instances: InstanceGraph;
+    readonly webhooks: WebhookGraph;
+    readonly deliveries: DeliveryGraph;
   };
 }
 
@@ -2908,6 +2910,228 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   }
 }
 
+/** The state machine of the kind webhook: where each state may go. */
+export const webhookStates = {
+  available: ['disabled', 'failing', 'deleting', 'deleted'],
+  disabled: ['available', 'deleting'],
+  failing: ['available', 'disabled', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type WebhookState = keyof typeof webhookStates;
+
+export interface WebhookFields {
+  readonly id: Id<'webhook'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
+  readonly url: string;
+  /** Kinds whose changes it is told of, e.g. `instance`. */
+  readonly kinds: readonly string[];
+  /** Only of rows that are in one of these states after the change, e.g. `failed`. */
+  readonly states?: readonly string[];
+  /** Default: all. */
+  readonly types?: readonly ('created' | 'updated' | 'deleted')[];
+  /** Reference to a sealed value. */
+  readonly secret?: string;
+  /** Nothing behind this cursor was sent while it was failing; `replay` with it sends that. */
+  readonly missedAfter?: string;
+  readonly description?: string;
+}
+/** A place outside that is told of changes in its project: signed CloudEvents, at least once, in order for each resource. */
+export type Webhook = Lifecycle<WebhookFields, WebhookState>;
+
+/** Makes a webhook: from now on it is sent what it wants of the changes in its project. */
+export interface WebhookCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
+  readonly url: string;
+  /** Kinds whose changes it is told of, e.g. `instance`. */
+  readonly kinds: readonly string[];
+  /** Only of rows that are in one of these states after the change, e.g. `failed`. */
+  readonly states?: readonly string[] | undefined;
+  /** Default: all. */
+  readonly types?: readonly ('created' | 'updated' | 'deleted')[] | undefined;
+  /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
+  readonly secret: string;
+  readonly description?: string | undefined;
+}
+
+/** Changes where events are sent, which ones, or what they are signed with. */
+export interface WebhookUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
+  readonly url?: string | undefined;
+  /** Kinds whose changes it is told of, e.g. `instance`. */
+  readonly kinds?: readonly string[] | undefined;
+  readonly states?: readonly string[] | null | undefined;
+  readonly types?: readonly ('created' | 'updated' | 'deleted')[] | null | undefined;
+  /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
+  readonly secret?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** Sends again what it wants of the changes behind a cursor, as far as they are kept, in their order, after what is waiting. */
+export interface WebhookReplay {
+  /** A cursor of the change feed; `0.0` = all that is kept. */
+  readonly after: string;
+}
+
+/** What queries see of webhooks. */
+export interface WebhookGraph {
+  readonly fields: Omit<WebhookFields & { readonly state: WebhookState; readonly deletedAt?: string }, 'secret'>;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+    readonly deliveries: DeliveryGraph;
+  };
+}
+
+/** What lists of webhooks can filter by. */
+export interface WebhookFilter {
+  readonly id: Id<'webhook'>;
+  readonly name: string;
+  readonly state: WebhookState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+}
+
+export class WebhooksClient extends Resource<'webhook', Webhook, WebhookFilter, 'createdAt' | 'name' | 'state', WebhookGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'webhook', plural: 'webhooks' });
+  }
+
+  /** Makes a webhook: from now on it is sent what it wants of the changes in its project. */
+  create(input: WebhookCreate, options: ChangeOptions = {}): Pending<'webhook', Webhook> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes where events are sent, which ones, or what they are signed with. */
+  update(webhook: Named<'webhook'>, input: WebhookUpdate = {}, options: ChangeOptions = {}): Pending<'webhook', Webhook> {
+    return this.updateAny(webhook, input, options);
+  }
+
+  /** Deletes the webhook and everything it owns. */
+  delete(webhook: Named<'webhook'>, options: DeleteOptions = {}): Pending<'webhook', undefined> {
+    return this.deleteAny(webhook, options);
+  }
+
+  /** Sends events again, first those that are still waiting. */
+  enable(webhook: Named<'webhook'>, options: ChangeOptions = {}): Pending<'webhook', Webhook> {
+    return this.act(webhook, 'enable', {}, options);
+  }
+
+  /** Sends nothing more. What happens meanwhile is not kept for it. */
+  disable(webhook: Named<'webhook'>, options: ChangeOptions = {}): Pending<'webhook', Webhook> {
+    return this.act(webhook, 'disable', {}, options);
+  }
+
+  /** Sends again what it wants of the changes behind a cursor, as far as they are kept, in their order, after what is waiting. */
+  replay(webhook: Named<'webhook'>, input: WebhookReplay, options: ChangeOptions = {}): Pending<'webhook', Webhook> {
+    return this.act(webhook, 'replay', input, options);
+  }
+}
+
+/** The state machine of the kind delivery: where each state may go. */
+export const deliveryStates = {
+  dead: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type DeliveryState = keyof typeof deliveryStates;
+
+export interface DeliveryFields {
+  readonly id: Id<'delivery'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** Absent for a callback. */
+  readonly webhookId?: Id<'webhook'>;
+  readonly url: string;
+  /** The same each time that it is sent. */
+  readonly eventId: string;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly lastError?: string;
+  /** As it was sent: CloudEvents 1.0. */
+  readonly event: { readonly [key: string]: unknown };
+}
+/** An event that could not be delivered however often it was tried. `replay` tries again. */
+export type Delivery = Lifecycle<DeliveryFields, DeliveryState>;
+
+/** What queries see of deliveries. */
+export interface DeliveryGraph {
+  readonly fields: DeliveryFields & { readonly state: DeliveryState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'attempts';
+  readonly links: {
+    readonly webhook: WebhookGraph;
+    readonly project: ProjectGraph;
+  };
+}
+
+/** What lists of deliveries can filter by. */
+export interface DeliveryFilter {
+  readonly id: Id<'delivery'>;
+  readonly name: string;
+  readonly state: DeliveryState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly eventId: string;
+  readonly resourceId: string;
+  readonly webhookId: Id<'webhook'>;
+}
+
+export class DeliveriesClient extends Resource<'delivery', Delivery, DeliveryFilter, 'createdAt' | 'name' | 'state' | 'eventId' | 'resourceId' | 'webhookId', DeliveryGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'delivery', plural: 'deliveries' });
+  }
+
+  /** Deletes the delivery and everything it owns. */
+  delete(delivery: Named<'delivery'>, options: DeleteOptions = {}): Pending<'delivery', undefined> {
+    return this.deleteAny(delivery, options);
+  }
+
+  /** Sends the event again, after what is waiting. It is a delivery no longer then. */
+  replay(delivery: Named<'delivery'>, options: ChangeOptions = {}): Pending<'delivery', Delivery> {
+    return this.act(delivery, 'replay', {}, options);
+  }
+}
+
 /** What queries see of operations. */
 export interface OperationGraph {
   readonly fields: Operation;
@@ -3019,6 +3243,19 @@ export class RecoveryEndpoints extends Endpoints {
     readonly incarnation: string;
   }> {
     return this.value({ method: 'POST', path: this.path('confirm') }, options);
+  }
+}
+
+export class CallbacksEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'callbacks');
+  }
+
+  /** What callbacks of this project are signed with (Standard Webhooks). */
+  getSecret(options: CallOptions = {}): Reply<{
+    readonly secret: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path('secret') }, options);
   }
 }
 
@@ -3141,6 +3378,8 @@ export interface CloudRows {
   readonly placementGroup: PlacementGroup;
   readonly instanceType: InstanceType;
   readonly instance: Instance;
+  readonly webhook: Webhook;
+  readonly delivery: Delivery;
 }
 
 export class Cloud extends BaseCloud<CloudRows> {
@@ -3194,10 +3433,15 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly instanceTypes: InstanceTypesClient;
   /** A virtual machine. */
   readonly instances: InstancesClient;
+  /** A place outside that is told of changes in its project: signed CloudEvents, at least once, in order for each resource. */
+  readonly webhooks: WebhooksClient;
+  /** An event that could not be delivered however often it was tried. `replay` tries again. */
+  readonly deliveries: DeliveriesClient;
   readonly access: AccessEndpoints;
   readonly logout: LogoutEndpoints;
   readonly password: PasswordEndpoints;
   readonly recovery: RecoveryEndpoints;
+  readonly callbacks: CallbacksEndpoints;
   readonly backups: BackupsEndpoints;
   readonly audit: AuditEndpoints;
 
@@ -3228,10 +3472,13 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.placementGroups = new PlacementGroupsClient(this.client);
     this.instanceTypes = new InstanceTypesClient(this.client);
     this.instances = new InstancesClient(this.client);
+    this.webhooks = new WebhooksClient(this.client);
+    this.deliveries = new DeliveriesClient(this.client);
     this.access = new AccessEndpoints(this.client);
     this.logout = new LogoutEndpoints(this.client);
     this.password = new PasswordEndpoints(this.client);
     this.recovery = new RecoveryEndpoints(this.client);
+    this.callbacks = new CallbacksEndpoints(this.client);
     this.backups = new BackupsEndpoints(this.client);
     this.audit = new AuditEndpoints(this.client);
   }

@@ -157,6 +157,16 @@ export const CONFIG = Type.Object({
     },
     'Images.',
   ),
+  webhooks: group(
+    {
+      urls: Type.Array(Type.String(), {
+        default: [],
+        description:
+          'URLs that webhooks may call though they are in a private network or without TLS, and the only ones that callbacks (`X-Callback-Url`) may go to; each allows what is below it.',
+      }),
+    },
+    'What is sent to the outside.',
+  ),
   kvm: group(
     {
       enabled: Type.Boolean({ default: true, description: 'Load the KVM drivers.' }),

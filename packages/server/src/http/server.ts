@@ -53,6 +53,7 @@ const CROSS_ORIGIN = {
       'Range',
       'Repr-Digest',
       'X-Pileus-Project',
+      'X-Callback-Url',
     ],
     ...['traceparent', 'tracestate'],
   ],

@@ -1,20 +1,11 @@
-import { hash } from 'node:crypto';
 import type { Environment } from '../environment.ts';
-import { CloudError, describeChain } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
+import { describeChain } from '../errors.ts';
 import type { Change, Store } from '../store.ts';
+import { type Cursor, Cursors } from './feed-cursor.ts';
 
-/** A place in the change feed: behind the `ordinal`-th change (from 0) of the revision. */
-export interface Cursor {
-  readonly revision: number;
-  readonly ordinal: number;
-}
 export interface FeedEntry extends Cursor {
   readonly change: Change;
 }
-
-/** How much of a cursor names the history that it is a place in. */
-const MARK_LENGTH = 8;
 
 /** Behind every change of a revision. */
 const ORDINAL_MAX = 999_999_999;
@@ -38,7 +29,7 @@ export class Feed {
   #tail: FeedEntry[] = [];
   #tailFrom = -1;
   #tailTo = -1;
-  readonly #mark: string;
+  readonly #cursors: Cursors;
   #newest = 0;
   #trimmedTo = 0;
   #pumping = false;
@@ -48,7 +39,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#mark = hash('sha256', options.store.incarnation, 'hex').slice(0, MARK_LENGTH);
+    this.#cursors = new Cursors(options.store);
   }
 
   async start(): Promise<void> {
@@ -70,18 +61,13 @@ export class Feed {
     return this.#stopped;
   }
 
-  /** `<revision>.<ordinal>.<mark>`. The mark is of the store's incarnation: after a restore the same revisions tell of other changes. */
-  cursorText({ revision, ordinal }: Cursor): string {
-    return `${revision}.${ordinal}.${this.#mark}`;
+  cursorText(cursor: Cursor): string {
+    return this.#cursors.text(cursor);
   }
 
-  /** The place that a text means, which may leave out the mark. @throws CloudError `invalid_input`, or `gone` for one of another history */
+  /** @see Cursors.parse */
   parseCursor(text: string): Cursor {
-    const [, revision, ordinal, mark = this.#mark] = /^(\d{1,15})\.(\d{1,9})(?:\.([0-9a-f]{8}))?$/.exec(text) ?? [];
-    if (revision === undefined)
-      throw new CloudError('invalid_input', 'The cursor is not one of this feed.', { params: { parameter: 'after' } });
-    if (mark !== this.#mark) throw this.#gone('of another history: the store was restored from a backup since');
-    return { revision: Number(revision), ordinal: Number(ordinal) };
+    return this.#cursors.parse(text);
   }
 
   /** The place behind all that a read from now on is sure to see, known without asking the store. */
@@ -103,15 +89,11 @@ export class Feed {
     const { oldest, newest } = await this.#options.store.bounds();
     const { revision } = after;
     if (revision > newest)
-      throw this.#gone('ahead of everything that happened: it is of another history', {
+      throw this.#cursors.gone('ahead of everything that happened: it is of another history', {
         newest: this.cursorText({ revision: newest, ordinal: 0 }),
       });
     const kept = revision >= oldest || revision === newest || (revision === 0 && oldest <= 1);
-    if (!kept) throw this.#gone('older than what is kept', { oldest: this.cursorText({ revision: oldest, ordinal: 0 }) });
-  }
-
-  #gone(why: string, params: JsonObject = {}): CloudError {
-    return new CloudError('gone', `The cursor is ${why}. List again and watch from there.`, { params: { parameter: 'after', ...params } });
+    if (!kept) throw this.#cursors.gone('older than what is kept', { oldest: this.cursorText({ revision: oldest, ordinal: 0 }) });
   }
 
   /** Changes behind the cursor, oldest first: none when there is none yet. @throws CloudError `gone` */

@@ -1,4 +1,5 @@
 export { Api, type ApiOptions } from './api.ts';
+export { type Cursor, Cursors } from './feed-cursor.ts';
 export { filterFields } from './fields.ts';
 export { parseFilter } from './filter.ts';
 export { lookUp } from './lookup.ts';

@@ -123,6 +123,10 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
     parameters: [
       keyParameter(),
       headerParameter('Prefer', '`wait=N` (seconds, at most 60) waits for the end of the operation.'),
+      headerParameter(
+        'X-Callback-Url',
+        'Is sent how the operation ended, as a signed CloudEvent. Only URLs that the configuration of the server allows.',
+      ),
       ...(action.target === 'resource' ? [headerParameter('If-Match', 'The ETag that it must still have.')] : []),
       ...(input === 'query' ? fieldParameters(action.input) : []),
       queryParameter(

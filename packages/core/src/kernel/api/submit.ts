@@ -45,6 +45,7 @@ export async function rehearse(kernel: Kernel, submission: Submission): Promise<
 async function asked(kernel: Kernel, submission: Submission, idempotencyKey: string | undefined): Promise<SubmitRequest> {
   const { action, request, principal, input } = submission;
   const ifGeneration = ifMatch(request);
+  const callbackUrl = request.headers['x-callback-url'];
   return {
     action: action.name,
     ...(action.target === 'resource' ? { resourceId: await targetId(kernel, submission, idempotencyKey) } : {}),
@@ -52,6 +53,7 @@ async function asked(kernel: Kernel, submission: Submission, idempotencyKey: str
     principal,
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(ifGeneration === undefined ? {} : { ifGeneration }),
+    ...(callbackUrl === undefined ? {} : { callbackUrl }),
   };
 }
 

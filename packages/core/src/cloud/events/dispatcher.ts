@@ -1,0 +1,226 @@
+import { type Change, CloudError, describeChain, type Id, Lane, type Statement } from '../../kernel/index.ts';
+import type { CloudServices } from '../services.ts';
+import { type Envelope, envelopeOf } from './envelope.ts';
+import {
+  CALLBACKS,
+  callbacks,
+  callbackTaken,
+  dequeued,
+  enqueued,
+  type FeedPlace,
+  feedPlace,
+  placeMoved,
+  positionOf,
+  type Queued,
+  queuedFor,
+} from './queue.ts';
+import type { Sender } from './sender.ts';
+import { endedOperation, Subscriptions, type Webhook, wants } from './subscriptions.ts';
+import { webhook } from './webhook.ts';
+
+/** Changes read at once, and put into the queue by one commit. */
+const READ_MAX = 500;
+const AGAIN_MS = 1000;
+
+/**
+ * Goes through the feed, and puts what webhooks and callbacks want into the queue, together with how far it has come: so each change is put there once, also
+ * when the process is killed. While nobody wants anything the feed is not read.
+ */
+export class Dispatcher {
+  readonly #services: CloudServices;
+  readonly #sender: Sender;
+  /** What moves the place does so one after the other. */
+  readonly #lane = new Lane(1);
+  readonly #stopping = new AbortController();
+  #place: FeedPlace | undefined;
+  #subscriptions = new Subscriptions([]);
+  /** Operations whose end somebody wants to be called back at. */
+  readonly #callbacks = new Map<string, string>();
+  #newest = 0;
+  #running: Promise<void> | undefined;
+  #unsubscribe = () => {};
+
+  constructor(services: CloudServices, sender: Sender) {
+    this.#services = services;
+    this.#sender = sender;
+  }
+
+  async start(): Promise<void> {
+    const { store, reader } = this.#services;
+    this.#place = await feedPlace(store);
+    this.#unsubscribe = store.onCommit((revision) => this.#committed(revision));
+    if (this.#place === undefined) return;
+    this.#subscriptions = new Subscriptions(await reader.list(webhook));
+    for (const [operationId, url] of await callbacks(store)) this.#callbacks.set(operationId, url);
+    this.#committed((await store.bounds()).newest);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#unsubscribe();
+    await this.#running;
+  }
+
+  /** From here on the feed is gone through. Called before what wants it is committed. */
+  async attend(): Promise<void> {
+    if (this.#place !== undefined) return;
+    await this.#lane.run(async () => {
+      if (this.#place !== undefined) return;
+      const { newest } = await this.#services.store.bounds();
+      await this.#move({ revision: newest, next: 1 }, []);
+    });
+  }
+
+  /** The operation's end is to be told; it is about to be accepted, or was not after all. */
+  expect(operationId: string, url: string): void {
+    this.#callbacks.set(operationId, url);
+  }
+
+  forget(operationId: string): void {
+    this.#callbacks.delete(operationId);
+  }
+
+  /** Puts an event into the queue again, as the last in it. */
+  async again(event: Omit<Queued, 'position' | 'attempts' | 'dueMs'>): Promise<void> {
+    await this.attend();
+    await this.#lane.run(async () => {
+      const place = this.#placeNow();
+      await this.#move({ ...place, next: place.next + 1 }, [{ ...event, position: positionOf(place.next), attempts: 0, dueMs: 0 }]);
+    });
+  }
+
+  /** What the webhook wants of the changes behind a revision, once more. @throws CloudError gone */
+  async replay(hook: Webhook, revision: number): Promise<void> {
+    const { store } = this.#services;
+    await this.attend();
+    for (let after = revision; ; ) {
+      if (after < (await store.bounds()).oldest - 1) throw new CloudError('gone', 'Changes behind this cursor are no longer kept.');
+      const upTo = await this.#lane.run(async () => {
+        const place = this.#placeNow();
+        const changes = (await store.changes(after, READ_MAX)).filter((change) => change.revision <= place.revision);
+        const events = told(changes).flatMap(({ change, ordinal }, index) =>
+          wants(hook, change) ? [this.#event(hook.id, change, envelopeOf(change, ordinal, this.#named), place.next + index)] : [],
+        );
+        await this.#move({ ...place, next: place.next + changes.length }, events);
+        return changes.at(-1)?.revision;
+      });
+      if (upTo === undefined) return;
+      after = upTo;
+    }
+  }
+
+  get #named() {
+    return { incarnation: this.#services.store.incarnation, cloudId: this.#services.cloudId };
+  }
+
+  #placeNow(): FeedPlace {
+    if (this.#place === undefined) throw new Error('the feed is not gone through');
+    return this.#place;
+  }
+
+  #committed(revision: number): void {
+    this.#newest = Math.max(this.#newest, revision);
+    if (this.#place !== undefined && this.#newest > this.#place.revision && !this.#stopping.signal.aborted) this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { environment } = this.#services;
+    let delayMs = 0;
+    try {
+      while (!this.#stopping.signal.aborted && (await this.#lane.run(() => this.#goOn())));
+    } catch (error) {
+      if (!this.#stopping.signal.aborted)
+        environment.logger.error({ error: describeChain(error) }, 'events could not be queued; trying again');
+      delayMs = AGAIN_MS;
+    }
+    this.#running = undefined;
+    if (delayMs > 0 && !this.#stopping.signal.aborted) environment.timers.after(delayMs, () => this.#committed(0));
+    else this.#committed(0);
+  }
+
+  /** Nothing more waits for the webhook. */
+  drop(id: string): Promise<void> {
+    return this.#lane.run(() => this.#drop(id));
+  }
+
+  async #drop(id: string): Promise<void> {
+    this.#sender.changed(id, undefined);
+    const { store, kernel } = this.#services;
+    for (;;) {
+      const page = await queuedFor(store, id, undefined, READ_MAX);
+      if (page.length > 0) await kernel().observe(page.map(dequeued));
+      if (page.length < READ_MAX) return;
+    }
+  }
+
+  /** False when there is nothing new. */
+  async #goOn(): Promise<boolean> {
+    const { store, environment } = this.#services;
+    const place = this.#placeNow();
+    const changes = await store.changes(place.revision, READ_MAX);
+    const [first, last] = [changes[0], changes.at(-1)];
+    if (first === undefined || last === undefined) {
+      // What was announced fed nothing, or is gone from the feed.
+      this.#newest = place.revision;
+      return false;
+    }
+    if (first.revision > place.revision + 1 && place.revision + 1 < (await store.bounds()).oldest)
+      environment.logger.error({ after: place.revision }, 'the feed was trimmed before all of it was queued: events are lost');
+    const { events, ended, changed } = this.#sorted(changes, place);
+    for (const [id, hook] of changed) if (hook === undefined) await this.#drop(id);
+    const gone = new Set(changed.flatMap(([id, hook]) => (hook === undefined ? [id] : [])));
+    const kept = events.filter(({ target }) => !gone.has(target));
+    await this.#move({ revision: last.revision, next: place.next + events.length }, kept, ended.map(callbackTaken));
+    for (const id of ended) this.#callbacks.delete(id);
+    for (const [id, hook] of changed) this.#sender.changed(id, hook);
+    return true;
+  }
+
+  /** What is to be told of the changes, which operations with a callback have ended, and which webhooks have changed. */
+  #sorted(changes: readonly Change[], place: FeedPlace) {
+    const events: Queued[] = [];
+    const ended: string[] = [];
+    const changed = new Map<string, Webhook | undefined>();
+    for (const { change, ordinal } of told(changes)) {
+      const tell = (target: string, url?: string) => {
+        const event = this.#event(target, change, envelopeOf(change, ordinal, this.#named), place.next + events.length);
+        events.push(url === undefined ? event : { ...event, url });
+      };
+      for (const hook of this.#subscriptions.wanting(change)) tell(hook.id);
+      if (change.table === webhook.name) changed.set(change.key, this.#subscriptions.learn(change));
+      const operation = this.#callbacks.size === 0 ? undefined : endedOperation(change);
+      const url = operation === undefined ? undefined : this.#callbacks.get(operation.id);
+      if (operation === undefined || url === undefined) continue;
+      tell(CALLBACKS, url);
+      ended.push(operation.id);
+    }
+    return { events, ended, changed: [...changed] };
+  }
+
+  #event(target: string, { table, key, projectId = '', row }: Change, { id, body }: Envelope, number: number): Queued {
+    const { accountId } = JSON.parse(row) as { readonly accountId?: Id<'account'> };
+    return {
+      ...{ target, position: positionOf(number), eventId: id, projectId, resourceKind: table, resourceId: key, body },
+      ...(accountId === undefined ? {} : { accountId }),
+      ...{ attempts: 0, dueMs: 0 },
+    };
+  }
+
+  async #move(to: FeedPlace, events: readonly Queued[], also: readonly Statement[] = []): Promise<void> {
+    const result = await this.#services.kernel().observe([placeMoved(this.#place, to), ...events.map(enqueued), ...also]);
+    // An earlier try of it has landed, unknown to us: what it has put into the queue is what was to be put there.
+    const now = result.ok ? to : await feedPlace(this.#services.store);
+    if (now?.revision !== to.revision || now.next !== to.next) throw new Error('the queue of events was changed by another');
+    this.#place = to;
+    this.#sender.add(events);
+  }
+}
+
+/** With their places in their revisions, which begin anew with each. */
+function told(changes: readonly Change[]): readonly { readonly change: Change; readonly ordinal: number }[] {
+  let ordinal = -1;
+  return changes.map((change, index) => {
+    ordinal = changes[index - 1]?.revision === change.revision ? ordinal + 1 : 0;
+    return { change, ordinal };
+  });
+}

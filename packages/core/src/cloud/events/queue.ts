@@ -1,0 +1,95 @@
+import type { JsonObject, Statement, Store, TableSpec } from '../../kernel/index.ts';
+
+/** What is waiting to be sent, in the order of the feed. One place in it is taken by one event for one target. */
+export interface Queued {
+  /** The webhook, or `callback`. */
+  readonly target: string;
+  /** Grows with each; as text it is ordered alike. */
+  readonly position: string;
+  readonly eventId: string;
+  readonly projectId: string;
+  readonly accountId?: string;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** Of a callback: where to. */
+  readonly url?: string;
+  readonly body: string;
+  /** Tried so often. */
+  readonly attempts: number;
+  /** Not before this time, ms since the epoch. */
+  readonly dueMs: number;
+  readonly lastError?: string;
+}
+
+export const CALLBACKS = 'callback';
+
+const QUEUE = 'eventQueue';
+const CALLBACK = 'callback';
+const SETTING = 'events.place';
+
+const plain = (name: string, key: readonly string[]): TableSpec => ({
+  ...{ name, type: 'plain', key, unique: [], indexes: [] },
+  columns: Object.fromEntries(key.map((field) => [field, 'text' as const])),
+});
+
+export const TABLES: readonly TableSpec[] = [plain(QUEUE, ['target', 'position']), plain(CALLBACK, ['operationId'])];
+
+const keyOf = ({ target, position }: Pick<Queued, 'target' | 'position'>): string => `${target}/${position}`;
+
+/** How far the feed has been gone through, and the number of the next place in the queue. */
+export interface FeedPlace {
+  readonly revision: number;
+  readonly next: number;
+}
+
+export const positionOf = (number: number): string => String(number).padStart(16, '0');
+
+export const enqueued = (event: Queued): Statement => ({ op: 'insert', table: QUEUE, row: event as unknown as JsonObject });
+
+export const dequeued = (event: Pick<Queued, 'target' | 'position'>): Statement => ({ op: 'remove', table: QUEUE, key: keyOf(event) });
+
+/** It was tried in vain. One that is gone meanwhile, with its webhook, is not there to be put off. */
+export const putOff = ({ attempts, dueMs, lastError, ...event }: Queued): Statement => ({
+  op: 'update',
+  table: QUEUE,
+  key: keyOf(event),
+  set: { attempts, dueMs, ...(lastError === undefined ? {} : { lastError }) },
+});
+
+/** Events of a target behind a position. */
+export async function queuedFor(store: Store, target: string, after: string | undefined, limit: number): Promise<readonly Queued[]> {
+  const texts = await store.list({
+    table: QUEUE,
+    where: { field: 'target', op: '=', value: target },
+    ...(after === undefined ? {} : { after: [`${target}/${after}`] }),
+    limit,
+  });
+  return texts.map((text) => JSON.parse(text) as Queued);
+}
+
+/** Where to tell how an operation ended; goes into the transaction that accepts it. */
+export const callbackRow = (operationId: string, url: string): Statement => ({ op: 'insert', table: CALLBACK, row: { operationId, url } });
+
+export const callbackTaken = (operationId: string): Statement => ({ op: 'remove', table: CALLBACK, key: operationId });
+
+export async function callbacks(store: Store): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (let after: string | undefined; ; ) {
+    const texts = await store.list({ table: CALLBACK, limit: 500, ...(after === undefined ? {} : { after: [after] }) });
+    const rows = texts.map((text) => JSON.parse(text) as { readonly operationId: string; readonly url: string });
+    for (const { operationId, url } of rows) found.set(operationId, url);
+    after = rows.at(-1)?.operationId;
+    if (rows.length < 500) return found;
+  }
+}
+
+export async function feedPlace(store: Store): Promise<FeedPlace | undefined> {
+  const text = await store.read('setting', SETTING);
+  return text === undefined ? undefined : (JSON.parse(text) as FeedPlace);
+}
+
+/** Moves the place on, from where it is known to be. */
+export const placeMoved = (from: FeedPlace | undefined, { revision, next }: FeedPlace): Statement =>
+  from === undefined
+    ? { op: 'insert', table: 'setting', row: { name: SETTING, revision, next } }
+    : { op: 'update', table: 'setting', key: SETTING, set: { revision, next }, expect: { revision: from.revision, next: from.next } };

@@ -1,0 +1,48 @@
+import { type Change, isFinished, type JsonObject, type Operation, type RowOf } from '../../kernel/index.ts';
+import type { EventType, webhook } from './webhook.ts';
+
+export type Webhook = RowOf<typeof webhook>;
+
+/** Never told of: what tells would have to be told of again. */
+const OWN_KINDS = new Set(['delivery']);
+
+/** The webhooks as they were at the place in the feed up to which it was gone through. */
+export class Subscriptions {
+  readonly #webhooks = new Map<string, Webhook>();
+
+  constructor(rows: readonly Webhook[]) {
+    for (const row of rows) this.#webhooks.set(row.id, row);
+  }
+
+  get isEmpty(): boolean {
+    return this.#webhooks.size === 0;
+  }
+
+  /** A webhook has changed. Answers it as it is now, unless it is gone. */
+  learn(change: Change): Webhook | undefined {
+    const row = JSON.parse(change.row) as Webhook;
+    if (change.type === 'deleted') this.#webhooks.delete(row.id);
+    else this.#webhooks.set(row.id, row);
+    return change.type === 'deleted' ? undefined : row;
+  }
+
+  /** Those that want to be told of it. */
+  wanting(change: Change): readonly Webhook[] {
+    if (OWN_KINDS.has(change.table)) return [];
+    return [...this.#webhooks.values()].filter((hook) => hook.state === 'available' && wants(hook, change));
+  }
+}
+
+/** Rows of its project, and nothing else: cloud rows, and those of others, have none or another. */
+export function wants({ projectId, kinds, states, types }: Webhook, change: Change): boolean {
+  if (change.projectId === undefined || change.projectId !== projectId || !kinds.includes(change.table)) return false;
+  if (types !== undefined && !(types as readonly EventType[]).includes(change.type)) return false;
+  return states === undefined || states.includes(String((JSON.parse(change.row) as JsonObject).state));
+}
+
+/** The operation that ends with this change. */
+export function endedOperation(change: Change): Operation | undefined {
+  if (change.table !== 'operation' || change.type === 'deleted') return undefined;
+  const row = JSON.parse(change.row) as Operation;
+  return isFinished(row) ? row : undefined;
+}

@@ -1,0 +1,182 @@
+import { Type } from 'typebox';
+import {
+  type AnyKind,
+  CloudError,
+  Cursors,
+  change,
+  create,
+  defineAction,
+  defineDeletion,
+  FORWARD_ONLY,
+  forgetSealed,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Principal,
+  type Registry,
+  readPermission,
+  resourceName,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import { given, nameOr } from '../naming.ts';
+import { rowCreate, rowMove, rowTakenBack } from '../row-only.ts';
+import type { CloudServices } from '../services.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { secretBytes } from './signature.ts';
+import type { Webhook } from './subscriptions.ts';
+import { refuseTarget } from './target.ts';
+import { SECRET_FIELD, URL_FIELD, WANTS, webhook } from './webhook.ts';
+
+const DESCRIPTION = Type.Optional(Type.String({ maxLength: 1024 }));
+
+interface Context {
+  readonly dispatcher: Dispatcher;
+  readonly services: CloudServices;
+}
+
+/** Changes fields, one write for all of them. */
+const webhookUpdate = saga<null, { readonly id: Id<'webhook'>; readonly set: object; readonly forget?: string }>('webhook.update', 1)
+  .write('set', {
+    do: ({ params: { id, set, forget } }) => [change(webhook, id, set), ...(forget === undefined ? [] : [forgetSealed(forget)])],
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+const webhookReplay = saga<Context, { readonly id: Id<'webhook'>; readonly revision: number }>('webhook.replay', 1)
+  .effect('queue', {
+    do: async ({ ctx, params }) => ctx.dispatcher.replay(await ctx.services.reader.get(webhook, params.id), params.revision),
+    undo: NOTHING_TO_UNDO,
+  })
+  .build();
+
+const webhookRemove = saga<Context, { readonly id: Id<'webhook'>; readonly secret?: string }>('webhook.remove', 1)
+  .effect('queue', { do: ({ ctx, params }) => ctx.dispatcher.drop(params.id), undo: FORWARD_ONLY })
+  .write('deleted', {
+    do: ({ params: { id, secret } }) => [
+      transition(webhook, id, { from: 'deleting', to: 'deleted' }),
+      ...(secret === undefined ? [] : [forgetSealed(secret)]),
+    ],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+/** Who makes a webhook is told through it of no more than he may read. */
+function refuseKinds(kinds: readonly string[], principal: Principal, registry: Registry): void {
+  for (const [index, name] of kinds.entries()) {
+    const pointer = `/kinds/${index}`;
+    const kind: AnyKind | undefined = registry.findKind(name);
+    if (kind === undefined || kind.scope !== 'project')
+      throw new CloudError('invalid_input', `${name} is no kind of a project.`, { pointer });
+    const permission = readPermission(kind);
+    // What may be read of some rows alone cannot be told of others, and nobody asks who reads it when it is sent.
+    if (!principal.allows(permission) || principal.limits?.(permission) !== undefined)
+      throw new CloudError('permission_denied', `A webhook for ${name} needs the permission ${permission} on all rows.`, {
+        pointer,
+        params: { permission },
+      });
+  }
+}
+
+function refuseSecret(secret: string): void {
+  if (secretBytes(secret) === undefined)
+    throw new CloudError('invalid_input', 'A secret is `whsec_` and 24 to 64 random bytes as base64.', { pointer: '/secret' });
+}
+
+export function webhookActions({ dispatcher, services }: Context) {
+  const { kernel, settings, store } = services;
+  const cursors = new Cursors(store);
+  const context = () => ({ dispatcher, services });
+  const refuseInput = (
+    input: { readonly url?: string; readonly kinds?: readonly string[]; readonly secret?: string },
+    principal: Principal,
+  ) => {
+    if (input.url !== undefined) refuseTarget(input.url, settings.webhookUrls);
+    if (input.kinds !== undefined) refuseKinds(input.kinds, principal, kernel().registry);
+    if (input.secret !== undefined) refuseSecret(input.secret);
+  };
+  return [
+    defineAction({
+      kind: webhook,
+      verb: 'create',
+      description: 'Makes a webhook: from now on it is sent what it wants of the changes in its project.',
+      target: 'collection',
+      input: Type.Object({ name: Type.Optional(resourceName()), url: URL_FIELD, ...WANTS, secret: SECRET_FIELD, description: DESCRIPTION }),
+      accept: async ({ id, input, projectId, principal, seal, rehearses }) => {
+        refuseInput(input, principal);
+        const { secret, ...fields } = input;
+        const sealed = await seal(secret);
+        if (!rehearses) await dispatcher.attend();
+        const row = { ...given(fields), id, projectId, name: nameOr(input.name, webhook, id), secret: sealed.reference };
+        return { params: { kind: webhook.name, id }, statements: [create(webhook, row), sealed.statement] };
+      },
+      saga: rowCreate,
+      context: () => null,
+      unwound: rowTakenBack,
+    }),
+    defineAction({
+      kind: webhook,
+      verb: 'update',
+      description: 'Changes where events are sent, which ones, or what they are signed with.',
+      target: 'resource',
+      input: Type.Object({
+        name: Type.Optional(resourceName()),
+        url: Type.Optional(URL_FIELD),
+        kinds: Type.Optional(WANTS.kinds),
+        states: Type.Optional(Type.Union([WANTS.states, Type.Null()])),
+        types: Type.Optional(Type.Union([WANTS.types, Type.Null()])),
+        secret: Type.Optional(SECRET_FIELD),
+        description: Type.Optional(Type.Union([DESCRIPTION, Type.Null()])),
+      }),
+      accept: async ({ row, input, principal, seal }) => {
+        if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+        refuseInput(input, principal);
+        const { secret, ...set } = input;
+        if (secret === undefined) return { params: { id: row.id, set }, statements: [] };
+        const sealed = await seal(secret);
+        const forget = row.secret === undefined ? {} : { forget: row.secret };
+        return { params: { id: row.id, set: { ...set, secret: sealed.reference }, ...forget }, statements: [sealed.statement] };
+      },
+      saga: webhookUpdate,
+      context: () => null,
+    }),
+    move('enable', 'Sends events again, first those that are still waiting.', ['disabled', 'failing'], 'available'),
+    move('disable', 'Sends nothing more. What happens meanwhile is not kept for it.', ['available', 'failing'], 'disabled'),
+    defineAction({
+      kind: webhook,
+      verb: 'replay',
+      description:
+        'Sends again what it wants of the changes behind a cursor, as far as they are kept, in their order, after what is waiting.',
+      target: 'resource',
+      input: Type.Object({
+        after: Type.String({ maxLength: 64, description: 'A cursor of the change feed; `0.0` = all that is kept.' }),
+      }),
+      from: ['available'],
+      accept: ({ row, input }) => ({ params: { id: row.id, revision: cursors.parse(input.after).revision }, statements: [] }),
+      saga: webhookReplay,
+      context,
+    }),
+  ];
+}
+
+const move = (verb: string, description: string, from: readonly ('available' | 'disabled' | 'failing')[], to: 'available' | 'disabled') =>
+  defineAction({
+    kind: webhook,
+    verb,
+    description,
+    target: 'resource',
+    input: Type.Object({}),
+    from,
+    satisfied: (row) => row.state === to,
+    accept: ({ row }) => ({ params: { kind: webhook.name, id: row.id, from, to }, statements: [] }),
+    saga: rowMove,
+    context: () => null,
+  });
+
+export const webhookDeletion = (context: Context) =>
+  defineDeletion({
+    kind: webhook,
+    from: ['available', 'disabled', 'failing'],
+    remove: webhookRemove,
+    context: () => context,
+    params: (row: Webhook) => ({ id: row.id, ...(row.secret === undefined ? {} : { secret: row.secret }) }),
+  });

@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import { Api, type ApiResponse, jsonBody } from '../../../src/kernel/index.ts';
+import { isSigned, opened, SECRET, URL } from './receiver.ts';
+
+const CALLBACK = 'http://10.0.0.7/done/here';
+const settings = { webhookUrls: ['http://10.0.0.7/done'] };
+
+describe('callbacks', () => {
+  const stage = async (seed: string | number = 'callbacks') => {
+    const opening = await opened({ seed, settings });
+    const { sim } = opening;
+    const ask = (method: string, url: string, body?: object, headers: Record<string, string> = {}): Promise<ApiResponse> =>
+      sim.environment.complete(
+        new Api(sim.kernel).handle({
+          ...{ method, url, headers, principal: sim.principal, requestId: 'r', signal: new AbortController().signal, acceptsSocket: false },
+          ...(body === undefined ? {} : { body: jsonBody(body) }),
+        }),
+      );
+    const json = (answer: ApiResponse) => JSON.parse(String(answer.body));
+    return { ...opening, ask, json };
+  };
+  const update = '/v1/webhooks/b';
+
+  it('tell how the operation of one request ended, once, signed with the secret of the project', async () => {
+    const { sim, receiver, ask, json } = await stage();
+    const answer = await ask('PATCH', update, { description: 'one' }, { 'x-callback-url': CALLBACK });
+    expect(answer.status).to.equal(202);
+    await ask('PATCH', update, { description: 'two' });
+    await sim.run(5000);
+    const { secret } = json(await ask('GET', '/v1/callbacks/secret'));
+    expect(receiver.received.map(({ url, publicOnly, event }) => [url, publicOnly, event.type, event.data.row.state])).to.deep.equal([
+      [CALLBACK, false, 'pileus.operation.updated', 'succeeded'],
+    ]);
+    const [came] = receiver.received;
+    expect(came?.event.data.id).to.equal(json(answer).operationId);
+    expect(came !== undefined && isSigned(came, secret) && !isSigned(came, SECRET)).to.equal(true);
+    for (const table of ['eventQueue', 'callback']) expect(sim.rows(table)).to.deep.equal([]);
+  });
+
+  it('come also for what is satisfied at once, and leave a dead letter when nobody takes them', async () => {
+    const { sim, receiver, ask, b } = await stage();
+    await sim.done('webhook.disable', {}, b);
+    receiver.answer = () => 500;
+    await ask('POST', `${update}/disable`, {}, { 'x-callback-url': CALLBACK });
+    await sim.run(5 * 24 * 3600_000);
+    expect(receiver.received).to.have.length(10);
+    const [dead] = sim.rows('delivery');
+    expect(dead).to.include({ url: CALLBACK, resourceKind: 'operation', state: 'dead' });
+    receiver.answer = () => 204;
+    await sim.done('delivery.replay', {}, String(dead?.id));
+    await sim.run(1000);
+    expect(receiver.taken).to.have.length(1);
+  });
+
+  it('go nowhere but where the operator allows it, and nothing is accepted then', async () => {
+    const { sim, ask, json } = await stage();
+    const operations = sim.rows('operation').length;
+    for (const [url, code] of [
+      [URL, 'refused'],
+      ['http://10.0.0.7/donee', 'refused'],
+      ['http://10.0.0.8/done', 'refused'],
+      ['http://10.0.0.7:81/done', 'refused'],
+      ['http://10.0.0.7/done/../other', 'refused'],
+      ['nowhere', 'invalid_input'],
+    ] as const)
+      expect(json(await ask('PATCH', update, { description: 'x' }, { 'x-callback-url': url })).code, url).to.equal(code);
+    expect(sim.rows('operation')).to.have.length(operations);
+    expect(sim.rows('callback')).to.deep.equal([]);
+  });
+
+  it('are part of what a repeat has to say again', async () => {
+    const { receiver, sim, ask } = await stage();
+    const headers = { 'idempotency-key': 'k', 'x-callback-url': CALLBACK };
+    const first = await ask('PATCH', update, { description: 'one' }, headers);
+    expect((await ask('PATCH', update, { description: 'one' }, headers)).body).to.equal(first.body);
+    expect((await ask('PATCH', update, { description: 'one' }, { 'idempotency-key': 'k' })).status).to.equal(422);
+    await sim.run(5000);
+    expect(receiver.received).to.have.length(1);
+  });
+
+  it('come wherever the process is killed', async () => {
+    for (let steps = 1; steps <= 100; steps += 3) {
+      const { sim, receiver, b } = await stage(`crash ${steps}`);
+      const request = {
+        action: 'webhook.update',
+        input: { description: 'one' },
+        resourceId: b,
+        principal: sim.principal,
+        callbackUrl: CALLBACK,
+      };
+      void sim.kernel.submit(request);
+      for (let step = 0; step < steps; step += 1) await sim.environment.step();
+      sim.crash();
+      await sim.start();
+      await sim.run(60_000);
+      const accepted = sim.rows('operation').filter((row) => row.action === 'webhook.update');
+      expect(new Set(receiver.taken.map(({ event }) => event.data.id)), `${steps} steps`).to.deep.equal(
+        new Set(accepted.map(({ id }) => id)),
+      );
+      for (const table of ['eventQueue', 'callback']) expect(sim.rows(table), `${steps} steps`).to.deep.equal([]);
+    }
+  });
+});

@@ -1,0 +1,223 @@
+import { expect } from 'chai';
+import { isCloudError, type Principal } from '../../../src/kernel/index.ts';
+import type { SimCloud } from '../../../testing/index.ts';
+import { isSigned, opened, SECRET, URL } from './receiver.ts';
+
+const DAY_MS = 24 * 3600_000;
+const rows = (sim: SimCloud, table: string) => sim.rows(table);
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    (error: unknown) => (isCloudError(error) ? error.code : String(error)),
+  );
+
+describe('webhooks', () => {
+  it('are told of what they want, signed, as CloudEvents, and of nothing from before', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    await say(b, 'before');
+    await make('hook');
+    await say(b, 'one');
+    await sim.run(1000);
+    expect(receiver.told).to.deep.equal({ b: ['one'] });
+    const [first] = receiver.taken;
+    if (first === undefined) throw new Error('nothing came');
+    expect(isSigned(first)).to.equal(true);
+    expect(first).to.deep.include({ url: URL, publicOnly: true });
+    expect(first.headers['content-type']).to.match(/^application\/cloudevents\+json/);
+    expect(first.event).to.include({ specversion: '1.0', id: first.id, type: 'pileus.webhook.updated', subject: `webhook/${b}` });
+    expect(first.event).to.include({ datacontenttype: 'application/json', projectid: sim.principal.projectId });
+    expect(Date.parse(first.event.time)).to.be.above(0);
+    expect(first.event.data.row).to.include({ id: b, description: 'one' });
+    expect(first.body).not.to.include(SECRET);
+    expect(rows(sim, 'eventQueue')).to.deep.equal([]);
+  });
+
+  it('choose by state and by what has happened', async () => {
+    const { sim, receiver, make, b } = await opened();
+    await make('hook', { states: ['disabled'] });
+    await make('other', { url: `${URL}/all`, types: ['created', 'deleted'] });
+    await make('d', { kinds: ['nic'] });
+    await sim.done('webhook.disable', {}, b);
+    await sim.done('webhook.delete', {}, b);
+    await sim.run(1000);
+    const told = receiver.taken.map(({ url, event }) => [url, event.type, event.data.row.name, event.data.row.state]);
+    expect(told.filter(([url]) => url === URL)).to.deep.equal([[URL, 'pileus.webhook.updated', 'b', 'disabled']]);
+    expect(told.filter(([url]) => url !== URL)).to.deep.equal([
+      [`${URL}/all`, 'pileus.webhook.created', 'd', 'available'],
+      [`${URL}/all`, 'pileus.webhook.deleted', 'b', 'deleted'],
+    ]);
+  });
+
+  it('get what failed again, later each time, in order for each resource, and no other waits for it', async () => {
+    const { sim, receiver, make, say, b, c } = await opened();
+    await make('hook');
+    receiver.answer = ({ event }) => (event.data.row.name === 'b' && receiver.received.length < 8 ? 500 : 204);
+    for (const text of ['1', '2', '3']) {
+      await say(b, text);
+      await say(c, text);
+    }
+    await sim.run(2000);
+    expect(receiver.told).to.deep.equal({ c: ['1', '2', '3'] });
+    await sim.run(DAY_MS);
+    expect(receiver.told).to.deep.equal({ b: ['1', '2', '3'], c: ['1', '2', '3'] });
+    const tries = receiver.received.filter(({ event }) => event.data.row.name === 'b' && event.data.row.description === '1');
+    expect(new Set(tries.map(({ id }) => id)).size).to.equal(1);
+    expect(tries.every((each) => isSigned(each))).to.equal(true);
+    const pauses = tries.slice(1).map(({ atMs }, index) => atMs - (tries[index]?.atMs ?? 0));
+    for (const [index, pauseMs] of pauses.entries()) {
+      const meantMs = 5000 * 4 ** index;
+      expect(pauseMs).to.be.within(meantMs * 0.75, meantMs * 1.25 + 100);
+    }
+    expect(rows(sim, 'eventQueue')).to.deep.equal([]);
+  });
+
+  it('leave a dead letter for what is never taken, which is replayed with the same id', async () => {
+    const { sim, receiver, make, say, b, c } = await opened();
+    await make('hook');
+    receiver.answer = ({ event }) => (event.data.row.description === 'bad' ? 400 : 204);
+    await say(b, 'bad');
+    await say(b, 'good');
+    await say(c, 'good');
+    await sim.run(3 * DAY_MS);
+    expect(receiver.told).to.deep.equal({ b: ['good'], c: ['good'] });
+    const dead = rows(sim, 'delivery');
+    expect(dead).to.have.length(1);
+    expect(dead[0]).to.include({ state: 'dead', attempts: 10, resourceId: b, lastError: 'It answered with status 400.' });
+    const tries = receiver.received.filter(({ event }) => event.data.row.description === 'bad');
+    expect(tries).to.have.length(10);
+    receiver.answer = () => 204;
+    await sim.done('delivery.replay', {}, String(dead[0]?.id));
+    await sim.run(1000);
+    expect(receiver.taken.at(-1)).to.include({ id: tries[0]?.id, body: tries[0]?.body });
+    expect(rows(sim, 'delivery')).to.deep.equal([]);
+  });
+
+  it('that take nothing for long fail, are told nothing more, and get what they missed by replay', async () => {
+    const { sim, receiver, make, say, b, c } = await opened();
+    const hook = await make('hook');
+    await sim.run(1000);
+    receiver.answer = () => 503;
+    for (let index = 0; index < 6; index += 1) for (const id of [b, c]) await say(id, String(index));
+    await sim.run(20 * DAY_MS);
+    const row = sim.row('webhook', hook);
+    expect(row).to.deep.include({ state: 'failing' });
+    expect(row?.stateReason).to.include({ code: 'no_answer', message: 'It answered with status 503.' });
+    expect(rows(sim, 'delivery')).to.have.length(10);
+    const tries = receiver.received.length;
+    await say(b, 'missed');
+    await sim.run(DAY_MS);
+    expect(receiver.received).to.have.length(tries);
+    receiver.answer = () => 204;
+    await sim.done('webhook.enable', {}, hook);
+    await sim.run(5000);
+    expect(receiver.told).to.deep.include({ b: ['5'], c: ['5'] });
+    await sim.done('webhook.replay', { after: row?.missedAfter }, hook);
+    await sim.run(1000);
+    expect(receiver.told).to.deep.include({ b: ['5', 'missed'], c: ['5'] });
+  });
+
+  it('that say they are gone are asked no more', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    const hook = await make('hook');
+    receiver.answer = () => 410;
+    await say(b, 'one');
+    await sim.run(1000);
+    expect(sim.row('webhook', hook)).to.deep.include({ state: 'failing' });
+    expect(receiver.received).to.have.length(1);
+  });
+
+  it('that do not answer are waited for a while', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    await make('hook');
+    receiver.answer = () => (receiver.received.length === 0 ? undefined : 204);
+    await say(b, 'one');
+    await sim.run(10_000);
+    expect(receiver.taken).to.deep.equal([]);
+    await sim.run(20_000);
+    expect(receiver.told).to.deep.equal({ b: ['one'] });
+  });
+
+  it('leave nothing behind when they are deleted', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    const sealed = rows(sim, 'sealed').length;
+    const hook = await make('hook');
+    receiver.answer = () => 500;
+    for (const text of ['1', '2', '3']) await say(b, text);
+    expect(rows(sim, 'eventQueue')).to.have.length(3);
+    await sim.done('webhook.delete', {}, hook);
+    await sim.run(DAY_MS);
+    expect(rows(sim, 'eventQueue')).to.deep.equal([]);
+    expect(rows(sim, 'delivery')).to.deep.equal([]);
+    expect(rows(sim, 'sealed')).to.have.length(sealed);
+  });
+
+  it('are signed with another secret from the moment it is changed', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    const hook = await make('hook', { states: ['available'] });
+    const secret = `whsec_${Buffer.alloc(24, 9).toString('base64')}`;
+    await sim.done('webhook.update', { secret }, hook);
+    await sim.run(1000);
+    receiver.received.length = 0;
+    await say(b, 'one');
+    await sim.run(1000);
+    expect(receiver.taken.map((each) => isSigned(each, secret))).to.deep.equal([true]);
+    expect(
+      rows(sim, 'audit')
+        .map((row) => JSON.stringify(row))
+        .join(),
+    ).not.to.include('whsec_');
+  });
+
+  it('hear of their own project alone', async () => {
+    const { sim, receiver, say, b } = await opened();
+    const accountId = (await sim.done('account.create', { name: 'acme' })) as Principal['accountId'];
+    const projectId = (await sim.done('project.create', { name: 'web', accountId })) as Principal['projectId'];
+    const stranger: Principal = { ...sim.principal, actor: 'stranger', projectId, accountId };
+    const input = { name: 'theirs', url: `${URL}/theirs`, kinds: ['webhook', 'operation'], secret: SECRET };
+    const { operationId } = await sim.environment.complete(sim.kernel.submit({ action: 'webhook.create', input, principal: stranger }));
+    await sim.ended(operationId);
+    await say(b, 'one');
+    await sim.run(1000);
+    const foreign = receiver.received.filter(({ event }) => event.projectid !== stranger.projectId);
+    expect(foreign).to.deep.equal([]);
+    expect(receiver.received.length).to.be.above(0);
+  });
+
+  it('are refused what their maker may not read, and where they may not lead', async () => {
+    const { sim } = await opened({ settings: { webhookUrls: ['http://10.0.0.7/hooks/'] } });
+    const ask = (input: object, principal: Partial<Principal> = {}) =>
+      codeOf(
+        sim.environment.complete(
+          sim.kernel.submit({
+            action: 'webhook.create',
+            input: { url: URL, kinds: ['webhook'], secret: SECRET, ...input },
+            principal: { ...sim.principal, ...principal },
+          }),
+        ),
+      );
+    expect(await ask({ kinds: ['host'] })).to.equal('invalid_input');
+    expect(await ask({ kinds: ['unknown'] })).to.equal('invalid_input');
+    expect(await ask({ secret: 'whsec_short' })).to.equal('invalid_input');
+    expect(await ask({}, { allows: (permission) => permission !== 'webhook.read' })).to.equal('permission_denied');
+    expect(await ask({}, { limits: () => ({ field: 'name', op: '=', value: 'x' }) })).to.equal('permission_denied');
+    for (const url of [
+      'http://hooks.example.org/',
+      'https://127.0.0.1/',
+      'https://10.1.2.3/',
+      'https://[::1]/',
+      'https://169.254.169.254/',
+      'https://localhost/',
+    ])
+      expect(await ask({ url }), url).to.equal('refused');
+    for (const url of [
+      'https://2130706433/',
+      'https://0x7f.1/',
+      'https://[::ffff:127.0.0.1]/',
+      'https://[fd00::1]/',
+      'http://10.0.0.7/other',
+    ])
+      expect(await ask({ url }), url).to.equal('refused');
+    for (const url of ['ftp://example.org/', 'https://user:word@example.org/']) expect(await ask({ url }), url).to.equal('invalid_input');
+    for (const url of ['http://10.0.0.7/hooks/a', 'https://[2606:4700::1111]/']) expect(await ask({ url }), url).to.equal('done');
+  });
+});
