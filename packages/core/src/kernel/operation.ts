@@ -87,7 +87,8 @@ export const isFinished = (row: Operation): boolean => !(UNFINISHED as readonly 
 export const debt = defineKind({
   name: 'debt',
   plural: 'debts',
-  description: 'A cleanup that is owed to a place out of reach, retried until it is done.',
+  description:
+    'A cleanup that is owed to a place out of reach, retried until it is done; `stateReason` tells why it failed last. `place` lists those of one host.',
   scope: 'cloud',
   schema: Type.Object({
     task: Type.String(),

@@ -29,7 +29,7 @@ export interface DebtFields {
   readonly target: { readonly [key: string]: unknown };
   readonly operationId: Id<'operation'>;
 }
-/** A cleanup that is owed to a place out of reach, retried until it is done. */
+/** A cleanup that is owed to a place out of reach, retried until it is done; `stateReason` tells why it failed last. `place` lists those of one host. */
 export type Debt = Lifecycle<DebtFields, DebtState>;
 
 /** What queries see of debts. */
@@ -3383,7 +3383,7 @@ export interface CloudRows {
 }
 
 export class Cloud extends BaseCloud<CloudRows> {
-  /** A cleanup that is owed to a place out of reach, retried until it is done. */
+  /** A cleanup that is owed to a place out of reach, retried until it is done; `stateReason` tells why it failed last. `place` lists those of one host. */
   readonly debts: DebtsClient;
   /** A tenant: owns projects, and has users, groups and roles of its own. */
   readonly accounts: AccountsClient;

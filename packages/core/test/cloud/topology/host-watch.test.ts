@@ -85,6 +85,26 @@ describe('the watch over hosts', () => {
     expect(cloud.sim.world.pools.get(`hv1/${poolId}`)?.list()).to.deep.equal([]);
   });
 
+  it('shows of each debt why it is not paid, once for each reason, and tries for ever without holding up the others', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.host('hv1');
+    await cloud.pool(id);
+    const volumes = [await cloud.volume(GIB), await cloud.volume(GIB), await cloud.volume(GIB)];
+    cloud.sim.world.crash('hv1');
+    await cloud.sim.run(LONG_ENOUGH_MS);
+    for (const volumeId of volumes) await cloud.sim.done('volume.delete', { force: true }, volumeId);
+    const heal = cloud.sim.world.faults.add({ command: 'volumes.delete', effect: 'fail', fault: 'unavailable' });
+    cloud.sim.world.boot('hv1');
+    await cloud.sim.run(10 * LONG_ENOUGH_MS);
+    const owed = await cloud.rows(debt);
+    expect(owed.map(({ place, stateReason, generation }) => [place, stateReason?.code, generation])).to.deep.equal(
+      volumes.map(() => [id, 'unavailable', 2]),
+    );
+    heal();
+    await cloud.sim.run(LONG_ENOUGH_MS);
+    expect(await cloud.rows(debt)).to.deep.equal([]);
+  });
+
   it('is not held up by a host that never answers', async () => {
     const cloud = await LittleCloud.open();
     for (let number = 1; number <= 20; number += 1) await cloud.host(`hv${number}`);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { commit, FULL } from '../../../../../tools/test/slice.ts';
 import type { JournalEntry } from '../../../src/kernel/operation.ts';
 import { SimCloud, SimEnvironment } from '../../../testing/index.ts';
-import { addImage } from '../small-cloud.ts';
+import { addImage, machine, smallCloud } from '../small-cloud.ts';
 
 const MIB = 2 ** 20;
 /** Crashes in one deletion, each in the life after the one before. */
@@ -65,6 +65,21 @@ describe('the deletion of a zone with all that is in it', () => {
     expect(preview.deleted.rows).to.have.length(10);
     expect(await sim.residue()).to.equal(before);
     sim.dispose();
+  });
+
+  it('takes the disks of a pool along, but none that a machine has which stays', async () => {
+    const at = await smallCloud({ retention: { trashMs: 3600_000 } });
+    const { sim, poolId, hostId } = at;
+    const id = await sim.done('instance.create', machine(at));
+    const free = await sim.done('volume.create', { name: 'free', sizeBytes: 8192, poolId });
+    const refused = await sim.submit('pool.delete', { recursive: true }, poolId).catch((error: { code: string; message: string }) => error);
+    expect(refused).to.include({ code: 'in_use' });
+    expect((refused as { message: string }).message).to.match(/^Still used by volume (?!free)[a-z0-9-]+\.$/);
+    expect(sim.row('volume', free)).to.include({ state: 'available' });
+    await sim.done('instance.delete', {}, id);
+    // What lies in the trash goes with its host, for good.
+    await sim.done('host.delete', { recursive: true }, hostId);
+    for (const kind of ['instance', 'volume', 'nic', 'pool', 'network', 'host']) expect(sim.rows(kind), kind).to.deep.equal([]);
   });
 
   for (const round of FULL ? [1, 2, 3, 4] : [1])
