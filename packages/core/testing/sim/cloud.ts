@@ -141,8 +141,12 @@ export class SimCloud {
       ...(this.#options.retention === undefined ? {} : { retention: this.#options.retention }),
       around: (point, body) => (this.around === undefined ? body() : this.around(point, body, this)),
     });
-    this.#life = { incarnation, store, kernel };
-    await this.environment.complete(kernel.start());
+    const life = { incarnation, store, kernel };
+    this.#life = life;
+    await this.environment.complete(kernel.start()).catch((error: unknown) => {
+      // Killed while it started, it never ends.
+      if (this.#life === life) throw error;
+    });
   }
 
   async #open(incarnation: Incarnation): Promise<SimulatedStore | OutsideStore> {
