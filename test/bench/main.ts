@@ -7,11 +7,13 @@ import { readBench } from './read.ts';
 import { realCreateBench } from './real-create.ts';
 import { restBench } from './rest.ts';
 import { lagBench, memoryBench, queueBench } from './scale.ts';
+import { tenantCreateBench } from './tenant-create.ts';
 
 const BENCHES: readonly Bench[] = [
   readBench,
   restBench,
   createBench,
+  tenantCreateBench,
   postgresCreateBench,
   realCreateBench,
   memoryBench,

@@ -22,11 +22,13 @@ export interface ServerOptions {
 /** The real server as a process of its own, with the default configuration but for its drivers. */
 export class BenchServer implements AsyncDisposable {
   readonly client: Client;
+  readonly url: string;
   readonly pid: number;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, client: Client) {
+  private constructor(child: ChildProcess, url: string, client: Client) {
     this.#child = child;
+    this.url = url;
     this.client = client;
     this.pid = child.pid ?? 0;
   }
@@ -42,7 +44,7 @@ export class BenchServer implements AsyncDisposable {
     const child = fork(MAIN, ['--config', path], { execArgv: [...NODE_FLAGS, ...nodeFlags], stdio: [...stdio] });
     await log.close();
     const { url, key } = await untilListening(child, dir);
-    return new BenchServer(child, new Client(url, key));
+    return new BenchServer(child, url, new Client(url, key));
   }
 
   async probe(): Promise<Probe> {

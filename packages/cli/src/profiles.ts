@@ -43,6 +43,8 @@ export async function saveProfiles(env: Environment, content: ProfileFile): Prom
 export interface Target extends Profile {
   /** Where the URL comes from, for messages. */
   readonly from: string;
+  /** To work in; default: the key's. */
+  readonly project?: string;
   /** Where the key comes from; absent without one. */
   readonly keyFrom?: string;
 }
@@ -74,5 +76,6 @@ export async function chooseTarget(env: Environment, choice: TargetChoice): Prom
   // A key belongs to its server: another URL never gets the profile's.
   const key = choice.key ?? env.PILEUS_KEY ?? (url === profile?.url ? profile.key : undefined);
   const keyFrom = choice.key !== undefined ? '--key' : env.PILEUS_KEY !== undefined ? 'PILEUS_KEY' : `profile ${name}`;
-  return { url, from, ...(key === undefined ? {} : { key, keyFrom }) };
+  const project = env.PILEUS_PROJECT;
+  return { url, from, ...(key === undefined ? {} : { key, keyFrom }), ...(project === undefined ? {} : { project }) };
 }

@@ -16,7 +16,8 @@ const GLOBALS = `
 Options of every command:
   --url URL          server to ask           (PILEUS_URL)
   --key KEY          API key                 (PILEUS_KEY)
-  --profile NAME     profile to use          (PILEUS_PROFILE)`;
+  --profile NAME     profile to use          (PILEUS_PROFILE)
+PILEUS_PROJECT names the project to work in; default: that of the key.`;
 
 const EXITS = `
 Exit codes: 0 done, 1 error, 2 wrong use, 3 not found, 4 refused (conflict, unsupported), 5 the operation failed, 6 not done in time, 130 interrupted.`;

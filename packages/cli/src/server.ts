@@ -13,7 +13,8 @@ export interface Server {
   readonly description: ServerDescription;
 }
 
-export const connectTo = ({ url, key }: Target): Cloud => connect({ url, ...(key === undefined ? {} : { apiKey: key }) });
+export const connectTo = ({ url, key, project }: Target): Cloud =>
+  connect({ url, ...(key === undefined ? {} : { apiKey: key }), ...(project === undefined ? {} : { project }) });
 
 interface Cached {
   readonly etag?: string | undefined;

@@ -1,4 +1,5 @@
 import { errorOf, isPileusError, PileusError } from './errors.ts';
+import { Signer } from './signing.ts';
 import {
   isReplayable,
   type ReplayableBody,
@@ -42,6 +43,10 @@ export interface ClientOptions {
   /** Several servers of one cloud: the next is taken when one does not answer. */
   readonly transports: readonly Transport[];
   readonly apiKey?: string | undefined;
+  /** Sign each request with the key in place of sending it. */
+  readonly sign?: boolean | undefined;
+  /** Id or name of the project to work in. Default: that of the key. */
+  readonly project?: string | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
 }
 
@@ -59,6 +64,8 @@ const ANSWER_TIMEOUT_MS = 30_000;
 export class Client {
   readonly #transports: readonly Transport[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #signer: Signer | undefined;
+  readonly #project: string | undefined;
   readonly #retry: RetryPolicy;
   #current = 0;
 
@@ -66,7 +73,13 @@ export class Client {
     if (options.transports.length === 0) throw new PileusError('invalid_input', 'connect() needs a url, urls or a transport.');
     this.#transports = options.transports;
     this.#retry = { ...DEFAULT_RETRY, ...options.retry };
-    this.#headers = options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` };
+    const { apiKey, sign = false, project } = options;
+    this.#signer = sign && apiKey !== undefined ? new Signer(apiKey) : undefined;
+    this.#project = project;
+    this.#headers = {
+      ...(apiKey === undefined || sign ? {} : { authorization: `Bearer ${apiKey}` }),
+      ...(project === undefined ? {} : { 'x-pileus-project': project }),
+    };
   }
 
   /** Where requests go now; undefined in process. */
@@ -155,11 +168,19 @@ export class Client {
   }
 
   async #checked(request: Outgoing, signal: AbortSignal): Promise<TransportResponse> {
-    const { body, ...rest } = request;
+    const { body: given, ...rest } = request;
+    const body = typeof given === 'function' ? given() : given;
+    const { method, path } = request;
+    const authorization = await this.#signer?.authorization({ method, path, project: this.#project, body });
     const response = await this.#transport().request({
       ...rest,
-      ...(body === undefined ? {} : { body: typeof body === 'function' ? body() : body }),
-      headers: { accept: 'application/json', ...this.#headers, ...request.headers },
+      ...(body === undefined ? {} : { body }),
+      headers: {
+        accept: 'application/json',
+        ...this.#headers,
+        ...(authorization === undefined ? {} : { authorization }),
+        ...request.headers,
+      },
       signal,
     });
     if (response.status >= 400) throw errorOf(response.status, response.headers, await response.text());

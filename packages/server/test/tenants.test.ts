@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { signingKeyOf } from '@pileus/core';
+import { connect } from '@pileus/sdk';
 import { expect } from 'chai';
 import { canonical } from '../src/auth/signatures.ts';
 import { expectStatus, made, PASSWORD, Tenancy, type Tenant } from './tenancy.ts';
@@ -206,6 +207,15 @@ describe('server: tenants', () => {
         expect([status, json.actor]).to.deep.equal([200, `key:${id}`]);
         const body = JSON.stringify({ name: 'signed' });
         expect((await send('POST', '/v1/images', signed('POST', '/v1/images', body), body)).status).to.equal(202);
+      });
+
+      it('are let in when the SDK signs', async () => {
+        const cloud = connect({ url: at.server.url, apiKey: key, sign: true, project: 'second' });
+        const row = await (await cloud.images.create({ name: 'by-the-sdk', description: "it's signed" })).wait();
+        expect(row.projectId).not.to.equal(acme.projectId);
+        const found = await cloud.images.list({ filter: "description = 'it''s signed'" }).toArray();
+        expect(found.map(({ name }) => name)).to.deep.equal(['by-the-sdk']);
+        expect(() => connect({ url: at.server.url, apiKey: at.server.key, sign: true })).to.throw('can sign');
       });
 
       it('are refused when the request comes again', async () => {
