@@ -21,7 +21,7 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
       { name: 'core', lane: 'logic', files: ['packages/core/test/**/*.test.ts'], real: false },
       { name: 'sdk', lane: 'logic', files: ['packages/sdk/test/**/*.test.ts'], real: false },
       { name: 'cli', lane: 'logic', files: ['packages/cli/test/**/*.test.ts'], real: false },
-      { name: 'server', lane: 'logic', files: ['packages/server/test/*.test.ts'], real: false },
+      { name: 'server', lane: 'logic', files: ['packages/server/test/*.test.ts', 'packages/server/test/limits/*.test.ts'], real: false },
       { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], real: false },
       { name: 'repository', lane: 'logic', files: ['test/repository/**/*.test.ts'], real: false },
       { name: 'kvm', lane: 'drivers', files: ['packages/drivers-kvm/test/**/*.test.ts'], real: true },
@@ -32,6 +32,9 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
   {
     name: 'kernel',
     minutes: 5,
-    groups: [{ name: 'postgres', lane: 'drivers', files: ['packages/server/test/postgres/**/*.test.ts'], real: true }],
+    groups: [
+      { name: 'postgres', lane: 'drivers', files: ['packages/server/test/postgres/**/*.test.ts'], real: true },
+      { name: 'kills', lane: 'drivers', files: ['packages/server/test/kills/**/*.test.ts'], real: false },
+    ],
   },
 ];
