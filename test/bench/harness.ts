@@ -20,6 +20,8 @@ export interface Row {
 /** Rows that are measured together. */
 export interface Bench {
   readonly ids: readonly string[];
+  /** Measured only when it is named. */
+  readonly onRequest?: boolean;
   /** Measures those that `wants` answers true for; others may be left out. */
   run(wants: (id: string) => boolean): Promise<readonly Row[]>;
 }
@@ -32,7 +34,8 @@ export interface BenchArguments {
 /** Runs the benches one after another, prints each row as it comes, and answers all of them. */
 export async function runBenches(benches: readonly Bench[], { json, only }: BenchArguments): Promise<readonly Row[]> {
   const wants = (id: string) => only === undefined || id === only || id.startsWith(`${only}.`);
-  const chosen = benches.filter((bench) => bench.ids.some(wants));
+  const isMeant = ({ onRequest, ids }: Bench) => onRequest !== true || ids.some((id) => id === only);
+  const chosen = benches.filter((bench) => bench.ids.some(wants) && isMeant(bench));
   if (chosen.length === 0) throw new Error(`no row ${only}; there are ${benches.flatMap((bench) => bench.ids).join(', ')}`);
   const rows: Row[] = [];
   process.stdout.write(`${line(['id', 'value', 'unit', 'cpuMs', 'p50', 'p99', 'floor', 'ratio'])}\n`);

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { createBench } from './create.ts';
 import { type Bench, runBenches } from './harness.ts';
 import { postgresCreateBench } from './postgres-create.ts';
+import { millionBench, queryBench } from './query.ts';
 import { readBench } from './read.ts';
 import { realCreateBench } from './real-create.ts';
 import { restBench } from './rest.ts';
@@ -11,6 +12,8 @@ import { tenantCreateBench } from './tenant-create.ts';
 
 const BENCHES: readonly Bench[] = [
   readBench,
+  queryBench,
+  millionBench,
   restBench,
   createBench,
   tenantCreateBench,

@@ -138,10 +138,14 @@ export class Reader {
 
   /**
    * With each look into another table that finds few rows there replaced by what it finds, so that an index leads from there to the rows here. Other looks
-   * are taken row by row.
+   * are taken row by row, and so are all where there are few rows here.
    */
-  #resolved<Q extends Pick<ListQuery, 'where'>>(query: Q, max: number): Q {
-    return looksElsewhere(query.where) ? { ...query, where: this.#found(query.where as Condition, max) } : query;
+  #resolved<Q extends Pick<ListQuery, 'table' | 'where' | 'deleted'>>(query: Q, max: number): Q {
+    const { where } = query;
+    if (where === undefined || !looksElsewhere(where)) return query;
+    const table = this.#catalog.get(query.table);
+    const isFew = leadsOf(table, query).some((lead) => this.#size(someOf(this.#catalog, table, lead, FEW_ROWS + 1)) <= FEW_ROWS);
+    return isFew && max > FEW_ROWS ? query : { ...query, where: this.#found(where, max) };
   }
 
   #found(where: Condition, max: number): Condition {

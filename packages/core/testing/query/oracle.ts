@@ -31,14 +31,33 @@ export class Oracle {
 
   /** What the caller sees of a kind. */
   visible(kind: AnyKind, deleted = false): readonly JsonObject[] {
-    const { projectId, accountId, limits, allProjects } = this.#principal;
-    const limit = limits?.(`${kind.name}.read`);
+    const limit = this.#principal.limits?.(`${kind.name}.read`);
     return (this.#world.rows.get(kind.name) ?? []).filter(
       (row) =>
         (deleted || row.deletedAt === undefined) &&
-        (allProjects || kind.scope !== 'project' || row.projectId === projectId) &&
-        (allProjects || kind.scope !== 'account' || row.accountId === accountId) &&
+        (this.#principal.allProjects || this.#isOwn(kind, row) || this.#isShared(kind, row)) &&
         (limit === undefined || matches(row, limit)),
+    );
+  }
+
+  #isOwn(kind: AnyKind, row: JsonObject): boolean {
+    if (kind.scope === 'project') return row.projectId === this.#principal.projectId;
+    return kind.scope === 'cloud' || row.accountId === this.#principal.accountId;
+  }
+
+  #isShared({ name, shareable, refs }: AnyKind, row: JsonObject): boolean {
+    const by = typeof shareable === 'string' ? shareable : 'id';
+    const resourceKind = by === 'id' ? name : refs.find(({ field }: { readonly field: string }) => field === by)?.kind;
+    const { projectId, accountId } = this.#principal;
+    return (
+      shareable !== undefined &&
+      (this.#world.rows.get('share') ?? []).some(
+        (share) =>
+          share.deletedAt === undefined &&
+          share.resourceKind === resourceKind &&
+          share.resourceId === row[by] &&
+          [projectId as string, accountId, 'all'].includes(String(share.audience)),
+      )
     );
   }
 

@@ -95,6 +95,7 @@ async function write(store: Store, index: number, statement: Parameters<Store['c
 function rowFor(kind: AnyKind, dice: Dice, idsOf: ReadonlyMap<string, readonly string[]>): JsonObject {
   const row: Record<string, Json> = { state: dice.one(Object.keys(kind.states)), schemaVersion: 1 };
   const owners = { projectId: (idsOf.get('project') ?? []).slice(0, 3), accountId: (idsOf.get('account') ?? []).slice(0, 2) };
+  if (kind.name === 'share') Object.assign(row, shareFor(dice, idsOf));
   for (const [field, shape] of fieldsOf(kind)) {
     if (field in row || MAINTAINED.has(field)) continue;
     const edge = kind.refs.find((ref) => ref.field === field);
@@ -105,6 +106,13 @@ function rowFor(kind: AnyKind, dice: Dice, idsOf: ReadonlyMap<string, readonly s
     } else if (dice.chance(0.75)) row[field] = valueFor(shape, dice);
   }
   return row;
+}
+
+/** One that lets somebody see something. */
+function shareFor(dice: Dice, idsOf: ReadonlyMap<string, readonly string[]>): JsonObject {
+  const resourceKind = dice.one(['image', 'network']);
+  const audiences = [...(idsOf.get('project') ?? []).slice(0, 3), ...(idsOf.get('account') ?? []).slice(0, 2), 'all'];
+  return { resourceKind, resourceId: dice.one(idsOf.get(resourceKind) ?? []), audience: dice.one(audiences) };
 }
 
 const MAINTAINED: ReadonlySet<string> = new Set(['id', 'name', 'generation', 'revision', 'createdAt', 'updatedAt', 'deletedAt']);

@@ -2249,10 +2249,11 @@ export interface SubnetFilter {
   readonly updatedAt: string;
   readonly deletedAt: string;
   readonly projectId: Id<'project'>;
+  readonly cidr: string;
   readonly networkId: Id<'network'>;
 }
 
-export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'createdAt' | 'name' | 'state' | 'networkId', SubnetGraph> {
+export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'createdAt' | 'name' | 'state' | 'cidr' | 'networkId', SubnetGraph> {
   constructor(client: Client) {
     super(client, { kind: 'subnet', plural: 'subnets' });
   }

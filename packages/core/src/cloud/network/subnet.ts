@@ -18,4 +18,5 @@ export const subnet = defineKind({
   states: { creating: ['available', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
   initial: 'creating',
   unique: [['networkId', 'cidr']],
+  indexed: ['cidr'],
 });

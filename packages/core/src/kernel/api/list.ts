@@ -34,6 +34,8 @@ interface Ready {
   readonly query: Query;
   readonly where: readonly Condition[];
   readonly scope: Condition | undefined;
+  /** The same of the kinds that it leads to. */
+  readonly scopes: ReadonlySet<Condition>;
 }
 
 /** Answers lists of all kinds, and what is asked of them as JSON. */
@@ -64,27 +66,30 @@ export class Lists {
   }
 
   async #answer(kind: AnyKind, principal: Principal, reach: Reach, query: Query, equalities: readonly Condition[]): Promise<Uint8Array> {
+    const scopes = new Set<Condition>();
     const visible = (joined: AnyKind): Condition | undefined => {
       const permission = readPermission(joined);
       if (!principal.allows(permission)) throw lacks(permission, principal);
-      return visibleRows(joined, principal, permission, reach);
+      const scope = visibleRows(joined, principal, permission, reach);
+      if (scope !== undefined) scopes.add(scope);
+      return scope;
     };
     const context = { graph: this.#graph, visible, nowMs: this.#options.clock.nowMs() };
     const where = [...equalities, ...query.where.map((filter) => compileFilter(filter, kind, context))];
-    const ready: Ready = { kind, query, where, scope: visibleRows(kind, principal, readPermission(kind), reach) };
+    const ready: Ready = { kind, query, where, scope: visibleRows(kind, principal, readPermission(kind), reach), scopes };
     // Before anything is read, so that no change falls between the answer and what follows it.
     const cursor = this.#options.place();
     return query.groupBy.length > 0 || query.measures.length > 0 ? this.#groups(ready, cursor) : this.#rows(ready, cursor);
   }
 
-  async #rows({ kind, query, where, scope }: Ready, cursor: string): Promise<Uint8Array> {
+  async #rows({ kind, query, where, scope, scopes }: Ready, cursor: string): Promise<Uint8Array> {
     for (const { field } of query.sort) this.#leaf(field, kind, 'sort');
     for (const path of query.fields ?? []) ownField(path, kind, this.#graph, 'fields');
     const { store } = this.#options;
     const sort = orderOf(query.sort);
     const isPlain = where.length === 0 && sort.order.length === 0;
     const fields = sort.order.map(({ field }) => field);
-    const unindexed = isPlain ? [] : await this.#reach.check({ kind, where, scope, fields });
+    const unindexed = isPlain ? [] : await this.#reach.check({ kind, where, scope, scopes, fields });
     const asked = { table: kind.name, ...conditionOf(where, scope), deleted: query.deleted };
     const after = query.after === undefined ? {} : { after: readCursor(query.after, sort) };
     // One more, to know whether more follow.
@@ -97,7 +102,7 @@ export class Lists {
     return pageBytes(items, `]${next}${count}${flags(unindexed)},"cursor":"${cursor}"}`);
   }
 
-  async #groups({ kind, query, where, scope }: Ready, cursor: string): Promise<Uint8Array> {
+  async #groups({ kind, query, where, scope, scopes }: Ready, cursor: string): Promise<Uint8Array> {
     const groups = query.groupBy.map((field) => this.#leaf(field, kind, 'groupBy'));
     const measures = query.measures.map(({ op, field }) => ({ op, field, shape: this.#leaf(field, kind, op) }));
     for (const { op, field, shape } of measures)
@@ -107,6 +112,7 @@ export class Lists {
       kind,
       where,
       scope,
+      scopes,
       fields: [...query.groupBy, ...query.measures.map(({ field }) => field)],
     });
     const aggregate: AggregateQuery = {

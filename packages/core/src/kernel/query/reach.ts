@@ -8,9 +8,21 @@ export interface Asked {
   readonly kind: AnyKind;
   readonly where: readonly Condition[];
   readonly scope: Condition | undefined;
+  /** What the caller sees of the kinds that the query leads to: each is part of a condition on one of them. */
+  readonly scopes: ReadonlySet<Condition>;
   /** Fields that are sorted, grouped or added up. */
   readonly fields: readonly string[];
 }
+
+/** Where and how a condition is looked at. */
+interface Look {
+  readonly table: string;
+  readonly scopes: ReadonlySet<Condition>;
+  /** Whether the store may be asked how many rows there are. */
+  readonly isCounting: boolean;
+}
+
+type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
 
 /** Without an index a part of a query is a look at every row: known here as `kind.field`, the index it wants. */
 interface Led {
@@ -26,7 +38,6 @@ export class QueryReach {
   readonly #store: Pick<Store, 'count'>;
   readonly #rowsMax: number;
   readonly #leading = new Map<string, ReadonlySet<string>>();
-  readonly #scopes: ReadonlySet<string> = new Set(['projectId', 'accountId']);
 
   constructor(registry: Registry, store: Pick<Store, 'count'>, rowsMax: number) {
     this.#store = store;
@@ -43,60 +54,76 @@ export class QueryReach {
    * The indexes that the query wants and goes without, for there are few rows to look at.
    * @throws CloudError `needs_index` naming them when there are too many
    */
-  async check({ kind, where, scope, fields }: Asked): Promise<readonly string[]> {
+  async check({ kind, where, scope, scopes, fields }: Asked): Promise<readonly string[]> {
     const parts = where.flatMap(partsOf);
-    const led = await Promise.all(parts.map((part) => this.#led(part, kind.name)));
-    const wants = [
-      ...new Set([
-        ...led.filter(({ isLed }) => !isLed).flatMap((part) => part.wants),
-        ...fields.filter((field) => !this.orders(kind, field)).map((field) => `${kind.name}.${field}`),
-      ]),
-    ];
-    const leads = parts.filter((_, place) => led[place]?.isLed === true);
-    const flagged = led.filter(({ isLed }) => isLed).flatMap((part) => part.wants);
-    if (wants.length === 0) return flagged;
-    if (await this.#hasFew(kind.name, [...leads, ...(scope === undefined ? [] : [scope])])) return leads.length > 0 ? flagged : wants;
+    const unordered = fields.filter((field) => !this.orders(kind, field)).map((field) => `${kind.name}.${field}`);
+    const table = kind.name;
+    const scoped = scope === undefined ? [] : [scope];
+    // First what is known without asking the store: mostly that is enough.
+    const known = await this.#all(parts, { table, scopes, isCounting: false });
+    if (known.wants.length + unordered.length === 0) return [];
+    if (known.leads.length > 0 && (await this.#hasFew(table, [...known.leads, ...scoped]))) return [];
+    const { leads, flags, wants } = await this.#all(parts, { table, scopes, isCounting: true });
+    const missing = [...new Set([...wants, ...unordered])];
+    if (missing.length === 0) return flags;
+    if (await this.#hasFew(table, [...leads, ...scoped])) return leads.length > 0 ? flags : missing;
     throw new CloudError(
       'needs_index',
-      `This would look at more than ${this.#rowsMax} ${kind.plural} one by one, for there is no index of ${wants.join(', ')}: ask for something that has one, too.`,
-      { params: { fields: wants, rowsMax: this.#rowsMax } },
+      `This would look at more than ${this.#rowsMax} ${kind.plural} one by one, for there is no index of ${missing.join(', ')}: ask for something that has one, too.`,
+      { params: { fields: missing, rowsMax: this.#rowsMax } },
     );
   }
 
-  async #led(part: Condition, table: string): Promise<Led> {
+  async #all(parts: readonly Condition[], look: Look) {
+    const led = await Promise.all(parts.map((part) => this.#led(part, look)));
+    return {
+      leads: parts.filter((_, place) => led[place]?.isLed === true),
+      flags: led.filter(({ isLed }) => isLed).flatMap(({ wants }) => wants),
+      wants: led.filter(({ isLed }) => !isLed).flatMap(({ wants }) => wants),
+    };
+  }
+
+  async #led(part: Condition, look: Look): Promise<Led> {
     if ('and' in part) {
-      const all = await Promise.all(part.and.map((each) => this.#led(each, table)));
-      const found = all.filter(({ isLed }) => isLed);
-      return found.length > 0
-        ? { isLed: true, wants: found.flatMap(({ wants }) => wants) }
-        : { isLed: false, wants: all.flatMap(({ wants }) => wants) };
+      const { leads, flags, wants } = await this.#all(part.and, look);
+      return leads.length > 0 ? { isLed: true, wants: flags } : { isLed: false, wants };
     }
     if ('or' in part) {
-      const all = await Promise.all(part.or.map((each) => this.#led(each, table)));
-      const isLed = all.every((each) => each.isLed);
-      return { isLed, wants: all.filter((each) => isLed || !each.isLed).flatMap(({ wants }) => wants) };
+      const { flags, wants, leads } = await this.#all(part.or, look);
+      const isLed = leads.length === part.or.length;
+      return { isLed, wants: isLed ? flags : wants };
     }
-    if ('not' in part) return { isLed: false, wants: (await this.#led(part.not, table)).wants };
-    if ('exists' in part) return this.#exists(part.exists);
-    if ('some' in part) return { isLed: false, wants: [`${table}.${part.some.field}`] };
-    const name = `${table}.${part.field}`;
-    const isLed = LEADING.has(part.op) && this.#leading.get(table)?.has(part.field) === true;
-    return { isLed, wants: isLed ? [] : [name] };
+    if ('not' in part) {
+      const { leads, flags, wants } = await this.#all([part.not], look);
+      return { isLed: false, wants: leads.length > 0 ? [...flags, ...fieldsOf(part.not, look.table)] : wants };
+    }
+    if ('exists' in part) return this.#exists(part.exists, look);
+    const isLed = 'op' in part && LEADING.has(part.op) && this.#leading.get(look.table)?.has(part.field) === true;
+    return { isLed, wants: isLed ? [] : fieldsOf(part, look.table) };
   }
 
   /** Led from the other side when an index leads to rows there, or when there are few at all. */
-  async #exists({ table, where }: Extract<Condition, { readonly exists: unknown }>['exists']): Promise<Led> {
-    if (where === undefined) return { isLed: await this.#hasFew(table, []), wants: [] };
-    const parts = partsOf(where);
-    const isScope = (part: Condition) => 'field' in part && this.#scopes.has(part.field);
-    const inner = await this.#led({ and: parts.filter((part) => !isScope(part)) }, table);
+  async #exists({ table, where }: Existence, { scopes, isCounting }: Look): Promise<Led> {
+    const parts = where === undefined ? [] : 'and' in where && !scopes.has(where) ? where.and : [where];
+    const asked = parts.filter((part) => !scopes.has(part));
+    const inner = await this.#led({ and: asked }, { table, scopes, isCounting });
     if (inner.isLed) return inner;
-    return { isLed: await this.#hasFew(table, parts.filter(isScope)), wants: inner.wants };
+    const seen = parts.filter((part) => scopes.has(part));
+    return { isLed: isCounting && (await this.#hasFew(table, seen)), wants: inner.wants.length === 0 ? [`${table}.id`] : inner.wants };
   }
 
   async #hasFew(table: string, and: readonly Condition[]): Promise<boolean> {
     return (await this.#store.count({ table, where: { and }, atMost: this.#rowsMax + 1 })) <= this.#rowsMax;
   }
+}
+
+/** What a part asks about. */
+function fieldsOf(part: Condition, table: string): readonly string[] {
+  if ('field' in part) return [`${table}.${part.field}`];
+  if ('some' in part) return [`${table}.${part.some.field}`];
+  if ('exists' in part) return [`${part.exists.table}.${part.exists.remote}`];
+  if ('not' in part) return fieldsOf(part.not, table);
+  return ('and' in part ? part.and : part.or).flatMap((each) => fieldsOf(each, table));
 }
 
 const LEADING: ReadonlySet<string> = new Set(['=', 'in', '<', '<=', '>', '>=']);
