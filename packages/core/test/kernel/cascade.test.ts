@@ -169,6 +169,23 @@ describe('a deletion', () => {
     expect(world.lines.at(-1)).to.equal('remove site');
   });
 
+  it('tells nothing of rows of other projects but that there are some', async () => {
+    const { sim, add, siteId } = await planted();
+    const rackId = await add('rack', 'a', { siteId });
+    const id = await add('lease', 'own', { rackId });
+    const foreign = { name: 'foreign', projectId: '01890000-0000-7000-8000-00000000000f', rackId };
+    await sim.environment.complete(
+      sim.kernel.observe([create(lease, { id: sim.kernel.services.ids.mint('lease'), state: 'idle', ...foreign } as never)]),
+    );
+    const ask = () => sim.submit(deleting('site', siteId)).catch((thrown: { publicMessage: string; params: object }) => thrown);
+    expect(await ask()).to.deep.include({
+      publicMessage: 'Still used by lease own and something of another project.',
+      params: { blockers: [{ kind: 'lease', id, name: 'own' }] },
+    });
+    await sim.done(deleting('lease', id));
+    expect(await ask()).to.deep.include({ publicMessage: 'Still used by something of another project.', params: { blockers: [] } });
+  });
+
   it('is found satisfied when it is asked again, and its name is free', async () => {
     const { sim, add, siteId } = await planted();
     await sim.done(deleting('site', siteId));

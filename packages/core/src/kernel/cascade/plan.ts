@@ -40,12 +40,13 @@ export interface Asked {
 }
 
 const BLOCKERS_SHOWN = 100;
+const BLOCKERS_NAMED = 5;
 const DIFFERENCES_SHOWN = 100;
 
 /** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks */
 export async function planDeletion(ctx: CascadeContext, root: Found, asked: Asked, deletionId?: string): Promise<Plan> {
   const found = await survey(ctx, root, { ...asked, deletionId });
-  refuseBlocked(ctx, found);
+  refuseBlocked(ctx, root.row, found);
   return planOf(ctx, found, asked);
 }
 
@@ -84,30 +85,29 @@ export const TRASHED = 'trashed';
 const picked = (row: RowBase, fields: readonly string[]): JsonObject =>
   Object.fromEntries(fields.map((field) => [field, (row as unknown as JsonObject)[field] ?? null]));
 
-/** @throws CloudError `in_use` */
-export function refuseBlocked({ registry }: CascadeContext, { owned, blocking }: Survey): void {
+/** Of rows of other projects nothing is told but that there are some. @throws CloudError `in_use` */
+function refuseBlocked({ registry }: CascadeContext, root: RowBase, { blocking }: Survey): void {
+  if (blocking.length === 0) return;
   // One row may stand in the way by several edges.
-  const blockers = [...new Map(blocking.map((blocker) => [blocker.row.id as string, blocker])).values()];
-  if (blockers.length === 0) return;
-  const plugins = new Map(blockers.map(({ kind }) => [kind.name as string, registry.findDormant(kind.name)?.plugin]));
-  const nameOf = ({ kind, row }: Found) => {
-    const plugin = plugins.get(kind.name);
-    return `${kind.name} ${row.name}${plugin === undefined ? '' : ` of the absent plugin ${plugin}`}`;
-  };
-  // What others have made of what is shared with them is not named to its owner.
-  const owner = owned[0]?.row.projectId;
-  const shown = blockers.filter(({ row }) => owner === undefined || row.projectId === undefined || row.projectId === owner);
-  const names = shown.slice(0, 5).map(nameOf).join(', ');
-  const others = blockers.length <= Math.min(shown.length, 5) ? '' : names === '' ? 'others' : ' and others';
-  throw new CloudError('in_use', `Still used by ${names}${others}.`, {
-    params: {
-      blockers: shown.slice(0, BLOCKERS_SHOWN).map(({ kind, row }) => {
-        const absentPlugin = plugins.get(kind.name);
-        return { kind: kind.name, id: row.id, name: row.name, ...(absentPlugin === undefined ? {} : { absentPlugin }) };
-      }),
-    },
+  const all = [...new Map(blocking.map((blocker) => [blocker.row.id as string, blocker])).values()];
+  const blockers = all.filter(({ row }) => isBesides(root, row));
+  const named = blockers.map(({ kind, row: { id, name } }) => {
+    const absentPlugin = registry.findDormant(kind.name)?.plugin;
+    return { kind: kind.name as string, id: id as string, name, ...(absentPlugin === undefined ? {} : { absentPlugin }) };
   });
+  const names = named.slice(0, BLOCKERS_NAMED).map(({ kind, name, absentPlugin }) => {
+    const of = absentPlugin === undefined ? '' : ` of the absent plugin ${absentPlugin}`;
+    return `${kind} ${name}${of}`;
+  });
+  const others = named.length > names.length ? ' and others' : all.length > named.length ? ' and something of another project' : '';
+  const what = names.length === 0 ? 'something of another project' : `${names.join(', ')}${others}`;
+  throw new CloudError('in_use', `Still used by ${what}.`, { params: { blockers: named.slice(0, BLOCKERS_SHOWN) } });
 }
+
+/** Who may delete the one may see the other. What belongs to nobody is deleted by the operator alone. */
+const isBesides = (root: RowBase, { projectId, accountId }: RowBase): boolean =>
+  (root.projectId === undefined || projectId === undefined || projectId === root.projectId) &&
+  (root.accountId === undefined || accountId === undefined || accountId === root.accountId);
 
 export const idsOf = ({ targets, detached }: Plan): readonly string[] => [
   ...new Set([...targets.map(({ id }) => id), ...detached.map(({ id }) => id)]),
