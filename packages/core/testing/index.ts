@@ -8,7 +8,7 @@ export type { StorageHarness, StorageSetup } from './conformance/storage.ts';
 export { describeStorage } from './conformance/storage.ts';
 export type { StoreFeature, StoreHarness } from './conformance/store.ts';
 export { describeStore } from './conformance/store.ts';
-export { crashMatrix, type Scenario } from './saga/matrix.ts';
+export { type Choose, crashMatrix, type Scenario } from './saga/matrix.ts';
 export { type Around, SimCloud, type SimCloudOptions } from './sim/cloud.ts';
 export type { SimOptions } from './sim/environment.ts';
 export { Incarnation, SimEnvironment } from './sim/environment.ts';
