@@ -1,6 +1,7 @@
 import { delivery } from '../../src/cloud/index.ts';
 import { create, type Id } from '../../src/kernel/index.ts';
 import type { Scenario, SimCloudOptions } from '../../testing/index.ts';
+import { identityScenarios } from './identity/scenarios.ts';
 import { addImage, machine, type SmallCloud, smallCloud } from './small-cloud.ts';
 
 /** A scenario on the small cloud: what is there before, and the request. Names are given everywhere, so that runs compare. */
@@ -318,6 +319,7 @@ export const scenarios: readonly Scenario[] = [
   on('webhook.delete', hooked, () => ({})),
   on('delivery.replay', undelivered, () => ({})),
   on('delivery.delete', undelivered, () => ({})),
+  ...identityScenarios(on),
 ];
 
 /** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */
