@@ -20,8 +20,8 @@ export interface Row {
 /** Rows that are measured together. */
 export interface Bench {
   readonly ids: readonly string[];
-  /** Measured only when it is named. */
-  readonly onRequest?: boolean;
+  /** What its ids begin with; measured only when that is named. */
+  readonly onRequest?: string;
   /** Measures those that `wants` answers true for; others may be left out. */
   run(wants: (id: string) => boolean): Promise<readonly Row[]>;
 }
@@ -34,7 +34,7 @@ export interface BenchArguments {
 /** Runs the benches one after another, prints each row as it comes, and answers all of them. */
 export async function runBenches(benches: readonly Bench[], { json, only }: BenchArguments): Promise<readonly Row[]> {
   const wants = (id: string) => only === undefined || id === only || id.startsWith(`${only}.`);
-  const isMeant = ({ onRequest, ids }: Bench) => onRequest !== true || ids.some((id) => id === only);
+  const isMeant = ({ onRequest }: Bench) => onRequest === undefined || only?.startsWith(onRequest) === true;
   const chosen = benches.filter((bench) => bench.ids.some(wants) && isMeant(bench));
   if (chosen.length === 0) throw new Error(`no row ${only}; there are ${benches.flatMap((bench) => bench.ids).join(', ')}`);
   const rows: Row[] = [];
