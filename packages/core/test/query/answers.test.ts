@@ -84,8 +84,8 @@ describe('queries: what is answered', () => {
       { by: { note: 'note 1' }, count: 3, sum: { sizeBytes: '15' }, max: { name: 'w7', shiny: null } },
       {
         by: { note: 'note 2' },
-        count: 5,
-        sum: { sizeBytes: String(2n * BigInt(Number.MAX_SAFE_INTEGER) + 18n) },
+        count: 4,
+        sum: { sizeBytes: String(sizeBytes + 18) },
         max: { name: 'w8', shiny: true },
       },
     ]);
@@ -93,7 +93,7 @@ describe('queries: what is answered', () => {
     expect((await list({ sum: 'sizeBytes', filter: "name like 'w%'" })).groups).to.deep.equal([
       { by: {}, count: 9, sum: { sizeBytes: '45' } },
     ]);
-    expect(await list({ count: 'true', limit: '0', filter: 'sizeBytes > 7' })).to.deep.include({ items: [], count: 4 });
+    expect(await list({ count: 'true', limit: '0', filter: 'sizeBytes > 7' })).to.deep.include({ items: [], count: 3 });
   });
 
   it('tells which index it went without, and goes without none where there are too many rows', async () => {
