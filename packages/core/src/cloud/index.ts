@@ -1,4 +1,4 @@
-import { CloudError, type KernelServices, type Plugin } from '../kernel/index.ts';
+import { CloudError, type KernelServices, type Plugin, tagging } from '../kernel/index.ts';
 import { compute } from './compute/index.ts';
 import type { CallObserver } from './driver-call.ts';
 import { events } from './events/index.ts';
@@ -151,6 +151,7 @@ export const cloud =
       compute(services),
       events(services, options.postUrl ?? sendsNothing),
       retention(services),
+      tagging(services),
       ...(options.plugins ?? []),
     ];
   };

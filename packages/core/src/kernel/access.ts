@@ -52,9 +52,8 @@ export function visibleRows(
   const own = allProjects && principal.allows(ANY_PROJECT) ? undefined : ownRows(kind, principal);
   const shared = own === undefined || ownOnly ? undefined : sharedRows(kind, principal, permission);
   const there = own !== undefined && shared !== undefined ? { or: [own, shared] } : own;
-  const limit = principal.limits?.(permission);
-  if (there === undefined || limit === undefined) return there ?? limit;
-  return { and: [there, limit] };
+  const and = [there, principal.limits?.(permission), forOperators(kind, principal)].filter((part) => part !== undefined);
+  return and.length <= 1 ? and[0] : { and };
 }
 
 /**
@@ -69,6 +68,7 @@ export async function isVisible(
   reader: Reader,
   { allProjects = true }: Reach = {},
 ): Promise<boolean> {
+  if (!(await isWithin(kind, row, forOperators(kind, principal), reader))) return false;
   if (!(await isWithin(kind, row, principal.limits?.(permission), reader))) return false;
   if (isOwn(kind, row, principal) || (allProjects && principal.allows(ANY_PROJECT))) return true;
   const shared = sharedRows(kind, principal, permission);
@@ -131,6 +131,12 @@ export const inProject = (principal: Principal, projectId: Id<'project'>, accoun
 function ownRows(kind: AnyKind, { projectId, accountId }: Principal): Condition | undefined {
   if (kind.scope === 'cloud') return undefined;
   return kind.scope === 'project' ? { field: 'projectId', op: '=', value: projectId } : { field: 'accountId', op: '=', value: accountId };
+}
+
+/** What holds for the rows that are not the operator's alone, for who is none. */
+function forOperators({ operatorsIf }: AnyKind, principal: Principal): Condition | undefined {
+  if (operatorsIf === undefined || principal.allows(ANY_PROJECT)) return undefined;
+  return { field: operatorsIf, op: '=', value: false };
 }
 
 function isOwn(kind: AnyKind, row: RowBase, { projectId, accountId }: Principal): boolean {

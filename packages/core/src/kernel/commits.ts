@@ -5,6 +5,7 @@ import { adjustments, countAnew, type QuotaChange, type QuotaEffect, type QuotaE
 import type { Registry } from './registry.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
+import { Attachments } from './tags/attachments.ts';
 
 export interface CommitsOptions {
   readonly environment: Environment;
@@ -16,7 +17,7 @@ export interface CommitsOptions {
 }
 
 /** A commit that was refused; with the counter of a quota, when that is what would go over its limit. */
-export type Refusal = Extract<CommitResult, { ok: false }> & { readonly quota?: QuotaExcess };
+export type Refusal = Extract<CommitResult, { ok: false }> & { readonly quota?: QuotaExcess; readonly along?: true };
 export type Committed = Extract<CommitResult, { ok: true }> | Refusal;
 
 /** Whether these statements are written. */
@@ -25,6 +26,8 @@ export type OutcomeListener = (statements: readonly Statement[], ok: boolean) =>
 /** Statements as they go to the store, and what they change in the use of quotas. */
 interface Prepared {
   readonly sent: readonly Statement[];
+  /** Guards of what goes along: when one fails, others have come since. */
+  readonly along?: ReadonlySet<Statement>;
   readonly changes: readonly QuotaChange[];
 }
 
@@ -32,12 +35,14 @@ interface Prepared {
 export class Commits {
   readonly #options: CommitsOptions;
   readonly #ledger: QuotaLedger;
+  readonly #attachments: Attachments;
   readonly #listeners = new Set<OutcomeListener>();
   #stopping = false;
 
   constructor(options: CommitsOptions) {
     this.#options = options;
     this.#ledger = new QuotaLedger(options.registry, options.store);
+    this.#attachments = new Attachments(options.registry, options.store);
   }
 
   /** A commit whose outcome stays unknown is given up after a few tries from now on; the next start finds out. */
@@ -62,8 +67,11 @@ export class Commits {
    */
   async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
     const prepare = () => this.#prepare(statements);
-    const prepared = await (patience === 'once' ? prepare() : patiently(this.#options.environment, () => this.#stopping, prepare));
-    return this.#send(prepared, statements, patience);
+    for (;;) {
+      const prepared = await (patience === 'once' ? prepare() : patiently(this.#options.environment, () => this.#stopping, prepare));
+      const result = await this.#send(prepared, statements, patience);
+      if (result.ok || result.along !== true) return result;
+    }
   }
 
   /** Counts what kinds have begun to count since the store was last opened. */
@@ -72,7 +80,7 @@ export class Commits {
     return countAnew({ ...this.#options, ledger: this.#ledger, restate });
   }
 
-  async #send({ sent, changes }: Prepared, statements: readonly Statement[], patience: 'once' | 'forever'): Promise<Committed> {
+  async #send({ sent, changes, along }: Prepared, statements: readonly Statement[], patience: 'once' | 'forever'): Promise<Committed> {
     const { store, environment, node, announced } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -84,6 +92,7 @@ export class Commits {
         if ((result.ok || attempt > 0) && sent.some(isNotice)) announced();
         this.#tell(sent, result.ok || landed);
         if (result.ok || landed) return landed ? { ok: true, revision: 0 } : result;
+        if (failed !== undefined && along?.has(failed) === true) return { ...result, along: true };
         return await this.#refusal(result, sent, statements, changes);
       } catch (error) {
         if (error instanceof Fenced && patience === 'once')
@@ -116,8 +125,9 @@ export class Commits {
 
   async #prepare(statements: readonly Statement[]): Promise<Prepared> {
     const heard = statements.filter((statement) => !this.#unheard(statement));
-    const { statements: own, changes } = await this.#ledger.balance(heard);
-    return { sent: [...own, ...adjustments(changes)], changes };
+    const { statements: attached, along } = await this.#attachments.follow(heard);
+    const { statements: own, changes } = await this.#ledger.balance([...heard, ...attached]);
+    return { sent: [...own, ...adjustments(changes)], changes, along };
   }
 
   /** A notice without a listener is not even written. */

@@ -74,6 +74,13 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   /** State machine: for each state, where it may go. `deleted` is final and implied for any state that lists it. */
   readonly states: { readonly [K in S]: readonly (NoInfer<S> | 'deleted')[] };
   readonly initial: NoInfer<S>;
+  /**
+   * Each row is about a resource of any kind, which its fields `resourceKind` and `resourceId` name: it goes when that goes, there are at most so many of it
+   * about one, and queries reach it from there by `plural`.
+   */
+  readonly attached?: { readonly max: number };
+  /** A boolean field: rows where it is true are there for the operator alone. */
+  readonly operatorsIf?: string;
   /** Fields that make a name unique together with it, e.g. a version; a name alone then means the newest. */
   readonly namedWith?: readonly string[];
   /** Business keys beside `name`, unique among live rows. Each entry is one key. */
@@ -178,6 +185,10 @@ function checkKind(kind: AnyKind): void {
       throw new Error(`kind ${kind.name}: ${edge.field} is owned by the unknown field ${edge.ownedIf}`);
   if (typeof kind.shareable === 'string' && !own.has(kind.shareable))
     throw new Error(`kind ${kind.name}: shared with the unknown field ${kind.shareable}`);
+  for (const field of kind.attached === undefined ? [] : ['resourceKind', 'resourceId'])
+    if (!own.has(field)) throw new Error(`kind ${kind.name}: is attached to resources and lacks the field ${field}`);
+  if (kind.operatorsIf !== undefined && !own.has(kind.operatorsIf))
+    throw new Error(`kind ${kind.name}: kept for operators by the unknown field ${kind.operatorsIf}`);
   checkDetached(kind);
 }
 

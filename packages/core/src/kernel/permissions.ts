@@ -2,6 +2,7 @@ import { ANY_PROJECT, readPermission } from './access.ts';
 import { AUTHENTICATED, routesOf } from './api/routes.ts';
 import type { AnyKind, Scope } from './kind.ts';
 import type { Registry } from './registry.ts';
+import { tagPermission } from './tags/names.ts';
 
 /** One thing that a role can grant. */
 export interface PermissionFact {
@@ -29,6 +30,8 @@ export class Permissions {
       const scope = route.type === 'endpoint' ? route.endpoint.scope : undefined;
       this.#add(route.permission, registry, scope);
     }
+    for (const kind of registry.kinds())
+      if (registry.takesAttached(kind) && registry.attachedKinds().length > 0) this.#add(tagPermission(kind), registry, undefined);
     for (const [name, scope, isRead] of BESIDE) this.#facts.set(name, { name, scope, isRead });
   }
 

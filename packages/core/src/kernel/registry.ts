@@ -17,6 +17,8 @@ import type { Reader } from './reader.ts';
 import { rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
 import type { StoreSchema, TableSpec } from './store.ts';
+import { withTags } from './tags/creation.ts';
+import { tag } from './tags/tag.ts';
 
 export interface IncomingEdge {
   readonly kind: AnyKind;
@@ -69,8 +71,16 @@ export class Registry {
   }
 
   #addAction(plugin: Plugin, action: Action): void {
-    this.#actions.add(action.name, action, plugin.id);
+    this.#actions.add(action.name, this.#tagged(action), plugin.id);
     this.#addSaga(action.saga);
+  }
+
+  #tagged(action: Action): Action {
+    const takes = (kind: AnyKind | undefined) => (kind !== undefined && this.takesAttached(kind) ? kind : undefined);
+    const isThere = this.plugins.some(({ kinds }) => kinds?.includes(tag));
+    return isThere
+      ? withTags(action, { taggable: (name) => takes(name === action.kind.name ? action.kind : this.findKind(name)) })
+      : action;
   }
 
   #addDeletion(plugin: Plugin, deletion: Deletion): void {
@@ -109,7 +119,7 @@ export class Registry {
     // What a project has keeps it from being deleted; what was done in it does not.
     if (project !== undefined)
       for (const kind of this.kinds())
-        if (kind.scope === 'project' && kind !== operation)
+        if (kind.scope === 'project' && kind !== operation && kind.attached === undefined)
           this.#incoming.set(project.name, [
             ...this.edgesTo(project.name),
             { kind, edge: { field: 'projectId', kind: project.name, onDelete: 'restrict' } },
@@ -141,6 +151,14 @@ export class Registry {
   }
   findDormant(kind: string): Dormant | undefined {
     return this.#dormant.get(kind);
+  }
+  /** Kinds whose rows are about resources of any kind. */
+  attachedKinds(): readonly AnyKind[] {
+    return this.kinds().filter(({ attached }) => attached !== undefined);
+  }
+  /** Whether rows of other kinds may be attached to those of this one. */
+  takesAttached(kind: AnyKind): boolean {
+    return kind !== operation && kind !== debt && kind.attached === undefined && this.findDormant(kind.name) === undefined;
   }
   /** The kind behind a table, if its rows count for quotas. */
   countedKind(table: string): AnyKind | undefined {

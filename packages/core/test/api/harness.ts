@@ -1,4 +1,14 @@
-import { Api, type ApiResponse, isStreamed, jsonBody, Kernel, type Principal, type Store } from '../../src/kernel/index.ts';
+import {
+  Api,
+  type ApiResponse,
+  isStreamed,
+  jsonBody,
+  Kernel,
+  type KernelServices,
+  type Plugin,
+  type Principal,
+  type Store,
+} from '../../src/kernel/index.ts';
 import { nodeEnvironment } from '../../src/node/index.ts';
 import { inlineSqlite } from '../../src/sqlite/index.ts';
 import { principalOf, Workshop, widgetPlugin } from './widgets.ts';
@@ -12,7 +22,12 @@ export interface Ask {
 
 /** An `Api` over widgets and an in-memory store. */
 export async function openApi(
-  options: { readonly store?: Store; readonly feedRevisionsMax?: number; readonly operationsMax?: number } = {},
+  options: {
+    readonly store?: Store;
+    readonly feedRevisionsMax?: number;
+    readonly operationsMax?: number;
+    readonly plugins?: (services: KernelServices) => readonly Plugin[];
+  } = {},
 ) {
   const environment = nodeEnvironment();
   const workshop = new Workshop();
@@ -20,7 +35,7 @@ export async function openApi(
   const kernel = new Kernel({
     environment,
     store,
-    plugins: widgetPlugin(workshop),
+    plugins: (services) => [...widgetPlugin(workshop)(services), ...(options.plugins?.(services) ?? [])],
     sealKey: new Uint8Array(32).fill(7),
     ...(options.operationsMax === undefined ? {} : { operationsMax: options.operationsMax }),
   });

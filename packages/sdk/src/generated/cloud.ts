@@ -94,6 +94,8 @@ export interface AccountCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the account. */
@@ -108,6 +110,7 @@ export interface AccountGraph {
   readonly fields: AccountFields & { readonly state: AccountState; readonly deletedAt?: string };
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
+    readonly tags: TagGraph;
     readonly projects: ProjectGraph;
     readonly users: UserGraph;
     readonly serviceAccounts: ServiceAccountGraph;
@@ -199,6 +202,8 @@ export interface ProjectCreate {
   readonly description?: string | undefined;
   /** Of another account: for the operator. */
   readonly accountId?: Id<'account'> | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the project. */
@@ -214,6 +219,7 @@ export interface ProjectGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
     readonly operations: OperationGraph;
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
@@ -227,6 +233,7 @@ export interface ProjectGraph {
     readonly instances: InstanceGraph;
     readonly webhooks: WebhookGraph;
     readonly deliveries: DeliveryGraph;
+    readonly tagPolicies: TagPolicyGraph;
   };
 }
 
@@ -305,6 +312,8 @@ export interface UserCreate {
   readonly email?: string | undefined;
   /** Who it is at an identity provider: the name of the provider, a colon, its id there. */
   readonly externalId?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description, email, externalId of the user. */
@@ -322,6 +331,7 @@ export interface UserGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
     readonly memberships: MembershipGraph;
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
@@ -416,6 +426,8 @@ export interface ServiceAccountCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the serviceAccount. */
@@ -431,6 +443,7 @@ export interface ServiceAccountGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
   };
@@ -518,6 +531,8 @@ export interface GroupCreate {
   readonly description?: string | undefined;
   /** Which group it is at an identity provider: its users are in it while they are there. */
   readonly externalId?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the group. */
@@ -533,6 +548,7 @@ export interface GroupGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
     readonly memberships: MembershipGraph;
     readonly roleBindings: RoleBindingGraph;
   };
@@ -608,6 +624,8 @@ export interface MembershipCreate {
   readonly name?: string | undefined;
   readonly groupId: Id<'group'>;
   readonly userId: Id<'user'>;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** What queries see of memberships. */
@@ -618,6 +636,7 @@ export interface MembershipGraph {
     readonly group: GroupGraph;
     readonly user: UserGraph;
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -698,6 +717,8 @@ export interface RoleCreate {
     /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
     readonly when?: string | undefined;
   }[];
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description, rules of the role. */
@@ -719,6 +740,7 @@ export interface RoleGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
     readonly roleBindings: RoleBindingGraph;
   };
 }
@@ -805,6 +827,8 @@ export interface RoleBindingCreate {
   readonly userId?: Id<'user'> | undefined;
   readonly groupId?: Id<'group'> | undefined;
   readonly serviceAccountId?: Id<'serviceAccount'> | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** What queries see of role-bindings. */
@@ -818,6 +842,7 @@ export interface RoleBindingGraph {
     readonly group: GroupGraph;
     readonly serviceAccount: ServiceAccountGraph;
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -910,6 +935,7 @@ export interface ApiKeyGraph {
     readonly serviceAccount: ServiceAccountGraph;
     readonly inProject: ProjectGraph;
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -1022,6 +1048,7 @@ export interface SessionGraph {
   readonly links: {
     readonly user: UserGraph;
     readonly account: AccountGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -1110,6 +1137,8 @@ export interface ShareCreate {
   readonly resourceId: string;
   /** The id of a project or of an account, or `all`. */
   readonly with: 'all' | string;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** What queries see of shares. */
@@ -1118,6 +1147,7 @@ export interface ShareGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -1184,6 +1214,8 @@ export interface ZoneCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the zone. */
@@ -1198,6 +1230,7 @@ export interface ZoneGraph {
   readonly fields: ZoneFields & { readonly state: ZoneState; readonly deletedAt?: string };
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
+    readonly tags: TagGraph;
     readonly clusters: ClusterGraph;
     readonly pools: PoolGraph;
   };
@@ -1291,6 +1324,8 @@ export interface ClusterCreate {
   readonly allowEmulation?: boolean | undefined;
   /** Hosts that the fabric takes. */
   readonly hostsMax?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes the name, the description or the limits of the cluster. */
@@ -1314,6 +1349,7 @@ export interface ClusterGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'hostsMax';
   readonly links: {
     readonly zone: ZoneGraph;
+    readonly tags: TagGraph;
     readonly hosts: HostGraph;
     readonly pools: PoolGraph;
   };
@@ -1426,6 +1462,8 @@ export interface HostCreate {
   readonly vcpuOvercommit?: number | undefined;
   /** Memory promised per memory of the host. Default: as its cluster says. */
   readonly memoryOvercommit?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host. */
@@ -1450,6 +1488,7 @@ export interface HostGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'cpus' | 'memoryBytes';
   readonly links: {
     readonly cluster: ClusterGraph;
+    readonly tags: TagGraph;
     readonly strays: StrayGraph;
     readonly pools: PoolGraph;
     readonly networks: NetworkGraph;
@@ -1563,6 +1602,7 @@ export interface StrayGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly host: HostGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -1664,6 +1704,8 @@ export interface PoolCreate {
   readonly storageClass?: string | undefined;
   /** Bytes promised per byte of the pool. */
   readonly overcommit?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes the name, the class or the overcommit of the pool. */
@@ -1684,6 +1726,7 @@ export interface PoolGraph {
     readonly host: HostGraph;
     readonly cluster: ClusterGraph;
     readonly zone: ZoneGraph;
+    readonly tags: TagGraph;
     readonly volumes: VolumeGraph;
   };
 }
@@ -1809,6 +1852,8 @@ export interface VolumeCreate {
   readonly storageClass?: string | undefined;
   /** A host that must reach it. */
   readonly hostId?: Id<'host'> | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the volume. */
@@ -1849,6 +1894,7 @@ export interface VolumeGraph {
     readonly image: ImageGraph;
     readonly instance: InstanceGraph;
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -1973,6 +2019,8 @@ export interface ImageCreate {
   readonly sourceUrl?: string | undefined;
   /** Of the content. */
   readonly sha256?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the image. */
@@ -1994,6 +2042,7 @@ export interface ImageGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'virtualSizeBytes';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
     readonly volumes: VolumeGraph;
   };
 }
@@ -2118,6 +2167,8 @@ export interface NetworkCreate {
     /** Default: the gateway. */
     readonly dnsServers?: readonly string[] | undefined;
   }[];
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the network. */
@@ -2134,6 +2185,7 @@ export interface NetworkGraph {
   readonly links: {
     readonly host: HostGraph;
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
     readonly subnets: SubnetGraph;
     readonly nics: NicGraph;
   };
@@ -2225,6 +2277,8 @@ export interface SubnetCreate {
   readonly gateway?: string | undefined;
   /** Default: the gateway. */
   readonly dnsServers?: readonly string[] | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** What queries see of subnets. */
@@ -2234,6 +2288,7 @@ export interface SubnetGraph {
   readonly links: {
     readonly network: NetworkGraph;
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
     readonly nics: NicGraph;
   };
 }
@@ -2339,6 +2394,7 @@ export interface NicGraph {
     readonly network: NetworkGraph;
     readonly subnet: SubnetGraph;
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -2415,6 +2471,8 @@ export interface PlacementGroupCreate {
   readonly policy: 'affinity' | 'antiAffinity' | 'softAffinity' | 'softAntiAffinity';
   /** What they share, or do not. */
   readonly over?: 'host' | 'failureDomain' | 'cluster' | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the placementGroup. */
@@ -2430,6 +2488,7 @@ export interface PlacementGroupGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
     readonly instances: InstanceGraph;
   };
 }
@@ -2520,6 +2579,8 @@ export interface InstanceTypeCreate {
   readonly cpuShares?: number | undefined;
   /** Labels that its hosts must have. */
   readonly hostLabels?: { readonly [key: string]: string } | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Makes the next version of a size; the versions before stay as they are. */
@@ -2541,6 +2602,7 @@ export interface InstanceTypeGraph {
   readonly fields: InstanceTypeFields & { readonly state: InstanceTypeState; readonly deletedAt?: string };
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'version' | 'vcpus' | 'memoryBytes' | 'vcpusMax' | 'memoryBytesMax' | 'cpuShares';
   readonly links: {
+    readonly tags: TagGraph;
     readonly instances: InstanceGraph;
   };
 }
@@ -2716,6 +2778,8 @@ export interface InstanceCreate {
   readonly whenFull?: 'fail' | 'wait' | undefined;
   /** Default: true. */
   readonly start?: boolean | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes name, description of the instance. */
@@ -2787,6 +2851,7 @@ export interface InstanceGraph {
     readonly host: HostGraph;
     readonly placementGroup: PlacementGroupGraph;
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
     readonly volumes: VolumeGraph;
     readonly nics: NicGraph;
   };
@@ -2969,6 +3034,8 @@ export interface WebhookCreate {
   /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
   readonly secret: string;
   readonly description?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
 /** Changes where events are sent, which ones, or what they are signed with. */
@@ -2998,6 +3065,7 @@ export interface WebhookGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
     readonly deliveries: DeliveryGraph;
   };
 }
@@ -3098,6 +3166,7 @@ export interface DeliveryGraph {
   readonly links: {
     readonly webhook: WebhookGraph;
     readonly project: ProjectGraph;
+    readonly tags: TagGraph;
   };
 }
 
@@ -3130,6 +3199,207 @@ export class DeliveriesClient extends Resource<'delivery', Delivery, DeliveryFil
   /** Sends the event again, after what is waiting. It is a delivery no longer then. */
   replay(delivery: Named<'delivery'>, options: ChangeOptions = {}): Pending<'delivery', Delivery> {
     return this.act(delivery, 'replay', {}, options);
+  }
+}
+
+/** The state machine of the kind tag: where each state may go. */
+export const tagStates = {
+  available: ['deleted'],
+  deleted: [],
+} as const;
+export type TagState = keyof typeof tagStates;
+
+export interface TagFields {
+  readonly id: Id<'tag'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** E.g. `instance`. */
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** Letters, digits and `. _ : / @ -`, up to 127. */
+  readonly key: string;
+  /** Up to 255 characters. */
+  readonly value: string;
+}
+/** A word about a resource, by which its owner finds and groups it: a key with a value. Goes with the resource. */
+export type Tag = Lifecycle<TagFields, TagState>;
+
+/** Tags resources: up to 500 of one kind at once, all or none. */
+export interface TagAttach {
+  /** E.g. `instance`. */
+  readonly resourceKind: string;
+  readonly resourceIds: readonly string[];
+  /** Keys with their values; one that is there gets the new value. */
+  readonly tags: { readonly [key: string]: unknown };
+}
+
+/** Takes tags from resources: up to 500 of one kind at once, all or none. */
+export interface TagDetach {
+  /** E.g. `instance`. */
+  readonly resourceKind: string;
+  readonly resourceIds: readonly string[];
+  /** One that is not there is gone already. */
+  readonly keys: readonly string[];
+}
+
+/** What queries see of tags. */
+export interface TagGraph {
+  readonly fields: TagFields & { readonly state: TagState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+  };
+}
+
+/** What lists of tags can filter by. */
+export interface TagFilter {
+  readonly id: Id<'tag'>;
+  readonly name: string;
+  readonly state: TagState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+}
+
+export class TagsClient extends Resource<'tag', Tag, TagFilter, 'createdAt' | 'name' | 'state', TagGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'tag', plural: 'tags' });
+  }
+
+  /** Tags resources: up to 500 of one kind at once, all or none. */
+  attach(input: TagAttach, options: ChangeOptions = {}): Pending<'tag', Tag> {
+    return this.actOnAll('attach', input, options);
+  }
+
+  /** Takes tags from resources: up to 500 of one kind at once, all or none. */
+  detach(input: TagDetach, options: ChangeOptions = {}): Pending<'tag', Tag> {
+    return this.actOnAll('detach', input, options);
+  }
+}
+
+/** The state machine of the kind tagPolicy: where each state may go. */
+export const tagPolicyStates = {
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type TagPolicyState = keyof typeof tagPolicyStates;
+
+export interface TagPolicyFields {
+  readonly id: Id<'tagPolicy'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** Letters, digits and `. _ : / @ -`, up to 127. */
+  readonly key: string;
+  /** Kinds that it is about, e.g. `instance`. */
+  readonly kinds: readonly string[];
+  /** None of these kinds is made without the tag, and it is not taken away. Default: no. */
+  readonly required?: boolean;
+  /** Values that the tag may have. Default: any. */
+  readonly values?: readonly string[];
+  /** Kinds of what is made along with the resource and goes with it, e.g. `volume` and `nic`: these get the tag, too. */
+  readonly copyTo?: readonly string[];
+}
+/** What a project asks of a tag: where it must be, what it may say, and what it is copied to. */
+export type TagPolicy = Lifecycle<TagPolicyFields, TagPolicyState>;
+
+/** Asks something of a tag, of all that is made in the project from now on. */
+export interface TagPolicyCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Letters, digits and `. _ : / @ -`, up to 127. */
+  readonly key: string;
+  /** Kinds that it is about, e.g. `instance`. */
+  readonly kinds: readonly string[];
+  /** None of these kinds is made without the tag, and it is not taken away. Default: no. */
+  readonly required?: boolean | undefined;
+  /** Values that the tag may have. Default: any. */
+  readonly values?: readonly string[] | undefined;
+  /** Kinds of what is made along with the resource and goes with it, e.g. `volume` and `nic`: these get the tag, too. */
+  readonly copyTo?: readonly string[] | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, kinds, required, values, copyTo of the tagPolicy. */
+export interface TagPolicyUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Kinds that it is about, e.g. `instance`. */
+  readonly kinds?: readonly string[] | undefined;
+  readonly required?: boolean | null | undefined;
+  readonly values?: readonly string[] | null | undefined;
+  readonly copyTo?: readonly string[] | null | undefined;
+}
+
+/** What queries see of tag-policies. */
+export interface TagPolicyGraph {
+  readonly fields: TagPolicyFields & { readonly state: TagPolicyState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+    readonly tags: TagGraph;
+  };
+}
+
+/** What lists of tag-policies can filter by. */
+export interface TagPolicyFilter {
+  readonly id: Id<'tagPolicy'>;
+  readonly name: string;
+  readonly state: TagPolicyState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+}
+
+export class TagPoliciesClient extends Resource<'tagPolicy', TagPolicy, TagPolicyFilter, 'createdAt' | 'name' | 'state', TagPolicyGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'tagPolicy', plural: 'tag-policies' });
+  }
+
+  /** Asks something of a tag, of all that is made in the project from now on. */
+  create(input: TagPolicyCreate, options: ChangeOptions = {}): Pending<'tagPolicy', TagPolicy> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, kinds, required, values, copyTo of the tagPolicy. */
+  update(tagPolicy: Named<'tagPolicy'>, input: TagPolicyUpdate = {}, options: ChangeOptions = {}): Pending<'tagPolicy', TagPolicy> {
+    return this.updateAny(tagPolicy, input, options);
+  }
+
+  /** Deletes the tagPolicy and everything it owns. */
+  delete(tagPolicy: Named<'tagPolicy'>, options: DeleteOptions = {}): Pending<'tagPolicy', undefined> {
+    return this.deleteAny(tagPolicy, options);
   }
 }
 
@@ -3381,6 +3651,8 @@ export interface CloudRows {
   readonly instance: Instance;
   readonly webhook: Webhook;
   readonly delivery: Delivery;
+  readonly tag: Tag;
+  readonly tagPolicy: TagPolicy;
 }
 
 export class Cloud extends BaseCloud<CloudRows> {
@@ -3438,6 +3710,10 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly webhooks: WebhooksClient;
   /** An event that could not be delivered however often it was tried. `replay` tries again. */
   readonly deliveries: DeliveriesClient;
+  /** A word about a resource, by which its owner finds and groups it: a key with a value. Goes with the resource. */
+  readonly tags: TagsClient;
+  /** What a project asks of a tag: where it must be, what it may say, and what it is copied to. */
+  readonly tagPolicies: TagPoliciesClient;
   readonly access: AccessEndpoints;
   readonly logout: LogoutEndpoints;
   readonly password: PasswordEndpoints;
@@ -3475,6 +3751,8 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.instances = new InstancesClient(this.client);
     this.webhooks = new WebhooksClient(this.client);
     this.deliveries = new DeliveriesClient(this.client);
+    this.tags = new TagsClient(this.client);
+    this.tagPolicies = new TagPoliciesClient(this.client);
     this.access = new AccessEndpoints(this.client);
     this.logout = new LogoutEndpoints(this.client);
     this.password = new PasswordEndpoints(this.client);

@@ -41,7 +41,10 @@ export const BUILT_IN_ROLES: Readonly<Record<string, BuiltInRole>> = {
   viewer: { description: 'Reads what there is.', levels: ['project', 'account'], permissions: ['*.read'] },
 };
 
-const isOfMembers = ({ scope, kind }: PermissionFact): boolean => scope === 'project' && kind !== undefined && kind.name !== 'share';
+const isOfMembers = ({ scope, kind }: PermissionFact): boolean => scope === 'project' && kind !== undefined && !OF_ADMINS.has(kind.name);
+
+/** Kinds of a project that members use, but do not decide about. */
+const OF_ADMINS: ReadonlySet<string> = new Set(['share', 'tagPolicy']);
 
 type Bound = Pick<RoleBinding, 'level'> & Partial<Pick<RoleBinding, 'builtIn' | 'roleId' | 'inProjectId'>>;
 

@@ -136,7 +136,7 @@ export class Events {
 /** Told without a look at the row, as most of a busy feed is. */
 function isPlainlyOwn(kind: AnyKind, { change }: FeedEntry, principal: Principal): boolean {
   const isOwn = kind.scope === 'cloud' || (kind.scope === 'project' && change.projectId === principal.projectId);
-  return isOwn && principal.limits?.(readPermission(kind)) === undefined;
+  return isOwn && kind.operatorsIf === undefined && principal.limits?.(readPermission(kind)) === undefined;
 }
 
 async function isWanted(wanted: Wanted, entry: FeedEntry): Promise<boolean> {

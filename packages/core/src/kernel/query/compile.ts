@@ -1,6 +1,7 @@
 import { CloudError } from '../errors.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Condition } from '../store.ts';
+import { TAG, TAG_KEY, TAG_VALUE } from '../tags/names.ts';
 import { COMPARISONS_MAX, type Comparing, FILTER_DEPTH_MAX, type Filter, PATH_MAX } from './ast.ts';
 import type { Place, QueryGraph, Shape } from './graph.ts';
 import { wrongFilter } from './tokens.ts';
@@ -126,12 +127,22 @@ class Compiler {
     if (!('kind' in start)) return this.#within(elementAt(start, name), rest, then);
     const shape = start.fields.get(name);
     if (shape !== undefined) return this.#within({ field: name, shape }, rest, then);
-    if (!start.links.has(name)) throw unknownField(name, start);
+    const link = start.links.get(name);
+    if (link === undefined) throw unknownField(name, start);
+    const [key] = rest;
+    if (link.kind.name === TAG && key !== undefined && rest.length === 1 && !this.#context.graph.place(link.kind).fields.has(key))
+      return this.#tagged(start, name, key, then);
     if (rest.length === 0)
-      throw wrongFilter(
-        `compares ${name}, which leads to ${start.links.get(name)?.kind.plural}: name a field of theirs (${name}.id), or ask has(${name})`,
-      );
+      throw wrongFilter(`compares ${name}, which leads to ${link.kind.plural}: name a field of theirs (${name}.id), or ask has(${name})`);
     return this.#follow(start, name, (next) => this.#along(next, rest, then));
+  }
+
+  /** `tags.env` is the value of the tag `env`. */
+  #tagged(place: Place, name: string, key: string, then: (found: Found) => Condition): Condition {
+    const keyed: Condition = { field: TAG_KEY, op: '=', value: key };
+    const value = then({ field: TAG_VALUE, shape: { type: 'string' } });
+    if ('op' in value && value.op === 'null') return { not: this.#follow(place, name, () => keyed) };
+    return this.#follow(place, name, () => ({ and: [keyed, value] }));
   }
 
   #within({ field, shape }: Found, path: readonly string[], then: (found: Found) => Condition): Condition {

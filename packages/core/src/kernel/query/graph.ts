@@ -50,12 +50,14 @@ export function fieldsOf(kind: AnyKind): ReadonlyMap<string, Shape> {
 
 /**
  * Forward by the field without `Id`, backward by the plural of the kind that refers, e.g. `host` and `nics` of an instance. Where a kind refers by several
- * fields its rows are called e.g. `nicsBySubnet`. A field of the same name goes before.
+ * fields its rows are called e.g. `nicsBySubnet`. To what is attached to resources of any kind it is its plural, e.g. `tags`. A field of the same name goes before.
  */
 function linksOf(kind: AnyKind, registry: Registry): ReadonlyMap<string, Link> {
   const links = new Map<string, Link>();
   for (const { field, kind: to } of edgesOf(kind, registry))
     links.set(linkName(field), { kind: registry.kind(to), local: field, remote: 'id' });
+  if (registry.takesAttached(kind))
+    for (const other of registry.attachedKinds()) links.set(camel(other.plural), { kind: other, local: 'id', remote: 'resourceId' });
   for (const other of registry.kinds()) {
     const edges = edgesOf(other, registry).filter((edge) => edge.kind === kind.name);
     for (const { field } of edges) {
