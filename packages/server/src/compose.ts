@@ -199,7 +199,7 @@ const retentionOf = ({ retention: { operationDays, deletedDays, auditDays }, tra
 const rateOf = ({ limits: { keyRequestsPerSecond: perSecond, keyBurst } }: Config): { readonly rate?: Rate } =>
   perSecond === undefined ? {} : { rate: { perSecond, burst: keyBurst ?? Math.max(1, Math.ceil(perSecond)) } };
 
-const settingsOf = ({ hosts, images, auth, strays, webhooks }: Config): CloudSettings => ({
+const settingsOf = ({ hosts, images, auth, strays, webhooks, quota }: Config): CloudSettings => ({
   heartbeatMs: hosts.heartbeatSeconds * 1000,
   shutdownTimeoutMs: hosts.shutdownSeconds * 1000,
   sessionMs: auth.sessionHours * 3600_000,
@@ -217,4 +217,5 @@ const settingsOf = ({ hosts, images, auth, strays, webhooks }: Config): CloudSet
   imageSources: images.sources,
   imageBytesMax: images.bytesMax,
   webhookUrls: webhooks.urls,
+  quota,
 });

@@ -3,7 +3,7 @@ import { compute } from './compute/index.ts';
 import type { CallObserver } from './driver-call.ts';
 import { events } from './events/index.ts';
 import type { PostUrl } from './events/post-url.ts';
-import { identity, type Passwords } from './identity/index.ts';
+import { identity, type Passwords, quota } from './identity/index.ts';
 import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
 import { placement } from './placement/index.ts';
@@ -43,6 +43,7 @@ export {
   operatorPrincipal,
   type Passwords,
   project,
+  quotaRequest,
   Roles,
   role,
   roleBinding,
@@ -103,6 +104,7 @@ export const DEFAULT_SETTINGS: CloudSettings = {
   imageSources: [],
   imageBytesMax: 1024 ** 4,
   webhookUrls: [],
+  quota: { project: {}, account: {} },
 };
 
 const sendsNothing: PostUrl = async () => {
@@ -144,6 +146,7 @@ export const cloud =
     return [
       closing,
       identity(services),
+      quota(services),
       topology(services),
       storage(services),
       networking(services),

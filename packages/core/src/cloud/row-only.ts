@@ -53,7 +53,7 @@ const rowRemove = saga<null, RowParams>('row.remove', 1)
   .build();
 
 /** Deletion of a kind that is nothing but a row. */
-export function rowDeletion<K extends AnyKind>(kind: K, from: readonly string[], counters: (id: string) => readonly string[] = () => []) {
+export function rowDeletion<K extends AnyKind>(kind: K, from: readonly string[], counters: (row: RowBase) => readonly string[] = () => []) {
   // The table of the kind is checked once, here: the saga knows the kind by name only.
   transition(kind, '' as Id<never>, { from: 'deleting' as never, to: 'deleted' as never });
   return defineDeletion({
@@ -61,6 +61,6 @@ export function rowDeletion<K extends AnyKind>(kind: K, from: readonly string[],
     from,
     remove: rowRemove,
     context: () => null,
-    params: (row: RowBase): RowParams => ({ kind: kind.name, id: row.id, counters: counters(row.id) }),
+    params: (row: RowBase): RowParams => ({ kind: kind.name, id: row.id, counters: counters(row) }),
   });
 }

@@ -1,6 +1,7 @@
 import type { KernelServices, Plugin } from '../kernel/index.ts';
 import type { CallObserver } from './driver-call.ts';
 import type { Passwords } from './identity/passwords.ts';
+import type { QuotaSettings } from './identity/quota-limits.ts';
 import type { Fabrics } from './network/fabrics.ts';
 import type { Placement } from './placement/placement.ts';
 import type { FetchUrl, ImageStore } from './storage/image-store.ts';
@@ -42,6 +43,8 @@ export interface CloudSettings {
   readonly imageSources: readonly string[];
   /** How long who signs in may go on without doing it again. */
   readonly sessionMs: number;
+  /** Quotas that new projects and accounts begin with, by counter. The operator's own have none. */
+  readonly quota: QuotaSettings;
   /** Content of one image, at most. */
   readonly imageBytesMax: number;
   /** URLs that webhooks may call though they are private or without TLS, and the only ones that callbacks may go to: each allows what is below it. */

@@ -17,6 +17,7 @@ export interface PermissionFact {
 const BESIDE = [
   [ANY_PROJECT, 'cloud', false],
   ['audit.account', 'account', true],
+  ['quota.grant', 'account', false],
   ['metrics.read', 'cloud', true],
 ] as const;
 

@@ -1,29 +1,10 @@
 import { delivery } from '../../src/cloud/index.ts';
 import { create, type Id } from '../../src/kernel/index.ts';
-import type { Scenario, SimCloudOptions } from '../../testing/index.ts';
+import type { Scenario } from '../../testing/index.ts';
 import { identityScenarios } from './identity/scenarios.ts';
-import { addImage, machine, type SmallCloud, smallCloud } from './small-cloud.ts';
-
-/** A scenario on the small cloud: what is there before, and the request. Names are given everywhere, so that runs compare. */
-function on(
-  action: string,
-  setUp: (at: SmallCloud) => Promise<string | undefined>,
-  input: (at: SmallCloud, id: string | undefined) => object,
-  variant = '',
-  kept: Partial<SimCloudOptions> = {},
-): Scenario {
-  let at: SmallCloud | undefined;
-  let target: string | undefined;
-  return {
-    name: `${action}${variant === '' ? '' : ` (${variant})`}`,
-    prepare: async (options) => {
-      at = await smallCloud({ ...kept, ...options });
-      target = await setUp(at);
-      return at.sim;
-    },
-    act: async (sim) => (await sim.submit(action, input(at as SmallCloud, target), target)).operationId,
-  };
-}
+import { quotaScenarios } from './quota-scenarios.ts';
+import { on } from './scenario.ts';
+import { addImage, machine, type SmallCloud } from './small-cloud.ts';
 
 const nothing = async () => undefined;
 const running = (at: SmallCloud) => at.sim.done('instance.create', machine(at));
@@ -344,6 +325,7 @@ export const scenarios: readonly Scenario[] = [
   on('delivery.replay', undelivered, () => ({})),
   on('delivery.delete', undelivered, () => ({})),
   ...identityScenarios(on),
+  ...quotaScenarios,
 ];
 
 /** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */

@@ -85,6 +85,8 @@ export interface AccountFields {
   readonly revision: number;
   readonly schemaVersion: number;
   readonly description?: string;
+  /** Quotas, by counter; without a limit where none is named. */
+  readonly limits?: { readonly [key: string]: number };
 }
 /** A tenant: owns projects, and has users, groups and roles of its own. */
 export type Account = Lifecycle<AccountFields, AccountState>;
@@ -105,6 +107,12 @@ export interface AccountUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** Sets or lifts limits of the account, for all of its projects together. */
+export interface AccountSetQuota {
+  /** By counter, e.g. `vcpus`; `null` lifts a limit. One below what is in use only stops growth. */
+  readonly limits: { readonly [key: string]: number | null };
+}
+
 /** What queries see of accounts. */
 export interface AccountGraph {
   readonly fields: AccountFields & { readonly state: AccountState; readonly deletedAt?: string };
@@ -120,6 +128,7 @@ export interface AccountGraph {
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
     readonly sessions: SessionGraph;
+    readonly quotaRequests: QuotaRequestGraph;
   };
 }
 
@@ -164,6 +173,11 @@ export class AccountsClient extends Resource<'account', Account, AccountFilter, 
   enable(account: Named<'account'>, options: ChangeOptions = {}): Pending<'account', Account> {
     return this.act(account, 'enable', {}, options);
   }
+
+  /** Sets or lifts limits of the account, for all of its projects together. */
+  setQuota(account: Named<'account'>, input: AccountSetQuota, options: ChangeOptions = {}): Pending<'account', Account> {
+    return this.act(account, 'set-quota', input, options);
+  }
 }
 
 /** The state machine of the kind project: where each state may go. */
@@ -191,6 +205,8 @@ export interface ProjectFields {
   readonly revision: number;
   readonly schemaVersion: number;
   readonly description?: string;
+  /** Quotas, by counter; without a limit where none is named. */
+  readonly limits?: { readonly [key: string]: number };
 }
 /** What an account owns resources in. */
 export type Project = Lifecycle<ProjectFields, ProjectState>;
@@ -213,6 +229,12 @@ export interface ProjectUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** Sets or lifts limits of the project. */
+export interface ProjectSetQuota {
+  /** By counter, e.g. `vcpus`; `null` lifts a limit. One below what is in use only stops growth. */
+  readonly limits: { readonly [key: string]: number | null };
+}
+
 /** What queries see of projects. */
 export interface ProjectGraph {
   readonly fields: ProjectFields & { readonly state: ProjectState; readonly deletedAt?: string };
@@ -224,6 +246,7 @@ export interface ProjectGraph {
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
     readonly shares: ShareGraph;
+    readonly quotaRequests: QuotaRequestGraph;
     readonly volumes: VolumeGraph;
     readonly images: ImageGraph;
     readonly networks: NetworkGraph;
@@ -268,6 +291,11 @@ export class ProjectsClient extends Resource<'project', Project, ProjectFilter, 
   /** Deletes the project and everything it owns. */
   delete(project: Named<'project'>, options: DeleteOptions = {}): Pending<'project', undefined> {
     return this.deleteAny(project, options);
+  }
+
+  /** Sets or lifts limits of the project. */
+  setQuota(project: Named<'project'>, input: ProjectSetQuota, options: ChangeOptions = {}): Pending<'project', Project> {
+    return this.act(project, 'set-quota', input, options);
   }
 }
 
@@ -1178,6 +1206,139 @@ export class SharesClient extends Resource<'share', Share, ShareFilter, 'created
   /** Deletes the share and everything it owns. */
   delete(share: Named<'share'>, options: DeleteOptions = {}): Pending<'share', undefined> {
     return this.deleteAny(share, options);
+  }
+}
+
+/** The state machine of the kind quotaRequest: where each state may go. */
+export const quotaRequestStates = {
+  requested: ['applied', 'denied', 'deleting', 'deleted'],
+  applied: ['expired', 'deleting'],
+  denied: ['deleting'],
+  expired: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type QuotaRequestState = keyof typeof quotaRequestStates;
+
+export interface QuotaRequestFields {
+  readonly id: Id<'quotaRequest'>;
+  readonly accountId: Id<'account'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** Whose limits. Absent: those of the account. */
+  readonly inProjectId?: Id<'project'>;
+  /** By counter, e.g. `vcpus`; `null` lifts a limit. One below what is in use only stops growth. */
+  readonly limits: { readonly [key: string]: number | null };
+  /** Why they are asked for. */
+  readonly reason?: string;
+  /** When the limits go back to what they were. */
+  readonly expiresAt?: string;
+  /** Who asked. */
+  readonly requestedBy: string;
+  /** Who approved or denied it. */
+  readonly decidedBy?: string;
+  readonly decidedAt?: string;
+  /** What that one had to say. */
+  readonly answer?: string;
+  /** The limits before they were granted; `null` = none. */
+  readonly before?: { readonly [key: string]: number | null };
+}
+/** A request for other limits: approved, it sets them, for good or until a day; denied, it says why. */
+export type QuotaRequest = Lifecycle<QuotaRequestFields, QuotaRequestState>;
+
+/** Asks for other limits of a project, or of the account. */
+export interface QuotaRequestCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Whose limits. Absent: those of the account. */
+  readonly projectId?: Id<'project'> | undefined;
+  /** By counter, e.g. `vcpus`; `null` lifts a limit. One below what is in use only stops growth. */
+  readonly limits: { readonly [key: string]: number | null };
+  /** Why they are asked for. */
+  readonly reason?: string | undefined;
+  /** When the limits go back to what they were. */
+  readonly expiresAt?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Sets the limits that are asked for, until the day that was asked for. */
+export interface QuotaRequestApprove {
+  /** What that one had to say. */
+  readonly answer?: string | undefined;
+}
+
+/** Refuses the limits that are asked for. */
+export interface QuotaRequestDeny {
+  /** What that one had to say. */
+  readonly answer?: string | undefined;
+}
+
+/** What queries see of quota-requests. */
+export interface QuotaRequestGraph {
+  readonly fields: QuotaRequestFields & { readonly state: QuotaRequestState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly inProject: ProjectGraph;
+    readonly account: AccountGraph;
+    readonly tags: TagGraph;
+  };
+}
+
+/** What lists of quota-requests can filter by. */
+export interface QuotaRequestFilter {
+  readonly id: Id<'quotaRequest'>;
+  readonly name: string;
+  readonly state: QuotaRequestState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly accountId: Id<'account'>;
+  readonly expiresAt: string;
+  readonly inProjectId: Id<'project'>;
+}
+
+export class QuotaRequestsClient extends Resource<'quotaRequest', QuotaRequest, QuotaRequestFilter, 'createdAt' | 'name' | 'state' | 'expiresAt' | 'inProjectId', QuotaRequestGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'quotaRequest', plural: 'quota-requests' });
+  }
+
+  /** Asks for other limits of a project, or of the account. */
+  create(input: QuotaRequestCreate, options: ChangeOptions = {}): Pending<'quotaRequest', QuotaRequest> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the quotaRequest and everything it owns. */
+  delete(quotaRequest: Named<'quotaRequest'>, options: DeleteOptions = {}): Pending<'quotaRequest', undefined> {
+    return this.deleteAny(quotaRequest, options);
+  }
+
+  /** Sets the limits that are asked for, until the day that was asked for. */
+  approve(quotaRequest: Named<'quotaRequest'>, input: QuotaRequestApprove = {}, options: ChangeOptions = {}): Pending<'quotaRequest', QuotaRequest> {
+    return this.act(quotaRequest, 'approve', input, options);
+  }
+
+  /** Refuses the limits that are asked for. */
+  deny(quotaRequest: Named<'quotaRequest'>, input: QuotaRequestDeny = {}, options: ChangeOptions = {}): Pending<'quotaRequest', QuotaRequest> {
+    return this.act(quotaRequest, 'deny', input, options);
+  }
+
+  /** Sets the limits back to what they were before; happens by itself on the day that was asked for. */
+  expire(quotaRequest: Named<'quotaRequest'>, options: ChangeOptions = {}): Pending<'quotaRequest', QuotaRequest> {
+    return this.act(quotaRequest, 'expire', {}, options);
   }
 }
 
@@ -3491,6 +3652,30 @@ export class PasswordEndpoints extends Endpoints {
   }
 }
 
+export class QuotaEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'quota');
+  }
+
+  /** Answers what the project and its account use of each quota, and the limits. */
+  get(query: { readonly project?: string; readonly account?: string } = {}, options: CallOptions = {}): Reply<{
+    readonly items: readonly {
+      /** An account uses what all of its projects use. */
+      readonly scope: 'project' | 'account';
+      /** Of the project or account. */
+      readonly id: string;
+      readonly name: string;
+      /** e.g. `vcpus` */
+      readonly counter: string;
+      readonly used: number;
+      /** `null` = none. */
+      readonly limit: number | null;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path(), query }, options);
+  }
+}
+
 export class RecoveryEndpoints extends Endpoints {
   constructor(client: Client) {
     super(client, 'recovery');
@@ -3636,6 +3821,7 @@ export interface CloudRows {
   readonly apiKey: ApiKey;
   readonly session: Session;
   readonly share: Share;
+  readonly quotaRequest: QuotaRequest;
   readonly zone: Zone;
   readonly cluster: Cluster;
   readonly host: Host;
@@ -3680,6 +3866,8 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly sessions: SessionsClient;
   /** That others may see and use something of the project: never change it. */
   readonly shares: SharesClient;
+  /** A request for other limits: approved, it sets them, for good or until a day; denied, it says why. */
+  readonly quotaRequests: QuotaRequestsClient;
   /** A place that fails and is powered as one: a data centre or a hall. */
   readonly zones: ZonesClient;
   /** Hosts of one hypervisor on one set of switches; machines move within it. */
@@ -3717,6 +3905,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly access: AccessEndpoints;
   readonly logout: LogoutEndpoints;
   readonly password: PasswordEndpoints;
+  readonly quota: QuotaEndpoints;
   readonly recovery: RecoveryEndpoints;
   readonly callbacks: CallbacksEndpoints;
   readonly backups: BackupsEndpoints;
@@ -3736,6 +3925,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.apiKeys = new ApiKeysClient(this.client);
     this.sessions = new SessionsClient(this.client);
     this.shares = new SharesClient(this.client);
+    this.quotaRequests = new QuotaRequestsClient(this.client);
     this.zones = new ZonesClient(this.client);
     this.clusters = new ClustersClient(this.client);
     this.hosts = new HostsClient(this.client);
@@ -3756,6 +3946,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.access = new AccessEndpoints(this.client);
     this.logout = new LogoutEndpoints(this.client);
     this.password = new PasswordEndpoints(this.client);
+    this.quota = new QuotaEndpoints(this.client);
     this.recovery = new RecoveryEndpoints(this.client);
     this.callbacks = new CallbacksEndpoints(this.client);
     this.backups = new BackupsEndpoints(this.client);

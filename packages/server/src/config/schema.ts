@@ -15,6 +15,8 @@ const adoption = (things: string) =>
     default: 'keep',
     description: `Of unknown ${things}.`,
   });
+const limits = (description: string) =>
+  Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), { default: {}, description });
 
 /** Every key of the configuration file: its type, its default and what it means. docs/reference/config.md is generated from this. */
 export const CONFIG = Type.Object({
@@ -166,6 +168,13 @@ export const CONFIG = Type.Object({
       }),
     },
     'What is sent to the outside.',
+  ),
+  quota: group(
+    {
+      project: limits('Of each new project, e.g. `{ "instances": 20, "vcpus": 64 }`.'),
+      account: limits('Of each new account, for all of its projects together.'),
+    },
+    "Limits that new projects and accounts begin with, by counter; the operator's own begin with none.",
   ),
   kvm: group(
     {

@@ -8,6 +8,7 @@ import { group, groupActions, groupDeletions, membership } from './group.ts';
 import type { Passwords } from './passwords.ts';
 import { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID } from './principal.ts';
 import { project, projectAccounts, projectActions, projectDeletion } from './project.ts';
+import { startingQuota } from './quota-limits.ts';
 import { role, roleBinding } from './role.ts';
 import { roleActions, roleDeletions } from './role-verbs.ts';
 import { Roles } from './roles.ts';
@@ -23,6 +24,8 @@ export { group, membership } from './group.ts';
 export type { Passwords } from './passwords.ts';
 export { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID, operatorPrincipal, systemPrincipal } from './principal.ts';
 export { project } from './project.ts';
+export { quota } from './quota.ts';
+export { quotaRequest } from './quota-request.ts';
 export { role, roleBinding } from './role.ts';
 export { BUILT_IN_ROLES, Roles } from './roles.ts';
 export { session } from './session.ts';
@@ -42,13 +45,14 @@ const NO_PASSWORDS: Passwords = {
 export const identity: Module = ({ passwords = NO_PASSWORDS, settings, ...services }) => {
   const { kernel, store } = services;
   const roles = new Roles(services);
+  const starting = startingQuota(settings.quota);
   return {
     id: 'identity',
     version: '0.1.0',
     kinds: [account, project, user, serviceAccount, group, membership, role, roleBinding, apiKey, session, share],
     actions: [
-      ...accountActions,
-      ...projectActions,
+      ...accountActions(starting),
+      ...projectActions(starting),
       ...userActions,
       ...serviceAccountActions,
       ...groupActions(roles),

@@ -3,6 +3,7 @@ import { create, defineKind, type Id, lacks, type Migration, resourceName, updat
 import { given, nameOr } from '../naming.ts';
 import { rowDeletion } from '../row-only.ts';
 import { DEFAULT_ACCOUNT_ID } from './principal.ts';
+import { limitedCounters, limitsField, type StartingQuota } from './quota-limits.ts';
 import { creation } from './row-verbs.ts';
 
 const description = Type.Optional(Type.String({ maxLength: 1024 }));
@@ -12,9 +13,10 @@ export const project = defineKind({
   plural: 'projects',
   description: 'What an account owns resources in.',
   scope: 'account',
-  schema: Type.Object({ description }),
+  schema: Type.Object({ description, limits: limitsField }),
   states: { available: ['deleting'], deleting: ['available', 'deleted'] },
   initial: 'available',
+  quota: { projects: 1 },
 });
 
 /** Projects of the time before accounts belong to the default one. */
@@ -25,7 +27,7 @@ export const projectAccounts: Migration = {
   up: (row) => ({ accountId: DEFAULT_ACCOUNT_ID, ...row }),
 };
 
-export const projectActions = [
+export const projectActions = (starting: StartingQuota) => [
   creation(project, {
     description: 'Makes a project.',
     input: Type.Object({
@@ -38,13 +40,15 @@ export const projectActions = [
     rows: ({ id, input, principal }) => {
       const { accountId = principal.accountId, ...fields } = input;
       if (accountId !== principal.accountId && !principal.allows('project.any')) throw lacks('project.any', principal);
+      const quota = starting('project', id, accountId);
       return [
         { op: 'expect', table: 'account', key: accountId, expect: { state: ['available', 'disabled'] } },
-        create(project, { ...given(fields), id, accountId, name: nameOr(input.name, project, id) }),
+        create(project, { ...given(fields), ...quota.fields, id, accountId, name: nameOr(input.name, project, id) }),
+        ...quota.statements,
       ];
     },
   }),
   updateAction(project, ['description']),
 ];
 
-export const projectDeletion = rowDeletion(project, ['available']);
+export const projectDeletion = rowDeletion(project, ['available'], limitedCounters('project'));

@@ -32,7 +32,7 @@ export function reachOf(
   if (scope === 'project') return inProjectId === at.projectId ? 'all' : undefined;
   // Of what belongs to the account, a project's role reaches what is about the project.
   if (kind?.name === 'project') return is('id', inProjectId);
-  return kind?.name === 'roleBinding' ? is('inProjectId', inProjectId) : undefined;
+  return kind?.name === 'roleBinding' || kind?.name === 'quotaRequest' ? is('inProjectId', inProjectId) : undefined;
 }
 
 export const is = (field: string, value: string): Condition => ({ field, op: '=', value });

@@ -53,4 +53,4 @@ export const clusterCreate = ({ kernel }: KernelServices) =>
     unwound: rowTakenBack,
   });
 
-export const clusterDeletion = rowDeletion(cluster, ['available'], (id) => [hostsCounter(id)]);
+export const clusterDeletion = rowDeletion(cluster, ['available'], ({ id }) => [hostsCounter(id)]);
