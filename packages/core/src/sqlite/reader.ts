@@ -144,8 +144,9 @@ export class Reader {
     const { where } = query;
     if (where === undefined || !looksElsewhere(where)) return query;
     const table = this.#catalog.get(query.table);
-    const isFew = leadsOf(table, query).some((lead) => this.#size(someOf(this.#catalog, table, lead, FEW_ROWS + 1)) <= FEW_ROWS);
-    return isFew && max > FEW_ROWS ? query : { ...query, where: this.#found(where, max) };
+    const isFew = (lead: Condition) => this.#size(someOf(this.#catalog, table, lead, FEW_ROWS + 1)) <= FEW_ROWS;
+    if (max > FEW_ROWS && leadsOf(table, query).some(isFew)) return query;
+    return { ...query, where: this.#found(where, max) };
   }
 
   #found(where: Condition, max: number): Condition {
