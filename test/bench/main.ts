@@ -2,10 +2,12 @@
 import { parseArgs } from 'node:util';
 import { createBench } from './create.ts';
 import { type Bench, runBenches } from './harness.ts';
+import { placementBench } from './placement.ts';
 import { postgresCreateBench } from './postgres-create.ts';
 import { millionBench, queryBench } from './query.ts';
 import { readBench } from './read.ts';
 import { realCreateBench } from './real-create.ts';
+import { reportBench } from './reports.ts';
 import { restBench } from './rest.ts';
 import { lagBench, memoryBench, queueBench } from './scale.ts';
 import { tenantCreateBench } from './tenant-create.ts';
@@ -22,6 +24,8 @@ const BENCHES: readonly Bench[] = [
   memoryBench,
   lagBench,
   queueBench,
+  placementBench,
+  reportBench,
 ];
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });

@@ -28,6 +28,7 @@ export class CapacityIndex {
   readonly pools = new Map<string, IndexedPool>();
   /** Pools that a whole zone reaches. */
   readonly zonePools = new Map<string, Set<IndexedPool>>();
+  #clusterList: readonly IndexedCluster[] | undefined;
   readonly #clock: Clock;
   readonly #accounts = new Map<string, Account>();
   /** Seats in placement groups, by counter, that are promised and not yet written. */
@@ -41,6 +42,11 @@ export class CapacityIndex {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  get clusterList(): readonly IndexedCluster[] {
+    this.#clusterList ??= [...this.clusters.values()];
+    return this.#clusterList;
   }
 
   /** Everything at first, then what has changed. The first who asks begins to listen. */
@@ -175,14 +181,21 @@ export class CapacityIndex {
     const live = row === undefined || row.deletedAt !== undefined ? undefined : row;
     if (kind === host) live === undefined ? this.#dropHost(id) : this.#putHost(live as RowOf<typeof host>);
     else if (kind === pool) live === undefined ? this.#dropPool(id) : this.#putPool(live as RowOf<typeof pool>);
-    else if (live === undefined) this.clusters.delete(id);
+    else if (live === undefined) this.#dropCluster(id);
     else this.#putCluster(live as RowOf<typeof cluster>);
   }
 
   #putCluster(row: RowOf<typeof cluster>): void {
     const known = this.clusters.get(row.id);
-    if (known !== undefined) known.show(row);
-    else this.clusters.set(row.id, new IndexedCluster(row));
+    known?.show(row);
+    if (known !== undefined) return;
+    this.clusters.set(row.id, new IndexedCluster(row));
+    this.#clusterList = undefined;
+  }
+
+  #dropCluster(id: string): void {
+    this.clusters.delete(id);
+    this.#clusterList = undefined;
   }
 
   #putHost(row: RowOf<typeof host>): void {

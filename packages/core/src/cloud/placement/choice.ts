@@ -59,7 +59,7 @@ export function consider(ask: Ask, index: CapacityIndex, at: IndexedHost): Candi
 }
 
 function clustersOf({ only }: Ask, index: CapacityIndex): readonly IndexedCluster[] {
-  if (only === undefined) return [...index.clusters.values()];
+  if (only === undefined) return index.clusterList;
   const clusters = [...only].map((id) => index.hosts.get(id)?.cluster).filter((of) => of !== undefined);
   return [...new Set(clusters)];
 }

@@ -42,6 +42,14 @@ export async function hostPlace(reader: Reader, hostId: string, pointer?: string
   return { hostId, clusterId, zoneId: (await reader.find(cluster, clusterId))?.zoneId };
 }
 
+/** All pools that a host reaches, along their indexes: there may be as many pools as hosts. */
+export async function poolsReached(reader: Reader, at: HostPlace): Promise<readonly PoolRow[]> {
+  const { hostId, clusterId, zoneId } = at;
+  const near = [equals('hostId', hostId), equals('clusterId', clusterId), ...(zoneId === undefined ? [] : [equals('zoneId', zoneId)])];
+  const rows = (await Promise.all(near.map((where) => reader.list(pool, where)))).flat();
+  return rows.filter((row) => reaches(row, at));
+}
+
 /** The pools in use with what is left of each. */
 export async function readPools(reader: Reader): Promise<readonly RankedPool[]> {
   const [rows, counters] = await Promise.all([

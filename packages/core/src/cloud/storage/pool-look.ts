@@ -5,7 +5,7 @@ import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
-import { hostPlace, reaches } from './pool-choice.ts';
+import { hostPlace, poolsReached } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
 import type { StoragePool } from './pools.ts';
 import { seedPool } from './seeds.ts';
@@ -42,10 +42,9 @@ export class PoolLook {
 
   async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
     const at = await hostPlace(this.#services.reader, hostId);
-    for (const row of await this.#services.reader.list(pool)) {
+    for (const row of await poolsReached(this.#services.reader, at)) {
       if (signal.aborted) return;
-      if (reaches(row, at) && (row.state === 'available' || row.state === 'disabled') && this.#isDue(row))
-        await this.#look(row, hostId, signal);
+      if ((row.state === 'available' || row.state === 'disabled') && this.#isDue(row)) await this.#look(row, hostId, signal);
     }
   }
 

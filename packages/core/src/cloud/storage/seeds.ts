@@ -1,7 +1,6 @@
 import { both, equals, type Reader } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { pool } from './pool.ts';
-import { hostPlace, reaches } from './pool-choice.ts';
+import { hostPlace, poolsReached } from './pool-choice.ts';
 import type { StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
 
@@ -15,6 +14,5 @@ export async function seedPool(reader: Reader, machineId: string): Promise<strin
 export async function deleteSeeds({ reader, pools }: StorageContext, machineId: string, hostId: string, call: Call): Promise<void> {
   const at = await hostPlace(reader, hostId);
   const right = await seedPool(reader, machineId);
-  for (const row of await reader.list(pool))
-    if (reaches(row, at) && row.id !== right) await (await pools.open(row.id)).deleteSeed(machineId, call);
+  for (const row of await poolsReached(reader, at)) if (row.id !== right) await (await pools.open(row.id)).deleteSeed(machineId, call);
 }

@@ -36,6 +36,23 @@ describe('the watch over hosts', () => {
     expect(looks.length).to.be.within(3, 5);
   });
 
+  it('reads the pools of the host it looks at, however many others there are', async () => {
+    const cloud = await LittleCloud.open();
+    const id = await cloud.host('hv1');
+    await cloud.pool(id);
+    await cloud.pool(await cloud.host('hv2'));
+    const { reader } = cloud.sim.kernel;
+    const list = reader.list.bind(reader);
+    const asked: unknown[] = [];
+    reader.list = (kind, where, options) => {
+      if ((kind as unknown) === pool) asked.push(where);
+      return list(kind, where, options);
+    };
+    await cloud.sim.run(2 * HEARTBEATS_PER_LOOK * HEARTBEAT_MS);
+    expect(asked).to.deep.include({ field: 'hostId', op: '=', value: id });
+    expect(asked).not.to.include(undefined);
+  });
+
   it('infers nothing from one or two failed looks', async () => {
     const cloud = await LittleCloud.open();
     const id = await cloud.host('hv1');
