@@ -45,6 +45,10 @@ const LEADS: Readonly<Record<string, string | undefined>> = {
 };
 export const VERBS = Object.keys(LEADS) as [string, ...string[]];
 
+/** The same where what is deleted goes into the trash. */
+const TRASH_LEADS: Readonly<Record<string, string | undefined>> = { recover: 'stopped', expunge: 'deleted' };
+export const TRASH_VERBS = Object.keys(TRASH_LEADS);
+
 /** A request for a verb; `nicIds` are the machine's. */
 export function drawAsk(
   random: SimRandom,
@@ -72,7 +76,7 @@ export function outcome(action: Action, { verb, input }: Ask, model: Model): Out
   if (action.satisfied?.({ state: model.state } as never) === true) return { said: 'succeeded', model };
   if (model.state === 'deleted') return { said: 'not_found', model };
   if (action.from !== undefined && !action.from.includes(model.state)) return { said: 'conflict', model };
-  return parts(verb, input, { ...model, state: LEADS[verb] ?? model.state });
+  return parts(verb, input, { ...model, state: LEADS[verb] ?? TRASH_LEADS[verb] ?? model.state });
 }
 
 function parts(verb: string, input: Ask['input'], model: Model): Outcome {

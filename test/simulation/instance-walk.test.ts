@@ -2,7 +2,7 @@ import { instance } from '@pileus/core';
 import { isCloudError } from '@pileus/core/kernel';
 import { type SimCloud, SimRandom } from '@pileus/core/testing';
 import { assert } from 'chai';
-import { type Ask, drawAsk, type Model, type Outcome, outcome, VERBS } from './instance-model.ts';
+import { type Ask, drawAsk, type Model, type Outcome, outcome, TRASH_VERBS, VERBS } from './instance-model.ts';
 import { atQuiet } from './invariants.ts';
 import { stillCloud } from './still-cloud.ts';
 
@@ -13,6 +13,9 @@ const GIB = 2 ** 30;
 
 /** What happens to a machine behind our back, and what it is found as. */
 const ACCIDENTS = ['crashed', 'stopped', 'missing'] as const;
+
+/** Both by way of `deleting`. */
+const ENDS = ['trashed', 'deleted'];
 
 const states = instance.states as Readonly<Record<string, readonly string[]>>;
 const NEW: Model = {
@@ -34,11 +37,13 @@ describe('a random walk over the states of an instance', () => {
     let model = NEW;
     for (let step = 0; step < STEPS_OF_TABLE; step += 1) {
       const from = model.state;
-      const verb = random.pick(VERBS);
+      const verb = random.pick([...VERBS, ...TRASH_VERBS]);
       const ask = drawAsk(random, verb, { volumeId: '', networkId: '' }, ['']);
-      if (random.chance(0.1)) model = { ...model, state: random.pick(ACCIDENTS) };
+      if (from !== 'trashed' && random.chance(0.1)) model = { ...model, state: random.pick(ACCIDENTS) };
       else model = outcome(sim.kernel.registry.action(`instance.${verb}`), ask, model).model;
-      const way = model.state === 'deleted' ? ['deleting', 'deleted'] : [model.state];
+      if (verb === 'delete' && model.state === 'deleted' && from !== 'trashed' && random.chance(0.3))
+        model = { ...model, state: 'trashed' };
+      const way = model.state === from ? [] : ENDS.includes(model.state) ? ['deleting', model.state] : [model.state];
       let state = from;
       for (const to of way) {
         assert.isTrue(to === state || states[state]?.includes(to), `from ${state} to ${to}`);
