@@ -7,6 +7,7 @@ import { UsageError } from './exit.ts';
 import { addImageUpload } from './image-upload.ts';
 import { addLogin } from './login-commands.ts';
 import { addOperationVerbs } from './operation-commands.ts';
+import { addQuota } from './quota-command.ts';
 import { addGet, addList } from './read-commands.ts';
 import { groupsOf, kindCalled, knownServer, type Server } from './server.ts';
 import type { Session } from './session.ts';
@@ -41,6 +42,7 @@ export async function buildProgram(session: Session, words: readonly string[]): 
   addLogin(program, session);
   addConsole(program, session);
   addEvents(program, session);
+  addQuota(program, session);
   addCompletion(program, session);
   const [first] = words;
   if (first === undefined || first.startsWith('-')) program.addHelpText('after', await resourceHelp(session));
