@@ -1,6 +1,7 @@
 /** Measures what Pileus costs: `npm run bench [-- --json FILE] [-- --only ID]`. What the rows mean: docs/internals/performance.md. */
 import { parseArgs } from 'node:util';
 import { createBench } from './create.ts';
+import { fairnessBench } from './fairness.ts';
 import { type Bench, runBenches } from './harness.ts';
 import { placementBench } from './placement.ts';
 import { postgresCreateBench } from './postgres-create.ts';
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   queueBench,
   placementBench,
   reportBench,
+  fairnessBench,
 ];
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });

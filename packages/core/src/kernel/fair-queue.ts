@@ -20,12 +20,12 @@ export class FairQueue<T> {
     return this.shiftEach(1)[0]?.[1];
   }
 
-  /** The next one of each, of so many at most. */
-  shiftEach(max: number): readonly (readonly [whose: string, item: T])[] {
+  /** The next one of each that may have one, of so many at most. */
+  shiftEach(max: number, may: (whose: string) => boolean = () => true): readonly (readonly [whose: string, item: T])[] {
     const taken: (readonly [string, T])[] = [];
     for (const [whose, own] of this.#waiting) {
       if (taken.length === max) break;
-      taken.push([whose, own.shift() as T]);
+      if (may(whose)) taken.push([whose, own.shift() as T]);
     }
     for (const [whose] of taken) {
       const own = this.#waiting.get(whose) ?? [];

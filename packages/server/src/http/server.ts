@@ -236,9 +236,8 @@ export class HttpServer {
       headers = counted.headers;
       if (counted.refusal !== undefined) throw counted.refusal;
       leave = admission.enter(principal, how.holding);
-      const turn = admission.turn(principal);
-      if (turn !== undefined) await turn;
-      const answer = withHeaders(await this.#handle(request, response, proof, how.acceptsSocket), headers);
+      const served = await admission.inTurn(principal, how.holding, () => this.#handle(request, response, proof, how.acceptsSocket));
+      const answer = withHeaders(served, headers);
       if (answer.socket !== undefined || (how.holding === 'streams' && isStreamed(answer.body))) return { response: answer, leave };
       leave();
       if (!isStreamed(answer.body)) return { response: answer };

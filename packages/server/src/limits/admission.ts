@@ -55,9 +55,20 @@ export class Admission {
     return leave;
   }
 
-  /** Undefined when it is its turn already. */
-  turn(principal: Principal | undefined): Promise<void> | undefined {
-    return this.#turns.take(accountOf(principal));
+  /** Serves it when it is its turn. What takes long waits for something else than us, and counts until it has begun. */
+  async inTurn<T>(principal: Principal | undefined, holding: Holding, serve: () => Promise<T>): Promise<T> {
+    const account = accountOf(principal);
+    const turn = this.#turns.take(account);
+    if (turn !== undefined) await turn;
+    if (holding === 'streams') {
+      this.#turns.leave(account);
+      return serve();
+    }
+    try {
+      return await serve();
+    } finally {
+      this.#turns.leave(account);
+    }
   }
 }
 

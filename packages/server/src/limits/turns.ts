@@ -4,12 +4,14 @@ import { type Clock, FairQueue } from '@pileus/core/kernel';
 const AT_WORK_MS = 10_000;
 /** Requests begun in one turn of the event loop while several accounts are at work. */
 const BEGUN_A_TURN = 8;
+/** Requests of one account in work at once while others are at work, too. */
+const IN_WORK = 4;
 const ACCOUNTS_KEPT = 1000;
 
 /**
- * Begins requests of accounts in turn. What one thread does for one account, all others wait for; so while several are at work each may begin one request in
- * a turn of the event loop, and what it asks beyond that waits for the next. A flood then costs the others what one request of it costs. An account that is
- * alone begins as many as come.
+ * Begins requests of accounts in turn. What one thread, one queue of commits and a few readers do for one account, all others wait for; so while several are at
+ * work each may begin one request in a turn of the event loop, and have a few in work. What it asks beyond that waits. A flood then costs the others what a few
+ * requests of it cost. An account that is alone begins as many as come.
  */
 export class Turns {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
@@ -18,6 +20,7 @@ export class Turns {
   /** When each was last heard of; the latest last. */
   readonly #heardMs = new Map<string, number>();
   readonly #waiting = new FairQueue<() => void>();
+  readonly #inWork = new Map<string, number>();
   /** Accounts that have begun one in this turn. */
   readonly #begun = new Set<string>();
   #turning = false;
@@ -27,26 +30,52 @@ export class Turns {
     this.#next = options.next;
   }
 
-  /** Undefined when it may begin at once. */
+  /** Undefined when it may begin at once. `leave` follows when it is answered. */
   take(account: string): Promise<void> | undefined {
-    if (this.#isAlone(account)) return undefined;
-    this.#turn();
-    if (!this.#begun.has(account) && this.#begun.size < BEGUN_A_TURN) {
-      this.#begun.add(account);
+    const isAlone = this.#isAlone(account);
+    if (isAlone || this.#mayBegin(account)) {
+      if (!isAlone) this.#turn();
+      this.#begin(account);
       return undefined;
     }
-    return new Promise((begin) => this.#waiting.push(account, begin));
+    this.#turn();
+    return new Promise((begin) =>
+      this.#waiting.push(account, () => {
+        this.#begin(account);
+        begin();
+      }),
+    );
+  }
+
+  leave(account: string): void {
+    const left = (this.#inWork.get(account) ?? 0) - 1;
+    if (left > 0) this.#inWork.set(account, left);
+    else this.#inWork.delete(account);
+    if (this.#waiting.length > 0) this.#turn();
+  }
+
+  #begin(account: string): void {
+    this.#inWork.set(account, (this.#inWork.get(account) ?? 0) + 1);
+    this.#begun.add(account);
+  }
+
+  #mayBegin(account: string): boolean {
+    return this.#begun.size < BEGUN_A_TURN && !this.#begun.has(account) && (this.#inWork.get(account) ?? 0) < IN_WORK;
   }
 
   #isAlone(account: string): boolean {
     const nowMs = this.#clock.monotonicMs();
     this.#heardMs.delete(account);
     this.#heardMs.set(account, nowMs);
+    this.#forgetQuiet(nowMs);
+    return this.#heardMs.size === 1 && this.#waiting.length === 0;
+  }
+
+  #forgetQuiet(nowMs: number): void {
     for (const [oldest, atMs] of this.#heardMs) {
       if (nowMs - atMs < AT_WORK_MS && this.#heardMs.size <= ACCOUNTS_KEPT) break;
       this.#heardMs.delete(oldest);
     }
-    return this.#heardMs.size === 1 && this.#waiting.length === 0;
   }
 
   #turn(): void {
@@ -55,11 +84,9 @@ export class Turns {
     this.#next(() => {
       this.#turning = false;
       this.#begun.clear();
-      const begins = this.#waiting.shiftEach(BEGUN_A_TURN);
-      for (const [account, begin] of begins) {
-        this.#begun.add(account);
-        begin();
-      }
+      const begins = this.#waiting.shiftEach(BEGUN_A_TURN, (account) => this.#mayBegin(account));
+      for (const [, begin] of begins) begin();
+      // Those that may begin no more come to their turn when one of theirs is answered.
       if (begins.length > 0) this.#turn();
     });
   }

@@ -8,10 +8,15 @@ class Loop {
   readonly turns = new Turns({ clock: { monotonicMs: () => this.nowMs }, next: (run) => this.#next.push(run) });
   #next: (() => void)[] = [];
 
-  ask(account: string, name = account): void {
+  /** Answered in the turn after that in which it began, unless it is held. */
+  ask(account: string, name = account, isHeld = false): void {
+    const begun = () => {
+      this.order.push(name);
+      if (!isHeld) this.#next.push(() => this.turns.leave(account));
+    };
     const turn = this.turns.take(account);
-    if (turn === undefined) this.order.push(name);
-    else void turn.then(() => this.order.push(name));
+    if (turn === undefined) begun();
+    else void turn.then(begun);
   }
 
   /** What began in it. */
@@ -32,7 +37,6 @@ describe('server limits: turns', () => {
     const loop = new Loop();
     for (let index = 0; index < 1000; index += 1) loop.ask('a');
     expect(loop.order).to.have.length(1000);
-    expect(loop.isIdle).to.equal(true);
   });
 
   it('let one request of a quiet account wait for one of each other, however many those have waiting', async () => {
@@ -60,6 +64,20 @@ describe('server limits: turns', () => {
     const both = turns.filter((turn) => turn.length > 0);
     for (const turn of both) expect(turn.map((name) => name[0])).to.deep.equal(['b', 'c']);
     expect(both.map(([b]) => b)).to.deep.equal(Array.from({ length: 19 }, (_, index) => `b${index + 1}`));
+  });
+
+  it('begin no more of one account than a few before any is answered, and the next with each that is', async () => {
+    const loop = new Loop();
+    loop.ask('quiet');
+    for (let index = 0; index < 20; index += 1) loop.ask('flood', `flood ${index}`, true);
+    while (!loop.isIdle) await loop.turn();
+    expect(loop.order).to.deep.equal(['quiet', 'flood 0', 'flood 1', 'flood 2', 'flood 3']);
+    loop.ask('quiet', 'quiet too');
+    expect(loop.order.at(-1)).to.equal('quiet too');
+    loop.turns.leave('flood');
+    loop.turns.leave('flood');
+    while (!loop.isIdle) await loop.turn();
+    expect(loop.order.slice(6)).to.deep.equal(['flood 4', 'flood 5']);
   });
 
   it('begin no more than a few in one turn, and each account comes to its own', async () => {
