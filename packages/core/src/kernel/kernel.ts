@@ -3,6 +3,7 @@ import { lacks, type Principal } from './access.ts';
 import type { Action } from './action.ts';
 import { auditPlugin, Sealer } from './audit/index.ts';
 import { startExpiry } from './cascade/expiry.ts';
+import { orphansPlugin } from './cascade/orphans.ts';
 import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
 import type { OutcomeListener } from './commits.ts';
 import { Debts } from './debts.ts';
@@ -113,7 +114,7 @@ export class Kernel {
       kernel: () => this,
     };
     this.registry = new Registry(
-      [...options.plugins(this.services), auditPlugin(this.services)],
+      [...options.plugins(this.services), auditPlugin(this.services), orphansPlugin(this.services)],
       environment,
       this.reader,
       this.#retention.trashMs,

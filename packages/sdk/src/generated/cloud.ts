@@ -3806,6 +3806,38 @@ export class AuditEndpoints extends Endpoints {
   }
 }
 
+export class OrphansEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'orphans');
+  }
+
+  /** Rows that refer to nothing that lives, and what absent plugins have left. Looks through all rows. */
+  get(options: CallOptions = {}): Reply<{
+    /** Rows that refer to one that is deleted or was never there: of each field the first 100. There should be none. */
+    readonly orphans: readonly {
+      readonly kind: string;
+      readonly id: string;
+      readonly name: string;
+      readonly state: string;
+      /** The field that points to nothing that lives. */
+      readonly field: string;
+      readonly refersTo: {
+        readonly kind: string;
+        readonly id: string;
+      };
+    }[];
+    /** Kinds whose plugin is not there: their rows can be read, and nothing can be done to them. */
+    readonly absentPlugins: readonly {
+      readonly plugin: string;
+      readonly kind: string;
+      /** Live rows. */
+      readonly total: number;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path() }, options);
+  }
+}
+
 /** The row type of each kind. */
 export interface CloudRows {
   readonly operation: Operation;
@@ -3910,6 +3942,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly callbacks: CallbacksEndpoints;
   readonly backups: BackupsEndpoints;
   readonly audit: AuditEndpoints;
+  readonly orphans: OrphansEndpoints;
 
   constructor(target: ConnectOptions | Embedded) {
     super(target);
@@ -3951,6 +3984,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.callbacks = new CallbacksEndpoints(this.client);
     this.backups = new BackupsEndpoints(this.client);
     this.audit = new AuditEndpoints(this.client);
+    this.orphans = new OrphansEndpoints(this.client);
   }
 }
 

@@ -131,6 +131,10 @@ describe('a plugin whose kinds refer to machines', () => {
         const error = await refusal('instance.delete', { force: true }, instanceId);
         expect(error).to.include({ code: 'in_use', message: `Still used by ${kind.name} left of the absent plugin paper.` });
         expect(error?.params).to.deep.equal({ blockers: [{ kind: kind.name, id, name: 'left', absentPlugin: 'paper' }] });
+        expect((await get('/v1/orphans')).body).to.deep.equal({
+          orphans: [],
+          absentPlugins: [{ plugin: 'paper', kind: kind.name, total: 1 }],
+        });
         const { body } = await get(`/v1/instances/${instanceId}/deletion`);
         expect(JSON.stringify(body.blocked)).to.include('nothing can be done to it while the plugin paper is absent');
       }
