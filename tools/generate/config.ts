@@ -1,20 +1,7 @@
 /** Writes docs/reference/config.md from the schema that the server checks its configuration with. */
-import type { TSchema } from 'typebox';
 import { CONFIG } from '../../packages/server/src/config/schema.ts';
 import { output } from './outputs.ts';
-
-interface Described {
-  readonly type?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly const?: unknown;
-  readonly anyOf?: readonly Described[];
-  readonly items?: Described;
-  readonly properties?: Readonly<Record<string, Described>>;
-  readonly required?: readonly string[];
-}
+import { type Described, described, typeOf } from './schema.ts';
 
 function rowsOf(schema: Described, prefix = ''): readonly string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
@@ -27,20 +14,12 @@ function rowsOf(schema: Described, prefix = ''): readonly string[] {
 }
 
 const row = (key: string, field: Described): string =>
-  `| \`${key}\` | ${typeOf(field)} | ${field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``} | ${field.description ?? ''} |`;
+  `| \`${key}\` | ${typeOf(shallow(field))} | ${field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``} | ${field.description ?? ''} |`;
 
-function typeOf({ type, anyOf, const: literal, items, minimum, maximum }: Described): string {
-  if (anyOf !== undefined) return anyOf.map(typeOf).join(', ');
-  if (literal !== undefined) return `\`${literal}\``;
-  if (items !== undefined) return `list of ${typeOf(items)}`;
-  if (type === undefined) return 'anything';
-  const bounds = [minimum === undefined ? '' : `from ${minimum}`, maximum === undefined ? '' : `to ${maximum}`].filter(
-    (bound) => bound !== '',
-  );
-  return [type, ...bounds].join(' ');
+/** Rows of their own tell what is inside of it. */
+function shallow({ properties: _, items, ...field }: Described): Described {
+  return items === undefined ? field : { ...field, items: shallow(items) };
 }
-
-const plain = JSON.parse(JSON.stringify(CONFIG as TSchema)) as Described;
 
 await output(
   'docs/reference/config.md',
@@ -57,6 +36,6 @@ log: { level: info }
 
 | Key | Type | Default | Meaning |
 |---|---|---|---|
-${rowsOf(plain).join('\n')}
+${rowsOf(described(CONFIG)).join('\n')}
 `,
 );

@@ -9,7 +9,11 @@ export const instanceStarting = gate<{ readonly row: InstanceRow | undefined; re
 
 /** A machine and where it is or was. */
 export type MachineEvent = { readonly instanceId: string; readonly hostId: string };
+/** A machine has been made, and runs unless it was asked not to. */
 export const instanceCreated = notice<MachineEvent>('instance.created');
+/** A machine that was stopped runs again. */
 export const instanceStarted = notice<MachineEvent>('instance.started');
+/** A machine was stopped, by request. */
 export const instanceStopped = notice<MachineEvent>('instance.stopped');
+/** A machine is gone from its host, with all that was its own. */
 export const instanceDeleted = notice<MachineEvent>('instance.deleted');
