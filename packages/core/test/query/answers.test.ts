@@ -123,6 +123,20 @@ describe('queries: what is answered', () => {
     expect(await page({ filter: "note = 'note 1' and shelf.name = 'low'" })).to.deep.equal(['w4']);
     expect(await page({ sort: 'name', limit: '1' })).to.deep.equal(['w0']);
     expect(await page({ sort: '-sizeBytes', limit: '1' })).to.deep.equal(['w8']);
+    // One widget leads to all that stand on its shelf, and there are few of those; more would be too many.
+    expect(await page({ filter: "name = 'w0' and shelf.widgets.note = 'note 2'" })).to.deep.equal(['w0']);
+    for (const name of ['w6', 'w7', 'w8', 'w1', 'w3'])
+      await at.store.commit({
+        ...{ node: 'n', epoch: at.store.epoch, at: '2030-01-01T00:00:00.000Z' },
+        statements: [
+          { op: 'update', table: 'widget', key: String((await list({ name })).items[0]?.id), set: { shelfId: shelves[0] ?? '' } },
+        ],
+      });
+    expect(await page({ filter: "name = 'w0' and shelf.widgets.note = 'note 2'" })).to.deep.equal(wants('widget.note'));
+    expect(await page({ filter: "name = 'w0' and not has(shelf.widgets: note = 'x' or sizeBytes = 1)" })).to.deep.equal(
+      wants('widget.note'),
+    );
+    expect(await page({ filter: "name = 'w0' and shelf.widgets.sizeBytes = 2" })).to.deep.equal(['w0']);
     // There are two shelves: what is asked of them needs no index, and leads here by one.
     expect(await page({ filter: "shelf.createdAt > '2020-01-01' and note = 'note 0'", limit: '1' })).to.deep.equal(wants('widget.note'));
   });

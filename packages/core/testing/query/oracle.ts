@@ -12,6 +12,8 @@ interface Node {
   readonly kind?: AnyKind;
   readonly value: Json;
   readonly key?: string;
+  /** Declared as a list: an absent one has no elements, where what is absent otherwise has absent parts. */
+  readonly isList?: boolean;
 }
 
 /**
@@ -94,7 +96,9 @@ export class Oracle {
     // What stands for an element or an entry is the value itself, until one of its fields is named.
     if (node.kind === undefined && name === 'value' && !(isObject(node.value) && 'value' in node.value)) return [{ value: node.value }];
     if (Array.isArray(node.value)) return node.value.flatMap((value) => this.#step({ value }, name));
-    return [{ value: isObject(node.value) ? (node.value[name] ?? null) : null }];
+    if (node.isList === true && node.value === null) return [];
+    const isList = (node.kind?.rowSchema.properties[name] as { readonly type?: string } | undefined)?.type === 'array';
+    return [{ value: isObject(node.value) ? (node.value[name] ?? null) : null, isList }];
   }
 
   #linked(kind: AnyKind, row: JsonObject, name: string): readonly Node[] {
@@ -104,6 +108,11 @@ export class Oracle {
       return this.visible(to)
         .filter(({ id }) => row[`${name}Id`] === id)
         .map((value) => ({ kind: to, value }));
+    const attached = this.#registry.attachedKinds().find(({ plural }) => plural === name);
+    if (attached !== undefined && this.#registry.takesAttached(kind))
+      return this.visible(attached)
+        .filter(({ resourceId }) => resourceId === row.id)
+        .map((value) => ({ kind: attached, value }));
     return this.#registry.kinds().flatMap((other) => {
       const edge = edgesOf(other).find((each) => each.kind === kind.name);
       const plural = other.plural.replaceAll(/-(.)/g, (_: string, letter: string) => letter.toUpperCase());
@@ -141,7 +150,9 @@ function entriesOf(value: Json): readonly Node[] {
 function compared(value: Json, filter: Comparing): boolean {
   if (!('value' in filter)) return (value === null) === (filter.op === 'null');
   if (Array.isArray(value)) return value.some((each) => compared(each, filter));
-  if (value === null || typeof value === 'object') return false;
+  if (value === null) return false;
+  // What nobody declared may have parts: it is there, and equals nothing.
+  if (typeof value === 'object') return filter.op === '!=' || filter.op === 'not in';
   if (filter.op === 'like' || filter.op === 'not like')
     return (typeof value === 'string' && isLike(value, filter.value)) === (filter.op === 'like');
   if (filter.op === 'in' || filter.op === 'not in')

@@ -96,6 +96,7 @@ function rowFor(kind: AnyKind, dice: Dice, idsOf: ReadonlyMap<string, readonly s
   const row: Record<string, Json> = { state: dice.one(Object.keys(kind.states)), schemaVersion: 1 };
   const owners = { projectId: (idsOf.get('project') ?? []).slice(0, 3), accountId: (idsOf.get('account') ?? []).slice(0, 2) };
   if (kind.name === 'share') Object.assign(row, shareFor(dice, idsOf));
+  if (kind.attached !== undefined) row.resourceId = dice.one(dice.one([...idsOf.values()]));
   for (const [field, shape] of fieldsOf(kind)) {
     if (field in row || MAINTAINED.has(field)) continue;
     const edge = kind.refs.find((ref) => ref.field === field);

@@ -22,6 +22,13 @@ interface Look {
   readonly isCounting: boolean;
 }
 
+/** Rows of a table that a query has come to. */
+interface From {
+  readonly table: string;
+  readonly where: readonly Condition[];
+  readonly scopes: ReadonlySet<Condition>;
+}
+
 type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
 
 /** Without an index a part of a query is a look at every row: known here as `kind.field`, the index it wants. */
@@ -62,15 +69,45 @@ export class QueryReach {
     // First what is known without asking the store: mostly that is enough.
     const known = await this.#all(parts, { table, scopes, isCounting: false });
     if (known.wants.length + unordered.length === 0) return [];
-    if (known.leads.length > 0 && (await this.#hasFew(table, [...known.leads, ...scoped]))) return [];
+    if (known.leads.length > 0 && (await this.#hasFew(table, [...known.leads, ...scoped])))
+      return this.#near([], kind, parts, { table, where: [...known.leads, ...scoped], scopes });
     const { leads, flags, wants } = await this.#all(parts, { table, scopes, isCounting: true });
     const missing = [...new Set([...wants, ...unordered])];
     if (missing.length === 0) return flags;
-    if (await this.#hasFew(table, [...leads, ...scoped])) return leads.length > 0 ? flags : missing;
-    throw new CloudError(
+    if (!(await this.#hasFew(table, [...leads, ...scoped]))) throw this.#needsIndex(kind, missing);
+    return this.#near(leads.length > 0 ? flags : missing, kind, parts, { table, where: [...leads, ...scoped], scopes });
+  }
+
+  /** The flags, unless the few rows lead to too many elsewhere. @throws CloudError `needs_index` */
+  async #near(flags: readonly string[], kind: AnyKind, parts: readonly Condition[], from: From): Promise<readonly string[]> {
+    const far = (await Promise.all(parts.map((part) => this.#far(part, from)))).flat();
+    if (far.length > 0) throw this.#needsIndex(kind, [...new Set(far)]);
+    return flags;
+  }
+
+  /** What would be looked at in too many rows of other kinds, one by one, from these rows of this. */
+  async #far(part: Condition, from: From): Promise<readonly string[]> {
+    if ('and' in part || 'or' in part) {
+      const parts = 'and' in part ? part.and : part.or;
+      return (await Promise.all(parts.map((each) => this.#far(each, from)))).flat();
+    }
+    if ('not' in part) return this.#far(part.not, from);
+    if (!('exists' in part)) return [];
+    const { table, local, remote } = part.exists;
+    const { asked, seen } = splitOf(part.exists, from.scopes);
+    const { isLed, wants } = await this.#led({ and: asked }, { table, scopes: from.scopes, isCounting: false });
+    if (isLed || asked.length === 0) return [];
+    const reached: Condition = { exists: { table: from.table, local: remote, remote: local, where: { and: from.where } } };
+    const where = [reached, ...seen];
+    if (!(await this.#hasFew(table, where))) return wants;
+    return (await Promise.all(asked.map((each) => this.#far(each, { table, where, scopes: from.scopes })))).flat();
+  }
+
+  #needsIndex(kind: AnyKind, fields: readonly string[]): CloudError {
+    return new CloudError(
       'needs_index',
-      `This would look at more than ${this.#rowsMax} ${kind.plural} one by one, for there is no index of ${missing.join(', ')}: ask for something that has one, too.`,
-      { params: { fields: missing, rowsMax: this.#rowsMax } },
+      `This would look at more than ${this.#rowsMax} rows one by one for these ${kind.plural}: there is no index of ${fields.join(', ')}. Ask for something that has one, too.`,
+      { params: { fields: [...fields], rowsMax: this.#rowsMax } },
     );
   }
 
@@ -103,18 +140,26 @@ export class QueryReach {
   }
 
   /** Led from the other side when an index leads to rows there, or when there are few at all. */
-  async #exists({ table, where }: Existence, { scopes, isCounting }: Look): Promise<Led> {
-    const parts = where === undefined ? [] : 'and' in where && !scopes.has(where) ? where.and : [where];
-    const asked = parts.filter((part) => !scopes.has(part));
+  async #exists(existence: Existence, { scopes, isCounting }: Look): Promise<Led> {
+    const { table } = existence;
+    const { asked, seen } = splitOf(existence, scopes);
     const inner = await this.#led({ and: asked }, { table, scopes, isCounting });
     if (inner.isLed) return inner;
-    const seen = parts.filter((part) => scopes.has(part));
     return { isLed: isCounting && (await this.#hasFew(table, seen)), wants: inner.wants.length === 0 ? [`${table}.id`] : inner.wants };
   }
 
   async #hasFew(table: string, and: readonly Condition[]): Promise<boolean> {
     return (await this.#store.count({ table, where: { and }, atMost: this.#rowsMax + 1 })) <= this.#rowsMax;
   }
+}
+
+/** What is asked of the other kind, and what the caller sees of it. */
+function splitOf(
+  { where }: Existence,
+  scopes: ReadonlySet<Condition>,
+): { readonly asked: readonly Condition[]; readonly seen: readonly Condition[] } {
+  const parts = where === undefined ? [] : 'and' in where && !scopes.has(where) ? where.and : [where];
+  return { asked: parts.filter((part) => !scopes.has(part)), seen: parts.filter((part) => scopes.has(part)) };
 }
 
 /** What a part asks about. */
