@@ -93,6 +93,22 @@ describe('a deletion', () => {
     expect(left()).to.deep.equal(['site idle', 'a idle', 'b idle']);
   });
 
+  it('that is asked for while another is at work takes what that one gives back', async () => {
+    const { sim, world, add, siteId, left } = await planted();
+    await add('rack', 'a', { siteId });
+    world.plan('look a', async () => {
+      await new Promise<void>((done) => world.timers.after(5000, done));
+      return fails('conflict')();
+    });
+    const first = await sim.submit(deleting('site', siteId));
+    await sim.run(1000);
+    expect(left()).to.deep.equal(['site deleting', 'a deleting']);
+    const second = await sim.submit(deleting('site', siteId));
+    expect((await sim.ended(first.operationId)).state).to.equal('failed');
+    expect((await sim.ended(second.operationId)).state).to.equal('succeeded');
+    expect(left()).to.deep.equal([]);
+  });
+
   it('that has begun to destroy goes on, over crashes', async () => {
     const { sim, world, add, siteId, left } = await planted();
     await add('rack', 'a', { siteId });

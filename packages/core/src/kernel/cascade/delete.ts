@@ -117,7 +117,9 @@ export const cascadeDelete = saga<CascadeContext, CascadeParams>('cascade.delete
       const kind = ctx.registry.kind(params.root.kind);
       const row = await ctx.reader.get(kind, params.root.id);
       const now = await planDeletion(ctx, { kind, row }, { ...params, marked: params.plan }, operationId);
-      if (!sameEffects(params.plan, now)) throw new CloudError('conflict', CHANGED);
+      // What was found in `deleting` may be back from there: the deletion that was before this one has unwound.
+      const isMarked = now.targets.every(({ state }) => state === 'deleting');
+      if (!isMarked || !sameEffects(params.plan, now)) throw new CloudError('conflict', CHANGED);
     },
     undo: NOTHING_TO_UNDO,
     light: true,
