@@ -55,7 +55,7 @@ export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }
       if (lastLines.length > 2 * LINES_KEPT) lastLines.splice(0, LINES_KEPT);
     },
   });
-  const at = await surroundings(sim, hosts);
+  const at = await surroundings(sim, hosts, seed % 2 === 0);
   const chaos = new Chaos(sim, [...sim.world.hosts.keys()], storeFaults);
   const working = Array.from({ length: clients }, (_, index) => new Client(at, `client-${index + 1}`));
   for (const client of working) void client.work();
@@ -97,8 +97,8 @@ export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }
   };
 }
 
-/** Hosts with a pool each, an image, a size and a network. */
-async function surroundings(sim: SimCloud, hosts: number): Promise<Surroundings> {
+/** Hosts with a pool each, an image, a size and a network; and quotas that are soon used up, if there are to be any. */
+async function surroundings(sim: SimCloud, hosts: number, isLimited: boolean): Promise<Surroundings> {
   const names = Array.from({ length: hosts }, (_, index) => `hv${index + 1}`);
   // Small ones: what does not fit is part of the history.
   for (const name of names) sim.world.addHost(name, { cpus: 4, memoryBytes: 12 * GIB });
@@ -112,6 +112,8 @@ async function surroundings(sim: SimCloud, hosts: number): Promise<Surroundings>
   const imageId = await sim.done('image.create', { name: 'image-1' });
   await upload(sim, imageId);
   await sim.done('instanceType.create', { name: 'small', vcpus: 1, memoryBytes: GIB, vcpusMax: 4, memoryBytesMax: 4 * GIB });
+  const limits = { instances: 2 * hosts, vcpus: 3 * hosts, volumes: 4 * hosts, volumeBytes: 4 * hosts * 16_384, networks: 3 };
+  if (isLimited) await sim.done('project.setQuota', { limits }, sim.principal.projectId);
   const networkId = await sim.done('network.create', { name: 'net-1', subnets: [{ name: 'subnet-1', cidr: '10.255.0.0/24' }] });
   return { sim, imageId, known: { instances: [], volumes: [], networks: [networkId], operations: [] }, answers: new Map(), problems: [] };
 }

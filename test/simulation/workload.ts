@@ -135,6 +135,7 @@ export class Client {
       if (sim.alive) {
         const { into: _, ...request } = wish;
         const submit = () => sim.kernel.submit({ ...request, principal: sim.principal, idempotencyKey });
+        if (environment.random.chance(0.05)) void this.#answered(sim.kernel.rehearse({ ...request, principal: sim.principal }));
         if (environment.random.chance(0.1)) void this.#answered(submit()).then((answer) => this.#remember(idempotencyKey, answer));
         const answer = await this.#answered(submit());
         this.#remember(idempotencyKey, answer);
