@@ -19,7 +19,7 @@ await output(
 Every failure is answered as problem details (RFC 9457, \`application/problem+json\`): \`code\` is one of these and never changes its meaning, \`title\` is
 its short name, always the same, \`detail\` tells people what went wrong this time, \`pointer\` names the field at fault, \`params\` holds values that belong to the
 code, \`requestId\` finds the request in the log. Codes that can be retried come with \`Retry-After\`. The \`error\` of an operation that failed has \`code\`, \`pointer\` and
-\`params\` of the same meaning, and says what went wrong in \`message\`.
+\`params\` of the same meaning, and says what went wrong in \`message\`. What those that people meet first are about: [questions](../guides/faq.md).
 
 | Code | Status | Title | Try again? | Meaning |
 |---|---|---|---|---|

@@ -33,7 +33,7 @@ export function readme(registry: Registry): string {
       [
         ['[Kinds](#kinds)', 'what there is: fields, states, references, quota, indexes, actions with their input'],
         ['[Actions](actions.md)', 'all calls with their permissions and errors'],
-        ['[Errors](errors.md)', 'codes, and whether to try again'],
+        ['[Errors](errors.md)', 'codes, and whether to try again; the [questions](../guides/faq.md) that they raise'],
         ['[Deletions](cascade.md)', 'what goes with what, what stops what'],
         ['[Sagas](sagas.md)', 'the steps of what is done, and the way back'],
         ['[Hooks](hooks.md)', 'where plugins may hook in'],
