@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { Tenancy } from '../../packages/server/test/tenants/tenancy.ts';
 import { attempt } from '../../tools/system/command.ts';
 import { CodeOfPage, NODE, ROOT } from './documents.ts';
 
@@ -26,6 +27,18 @@ describe('the code of the guides', function () {
     await using code = await CodeOfPage.lay('docs/guides/placement.md');
     expect(code.names).to.deep.equal(['licences.ts']);
     expect(await code.typeErrors()).to.equal('');
+  });
+
+  it('of tenants.md compiles, and makes a tenant', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/tenants.md');
+    expect(await code.typeErrors()).to.equal('');
+    const tenancy = await Tenancy.open();
+    try {
+      const { url, key } = tenancy.server;
+      expect(await code.run('tenant.ts', { PILEUS_URL: url, PILEUS_KEY: key })).to.equal('build-1\npermission_denied\n');
+    } finally {
+      await tenancy.close();
+    }
   });
 
   it('of add-a-kind.md compiles, and adds a kind', async () => {

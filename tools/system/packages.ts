@@ -26,7 +26,7 @@ export const SYSTEM_PACKAGES: readonly string[] = [
 ];
 
 /** What tests of the other parts need: no host does. */
-export const TEST_PACKAGES: readonly string[] = ['postgresql', 'zsh', 'fish'];
+export const TEST_PACKAGES: readonly string[] = ['postgresql', 'slapd', 'zsh', 'fish'];
 
 /** Unpacked into the cache and never installed: a kernel in /boot or another busybox would change the machine itself. */
 export const GUEST_PACKAGES = ['linux-image-cloud-amd64', 'busybox-static', 'qemu-guest-agent'] as const;

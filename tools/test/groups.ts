@@ -34,6 +34,8 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
     minutes: 5,
     groups: [
       { name: 'postgres', lane: 'drivers', files: ['packages/server/test/postgres/**/*.test.ts'], real: true },
+      { name: 'tenants', lane: 'logic', files: ['packages/server/test/tenants/**/*.test.ts'], real: false },
+      { name: 'sign-in', lane: 'drivers', files: ['packages/server/test/auth/**/*.test.ts'], real: true },
       { name: 'kills', lane: 'drivers', files: ['packages/server/test/kills/**/*.test.ts'], real: false },
     ],
   },

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
-import { type CloudSettings, cloud, Directory, operatorPrincipal } from '@pileus/core';
+import { type CloudSettings, cloud, Directory, type IdentityProvider, operatorPrincipal } from '@pileus/core';
 import {
   Api,
   CloudError,
@@ -64,6 +64,18 @@ export interface ControlPlane extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** Loaded by servers alone that use them. */
+async function identityProvidersOf({ auth: { ldap, oidc } }: Config, directory: string): Promise<readonly IdentityProvider[]> {
+  const path = (file: string | undefined) => (file === undefined ? undefined : resolve(directory, file));
+  const providers: IdentityProvider[] = [];
+  if (ldap !== undefined) {
+    const { ldapProvider } = await import('./auth/ldap.ts');
+    providers.push(ldapProvider({ ...ldap, caFile: path(ldap.caFile), bindPasswordFile: path(ldap.bindPasswordFile) }));
+  }
+  if (oidc !== undefined) providers.push((await import('./auth/oidc.ts')).oidcProvider(oidc));
+  return providers;
+}
+
 const unknownScheme = (): never => {
   throw new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
 };
@@ -100,6 +112,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
         imageStore: await directoryImageStore(join(dataDir, 'images')),
         fetchUrl,
         passwords: argon2Passwords(environment.random),
+        identityProviders: await identityProvidersOf(config, directory),
         postUrl,
         settings: settingsOf(config),
         observeCall: (call) => get(METRICS).driverCall(call),

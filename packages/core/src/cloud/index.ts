@@ -3,7 +3,7 @@ import { compute } from './compute/index.ts';
 import type { CallObserver } from './driver-call.ts';
 import { events } from './events/index.ts';
 import type { PostUrl } from './events/post-url.ts';
-import { identity, type Passwords, quota } from './identity/index.ts';
+import { type IdentityProvider, identity, type Passwords, quota } from './identity/index.ts';
 import { Fabrics } from './network/fabrics.ts';
 import { networking } from './network/index.ts';
 import { placement } from './placement/index.ts';
@@ -37,7 +37,9 @@ export {
   DEFAULT_ACCOUNT_ID,
   DEFAULT_PROJECT_ID,
   Directory,
+  type ExternalIdentity,
   group,
+  type IdentityProvider,
   identity,
   membership,
   operatorPrincipal,
@@ -84,6 +86,8 @@ export interface CloudOptions {
   readonly fetchUrl?: FetchUrl;
   /** How passwords are hashed. Default: nobody signs in with one. */
   readonly passwords?: Passwords;
+  /** Who else vouches for users. Default: nobody. */
+  readonly identityProviders?: readonly IdentityProvider[];
   /** How events are sent to webhooks and callbacks. Default: not at all. */
   readonly postUrl?: PostUrl;
   readonly settings?: Partial<CloudSettings>;
@@ -131,6 +135,7 @@ export const cloud =
       imageStore: options.imageStore,
       ...(options.fetchUrl === undefined ? {} : { fetchUrl: options.fetchUrl }),
       ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
+      ...(options.identityProviders === undefined ? {} : { identityProviders: options.identityProviders }),
       observeCall,
       settings: { ...DEFAULT_SETTINGS, ...options.settings },
     };

@@ -1,6 +1,7 @@
 import type { KernelServices, Plugin } from '../kernel/index.ts';
 import type { CallObserver } from './driver-call.ts';
 import type { Passwords } from './identity/passwords.ts';
+import type { IdentityProvider } from './identity/provider.ts';
 import type { QuotaSettings } from './identity/quota-limits.ts';
 import type { Fabrics } from './network/fabrics.ts';
 import type { Placement } from './placement/placement.ts';
@@ -13,6 +14,7 @@ import type { StrayKind } from './topology/stray.ts';
 export interface CloudServices extends KernelServices {
   /** Absent where nobody signs in with a password. */
   readonly passwords?: Passwords;
+  readonly identityProviders?: readonly IdentityProvider[];
   /** Our mark on everything real: constant for the life of this cloud, also across restores. */
   readonly cloudId: string;
   readonly hosts: Hosts;

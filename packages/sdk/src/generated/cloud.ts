@@ -1122,6 +1122,23 @@ export class SessionsClient extends Resource<'session', Session, SessionFilter, 
   }> {
     return this.value({ method: 'POST', path: this.path(), body: input }, options);
   }
+
+  /** Signs a user in by a token of an identity provider, and answers a token to ask with. */
+  token(input: {
+    /** Its name, e.g. `oidc`. */
+    readonly provider: string;
+    /** An ID token that it has issued for this cloud. */
+    readonly token: string;
+  }, options: RepeatOptions = {}): Reply<{
+    readonly id: string;
+    /** Shown this once. */
+    readonly token: string;
+    readonly expiresAt: string;
+    readonly userId: string;
+    readonly accountId: string;
+  }> {
+    return this.value({ method: 'POST', path: this.path('token'), body: input }, options);
+  }
 }
 
 /** The state machine of the kind share: where each state may go. */

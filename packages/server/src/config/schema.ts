@@ -18,6 +18,45 @@ const adoption = (things: string) =>
 const limits = (description: string) =>
   Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), { default: {}, description });
 
+const account = Type.String({ description: 'Name of the account that its users are of.' });
+const makeUsers = Type.Boolean({
+  default: false,
+  description: 'Make a user of who signs in for the first time. Otherwise users are made, with their `externalId`.',
+});
+
+const LDAP = Type.Object(
+  {
+    account,
+    makeUsers,
+    url: Type.String({ pattern: '^ldaps?://', description: 'Of the directory, e.g. `ldaps://ldap.example.org`.' }),
+    startTls: Type.Boolean({ default: false, description: 'With `ldap://`: speak TLS from the start of each connection on.' }),
+    caFile: Type.Optional(Type.String({ description: 'Certificates to trust in place of the system’s, PEM.' })),
+    bindDn: Type.Optional(Type.String({ description: 'Who looks users up. Default: nobody in particular.' })),
+    bindPasswordFile: Type.Optional(Type.String({ description: 'File with his password.' })),
+    userBase: Type.String({ description: 'Below which users are, e.g. `ou=people,dc=example,dc=org`.' }),
+    userClass: Type.String({ default: 'person', description: 'Their object class.' }),
+    userAttribute: Type.String({ default: 'uid', description: 'What they sign in by.' }),
+    idAttribute: Type.String({ default: 'entryUUID', description: 'What they are known by for good; `objectGUID` with Active Directory.' }),
+    emailAttribute: Type.String({ default: 'mail', description: 'Their address.' }),
+    groupBase: Type.Optional(Type.String({ description: 'Below which groups are. Default: groups are not looked for.' })),
+    memberAttribute: Type.String({ default: 'member', description: 'In a group: the names of its users.' }),
+    groupAttribute: Type.String({ default: 'cn', description: 'The name of a group.' }),
+  },
+  { description: 'Users of a directory sign in with their passwords there.' },
+);
+
+const OIDC = Type.Object(
+  {
+    account,
+    makeUsers,
+    issuer: Type.String({ pattern: '^https?://', description: 'Of the tokens, e.g. `https://id.example.org`.' }),
+    clientId: Type.String({ description: 'Under which this cloud is known there: the audience of the tokens.' }),
+    nameClaim: Type.String({ default: 'preferred_username', description: 'What new users are called by.' }),
+    groupsClaim: Type.String({ default: 'groups', description: 'The names of their groups.' }),
+  },
+  { description: 'Users of an OpenID provider sign in with an ID token of its.' },
+);
+
 /** Every key of the configuration file: its type, its default and what it means. docs/reference/config.md is generated from this. */
 export const CONFIG = Type.Object({
   listen: group(
@@ -69,7 +108,11 @@ export const CONFIG = Type.Object({
     'Where the store is kept.',
   ),
   auth: group(
-    { sessionHours: Type.Number({ minimum: 0.01, default: 12, description: 'How long who signs in may go on without doing it again.' }) },
+    {
+      sessionHours: Type.Number({ minimum: 0.01, default: 12, description: 'How long who signs in may go on without doing it again.' }),
+      ldap: Type.Optional(LDAP),
+      oidc: Type.Optional(OIDC),
+    },
     'Who is let in.',
   ),
   log: group(

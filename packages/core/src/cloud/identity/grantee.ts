@@ -87,8 +87,10 @@ export class Grantee implements Principal {
 
   #decide(permission: string): Decision {
     const fact = this.#roles.permissions.find(permission);
-    if (fact === undefined || this.#isOutsideKey(permission)) return { isAllowed: false };
-    const some = [...selfReach(fact, this.#caller)];
+    if (fact === undefined) return { isAllowed: false };
+    const own = ownOperations(fact, this.#caller);
+    if (this.#isOutsideKey(permission)) return own.length === 0 ? { isAllowed: false } : { isAllowed: true, limit: own[0] as Condition };
+    const some = [...own, ...selfReach(fact, this.#caller)];
     for (const grant of this.#grants)
       for (const rule of grant.rules) {
         const reach = rule.permissions.some((pattern) => isMeant(pattern, permission)) ? this.#reachOf(fact, grant, rule) : undefined;
@@ -109,6 +111,10 @@ export class Grantee implements Principal {
     return reach === 'all' ? when : { and: [reach, when] };
   }
 }
+
+/** Who may ask for something may see what comes of it, and take it back. */
+const ownOperations = ({ name }: PermissionFact, { actor }: Caller): readonly Condition[] =>
+  name === 'operation.read' || name === 'operation.cancel' ? [is('actor', actor)] : [];
 
 /** Everybody sees who he is, and keeps his own keys and sessions. */
 function selfReach({ name, kind }: PermissionFact, { subject }: Caller): readonly Condition[] {

@@ -22,7 +22,7 @@ export const group = defineKind({
   }),
   states: { available: ['deleting'], deleting: ['available', 'deleted'] },
   initial: 'available',
-  unique: [['externalId']],
+  unique: [['accountId', 'externalId']],
 });
 
 export const membership = defineKind({

@@ -24,6 +24,7 @@ export { group, membership } from './group.ts';
 export type { Passwords } from './passwords.ts';
 export { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID, operatorPrincipal, systemPrincipal } from './principal.ts';
 export { project } from './project.ts';
+export type { ExternalIdentity, IdentityProvider } from './provider.ts';
 export { quota } from './quota.ts';
 export { quotaRequest } from './quota-request.ts';
 export { role, roleBinding } from './role.ts';
@@ -42,7 +43,7 @@ const NO_PASSWORDS: Passwords = {
 };
 
 /** Who owns resources, and who may what with them. An account with one project, both called `default`, is there from the first start on. */
-export const identity: Module = ({ passwords = NO_PASSWORDS, settings, ...services }) => {
+export const identity: Module = ({ passwords = NO_PASSWORDS, identityProviders = [], settings, ...services }) => {
   const { kernel, store } = services;
   const roles = new Roles(services);
   const starting = startingQuota(settings.quota);
@@ -75,7 +76,7 @@ export const identity: Module = ({ passwords = NO_PASSWORDS, settings, ...servic
     endpoints: [
       ...accessEndpoints(services, roles),
       ...apiKeyEndpoints(services, roles),
-      ...sessionEndpoints({ services, passwords, roles, sessionMs: settings.sessionMs }),
+      ...sessionEndpoints({ services, passwords, roles, providers: identityProviders, sessionMs: settings.sessionMs }),
     ],
     tables: [CREDENTIALS],
     migrations: [projectAccounts],

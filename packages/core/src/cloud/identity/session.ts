@@ -16,8 +16,10 @@ import {
 } from '../../kernel/index.ts';
 import { account } from './account.ts';
 import { newToken, readCredential, writeCredential } from './credential.ts';
+import { Federation, type Vouched } from './federation.ts';
 import type { Passwords } from './passwords.ts';
 import { Patience } from './patience.ts';
+import type { IdentityProvider } from './provider.ts';
 import type { Roles } from './roles.ts';
 import { moveAtOnce } from './row-verbs.ts';
 import { user } from './user.ts';
@@ -60,12 +62,17 @@ const login = Type.Object({
 });
 const setting = Type.Object({ password });
 const changing = Type.Object({ current: Type.String({ maxLength: 1024 }), password });
+const tokenLogin = Type.Object({
+  provider: Type.String({ maxLength: 63, description: 'Its name, e.g. `oidc`.' }),
+  token: Type.String({ maxLength: 16_384, description: 'An ID token that it has issued for this cloud.' }),
+});
 const done = Type.Object({});
 
 export interface SessionOptions {
   readonly services: KernelServices;
   readonly passwords: Passwords;
   readonly roles: Roles;
+  readonly providers: readonly IdentityProvider[];
   /** How long a session is good for. */
   readonly sessionMs: number;
 }
@@ -86,6 +93,19 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
       body: login,
       answer: signedIn,
       handle: (request) => sessions.signIn(request),
+    },
+    {
+      type: 'change',
+      method: 'POST',
+      path: '/sessions/token',
+      action: 'session.create',
+      permission: 'none',
+      summary: 'Signs a user in by a token of an identity provider, and answers a token to ask with.',
+      isOneTime: true,
+      secrets: ['token'],
+      body: tokenLogin,
+      answer: signedIn,
+      handle: (request) => sessions.signInByToken(request),
     },
     {
       type: 'change',
@@ -127,12 +147,14 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
 class Sessions {
   readonly #options: SessionOptions;
   readonly #patience: Patience;
+  readonly #federation: Federation;
   /** Compared with where there is no password, so that the time of the answer tells nothing. */
   #nobodys: Promise<string> | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#patience = new Patience(options.services.environment.clock);
+    this.#federation = new Federation(options.services);
   }
 
   async signIn(request: ChangeRequest): Promise<Static<typeof signedIn>> {
@@ -142,16 +164,34 @@ class Sessions {
     this.#patience.assert(name);
     const found = await userNamed(reader, asked);
     const isRight = await this.#isPassword(found?.id, asked.password);
-    if (found === undefined || !isRight) {
+    const who = found !== undefined && isRight ? { user: found, statements: [] } : await this.#vouched(asked);
+    if (who === undefined) {
       this.#patience.failed(name);
       throw new CloudError('unauthenticated', 'There is no such user with this password.');
     }
     this.#patience.succeeded(name);
-    return this.open(found, request.begin);
+    return this.#open(who, request.begin);
+  }
+
+  async signInByToken(request: ChangeRequest): Promise<Static<typeof signedIn>> {
+    const { provider: name, token } = request.body as Static<typeof tokenLogin>;
+    const provider = this.#options.providers.find((each) => each.name === name && each.byToken !== undefined);
+    const identity = await provider?.byToken?.(token);
+    if (provider === undefined || identity === undefined) throw new CloudError('unauthenticated', 'This token proves nothing here.');
+    return this.#open(await this.#federation.user(provider, identity), request.begin);
+  }
+
+  /** By the identity providers of the account that take passwords. */
+  async #vouched({ account: of, user: name, password: text }: Static<typeof login>): Promise<Vouched | undefined> {
+    for (const provider of this.#options.providers) {
+      const identity = provider.account === of ? await provider.byPassword?.(name, text) : undefined;
+      if (identity !== undefined) return this.#federation.user(provider, identity);
+    }
+    return undefined;
   }
 
   /** A new session of a user who has proven who he is. */
-  async open({ id: userId, accountId }: User, begin: ChangeRequest['begin']): Promise<Static<typeof signedIn>> {
+  async #open({ user: { id: userId, accountId }, statements }: Vouched, begin: ChangeRequest['begin']): Promise<Static<typeof signedIn>> {
     const { services, sessionMs } = this.#options;
     const { environment, ids } = services;
     const id = ids.mint('session');
@@ -159,7 +199,7 @@ class Sessions {
     const expiresAt = new Date(environment.clock.nowMs() + sessionMs).toISOString();
     const row = create(session, { id, accountId: accountId as Id<'account'>, name: `session-${id}`, userId, expiresAt });
     const by = { actor: `user:${userId}`, accountId: accountId as string, resourceId: id };
-    await begin([row, ...writeCredential({ id, secrets: [{ sha256 }] })], {}, by);
+    await begin([...statements, row, ...writeCredential({ id, secrets: [{ sha256 }] })], {}, by);
     return { id, token, expiresAt, userId, accountId: accountId as string };
   }
 

@@ -28,7 +28,7 @@ export const user = defineKind({
   states,
   initial: 'enabled',
   indexed: ['email'],
-  unique: [['externalId']],
+  unique: [['accountId', 'externalId']],
 });
 
 export const serviceAccount = defineKind({

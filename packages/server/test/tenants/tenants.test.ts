@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { signingKeyOf } from '@pileus/core';
 import { connect } from '@pileus/sdk';
 import { expect } from 'chai';
-import { canonical } from '../src/auth/signatures.ts';
+import { canonical } from '../../src/auth/signatures.ts';
 import { expectStatus, made, PASSWORD, Tenancy, type Tenant } from './tenancy.ts';
 
 describe('server: tenants', () => {

@@ -1,4 +1,4 @@
-import { type Answer, openServer, type TestServer } from './server.ts';
+import { type Answer, openServer, type TestServer } from '../server.ts';
 
 /** Asks with a token of its own, in a project if one is named. */
 export type Ask = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;

@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Attribute, Change } from 'ldapts';
+import { expectStatus, made, Tenancy, type Tenant } from '../tenants/tenancy.ts';
+import { person, Slapd, SUFFIX } from './slapd.ts';
+
+describe('server: users of a directory', () => {
+  let slapd: Slapd;
+  let at: Tenancy;
+  let acme: Tenant;
+
+  before(async function () {
+    this.timeout(60_000);
+    slapd = await Slapd.start();
+    await writeFile(join(slapd.dir, 'reader-password'), 'reading\n');
+    const ldap = {
+      ...{ account: 'acme', makeUsers: true, url: slapd.url, startTls: true, caFile: slapd.caFile },
+      ...{ bindDn: `cn=reader,${SUFFIX}`, bindPasswordFile: join(slapd.dir, 'reader-password') },
+      ...{ userBase: `ou=people,${SUFFIX}`, groupBase: `ou=groups,${SUFFIX}` },
+    };
+    at = await Tenancy.open({ config: { kvm: { enabled: false }, auth: { ldap } } });
+    acme = await at.tenant('acme');
+    for (const [name, role] of [
+      ['admins', 'accountAdmin'],
+      ['staff', 'viewer'],
+    ]) {
+      const groupId = await made(acme.admin, '/v1/groups', { name, externalId: `ldap:${name}` });
+      await made(acme.admin, '/v1/role-bindings', { groupId, role, level: 'account' });
+    }
+  });
+  after(async () => {
+    await at?.close();
+    await slapd?.[Symbol.asyncDispose]();
+  });
+
+  const signIn = (user: string, password: string, account = 'acme') =>
+    at.as('')('POST', '/v1/sessions', { account, user, password }, { authorization: '' });
+  const permitted = async (token: string, permission: string) =>
+    (await at.as(token)('GET', '/v1/access')).json.permissions.includes(permission) as boolean;
+
+  it('sign in with their passwords there, and have the roles of their groups', async () => {
+    const ann = expectStatus(await signIn('ann', 'anns password'), 200).json.token as string;
+    const bob = expectStatus(await signIn('bob', 'bobs password'), 200).json.token as string;
+    expect([await permitted(ann, 'user.create'), await permitted(bob, 'user.create')]).to.deep.equal([true, false]);
+    expect((await at.as(bob)('GET', '/v1/images')).status).to.equal(200);
+    const row = (await acme.admin('GET', '/v1/users/ann')).json;
+    expect(row.email).to.equal('ann@example.org');
+    expect(row.externalId).to.match(/^ldap:[0-9a-f-]{36}$/);
+  });
+
+  it('are the same at their next visit, also when they are renamed there', async () => {
+    const first = expectStatus(await signIn('bob', 'bobs password'), 200).json.userId;
+    await slapd.admin((client) => client.modifyDN(person('bob'), `uid=robert,ou=people,${SUFFIX}`));
+    const second = expectStatus(await signIn('robert', 'bobs password'), 200).json.userId;
+    expect(second).to.equal(first);
+    expect((await signIn('bob', 'bobs password')).status).to.equal(401);
+    await slapd.admin((client) => client.modifyDN(person('robert'), `uid=bob,ou=people,${SUFFIX}`));
+  });
+
+  it('lose at their next visit what they have lost there', async () => {
+    const before = expectStatus(await signIn('ann', 'anns password'), 200).json.token as string;
+    const member = (type: 'add' | 'delete') =>
+      slapd.admin((client) =>
+        client.modify(`cn=admins,ou=groups,${SUFFIX}`, [
+          new Change({ operation: 'add', modification: new Attribute({ type: 'member', values: [person('nobody')] }) }),
+          new Change({ operation: type, modification: new Attribute({ type: 'member', values: [person('ann')] }) }),
+        ]),
+      );
+    await member('delete');
+    const after = expectStatus(await signIn('ann', 'anns password'), 200).json.token as string;
+    // For both of the sessions: roles are of the user.
+    for (const token of [before, after]) expect(await permitted(token, 'user.create')).to.equal(false);
+  });
+
+  it('are not let in by wrong, empty and foreign credentials, nor by what looks like a filter', async () => {
+    const tries = [
+      ['ann', 'wrong'],
+      ['ann', ''],
+      ['nobody', 'anns password'],
+      ['*', 'anns password'],
+      ['ann)(uid=*', 'anns password'],
+      ['', ''],
+    ] as const;
+    for (const [user, password] of tries) expect((await signIn(user, password)).status, user).to.equal(401);
+    expect((await signIn('ann', 'anns password', 'default')).status).to.equal(401);
+  });
+
+  it('are not let in when they are disabled here', async () => {
+    expectStatus(await acme.admin('POST', '/v1/users/ann/disable'), 200);
+    expect((await signIn('ann', 'anns password')).status).to.equal(401);
+    expectStatus(await acme.admin('POST', '/v1/users/ann/enable'), 200);
+  });
+
+  it('leave who is of this cloud alone', async () => {
+    expectStatus(await signIn('admin', 'correct horse battery'), 200);
+  });
+
+  it('are told to come again while the directory does not answer', async () => {
+    await slapd[Symbol.asyncDispose]();
+    const { status, json } = await signIn('ann', 'anns password');
+    expect([status, json.retry]).to.deep.equal([503, 'same_request']);
+    expectStatus(await signIn('admin', 'correct horse battery'), 200);
+  });
+});
