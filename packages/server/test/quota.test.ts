@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { expectStatus, made, Tenancy, type Tenant } from './tenancy.ts';
+import { expectStatus, made, Tenancy, type Tenant } from './tenants/tenancy.ts';
 
 const FAR_OFF = '2100-01-01T00:00:00.000Z';
 

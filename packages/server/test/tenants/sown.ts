@@ -10,6 +10,8 @@ interface Schema {
   readonly minimum?: number;
   readonly multipleOf?: number;
   readonly minItems?: number;
+  readonly minProperties?: number;
+  readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
@@ -43,8 +45,12 @@ export function sample(schema: Schema, ids: ReadonlyMap<string, string>, mark: s
   return pattern === undefined ? mark : (TEXTS.find((text) => new RegExp(pattern).test(text)) ?? mark);
 }
 
-const sampleObject = (schema: Schema, ids: ReadonlyMap<string, string>, mark: string, fallback: string) =>
-  Object.fromEntries((schema.required ?? []).map((field) => [field, sample(schema.properties?.[field] ?? {}, ids, mark, fallback)]));
+function sampleObject(schema: Schema, ids: ReadonlyMap<string, string>, mark: string, fallback: string): object {
+  const { properties = {}, required = [], minProperties = 0, patternProperties = {} } = schema;
+  const found = Object.fromEntries(required.map((field) => [field, sample(properties[field] ?? {}, ids, mark, fallback)]));
+  const [value] = Object.values(patternProperties);
+  return required.length < minProperties && value !== undefined ? { ...found, vcpus: sample(value, ids, mark, fallback) } : found;
+}
 
 /** Plants rows of all kinds of projects and accounts for one owner, straight into the store. */
 export async function sow(
