@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { startSimulatedServer } from '../../packages/sdk/test/fixture/simulated-server.ts';
 import { Tenancy } from '../../packages/server/test/tenants/tenancy.ts';
 import { attempt } from '../../tools/system/command.ts';
 import { CodeOfPage, NODE, ROOT } from './documents.ts';
@@ -38,6 +39,17 @@ describe('the code of the guides', function () {
       expect(await code.run('tenant.ts', { PILEUS_URL: url, PILEUS_KEY: key })).to.equal('build-1\npermission_denied\n');
     } finally {
       await tenancy.close();
+    }
+  });
+
+  it('of queries.md compiles, and is answered', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/queries.md');
+    expect(await code.typeErrors()).to.equal('');
+    const { url, apiKey, close } = await startSimulatedServer();
+    try {
+      for (const name of code.names) expect(await code.run(name, { PILEUS_URL: url, PILEUS_KEY: apiKey })).to.equal('[]\n');
+    } finally {
+      await close();
     }
   });
 
