@@ -1,6 +1,7 @@
 import type { Environment } from './environment.ts';
 import { CloudError, describeChain } from './errors.ts';
 import type { JsonObject } from './json.ts';
+import type { Reader } from './reader.ts';
 
 declare const payload: unique symbol;
 declare const result: unique symbol;
@@ -38,6 +39,11 @@ export interface Refusal {
 }
 export type GateHandler<T> = (subject: T, signal: AbortSignal) => Promise<Refusal | undefined> | Refusal | undefined;
 
+/** What contributions may look at. */
+export interface HookPorts {
+  readonly reader: Reader;
+}
+
 export interface HookBinding {
   readonly point: { readonly type: string; readonly id: string };
   readonly handler: (...args: never[]) => unknown;
@@ -62,7 +68,7 @@ export const onGate = <T>(point: Gate<T>, handler: GateHandler<T>, options?: Hoo
   bind(point, handler as HookBinding['handler'], options);
 export const onContribution = <T, R>(
   point: Contribution<T, R>,
-  handler: (subject: T) => R | Promise<R>,
+  handler: (subject: T, ports: HookPorts) => R | Promise<R>,
   options?: HookOptions,
 ): HookBinding => bind(point, handler as HookBinding['handler'], options);
 export const onNotice = <T extends JsonObject>(
@@ -78,10 +84,12 @@ interface Bound extends HookBinding {
 /** All hooks, ordered and sealed at start. */
 export class Hooks {
   readonly #environment: Environment;
+  readonly #ports: HookPorts;
   readonly #points = new Map<string, { readonly plugin: string; readonly type: string; handlers: Bound[] }>();
 
-  constructor(environment: Environment) {
+  constructor(environment: Environment, ports: HookPorts) {
     this.#environment = environment;
+    this.#ports = ports;
   }
 
   declare(plugin: string, point: { readonly type: string; readonly id: string }): void {
@@ -124,7 +132,7 @@ export class Hooks {
   async collect<T, R>(point: Contribution<T, R>, subject: T): Promise<readonly R[]> {
     const results: R[] = [];
     for (const bound of this.#handlers(point))
-      results.push((await (bound.handler as unknown as (subject: T) => R | Promise<R>)(subject)) as R);
+      results.push((await (bound.handler as unknown as (subject: T, ports: HookPorts) => R | Promise<R>)(subject, this.#ports)) as R);
     return results;
   }
 

@@ -61,6 +61,7 @@ export * from './store.ts';
 export { StoreError } from './store-error.ts';
 export { tagging } from './tags/index.ts';
 export { tagPolicy } from './tags/policy.ts';
+export { defineSystemTag, type SystemTag, systemTag, systemTagChanged, systemTagValues } from './tags/system-tag.ts';
 export { TAGS_MAX, tag } from './tags/tag.ts';
 export { operationContext, traced } from './tracing.ts';
 export { updateAction } from './update.ts';

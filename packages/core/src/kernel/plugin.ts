@@ -7,6 +7,7 @@ import type { HookBinding } from './hook.ts';
 import type { AnyKind } from './kind.ts';
 import type { AnySaga, Owed } from './saga/definition.ts';
 import type { Migration, Statement, TableSpec } from './store.ts';
+import type { SystemTag } from './tags/system-tag.ts';
 
 /** Tells a URL how an operation ended. */
 export interface Callbacks {
@@ -40,6 +41,8 @@ export interface Plugin {
   /** Older versions of sagas, kept for operations that began under them. */
   readonly sagas?: readonly AnySaga[];
   readonly strategies?: Strategies;
+  /** Typed words on resources, which steer what is done with them. */
+  readonly systemTags?: readonly SystemTag[];
   /** Points that others may hook into. */
   readonly points?: readonly { readonly type: string; readonly id: string }[];
   readonly hooks?: readonly HookBinding[];

@@ -18,6 +18,7 @@ import { rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
 import type { StoreSchema, TableSpec } from './store.ts';
 import { withTags } from './tags/creation.ts';
+import { type SystemTag, SystemTags } from './tags/system-tag.ts';
 import { tag } from './tags/tag.ts';
 
 export interface IncomingEdge {
@@ -31,6 +32,8 @@ export class Registry {
   readonly hooks: Hooks;
   /** What deletions go by. */
   readonly cascade: CascadeContext;
+  readonly systemTags: SystemTags;
+  readonly #tags = new Named<SystemTag>('system tag');
   readonly #kinds = new Named<AnyKind>('kind');
   readonly #actions = new Named<Action>('action');
   readonly #deletions = new Named<Deletion>('deletion');
@@ -44,7 +47,7 @@ export class Registry {
   constructor(plugins: readonly Plugin[], environment: Environment, reader: Reader, trashMs = 0) {
     this.plugins = [kernelPlugin, ...plugins];
     this.cascade = { registry: this, reader, clock: environment.clock, trashMs };
-    this.hooks = new Hooks(environment);
+    this.hooks = new Hooks(environment, { reader });
     const ids = new Named<Plugin>('plugin');
     for (const plugin of this.plugins) ids.add(plugin.id, plugin, plugin.id);
     for (const plugin of this.plugins) {
@@ -54,6 +57,8 @@ export class Registry {
       for (const deletion of plugin.deletions ?? []) this.#addDeletion(plugin, deletion);
     }
     this.#link();
+    this.systemTags = new SystemTags(this.#tags.all());
+    for (const { name, kinds, affects = [] } of this.#tags.all()) this.#checkTag(name, kinds, affects);
     for (const plugin of this.plugins) for (const binding of plugin.hooks ?? []) this.hooks.bind(plugin.id, binding);
     this.hooks.seal();
   }
@@ -62,6 +67,7 @@ export class Registry {
     for (const kind of plugin.kinds ?? []) this.#kinds.add(kind.name, kind, plugin.id);
     for (const action of plugin.actions ?? []) this.#addAction(plugin, action);
     for (const saga of plugin.sagas ?? []) this.#addSaga(saga);
+    for (const tag of plugin.systemTags ?? []) this.#tags.add(tag.name, tag, plugin.id);
     for (const handler of plugin.debts ?? []) this.#debts.add(handler.task, handler, plugin.id);
     for (const endpoint of plugin.endpoints ?? []) this.#endpoints.add(`${endpoint.method} ${endpoint.path}`, endpoint, plugin.id);
     for (const [contract, factories] of Object.entries(plugin.strategies ?? {}))
@@ -73,6 +79,15 @@ export class Registry {
   #addAction(plugin: Plugin, action: Action): void {
     this.#actions.add(action.name, this.#tagged(action), plugin.id);
     this.#addSaga(action.saga);
+  }
+
+  #checkTag(name: string, kinds: readonly string[], affects: NonNullable<SystemTag['affects']>): void {
+    for (const each of [...kinds, ...affects.map(({ kind }) => kind)]) {
+      const kind = this.#kinds.find(each);
+      if (kind === undefined || !this.takesAttached(kind)) throw new Error(`system tag ${name} is for ${each}, which takes no tags`);
+    }
+    for (const { kind, by } of affects)
+      if (!(by in this.kind(kind).rowSchema.properties)) throw new Error(`system tag ${name} affects ${kind} by the unknown field ${by}`);
   }
 
   #tagged(action: Action): Action {

@@ -2,15 +2,33 @@ import type { Condition, ListQuery } from '../kernel/store.ts';
 import type { Sql } from './query.ts';
 import { type IndexPlan, quote, type Table } from './table.ts';
 
-/** Parts of the condition of which an index answers each: the field at its head has one of some values. */
+/** Parts of the condition of which an index answers each: the field at its head has one of some values, and those behind it have one each. */
 export function leadsOf(table: Table, { where, deleted }: Pick<ListQuery, 'where' | 'deleted'>): readonly Lead[] {
   if (deleted === true) return [];
-  return partsOf(where).filter(
-    (part): part is Lead => 'op' in part && (part.op === '=' || part.op === 'in') && table.leadsIndex(part.field),
-  );
+  const parts = partsOf(where);
+  const fixed = new Map(parts.flatMap((part) => ('op' in part && part.op === '=' ? [[part.field, part] as const] : [])));
+  return parts
+    .filter((part): part is Compared => 'op' in part && (part.op === '=' || part.op === 'in') && table.leadsIndex(part.field))
+    .map((lead) => along(table, lead, fixed));
 }
 
-type Lead = Extract<Condition, { readonly field: string }>;
+type Compared = Extract<Condition, { readonly field: string }>;
+interface Lead {
+  /** At the head of the index. */
+  readonly field: string;
+  readonly where: Condition;
+}
+
+/** With as much more as one index that it leads knows. */
+function along(table: Table, lead: Compared, fixed: ReadonlyMap<string, Condition>): Lead {
+  const ways = table.indexes.flatMap(({ fields: [first, ...rest] }) => {
+    if (first !== lead.field) return [];
+    const end = rest.findIndex((field) => !fixed.has(field));
+    return [rest.slice(0, end < 0 ? rest.length : end).flatMap((field) => fixed.get(field) ?? [])];
+  });
+  const [longest = []] = ways.sort((one, other) => other.length - one.length);
+  return { field: lead.field, where: longest.length === 0 ? lead : { and: [lead, ...longest] } };
+}
 
 /**
  * The table by an index in which the rows of the answer lie beside each other and in order, or which has one row at most: nothing but the answer is looked at

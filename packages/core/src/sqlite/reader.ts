@@ -112,7 +112,7 @@ export class Reader {
 
   /** `max` rows at most among which the answer is, when an index leads to so few or the table has no more. */
   #fewOf(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>, max: number): Sql | undefined {
-    const candidates = [...leadsOf(table, query), undefined].map((lead) => someOf(this.#catalog, table, lead, max + 1));
+    const candidates = [...leadsOf(table, query), undefined].map((lead) => someOf(this.#catalog, table, lead?.where, max + 1));
     return candidates.find((some) => this.#size(some) <= max);
   }
 
@@ -130,7 +130,7 @@ export class Reader {
     if (leads.length < 2) return undefined;
     for (const max of [FEW_ROWS, LOOK_ROWS_MAX])
       for (const lead of leads) {
-        const some = someOf(this.#catalog, table, lead, max + 1);
+        const some = someOf(this.#catalog, table, lead.where, max + 1);
         if (this.#size(some) <= max) return max === FEW_ROWS ? some : (indexOf(table, lead.field) ?? some);
       }
     return undefined;
@@ -144,8 +144,8 @@ export class Reader {
     const { where } = query;
     if (where === undefined || !looksElsewhere(where)) return query;
     const table = this.#catalog.get(query.table);
-    const isFew = (lead: Condition) => this.#size(someOf(this.#catalog, table, lead, FEW_ROWS + 1)) <= FEW_ROWS;
-    if (max > FEW_ROWS && leadsOf(table, query).some(isFew)) return query;
+    const isFew = (where: Condition) => this.#size(someOf(this.#catalog, table, where, FEW_ROWS + 1)) <= FEW_ROWS;
+    if (max > FEW_ROWS && leadsOf(table, query).some((lead) => isFew(lead.where))) return query;
     return { ...query, where: this.#found(where, max) };
   }
 

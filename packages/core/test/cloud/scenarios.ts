@@ -5,6 +5,7 @@ import { identityScenarios } from './identity/scenarios.ts';
 import { quotaScenarios } from './quota-scenarios.ts';
 import { on } from './scenario.ts';
 import { addImage, machine, type SmallCloud } from './small-cloud.ts';
+import { tagScenarios } from './tag-scenarios.ts';
 
 const nothing = async () => undefined;
 const running = (at: SmallCloud) => at.sim.done('instance.create', machine(at));
@@ -14,13 +15,6 @@ const suspended = async (at: SmallCloud) => {
   await at.sim.done('instance.suspend', {}, id);
   return id;
 };
-const tagging = (at: SmallCloud) => ({ resourceKind: 'image', resourceIds: [at.imageId] });
-const tagged = async (at: SmallCloud) => {
-  await at.sim.done('tag.attach', { ...tagging(at), tags: { env: 'test', team: 'blue' } });
-  return undefined;
-};
-const policy = (at: SmallCloud) =>
-  at.sim.done('tagPolicy.create', { name: 'envs', key: 'env', kinds: ['instance'], required: true, copyTo: ['volume', 'nic'] });
 const grouping = (at: SmallCloud) => at.sim.done('placementGroup.create', { name: 'group-1', policy: 'antiAffinity' });
 const spare = (at: SmallCloud) => at.sim.done('volume.create', { name: 'data-1', sizeBytes: 8192, poolId: at.poolId });
 
@@ -298,23 +292,6 @@ export const scenarios: readonly Scenario[] = [
   on('volume.recover', trashedVolume, () => ({}), '', withTrash),
   on('volume.expunge', trashedVolume, () => ({}), '', withTrash),
   on('image.recover', trashedImage, () => ({}), '', withTrash),
-  on('tag.attach', tagged, (at) => ({ ...tagging(at), tags: { env: 'prod', tier: 'gold' } })),
-  on('tag.detach', tagged, (at) => ({ ...tagging(at), keys: ['env', 'team'] })),
-  on('tagPolicy.create', nothing, () => ({ name: 'envs', key: 'env', kinds: ['instance'] })),
-  on('tagPolicy.update', policy, () => ({ required: false, values: ['prod'] })),
-  on('tagPolicy.delete', policy, () => ({})),
-  on(
-    'instance.create',
-    (at) => policy(at).then(() => undefined),
-    (at) => machine(at, { tags: { env: 'prod' } }),
-    'with tags',
-  ),
-  on(
-    'volume.delete',
-    (at) => at.sim.done('volume.create', { name: 'data-1', sizeBytes: 8192, poolId: at.poolId, tags: { env: 'prod' } }),
-    () => ({}),
-    'with tags',
-  ),
   on('image.expunge', trashedImage, () => ({}), '', withTrash),
   on('webhook.create', nothing, () => hook),
   on('webhook.update', hooked, () => ({ secret: `whsec_${Buffer.alloc(32, 2).toString('base64')}`, kinds: ['volume'] })),
@@ -325,6 +302,7 @@ export const scenarios: readonly Scenario[] = [
   on('delivery.replay', undelivered, () => ({})),
   on('delivery.delete', undelivered, () => ({})),
   ...identityScenarios(on),
+  ...tagScenarios,
   ...quotaScenarios,
 ];
 

@@ -128,7 +128,7 @@ describe('hooks', () => {
     expect(onNotice(told, () => ({ reason: 'no' })).point).to.equal(told);
     // @ts-expect-error a gate is no notice
     expect(onGate(told, () => undefined).point).to.equal(told);
-    expect(new Hooks(new SimEnvironment('hooks')).has(point)).to.equal(false);
+    expect(new Hooks(new SimEnvironment('hooks'), { reader: new Reader(inlineSqlite()) }).has(point)).to.equal(false);
     expect(NOTHING_TO_UNDO).to.be.a('string');
   });
 });

@@ -29,11 +29,16 @@ const row = (table: string, id: string, fields: object): Statement => ({
   row: { id, name: id, state: 'available', ...common, ...fields },
 });
 
+/** One in a hundred is of production. */
+const tagOf = (resourceId: string, index: number): Statement =>
+  row('tag', `t-${resourceId}`, { resourceKind: 'instance', resourceId, key: 'env', value: index % 100 === 7 ? 'prod' : 'test' });
+
 function machine(index: number): Statement[] {
   const id = `i-${String(index).padStart(5, '0')}`;
   const state = index % 2 === 0 ? 'running' : 'stopped';
   return [
     row('instance', id, { state, hostId: `h-${index % 30}`, instanceTypeId: 't-1', memoryBytes: index, vcpus: 1 }),
+    tagOf(id, index),
     row('nic', `n-${id}`, { instanceId: id, networkId: 'net', subnetId: `s-${index % 15}`, mac: `m-${index}`, address: `10.0.0.${index}` }),
     row('volume', `v-${id}`, { instanceId: id, poolId: `pool-${index % 3}`, sizeBytes: 512 * index, status: 'present' }),
   ];
@@ -123,14 +128,26 @@ describe('the plans of queries', () => {
     ],
     ['nics', { filter: "mac in ('m-1', 'm-2')" }, /SEARCH nic USING INDEX .*mac=\?\)/],
     ['subnets', { filter: "nics.instance.name = 'i-00004'" }, /SEARCH subnet USING INDEX .*id=\?\)/],
+    ['instances', { filter: "tags.env = 'prod'" }, /^SEARCH instance USING INDEX .*id=\?\)/],
+    ['instances', { filter: "tags.env = 'test' and hostId = 'h-7'" }, /index:instance:hostId|unique:tag:/],
+    [
+      'volumes',
+      { filter: "has(instance.tags: key = 'env' and value = 'prod')" },
+      /^SEARCH volume USING INDEX index:volume:instanceId \(instanceId=\?\)/,
+    ],
     ['hosts', { filter: "has(instances: name = 'i-00004')" }, /SEARCH host USING INDEX .*id=\?\)/],
   ];
   for (const [plural, query, plan] of LISTED)
     it(`use an index for ${plural} by ${JSON.stringify(query)}, at every step`, async () => {
       const { all, page } = await planOf(plural, query);
       expect(page).to.match(plan);
-      expect(all.join('\n')).not.to.match(/SCAN (instance|nic|volume)\b/);
+      expect(all.join('\n')).not.to.match(/SCAN (instance|nic|volume|tag)\b/);
     });
+
+  it('find few of a tag by the tag, and look at no other', async () => {
+    const { all } = await planOf('instances', { filter: "tags.env = 'prod'" });
+    expect(all.join('\n')).to.match(/SEARCH tag USING (COVERING )?INDEX unique:tag:key,value,projectId,resourceId \(key=\? AND value=\?/);
+  });
 
   it('sort a page only where no index has its order', async () => {
     for (const query of [{}, { sort: 'name' }, { sort: '-name' }, { sort: '-createdAt' }, { filter: "state = 'running'" }])

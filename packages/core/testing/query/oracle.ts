@@ -38,6 +38,7 @@ export class Oracle {
       (row) =>
         (deleted || row.deletedAt === undefined) &&
         (this.#principal.allProjects || this.#isOwn(kind, row) || this.#isShared(kind, row)) &&
+        (kind.operatorsIf === undefined || this.#principal.allows('project.any') || row[kind.operatorsIf] === false) &&
         (limit === undefined || matches(row, limit)),
     );
   }
@@ -108,14 +109,14 @@ export class Oracle {
       return this.visible(to)
         .filter(({ id }) => row[`${name}Id`] === id)
         .map((value) => ({ kind: to, value }));
-    const attached = this.#registry.attachedKinds().find(({ plural }) => plural === name);
+    const attached = this.#registry.attachedKinds().find(({ plural }) => camel(plural) === name);
     if (attached !== undefined && this.#registry.takesAttached(kind))
       return this.visible(attached)
         .filter(({ resourceId }) => resourceId === row.id)
         .map((value) => ({ kind: attached, value }));
     return this.#registry.kinds().flatMap((other) => {
       const edge = edgesOf(other).find((each) => each.kind === kind.name);
-      const plural = other.plural.replaceAll(/-(.)/g, (_: string, letter: string) => letter.toUpperCase());
+      const plural = camel(other.plural);
       const edges = edgesOf(other).filter((each) => each.kind === kind.name);
       const field =
         edges.length === 1
@@ -130,6 +131,8 @@ export class Oracle {
     });
   }
 }
+
+const camel = (plural: string): string => plural.replaceAll(/-(.)/g, (_: string, letter: string) => letter.toUpperCase());
 
 const titled = (field: string): string => field.charAt(0).toUpperCase() + field.slice(1).replace(/Id$/, '');
 

@@ -119,6 +119,7 @@ export interface AccountGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly projects: ProjectGraph;
     readonly users: UserGraph;
     readonly serviceAccounts: ServiceAccountGraph;
@@ -242,6 +243,7 @@ export interface ProjectGraph {
   readonly links: {
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly operations: OperationGraph;
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
@@ -360,6 +362,7 @@ export interface UserGraph {
   readonly links: {
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly memberships: MembershipGraph;
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
@@ -472,6 +475,7 @@ export interface ServiceAccountGraph {
   readonly links: {
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly roleBindings: RoleBindingGraph;
     readonly apiKeys: ApiKeyGraph;
   };
@@ -577,6 +581,7 @@ export interface GroupGraph {
   readonly links: {
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly memberships: MembershipGraph;
     readonly roleBindings: RoleBindingGraph;
   };
@@ -665,6 +670,7 @@ export interface MembershipGraph {
     readonly user: UserGraph;
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -769,6 +775,7 @@ export interface RoleGraph {
   readonly links: {
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly roleBindings: RoleBindingGraph;
   };
 }
@@ -871,6 +878,7 @@ export interface RoleBindingGraph {
     readonly serviceAccount: ServiceAccountGraph;
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -964,6 +972,7 @@ export interface ApiKeyGraph {
     readonly inProject: ProjectGraph;
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -1077,6 +1086,7 @@ export interface SessionGraph {
     readonly user: UserGraph;
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -1193,6 +1203,7 @@ export interface ShareGraph {
   readonly links: {
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -1310,6 +1321,7 @@ export interface QuotaRequestGraph {
     readonly inProject: ProjectGraph;
     readonly account: AccountGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -1409,6 +1421,7 @@ export interface ZoneGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly clusters: ClusterGraph;
     readonly pools: PoolGraph;
   };
@@ -1528,6 +1541,7 @@ export interface ClusterGraph {
   readonly links: {
     readonly zone: ZoneGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly hosts: HostGraph;
     readonly pools: PoolGraph;
   };
@@ -1667,6 +1681,7 @@ export interface HostGraph {
   readonly links: {
     readonly cluster: ClusterGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly strays: StrayGraph;
     readonly pools: PoolGraph;
     readonly networks: NetworkGraph;
@@ -1781,6 +1796,7 @@ export interface StrayGraph {
   readonly links: {
     readonly host: HostGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -1905,6 +1921,7 @@ export interface PoolGraph {
     readonly cluster: ClusterGraph;
     readonly zone: ZoneGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly volumes: VolumeGraph;
   };
 }
@@ -2073,6 +2090,7 @@ export interface VolumeGraph {
     readonly instance: InstanceGraph;
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -2221,6 +2239,7 @@ export interface ImageGraph {
   readonly links: {
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly volumes: VolumeGraph;
   };
 }
@@ -2364,6 +2383,7 @@ export interface NetworkGraph {
     readonly host: HostGraph;
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly subnets: SubnetGraph;
     readonly nics: NicGraph;
   };
@@ -2467,6 +2487,7 @@ export interface SubnetGraph {
     readonly network: NetworkGraph;
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly nics: NicGraph;
   };
 }
@@ -2573,6 +2594,7 @@ export interface NicGraph {
     readonly subnet: SubnetGraph;
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -2667,6 +2689,7 @@ export interface PlacementGroupGraph {
   readonly links: {
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly instances: InstanceGraph;
   };
 }
@@ -2781,6 +2804,7 @@ export interface InstanceTypeGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'version' | 'vcpus' | 'memoryBytes' | 'vcpusMax' | 'memoryBytesMax' | 'cpuShares';
   readonly links: {
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly instances: InstanceGraph;
   };
 }
@@ -3030,6 +3054,7 @@ export interface InstanceGraph {
     readonly placementGroup: PlacementGroupGraph;
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly volumes: VolumeGraph;
     readonly nics: NicGraph;
   };
@@ -3244,6 +3269,7 @@ export interface WebhookGraph {
   readonly links: {
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
     readonly deliveries: DeliveryGraph;
   };
 }
@@ -3345,6 +3371,7 @@ export interface DeliveryGraph {
     readonly webhook: WebhookGraph;
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -3544,6 +3571,7 @@ export interface TagPolicyGraph {
   readonly links: {
     readonly project: ProjectGraph;
     readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
   };
 }
 
@@ -3578,6 +3606,147 @@ export class TagPoliciesClient extends Resource<'tagPolicy', TagPolicy, TagPolic
   /** Deletes the tagPolicy and everything it owns. */
   delete(tagPolicy: Named<'tagPolicy'>, options: DeleteOptions = {}): Pending<'tagPolicy', undefined> {
     return this.deleteAny(tagPolicy, options);
+  }
+}
+
+/** The state machine of the kind systemTag: where each state may go. */
+export const systemTagStates = {
+  available: ['deleted'],
+  deleted: [],
+} as const;
+export type SystemTagState = keyof typeof systemTagStates;
+
+export interface SystemTagFields {
+  readonly id: Id<'systemTag'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** E.g. `instance`. */
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** E.g. `racks.only`. */
+  readonly tag: string;
+  /** The tag, and of one with several values also which. */
+  readonly token: string;
+  /** As text. Absent where it is secret. */
+  readonly value?: string;
+  /** The same of one that is a number. */
+  readonly number?: number;
+  /** Reference to a sealed value. */
+  readonly secretValue?: string;
+  /** The operator alone sees it. */
+  readonly adminOnly: boolean;
+}
+/** A typed word on a resource, of those that plugins declare, that steers what is done with it. Goes with the resource. */
+export type SystemTag = Lifecycle<SystemTagFields, SystemTagState>;
+
+/** Puts a system tag on a resource. One that has a single value gets the new one. */
+export interface SystemTagSet {
+  /** E.g. `racks.only`. */
+  readonly tag: string;
+  /** E.g. `instance`. */
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** As text, e.g. `rack-2`, `4` or `true`. */
+  readonly value?: string | undefined;
+  /** In place of `value` where the tag is secret. Secret: sealed before it is stored, never shown again. */
+  readonly secretValue?: string | undefined;
+}
+
+/** Takes a system tag from a resource: this value of it, or all. */
+export interface SystemTagClear {
+  /** E.g. `racks.only`. */
+  readonly tag: string;
+  /** E.g. `instance`. */
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** As text, e.g. `rack-2`, `4` or `true`. */
+  readonly value?: string | undefined;
+}
+
+/** What queries see of system-tags. */
+export interface SystemTagGraph {
+  readonly fields: Omit<SystemTagFields & { readonly state: SystemTagState; readonly deletedAt?: string }, 'secretValue'>;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'number';
+  readonly links: {
+    readonly project: ProjectGraph;
+  };
+}
+
+/** What lists of system-tags can filter by. */
+export interface SystemTagFilter {
+  readonly id: Id<'systemTag'>;
+  readonly name: string;
+  readonly state: SystemTagState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly tag: string;
+}
+
+export class SystemTagsClient extends Resource<'systemTag', SystemTag, SystemTagFilter, 'createdAt' | 'name' | 'state' | 'tag', SystemTagGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'systemTag', plural: 'system-tags' });
+  }
+
+  /** Puts a system tag on a resource. One that has a single value gets the new one. */
+  set(input: SystemTagSet, options: ChangeOptions = {}): Pending<'systemTag', SystemTag> {
+    return this.actOnAll('set', input, options);
+  }
+
+  /** Takes a system tag from a resource: this value of it, or all. */
+  clear(input: SystemTagClear, options: ChangeOptions = {}): Pending<'systemTag', SystemTag> {
+    return this.actOnAll('clear', input, options);
+  }
+
+  /** The system tags that there are, with what they take. */
+  getKnown(options: CallOptions = {}): Reply<{
+    readonly items: readonly {
+      readonly name: string;
+      readonly description: string;
+      /** Of what it may be put on. */
+      readonly kinds: readonly string[];
+      /** JSON schema of its value. */
+      readonly value: { readonly [key: string]: unknown };
+      /** Several values at once. */
+      readonly many: boolean;
+      readonly lifecycle: 'resource' | 'ephemeral';
+      readonly adminOnly: boolean;
+      readonly secret: boolean;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path('known') }, options);
+  }
+
+  /** What a system tag affects, or would affect if it were on the resource named. */
+  getAffected(query: { readonly tag: string; readonly resourceId?: string; readonly allProjects?: boolean }, options: CallOptions = {}): Reply<{
+    readonly tag: string;
+    /** Of each kind that it steers, and that the caller may read, what he sees. */
+    readonly affects: readonly {
+      readonly kind: string;
+      readonly count: number;
+      /** The first 100. */
+      readonly items: readonly {
+        readonly id: string;
+        readonly name: string;
+      }[];
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path('affected'), query }, options);
   }
 }
 
@@ -3888,6 +4057,7 @@ export interface CloudRows {
   readonly delivery: Delivery;
   readonly tag: Tag;
   readonly tagPolicy: TagPolicy;
+  readonly systemTag: SystemTag;
 }
 
 export class Cloud extends BaseCloud<CloudRows> {
@@ -3951,6 +4121,8 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly tags: TagsClient;
   /** What a project asks of a tag: where it must be, what it may say, and what it is copied to. */
   readonly tagPolicies: TagPoliciesClient;
+  /** A typed word on a resource, of those that plugins declare, that steers what is done with it. Goes with the resource. */
+  readonly systemTags: SystemTagsClient;
   readonly access: AccessEndpoints;
   readonly logout: LogoutEndpoints;
   readonly password: PasswordEndpoints;
@@ -3993,6 +4165,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.deliveries = new DeliveriesClient(this.client);
     this.tags = new TagsClient(this.client);
     this.tagPolicies = new TagPoliciesClient(this.client);
+    this.systemTags = new SystemTagsClient(this.client);
     this.access = new AccessEndpoints(this.client);
     this.logout = new LogoutEndpoints(this.client);
     this.password = new PasswordEndpoints(this.client);

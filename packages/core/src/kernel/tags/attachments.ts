@@ -1,10 +1,21 @@
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Registry } from '../registry.ts';
+import { forgetSealed } from '../secrets.ts';
 import type { Statement, Store } from '../store.ts';
 
 /** A row that is about a resource of any kind. */
 interface AttachedRow extends RowBase {
+  readonly resourceKind: string;
   readonly resourceId: string;
+  readonly tag: string;
+}
+
+interface Change {
+  readonly kind: AnyKind;
+  readonly row: AttachedRow;
+  readonly by: 1 | -1;
+  /** That the row has afterwards. */
+  readonly generation: number;
 }
 
 /** What goes along with a transaction. */
@@ -34,9 +45,10 @@ export class Attachments {
     const resources = gone.filter(({ table }) => this.#takesAttached(table));
     const along: Statement[] = [];
     for (const kind of resources.length === 0 ? [] : this.#kinds) along.push(...(await this.#leaving(kind, resources)));
-    const counts = await this.#counts([...statements, ...along]);
-    if (along.length === 0 && counts.length === 0) return NOTHING;
-    return { statements: [...along, ...counts], along: new Set(along) };
+    const changes = await this.#changes([...statements, ...along]);
+    if (along.length === 0 && changes.length === 0) return NOTHING;
+    const told = changes.filter((change) => !isReplaced(change, changes)).flatMap((change) => this.#told(change));
+    return { statements: [...along, ...countsOf(changes), ...told], along: new Set(along) };
   }
 
   #takesAttached(table: string): boolean {
@@ -60,36 +72,59 @@ export class Attachments {
         expect: { deletedAt: null, generation },
       };
     });
+    // What was sealed is forgotten with the row.
+    const sealed = rows.flatMap((row) =>
+      kind.secretFields.flatMap((field: string) => (row as unknown as Record<string, string | undefined>)[field] ?? []),
+    );
     return [
       ...removals,
+      ...sealed.map(forgetSealed),
       ...ids.map((value): Statement => ({ op: 'vacant', table: kind.name, field: 'resourceId', value })),
       ...projects.map((value): Statement => ({ op: 'vacant', table: kind.name, field: 'projectId', value })),
     ];
   }
 
-  /** A counter for each resource, so that two requests side by side do not exceed together what neither does. Its limit is set for the moment alone: at 0 nothing is left of it. */
-  async #counts(statements: readonly Statement[]): Promise<readonly Statement[]> {
-    const changes = new Map<string, { by: number; readonly max: number }>();
-    const count = (kind: AnyKind, resourceId: unknown, by: number) => {
-      const counter = `attached/${kind.name}/${String(resourceId)}`;
-      const before = changes.get(counter);
-      changes.set(counter, { by: by + (before?.by ?? 0), max: kind.attached?.max ?? 0 });
-    };
+  async #changes(statements: readonly Statement[]): Promise<readonly Change[]> {
+    const changes: Change[] = [];
     for (const statement of statements) {
       const kind = 'table' in statement ? this.#kinds?.find(({ name }) => name === statement.table) : undefined;
       if (kind === undefined) continue;
-      if (statement.op === 'insert') count(kind, statement.row.resourceId, 1);
+      if (statement.op === 'insert') changes.push({ kind, row: statement.row as unknown as AttachedRow, by: 1, generation: 1 });
       if (!isRemoval(statement)) continue;
       const text = await this.#store.read(statement.table, statement.key);
-      if (text !== undefined) count(kind, (JSON.parse(text) as AttachedRow).resourceId, -1);
+      if (text === undefined) continue;
+      const row = JSON.parse(text) as AttachedRow;
+      changes.push({ kind, row, by: -1, generation: row.generation + 1 });
     }
-    return [...changes].flatMap(([counter, { by, max }]): readonly Statement[] => {
-      const adjusted: Statement = { op: 'adjust', counter, by };
-      if (by === 0) return [];
-      return by < 0 ? [adjusted] : [{ op: 'limit', counter, limit: max }, adjusted, { op: 'limit', counter, limit: null }];
-    });
+    return changes;
+  }
+
+  #told({ kind, row, by, generation }: Change): readonly Statement[] {
+    const point = kind.attached?.changed;
+    if (point === undefined || !this.#registry.hooks.has({ id: point })) return [];
+    const { tag, resourceKind, resourceId } = row;
+    const subject = { tag, resourceKind, resourceId, change: by > 0 ? 'set' : 'cleared' };
+    return [{ op: 'insert', table: 'outbox', row: { id: `${row.id}/${generation}`, point, subject } }];
   }
 }
+
+/** A counter for each resource, so that two requests side by side do not exceed together what neither does. Its limit is set for the moment alone: at 0 nothing is left of it. */
+function countsOf(changes: readonly Change[]): readonly Statement[] {
+  const counters = new Map<string, { readonly by: number; readonly max: number }>();
+  for (const { kind, row, by } of changes) {
+    const counter = `attached/${kind.name}/${row.resourceId}`;
+    counters.set(counter, { by: by + (counters.get(counter)?.by ?? 0), max: kind.attached?.max ?? 0 });
+  }
+  return [...counters].flatMap(([counter, { by, max }]): readonly Statement[] => {
+    const adjusted: Statement = { op: 'adjust', counter, by };
+    if (by === 0) return [];
+    return by < 0 ? [adjusted] : [{ op: 'limit', counter, limit: max }, adjusted, { op: 'limit', counter, limit: null }];
+  });
+}
+
+/** One that takes the place of another is one change. */
+const isReplaced = ({ by, row }: Change, changes: readonly Change[]): boolean =>
+  by < 0 && changes.some((other) => other.by > 0 && other.row.resourceId === row.resourceId && other.row.tag === row.tag);
 
 type Removal = Extract<Statement, { readonly op: 'update' }>;
 

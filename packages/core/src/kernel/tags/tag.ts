@@ -88,6 +88,7 @@ export async function resourcesToTag(
   { reader, taggable }: TagPorts,
   { resourceKind, resourceIds }: { readonly resourceKind: string; readonly resourceIds: readonly string[] },
   principal: Principal,
+  only?: string,
 ): Promise<{ readonly kind: AnyKind; readonly rows: readonly RowBase[] }> {
   const kind = taggable(resourceKind);
   if (kind === undefined)
@@ -97,7 +98,7 @@ export async function resourcesToTag(
   const rows: RowBase[] = [];
   for (const [index, id] of resourceIds.entries()) {
     const row = byId.get(id);
-    const pointer = `/resourceIds/${index}`;
+    const pointer = only ?? `/resourceIds/${index}`;
     if (row === undefined || !(await isVisible(kind, row, principal, readPermission(kind), reader)))
       throw new CloudError('not_found', `No ${kind.name} ${id}.`, { pointer });
     // Of what is only shared with him the permission says nothing.
