@@ -127,7 +127,7 @@ class Stage {
     let after: string | undefined;
     do {
       const page = await this.#ask(asker, kind, asked, after).catch((error: unknown) => {
-        throw new Error(`${told}: ${String(error)}`);
+        throw new Error(`${told}: ${String(error)}`, { cause: error });
       });
       expect(page.count, told).to.equal(expected.length);
       items.push(...page.items);

@@ -6,6 +6,10 @@ import { type PgTable, plainText, scalar, toNumber } from './table.ts';
 
 const COMPARISONS = { '=': '=', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=' } as const;
 
+const isTextOnly = ({ number }: Operand): boolean => number === undefined;
+
+const partsOf = (where: Condition): readonly Condition[] => ('and' in where ? where.and.flatMap(partsOf) : [where]);
+
 type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
 type Element = Extract<Condition, { readonly some: unknown }>['some'];
 
@@ -50,16 +54,44 @@ export class Conditions {
     return `(${parts.map((part) => this.sql(source, part)).join(` ${word} `)})`;
   }
 
+  /**
+   * Where an index leads to the rows there, these are found once, and by them the rows here; else they are looked up row by row, by the index of the reference.
+   * "Is true" says nothing new, but keeps PostgreSQL from turning it into a join: of several it would have to know how large they are, which for a while it does not.
+   */
   #exists(source: Source, { table: name, local, remote, where }: Existence): string {
     const alias = this.#name();
     const table = this.#tables.get(name);
     const joined = new TableSource(table, alias);
-    const filters = [
-      ...(table.isResource ? ['"deletedAt" IS NULL'] : []),
-      equalSql(joined.operand(remote), source.operand(local, true)),
-      ...(where === undefined ? [] : [this.sql(joined, where)]),
-    ];
-    return `(EXISTS (SELECT 1 FROM ${table.sqlName} AS ${alias} WHERE ${filters.join(' AND ')}))`;
+    const from = `${table.sqlName} AS ${alias}`;
+    const filters = [...(table.isResource ? ['"deletedAt" IS NULL'] : []), ...(where === undefined ? [] : [this.sql(joined, where)])];
+    const [here, there] = [source.operand(local, true), joined.operand(remote)];
+    if (
+      where !== undefined &&
+      this.#isLed(where, table) &&
+      here.text !== undefined &&
+      there.text !== undefined &&
+      isTextOnly(here) &&
+      isTextOnly(there)
+    )
+      return `(${here.text} = ANY (ARRAY(SELECT ${there.text} FROM ${from} WHERE ${filters.join(' AND ')})))`;
+    return `((EXISTS (SELECT 1 FROM ${from} WHERE ${[equalSql(there, here), ...filters].join(' AND ')})) IS TRUE)`;
+  }
+
+  /** Whether an index of one field, a unique one, or another led look finds the rows. What many rows share, as their owner, leads to too many. */
+  #isLed(where: Condition, table: PgTable): boolean {
+    const parts = partsOf(where);
+    const fixed = new Set(parts.flatMap((part) => ('op' in part && (part.op === '=' || part.op === 'in') ? [part.field] : [])));
+    return (
+      table.key.every((field) => fixed.has(field)) ||
+      table.indexes.some(
+        ({ isUnique, fields, rows }) =>
+          rows !== 'deleted' && (isUnique || fields.length === 1) && fields.every((field) => fixed.has(field)),
+      ) ||
+      parts.some(
+        (part) =>
+          'exists' in part && part.exists.where !== undefined && this.#isLed(part.exists.where, this.#tables.get(part.exists.table)),
+      )
+    );
   }
 
   #some(source: Source, { field, where }: Element): string {
