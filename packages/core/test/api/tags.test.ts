@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type Principal, tag, tagging } from '../../src/kernel/index.ts';
+import { type ListQuery, type Principal, tag, tagging } from '../../src/kernel/index.ts';
+import { inlineSqlite } from '../../src/sqlite/index.ts';
 import { made, type OpenApi, openApi, parsed } from './harness.ts';
 import { OTHER_PROJECT, principalOf } from './widgets.ts';
 
@@ -116,6 +117,35 @@ describe('api: tags', () => {
     const tagged = [attach([first], { a: '1' }), attach([first], { b: '1' }), attach([first], { c: '1' })];
     await Promise.all([at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=5' } }), ...tagged]);
     expect(await tagsOf(first)).to.deep.equal({});
+    expect(await at.kernel.reader.list(tag)).to.deep.equal([]);
+  });
+
+  it('go, too, when they come between the look at what is there and the deletion', async () => {
+    await at.close();
+    let between: (() => Promise<unknown>) | undefined;
+    const list = async (query: ListQuery): Promise<readonly string[]> => {
+      const texts = await base.list(query);
+      const isLook = query.table === 'tag' && query.where !== undefined && 'field' in query.where && query.where.field === 'resourceId';
+      const act = isLook ? between : undefined;
+      if (act !== undefined) between = undefined;
+      await act?.();
+      return texts;
+    };
+    const base = inlineSqlite();
+    const store = new Proxy(base, {
+      get: (target, name) => {
+        const member: unknown = name === 'list' ? list : Reflect.get(target, name);
+        return typeof member === 'function' && name !== 'list' ? member.bind(target) : member;
+      },
+    });
+    at = await openApi({ store, plugins: (services) => [tagging(services)] });
+    first = await made(at, 'first');
+    let late: number | undefined;
+    between = async () => {
+      late = (await attach([first], { late: 'yes' })).status;
+    };
+    expect((await at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=5' } })).status).to.equal(200);
+    expect(late).to.equal(200);
     expect(await at.kernel.reader.list(tag)).to.deep.equal([]);
   });
 
