@@ -56,9 +56,8 @@ function sortOf(paths: readonly string[]): Query['sort'] {
 const BODY = ['where', 'fields', 'sort', 'limit', 'after', 'deleted', 'count', 'groupBy', ...MEASURES];
 
 /** The same as JSON. @throws CloudError `invalid_input` with the pointer to what is wrong */
-export function queryOfBody(given: unknown): Query {
-  const body = given ?? {};
-  if (typeof body !== 'object' || Array.isArray(body)) throw wrongAt('', 'an object');
+export function queryOfBody(body: unknown): Query {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw wrongAt('', 'an object');
   only(body, BODY, '', undefined);
   const { where, fields, sort, limit, after, deleted, count, ...rest } = body as Readonly<Record<string, unknown>>;
   return {
