@@ -18,8 +18,8 @@ describe('server: the contract that answers are held to', () => {
         text: JSON.stringify(json),
         json,
       });
-    check(200, 'application/json', { items: [] })();
-    expect(check(200, 'application/json', { items: [], more: 1 })).to.throw();
+    check(200, 'application/json', { items: [], cursor: '1.0' })();
+    expect(check(200, 'application/json', { items: [], cursor: '1.0', more: 1 })).to.throw();
     expect(check(200, 'text/html', {})).to.throw('as text/html');
     expect(check(418, 'application/problem+json', {})).to.throw('answers 418');
     expect(check(412, 'application/problem+json', {})).to.throw('answers 412');
