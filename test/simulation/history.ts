@@ -29,6 +29,8 @@ const GIB = 2 ** 30;
 const LINES_KEPT = 80;
 const LOOK_EVERY_MS = 250;
 const SETTLE_MS_MAX = 2 * 3600_000;
+/** For machines that wait for room. */
+const PATIENCE_MS = 60_000;
 /** For reconcilers and debts, after the last operation has ended. */
 const QUIET_MS = 300_000;
 
@@ -77,7 +79,11 @@ export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }
   chaos.heal();
   const settleUntilMs = now() + SETTLE_MS_MAX;
   const busy = () => !sim.alive || (sim.rows('operation') as unknown as readonly Operation[]).some((row) => !isFinished(row));
-  while (problems.length === 0 && now() < settleUntilMs && busy()) await goOn();
+  const patientUntilMs = now() + PATIENCE_MS;
+  while (problems.length === 0 && now() < settleUntilMs && busy()) {
+    if (now() > patientUntilMs) giveUpWaiting(sim);
+    await goOn();
+  }
   const quietUntilMs = now() + QUIET_MS;
   while (problems.length === 0 && now() < quietUntilMs) await goOn();
   if (problems.length === 0) problems.push(...atQuiet(sim, at.known.operations));
@@ -95,6 +101,13 @@ export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }
     troubles: tally,
     lastLines: lastLines.slice(-LINES_KEPT),
   };
+}
+
+/** There may never be room for all. */
+function giveUpWaiting(sim: SimCloud): void {
+  if (!sim.alive) return;
+  for (const { id, state, waitsFor } of sim.rows('operation'))
+    if (state === 'queued' && waitsFor !== undefined) void sim.kernel.operations.cancel(String(id)).catch(() => undefined);
 }
 
 /** Hosts with a pool each, an image, a size and a network; and quotas that are soon used up, if there are to be any. */
@@ -115,5 +128,9 @@ async function surroundings(sim: SimCloud, hosts: number, isLimited: boolean): P
   const limits = { instances: 2 * hosts, vcpus: 3 * hosts, volumes: 4 * hosts, volumeBytes: 4 * hosts * 16_384, networks: 3 };
   if (isLimited) await sim.done('project.setQuota', { limits }, sim.principal.projectId);
   const networkId = await sim.done('network.create', { name: 'net-1', subnets: [{ name: 'subnet-1', cidr: '10.255.0.0/24' }] });
-  return { sim, imageId, known: { instances: [], volumes: [], networks: [networkId], operations: [] }, answers: new Map(), problems: [] };
+  const groups: string[] = [];
+  for (const policy of ['antiAffinity', 'affinity', 'softAntiAffinity'])
+    groups.push(await sim.done('placementGroup.create', { name: `group-${policy.toLowerCase()}`, policy }));
+  const known = { instances: [], volumes: [], networks: [networkId], operations: [], groups };
+  return { sim, imageId, known, answers: new Map(), problems: [] };
 }

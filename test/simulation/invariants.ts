@@ -13,10 +13,23 @@ export function always(sim: SimCloud): readonly string[] {
       addresses.add(key);
     }
   }
-  problems.push(...runningTwice(sim));
+  problems.push(...runningTwice(sim), ...brokenGroups(sim));
   for (const { key, value, limit } of sim.counters())
     if (value < 0 || (limit !== null && value > limit)) problems.push(`counter ${key} is ${value} of ${limit}`);
   return problems;
+}
+
+/** What keeps together has one place, and what keeps apart shares none. */
+function brokenGroups(sim: SimCloud): readonly string[] {
+  const places = new Map<string, string[]>();
+  for (const { placementGroupId: group, placementDomain: domain } of sim.rows('instance'))
+    if (domain !== undefined) places.set(String(group), [...(places.get(String(group)) ?? []), String(domain)]);
+  return [...places].flatMap(([group, domains]) => {
+    const policy = sim.row('placementGroup', group)?.policy;
+    const different = new Set(domains).size;
+    const isBroken = (policy === 'affinity' && different > 1) || (policy === 'antiAffinity' && different < domains.length);
+    return isBroken ? [`group ${group} of policy ${policy} has members in ${domains.join(', ')}`] : [];
+  });
 }
 
 /**
@@ -68,17 +81,21 @@ export function atQuiet(sim: SimCloud, operations: readonly string[]): readonly 
   return [...problems, ...recounted(sim), ...explained(sim), ...settled(sim)];
 }
 
+const COUNTED = /^(capacity|placement)\//;
+
 /** Counters against the rows that they count. */
 function recounted(sim: SimCloud): readonly string[] {
   const expected = new Map<string, number>();
   const add = (key: string, by: unknown) => expected.set(key, (expected.get(key) ?? 0) + Number(by));
   for (const row of sim.rows('instance')) {
+    if (row.placementDomain !== undefined) add(`placement/group/${row.placementGroupId}/${row.placementDomain}`, 1);
+    if (row.hostId === undefined) continue;
     add(`capacity/host/${row.hostId}/vcpus`, row.vcpus);
     add(`capacity/host/${row.hostId}/memoryBytes`, row.memoryBytes);
   }
   for (const row of sim.rows('volume')) add(`capacity/pool/${row.poolId}/bytes`, row.sizeBytes);
   for (const row of sim.rows('host')) add(`capacity/cluster/${row.clusterId}/hosts`, 1);
-  const actual = new Map(sim.counters().flatMap(({ key, value }) => (key.startsWith('capacity/') ? [[key, value] as const] : [])));
+  const actual = new Map(sim.counters().flatMap(({ key, value }) => (COUNTED.test(key) ? [[key, value] as const] : [])));
   const wrong = [...new Set([...expected.keys(), ...actual.keys()])]
     .filter((key) => (expected.get(key) ?? 0) !== (actual.get(key) ?? 0))
     .map((key) => `counter ${key} is ${actual.get(key) ?? 0}, but the rows count ${expected.get(key) ?? 0}`);

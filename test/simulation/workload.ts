@@ -7,6 +7,7 @@ export interface Known {
   readonly volumes: string[];
   readonly networks: string[];
   readonly operations: string[];
+  readonly groups: readonly string[];
 }
 export interface Surroundings {
   readonly sim: SimCloud;
@@ -107,6 +108,8 @@ export class Client {
         start: random.chance(0.8),
         attachVolumeIds,
         ...(networkId === undefined ? {} : { nics: [{ networkId }] }),
+        ...(random.chance(0.3) ? { whenFull: 'wait' } : {}),
+        ...(random.chance(0.3) ? { placementGroupId: this.#at.known.groups[random.below(this.#at.known.groups.length)] ?? '' } : {}),
         ...(random.chance(0.3) ? { volumes: [{ sizeBytes: 8192, deleteWithInstance: random.chance(0.5) }] } : {}),
       },
       into: this.#at.known.instances,
