@@ -68,8 +68,12 @@ export class SimKernel {
       ...(retention === undefined ? {} : { retention }),
     });
     this.#epoch = store.epoch;
-    this.#life = { incarnation, store, kernel };
-    await this.environment.complete(kernel.start());
+    const life = { incarnation, store, kernel };
+    this.#life = life;
+    await this.environment.complete(kernel.start()).catch((error: unknown) => {
+      // Killed while it started, it never ends.
+      if (this.#life === life) throw error;
+    });
     return this;
   }
 
