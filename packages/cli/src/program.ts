@@ -1,5 +1,6 @@
 import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { Command, Option } from 'commander';
+import { addAudit } from './audit-command.ts';
 import { addCompletion } from './completion.ts';
 import { addConsole } from './console.ts';
 import { addEvents } from './event-command.ts';
@@ -42,6 +43,7 @@ export async function buildProgram(session: Session, words: readonly string[]): 
   addLogin(program, session);
   addConsole(program, session);
   addEvents(program, session);
+  addAudit(program, session);
   addQuota(program, session);
   addCompletion(program, session);
   const [first] = words;

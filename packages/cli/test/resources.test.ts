@@ -37,6 +37,20 @@ describe('cli: resources', () => {
     expect(row.userData).to.be.a('string').that.does.not.include('cloud-config');
   });
 
+  it('shows the audit, by what is asked for, and verifies it', async () => {
+    const all = await pileus.json<Row[]>('audit', 'list', '--action', 'instance.create', '--limit', '1');
+    expect(all).to.have.length(1);
+    expect(all[0]).to.deep.include({ action: 'instance.create', resourceKind: 'instance' });
+    const shown = await pileus.ok('audit', 'list', '--resource-id', String(all[0]?.resourceId));
+    expect(shown).to.match(/^AT +ACTOR +ACTION +RESULT +RESOURCE\n\S+ +\S+ +instance\.create +\w+ +[0-9a-f-]{36}\n$/);
+    expect(await pileus.json<Row[]>('audit', 'list', '--result', 'interrupted')).to.deep.equal([]);
+    const verdict = await pileus.ok('audit', 'verify');
+    expect(verdict).to.match(/^whole: \d+ entries, \d+ about to follow\nhead: --number \d+ --hash [0-9a-f]{64}\n$/);
+    const other = await pileus.run('audit', 'verify', '--number', '1', '--hash', 'f'.repeat(64));
+    expect([other.code, other.out]).to.deep.equal([1, other.out]);
+    expect(other.out).to.match(/^(replaced|missing) +1/);
+  });
+
   it('takes JSON for what is nested, a file for the whole, and standard input', async () => {
     const file = join(pileus.home, 'vm.yaml');
     await writeFile(file, 'vcpus: 1\nmemoryBytes: 1024\nsshKeys: [x]\n');

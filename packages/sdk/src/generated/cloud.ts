@@ -3211,6 +3211,8 @@ export interface WebhookFields {
   readonly kinds: readonly string[];
   /** Only of rows that are in one of these states after the change, e.g. `failed`. */
   readonly states?: readonly string[];
+  /** Only of rows for which this holds after the change, in the language of lists; over fields of the one kind. */
+  readonly filter?: string;
   /** Default: all. */
   readonly types?: readonly ('created' | 'updated' | 'deleted')[];
   /** Reference to a sealed value. */
@@ -3232,6 +3234,8 @@ export interface WebhookCreate {
   readonly kinds: readonly string[];
   /** Only of rows that are in one of these states after the change, e.g. `failed`. */
   readonly states?: readonly string[] | undefined;
+  /** Only of rows for which this holds after the change, in the language of lists; over fields of the one kind. */
+  readonly filter?: string | undefined;
   /** Default: all. */
   readonly types?: readonly ('created' | 'updated' | 'deleted')[] | undefined;
   /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
@@ -3251,6 +3255,7 @@ export interface WebhookUpdate {
   readonly kinds?: readonly string[] | undefined;
   readonly states?: readonly string[] | null | undefined;
   readonly types?: readonly ('created' | 'updated' | 'deleted')[] | null | undefined;
+  readonly filter?: string | null | undefined;
   /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
   readonly secret?: string | undefined;
   readonly description?: string | null | undefined;
@@ -3276,6 +3281,7 @@ export interface WebhookGraph {
 
 /** What lists of webhooks can filter by. */
 export interface WebhookFilter {
+  readonly filter: string;
   readonly id: Id<'webhook'>;
   readonly name: string;
   readonly state: WebhookState;

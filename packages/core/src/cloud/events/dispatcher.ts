@@ -24,7 +24,8 @@ const AGAIN_MS = 1000;
 
 /**
  * Goes through the feed, and puts what webhooks and callbacks want into the queue, together with how far it has come: so each change is put there once, also
- * when the process is killed. While nobody wants anything the feed is not read.
+ * when the process is killed. As long as nobody has
+ * wanted anything since the start the feed is not read.
  */
 export class Dispatcher {
   readonly #services: CloudServices;
@@ -33,7 +34,9 @@ export class Dispatcher {
   readonly #lane = new Lane(1);
   readonly #stopping = new AbortController();
   #place: FeedPlace | undefined;
-  #subscriptions = new Subscriptions([]);
+  #subscriptions = new Subscriptions([], () => undefined);
+  /** Since the start somebody has wanted something. */
+  #attends = false;
   /** Operations whose end somebody wants to be called back at. */
   readonly #callbacks = new Map<string, string>();
   #newest = 0;
@@ -47,11 +50,13 @@ export class Dispatcher {
 
   async start(): Promise<void> {
     const { store, reader } = this.#services;
+    const kindOf = (name: string) => this.#services.kernel().registry.findKind(name);
     this.#place = await feedPlace(store);
     this.#unsubscribe = store.onCommit((revision) => this.#committed(revision));
+    this.#subscriptions = new Subscriptions(this.#place === undefined ? [] : await reader.list(webhook), kindOf);
     if (this.#place === undefined) return;
-    this.#subscriptions = new Subscriptions(await reader.list(webhook));
     for (const [operationId, url] of await callbacks(store)) this.#callbacks.set(operationId, url);
+    this.#attends = !this.#subscriptions.isEmpty || this.#callbacks.size > 0;
     this.#committed((await store.bounds()).newest);
   }
 
@@ -63,11 +68,12 @@ export class Dispatcher {
 
   /** From here on the feed is gone through. Called before what wants it is committed. */
   async attend(): Promise<void> {
-    if (this.#place !== undefined) return;
+    if (this.#attends) return;
     await this.#lane.run(async () => {
-      if (this.#place !== undefined) return;
+      if (this.#attends) return;
       const { newest } = await this.#services.store.bounds();
-      await this.#move({ revision: newest, next: 1 }, []);
+      await this.#move({ revision: newest, next: this.#place?.next ?? 1 }, []);
+      this.#attends = true;
     });
   }
 
@@ -99,7 +105,9 @@ export class Dispatcher {
         const place = this.#placeNow();
         const changes = (await store.changes(after, READ_MAX)).filter((change) => change.revision <= place.revision);
         const events = told(changes).flatMap(({ change, ordinal }, index) =>
-          wants(hook, change) ? [this.#event(hook.id, change, envelopeOf(change, ordinal, this.#named), place.next + index)] : [],
+          wants(hook, change, (name) => this.#services.kernel().registry.findKind(name))
+            ? [this.#event(hook.id, change, envelopeOf(change, ordinal, this.#named), place.next + index)]
+            : [],
         );
         await this.#move({ ...place, next: place.next + changes.length }, events);
         return changes.at(-1)?.revision;
@@ -120,7 +128,7 @@ export class Dispatcher {
 
   #committed(revision: number): void {
     this.#newest = Math.max(this.#newest, revision);
-    if (this.#place !== undefined && this.#newest > this.#place.revision && !this.#stopping.signal.aborted) this.#running ??= this.#run();
+    if (this.#attends && this.#newest > this.#placeNow().revision && !this.#stopping.signal.aborted) this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {

@@ -1,7 +1,17 @@
-import { type Change, isFinished, type JsonObject, type Operation, type RowOf } from '../../kernel/index.ts';
+import {
+  type AnyKind,
+  type Change,
+  isFinished,
+  type JsonObject,
+  matches,
+  type Operation,
+  parseRowFilter,
+  type RowOf,
+} from '../../kernel/index.ts';
 import type { EventType, webhook } from './webhook.ts';
 
 export type Webhook = RowOf<typeof webhook>;
+export type KindOf = (name: string) => AnyKind | undefined;
 
 /** Never told of: what tells would have to be told of again. */
 const OWN_KINDS = new Set(['delivery']);
@@ -9,8 +19,10 @@ const OWN_KINDS = new Set(['delivery']);
 /** The webhooks as they were at the place in the feed up to which it was gone through. */
 export class Subscriptions {
   readonly #webhooks = new Map<string, Webhook>();
+  readonly #kindOf: KindOf;
 
-  constructor(rows: readonly Webhook[]) {
+  constructor(rows: readonly Webhook[], kindOf: KindOf) {
+    this.#kindOf = kindOf;
     for (const row of rows) this.#webhooks.set(row.id, row);
   }
 
@@ -29,15 +41,28 @@ export class Subscriptions {
   /** Those that want to be told of it. */
   wanting(change: Change): readonly Webhook[] {
     if (OWN_KINDS.has(change.table)) return [];
-    return [...this.#webhooks.values()].filter((hook) => hook.state === 'available' && wants(hook, change));
+    return [...this.#webhooks.values()].filter((hook) => hook.state === 'available' && wants(hook, change, this.#kindOf));
   }
 }
 
 /** Rows of its project, and nothing else: cloud rows, and those of others, have none or another. */
-export function wants({ projectId, kinds, states, types }: Webhook, change: Change): boolean {
+export function wants({ projectId, kinds, states, types, filter }: Webhook, change: Change, kindOf: KindOf): boolean {
   if (change.projectId === undefined || change.projectId !== projectId || !kinds.includes(change.table)) return false;
   if (types !== undefined && !(types as readonly EventType[]).includes(change.type)) return false;
-  return states === undefined || states.includes(String((JSON.parse(change.row) as JsonObject).state));
+  if (states === undefined && filter === undefined) return true;
+  const row = JSON.parse(change.row) as JsonObject;
+  if (states !== undefined && !states.includes(String(row.state))) return false;
+  return filter === undefined || holds(filter, row, kindOf(change.table));
+}
+
+/** What a later release cannot read any more holds for nothing. */
+function holds(filter: string, row: JsonObject, kind: AnyKind | undefined): boolean {
+  if (kind === undefined) return false;
+  try {
+    return matches(row, parseRowFilter(filter, kind));
+  } catch {
+    return false;
+  }
 }
 
 /** The operation that ends with this change. */

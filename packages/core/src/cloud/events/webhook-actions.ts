@@ -12,6 +12,7 @@ import {
   type Id,
   NOTHING_TO_UNDO,
   type Principal,
+  parseRowFilter,
   type Registry,
   readPermission,
   resourceName,
@@ -77,6 +78,15 @@ function refuseKinds(kinds: readonly string[], principal: Principal, registry: R
   }
 }
 
+/** A filter is read over the fields of one kind. @throws CloudError */
+function refuseFilter(filter: string | null | undefined, kinds: readonly string[], registry: Registry): void {
+  if (filter === undefined || filter === null) return;
+  const [kind, another] = kinds.map((name) => registry.findKind(name));
+  if (kind === undefined || another !== undefined)
+    throw new CloudError('invalid_input', 'A filter is over the fields of one kind: name that one alone.', { pointer: '/filter' });
+  parseRowFilter(filter, kind);
+}
+
 function refuseSecret(secret: string): void {
   if (secretBytes(secret) === undefined)
     throw new CloudError('invalid_input', 'A secret is `whsec_` and 24 to 64 random bytes as base64.', { pointer: '/secret' });
@@ -103,6 +113,7 @@ export function webhookActions({ dispatcher, services }: Context) {
       input: Type.Object({ name: Type.Optional(resourceName()), url: URL_FIELD, ...WANTS, secret: SECRET_FIELD, description: DESCRIPTION }),
       accept: async ({ id, input, projectId, principal, seal, rehearses }) => {
         refuseInput(input, principal);
+        refuseFilter(input.filter, input.kinds, kernel().registry);
         const { secret, ...fields } = input;
         const sealed = await seal(secret);
         if (!rehearses) await dispatcher.attend();
@@ -124,12 +135,14 @@ export function webhookActions({ dispatcher, services }: Context) {
         kinds: Type.Optional(WANTS.kinds),
         states: Type.Optional(Type.Union([WANTS.states, Type.Null()])),
         types: Type.Optional(Type.Union([WANTS.types, Type.Null()])),
+        filter: Type.Optional(Type.Union([WANTS.filter, Type.Null()])),
         secret: Type.Optional(SECRET_FIELD),
         description: Type.Optional(Type.Union([DESCRIPTION, Type.Null()])),
       }),
       accept: async ({ row, input, principal, seal }) => {
         if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
         refuseInput(input, principal);
+        refuseFilter(input.filter === undefined ? row.filter : input.filter, input.kinds ?? row.kinds, kernel().registry);
         const { secret, ...set } = input;
         if (secret === undefined) return { params: { id: row.id, set }, statements: [] };
         const sealed = await seal(secret);

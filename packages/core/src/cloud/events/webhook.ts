@@ -11,6 +11,12 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export const WANTS = {
   kinds: names('Kinds whose changes it is told of, e.g. `instance`.'),
   states: Type.Optional(names('Only of rows that are in one of these states after the change, e.g. `failed`.')),
+  filter: Type.Optional(
+    Type.String({
+      maxLength: 2048,
+      description: 'Only of rows for which this holds after the change, in the language of lists; over fields of the one kind.',
+    }),
+  ),
   types: Type.Optional(
     Type.Array(Type.Unsafe<EventType>({ type: 'string', enum: [...EVENT_TYPES] }), {
       minItems: 1,

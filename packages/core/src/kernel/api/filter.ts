@@ -1,5 +1,7 @@
 import { CloudError } from '../errors.ts';
+import type { AnyKind } from '../kind.ts';
 import { compileOwn } from '../query/compile.ts';
+import { fieldsOf } from '../query/graph.ts';
 import { parseFilter as read } from '../query/parser.ts';
 import type { Condition } from '../store.ts';
 import type { FieldType } from './fields.ts';
@@ -10,6 +12,9 @@ import type { FieldType } from './fields.ts';
  */
 export const parseFilter = (text: string, fields: ReadonlyMap<string, FieldType>): Condition =>
   compileOwn(read(text), new Map([...fields].map(([field, type]) => [field, { type }])));
+
+/** The same over every field of a kind's rows: for what is looked through one by one anyway. */
+export const parseRowFilter = (text: string, kind: AnyKind): Condition => compileOwn(read(text), fieldsOf(kind));
 
 export const unknownField = (field: string, fields: ReadonlyMap<string, FieldType>): CloudError =>
   new CloudError(

@@ -78,8 +78,9 @@ describe('callbacks', () => {
     expect(receiver.received).to.have.length(1);
   });
 
-  it('come wherever the process is killed', async () => {
-    for (let steps = 1; steps <= 100; steps += 3) {
+  it('come wherever the process is killed', async function () {
+    this.timeout(90_000);
+    for (let steps = 1; steps <= 100; steps += 6) {
       const { sim, receiver, b } = await stage(`crash ${steps}`);
       const request = {
         action: 'webhook.update',

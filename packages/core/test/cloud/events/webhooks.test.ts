@@ -48,6 +48,34 @@ describe('webhooks', () => {
     ]);
   });
 
+  it('choose by a filter over the fields of a kind', async () => {
+    const { sim, receiver, make, say, b, c } = await opened();
+    const hook = await make('hook', { filter: "name = 'b' and description like 'wanted%'" });
+    for (const text of ['wanted 1', 'other', 'wanted 2']) for (const id of [b, c]) await say(id, text);
+    await sim.run(1000);
+    expect(receiver.told).to.deep.equal({ b: ['wanted 1', 'wanted 2'] });
+    const refused = async (input: object) => codeOf(sim.submit('webhook.update', input, hook));
+    expect(await refused({ filter: 'nothing = 1' })).to.equal('invalid_input');
+    expect(await refused({ kinds: ['nic', 'volume'] })).to.equal('invalid_input');
+    expect(await refused({ kinds: ['nic', 'volume'], filter: null })).to.equal('done');
+  });
+
+  it('that were all gone before a restart, and of which one is made after it, are told from then on', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    for (const row of sim.rows('webhook')) if (row.id !== b) await sim.done('webhook.delete', {}, String(row.id));
+    const hook = await make('hook');
+    await say(b, 'one');
+    await sim.run(1000);
+    await sim.done('webhook.delete', {}, hook);
+    sim.crash();
+    await sim.start();
+    await say(b, 'two');
+    await make('again');
+    await say(b, 'three');
+    await sim.run(1000);
+    expect(receiver.told.b).to.deep.equal(['one', 'three']);
+  });
+
   it('get what failed again, later each time, in order for each resource, and no other waits for it', async () => {
     const { sim, receiver, make, say, b, c } = await opened();
     await make('hook');

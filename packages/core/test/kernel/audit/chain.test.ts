@@ -146,7 +146,8 @@ describe('the audit: tampering', () => {
 });
 
 describe('the audit: crashes', () => {
-  it('leave each accepted call with exactly one row and one link, wherever they come', async () => {
+  it('leave each accepted call with exactly one row and one link, wherever they come', async function () {
+    this.timeout(90_000);
     for (let steps = 1; steps <= 110; steps += 1) {
       const { sim, world, id } = await opened({ seed: `crash ${steps}` });
       world.plan('do a', () => 'fine', fails('unsupported'));
