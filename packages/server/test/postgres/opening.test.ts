@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Store, StoreError, StoreSchema } from '@pileus/core/kernel';
+import type { Condition, Store, StoreError, StoreSchema } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { createAuthority, installHostCertificate } from '../../../../test/lab/certificates.ts';
 import { openPostgres, restorePostgres, targetOf } from '../../src/postgres/index.ts';
@@ -321,6 +321,16 @@ describe('opening a store on PostgreSQL', function () {
           .to.include('Index Scan')
           .and.not.match(/\bSort\b|Seq Scan/);
       }
+    // What lies in other tables is found first where an index leads there, and row by row elsewhere: never by a join, whose order would be a guess.
+    const other = (where: Condition): Condition => ({ exists: { table: 'note', local: 'id', remote: 'projectId', where } });
+    const led = await plan({ table: 'note', where: other({ field: 'size', op: '=', value: 7 }), limit: 20 }, 'force_generic_plan');
+    expect(led)
+      .to.include('InitPlan')
+      .and.not.match(/Join|Nested Loop|Seq Scan/);
+    const unled = await plan({ table: 'note', where: other({ field: 'text', op: '=', value: 'x' }), limit: 20 }, 'force_generic_plan');
+    expect(unled)
+      .to.include('SubPlan')
+      .and.not.match(/Join|Nested Loop/);
     await session.close();
     await store.close();
   });
