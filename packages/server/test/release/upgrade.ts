@@ -57,9 +57,11 @@ class Load {
   }
 
   async #make(name: string): Promise<void> {
+    // One request, however often it is made.
+    const body = { name, weight: (this.accepted.length % 100) + 1 };
     for (;;) {
       const asked = this.release;
-      const answer = await this.#ask('POST', '/v1/crates', { name, weight: (this.accepted.length % 100) + 1 }, name).catch(() => undefined);
+      const answer = await this.#ask('POST', '/v1/crates', body, name).catch(() => undefined);
       if (answer?.status === 202 || answer?.status === 200) {
         const { operationId, resourceId: crateId } = (await answer.json()) as { operationId: string; resourceId: string };
         this.accepted.push({ name, operationId, crateId, under: asked });
