@@ -3212,7 +3212,7 @@ export interface WebhookFields {
   /** Only of rows that are in one of these states after the change, e.g. `failed`. */
   readonly states?: readonly string[];
   /** Only of rows for which this holds after the change, in the language of lists; over fields of the one kind. */
-  readonly filter?: string;
+  readonly when?: string;
   /** Default: all. */
   readonly types?: readonly ('created' | 'updated' | 'deleted')[];
   /** Reference to a sealed value. */
@@ -3235,7 +3235,7 @@ export interface WebhookCreate {
   /** Only of rows that are in one of these states after the change, e.g. `failed`. */
   readonly states?: readonly string[] | undefined;
   /** Only of rows for which this holds after the change, in the language of lists; over fields of the one kind. */
-  readonly filter?: string | undefined;
+  readonly when?: string | undefined;
   /** Default: all. */
   readonly types?: readonly ('created' | 'updated' | 'deleted')[] | undefined;
   /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
@@ -3255,7 +3255,7 @@ export interface WebhookUpdate {
   readonly kinds?: readonly string[] | undefined;
   readonly states?: readonly string[] | null | undefined;
   readonly types?: readonly ('created' | 'updated' | 'deleted')[] | null | undefined;
-  readonly filter?: string | null | undefined;
+  readonly when?: string | null | undefined;
   /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
   readonly secret?: string | undefined;
   readonly description?: string | null | undefined;
@@ -3281,7 +3281,6 @@ export interface WebhookGraph {
 
 /** What lists of webhooks can filter by. */
 export interface WebhookFilter {
-  readonly filter: string;
   readonly id: Id<'webhook'>;
   readonly name: string;
   readonly state: WebhookState;

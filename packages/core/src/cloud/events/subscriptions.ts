@@ -46,20 +46,20 @@ export class Subscriptions {
 }
 
 /** Rows of its project, and nothing else: cloud rows, and those of others, have none or another. */
-export function wants({ projectId, kinds, states, types, filter }: Webhook, change: Change, kindOf: KindOf): boolean {
+export function wants({ projectId, kinds, states, types, when }: Webhook, change: Change, kindOf: KindOf): boolean {
   if (change.projectId === undefined || change.projectId !== projectId || !kinds.includes(change.table)) return false;
   if (types !== undefined && !(types as readonly EventType[]).includes(change.type)) return false;
-  if (states === undefined && filter === undefined) return true;
+  if (states === undefined && when === undefined) return true;
   const row = JSON.parse(change.row) as JsonObject;
   if (states !== undefined && !states.includes(String(row.state))) return false;
-  return filter === undefined || holds(filter, row, kindOf(change.table));
+  return when === undefined || holds(when, row, kindOf(change.table));
 }
 
 /** What a later release cannot read any more holds for nothing. */
-function holds(filter: string, row: JsonObject, kind: AnyKind | undefined): boolean {
+function holds(when: string, row: JsonObject, kind: AnyKind | undefined): boolean {
   if (kind === undefined) return false;
   try {
-    return matches(row, parseRowFilter(filter, kind));
+    return matches(row, parseRowFilter(when, kind));
   } catch {
     return false;
   }

@@ -79,12 +79,12 @@ function refuseKinds(kinds: readonly string[], principal: Principal, registry: R
 }
 
 /** A filter is read over the fields of one kind. @throws CloudError */
-function refuseFilter(filter: string | null | undefined, kinds: readonly string[], registry: Registry): void {
-  if (filter === undefined || filter === null) return;
+function refuseFilter(when: string | null | undefined, kinds: readonly string[], registry: Registry): void {
+  if (when === undefined || when === null) return;
   const [kind, another] = kinds.map((name) => registry.findKind(name));
   if (kind === undefined || another !== undefined)
-    throw new CloudError('invalid_input', 'A filter is over the fields of one kind: name that one alone.', { pointer: '/filter' });
-  parseRowFilter(filter, kind);
+    throw new CloudError('invalid_input', 'A filter is over the fields of one kind: name that one alone.', { pointer: '/when' });
+  parseRowFilter(when, kind);
 }
 
 function refuseSecret(secret: string): void {
@@ -113,7 +113,7 @@ export function webhookActions({ dispatcher, services }: Context) {
       input: Type.Object({ name: Type.Optional(resourceName()), url: URL_FIELD, ...WANTS, secret: SECRET_FIELD, description: DESCRIPTION }),
       accept: async ({ id, input, projectId, principal, seal, rehearses }) => {
         refuseInput(input, principal);
-        refuseFilter(input.filter, input.kinds, kernel().registry);
+        refuseFilter(input.when, input.kinds, kernel().registry);
         const { secret, ...fields } = input;
         const sealed = await seal(secret);
         if (!rehearses) await dispatcher.attend();
@@ -135,14 +135,14 @@ export function webhookActions({ dispatcher, services }: Context) {
         kinds: Type.Optional(WANTS.kinds),
         states: Type.Optional(Type.Union([WANTS.states, Type.Null()])),
         types: Type.Optional(Type.Union([WANTS.types, Type.Null()])),
-        filter: Type.Optional(Type.Union([WANTS.filter, Type.Null()])),
+        when: Type.Optional(Type.Union([WANTS.when, Type.Null()])),
         secret: Type.Optional(SECRET_FIELD),
         description: Type.Optional(Type.Union([DESCRIPTION, Type.Null()])),
       }),
       accept: async ({ row, input, principal, seal }) => {
         if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
         refuseInput(input, principal);
-        refuseFilter(input.filter === undefined ? row.filter : input.filter, input.kinds ?? row.kinds, kernel().registry);
+        refuseFilter(input.when === undefined ? row.when : input.when, input.kinds ?? row.kinds, kernel().registry);
         const { secret, ...set } = input;
         if (secret === undefined) return { params: { id: row.id, set }, statements: [] };
         const sealed = await seal(secret);

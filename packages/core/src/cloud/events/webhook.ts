@@ -11,7 +11,7 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export const WANTS = {
   kinds: names('Kinds whose changes it is told of, e.g. `instance`.'),
   states: Type.Optional(names('Only of rows that are in one of these states after the change, e.g. `failed`.')),
-  filter: Type.Optional(
+  when: Type.Optional(
     Type.String({
       maxLength: 2048,
       description: 'Only of rows for which this holds after the change, in the language of lists; over fields of the one kind.',

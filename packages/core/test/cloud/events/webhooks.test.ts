@@ -50,14 +50,14 @@ describe('webhooks', () => {
 
   it('choose by a filter over the fields of a kind', async () => {
     const { sim, receiver, make, say, b, c } = await opened();
-    const hook = await make('hook', { filter: "name = 'b' and description like 'wanted%'" });
+    const hook = await make('hook', { when: "name = 'b' and description like 'wanted%'" });
     for (const text of ['wanted 1', 'other', 'wanted 2']) for (const id of [b, c]) await say(id, text);
     await sim.run(1000);
     expect(receiver.told).to.deep.equal({ b: ['wanted 1', 'wanted 2'] });
     const refused = async (input: object) => codeOf(sim.submit('webhook.update', input, hook));
-    expect(await refused({ filter: 'nothing = 1' })).to.equal('invalid_input');
+    expect(await refused({ when: 'nothing = 1' })).to.equal('invalid_input');
     expect(await refused({ kinds: ['nic', 'volume'] })).to.equal('invalid_input');
-    expect(await refused({ kinds: ['nic', 'volume'], filter: null })).to.equal('done');
+    expect(await refused({ kinds: ['nic', 'volume'], when: null })).to.equal('done');
   });
 
   it('that were all gone before a restart, and of which one is made after it, are told from then on', async () => {
