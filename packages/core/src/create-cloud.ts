@@ -6,15 +6,28 @@ import {
   type ApiResponse,
   type Environment,
   Kernel,
-  type KernelOptions,
   type Plugin,
+  type PluginSource,
+  type Presets,
   type Store,
 } from './kernel/index.ts';
-import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nodeEnvironment, postUrl } from './node/index.ts';
+import {
+  argon2Passwords,
+  backups,
+  cloudIdOf,
+  directoryBackups,
+  directoryImageStore,
+  fetchUrl,
+  loadSealKey,
+  nodeEnvironment,
+  openFile,
+  postUrl,
+  threadedCipher,
+} from './node/index.ts';
 
 export interface CreateCloudOptions {
   /** Drivers, and whatever else extends the cloud. */
-  readonly plugins: readonly Plugin[];
+  readonly plugins: readonly PluginSource[];
   /** E.g. `await openSqlite({ path: 'cloud.db' })`. Closed with the cloud. */
   readonly store: Store;
   /** Directory of the sealing key, the content of images and backups of the store. Default `./pileus-data`. */
@@ -23,9 +36,9 @@ export interface CreateCloudOptions {
   readonly sealKey?: Uint8Array;
   /** Default: the clock, timers and randomness of this process, and no log. */
   readonly environment?: Environment;
-  readonly settings?: CloudOptions['settings'];
-  /** How long what has ended is kept. Default: operations and deleted rows 30 days, the audit for ever. */
-  readonly retention?: KernelOptions['retention'];
+  readonly config?: CloudOptions['config'];
+  /** What settings are where nothing is set, by name, e.g. `{ 'hosts.heartbeatSeconds': 10 }`. */
+  readonly presets?: Presets;
 }
 
 /** What a request in process may leave out, beside who asks: that is the operator. */
@@ -42,6 +55,8 @@ export interface Cloud extends AsyncDisposable {
 
 const operator = operatorPrincipal('key:root');
 
+const DIRECTORIES: Plugin = { id: 'backup-directories', version: '0.1.0', strategies: { backup: [directoryBackups] } };
+
 /** Starts a cloud in this process, without a server. */
 export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
   const { store, plugins, dataDir = './pileus-data', environment = nodeEnvironment() } = options;
@@ -50,17 +65,19 @@ export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
     cloudId: await cloudIdOf(sealKey),
     imageStore: await directoryImageStore(join(dataDir, 'images')),
     fetchUrl,
+    openFile,
     passwords: argon2Passwords(environment.random),
+    bulkCipher: threadedCipher(),
     postUrl,
-    plugins,
-    ...(options.settings === undefined ? {} : { settings: options.settings }),
+    plugins: [DIRECTORIES, ...plugins],
+    ...(options.config === undefined ? {} : { config: options.config }),
   });
   const kernel = new Kernel({
     environment,
     store,
     sealKey,
     plugins: (services) => [...modules(services), backups(services, join(dataDir, 'backups'))],
-    ...(options.retention === undefined ? {} : { retention: options.retention }),
+    ...(options.presets === undefined ? {} : { presets: options.presets }),
   });
   await kernel.start();
   const api = new Api(kernel);

@@ -25,7 +25,7 @@ describe('a cloud inside a process', () => {
     const response = await cloud.handle({
       method,
       url,
-      headers: { prefer: 'wait=10' },
+      headers: { prefer: 'wait=60' },
       ...(body === undefined ? {} : { body: jsonBody(body) }),
     });
     return { status: response.status, json: JSON.parse(String(response.body)) };

@@ -34,7 +34,7 @@ const MEANING: Record<Fault, string> = {
 
 interface CallerOptions {
   readonly environment: Environment;
-  readonly contract: 'hypervisor' | 'storage' | 'network';
+  readonly contract: 'hypervisor' | 'storage' | 'network' | 'backup';
   /** The host, pool or network that is called, as shown to people. */
   readonly place: string;
   readonly classify: (error: unknown) => Fault;

@@ -4,5 +4,7 @@ export const nameOr = (name: string | undefined, kind: { readonly name: string }
 
 /** The fields that were given: an optional field that is absent must not become a field that is undefined. */
 export function given<T extends object>(fields: T): { readonly [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+  const present: Partial<T> = {};
+  for (const field in fields) if (fields[field] !== undefined) present[field] = fields[field];
+  return present as never;
 }

@@ -8,11 +8,12 @@ import { type IdempotencyKey, idempotencyRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
 import type { KernelServices, SubmitRequest } from './kernel.ts';
 import type { AnyKind, RowOf } from './kind.ts';
+import { reservations } from './live-operation.ts';
 import { keysJournaled, keysShown, operation } from './operation.ts';
 import type { Operations } from './operations.ts';
 import { assertWithin, ownerGone, ownerGuard, ownerOf } from './owner.ts';
 import { quotaExceeded } from './quota/index.ts';
-import { acceptanceFailed, refuseTaken } from './refusals.ts';
+import { acceptanceFailed, refuseTaken, tooLong } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import { create } from './rows.ts';
 import type { Statement } from './store.ts';
@@ -29,6 +30,14 @@ interface Asked {
   readonly key?: IdempotencyKey | undefined;
   /** Only to tell what would come of it. */
   readonly rehearses?: boolean;
+  readonly part?: Part | undefined;
+}
+
+/** Of what an operation asks for: its own id, chosen before, and that of who asks. */
+interface Part {
+  readonly operationId: Id<'operation'>;
+  readonly causeId: string;
+  readonly along: readonly Statement[];
 }
 
 interface Found {
@@ -46,10 +55,13 @@ export interface Accepting extends Found {
   /** That who gets a new row is still there. */
   readonly guards: readonly Statement[];
   readonly key: IdempotencyKey | undefined;
+  readonly part: Part | undefined;
 }
 /** What the operation of an acceptance is told by. */
 export interface Place {
   readonly operationId: Id<'operation'>;
+  /** In the order of acceptance, when that is not its id. */
+  readonly place?: Id<'operation'>;
   readonly keys: string[];
   readonly at: string;
   readonly saga: string;
@@ -78,7 +90,10 @@ export class Acceptances {
    * Asks for the decision and has it written; where others were first, again. `write` answers what has come of it, or which guard refused it.
    * @throws CloudError with what is wrong with the request, or stands in its way
    */
-  async decide<T>({ request, action, key, rehearses = false }: Asked, write: (accepting: Accepting) => Promise<Written<T>>): Promise<T> {
+  async decide<T>(
+    { request, action, key, part, rehearses = false }: Asked,
+    write: (accepting: Accepting) => Promise<Written<T>>,
+  ): Promise<T> {
     const services = this.#services;
     const ports = { registry: this.#registry, reader: services.reader };
     const id = (request.resourceId ?? services.ids.mint(action.kind.name)) as Id<string>;
@@ -104,11 +119,25 @@ export class Acceptances {
       const acceptance: Acceptance<unknown> = satisfied
         ? { params: null, statements: [] }
         : await action.accept(ask as unknown as AcceptRequest<AnyKind, unknown> & { row: RowOf<AnyKind> });
-      assertWithin(action, { id, row, input: request.input, statements: acceptance.statements }, principal);
+      await assertWithin(action, { id, row, input: request.input, statements: acceptance.statements }, principal, ports);
       if (row !== undefined && action.verb === 'update' && !satisfied) await refuseTaken(services.reader, action.kind, row, request.input);
-      const written = await write({ request, principal, action, id, acceptance, guards, key, ...found });
+      const isDone = satisfied || acceptance.satisfied === true;
+      const written = await write({
+        request,
+        principal,
+        action,
+        id: acceptance.about ?? id,
+        acceptance,
+        guards,
+        key,
+        part,
+        ...found,
+        satisfied: isDone,
+      });
       if ('answer' in written) return written.answer;
       if (written.failure.quota !== undefined) throw quotaExceeded(written.failure.quota);
+      // Of nothing that another try would change.
+      if (written.failure.reason === 'too_long') throw tooLong(written.failure.fields);
       const refusal = ownerGone(guards, written.statement) ?? action.refused?.(written.failure, written.statement);
       if (refusal instanceof Error) throw refusal;
       if (refusal === 'again') {
@@ -130,7 +159,7 @@ export class Acceptances {
         params: { generation: row.generation },
       });
     const idle = this.#operations.queue(id).length === 0;
-    const satisfied = idle && action.satisfied?.(row) === true;
+    const satisfied = idle && action.satisfied?.(row, request.input) === true;
     const problem = idle && !satisfied ? stateProblem(action, row, forced) : undefined;
     if (problem !== undefined) throw (await action.heldBy?.(row, this.#services.reader)) ?? problem;
     return { row, satisfied, forced };
@@ -149,10 +178,11 @@ export class Acceptances {
 
   /** All that goes into the one transaction of an acceptance. */
   statements(
-    { request, principal, action, id, row, acceptance, guards, key, satisfied, forced }: Accepting,
-    { operationId, keys, at, saga, queued }: Place,
+    { request, principal, action, id, row, acceptance, guards, key, part, satisfied, forced }: Accepting,
+    { operationId, place, keys, at, saga, queued }: Place,
   ): readonly Statement[] {
     const { actor, projectId, accountId } = principal;
+    const cause = part === undefined ? {} : { causeId: part.causeId };
     const state = satisfied ? 'succeeded' : queued ? 'queued' : 'running';
     return [
       create(operation, {
@@ -174,13 +204,17 @@ export class Acceptances {
         stepsDone: 0,
         percent: satisfied ? 100 : 0,
         ...(forced ? { forced } : {}),
+        ...(place === undefined ? {} : { place }),
+        ...cause,
         ...(acceptance.notes === undefined ? {} : { notes: acceptance.notes as Record<string, unknown> }),
         ...(acceptance.waitsFor === undefined ? {} : { waitsFor: acceptance.waitsFor }),
         ...(queued ? {} : { startedAt: at }),
         ...(satisfied ? { endedAt: at } : {}),
       }),
       auditStatement({
-        ...{ id: operationId, at, actor, action: action.name, projectId, accountId, resourceKind: action.kind.name, resourceId: id },
+        ...(acceptance.forOperators === true ? {} : { projectId, accountId }),
+        ...{ id: operationId, at, actor, action: action.name, resourceKind: action.kind.name, resourceId: id },
+        ...cause,
         ...toldOf(action, request.input, row as JsonObject | undefined),
       }),
       ...(key === undefined ? [] : [idempotencyRow(key, { operationId, acceptedAt: at }, this.#services.environment)]),
@@ -203,8 +237,13 @@ export class Acceptances {
       ...(request.ifGeneration === undefined || row === undefined
         ? []
         : [{ op: 'expect', table: action.kind.name, key: id, expect: { generation: request.ifGeneration } } as const]),
+      // What is gone by now reserves nothing, not even until the head of its queue finds out.
+      ...(row === undefined || reservations(acceptance.statements).length === 0
+        ? []
+        : [{ op: 'expect', table: action.kind.name, key: row.id, expect: { deletedAt: null } } as const]),
       ...guards,
       ...acceptance.statements,
+      ...(part?.along ?? []),
     ];
   }
 }

@@ -26,7 +26,12 @@ export interface Principal {
   readonly credentialId?: string;
   /** Only for some of what its subject may: it hands out no rights of the subject's. */
   readonly isRestricted?: boolean;
+  /** The same caller by what is known of him now, the same object while nothing has changed. Rejects when he is let in no more. Absent where nothing changes. */
+  renewed?(): Principal | Promise<Principal>;
 }
+
+/** For what goes on for long: who asked, as he is now. @throws CloudError when he is let in no more */
+export const renewed = (principal: Principal): Principal | Promise<Principal> => principal.renewed?.() ?? principal;
 
 /** Lets the operator read and act in every project. */
 export const ANY_PROJECT = 'project.any';
@@ -114,10 +119,14 @@ const absent = (kind: AnyKind, id: string, pointer: string | undefined): CloudEr
 
 /** @param detail for the log */
 export const lacks = (permission: string, principal?: Principal, detail?: string): CloudError =>
-  new CloudError('permission_denied', `This key lacks the permission ${permission}.`, {
+  new CloudError('permission_denied', whyNot(permission, principal?.allows(permission) === true), {
     params: { permission, ...principal?.explain?.(permission) } satisfies JsonObject,
     ...(detail === undefined ? {} : { detail }),
   });
+
+/** Who has it under a condition would look for what he has in vain. */
+const whyNot = (permission: string, isHeld: boolean): string =>
+  isHeld ? `This key has the permission ${permission} for some only, and not for this.` : `This key lacks the permission ${permission}.`;
 
 /** The same caller at work in another project than the one he has chosen. */
 export const inProject = (principal: Principal, projectId: Id<'project'>, accountId: Id<'account'>): Principal => ({
@@ -158,14 +167,17 @@ function sharedRows(kind: AnyKind, { projectId, accountId }: Principal, permissi
 /** What looks into other tables is asked of the store, about this row. */
 async function isWithin(kind: AnyKind, row: RowBase, limit: Condition | undefined, reader: Reader): Promise<boolean> {
   if (limit === undefined) return true;
-  if (!looksElsewhere(limit)) return matches(row as unknown as JsonObject, limit);
+  if (looksElsewhere(limit).length === 0) return matches(row as unknown as JsonObject, limit);
   const itself: Condition = { field: 'id', op: '=', value: row.id };
   return (await reader.texts(kind, { and: [itself, limit] }, { limit: 1, deleted: true })).length > 0;
 }
 
-function looksElsewhere(condition: Condition): boolean {
-  if ('exists' in condition) return true;
+type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
+
+/** Where a condition looks beside the row itself. */
+export function looksElsewhere(condition: Condition): readonly Existence[] {
+  if ('exists' in condition) return [condition.exists];
   if ('not' in condition) return looksElsewhere(condition.not);
   const parts = 'and' in condition ? condition.and : 'or' in condition ? condition.or : [];
-  return parts.some(looksElsewhere);
+  return parts.flatMap(looksElsewhere);
 }

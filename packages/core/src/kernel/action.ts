@@ -7,6 +7,7 @@ import type { JsonObject } from './json.ts';
 import type { AnyKind, NameOf, RowOf, StateOf } from './kind.ts';
 import type { Reader } from './reader.ts';
 import type { Saga } from './saga/definition.ts';
+import type { Abandoned, Unwound } from './saga/subject.ts';
 import type { CommitResult, Statement } from './store.ts';
 
 export interface AcceptRequest<K, I> {
@@ -31,6 +32,8 @@ export interface AcceptRequest<K, I> {
 export interface Acceptance<P> {
   readonly params: P;
   readonly statements: readonly Statement[];
+  /** What a request to a collection turns out to be about, where that is there already. Default: what it makes. */
+  readonly about?: string;
   /** Every key that the saga touches beside its own resource: ids of resources it must not share meanwhile. */
   readonly keys?: readonly string[];
   /** Of a new beginning: others may hold some of its keys. If so it waits for them, at the end of their queues. */
@@ -39,6 +42,10 @@ export interface Acceptance<P> {
   readonly waitsFor?: string;
   /** Shown on the operation: why it was decided so. */
   readonly notes?: JsonObject;
+  /** Whoever's it is about: the audit tells the operator alone what was asked for. */
+  readonly forOperators?: true;
+  /** All is as asked already: it succeeds at once, and `params` are for nothing. */
+  readonly satisfied?: true;
 }
 
 /** An attempt of an operation, unwound. */
@@ -64,8 +71,8 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
   readonly from?: readonly StateOf<K>[];
   /** Tells what holds a row in a state that is not in `from`, and what to do about it. Without it, or its word, the refusal tells the states. */
   readonly heldBy?: (row: RowOf<K>, reader: Reader) => Promise<CloudError | undefined>;
-  /** It already is as asked: succeeds at once with the same body. */
-  readonly satisfied?: (row: RowOf<K>) => boolean;
+  /** It already is as asked: succeeds at once with the same body. At the head of a queue, and of rows that are gone, it is asked without the input. */
+  readonly satisfied?: (row: RowOf<K>, input?: Static<T>) => boolean;
   readonly gate?: Gate<{ readonly row: RowOf<K> | undefined; readonly input: Static<T> }>;
   /** Reads, decides, and says what to write; changes nothing itself. @throws CloudError */
   readonly accept: (request: AcceptRequest<K, Static<T>> & { readonly row: RowOf<K> }) => Promise<Acceptance<P>> | Acceptance<P>;
@@ -74,7 +81,12 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
   readonly saga: Saga<C, P>;
   readonly context: () => C;
   /** Row changes that take the acceptance back (row to deleted, quota and capacity back), committed with the end of an unwound operation. */
-  readonly unwound?: (params: P) => readonly Statement[];
+  readonly unwound?: (params: P) => readonly Statement[] | Promise<readonly Statement[]>;
+  /**
+   * Reservations beyond the row of an operation that a forced one takes the place of, which does not know of them: by the steps that are done. Of what it answers
+   * only counters are committed. Default: those that `unwound` gives back, unless the action makes the row.
+   */
+  readonly abandoned?: (params: P, isDone: (step: string) => boolean) => readonly Statement[] | Promise<readonly Statement[]>;
   /**
    * After a complete unwind: begin anew with other parameters, or undefined to fail, or the error to fail with instead. `statements` release the old and
    * reserve the new in one write.
@@ -92,7 +104,7 @@ export interface Action {
   readonly permission: string;
   readonly from: readonly string[] | undefined;
   readonly heldBy: ((row: RowOf<AnyKind>, reader: Reader) => Promise<CloudError | undefined>) | undefined;
-  readonly satisfied: ((row: RowOf<AnyKind>) => boolean) | undefined;
+  readonly satisfied: ((row: RowOf<AnyKind>, input?: unknown) => boolean) | undefined;
   readonly gate: Gate<{ readonly row: RowOf<AnyKind> | undefined; readonly input: unknown }> | undefined;
   readonly accept: (
     request: AcceptRequest<AnyKind, unknown> & { readonly row: RowOf<AnyKind> },
@@ -102,7 +114,8 @@ export interface Action {
     | undefined;
   readonly saga: Saga<unknown, unknown>;
   readonly context: () => unknown;
-  readonly unwound: ((params: unknown) => readonly Statement[]) | undefined;
+  readonly unwound: Unwound | undefined;
+  readonly abandoned: Abandoned | undefined;
   readonly again: ((failed: Failed<unknown>) => Promise<Acceptance<unknown> | CloudError | undefined>) | undefined;
 }
 
@@ -115,6 +128,7 @@ export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: A
     gate: undefined,
     refused: undefined,
     unwound: undefined,
+    abandoned: undefined,
     again: undefined,
     permission: `${spec.kind.name}.${spec.verb}`,
     ...spec,

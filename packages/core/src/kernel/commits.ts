@@ -20,8 +20,8 @@ export interface CommitsOptions {
 export type Refusal = Extract<CommitResult, { ok: false }> & { readonly quota?: QuotaExcess; readonly along?: true };
 export type Committed = Extract<CommitResult, { ok: true }> | Refusal;
 
-/** Whether these statements are written. */
-export type OutcomeListener = (statements: readonly Statement[], ok: boolean) => void;
+/** Whether these statements are written, and with which revision; 0 where that is not known. */
+export type OutcomeListener = (statements: readonly Statement[], ok: boolean, revision: number) => void;
 
 /** Statements as they go to the store, and what they change in the use of quotas. */
 interface Prepared {
@@ -56,8 +56,8 @@ export class Commits {
     return () => this.#listeners.delete(listener);
   }
 
-  #tell(statements: readonly Statement[], ok: boolean): void {
-    for (const listener of this.#listeners) listener(statements, ok);
+  #tell(statements: readonly Statement[], ok: boolean, revision = 0): void {
+    for (const listener of this.#listeners) listener(statements, ok, revision);
   }
 
   /**
@@ -90,7 +90,7 @@ export class Commits {
         const landed = !result.ok && attempt > 0 && result.reason === 'exists' && isMintedOnce(failed);
         // After a try whose outcome was unknown a notice may be there, whatever this try answers.
         if ((result.ok || attempt > 0) && sent.some(isNotice)) announced();
-        this.#tell(sent, result.ok || landed);
+        this.#tell(sent, result.ok || landed, result.ok ? result.revision : 0);
         if (result.ok || landed) return landed ? { ok: true, revision: 0 } : result;
         if (failed !== undefined && along?.has(failed) === true) return { ...result, along: true };
         return await this.#refusal(result, sent, statements, changes);

@@ -1,9 +1,12 @@
 import { type TSchema, Type } from 'typebox';
 import type { JsonObject } from './json.ts';
 import { type AnyKind, defineKind, type KindSpec } from './kind.ts';
-import type { Registry } from './registry.ts';
+import { KERNEL_TABLES } from './operation.ts';
+import { type Registry, tableOf } from './registry.ts';
 import type { Statement, Store } from './store.ts';
+import { StoreError } from './store-error.ts';
 
+const SETTING_TABLE = 'setting';
 const SETTING = 'kinds';
 
 /** A kind as it was declared last, so that its rows can still be read, and are not orphaned, when its plugin is not there. */
@@ -33,27 +36,49 @@ function kindOf({ spec }: KindRecord): AnyKind {
 }
 
 async function recorded(store: Store): Promise<readonly KindRecord[]> {
-  const text = await store.read('setting', SETTING);
+  const text = await store.read(SETTING_TABLE, SETTING);
   return text === undefined ? [] : (JSON.parse(text) as { readonly value: readonly KindRecord[] }).value;
 }
 
-/** The kinds that the store knows and no plugin declares. Of one that refers to a kind that nobody knows any more, too. */
+/**
+ * Called before the store is prepared for the kinds. A release that is older than the rows would misread them, and write them as they were; its migrations
+ * would not be made up for later.
+ * @throws StoreError naming the kind, the plugin and both versions
+ */
+export async function refuseNewer(store: Store, registry: Registry): Promise<void> {
+  await store.prepare({ tables: KERNEL_TABLES.filter(({ name }) => name === SETTING_TABLE), migrations: [] });
+  for (const { plugin, spec } of await recorded(store)) {
+    const { name, schemaVersion } = spec as unknown as AnyKind;
+    const declared = registry.findKind(name);
+    if (declared !== undefined && declared.schemaVersion < schemaVersion)
+      throw new StoreError(
+        `The store has rows of the kind ${name} in version ${schemaVersion} of their schema, from a newer plugin ${plugin}; the one that is here knows version ${declared.schemaVersion}. Start that one again, or a newer one; nothing was changed.`,
+      );
+  }
+}
+
+/**
+ * The kinds that no plugin declares, and that have left rows, deleted ones too. Of one that refers to a kind that nobody knows any more, too. Their tables are
+ * prepared with the others.
+ */
 export async function dormantKinds(store: Store, registry: Registry): Promise<readonly Dormant[]> {
   const records = await recorded(store);
   const absent = records.filter(({ spec }) => registry.findKind(String(spec.name)) === undefined);
-  return absent.map((record) => ({ kind: kindOf(record), plugin: record.plugin }));
+  if (absent.length === 0) return [];
+  const known = absent.map((record) => ({ kind: kindOf(record), plugin: record.plugin }));
+  const { tables, migrations } = registry.schema();
+  await store.prepare({ tables: [...tables, ...known.map(({ kind }) => tableOf(kind))], migrations });
+  const counts = await Promise.all(known.map(({ kind }) => store.count({ table: kind.name, deleted: true, atMost: 1 })));
+  return known.filter((_, index) => counts[index] !== 0);
 }
 
-/** What is declared now, and what is dormant with rows. No statements where that is recorded already. */
+/** What is declared now, and what is dormant. No statements where that is recorded already. */
 export async function recordKinds(store: Store, registry: Registry): Promise<readonly Statement[]> {
   const declared = registry.plugins.flatMap(({ id: plugin, kinds = [] }) => kinds.map((kind) => ({ plugin, spec: specOf(kind) })));
-  const kept: KindRecord[] = [];
-  for (const { kind, plugin } of registry.dormant())
-    if ((await store.count({ table: kind.name, deleted: true })) > 0) kept.push({ plugin, spec: specOf(kind) });
-  const value = [...declared, ...kept];
+  const value = [...declared, ...registry.dormant().map(({ kind, plugin }) => ({ plugin, spec: specOf(kind) }))];
   if (JSON.stringify(await recorded(store)) === JSON.stringify(value)) return [];
   return [
-    { op: 'remove', table: 'setting', key: SETTING },
-    { op: 'insert', table: 'setting', row: { name: SETTING, value } },
+    { op: 'remove', table: SETTING_TABLE, key: SETTING },
+    { op: 'insert', table: SETTING_TABLE, row: { name: SETTING, value } },
   ];
 }

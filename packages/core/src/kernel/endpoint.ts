@@ -54,12 +54,16 @@ interface EndpointBase {
   /** At which level a role grants the permission, where it is not one of a kind. Default: `cloud`. */
   readonly scope?: Scope;
   readonly query?: TObject;
+  /** Between parts of the cloud: no caller is told of it, and the document does not name it. */
+  readonly internal?: true;
 }
 
 export interface Downloaded extends Content {
   readonly mediaType: string;
   /** Changes with the content, e.g. its digest: by it a download that broke off knows that it may go on. */
   readonly tag?: string;
+  /** Of the whole, in hexadecimal: who reads it can check what came. */
+  readonly sha256?: string;
 }
 
 /**
@@ -93,6 +97,8 @@ export type Endpoint =
       /** What the audit calls it. */
       readonly action: string;
       readonly answer: TSchema;
+      /** It goes on with what broke off as `Content-Range` says. Others refuse that header: what they got would be taken for the whole. */
+      readonly isResumable?: true;
       readonly handle: (request: UploadRequest) => Promise<Uploaded>;
     })
   | (EndpointBase & {

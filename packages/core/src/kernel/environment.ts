@@ -37,6 +37,22 @@ export interface Logger {
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
+/**
+ * A signal that aborts when the other does, and when it is told to, until it is released. In place of `AbortSignal.any`, which is kept from the garbage
+ * collector for as long as anybody listens: what a crashed incarnation waits for is listened to for ever.
+ */
+export function following(other: AbortSignal): { readonly signal: AbortSignal; abort(reason?: unknown): void; release(): void } {
+  const controller = new AbortController();
+  const follow = () => controller.abort(other.reason);
+  if (other.aborted) follow();
+  other.addEventListener('abort', follow, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    release: () => other.removeEventListener('abort', follow),
+  };
+}
+
 /** Resolves after the delay, or rejects with the signal's reason as soon as it aborts. */
 export function sleep(timers: Timers, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -54,4 +70,6 @@ export function sleep(timers: Timers, delayMs: number, signal?: AbortSignal): Pr
 }
 
 /** RFC 3339, UTC, milliseconds. */
-export const timestamp = (clock: Clock): string => new Date(clock.nowMs()).toISOString();
+export const timestamp = (clock: Clock): string => timestampOf(clock.nowMs());
+
+export const timestampOf = (ms: number): string => new Date(ms).toISOString();

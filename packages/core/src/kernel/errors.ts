@@ -44,7 +44,8 @@ export const ERROR_CODES = {
     http: 409,
     title: 'Plan changed',
     retry: 'after_state_change',
-    meaning: 'The deletion would not do what was previewed; `params.differences` says what differs, `params.plan` is the plan of now.',
+    meaning:
+      'What would be done is no longer what was previewed or planned; `params.plan` is the plan of now, and of a deletion `params.differences` says what differs.',
   },
   unsupported: {
     http: 409,

@@ -13,11 +13,14 @@ export interface IdempotencyKey {
   readonly scope: string;
   readonly requestKey: string;
   readonly digest: string;
+  /** Where it is to be done, of a request that does not name what it is done to. */
+  readonly projectId?: string;
 }
 
 /** What is kept of a request: of one that was accepted its operation, of any other its answer. */
 export interface KeptRequest {
   readonly digest: string;
+  readonly projectId?: string;
   readonly acceptedAt: string;
   readonly expiresAt: string;
   readonly operationId?: string;
@@ -49,7 +52,8 @@ export function idempotencyOf({
     ifGeneration ?? null,
     ...(callbackUrl === undefined ? [] : [callbackUrl]),
   ]);
-  return { scope: principal.actor, requestKey: idempotencyKey, digest };
+  const where = resourceId === undefined ? { projectId: principal.projectId } : {};
+  return { scope: principal.actor, requestKey: idempotencyKey, digest, ...where };
 }
 
 export const keyOfRow = ({ scope, requestKey }: Pick<IdempotencyKey, 'scope' | 'requestKey'>): string => `${scope}/${requestKey}`;
@@ -87,6 +91,7 @@ export async function earlierRequest(
     // Another try of the same request has taken the key anew meanwhile, or is about to.
     return removed.ok ? undefined : earlierRequest(key, ports);
   }
-  if (kept.digest !== key.digest) throw idempotencyMismatch();
+  const isElsewhere = kept.projectId !== undefined && kept.projectId !== key.projectId;
+  if (kept.digest !== key.digest || isElsewhere) throw idempotencyMismatch();
   return kept;
 }

@@ -7,7 +7,7 @@ import { orphansPlugin } from './cascade/orphans.ts';
 import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
 import type { OutcomeListener } from './commits.ts';
 import { Debts } from './debts.ts';
-import { dormantKinds, recordKinds } from './dormant.ts';
+import { dormantKinds, recordKinds, refuseNewer } from './dormant.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError } from './errors.ts';
 import { Ids } from './id.ts';
@@ -16,16 +16,19 @@ import type { RowBase } from './kind.ts';
 import { type Operation, operation } from './operation.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
+import { type PartRequest, Parts } from './parts.ts';
 import { Places } from './places.ts';
 import type { Callbacks, Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { type Rehearsal, rehearsal } from './rehearse.ts';
-import { type Retention, retentionOf } from './retention.ts';
+import { trashMs } from './retention.ts';
 import { sagaKey } from './saga/definition.ts';
 import type { RunPorts } from './saga/subject.ts';
 import { Secrets } from './secrets.ts';
+import type { Presets } from './settings/definition.ts';
+import { Settings } from './settings/values.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { startSweep } from './sweep.ts';
 import { compileInput, type InputCheck } from './validation.ts';
@@ -42,8 +45,8 @@ export interface KernelOptions {
   readonly operationsMax?: number;
   /** Sagas at work at once. Default 256. */
   readonly runningMax?: number;
-  /** How long what has ended is kept. Default: operations and deleted rows 30 days, the audit for ever. */
-  readonly retention?: Partial<Retention>;
+  /** What settings are where nothing is set, by name, in place of their defaults. */
+  readonly presets?: Presets;
   readonly around?: RunPorts['around'];
 }
 
@@ -54,6 +57,8 @@ export interface KernelServices {
   readonly reader: Reader;
   readonly ids: Ids;
   readonly secrets: Secrets;
+  /** What settings are now. */
+  readonly settings: Settings;
   /** Late bound: the kernel exists after its plugins. */
   readonly kernel: () => Kernel;
 }
@@ -86,6 +91,8 @@ export class Kernel {
   readonly registry: Registry;
   readonly reader: Reader;
   readonly operations: Operations;
+  /** What operations ask for themselves. */
+  readonly parts: Parts;
   readonly services: KernelServices;
   readonly audit: Sealer;
   readonly #options: KernelOptions;
@@ -94,7 +101,6 @@ export class Kernel {
   readonly #outbox: Outbox;
   readonly #debts: Debts;
   readonly #room: Places;
-  readonly #retention: Retention;
   #stops: (() => Promise<void>)[] = [];
   #stopped = false;
 
@@ -102,7 +108,6 @@ export class Kernel {
     const { environment, store } = options;
     const ids = new Ids(environment.clock, environment.random);
     this.#options = options;
-    this.#retention = retentionOf(options.retention);
     this.#room = new Places(options.operationsMax ?? 10_000);
     this.reader = new Reader(store);
     this.services = {
@@ -111,13 +116,14 @@ export class Kernel {
       reader: this.reader,
       ids,
       secrets: new Secrets(options.sealKey, environment, ids, store),
+      settings: new Settings({ environment, reader: this.reader, registry: () => this.registry }),
       kernel: () => this,
     };
     this.registry = new Registry(
       [...options.plugins(this.services), auditPlugin(this.services), orphansPlugin(this.services)],
       environment,
       this.reader,
-      this.#retention.trashMs,
+      { presets: options.presets ?? {}, trashMs: () => trashMs(this.services.settings) },
     );
     this.audit = new Sealer({ environment, store, commit: (statements) => this.operations.commit(statements) });
     this.operations = new Operations({
@@ -133,21 +139,22 @@ export class Kernel {
       audited: (id) => this.audit.ended(id),
       ...(options.around === undefined ? {} : { around: options.around }),
     });
+    this.onOutcome((statements, ok) => this.services.settings.heed(statements, ok));
+    this.onOutcome((statements, ok, revision) => ok && this.audit.hear(statements, revision));
     this.#outbox = new Outbox(environment, store, this.registry.hooks, (statements) => this.operations.commit(statements));
     this.#debts = new Debts(this.services, this.registry, (statements) => this.operations.commit(statements));
     this.#acceptances = new Acceptances(this.services, this.registry, this.operations);
+    this.parts = new Parts(this.reader, this.operations, (request) => this.#acceptPart(request));
     for (const action of this.registry.actions()) this.#checks.set(action.name, compileInput(action.input));
   }
 
   /** Prepares the store, takes up unfinished operations and begins background work. */
   async start(): Promise<void> {
     const { store } = this.#options;
+    await refuseNewer(store, this.registry);
     await store.prepare(this.registry.schema());
-    const dormant = await dormantKinds(store, this.registry);
-    if (dormant.length > 0) {
-      this.registry.addDormant(dormant);
-      await store.prepare(this.registry.schema());
-    }
+    this.registry.addDormant(await dormantKinds(store, this.registry));
+    await this.services.settings.load();
     await this.operations.commits.countAnew();
     await this.operations.recover(await awaitsConfirmation(this.#options.store));
     await this.#outbox.look();
@@ -155,10 +162,10 @@ export class Kernel {
     const kinds = await recordKinds(store, this.registry);
     if (kinds.length > 0) await commit(kinds);
     const sweepPorts = { ...this.services, registry: this.registry, commit, holds: (key: string) => this.holds(key) };
-    this.#stops.push(startSweep(sweepPorts, this.#retention));
+    this.#stops.push(startSweep(sweepPorts));
     this.audit.start();
     const submit = (request: SubmitRequest) => this.submit(request);
-    this.#stops.push(startExpiry({ ...this.services, registry: this.registry, submit }, this.#retention.trashMs));
+    this.#stops.push(startExpiry({ ...this.services, registry: this.registry, submit }));
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 
@@ -236,6 +243,13 @@ export class Kernel {
     );
   }
 
+  async #acceptPart({ operationId, causeId, along = [], ...request }: PartRequest): Promise<void> {
+    if (this.#stopped) throw new CloudError('unavailable', 'This server is stopping.');
+    const action = this.#permitted(request);
+    this.#checks.get(action.name)?.assert(request.input);
+    await this.#acceptances.decide({ request, action, part: { operationId, causeId, along } }, (accepting) => this.#write(accepting));
+  }
+
   async #admit<T>(request: SubmitRequest, body: (action: Action) => Promise<T>): Promise<T> {
     if (this.#stopped) throw new CloudError('unavailable', 'This server is stopping.');
     const action = this.#permitted(request);
@@ -276,9 +290,10 @@ export class Kernel {
   }
 
   /** What an operation is told by; `queued` before it has its place. */
-  #places({ id, action, acceptance }: Accepting): Place {
+  #places({ id, action, acceptance, part }: Accepting): Place {
+    const place = this.services.ids.mint('operation');
     return {
-      operationId: this.services.ids.mint('operation'),
+      ...(part === undefined ? { operationId: place } : { operationId: part.operationId, place }),
       keys: [...new Set([id, ...(acceptance.keys ?? [])])],
       at: timestamp(this.services.environment.clock),
       saga: sagaKey(action.saga),
@@ -287,11 +302,11 @@ export class Kernel {
   }
 
   async #write(accepting: Accepting): Promise<{ readonly answer: Accepted } | Refused> {
-    const { action, id, acceptance, key, satisfied, forced, principal } = accepting;
+    const { action, id, acceptance, key, satisfied, forced, principal, part } = accepting;
     const named = this.#places(accepting);
     const { operationId, keys, at, saga } = named;
     // Nothing may come between the id and the place: both are the order of acceptance.
-    const isFirst = satisfied || this.operations.place(operationId, keys);
+    const isFirst = satisfied || this.operations.place(operationId, keys, part?.causeId);
     const queued = !isFirst || acceptance.waitsFor !== undefined;
     const { callbackUrl } = accepting.request;
     const callback = callbackUrl === undefined ? [] : [this.#callbacks.expect(operationId, callbackUrl)];

@@ -76,9 +76,10 @@ export interface KindSpec<N extends string, T extends TObject, S extends string>
   readonly initial: NoInfer<S>;
   /**
    * Each row is about a resource of any kind, which its fields `resourceKind` and `resourceId` name: it goes when that goes, there are at most so many of it
-   * about one, and queries reach it from there by `plural`. `changed`: the notice that tells of each change of such a row.
+   * about one, and queries reach it from there by `plural`. `changed`: the notice that tells of each change of such a row. `levelsOnly`: of kinds that are
+   * levels of settings alone; one that names none is about the whole cloud.
    */
-  readonly attached?: { readonly max: number; readonly changed?: string };
+  readonly attached?: { readonly max: number; readonly changed?: string; readonly levelsOnly?: true };
   /** A boolean field: rows where it is true are there for the operator alone. */
   readonly operatorsIf?: string;
   /** Fields that make a name unique together with it, e.g. a version; a name alone then means the newest. */

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from './errors.ts';
 import type { JsonObject } from './json.ts';
-import { type JournalEntry, type Operation, operation, UNFINISHED } from './operation.ts';
+import { entriesOf, type JournalEntry, type JournalRow, type Operation, operation, UNFINISHED } from './operation.ts';
 import type { Reader } from './reader.ts';
 import type { SagaRun } from './saga/run.ts';
 import type { Statement, Store } from './store.ts';
@@ -35,36 +35,40 @@ export interface Live {
 }
 export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'refused' | 'next' | 'passed'>;
 
-type StoredEntry = JournalEntry & { readonly number: number; readonly keys?: readonly string[] };
-
-async function journalOf(store: Store, operationId: string): Promise<readonly StoredEntry[]> {
+async function journalOf(store: Store, operationId: string): Promise<readonly JournalRow[]> {
   const where = { field: 'operationId', op: '=', value: operationId } as const;
   const texts = await store.list({ table: 'journal', where, order: [{ field: 'number' }] });
-  return texts.map((text) => JSON.parse(text) as StoredEntry);
+  return texts.map((text) => JSON.parse(text) as JournalRow);
 }
 
 export async function loadJournal(store: Store, live: Live): Promise<void> {
   if (live.journal !== undefined) return;
-  const entries = await journalOf(store, live.id);
-  live.journal = entries;
-  live.nextNumber = (entries.at(-1)?.number ?? 0) + 1;
+  const rows = await journalOf(store, live.id);
+  live.journal = entriesOf(rows);
+  live.nextNumber = (rows.at(-1)?.number ?? 0) + 1;
 }
 
-/** In order of acceptance, each with all of its keys. */
+/**
+ * What has begun, then what has not, in order of acceptance, each with all of its keys: nothing that has begun was behind another. Of an absent plugin nothing
+ * goes on: that keeps its own resource, and nobody waiting for anything else.
+ */
 export async function unfinishedOf(
   store: Store,
   reader: Reader,
+  isAbsent: (kind: string) => boolean,
 ): Promise<readonly { readonly row: Operation; readonly keys: readonly string[] }[]> {
   const rows = await reader.list(operation, { field: 'state', op: 'in', value: [...UNFINISHED] });
-  const ordered = [...rows].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
-  return Promise.all(ordered.map(async (row) => ({ row, keys: await keysOf(store, row) })));
+  const isQueued = ({ state }: Operation) => Number(state === 'queued');
+  const ordered = [...rows].sort((a, b) => isQueued(a) - isQueued(b) || (placeOf(a) < placeOf(b) ? -1 : 1));
+  return Promise.all(ordered.map(async (row) => ({ row, keys: isAbsent(row.resourceKind) ? [row.resourceId] : await keysOf(store, row) })));
 }
 
 export const placeOf = ({ id, place }: Operation): string => place ?? id;
 
 async function keysOf(store: Store, { id, keys, keyCount }: Operation): Promise<readonly string[]> {
   if (keyCount === undefined) return keys;
-  return (await journalOf(store, id)).findLast((entry) => entry.keys !== undefined)?.keys ?? keys;
+  const last = entriesOf(await journalOf(store, id)).findLast((entry) => 'keys' in entry);
+  return last !== undefined && 'keys' in last ? (last.keys ?? keys) : keys;
 }
 
 /** As it was left by an earlier life. */

@@ -27,6 +27,7 @@ export const operation = defineKind({
     place: Type.Optional(
       Type.String({ description: 'Its place in the order of acceptance, when that is not its id: it has queued again.' }),
     ),
+    causeId: Type.Optional(Type.String({ format: 'uuid', description: 'The operation that asked for it, e.g. that of its stack.' })),
     attempt: Type.Integer({ minimum: 0 }),
     waitsFor: Type.Optional(
       Type.String({
@@ -151,6 +152,13 @@ export type JournalEntry =
   /** Unwound, and begun anew with other parameters (another host). */
   | { readonly type: 'again'; readonly params: unknown; readonly keys?: readonly string[] }
   | { readonly type: 'ended'; readonly state: 'succeeded' | 'failed' | 'cancelled' };
+
+/** A row of the journal: an entry, and those that were committed with it. */
+export type JournalRow = JournalEntry & { readonly operationId: string; readonly number: number; readonly next?: readonly JournalEntry[] };
+
+/** The entries of rows in their order. */
+export const entriesOf = (rows: readonly JournalRow[]): readonly JournalEntry[] =>
+  rows.flatMap(({ next = [], ...first }): JournalEntry[] => [first, ...next]);
 
 /** Why it cannot be cancelled, and what is left to do. */
 export function onlyForward({ state }: Operation): CloudError {

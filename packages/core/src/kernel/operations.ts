@@ -1,4 +1,5 @@
 import { type Action, stateProblem } from './action.ts';
+import { AtWork } from './at-work.ts';
 import { steeringAudit } from './audit/calls.ts';
 import { Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
@@ -39,7 +40,6 @@ export interface OperationsOptions extends Pick<CommitsOptions, 'announced'> {
   readonly runningMax: number;
   /** Each unfinished operation takes one. */
   readonly places: Places;
-  readonly announced: CommitsOptions['announced'];
   /** Told of each audited call that has ended, by the id of its row. */
   readonly audited: (id: string) => void;
   readonly around?: RunPorts['around'];
@@ -56,9 +56,7 @@ export class Operations {
   readonly #held = new Set<string>();
   readonly waiting: WaitingRoom;
   readonly #waiters: Waiters;
-  /** At work, but in need of attention: they try seldom, and must not keep others from their places. */
-  readonly #stuck = new Set<string>();
-  #running = 0;
+  readonly atWork = new AtWork(() => this.#pump());
   #stopping = false;
   #idle = Promise.withResolvers<void>();
 
@@ -96,20 +94,23 @@ export class Operations {
   }
 
   /**
-   * All unfinished operations, in order of acceptance, taken up where the journal ends. With `hold` those of before the restore only take their places,
+   * All unfinished operations, in the order of their queues, taken up where the journal ends. With `hold` those of before the restore only take their places,
    * until `release`; what had begun of them shows as parked.
    */
   async recover(hold = false): Promise<number> {
-    const { store, reader, ids } = this.#options;
-    const unfinished = await unfinishedOf(store, reader);
+    const { store, reader, ids, registry } = this.#options;
+    const unfinished = await unfinishedOf(store, reader, (kind) => registry.findDormant(kind) !== undefined);
     const held = hold ? unfinished.filter(({ row }) => row.incarnation !== store.incarnation) : [];
     for (const { row } of held) this.#held.add(row.id);
     for (const { row } of held)
       if (row.state !== 'queued') await this.commit([parked(row.id, 'The store was restored; it goes on when the recovery is confirmed.')]);
-    for (const { row, keys } of unfinished) this.#queues.add(row.id, keys);
+    for (const { row, keys } of unfinished) this.#queues.add(row.id, keys, row.causeId);
     for (const { row, keys } of unfinished) this.#take(liveAgain(row, keys));
-    const newest = unfinished.at(-1);
-    if (newest !== undefined) ids.follow(placeOf(newest.row));
+    const newest = unfinished
+      .map(({ row }) => placeOf(row))
+      .sort()
+      .pop();
+    if (newest !== undefined) ids.follow(newest);
     return unfinished.length;
   }
 
@@ -124,8 +125,8 @@ export class Operations {
    * Takes its place in the queues, before its acceptance is durable: places are taken in the order of ids, so that a restart, which knows only the ids, finds
    * the same order. True when it is first everywhere. Either `enqueue` or `withdraw` follows.
    */
-  place(id: string, keys: readonly string[]): boolean {
-    return this.#queues.add(id, keys);
+  place(id: string, keys: readonly string[], causeId?: string): boolean {
+    return this.#queues.add(id, keys, causeId);
   }
 
   /** Gives the place up again: it was not accepted. */
@@ -199,7 +200,7 @@ export class Operations {
     this.#stopping = true;
     this.commits.stop();
     for (const live of this.#live.values()) live.run?.park();
-    if (this.#running > 0) await this.#idle.promise;
+    if (this.atWork.running > 0) await this.#idle.promise;
   }
 
   /** @see Commits.commit */
@@ -241,14 +242,14 @@ export class Operations {
   }
 
   #pump(): void {
-    while (!this.#stopping && this.#running - this.#stuck.size < this.#options.runningMax && this.#ready.length > 0) {
+    while (!this.#stopping && this.atWork.counted < this.#options.runningMax && this.#ready.length > 0) {
       const live = this.#live.get(this.#ready.shift() ?? '');
       if (live !== undefined) void this.#drive(live);
     }
   }
 
   async #drive(live: Live): Promise<void> {
-    this.#running += 1;
+    this.atWork.begin();
     try {
       const how = await this.#runToEnd(live);
       if (how === 'ended') this.#ended(live);
@@ -260,9 +261,8 @@ export class Operations {
           () => undefined,
         );
     } finally {
-      this.#running -= 1;
-      this.#stuck.delete(live.id);
-      if (this.#running === 0 && this.#stopping) this.#idle.resolve();
+      this.atWork.end(live.id);
+      if (this.atWork.running === 0 && this.#stopping) this.#idle.resolve();
       this.#pump();
     }
   }
@@ -309,11 +309,11 @@ export class Operations {
         commit: (statements) => this.commit(statements),
         definition: (key) => this.#options.registry.saga(key),
         onStuck: () => {
-          this.#stuck.add(live.id);
+          this.atWork.stick(live.id);
           this.#yieldToForced(live);
           this.#pump();
         },
-        onFreed: () => this.#stuck.delete(live.id),
+        onFreed: () => this.atWork.free(live.id),
         ...(this.#options.around === undefined ? {} : { around: this.#options.around }),
       },
       {
@@ -327,7 +327,8 @@ export class Operations {
         resumed: live.resumed,
         refused,
         unwound: action.unwound,
-        abandoned: (params) => (action.target === 'resource' ? reservations(action.unwound?.(params) ?? []) : []),
+        abandoned: async (params, isDone) =>
+          reservations((await (action.abandoned ?? (action.target === 'resource' ? action.unwound : undefined))?.(params, isDone)) ?? []),
         holds: (more) => this.#extend(live, more),
         move: (keys) => this.#move(live, keys),
         again:

@@ -1,12 +1,12 @@
-import { inProject, lacks, type Principal } from './access.ts';
+import { inProject, lacks, looksElsewhere, type Principal } from './access.ts';
 import type { Action } from './action.ts';
 import { CloudError } from './errors.ts';
 import type { JsonObject } from './json.ts';
-import type { AnyKind, RowBase } from './kind.ts';
-import { matches } from './query/matches.ts';
-import type { Reader } from './reader.ts';
+import type { RowBase } from './kind.ts';
+import { matches, valueAt } from './query/matches.ts';
+import { equals, type Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
-import type { Statement } from './store.ts';
+import type { Condition, Statement } from './store.ts';
 
 interface Ports {
   readonly registry: Registry;
@@ -38,29 +38,52 @@ export function ownerGone(guards: readonly Statement[], failed: Statement | unde
   });
 }
 
+interface Change {
+  readonly id: string;
+  readonly row: RowBase | undefined;
+  readonly input: unknown;
+  readonly statements: readonly Statement[];
+}
+
 /**
  * Refuses a row that a role would not let its maker, or who changes it, touch afterwards: limits hold for what comes of a change as well.
  * @throws CloudError `permission_denied`
  */
-export function assertWithin(
+export async function assertWithin(
   { kind, name, verb, permission, target }: Action,
-  {
-    id,
-    row,
-    input,
-    statements,
-  }: { readonly id: string; readonly row: RowBase | undefined; readonly input: unknown; readonly statements: readonly Statement[] },
+  { id, row, input, statements }: Change,
   principal: Principal,
-): void {
+  ports: Ports,
+): Promise<void> {
   const limit = principal.limits?.(permission);
   if (limit === undefined) return;
-  const made =
-    target === 'collection' ? insertedRow(kind, id, statements) : verb === 'update' ? { ...row, ...(input as object) } : undefined;
-  if (made !== undefined && !matches(made as JsonObject, limit))
-    throw lacks(permission, principal, `${name} makes what your roles do not reach`);
+  const inserted = (table: string) => insertedRows(table, statements);
+  if (target === 'collection') {
+    const made = inserted(kind.name).find((one) => one.id === id);
+    if (made === undefined || matches(made, limit, inserted)) return;
+  } else if (verb === 'update') {
+    const made = { ...row, ...(input as object) } as JsonObject;
+    const beside = await rowsBeside(made, limit, ports);
+    if (matches(made, limit, (table) => beside.get(table) ?? [])) return;
+  } else return;
+  throw lacks(permission, principal, `${name} makes what your roles do not reach`);
 }
 
-const insertedRow = (kind: AnyKind, id: string, statements: readonly Statement[]): JsonObject | undefined =>
-  statements.flatMap((statement) =>
-    statement.op === 'insert' && statement.table === kind.name && statement.row.id === id ? [statement.row] : [],
-  )[0];
+/** The rows of other tables that the condition looks at from this row. */
+async function rowsBeside(
+  row: JsonObject,
+  limit: Condition,
+  { registry, reader }: Ports,
+): Promise<ReadonlyMap<string, readonly JsonObject[]>> {
+  const found = new Map<string, readonly JsonObject[]>();
+  for (const { table, local, remote } of looksElsewhere(limit)) {
+    const value = valueAt(row, local);
+    const kind = registry.kind(table);
+    const texts = typeof value === 'string' ? await reader.texts(kind, equals(remote, value)) : [];
+    found.set(table, [...(found.get(table) ?? []), ...texts.map((text) => JSON.parse(text) as JsonObject)]);
+  }
+  return found;
+}
+
+const insertedRows = (table: string, statements: readonly Statement[]): readonly JsonObject[] =>
+  statements.flatMap((statement) => (statement.op === 'insert' && statement.table === table ? [statement.row] : []));

@@ -1,11 +1,12 @@
-import type { TObject } from 'typebox';
 import type { Call, Strategies } from '../strategy/index.ts';
 import type { Action } from './action.ts';
 import type { Deletion } from './cascade/deletion.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HookBinding } from './hook.ts';
+import type { KernelServices } from './kernel.ts';
 import type { AnyKind } from './kind.ts';
 import type { AnySaga, Owed } from './saga/definition.ts';
+import type { Setting, SettingLevel } from './settings/definition.ts';
 import type { Migration, Statement, TableSpec } from './store.ts';
 import type { SystemTag } from './tags/system-tag.ts';
 
@@ -43,6 +44,10 @@ export interface Plugin {
   readonly strategies?: Strategies;
   /** Typed words on resources, which steer what is done with them. */
   readonly systemTags?: readonly SystemTag[];
+  /** Typed words of configuration, changed while the cloud runs. */
+  readonly settings?: readonly Setting[];
+  /** Kinds whose rows may have values of their own. */
+  readonly settingLevels?: readonly SettingLevel[];
   /** Points that others may hook into. */
   readonly points?: readonly { readonly type: string; readonly id: string }[];
   readonly hooks?: readonly HookBinding[];
@@ -50,9 +55,14 @@ export interface Plugin {
   readonly debts?: readonly DebtHandler[];
   readonly tables?: readonly TableSpec[];
   readonly migrations?: readonly Migration[];
-  readonly config?: TObject;
   /** Calls back when an operation has ended, for requests that ask for it. One plugin at most. */
   readonly callbacks?: Callbacks;
   /** Begins background work (reconcilers) when the kernel has started; answers how to stop it. */
   readonly start?: () => Promise<() => Promise<void>>;
 }
+
+/** A plugin, or what makes it of the kernel's services: to read rows in hooks and endpoints, to submit actions, for clock and log. */
+export type PluginSource = Plugin | ((services: KernelServices) => Plugin);
+
+export const madePlugins = (sources: readonly PluginSource[], services: KernelServices): readonly Plugin[] =>
+  sources.map((source) => (typeof source === 'function' ? source(services) : source));

@@ -1,26 +1,53 @@
 /**
  * Who is next, for every key. An operation runs when it is first in all its queues; as all queues keep the one order of acceptance, none waits in a circle.
- * A cache of the unfinished operation rows, nothing more.
+ * What another asks for, and waits for, goes before all that waits for that one: it would wait for itself else. A cache of the unfinished operation rows,
+ * nothing more.
  */
 export class Queues {
   readonly #queues = new Map<string, string[]>();
   readonly #keys = new Map<string, readonly string[]>();
+  /** Who has asked for an operation, where another has. */
+  readonly #causes = new Map<string, string>();
   /** Where operations stand for a second time. */
   readonly #moving = new Map<string, readonly string[]>();
 
-  /** In order of acceptance. True when it is first everywhere at once. */
-  add(operationId: string, keys: readonly string[]): boolean {
+  /** In order of acceptance; `causeId` is who asks for it, if another operation does. True when it is first everywhere at once. */
+  add(operationId: string, keys: readonly string[], causeId?: string): boolean {
     this.#keys.set(operationId, keys);
-    this.#append(operationId, keys);
+    if (causeId !== undefined) this.#causes.set(operationId, causeId);
+    this.#insert(operationId, keys);
     return this.isFirst(operationId);
   }
 
-  #append(operationId: string, keys: readonly string[]): void {
+  #insert(operationId: string, keys: readonly string[]): void {
+    const cause = this.#causes.get(operationId);
+    const later = cause === undefined ? undefined : this.#waitingFor(cause);
     for (const key of keys) {
-      const queue = this.#queues.get(key);
-      if (queue === undefined) this.#queues.set(key, [operationId]);
-      else queue.push(operationId);
+      const queue = this.#queues.get(key) ?? [];
+      // One that moves is at work at its old place still.
+      const isAtWork = (id: string, index: number) => index === 0 && this.#moving.has(id) && this.#keys.get(id)?.includes(key) === true;
+      const before = queue.findIndex((id, index) => later?.has(id) === true && !isAtWork(id, index));
+      queue.splice(before < 0 ? queue.length : before, 0, operationId);
+      this.#queues.set(key, queue);
     }
+  }
+
+  /** All that is behind it, behind any of those, behind who has asked for any of those, and so on. */
+  #waitingFor(operationId: string): ReadonlySet<string> {
+    const waiting = new Set<string>();
+    const ahead = new Set([operationId]);
+    for (const id of ahead) {
+      for (const key of this.#moving.get(id) ?? this.#keys.get(id) ?? []) {
+        const queue = this.of(key);
+        for (const other of queue.slice(queue.lastIndexOf(id) + 1)) {
+          waiting.add(other);
+          ahead.add(other);
+        }
+      }
+      const cause = this.#causes.get(id);
+      if (cause !== undefined) ahead.add(cause);
+    }
+    return waiting;
   }
 
   /** More keys for one that runs: of things it has just made, which nobody else can wait for yet. */
@@ -29,10 +56,10 @@ export class Queues {
     for (const key of keys) this.#queues.set(key, [operationId, ...this.of(key)]);
   }
 
-  /** Takes another place, behind all others, beside the one that it has: `moved` gives up the old one, `stay` the new. */
+  /** Takes another place, as if it came now, beside the one that it has: `moved` gives up the old one, `stay` the new. */
   move(operationId: string, keys: readonly string[]): void {
+    this.#insert(operationId, keys);
     this.#moving.set(operationId, keys);
-    this.#append(operationId, keys);
   }
 
   /** Answers which ones are now first in all their queues. */
@@ -59,6 +86,7 @@ export class Queues {
   remove(operationId: string): readonly string[] {
     const keys = this.#keys.get(operationId) ?? [];
     this.#keys.delete(operationId);
+    this.#causes.delete(operationId);
     return this.#take(keys, (queue) => queue.indexOf(operationId));
   }
 

@@ -5,12 +5,20 @@ import type { AnyKind, RowOf } from './kind.ts';
 import { quotaExceeded } from './quota/index.ts';
 import { both, equals, type Reader } from './reader.ts';
 import { tableOf } from './registry.ts';
-import type { Statement } from './store.ts';
+import { INDEXED_BYTES_MAX, type Statement } from './store.ts';
 
 /** Another row of the kind has the same value in a unique key. */
 export function taken(kind: string, fields: readonly string[] = []): CloudError {
   const field = fields.find((name) => name !== 'projectId' && name !== 'accountId') ?? 'id';
   return new CloudError('name_taken', `Another live ${kind} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });
+}
+
+/** It is longer than what is searched by may be. */
+export function tooLong([field = '']: readonly string[] = []): CloudError {
+  return new CloudError('invalid_input', `It is searched by its ${field}, which is too long for that.`, {
+    pointer: `/${field}`,
+    params: { field, bytesMax: INDEXED_BYTES_MAX },
+  });
 }
 
 /** What a failed guard of an acceptance means. */

@@ -14,8 +14,10 @@ import { type AnyKind, ownerField, type RefEdge, SYSTEM_FIELDS } from './kind.ts
 import { debt, KERNEL_TABLES, operation } from './operation.ts';
 import type { Callbacks, DebtHandler, Plugin } from './plugin.ts';
 import type { Reader } from './reader.ts';
-import { rowsNeeded } from './retention.ts';
+import { kernelSettings, rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
+import { SettingCatalog } from './settings/catalog.ts';
+import type { Presets } from './settings/definition.ts';
 import type { StoreSchema, TableSpec } from './store.ts';
 import { withTags } from './tags/creation.ts';
 import { type SystemTag, SystemTags } from './tags/system-tag.ts';
@@ -26,6 +28,12 @@ export interface IncomingEdge {
   readonly edge: RefEdge;
 }
 
+export interface RegistryOptions {
+  readonly presets?: Presets;
+  /** How long what is deleted lies in the trash, when it is asked. */
+  readonly trashMs?: () => number;
+}
+
 /** All that the plugins declared, checked against each other once, at start. @throws Error that names both sides of a clash. */
 export class Registry {
   readonly plugins: readonly Plugin[];
@@ -33,6 +41,7 @@ export class Registry {
   /** What deletions go by. */
   readonly cascade: CascadeContext;
   readonly systemTags: SystemTags;
+  readonly settings: SettingCatalog;
   readonly #tags = new Named<SystemTag>('system tag');
   readonly #kinds = new Named<AnyKind>('kind');
   readonly #actions = new Named<Action>('action');
@@ -43,8 +52,15 @@ export class Registry {
   readonly #endpoints = new Named<Endpoint>('endpoint');
   readonly #dormant = new Map<string, Dormant>();
   readonly #incoming = new Map<string, IncomingEdge[]>();
+  /** Asked with each commit that lets a row go. */
+  readonly #attachedTo = new Map<string, readonly AnyKind[]>();
 
-  constructor(plugins: readonly Plugin[], environment: Environment, reader: Reader, trashMs = 0) {
+  constructor(
+    plugins: readonly Plugin[],
+    environment: Environment,
+    reader: Reader,
+    { presets = {}, trashMs = () => 0 }: RegistryOptions = {},
+  ) {
     this.plugins = [kernelPlugin, ...plugins];
     this.cascade = { registry: this, reader, clock: environment.clock, trashMs };
     this.hooks = new Hooks(environment, { reader });
@@ -61,6 +77,7 @@ export class Registry {
     for (const { name, kinds, affects = [] } of this.#tags.all()) this.#checkTag(name, kinds, affects);
     for (const plugin of this.plugins) for (const binding of plugin.hooks ?? []) this.hooks.bind(plugin.id, binding);
     this.hooks.seal();
+    this.settings = new SettingCatalog(this.plugins, presets, (name) => this.findKind(name));
   }
 
   #declare(plugin: Plugin): void {
@@ -110,7 +127,8 @@ export class Registry {
     const all = this.plugins.flatMap(({ kinds = [] }) => kinds);
     const contains = all.some(({ refs }) => refs.some((edge) => edge.kind === kind.name && edge.recursive === true));
     this.#addAction(plugin, deleteAction(deletion, context, contains));
-    if (trash !== undefined) for (const action of [recoverAction, expungeAction]) this.#addAction(plugin, action(deletion, context));
+    if (trash !== undefined && trash.withOwner !== true)
+      for (const action of [recoverAction, expungeAction]) this.#addAction(plugin, action(deletion, context));
   }
 
   /** One definition may serve several actions; two that share a name and version must be the same value. */
@@ -155,6 +173,7 @@ export class Registry {
   }
   /** Kinds of absent plugins, told once, at the start. Nothing is done to their rows, and what they refer to stays. */
   addDormant(dormant: readonly Dormant[]): void {
+    this.#attachedTo.clear();
     for (const each of dormant) {
       this.#kinds.add(each.kind.name, each.kind, each.plugin);
       this.#dormant.set(each.kind.name, each);
@@ -170,6 +189,16 @@ export class Registry {
   /** Kinds whose rows are about resources of any kind. */
   attachedKinds(): readonly AnyKind[] {
     return this.kinds().filter(({ attached }) => attached !== undefined);
+  }
+  /** Those whose rows may be about one of this kind. */
+  attachedTo(kind: AnyKind): readonly AnyKind[] {
+    const known = this.#attachedTo.get(kind.name);
+    if (known !== undefined) return known;
+    const kinds = this.takesAttached(kind)
+      ? this.attachedKinds().filter(({ attached }) => attached?.levelsOnly !== true || this.settings.isLevel(kind.name))
+      : [];
+    this.#attachedTo.set(kind.name, kinds);
+    return kinds;
   }
   /** Whether rows of other kinds may be attached to those of this one. */
   takesAttached(kind: AnyKind): boolean {
@@ -234,6 +263,7 @@ const kernelPlugin: Plugin = {
   version: '1',
   kinds: [operation, debt],
   sagas: [cascadeDelete, ...CASCADE_PARTS, cascadeRecover, restoreRows],
+  settings: kernelSettings,
   points: [rowsNeeded],
   // Rows of before the audit was a chain are sealed like those of a crash.
   migrations: [{ plugin: 'kernel', number: 1, table: AUDIT_TABLE, up: (row) => ({ number: UNSEALED, ...row }) }],

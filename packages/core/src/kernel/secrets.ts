@@ -37,6 +37,11 @@ export class Secrets {
     return createHmac('sha256', this.#key).update(`derived/${purpose}`).digest();
   }
 
+  /** A digest of a text that may hold secrets, for one purpose: who has not the key cannot try what the text may have been. */
+  digest(purpose: string, text: string): string {
+    return createHmac('sha256', this.derived(purpose)).update(text).digest('hex');
+  }
+
   /** The reference takes the value's place; the statement stores what is sealed and belongs into the same transaction. */
   async seal(value: string): Promise<{ readonly reference: string; readonly statement: Statement }> {
     const id = this.#ids.mint('sealed');

@@ -21,6 +21,8 @@ export interface Store {
   read(table: string, key: string): Promise<string | undefined>;
   /** Rows as JSON texts, in the strict order asked for. */
   list(query: ListQuery): Promise<readonly string[]>;
+  /** The same, each with its place in that order, read at once with it. */
+  placed(query: ListQuery): Promise<readonly PlacedRow[]>;
   /** So many rows, or `atMost` when there are more: to learn no more than that costs no more. */
   count(query: CountQuery): Promise<number>;
   /** One row a group, in order of the groups, nulls first; without `groupBy` one row. */
@@ -89,17 +91,24 @@ export type Expect = Readonly<Record<string, Json>>;
 /**
  * insert: fails `exists` on a key or unique clash. update: top-level merge, `null` removes a field; fails `absent` or `stale`. Both maintain the
  * resource fields; `set: { deletedAt: true }` stamps the deletion. remove: for good, and not told in the feed; of a resource table only a row that is deleted,
- * else it fails `stale`; absent is fine. expect: guard alone. vacant: fails `in_use` when a live row of `table` has `field` = `value`. adjust: adds to a counter (made at 0 without limit when new); fails `exceeded` beyond its limit or
- * below 0. limit: sets a counter's limit, `null` = none; never fails, an overdrawn counter only stops growing.
+ * else it fails `stale`; absent is fine. expect: guard alone. vacant: fails `in_use` when a live row of `table` has all of the values of `where`: with two of
+ * them, each told of the other's fields, something is unique across tables. adjust: adds to a counter (made at 0 without limit when new); fails `exceeded`
+ * beyond its limit or below 0. limit: sets a counter's limit, `null` = none; never fails, an overdrawn counter only stops growing.
  */
 export type Statement =
   | { readonly op: 'insert'; readonly table: string; readonly row: JsonObject }
   | { readonly op: 'update'; readonly table: string; readonly key: string; readonly set: JsonObject; readonly expect?: Expect }
   | { readonly op: 'remove'; readonly table: string; readonly key: string }
   | { readonly op: 'expect'; readonly table: string; readonly key: string; readonly expect: Expect }
-  | { readonly op: 'vacant'; readonly table: string; readonly field: string; readonly value: Json }
+  | { readonly op: 'vacant'; readonly table: string; readonly where: Readonly<Record<string, Json>> }
   | { readonly op: 'adjust'; readonly counter: string; readonly by: number }
   | { readonly op: 'limit'; readonly counter: string; readonly limit: number | null };
+
+/**
+ * All that one entry of an index may hold, in UTF-8: PostgreSQL's have room for 2,704 bytes, their own head included. Every store refuses what one of them
+ * could not take, so that what runs here runs there.
+ */
+export const INDEXED_BYTES_MAX = 2_600;
 
 export type CommitResult =
   | { readonly ok: true; readonly revision: number }
@@ -107,8 +116,8 @@ export type CommitResult =
       readonly ok: false;
       /** Index of the statement whose guard failed; -1 for `fenced`. */
       readonly statement: number;
-      readonly reason: 'exists' | 'absent' | 'stale' | 'in_use' | 'exceeded' | 'fenced';
-      /** For `exists`: the fields that clash. For `stale`: the field that differs. For a quota that is `exceeded`: its counter. */
+      readonly reason: 'exists' | 'absent' | 'stale' | 'in_use' | 'exceeded' | 'too_long' | 'fenced';
+      /** For `exists`: the fields that clash. For `stale`: the field that differs. For `too_long`: the one that an index cannot take. For a quota that is `exceeded`: its counter. */
       readonly fields?: readonly string[];
     };
 
@@ -135,16 +144,37 @@ export type Condition =
   /** Holds when `where` holds for one of the elements of a list, or values of a map: there `$` is the element itself, `$key` its key in the map. */
   | { readonly some: { readonly field: string; readonly where?: Condition } };
 
+/** A way from a row to one of another table: the live row that has in `remote` what this row has in `local`, and for which `where` holds. */
+export interface Step {
+  readonly table: string;
+  readonly local: string;
+  /** No two live rows for which `where` holds may have the same here. */
+  readonly remote: string;
+  readonly where?: Condition;
+}
+
+/** A field of a row, or of the one that the steps lead to; where they lead to none it is absent. */
+export interface FieldPath {
+  readonly field: string;
+  readonly via?: readonly Step[];
+}
+
 export interface ListQuery {
   readonly table: string;
   readonly where?: Condition;
   /** Resource tables: `false` (default) live rows only, `true` all. */
   readonly deleted?: boolean;
-  /** Columns; the key is always added last, so that the order is strict. Default: the key. */
-  readonly order?: readonly { readonly field: string; readonly descending?: boolean }[];
+  /** The key is always added last, so that the order is strict. Default: the key. */
+  readonly order?: readonly (FieldPath & { readonly descending?: boolean })[];
   /** Values of the order fields and the key of the last row seen. */
   readonly after?: readonly (string | number | null)[];
   readonly limit?: number;
+}
+
+export interface PlacedRow {
+  readonly text: string;
+  /** As `ListQuery.after` takes it. */
+  readonly place: readonly (string | number | null)[];
 }
 
 export interface CountQuery extends Pick<ListQuery, 'table' | 'where' | 'deleted'> {
@@ -152,9 +182,9 @@ export interface CountQuery extends Pick<ListQuery, 'table' | 'where' | 'deleted
 }
 
 export interface AggregateQuery extends Pick<ListQuery, 'table' | 'where' | 'deleted'> {
-  readonly groupBy?: readonly string[];
+  readonly groupBy?: readonly FieldPath[];
   /** `count` without a field counts rows, with one those that have it. `sum` takes numbers alone. */
-  readonly measures: readonly { readonly op: 'count' | 'sum' | 'min' | 'max'; readonly field?: string }[];
+  readonly measures: readonly ({ readonly op: 'count' | 'sum' | 'min' | 'max' } & Partial<FieldPath>)[];
   /** Groups at most. */
   readonly limit?: number;
 }

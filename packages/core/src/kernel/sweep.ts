@@ -5,10 +5,11 @@ import { describeChain } from './errors.ts';
 import { type IdempotencyKey, type KeptRequest, keyOfRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
 import type { AnyKind, RowBase } from './kind.ts';
-import { isFinished, type Operation } from './operation.ts';
+import { isFinished, type Operation, UNFINISHED } from './operation.ts';
 import { awaitsConfirmation } from './recovery.ts';
 import type { Registry } from './registry.ts';
-import { type Retention, rowsNeeded } from './retention.ts';
+import { retentionNow, rowsNeeded } from './retention.ts';
+import type { Settings } from './settings/values.ts';
 import type { CommitResult, ListQuery, Statement, Store } from './store.ts';
 
 const SWEEP_MS = 3600_000;
@@ -20,16 +21,17 @@ export interface SweepPorts {
   readonly environment: Environment;
   readonly store: Store;
   readonly registry: Registry;
+  readonly settings: Settings;
   readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
   /** Whether an unfinished operation is in the queue of this key. */
   readonly holds: (key: string) => boolean;
 }
 
 /** Once an hour removes what has been kept long enough. Answers how to stop. */
-export function startSweep(ports: SweepPorts, retention: Retention): () => Promise<void> {
+export function startSweep(ports: SweepPorts): () => Promise<void> {
   const { environment } = ports;
   const stopping = new AbortController();
-  const sweep = new Sweep(ports, retention, stopping.signal);
+  const sweep = new Sweep(ports, stopping.signal);
   const ended = (async () => {
     while (!stopping.signal.aborted) {
       await sleep(environment.timers, SWEEP_MS, stopping.signal).catch(() => undefined);
@@ -50,12 +52,10 @@ type Transaction = readonly Statement[];
 
 class Sweep {
   readonly #ports: SweepPorts;
-  readonly #retention: Retention;
   readonly #signal: AbortSignal;
 
-  constructor(ports: SweepPorts, retention: Retention, signal: AbortSignal) {
+  constructor(ports: SweepPorts, signal: AbortSignal) {
     this.#ports = ports;
-    this.#retention = retention;
     this.#signal = signal;
   }
 
@@ -125,9 +125,13 @@ class Sweep {
 
   /** Ids are in order of acceptance: behind a page of which all were accepted since, none can have ended before. */
   async #operations(needed: ReadonlySet<string>): Promise<void> {
-    const before = this.#ago(this.#retention.operationsMs);
+    const before = this.#ago(retentionNow(this.#ports.settings).operationsMs);
+    const unfinished = { table: 'operation', where: { field: 'state', op: 'in', value: [...UNFINISHED] } } as const;
+    const asking = new Set((await this.#ports.store.list(unfinished)).map((text) => (JSON.parse(text) as Operation).id as string));
     for await (const page of this.#pages<Operation>({ table: 'operation' }, ({ id }) => [id])) {
-      const expired = page.filter((row) => isFinished(row) && (row.endedAt ?? row.updatedAt) < before && !needed.has(row.id));
+      // By what it has asked for an operation finds what it has to take back.
+      const isNeeded = ({ id, causeId }: Operation) => needed.has(id) || (causeId !== undefined && asking.has(causeId));
+      const expired = page.filter((row) => isFinished(row) && (row.endedAt ?? row.updatedAt) < before && !isNeeded(row));
       await this.#removeOperations(expired);
       if (page.every((row) => row.createdAt >= before)) return;
     }
@@ -161,7 +165,7 @@ class Sweep {
   /** What refers goes before what it refers to, and what is kept keeps that too. */
   async #deletedRows(needed: Set<string>): Promise<void> {
     const { registry, holds } = this.#ports;
-    const before = this.#ago(this.#retention.deletedMs);
+    const before = this.#ago(retentionNow(this.#ports.settings).deletedMs);
     for (const kind of referrersFirst(registry)) {
       const query: ListQuery = {
         table: kind.name,
@@ -185,14 +189,16 @@ class Sweep {
   #removal(kind: AnyKind, id: string): Transaction {
     const referrers = this.#ports.registry.edgesTo(kind.name).map((edge) => ({ table: edge.kind.name as string, field: edge.edge.field }));
     return [
-      ...[...referrers, { table: 'operation', field: 'resourceId' }].map((at): Statement => ({ op: 'vacant', ...at, value: id })),
+      ...[...referrers, { table: 'operation', field: 'resourceId' }].map(
+        ({ table, field }): Statement => ({ op: 'vacant', table, where: { [field]: id } }),
+      ),
       { op: 'remove', table: kind.name, key: id },
     ];
   }
 
   /** From the oldest end only, up to the first link that is kept, so that what is left stays one chain: the anchor is what it follows. */
   async #audit(): Promise<void> {
-    const { auditMs } = this.#retention;
+    const { auditMs } = retentionNow(this.#ports.settings);
     if (auditMs === undefined) return;
     const before = this.#ago(auditMs);
     const query: ListQuery = { table: AUDIT_TABLE, where: { field: 'number', op: '>', value: UNSEALED }, order: [{ field: 'number' }] };

@@ -1,8 +1,10 @@
 import { type TObject, type TSchema, Type } from 'typebox';
 import { type AcceptRequest, type Action, defineAction } from './action.ts';
 import { CloudError } from './errors.ts';
+import { instant } from './instant.ts';
 import type { JsonObject } from './json.ts';
-import { type AnyKind, resourceName } from './kind.ts';
+import { type AnyKind, type RowOf, resourceName } from './kind.ts';
+import { shapeOf } from './query/graph.ts';
 import { quotaGrowth, quotaReleased } from './quota/index.ts';
 import { change } from './rows.ts';
 import { NOTHING_TO_UNDO, saga } from './saga/definition.ts';
@@ -40,7 +42,7 @@ const updateSaga = saga<null, UpdateParams>('resource.update', 1)
 export function updateAction(
   kind: AnyKind,
   fields: readonly string[],
-  check: (request: AcceptRequest<AnyKind, unknown>) => void | Promise<void> = () => undefined,
+  check: (request: AcceptRequest<AnyKind, unknown> & { readonly row: RowOf<AnyKind> }) => void | Promise<void> = () => undefined,
 ): Action {
   const properties = kind.schema.properties as Record<string, TSchema>;
   for (const field of fields) if (!(field in properties)) throw new Error(`kind ${kind.name} has no field ${field}`);
@@ -56,13 +58,24 @@ export function updateAction(
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
       await check(request);
       const quota = quotaGrowth(kind, row, input);
-      const params: UpdateParams = { kind: kind.name, id: row.id, set: input as JsonObject };
+      const params: UpdateParams = { kind: kind.name, id: row.id, set: asStored(kind, input as JsonObject) };
       return { params: quota.length === 0 ? params : { ...params, quota }, statements: quota };
     },
     saga: updateSaga,
     context: () => null,
     unwound: ({ quota }) => quotaReleased(quota),
   });
+}
+
+/** Times may be given in any zone. */
+function asStored(kind: AnyKind, input: JsonObject): JsonObject {
+  const properties = kind.schema.properties as Record<string, TSchema | undefined>;
+  const isTime = (field: string) => shapeOf(properties[field] ?? {}).type === 'time';
+  const stored = ([field, value]: [string, unknown]) => [
+    field,
+    typeof value === 'string' && isTime(field) ? instant(value, `/${field}`) : value,
+  ];
+  return Object.fromEntries(Object.entries(input).map(stored)) as JsonObject;
 }
 
 function clearable(field: string, kind: AnyKind): TSchema {

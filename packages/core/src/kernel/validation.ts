@@ -17,7 +17,7 @@ export function compileInput(schema: TObject): InputCheck {
       if (check.Check(input)) return;
       const errors = check.Errors(input);
       const [error] = errors;
-      throw new CloudError('invalid_input', describe(error, input, errors), { pointer: pointerOf(error) });
+      throw new CloudError('invalid_input', describe(error, input, { errors, schema }), { pointer: pointerOf(error) });
     },
   };
 }
@@ -57,20 +57,111 @@ function pointerOf(error: SchemaError | undefined): string {
   return field === undefined ? error.instancePath : `${error.instancePath}/${field}`;
 }
 
-/** The values of which one would do, when it is a matter of that. */
-function allowedValues({ instancePath }: SchemaError, errors: readonly SchemaError[]): string | undefined {
-  const here = errors.filter((error) => error.instancePath === instancePath && error.keyword !== 'anyOf');
-  if (here.some(({ keyword }) => keyword !== 'const')) return undefined;
-  return here.map(({ params }) => JSON.stringify((params as { readonly allowedValue?: unknown }).allowedValue)).join(', ');
+interface Asked {
+  readonly errors: readonly SchemaError[];
+  readonly schema: TObject;
 }
 
-function describe(error: SchemaError | undefined, input: unknown, errors: readonly SchemaError[]): string {
+function describe(error: SchemaError | undefined, input: unknown, { errors, schema }: Asked): string {
   if (error === undefined) return 'The request is malformed.';
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return 'The request body is a JSON object.';
   const field = pointerOf(error);
   if (error.keyword === 'required') return `The field ${field} is missing.`;
   // `boolean`: a field whose schema is false, which is what a closed object says of those it does not know.
-  if (error.keyword === 'additionalProperties' || error.keyword === 'boolean') return `There is no field ${field}.`;
-  const allowed = allowedValues(error, errors);
-  return allowed === undefined ? `The field ${field} ${error.message}.` : `The field ${field} must be one of ${allowed}.`;
+  if (error.keyword === 'additionalProperties' || error.keyword === 'boolean') {
+    const known = fieldsAt(schema, field.split('/').slice(1, -1));
+    return `There is no field ${field}${known.length === 0 ? '' : `; there is ${known.join(', ')}`}.`;
+  }
+  return `The field ${field} must ${wanted(error, errors)}.`;
 }
+
+interface Described {
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly items?: Described;
+  readonly patternProperties?: Readonly<Record<string, Described>>;
+  readonly anyOf?: readonly Described[];
+}
+
+/** The fields that an object has at this place of a value. */
+function fieldsAt(schema: Described | undefined, path: readonly string[]): readonly string[] {
+  if (schema === undefined) return [];
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.flatMap((choice) => fieldsAt(choice, path)))];
+  const [part, ...rest] = path;
+  const { properties = {}, items, patternProperties = {} } = schema;
+  return part === undefined ? Object.keys(properties) : fieldsAt(properties[part] ?? items ?? Object.values(patternProperties)[0], rest);
+}
+
+/** What would do instead: of a choice, any part of it. */
+function wanted(error: SchemaError, errors: readonly SchemaError[]): string {
+  const here = errors.filter(({ instancePath, keyword }) => instancePath === error.instancePath && keyword !== 'anyOf');
+  const constants = here.flatMap(({ keyword, params }) =>
+    keyword === 'const' ? [JSON.stringify((params as { readonly allowedValue?: unknown }).allowedValue)] : [],
+  );
+  if (constants.length === 0) return demand(error);
+  const others = here.filter(({ keyword }) => keyword !== 'const').map(demand);
+  return [`be ${constants.length > 1 ? 'one of ' : ''}${constants.join(', ')}`, ...new Set(others)].join(', or ');
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+};
+const FORMATS: Readonly<Record<string, string>> = {
+  uuid: 'a UUID',
+  'date-time': 'a time like 2030-01-31T09:00:00Z',
+};
+
+/** Continues "The field … must": what a keyword of the schema asks for. */
+function demand({ keyword, message, params }: SchemaError): string {
+  const { limit, multipleOf, type, format, pattern, allowedValues } = params as {
+    readonly [name in 'limit' | 'multipleOf' | 'type' | 'format' | 'pattern' | 'allowedValues']?: unknown;
+  };
+  switch (keyword) {
+    case 'type':
+      return `be ${[type]
+        .flat()
+        .map((name) => TYPES[String(name)] ?? String(name))
+        .join(' or ')}`;
+    case 'enum':
+      return `be one of ${[allowedValues]
+        .flat()
+        .map((value) => JSON.stringify(value))
+        .join(', ')}`;
+    case 'minimum':
+      return `be at least ${limit}`;
+    case 'maximum':
+      return `be at most ${limit}`;
+    case 'exclusiveMinimum':
+      return `be more than ${limit}`;
+    case 'exclusiveMaximum':
+      return `be less than ${limit}`;
+    case 'multipleOf':
+      return `be a multiple of ${multipleOf}`;
+    case 'minLength':
+    case 'minItems':
+    case 'minProperties':
+      return `have at least ${limit} ${COUNTED[keyword]}${limit === 1 ? '' : 's'}`;
+    case 'maxLength':
+    case 'maxItems':
+    case 'maxProperties':
+      return `have at most ${limit} ${COUNTED[keyword]}${limit === 1 ? '' : 's'}`;
+    case 'format':
+      return `be ${FORMATS[String(format)] ?? `of the format ${format}`}`;
+    case 'pattern':
+      return `match the pattern ${pattern}`;
+    case 'uniqueItems':
+      return 'have no element twice';
+    default:
+      return message.replace(/^must /, '');
+  }
+}
+
+const COUNTED = {
+  ...{ minLength: 'character', maxLength: 'character' },
+  ...{ minItems: 'element', maxItems: 'element' },
+  ...{ minProperties: 'field', maxProperties: 'field' },
+} as const;

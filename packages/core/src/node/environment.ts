@@ -1,5 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { type Environment, type Logger, silentLogger } from '../kernel/index.ts';
+import { type Environment, type Logger, silentLogger } from '../kernel/environment.ts';
+
+/** With what programs need of it that are small and have no kernel. */
+export { type Clock, type Environment, type Logger, type Random, sleep, timestamp } from '../kernel/environment.ts';
+export { describeChain } from '../kernel/errors.ts';
 
 const POOL_BYTES = 8192;
 

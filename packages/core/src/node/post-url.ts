@@ -2,7 +2,8 @@ import { lookup } from 'node:dns';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
-import { isPublicAddress, type PostUrl } from '../cloud/index.ts';
+import { isPublicAddress } from '../cloud/events/addresses.ts';
+import type { PostUrl } from '../cloud/index.ts';
 import { CloudError } from '../kernel/index.ts';
 
 const refused = (): CloudError => new CloudError('refused', 'The URL leads to an address that is not public.');

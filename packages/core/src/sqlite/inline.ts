@@ -6,6 +6,7 @@ import type {
   Counter,
   CountQuery,
   ListQuery,
+  PlacedRow,
   Store,
   StoreSchema,
   Transaction,
@@ -42,7 +43,9 @@ class InlineStore implements Store {
   }
 
   async commit(transaction: Transaction): Promise<CommitResult> {
-    const [outcome] = this.#here().apply([transaction]);
+    // As it would reach a thread: what the caller changes afterwards does not reach the store.
+    const sent = JSON.parse(JSON.stringify(transaction)) as Transaction;
+    const [outcome] = this.#here().apply([sent]);
     if (outcome === undefined || 'rejected' in outcome) throw new StoreError(outcome?.rejected ?? 'no outcome', outcome?.outcome);
     if (outcome.ok) this.#listeners.tell(outcome.revision);
     return outcome;
@@ -54,6 +57,10 @@ class InlineStore implements Store {
 
   async list(query: ListQuery): Promise<readonly string[]> {
     return this.#here().reader.list(query);
+  }
+
+  async placed(query: ListQuery): Promise<readonly PlacedRow[]> {
+    return this.#here().reader.placed(query);
   }
 
   async count(query: CountQuery): Promise<number> {

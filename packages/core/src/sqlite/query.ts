@@ -3,36 +3,63 @@ import type { AggregateQuery, AggregateRow, Condition, CountQuery, ListQuery } f
 import { StoreError } from '../kernel/store-error.ts';
 import { type Catalog, ROW } from '../store/table.ts';
 import { Conditions, TableSource } from './condition.ts';
+import type { Following } from './reach.ts';
 import { quote, type Table } from './table.ts';
+import { Ways } from './ways.ts';
 
 export interface Sql {
   readonly text: string;
   readonly values: readonly SQLInputValue[];
 }
 
+/** What rows are looked for in; `key` is the value of their key, where it has another name there. */
+export interface Rows extends Sql {
+  readonly key?: string;
+}
+
 type Tables = Catalog<Table>;
 
+/** No field can have this name. */
+const LED = '_led';
+
 /** Answers are looked for in `from`: the whole table, or a part of it that holds them all. */
-export function compileList(tables: Tables, query: ListQuery, from?: Sql): Sql {
+export const compileList = (tables: Tables, query: ListQuery, from?: Rows): Sql => compileRows(tables, query, from, () => []);
+
+/** The same, and behind each row the values of the order fields and its key. */
+export const compilePlaced = (tables: Tables, query: ListQuery, from?: Rows): Sql =>
+  compileRows(tables, query, from, (terms) => terms.map(({ sql }) => sql));
+
+function compileRows(
+  tables: Tables,
+  query: ListQuery,
+  from: Rows | undefined,
+  further: (terms: readonly Term[]) => readonly string[],
+): Sql {
   const table = tables.get(query.table);
-  const source = from ?? wholeTable(table);
-  const values: SQLInputValue[] = [...source.values];
-  const terms = [
-    ...(query.order ?? []).map(({ field, descending }) => ({ field, descending: descending === true })),
-    ...table.key.map((field) => ({ field, descending: false })),
+  const source: Rows = from ?? wholeTable(table);
+  const ways = new Ways(tables, table);
+  const near = (field: string) => (field === table.key[0] && source.key !== undefined ? source.key : table.expression(field));
+  const terms: Term[] = [
+    ...(query.order ?? []).map(({ field, via, descending = false }) => ({
+      sql: via === undefined ? near(field) : ways.to({ field, via }),
+      descending,
+      isRequired: via === undefined && table.isRequired(field),
+    })),
+    ...table.key.map((field) => ({ sql: near(field), descending: false, isRequired: true })),
   ];
+  const values: SQLInputValue[] = [...source.values, ...ways.values];
   const filters = filterSql(tables, table, query, values);
   if (query.after !== undefined) {
-    const after = afterSql(table, terms, afterValues(table, query.after, terms.length - table.key.length));
+    const after = afterSql(terms, afterValues(table, query.after, terms.length - table.key.length));
     filters.push(after.text);
     values.push(...after.values);
   }
   // A field that comes again changes nothing, but would keep SQLite from taking the order of an index for it.
-  const distinct = terms.filter(({ field }, place) => terms.findIndex((other) => other.field === field) === place);
-  const order = distinct.map(({ field, descending }) => `${table.expression(field)}${descending ? ' DESC' : ''}`);
-  const limit = query.limit === undefined ? '' : ' LIMIT ?';
-  if (query.limit !== undefined) values.push(query.limit);
-  return { text: `SELECT ${ROW} FROM ${source.text}${whereSql(filters)} ORDER BY ${order.join(', ')}${limit}`, values };
+  const distinct = terms.filter(({ sql }, place) => terms.findIndex((other) => other.sql === sql) === place);
+  const order = distinct.map(({ sql, descending }) => `${sql}${descending ? ' DESC' : ''}`);
+  const rows = `${source.text}${ways.text}${whereSql(filters)}`;
+  const columns = [ROW, ...further(terms)].join(', ');
+  return { text: `SELECT ${columns} FROM ${rows} ORDER BY ${order.join(', ')}${limitSql(query.limit)}`, values };
 }
 
 export function compileCount(tables: Tables, query: CountQuery, from?: Sql): Sql {
@@ -41,26 +68,25 @@ export function compileCount(tables: Tables, query: CountQuery, from?: Sql): Sql
   const values: SQLInputValue[] = [...source.values];
   const rows = `FROM ${source.text}${whereSql(filterSql(tables, table, query, values))}`;
   if (query.atMost === undefined) return { text: `SELECT count(*) ${rows}`, values };
-  return { text: `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ?)`, values: [...values, query.atMost] };
+  return { text: `SELECT count(*) FROM (SELECT 1 ${rows}${limitSql(query.atMost)})`, values };
 }
 
 /** For each group its values, then what each measure needs: see `measured`. */
 export function compileAggregate(tables: Tables, query: AggregateQuery, from?: Sql): Sql {
   const table = tables.get(query.table);
   const source = from ?? wholeTable(table);
-  const values: SQLInputValue[] = [...source.values];
-  const groups = (query.groupBy ?? []).map((field) => table.expression(field));
-  const columns = [...groups, ...query.measures.flatMap((measure) => measureSql(table, measure))];
-  const rows = `FROM ${source.text}${whereSql(filterSql(tables, table, query, values))}`;
+  const ways = new Ways(tables, table);
+  const groups = (query.groupBy ?? []).map((path) => ways.to(path));
+  const columns = [...groups, ...query.measures.flatMap((measure) => measureSql(ways, measure))];
+  const values: SQLInputValue[] = [...source.values, ...ways.values];
+  const rows = `FROM ${source.text}${ways.text}${whereSql(filterSql(tables, table, query, values))}`;
   const by = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')} ORDER BY ${groups.join(', ')}`;
-  const limit = query.limit === undefined ? '' : ' LIMIT ?';
-  if (query.limit !== undefined) values.push(query.limit);
-  return { text: `SELECT ${columns.join(', ')} ${rows}${by}${limit}`, values };
+  return { text: `SELECT ${columns.join(', ')} ${rows}${by}${limitSql(query.limit)}`, values };
 }
 
 /** SQLite's sums end at 2^63: halves of 32 bits are added on their own, and fractions as they are. */
-function measureSql(table: Table, { op, field }: AggregateQuery['measures'][number]): readonly string[] {
-  const value = field === undefined ? '*' : table.expression(field);
+function measureSql(ways: Ways, { op, field, ...way }: AggregateQuery['measures'][number]): readonly string[] {
+  const value = field === undefined ? '*' : ways.to({ field, ...way });
   if (op !== 'sum') return [`${op}(${value})`];
   const whole = (part: string) => `CAST(coalesce(sum(CASE typeof(${value}) WHEN 'integer' THEN ${value} ${part} END), 0) AS TEXT)`;
   return [whole('>> 32'), whole('& 4294967295'), `total(CASE typeof(${value}) WHEN 'real' THEN ${value} END)`];
@@ -96,8 +122,24 @@ export function someOf(tables: Tables, table: Table, where: Condition | undefine
   const values: SQLInputValue[] = [];
   const filters = where === undefined ? [] : filterSql(tables, table, { where }, values);
   const name = quote(table.name);
-  return { text: `(SELECT * FROM ${name}${whereSql(filters)} LIMIT ?) AS ${name}`, values: [...values, limit] };
+  return { text: `(SELECT * FROM ${name}${whereSql(filters)}${limitSql(limit)}) AS ${name}`, values };
 }
+
+/** The table by what the index of another leads to, in its order. SQLite takes tables that are joined so one after the other. */
+export function compileFollowing(tables: Tables, table: Table, { table: other, index, remote, where }: Following): Rows {
+  const values: SQLInputValue[] = [];
+  const filters = filterSql(tables, other, where === undefined ? {} : { where }, values);
+  const found = `SELECT ${quote(remote)} AS ${LED} FROM ${quote(other.name)} INDEXED BY ${quote(index.name)}${whereSql(filters)}`;
+  const [key = ''] = table.key;
+  return { text: `(${found}) CROSS JOIN ${quote(table.name)} ON ${quote(table.name)}.${quote(key)} = ${LED}`, values, key: LED };
+}
+
+/** Written out: a bound one is part of the plan, and SQLite would plan anew whenever it is bound, which takes longer than the look itself. */
+export const limitSql = (limit: number | undefined): string => {
+  if (limit === undefined) return '';
+  if (!Number.isSafeInteger(limit)) throw new StoreError(`${limit} is no number of rows`);
+  return ` LIMIT ${limit}`;
+};
 
 const whereSql = (filters: readonly string[]): string => (filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`);
 
@@ -108,8 +150,10 @@ function filterSql(tables: Tables, table: Table, query: Pick<ListQuery, 'where' 
 }
 
 interface Term {
-  readonly field: string;
+  readonly sql: string;
   readonly descending: boolean;
+  /** No row can lack it. */
+  readonly isRequired: boolean;
 }
 
 function afterValues(table: Table, after: readonly (string | number | null)[], fields: number): SQLInputValue[] {
@@ -120,18 +164,15 @@ function afterValues(table: Table, after: readonly (string | number | null)[], f
 }
 
 /** Rows strictly behind the given place: the first term lies behind, or it is equal and the rest lies behind. Nulls come first, descending last. */
-function afterSql(table: Table, [term, ...rest]: readonly Term[], [value, ...others]: readonly SQLInputValue[]): Sql {
+function afterSql([term, ...rest]: readonly Term[], [value, ...others]: readonly SQLInputValue[]): Sql {
   if (term === undefined) return { text: '(FALSE)', values: [] };
-  const field = table.expression(term.field);
-  const tail = afterSql(table, rest, others);
+  const { sql, descending, isRequired } = term;
+  const tail = afterSql(rest, others);
   if (value === undefined || value === null)
-    return {
-      text: term.descending ? `(${field} IS NULL AND ${tail.text})` : `(${field} IS NOT NULL OR ${tail.text})`,
-      values: tail.values,
-    };
-  if (term.descending && !table.isRequired(term.field))
-    return { text: `(${field} < ? OR ${field} IS NULL OR (${field} = ? AND ${tail.text}))`, values: [value, value, ...tail.values] };
-  const sign = term.descending ? '<' : '>';
+    return { text: descending ? `(${sql} IS NULL AND ${tail.text})` : `(${sql} IS NOT NULL OR ${tail.text})`, values: tail.values };
+  if (descending && !isRequired)
+    return { text: `(${sql} < ? OR ${sql} IS NULL OR (${sql} = ? AND ${tail.text}))`, values: [value, value, ...tail.values] };
+  const sign = descending ? '<' : '>';
   // The first bound says nothing new, but it lets SQLite start inside an index.
-  return { text: `(${field} ${sign}= ? AND (${field} ${sign} ? OR ${tail.text}))`, values: [value, value, ...tail.values] };
+  return { text: `(${sql} ${sign}= ? AND (${sql} ${sign} ? OR ${tail.text}))`, values: [value, value, ...tail.values] };
 }

@@ -1,4 +1,5 @@
 import type { Condition, ListQuery } from '../kernel/store.ts';
+import type { Catalog } from '../store/table.ts';
 import type { Sql } from './query.ts';
 import { type IndexPlan, quote, type Table } from './table.ts';
 
@@ -45,6 +46,39 @@ export function walkOf(table: Table, query: ListQuery): Sql | undefined {
   return index === undefined ? undefined : { text: `${quote(table.name)} INDEXED BY ${quote(index.name)}`, values: [] };
 }
 
+/** How an index of another table leads to rows of this one. */
+export interface Following {
+  /** The part of the condition that it answers. */
+  readonly part: Condition;
+  readonly table: Table;
+  readonly index: IndexPlan;
+  /** The field there that names the rows here, each once. */
+  readonly remote: string;
+  readonly where: Condition | undefined;
+}
+
+/**
+ * Looks into other tables of which an index names the rows here in order of their key: a page then looks at its own rows alone, and at those between that other
+ * parts refuse, however many there are, as of what bears a tag.
+ */
+export function followingsOf(tables: Catalog<Table>, table: Table, query: ListQuery): readonly Following[] {
+  if (query.deleted === true || table.key.length !== 1 || !isByKey(table, query)) return [];
+  return partsOf(query.where).flatMap((part) => {
+    if (!('exists' in part) || part.exists.local !== table.key[0]) return [];
+    const { remote, where } = part.exists;
+    const other = tables.get(part.exists.table);
+    const fixed = new Set(partsOf(where).flatMap((each) => ('op' in each && each.op === '=' ? [each.field] : [])));
+    const index = other.indexes.find(
+      ({ isUnique, fields }) => isUnique && fields.at(-1) === remote && fields.slice(0, -1).every((field) => fixed.has(field)),
+    );
+    return index === undefined ? [] : [{ part, table: other, index, remote, where }];
+  });
+}
+
+export const without = (where: Condition | undefined, part: Condition): Condition => ({
+  and: partsOf(where).filter((each) => each !== part),
+});
+
 /** The table by the index that leads to the rows with one value of a field, which it holds in order of the key. */
 export function indexOf(table: Table, field: string): Sql | undefined {
   const index = table.indexes.find(({ isUnique, fields }) => !isUnique && fields[0] === field && runsByKey(fields, table));
@@ -69,7 +103,7 @@ const runs = ({ fields }: IndexPlan, fixed: ReadonlySet<string>, { key }: Table)
   fields.every((field, place) => (place < fixed.size ? fixed.has(field) : field === key[place - fixed.size]));
 
 const isByKey = ({ key }: Table, { order = [] }: ListQuery): boolean =>
-  order.length === 0 || (order.length === 1 && key.length === 1 && order[0]?.field === key[0]);
+  order.length === 0 || (order.length === 1 && key.length === 1 && order[0]?.field === key[0] && order[0]?.via === undefined);
 
 /** What must hold all together. */
 function partsOf(where: Condition | undefined): readonly Condition[] {

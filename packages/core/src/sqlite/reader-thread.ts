@@ -24,6 +24,7 @@ const methods = {
     reader = new Reader(new Statements(db), catalogOf(tables));
   },
   list: (query: ListQuery) => atOnce(() => reader.list(query)),
+  placed: (query: ListQuery) => atOnce(() => reader.placed(query)),
   count: (query: CountQuery) => atOnce(() => reader.count(query)),
   aggregate: (query: AggregateQuery) => atOnce(() => reader.aggregate(query)),
   counters: (prefix: string) => reader.counters(prefix),

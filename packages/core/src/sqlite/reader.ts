@@ -1,10 +1,22 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { AggregateQuery, AggregateRow, Change, Condition, Counter, CountQuery, ListQuery } from '../kernel/store.ts';
+import type { AggregateQuery, AggregateRow, Change, Condition, Counter, CountQuery, ListQuery, PlacedRow } from '../kernel/store.ts';
 import { changeType, wholeRevisions } from '../store/feed.ts';
 import type { Catalog } from '../store/table.ts';
-import { compileAggregate, compileCount, compileList, compileValues, measured, type Sql, someOf } from './query.ts';
-import { indexOf, leadsOf, looksElsewhere, walkOf } from './reach.ts';
-import type { Table } from './table.ts';
+import {
+  compileAggregate,
+  compileCount,
+  compileFollowing,
+  compileList,
+  compilePlaced,
+  compileValues,
+  limitSql,
+  measured,
+  type Rows,
+  type Sql,
+  someOf,
+} from './query.ts';
+import { type Following, followingsOf, indexOf, leadsOf, looksElsewhere, walkOf, without } from './reach.ts';
+import { quote, type Table } from './table.ts';
 
 /** Statements kept prepared; beyond it the cache starts anew, for conditions come in endless shapes. */
 const STATEMENTS_KEPT = 500;
@@ -51,6 +63,8 @@ export class Statements {
 export class Reader {
   readonly #statements: Statements;
   readonly #catalog: Catalog<Table>;
+  /** Of looks by one text, by table, field and number of rows. */
+  readonly #lookups = new Map<string, { readonly text: string | undefined }>();
 
   constructor(statements: Statements, catalog: Catalog<Table>) {
     this.#statements = statements;
@@ -63,17 +77,68 @@ export class Reader {
   }
 
   list(query: ListQuery): string[] {
-    const resolved = this.#resolved(query, LOOK_ROWS_MAX);
-    return this.#list(resolved, this.#leadOf(resolved));
+    const { query: found, from } = this.#wayTo(query);
+    return this.#list(found, from);
   }
 
-  #list(query: ListQuery, from?: Sql): string[] {
+  placed(query: ListQuery): PlacedRow[] {
+    const { query: found, from } = this.#wayTo(query);
+    const { text, values } = compilePlaced(this.#catalog, found, from);
+    const keys = this.#catalog.get(query.table).key.length;
+    return this.#statements.rows<[string, ...(string | number | null)[]]>(text, values).map(([row, ...place]) => {
+      const key = place.splice(-keys);
+      return { text: row, place: [...place, key.join('/')] };
+    });
+  }
+
+  #wayTo(query: ListQuery): { readonly query: ListQuery; readonly from: Rows | undefined } {
+    const followed = query.limit === undefined ? undefined : this.#followed(query);
+    if (followed !== undefined) return followed;
+    const resolved = this.#resolved(query, LOOK_ROWS_MAX);
+    return { query: resolved, from: this.#leadOf(resolved) };
+  }
+
+  /** The way along an index of another table, unless few rows lead to the answer. */
+  #followed<Q extends ListQuery>(query: Q): { readonly query: Q; readonly from: Rows } | undefined {
+    if (!looksElsewhere(query.where)) return undefined;
+    const table = this.#catalog.get(query.table);
+    const near = this.#resolved(query, FEW_ROWS);
+    const ways = followingsOf(this.#catalog, table, near);
+    if (ways.length === 0 || this.#hasFewLeads(table, near)) return undefined;
+    const sizes = ways.map(({ table: other, where }) =>
+      ways.length === 1 ? 0 : this.#size(someOf(this.#catalog, other, where, LOOK_ROWS_MAX)),
+    );
+    const way = ways[sizes.indexOf(Math.min(...sizes))] as Following;
+    return { query: { ...near, where: without(near.where, way.part) }, from: compileFollowing(this.#catalog, table, way) };
+  }
+
+  #list(query: ListQuery, from?: Rows): string[] {
     const { text, values } = compileList(this.#catalog, query, from);
     return this.#statements.rows<[string]>(text, values).map(([row]) => row);
   }
 
   /** The rows, when finding them takes a look at `max` rows at most: then it takes less than asking a thread to. Undefined otherwise. */
   listFew(asked: ListQuery, max: number): string[] | undefined {
+    const value = lookedUp(asked);
+    const text = value === undefined ? undefined : this.#lookup(asked, max);
+    if (value === undefined || text === undefined) return this.#searched(asked, max);
+    const rows = this.#statements.rows<[string]>(text, [value]);
+    return rows.length <= max ? rows.map(([row]) => row) : undefined;
+  }
+
+  /** By one text in one field: compiled once. Undefined where no index leads there in order. */
+  #lookup(asked: ListQuery, max: number): string | undefined {
+    const { table, where } = asked;
+    const name = `${table}/${where !== undefined && 'field' in where ? where.field : ''}/${max}`;
+    const known = this.#lookups.get(name);
+    if (known !== undefined) return known.text;
+    const walk = walkOf(this.#catalog.get(table), asked);
+    const text = walk === undefined ? undefined : compileList(this.#catalog, { ...asked, limit: max + 1 }, walk).text;
+    this.#lookups.set(name, { text });
+    return text;
+  }
+
+  #searched(asked: ListQuery, max: number): string[] | undefined {
     const query = this.#resolved(asked, max);
     if (looksElsewhere(query.where)) return undefined;
     const table = this.#catalog.get(query.table);
@@ -86,7 +151,22 @@ export class Reader {
     return from === undefined ? undefined : this.#list(query, from);
   }
 
+  /** The texts that live rows have in a field, if an index holds them and so many rows at most have one. */
+  textsFew(name: string, field: string, max: number): ReadonlySet<string> | undefined {
+    const table = this.#catalog.get(name);
+    const index = table.indexes.find(({ fields }) => fields[0] === field);
+    if (index === undefined || table.columns.get(field) !== 'text') return undefined;
+    const live = table.isResource ? '"deletedAt" IS NULL AND ' : '';
+    const from = `${quote(name)} INDEXED BY ${quote(index.name)}`;
+    // No text lies before the empty one, and what is absent is no text.
+    const some = `SELECT ${quote(field)} FROM ${from} WHERE ${live}${quote(field)} >= ''${limitSql(max + 1)}`;
+    const found = this.#statements.rows<[string]>(some, []);
+    return found.length > max ? undefined : new Set(found.map(([text]) => text));
+  }
+
   count(query: CountQuery): number {
+    const followed = this.#followed<CountQuery>(query);
+    if (followed !== undefined) return this.#count(followed.query, followed.from);
     const resolved = this.#resolved(query, LOOK_ROWS_MAX);
     return this.#count(resolved, this.#leadOf(resolved));
   }
@@ -144,9 +224,14 @@ export class Reader {
     const { where } = query;
     if (where === undefined || !looksElsewhere(where)) return query;
     const table = this.#catalog.get(query.table);
-    const isFew = (where: Condition) => this.#size(someOf(this.#catalog, table, where, FEW_ROWS + 1)) <= FEW_ROWS;
-    if (max > FEW_ROWS && leadsOf(table, query).some((lead) => isFew(lead.where))) return query;
-    return { ...query, where: this.#found(where, max) };
+    if (max <= FEW_ROWS) return { ...query, where: this.#found(where, max) };
+    if (this.#hasFewLeads(table, query)) return query;
+    const near = { ...query, where: this.#found(where, FEW_ROWS) };
+    return this.#hasFewLeads(table, near) ? near : { ...near, where: this.#found(near.where, max) };
+  }
+
+  #hasFewLeads(table: Table, query: Pick<ListQuery, 'where' | 'deleted'>): boolean {
+    return leadsOf(table, query).some(({ where }) => this.#size(someOf(this.#catalog, table, where, FEW_ROWS + 1)) <= FEW_ROWS);
   }
 
   #found(where: Condition, max: number): Condition {
@@ -173,7 +258,7 @@ export class Reader {
 
   /** As `listFew`. */
   countersFew(prefix: string, max: number): Counter[] | undefined {
-    const counters = this.#counters(`${WITH_PREFIX} LIMIT ${max + 1}`, prefix);
+    const counters = this.#counters(`${WITH_PREFIX}${limitSql(max + 1)}`, prefix);
     return counters.length <= max ? counters : undefined;
   }
 
@@ -184,7 +269,7 @@ export class Reader {
 
   changes(after: number, limit: number): Change[] {
     const ordered = `SELECT ${CHANGE_COLUMNS} FROM _feed WHERE revision`;
-    const rows = this.#statements.rows<ChangeRow>(`${ordered} > ? ORDER BY revision, ordinal LIMIT ?`, [after, limit + 1]);
+    const rows = this.#statements.rows<ChangeRow>(`${ordered} > ? ORDER BY revision, ordinal${limitSql(limit + 1)}`, [after]);
     const whole = wholeRevisions(rows.map(toChange), limit);
     if (typeof whole !== 'number') return whole;
     return this.#statements.rows<ChangeRow>(`${ordered} = ? ORDER BY ordinal`, [whole]).map(toChange);
@@ -204,4 +289,10 @@ export class Reader {
 
 function toChange([revision, table, key, type, projectId, row]: ChangeRow): Change {
   return { revision, table, key, type: changeType(type), ...(projectId === null ? {} : { projectId }), row };
+}
+
+/** The text, of a query for the live rows that have it in a field, and nothing else. */
+function lookedUp({ where, deleted, order, after, limit }: ListQuery): string | undefined {
+  if (where === undefined || !('op' in where) || where.op !== '=' || typeof where.value !== 'string') return undefined;
+  return deleted === true || order !== undefined || after !== undefined || limit !== undefined ? undefined : where.value;
 }

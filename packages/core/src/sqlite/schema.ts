@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { StoreError } from '../kernel/store-error.ts';
 import type { MigratedBatch, Progress } from '../store/migrate.ts';
 import { type Catalog, type FieldType, ROW, type Row } from '../store/table.ts';
-import { type ColumnType, columnType, columnValue, quote, type Table } from './table.ts';
+import { type ColumnType, columnType, columnValue, type IndexPlan, quote, type Table } from './table.ts';
 
 /** What the store keeps for itself. Names of callers' tables begin with a letter, so these cannot clash. */
 const OWN_TABLES = `
@@ -38,21 +38,28 @@ export class SchemaWriter {
     });
   }
 
-  /** Tables, columns and the dropping of indexes; data migrations follow, and only then new indexes, which their rows may need. */
+  /**
+   * Tables, columns and the dropping of indexes; data migrations follow, and only then new indexes, which their rows may need. New tables have no rows: they
+   * get their indexes with them, and all come in one transaction, for each costs a flush of the disk.
+   */
   tables(catalog: Catalog<Table>): void {
-    for (const table of catalog.all()) this.#step(() => this.#table(table));
+    const types = this.#types();
+    const indexes = this.#indexes();
+    const added = catalog.all().filter(({ name }) => !types.has(name));
+    if (added.length > 0)
+      this.#step(() => {
+        for (const table of added) this.#create(table);
+      });
+    for (const table of catalog.all()) {
+      const type = types.get(table.name);
+      if (type !== undefined) this.#step(() => this.#change(table, type, indexes.get(table.name)));
+    }
   }
 
   indexes(catalog: Catalog<Table>): void {
+    const there = this.#indexes();
     for (const table of catalog.all())
-      for (const index of table.indexes) {
-        if (this.#indexSql(table).has(index.name)) continue;
-        try {
-          this.#run(index.sql);
-        } catch (cause) {
-          throw new StoreError(`table ${table.name}: cannot index ${index.fields.join(', ')}`, 'unchanged', { cause });
-        }
-      }
+      for (const index of table.indexes) if (there.get(table.name)?.has(index.name) !== true) this.#index(table, index);
   }
 
   progress(): Progress[] {
@@ -93,16 +100,24 @@ export class SchemaWriter {
     return [...tables, ...indexes.map(({ sql }) => String(sql))].sort();
   }
 
-  #table(table: Table): void {
-    const recorded = this.#db.prepare('SELECT type FROM _table WHERE name = ?').get(table.name)?.type;
-    if (recorded === undefined) {
-      this.#run(table.createSql);
-      this.#run('INSERT INTO _table (name, type) VALUES (?, ?)', table.name, table.spec.type);
-      return;
+  #create(table: Table): void {
+    this.#run(table.createSql);
+    this.#run('INSERT INTO _table (name, type) VALUES (?, ?)', table.name, table.spec.type);
+    for (const index of table.indexes) this.#index(table, index);
+  }
+
+  #index(table: Table, { sql, fields }: IndexPlan): void {
+    try {
+      this.#run(sql);
+    } catch (cause) {
+      throw new StoreError(`table ${table.name}: cannot index ${fields.join(', ')}`, 'unchanged', { cause });
     }
-    if (recorded !== table.spec.type)
-      throw new StoreError(`table ${table.name} was a ${recorded} table and cannot become a ${table.spec.type} one`);
-    for (const [name, sql] of this.#indexSql(table))
+  }
+
+  #change(table: Table, type: string, indexes: ReadonlyMap<string, string> = new Map()): void {
+    if (type !== table.spec.type)
+      throw new StoreError(`table ${table.name} was a ${type} table and cannot become a ${table.spec.type} one`);
+    for (const [name, sql] of indexes)
       if (!table.indexes.some((index) => index.name === name && index.sql === sql)) this.#run(`DROP INDEX ${quote(name)}`);
     this.#alterColumns(table);
   }
@@ -141,11 +156,17 @@ export class SchemaWriter {
     }));
   }
 
-  #indexSql(table: Table): Map<string, string> {
-    const rows = this.#db
-      .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL")
-      .all(table.name);
-    return new Map(rows.map(({ name, sql }) => [name as string, sql as string]));
+  /** The types of the tables that there are, by their names. */
+  #types(): ReadonlyMap<string, string> {
+    const rows = this.#db.prepare('SELECT name, type FROM _table').all();
+    return new Map(rows.map(({ name, type }) => [name as string, type as string]));
+  }
+
+  /** By table, the SQL of indexes by their names; those of keys are left out. */
+  #indexes(): ReadonlyMap<string, ReadonlyMap<string, string>> {
+    const rows = this.#db.prepare("SELECT tbl_name, name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").all();
+    const byTable = Map.groupBy(rows, ({ tbl_name }) => tbl_name as string);
+    return new Map([...byTable].map(([table, own]) => [table, new Map(own.map(({ name, sql }) => [name as string, sql as string]))]));
   }
 
   #step(work: () => void): void {

@@ -12,6 +12,7 @@ import type {
   Counter,
   CountQuery,
   ListQuery,
+  PlacedRow,
   Store,
   StoreSchema,
   TableSpec,
@@ -21,6 +22,8 @@ import { StoreError } from '../kernel/store-error.ts';
 import { CommitQueue } from '../store/commit-queue.ts';
 import { Listeners } from '../store/listeners.ts';
 import { prepareStore } from '../store/migrate.ts';
+import { Absent, ROWS_MAX } from './absent.ts';
+import { Answers, type Touched, touchedBy } from './answers.ts';
 import { copyStore } from './backup.ts';
 import { Reader, Statements } from './reader.ts';
 import type { ReaderMethods } from './reader-thread.ts';
@@ -71,15 +74,25 @@ async function canonicalPath(path: string): Promise<string> {
   }
 }
 
+/** A transaction on its way to the writer. */
+interface Sent {
+  /** One string is cheaper to hand over than the objects. */
+  readonly text: string;
+  readonly touched: Touched;
+}
+
 /** Writes in one thread, scans in others; what few rows answer is read here, for that takes less than asking a thread. */
 class SqliteStore implements Store {
   incarnation = '';
   epoch = 0;
   readonly #path: string;
   readonly #writer: Thread<WriterMethods>;
-  readonly #commits: CommitQueue<string>;
+  readonly #commits: CommitQueue<Sent>;
   readonly #listeners = new Listeners();
   readonly #scanners: Scanners;
+  readonly #answers = new Answers();
+  readonly #absent = new Absent();
+  #underWay: readonly Sent[] = [];
   #tables: readonly TableSpec[] = [];
   #db: DatabaseSync | undefined;
   #reader: Reader | undefined;
@@ -90,16 +103,20 @@ class SqliteStore implements Store {
     this.#path = path;
     this.#scanners = new Scanners(timers, () => ({ path, tables: this.#tables }));
     this.#commits = new CommitQueue({
-      // One string is cheaper to hand over than the objects.
-      keep: (transaction) => JSON.stringify(transaction),
-      send: (group) => this.#writer.post({ group: `[${group.join(',')}]` } satisfies GroupMessage),
+      keep: (transaction) => ({ text: JSON.stringify(transaction), touched: touchedBy(transaction) }),
+      send: (group) => {
+        this.#underWay = group;
+        this.#writer.post({ group: `[${group.map(({ text }) => text).join(',')}]` } satisfies GroupMessage);
+      },
       onDurable: (revision) => this.#listeners.tell(revision),
     });
     this.#writer = new Thread<WriterMethods>(
       'writer-thread',
-      ({ outcomes }: OutcomesMessage) => {
+      ({ outcomes, written }: OutcomesMessage) => {
         // Who is told of a commit must see it.
         this.#snapshot?.end();
+        for (const { touched } of this.#underWay) this.#forget(touched);
+        this.#answers.keep(written);
         this.#commits.settle(outcomes);
       },
       (failure) => this.#commits.fail(failure),
@@ -138,7 +155,7 @@ class SqliteStore implements Store {
   }
 
   async read(table: string, key: string): Promise<string | undefined> {
-    return this.#here().read(table, key);
+    return this.#answers.row(table, key, () => this.#here().read(table, key));
   }
 
   async counter(key: string): Promise<Counter | undefined> {
@@ -150,7 +167,12 @@ class SqliteStore implements Store {
   }
 
   async list(query: ListQuery): Promise<readonly string[]> {
-    return this.#here().listFew(query, FEW_ROWS) ?? this.#scanner().call('list', query);
+    if (this.#absent.of(query, (table, field) => this.#here().textsFew(table, field, ROWS_MAX))) return [];
+    return this.#answers.list(query, () => this.#here().listFew(query, FEW_ROWS)) ?? this.#scanner().call('list', query);
+  }
+
+  async placed(query: ListQuery): Promise<readonly PlacedRow[]> {
+    return this.#scanner().call('placed', query);
   }
 
   async count(query: CountQuery): Promise<number> {
@@ -194,6 +216,8 @@ class SqliteStore implements Store {
     await this.#commits.idle();
     this.#snapshot?.end();
     this.#reader = undefined;
+    this.#answers.clear();
+    this.#absent.clear();
     this.#db?.close();
     await this.#scanners.close();
     // The last connection to close moves the write-ahead log into the file.
@@ -204,9 +228,16 @@ class SqliteStore implements Store {
     if (this.#db === undefined) return;
     this.#tables = tables;
     this.#snapshot?.end();
+    this.#answers.clear();
+    this.#absent.clear();
     const statements = new Statements(this.#db);
     this.#snapshot = new Snapshot(statements);
     this.#reader = new Reader(statements, catalogOf(tables));
+  }
+
+  #forget(touched: Touched): void {
+    this.#answers.forget(touched);
+    for (const table of touched.tables) this.#absent.forget(table);
   }
 
   #here(): Reader {

@@ -1,31 +1,31 @@
 import type { SQLInputValue } from 'node:sqlite';
-import type { Json, JsonObject } from '../kernel/json.ts';
+import type { JsonObject } from '../kernel/json.ts';
 import type { Change, CommitResult, Statement, Transaction } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { changeCode } from '../store/feed.ts';
-import { changeOf, checkCount, type Failure, insertedRow, type Stamp, stale, updatedRow } from '../store/row.ts';
+import { changeOf, checkCount, type Failure, insertedRow, type Stamp, stale, tooLong, updatedRow } from '../store/row.ts';
 import type { Catalog, Row } from '../store/table.ts';
+import { CHARS_MAX, Known } from './known.ts';
 import type { Statements } from './reader.ts';
 import { columnValue, quote, type Table } from './table.ts';
+
+/** One that nobody has set or adjusted yet. */
+const NEW_COUNTER = { value: 0, limit: null } as const;
 
 const UNIQUE_VIOLATIONS = new Set([1555, 2067]);
 
 const ADD_FEED = 'INSERT INTO _feed (revision, ordinal, "table", key, type, projectId, row) VALUES (?, ?, ?, ?, ?, ?, ?)';
-const MAX = Number.MAX_SAFE_INTEGER;
-// `MAX - by` and not `value + by`: the sum itself must not leave the range of exact numbers.
-const GROW = `INSERT INTO _counter (key, value) VALUES (?1, CAST(?2 AS INTEGER)) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value
-  WHERE value <= ${MAX} - excluded.value AND ("limit" IS NULL OR excluded.value = 0 OR value <= "limit" - excluded.value)`;
-const SHRINK = 'UPDATE _counter SET value = value + CAST(?2 AS INTEGER) WHERE key = ?1 AND value + CAST(?2 AS INTEGER) >= 0';
-const LIMIT = 'INSERT INTO _counter (key, value, "limit") VALUES (?, 0, ?) ON CONFLICT (key) DO UPDATE SET "limit" = excluded."limit"';
 
 /** Applies the statements of transactions to one connection, inside whatever transaction the caller has open there. */
 export class Writer {
   readonly #statements: Statements;
   readonly #catalog: Catalog<Table>;
+  readonly known: Known;
 
   constructor(statements: Statements, catalog: Catalog<Table>) {
     this.#statements = statements;
     this.#catalog = catalog;
+    this.known = new Known(statements);
   }
 
   /**
@@ -60,7 +60,7 @@ export class Writer {
         return row === undefined ? { reason: 'absent' } : stale(row, statement.expect);
       }
       case 'vacant':
-        return this.#vacant(this.#catalog.get(statement.table), statement.field, statement.value);
+        return this.#vacant(this.#catalog.get(statement.table), statement.where);
       case 'adjust':
         return this.#adjust(statement);
       case 'limit':
@@ -74,12 +74,20 @@ export class Writer {
     const row = insertedRow(table, given, write);
     const key = table.keyOf(row);
     const text = JSON.stringify(row);
+    const refused = tooLong(table, undefined, row, text);
+    if (refused !== undefined) return refused;
     const values: SQLInputValue[] = [];
     for (const field of table.columns.keys()) values.push(columnValue(row[field]));
     values.push(text);
     const clash = this.#run(table.insertSql, values);
     if (clash !== undefined) return clash;
-    if (table.isResource) write.feed(table, key, changeOf(undefined, row), row, text);
+    // Of other tables next to nothing is ever looked at again here, but for calls, which are sealed soon.
+    if (!table.isResource) {
+      if (text.length <= CHARS_MAX) this.known.wroteRow(table.name, key, row);
+      return undefined;
+    }
+    this.known.wroteRow(table.name, key, row, text);
+    write.feed(table, key, changeOf(undefined, row), row, text);
     return undefined;
   }
 
@@ -90,8 +98,9 @@ export class Writer {
     if (failure !== undefined) return failure;
     const row = updatedRow(table, old, set, write);
     const text = JSON.stringify(row);
-    const clash = this.#rewrite(table, key, old, row, text);
+    const clash = tooLong(table, old, row, text) ?? this.#rewrite(table, key, old, row, text);
     if (clash !== undefined) return clash;
+    this.known.wroteRow(table.name, key, row, table.isResource ? text : undefined);
     if (table.isResource) write.feed(table, key, changeOf(old, row), row, text);
     return undefined;
   }
@@ -125,15 +134,17 @@ export class Writer {
     const { changes } = this.#statements
       .get(`DELETE FROM ${quote(table.name)} WHERE ${table.whereKey}${deleted}`)
       .run(...table.splitKey(key));
+    this.known.wroteRow(table.name, key, undefined);
     if (changes > 0 || !table.isResource || this.#read(table, key) === undefined) return undefined;
     return { reason: 'stale', fields: ['deletedAt'] };
   }
 
-  #vacant(table: Table, field: string, value: Json): Failure | undefined {
-    const live = table.isResource ? ' AND "deletedAt" IS NULL' : '';
+  #vacant(table: Table, where: JsonObject): Failure | undefined {
+    const guards = Object.keys(where).map((field) => `${table.expression(field)} = ?`);
+    if (table.isResource) guards.push('"deletedAt" IS NULL');
     const found = this.#statements.value(
-      `SELECT 1 FROM ${quote(table.name)} WHERE ${table.expression(field)} = ?${live} LIMIT 1`,
-      columnValue(value),
+      `SELECT 1 FROM ${quote(table.name)} WHERE ${guards.join(' AND ')} LIMIT 1`,
+      ...Object.values(where).map(columnValue),
     );
     return found === undefined ? undefined : { reason: 'in_use' };
   }
@@ -141,19 +152,29 @@ export class Writer {
   #adjust(statement: Extract<Statement, { op: 'adjust' }>): Failure | undefined {
     checkCount(statement);
     const { counter, by } = statement;
-    const { changes } = this.#statements.get(by < 0 ? SHRINK : GROW).run(counter, by);
-    return changes === 0 ? { reason: 'exceeded' } : undefined;
+    const { value, limit } = this.known.counter(counter) ?? NEW_COUNTER;
+    // `MAX - by` and not `value + by`: the sum itself must not leave the range of exact numbers.
+    const fits = by < 0 ? value + by >= 0 : value <= Number.MAX_SAFE_INTEGER - by && (limit === null || by === 0 || value <= limit - by);
+    if (!fits) return { reason: 'exceeded' };
+    this.known.setCounter(counter, { value: value + by, limit });
+    return undefined;
   }
 
   #limit(statement: Extract<Statement, { op: 'limit' }>): undefined {
     checkCount(statement);
-    this.#statements.get(LIMIT).run(statement.counter, statement.limit);
+    const { value } = this.known.counter(statement.counter) ?? NEW_COUNTER;
+    this.known.setCounter(statement.counter, { value, limit: statement.limit });
     return undefined;
   }
 
   #read(table: Table, key: string): Row | undefined {
+    const known = this.known.row(table.name, key);
+    if (known !== undefined) return known;
     const text = this.#statements.value(table.readSql, ...table.splitKey(key));
-    return text === undefined ? undefined : (JSON.parse(text as string) as Row);
+    if (text === undefined) return undefined;
+    const row = JSON.parse(text as string) as Row;
+    this.known.keepRow(table.name, key, row);
+    return row;
   }
 }
 

@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Transaction } from '../kernel/store.ts';
 import type { Outcome } from '../store/row.ts';
 import { type EngineOptions, SqliteEngine } from './engine.ts';
+import type { Written } from './known.ts';
 import { answerCall, type CallMessage } from './thread.ts';
 
 /** A group of transactions as JSON text. */
@@ -11,6 +12,7 @@ export interface GroupMessage {
 
 export interface OutcomesMessage {
   readonly outcomes: readonly Outcome[];
+  readonly written: readonly Written[];
 }
 
 let engine: SqliteEngine;
@@ -41,6 +43,6 @@ export type WriterMethods = typeof methods;
 parentPort?.on('message', (message: CallMessage | GroupMessage) => {
   if ('group' in message) {
     const outcomes = engine.apply(JSON.parse(message.group) as Transaction[]);
-    parentPort?.postMessage({ outcomes } satisfies OutcomesMessage);
+    parentPort?.postMessage({ outcomes, written: engine.written } satisfies OutcomesMessage);
   } else parentPort?.postMessage(answerCall(methods, message));
 });

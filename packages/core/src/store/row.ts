@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../kernel/json.ts';
-import type { Change, CommitResult, Expect, Statement } from '../kernel/store.ts';
+import { type Change, type CommitResult, type Expect, INDEXED_BYTES_MAX, type Statement } from '../kernel/store.ts';
 import { StoreError } from '../kernel/store-error.ts';
 import { MAINTAINED, type Row, type TableShape } from './table.ts';
 
@@ -41,6 +41,27 @@ export function updatedRow(table: TableShape, old: Row, set: JsonObject, { at, r
     if (row[field] !== old[field]) throw new StoreError(`an update of ${table.name} cannot change its key ${field}`);
   return row;
 }
+
+/** What is written into an index is too long for it. What is there already, and stays, is not looked at. */
+export function tooLong(table: TableShape, old: Row | undefined, row: Row, text: string): Failure | undefined {
+  // A code unit is three bytes at most.
+  if (text.length * 3 <= INDEXED_BYTES_MAX) return undefined;
+  for (const { rows, columns } of [{ rows: 'all', columns: table.key }, ...table.shapes]) {
+    if (rows !== 'all' && (rows === 'deleted') !== (row.deletedAt !== undefined)) continue;
+    if (columns.every((field) => row[field] === old?.[field])) continue;
+    const sizes = columns.map((field) => bytesOf(row[field]));
+    if (sizes.reduce((sum, size) => sum + size, 0) > INDEXED_BYTES_MAX)
+      return { reason: 'too_long', fields: [columns[sizes.indexOf(Math.max(...sizes))] ?? ''] };
+  }
+  return undefined;
+}
+
+const bytesOf = (value: Json | undefined): number =>
+  value === undefined || value === null
+    ? 0
+    : typeof value === 'number'
+      ? 8
+      : Buffer.byteLength(typeof value === 'string' ? value : JSON.stringify(value));
 
 /** What the feed calls a write. */
 export function changeOf(old: Row | undefined, row: Row): Change['type'] {

@@ -18,6 +18,12 @@ export interface Call {
  */
 export type Fault = 'not_found' | 'conflict' | 'invalid' | 'unsupported' | 'exhausted' | 'unavailable' | 'unknown_outcome' | 'internal';
 
+/** What is wrong with the value of a setting. The reason goes on from its name, `must be an absolute path`, and quotes no secret. */
+export interface SettingFault {
+  readonly setting: string;
+  readonly reason: string;
+}
+
 /** Bytes both ways, for consoles. Closing either side ends it. */
 export interface ByteStream {
   readonly readable: ReadableStream<Uint8Array>;
@@ -27,5 +33,9 @@ export interface ByteStream {
 /** Content that can be opened again from its start, because a retry must be able to. */
 export interface Content {
   readonly sizeBytes: number;
+  /** The file of this machine that it is in, where it is in one: for drivers that leave the copying to a program. */
+  readonly path?: string;
   open(): AsyncIterable<Uint8Array>;
+  /** From there on, where that can be had without reading what is before it. */
+  openAt?(offsetBytes: number): AsyncIterable<Uint8Array>;
 }

@@ -26,6 +26,25 @@ export interface HostInventory {
 
 export type PowerState = 'running' | 'paused' | 'stopped' | 'crashed';
 
+export interface DiskLimits {
+  /** 0 lifts the limit. */
+  readonly iopsPerSecond?: number;
+  readonly bytesPerSecond?: number;
+}
+export interface NicLimits {
+  /** 0 lifts the limit. */
+  readonly inboundBytesPerSecond?: number;
+  readonly outboundBytesPerSecond?: number;
+}
+
+/** What holds a machine back. */
+export interface MachineLimits {
+  readonly cpuShares?: number;
+  /** By volume id and NIC id; only of those that are limited. */
+  readonly disks?: Readonly<Record<string, DiskLimits>>;
+  readonly nics?: Readonly<Record<string, NicLimits>>;
+}
+
 /** A machine as the host shows it. Machines that are not ours are listed too, with `owner` undefined. */
 export interface MachineObservation {
   readonly id: string;
@@ -40,19 +59,14 @@ export interface MachineObservation {
   readonly nicIds: readonly string[];
   /** Those of them that a machine that is on has either now or in its definition alone; plugging one in again completes it. Absent: none. */
   readonly halfPluggedIds?: readonly string[];
+  /** Of one that is on, those in force now, as far as the driver has a verb that changes them; backends round a little. Absent: none. */
+  readonly limits?: MachineLimits;
   /** The record of its definition; only of our machines. */
   readonly record?: string;
-}
-
-export interface DiskLimits {
-  /** 0 lifts the limit. */
-  readonly iopsPerSecond?: number;
-  readonly bytesPerSecond?: number;
-}
-export interface NicLimits {
-  /** 0 lifts the limit. */
-  readonly inboundBytesPerSecond?: number;
-  readonly outboundBytesPerSecond?: number;
+  /** Its guest was asked to hold writes back, and may do so yet: `thaw` makes sure that it does not. Absent: nobody asked. */
+  readonly mayBeFrozen?: true;
+  /** It is coming here from another host and is no machine yet: what there is of it goes again when the transfer ends otherwise. Absent: no. */
+  readonly incoming?: true;
 }
 
 export interface DiskSpec {
@@ -72,6 +86,19 @@ export interface NicSpec {
   readonly limits?: NicLimits;
 }
 
+/** What a copy under a guest may take. */
+export interface DiskCopyLimit {
+  /** Of what is read to be copied; undefined: no bound. What the guest writes meanwhile is not held back. */
+  readonly bytesPerSecond?: number;
+}
+
+/**
+ * `apart`: it is not being copied there. `copying`: not all of it is there. `both`: every write that its guest has seen done is in both, and on stable storage in both once the machine was paused
+ * since. `there`: the guest has it there alone.
+ */
+export type DiskCopyState = 'apart' | 'copying' | 'both' | 'there';
+
+export type SecretUse = 'ceph' | 'luks';
 export type GuestOs = 'linux' | 'windows';
 export type Firmware = 'bios' | 'uefi';
 export type DiskBus = 'virtio' | 'scsi' | 'sata';
@@ -145,11 +172,78 @@ export interface HypervisorDriver {
   readonly resize?: {
     setVcpus(id: string, vcpus: number, call: Call): Promise<void>;
     setMemory(id: string, memoryBytes: number, call: Call): Promise<void>;
+    /**
+     * Grows a disk that a machine that is on has plugged in, content and what the guest sees; of the size already it changes nothing, a smaller one is `invalid`.
+     * Of a machine that is off it is a `conflict`, of a disk that it does not have `not_found`.
+     */
+    growDisk?(id: string, volumeId: string, sizeBytes: number, call: Call): Promise<void>;
+  };
+  /**
+   * What attachments refer to by `secretRef`. Kept by the host over restarts, readable by nobody but its hypervisor. A disk whose secret the host does not have is
+   * plugged in or started with a `conflict`.
+   */
+  readonly secrets?: {
+    /** Again with another value replaces it. Given as what it is, the key of a user of Ceph by default, or the passphrase of a disk's encryption. */
+    put(ref: string, value: string, call: Call, use?: SecretUse): Promise<void>;
+    delete(ref: string, call: Call): Promise<void>;
   };
   readonly limits?: {
     setCpuShares?(id: string, shares: number, call: Call): Promise<void>;
     setDiskLimits?(id: string, volumeId: string, limits: DiskLimits, call: Call): Promise<void>;
     setNicLimits?(id: string, nicId: string, limits: NicLimits, call: Call): Promise<void>;
+  };
+  /** Through an agent in the guest. */
+  readonly quiesce?: {
+    /**
+     * The guest writes all its file systems out and holds writes back until `thaw`; again when it does so changes nothing. `unsupported` where no agent answers,
+     * or it has nothing to hold back. From before the guest is asked until `thaw` is certain the machine shows that it `mayBeFrozen`, also to another server: a
+     * call that was given up may freeze it late.
+     */
+    freeze(id: string, call: Call): Promise<void>;
+    /**
+     * Answers whether writes were held back until now. Of a machine that is off or absent, or was not frozen, it changes nothing, nor of one that is paused: that
+     * shows on that it `mayBeFrozen`. `unavailable` where an agent that was asked to freeze does not answer now.
+     */
+    thaw(id: string, call: Call): Promise<boolean>;
+  };
+  /** Moves disks of machines that are on to another place, while their guests go on. */
+  readonly diskCopy?: {
+    /**
+     * Copies a disk that a machine which is on has plugged in to a place that is as large, reachable from here (its secrets given), and in no use; what it holds is written over. Answers when all of
+     * it is there, and every write that the guest sees done from then on is in both. The guest goes on on the disk as it was, also when the copy breaks off: then it is `unavailable`, and begins
+     * anew when it is asked again. Asked again while it is under way, it joins in. Time-outs, aborts and lost connections do not end a copy: `cancel` does, and the end of the machine.
+     * `conflict` for a machine that is off, or while the disk is copied elsewhere, `not_found` for a disk that it does not have. Tells its progress.
+     */
+    copy(id: string, volumeId: string, to: Attachment, limit: DiskCopyLimit, call: Call): Promise<void>;
+    /** How it stands with the disk and that place. Undefined of a machine that is off or absent, or does not have the disk. */
+    look(id: string, volumeId: string, to: Attachment, call: Call): Promise<DiskCopyState | undefined>;
+    /**
+     * The guest goes on in that place alone, now and after a power-off. When it is there already nothing changes; while it is `copying` this waits. `conflict` for a machine that is off and where
+     * `look` says `apart`, `not_found` for what is not there: then nothing has changed, nor will it by this call.
+     */
+    pivot(id: string, volumeId: string, to: Attachment, call: Call): Promise<void>;
+    /** Ends what was asked before for this disk. When this has answered no copy of it is under way any more: it is where it was, or where it went. Of a machine that is off or absent nothing changes. */
+    cancel(id: string, volumeId: string, call: Call): Promise<void>;
+    /** A machine that is on shows its seed from another place from now on, also after a power-off. Of one that has none nothing changes; `conflict` for one that is off. */
+    changeSeed(id: string, seed: Attachment, call: Call): Promise<void>;
+  };
+  /** Live migration; both hosts have to offer it. */
+  readonly migration?: {
+    /**
+     * Sends a running machine to another host, memory and all, while its guest goes on here until the last moment. The host there has been given what it needs: disks reachable by the same
+     * attachments, secrets, networks of the same plugs. Answers when this host does not know it any more; it is then defined and **paused** there, and its guest goes on only by `power.resume`
+     * there. So nothing but the caller makes it run twice, and this says which copy is right, whatever has died in between:
+     *
+     * **As long as this host shows it on, it is this host's, and the other's copy may be removed. When this host shows it off or does not know it, it is the other's,
+     * if that shows it on and not `incoming`.**
+     *
+     * A failure leaves it on here, perhaps paused. Asked again while it is on its way to the same host, it joins in. Time-outs, aborts and lost connections do not end a transfer: `cancel` does.
+     * `conflict` for one that is off or paused (what has arrived has to go on before it can leave), or that the other host shows on already; `unavailable` where the hosts do not reach each
+     * other; `unsupported` where the other cannot run it, or there is no safe way between them. Tells its progress.
+     */
+    send(id: string, target: HostEndpoint, call: Call): Promise<void>;
+    /** Ends what was asked of this host before to send it. When this has answered none is on its way any more: it is here as before, or there. Of a machine that is not here nothing changes. */
+    cancel(id: string, call: Call): Promise<void>;
   };
   /** Of a machine that is on; of another it is a `conflict`. */
   readonly consoles?: {

@@ -1,12 +1,19 @@
 import type { Call, Fault } from './call.ts';
 import type { HostEndpoint } from './hypervisor.ts';
+import type { NetworkExtras } from './network-objects.ts';
 import type { Scope } from './storage.ts';
 
 /** How a machine's NIC meets its network: closed, like `Attachment`. */
 export type Plug =
   | { readonly type: 'libvirtNetwork'; readonly network: string }
   | { readonly type: 'bridge'; readonly bridge: string; readonly vlan?: number }
-  | { readonly type: 'ovsPort'; readonly bridge: string; readonly interfaceId: string }
+  | {
+      readonly type: 'ovsPort';
+      readonly bridge: string;
+      readonly interfaceId: string;
+      /** False where the switch runs in user space: the guest computes its checksums itself there. Default: true. */
+      readonly offloads?: boolean;
+    }
   | { readonly type: 'tap'; readonly device: string };
 
 export interface SubnetSpec {
@@ -15,6 +22,20 @@ export interface SubnetSpec {
   readonly cidr: string;
   readonly gateway: string;
   readonly dnsServers: readonly string[];
+  /** Answers here what a cloud answers on each network: names, metadata. Only within a VPC. */
+  readonly serviceAddress?: string;
+  /** Told to guests with their addresses. */
+  readonly hostRoutes?: readonly { readonly destination: string; readonly nextHop: string }[];
+  /** Of an IPv6 subnet: addresses told by DHCPv6, or made by the guests from what the router advertises. Default: `stateful`. */
+  readonly ipv6Mode?: 'stateful' | 'slaac';
+}
+
+/** How frames of a network travel on a physical one. */
+export interface SegmentSpec {
+  /** As hosts name it, e.g. `physnet1`. */
+  readonly physicalNetwork: string;
+  /** Untagged when absent. */
+  readonly vlanId?: number;
 }
 
 export interface NetworkSpec {
@@ -22,11 +43,17 @@ export interface NetworkSpec {
   readonly name: string;
   /** The cloud id: our mark. */
   readonly owner: string;
-  /** `nat` reaches out through the host, `isolated` does not. */
-  readonly mode: 'nat' | 'isolated';
+  /** `nat` reaches out through the host, `isolated` does not, `routed` is part of a VPC, `provider` is a segment of a physical network. */
+  readonly mode: 'nat' | 'isolated' | 'routed' | 'provider';
   readonly subnets: readonly SubnetSpec[];
   /** DNS domain told to guests. */
   readonly domain?: string;
+  /** With mode `routed`. */
+  readonly vpcId?: string;
+  /** Told to guests. Default: what the fabric takes. */
+  readonly mtuBytes?: number;
+  /** With mode `provider`. */
+  readonly segment?: SegmentSpec;
 }
 
 export interface PortSpec {
@@ -35,6 +62,21 @@ export interface PortSpec {
   readonly mac: string;
   readonly addresses: readonly string[];
   readonly hostname?: string;
+  /** Of a port within a VPC: the domain that its host name is in. */
+  readonly domain?: string;
+  /** The cloud id: our mark. */
+  readonly owner: string;
+  /** Of each address, in their order. */
+  readonly subnetIds: readonly string[];
+  /** Of a port within a VPC: filtered by these, all that is not allowed is dropped. Absent: nothing is filtered. */
+  readonly securityGroupIds?: readonly string[];
+  /** What it may send from beside its own addresses, e.g. a virtual address of a pair. With a MAC, from that. */
+  readonly allowedAddresses?: readonly { readonly cidr: string; readonly mac?: string }[];
+  readonly vpcId?: string;
+  /** Host name of where its machine is: nowhere else may it be plugged in. */
+  readonly host?: string;
+  /** What its machine may send, on hosts where the driver says that it sees to it (`sending`). More than 0. */
+  readonly outboundBytesPerSecond?: number;
 }
 
 export interface NetworkObservation {
@@ -47,9 +89,9 @@ export interface NetworkObservation {
 
 /**
  * The networks of one realm: a host (libvirt networks) or a whole cluster or zone (OVN). `ensure*` makes it so and repairs what differs; deleting what is
- * absent succeeds. Addresses are ours: a driver never chooses one.
+ * absent succeeds. Addresses are ours: a driver never chooses one. What it can beyond networks and ports it shows by what is there of `NetworkExtras`.
  */
-export interface NetworkDriver {
+export interface NetworkDriver extends NetworkExtras {
   ensureNetwork(spec: NetworkSpec, call: Call): Promise<void>;
   /** `conflict` while ports are left. */
   deleteNetwork(id: string, call: Call): Promise<void>;
@@ -62,8 +104,18 @@ export interface NetworkDriver {
   close(): Promise<void>;
 }
 
+/** Who writes: one cloud of those that share a network, and the epoch of the node that holds its store. Newer epochs fence older ones off. */
+export interface Writer {
+  readonly cloudId: string;
+  readonly epoch: number;
+}
+
 export interface NetworkFactory {
   readonly name: string;
   readonly scope: Scope;
-  open(realm: { readonly host?: HostEndpoint }): NetworkDriver;
+  /** Modes of networks that it makes, the default first. Default: `nat` and `isolated`. */
+  readonly modes?: readonly NetworkSpec['mode'][];
+  /** The largest MTU of networks within VPCs: what frames of the hosts' own network have left in tunnels. Default: nothing is known of it. */
+  readonly overlayMtuBytes?: number;
+  open(realm: { readonly host?: HostEndpoint; readonly writer?: Writer }): NetworkDriver;
 }

@@ -1,3 +1,4 @@
+import type { BackupStoreFactory } from './backup-store.ts';
 import type { HypervisorFactory } from './hypervisor.ts';
 import type { NetworkFactory } from './network.ts';
 import type { StorageFactory } from './storage.ts';
@@ -7,6 +8,7 @@ export interface Strategies {
   readonly hypervisor?: readonly HypervisorFactory[];
   readonly storage?: readonly StorageFactory[];
   readonly network?: readonly NetworkFactory[];
+  readonly backup?: readonly BackupStoreFactory[];
 }
 
 /** What a driver package exports: a value. The kernel's `Plugin` is a superset, so a driver needs to know this type only. */

@@ -1,13 +1,23 @@
-import type { Call, Content, Fault } from './call.ts';
+import type { Call, Content, Fault, SettingFault } from './call.ts';
 import type { HostEndpoint } from './hypervisor.ts';
 
+/** The content is encrypted by whoever has the disk open, so that the pool holds ciphertext alone; the secret is a passphrase of its header. */
+export interface DiskEncryption {
+  readonly format: 'luks';
+  readonly secretRef: string;
+}
+
 /** How a machine reaches a disk: closed, so that every hypervisor knows every form it may meet. Secrets are references. */
-export type Attachment =
+export type Attachment = DiskPlace & { readonly encryption?: DiskEncryption };
+
+export type DiskPlace =
   | { readonly type: 'file'; readonly path: string; readonly format: DiskFormat }
   | { readonly type: 'block'; readonly path: string }
   | {
       readonly type: 'rbd';
       readonly pool: string;
+      /** Absent: the one without a name. */
+      readonly namespace?: string;
       readonly image: string;
       readonly monitors: readonly string[];
       readonly user: string;
@@ -21,7 +31,7 @@ export type DiskFormat = 'raw' | 'qcow2';
 /** Where things live: a pool with scope `host` is seen by one host only, and pins what uses it. */
 export type Scope = 'host' | 'cluster' | 'zone';
 
-/** A thing in the pool that carries our naming: a volume, a cached image or a seed. */
+/** A thing in the pool that carries our naming: a volume, a cached image or a seed. Snapshots are listed by volume. */
 export type StoredKind = 'volume' | 'image' | 'seed';
 export interface StoredObject {
   readonly kind: StoredKind;
@@ -35,6 +45,50 @@ export interface PoolCapacity {
   readonly freeBytes: number;
 }
 
+/** How well a pool keeps what is in it, as its backend says now. */
+export interface PoolFacts {
+  /** Copies of each byte. */
+  readonly replicas: number;
+  /** Copies without which a write is not acknowledged: with fewer, writes wait. */
+  readonly replicasMin: number;
+  /** What two copies never share: `osd`, `host`, `rack`. */
+  readonly failureDomain: string;
+  /** `ssd`, `hdd`, `nvme`; absent where the pool takes any. */
+  readonly deviceClass?: string;
+  /** `degraded`: all can be read and written, with fewer copies than promised; `unavailable`: some reads or writes wait. */
+  readonly health: 'healthy' | 'degraded' | 'unavailable';
+  /** In the backend's own words; only when not healthy, or nearly full. */
+  readonly reason?: string;
+  /** The backend's own warning that it will soon refuse or block writes. */
+  readonly isNearlyFull: boolean;
+}
+
+/** A point in time of a volume. Ids are unique in the pool. */
+export interface SnapshotRef {
+  readonly id: string;
+  readonly volumeId: string;
+}
+
+/** What is read: a snapshot, or, without its id, the volume itself as it is now, which no machine may have open meanwhile. */
+export interface ContentRef {
+  readonly id?: string;
+  readonly volumeId: string;
+}
+
+export interface NewVolume {
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly imageId?: string;
+  readonly snapshot?: SnapshotRef;
+}
+
+/** A stretch of a content. Without data it reads as zeroes. */
+export interface Extent {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  readonly hasData: boolean;
+}
+
 /**
  * One pool. Ids are minted by the caller; `create*` again with the same arguments succeeds and changes nothing, with another size is a conflict;
  * deleting what is absent succeeds; `inspect` answers undefined only when absence is certain.
@@ -46,16 +100,83 @@ export interface StorageDriver {
   releasePool?(call: Call): Promise<void>;
   capacity(call: Call): Promise<PoolCapacity>;
   readonly volumes: {
-    /** Empty, or with `imageId` a clone of an image that is in this pool; grown to `sizeBytes`, which may not be smaller than the image. */
-    create(request: { readonly id: string; readonly sizeBytes: number; readonly imageId?: string }, call: Call): Promise<void>;
+    /**
+     * Empty, a clone of an image that is in this pool, or (where there are snapshots) a clone of a snapshot; grown to `sizeBytes`, which may not be smaller than
+     * what it is cloned from. A clone lives on when its image or snapshot is deleted, or the deletion is a `conflict`. `toFill`, of an empty one: `contents.write`
+     * is going to fill it before a machine opens it, and may refuse others with a `conflict`.
+     */
+    create(request: NewVolume & { readonly toFill?: true }, call: Call): Promise<void>;
     /** Growth only; a smaller size is `invalid`. */
     resize(id: string, sizeBytes: number, call: Call): Promise<void>;
+    /** `conflict` while a machine has it open, or snapshots of it are there. What takes long goes on after the answer; the volume is gone at once. */
     delete(id: string, call: Call): Promise<void>;
     /** Makes the volume reachable from the host. Repeatable. */
     attach(id: string, host: HostEndpoint, call: Call): Promise<Attachment>;
     /** Ends what `attach` made. Repeatable. */
     release(id: string, host: HostEndpoint, call: Call): Promise<void>;
   };
+  /** Of volumes whose content is ciphertext. Attachments to them have `encryption`; all else is as with others. */
+  readonly encryption?: {
+    /**
+     * As `volumes.create`, with a header that the key, printable ASCII of 128 characters at most, opens. What an image shows through may lie in the pool as it
+     * was put there; all that is written is encrypted. A clone of a snapshot has the header of that, and its key.
+     */
+    create(request: NewVolume & { readonly key: string }, call: Call): Promise<void>;
+    /** As `volumes.resize`, of a volume that no machine has open. */
+    resize(id: string, sizeBytes: number, key: string, call: Call): Promise<void>;
+    /** What attachments of the volume refer to its key by, whether it is there or not. */
+    secretRef(id: string): string;
+    /** Which keys open a volume that no machine has open, and that has no snapshots, whose headers would stay as they are (`conflict`). */
+    readonly keys?: {
+      /** Another opens it, too; that has been tried when it answers. Until then, and if it fails, `key` does. Repeatable. */
+      add(id: string, key: string, added: string, call: Call): Promise<void>;
+      /** No other opens it. Of a key that does not open it itself it is a `conflict` that changes nothing. Repeatable. */
+      keep(id: string, key: string, call: Call): Promise<void>;
+    };
+  };
+  /** Of one volume each, whether a machine has it open or not. */
+  readonly snapshots?: {
+    /** What was written before it is called is in it, what is written after it answers is not. Repeatable: the first point in time stays. */
+    create(snapshot: SnapshotRef, call: Call): Promise<void>;
+    delete(snapshot: SnapshotRef, call: Call): Promise<void>;
+    /** The volume gets back content and size. Later snapshots stay. `conflict` while a machine has the volume open. */
+    revert(snapshot: SnapshotRef, call: Call): Promise<void>;
+    /** Makes a clone independent of what it was cloned from. Of any other volume it changes nothing. */
+    flatten(volumeId: string, call: Call): Promise<void>;
+    /** In the order they were made; empty for an absent volume. */
+    list(volumeId: string, call: Call): Promise<readonly { readonly id: string; readonly sizeBytes: number }[]>;
+  };
+  /** The bytes themselves, for backups and for moves between pools. */
+  readonly contents?: {
+    /** What of a content may differ from an earlier snapshot of the same volume, or, without one, from zeroes: ascending, never overlapping. */
+    changes(of: ContentRef, sinceId: string | undefined, call: Call): AsyncIterable<Extent>;
+    /** At most 8 MiB. */
+    read(of: ContentRef, offsetBytes: number, lengthBytes: number, call: Call): Promise<Uint8Array>;
+    /**
+     * Into a volume that no machine has open; at most 8 MiB; what is read after it answers has it. Whether it outlives a loss of power then is the backend's: in
+     * Ceph it does, in a directory of a host as soon as the host has written its page cache back.
+     */
+    write(volumeId: string, offsetBytes: number, bytes: Uint8Array, call: Call): Promise<void>;
+  };
+  /** How well the pool keeps what is in it. Absent: one copy, of which nobody watches the health. */
+  facts?(call: Call): Promise<PoolFacts>;
+  /** Where the backend can be made to refuse a client. */
+  readonly fence?: {
+    /**
+     * Who can be seen to have the volume open for writing, by names that mean something to the driver alone. None is no proof that nobody has: a client of a frozen
+     * host may be out of sight.
+     */
+    clients(volumeId: string, call: Call): Promise<readonly string[]>;
+    /**
+     * After it answers, nothing that had the volume open when it was called, and none of the `clients` that were seen before, can write to it ever again, frozen
+     * hosts that come back included; whoever opens it later can. Repeatable. Answers the number of clients shut out.
+     */
+    exclude(volumeId: string, clients: readonly string[], call: Call): Promise<number>;
+  };
+  /** The value behind a `secretRef` of an attachment. Hosts are given it before they meet the attachment; it is never kept in a row or a journal. */
+  secret?(ref: string, call: Call): Promise<string>;
+  /** Every `secretRef` that attachments of this pool may have: with the pool, hosts forget them. */
+  readonly secretRefs?: readonly string[];
   readonly images: {
     /** Fills the pool's copy of an image, whole or not at all: a half-written copy is never visible under the image's id. */
     put(
@@ -82,14 +203,18 @@ export interface PoolEndpoint {
   readonly scope: Scope;
   /** The host through which a host-scoped pool is managed. */
   readonly host?: HostEndpoint;
-  /** Driver-specific settings, validated by the factory's schema. */
+  /** Driver-specific settings, validated by the factory's schema; the secret ones are among them, opened. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
 export interface StorageFactory {
   readonly name: string;
   readonly scope: Scope;
-  /** Setting names with what they mean; `required` ones must be given when a pool is registered. */
-  readonly settings: Readonly<Record<string, { readonly description: string; readonly required: boolean }>>;
+  /**
+   * Setting names with what they mean; `required` ones must be given when a pool is registered. Those marked `secret` are sealed and never shown.
+   */
+  readonly settings: Readonly<Record<string, { readonly description: string; readonly required: boolean; readonly secret?: true }>>;
+  /** The first setting whose value no pool could be opened with, asked before one is registered. It looks at the values alone. */
+  readonly settingFault?: (settings: Readonly<Record<string, string>>) => SettingFault | undefined;
   open(endpoint: PoolEndpoint): StorageDriver;
 }

@@ -50,7 +50,7 @@ describe('api: what a caller sees', () => {
     expect(await names('', limited)).to.deep.equal([]);
     expect(await status('GET', `/v1/widgets/${id}`, limited)).to.equal(404);
     expect(await changed('', limited)).to.equal(0);
-    await at.ask('PATCH', `/v1/widgets/${id}`, { body: { note: 'red' }, headers: { prefer: 'wait=5' } });
+    await at.ask('PATCH', `/v1/widgets/${id}`, { body: { note: 'red' }, headers: { prefer: 'wait=60' } });
     expect(await names('', limited)).to.deep.equal(['mine']);
     expect(await changed('', limited)).to.be.greaterThan(0);
     expect(await status('POST', `/v1/widgets/${id}/spin-up`, limited)).to.equal(202);

@@ -21,9 +21,9 @@ describe('api: actions and rows', () => {
   });
 
   it('answers 200 with the operation when the caller prefers to wait and it ends in time', async () => {
-    const response = await at.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { prefer: 'wait=5' } });
+    const response = await at.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { prefer: 'wait=60' } });
     expect(response.status).to.equal(200);
-    expect(response.headers['preference-applied']).to.equal('wait=5');
+    expect(response.headers['preference-applied']).to.equal('wait=60');
     expect(parsed(response).operation).to.include({ state: 'succeeded' });
   });
 
@@ -52,16 +52,16 @@ describe('api: actions and rows', () => {
 
   it('runs verbs by kebab-case path; one that is satisfied succeeds at once', async () => {
     await made(at, 'one');
-    const first = await at.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=5' } });
-    const again = await at.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=5' } });
+    const first = await at.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=60' } });
+    const again = await at.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=60' } });
     expect([first.status, again.status, at.workshop.spins]).to.deep.equal([200, 200, 1]);
   });
 
   it('merges a patch, and null clears', async () => {
     await made(at, 'one', { note: 'first' });
-    await at.ask('PATCH', '/v1/widgets/one', { body: { sizeBytes: 20 }, headers: { prefer: 'wait=5' } });
+    await at.ask('PATCH', '/v1/widgets/one', { body: { sizeBytes: 20 }, headers: { prefer: 'wait=60' } });
     expect(parsed(await at.ask('GET', '/v1/widgets/one'))).to.include({ sizeBytes: 20, note: 'first' });
-    await at.ask('PATCH', '/v1/widgets/one', { body: { note: null }, headers: { prefer: 'wait=5' } });
+    await at.ask('PATCH', '/v1/widgets/one', { body: { note: null }, headers: { prefer: 'wait=60' } });
     expect(parsed(await at.ask('GET', '/v1/widgets/one'))).not.to.have.property('note');
   });
 
@@ -70,16 +70,16 @@ describe('api: actions and rows', () => {
     const row = parsed(await at.ask('GET', `/v1/widgets/${id}`));
     const late = await at.ask('PATCH', `/v1/widgets/${id}`, { body: { sizeBytes: 5 }, headers: { 'if-match': '"99"' } });
     expect([late.status, parsed(late).code]).to.deep.equal([412, 'precondition_failed']);
-    const headers = { 'if-match': `"${row.generation}"`, prefer: 'wait=5' };
+    const headers = { 'if-match': `"${row.generation}"`, prefer: 'wait=60' };
     expect((await at.ask('PATCH', `/v1/widgets/${id}`, { body: { sizeBytes: 5 }, headers })).status).to.equal(200);
   });
 
   it('answers a repeat with the same bytes, also when the first try deleted or renamed what it names', async () => {
     await made(at, 'one');
     const rename = () =>
-      at.ask('PATCH', '/v1/widgets/one', { body: { name: 'two' }, headers: { 'idempotency-key': 'r1', prefer: 'wait=5' } });
+      at.ask('PATCH', '/v1/widgets/one', { body: { name: 'two' }, headers: { 'idempotency-key': 'r1', prefer: 'wait=60' } });
     expect((await rename()).body).to.equal((await rename()).body);
-    const remove = () => at.ask('DELETE', '/v1/widgets/two', { headers: { 'idempotency-key': 'd1', prefer: 'wait=5' } });
+    const remove = () => at.ask('DELETE', '/v1/widgets/two', { headers: { 'idempotency-key': 'd1', prefer: 'wait=60' } });
     const first = await remove();
     expect(parsed(first).operation).to.include({ state: 'succeeded' });
     expect((await remove()).body).to.equal(first.body);
@@ -92,7 +92,7 @@ describe('api: actions and rows', () => {
     const change = (tag: string) =>
       at.ask('PATCH', '/v1/widgets/one', {
         body: { sizeBytes: 5 },
-        headers: { 'idempotency-key': 'm1', 'if-match': tag, prefer: 'wait=5' },
+        headers: { 'idempotency-key': 'm1', 'if-match': tag, prefer: 'wait=60' },
       });
     const first = await change('"2"');
     expect([first.status, (await change('"2"')).body]).to.deep.equal([200, first.body]);
@@ -101,7 +101,7 @@ describe('api: actions and rows', () => {
 
   it('hides deleted rows unless asked for them', async () => {
     const id = await made(at, 'one');
-    await at.ask('DELETE', `/v1/widgets/${id}?force=true`, { headers: { prefer: 'wait=5' } });
+    await at.ask('DELETE', `/v1/widgets/${id}?force=true`, { headers: { prefer: 'wait=60' } });
     expect((await at.ask('GET', `/v1/widgets/${id}`)).status).to.equal(404);
     expect(parsed(await at.ask('GET', `/v1/widgets/${id}?deleted=true`))).to.include({ state: 'deleted' });
     expect(parsed(await at.ask('GET', '/v1/widgets')).items).to.have.length(0);
@@ -121,7 +121,7 @@ describe('api: actions and rows', () => {
   });
 
   it('previews a deletion, bounded, and does exactly what was previewed', async () => {
-    const shelf = parsed(await at.ask('POST', '/v1/shelves', { body: { name: 'full' }, headers: { prefer: 'wait=5' } })).resourceId;
+    const shelf = parsed(await at.ask('POST', '/v1/shelves', { body: { name: 'full' }, headers: { prefer: 'wait=60' } })).resourceId;
     await made(at, 'stands', { shelf });
     const foreign = await made(
       { ask: (method, url, ask) => at.ask(method, url, { ...ask, principal: principalOf(OTHER_PROJECT) }) },
@@ -154,7 +154,7 @@ describe('api: actions and rows', () => {
       'plan_changed',
       { differences: [{ kind: 'widget', effect: 'deleted', planned: 2, now: 1 }], plan: preview.plan },
     ]);
-    expect((await at.ask('DELETE', `/v1/widgets/goes?plan=${String(preview.plan)}`, { headers: { prefer: 'wait=5' } })).status).to.equal(
+    expect((await at.ask('DELETE', `/v1/widgets/goes?plan=${String(preview.plan)}`, { headers: { prefer: 'wait=60' } })).status).to.equal(
       200,
     );
   });
@@ -178,7 +178,7 @@ describe('api: actions and rows', () => {
 
   it('keeps what an operation failed of', async () => {
     at.workshop.failure = new CloudError('no_capacity', 'Full.', { params: { reasons: [] } });
-    const response = await at.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { prefer: 'wait=5' } });
+    const response = await at.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 }, headers: { prefer: 'wait=60' } });
     expect((parsed(response).operation as Record<string, unknown>).error).to.include({ code: 'no_capacity', message: 'Full.' });
   });
 });
@@ -192,7 +192,12 @@ describe('api: problems', () => {
   after(() => at.close());
 
   const refused: readonly (readonly [string, Parameters<OpenApi['ask']>, number, Record<string, unknown>])[] = [
-    ['an unknown path', ['GET', '/v1/nothing'], 404, { code: 'not_found' }],
+    [
+      'an unknown path',
+      ['GET', '/v1/nothing'],
+      404,
+      { code: 'not_found', detail: 'There is no such path. GET /v1/openapi.json tells of those that there are.' },
+    ],
     ['a path with a trailing slash', ['GET', '/v1/widgets/'], 404, { code: 'not_found' }],
     ['a path that cannot be decoded', ['GET', '/v1/widgets/%zz'], 400, { code: 'invalid_input' }],
     ['a wrong method', ['PUT', '/v1/widgets'], 405, { code: 'method_not_allowed' }],
@@ -214,7 +219,7 @@ describe('api: problems', () => {
       'an unknown field',
       ['POST', '/v1/widgets', { body: { name: 'x', sizeBytes: 1, sise: 2 } }],
       400,
-      { pointer: '/sise', detail: 'There is no field /sise.' },
+      { pointer: '/sise', detail: 'There is no field /sise; there is name, sizeBytes, color, shiny, note, shelf, password.' },
     ],
     ['a body that is no object', ['POST', '/v1/widgets', { body: [1] }], 400, { code: 'invalid_input' }],
     [

@@ -26,7 +26,7 @@ describe('api: dry runs', () => {
   it('tell what would be done, and do nothing', async () => {
     await made(api, 'one');
     const before = await state();
-    const response = await creating('two', {}, { 'idempotency-key': 'k', prefer: 'wait=5' });
+    const response = await creating('two', {}, { 'idempotency-key': 'k', prefer: 'wait=60' });
     expect(response.status).to.equal(200);
     expect(parsed(response)).to.deep.equal({
       dryRun: true,
@@ -68,7 +68,7 @@ describe('api: dry runs', () => {
       'quota_exceeded',
       'quota_exceeded',
     ]);
-    await api.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=5' } });
+    await api.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=60' } });
     expect(parsed(await creating('one')).accepted).to.equal(true);
   });
 
@@ -84,9 +84,9 @@ describe('api: dry runs', () => {
       steps: ['turn', 'spinning'],
     });
     expect(await state()).to.deep.equal(before);
-    await api.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=5' } });
+    await api.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=60' } });
     expect(parsed(await api.ask('POST', '/v1/widgets/one/spin-up?dryRun=true'))).to.deep.include({ accepted: true, steps: [] });
-    expect((await api.ask('POST', '/v1/widgets/one/spin-up?dryRun=false', { headers: { prefer: 'wait=5' } })).status).to.equal(200);
+    expect((await api.ask('POST', '/v1/widgets/one/spin-up?dryRun=false', { headers: { prefer: 'wait=60' } })).status).to.equal(200);
   });
 
   it('answer what is wrong with the request itself as ever', async () => {
@@ -119,7 +119,7 @@ describe('api: dry runs', () => {
   it('of what grows and is refused later count as the real thing: taken at acceptance', async () => {
     await made(api, 'one');
     await limit(BYTES, 25);
-    const patch = (sizeBytes: number) => api.ask('PATCH', '/v1/widgets/one', { body: { sizeBytes }, headers: { prefer: 'wait=5' } });
+    const patch = (sizeBytes: number) => api.ask('PATCH', '/v1/widgets/one', { body: { sizeBytes }, headers: { prefer: 'wait=60' } });
     expect(parsed(await patch(26))).to.deep.include({ code: 'quota_exceeded' });
     expect((await patch(25)).status).to.equal(200);
     expect((await api.store.counter(BYTES))?.value).to.equal(25);

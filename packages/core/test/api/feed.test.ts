@@ -80,13 +80,13 @@ describe('api: the change feed', () => {
   it('waits for the first change of a long poll, and answers none when the time is over', async () => {
     const { next, items } = await changes('');
     expect(items).to.deep.equal([]);
-    const waiting = changes(`after=${next}&waitSeconds=10&kinds=widget`);
+    const waiting = changes(`after=${next}&waitSeconds=60&kinds=widget`);
     await made(at, 'one');
     expect((await waiting).items[0]).to.include({ kind: 'widget', type: 'created' });
     const startedMs = performance.now();
     const idle = await changes(`after=${(await changes('')).next}&waitSeconds=1`);
     expect(idle.items).to.deep.equal([]);
-    expect(performance.now() - startedMs).to.be.within(900, 5000);
+    expect(performance.now() - startedMs).to.be.at.least(900);
   });
 
   it('answers 410 for a cursor whose changes are dropped, and for one of another history', async () => {
@@ -126,7 +126,7 @@ describe('api: the change feed', () => {
 
   it('shows tenants their own rows, and those of the cloud to who may see them', async () => {
     await made(at, 'mine');
-    await at.ask('POST', '/v1/shelves', { body: { name: 'shelf' }, headers: { prefer: 'wait=5' } });
+    await at.ask('POST', '/v1/shelves', { body: { name: 'shelf' }, headers: { prefer: 'wait=60' } });
     const tenant = principalOf(undefined, (permission) => !['shelf.read', 'project.any'].includes(permission));
     const kinds = async (principal: ReturnType<typeof principalOf>) =>
       [...new Set((await changes('after=0.0&limit=1000', { principal })).items.map((entry) => entry.kind))].sort();

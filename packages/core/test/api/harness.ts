@@ -74,7 +74,7 @@ export function parsed(response: ApiResponse): Record<string, unknown> & { items
 
 /** A widget that is made and still. Answers its id. */
 export async function made({ ask }: Pick<OpenApi, 'ask'>, name: string, fields: object = {}): Promise<string> {
-  const response = await ask('POST', '/v1/widgets', { body: { name, sizeBytes: 10, ...fields }, headers: { prefer: 'wait=5' } });
+  const response = await ask('POST', '/v1/widgets', { body: { name, sizeBytes: 10, ...fields }, headers: { prefer: 'wait=60' } });
   if (response.status !== 200) throw new Error(String(response.body));
   return parsed(response).resourceId as string;
 }

@@ -178,6 +178,15 @@ describe('api: lists', () => {
       expect(parsed(response).detail).to.include(message);
     });
 
+  it('names what there is to group by, where the path has led', async () => {
+    const { detail, params } = parsed(await at.ask('GET', '/v1/widgets?groupBy=shelf.nothing'));
+    const { fields } = params as { readonly fields: readonly string[] };
+    expect(fields).to.include('name');
+    expect(detail).to.equal(`The parameter groupBy names shelf.nothing, which is no field of shelf; there is ${fields.join(', ')}.`);
+    const several = parsed(await at.ask('GET', '/v1/shelves?sort=widgets.name'));
+    expect(several.detail).to.equal('The parameter sort names widgets.name, but widgets leads to several widgets: only one has one value.');
+  });
+
   it('answers any text as a filter, a cursor or a sort without a fault', () =>
     fc.assert(
       fc.asyncProperty(fc.constantFrom('filter', 'after', 'sort', 'limit', 'name'), fc.string({ unit: 'binary' }), async (name, text) => {

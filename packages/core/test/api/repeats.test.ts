@@ -106,7 +106,7 @@ describe('api: calls that change something and are no actions', () => {
   it('know that they are a repeat when the process ended before the first was answered', async () => {
     api.workshop.gate = new Promise(() => undefined);
     void polish('k');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await audited('widget.polish')).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     const [entry] = await audited('widget.polish');
     const next = await openApi({ store: api.store });
     const answer = parsed(await polish('k', { times: 2 }, next));

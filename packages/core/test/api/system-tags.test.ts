@@ -70,7 +70,7 @@ describe('api: system tags', () => {
   const act = async (verb: 'set' | 'clear', body: object, principal: Principal = principalOf()) => {
     const response = await at.ask('POST', `/v1/system-tags/actions/${verb}`, {
       body: { resourceKind: 'widget', resourceId: id, ...body },
-      headers: { prefer: 'wait=5' },
+      headers: { prefer: 'wait=60' },
       principal,
     });
     return Object.assign(parsed(response), { status: response.status });
@@ -82,9 +82,23 @@ describe('api: system tags', () => {
   const found = async (filter: string, principal: Principal = principalOf()) =>
     parsed(await at.ask('GET', `/v1/widgets?${new URLSearchParams({ filter })}`, { principal })).items.map(({ name }) => name);
   const heard = async (count: number) => {
-    for (let round = 0; told.length < count && round < 200; round += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let round = 0; told.length < count && round < 6000; round += 1) await new Promise((resolve) => setTimeout(resolve, 5));
     return [...told];
   };
+
+  it('hold no more than can be searched by, whatever their schema says', async () => {
+    const motto = defineSystemTag({ name: 'words.motto', description: 'Any text.', kinds: ['widget'], value: Type.String() });
+    const words: Plugin = { id: 'words', version: '1', systemTags: [motto] };
+    await at.close();
+    at = await openApi({ plugins: (services) => [tagging(services), words] });
+    id = await made(at, 'one');
+    expect((await act('set', { tag: 'words.motto', value: 'x'.repeat(2_000) })).status).to.equal(200);
+    for (const value of ['x'.repeat(2_601), 'ä'.repeat(1_500)])
+      expect(await act('set', { tag: 'words.motto', value })).to.deep.include({
+        ...{ status: 400, code: 'invalid_input', pointer: '/value' },
+        params: { field: 'value', bytesMax: 2_600 },
+      });
+  });
 
   it('hold what their schema says, one value or several, and tell of each change once', async () => {
     for (const value of ['3', '4', '4']) expect((await act('set', { tag: 'spin.speed', value })).status).to.equal(200);
@@ -95,7 +109,7 @@ describe('api: system tags', () => {
     await act('clear', { tag: 'spin.owner', value: 'ada' }, operator);
     await act('clear', { tag: 'spin.speed' });
     expect(await shown(operator)).to.deep.equal(['spin.owner=bob']);
-    await at.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=5' } });
+    await at.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=60' } });
     expect(await at.kernel.reader.list(systemTag)).to.deep.equal([]);
     const expected = [
       ...['speed', 'speed', 'owner', 'owner'].map((tag) => `spin.${tag} set true`),
@@ -164,7 +178,7 @@ describe('api: system tags', () => {
       expect((await at.store.list({ table })).join('')).to.not.contain('hush-hush');
     await act('set', { tag: 'spin.token', secretValue: 'other-one' });
     expect(await at.store.list({ table: 'sealed' })).to.have.lengthOf(1);
-    await at.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=5' } });
+    await at.ask('DELETE', `/v1/widgets/${id}`, { headers: { prefer: 'wait=60' } });
     expect(await at.store.list({ table: 'sealed' })).to.deep.equal([]);
   });
 

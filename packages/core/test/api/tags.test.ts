@@ -25,7 +25,7 @@ describe('api: tags', () => {
   const post = async (path: string, body: object, { principal, headers }: Asked = {}) => {
     const response = await at.ask('POST', `/v1/${path}`, {
       body,
-      headers: { prefer: 'wait=5', ...headers },
+      headers: { prefer: 'wait=60', ...headers },
       ...(principal === undefined ? {} : { principal }),
     });
     return Object.assign(parsed(response), { status: response.status });
@@ -69,6 +69,20 @@ describe('api: tags', () => {
     expect(groups.groups).to.deep.equal([{ by: { value: 'prod' }, count: 1 }]);
   });
 
+  it('sort and group resources', async () => {
+    await attach([first], { env: 'prod' });
+    const names = async (sort: string) => (await get(`widgets?sort=${sort}`)).items.map(({ name }) => name);
+    expect([await names('tags.env'), await names('-tags.env')]).to.deep.equal([
+      ['second', 'first'],
+      ['first', 'second'],
+    ]);
+    expect((await get('widgets?groupBy=tags.env')).groups).to.deep.equal([
+      { by: { 'tags.env': null }, count: 1 },
+      { by: { 'tags.env': 'prod' }, count: 1 },
+    ]);
+    expect((await at.ask('GET', '/v1/widgets?sort=tags.key')).status).to.equal(400);
+  });
+
   it('are asked for by an index, however many there are', async () => {
     await attach([first], { env: 'prod' });
     const page = await get(`widgets?${new URLSearchParams({ filter: "tags.env = 'prod'" })}`);
@@ -102,7 +116,7 @@ describe('api: tags', () => {
 
   it('go with their resource, and leave no counter', async () => {
     await attach([first, second], { env: 'prod' });
-    expect((await at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=5' } })).status).to.equal(200);
+    expect((await at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=60' } })).status).to.equal(200);
     expect(await tagsOf(first)).to.deep.equal({});
     expect(await tagsOf(second)).to.deep.equal({ env: 'prod' });
     const counters = await at.store.counters('attached/');
@@ -115,7 +129,7 @@ describe('api: tags', () => {
 
   it('go with a resource that is deleted while they come', async () => {
     const tagged = [attach([first], { a: '1' }), attach([first], { b: '1' }), attach([first], { c: '1' })];
-    await Promise.all([at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=5' } }), ...tagged]);
+    await Promise.all([at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=60' } }), ...tagged]);
     expect(await tagsOf(first)).to.deep.equal({});
     expect(await at.kernel.reader.list(tag)).to.deep.equal([]);
   });
@@ -144,7 +158,7 @@ describe('api: tags', () => {
     between = async () => {
       late = (await attach([first], { late: 'yes' })).status;
     };
-    expect((await at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=5' } })).status).to.equal(200);
+    expect((await at.ask('DELETE', `/v1/widgets/${first}`, { headers: { prefer: 'wait=60' } })).status).to.equal(200);
     expect(late).to.equal(200);
     expect(await at.kernel.reader.list(tag)).to.deep.equal([]);
   });
@@ -189,7 +203,7 @@ describe('api: tags', () => {
     expect((await attach([first], { env: 'none' })).code).to.equal('refused');
     expect((await detach([first], ['env'])).code).to.equal('refused');
     expect((await post('widgets', { name: 'theirs', sizeBytes: 1 }, { principal: stranger })).status).to.equal(200);
-    expect((await at.ask('DELETE', '/v1/tag-policies/envs', { headers: { prefer: 'wait=5' } })).status).to.equal(200);
+    expect((await at.ask('DELETE', '/v1/tag-policies/envs', { headers: { prefer: 'wait=60' } })).status).to.equal(200);
     expect((await post('widgets', { name: 'fifth', sizeBytes: 1 })).status).to.equal(200);
   });
 });

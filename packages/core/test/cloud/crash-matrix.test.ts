@@ -1,10 +1,11 @@
 import { assert } from 'chai';
 import { crashMatrix } from '../../testing/index.ts';
+import { basicScenarios } from './basic-scenarios.ts';
 import { elsewhere, scenarios } from './scenarios.ts';
 import { smallCloud } from './small-cloud.ts';
 
-describe('every action, in every way it can go wrong', () => {
-  for (const scenario of scenarios)
+describe('every basic action, in every way it can go wrong', () => {
+  for (const scenario of basicScenarios)
     it(`${scenario.name} ends whole or not at all`, async function () {
       this.timeout(300_000);
       assert.isAbove(await crashMatrix(scenario), 0);

@@ -10,7 +10,7 @@ export class LittleCloud {
   clusterId = '';
 
   constructor(options: Partial<SimCloudOptions> = {}) {
-    this.sim = new SimCloud({ seed: 'stage', ...options, settings: { heartbeatMs: HEARTBEAT_MS, ...options.settings } });
+    this.sim = new SimCloud({ seed: 'stage', ...options, presets: { 'hosts.heartbeatSeconds': HEARTBEAT_MS / 1000, ...options.presets } });
   }
 
   static async open(options: Partial<SimCloudOptions> = {}, cluster: object = {}): Promise<LittleCloud> {

@@ -8,7 +8,7 @@ const DAY_MS = 24 * HOUR_MS;
 const MIB = 2 ** 20;
 
 /** Seldom looked at, so that days pass quickly. */
-const seldom = { settings: { heartbeatMs: 10 * 60_000 }, retention: { operationsMs: DAY_MS, deletedMs: DAY_MS } };
+const seldom = { presets: { 'hosts.heartbeatSeconds': 600, 'retention.operationDays': 1, 'retention.deletedDays': 1 } };
 
 async function stage() {
   const cloud = await LittleCloud.open(seldom);

@@ -5,7 +5,7 @@ import { type SmallCloud, smallCloud } from './small-cloud.ts';
 export function on(
   action: string,
   setUp: (at: SmallCloud) => Promise<string | undefined>,
-  input: (at: SmallCloud, id: string | undefined) => object,
+  input: (at: SmallCloud, id: string | undefined) => object | Promise<object>,
   variant = '',
   kept: Partial<SimCloudOptions> = {},
 ): Scenario {
@@ -18,6 +18,6 @@ export function on(
       target = await setUp(at);
       return at.sim;
     },
-    act: async (sim) => (await sim.submit(action, input(at as SmallCloud, target), target)).operationId,
+    act: async (sim) => (await sim.submit(action, await input(at as SmallCloud, target), target)).operationId,
   };
 }

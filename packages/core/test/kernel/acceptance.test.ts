@@ -1,10 +1,19 @@
 import { expect } from 'chai';
-import { gate, isCloudError, onGate, type Principal, toErrorRecord } from '../../src/kernel/index.ts';
-import { act, hangs, MADE, type Script, script, scripted, step } from './script.ts';
+import { gate, isCloudError, onGate, type Principal, toErrorRecord, transition } from '../../src/kernel/index.ts';
+import { act, hangs, MADE, type Script, script, scripted, step, thing } from './script.ts';
 import { type Asked, PROJECT, type SimKernel, tester } from './sim-kernel.ts';
 
 const growing = gate<{ readonly input: unknown }>('thing.growing');
 const run = script('run').effect('a', step('a')).build();
+const end = script('end')
+  .write('gone', {
+    do: ({ params }) => [
+      transition(thing, params.id as never, { from: 'idle', to: 'deleting' }),
+      transition(thing, params.id as never, { from: 'deleting', to: 'deleted' }),
+    ],
+    undo: 'forward_only',
+  })
+  .build();
 const slow = script('slow')
   .effect('wait', { do: ({ ctx }) => new Promise<void>((done) => ctx.timers.after(5000, done)), undo: 'nothing_to_undo' })
   .build();
@@ -14,6 +23,11 @@ const actions = (w: Script) => [
   act(w, 'rest', run, { from: ['busy'], satisfied: (row) => row.state === 'idle' }),
   act(w, 'grow', run, { gate: growing }),
   act(w, 'wait', slow),
+  act(w, 'end', end),
+  act(w, 'swell', run, {
+    gate: growing,
+    accept: ({ row }) => ({ params: { id: row.id, tag: '' }, statements: [{ op: 'adjust', counter: 'capacity/size', by: 5 }] }),
+  }),
 ];
 type Answers = Parameters<typeof onGate<{ readonly input: unknown }>>[1];
 const opened = (gateAnswers?: Answers, options: object = {}) =>
@@ -38,6 +52,16 @@ const creating = (name: string, size: unknown = 1, more: Partial<Asked> = {}): A
   action: 'thing.create',
   input: { name, size },
   ...more,
+});
+
+it('a request about what goes while it is decided reserves nothing', async () => {
+  const { sim, id } = await opened(async () => {
+    await sim.ask({ action: 'thing.end', resourceId: id });
+    while (sim.rows('thing').length > 0) await new Promise<void>((done) => sim.environment.timers.after(1, done));
+  });
+  const before = sim.counter('capacity/size');
+  expect(await sim.submit({ action: 'thing.swell', resourceId: id }).catch(toErrorRecord)).to.include({ code: 'not_found' });
+  expect(sim.counter('capacity/size')).to.equal(before);
 });
 
 describe('a request with an idempotency key', () => {

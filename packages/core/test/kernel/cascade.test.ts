@@ -37,6 +37,24 @@ describe('a deletion', () => {
     expect(world.lines.at(-1)).to.equal('remove site');
   });
 
+  it('has what it changes beside for itself', async () => {
+    const { sim, add, siteId } = await planted();
+    const rackId = await add('rack', 'a', { siteId });
+    const id = await add('lease', 'lease', { rackId });
+    expect((await sim.done(deleting('lease', id))).keys).to.have.members([id, rackId]);
+  });
+
+  it('is refused for what goes with its owner alone, forced or not, and takes it along with that', async () => {
+    const { sim, add, siteId, left } = await planted();
+    const id = await add('rack', 'first', { siteId });
+    for (const force of [false, true]) {
+      const error = await sim.submit(deleting('rack', id, { force })).catch((thrown: object) => thrown);
+      expect(error).to.deep.include({ code: 'conflict', publicMessage: 'The first goes with its site.' });
+    }
+    expect((await sim.done(deleting('site', siteId))).state).to.equal('succeeded');
+    expect(left()).to.deep.equal([]);
+  });
+
   it('tells nothing of rows of other projects but that there are some', async () => {
     const { sim, add, siteId } = await planted();
     const rackId = await add('rack', 'a', { siteId });

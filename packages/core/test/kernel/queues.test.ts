@@ -34,6 +34,81 @@ describe('queues', () => {
     );
   });
 
+  it('let what one asks for go before all that waits for that one, also after a restart, and when it moves', () => {
+    const keys = (names: string) => fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 3 });
+    const plain = (names: string) => fc.record({ keys: keys(names), onward: fc.option(keys(names)), parts: fc.constant([]) });
+    // Of the keys of one that asks, nothing that is asked for needs any.
+    const parts = fc.array(plain('abcd'), { minLength: 1, maxLength: 3 });
+    const asking = fc.record({ keys: keys('st'), onward: fc.constant(null), parts });
+    interface One {
+      readonly id: string;
+      readonly place: number;
+      readonly keys: readonly string[];
+      readonly causeId?: string;
+      /** It begins anew with these, at another place. */
+      readonly onward: readonly string[] | null;
+      readonly movesTo?: number;
+      readonly parts: readonly Pick<One, 'keys' | 'onward' | 'parts'>[];
+    }
+    fc.assert(
+      fc.property(fc.array(fc.oneof(asking, plain('abcdst')), { maxLength: 20 }), fc.infiniteStream(fc.nat()), (coming, choices) => {
+        const all = new Map<string, One>();
+        const begun = new Set<string>();
+        let queues = new Queues();
+        let places = 0;
+        const begin = (id: string) => {
+          const shared = [...begun].filter((other) => all.get(other)?.keys.some((key) => all.get(id)?.keys.includes(key)));
+          expect(shared).to.deep.equal([]);
+          begun.add(id);
+        };
+        const accept = (one: Omit<One, 'id' | 'place'>) => {
+          places += 1;
+          const id = String(places);
+          all.set(id, { ...one, id, place: places });
+          if (queues.add(id, one.keys, one.causeId)) begin(id);
+        };
+        const restart = () => {
+          queues = new Queues();
+          for (const { movesTo: _, ...one } of [...all.values()]) all.set(one.id, one);
+          const ordered = [...all.values()].sort((a, b) => a.place - b.place);
+          for (const { id, keys: own, causeId } of ordered.filter((one) => begun.has(one.id)))
+            expect(queues.add(id, own, causeId)).to.equal(true);
+          for (const { id, keys: own, causeId } of ordered.filter((one) => !begun.has(one.id))) if (queues.add(id, own, causeId)) begin(id);
+        };
+        const goOn = (one: One) => {
+          const [part, ...others] = one.parts;
+          if (part !== undefined) {
+            all.set(one.id, { ...one, parts: others });
+            return accept({ ...part, causeId: one.id });
+          }
+          if (one.onward !== null && one.movesTo === undefined) {
+            places += 1;
+            all.set(one.id, { ...one, movesTo: places });
+            return queues.move(one.id, one.onward);
+          }
+          begun.delete(one.id);
+          const { movesTo, onward, ...rest } = one;
+          if (movesTo === undefined || onward === null) all.delete(one.id);
+          else all.set(one.id, { ...rest, place: movesTo, keys: onward, onward: null });
+          for (const next of movesTo === undefined ? queues.remove(one.id) : queues.moved(one.id)) begin(next);
+        };
+        const rest: Pick<One, 'keys' | 'onward' | 'parts'>[] = [...coming];
+        while (rest.length > 0 || all.size > 0) {
+          const choice = choices.next().value ?? 0;
+          const waited = new Set([...all.values()].map(({ causeId }) => causeId));
+          const able = [...begun].filter((id) => !waited.has(id));
+          const one = all.get(able[choice % Math.max(1, able.length)] ?? '');
+          const next = one === undefined || choice % 3 === 0 ? rest.shift() : undefined;
+          if (choice % 7 === 0) restart();
+          else if (next !== undefined) accept(next);
+          else if (one === undefined) expect.fail('all wait for each other');
+          else goOn(one);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('let go of one that leaves from the middle', () => {
     const queues = new Queues();
     expect(['1', '2', '3'].map((id) => queues.add(id, ['a']))).to.deep.equal([true, false, false]);

@@ -14,7 +14,7 @@ import {
   NOTHING_TO_UNDO,
   onContribution,
   type Plugin,
-  type Retention,
+  type Presets,
   ref,
   resourceName,
   rowsNeeded,
@@ -75,12 +75,12 @@ class Stage {
   paid: string[] = [];
   readonly sim: SimKernel;
 
-  constructor(retention: Partial<Retention> = {}, seed = 1) {
-    this.sim = new SimKernel({ seed, plugins: () => [this.#plugin()], retention });
+  constructor(presets: Presets = {}, seed = 1) {
+    this.sim = new SimKernel({ seed, plugins: () => [this.#plugin()], presets });
   }
 
-  static async open(retention: Partial<Retention> = {}, seed = 1): Promise<Stage> {
-    const stage = new Stage(retention, seed);
+  static async open(presets: Presets = {}, seed = 1): Promise<Stage> {
+    const stage = new Stage(presets, seed);
     await stage.sim.start();
     return stage;
   }
@@ -153,6 +153,21 @@ describe('retention: operations', () => {
     expect(sim.rows('audit')).to.have.length(151);
   });
 
+  it('that another has asked for stay until that one has ended', async () => {
+    const { sim } = await Stage.open().then(async (stage) => {
+      for (const name of ['asking', 'part']) await stage.make('box.create', { name });
+      return stage;
+    });
+    const [asking, part] = sim.rows('operation') as { id: string }[];
+    sim.change('operation', asking?.id ?? '', { state: 'parked' });
+    sim.change('operation', part?.id ?? '', { causeId: asking?.id ?? '' });
+    await sim.run(40 * DAY_MS);
+    expect(there(sim, 'operation')).to.have.members([asking?.id, part?.id]);
+    sim.change('operation', asking?.id ?? '', { state: 'succeeded' });
+    await sim.run(40 * DAY_MS);
+    expect(there(sim, 'operation')).to.deep.equal([]);
+  });
+
   it('are told of as deleted, and the change feed goes on from any cursor that it keeps', async () => {
     const stage = await Stage.open();
     const { sim } = stage;
@@ -188,16 +203,16 @@ describe('retention: operations', () => {
   });
 
   it('are kept for as long as a repeated request is answered from them', () => {
-    const make = (operationsMs: number) =>
+    const make = (days: number) =>
       new Kernel({
         environment: new SimEnvironment(1).incarnation(),
         store: inlineSqlite(),
         plugins: () => [],
         sealKey: new Uint8Array(32),
-        retention: { operationsMs },
+        presets: { 'retention.operationDays': days },
       });
-    expect(() => make(DAY_MS - 1)).to.throw(/at least 86400000 ms/);
-    make(DAY_MS);
+    expect(() => make(0.9)).to.throw('retention.operationDays of plugin kernel: The field /value must be at least 1');
+    make(1);
   });
 });
 
@@ -267,7 +282,7 @@ describe('retention: deleted rows', () => {
   });
 
   it('stay while a restore waits to be confirmed', async () => {
-    const stage = await Stage.open({ operationsMs: DAY_MS, deletedMs: DAY_MS });
+    const stage = await Stage.open({ 'retention.operationDays': 1, 'retention.deletedDays': 1 });
     const { sim } = stage;
     const id = await stage.make('box.create', { name: 'one' });
     await stage.remove('box', id);
@@ -282,7 +297,7 @@ describe('retention: deleted rows', () => {
 
 describe('retention: the audit', () => {
   it('goes from its oldest end only, and only where that is asked for', async () => {
-    const stage = await Stage.open({ auditMs: 3 * DAY_MS });
+    const stage = await Stage.open({ 'retention.auditDays': 3 });
     const { sim } = stage;
     for (let index = 0; index < 220; index += 1) await stage.make('box.create', { name: `b${index}` });
     const before = sim.rows('audit');
@@ -297,7 +312,7 @@ describe('retention: the audit', () => {
 describe('retention: the sweep', () => {
   it('goes in small batches with pauses, and leaves nothing half removed when the process is killed', async () => {
     for (const seed of [1, 2, 3]) {
-      const stage = await Stage.open({ operationsMs: DAY_MS, deletedMs: DAY_MS }, seed);
+      const stage = await Stage.open({ 'retention.operationDays': 1, 'retention.deletedDays': 1 }, seed);
       const { sim } = stage;
       for (let index = 0; index < 60; index += 1) {
         const id = await stage.make('box.create', { name: `b${index}` });

@@ -40,6 +40,19 @@ describe('a saga that needs attention', () => {
     expect(sim.journal(operationId).some((entry) => 'skipped' in entry)).to.equal(false);
   });
 
+  it('pauses between the tries of an undo, though its step wants no pause', async () => {
+    const run = script('once')
+      .effect('a', { ...step('a'), retry: { attempts: 1, backoffMs: 0 } })
+      .build();
+    const { sim, world, id } = await scripted((w) => [act(w, 'go', run)]);
+    world.always('do a', fails('unavailable')).always('undo a', fails('unavailable'));
+    const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+    await sim.run(600_000);
+    expect(world.lines.filter((line) => line === 'undo a').length).to.be.within(15, 40);
+    world.heal();
+    expect((await sim.ended(operationId)).state).to.equal('failed');
+  });
+
   it('leaves its place at work to others', async () => {
     const run = script('stuck').effect('a', step('a')).build();
     const { sim, world, id } = await scripted((w) => [act(w, 'go', run), act(w, 'other', script('other').effect('b', step('b')).build())], {

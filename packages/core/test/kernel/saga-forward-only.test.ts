@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { adjust, bindSaga, FORWARD_ONLY, type JsonObject, NOTHING_TO_UNDO, type Operation } from '../../src/kernel/index.ts';
+import {
+  adjust,
+  bindSaga,
+  CloudError,
+  FORWARD_ONLY,
+  type JsonObject,
+  NeverHappened,
+  NOTHING_TO_UNDO,
+  type Operation,
+} from '../../src/kernel/index.ts';
 import { act, fails, hangs, type Script, script, scripted, step } from './script.ts';
 import type { SimKernel } from './sim-kernel.ts';
 
@@ -50,6 +59,41 @@ describe('a step that cannot be taken back', () => {
     await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
     expect((await sim.ended(operationId)).state).to.equal('succeeded');
     expect(world.lines.at(-1)).to.equal('do c');
+  });
+
+  for (const crash of [false, true])
+    it(`is taken back when it tells that it never happened${crash ? ', also after a crash in it' : ''}`, async () => {
+      const { sim, world, id } = await scripted((w) => [act(w, 'go', run)]);
+      const never = async () => {
+        throw new NeverHappened(new CloudError('conflict', 'Never.'));
+      };
+      world.plan('do b', fails('unavailable'));
+      if (crash)
+        world.plan('do b', () => {
+          sim.crash();
+          return hangs();
+        });
+      world.plan('do b', never);
+      const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+      if (crash) {
+        await sim.run(60_000);
+        expect(sim.alive).to.equal(false);
+        await sim.start();
+      }
+      const ended = await sim.ended(operationId);
+      expect([ended.state, ended.error]).to.deep.equal(['failed', { code: 'conflict', message: 'Never.' }]);
+      expect(world.lines.slice(-2)).to.deep.equal(['do b', 'undo a']);
+    });
+
+  it('goes on, whatever it tells, behind another that cannot be taken back', async () => {
+    const twice = script('twice').effect('a', destroy('a')).effect('b', destroy('b')).build();
+    const { sim, world, id } = await scripted((w) => [act(w, 'go', twice)]);
+    world.plan('do b', async () => {
+      throw new NeverHappened(new CloudError('conflict', 'Never.'));
+    });
+    const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect(world.lines).to.deep.equal(['do a', 'do b', 'do b']);
   });
 
   it('a write that is skipped is journaled, and not tried again', async () => {

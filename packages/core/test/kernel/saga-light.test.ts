@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { FORWARD_ONLY } from '../../src/kernel/index.ts';
-import { act, fails, hangs, type Script, script, scripted, step } from './script.ts';
+import { FORWARD_ONLY, revert } from '../../src/kernel/index.ts';
+import { act, bind, fails, hangs, makeOne, type Script, script, scripted, step, thing } from './script.ts';
 import type { SimKernel } from './sim-kernel.ts';
 
 const light = (name: string) => ({ ...step(name), light: true as const });
@@ -84,6 +84,37 @@ describe('a light step', () => {
     const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
     expect((await sim.ended(operationId)).state).to.equal('succeeded');
     expect(world.lines).to.deep.equal(['do a', 'do b', 'do b']);
+  });
+
+  it('is durable before anything of two steps behind it that go side by side, whose commits may overtake each other', async () => {
+    const gone = script('gone')
+      .write('w', { do: ({ params }) => [revert(thing, params.tag as never, { from: 'idle', to: 'deleted' })], undo: FORWARD_ONLY })
+      .build();
+    const quick = script('quick')
+      .write('w', { do: () => [], undo: FORWARD_ONLY })
+      .build();
+    const final = script('final')
+      .effect('a', light('a'))
+      // The first takes the longer: what hangs on the row that it deletes is looked up.
+      .subs('s', { limit: 2, run: ({ ctx, params }) => [[bind(gone, ctx, params), bind(quick, ctx, params)]] })
+      .build();
+    for (let seed = 0; seed < 20; seed += 1) {
+      const { sim, world, id } = await scripted((w) => [act(w, 'go', final)], { seed });
+      const tag = await makeOne(sim, 'other');
+      world.lines.length = 0;
+      sim.around = async (point, body) => {
+        const result = await body();
+        if (point.path === 's[0.1]/w') {
+          sim.around = undefined;
+          sim.crash();
+          return hangs();
+        }
+        return result;
+      };
+      const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id, input: { tag } });
+      expect((await sim.ended(operationId)).state).to.equal('succeeded');
+      expect(world.lines, `seed ${seed}`).to.deep.equal(['do a']);
+    }
   });
 
   it('survives an orderly stop', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { change, type Known, NOTHING_TO_UNDO, sleep } from '../../src/kernel/index.ts';
-import { act, fails, hangs, type Params, script, scripted, step, thing } from './script.ts';
+import { act, bind, fails, hangs, type Params, script, scripted, step, thing } from './script.ts';
 
 const resize = (size: number) => ({
   do: ({ params }: Known<unknown, Params, unknown>) => [change(thing, params.id as never, { size })],
@@ -26,6 +26,29 @@ describe('a saga goes forward', () => {
       ['ended', undefined],
     ]);
     expect(sim.journal(row.id)[1]).to.deep.include({ output: { path: '/a' } });
+  });
+
+  it('and ends with the last write of a sub-saga, where nothing runs beside or behind it', async () => {
+    const inner = script('inner').effect('a', step('a')).write('w', resize(7)).build();
+    const quick = script('quick')
+      .write('w', { do: () => [], undo: () => [] })
+      .build();
+    const ends = async (stages: readonly (readonly (typeof inner | typeof quick)[])[]) => {
+      const outer = script('outer')
+        .subs('s', { limit: 2, run: ({ ctx, params }) => stages.map((stage) => stage.map((saga) => bind(saga, ctx, params))) })
+        .build();
+      const { sim, id } = await scripted((w) => [act(w, 'go', outer)]);
+      const operation = await sim.done({ action: 'thing.go', resourceId: id });
+      expect(operation).to.include({ state: 'succeeded', percent: 100 });
+      expect(sim.journal(operation.id).filter(({ type }) => type === 'ended')).to.have.length(1);
+      expect(sim.row('thing', id).size).to.equal(7);
+      return sim.operation(operation.id).revision === sim.row('thing', id).revision ? 'with the write' : 'behind it';
+    };
+    expect(await ends([[inner]])).to.equal('with the write');
+    expect(await ends([[quick], [inner]])).to.equal('with the write');
+    expect(await ends([[inner, quick]])).to.equal('behind it');
+    expect(await ends([[inner], []])).to.equal('behind it');
+    expect(await ends([[inner], [quick]])).to.equal('behind it');
   });
 
   it('with nothing to do', async () => {

@@ -85,7 +85,10 @@ export const step = (name: string) => ({
 });
 
 type More = Partial<
-  Pick<ActionSpec<typeof thing, typeof actInput, Params, Script>, 'from' | 'satisfied' | 'again' | 'unwound' | 'gate' | 'permission'>
+  Pick<
+    ActionSpec<typeof thing, typeof actInput, Params, Script>,
+    'from' | 'satisfied' | 'accept' | 'again' | 'unwound' | 'gate' | 'permission'
+  >
 >;
 const actInput = Type.Object({ tag: Type.Optional(Type.String()), also: Type.Optional(Type.Array(Type.String())) });
 

@@ -4,15 +4,16 @@ import {
   type JsonObject,
   Kernel,
   type KernelServices,
+  type Logger,
   type Operation,
   type Plugin,
+  type Presets,
   type Principal,
-  type Retention,
   type Statement,
   type StepPoint,
   type SubmitRequest,
 } from '../../src/kernel/index.ts';
-import type { JournalEntry } from '../../src/kernel/operation.ts';
+import { entriesOf, type JournalEntry, type JournalRow } from '../../src/kernel/operation.ts';
 import { SqliteEngine } from '../../src/sqlite/engine.ts';
 import { type Incarnation, SimEnvironment, SimulatedStore, type StoreFaults } from '../../testing/index.ts';
 
@@ -21,7 +22,8 @@ export interface SimKernelOptions {
   readonly plugins: (services: KernelServices) => readonly Plugin[];
   readonly operationsMax?: number;
   readonly runningMax?: number;
-  readonly retention?: Partial<Retention>;
+  readonly presets?: Presets;
+  readonly logger?: Logger;
 }
 
 export const PROJECT = '01890000-0000-7000-8000-000000000001' as Principal['projectId'];
@@ -38,12 +40,14 @@ export class SimKernel {
   around: (<R>(point: StepPoint, body: () => Promise<R>) => Promise<R>) | undefined;
   readonly #options: SimKernelOptions;
   readonly #engine = new SqliteEngine({ path: ':memory:', incarnation: 'simulated' });
-  #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore; readonly kernel: Kernel } | undefined;
+  #life:
+    | { readonly incarnation: Incarnation; readonly store: SimulatedStore; readonly kernel: Kernel; readonly kill: () => void }
+    | undefined;
 
   constructor(options: SimKernelOptions) {
     this.#options = options;
     this.plugins = options.plugins;
-    this.environment = new SimEnvironment(options.seed ?? 'kernel');
+    this.environment = new SimEnvironment(options.seed ?? 'kernel', options.logger === undefined ? {} : { logger: options.logger });
   }
 
   get kernel(): Kernel {
@@ -56,7 +60,7 @@ export class SimKernel {
   async start(): Promise<this> {
     const incarnation = this.environment.incarnation();
     const store = new SimulatedStore(this.#engine, incarnation, this.faults);
-    const { operationsMax, runningMax, retention } = this.#options;
+    const { operationsMax, runningMax, presets } = this.#options;
     const kernel = new Kernel({
       environment: incarnation,
       store,
@@ -65,15 +69,13 @@ export class SimKernel {
       around: (point, body) => (this.around === undefined ? body() : this.around(point, body)),
       ...(operationsMax === undefined ? {} : { operationsMax }),
       ...(runningMax === undefined ? {} : { runningMax }),
-      ...(retention === undefined ? {} : { retention }),
+      ...(presets === undefined ? {} : { presets }),
     });
     this.#epoch = store.epoch;
-    const life = { incarnation, store, kernel };
-    this.#life = life;
-    await this.environment.complete(kernel.start()).catch((error: unknown) => {
-      // Killed while it started, it never ends.
-      if (this.#life === life) throw error;
-    });
+    // Killed while it starts, it never does: the time of others does not pass for that.
+    const { promise: killed, resolve: kill } = Promise.withResolvers<void>();
+    this.#life = { incarnation, store, kernel, kill };
+    await this.environment.complete(Promise.race([kernel.start(), killed]));
     return this;
   }
 
@@ -81,6 +83,7 @@ export class SimKernel {
   crash(): void {
     this.#life?.store.kill();
     this.#life?.incarnation.kill();
+    this.#life?.kill();
     this.#life = undefined;
   }
 
@@ -143,7 +146,7 @@ export class SimKernel {
   }
 
   journal(operationId: string): readonly JournalEntry[] {
-    return this.rows('journal').filter((entry) => entry.operationId === operationId) as unknown as JournalEntry[];
+    return entriesOf((this.rows('journal') as unknown as JournalRow[]).filter((row) => row.operationId === operationId));
   }
 
   counter(key: string): number {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Type } from 'typebox';
 import {
   type AnyKind,
+  CloudError,
   create,
   defineAction,
   defineDeletion,
@@ -47,6 +48,7 @@ interface Params {
   readonly id: string;
   readonly name: string;
   readonly force: boolean;
+  readonly leasedId?: string;
 }
 const quiesce = saga<Script, Params>('tree.quiesce', 1)
   .effect('look', { do: async ({ ctx, params, call }) => void (await ctx.play(`look ${params.name}`, call)), undo: NOTHING_TO_UNDO })
@@ -91,7 +93,12 @@ const tree = (world: Script): Plugin => ({
       quiesce,
       remove,
       context: () => world,
-      params: (row: RowBase, { force }) => ({ kind: kind.name, id: row.id, name: row.name, force }),
+      params: (row: RowBase & { readonly rackId?: string }, { force }) => ({
+        ...{ kind: kind.name as string, id: row.id as string, name: row.name, force },
+        ...(kind === lease && row.rackId !== undefined ? { leasedId: row.rackId } : {}),
+      }),
+      shares: ({ leasedId }) => (leasedId === undefined ? [] : [leasedId]),
+      alone: async ({ name }) => (name === 'first' ? new CloudError('conflict', 'The first goes with its site.') : undefined),
     }),
   ),
 });

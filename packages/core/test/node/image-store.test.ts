@@ -77,4 +77,90 @@ describe('the image store of a directory', () => {
     expect(await codeOf(store.open('a'))).to.equal('not_found');
     expect(await codeOf(store.head('a', 1))).to.equal('not_found');
   });
+
+  describe('of an upload that breaks off', () => {
+    const whole = Buffer.concat([Buffer.alloc(300_000, 1), Buffer.alloc(300_001, 2)]);
+    const part = { id: 'a', sha256: createHash('sha256').update(whole).digest('hex') };
+    async function* broken(...parts: readonly Uint8Array[]) {
+      yield* parts;
+      throw new Error('the client went away');
+    }
+
+    for (const how of ['in the same process', 'in the next one', 'from an earlier byte than the last'])
+      it(`keeps what has come, to be gone on with ${how}`, async () => {
+        const store = await directoryImageStore(directory);
+        expect(await store.part(part)).to.equal(undefined);
+        expect(await codeOf(store.append({ ...part, fromBytes: 0 }, broken(whole.subarray(0, 400_000)), LIMIT))).to.contain('went away');
+        expect(await store.part(part)).to.include({ ...part, sizeBytes: 400_000 });
+        expect(await store.list()).to.deep.equal(['a']);
+        expect(await codeOf(store.open('a'))).to.equal('not_found');
+        const next = how === 'in the next one' ? await directoryImageStore(directory) : store;
+        const fromBytes = how.startsWith('from') ? 123_456 : 400_000;
+        const facts = await next.append({ ...part, fromBytes }, chunks(whole.subarray(fromBytes)), LIMIT);
+        expect(facts).to.deep.equal({ sizeBytes: whole.length, sha256: part.sha256 });
+        expect((await readAll(await next.open('a'))).equals(whole)).to.equal(true);
+        expect(await readdir(directory)).to.deep.equal(['a']);
+      });
+
+    it('leaves no gap, and nothing of other content', async () => {
+      const store = await directoryImageStore(directory);
+      await codeOf(store.append({ ...part, fromBytes: 0 }, broken(whole.subarray(0, 1000)), LIMIT));
+      expect(await codeOf(store.append({ ...part, fromBytes: 1001 }, chunks(whole.subarray(1001)), LIMIT))).to.equal('conflict');
+      expect(await store.part(part)).to.include({ sizeBytes: 1000 });
+      expect(await codeOf(store.append({ ...part, fromBytes: 1000 }, chunks(whole.subarray(0, 5)), LIMIT))).to.equal('invalid_input');
+      expect(await readdir(directory)).to.deep.equal([]);
+      await codeOf(store.append({ ...part, fromBytes: 0 }, broken(whole.subarray(0, 1000)), LIMIT));
+      expect(await codeOf(store.append({ ...part, fromBytes: 1000 }, chunks(whole), 1500))).to.equal('too_large');
+      expect(await readdir(directory)).to.deep.equal([]);
+      await codeOf(store.append({ ...part, fromBytes: 0 }, broken(), LIMIT));
+      expect(await readdir(directory)).to.deep.equal([]);
+    });
+
+    it('is not read again to be gone on with when nobody wants it any more, and stays as it is', async () => {
+      await codeOf((await directoryImageStore(directory)).append({ ...part, fromBytes: 0 }, broken(whole.subarray(0, 400_000)), LIMIT));
+      const store = await directoryImageStore(directory);
+      const unwanted = () => {
+        throw new Error('the client is gone');
+      };
+      const rest = () => chunks(whole.subarray(400_000));
+      expect(await codeOf(store.append({ ...part, fromBytes: 400_000 }, rest(), LIMIT, unwanted))).to.contain('is gone');
+      expect(await store.part(part)).to.include({ sizeBytes: 400_000 });
+      let asked = 0;
+      const wanted = () => {
+        asked += 1;
+      };
+      expect(await store.append({ ...part, fromBytes: 400_000 }, rest(), LIMIT, wanted)).to.include({ sha256: part.sha256 });
+      expect(asked).to.equal(2);
+    });
+
+    it('is of one content at a time, and goes with the image', async () => {
+      const store = await directoryImageStore(directory);
+      await codeOf(store.append({ ...part, fromBytes: 0 }, broken(whole.subarray(0, 1000)), LIMIT));
+      const other = { id: 'a', sha256: 'f'.repeat(64) };
+      await codeOf(store.append({ ...other, fromBytes: 0 }, broken(whole.subarray(0, 10)), LIMIT));
+      expect((await store.parts()).map(({ sha256, sizeBytes }) => ({ sha256, sizeBytes }))).to.deep.equal([
+        { sha256: other.sha256, sizeBytes: 10 },
+      ]);
+      await store.deletePart({ id: 'a', sha256: part.sha256 });
+      expect(await store.parts()).to.have.length(1);
+      await store.delete('a');
+      expect(await readdir(directory)).to.deep.equal([]);
+    });
+  });
+
+  it('does not give what is damaged for what was written', async () => {
+    const store = await directoryImageStore(directory);
+    const { sha256 } = await store.write('a', chunks(Buffer.from('content')), LIMIT);
+    expect((await readAll(await store.open('a', sha256))).toString()).to.equal('content');
+    await writeFile(join(directory, 'a'), 'CONTENT');
+    expect(await codeOf(store.open('a', sha256).then(readAll))).to.equal('internal');
+  });
+
+  it('opens content at any byte', async () => {
+    const store = await directoryImageStore(directory);
+    await store.write('a', chunks(Buffer.from('0123456789')), LIMIT);
+    const parts: Uint8Array[] = [];
+    for await (const part of (await store.open('a')).openAt?.(7) ?? []) parts.push(part);
+    expect(Buffer.concat(parts).toString()).to.equal('789');
+  });
 });

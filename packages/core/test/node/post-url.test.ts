@@ -68,7 +68,7 @@ describe('node: posting events', () => {
       });
     };
     expect(await post()).to.deep.equal({ status: 200 });
-    for (let waits = 0; !isClosed && waits < 500; waits += 1) await new Promise((done) => setTimeout(done, 10));
+    for (let waits = 0; !isClosed && waits < 3000; waits += 1) await new Promise((done) => setTimeout(done, 10));
     expect(isClosed).to.equal(true);
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Lists } from '../../src/kernel/api/list.ts';
+import type { ListQuery, Statement, Store } from '../../src/kernel/index.ts';
 import { compileOwn } from '../../src/kernel/query/compile.ts';
 import { parseFilter } from '../../src/kernel/query/parser.ts';
 import { made, type OpenApi, openApi, parsed } from '../api/harness.ts';
@@ -12,7 +13,7 @@ describe('queries: what is answered', () => {
     at = await openApi();
     shelves = [];
     for (const name of ['low', 'high']) {
-      const response = await at.ask('POST', '/v1/shelves', { body: { name }, headers: { prefer: 'wait=5' } });
+      const response = await at.ask('POST', '/v1/shelves', { body: { name }, headers: { prefer: 'wait=60' } });
       shelves = [...shelves, parsed(response).resourceId as string];
     }
     for (let index = 0; index < 9; index += 1)
@@ -59,7 +60,7 @@ describe('queries: what is answered', () => {
       after = answer.next;
       // One before and one behind the place, and one that goes.
       await made(at, `early-${page}`, { sizeBytes: 1, note: 'note 9' });
-      if (page === 0) await at.ask('DELETE', '/v1/widgets/w6', { headers: { prefer: 'wait=5' } });
+      if (page === 0) await at.ask('DELETE', '/v1/widgets/w6', { headers: { prefer: 'wait=60' } });
     }
     expect(seen).to.deep.equal(['w2', 'w5', 'w8', 'w1', 'w4', 'w7', 'w0', 'w3']);
   });
@@ -96,10 +97,56 @@ describe('queries: what is answered', () => {
     expect(await list({ count: 'true', limit: '0', filter: 'sizeBytes > 7' })).to.deep.include({ items: [], count: 3 });
   });
 
+  it('is sorted and grouped along references, page by page', async () => {
+    const seen: unknown[] = [];
+    let after: unknown;
+    do {
+      const answer = await list({ sort: 'shelf.name,-sizeBytes', limit: '2', ...(after === undefined ? {} : { after: String(after) }) });
+      seen.push(...names(answer));
+      after = answer.next;
+      await made(at, `early-${seen.length}`, { sizeBytes: 100 });
+    } while (after !== undefined);
+    expect(seen).to.deep.equal(['w8', 'w7', 'w6', 'w5', 'w3', 'w1', 'w4', 'w2', 'w0']);
+    const answer = await list({ groupBy: 'shelf.name', sum: 'sizeBytes', min: 'shelf.createdAt', filter: "name like 'w%'" });
+    const groups = answer.groups as readonly Readonly<Record<string, Readonly<Record<string, unknown>>>>[];
+    expect(groups.map(({ by, count, sum }) => [by, count, sum])).to.deep.equal([
+      [{ 'shelf.name': null }, 3, { sizeBytes: '24' }],
+      [{ 'shelf.name': 'high' }, 3, { sizeBytes: '12' }],
+      [{ 'shelf.name': 'low' }, 3, { sizeBytes: '9' }],
+    ]);
+    expect(groups.map(({ min }) => typeof min?.['shelf.createdAt'])).to.deep.equal(['object', 'string', 'string']);
+  });
+
+  it('is gone on with where a page ended, though what it is sorted by was changed right behind it', async () => {
+    const write = (statement: Statement) =>
+      at.store.commit({ ...{ node: 'n', epoch: at.store.epoch, at: '2030-01-01T00:00:00.000Z' }, statements: [statement] });
+    const renamed = new Proxy(at.store, {
+      get: (store, method: keyof Store) => {
+        if (method !== 'list' && method !== 'placed') return (store[method] as () => unknown).bind(store);
+        return async (query: ListQuery) => {
+          const rows = await (store[method] as (query: ListQuery) => Promise<unknown>)(query);
+          await write({ op: 'update', table: 'shelf', key: shelves[1] ?? '', set: { name: 'zenith' } });
+          return rows;
+        };
+      },
+    });
+    const clock = { nowMs: () => 0, monotonicMs: () => 0 };
+    const lists = new Lists({ registry: at.kernel.registry, store: renamed, clock, place: () => '' });
+    const page = async (query: Record<string, string>) => {
+      const asked = new URLSearchParams({ sort: 'shelf.name', limit: '4', ...query });
+      return JSON.parse(Buffer.from(await lists.page(at.kernel.registry.kind('widget'), principalOf(), asked)).toString());
+    };
+    const first = await page({});
+    expect(names(first)).to.deep.equal(['w6', 'w7', 'w8', 'w1']);
+    // They stand on another shelf now, by its name: nobody on the one before it is passed over.
+    expect(names(await page({ after: first.next }))).to.deep.equal(['w0', 'w2', 'w4', 'w1']);
+  });
+
   it('tells which index it went without, and goes without none where there are too many rows', async () => {
     expect((await list({ filter: "note = 'note 1'" })).unindexed).to.deep.equal(['widget.note']);
     expect((await list({ filter: "note = 'note 1' and sizeBytes > 2" })).unindexed).to.equal(undefined);
     expect((await list({ sort: 'note' })).unindexed).to.deep.equal(['widget.note']);
+    expect((await list({ sort: 'shelf.name' })).unindexed).to.deep.equal(['widget.shelf.name']);
     expect((await list({ groupBy: 'note' })).unindexed).to.deep.equal(['widget.note']);
     const lists = new Lists({
       registry: at.kernel.registry,
@@ -151,6 +198,8 @@ describe('queries: what is answered', () => {
     const blind = principalOf(undefined, (permission) => permission !== 'shelf.read');
     const refused = await at.ask('GET', `/v1/widgets?filter=${encodeURIComponent("shelf.name = 'low'")}`, { principal: blind });
     expect([refused.status, parsed(refused).params]).to.deep.equal([403, { permission: 'shelf.read' }]);
+    for (const asked of ['sort=shelf.name', 'groupBy=shelf.name', 'max=shelf.name'])
+      expect((await at.ask('GET', `/v1/widgets?${asked}`, { principal: blind })).status, asked).to.equal(403);
     expect(
       (
         await ask(

@@ -127,7 +127,7 @@ describe('the plans of queries', () => {
       /index:volume:instanceId \(instanceId=\?\)/,
     ],
     ['nics', { filter: "mac in ('m-1', 'm-2')" }, /SEARCH nic USING INDEX .*mac=\?\)/],
-    ['subnets', { filter: "nics.instance.name = 'i-00004'" }, /SEARCH subnet USING INDEX .*id=\?\)/],
+    ['subnets', { filter: "nicsBySubnet.instance.name = 'i-00004'" }, /SEARCH subnet USING INDEX .*id=\?\)/],
     ['instances', { filter: "tags.env = 'prod'" }, /^SEARCH instance USING INDEX .*id=\?\)/],
     ['instances', { filter: "tags.env = 'test' and hostId = 'h-7'" }, /index:instance:hostId|unique:tag:/],
     [
@@ -147,6 +147,33 @@ describe('the plans of queries', () => {
   it('find few of a tag by the tag, and look at no other', async () => {
     const { all } = await planOf('instances', { filter: "tags.env = 'prod'" });
     expect(all.join('\n')).to.match(/SEARCH tag USING (COVERING )?INDEX unique:tag:key,value,projectId,resourceId \(key=\? AND value=\?/);
+  });
+
+  const FOLLOWED =
+    /^SEARCH tag USING INDEX unique:tag:key,value,projectId,resourceId \(key=\? AND value=\? AND projectId=\?\); SEARCH instance USING INDEX .*id=\?\)$/;
+  for (const query of [
+    { filter: "tags.env = 'test'" },
+    { filter: "tags.env = 'test' and memoryBytes > 7" },
+    { filter: "tags.env = 'test'", sort: '-createdAt' },
+    { filter: "has(tags: key = 'env' and value = 'test') and has(nics: address != '10.0.0.9')" },
+  ])
+    it(`take a page of many that bear a tag in the order of the tag's index: ${JSON.stringify(query)}`, async () => {
+      const { page } = await planOf('instances', query);
+      expect(page.replace(/; CORRELATED .*/, '')).to.match(FOLLOWED);
+    });
+
+  it('take up a page of many that bear a tag behind the one before', async () => {
+    const kind = registry.kind('instance');
+    const ids: string[] = [];
+    let after: string | undefined;
+    do {
+      const query = { filter: "tags.env = 'test'", limit: '400', ...(after === undefined ? {} : { after }) };
+      const { items, next } = JSON.parse(Buffer.from(await lists.page(kind, principal, new URLSearchParams(query))).toString());
+      ids.push(...items.map(({ id }: { readonly id: string }) => id));
+      after = next;
+    } while (after !== undefined);
+    const tested = Array.from({ length: MACHINES }, (_, index) => index).filter((index) => index % 100 !== 7);
+    expect(ids).to.deep.equal(tested.map((index) => `i-${String(index).padStart(5, '0')}`));
   });
 
   it('sort a page only where no index has its order', async () => {

@@ -55,7 +55,7 @@ async function firstVersion(path: string): Promise<void> {
 }
 
 describe('migrations of the embedded store', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder: Scratch;
   beforeEach(async () => {
     folder = await scratch();
@@ -77,6 +77,18 @@ describe('migrations of the embedded store', function () {
       expect(row).to.include({ id: `m${index}`, serial: `s${index}`, label: `name-${index % 3}${index}/s${index}`, generation: 1 });
       expect(row).to.not.have.property('old');
     }
+  });
+
+  it('make all tables of a fresh one in a single transaction', async () => {
+    const ran: string[] = [];
+    const engine = new SqliteEngine({ path: folder.path('fresh.db'), incarnation: 'test', beforeStatement: (sql) => ran.push(sql) });
+    const own = ran.length;
+    await prepareStore(engine, { ...SECOND, migrations: [] });
+    engine.close();
+    const [begin, ...made] = ran.slice(own);
+    expect([begin, made.pop()]).to.deep.equal(['BEGIN IMMEDIATE', 'COMMIT']);
+    expect(made.filter((sql) => !/^(CREATE|INSERT INTO _table) /.test(sql))).to.deep.equal([]);
+    expect(made.filter((sql) => / INDEX /.test(sql))).to.not.be.empty;
   });
 
   it('come to the same end wherever they are stopped, and then have nothing left to do', async () => {

@@ -90,6 +90,12 @@ describe('reads on the main thread', () => {
     expect(ids(reader.listFew(several, MAX))).to.deep.equal(['m-0001', 'm-0002', 'm-0101', 'm-0102']);
   });
 
+  it('bind no limit, which would have each look planned anew', () => {
+    const { text, values } = compileList(catalog, { table: 'machine', where: fixed('hostId', 'h'), limit: 7 });
+    expect([text.endsWith(' LIMIT 7'), values]).to.deep.equal([true, ['h']]);
+    expect(() => compileList(catalog, { table: 'machine', limit: 1.5 })).to.throw('no number of rows');
+  });
+
   it('look through a whole table that is small', () => {
     expect(ids(reader.listFew({ table: 'zone' }, MAX))).to.deep.equal(['z-1', 'z-2', 'z-3']);
     expect(ids(reader.listFew({ table: 'zone', where: fixed('note', 'z-2'), deleted: true }, MAX))).to.deep.equal(['z-2']);

@@ -1,14 +1,34 @@
-import type { HypervisorFeature } from '../../testing/index.ts';
-import { describeHypervisor, describeNetwork, describeStorage } from '../../testing/index.ts';
-import { hypervisorHarness, networkHarness, storageHarness } from './simulated-harness.ts';
+import type { HypervisorFeature, StorageFeature } from '../../testing/index.ts';
+import { describeHypervisor, describeKeepers, describeNetwork, describeStorage, KEPT_SORTS, SHARED_SITE } from '../../testing/index.ts';
+import { hypervisorHarness, keepersHarness, networkHarness, storageHarness } from './simulated-harness.ts';
 
-const ALL: readonly HypervisorFeature[] = ['hotplug', 'resize', 'cpuShares', 'diskLimits', 'nicLimits', 'serial', 'vnc', 'watch'];
+const ALL: readonly HypervisorFeature[] = [
+  ...(['hotplug', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce'] as const),
+  ...(['cpuShares', 'diskLimits', 'nicLimits', 'serial', 'vnc', 'watch'] as const),
+];
 
 // Virtual time costs nothing, so a test that takes long hangs.
 const timeouts = { testMs: 10_000 };
 
 describeHypervisor('simulated', { features: ALL, timeouts, makeHarness: () => hypervisorHarness() });
 describeHypervisor('simulated, with no optional feature', { features: [], timeouts, makeHarness: () => hypervisorHarness(ALL) });
-describeStorage('simulated', { features: [], timeouts, makeHarness: () => storageHarness('simulated') });
-describeStorage('simulated-shared', { features: [], timeouts, makeHarness: () => storageHarness('simulated-shared') });
-describeNetwork('simulated', { features: ['stop', 'foreign'], timeouts, makeHarness: networkHarness });
+const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'snapshots', 'contents'];
+describeStorage('simulated', { features: STORED, timeouts, makeHarness: () => storageHarness('simulated') });
+describeStorage('simulated-shared', {
+  features: [...STORED, 'facts', 'fence', 'health', 'secret'],
+  timeouts,
+  makeHarness: () => storageHarness('simulated-shared'),
+});
+describeStorage('simulated, with no optional feature', { features: [], timeouts, makeHarness: () => storageHarness('simulated', STORED) });
+describeNetwork('simulated', { features: ['stop', 'foreign'], timeouts, makeHarness: () => networkHarness('hv1') });
+describeNetwork('simulated-shared', {
+  features: ['stop', 'foreign'],
+  modes: ['nat', 'isolated', 'provider'],
+  timeouts,
+  makeHarness: () => networkHarness(SHARED_SITE),
+});
+describeKeepers('simulated-shared', {
+  features: [...KEPT_SORTS, 'readiness', 'continuity', 'hosts'],
+  timeouts,
+  makeHarness: keepersHarness,
+});

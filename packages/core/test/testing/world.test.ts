@@ -309,6 +309,7 @@ describe('the order of things', () => {
     expect(await start('unplugged', { nics: [nic] })).to.equal('conflict');
     expect(await start('first', { disks: [root] })).to.equal('done');
     expect(await start('second', { disks: [root] })).to.equal('conflict');
+    expect(at.world.violations.splice(0)).to.deep.equal(['volume v is opened by hv1/second under hv1/first']);
     await at.environment.complete(at.hypervisor.power.powerOff('first', at.call()));
     expect(await at.outcome(at.hypervisor.power.start('second', at.call()))).to.equal('done');
     expect(at.world.violations).to.deep.equal([]);

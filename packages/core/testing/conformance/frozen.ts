@@ -39,10 +39,10 @@ export function frozenCalls<D extends Classifying>(stage: Stage<D, Harness<D>>, 
       await stage.harness.settle();
       if (prepared.lateArrival !== undefined) {
         // A create may land after its undo: the contract is that it does no harm until a reconciler, which remembers the id, undoes it again.
-        await prepared.lateArrival();
+        await stage.answered(prepared.lateArrival);
         await stage.insist((call) => prepared.undo(call));
       }
-      expect(await prepared.left()).to.deep.equal([]);
+      expect(await stage.answered(prepared.left)).to.deep.equal([]);
     });
 
     stage.selected(`${verb}: given up on a frozen backend and repeated after the thaw, happens once`, async () => {
@@ -52,9 +52,9 @@ export function frozenCalls<D extends Classifying>(stage: Stage<D, Harness<D>>, 
       });
       await stage.insist((call) => prepared.act(call));
       await stage.harness.settle();
-      await prepared.done();
+      await stage.answered(prepared.done);
       await stage.insist((call) => prepared.undo(call));
-      expect(await prepared.left()).to.deep.equal([]);
+      expect(await stage.answered(prepared.left)).to.deep.equal([]);
     });
   }
 }

@@ -154,6 +154,20 @@ export class Stage<D extends Driver, H extends Harness<D>> {
     await this.eventually(attempt, (failure) => failure === undefined, 4 * this.timeouts.callMs);
   }
 
+  /** What a look sees once it is answered: a backend that was thawed may yet end and be started again, by whoever watches over it. */
+  async answered<T>(look: () => Promise<T>): Promise<T> {
+    const attempt = () =>
+      look().then(
+        (seen) => ({ seen }),
+        (error: unknown) => {
+          if (!UNANSWERED.includes(this.driver.classify(error))) throw error;
+          return { error: String(error) };
+        },
+      );
+    const found = await this.eventually(attempt, (outcome) => 'seen' in outcome, 4 * this.timeouts.callMs);
+    return 'seen' in found ? found.seen : expect.fail(found.error);
+  }
+
   /** The fault of a call that must reject. */
   async fault(work: Promise<unknown>): Promise<Fault> {
     try {

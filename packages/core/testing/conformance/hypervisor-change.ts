@@ -2,10 +2,15 @@ import { expect } from 'chai';
 import type { HypervisorDriver } from '../../src/strategy/index.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 
-type Part<K extends 'hotplug' | 'resize' | 'limits' | 'consoles'> = NonNullable<HypervisorDriver[K]>;
+type Part<K extends 'hotplug' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'> = NonNullable<
+  HypervisorDriver[K]
+>;
 
 /** A part that the driver is registered with. */
-export function part<K extends 'hotplug' | 'resize' | 'limits' | 'consoles'>(driver: HypervisorDriver, name: K): Part<K> {
+export function part<K extends 'hotplug' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'>(
+  driver: HypervisorDriver,
+  name: K,
+): Part<K> {
   const offered = driver[name];
   if (offered === undefined) throw new Error(`the driver does not offer ${name}`);
   return offered;
@@ -145,7 +150,10 @@ function limitTests(stage: HypervisorStage, features: readonly HypervisorFeature
       const limits = part(stage.driver, 'limits');
       const setCpuShares = verb(limits, limits.setCpuShares);
       const { id } = await stage.running();
-      for (const shares of [512, 512, 2048]) await setCpuShares(id, shares, stage.call());
+      for (const cpuShares of [512, 512, 2048]) {
+        await setCpuShares(id, cpuShares, stage.call());
+        expect((await stage.see(id)).limits).to.deep.equal({ cpuShares });
+      }
       expect(await stage.fault(setCpuShares(stage.newId(), 512, stage.call()))).to.equal('not_found');
     });
 
@@ -155,8 +163,13 @@ function limitTests(stage: HypervisorStage, features: readonly HypervisorFeature
       const setDiskLimits = verb(limits, limits.setDiskLimits);
       const { id, disks } = await stage.running();
       const volumeId = disks[0]?.volumeId ?? '';
-      for (const iopsPerSecond of [100, 100, 0]) await setDiskLimits(id, volumeId, { iopsPerSecond }, stage.call());
-      await setDiskLimits(id, volumeId, { iopsPerSecond: 200, bytesPerSecond: 1 << 20 }, stage.call());
+      for (const iopsPerSecond of [100, 100, 0]) {
+        await setDiskLimits(id, volumeId, { iopsPerSecond }, stage.call());
+        expect((await stage.see(id)).limits?.disks).to.deep.equal(iopsPerSecond === 0 ? undefined : { [volumeId]: { iopsPerSecond } });
+      }
+      const both = { iopsPerSecond: 200, bytesPerSecond: 1 << 20 };
+      await setDiskLimits(id, volumeId, both, stage.call());
+      expect((await stage.see(id)).limits?.disks).to.deep.equal({ [volumeId]: both });
       expect(await stage.fault(setDiskLimits(stage.newId(), volumeId, { iopsPerSecond: 1 }, stage.call()))).to.equal('not_found');
       expect(await stage.fault(setDiskLimits(id, stage.newId(), { iopsPerSecond: 1 }, stage.call()))).to.equal('not_found');
     });
@@ -167,8 +180,13 @@ function limitTests(stage: HypervisorStage, features: readonly HypervisorFeature
       const setNicLimits = verb(limits, limits.setNicLimits);
       const { id, nics } = await stage.running();
       const nicId = nics[0]?.nicId ?? '';
-      for (const inboundBytesPerSecond of [1 << 20, 1 << 20, 0]) await setNicLimits(id, nicId, { inboundBytesPerSecond }, stage.call());
+      for (const inboundBytesPerSecond of [1 << 20, 1 << 20, 0]) {
+        await setNicLimits(id, nicId, { inboundBytesPerSecond }, stage.call());
+        const limits = inboundBytesPerSecond === 0 ? undefined : { [nicId]: { inboundBytesPerSecond } };
+        expect((await stage.see(id)).limits?.nics).to.deep.equal(limits);
+      }
       await setNicLimits(id, nicId, { outboundBytesPerSecond: 1 << 20 }, stage.call());
+      expect((await stage.see(id)).limits?.nics).to.deep.equal({ [nicId]: { outboundBytesPerSecond: 1 << 20 } });
       expect(await stage.fault(setNicLimits(stage.newId(), nicId, { inboundBytesPerSecond: 1 }, stage.call()))).to.equal('not_found');
       expect(await stage.fault(setNicLimits(id, stage.newId(), { inboundBytesPerSecond: 1 }, stage.call()))).to.equal('not_found');
     });

@@ -4,6 +4,7 @@ import type { FreezeTable, PreparedCall } from './frozen.ts';
 import { frozenCalls } from './frozen.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 import { part, verb } from './hypervisor-change.ts';
+import { quiesceFreezeTable } from './hypervisor-quiesce.ts';
 
 /** Every mutating verb, frozen. The undo of a change of a machine is to remove the machine, except where the change has an undo of its own. */
 export function freezeTests(stage: HypervisorStage, features: readonly HypervisorFeature[]): void {
@@ -13,6 +14,7 @@ export function freezeTests(stage: HypervisorStage, features: readonly Hyperviso
     ...powerTable(stage),
     ...(features.includes('hotplug') ? hotplugTable(stage) : {}),
     ...(features.includes('resize') ? resizeTable(stage) : {}),
+    ...(features.includes('quiesce') ? quiesceFreezeTable(stage) : {}),
     ...limitTable(stage, features),
   });
 }
@@ -166,30 +168,38 @@ function resizeTable(stage: HypervisorStage): FreezeTable {
   };
 }
 
-/** Limits cannot be read back through the contract: that the machine still runs is what can be seen. */
 function limitTable(stage: HypervisorStage, features: readonly HypervisorFeature[]): FreezeTable {
-  const row = (act: (spec: MachineSpec, call: Call) => Promise<void>) => async () => {
+  const row = (act: (spec: MachineSpec, call: Call) => Promise<void>, limitsOf: (spec: MachineSpec) => object) => async () => {
     const spec = await stage.running();
     return onMachine(
       stage,
       spec,
       (call) => act(spec, call),
-      () => stage.expectPower(spec.id, 'running'),
+      async () => expect((await stage.see(spec.id)).limits).to.deep.equal(limitsOf(spec)),
     );
   };
   const limits = () => part(stage.driver, 'limits');
+  const diskOf = (spec: MachineSpec) => spec.disks[0]?.volumeId ?? '';
+  const nicOf = (spec: MachineSpec) => spec.nics[0]?.nicId ?? '';
+  const iops = { iopsPerSecond: 100 };
+  const inbound = { inboundBytesPerSecond: 1 << 20 };
   return {
     ...(features.includes('cpuShares') && {
-      'limits.setCpuShares': row((spec, call) => verb(limits(), limits().setCpuShares)(spec.id, 512, call)),
+      'limits.setCpuShares': row(
+        (spec, call) => verb(limits(), limits().setCpuShares)(spec.id, 512, call),
+        () => ({ cpuShares: 512 }),
+      ),
     }),
     ...(features.includes('diskLimits') && {
-      'limits.setDiskLimits': row((spec, call) =>
-        verb(limits(), limits().setDiskLimits)(spec.id, spec.disks[0]?.volumeId ?? '', { iopsPerSecond: 100 }, call),
+      'limits.setDiskLimits': row(
+        (spec, call) => verb(limits(), limits().setDiskLimits)(spec.id, diskOf(spec), iops, call),
+        (spec) => ({ disks: { [diskOf(spec)]: iops } }),
       ),
     }),
     ...(features.includes('nicLimits') && {
-      'limits.setNicLimits': row((spec, call) =>
-        verb(limits(), limits().setNicLimits)(spec.id, spec.nics[0]?.nicId ?? '', { inboundBytesPerSecond: 1 << 20 }, call),
+      'limits.setNicLimits': row(
+        (spec, call) => verb(limits(), limits().setNicLimits)(spec.id, nicOf(spec), inbound, call),
+        (spec) => ({ nics: { [nicOf(spec)]: inbound } }),
       ),
     }),
   };

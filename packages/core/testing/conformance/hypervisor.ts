@@ -1,16 +1,41 @@
 import { expect } from 'chai';
-import type { DiskSpec, HypervisorDriver, MachineObservation, MachineSpec, NicSpec } from '../../src/strategy/index.ts';
+import type {
+  Attachment,
+  DiskSpec,
+  HostEndpoint,
+  HypervisorDriver,
+  MachineObservation,
+  MachineSpec,
+  NicSpec,
+} from '../../src/strategy/index.ts';
 import { expectTotal } from './classification.ts';
 import type { Harness, Setup } from './harness.ts';
 import { Stage, UNANSWERED } from './harness.ts';
 import { changeTests } from './hypervisor-change.ts';
+import { diskCopyTests } from './hypervisor-disk-copy.ts';
+import { diskTests } from './hypervisor-disks.ts';
 import { freezeTests } from './hypervisor-frozen.ts';
+import { migrationTests } from './hypervisor-migration.ts';
 import { powerTests } from './hypervisor-power.ts';
+import { quiesceTests } from './hypervisor-quiesce.ts';
 import { recordTests } from './hypervisor-record.ts';
 import { watchTests } from './hypervisor-watch.ts';
 
 /** What a hypervisor driver may leave out. */
-export type HypervisorFeature = 'hotplug' | 'resize' | 'cpuShares' | 'diskLimits' | 'nicLimits' | 'serial' | 'vnc' | 'watch';
+export type HypervisorFeature =
+  | 'hotplug'
+  | 'diskCopy'
+  | 'migration'
+  | 'resize'
+  | 'growDisk'
+  | 'secrets'
+  | 'quiesce'
+  | 'cpuShares'
+  | 'diskLimits'
+  | 'nicLimits'
+  | 'serial'
+  | 'vnc'
+  | 'watch';
 
 export interface HypervisorHarness extends Harness<HypervisorDriver> {
   /**
@@ -20,12 +45,22 @@ export interface HypervisorHarness extends Harness<HypervisorDriver> {
   machine(): Promise<MachineSpec>;
   /** A further disk that exists and no machine uses. */
   disk(slot: number): Promise<DiskSpec>;
+  /** A further place that is as large as a disk, and that nobody uses. Asked only of a driver that offers `diskCopy`. */
+  place(disk: DiskSpec): Promise<Attachment>;
+  /** A further disk that the backend opens for those alone that know the value behind its `secretRef`: of no other disk. */
+  sealedDisk(slot: number): Promise<{ readonly disk: DiskSpec; readonly secretRef: string; readonly value: string }>;
+  /** How large the guest that has booted sees a disk of its machine. */
+  guestDiskBytes(machineId: string, disk: DiskSpec): Promise<number>;
   /** Begins to take a disk out of the running, booted machine alone: its definition keeps it. */
   tear(machineId: string, disk: DiskSpec): Promise<void>;
   /** A further NIC whose network and port exist. */
   nic(slot: number): Promise<NicSpec>;
   /** Resolves when the running guest has come so far that it answers the power button, the unplugging of a device, and its serial console. */
   booted(machineId: string): Promise<void>;
+  /** A second host that the first reaches, and the other way round. Asked only of a driver that offers `migration`. */
+  elsewhere(): Promise<{ readonly driver: HypervisorDriver; readonly endpoint: HostEndpoint; readonly home: HostEndpoint }>;
+  /** As `machine`; all it refers to is there on both hosts, too. */
+  portable(): Promise<MachineSpec>;
   /** Makes a machine that is not ours, without our mark; its id. The harness removes it at the end. */
   foreignMachine(): Promise<string>;
 }
@@ -35,13 +70,18 @@ export type HypervisorSetup = Setup<HypervisorFeature, HypervisorHarness>;
 export function offeredFeatures(driver: HypervisorDriver): HypervisorFeature[] {
   const offers: Record<HypervisorFeature, unknown> = {
     hotplug: driver.hotplug,
+    diskCopy: driver.diskCopy,
+    migration: driver.migration,
     resize: driver.resize,
+    growDisk: driver.resize?.growDisk,
+    secrets: driver.secrets,
     cpuShares: driver.limits?.setCpuShares,
     diskLimits: driver.limits?.setDiskLimits,
     nicLimits: driver.limits?.setNicLimits,
     serial: driver.consoles?.serial,
     vnc: driver.consoles?.vnc,
     watch: driver.watch,
+    quiesce: driver.quiesce,
   };
   return (Object.keys(offers) as HypervisorFeature[]).filter((feature) => offers[feature] !== undefined);
 }
@@ -125,7 +165,11 @@ export function describeHypervisor(name: string, setup: HypervisorSetup): void {
     describe('several at once', () => concurrencyTests(stage));
     describe('power', () => powerTests(stage));
     describe('changes', () => changeTests(stage, setup.features));
+    describe('disks', () => diskTests(stage, setup.features));
     describe('consoles and hints', () => watchTests(stage, setup.features));
+    if (setup.features.includes('quiesce')) describe('guests that hold their writes back', () => quiesceTests(stage));
+    if (setup.features.includes('diskCopy')) describe('disks that change their place', () => diskCopyTests(stage));
+    if (setup.features.includes('migration')) describe('machines that go to another host', () => migrationTests(stage));
     describe('frozen backend', () => freezeTests(stage, setup.features));
   });
 }

@@ -1,11 +1,29 @@
 import { expect } from 'chai';
-import type { Call, Content, HostEndpoint, StorageDriver, StoredKind, StoredObject } from '../../src/strategy/index.ts';
+import type { Call, Content, HostEndpoint, SnapshotRef, StorageDriver, StoredKind, StoredObject } from '../../src/strategy/index.ts';
 import type { Harness } from './harness.ts';
 import { Stage } from './harness.ts';
+
+/**
+ * The optional parts of `StorageDriver`. `keys` are those of `encryption`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
+ */
+export type StorageFeature = 'snapshots' | 'contents' | 'encryption' | 'keys' | 'facts' | 'fence' | 'health' | 'secret';
+
+/** A process that has a volume open for writing, as a hypervisor has, and knows nothing of the driver. */
+export interface StorageClient {
+  /** Writes somewhere into the volume, past any cache. Rejects when it is shut out; may not hang then. */
+  write(): Promise<void>;
+  close(): Promise<void>;
+}
 
 export interface StorageHarness extends Harness<StorageDriver> {
   /** The host from which volumes are reached. */
   readonly host: HostEndpoint;
+  /** With `snapshots`, `contents` or `fence`: opens a volume of the pool, each time as a client of its own. */
+  client?(volumeId: string): Promise<StorageClient>;
+  /** With `health`: a copy of what is in the pool is lost, say because a disk fails. */
+  harm?(): Promise<void>;
+  /** Ends what `harm` did. */
+  heal?(): Promise<void>;
 }
 
 export const MIB = 1024 * 1024;
@@ -36,6 +54,40 @@ export class StorageStage extends Stage<StorageDriver, StorageHarness> {
     const id = this.made('volume');
     await this.driver.volumes.create({ id, sizeBytes }, this.call());
     return id;
+  }
+
+  get snapshots(): NonNullable<StorageDriver['snapshots']> {
+    return this.driver.snapshots ?? expect.fail('the driver has no snapshots');
+  }
+
+  get contents(): NonNullable<StorageDriver['contents']> {
+    return this.driver.contents ?? expect.fail('the driver does not tell contents');
+  }
+
+  async snapshot(volumeId: string): Promise<SnapshotRef> {
+    const snapshot = { id: this.newId(), volumeId };
+    await this.snapshots.create(snapshot, this.call());
+    return snapshot;
+  }
+
+  async clone(snapshot: SnapshotRef, sizeBytes: number = MIB): Promise<string> {
+    const id = this.made('volume');
+    await this.driver.volumes.create({ id, sizeBytes, snapshot }, this.call());
+    return id;
+  }
+
+  async snapshotIds(volumeId: string): Promise<readonly string[]> {
+    return (await this.snapshots.list(volumeId, this.call())).map(({ id }) => id);
+  }
+
+  /** Does something while a machine has the volume open. */
+  async whileHeld(volumeId: string, work: () => Promise<void>): Promise<void> {
+    const client = (await this.harness.client?.(volumeId)) ?? expect.fail('the harness opens no volumes');
+    try {
+      await work();
+    } finally {
+      await client.close();
+    }
   }
 
   async image(sizeBytes: number = MIB): Promise<string> {
@@ -75,7 +127,11 @@ export class StorageStage extends Stage<StorageDriver, StorageHarness> {
     // Last made first: a clone goes before its image.
     for (let next = this.#made.pop(); next !== undefined; next = this.#made.pop()) {
       const { kind, id } = next;
-      if (kind === 'volume') await this.insist((call) => this.driver.volumes.release(id, this.harness.host, call));
+      if (kind === 'volume') {
+        await this.insist((call) => this.driver.volumes.release(id, this.harness.host, call));
+        for (const { id: snapshotId } of (await this.driver.snapshots?.list(id, this.call())) ?? [])
+          await this.insist((call) => this.snapshots.delete({ id: snapshotId, volumeId: id }, call));
+      }
       await this.insist((call) => this.delete(kind, id, call));
     }
   }

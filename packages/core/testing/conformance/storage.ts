@@ -4,12 +4,18 @@ import { expectTotal } from './classification.ts';
 import { frozenCalls } from './frozen.ts';
 import type { Setup } from './harness.ts';
 import { UNANSWERED } from './harness.ts';
+import { contentTests, volumeContentTests } from './storage-contents.ts';
+import { encryptedSnapshotTests, encryptionFreezeTable, encryptionTests, keyFreezeTable, keyTests } from './storage-encryption.ts';
+import { factTests, secretTests } from './storage-facts.ts';
+import { fenceTable, fenceTests } from './storage-fence.ts';
 import { freezeTable } from './storage-frozen.ts';
-import type { StorageHarness } from './storage-stage.ts';
+import { modelTests } from './storage-model.ts';
+import { cloneOfSnapshotTests, frozenSnapshots, snapshotTests } from './storage-snapshots.ts';
+import type { StorageFeature, StorageHarness } from './storage-stage.ts';
 import { content, MIB, StorageStage } from './storage-stage.ts';
 
-export type { StorageHarness } from './storage-stage.ts';
-export type StorageSetup = Setup<never, StorageHarness>;
+export type { StorageClient, StorageFeature, StorageHarness } from './storage-stage.ts';
+export type StorageSetup = Setup<StorageFeature, StorageHarness>;
 
 /** Content that breaks in its middle. */
 function broken(sizeBytes: number): Content {
@@ -34,14 +40,43 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     afterEach(() => stage.sweep());
     after(() => stage.end());
 
+    const has = (feature: StorageFeature) => setup.features.includes(feature);
+    it('offers exactly the features it is registered with', () => {
+      const { encryption, snapshots, contents, facts, fence, secret } = stage.driver;
+      const parts = { encryption, keys: encryption?.keys, snapshots, contents, facts, fence, secret };
+      const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
+      expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
+    });
     describe('pool', () => poolTests(stage));
     describe('volumes', () => volumeTests(stage));
     describe('reaching a volume', () => attachTests(stage));
     describe('images', () => imageTests(stage));
     describe('clones', () => cloneTests(stage));
     describe('seeds', () => seedTests(stage));
+    if (has('facts')) describe('facts', () => factTests(stage, setup.features));
+    if (has('secret')) describe('secrets of attachments', () => secretTests(stage));
+    if (has('fence')) describe('fence', () => fenceTests(stage));
+    if (has('snapshots')) {
+      describe('snapshots', () => snapshotTests(stage));
+      describe('clones of snapshots', () => cloneOfSnapshotTests(stage));
+    }
+    if (has('encryption')) describe('encrypted volumes', () => encryptionTests(stage));
+    if (has('keys')) describe('keys of encrypted volumes', () => keyTests(stage));
+    if (has('encryption') && has('snapshots')) describe('snapshots of encrypted volumes', () => encryptedSnapshotTests(stage));
+    if (has('contents')) describe('contents of volumes', () => volumeContentTests(stage));
+    if (has('snapshots') && has('contents')) {
+      describe('contents', () => contentTests(stage));
+      describe('snapshots beside a model', () => modelTests(stage));
+    }
     describe('several at once', () => concurrencyTests(stage));
-    describe('frozen backend', () => frozenCalls(stage, freezeTable(stage)));
+    describe('frozen backend', () =>
+      frozenCalls(stage, {
+        ...freezeTable(stage),
+        ...(has('encryption') ? encryptionFreezeTable(stage) : {}),
+        ...(has('keys') ? keyFreezeTable(stage) : {}),
+        ...(has('fence') ? fenceTable(stage) : {}),
+        ...(has('snapshots') ? frozenSnapshots(stage) : {}),
+      }));
   });
 }
 

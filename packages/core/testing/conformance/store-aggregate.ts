@@ -29,7 +29,7 @@ const row = fc.record(
 const GROUPS = ['name', 'ready', 'at.zone', 'at.rack.unit', 'size'];
 const query: fc.Arbitrary<Omit<AggregateQuery, 'table'>> = fc.record(
   {
-    groupBy: fc.uniqueArray(fc.constantFrom(...GROUPS), { maxLength: 2 }),
+    groupBy: fc.uniqueArray(fc.constantFrom(...GROUPS), { maxLength: 2 }).map((fields) => fields.map((field) => ({ field }))),
     measures: fc.array(
       fc.oneof(
         fc.constant({ op: 'count' } as const),
@@ -138,9 +138,11 @@ export function describeStoreAggregates(stage: () => StoreStage): void {
       expect(await s.store.aggregate({ table: 'machine', measures })).to.deep.equal([[1, '1', 1]]);
       expect(await s.store.aggregate({ table: 'machine', measures, deleted: true })).to.deep.equal([[2, '3', 2]]);
       expect(await s.store.aggregate({ table: 'machine', measures, where: is('state', 'gone') })).to.deep.equal([[0, '0', null]]);
-      expect(await s.store.aggregate({ table: 'machine', measures, where: is('state', 'gone'), groupBy: ['name'] })).to.deep.equal([]);
+      expect(
+        await s.store.aggregate({ table: 'machine', measures, where: is('state', 'gone'), groupBy: [{ field: 'name' }] }),
+      ).to.deep.equal([]);
       for (const field of ['a"b', "a') --", 'a..b', '.a', '$'])
-        await s.rejection(s.store.aggregate({ table: 'machine', groupBy: [field], measures: [{ op: 'count' }] }));
+        await s.rejection(s.store.aggregate({ table: 'machine', groupBy: [{ field }], measures: [{ op: 'count' }] }));
     });
   });
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { AT, entry, insert, LATER, machine, type StoreStage, update } from './store-stage.ts';
 
@@ -29,6 +30,29 @@ function describeCommit(stage: () => StoreStage): void {
       expect(await s.row('machine', 'a')).to.equal(undefined);
       expect(await s.row('entry', 'a/1')).to.equal(undefined);
       expect(await s.store.changes(0, 10)).to.deep.equal([]);
+    });
+
+    it('refuses what an index cannot take, by its field, and takes any length elsewhere and up to there', async () => {
+      const s = stage();
+      // Nothing of it repeats, so that no index can make it shorter.
+      const long = (bytes: number) => randomBytes(bytes).toString('base64url').slice(0, bytes);
+      const serial = long(2_600);
+      const refused = (field: string) => ({ ok: false, reason: 'too_long', fields: [field] });
+      await s.done(machine('a', { serial, notes: long(100_000) }), entry('e', 1, { kind: long(2_500) }));
+      expect(await s.row('machine', 'a')).to.include({ serial });
+      expect(await s.store.count({ table: 'machine', where: { field: 'serial', op: '=', value: serial } })).to.equal(1);
+      expect(await s.commit(machine('b', { serial: long(2_601) }))).to.deep.include(refused('serial'));
+      expect(await s.commit(machine('b', { serial: 'ä'.repeat(1_301) }))).to.deep.include(refused('serial'));
+      expect(await s.commit(machine('b', { projectId: long(1_400), name: long(1_500) }))).to.deep.include(refused('name'));
+      expect(await s.commit(machine('b', { serial: [long(3_000)] }))).to.deep.include(refused('serial'));
+      expect(await s.commit(entry('e', 2, { kind: long(2_601) }))).to.deep.include(refused('kind'));
+      expect(await s.commit(entry(long(2_700), 3))).to.deep.include(refused('owner'));
+      expect(await s.commit(update('machine', 'a', { state: 'on' }), update('machine', 'a', { serial: long(2_601) }))).to.deep.include({
+        ...refused('serial'),
+        statement: 1,
+      });
+      expect(await s.row('machine', 'a')).to.include({ serial, state: 'off' });
+      await s.done(update('machine', 'a', { deletedAt: true, serial: long(2_601) }));
     });
 
     it('rolls back a failed transaction alone, however many are in flight', async () => {
@@ -84,7 +108,7 @@ function describeRefusals(stage: () => StoreStage): void {
         s.commit(machine('a')),
         s.commit(machine('b'), insert('nowhere', { id: 'x' })),
         s.commit(machine('c'), entry('slash/ed', 1)),
-        s.commit(machine('d'), { op: 'vacant', table: 'disk', field: 'no"field', value: 'x' }),
+        s.commit(machine('d'), { op: 'vacant', table: 'disk', where: { 'no"field': 'x' } }),
         s.commit(machine('e'), { op: 'remove', table: 'nowhere', key: 'a' }),
         s.commit(machine('f'), update('machine', 'f', { id: 'g' })),
         s.commit(machine('g'), insert('machine', { name: 'no id' })),
@@ -304,13 +328,45 @@ function describeGuards(stage: () => StoreStage): void {
 
     it('fails `in_use` while a live row has the value', async () => {
       const s = stage();
-      const vacant = { op: 'vacant', table: 'disk', field: 'machineId', value: 'a' } as const;
-      const vacantEntry = { op: 'vacant', table: 'entry', field: 'shape', value: 7 } as const;
+      const vacant = { op: 'vacant', table: 'disk', where: { machineId: 'a' } } as const;
+      const vacantEntry = { op: 'vacant', table: 'entry', where: { shape: 7 } } as const;
       await s.done(insert('disk', { id: 'd', machineId: 'a' }), insert('disk', { id: 'e', machineId: 'b' }), entry('o', 1, { shape: 7 }));
       expect(await s.commit(vacant)).to.deep.equal({ ok: false, statement: 0, reason: 'in_use' });
       expect(await s.commit(vacantEntry)).to.deep.equal({ ok: false, statement: 0, reason: 'in_use' });
       await s.done(update('disk', 'd', { deletedAt: true }), vacant);
       await s.done({ op: 'remove', table: 'entry', key: 'o/1' }, vacantEntry);
+    });
+
+    it('fails `in_use` while a live row has all of several values, also one of the same transaction', async () => {
+      const s = stage();
+      const vacant = (machineId: string, size: number) => ({ op: 'vacant', table: 'disk', where: { machineId, size } }) as const;
+      await s.done(insert('disk', { id: 'd', machineId: 'a', size: 1 }), vacant('a', 2), vacant('b', 1));
+      expect(await s.commit(vacant('a', 1))).to.deep.equal({ ok: false, statement: 0, reason: 'in_use' });
+      const failed = { ok: false, statement: 1, reason: 'in_use' };
+      expect(await s.commit(insert('disk', { id: 'e', machineId: 'b', size: 1 }), vacant('b', 1))).to.deep.equal(failed);
+      expect(await s.commit(update('disk', 'd', { size: 2 }), vacant('a', 2))).to.deep.equal(failed);
+      await s.done(update('disk', 'd', { size: 2 }), vacant('a', 1));
+      await s.done(update('disk', 'd', { deletedAt: true }), vacant('a', 2));
+    });
+
+    it('makes values unique across two tables that look at each other', async () => {
+      const s = stage();
+      const results = await Promise.all(
+        Array.from({ length: 16 }, (_, index) => {
+          const [ours, other] = index % 2 === 0 ? (['machine', 'disk'] as const) : (['disk', 'machine'] as const);
+          const where = { zone: 'z', size: index % 4 < 2 ? 1 : 2 };
+          return s.commit(
+            { op: 'vacant', table: other, where },
+            { op: 'vacant', table: ours, where },
+            insert(ours, { id: `${index}`, ...where }),
+          );
+        }),
+      );
+      expect(results.filter(({ ok }) => ok)).to.have.length(2);
+      for (const size of [1, 2]) {
+        const where = { field: 'size', op: '=', value: size } as const;
+        expect((await s.store.count({ table: 'machine', where })) + (await s.store.count({ table: 'disk', where }))).to.equal(1);
+      }
     });
   });
 }

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/kernel/json.ts';
-import { matches } from '../../src/kernel/query/matches.ts';
-import type { Condition } from '../../src/kernel/store.ts';
+import { compareValues, matches, valueAlong } from '../../src/kernel/query/matches.ts';
+import { tally } from '../../src/kernel/query/tally.ts';
+import type { Condition, FieldPath, Store } from '../../src/kernel/store.ts';
 import { entry, insert, machine, type StoreStage, update } from './store-stage.ts';
 
 type Tables = Readonly<Record<string, readonly JsonObject[]>>;
@@ -78,23 +79,97 @@ const world = fc.record({
     .map((rows) => rows.map((row, index) => ({ ...row, token: `t${index}` }))),
 }) as fc.Arbitrary<Tables>;
 
+/** Ways that lead to one row at most, to fields of either type, in columns and in the JSON. */
+const WAYS: readonly (readonly [from: string, path: FieldPath])[] = [
+  ['machine', { field: 'state', via: [{ table: 'machine', local: 'hostId', remote: 'id' }] }],
+  ['machine', { field: 'size', via: [{ table: 'machine', local: 'hostId', remote: 'id', where: equal('state', 'on') }] }],
+  ['machine', { field: 'name', via: ['hostId', 'hostId'].map((local) => ({ table: 'machine', local, remote: 'id' })) }],
+  ['disk', { field: 'note', via: [{ table: 'machine', local: 'machineId', remote: 'id', where: { not: equal('size', 1) } }] }],
+  ['disk', { field: 'kind', via: [{ table: 'entry', local: 'label', remote: 'token' }] }],
+  ['disk', { field: 'number', via: [{ table: 'entry', local: 'label', remote: 'token', where: equal('owner', 'm1') }] }],
+  [
+    'disk',
+    {
+      field: 'size',
+      via: [
+        { table: 'machine', local: 'machineId', remote: 'id' },
+        { table: 'machine', local: 'hostId', remote: 'id', where: { exists: { table: 'entry', local: 'name', remote: 'owner' } } },
+      ],
+    },
+  ],
+];
+const NEAR: Readonly<Record<string, FieldPath>> = { machine: { field: 'size' }, disk: { field: 'boot' } };
+
+/** Absent first, numbers before texts. */
+function compared(left: Value, right: Value): number {
+  if (left === null || right === null) return Number(right === null) - Number(left === null);
+  return compareValues(left, right);
+}
+type Value = string | number | null;
+
+const sorts = fc.constantFrom('machine', 'disk').chain((table) => {
+  const paths = [...WAYS.filter(([from]) => from === table).map(([, path]) => path), NEAR[table] as FieldPath];
+  const terms = fc.array(fc.record({ path: fc.constantFrom(...paths), descending: fc.boolean() }), { minLength: 1, maxLength: 3 });
+  return fc.record({ table: fc.constant(table), terms, limit: fc.integer({ min: 1, max: 3 }) });
+});
+interface Sorted {
+  readonly table: string;
+  readonly terms: readonly { readonly path: FieldPath; readonly descending: boolean }[];
+  readonly limit: number;
+}
+
+/** Asks for all pages in an order, and for the groups by it. */
+async function checkWays(store: Store, tables: Tables, { table, terms, limit }: Sorted): Promise<void> {
+  const others = (name: string) => tables[name] ?? [];
+  const value = (row: JsonObject, path: FieldPath): Value => {
+    const found = valueAlong(row, path, others) as string | number | boolean | null;
+    return typeof found === 'boolean' ? Number(found) : found;
+  };
+  const expected = others(table).toSorted((a, b) => {
+    for (const { path, descending } of terms) {
+      const sign = compared(value(a, path), value(b, path));
+      if (sign !== 0) return descending ? -sign : sign;
+    }
+    return compareValues(a.id as string, b.id as string);
+  });
+  const order = terms.map(({ path, descending }) => ({ ...path, descending }));
+  const found: JsonObject[] = [];
+  for (let page: JsonObject[] | undefined; page === undefined || page.length === limit; found.push(...page)) {
+    const last = found.at(-1);
+    const after = last === undefined ? {} : { after: [...terms.map(({ path }) => value(last, path)), last.id as string] };
+    const placed = await store.placed({ table, order, limit, ...after });
+    page = placed.map(({ text }) => JSON.parse(text) as JsonObject);
+    const places = page.map((row) => [...terms.map(({ path }) => value(row, path)), row.id]);
+    expect(
+      placed.map(({ place }) => place),
+      JSON.stringify([terms, tables]),
+    ).to.deep.equal(places);
+    expect(await store.list({ table, order, limit, ...after })).to.deep.equal(placed.map(({ text }) => text));
+  }
+  const ids = (rows: readonly JsonObject[]) => rows.map(({ id }) => id);
+  expect(ids(found), JSON.stringify([terms, tables])).to.deep.equal(ids(expected));
+  const groupBy = terms.slice(0, 2).map(({ path }) => path);
+  const groups = { groupBy, measures: terms.map(({ path }) => ({ op: 'max', ...path }) as const) };
+  expect(await store.aggregate({ table, ...groups }), JSON.stringify([groups, tables])).to.deep.equal(tally(others(table), groups, others));
+}
+
+/** All rows of the run before go, so that each run has its own tables. */
+async function replace(stage: StoreStage, tables: Tables): Promise<void> {
+  const { store } = stage;
+  const gone = [];
+  for (const table of Object.keys(tables))
+    for (const text of await store.list({ table })) {
+      const row = JSON.parse(text) as JsonObject;
+      if (table === 'entry') gone.push({ op: 'remove', table, key: `${row.owner}/${row.number}` } as const);
+      else gone.push(update(table, String(row.id), { deletedAt: true }), { op: 'remove', table, key: String(row.id) } as const);
+    }
+  const made = Object.entries(tables).flatMap(([table, rows]) => rows.map((row) => insert(table, row)));
+  if (gone.length + made.length > 0) await stage.done(...gone, ...made);
+}
+
 export function describeStoreJoins(stage: () => StoreStage): void {
   describe('conditions on other tables', () => {
     beforeEach(() => stage().begin());
-
-    /** All rows of the run before go, so that each run has its own tables. */
-    async function replace(tables: Tables): Promise<void> {
-      const { store } = stage();
-      const gone = [];
-      for (const table of Object.keys(tables))
-        for (const text of await store.list({ table })) {
-          const row = JSON.parse(text) as JsonObject;
-          if (table === 'entry') gone.push({ op: 'remove', table, key: `${row.owner}/${row.number}` } as const);
-          else gone.push(update(table, String(row.id), { deletedAt: true }), { op: 'remove', table, key: String(row.id) } as const);
-        }
-      const made = Object.entries(tables).flatMap(([table, rows]) => rows.map((row) => insert(table, row)));
-      if (gone.length + made.length > 0) await stage().done(...gone, ...made);
-    }
 
     it('answer what a naive evaluation answers, however they are nested', async () => {
       const property = fc.asyncProperty(
@@ -107,7 +182,7 @@ export function describeStoreJoins(stage: () => StoreStage): void {
           },
         ),
         async (tables, asked) => {
-          await replace(tables);
+          await replace(stage(), tables);
           for (const [table, where] of asked) {
             const rows = tables[table] ?? [];
             const expected = rows.filter((row) => matches(row, where, (name) => tables[name] ?? []));
@@ -119,6 +194,15 @@ export function describeStoreJoins(stage: () => StoreStage): void {
         },
       );
       await fc.assert(property, { numRuns: 40 });
+    });
+
+    it('rows are ordered, paged and grouped by what a way leads to, as a naive evaluation does', async () => {
+      const asked = fc.array(sorts, { minLength: 3, maxLength: 6 });
+      const property = fc.asyncProperty(world, asked, async (tables, each) => {
+        await replace(stage(), tables);
+        for (const sort of each) await checkWays(stage().store, tables, sort);
+      });
+      await fc.assert(property, { numRuns: 30 });
     });
 
     it('see live rows only, and nothing in what is absent', async () => {
@@ -162,6 +246,11 @@ export function describeStoreJoins(stage: () => StoreStage): void {
       await s.rejection(ask({ table: 'disk', local: 'id" OR 1=1 --', remote: 'id' }));
       await s.rejection(ask({ table: 'disk', local: 'id', remote: "x') --" }));
       await s.rejection(ask({ table: 'disk', local: 'id', remote: 'id', where: { field: 'a"b', op: 'null' } }));
+      const along = (step: Exists, field = 'id') => s.store.list({ table: 'machine', order: [{ field, via: [step] }] });
+      await s.rejection(along({ table: 'disk" AS x --', local: 'id', remote: 'id' }));
+      await s.rejection(along({ table: 'disk', local: 'id" OR 1=1 --', remote: 'id' }));
+      await s.rejection(along({ table: 'disk', local: 'id', remote: "x') --" }));
+      await s.rejection(along({ table: 'disk', local: 'id', remote: 'id' }, "id') --"));
     });
   });
 }

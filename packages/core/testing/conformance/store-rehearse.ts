@@ -23,7 +23,7 @@ export function describeStoreRehearsals(stage: () => StoreStage): void {
         update('machine', 'a', { state: 'on', deletedAt: true }, { state: 'off' }),
         { op: 'remove', table: 'machine', key: 'a' },
         { op: 'remove', table: 'entry', key: 'a/1' },
-        { op: 'vacant', table: 'machine', field: 'state', value: 'on' },
+        { op: 'vacant', table: 'machine', where: { state: 'on' } },
         adjust('used', 7),
         adjust('new', 1),
         limit('used', 2),
@@ -42,7 +42,7 @@ export function describeStoreRehearsals(stage: () => StoreStage): void {
         [machine('b', { serial: 'x' }), 'exists'],
         [update('machine', 'none', {}), 'absent'],
         [update('machine', 'a', {}, { state: 'on' }), 'stale'],
-        [{ op: 'vacant', table: 'machine', field: 'name', value: 'a' }, 'in_use'],
+        [{ op: 'vacant', table: 'machine', where: { name: 'a' } }, 'in_use'],
         [adjust('used', 2), 'exceeded'],
       ] as const) {
         const rehearsed = await s.rehearse(machine('c'), statement);

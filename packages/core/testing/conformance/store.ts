@@ -17,7 +17,7 @@ export function describeStore(
   { features, makeHarness }: { readonly features: readonly StoreFeature[]; readonly makeHarness: () => Promise<StoreHarness> },
 ): void {
   describe(`Store conformance: ${name}`, function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     let stage: StoreStage;
     beforeEach(async () => {
       stage = new StoreStage(await makeHarness());

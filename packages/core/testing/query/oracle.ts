@@ -68,6 +68,11 @@ export class Oracle {
     return this.visible(kind, deleted).filter((row) => filters.every((filter) => this.#holds({ kind, value: row }, filter)));
   }
 
+  /** What a path leads to that leads to one row at most; null when there is none. */
+  valueOf(kind: AnyKind, row: JsonObject, path: string): Json {
+    return this.#reach([{ kind, value: row }], path.split('.'))[0]?.value ?? null;
+  }
+
   #holds(node: Node, filter: Filter): boolean {
     if ('and' in filter) return filter.and.every((part) => this.#holds(node, part));
     if ('or' in filter) return filter.or.some((part) => this.#holds(node, part));

@@ -31,6 +31,23 @@ export class RandomQueries {
     return [...this.graph.place(kind).fields].flatMap(([name, shape]) => leavesOf(name, shape));
   }
 
+  /** A field with one value: of the row, or of one that references lead to. */
+  leaf(kind: AnyKind, wanted: (shape: Shape) => boolean = () => true): Leaf {
+    const dice = this.#dice;
+    const names: string[] = [];
+    let place = this.graph.place(kind);
+    while (dice.chance(0.4) && names.length < 3) {
+      const ways = [...place.links].filter(([name, { remote }]) => remote === 'id' && !place.fields.has(name));
+      const leads = ways.filter(([, link]) => this.leaves(link.kind).some(({ shape }) => wanted(shape)));
+      if (leads.length === 0) break;
+      const [name, link] = dice.one(leads);
+      names.push(name);
+      place = this.graph.place(link.kind);
+    }
+    const { path, shape } = dice.one(this.leaves(place.kind).filter((leaf) => wanted(leaf.shape)));
+    return { path: [...names, path].join('.'), shape };
+  }
+
   #filter(place: Place, depth: number): Filter {
     const dice = this.#dice;
     const roll = dice.next();

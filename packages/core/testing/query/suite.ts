@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Lists } from '../../src/kernel/api/list.ts';
-import type { Principal, Store } from '../../src/kernel/index.ts';
+import type { PluginSource, Principal, Store } from '../../src/kernel/index.ts';
 import type { Json, JsonObject } from '../../src/kernel/json.ts';
 import type { AnyKind } from '../../src/kernel/kind.ts';
 import type { Filter, Measure } from '../../src/kernel/query/ast.ts';
@@ -28,13 +28,18 @@ export interface QuerySuite {
   readonly seed: number;
   /** Also one test for each field of each kind. */
   readonly byField?: boolean;
+  /** Beside those of the cloud. */
+  readonly plugins?: readonly PluginSource[];
+  /** Names of the kinds that are asked about. Default: all. Queries lead to the others from there. */
+  readonly kinds?: readonly string[];
 }
 
 /** Queries over every kind of the cloud, compared with what their words mean. Any store can be asked. */
-export function describeQueries(name: string, { open, runs, seed, byField = false }: QuerySuite): void {
+export function describeQueries(name: string, { open, runs, seed, byField = false, plugins = [], kinds }: QuerySuite): void {
   describe(`queries: ${name}`, function () {
     this.timeout(600_000);
-    const registry = cloudRegistry();
+    const registry = cloudRegistry(plugins);
+    const asked = registry.kinds().filter(({ name: kind }) => kinds?.includes(kind) ?? true);
     let stage: Stage;
     before(async () => {
       stage = new Stage(await makeWorld(registry, await open(), new Dice(seed)));
@@ -42,7 +47,7 @@ export function describeQueries(name: string, { open, runs, seed, byField = fals
     after(() => stage.world.store.close());
 
     if (byField)
-      for (const kind of registry.kinds())
+      for (const kind of asked)
         for (const [field, shape] of new RandomQueriesOf(registry).fields(kind))
           it(`find ${kind.plural} by ${field}, in every way`, async () => {
             const random = new RandomQueries(stage.world, new Dice(seed + 1));
@@ -59,21 +64,20 @@ export function describeQueries(name: string, { open, runs, seed, byField = fals
       const dice = new Dice(seed + 2);
       const random = new RandomQueries(stage.world, dice);
       for (let run = 0; run < runs; run += 1) {
-        const kind = dice.one(registry.kinds());
+        const kind = dice.one(asked);
         const leaves = random.leaves(kind);
         const asker = dice.one(stage.askers);
         const where = Array.from({ length: dice.below(3) }, () => random.filter(kind));
-        const leaf = () => dice.one(leaves);
+        const leaf = () => random.leaf(kind);
         if (dice.chance(0.2)) {
-          const numbers = leaves.filter(({ shape }) => shape.type === 'integer');
           const measures: Measure[] = [
             { op: dice.one(['min', 'max'] as const), field: leaf().path },
-            { op: 'sum', field: dice.one(numbers).path },
+            { op: 'sum', field: random.leaf(kind, ({ type }) => type === 'integer').path },
           ];
           await stage.checkGroups(asker, kind, { where, groupBy: dice.chance(0.8) ? [leaf().path] : [], measures });
         } else {
           const sort = Array.from({ length: dice.below(3) }, () => dice.one(['', '-']) + leaf().path);
-          const fields = dice.chance(0.2) ? { fields: [leaf().path, leaf().path] } : {};
+          const fields = dice.chance(0.2) ? { fields: [dice.one(leaves).path, dice.one(leaves).path] } : {};
           await stage.check(asker, kind, {
             where,
             sort,
@@ -121,7 +125,8 @@ class Stage {
 
   async check(asker: Asker, kind: AnyKind, asked: Asked): Promise<void> {
     const { where, sort = [], deleted = false, fields } = asked;
-    const expected = inOrder(new Oracle(this.world, asker).rows(kind, where, deleted), sort);
+    const oracle = new Oracle(this.world, asker);
+    const expected = inOrder(oracle.rows(kind, where, deleted), sort, (row, path) => oracle.valueOf(kind, row, path));
     const told = `${kind.plural} as ${asker.projectId}: ${JSON.stringify(asked)}`;
     const items: JsonObject[] = [];
     let after: string | undefined;
@@ -147,7 +152,11 @@ class Stage {
     asked: { readonly where: readonly Filter[]; readonly groupBy: readonly string[]; readonly measures: readonly Measure[] },
   ): Promise<void> {
     const { where, groupBy, measures } = asked;
-    const rows = new Oracle(this.world, asker).rows(kind, where, false);
+    const oracle = new Oracle(this.world, asker);
+    const paths = [...groupBy, ...measures.map(({ field }) => field)];
+    const rows = oracle
+      .rows(kind, where, false)
+      .map((row) => Object.fromEntries(paths.map((path) => [nameOf(path), oracle.valueOf(kind, row, path)])));
     const body = {
       ...whereOf(where),
       groupBy,
@@ -155,7 +164,10 @@ class Stage {
       ...Object.fromEntries(measures.map(({ op }) => [op, measures.filter((each) => each.op === op).map(({ field }) => field)])),
     };
     const { groups } = await this.#query(asker, kind, body);
-    const expected = tally(rows, { groupBy, measures: [{ op: 'count' }, ...measures] });
+    const expected = tally(rows, {
+      groupBy: groupBy.map((path) => ({ field: nameOf(path) })),
+      measures: [{ op: 'count' }, ...measures.map(({ op, field }) => ({ op, field: nameOf(field) }))],
+    });
     const flat = groups?.map((group) => [
       ...groupBy.map((path) => plain((group.by as JsonObject)[path])),
       group.count,
@@ -199,14 +211,17 @@ const whereOf = (where: readonly Filter[]) => (where.length === 0 ? {} : { where
 /** Groups tell booleans as such, where stores have 0 and 1. */
 const plain = (value: Json | undefined): Json => (typeof value === 'boolean' ? Number(value) : (value ?? null));
 
-function inOrder(rows: readonly JsonObject[], sort: readonly string[]): JsonObject[] {
+/** A path as the name of one field. */
+const nameOf = (path: string): string => path.replaceAll('.', '/');
+
+function inOrder(rows: readonly JsonObject[], sort: readonly string[], valueAlong: (row: JsonObject, path: string) => Json): JsonObject[] {
   const terms = [...sort, 'id'].map((term) => ({
     path: term.replace(/^-/, '').replace(/^createdAt$/, 'id'),
     sign: term.startsWith('-') ? -1 : 1,
   }));
   return rows.toSorted((a, b) => {
     for (const { path, sign } of terms) {
-      const [left, right] = [plain(valueAt(a, path)), plain(valueAt(b, path))] as (string | number | null)[];
+      const [left, right] = [plain(valueAlong(a, path)), plain(valueAlong(b, path))] as (string | number | null)[];
       if (left === right || left === undefined || right === undefined) continue;
       const order = left === null ? -1 : right === null ? 1 : compareValues(left, right);
       return sign * order;

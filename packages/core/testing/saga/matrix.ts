@@ -24,7 +24,6 @@ export type Choose = <T>(histories: readonly T[], titleOf: (history: T) => strin
 const same = (a: Place, b: Place): boolean => a.path === b.path && a.phase === b.phase;
 /** After the last operation has ended, reconcilers and debts get this long. */
 const QUIET_MS = 60_000;
-const never = new Promise<never>(() => undefined);
 
 interface Injection {
   readonly around: Around;
@@ -57,7 +56,8 @@ function inject(fault: Fault | undefined, repeat: boolean, operation: { id?: str
 function strike(fault: Fault, sim: SimCloud): Promise<never> {
   if (fault.how === 'crashes') {
     sim.crash();
-    return never;
+    // One of its own: what waits for one that all share is kept as long as that.
+    return new Promise<never>(() => undefined);
   }
   return Promise.reject(new CloudError('conflict', `Injected at ${fault.place.path}.`));
 }

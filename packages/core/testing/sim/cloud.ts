@@ -1,26 +1,28 @@
-import { type CloudSettings, cloud, type PostUrl, systemPrincipal } from '../../src/cloud/index.ts';
-import type { FetchUrl, ImageStore } from '../../src/cloud/storage/image-store.ts';
+import { type CloudConfig, cloud, type PostUrl, systemPrincipal } from '../../src/cloud/index.ts';
+import type { FetchUrl, OpenFile } from '../../src/cloud/storage/image-store.ts';
 import {
   type Accepted,
-  CloudError,
+  type Change,
   type Counter,
   type Endpoint,
   isFinished,
+  type Json,
   Kernel,
   type Operation,
-  type Plugin,
-  type Retention,
+  type PluginSource,
+  type Presets,
   type StepPoint,
   timestamp,
   type Uploaded,
   type UploadRequest,
 } from '../../src/kernel/index.ts';
 import { SqliteEngine } from '../../src/sqlite/engine.ts';
-import type { HypervisorFeature } from '../conformance/hypervisor.ts';
+import { SimAgents } from './agents.ts';
 import { canonical } from './canonical.ts';
 import { type Incarnation, SimEnvironment } from './environment.ts';
+import { SimImageStore } from './image-store.ts';
 import { OutsideStore, type SimBackend } from './outside-store.ts';
-import { simulated } from './plugin.ts';
+import { type SimulatedOptions, simulated } from './plugin.ts';
 import { quotaProblems } from './recount.ts';
 import { SimulatedStore, type StoreFaults } from './store.ts';
 import { SimWorld, type WorldOptions } from './world.ts';
@@ -31,71 +33,55 @@ export interface SimCloudOptions {
   readonly storeFaults?: StoreFaults;
   /** Default: an embedded store in memory, which goes wrong as `storeFaults` say. */
   readonly backend?: SimBackend;
-  readonly settings?: Partial<CloudSettings>;
-  readonly without?: readonly HypervisorFeature[];
-  readonly plugins?: readonly Plugin[];
+  readonly config?: Partial<CloudConfig>;
+  /** What settings are where nothing is set. */
+  readonly presets?: Presets;
+  readonly without?: SimulatedOptions['without'];
+  readonly plugins?: readonly PluginSource[];
+  /** What plugins have made in a world of their own, as a value of JSON: part of what `residue` compares. */
+  readonly outside?: () => Json;
   readonly fetchUrl?: FetchUrl;
+  readonly openFile?: OpenFile;
   /** What the outside answers to events. */
   readonly postUrl?: PostUrl;
-  readonly retention?: Partial<Retention>;
+  /** Sagas at work at once. */
+  readonly runningMax?: number;
   readonly onTrace?: (line: string) => void;
 }
 
 /** Called around each step of each saga: where tests look, fail and crash. */
 export type Around = <R>(point: StepPoint, body: () => Promise<R>, sim: SimCloud) => Promise<R>;
 
-/** Image content in memory: it is the outside world's, and survives crashes. */
-class SimImageStore implements ImageStore {
-  readonly #contents = new Map<string, Uint8Array>();
-
-  async write(id: string, bytes: AsyncIterable<Uint8Array>, limitBytes: number) {
-    const parts: Uint8Array[] = [];
-    for await (const part of bytes) parts.push(part);
-    const whole = Buffer.concat(parts);
-    if (whole.length > limitBytes) throw new CloudError('too_large', 'The image is too large.', { params: { limitBytes } });
-    this.#contents.set(id, whole);
-    // No real digest: it would be computed in a thread, and real time must not pass here.
-    return { sizeBytes: whole.length, sha256: whole.length.toString(16).padStart(64, '0') };
-  }
-  async open(id: string) {
-    const bytes = this.#contents.get(id);
-    if (bytes === undefined) throw new CloudError('not_found', `No content ${id}.`);
-    return {
-      sizeBytes: bytes.length,
-      open: async function* () {
-        yield bytes;
-      },
-    };
-  }
-  async head(id: string, sizeBytes: number) {
-    return (this.#contents.get(id) ?? new Uint8Array()).subarray(0, sizeBytes);
-  }
-  async delete(id: string) {
-    this.#contents.delete(id);
-  }
-  async list() {
-    return [...this.#contents.keys()];
-  }
-}
-
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const RESTORED = 'restored';
+
+/** From a start to its crash. */
+interface Life {
+  readonly incarnation: Incarnation;
+  readonly store: SimulatedStore | OutsideStore;
+  readonly kernel: Kernel;
+  /** Resolves with the crash. */
+  readonly killed: Promise<undefined>;
+  readonly kill: () => void;
+}
 
 /** A whole control plane over a simulated world in virtual time. It can be killed at any instant and started again on what was durable. */
 export class SimCloud {
   readonly environment: SimEnvironment;
   readonly world: SimWorld;
-  readonly imageStore = new SimImageStore();
+  readonly imageStore: SimImageStore;
+  readonly agents = new SimAgents();
   around: Around | undefined;
   readonly #options: SimCloudOptions;
   #engine: SqliteEngine;
   #isDisposed = false;
-  #life: { readonly incarnation: Incarnation; readonly store: SimulatedStore | OutsideStore; readonly kernel: Kernel } | undefined;
+  #life: Life | undefined;
 
   constructor(options: SimCloudOptions) {
     this.#options = options;
     this.environment = new SimEnvironment(options.seed, options.onTrace === undefined ? {} : { onTrace: options.onTrace });
+    this.imageStore = new SimImageStore(this.environment);
     this.world = new SimWorld(this.environment, options.world);
     this.#engine = new SqliteEngine({ path: ':memory:', incarnation: 'simulated' });
   }
@@ -124,6 +110,7 @@ export class SimCloud {
   async start(): Promise<void> {
     const incarnation = this.environment.incarnation();
     const { postUrl } = this.#options;
+    const { agents } = this;
     const store = await this.#open(incarnation);
     const drivers = simulated({ world: this.world, environment: incarnation, without: this.#options.without ?? [] });
     const kernel = new Kernel({
@@ -133,20 +120,28 @@ export class SimCloud {
         cloudId: 'simulated-cloud',
         imageStore: this.imageStore,
         plugins: [drivers, ...(this.#options.plugins ?? [])],
-        settings: this.#options.settings ?? {},
+        config: this.#options.config ?? {},
         ...(this.#options.fetchUrl === undefined ? {} : { fetchUrl: this.#options.fetchUrl }),
+        ...(this.#options.openFile === undefined ? {} : { openFile: this.#options.openFile }),
+        agentLink: {
+          callbackUrl: agents.callbackUrl,
+          ask: (agent, request) => incarnation.port(() => agents.ask(agent, request)),
+        },
         ...(postUrl === undefined ? {} : { postUrl: (post) => incarnation.port(() => postUrl(post)) }),
       }),
       sealKey: new Uint8Array(32),
-      ...(this.#options.retention === undefined ? {} : { retention: this.#options.retention }),
+      presets: this.#options.presets ?? {},
+      ...(this.#options.runningMax === undefined ? {} : { runningMax: this.#options.runningMax }),
       around: (point, body) => (this.around === undefined ? body() : this.around(point, body, this)),
     });
-    const life = { incarnation, store, kernel };
-    this.#life = life;
-    await this.environment.complete(kernel.start()).catch((error: unknown) => {
-      // Killed while it started, it never ends.
-      if (this.#life === life) throw error;
-    });
+    const { promise: killed, resolve: kill } = Promise.withResolvers<undefined>();
+    this.#life = { incarnation, store, kernel, killed, kill: () => kill(undefined) };
+    await this.survive(kernel.start());
+  }
+
+  /** Steps until the work of this life has settled; undefined when it was killed meanwhile, after which nothing of it ends. */
+  async survive<T>(work: Promise<T>): Promise<T | undefined> {
+    return this.#life && this.environment.complete(Promise.race([work, this.#life.killed]));
   }
 
   async #open(incarnation: Incarnation): Promise<SimulatedStore | OutsideStore> {
@@ -158,9 +153,11 @@ export class SimCloud {
 
   /** SIGKILL: nothing of this life goes on, no `finally` runs. */
   crash(): void {
-    this.#life?.store.kill();
-    this.#life?.incarnation.kill();
+    const life = this.#life;
     this.#life = undefined;
+    life?.store.kill();
+    life?.incarnation.kill();
+    life?.kill();
   }
 
   /** Writes what is durable now into a new file, as an online backup does. */
@@ -245,6 +242,15 @@ export class SimCloud {
     return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>);
   }
 
+  /** What has changed after a revision, in order: seen as rows are. */
+  changes(after: number, limit: number): readonly Change[] {
+    return this.#engine.reader.changes(after, limit);
+  }
+
+  counter(key: string): Counter | undefined {
+    return this.#engine.reader.counter(key);
+  }
+
   counters(): readonly Counter[] {
     return this.#engine.reader.counters('');
   }
@@ -269,7 +275,9 @@ export class SimCloud {
         rows.push({ table: kind.name, row: JSON.parse(text) as Record<string, unknown> });
     const names = new Map(rows.map(({ table, row }) => [String(row.id), `<${table}:${withoutHex(String(row.name))}>`]));
     const counters = (await this.#witness.counters('')).filter((counter) => counter.value !== 0 || counter.limit !== null);
-    const live = rows.map(({ table, row }) => ({
+    // That a fabric is in use is known with the first look at it, whenever that is.
+    const isNews = ({ table, row }: (typeof rows)[number]) => table !== 'fabric' || row.state !== 'ready';
+    const live = rows.filter(isNews).map(({ table, row }) => ({
       table,
       ...Object.fromEntries(Object.entries(row).filter(([field]) => !STAMPS.has(field))),
     }));
@@ -278,11 +286,12 @@ export class SimCloud {
       counters,
       world: withoutCaches(JSON.parse(this.world.snapshot()) as WorldView, names),
       violations: this.world.violations,
+      outside: this.#options.outside?.() ?? null,
     });
     const renamed = text
       .replaceAll(UUID, (id) => names.get(id) ?? '<id>')
       .replaceAll(MAC, '<mac>')
-      .replaceAll(HEX_NAME, '"$1-*"');
+      .replaceAll(HEX_NAME, '$1$2-*$1');
     return sorted(renamed);
   }
 }
@@ -299,9 +308,26 @@ const withoutCaches = (world: WorldView, live: ReadonlyMap<string, string>): Wor
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const MAC = /([0-9a-f]{2}:){5}[0-9a-f]{2}/g;
-const HEX_NAME = /"([a-z-]+)-[0-9a-f]{8,12}"/g;
-const STAMPS = new Set(['generation', 'observedGeneration', 'createdAt', 'updatedAt', 'revision', 'stateReason', 'freeBytes']);
-const withoutHex = (name: string): string => name.replace(/-[0-9a-f]{8,12}$/, '-*');
+/** Also in texts of JSON, as they are kept with machines. */
+const HEX_NAME = /(\\?")([a-z-]+)-[0-9a-f]{8,12}\1/g;
+/** And what a backup has put anew: what a try that was interrupted has put is not new any more. */
+const STAMPS = new Set([
+  'takenAt',
+  'backedUpAt',
+  'checkedAt',
+  'nextRunAt',
+  'lastRunAt',
+  'recoveryPointAt',
+  'newBytes',
+  'generation',
+  'observedGeneration',
+  'createdAt',
+  'updatedAt',
+  'revision',
+  'stateReason',
+  'freeBytes',
+]);
+const withoutHex = (name: string): string => name.replaceAll(UUID, '*').replace(/-[0-9a-f]{8,12}$/, '-*');
 
 /** Lists compare as sets: their order followed the ids that were replaced. */
 function sorted(text: string): string {

@@ -118,6 +118,7 @@ export class SimEnvironment implements Environment {
   }
 
   #after(delayMs: number, run: () => void): () => void {
+    if (Number.isNaN(delayMs)) throw new RangeError('a delay that is no number would stop the clock');
     const due: Due = this.#queue.add(this.#elapsedMs + Math.max(0, delayMs), run);
     return () => this.#queue.cancel(due);
   }

@@ -50,6 +50,9 @@ export interface StruckFault {
 /** The rules in force, first added first asked; at most one strikes a call. */
 export class Faults {
   readonly #random: Random;
+  /** How often each effect has struck. */
+  readonly struck = new Map<FaultEffect, number>();
+  readonly #met = new Set<string>();
   #rules: { readonly rule: FaultRule; left: number }[] = [];
 
   constructor(random: Random) {
@@ -69,6 +72,11 @@ export class Faults {
     this.#rules = [];
   }
 
+  /** Whether such a call has met such an effect at any time. */
+  met(command: string, effect: FaultEffect): boolean {
+    return this.#met.has(`${command} ${effect}`);
+  }
+
   /** What strikes this call, if anything; counts it. */
   strike(host: string, command: string): StruckFault | undefined {
     for (const entry of this.#rules) {
@@ -76,7 +84,11 @@ export class Faults {
       if (entry.left <= 0 || (rule.host ?? host) !== host || (rule.command ?? command) !== command) continue;
       if (rule.probability !== undefined && this.#random.next() >= rule.probability) continue;
       entry.left -= 1;
-      return { effect: this.#draw(rule.effect), delayMs: rule.delayMs ?? 60_000, fault: rule.fault ?? 'internal' };
+      if (entry.left === 0) this.#rules = this.#rules.filter((each) => each !== entry);
+      const effect = this.#draw(rule.effect);
+      this.#met.add(`${command} ${effect}`);
+      this.struck.set(effect, (this.struck.get(effect) ?? 0) + 1);
+      return { effect, delayMs: rule.delayMs ?? 60_000, fault: rule.fault ?? 'internal' };
     }
     return undefined;
   }

@@ -1,10 +1,13 @@
 import type { HostInventory, MachineSpec, NetworkObservation, NetworkSpec, Plug, PortSpec } from '../../src/strategy/index.ts';
 import { canonical } from './canonical.ts';
+import { SimDiskCopies } from './disk-copy.ts';
 import { SimError } from './fault.ts';
+import { SimKept } from './kept.ts';
 import { SimMachine } from './machine.ts';
-import type { SimStored } from './pool.ts';
+import { opens, type SimStored } from './pool.ts';
 import { SimPorts } from './ports.ts';
 import type { SimSite } from './site.ts';
+import { SimTransfer } from './transfer.ts';
 import type { SimWorld } from './world.ts';
 
 export interface HostFacts {
@@ -30,12 +33,22 @@ export class SimHost {
   readonly inventory: HostInventory;
   readonly site: SimSite;
   readonly machines = new Map<string, SimMachine>();
+  /** By machine: what is on its way from here. */
+  readonly sending = new Map<string, SimTransfer>();
+  readonly diskCopies: SimDiskCopies;
   readonly networks = new Map<string, SimNetwork>();
+  /** By reference: what attachments need. */
+  readonly secrets = new Map<string, string>();
+  /** What lies around its networks. */
+  readonly kept = new SimKept();
+  /** By NIC: when a running machine was last plugged in with it. */
+  readonly #pluggedAtMs = new Map<string, number>();
   readonly #world: SimWorld;
   readonly #watchers = new Set<Hint>();
 
   constructor(world: SimWorld, hostname: string, hostUuid: string, site: SimSite, facts: HostFacts) {
     this.#world = world;
+    this.diskCopies = new SimDiskCopies(world, this);
     this.hostname = hostname;
     this.site = site;
     this.inventory = {
@@ -76,12 +89,43 @@ export class SimHost {
     return machine;
   }
 
+  /** Begins to send a machine to another host, unless that is under way. */
+  send(id: string, hostname: string): void {
+    const to = this.#world.hosts.get(hostname);
+    if (to === undefined || to === this) throw new SimError('unavailable', `${this.hostname} does not reach ${hostname}`);
+    if (this.diskCopies.has(id)) throw new SimError('conflict', `a disk of machine ${id} is being copied`);
+    const underWay = this.sending.get(id);
+    if (underWay !== undefined && underWay.to !== to)
+      throw new SimError('conflict', `machine ${id} is on its way to ${underWay.to.hostname}`);
+    if (underWay === undefined) this.sending.set(id, new SimTransfer(this.#world, this, id, to, this.#world.transferMs()));
+  }
+
+  /** A machine that is to come here, with nothing but its definition yet. */
+  expect({ spec, owner }: SimMachine): SimMachine {
+    if (this.machines.get(spec.id)?.live) throw new SimError('conflict', `machine ${spec.id} is on, on ${this.hostname}`);
+    for (const nic of spec.nics) this.#needNetwork(nic);
+    for (const disk of spec.disks) this.needDisk(disk);
+    const machine = this.#add(spec, owner);
+    machine.expect();
+    return machine;
+  }
+
+  /** Power is lost. What was on its way here is gone with it. */
+  powerOff(): void {
+    this.sending.clear();
+    for (const [id, machine] of this.machines) {
+      if (machine.incoming) this.machines.delete(id);
+      machine.stop();
+    }
+  }
+
   remove(id: string): void {
     this.machines.get(id)?.stop();
     if (this.machines.delete(id)) this.hint(id);
   }
 
   ensureNetwork(spec: NetworkSpec): void {
+    if (spec.vpcId !== undefined && !this.kept.of('vpcs').has(spec.vpcId)) throw new SimError('not_found', `no VPC ${spec.vpcId}`);
     const there = this.networks.get(spec.id);
     if (there === undefined) this.networks.set(spec.id, { spec, owner: spec.owner, active: true, ports: new SimPorts() });
     else {
@@ -105,12 +149,15 @@ export class SimHost {
   deleteNetwork(id: string): void {
     const network = this.networks.get(id);
     if (network !== undefined && network.ports.size > 0) throw new SimError('conflict', `network ${id} has ${network.ports.size} ports`);
+    this.kept.refuseUsed('networks', id);
     this.networks.delete(id);
   }
 
   ensurePort(port: PortSpec): Plug {
     const network = this.networks.get(port.networkId);
     if (network === undefined) throw new SimError('not_found', `no network ${port.networkId} on ${this.hostname}`);
+    for (const groupId of port.securityGroupIds ?? [])
+      if (!this.kept.of('securityGroups').has(groupId)) throw new SimError('not_found', `no security group ${groupId}`);
     const other = network.ports.clash(port);
     if (other !== undefined) throw new SimError('conflict', `port ${other} has the same MAC or address`);
     network.ports.set(port.nicId, port);
@@ -139,20 +186,37 @@ export class SimHost {
 
   /** Takes a disk for a machine that runs, or says why it cannot have it. */
   useDisk(machine: SimMachine, disk: MachineSpec['disks'][number]): void {
-    const volume = this.#world.stored(this.hostname, disk.attachment);
+    const volume = this.needDisk(disk);
     const user = `${this.hostname}/${machine.spec.id}`;
-    if (volume === undefined) throw new SimError('conflict', `the disk ${disk.volumeId} is not there`);
-    if (!volume.attachedTo.has(this.hostname))
-      throw new SimError('conflict', `the disk ${disk.volumeId} was not attached to ${this.hostname}`);
+    machine.diskBytes.set(disk.volumeId, volume.sizeBytes);
     if (disk.readOnly) return;
+    if (volume.user !== undefined && volume.user !== user && this.#world.isShared(disk.attachment))
+      this.#world.violations.push(`volume ${disk.volumeId} is opened by ${user} under ${volume.user}`);
     if (volume.user !== undefined && volume.user !== user)
       throw new SimError('conflict', `the disk ${disk.volumeId} is in use by ${volume.user}`);
     volume.user = user;
+    volume.holder = user;
+    volume.isUserHidden = false;
   }
 
   dropDisk(machine: SimMachine, disk: MachineSpec['disks'][number]): void {
     const volume: SimStored | undefined = this.#world.stored(this.hostname, disk.attachment);
-    if (volume?.user === `${this.hostname}/${machine.spec.id}`) volume.user = undefined;
+    const user = `${this.hostname}/${machine.spec.id}`;
+    machine.diskBytes.delete(disk.volumeId);
+    if (volume?.user === user) volume.user = undefined;
+    if (volume?.holder === user && this.site.up) volume.holder = undefined;
+    // Whoever opens it anew is another client.
+    volume?.shutOut.delete(user);
+  }
+
+  growDisk(machine: SimMachine, volumeId: string, sizeBytes: number): void {
+    if (!machine.live) throw new SimError('conflict', 'the machine does not run');
+    const disk = machine.spec.disks.find((each) => each.volumeId === volumeId);
+    const pool = disk && !machine.lost.has(volumeId) ? this.#world.poolOf(this.hostname, disk.attachment) : undefined;
+    if (pool === undefined) throw new SimError('not_found', `the machine has no disk ${volumeId}`);
+    pool.resizeVolume(volumeId, sizeBytes);
+    machine.diskBytes.set(volumeId, sizeBytes);
+    this.hint(machine.spec.id);
   }
 
   /** A disk or NIC is taken out of a running machine alone: its definition keeps it. */
@@ -165,10 +229,46 @@ export class SimHost {
   }
 
   usePlug(nic: MachineSpec['nics'][number]): void {
+    if (this.#needNetwork(nic)) this.#pluggedAtMs.set(nic.nicId, this.#world.environment.clock.monotonicMs());
+  }
+
+  /** When a machine that runs here was plugged in with the NIC. */
+  pluggedAtMs(nicId: string): number | undefined {
+    const isIn = [...this.machines.values()].some(({ live, spec }) => live && spec.nics.some((nic) => nic.nicId === nicId));
+    return isIn ? this.#pluggedAtMs.get(nicId) : undefined;
+  }
+
+  /** What is reachable from here, and opens. */
+  needDisk(disk: Pick<MachineSpec['disks'][number], 'volumeId' | 'attachment'>): SimStored {
+    const volume = this.#world.stored(this.hostname, disk.attachment);
+    if (volume === undefined) throw new SimError('conflict', `the disk ${disk.volumeId} is not there`);
+    if (!volume.attachedTo.has(this.hostname))
+      throw new SimError('conflict', `the disk ${disk.volumeId} was not attached to ${this.hostname}`);
+    this.#unlock(disk);
+    return volume;
+  }
+
+  /** False for a port of a switch that is none of this world's. */
+  #needNetwork(nic: MachineSpec['nics'][number]): boolean {
+    if (nic.plug.type === 'ovsPort') return false;
     if (nic.plug.type !== 'libvirtNetwork') throw new SimError('unsupported', `a ${nic.plug.type} plug`);
-    const network = this.networks.get(nic.plug.network.slice(PLUG_PREFIX.length));
+    const id = nic.plug.network.slice(PLUG_PREFIX.length);
+    const network = this.networks.get(id) ?? this.#world.fabric.networks.get(id);
     if (!network?.active) throw new SimError('conflict', `the network ${nic.plug.network} is not active`);
     if (!network.ports.has(nic.nicId)) throw new SimError('conflict', `the NIC ${nic.nicId} has no port in ${nic.plug.network}`);
+    return true;
+  }
+
+  /** A backend that asks for a key gets the host's. */
+  #unlock({ volumeId, attachment }: Pick<MachineSpec['disks'][number], 'volumeId' | 'attachment'>): void {
+    const stored = this.#world.stored(this.hostname, attachment);
+    const key = attachment.encryption && this.secrets.get(attachment.encryption.secretRef);
+    if (stored?.encryptionKey !== undefined && !opens(stored, key))
+      throw new SimError('conflict', `the host has no passphrase for the disk ${volumeId}`);
+    if (attachment.type !== 'rbd') return;
+    const { secretRef } = attachment;
+    if (this.secrets.get(secretRef) !== this.#world.poolOf(this.hostname, attachment)?.secret(secretRef))
+      throw new SimError('conflict', `the host has no key for the disk ${volumeId}`);
   }
 
   #add(spec: MachineSpec, owner: string | undefined): SimMachine {
@@ -180,6 +280,7 @@ export class SimHost {
       changed: (id: string) => this.hint(id),
       occupy: (machine: SimMachine) => this.#occupy(machine),
       vacate: (machine: SimMachine) => {
+        this.diskCopies.endAll(machine);
         for (const disk of machine.spec.disks) this.dropDisk(machine, disk);
       },
     };

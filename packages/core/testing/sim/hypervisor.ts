@@ -1,3 +1,4 @@
+import { sleep } from '../../src/kernel/environment.ts';
 import type { ByteStream, Call, DiskSpec, HypervisorDriver, HypervisorFactory, NicSpec } from '../../src/strategy/index.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
 import { SimError } from './fault.ts';
@@ -70,6 +71,7 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
       on.onMachine('hotplug.detachDisk', id, call, (machine, host) => {
         const disk = machine.spec.disks.find((each) => each.volumeId === volumeId);
         if (disk === undefined) return;
+        if (host.diskCopies.has(id, volumeId)) throw new SimError('conflict', `the disk ${volumeId} is being copied`);
         host.dropDisk(machine, disk);
         machine.lost.delete(volumeId);
         machine.spec = { ...machine.spec, disks: without(machine.spec.disks, (each) => each === disk) };
@@ -97,7 +99,7 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
   };
 }
 
-function resizeOf(on: HostLink): NonNullable<HypervisorDriver['resize']> {
+function resizeOf(on: HostLink, offers: (feature: HypervisorFeature) => boolean): NonNullable<HypervisorDriver['resize']> {
   const within = (value: number, max: number) => {
     if (value > max) throw new SimError('invalid', `${value} is more than the machine's maximum of ${max}`);
   };
@@ -112,6 +114,17 @@ function resizeOf(on: HostLink): NonNullable<HypervisorDriver['resize']> {
         within(memoryBytes, machine.spec.memoryBytesMax);
         machine.spec = { ...machine.spec, memoryBytes };
       }),
+    ...(offers('growDisk') && {
+      growDisk: (id: string, volumeId: string, sizeBytes: number, call: Call) =>
+        on.onMachine('resize.growDisk', id, call, (machine, host) => host.growDisk(machine, volumeId, sizeBytes)),
+    }),
+  };
+}
+
+function secretsOf(on: HostLink): NonNullable<HypervisorDriver['secrets']> {
+  return {
+    put: (ref, value, call) => on.ask('secrets.put', call, (host) => void host.secrets.set(ref, value)),
+    delete: (ref, call) => on.ask('secrets.delete', call, (host) => void host.secrets.delete(ref)),
   };
 }
 
@@ -198,12 +211,102 @@ function consoleStream(machine: SimMachine, link: SimLink, greeting: string, ser
   return { readable, writable };
 }
 
+/** One call after the other, within the time of one. */
+function bounded(call: Call, clock: DriverEnvironment['clock']): () => Call {
+  const untilMs = clock.monotonicMs() + call.timeoutMs;
+  return () => ({ ...call, timeoutMs: Math.min(ANSWER_MS, Math.max(1, untilMs - clock.monotonicMs())) });
+}
+
+/** Two hosts settle a transfer among themselves: who asks for one looks whether it has ended. */
+function migrationOf(
+  on: HostLink,
+  timers: DriverEnvironment['timers'],
+  clock: DriverEnvironment['clock'],
+): NonNullable<HypervisorDriver['migration']> {
+  const pause = (call: Call) =>
+    sleep(timers, LOOK_MS, call.signal).catch(() => {
+      throw new SimError('unknown_outcome', 'it was given up, and goes on');
+    });
+  return {
+    async send(id, target, call) {
+      const left = bounded(call, clock);
+      await on.ask('migration.send', left(), (host) => host.send(id, hostnameOf(target)));
+      for (let looks = 1; ; looks += 1) {
+        await pause(call);
+        const seen = await on.ask('migration.look', left(), (host) => ({
+          isUnderWay: host.sending.has(id),
+          isHere: host.machines.has(id),
+        }));
+        if (!seen.isUnderWay && seen.isHere) throw new SimError('unavailable', `machine ${id} has not come to ${hostnameOf(target)}`);
+        if (!seen.isHere) return;
+        call.onProgress?.(1 - 1 / (1 + looks));
+      }
+    },
+    // What was held here by a frozen host lands in any order: one that begins after a look has to be met by the next.
+    async cancel(id, call) {
+      const left = bounded(call, clock);
+      for (let quietLooks = 0; quietLooks < QUIET_LOOKS; await pause(call)) {
+        const isUnderWay = await on.ask('migration.cancel', left(), (host) => {
+          host.sending.get(id)?.cancel();
+          return host.sending.has(id);
+        });
+        quietLooks = isUnderWay ? 0 : quietLooks + 1;
+      }
+    },
+  };
+}
+
+/** A copy goes on under its machine: who asked for one looks how far it is. */
+function diskCopyOf(
+  on: HostLink,
+  timers: DriverEnvironment['timers'],
+  clock: DriverEnvironment['clock'],
+): NonNullable<HypervisorDriver['diskCopy']> {
+  const pause = (call: Call) =>
+    sleep(timers, LOOK_MS, call.signal).catch(() => {
+      throw new SimError('unknown_outcome', 'it was given up, and goes on');
+    });
+  return {
+    async copy(id, volumeId, to, _limit, call) {
+      const left = bounded(call, clock);
+      await on.onMachine('diskCopy.copy', id, left(), (machine, host) => host.diskCopies.begin(machine, volumeId, to));
+      for (let looks = 1; ; looks += 1) {
+        const state = await on.ask('diskCopy.look', left(), (host) => host.diskCopies.look(host.machines.get(id), volumeId, to));
+        if (state === 'both' || state === 'there') return;
+        if (state !== 'copying') throw new SimError('unavailable', `the copy of disk ${volumeId} has broken off`);
+        call.onProgress?.(1 - 1 / (1 + looks));
+        await pause(call);
+      }
+    },
+    look: (id, volumeId, to, call) => on.ask('diskCopy.look', call, (host) => host.diskCopies.look(host.machines.get(id), volumeId, to)),
+    async pivot(id, volumeId, to, call) {
+      const left = bounded(call, clock);
+      const ask = () => on.onMachine('diskCopy.pivot', id, left(), (machine, host) => host.diskCopies.pivot(machine, volumeId, to));
+      while (!(await ask())) await pause(call);
+    },
+    changeSeed: (id, seed, call) =>
+      on.onMachine('diskCopy.changeSeed', id, call, (machine) => {
+        if (!machine.live) throw new SimError('conflict', 'the machine does not run');
+        if (machine.spec.seed !== undefined) machine.spec = { ...machine.spec, seed };
+      }),
+    // What was held by a frozen host lands in any order: one that begins after a look has to be met by the next.
+    async cancel(id, volumeId, call) {
+      const left = bounded(call, clock);
+      for (let looks = 0; looks < QUIET_LOOKS; looks += 1) {
+        await on.ask('diskCopy.cancel', left(), (host) => host.diskCopies.end(id, volumeId));
+        await pause(call);
+      }
+    },
+  };
+}
+
+/** A host that says nothing for so long is taken for lost. */
+const ANSWER_MS = 25_000;
+const LOOK_MS = 10;
+const QUIET_LOOKS = 3;
+
 /** The simulated hypervisor; `without` takes optional features away, to meet typed refusals. */
-export function simulatedHypervisor(
-  world: SimWorld,
-  environment: DriverEnvironment,
-  without: readonly HypervisorFeature[],
-): HypervisorFactory {
+export function simulatedHypervisor(world: SimWorld, environment: DriverEnvironment, without: readonly string[]): HypervisorFactory {
   const offers = (feature: HypervisorFeature) => !without.includes(feature);
   const any = (...features: HypervisorFeature[]) => features.some(offers);
   return {
@@ -220,7 +323,16 @@ export function simulatedHypervisor(
         },
         power: powerOf(on),
         ...(offers('hotplug') && { hotplug: hotplugOf(on) }),
-        ...(offers('resize') && { resize: resizeOf(on) }),
+        ...(offers('resize') && { resize: resizeOf(on, offers) }),
+        ...(offers('secrets') && { secrets: secretsOf(on) }),
+        ...(offers('quiesce') && {
+          quiesce: {
+            freeze: (id: string, call: Call) => on.onMachine('quiesce.freeze', id, call, (machine) => machine.freeze()),
+            thaw: (id: string, call: Call) => on.ask('quiesce.thaw', call, (host) => host.machines.get(id)?.thaw() === true),
+          },
+        }),
+        ...(offers('diskCopy') && { diskCopy: diskCopyOf(on, environment.timers, environment.clock) }),
+        ...(offers('migration') && { migration: migrationOf(on, environment.timers, environment.clock) }),
         ...(any('cpuShares', 'diskLimits', 'nicLimits') && { limits: limitsOf(on, offers) }),
         ...(any('serial', 'vnc') && { consoles: consolesOf(on, offers) }),
         ...(offers('watch') && { watch: (hint: (machineId: string | undefined) => void) => on.watch(hint) }),

@@ -104,7 +104,8 @@ export class SimLink {
 
   #land<T>(site: SimSite, request: Request<T>, fault: StruckFault | undefined, reply: Reply<T>): void {
     const world = this.#world;
-    const { command, apply } = request;
+    const { command } = request;
+    const apply = () => world.land(site, command, request.apply);
     const answer = attempt(apply, reply);
     if (fault?.effect === 'duplicate')
       world.send(site, fault.delayMs, command, { land: () => void attempt(apply, reply), refuse: () => undefined });

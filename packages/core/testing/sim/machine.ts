@@ -7,6 +7,8 @@ export interface GuestProfile {
   readonly bootMs: number;
   readonly shutdownMs: number;
   readonly onShutdown: 'powers_off' | 'ignores';
+  /** Answers requests of the hypervisor once it has booted. */
+  readonly hasAgent: boolean;
   /** Powers itself off so long after its boot. */
   readonly haltsAfterMs?: number;
   /** Crashes so long after its boot. */
@@ -14,7 +16,7 @@ export interface GuestProfile {
 }
 
 interface Ahead {
-  readonly run: () => void;
+  readonly run: (machine: SimMachine) => void;
   cancel: (() => void) | undefined;
   leftMs: number;
   sinceMs: number;
@@ -39,9 +41,17 @@ export class SimMachine {
   readonly owner: string | undefined;
   /** What of its definition the running machine has lost. */
   readonly lost = new Set<string>();
+  /** How large the guest sees the disks that it runs with, by volume. */
+  readonly diskBytes = new Map<string, number>();
   readonly #ground: MachineGround;
   readonly #listeners = new Set<(text: Uint8Array | undefined) => void>();
   readonly #ahead = new Set<Ahead>();
+  /** The guest holds its writes back. */
+  frozen = false;
+  /** It is on its way here: no machine yet. */
+  incoming = false;
+  /** Its guest has come here, and has not gone on yet: it takes what it runs on when it does. */
+  #arrived = false;
   #power: PowerState = 'stopped';
   #booted = false;
 
@@ -78,7 +88,10 @@ export class SimMachine {
       diskIds: bySlot(spec.disks).map((disk) => disk.volumeId),
       nicIds: bySlot(spec.nics).map((nic) => nic.nicId),
       ...(this.lost.size === 0 ? {} : { halfPluggedIds: [...this.lost] }),
+      ...(ours && this.live ? limitsOf(spec) : {}),
       ...(ours && spec.record !== undefined ? { record: spec.record } : {}),
+      ...(this.frozen ? { mayBeFrozen: true } : {}),
+      ...(this.incoming ? { incoming: true } : {}),
     };
   }
 
@@ -90,6 +103,23 @@ export class SimMachine {
     this.#boot();
   }
 
+  /** Memory is made ready for a guest that comes from another host. */
+  expect(): void {
+    this.incoming = true;
+    this.#become('paused');
+  }
+
+  /** The guest is here, as it stood still at the other host, and stands still. */
+  arrive(from: SimMachine): void {
+    this.incoming = false;
+    this.#arrived = true;
+    this.frozen = from.frozen;
+    this.#booted = from.#booted;
+    for (const id of from.lost) this.lost.add(id);
+    for (const { run, leftMs } of from.#ahead) this.#ahead.add({ run, leftMs, cancel: undefined, sinceMs: 0 });
+    this.#ground.changed(this.spec.id);
+  }
+
   /** The plug is pulled, by whomever; `crashed` when the guest did it by failing. */
   stop(as: 'stopped' | 'crashed' = 'stopped'): void {
     if (!this.live) {
@@ -98,6 +128,7 @@ export class SimMachine {
     }
     this.#clear();
     this.lost.clear();
+    this.#arrived = false;
     this.#ground.vacate(this);
     this.#become(as);
     for (const listener of [...this.#listeners]) listener(undefined);
@@ -117,21 +148,36 @@ export class SimMachine {
   resume(): void {
     if (this.#power === 'running') return;
     this.#needLive();
+    if (this.incoming) throw new SimError('conflict', 'the machine is not here yet');
+    if (this.#arrived) this.#ground.occupy(this);
+    this.#arrived = false;
     this.#become('running');
     for (const ahead of this.#ahead) this.#arm(ahead);
+  }
+
+  freeze(): void {
+    if (this.#power !== 'running') throw new SimError('conflict', `the machine is ${this.#power}`);
+    if (!this.#booted || !this.#ground.profile(this.spec).hasAgent) throw new SimError('unsupported', 'no agent answers in the guest');
+    this.frozen = true;
+  }
+
+  thaw(): boolean {
+    const wasFrozen = this.frozen;
+    this.frozen = false;
+    return wasFrozen;
   }
 
   /** The power button: a guest that has not booted, or does not care, ignores it. */
   shutdown(): void {
     if (!this.live) return;
     const profile = this.#ground.profile(this.spec);
-    if (this.#booted && profile.onShutdown === 'powers_off') this.#later(profile.shutdownMs, () => this.stop());
+    if (this.#booted && profile.onShutdown === 'powers_off') this.#later(profile.shutdownMs, (machine) => machine.stop());
   }
 
   reboot(): void {
     this.#needLive();
     const profile = this.#ground.profile(this.spec);
-    if (this.#booted && profile.onShutdown === 'powers_off') this.#later(profile.shutdownMs, () => this.reset());
+    if (this.#booted && profile.onShutdown === 'powers_off') this.#later(profile.shutdownMs, (machine) => machine.reset());
   }
 
   reset(): void {
@@ -163,11 +209,11 @@ export class SimMachine {
   #boot(): void {
     this.#clear();
     const profile = this.#ground.profile(this.spec);
-    this.#later(profile.bootMs, () => {
-      this.#booted = true;
-      this.#write(new TextEncoder().encode(`${this.spec.name} has booted\r\n`));
-      if (profile.haltsAfterMs !== undefined) this.#later(profile.haltsAfterMs, () => this.stop());
-      if (profile.crashesAfterMs !== undefined) this.#later(profile.crashesAfterMs, () => this.stop('crashed'));
+    this.#later(profile.bootMs, (machine) => {
+      machine.#booted = true;
+      machine.#write(new TextEncoder().encode(`${this.spec.name} has booted\r\n`));
+      if (profile.haltsAfterMs !== undefined) machine.#later(profile.haltsAfterMs, (at) => at.stop());
+      if (profile.crashesAfterMs !== undefined) machine.#later(profile.crashesAfterMs, (at) => at.stop('crashed'));
     });
   }
 
@@ -176,7 +222,7 @@ export class SimMachine {
   }
 
   /** What the guest will do in its own time; a suspended guest's time stands still. */
-  #later(delayMs: number, run: () => void): void {
+  #later(delayMs: number, run: (machine: SimMachine) => void): void {
     const ahead: Ahead = { run, cancel: undefined, leftMs: delayMs, sinceMs: 0 };
     this.#ahead.add(ahead);
     if (this.#power === 'running') this.#arm(ahead);
@@ -186,7 +232,7 @@ export class SimMachine {
     ahead.sinceMs = this.#ground.nowMs();
     ahead.cancel = this.#ground.after(ahead.leftMs, () => {
       this.#ahead.delete(ahead);
-      ahead.run();
+      ahead.run(this);
     });
   }
 
@@ -194,5 +240,19 @@ export class SimMachine {
     for (const ahead of this.#ahead) ahead.cancel?.();
     this.#ahead.clear();
     this.#booted = false;
+    this.frozen = false;
   }
+}
+
+function limitsOf({ cpuShares, disks, nics }: MachineSpec): Pick<MachineObservation, 'limits'> {
+  const limited = <T extends { readonly limits?: object }>(items: readonly T[], idOf: (item: T) => string) =>
+    Object.fromEntries(items.flatMap((item) => (item.limits === undefined ? [] : [[idOf(item), item.limits]])));
+  const byDisk = limited(disks, ({ volumeId }) => volumeId);
+  const byNic = limited(nics, ({ nicId }) => nicId);
+  const limits = {
+    ...(cpuShares === undefined ? {} : { cpuShares }),
+    ...(Object.keys(byDisk).length === 0 ? {} : { disks: byDisk }),
+    ...(Object.keys(byNic).length === 0 ? {} : { nics: byNic }),
+  };
+  return Object.keys(limits).length === 0 ? {} : { limits };
 }

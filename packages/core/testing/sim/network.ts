@@ -1,29 +1,89 @@
-import type { Call, NetworkDriver, NetworkFactory } from '../../src/strategy/index.ts';
+import type {
+  Call,
+  FabricHost,
+  Keeper,
+  KeptSort,
+  NetworkDriver,
+  NetworkExtras,
+  NetworkFactory,
+  NetworkObject,
+} from '../../src/strategy/index.ts';
 import { SimError } from './fault.ts';
 import type { SimHost } from './host.ts';
+import { KEPT_SORTS } from './kept.ts';
 import type { DriverEnvironment } from './link.ts';
 import { SimLink } from './link.ts';
 import { hostnameOf } from './uri.ts';
 import type { SimWorld } from './world.ts';
 
-function openNetworks(world: SimWorld, environment: DriverEnvironment, hostname: string): NetworkDriver {
-  const link = new SimLink(world, () => world.hosts.get(hostname)?.site, environment);
-  const ask = <T>(command: string, call: Call, apply: (host: SimHost) => T) =>
-    link.ask({ command, call, apply: () => apply(world.host(hostname)) });
+type Ask = <T>(command: string, call: Call, apply: (at: SimHost) => T) => Promise<T>;
+
+/** The networks of a host, or with undefined those that span all hosts. */
+function openNetworks(world: SimWorld, environment: DriverEnvironment, hostname: string | undefined): NetworkDriver {
+  const link = new SimLink(world, () => (hostname === undefined ? world.shared : world.hosts.get(hostname)?.site), environment);
+  const place = () => (hostname === undefined ? world.fabric : world.host(hostname));
+  const ask: Ask = (command, call, apply) => link.ask({ command, call, apply: () => apply(place()) });
   return {
-    ensureNetwork: (spec, call) => ask('ensureNetwork', call, (host) => host.ensureNetwork(spec)),
-    deleteNetwork: (id, call) => ask('deleteNetwork', call, (host) => host.deleteNetwork(id)),
+    ...(hostname === undefined ? sharedExtras(world, ask) : {}),
+    ensureNetwork: (spec, call) => ask('ensureNetwork', call, (at) => at.ensureNetwork(spec)),
+    deleteNetwork: (id, call) => ask('deleteNetwork', call, (at) => at.deleteNetwork(id)),
     inspectNetwork: (id, call) =>
-      ask('inspectNetwork', call, (host) => {
-        const network = host.networks.get(id);
-        return network && host.observeNetwork(network);
+      ask('inspectNetwork', call, (at) => {
+        const network = at.networks.get(id);
+        return network && at.observeNetwork(network);
       }),
-    listNetworks: (call) => ask('listNetworks', call, (host) => [...host.networks.values()].map((network) => host.observeNetwork(network))),
-    ensurePort: (port, call) => ask('ensurePort', call, (host) => host.ensurePort(port)),
-    deletePort: ({ networkId, nicId }, call) => ask('deletePort', call, (host) => void host.networks.get(networkId)?.ports.delete(nicId)),
+    listNetworks: (call) => ask('listNetworks', call, (at) => [...at.networks.values()].map((network) => at.observeNetwork(network))),
+    ensurePort: (port, call) => ask('ensurePort', call, (at) => at.ensurePort(port)),
+    deletePort: ({ networkId, nicId }, call) => ask('deletePort', call, (at) => void at.networks.get(networkId)?.ports.delete(nicId)),
     classify: (error) => SimError.classify(error),
     close: async () => link.close(),
   };
+}
+
+/** A keeper of each sort. */
+function sharedExtras(world: SimWorld, ask: Ask): NetworkExtras {
+  const keeper = (sort: KeptSort): Keeper<NetworkObject> => ({
+    ensure: (spec, call) => ask(`${sort}.ensure`, call, (at) => at.kept.ensure(sort, spec, (id) => at.networks.has(id))),
+    remove: (id, call) =>
+      ask(`${sort}.remove`, call, (at) => {
+        if (sort === 'vpcs') refuseOccupied(at, id);
+        at.kept.remove(sort, id);
+      }),
+    list: (call) =>
+      ask(`${sort}.list`, call, (at) =>
+        [...at.kept.of(sort).values()].map(({ spec, owner }) => ({ id: spec.id, ...(owner === undefined ? {} : { owner }) })),
+      ),
+  });
+  const keepers = Object.fromEntries(KEPT_SORTS.map((sort) => [sort, keeper(sort)])) as Required<Pick<NetworkExtras, KeptSort>>;
+  const isUp = (name: string) => world.hosts.get(name)?.site.isTroubled === false;
+  return {
+    ...keepers,
+    services: { portOf: (networkId) => ({ bridge: 'br-int', interfaceId: `service-${networkId}`, mac: '02:00:00:00:00:fe' }) },
+    gateways: { ...keepers.gateways, activeHost: (id, call) => ask('gateways.activeHost', call, (at) => at.kept.activeHost(id, isUp)) },
+    readiness: { port: (nicId, call) => ask('readiness.port', call, () => world.readiness(nicId)) },
+    continuity: {
+      read: (call) => ask('continuity.read', call, (at) => at.kept.mark),
+      write: (mark, call) =>
+        ask('continuity.write', call, (at) => {
+          at.kept.mark = mark;
+        }),
+    },
+    sending: { isBounded: () => world.boundsSending },
+    hosts: { list: (call) => ask('hosts.list', call, () => [...world.hosts.values()].map(hostFacts)) },
+    loadBalancers: { ...keepers.loadBalancers, health: (id, call) => ask('loadBalancers.health', call, (at) => at.kept.health(id)) },
+  };
+}
+
+const hostFacts = ({ hostname }: SimHost): FabricHost => ({
+  host: hostname,
+  datapath: 'kernel',
+  tunnelAddress: `tunnel-${hostname}`,
+  physicalNetworks: ['physnet1'],
+});
+
+function refuseOccupied(at: SimHost, vpcId: string): void {
+  for (const { spec } of at.networks.values())
+    if (spec.vpcId === vpcId) throw new SimError('conflict', `network ${spec.id} is in VPC ${vpcId}`);
 }
 
 export function simulatedNetwork(world: SimWorld, environment: DriverEnvironment): NetworkFactory {
@@ -34,5 +94,15 @@ export function simulatedNetwork(world: SimWorld, environment: DriverEnvironment
       if (host === undefined) throw new SimError('invalid', 'the simulated network has scope host and needs one');
       return openNetworks(world, environment, hostnameOf(host));
     },
+  };
+}
+
+export function simulatedSharedNetwork(world: SimWorld, environment: DriverEnvironment): NetworkFactory {
+  return {
+    name: 'simulated-shared',
+    scope: 'zone',
+    modes: ['nat', 'isolated', 'routed', 'provider'],
+    overlayMtuBytes: 1442,
+    open: () => openNetworks(world, environment, undefined),
   };
 }

@@ -6,6 +6,7 @@ import type {
   Counter,
   CountQuery,
   ListQuery,
+  PlacedRow,
   Store,
   StoreSchema,
   Transaction,
@@ -67,6 +68,10 @@ export class OutsideStore implements Store {
 
   list(query: ListQuery): Promise<readonly string[]> {
     return this.#call(() => this.#real.list(query));
+  }
+
+  placed(query: ListQuery): Promise<readonly PlacedRow[]> {
+    return this.#call(() => this.#real.placed(query));
   }
 
   count(query: CountQuery): Promise<number> {

@@ -1,5 +1,21 @@
-import type { Attachment, PoolCapacity, StoredKind, StoredObject } from '../../src/strategy/index.ts';
+import type {
+  Attachment,
+  ContentRef,
+  Extent,
+  PoolCapacity,
+  PoolFacts,
+  SnapshotRef,
+  StoredKind,
+  StoredObject,
+} from '../../src/strategy/index.ts';
+import { SimContent } from './content.ts';
 import { SimError } from './fault.ts';
+
+export interface SimSnapshot {
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly content: SimContent;
+}
 
 export interface SimStored extends StoredObject {
   sizeBytes: number;
@@ -10,9 +26,33 @@ export interface SimStored extends StoredObject {
   readonly attachedTo: Set<string>;
   /** The running machine that writes to it, `host/machine`. */
   user: string | undefined;
+  /** Who has its lock: also who went down with its host, until another takes it. */
+  holder: string | undefined;
+  /** Its user has neither a watch nor the lock: frozen for a while, and never wrote. No fence finds it. */
+  isUserHidden: boolean;
+  /** Clients that have it open besides, as a test opens them. */
+  readonly clients: Set<string>;
+  /** Whose writes are refused for ever. */
+  readonly shutOut: Set<string>;
   /** Volumes cloned from this image. */
   clones: number;
+  content: SimContent;
+  /** In the order they were made. */
+  snapshots: readonly SimSnapshot[];
+  /** The snapshot that it was cloned from, until it is flattened. */
+  parent: SnapshotRef | undefined;
+  /** The same, kept: by it, and by `imageId`, a repeated creation is known. */
+  madeFrom: string | undefined;
+  /** What opens it, where its content is encrypted. */
+  encryptionKey: string | undefined;
+  /** What opens it, too, while its key is being changed. */
+  otherKey: string | undefined;
+  /** It depends neither on its image any more, nor on a snapshot. */
+  isFlat: boolean;
 }
+
+/** How a pool is that has no trouble. */
+const SOUND: PoolFacts = { replicas: 3, replicasMin: 2, failureDomain: 'host', deviceClass: 'ssd', health: 'healthy', isNearlyFull: false };
 
 const key = (kind: StoredKind, id: string) => `${kind}/${id}`;
 
@@ -20,8 +60,19 @@ const key = (kind: StoredKind, id: string) => `${kind}/${id}`;
 export class SimPool {
   readonly poolId: string;
   readonly hostname: string | undefined;
-  readonly totalBytes: number;
+  /** Grows when somebody adds disks. */
+  totalBytes: number;
+  /** What its backend says of it: of pools that every host sees. */
+  facts: PoolFacts = SOUND;
+  /** Whose key hosts need to reach it; none if undefined. */
+  keyholder: string | undefined;
+  /** That key; one of the pool's own making if undefined. */
+  key: string | undefined;
   readonly things = new Map<string, SimStored>();
+  /** What others have put there. */
+  othersBytes = 0;
+  /** How often there was no room. */
+  refusals = 0;
   readonly #violation: (text: string) => void;
   #usedBytes = 0;
 
@@ -33,7 +84,7 @@ export class SimPool {
   }
 
   get capacity(): PoolCapacity {
-    return { totalBytes: this.totalBytes, freeBytes: this.totalBytes - this.#usedBytes };
+    return { totalBytes: this.totalBytes, freeBytes: Math.max(0, this.totalBytes - this.othersBytes - this.#usedBytes) };
   }
 
   find(kind: StoredKind, id: string): SimStored | undefined {
@@ -44,16 +95,47 @@ export class SimPool {
     return [...this.things.values()].map(({ kind, id, sizeBytes }) => ({ kind, id, sizeBytes }));
   }
 
-  createVolume(id: string, sizeBytes: number, imageId: string | undefined): void {
+  createVolume(id: string, sizeBytes: number, imageId?: string, snapshot?: SnapshotRef, key?: string): void {
     const there = this.find('volume', id);
     if (there !== undefined) {
-      if (there.sizeBytes === sizeBytes && there.imageId === imageId) return;
-      throw new SimError('conflict', `volume ${id} is there with another size or image`);
+      const isSame = there.imageId === imageId && (snapshot === undefined || there.madeFrom === snapshot.id) && there.encryptionKey === key;
+      if (there.sizeBytes === sizeBytes && isSame) return;
+      throw new SimError('conflict', `volume ${id} is there with another size or source`);
     }
     const image = imageId === undefined ? undefined : this.#need('image', imageId);
-    if (image !== undefined && sizeBytes < image.virtualSizeBytes) throw new SimError('invalid', 'the volume is smaller than its image');
-    this.#add('volume', id, sizeBytes, sizeBytes, imageId);
+    const source = snapshot === undefined ? undefined : this.#snapshot(snapshot);
+    if (sizeBytes < Math.max(image?.virtualSizeBytes ?? 0, source?.sizeBytes ?? 0))
+      throw new SimError('invalid', 'the volume is smaller than what it is cloned from');
+    const sourceKey = snapshot === undefined ? key : this.find('volume', snapshot.volumeId)?.encryptionKey;
+    if (sourceKey !== key) throw new SimError('conflict', `the key does not open what volume ${id} is cloned from`);
+    const volume = this.#add('volume', id, sizeBytes, sizeBytes, imageId);
+    volume.content = (image ?? source)?.content ?? SimContent.EMPTY;
+    volume.parent = snapshot;
+    volume.madeFrom = snapshot?.id;
+    volume.encryptionKey = key;
     if (image !== undefined) image.clones += 1;
+  }
+
+  resizeEncrypted(id: string, sizeBytes: number, key: string): void {
+    const volume = this.#unused(id);
+    if (!opens(volume, key)) throw new SimError('conflict', `the key does not open volume ${id}`);
+    this.resizeVolume(id, sizeBytes);
+  }
+
+  addKey(id: string, key: string, added: string): void {
+    const volume = this.#rekeyed(id, key);
+    if (!opens(volume, added)) volume.otherKey = added;
+  }
+
+  keepKey(id: string, key: string): void {
+    Object.assign(this.#rekeyed(id, key), { encryptionKey: key, otherKey: undefined });
+  }
+
+  #rekeyed(id: string, key: string): SimStored {
+    const volume = this.#unused(id);
+    if (volume.snapshots.length > 0) throw new SimError('conflict', `volume ${id} has snapshots, which would keep their headers`);
+    if (!opens(volume, key)) throw new SimError('conflict', `the key does not open volume ${id}`);
+    return volume;
   }
 
   resizeVolume(id: string, sizeBytes: number): void {
@@ -64,9 +146,9 @@ export class SimPool {
   }
 
   /** Whole, since it happens in one instant. */
-  putImage(id: string, sizeBytes: number, virtualSizeBytes: number): void {
+  putImage(id: string, sizeBytes: number, virtualSizeBytes: number, content: SimContent = SimContent.EMPTY): void {
     const there = this.find('image', id);
-    if (there === undefined) this.#add('image', id, sizeBytes, virtualSizeBytes, undefined);
+    if (there === undefined) this.#add('image', id, sizeBytes, virtualSizeBytes, undefined).content = content;
     else if (there.sizeBytes !== sizeBytes || there.virtualSizeBytes !== virtualSizeBytes)
       throw new SimError('conflict', `image ${id} is there with another size`);
   }
@@ -84,10 +166,10 @@ export class SimPool {
   delete(kind: StoredKind, id: string): void {
     const stored = this.find(kind, id);
     if (stored === undefined) return;
+    if (stored.snapshots.length > 0) throw new SimError('conflict', `${kind} ${id} has ${stored.snapshots.length} snapshots`);
     if (stored.clones > 0) throw new SimError('conflict', `${stored.clones} volumes depend on image ${id}`);
     if (stored.user !== undefined) this.#violation(`${kind} ${id} was deleted under ${stored.user}`);
-    const image = stored.imageId === undefined ? undefined : this.find('image', stored.imageId);
-    if (image !== undefined) image.clones -= 1;
+    this.#letImageGo(stored);
     this.things.delete(key(kind, id));
     this.#usedBytes -= stored.sizeBytes;
   }
@@ -95,8 +177,10 @@ export class SimPool {
   attach(id: string, hostname: string): Attachment {
     if (this.hostname !== undefined && this.hostname !== hostname)
       throw new SimError('invalid', `the pool is on ${this.hostname}, not on ${hostname}`);
-    this.#need('volume', id).attachedTo.add(hostname);
-    return this.#attachment('volume', id);
+    const { attachedTo, encryptionKey } = this.#need('volume', id);
+    attachedTo.add(hostname);
+    const attachment = this.#attachment('volume', id);
+    return encryptionKey === undefined ? attachment : { ...attachment, encryption: { format: 'luks', secretRef: passphraseRef(id) } };
   }
 
   release(id: string, hostname: string): void {
@@ -105,8 +189,120 @@ export class SimPool {
     volume?.attachedTo.delete(hostname);
   }
 
+  /** Who can be seen to have it open, or to have its lock. */
+  clients(id: string): string[] {
+    const { clients, user, holder, isUserHidden } = this.#need('volume', id);
+    const machines = isUserHidden ? [] : [user, holder].filter((each) => each !== undefined);
+    return [...new Set([...clients, ...machines])];
+  }
+
+  /** Shuts out whoever can be seen to have it open now, or was seen before, and nobody who opens it later. */
+  exclude(id: string, seen: readonly string[]): number {
+    const volume = this.#need('volume', id);
+    const open = new Set([...seen, ...this.clients(id)]);
+    for (const client of open) volume.shutOut.add(client);
+    volume.clients.clear();
+    if (volume.user !== undefined && open.has(volume.user)) volume.user = undefined;
+    return open.size;
+  }
+
+  /** The key behind the references of its attachments. */
+  secret(ref: string): string {
+    if (this.keyholder === undefined || ref !== secretRef(this.poolId, this.keyholder)) throw new SimError('not_found', `no secret ${ref}`);
+    return this.key ?? `key of ${ref}`;
+  }
+
+  createSnapshot({ id, volumeId }: SnapshotRef): void {
+    const volume = this.#need('volume', volumeId);
+    if (volume.snapshots.some((each) => each.id === id)) return;
+    volume.snapshots = [...volume.snapshots, { id, sizeBytes: volume.sizeBytes, content: volume.content }];
+  }
+
+  /** As with files that others are backed by, what lies on one host stays while a clone needs it; shared pools keep it for the clone, out of sight. */
+  deleteSnapshot({ id, volumeId }: SnapshotRef): void {
+    const volume = this.find('volume', volumeId);
+    if (!volume?.snapshots.some((each) => each.id === id)) return;
+    const clones = [...this.things.values()].filter(({ parent }) => parent?.id === id);
+    if (this.hostname !== undefined && clones.length > 0)
+      throw new SimError('conflict', `${clones.length} volumes depend on snapshot ${id}`);
+    volume.snapshots = volume.snapshots.filter((each) => each.id !== id);
+  }
+
+  revert(ref: SnapshotRef): void {
+    const snapshot = this.#snapshot(ref);
+    const volume = this.#unused(ref.volumeId);
+    this.#take(snapshot.sizeBytes - volume.sizeBytes);
+    volume.sizeBytes = snapshot.sizeBytes;
+    volume.content = snapshot.content;
+  }
+
+  flatten(volumeId: string): void {
+    const volume = this.#need('volume', volumeId);
+    this.#letImageGo(volume);
+    volume.isFlat = true;
+    volume.parent = undefined;
+  }
+
+  #letImageGo({ imageId, isFlat }: SimStored): void {
+    const image = imageId === undefined || isFlat ? undefined : this.find('image', imageId);
+    if (image !== undefined) image.clones -= 1;
+  }
+
+  snapshotsOf(volumeId: string): { readonly id: string; readonly sizeBytes: number }[] {
+    return (this.find('volume', volumeId)?.snapshots ?? []).map(({ id, sizeBytes }) => ({ id, sizeBytes }));
+  }
+
+  changes(ref: ContentRef, sinceId: string | undefined): Extent[] {
+    const earlier = sinceId === undefined ? SimContent.EMPTY : this.#snapshot({ id: sinceId, volumeId: ref.volumeId }).content;
+    const { content, sizeBytes } = this.#content(ref);
+    return content.changesSince(earlier, sizeBytes);
+  }
+
+  read(ref: ContentRef, offsetBytes: number, lengthBytes: number): Uint8Array {
+    const { content, sizeBytes } = this.#content(ref);
+    within(offsetBytes, lengthBytes, sizeBytes);
+    return content.read(offsetBytes, lengthBytes);
+  }
+
+  /** What a driver does; a guest, and a test in its place, writes by `write`. */
+  writeUnused(volumeId: string, offsetBytes: number, bytes: Uint8Array): void {
+    this.#unused(volumeId);
+    this.write(volumeId, offsetBytes, bytes);
+  }
+
+  write(volumeId: string, offsetBytes: number, bytes: Uint8Array): void {
+    const volume = this.#need('volume', volumeId);
+    within(offsetBytes, bytes.byteLength, volume.sizeBytes);
+    volume.content = volume.content.written(offsetBytes, bytes);
+  }
+
+  #unused(volumeId: string): SimStored {
+    const volume = this.#need('volume', volumeId);
+    const user = volume.user ?? [...volume.clients][0];
+    if (user !== undefined) throw new SimError('conflict', `volume ${volumeId} is in use by ${user}`);
+    return volume;
+  }
+
+  #content({ id, volumeId }: ContentRef): Pick<SimSnapshot, 'sizeBytes' | 'content'> {
+    if (id !== undefined) return this.#snapshot({ id, volumeId });
+    const volume = this.#need('volume', volumeId);
+    if (volume.user !== undefined) this.#violation(`volume ${volumeId} was read under ${volume.user}`);
+    return volume;
+  }
+
+  #snapshot({ id, volumeId }: SnapshotRef): SimSnapshot {
+    const snapshot = this.find('volume', volumeId)?.snapshots.find((each) => each.id === id);
+    if (snapshot === undefined) throw new SimError('not_found', `volume ${volumeId} has no snapshot ${id}`);
+    return snapshot;
+  }
+
   #attachment(kind: StoredKind, id: string): Attachment {
     const format = kind === 'seed' ? 'raw' : 'qcow2';
+    if (kind === 'volume' && this.keyholder !== undefined)
+      return {
+        ...{ type: 'rbd', pool: this.poolId, image: key(kind, id), monitors: ['shared'], user: this.keyholder },
+        secretRef: secretRef(this.poolId, this.keyholder),
+      };
     return this.hostname === undefined
       ? { type: 'nfs', server: 'shared', export: `/${this.poolId}`, path: `${kind}/${id}`, format }
       : { type: 'file', path: `/sim/${this.poolId}/${kind}/${id}`, format };
@@ -118,20 +314,53 @@ export class SimPool {
     return stored;
   }
 
-  #add(kind: StoredKind, id: string, sizeBytes: number, virtualSizeBytes: number, imageId: string | undefined): void {
+  #add(kind: StoredKind, id: string, sizeBytes: number, virtualSizeBytes: number, imageId: string | undefined): SimStored {
     this.#take(sizeBytes);
-    this.things.set(key(kind, id), { kind, id, sizeBytes, virtualSizeBytes, imageId, attachedTo: new Set(), user: undefined, clones: 0 });
+    const stored: SimStored = {
+      ...{ kind, id, sizeBytes, virtualSizeBytes, imageId, clones: 0, user: undefined, holder: undefined, isUserHidden: false },
+      ...{ attachedTo: new Set(), clients: new Set(), shutOut: new Set() },
+      ...{
+        content: SimContent.EMPTY,
+        snapshots: [],
+        parent: undefined,
+        madeFrom: undefined,
+        isFlat: false,
+        encryptionKey: undefined,
+        otherKey: undefined,
+      },
+    };
+    this.things.set(key(kind, id), stored);
+    return stored;
   }
 
   #take(bytes: number): void {
-    if (this.#usedBytes + bytes > this.totalBytes) throw new SimError('exhausted', 'the pool is full');
+    if (bytes > 0 && this.othersBytes + this.#usedBytes + bytes > this.totalBytes) {
+      this.refusals += 1;
+      throw new SimError('exhausted', 'the pool is full');
+    }
     this.#usedBytes += bytes;
   }
+}
+
+/** Whether it is encrypted, and by this key. */
+export const opens = ({ encryptionKey, otherKey }: Pick<SimStored, 'encryptionKey' | 'otherKey'>, key: string | undefined): boolean =>
+  encryptionKey !== undefined && (encryptionKey === key || (otherKey !== undefined && otherKey === key));
+
+export const passphraseRef = (volumeId: string) => `luks/${volumeId}`;
+export const secretRef = (poolId: string, keyholder: string) => `${poolId}/${keyholder}`;
+
+/** Read or written at once. */
+const PIECE_BYTES_MAX = 8 * 2 ** 20;
+
+function within(offsetBytes: number, lengthBytes: number, sizeBytes: number): void {
+  if (offsetBytes < 0 || lengthBytes < 0 || lengthBytes > PIECE_BYTES_MAX || offsetBytes + lengthBytes > sizeBytes)
+    throw new SimError('invalid', `${lengthBytes} bytes at ${offsetBytes} of ${sizeBytes}`);
 }
 
 /** Which thing of which pool an attachment means, in the forms that `SimPool` gives. */
 export function locate(attachment: Attachment): { readonly poolId: string; readonly shared: boolean; readonly thing: string } | undefined {
   if (attachment.type === 'nfs') return { poolId: attachment.export.slice(1), shared: true, thing: attachment.path };
+  if (attachment.type === 'rbd') return { poolId: attachment.pool, shared: true, thing: attachment.image };
   if (attachment.type !== 'file') return undefined;
   const [, poolId, thing] = /^\/sim\/([^/]+)\/(.+)$/.exec(attachment.path) ?? [];
   return poolId === undefined || thing === undefined ? undefined : { poolId, shared: false, thing };

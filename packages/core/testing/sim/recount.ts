@@ -14,9 +14,9 @@ export interface Counted {
 export function quotaProblems({ kinds, rows, counters }: Counted): readonly string[] {
   const accounts = new Map(kinds.some(({ name }) => name === 'project') ? rows('project').map((row) => [row.id, row.accountId]) : []);
   const expected = new Map<string, number>();
-  for (const { name, quota = {} } of kinds)
+  for (const { name, quota = {}, operatorsIf } of kinds)
     for (const [counter, by] of Object.entries(quota as Record<string, 1 | string>))
-      for (const row of rows(name))
+      for (const row of rows(name).filter((each) => operatorsIf === undefined || each[operatorsIf] !== true))
         for (const owner of ownersOf(row, accounts)) {
           const key = quotaKey({ ...owner, counter });
           expected.set(key, (expected.get(key) ?? 0) + (by === 1 ? 1 : Number(row[by] ?? 0)));

@@ -16,6 +16,8 @@ export interface Arrival {
 export class SimSite {
   readonly name: string;
   reach: Reach = 'connected';
+  /** Requests that found it out of order: lost on the way, refused, held by a frozen one, or gone down with it. */
+  readonly met = { lost: 0, refused: 0, held: 0, dropped: 0 };
   readonly #environment: Environment;
   readonly #latencyMs: () => number;
   #up = true;
@@ -37,6 +39,11 @@ export class SimSite {
     return this.#frozen;
   }
 
+  /** Down, frozen or out of reach. */
+  get isTroubled(): boolean {
+    return !this.#up || this.#frozen || this.reach !== 'connected';
+  }
+
   /** Counts its crashes: an answer of an earlier life is lost. */
   get life(): number {
     return this.#life;
@@ -48,10 +55,16 @@ export class SimSite {
   }
 
   receive(arrival: Arrival): void {
-    if (this.reach === 'partitioned') arrival.lose();
-    else if (!this.#up || this.reach === 'refused') arrival.refuse();
-    else if (this.#frozen) this.#held.push(arrival);
-    else arrival.land();
+    if (this.reach === 'partitioned') {
+      this.met.lost += 1;
+      arrival.lose();
+    } else if (!this.#up || this.reach === 'refused') {
+      this.met.refused += 1;
+      arrival.refuse();
+    } else if (this.#frozen) {
+      this.met.held += 1;
+      this.#held.push(arrival);
+    } else arrival.land();
   }
 
   freeze(): void {
@@ -73,6 +86,7 @@ export class SimSite {
     this.#up = false;
     this.#frozen = false;
     this.#life += 1;
+    this.met.dropped += this.#held.length;
     for (const arrival of this.#held.splice(0)) arrival.lose();
   }
 

@@ -1,63 +1,150 @@
-import type { Content, HostEndpoint, PoolEndpoint, StorageDriver, StorageFactory, StoredKind } from '../../src/strategy/index.ts';
+import type {
+  Call,
+  Content,
+  HostEndpoint,
+  NewVolume,
+  PoolEndpoint,
+  StorageDriver,
+  StorageFactory,
+  StoredKind,
+} from '../../src/strategy/index.ts';
+import type { StorageFeature } from '../conformance/storage-stage.ts';
+import { SimContent } from './content.ts';
 import { SimError } from './fault.ts';
 import type { DriverEnvironment, Request } from './link.ts';
 import { SimLink } from './link.ts';
-import type { SimPool } from './pool.ts';
+import { passphraseRef, type SimPool, secretRef } from './pool.ts';
 import { hostnameOf } from './uri.ts';
 import type { SimWorld } from './world.ts';
 
 /** Reads the content to its end and checks that it is as long as it says. */
-async function readThrough(content: Content, stop: AbortSignal, onProgress: ((fraction: number) => void) | undefined): Promise<void> {
+async function readThrough(content: Content, stop: AbortSignal, onProgress: ((fraction: number) => void) | undefined): Promise<SimContent> {
   let bytes = 0;
+  let read = SimContent.EMPTY;
   for await (const piece of content.open()) {
-    if (stop.aborted) return;
+    if (stop.aborted) return read;
+    read = read.written(bytes, piece);
     bytes += piece.byteLength;
     onProgress?.(Math.min(1, bytes / content.sizeBytes));
   }
   if (bytes !== content.sizeBytes) throw new SimError('invalid', `the content has ${bytes} bytes instead of ${content.sizeBytes}`);
+  return read;
 }
 
+interface Ground {
+  readonly world: SimWorld;
+  readonly environment: DriverEnvironment;
+  readonly without: readonly string[];
+}
+
+type Ask = <T>(command: string, call: Request<T>['call'], apply: (pool: SimPool) => T) => Promise<T>;
+
+const snapshotsOf = (ask: Ask): NonNullable<StorageDriver['snapshots']> => ({
+  create: (ref, call) => ask('snapshots.create', call, (pool) => pool.createSnapshot(ref)),
+  delete: (ref, call) => ask('snapshots.delete', call, (pool) => pool.deleteSnapshot(ref)),
+  revert: (ref, call) => ask('snapshots.revert', call, (pool) => pool.revert(ref)),
+  flatten: (volumeId, call) => ask('snapshots.flatten', call, (pool) => pool.flatten(volumeId)),
+  list: (volumeId, call) => ask('snapshots.list', call, (pool) => pool.snapshotsOf(volumeId)),
+});
+
+const contentsOf = (ask: Ask): NonNullable<StorageDriver['contents']> => ({
+  async *changes(ref, sinceId, call) {
+    yield* await ask('contents.changes', call, (pool) => pool.changes(ref, sinceId));
+  },
+  read: (ref, offsetBytes, lengthBytes, call) => ask('contents.read', call, (pool) => pool.read(ref, offsetBytes, lengthBytes)),
+  write: (volumeId, offsetBytes, bytes, call) => ask('contents.write', call, (pool) => pool.writeUnused(volumeId, offsetBytes, bytes)),
+});
+
 /** One pool, by its place: on a host, or on the shared site when `hostname` is undefined. */
-function openPool(world: SimWorld, environment: DriverEnvironment, poolId: string, hostname: string | undefined): StorageDriver {
+function openPool(
+  { world, environment, without }: Ground,
+  {
+    poolId,
+    hostname,
+    keyholder,
+    key,
+  }: { readonly poolId: string; readonly hostname?: string; readonly keyholder?: string | undefined; readonly key?: string | undefined },
+): StorageDriver {
   const link = new SimLink(world, () => (hostname === undefined ? world.shared : world.hosts.get(hostname)?.site), environment);
   const pool = (): SimPool => {
     const found = world.pools.get(hostname === undefined ? poolId : `${hostname}/${poolId}`);
     if (found === undefined) throw new SimError('not_found', `no pool ${poolId}`);
     return found;
   };
-  const ask = <T>(command: string, call: Request<T>['call'], apply: () => T) => link.ask({ command, call, apply });
+  const ask: Ask = (command, call, apply) => link.ask({ command, call, apply: () => apply(pool()) });
   const remove = (command: string, kind: StoredKind) => (id: string, call: Request<void>['call']) =>
-    ask(command, call, () => pool().delete(kind, id));
+    ask(command, call, (at) => at.delete(kind, id));
+  const offers = (feature: StorageFeature) => !without.includes(feature);
   return {
-    ensurePool: (call) => ask('ensurePool', call, () => world.ensurePool(poolId, hostname)),
-    capacity: (call) => ask('capacity', call, () => pool().capacity),
+    ensurePool: (call) =>
+      link.ask({
+        command: 'ensurePool',
+        call,
+        apply: () => {
+          world.ensurePool(poolId, hostname);
+          Object.assign(pool(), { keyholder, key });
+        },
+      }),
+    capacity: (call) => ask('capacity', call, (at) => at.capacity),
     volumes: {
-      create: ({ id, sizeBytes, imageId }, call) => ask('volumes.create', call, () => pool().createVolume(id, sizeBytes, imageId)),
-      resize: (id, sizeBytes, call) => ask('volumes.resize', call, () => pool().resizeVolume(id, sizeBytes)),
+      create: ({ id, sizeBytes, imageId, snapshot }, call) =>
+        ask('volumes.create', call, (at) => at.createVolume(id, sizeBytes, imageId, snapshot)),
+      resize: (id, sizeBytes, call) => ask('volumes.resize', call, (at) => at.resizeVolume(id, sizeBytes)),
       delete: remove('volumes.delete', 'volume'),
-      attach: (id, host, call) => ask('volumes.attach', call, () => pool().attach(id, hostnameOf(host))),
-      release: (id, host, call) => ask('volumes.release', call, () => pool().release(id, hostnameOf(host))),
+      attach: (id, host, call) => ask('volumes.attach', call, (at) => at.attach(id, hostnameOf(host))),
+      release: (id, host, call) => ask('volumes.release', call, (at) => at.release(id, hostnameOf(host))),
     },
+    ...(offers('encryption') && {
+      encryption: {
+        create: ({ id, sizeBytes, imageId, snapshot, key: passphrase }: NewVolume & { readonly key: string }, call: Call) =>
+          ask('encryption.create', call, (at) => at.createVolume(id, sizeBytes, imageId, snapshot, passphrase)),
+        resize: (id: string, sizeBytes: number, key: string, call: Call) =>
+          ask('encryption.resize', call, (at) => at.resizeEncrypted(id, sizeBytes, key)),
+        secretRef: passphraseRef,
+        ...(offers('keys') && {
+          keys: {
+            add: (id: string, key: string, added: string, call: Call) => ask('keys.add', call, (at) => at.addKey(id, key, added)),
+            keep: (id: string, key: string, call: Call) => ask('keys.keep', call, (at) => at.keepKey(id, key)),
+          },
+        }),
+      },
+    }),
+    ...(offers('snapshots') && { snapshots: snapshotsOf(ask) }),
+    ...(offers('contents') && { contents: contentsOf(ask) }),
     images: {
-      put: ({ id, virtualSizeBytes, content }, call) =>
-        link.ask({
+      put: ({ id, virtualSizeBytes, content }, call) => {
+        let read = SimContent.EMPTY;
+        return link.ask({
           command: 'images.put',
           call,
-          prepare: (stop) => readThrough(content, stop, call.onProgress),
-          apply: () => pool().putImage(id, content.sizeBytes, virtualSizeBytes),
-        }),
+          prepare: async (stop) => {
+            read = await readThrough(content, stop, call.onProgress);
+          },
+          apply: () => pool().putImage(id, content.sizeBytes, virtualSizeBytes, read),
+        });
+      },
       delete: remove('images.delete', 'image'),
     },
     seeds: {
-      put: (id, bytes, call) => ask('seeds.put', call, () => pool().putSeed(id, bytes.byteLength)),
+      put: (id, bytes, call) => ask('seeds.put', call, (at) => at.putSeed(id, bytes.byteLength)),
       delete: remove('seeds.delete', 'seed'),
     },
+    ...(hostname === undefined && {
+      facts: (call: Call) => ask('facts', call, (at) => at.facts),
+      fence: {
+        clients: (volumeId: string, call: Call) => ask('fence.clients', call, (at) => at.clients(volumeId)),
+        exclude: (volumeId: string, clients: readonly string[], call: Call) =>
+          ask('fence.exclude', call, (at) => at.exclude(volumeId, clients)),
+      },
+      secret: (ref: string, call: Call) => ask('secret', call, (at) => at.secret(ref)),
+      secretRefs: keyholder === undefined ? [] : [secretRef(poolId, keyholder)],
+    }),
     inspect: (kind, id, call) =>
-      ask('inspect', call, () => {
-        const found = pool().find(kind, id);
+      ask('inspect', call, (at) => {
+        const found = at.find(kind, id);
         return found && { kind, id, sizeBytes: found.sizeBytes };
       }),
-    list: (call) => ask('list', call, () => pool().list()),
+    list: (call) => ask('list', call, (at) => at.list()),
     classify: (error) => SimError.classify(error),
     close: async () => link.close(),
   };
@@ -68,20 +155,29 @@ function hostOf(endpoint: PoolEndpoint): HostEndpoint {
   return endpoint.host;
 }
 
-export function simulatedStorage(world: SimWorld, environment: DriverEnvironment): StorageFactory {
+export function simulatedStorage(ground: Ground): StorageFactory {
   return {
     name: 'simulated',
     scope: 'host',
     settings: { path: { description: 'Where it keeps things. Default: a place of its own.', required: false } },
-    open: (endpoint) => openPool(world, environment, endpoint.settings.path ?? endpoint.poolId, hostnameOf(hostOf(endpoint))),
+    open: (endpoint) => openPool(ground, { poolId: endpoint.settings.path ?? endpoint.poolId, hostname: hostnameOf(hostOf(endpoint)) }),
   };
 }
 
-export function simulatedSharedStorage(world: SimWorld, environment: DriverEnvironment): StorageFactory {
+export function simulatedSharedStorage(ground: Ground): StorageFactory {
   return {
     name: 'simulated-shared',
     scope: 'cluster',
-    settings: {},
-    open: (endpoint) => openPool(world, environment, endpoint.poolId, undefined),
+    settings: {
+      user: { description: 'Whose key hosts need to reach its volumes. Default: none is needed.', required: false },
+      key: { description: 'That key. Default: one of its own making.', required: false, secret: true },
+    },
+    settingFault: ({ user = '', key = '' }) =>
+      /\s/.test(user)
+        ? { setting: 'user', reason: 'may contain no space' }
+        : key.includes('\n')
+          ? { setting: 'key', reason: 'must be of one line' }
+          : undefined,
+    open: ({ poolId, settings: { user, key } }) => openPool(ground, { poolId, keyholder: user, key }),
   };
 }

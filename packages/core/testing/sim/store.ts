@@ -8,6 +8,7 @@ import type {
   Counter,
   CountQuery,
   ListQuery,
+  PlacedRow,
   Store,
   StoreSchema,
   Transaction,
@@ -28,6 +29,10 @@ export interface StoreFaults {
   acknowledgementLost?: number;
   /** A read finds the store away. */
   readFails?: number;
+  /** What strikes the next groups, one each. */
+  readonly next?: ('commitFails' | 'acknowledgementLost')[];
+  /** Told of each group that is durable, before anybody is answered. */
+  readonly onApplied?: () => void;
 }
 
 interface Pending {
@@ -92,6 +97,10 @@ export class SimulatedStore implements Store {
     return this.#read(() => this.#inline.list(query));
   }
 
+  placed(query: ListQuery): Promise<readonly PlacedRow[]> {
+    return this.#read(() => this.#inline.placed(query));
+  }
+
   count(query: CountQuery): Promise<number> {
     return this.#read(() => this.#inline.count(query));
   }
@@ -142,9 +151,12 @@ export class SimulatedStore implements Store {
     this.#after(COMMIT_MS, () => {
       const random = this.#environment.random;
       const group = this.#waiting.splice(0, 1 + Math.floor(random.next() * this.#waiting.length));
-      const fails = random.next() < (this.#faults.commitFails ?? 0);
-      const lost = random.next() < (this.#faults.acknowledgementLost ?? 0);
+      const struck = this.#faults.next?.shift();
+      const fails = struck === 'commitFails' || random.next() < (this.#faults.commitFails ?? 0);
+      const lost = struck === 'acknowledgementLost' || random.next() < (this.#faults.acknowledgementLost ?? 0);
       const outcomes = fails ? [] : this.#engine.apply(group.map(({ transaction }) => transaction));
+      if (!fails) this.#faults.onApplied?.();
+      if (this.#killed) return;
       this.#after(COMMIT_MS, () => this.#acknowledge(group, outcomes, lost));
     });
   }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Type } from 'typebox';
-import { CloudError, type Endpoint, lookUp, type Principal } from '../../kernel/index.ts';
+import { CloudError, type Endpoint, isCloudError, isVisible, lookUp, Places, type Principal, renewed } from '../../kernel/index.ts';
 import type { ByteStream } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { hostOf, type InstanceRow } from './context.ts';
@@ -9,25 +9,29 @@ import { instance } from './instance.ts';
 type ConsoleType = 'serial' | 'vnc';
 
 interface Ticket {
-  readonly actor: string;
+  readonly principal: Principal;
   readonly instanceId: string;
   readonly type: ConsoleType;
   readonly expiresAtMs: number;
+  /** Gives its place to another. */
+  readonly leave: () => void;
 }
 
+const PERMISSION = 'instance.console';
+const LET_NO_MORE = new Set(['unauthenticated', 'permission_denied', 'not_found']);
+const LOOK_MS = 1000;
 const TICKET_MS = 60_000;
 const TICKETS_MAX = 10_000;
 const OPEN_TIMEOUT_MS = 15_000;
 
 /** A ticket that is being recorded before it is given out; it counts as one. */
 interface Asked {
-  readonly actor: string;
   readonly instanceId: string;
   isRevoked: boolean;
 }
 
 interface Session {
-  readonly actor: string;
+  readonly principal: Principal;
   readonly instanceId: string;
   readonly closing: AbortController;
 }
@@ -36,6 +40,8 @@ interface Session {
 export class Consoles {
   readonly #services: CloudServices;
   readonly #tickets = new Map<string, Ticket>();
+  /** An account that asks for all of them leaves others a few. */
+  readonly #places = new Places(TICKETS_MAX);
   readonly #asked = new Set<Asked>();
   readonly #sessions = new Set<Session>();
 
@@ -56,54 +62,87 @@ export class Consoles {
     const row = await this.#machine(principal, idOrName);
     needsToRun(row);
     (await this.#services.hosts.hypervisor(hostOf(row))).need(type);
-    const asked: Asked = { actor: principal.actor, instanceId: row.id, isRevoked: false };
+    const asked: Asked = { instanceId: row.id, isRevoked: false };
     this.#dropExpired();
-    if (this.#tickets.size + this.#asked.size >= TICKETS_MAX)
-      throw new CloudError('busy', 'Too many consoles were asked for.', { params: { retryAfterSeconds: 60 } });
+    const leave = this.#places.take(principal.accountId);
+    if (leave === undefined) throw new CloudError('busy', 'Too many consoles were asked for.', { params: { retryAfterSeconds: 60 } });
     this.#asked.add(asked);
     try {
       await begin();
+      if (asked.isRevoked) throw new CloudError('conflict', 'The consoles of the machine were closed meanwhile; ask again.');
+    } catch (error) {
+      leave();
+      throw error;
     } finally {
       this.#asked.delete(asked);
     }
-    if (asked.isRevoked) throw new CloudError('conflict', 'The consoles of the machine were closed meanwhile; ask again.');
     const token = Buffer.from(this.#services.environment.random.bytes(32)).toString('base64url');
     const expiresAtMs = this.#services.environment.clock.nowMs() + TICKET_MS;
-    this.#tickets.set(digest(token), { actor: principal.actor, instanceId: row.id, type, expiresAtMs });
+    this.#tickets.set(digest(token), { principal, instanceId: row.id, type, expiresAtMs, leave });
     return { token, path: `/v1/consoles/${token}`, expiresAt: new Date(expiresAtMs).toISOString() };
   }
 
-  /** Uses a ticket up. @throws CloudError unauthenticated when it is unknown, used, expired, or another user's; conflict, unsupported */
+  /** Uses a ticket up. @throws CloudError unauthenticated when it is unknown, used, expired, another user's, or of one who is let in no more; conflict, unsupported */
   async redeem(token: string, presented: string | undefined, signal: AbortSignal): Promise<ByteStream> {
     const key = digest(token);
     const ticket = this.#tickets.get(key);
-    this.#tickets.delete(key);
+    this.#void(key);
     if (
       ticket === undefined ||
       ticket.expiresAtMs <= this.#services.environment.clock.nowMs() ||
-      (presented !== undefined && presented !== ticket.actor)
+      (presented !== undefined && presented !== ticket.principal.actor) ||
+      !(await this.#isLet(ticket))
     )
       throw new CloudError('unauthenticated', 'This console token is unknown, used or expired; ask for another.');
-    const { actor, instanceId, type } = ticket;
+    const { principal, instanceId, type } = ticket;
     const closing = new AbortController();
-    const session = { actor, instanceId, closing };
+    const session = { principal, instanceId, closing };
     const stop = AbortSignal.any([closing.signal, signal]);
     // From here on it can be revoked, also while it is being opened.
     this.#sessions.add(session);
     try {
       const stream = await this.#connect(instanceId, type, stop);
-      return this.#joined(stream, stop, () => this.#sessions.delete(session));
+      const unwatch = this.#watch(session);
+      return this.#joined(stream, stop, () => {
+        unwatch();
+        this.#sessions.delete(session);
+      });
     } catch (error) {
       this.#sessions.delete(session);
       throw error;
     }
   }
 
-  /** Ends the sessions of a machine or of a user, and voids their tickets. */
-  revoke(which: { readonly instanceId?: string; readonly actor?: string }): void {
-    const concerns = (entry: { readonly actor: string; readonly instanceId: string }) =>
-      entry.instanceId === which.instanceId || entry.actor === which.actor;
-    for (const [key, ticket] of this.#tickets) if (concerns(ticket)) this.#tickets.delete(key);
+  /** Whether who has asked for it is still let in, and may still use consoles of the machine. */
+  async #isLet({ principal, instanceId }: Pick<Ticket, 'principal' | 'instanceId'>): Promise<boolean> {
+    try {
+      const now = await renewed(principal);
+      const row = await this.#machine(now, instanceId);
+      return now.allows(PERMISSION) && (await isVisible(instance, row, now, PERMISSION, this.#services.reader));
+    } catch (error) {
+      if (isCloudError(error) && LET_NO_MORE.has(error.code)) return false;
+      throw error;
+    }
+  }
+
+  /** Closes it soon after its user is let in no more. Answers how to end the watch. */
+  #watch(session: Session): () => void {
+    const { timers } = this.#services.environment;
+    const look = () =>
+      void this.#isLet(session)
+        .catch(() => true)
+        .then((isLet) => {
+          if (!isLet) session.closing.abort(new CloudError('cancelled', 'Its user is let in no more.'));
+          else if (this.#sessions.has(session)) cancel = timers.after(LOOK_MS, look);
+        });
+    let cancel = timers.after(LOOK_MS, look);
+    return () => cancel();
+  }
+
+  /** Ends the sessions of a machine, and voids their tickets. */
+  revoke(which: { readonly instanceId: string }): void {
+    const concerns = (entry: { readonly instanceId: string }) => entry.instanceId === which.instanceId;
+    for (const [key, ticket] of this.#tickets) if (concerns(ticket)) this.#void(key);
     for (const asked of this.#asked) if (concerns(asked)) asked.isRevoked = true;
     for (const session of this.#sessions)
       if (concerns(session)) session.closing.abort(new CloudError('cancelled', 'The console was closed.'));
@@ -148,7 +187,12 @@ export class Consoles {
 
   #dropExpired(): void {
     const nowMs = this.#services.environment.clock.nowMs();
-    for (const [key, ticket] of this.#tickets) if (ticket.expiresAtMs <= nowMs) this.#tickets.delete(key);
+    for (const [key, ticket] of this.#tickets) if (ticket.expiresAtMs <= nowMs) this.#void(key);
+  }
+
+  #void(key: string): void {
+    this.#tickets.get(key)?.leave();
+    this.#tickets.delete(key);
   }
 }
 

@@ -1,19 +1,17 @@
 import { CloudError, equals, type Id, type RowOf } from '../../kernel/index.ts';
-import type { Call, DiskSpec, MachineSpec, NicSpec } from '../../strategy/index.ts';
-import { type Addresses, ensurePort, nic } from '../network/contract.ts';
+import type { Call, DiskSpec, MachineSpec, NicLimits, NicSpec, Plug } from '../../strategy/index.ts';
+import { ensurePort, hostLimits, nic, portOf } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { volume } from '../storage/contract.ts';
+import { ClassLimits, reachVolume, volume } from '../storage/contract.ts';
 import type { Hypervisor } from '../topology/contract.ts';
 import type { Consoles } from './consoles.ts';
 import { instance } from './instance.ts';
 import { writeRecord } from './machine-record.ts';
-import { noCloudSeed } from './seed.ts';
+import { writeSeed } from './seed-write.ts';
 
 /** What the module's parts are made with. */
 export interface ComputeServices extends CloudServices {
   readonly consoles: Pick<Consoles, 'revoke'>;
-  /** One for all who make NICs: two would hand out the same addresses. */
-  readonly addresses: Addresses;
 }
 
 /** What compute sagas reach. */
@@ -43,25 +41,44 @@ export const nicsOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: st
   [...(await ctx.reader.list(nic, equals('instanceId', instanceId)))].sort((a, b) => a.slot - b.slot);
 
 export async function diskSpec(ctx: ComputeContext, row: VolumeRow, hostId: string, slot: number, call: Call): Promise<DiskSpec> {
-  const attachment = await (await ctx.pools.open(row.poolId)).attachVolume(row.id, await ctx.hosts.endpoint(hostId), call);
-  return { volumeId: row.id, attachment, slot, readOnly: false, ...(row.limits === undefined ? {} : { limits: row.limits }) };
+  const attachment = await reachVolume(ctx, row, row.poolId, hostId, call);
+  const limits = await new ClassLimits(ctx.reader).of(row);
+  return { volumeId: row.id, attachment, slot, readOnly: false, ...(limits === undefined ? {} : { limits }) };
 }
 
-export async function nicSpec(ctx: ComputeContext, row: NicRow, hostname: string, call: Call): Promise<NicSpec> {
-  const plug = await ensurePort(
-    ctx,
-    { nicId: row.id, networkId: row.networkId, mac: row.mac, address: row.address, slot: row.slot },
-    hostname,
-    call,
-  );
-  return { nicId: row.id, mac: row.mac, plug, slot: row.slot, ...(row.limits === undefined ? {} : { limits: row.limits }) };
+/** Ends what `diskSpec` made ready on the host. Repeatable. */
+export async function releaseDisk(
+  ctx: Pick<ComputeContext, 'hosts' | 'pools'>,
+  row: Pick<VolumeRow, 'id' | 'poolId' | 'encrypted'>,
+  hostId: string,
+  call: Call,
+): Promise<void> {
+  const pool = await ctx.pools.open(row.poolId);
+  await pool.releaseVolume(row.id, await ctx.hosts.endpoint(hostId), call);
+  if (row.encrypted) await (await ctx.hosts.hypervisor(hostId)).deleteSecret(pool.keyRefOf(row.id), call);
+}
+
+/** The NIC as its machine gets it, with its port made ready for the machine's host. */
+export async function nicSpec(ctx: ComputeContext, row: NicRow, { hostname, hostId }: InstanceRow, call: Call): Promise<NicSpec> {
+  const plug = await ensurePort(ctx, portOf(row), { hostname, hostId }, call);
+  const limits = await hostLimits(ctx, row, hostId);
+  refuseBoundless(plug, limits);
+  return { nicId: row.id, mac: row.mac, plug, slot: row.slot, ...(limits === undefined ? {} : { limits }) };
+}
+
+/** A switch in user space takes a bound from its host for what a NIC sends, and heeds it not. @throws CloudError unsupported */
+function refuseBoundless(plug: Plug, { outboundBytesPerSecond = 0 }: NicLimits = {}): void {
+  if (plug.type === 'ovsPort' && plug.offloads === false && outboundBytesPerSecond > 0)
+    throw new CloudError('unsupported', 'The switch of the host runs in user space, where it cannot limit what a NIC sends.', {
+      params: { outboundBytesPerSecond },
+    });
 }
 
 /** What is not a machine's own yet but will be when the saga has ended. */
 export interface Arriving {
   /** `owned`: what their `deleteWithInstance` will be, where it is not that yet. */
   readonly volumes?: readonly { readonly volumeId: string; readonly slot: number; readonly owned?: boolean }[];
-  readonly nics?: readonly { readonly nicId: string }[];
+  readonly nics?: readonly { readonly nicId: Id<'nic'> }[];
 }
 
 /**
@@ -69,9 +86,11 @@ export interface Arriving {
  * so that every verb that (re)defines a machine also repairs it.
  */
 export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call: Call, arriving: Arriving = {}): Promise<MachineSpec> {
-  const attached = (await volumesOf(ctx, row.id))
-    .filter((entry) => entry.state === 'attached')
-    .map((entry) => ({ row: entry, slot: entry.slot ?? 0 }));
+  // One that is being made has nothing yet but what arrives.
+  const isNew = row.state === 'creating';
+  const attached = isNew
+    ? []
+    : (await volumesOf(ctx, row.id)).filter((entry) => entry.state === 'attached').map((entry) => ({ row: entry, slot: entry.slot ?? 0 }));
   const coming = await Promise.all(
     (arriving.volumes ?? []).map(async ({ volumeId, slot, owned }) => {
       const row = await ctx.reader.get(volume, volumeId);
@@ -79,13 +98,11 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
     }),
   );
   const rows = [...attached, ...coming].sort((a, b) => a.slot - b.slot);
-  // Not those that an operation further back in the queue has announced: it may never begin.
-  const own = (entry: NicRow) => entry.state === 'attached' || arriving.nics?.some(({ nicId }) => nicId === entry.id) === true;
-  const nics = (await nicsOf(ctx, row.id)).filter(own);
+  const nics = isNew ? await arrivingNics(ctx, arriving) : await ownNics(ctx, row.id, arriving);
   const disks = await Promise.all(rows.map((entry) => diskSpec(ctx, entry.row, hostOf(row), entry.slot, call)));
-  const plugs = await Promise.all(nics.map((entry) => nicSpec(ctx, entry, row.hostname, call)));
+  const plugs = await Promise.all(nics.map((entry) => nicSpec(ctx, entry, row, call)));
   const root = rows[0]?.row;
-  const seed = root === undefined ? undefined : await writeSeed(ctx, row, nics, root.poolId, call);
+  const seed = root === undefined ? undefined : await writeSeed(ctx, row, hostOf(row), nics, root.poolId, call);
   return {
     id: row.id,
     name: row.name,
@@ -105,15 +122,9 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
   };
 }
 
-/** The seed lives beside the root disk. It is found again by the machine's id. */
-async function writeSeed(ctx: ComputeContext, row: InstanceRow, nics: readonly NicRow[], poolId: string, call: Call) {
-  const userData = row.userData === undefined ? undefined : await ctx.secrets.open(row.userData);
-  const bytes = noCloudSeed({
-    instanceId: row.id,
-    hostname: row.hostname,
-    sshKeys: row.sshKeys,
-    nics: nics.map(({ mac }) => ({ mac })),
-    ...(userData === undefined ? {} : { userData }),
-  });
-  return (await ctx.pools.open(poolId)).putSeed(row.id, bytes, call);
-}
+const arrivingNics = async (ctx: Pick<ComputeContext, 'reader'>, { nics = [] }: Arriving): Promise<readonly NicRow[]> =>
+  [...(await Promise.all(nics.map(({ nicId }) => ctx.reader.get(nic, nicId))))].sort((a, b) => a.slot - b.slot);
+
+/** Not those that an operation further back in the queue has announced: it may never begin. */
+const ownNics = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string, { nics = [] }: Arriving): Promise<readonly NicRow[]> =>
+  (await nicsOf(ctx, instanceId)).filter((entry) => entry.state === 'attached' || nics.some(({ nicId }) => nicId === entry.id));

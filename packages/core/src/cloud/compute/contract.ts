@@ -1,3 +1,4 @@
 /** What other modules may know of compute. */
 export { instance, isMade } from './instance.ts';
 export { instanceType } from './instance-type.ts';
+export { moveSeed } from './seed-write.ts';

@@ -1,5 +1,4 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
-import { Addresses } from '../network/contract.ts';
 import type { Module } from '../services.ts';
 import { hostLook } from '../topology/contract.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
@@ -7,16 +6,20 @@ import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
 import { createInstance } from './instance-create.ts';
 import { instanceDeletion } from './instance-delete.ts';
+import { evacuateAction } from './instance-evacuate.ts';
+import { migrateAction } from './instance-migrate.ts';
 import { nicActions } from './instance-nics.ts';
 import { powerActions } from './instance-power.ts';
 import { cpuSharesAction, resizeAction } from './instance-resize.ts';
+import { MACHINE_GO_ON, payGoingOn, snapshotAction } from './instance-snapshot.ts';
 import { instanceType } from './instance-type.ts';
 import { createInstanceType, instanceTypeDeletion, reviseInstanceType } from './instance-type-verbs.ts';
 import { volumeActions } from './instance-volumes.ts';
 import { limitActions } from './limits.ts';
-import { MACHINE_REMOVE, payMachineRemoval } from './machine-cleanup.ts';
+import { MACHINE_REMOVE, payMachineRemoval, payVolumeRelease, VOLUME_RELEASE } from './machine-cleanup.ts';
 import { observeHost, observeMachine } from './observe.ts';
 import * as points from './points.ts';
+import { shutdownSeconds } from './settings.ts';
 import { adoptAction } from './stray-adopt.ts';
 import { WaitingMachines } from './waiting-machines.ts';
 
@@ -27,7 +30,7 @@ export * from './points.ts';
 /** Machines: their sizes, their lives, their consoles. */
 export const compute: Module = (cloud) => {
   const consoles = new Consoles(cloud);
-  const services: ComputeServices = { ...cloud, consoles, addresses: new Addresses() };
+  const services: ComputeServices = { ...cloud, consoles };
   return {
     id: 'compute',
     version: '0.1.0',
@@ -39,7 +42,10 @@ export const compute: Module = (cloud) => {
       createInstance(services),
       updateAction(instance, ['description']),
       ...powerActions(services),
+      evacuateAction(services),
+      migrateAction(services),
       ...volumeActions(services),
+      snapshotAction(services),
       ...nicActions(services),
       resizeAction(services),
       cpuSharesAction(services),
@@ -47,6 +53,8 @@ export const compute: Module = (cloud) => {
       adoptAction(services),
     ],
     deletions: [instanceTypeDeletion, instanceDeletion(() => services)],
+    settings: [shutdownSeconds],
+    settingLevels: [{ kind: instance.name, parent: 'hostId' }],
     endpoints: consoleEndpoints(consoles),
     points: Object.values(points),
     debts: [
@@ -54,6 +62,8 @@ export const compute: Module = (cloud) => {
         task: MACHINE_REMOVE,
         pay: (target, place, call) => payMachineRemoval(services, String(target.instanceId), place, call),
       },
+      { task: MACHINE_GO_ON, pay: (target, place, call) => payGoingOn(services, String(target.instanceId), place, call) },
+      { task: VOLUME_RELEASE, pay: (target, place, call) => payVolumeRelease(services, target as never, place, call) },
     ],
     start: async () => {
       const machines = new WaitingMachines(services);

@@ -17,9 +17,9 @@ import {
   usable,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { type NicPlace, nic, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
+import { type NicPlace, nicMoves, nicPlace, nicRow, type PortParams, refuseLost } from '../network/contract.ts';
 import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRequest } from '../placement/contract.ts';
-import { image, volume, volumeRows } from '../storage/contract.ts';
+import { deprecationOf, image, type NewKey, newKey, refuseObsolete, refuseUnencrypted, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
@@ -36,6 +36,8 @@ export interface NewVolume {
   readonly sizeBytes: number;
   readonly slot: number;
   readonly imageId?: Id<'image'>;
+  /** Reference to its key, which is sealed. */
+  readonly encryptionKey?: string;
   /** Whether it stays the machine's own. */
   readonly owned: boolean;
 }
@@ -51,6 +53,7 @@ export interface CreateParams {
   readonly start: boolean;
   /** Restricts a second placement as it did the first. */
   readonly onlyHosts?: readonly string[];
+  readonly clusterId?: string;
   readonly classes: readonly (string | null)[];
   readonly hostLabels?: Readonly<Record<string, string>>;
   readonly seat?: GroupSeat;
@@ -63,11 +66,14 @@ export function takeBack(params: CreateParams, whole: boolean): readonly Stateme
   return [
     ...hostCapacity(params.hostId, params.size, -1),
     ...leaveGroup(params.seat),
-    ...params.volumes.flatMap(({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes })),
+    // Placed again, the disks have other ids and the same keys.
+    ...params.volumes.flatMap(({ volumeId, poolId, sizeBytes, encryptionKey }) =>
+      volumeRows.takeBack({ id: volumeId, poolId, sizeBytes, ...(whole ? given({ encryptionKey }) : {}) }),
+    ),
     ...(whole
       ? [
           transition(instance, params.instanceId, { from: 'creating', to: 'deleted' }),
-          ...params.nics.map((entry) => transition(nic, entry.nicId, { from: 'creating', to: 'deleted' })),
+          ...params.nics.flatMap((entry) => nicMoves(entry, transition, { from: 'creating', to: 'deleted' })),
           ...(params.userData === undefined ? [] : [forgetSealed(params.userData)]),
         ]
       : []),
@@ -91,8 +97,12 @@ export interface CreatePlan {
 export async function planCreate(services: ComputeServices, request: CreateRequest): Promise<CreatePlan> {
   const { input, principal, reader, mint } = request;
   const type = await findType(services, input.instanceType);
-  const source = await findImage(request);
+  const source = await findImage(services, request);
   const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, principal)));
+  await refuseLost(
+    services,
+    places.map((place) => place.network),
+  );
   refuseTooMany(input);
   const sshKeys = wholeKeys(input.sshKeys ?? []);
   refuseTwice(places);
@@ -122,7 +132,11 @@ export async function makeThere(
   const hostId = placed.hostId as Id<'host'>;
   const ports = await newPorts(services, request, plan.places);
   const row = { ...instanceRow(request, plan, userData), hostId, ...given({ placementDomain: placed.seat?.domain }) };
-  const volumes = volumesAt(wanted, placed);
+  const keys = await Promise.all(wanted.map((entry) => newKey(services, request.seal, entry.encrypted === true)));
+  const volumes = volumesAt(wanted, placed, keys);
+  for (const { encryptionKey, poolId, slot } of volumes)
+    if (encryptionKey !== undefined)
+      await refuseUnencrypted(services, poolId, slot === 0 ? '/rootVolume/encrypted' : `/volumes/${slot - 1}/encrypted`);
   return {
     params: {
       instanceId: id,
@@ -134,7 +148,7 @@ export async function makeThere(
       nics: ports.map((port) => port.params),
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
-      ...given({ onlyHosts: bound.onlyHosts, hostLabels: bound.hostLabels, seat: placed.seat, userData }),
+      ...given({ onlyHosts: bound.onlyHosts, clusterId: bound.clusterId, hostLabels: bound.hostLabels, seat: placed.seat, userData }),
     },
     statements: [
       written(row),
@@ -143,9 +157,10 @@ export async function makeThere(
       expectState(instanceType, type.id, ['available']),
       ...wanted.flatMap((entry, index) => volumeRows.insert(volumeRow(entry, volumes[index] as NewVolume, { projectId, instanceId: id }))),
       ...ports.flatMap((port) => port.statements),
+      ...keys.flatMap(({ statements }) => statements),
     ],
     keys: [...wanted.map((entry) => entry.id), ...existing.volumes, ...ports.map((port) => port.params.nicId)],
-    notes: { placement: placed.reasons },
+    notes: { placement: placed.reasons, ...given({ deprecatedImage: deprecationOf(plan.source) }) },
   };
 }
 
@@ -178,12 +193,13 @@ const newPorts = (services: ComputeServices, { id, input, projectId, reader, min
   Promise.all(
     places.map((place, slot) => {
       const owner = given({ id: mint('nic'), instanceId: id, projectId, slot, limits: input.nics?.[slot]?.limits });
-      return nicRow(place, owner, { addresses: services.addresses, reader, random: services.environment.random });
+      return nicRow(place, owner, { ...services, reader, mint });
     }),
   );
 
-async function findImage({ input, principal, reader }: CreateRequest): Promise<RowOf<typeof image>> {
+async function findImage({ environment }: ComputeServices, { input, principal, reader }: CreateRequest): Promise<RowOf<typeof image>> {
   const row = await usable(reader, image, input.imageId, principal, '/imageId');
+  refuseObsolete(row, environment.clock, '/imageId');
   if (row.state === 'available' && row.virtualSizeBytes !== undefined) return row;
   throw new CloudError('conflict', `Image ${row.name} is ${row.state}; it needs its content first.`, { pointer: '/imageId' });
 }
@@ -205,7 +221,7 @@ function wantedVolumes(
   return [root, ...(input.volumes ?? []).map((entry) => ({ ...entry, id: mint('volume'), owned: entry.deleteWithInstance ?? false }))];
 }
 
-const volumesAt = (wanted: readonly Wanted[], placed: Placed): readonly NewVolume[] =>
+const volumesAt = (wanted: readonly Wanted[], placed: Placed, keys: readonly NewKey[]): readonly NewVolume[] =>
   wanted.map(
     (entry, slot) =>
       given({
@@ -214,6 +230,7 @@ const volumesAt = (wanted: readonly Wanted[], placed: Placed): readonly NewVolum
         sizeBytes: entry.sizeBytes,
         slot,
         imageId: entry.imageId,
+        encryptionKey: keys[slot]?.row.encryptionKey,
         owned: entry.owned,
       }) as NewVolume,
   );
@@ -229,6 +246,8 @@ const volumeRow = (entry: Wanted, at: NewVolume, owner: { readonly projectId: Id
     deleteWithInstance: true,
     imageId: entry.imageId,
     limits: entry.limits,
+    encrypted: at.encryptionKey === undefined ? undefined : true,
+    encryptionKey: at.encryptionKey,
   }) as never;
 
 async function findType(services: ComputeServices, nameOrId: string): Promise<RowOf<typeof instanceType>> {
@@ -264,8 +283,9 @@ function refuseTooMany(input: InstanceInput): void {
 
 /** @throws CloudError invalid_input when one address is asked for twice */
 function refuseTwice(places: readonly NicPlace[]): void {
-  const keys = places.map(({ subnet, asked }) => asked && `${subnet.id} ${asked.address}`);
-  const twice = places.find((place, index) => place.asked !== undefined && keys.indexOf(keys[index]) < index);
+  const wishes = places.flatMap(({ subnet, asked, ipv6 }) => [{ subnet, asked }, ...(ipv6 === undefined ? [] : [ipv6])]);
+  const keys = wishes.map(({ subnet, asked }) => asked && `${subnet.id} ${asked.address}`);
+  const twice = wishes.find(({ asked }, index) => asked !== undefined && keys.indexOf(keys[index]) < index);
   if (twice?.asked !== undefined)
     throw new CloudError('invalid_input', 'Another NIC asks for the same address.', { pointer: twice.asked.pointer });
 }
@@ -302,7 +322,7 @@ export async function placeAgain(
     ),
     exceptHosts: givenUp,
     instanceId: params.instanceId,
-    ...given({ hostLabels: params.hostLabels, placementGroupId: params.seat?.groupId, leaving: params.seat }),
+    ...given({ clusterId: params.clusterId, hostLabels: params.hostLabels, placementGroupId: params.seat?.groupId, leaving: params.seat }),
     instanceTypeId,
     ...given({ projectId }),
     attempt: 0,
@@ -329,6 +349,8 @@ export async function placeAgain(
         imageId: entry.imageId,
         limits,
         description,
+        encrypted: entry.encryptionKey === undefined ? undefined : true,
+        encryptionKey: entry.encryptionKey,
       }) as never,
     );
   });

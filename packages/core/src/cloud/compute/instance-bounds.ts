@@ -1,6 +1,6 @@
 import { type AcceptRequest, CloudError, type RowOf, usable } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import type { NicPlace } from '../network/contract.ts';
+import { clusterOf, type NicPlace } from '../network/contract.ts';
 import { type PlacementRequest, placementGroup } from '../placement/contract.ts';
 import { pool } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
@@ -8,7 +8,7 @@ import type { instance } from './instance.ts';
 import type { InstanceInput } from './instance-input.ts';
 import type { instanceType } from './instance-type.ts';
 
-export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
+export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'clusterId' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
 
 /** Where a new machine may go, by all that it is bound to. @throws CloudError conflict when that lies on different hosts */
 export async function boundTo(
@@ -19,13 +19,26 @@ export async function boundTo(
 ): Promise<Bounds> {
   const asked = input.hostId === undefined ? undefined : (await reader.get(host, input.hostId, '/hostId')).id;
   const pools = await Promise.all(poolIds.map((id) => reader.get(pool, id)));
-  const bound = [asked, ...places.map((place) => place.network.hostId), ...pools.map((row) => row.hostId)];
-  const pins = [...new Set(bound.filter((pin) => pin !== undefined))];
-  if (pins.length > 1)
-    throw new CloudError('conflict', 'Its networks, disks and host lie on different hosts.', { params: { hosts: pins } });
+  const bound = [
+    { what: 'the host asked for', hostId: asked },
+    ...places.map(({ network }) => ({ what: `network ${network.name}`, hostId: network.hostId })),
+    ...pools.map(({ name, hostId }) => ({ what: `a disk in pool ${name}`, hostId })),
+  ].filter(({ hostId }) => hostId !== undefined);
+  const pins = [...new Set(bound.map(({ hostId }) => hostId as string))];
+  if (pins.length > 1) {
+    // One of each host says it: what to leave out, or to choose elsewhere.
+    const parts = pins.map((pin) => bound.find(({ hostId }) => hostId === pin)?.what).join(', ');
+    throw new CloudError('conflict', `Each of these is on a host of its own, and a machine is on one: ${parts}.`, {
+      params: { hosts: pins },
+    });
+  }
   if (input.placementGroupId !== undefined) await usable(reader, placementGroup, input.placementGroupId, principal, '/placementGroupId');
   return given({
     onlyHosts: pins.length === 0 ? undefined : pins,
+    clusterId: await clusterOf(
+      reader,
+      places.map((place) => place.network),
+    ),
     reaching: pools.length === 0 ? undefined : poolIds,
     hostLabels: labelsOf(type.hostLabels, input.hostLabels),
     placementGroupId: input.placementGroupId,

@@ -1,6 +1,6 @@
 import { announce, bindSaga, CloudError, defineAction, NOTHING_TO_UNDO, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { deletePort, ensurePort, isNicClash, nic } from '../network/contract.ts';
+import { deletePort, ensurePort, isNicClash, nicMoves, portsReady } from '../network/contract.ts';
 import { isPlaceTaken } from '../placement/contract.ts';
 import { createVolume, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
@@ -28,8 +28,8 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
   .subs('volumes', {
     limit: 4,
     run: ({ ctx, params }) => [
-      params.volumes.map(({ volumeId, poolId, sizeBytes, imageId }) =>
-        bindSaga(createVolume, ctx, given({ volumeId, poolId, sizeBytes, imageId }) as never),
+      params.volumes.map(({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) =>
+        bindSaga(createVolume, ctx, given({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) as never),
       ),
     ],
   })
@@ -38,7 +38,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     items: ({ params }) => params.nics,
     limit: 4,
     do: async ({ ctx, params, item, call }) => {
-      await ensurePort(ctx, item, params.hostname, call);
+      await ensurePort(ctx, item, params, call);
     },
     undo: ({ ctx, item, call, owe }) => deletePort(ctx, item, call, owe),
   })
@@ -52,7 +52,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       const { ctx, params, call, owe } = step;
       await machineCleanup(ctx, params, call, owe);
       const disks = [...params.volumes, ...params.existing].map((entry) => entry.volumeId);
-      await releaseDisks(ctx, params.hostId, disks, call);
+      await releaseDisks(ctx, params, disks, step);
       const root = params.volumes.find((entry) => entry.slot === 0);
       if (root !== undefined) await removeOrOwe(step, 'seed.delete', root.poolId, params.instanceId);
     },
@@ -60,7 +60,10 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
   .effect('start', {
     timeoutMs: BOOT_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
-      if (params.start) await (await ctx.hosts.hypervisor(params.hostId)).power('start', params.instanceId, call);
+      if (!params.start) return;
+      await (await ctx.hosts.hypervisor(params.hostId)).power('start', params.instanceId, call);
+      const awaited = params.nics.filter((port) => port.awaited === true);
+      if (awaited.length > 0) await portsReady(ctx, awaited, call);
     },
     undo: async ({ ctx, params, call }) => {
       // Out of reach: the removal that is owed for the step before takes a running machine too.
@@ -72,7 +75,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     do: ({ params, operationId }) => [
       announce(instanceCreated, `${operationId}/created`, { instanceId: params.instanceId, hostId: params.hostId }),
       transition(instance, params.instanceId, { from: 'creating', to: params.start ? 'running' : 'stopped' }),
-      ...params.nics.map((entry) => transition(nic, entry.nicId, { from: 'creating', to: 'attached' })),
+      ...params.nics.flatMap((entry) => nicMoves(entry, transition, { from: 'creating', to: 'attached' })),
       ...params.volumes.map(({ volumeId, owned }) =>
         transition(volume, volumeId, { from: 'available', to: 'attached', set: { deleteWithInstance: owned } }),
       ),
@@ -82,7 +85,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     ],
     undo: ({ params }) => [
       revert(instance, params.instanceId, { from: params.start ? 'running' : 'stopped', to: 'creating' }),
-      ...params.nics.map((entry) => revert(nic, entry.nicId, { from: 'attached', to: 'creating' })),
+      ...params.nics.flatMap((entry) => nicMoves(entry, revert, { from: 'attached', to: 'creating' })),
       ...params.volumes.map(({ volumeId }) =>
         revert(volume, volumeId, { from: 'attached', to: 'available', set: { deleteWithInstance: true } }),
       ),
@@ -102,8 +105,7 @@ export const createInstance = (services: ComputeServices) =>
     input: instanceInput,
     gate: instanceCreating,
     accept: (request) => acceptCreate(services, request),
-    refused: (failure, statement) =>
-      isPlaceTaken(statement) || (failure.reason === 'exists' && isNicClash(statement)) ? 'again' : undefined,
+    refused: (failure, statement) => (isPlaceTaken(statement) || isNicClash(failure, statement) ? 'again' : undefined),
     saga: instanceCreate,
     context: () => services,
     unwound: takeBackCreate,

@@ -12,7 +12,7 @@ import {
 import { given } from '../naming.ts';
 import { type GroupSeat, hostCapacity, leaveGroup } from '../placement/contract.ts';
 import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
-import { type ComputeContext, hostOf, type InstanceRow, prepareMachine, volumesOf } from './context.ts';
+import { type ComputeContext, hostOf, type InstanceRow, prepareMachine, releaseDisk, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceDeleted } from './points.ts';
@@ -30,7 +30,7 @@ interface DeleteParams {
 /** Of a machine that waits for room: it ends before its deletion begins. */
 const NOWHERE = '' as Id<'host'>;
 
-const seatOf = ({ placementGroupId: groupId, placementDomain: domain }: InstanceRow): GroupSeat | undefined =>
+export const seatOf = ({ placementGroupId: groupId, placementDomain: domain }: InstanceRow): GroupSeat | undefined =>
   groupId === undefined || domain === undefined ? undefined : { groupId, domain };
 
 /** Before its disks and NICs go: the machine leaves its host. Without force nothing begins while the host is out of reach. */
@@ -54,10 +54,10 @@ export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quie
   .effect('disks', {
     do: async (step) => {
       const { ctx, params, call } = step;
-      const reachable = await ctx.hosts.reachable(params.hostId);
       for (const row of await volumesOf(ctx, params.instanceId)) {
         const pool = await ctx.pools.open(row.poolId);
-        if (reachable || !params.force) await pool.releaseVolume(row.id, await ctx.hosts.endpoint(params.hostId), call);
+        if (params.force) await releaseDisks(ctx, params, [row.id], step);
+        else await releaseDisk(ctx, row, params.hostId, call);
         if (row.slot !== 0) continue;
         if (params.force) await removeOrOwe(step, 'seed.delete', row.poolId, params.instanceId);
         else await REMOVALS['seed.delete'](pool, params.instanceId, call);
@@ -100,9 +100,9 @@ const instanceBack = saga<ComputeContext, DeleteParams>('instance.back', 1)
       const volumes = await volumesOf(ctx, params.instanceId);
       await releaseDisks(
         ctx,
-        params.hostId,
+        params,
         volumes.map(({ id }) => id),
-        call,
+        step,
       );
       for (const row of volumes) if (row.slot === 0) await removeOrOwe(step, 'seed.delete', row.poolId, params.instanceId);
     },

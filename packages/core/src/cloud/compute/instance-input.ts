@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { resourceName, secret } from '../../kernel/index.ts';
 import { labels } from '../labels.ts';
-import { nicLimits } from '../network/contract.ts';
+import { nicInput, nicLimits } from '../network/contract.ts';
 import { diskBytes, diskLimits } from '../storage/contract.ts';
 import { instance } from './instance.ts';
 
@@ -10,6 +10,7 @@ export const volumeInput = Type.Object({
   sizeBytes: diskBytes(),
   storageClass: Type.Optional(Type.String({ maxLength: 63 })),
   limits: Type.Optional(diskLimits),
+  encrypted: Type.Optional(Type.Boolean({ description: 'Whether its content is encrypted. Default: false.' })),
   deleteWithInstance: Type.Optional(Type.Boolean({ description: 'Default: true for the root disk, false for others.' })),
 });
 
@@ -26,9 +27,7 @@ export const instanceInput = Type.Object({
   nics: Type.Optional(
     Type.Array(
       Type.Object({
-        networkId: Type.Optional(Type.String({ format: 'uuid' })),
-        subnetId: Type.Optional(Type.String({ format: 'uuid' })),
-        address: Type.Optional(Type.String({ maxLength: 45, description: 'Default: one that is free.' })),
+        ...nicInput,
         limits: Type.Optional(nicLimits),
       }),
       { maxItems: 8 },

@@ -1,8 +1,39 @@
 import { Type } from 'typebox';
-import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, revert, saga, transition } from '../../kernel/index.ts';
+import {
+  CloudError,
+  defineAction,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  revert,
+  saga,
+  transition,
+  usable,
+} from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
-import { deletePort, isNicClash, network, nic, nicLimits, nicPlace, nicRow, type PortParams } from '../network/contract.ts';
+import {
+  availableMembers,
+  clusterOf,
+  deletePort,
+  isNicClash,
+  keysOfNicUsers,
+  letGoOfNic,
+  network,
+  nic,
+  nicInput,
+  nicLimits,
+  nicMoves,
+  nicPlace,
+  nicRow,
+  type PortParams,
+  portOf,
+  portsReady,
+  realizeNicUsers,
+  refuseLost,
+} from '../network/contract.ts';
+import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow, nicSpec, nicsOf } from './context.ts';
 import { instance } from './instance.ts';
 import { freeSlot, NICS_MAX } from './slots.ts';
@@ -14,12 +45,15 @@ interface NicParams {
 
 async function plug(ctx: ComputeContext, { instanceId, port }: NicParams, call: Call): Promise<void> {
   const row = await ctx.reader.get(instance, instanceId);
-  const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), row.hostname, call);
+  const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), row, call);
   await (await ctx.hosts.hypervisor(hostOf(row))).attachNic(instanceId, spec, call);
 }
 
 /** @throws CloudError conflict */
-function refuseElsewhere({ hostId }: RowOf<typeof network>, row: InstanceRow): void {
+async function refuseElsewhere(reader: Reader, to: RowOf<typeof network>, row: InstanceRow): Promise<void> {
+  const { hostId, physicalNetworkId } = to;
+  if (physicalNetworkId !== undefined && (await clusterOf(reader, [to])) !== (await reader.get(host, hostOf(row))).clusterId)
+    throw new CloudError('conflict', 'The network is that of another cluster.', { pointer: '/networkId' });
   if (hostId === undefined || hostId === row.hostId) return;
   throw new CloudError('conflict', 'The network is on another host.', {
     pointer: '/networkId',
@@ -30,8 +64,10 @@ function refuseElsewhere({ hostId }: RowOf<typeof network>, row: InstanceRow): v
 export const nicAttach = saga<ComputeContext, NicParams>('instance.attachNic', 1)
   .effect('plug', {
     do: async ({ ctx, params, call }) => {
-      refuseElsewhere(await ctx.reader.get(network, params.port.networkId), await ctx.reader.get(instance, params.instanceId));
+      const row = await ctx.reader.get(instance, params.instanceId);
+      await refuseElsewhere(ctx.reader, await ctx.reader.get(network, params.port.networkId), row);
       await plug(ctx, params, call);
+      if (params.port.awaited === true && row.state === 'running') await portsReady(ctx, [params.port], call);
     },
     undo: async ({ ctx, params, call }) => {
       await (await hypervisorOf(ctx, params.instanceId)).detachNic(params.instanceId, params.port.nicId, call);
@@ -39,12 +75,17 @@ export const nicAttach = saga<ComputeContext, NicParams>('instance.attachNic', 1
     },
   })
   .write('attached', {
-    do: ({ params }) => [transition(nic, params.port.nicId, { from: 'creating', to: 'attached' })],
+    do: ({ params }) => nicMoves(params.port, transition, { from: 'creating', to: 'attached' }),
     undo: NOTHING_TO_UNDO,
   })
   .build();
 
 export const nicDetach = saga<ComputeContext, NicParams>('instance.detachNic', 1)
+  // Undone last, when the NIC is there again: what led to it does so as before.
+  .effect('back', {
+    do: () => undefined,
+    undo: async ({ ctx, params, call }) => void (await realizeNicUsers(ctx, params.port, call)),
+  })
   .write('deleting', {
     do: ({ params }) => [transition(nic, params.port.nicId, { from: 'attached', to: 'deleting' })],
     undo: ({ params }) => [revert(nic, params.port.nicId, { from: 'deleting', to: 'attached' })],
@@ -56,12 +97,19 @@ export const nicDetach = saga<ComputeContext, NicParams>('instance.detachNic', 1
     undo: ({ ctx, params, call }) => plug(ctx, params, call),
   })
   .effect('port', {
-    do: ({ ctx, params, call }) => deletePort(ctx, params.port, call),
+    do: async ({ ctx, params, call }) => {
+      const users = await realizeNicUsers(ctx, params.port, call);
+      await deletePort(ctx, params.port, call);
+      return { memberIds: await availableMembers(ctx.reader, params.port.nicId), users };
+    },
     // The undo before this one makes the port anew.
     undo: NOTHING_TO_UNDO,
   })
   .write('deleted', {
-    do: ({ params }) => [transition(nic, params.port.nicId, { from: 'deleting', to: 'deleted' })],
+    do: ({ params, out: { port } }) => [
+      ...letGoOfNic(port.users),
+      ...nicMoves({ ...params.port, ...port }, transition, { from: 'deleting', to: 'deleted' }),
+    ],
     undo: NOTHING_TO_UNDO,
   })
   .build();
@@ -73,15 +121,14 @@ export const nicActions = (services: ComputeServices) => [
     description: 'Gives the machine another NIC; a running guest sees it at once.',
     target: 'resource',
     input: Type.Object({
-      networkId: Type.Optional(Type.String({ format: 'uuid' })),
-      subnetId: Type.Optional(Type.String({ format: 'uuid' })),
-      address: Type.Optional(Type.String({ maxLength: 45 })),
+      ...nicInput,
       limits: Type.Optional(nicLimits),
     }),
     from: ['running', 'stopped', 'suspended'],
     accept: async ({ row, input, projectId, principal, reader, mint }) => {
       const place = await nicPlace(reader, input, '', principal);
-      refuseElsewhere(place.network, row);
+      await refuseElsewhere(reader, place.network, row);
+      await refuseLost(services, [place.network]);
       (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
       const id = mint('nic');
       const slot = freeSlot(
@@ -90,9 +137,9 @@ export const nicActions = (services: ComputeServices) => [
         'NICs',
       );
       const made = await nicRow(place, given({ id, instanceId: row.id, projectId, slot, limits: input.limits }) as never, {
-        addresses: services.addresses,
+        ...services,
         reader,
-        random: services.environment.random,
+        mint,
       });
       return {
         params: { instanceId: row.id, port: made.params },
@@ -100,10 +147,10 @@ export const nicActions = (services: ComputeServices) => [
         keys: [id],
       };
     },
-    refused: (failure, statement) => (failure.reason === 'exists' && isNicClash(statement) ? 'again' : undefined),
+    refused: (failure, statement) => (isNicClash(failure, statement) ? 'again' : undefined),
     saga: nicAttach,
     context: () => services,
-    unwound: ({ port }) => [transition(nic, port.nicId, { from: 'creating', to: 'deleted' })],
+    unwound: ({ port }) => nicMoves(port, transition, { from: 'creating', to: 'deleted' }),
   }),
   defineAction({
     kind: instance,
@@ -112,15 +159,14 @@ export const nicActions = (services: ComputeServices) => [
     target: 'resource',
     input: Type.Object({ nicId: Type.String({ format: 'uuid' }) }),
     from: ['running', 'stopped', 'suspended'],
-    accept: async ({ row, input, reader }) => {
-      const port: RowOf<typeof nic> = await reader.get(nic, input.nicId, '/nicId');
+    accept: async ({ row, input, principal, reader }) => {
+      const port: RowOf<typeof nic> = await usable(reader, nic, input.nicId, principal, '/nicId');
       if (port.instanceId !== row.id) throw new CloudError('conflict', 'The NIC belongs to another machine.', { pointer: '/nicId' });
       (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
-      const { id: nicId, networkId, mac, address, slot } = port;
       return {
-        params: { instanceId: row.id, port: { nicId, networkId, mac, address, slot } },
+        params: { instanceId: row.id, port: portOf(port) },
         statements: [],
-        keys: [nicId],
+        keys: [port.id, ...(await keysOfNicUsers(reader, portOf(port)))],
       };
     },
     saga: nicDetach,

@@ -14,9 +14,21 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow, prepareMachine } from './context.ts';
+import { portOf, portsReady } from '../network/contract.ts';
+import {
+  type ComputeContext,
+  type ComputeServices,
+  hostOf,
+  hypervisorOf,
+  type InstanceRow,
+  type NicRow,
+  nicsOf,
+  prepareMachine,
+} from './context.ts';
+import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
+import { shutdownSeconds } from './settings.ts';
 
 interface PowerParams {
   readonly instanceId: Id<'instance'>;
@@ -52,19 +64,27 @@ const brief = (call: Call): Call => ({ ...call, timeoutMs: Math.min(call.timeout
 const becomes = (params: PowerParams, to: 'running' | 'stopped' | 'suspended') =>
   transition(instance, params.instanceId, { from: alive, to, set: { desiredPower: to, stateReason: null } });
 
+const isPlugged = ({ state }: NicRow): boolean => state === 'attached';
+
+/** Also makes a machine anew that somebody removed, brings changed sizes into force, and gives the host the keys that it needs. */
+async function defineAnew(ctx: ComputeContext, params: PowerParams, call: Call): Promise<string> {
+  const row = await ctx.reader.get(instance, params.instanceId);
+  await refuseFoundElsewhere(ctx.reader, row);
+  await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
+  return hostOf(row);
+}
+
 export const instanceStart = saga<ComputeContext, PowerParams>('instance.start', 1)
   .effect('define', {
-    // Also makes a machine anew that somebody removed, and brings changed sizes into force.
-    do: async ({ ctx, params, call }) => {
-      const row = await ctx.reader.get(instance, params.instanceId);
-      await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
-      return hostOf(row);
-    },
+    do: ({ ctx, params, call }) => defineAnew(ctx, params, call),
     undo: NOTHING_TO_UNDO,
   })
   .effect('start', {
     timeoutMs: BOOT_TIMEOUT_MS,
-    do: ({ ctx, params, call }) => power(ctx, params, 'start', call),
+    do: async ({ ctx, params, call }) => {
+      await power(ctx, params, 'start', call);
+      if (ctx.fabrics.tellReadiness) await portsReady(ctx, (await nicsOf(ctx, params.instanceId)).filter(isPlugged).map(portOf), call);
+    },
     undo: ({ ctx, params, call }) => power(ctx, params, 'powerOff', call),
   })
   .write('running', {
@@ -148,7 +168,9 @@ export const instanceReset = saga<ComputeContext, PowerParams>('instance.reset',
       if (seen.power === 'running' || seen.power === 'paused') await hypervisor.power('reset', params.instanceId, call);
       if (seen.power === 'paused') await hypervisor.power('resume', params.instanceId, call);
       if (seen.power === 'crashed') await hypervisor.power('powerOff', params.instanceId, call);
-      if (seen.power === 'crashed' || seen.power === 'stopped') await hypervisor.power('start', params.instanceId, call);
+      if (seen.power !== 'crashed' && seen.power !== 'stopped') return;
+      await defineAnew(ctx, params, call);
+      await hypervisor.power('start', params.instanceId, call);
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -162,7 +184,7 @@ interface Verb<P extends PowerParams> {
   readonly saga: Saga<ComputeContext, P>;
   readonly satisfied?: (row: InstanceRow) => boolean;
   readonly input?: TObject;
-  readonly more?: (input: Record<string, unknown>) => Omit<P, keyof PowerParams>;
+  readonly more?: (input: Record<string, unknown>, row: InstanceRow) => Promise<Omit<P, keyof PowerParams>>;
 }
 
 function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb<P>): Action {
@@ -175,8 +197,8 @@ function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb
     from: spec.from,
     ...(spec.satisfied === undefined ? {} : { satisfied: spec.satisfied }),
     ...(spec.verb === 'start' ? { gate: instanceStarting } : {}),
-    accept: ({ row, input }) => ({
-      params: { instanceId: row.id, ...spec.more?.(input as Record<string, unknown>) } as P,
+    accept: async ({ row, input }) => ({
+      params: { instanceId: row.id, ...(await spec.more?.(input as Record<string, unknown>, row)) } as P,
       statements: [],
     }),
     saga: spec.saga,
@@ -206,14 +228,11 @@ export const powerActions = (services: ComputeServices): readonly Action[] => [
     saga: instanceStop,
     satisfied: (row) => row.state === 'stopped',
     input: stopInput,
-    more: (input) => ({
-      graceMs:
-        input.force === true
-          ? 0
-          : typeof input.timeoutSeconds === 'number'
-            ? input.timeoutSeconds * 1000
-            : services.settings.shutdownTimeoutMs,
-    }),
+    more: async ({ force, timeoutSeconds }, row) => {
+      if (force === true) return { graceMs: 0 };
+      const seconds = typeof timeoutSeconds === 'number' ? timeoutSeconds : await services.settings.at(shutdownSeconds, instance, row);
+      return { graceMs: seconds * 1000 };
+    },
   }),
   verbAction(services, {
     verb: 'suspend',

@@ -140,7 +140,7 @@ interface SharesParams {
   readonly instanceId: Id<'instance'>;
   readonly after: number;
 }
-const SHARES_DEFAULT = 1024;
+export const SHARES_DEFAULT = 1024;
 
 /** With `shares` undefined those of the row, which is changed last. */
 const applyShares = async (ctx: ComputeContext, { instanceId }: SharesParams, shares: number | undefined, call: Call): Promise<void> => {

@@ -2,7 +2,16 @@ import { Type } from 'typebox';
 import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type Reader, saga, transition, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
-import { type ComputeContext, type ComputeServices, diskSpec, hostOf, type InstanceRow, type VolumeRow, volumesOf } from './context.ts';
+import {
+  type ComputeContext,
+  type ComputeServices,
+  diskSpec,
+  hostOf,
+  type InstanceRow,
+  releaseDisk,
+  type VolumeRow,
+  volumesOf,
+} from './context.ts';
 import { instance } from './instance.ts';
 import { DISKS_MAX, freeSlot } from './slots.ts';
 
@@ -20,8 +29,7 @@ async function plugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParam
 async function unplugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, call: Call): Promise<void> {
   const hostId = hostOf(await ctx.reader.get(instance, instanceId));
   await (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, call);
-  const { poolId } = await ctx.reader.get(volume, volumeId);
-  await (await ctx.pools.open(poolId)).releaseVolume(volumeId, await ctx.hosts.endpoint(hostId), call);
+  await releaseDisk(ctx, await ctx.reader.get(volume, volumeId), hostId, call);
 }
 
 export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVolume', 1)

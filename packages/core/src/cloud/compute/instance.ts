@@ -10,9 +10,16 @@ export const instance = defineKind({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     instanceTypeId: ref('instanceType', 'restrict'),
     hostId: Type.Optional(ref('host', 'restrict', { recursive: true, description: 'Where it is; absent while it waits for room.' })),
+    migratingToHostId: Type.Optional(
+      Type.String({
+        format: 'uuid',
+        description: 'Where it is being migrated to: that host is neither deleted nor taken out of use meanwhile.',
+      }),
+    ),
     formerHostIds: Type.Optional(
       Type.Array(Type.String({ format: 'uuid' }), {
-        description: 'Hosts that were lost while it was made on them: what arrives there late is removed.',
+        description:
+          'Hosts that were lost while it was made on them, or that it was evacuated from: what is left or arrives late there is removed.',
       }),
     ),
     placementGroupId: Type.Optional(ref('placementGroup', 'restrict')),
@@ -31,6 +38,12 @@ export const instance = defineKind({
     hostname: Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
     sshKeys: Type.Array(Type.String({ maxLength: 8192 }), { maxItems: 64 }),
     userData: Type.Optional(secret({ description: 'cloud-init user data; sealed, shown to the guest only.' })),
+    pluggingSince: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description: 'Since when a disk that it lacks is being plugged in, with no answer of its host yet: it is not evacuated meanwhile.',
+      }),
+    ),
     desiredPower: Type.Union([Type.Literal('running'), Type.Literal('suspended'), Type.Literal('stopped')], {
       description: 'What was asked for last.',
     }),
@@ -50,7 +63,7 @@ export const instance = defineKind({
     trashed: ['stopped', 'deleting'],
   },
   initial: 'creating',
-  indexed: ['hostname', 'guestOs'],
+  indexed: ['hostname', 'guestOs', 'migratingToHostId'],
   quota: { instances: 1, vcpus: 'vcpus', memoryBytes: 'memoryBytes' },
 });
 

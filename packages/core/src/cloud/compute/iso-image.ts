@@ -10,7 +10,9 @@ export interface IsoFile {
 const SECTOR = 2048;
 const sectors = (bytes: number): number => Math.ceil(bytes / SECTOR);
 
-const PATH_TABLES_AT = 19;
+/** What is before it is left empty. */
+const HEAD_AT = 16;
+const PATH_TABLES_AT = HEAD_AT + 3;
 const ROOTS_AT = PATH_TABLES_AT + 4;
 const FILES_AT = ROOTS_AT + 2;
 /** 68 KiB: busybox looks for labels in as much at once, and passes over a shorter disk. */
@@ -36,16 +38,7 @@ export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
   const total = Math.max(next, SECTORS_MIN);
   const image = new Uint8Array(total * SECTOR);
   const put = (sector: number, bytes: Uint8Array) => image.set(bytes, sector * SECTOR);
-  put(16, descriptor(1, label, total, PATH_TABLES_AT, ROOTS_AT));
-  put(17, descriptor(2, label, total, PATH_TABLES_AT + 2, ROOTS_AT + 1));
-  put(18, Uint8Array.of(255, ...ascii('CD001'), 1));
-  for (const [offset, root] of [
-    [0, ROOTS_AT],
-    [2, ROOTS_AT + 1],
-  ] as const) {
-    put(PATH_TABLES_AT + offset, pathTable(root, true));
-    put(PATH_TABLES_AT + offset + 1, pathTable(root, false));
-  }
+  put(HEAD_AT, headOf(label, total));
   put(
     ROOTS_AT,
     directory(
@@ -62,6 +55,31 @@ export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
   );
   for (const { file, sector } of placed) put(sector, file.bytes);
   return image;
+}
+
+/** The last one made: those of one label and size have the same, and most have the least size. */
+let head: { readonly label: string; readonly total: number; readonly bytes: Uint8Array } | undefined;
+
+/** Descriptors and path tables, which say nothing of the files. */
+function headOf(label: string, total: number): Uint8Array {
+  if (head?.label !== label || head.total !== total) head = { label, total, bytes: makeHead(label, total) };
+  return head.bytes;
+}
+
+function makeHead(label: string, total: number): Uint8Array {
+  const bytes = new Uint8Array((ROOTS_AT - HEAD_AT) * SECTOR);
+  const put = (sector: number, part: Uint8Array) => bytes.set(part, (sector - HEAD_AT) * SECTOR);
+  put(HEAD_AT, descriptor(1, label, total, PATH_TABLES_AT, ROOTS_AT));
+  put(HEAD_AT + 1, descriptor(2, label, total, PATH_TABLES_AT + 2, ROOTS_AT + 1));
+  put(HEAD_AT + 2, Uint8Array.of(255, ...ascii('CD001'), 1));
+  for (const [offset, root] of [
+    [0, ROOTS_AT],
+    [2, ROOTS_AT + 1],
+  ] as const) {
+    put(PATH_TABLES_AT + offset, pathTable(root, true));
+    put(PATH_TABLES_AT + offset + 1, pathTable(root, false));
+  }
+  return bytes;
 }
 
 /** Plain ISO 9660 knows eight capital letters; readers of Joliet see the real name. */

@@ -2,8 +2,8 @@ import { Type } from 'typebox';
 import { change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call, DiskLimits, NicLimits } from '../../strategy/index.ts';
 import { nic, nicLimits } from '../network/contract.ts';
-import { diskLimits, volume } from '../storage/contract.ts';
-import type { ComputeContext, ComputeServices } from './context.ts';
+import { ClassLimits, diskLimits, volume } from '../storage/contract.ts';
+import { type ComputeContext, type ComputeServices, nicSpec } from './context.ts';
 import { instance } from './instance.ts';
 
 interface LimitParams<L> {
@@ -12,7 +12,7 @@ interface LimitParams<L> {
 }
 
 /** 0 lifts each limit that the other side names and this one does not. */
-const against = <L extends object>(limits: L, other: L): L => ({
+export const against = <L extends object>(limits: L, other: L): L => ({
   ...Object.fromEntries(Object.keys(other).map((key) => [key, 0])),
   ...limits,
 });
@@ -25,19 +25,28 @@ async function liveHost(ctx: ComputeContext, instanceId: string | undefined): Pr
 
 /** The row, which is changed last, says what the limits were and which machine has the disk: it may be another than when this was accepted. */
 async function limitDisk(ctx: ComputeContext, params: LimitParams<DiskLimits>, phase: 'do' | 'undo', call: Call): Promise<void> {
-  const { limits = {}, instanceId } = await ctx.reader.get(volume, params.id);
+  const row = await ctx.reader.get(volume, params.id);
+  const { instanceId } = row;
   const hostId = await liveHost(ctx, instanceId);
   if (hostId === undefined || instanceId === undefined) return;
-  const wanted = phase === 'do' ? against(params.after, limits) : against(limits, params.after);
+  // What its class allows holds beside its own.
+  const inForce = new ClassLimits(ctx.reader);
+  const [now = {}, after = {}] = [await inForce.of(row), await inForce.of({ ...row, limits: params.after as never })];
+  const wanted = phase === 'do' ? against(after, now) : against(now, after);
   await (await ctx.hosts.hypervisor(hostId)).setDiskLimits(instanceId, params.id, wanted, call);
 }
 
 async function limitNic(ctx: ComputeContext, params: LimitParams<NicLimits>, phase: 'do' | 'undo', call: Call): Promise<void> {
-  const { limits = {}, instanceId } = await ctx.reader.get(nic, params.id);
+  const row = await ctx.reader.get(nic, params.id);
+  const { limits = {}, instanceId } = row;
   const hostId = await liveHost(ctx, instanceId);
   if (hostId === undefined) return;
   const wanted = phase === 'do' ? against(params.after, limits) : against(limits, params.after);
-  await (await ctx.hosts.hypervisor(hostId)).setNicLimits(instanceId, params.id, wanted, call);
+  const machine = await ctx.reader.get(instance, instanceId);
+  const limited = { ...row, limits: wanted };
+  // What the machine sends may be for its switch to bound.
+  const own = wanted.outboundBytesPerSecond === undefined ? wanted : (await nicSpec(ctx, limited, machine, call)).limits;
+  if (own !== undefined) await (await ctx.hosts.hypervisor(hostId)).setNicLimits(instanceId, params.id, own, call);
 }
 
 export const volumeSetLimits = saga<ComputeContext, LimitParams<DiskLimits>>('volume.setLimits', 1)

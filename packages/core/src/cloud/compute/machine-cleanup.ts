@@ -1,10 +1,11 @@
-import type { Owed } from '../../kernel/index.ts';
+import { CloudError, type Owed } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { volume } from '../storage/contract.ts';
-import type { ComputeContext } from './context.ts';
+import { pool, volume } from '../storage/contract.ts';
+import { type ComputeContext, type ComputeServices, releaseDisk } from './context.ts';
 import { instance, isMade } from './instance.ts';
 
 export const MACHINE_REMOVE = 'machine.remove';
+export const VOLUME_RELEASE = 'volume.release';
 
 /** Removes the machine from its host, or leaves that as a debt where the host is known to be out of reach. */
 export async function machineCleanup(
@@ -24,12 +25,38 @@ export async function payMachineRemoval(ctx: ComputeContext, instanceId: string,
   await (await ctx.hosts.hypervisor(hostId)).remove(instanceId, call);
 }
 
-/** Ends what attaching these volumes to the host made. A host out of reach holds nothing that a later attachment would mind. */
-export async function releaseDisks(ctx: ComputeContext, hostId: string, volumeIds: readonly string[], call: Call): Promise<void> {
-  if (!(await ctx.hosts.reachable(hostId))) return;
-  const endpoint = await ctx.hosts.endpoint(hostId);
+/**
+ * Ends what attaching these volumes of a machine to its host made, or leaves that as a debt where the host is out of reach: but for disks that no other host
+ * reaches, which are attached there again or go with it.
+ */
+export async function releaseDisks(
+  ctx: ComputeContext,
+  { instanceId, hostId }: { readonly instanceId: string; readonly hostId: string },
+  volumeIds: readonly string[],
+  { call, owe }: { readonly call: Call; readonly owe: (debt: Owed) => void },
+): Promise<void> {
+  const isReachable = await ctx.hosts.reachable(hostId);
   for (const id of volumeIds) {
     const row = await ctx.reader.get(volume, id);
-    await (await ctx.pools.open(row.poolId)).releaseVolume(row.id, endpoint, call);
+    if (isReachable) await releaseDisk(ctx, row, hostId, call);
+    else if ((await ctx.reader.get(pool, row.poolId)).scope !== 'host')
+      owe({ task: VOLUME_RELEASE, place: hostId, target: { volumeId: id, instanceId } });
   }
+}
+
+/** Releases a volume from a host that this is owed to, once the machine that had it there is gone. One that was attached there again stays. */
+export async function payVolumeRelease(
+  { reader, hosts, pools, kernel }: ComputeServices,
+  { volumeId, instanceId }: { readonly volumeId: string; readonly instanceId: string },
+  hostId: string,
+  call: Call,
+): Promise<void> {
+  const row = await reader.find(volume, volumeId);
+  if (row === undefined || row.deletedAt !== undefined) return;
+  if (kernel().holds(volumeId)) throw new CloudError('conflict', 'An operation is at work on the volume.');
+  const user = row.instanceId === undefined ? undefined : await reader.find(instance, row.instanceId);
+  if (user?.hostId === hostId) return;
+  if ((await (await hosts.hypervisor(hostId)).inspect(instanceId, call)) !== undefined)
+    throw new CloudError('conflict', 'The machine that had it is still there.');
+  await releaseDisk({ hosts, pools }, row, hostId, call);
 }

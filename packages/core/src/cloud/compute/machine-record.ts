@@ -21,13 +21,18 @@ const id = <K extends string>() => Type.Unsafe<Id<K>>({ type: 'string', format: 
 
 const instancePart = Type.Object({
   ...common,
-  ...Type.Omit(instance.schema, ['hostId', 'placementGroupId', 'placementDomain', 'vcpus', 'memoryBytes', 'userData', 'desiredPower'])
-    .properties,
+  ...Type.Omit(instance.schema, [
+    ...(['hostId', 'migratingToHostId', 'placementGroupId', 'placementDomain'] as const),
+    ...(['vcpus', 'memoryBytes', 'userData', 'desiredPower'] as const),
+  ]).properties,
 });
 const volumePart = Type.Object({
   ...common,
   id: id<'volume'>(),
-  ...Type.Omit(volume.schema, ['poolId', 'sizeBytes', 'instanceId']).properties,
+  ...Type.Omit(volume.schema, [
+    ...(['poolId', 'movingToPoolId', 'leftPoolId', 'sizeBytes', 'instanceId', 'snapshotId', 'currentSnapshotId'] as const),
+    ...(['encrypted', 'encryptionKey', 'otherKey'] as const),
+  ]).properties,
 });
 const nicPart = Type.Object({ ...common, id: id<'nic'>(), ...Type.Omit(nic.schema, ['instanceId']).properties });
 

@@ -1,7 +1,8 @@
-import { alone, bytesText, change, describeChain, Lane, timestamp } from '../../kernel/index.ts';
+import { alone, bytesText, change, describeChain, following, isCloudError, Lane, timestamp } from '../../kernel/index.ts';
 import type { Call, MachineObservation } from '../../strategy/index.ts';
-import { nic } from '../network/contract.ts';
-import { volume } from '../storage/contract.ts';
+import { given } from '../naming.ts';
+import { hostLimits, nic } from '../network/contract.ts';
+import { ClassLimits, volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
 import {
   type ComputeServices,
@@ -15,12 +16,15 @@ import {
 } from './context.ts';
 import { instance, isMade } from './instance.ts';
 import { resizeLive } from './instance-resize.ts';
+import { lateLimits, mendLimits } from './mend-limits.ts';
 
 /** Short: a guest that does not let go is asked again at the next look. */
 const CALL_TIMEOUT_MS = 10_000;
 /** Operations on the machine wait so long at most. */
 const HOLD_MS = 20_000;
 const MENDED_AT_ONCE = 8;
+/** Of what was refused so it is not known whether it will be done. */
+const PASSING: ReadonlySet<string> = new Set(['unavailable', 'timeout', 'busy']);
 const SIZE_DIFFERS = 'size_differs';
 /** Backends round memory, to pages or a little more. */
 const MEMORY_ROUNDED_BYTES = 2 ** 20;
@@ -29,11 +33,13 @@ const MEMORY_ROUNDED_BYTES = 2 ** 20;
 interface Plugged {
   readonly disks: readonly VolumeRow[];
   readonly nics: readonly NicRow[];
+  /** The NICs with the limits that are for the host to see to. */
+  readonly limitedNics: readonly NicRow[];
 }
 
 /**
- * Makes machines have the disks, NICs and size that their rows say. A call that was given up may land after its undo, and an old definition on a machine that
- * has been stopped since: what came late goes, what it took away comes back. `seen` is the first look; each machine that differs gets a second one.
+ * Makes machines have the disks, NICs, size and limits that their rows say. A call that was given up may land after its undo, and an old definition on a machine
+ * that has been stopped since: what came late goes, what it took away comes back. `seen` is the first look; each machine that differs gets a second one.
  */
 export async function mendMachines(
   services: ComputeServices,
@@ -44,9 +50,13 @@ export async function mendMachines(
   if (rows.length === 0) return;
   for (const row of rows) await forgetSize(services, row, seen.get(row.id));
   const plugged = await pluggedInto(services, rows);
+  for (const row of rows) await forgetPlugging(services, row, seen.get(row.id), plugged(row.id));
+  const hypervisors = new Map<string, Hypervisor>();
+  for (const hostId of new Set(rows.map(hostOf))) hypervisors.set(hostId, await services.hosts.hypervisor(hostId));
   const differing = rows.filter((row) => {
     const machine = seen.get(row.id);
-    return machine !== undefined && !isRight(machine, row, plugged(row.id));
+    const hypervisor = hypervisors.get(hostOf(row));
+    return machine !== undefined && hypervisor !== undefined && !isRight(hypervisor, machine, row, plugged(row.id));
   });
   if (differing.length === 0 || !(await removalAllowed(services))) return;
   const lane = new Lane(MENDED_AT_ONCE);
@@ -58,11 +68,21 @@ export async function mendMachines(
   await Promise.all(differing.map((row) => lane.run(() => mended(row))));
 }
 
-async function pluggedInto({ reader }: ComputeServices, rows: readonly InstanceRow[]): Promise<(instanceId: string) => Plugged> {
+async function pluggedInto(services: ComputeServices, rows: readonly InstanceRow[]): Promise<(instanceId: string) => Plugged> {
+  const { reader } = services;
   const where = { field: 'instanceId', op: 'in', value: rows.map((row) => row.id) } as const;
   const [volumes, nics] = await Promise.all([reader.list(volume, where), reader.list(nic, where)]);
+  const limits = new ClassLimits(reader);
+  const limited = await Promise.all(volumes.map(async (row) => ({ ...row, ...given({ limits: await limits.of(row) }) })));
+  const hostIds = new Map(rows.map((row) => [row.id as string, row.hostId]));
+  const limitedNics = await Promise.all(
+    nics.map(async (row): Promise<NicRow> => {
+      const { limits: _, ...others } = row;
+      return { ...others, ...given({ limits: await hostLimits(services, row, hostIds.get(row.instanceId)) }) };
+    }),
+  );
   const of = <T extends { readonly instanceId?: string }>(all: readonly T[], id: string) => all.filter((row) => row.instanceId === id);
-  return (id) => ({ disks: of(volumes, id), nics: of(nics, id) });
+  return (id) => ({ disks: of(limited, id), nics: of(nics, id), limitedNics: of(limitedNics, id) });
 }
 
 const beside = (ids: readonly string[], rows: readonly { readonly id: string }[]) => ids.filter((id) => !rows.some((row) => row.id === id));
@@ -80,19 +100,26 @@ const isPlugged = (seen: MachineObservation, { disks, nics }: Plugged) =>
 const isSized = (seen: MachineObservation, row: InstanceRow) =>
   seen.vcpus === row.vcpus && Math.abs(seen.memoryBytes - row.memoryBytes) < MEMORY_ROUNDED_BYTES;
 
-const isRight = (seen: MachineObservation, row: InstanceRow, plugged: Plugged) => isSized(seen, row) && isPlugged(seen, plugged);
+const limitsOf = (hypervisor: Hypervisor, seen: MachineObservation, row: InstanceRow, { disks, limitedNics }: Plugged) =>
+  lateLimits(hypervisor, row, seen, { disks, nics: limitedNics });
+
+const isLive = ({ power }: MachineObservation) => power === 'running' || power === 'paused';
+
+const isRight = (hypervisor: Hypervisor, seen: MachineObservation, row: InstanceRow, plugged: Plugged) =>
+  isSized(seen, row) && isPlugged(seen, plugged) && limitsOf(hypervisor, seen, row, plugged) === undefined;
 
 /** Not beside an operation on the machine or on any of its disks and NICs, and none begins before it has ended. */
 async function mendAlone(services: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined, look: Call): Promise<void> {
   const { disks, nics } = (await pluggedInto(services, [row]))(row.id);
   const keys = new Set<string>([row.id, ...[...disks, ...nics].map(({ id }) => id), ...(seen?.diskIds ?? []), ...(seen?.nicIds ?? [])]);
-  const tooLong = new AbortController();
-  const cancel = services.environment.timers.after(HOLD_MS, () => tooLong.abort(new Error('the mending took too long')));
-  const call: Call = { ...look, signal: AbortSignal.any([look.signal, tooLong.signal]), timeoutMs: CALL_TIMEOUT_MS };
+  const until = following(look.signal);
+  const cancel = services.environment.timers.after(HOLD_MS, () => until.abort(new Error('the mending took too long')));
+  const call: Call = { ...look, signal: until.signal, timeoutMs: CALL_TIMEOUT_MS };
   try {
     await alone(services, [...keys], () => mend(services, row.id, keys, call));
   } finally {
     cancel();
+    until.release();
   }
 }
 
@@ -104,12 +131,12 @@ async function mend(services: ComputeServices, instanceId: string, keys: Readonl
   const hypervisor = await hosts.hypervisor(hostOf(row));
   const seen = await hypervisor.inspect(row.id, call);
   const plugged = (await pluggedInto(services, [row]))(row.id);
-  if (seen === undefined || isRight(seen, row, plugged)) return;
+  if (seen === undefined || isRight(hypervisor, seen, row, plugged)) return;
   const all = [...seen.diskIds, ...seen.nicIds, ...[...plugged.disks, ...plugged.nics].map(({ id }) => id)];
   if (!all.every((id) => keys.has(id))) return;
   const late = { disks: beside(seen.diskIds, plugged.disks), nics: beside(seen.nicIds, plugged.nics) };
   environment.logger.info({ instanceId: row.id, late }, 'a machine is not what its rows say; mended');
-  if (seen.power === 'running' || seen.power === 'paused') await mendLive(services, hypervisor, row, seen, plugged, call);
+  if (isLive(seen)) await mendLive(services, hypervisor, row, seen, plugged, call);
   // One that is off is defined anew, which is also what the next start does.
   else if (await allKnown(services, late)) await hypervisor.define(await prepareMachine(services, row, call), call);
 }
@@ -119,22 +146,57 @@ async function mendLive(
   hypervisor: Hypervisor,
   row: InstanceRow,
   seen: MachineObservation,
-  { disks, nics }: Plugged,
+  plugged: Plugged,
   call: Call,
 ): Promise<void> {
+  const { disks, nics } = plugged;
   const refusal = isSized(seen, row)
     ? undefined
     : await resizeLive(hypervisor, row.id, seen, row, call).catch((error: unknown) => ({ error }));
   // First what is too much: it may be in the place of what is missing.
   for (const id of beside(seen.diskIds, disks)) if (await isKnown(services, volume, id)) await hypervisor.detachDisk(row.id, id, call);
   for (const id of beside(seen.nicIds, nics)) if (await isKnown(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
-  for (const disk of lacking(disks, seen.diskIds, seen))
-    await hypervisor.attachDisk(row.id, await diskSpec(services, disk, hostOf(row), disk.slot ?? 0, call), call);
-  for (const port of lacking(nics, seen.nicIds, seen))
-    await hypervisor.attachNic(row.id, await nicSpec(services, port, row.hostname, call), call);
+  await plugIn(services, hypervisor, row, lacking(disks, seen.diskIds, seen), call);
+  for (const port of lacking(nics, seen.nicIds, seen)) await hypervisor.attachNic(row.id, await nicSpec(services, port, row, call), call);
+  // What has just been plugged in has its limits from its row.
+  const late = limitsOf(hypervisor, seen, row, plugged);
+  if (late !== undefined) await mendLimits(hypervisor, row.id, late, call);
   if (refusal === undefined) return;
   await showSize(services, row, seen);
   throw refusal.error;
+}
+
+/**
+ * What opens a disk, by a call that no operation waits for: a host that freezes over it may do so when it thaws, after a fence of the disk, which binds only who had it
+ * open. So the row says before that it may: an evacuation is refused then.
+ */
+async function plugIn(
+  services: ComputeServices,
+  hypervisor: Hypervisor,
+  row: InstanceRow,
+  disks: readonly VolumeRow[],
+  call: Call,
+): Promise<void> {
+  if (disks.length === 0) return;
+  const { kernel, environment } = services;
+  if (row.pluggingSince === undefined)
+    await kernel().observe([change(instance, row.id, { pluggingSince: timestamp(environment.clock) }, { hostId: hostOf(row) })]);
+  try {
+    for (const disk of disks) await hypervisor.attachDisk(row.id, await diskSpec(services, disk, hostOf(row), disk.slot ?? 0, call), call);
+  } catch (error) {
+    // Without an answer it stays so, until a later look finds the machine whole.
+    if (!isCloudError(error) || PASSING.has(error.code)) throw error;
+    await kernel().observe([change(instance, row.id, { pluggingSince: null })]);
+    throw error;
+  }
+  await kernel().observe([change(instance, row.id, { pluggingSince: null })]);
+}
+
+/** What was sent by an earlier look has come to its end where the machine has all of its disks. */
+async function forgetPlugging({ kernel }: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined, { disks }: Plugged) {
+  if (row.pluggingSince === undefined || seen === undefined || kernel().holds(row.id)) return;
+  if (!isLive(seen) || lacking(disks, seen.diskIds, seen).length === 0)
+    await kernel().observe([change(instance, row.id, { pluggingSince: null }, { generation: row.generation })]);
 }
 
 /** A guest may not let go of a processor, or of memory: that is shown until it is mended, by a later look or by the next start. */

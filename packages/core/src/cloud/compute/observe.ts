@@ -1,9 +1,11 @@
-import { equals, type Id, revert, type StateOf } from '../../kernel/index.ts';
+import { alone, equals, type Id, revert, type StateOf } from '../../kernel/index.ts';
 import type { Call, MachineObservation, PowerState } from '../../strategy/index.ts';
 import { type Found, recordStrays, removalAllowed } from '../topology/contract.ts';
 import { type ComputeServices, hostOf, type InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
+import { NOT_STARTED } from './instance-evacuate.ts';
 import { mendMachines } from './mend.ts';
+import { thawForgotten } from './thaw-forgotten.ts';
 
 type State = StateOf<typeof instance>;
 
@@ -17,9 +19,12 @@ export const STATE_OF = { running: 'running', paused: 'suspended', stopped: 'sto
   State
 >;
 
+/** The reason of a machine that stands still and was not suspended by its user. */
+export const FOUND_PAUSED = 'found_paused';
+
 const REASON: Record<PowerState | 'absent', { readonly code: string; readonly message: string }> = {
   running: { code: 'found_running', message: 'It was found running without having been started here.' },
-  paused: { code: 'found_paused', message: 'It was found paused without having been suspended here.' },
+  paused: { code: FOUND_PAUSED, message: 'It was found paused without having been suspended here.' },
   stopped: { code: 'powered_off', message: 'The guest powered off, or the machine was stopped behind our back.' },
   crashed: { code: 'crashed', message: 'The guest or its hypervisor process died.' },
   absent: {
@@ -42,12 +47,9 @@ export async function observeHost(services: ComputeServices, hostId: string, sig
   for (const machine of seen.values())
     if (machine.owner === services.cloudId && !known.has(machine.id)) strays.push(...(await unexplained(services, hostId, machine, call)));
   await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'machine', place: hostId }, strays);
-  await mendMachines(
-    services,
-    rows.filter((row) => OBSERVED.includes(row.state)),
-    seen,
-    call,
-  );
+  const observed = rows.filter((row) => OBSERVED.includes(row.state));
+  await thawForgotten(services, observed, seen, call);
+  await mendMachines(services, observed, seen, call);
 }
 
 /** After a hint about one machine. */
@@ -66,6 +68,8 @@ async function observeRow(services: ComputeServices, row: InstanceRow, seen: Mac
   if (busy() || !OBSERVED.includes(row.state)) return;
   const state = seen === undefined ? 'missing' : STATE_OF[seen.power];
   if (state === row.state) return;
+  // It never came to be here: its start makes it.
+  if (seen === undefined && row.stateReason?.code === NOT_STARTED) return;
   if (seen === undefined && (await (await services.hosts.hypervisor(hostOf(row))).inspect(row.id, call)) !== undefined) return;
   if (busy()) return;
   const at = new Date(services.environment.clock.nowMs()).toISOString();
@@ -84,13 +88,17 @@ async function observeRow(services: ComputeServices, row: InstanceRow, seen: Mac
 
 /** A machine with our mark that no row on this host explains: removed if a tombstone does, else a stray. */
 async function unexplained(services: ComputeServices, hostId: string, machine: MachineObservation, call: Call): Promise<readonly Found[]> {
-  if (services.kernel().holds(machine.id)) return [];
+  if (services.kernel().holds(machine.id) || machine.incoming === true) return [];
   const row = await services.reader.find(instance, machine.id);
   if (row !== undefined && row.deletedAt === undefined && row.hostId === hostId) return [];
   const givenUp = row?.deletedAt !== undefined || row?.formerHostIds?.includes(hostId) === true;
   if (givenUp && (await removalAllowed(services))) {
     // The late arrival of a call that was given up: the deleted row is its tombstone, or the row says that this host was given up.
-    await (await services.hosts.hypervisor(hostId)).remove(machine.id, call);
+    await alone(services, [machine.id], async () => {
+      // It may have been moved back here since it was listed.
+      if ((await services.reader.find(instance, machine.id))?.hostId === hostId && row?.deletedAt === undefined) return;
+      await (await services.hosts.hypervisor(hostId)).remove(machine.id, call);
+    });
     return [];
   }
   return [{ objectId: machine.id, objectName: machine.name, details: details(machine, row) }];

@@ -15,5 +15,9 @@ export const instanceCreated = notice<MachineEvent>('instance.created');
 export const instanceStarted = notice<MachineEvent>('instance.started');
 /** A machine was stopped, by request. */
 export const instanceStopped = notice<MachineEvent>('instance.stopped');
+/** A machine of a lost host was moved to another, and runs there if it ran and nothing kept it from starting. */
+export const instanceEvacuated = notice<MachineEvent & { readonly fromHostId: string }>('instance.evacuated');
+/** A machine has gone over to another host while it was on. */
+export const instanceMigrated = notice<MachineEvent & { readonly fromHostId: string }>('instance.migrated');
 /** A machine is gone from its host, with all that was its own. */
 export const instanceDeleted = notice<MachineEvent>('instance.deleted');

@@ -18,7 +18,7 @@ import {
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { nameOr } from '../naming.ts';
-import { network, nic, subnet } from '../network/contract.ts';
+import { membersOfFound, network, nic, subnet } from '../network/contract.ts';
 import { hostCapacity, poolCapacity } from '../placement/contract.ts';
 import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
 import { host, stray } from '../topology/contract.ts';
@@ -36,7 +36,10 @@ interface AdoptParams {
   /** Records that end with the adoption. */
   readonly strayIds: readonly Id<'stray'>[];
   /** Absent where a volume is adopted by itself. */
-  readonly machine?: Pick<MachinePlan, 'row' | 'seen' | 'nics'>;
+  readonly machine?: Pick<MachinePlan, 'row' | 'seen' | 'nics'> & {
+    /** What puts its NICs into security groups. */
+    readonly members: readonly Statement[];
+  };
   readonly volumes: readonly AdoptedVolume[];
   /** What the rows will count for, taken when it was accepted. */
   readonly quota?: readonly Statement[];
@@ -74,7 +77,7 @@ export const adoptStray = saga<ComputeContext, AdoptParams>('stray.adopt', 1)
   })
   .build();
 
-function machineRows({ row, nics }: NonNullable<AdoptParams['machine']>, state: Seen): readonly Statement[] {
+function machineRows({ row, nics, members }: NonNullable<AdoptParams['machine']>, state: Seen): readonly Statement[] {
   // A machine that crashed was meant to run.
   const desiredPower = state === 'crashed' ? 'running' : state;
   return [
@@ -85,6 +88,7 @@ function machineRows({ row, nics }: NonNullable<AdoptParams['machine']>, state: 
       expectState(subnet, entry.subnetId, ['available']),
       create(nic, { ...entry, state: 'attached' }),
     ]),
+    ...members,
   ];
 }
 
@@ -166,12 +170,13 @@ const input = Type.Object({
 
 type Request = AcceptRequest<typeof stray, Static<typeof input>> & { readonly row: StrayRow };
 
-async function acceptMachine({ row, input: asked, reader, projectId }: Request): Promise<Acceptance<AdoptParams>> {
+async function acceptMachine({ row, input: asked, reader, projectId, mint }: Request): Promise<Acceptance<AdoptParams>> {
   const plan = await planMachine(reader, row, asked, projectId);
   const { row: planned, seen, nics, volumes, strayIds } = plan;
+  const members = await membersOfFound(reader, nics, mint);
   const quota = [...quotaOfRow(instance, planned), ...volumes.flatMap(quotaOf)];
   return {
-    params: { hostId: row.hostId, strayIds: [row.id, ...strayIds], machine: { row: planned, seen, nics }, volumes, quota },
+    params: { hostId: row.hostId, strayIds: [row.id, ...strayIds], machine: { row: planned, seen, nics, members }, volumes, quota },
     statements: [...hostCapacity(row.hostId, seen, 1), ...volumes.flatMap(bytesOf(1)), ...quota],
     keys: [planned.id, ...volumes.map((entry) => entry.volumeId), ...nics.map((entry) => entry.id), ...strayIds],
     notes: {
@@ -184,6 +189,9 @@ async function acceptMachine({ row, input: asked, reader, projectId }: Request):
 }
 
 async function acceptVolume({ row, input: asked, reader, projectId }: Request): Promise<Acceptance<AdoptParams>> {
+  const known = await reader.find(volume, row.objectId);
+  if (known !== undefined)
+    throw new CloudError('conflict', `Volume ${known.name} is known, in another pool.`, { params: { poolId: known.poolId } });
   const planned = await planVolume(reader, row, { name: nameOr(asked.name, volume, row.objectId), projectId });
   const volumes = [{ row: planned, volumeId: planned.id }];
   const quota = volumes.flatMap(quotaOf);
@@ -216,7 +224,7 @@ export const adoptAction = (services: ComputeServices) =>
       const { objectKind } = request.row;
       if (objectKind === 'machine') return acceptMachine(request);
       if (objectKind === 'volume') return acceptVolume(request);
-      throw new CloudError('unsupported', `A ${objectKind} cannot be adopted.`, { params: { objectKind } });
+      throw new CloudError('unsupported', `No ${objectKind} can be adopted.`, { params: { objectKind } });
     },
     saga: adoptStray,
     context: () => services,

@@ -110,7 +110,7 @@ export class WaitingMachines {
 /** Why it will not do at another place either. */
 function refusalOf({ failure, statement }: Extract<TakenUp, { ok: false }>): CloudError | undefined {
   if (failure?.quota !== undefined) return quotaExceeded(failure.quota);
-  if (failure?.reason !== 'exists' || isPlaceTaken(statement) || isNicClash(statement)) return undefined;
+  if (failure?.reason !== 'exists' || isPlaceTaken(statement) || isNicClash(failure, statement)) return undefined;
   return taken(statement !== undefined && 'table' in statement ? statement.table : 'resource', failure.fields);
 }
 

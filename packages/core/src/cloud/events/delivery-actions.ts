@@ -3,7 +3,7 @@ import { defineAction, type Id, NOTHING_TO_UNDO, type RowOf, saga, transition } 
 import { rowDeletion } from '../row-only.ts';
 import type { CloudServices } from '../services.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { CALLBACKS } from './queue.ts';
+import { callbacksOf } from './queue.ts';
 import { delivery } from './webhook.ts';
 
 interface Context {
@@ -27,7 +27,7 @@ function queuedOf({ webhookId, url, eventId, projectId, accountId, resourceKind,
   return {
     ...{ eventId, projectId: projectId ?? '', resourceKind, resourceId, body: JSON.stringify(event) },
     ...(accountId === undefined ? {} : { accountId }),
-    ...(webhookId === undefined ? { target: CALLBACKS, url } : { target: webhookId }),
+    ...(webhookId === undefined ? { target: callbacksOf(projectId ?? ''), url } : { target: webhookId }),
   };
 }
 

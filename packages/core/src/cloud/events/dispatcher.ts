@@ -2,8 +2,8 @@ import { type Change, CloudError, describeChain, type Id, Lane, type Statement }
 import type { CloudServices } from '../services.ts';
 import { type Envelope, envelopeOf } from './envelope.ts';
 import {
-  CALLBACKS,
   callbacks,
+  callbacksOf,
   callbackTaken,
   dequeued,
   enqueued,
@@ -24,8 +24,7 @@ const AGAIN_MS = 1000;
 
 /**
  * Goes through the feed, and puts what webhooks and callbacks want into the queue, together with how far it has come: so each change is put there once, also
- * when the process is killed. As long as nobody has
- * wanted anything since the start the feed is not read.
+ * when the process is killed. As long as nobody has wanted anything since the start the feed is not read.
  */
 export class Dispatcher {
   readonly #services: CloudServices;
@@ -106,7 +105,7 @@ export class Dispatcher {
         const changes = (await store.changes(after, READ_MAX)).filter((change) => change.revision <= place.revision);
         const events = told(changes).flatMap(({ change, ordinal }, index) =>
           wants(hook, change, (name) => this.#services.kernel().registry.findKind(name))
-            ? [this.#event(hook.id, change, envelopeOf(change, ordinal, this.#named), place.next + index)]
+            ? [this.#event(hook.id, change, envelopeOf(change, ordinal, this.#named), place.next + index, hook)]
             : [],
         );
         await this.#move({ ...place, next: place.next + changes.length }, events);
@@ -190,25 +189,28 @@ export class Dispatcher {
     const ended: string[] = [];
     const changed = new Map<string, Webhook | undefined>();
     for (const { change, ordinal } of told(changes)) {
-      const tell = (target: string, url?: string) => {
-        const event = this.#event(target, change, envelopeOf(change, ordinal, this.#named), place.next + events.length);
+      const tell = (target: string, url?: string, hook?: Webhook) => {
+        const event = this.#event(target, change, envelopeOf(change, ordinal, this.#named), place.next + events.length, hook);
         events.push(url === undefined ? event : { ...event, url });
       };
-      for (const hook of this.#subscriptions.wanting(change)) tell(hook.id);
+      for (const hook of this.#subscriptions.wanting(change)) tell(hook.id, undefined, hook);
       if (change.table === webhook.name) changed.set(change.key, this.#subscriptions.learn(change));
       const operation = this.#callbacks.size === 0 ? undefined : endedOperation(change);
       const url = operation === undefined ? undefined : this.#callbacks.get(operation.id);
       if (operation === undefined || url === undefined) continue;
-      tell(CALLBACKS, url);
+      tell(callbacksOf(operation.projectId ?? ''), url);
       ended.push(operation.id);
     }
     return { events, ended, changed: [...changed] };
   }
 
-  #event(target: string, { table, key, projectId = '', row }: Change, { id, body }: Envelope, number: number): Queued {
-    const { accountId } = JSON.parse(row) as { readonly accountId?: Id<'account'> };
+  /** Whoever's the row is, what could not be told of it is the project's that wanted it. */
+  #event(target: string, { table, key, projectId, row }: Change, { id, body }: Envelope, number: number, hook?: Webhook): Queued {
+    const owner = projectId === undefined && hook !== undefined ? hook : (JSON.parse(row) as { readonly accountId?: Id<'account'> });
+    const { accountId } = owner as { readonly accountId?: Id<'account'> };
+    const of = projectId ?? hook?.projectId ?? '';
     return {
-      ...{ target, position: positionOf(number), eventId: id, projectId, resourceKind: table, resourceId: key, body },
+      ...{ target, position: positionOf(number), eventId: id, projectId: of, resourceKind: table, resourceId: key, body },
       ...(accountId === undefined ? {} : { accountId }),
       ...{ attempts: 0, dueMs: 0 },
     };

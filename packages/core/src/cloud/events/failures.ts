@@ -1,5 +1,5 @@
 import { Cursors, create, type Id, type JsonObject, type Statement, type StateReason, type Store, transition } from '../../kernel/index.ts';
-import { CALLBACKS, type Queued } from './queue.ts';
+import { isCallbacks, type Queued } from './queue.ts';
 import type { Webhook } from './subscriptions.ts';
 import { delivery, webhook } from './webhook.ts';
 
@@ -10,7 +10,7 @@ export const deadLetter = (id: Id<'delivery'>, event: Queued, url: string): Stat
     name: `delivery-${id}`,
     projectId: event.projectId as Id<'project'>,
     ...(event.accountId === undefined ? {} : { accountId: event.accountId as Id<'account'> }),
-    ...(event.target === CALLBACKS ? {} : { webhookId: event.target as Id<'webhook'> }),
+    ...(isCallbacks(event.target) ? {} : { webhookId: event.target as Id<'webhook'> }),
     url,
     eventId: event.eventId,
     resourceKind: event.resourceKind,

@@ -21,7 +21,7 @@ export function events(services: CloudServices, postUrl: PostUrl): Plugin {
   const dispatcher = new Dispatcher(services, sender);
   const context = { dispatcher, services };
   const callbacks: Callbacks = {
-    refuse: (url) => refuseCallback(url, services.settings.webhookUrls),
+    refuse: (url) => refuseCallback(url, services.config.webhookUrls),
     prepare: () => dispatcher.attend(),
     expect(operationId, url) {
       dispatcher.expect(operationId, url);

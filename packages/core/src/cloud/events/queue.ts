@@ -1,8 +1,8 @@
-import type { JsonObject, Statement, Store, TableSpec } from '../../kernel/index.ts';
+import type { Condition, JsonObject, Statement, Store, TableSpec } from '../../kernel/index.ts';
 
 /** What is waiting to be sent, in the order of the feed. One place in it is taken by one event for one target. */
 export interface Queued {
-  /** The webhook, or `callback`. */
+  /** The webhook, or the callbacks of a project. */
   readonly target: string;
   /** Grows with each; as text it is ordered alike. */
   readonly position: string;
@@ -21,7 +21,12 @@ export interface Queued {
   readonly lastError?: string;
 }
 
-export const CALLBACKS = 'callback';
+const CALLBACKS = 'callback';
+
+/** Each project's have a queue of their own: nobody waits for what those of others do not take. */
+export const callbacksOf = (projectId: string): string => `${CALLBACKS}:${projectId}`;
+
+export const isCallbacks = (target: string): boolean => target.startsWith(CALLBACKS);
 
 const QUEUE = 'eventQueue';
 const CALLBACK = 'callback';
@@ -65,6 +70,24 @@ export async function queuedFor(store: Store, target: string, after: string | un
     limit,
   });
   return texts.map((text) => JSON.parse(text) as Queued);
+}
+
+/** The queues of callbacks that are not empty. */
+export async function callbackTargets(store: Store): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let last = ''; ; ) {
+    const where: Condition = {
+      and: [
+        { field: 'target', op: '>', value: last },
+        { field: 'target', op: '>=', value: CALLBACKS },
+        { field: 'target', op: '<', value: `${CALLBACKS};` },
+      ],
+    };
+    const [text] = await store.list({ table: QUEUE, where, limit: 1 });
+    if (text === undefined) return found;
+    last = (JSON.parse(text) as Queued).target;
+    found.push(last);
+  }
 }
 
 /** Where to tell how an operation ended; goes into the transaction that accepts it. */

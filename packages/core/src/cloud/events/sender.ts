@@ -2,7 +2,7 @@ import { describeChain, type Id, isCloudError, Lane, type Statement, sleep, toEr
 import type { CloudServices } from '../services.ts';
 import { cursorBehind, deadLetter, failing } from './failures.ts';
 import type { PostUrl } from './post-url.ts';
-import { CALLBACKS, dequeued, putOff, type Queued, queuedFor } from './queue.ts';
+import { callbackTargets, dequeued, isCallbacks, putOff, type Queued, queuedFor } from './queue.ts';
 import { derivedSecret, signed } from './signature.ts';
 import type { Webhook } from './subscriptions.ts';
 import { isListed } from './target.ts';
@@ -25,7 +25,7 @@ const TAKEN_MS = 50;
 
 export const CALLBACK_PURPOSE = (projectId: string): string => `callback/${projectId}`;
 
-/** What is known of one target: a webhook, or all callbacks. */
+/** What is known of one target: a webhook, or the callbacks of a project. */
 interface Target {
   readonly id: string;
   /** Undefined for callbacks. */
@@ -58,7 +58,7 @@ export class Sender {
 
   async start(): Promise<void> {
     for (const hook of await this.#services.reader.list(webhook)) this.changed(hook.id, hook);
-    this.#load(this.#target(CALLBACKS, undefined));
+    for (const id of await callbackTargets(this.#services.store)) this.#load(this.#target(id, undefined));
   }
 
   async stop(): Promise<void> {
@@ -86,7 +86,7 @@ export class Sender {
   /** Events that were put into the queue, in its order. */
   add(events: readonly Queued[]): void {
     for (const event of events) {
-      const target = this.#targets.get(event.target);
+      const target = this.#targets.get(event.target) ?? (isCallbacks(event.target) ? this.#target(event.target, undefined) : undefined);
       if (target === undefined) continue;
       if (target.behind || target.loading || target.held >= HELD_MAX) target.behind = true;
       else this.#hold(target, event);
@@ -187,7 +187,7 @@ export class Sender {
   }
 
   async #attempt(target: Target, event: Queued): Promise<Outcome> {
-    const { environment, settings, secrets } = this.#services;
+    const { environment, config, secrets } = this.#services;
     const url = event.url ?? target.hook?.url ?? '';
     const late = new AbortController();
     const cancel = environment.timers.after(ATTEMPT_MS, () => late.abort());
@@ -204,7 +204,7 @@ export class Sender {
         url,
         headers: { ...headers, ...signed(secret, { id: event.eventId, atSeconds, body: event.body }) },
         body: event.body,
-        publicOnly: !isListed(url, settings.webhookUrls),
+        publicOnly: !isListed(url, config.webhookUrls),
         signal: late.signal,
       });
       if (status >= 200 && status < 300) return 'taken';

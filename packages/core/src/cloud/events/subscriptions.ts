@@ -18,12 +18,15 @@ const OWN_KINDS = new Set(['delivery']);
 
 /** The webhooks as they were at the place in the feed up to which it was gone through. */
 export class Subscriptions {
-  readonly #webhooks = new Map<string, Webhook>();
+  /** By project: of a change those of others are not even looked at. */
+  readonly #webhooks = new Map<string, Map<string, Webhook>>();
+  /** Those that are told of kinds of the cloud, in whichever project they are. */
+  readonly #ofCloud = new Map<string, Webhook>();
   readonly #kindOf: KindOf;
 
   constructor(rows: readonly Webhook[], kindOf: KindOf) {
     this.#kindOf = kindOf;
-    for (const row of rows) this.#webhooks.set(row.id, row);
+    for (const row of rows) this.#add(row);
   }
 
   get isEmpty(): boolean {
@@ -33,26 +36,45 @@ export class Subscriptions {
   /** A webhook has changed. Answers it as it is now, unless it is gone. */
   learn(change: Change): Webhook | undefined {
     const row = JSON.parse(change.row) as Webhook;
-    if (change.type === 'deleted') this.#webhooks.delete(row.id);
-    else this.#webhooks.set(row.id, row);
-    return change.type === 'deleted' ? undefined : row;
+    if (change.type !== 'deleted') return this.#add(row);
+    const { projectId = '' } = row;
+    this.#ofCloud.delete(row.id);
+    const others = this.#webhooks.get(projectId);
+    others?.delete(row.id);
+    if (others?.size === 0) this.#webhooks.delete(projectId);
+    return undefined;
   }
 
   /** Those that want to be told of it. */
   wanting(change: Change): readonly Webhook[] {
     if (OWN_KINDS.has(change.table)) return [];
-    return [...this.#webhooks.values()].filter((hook) => hook.state === 'available' && wants(hook, change, this.#kindOf));
+    const ofProject = change.projectId === undefined ? this.#ofCloud : this.#webhooks.get(change.projectId);
+    return ofProject === undefined
+      ? []
+      : [...ofProject.values()].filter((hook) => hook.state === 'available' && wants(hook, change, this.#kindOf));
+  }
+
+  #add(row: Webhook): Webhook {
+    const { projectId = '' } = row;
+    const ofProject = this.#webhooks.get(projectId) ?? new Map<string, Webhook>();
+    this.#webhooks.set(projectId, ofProject.set(row.id, row));
+    if (row.kinds.some((name) => this.#kindOf(name)?.scope === 'cloud')) this.#ofCloud.set(row.id, row);
+    else this.#ofCloud.delete(row.id);
+    return row;
   }
 }
 
-/** Rows of its project, and nothing else: cloud rows, and those of others, have none or another. */
+/** Rows of its project; and of kinds of the cloud, which only who sees all of it has been let ask for. Those of accounts are nobody's. */
 export function wants({ projectId, kinds, states, types, when }: Webhook, change: Change, kindOf: KindOf): boolean {
-  if (change.projectId === undefined || change.projectId !== projectId || !kinds.includes(change.table)) return false;
+  const kind = kindOf(change.table);
+  if (!kinds.includes(change.table) || (change.projectId !== projectId && kind?.scope !== 'cloud')) return false;
   if (types !== undefined && !(types as readonly EventType[]).includes(change.type)) return false;
-  if (states === undefined && when === undefined) return true;
+  if (states === undefined && when === undefined && kind?.operatorsIf === undefined) return true;
   const row = JSON.parse(change.row) as JsonObject;
+  // Those are there for the operator alone, and nobody asks who reads what is sent.
+  if (kind?.operatorsIf !== undefined && row[kind.operatorsIf] === true) return false;
   if (states !== undefined && !states.includes(String(row.state))) return false;
-  return when === undefined || holds(when, row, kindOf(change.table));
+  return when === undefined || holds(when, row, kind);
 }
 
 /** What a later release cannot read any more holds for nothing. */

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  ANY_PROJECT,
   type AnyKind,
   CloudError,
   Cursors,
@@ -10,6 +11,7 @@ import {
   FORWARD_ONLY,
   forgetSealed,
   type Id,
+  isCloudError,
   NOTHING_TO_UNDO,
   type Principal,
   parseRowFilter,
@@ -66,8 +68,9 @@ function refuseKinds(kinds: readonly string[], principal: Principal, registry: R
   for (const [index, name] of kinds.entries()) {
     const pointer = `/kinds/${index}`;
     const kind: AnyKind | undefined = registry.findKind(name);
-    if (kind === undefined || kind.scope !== 'project')
-      throw new CloudError('invalid_input', `${name} is no kind of a project.`, { pointer });
+    // What is the cloud's is told to who sees all of it.
+    const isThere = kind?.scope === 'project' || (kind?.scope === 'cloud' && principal.allows(ANY_PROJECT));
+    if (kind === undefined || !isThere) throw new CloudError('invalid_input', `${name} is no kind of a project.`, { pointer });
     const permission = readPermission(kind);
     // What may be read of some rows alone cannot be told of others, and nobody asks who reads it when it is sent.
     if (!principal.allows(permission) || principal.limits?.(permission) !== undefined)
@@ -78,13 +81,53 @@ function refuseKinds(kinds: readonly string[], principal: Principal, registry: R
   }
 }
 
+/** Who turns it elsewhere is told of what it was told of before. */
+const refuseTakenOver = ({ kinds }: Webhook, principal: Principal, registry: Registry): void =>
+  refuseKinds(
+    kinds.filter((name) => registry.findKind(name) !== undefined),
+    principal,
+    registry,
+  );
+
+interface Wants {
+  readonly kinds: readonly string[];
+  readonly states?: readonly string[] | null;
+  readonly when?: string | null;
+}
+
+/** @throws CloudError for what its kinds do not have */
+function refuseWants({ kinds, states, when }: Wants, registry: Registry): void {
+  refuseFilter(when, kinds, registry);
+  refuseStates(states, kinds, registry);
+}
+
 /** A filter is read over the fields of one kind. @throws CloudError */
 function refuseFilter(when: string | null | undefined, kinds: readonly string[], registry: Registry): void {
   if (when === undefined || when === null) return;
   const [kind, another] = kinds.map((name) => registry.findKind(name));
   if (kind === undefined || another !== undefined)
     throw new CloudError('invalid_input', 'A filter is over the fields of one kind: name that one alone.', { pointer: '/when' });
-  parseRowFilter(when, kind);
+  try {
+    parseRowFilter(when, kind);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    throw new CloudError('invalid_input', error.publicMessage, { pointer: '/when', cause: error });
+  }
+}
+
+/** A state that none of the kinds has would be waited for in vain. @throws CloudError */
+function refuseStates(states: readonly string[] | null | undefined, kinds: readonly string[], registry: Registry): void {
+  const known = new Set(['deleted']);
+  for (const name of kinds) {
+    const kind = registry.findKind(name);
+    if (kind === undefined) return;
+    for (const state of Object.keys(kind.states)) known.add(state);
+  }
+  const index = states?.findIndex((state) => !known.has(state)) ?? -1;
+  if (index >= 0)
+    throw new CloudError('invalid_input', `No ${kinds.join(' or ')} is ever ${states?.[index]}; there is ${[...known].join(', ')}.`, {
+      pointer: `/states/${index}`,
+    });
 }
 
 function refuseSecret(secret: string): void {
@@ -93,14 +136,14 @@ function refuseSecret(secret: string): void {
 }
 
 export function webhookActions({ dispatcher, services }: Context) {
-  const { kernel, settings, store } = services;
+  const { kernel, config, store } = services;
   const cursors = new Cursors(store);
   const context = () => ({ dispatcher, services });
   const refuseInput = (
     input: { readonly url?: string; readonly kinds?: readonly string[]; readonly secret?: string },
     principal: Principal,
   ) => {
-    if (input.url !== undefined) refuseTarget(input.url, settings.webhookUrls);
+    if (input.url !== undefined) refuseTarget(input.url, config.webhookUrls);
     if (input.kinds !== undefined) refuseKinds(input.kinds, principal, kernel().registry);
     if (input.secret !== undefined) refuseSecret(input.secret);
   };
@@ -113,7 +156,7 @@ export function webhookActions({ dispatcher, services }: Context) {
       input: Type.Object({ name: Type.Optional(resourceName()), url: URL_FIELD, ...WANTS, secret: SECRET_FIELD, description: DESCRIPTION }),
       accept: async ({ id, input, projectId, principal, seal, rehearses }) => {
         refuseInput(input, principal);
-        refuseFilter(input.when, input.kinds, kernel().registry);
+        refuseWants(input, kernel().registry);
         const { secret, ...fields } = input;
         const sealed = await seal(secret);
         if (!rehearses) await dispatcher.attend();
@@ -142,7 +185,8 @@ export function webhookActions({ dispatcher, services }: Context) {
       accept: async ({ row, input, principal, seal }) => {
         if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
         refuseInput(input, principal);
-        refuseFilter(input.when === undefined ? row.when : input.when, input.kinds ?? row.kinds, kernel().registry);
+        refuseTakenOver(row, principal, kernel().registry);
+        refuseWants({ kinds: row.kinds, ...(row.when === undefined ? {} : { when: row.when }), ...input }, kernel().registry);
         const { secret, ...set } = input;
         if (secret === undefined) return { params: { id: row.id, set }, statements: [] };
         const sealed = await seal(secret);

@@ -9,8 +9,8 @@ export type EventType = (typeof EVENT_TYPES)[number];
 
 /** What a webhook is told of, in its row and in the input that makes it. */
 export const WANTS = {
-  kinds: names('Kinds whose changes it is told of, e.g. `instance`.'),
-  states: Type.Optional(names('Only of rows that are in one of these states after the change, e.g. `failed`.')),
+  kinds: names('Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`.'),
+  states: Type.Optional(names('Only of rows that are in one of these states after the change, e.g. `running`.')),
   when: Type.Optional(
     Type.String({
       maxLength: 2048,
@@ -39,7 +39,8 @@ export const SECRET_FIELD = secret({
 export const webhook = defineKind({
   name: 'webhook',
   plural: 'webhooks',
-  description: 'A place outside that is told of changes in its project: signed CloudEvents, at least once, in order for each resource.',
+  description:
+    "A place outside that is told of changes in its project, and an operator's also of the cloud: signed CloudEvents, at least once, in order for each resource.",
   scope: 'project',
   schema: Type.Object({
     url: URL_FIELD,
@@ -58,6 +59,7 @@ export const webhook = defineKind({
     deleting: ['deleted'],
   },
   initial: 'available',
+  quota: { webhooks: 1 },
 });
 
 export const delivery = defineKind({

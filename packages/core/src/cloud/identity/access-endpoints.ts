@@ -1,7 +1,6 @@
 import { type Static, Type } from 'typebox';
 import {
   AUTHENTICATED,
-  CloudError,
   type Endpoint,
   type EndpointRequest,
   isMeant,
@@ -10,7 +9,7 @@ import {
   readPermission,
 } from '../../kernel/index.ts';
 import { role } from './role.ts';
-import { BUILT_IN_ROLES, type Roles } from './roles.ts';
+import { BUILT_IN_ROLES, type Roles, unknownPermission } from './roles.ts';
 
 const question = Type.Object({
   permission: Type.String({ maxLength: 128, description: 'E.g. `instance.start`.' }),
@@ -102,7 +101,7 @@ async function explain(
 ): Promise<Static<typeof explanation>> {
   const { permission, resourceId } = body as Static<typeof question>;
   const fact = roles.permissions.find(permission);
-  if (fact === undefined) throw new CloudError('invalid_input', `No permission is called ${permission}.`, { pointer: '/permission' });
+  if (fact === undefined) throw unknownPermission(permission, '/permission');
   const told = principal.explain?.(permission) as Partial<Static<typeof explanation>> | undefined;
   const own = principal.allows(readPermission(role))
     ? await reader.list(role, { field: 'accountId', op: '=', value: principal.accountId })
@@ -120,7 +119,7 @@ async function explain(
     const isLimited = principal.limits?.(permission) !== undefined;
     return { ...common, allowed: true, reason: isLimited ? 'A role holds it, for some rows only.' : 'A role holds it.' };
   }
-  const row = await reader.find(fact.kind, resourceId);
+  const row = principal.allows(readPermission(fact.kind)) ? await reader.find(fact.kind, resourceId) : undefined;
   // What is not there for the caller is said to be absent, whoever's it is.
   if (row === undefined || !(await isVisible(fact.kind, row, principal, readPermission(fact.kind), reader)))
     return { ...common, allowed: false, reason: `No ${fact.kind.name} ${resourceId}.` };

@@ -1,11 +1,16 @@
 import { type Static, Type } from 'typebox';
 import {
+  type AnyKind,
+  both,
   type ChangeRequest,
   CloudError,
   create,
   defineKind,
   type Endpoint,
+  equals,
   forgetSealed,
+  type Id,
+  instant,
   isMeant,
   type JsonObject,
   type KernelServices,
@@ -22,7 +27,7 @@ import {
 import { given } from '../naming.ts';
 import { newToken, readCredential, type TokenSecret, tokenSecret, writeCredential } from './credential.ts';
 import { project } from './project.ts';
-import type { Roles } from './roles.ts';
+import { type Roles, unknownPermission } from './roles.ts';
 import { moveAtOnce } from './row-verbs.ts';
 import { serviceAccount, user } from './user.ts';
 
@@ -67,9 +72,9 @@ export const apiKeyActions = [
 const input = Type.Object({
   name: resourceName(),
   description,
-  userId: Type.Optional(uuid),
-  serviceAccountId: Type.Optional(uuid),
-  projectId: Type.Optional(Type.String({ format: 'uuid', description: 'The one project that it may work in.' })),
+  userId: Type.Optional(ref('user', 'cascade')),
+  serviceAccountId: Type.Optional(ref('serviceAccount', 'cascade')),
+  projectId: Type.Optional(ref('project', 'cascade', { description: 'The one project that it may work in.' })),
   permissions: Type.Optional(permissions),
   expiresAt: Type.Optional(stamp),
 });
@@ -114,7 +119,7 @@ export const apiKeyEndpoints = (services: KernelServices, roles: Roles): readonl
     isOneTime: true,
     body: rotation,
     answer: rotated,
-    handle: (request) => rotateKey(services, request),
+    handle: (request) => rotateKey(services, roles, request),
   },
 ];
 
@@ -122,17 +127,19 @@ async function createKey(services: KernelServices, roles: Roles, request: Change
   const { environment, ids, reader, secrets } = services;
   const { principal } = request;
   const body = request.body as Static<typeof input>;
+  const expiresAt = body.expiresAt === undefined ? undefined : instant(body.expiresAt, '/expiresAt');
+  if (expiresAt !== undefined && expiresAt <= timestamp(environment.clock))
+    throw new CloudError('invalid_input', 'A key that expires in the past would open nothing.', { pointer: '/expiresAt' });
   const holder = await holderOf(services, roles, body, principal);
   for (const [index, pattern] of (body.permissions ?? []).entries())
-    if (!roles.permissions.all().some(({ name }) => isMeant(pattern, name)))
-      throw new CloudError('invalid_input', `No permission is called ${pattern}.`, { pointer: `/permissions/${index}` });
+    if (!roles.permissions.all().some(({ name }) => isMeant(pattern, name))) throw unknownPermission(pattern, `/permissions/${index}`);
   const inProject = body.projectId === undefined ? undefined : await usable(reader, project, body.projectId, principal, '/projectId');
-  // A repeat finds what its first try has made, and gives it another secret.
-  const before = request.again ? await ownKey(services, body.name, principal) : undefined;
+  // A repeat finds what its first try has made, and gives it another secret. Somebody else's may have the name since.
+  const before = request.again ? await keyOf(services, holder, body.name) : undefined;
   const id = before?.id ?? ids.mint('apiKey');
-  const { name, description: text, permissions: only, expiresAt } = body;
+  const { name, description: text, permissions: only } = body;
   const row = { ...holder, ...given({ description: text, permissions: only, expiresAt, inProjectId: inProject?.id }) };
-  const whole = { ...row, id, name, accountId: principal.accountId };
+  const whole = { ...row, id, name };
   const limit = principal.limits?.('apiKey.create');
   if (limit !== undefined && !matches(whole as unknown as JsonObject, limit)) throw lacks('apiKey.create', principal);
   const { token, sha256 } = newToken('pil', id, environment.random);
@@ -143,7 +150,7 @@ async function createKey(services: KernelServices, roles: Roles, request: Change
 }
 
 /** Whose key it is to be. Those of others, and of programs, only who may all that they may. */
-async function holderOf({ reader }: KernelServices, roles: Roles, body: Static<typeof input>, principal: Principal) {
+async function holderOf({ reader }: KernelServices, roles: Roles, body: Static<typeof input>, principal: Principal): Promise<Holder> {
   const { subject } = principal;
   if (body.userId !== undefined && body.serviceAccountId !== undefined)
     throw new CloudError('invalid_input', 'A key has one holder.', { pointer: '/serviceAccountId' });
@@ -153,7 +160,9 @@ async function holderOf({ reader }: KernelServices, roles: Roles, body: Static<t
     throw new CloudError('invalid_input', 'Say whose key it is: give a userId or a serviceAccountId.', { pointer: '/serviceAccountId' });
   if (subject !== undefined && (isOwn || isUnnamed)) {
     if (principal.isRestricted === true) throw new CloudError('permission_denied', 'A key that is restricted makes no other keys.');
-    return subject.kind === 'user' ? { userId: subject.id as never } : { serviceAccountId: subject.id as never };
+    // The operator's own are not of the account that he is at work in.
+    const { accountId = principal.accountId } = await reader.get<AnyKind>(subject.kind === 'user' ? user : serviceAccount, subject.id);
+    return { ...(subject.kind === 'user' ? { userId: subject.id as never } : { serviceAccountId: subject.id as never }), accountId };
   }
   const [kind, id, field] =
     body.userId === undefined
@@ -161,23 +170,31 @@ async function holderOf({ reader }: KernelServices, roles: Roles, body: Static<t
       : ([user, body.userId, 'userId'] as const);
   const holder = await usable(reader, kind, id ?? '', principal, `/${field}`);
   await roles.assertCovered(principal, { subjectId: holder.id });
-  return { [field]: holder.id } as { readonly userId?: never; readonly serviceAccountId?: never };
+  return { [field]: holder.id, accountId: holder.accountId ?? principal.accountId };
 }
 
-async function ownKey({ reader }: KernelServices, name: string, { accountId }: Principal): Promise<ApiKey | undefined> {
-  const and = [
-    { field: 'accountId', op: '=', value: accountId },
-    { field: 'name', op: '=', value: name },
-  ] as const;
-  return (await reader.list(apiKey, { and }, { limit: 1 }))[0];
+type Holder = Pick<ApiKey, 'userId' | 'serviceAccountId'> & { readonly accountId: Id<'account'> };
+
+async function keyOf({ reader }: KernelServices, holder: Holder, name: string): Promise<ApiKey | undefined> {
+  const { accountId, userId, serviceAccountId = '' } = holder;
+  const of = userId === undefined ? equals('serviceAccountId', serviceAccountId) : equals('userId', userId);
+  return (await reader.list(apiKey, both(equals('accountId', accountId), equals('name', name), of), { limit: 1 }))[0];
 }
 
-async function rotateKey(services: KernelServices, request: ChangeRequest): Promise<Static<typeof rotated>> {
+/** Who rotates a key has its secret. Each key may rotate itself, and gets no more by it. */
+async function assertRotates({ id, userId, serviceAccountId }: ApiKey, roles: Roles, principal: Principal): Promise<void> {
+  if (principal.credentialId === id) return;
+  if (principal.isRestricted === true) throw new CloudError('permission_denied', 'A key that is restricted rotates no other keys.');
+  const subjectId: string | undefined = userId ?? serviceAccountId;
+  if (subjectId !== undefined && subjectId !== principal.subject?.id) await roles.assertCovered(principal, { subjectId });
+}
+
+async function rotateKey(services: KernelServices, roles: Roles, request: ChangeRequest): Promise<Static<typeof rotated>> {
   const { environment, reader, secrets, store } = services;
   const { overlapSeconds = OVERLAP_SECONDS } = request.body as Static<typeof rotation>;
   const row = await reader.get(apiKey, request.params.id ?? '');
   if (row.state !== 'active') throw new CloudError('conflict', `The key ${row.name} is ${row.state}.`, { params: { state: row.state } });
-  if (request.principal.isRestricted === true) throw new CloudError('permission_denied', 'A key that is restricted rotates no keys.');
+  await assertRotates(row, roles, request.principal);
   const [now, ...others] = (await readCredential(store, row.id))?.secrets ?? [];
   const { token, sha256 } = newToken('pil', row.id, environment.random);
   const { secret, statement } = await tokenSecret(token, sha256, secrets);

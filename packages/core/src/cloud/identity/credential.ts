@@ -47,6 +47,10 @@ export const writeCredential = (credential: Credential): readonly Statement[] =>
 ];
 
 export type TokenPrefix = 'pil' | 'pis';
+export interface TokenId {
+  readonly prefix: TokenPrefix;
+  readonly id: string;
+}
 const SECRET_BYTES = 32;
 const TOKEN = /^(pil|pis)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/;
 
@@ -57,7 +61,7 @@ export function newToken(prefix: TokenPrefix, id: string, random: Random): { rea
 }
 
 /** The id in a token; undefined when it is not one of these. */
-export function tokenId(token: string): { readonly prefix: TokenPrefix; readonly id: string } | undefined {
+export function tokenId(token: string): TokenId | undefined {
   const [, prefix, hex = ''] = TOKEN.exec(token) ?? [];
   return prefix === undefined
     ? undefined
@@ -72,9 +76,9 @@ export async function tokenSecret(token: string, sha256: string, secrets: Secret
   return { secret: { sha256, signing: sealed.reference } satisfies TokenSecret, statement: sealed.statement };
 }
 
-/** The secret that a token is of, unless it has been replaced too long ago. */
-export function secretOf({ secrets = [] }: Credential, token: string, now: string): TokenSecret | undefined {
-  const digest = hash('sha256', token, 'buffer');
+/** The secret that the token of this digest is, unless it has been replaced too long ago. */
+export function secretOf({ secrets = [] }: Credential, sha256Base64: string, now: string): TokenSecret | undefined {
+  const digest = Buffer.from(sha256Base64, 'base64');
   const found = secrets.find(({ sha256 }) => timingSafeEqual(Buffer.from(sha256, 'base64'), digest));
   return found?.expiresAt !== undefined && found.expiresAt <= now ? undefined : found;
 }

@@ -11,7 +11,7 @@ import {
 } from '../../kernel/index.ts';
 import { account } from './account.ts';
 import { apiKey } from './api-key.ts';
-import { CREDENTIALS, readCredential, secretOf, type TokenPrefix, tokenId } from './credential.ts';
+import { CREDENTIALS, readCredential, secretOf, type TokenId, tokenId } from './credential.ts';
 import { type Caller, Grantee } from './grantee.ts';
 import { membership } from './group.ts';
 import { operatorPrincipal } from './principal.ts';
@@ -67,17 +67,23 @@ export class Directory {
    * @throws CloudError `unauthenticated`; `permission_denied` for a project that he cannot work in
    */
   byToken(token: string, inProject?: string): Principal | Promise<Principal> {
-    const key = `${hash('sha256', token, 'base64')} ${inProject ?? ''}`;
-    return this.#remembered(key) ?? this.#find(key, async () => this.#proven(token, inProject));
+    const sha256 = hash('sha256', token, 'base64');
+    return this.#remembered(placeKey(sha256, inProject)) ?? this.#byDigest(tokenId(token), sha256, inProject);
+  }
+
+  #byDigest(id: TokenId | undefined, sha256: string, inProject: string | undefined): Principal | Promise<Principal> {
+    const key = placeKey(sha256, inProject);
+    const again = () => this.#byDigest(id, sha256, inProject);
+    return this.#remembered(key) ?? this.#find(key, async () => this.#proven(id, sha256, inProject, again));
   }
 
   /** The holder of an API key who has proven that he has it otherwise, by one of the keys for signatures. */
   async byKeyId(id: string, isProof: (signingKey: string) => boolean, inProject?: string): Promise<Principal> {
-    const keys = await this.#signingKeys(id);
-    const index = keys.findIndex(isProof);
-    if (index < 0) throw unknownKey();
-    const key = `signed ${hash('sha256', keys[index] as string, 'base64')} ${inProject ?? ''}`;
-    return this.#remembered(key) ?? this.#find(key, () => this.#holder('pil', id, undefined, inProject));
+    const signing = (await this.#signingKeys(id)).find(isProof);
+    if (signing === undefined) throw unknownKey();
+    const key = placeKey(`signed ${hash('sha256', signing, 'base64')}`, inProject);
+    const again = () => this.byKeyId(id, (one) => one === signing, inProject);
+    return this.#remembered(key) ?? this.#find(key, () => this.#holder({ prefix: 'pil', id }, undefined, inProject, again));
   }
 
   /** The root key's holder, at work in any project. */
@@ -132,12 +138,11 @@ export class Directory {
     else for (const [key, { credentialId }] of this.#known) if (credentials.has(credentialId)) this.#known.delete(key);
   }
 
-  async #proven(token: string, inProject: string | undefined): Promise<Known> {
-    const parts = tokenId(token);
-    const credential = parts === undefined ? undefined : await readCredential(this.#services.store, parts.id);
-    const secret = credential === undefined ? undefined : secretOf(credential, token, timestamp(this.#services.environment.clock));
-    if (parts === undefined || secret === undefined) throw unknownKey();
-    return this.#holder(parts.prefix, parts.id, secret.expiresAt, inProject);
+  async #proven(of: TokenId | undefined, sha256: string, inProject: string | undefined, again: Caller['renewed']): Promise<Known> {
+    const credential = of === undefined ? undefined : await readCredential(this.#services.store, of.id);
+    const secret = credential === undefined ? undefined : secretOf(credential, sha256, timestamp(this.#services.environment.clock));
+    if (of === undefined || secret === undefined) throw unknownKey();
+    return this.#holder(of, secret.expiresAt, inProject, again);
   }
 
   async #signingKeys(id: string): Promise<readonly string[]> {
@@ -157,18 +162,25 @@ export class Directory {
     return (await Promise.all(opened)).flat();
   }
 
-  async #holder(prefix: TokenPrefix, id: string, secretUntil: string | undefined, inProject: string | undefined): Promise<Known> {
+  async #holder(
+    { prefix, id }: TokenId,
+    secretUntil: string | undefined,
+    inProject: string | undefined,
+    renewed: Caller['renewed'],
+  ): Promise<Known> {
     const { reader, environment } = this.#services;
     const key = prefix === 'pil' ? await reader.find(apiKey, id) : undefined;
     const signedIn = prefix === 'pis' ? await reader.find(session, id) : undefined;
     const row = key ?? signedIn;
-    const until = [row?.expiresAt, secretUntil].filter((text) => text !== undefined).sort()[0];
-    if (row?.state !== 'active' || (until !== undefined && until <= timestamp(environment.clock))) throw unknownKey();
+    const untilMs = Math.min(
+      ...[row?.expiresAt, secretUntil].map((text) => (text === undefined ? Number.POSITIVE_INFINITY : Date.parse(text))),
+    );
+    if (row?.state !== 'active' || !(untilMs > environment.clock.nowMs())) throw unknownKey();
     const subject = await this.#subject(row);
     const of = key === undefined ? {} : { only: key.permissions, inProjectId: key.inProjectId };
     const actor = key === undefined ? `user:${subject.row.id}` : `key:${id}`;
-    const principal = await this.principal({ ...of, actor, credentialId: id, subject, inProject });
-    return { principal, credentialId: id, expiresAtMs: until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until) };
+    const principal = await this.principal({ ...of, actor, credentialId: id, subject, inProject, renewed });
+    return { principal, credentialId: id, expiresAtMs: untilMs };
   }
 
   async #subject(of: { readonly userId?: string; readonly serviceAccountId?: string }) {
@@ -189,11 +201,14 @@ export class Directory {
     readonly only?: readonly string[] | undefined;
     readonly inProjectId?: string | undefined;
     readonly inProject?: string | undefined;
+    readonly renewed: Caller['renewed'];
   }): Promise<Principal> {
-    const { subject, actor, credentialId, only } = asked;
+    const { subject, actor, credentialId, only, renewed } = asked;
     const ownAccount = subject.row.accountId as Id<'account'>;
-    const grants = await this.#grants(await this.#bindings(subject.row.id), ownAccount);
-    const place = await this.#place(grants, ownAccount, asked.inProjectId, asked.inProject);
+    const all = await this.#grants(await this.#bindings(subject.row.id), ownAccount);
+    const place = await this.#place(all, ownAccount, asked.inProjectId, asked.inProject);
+    const isTied = asked.inProjectId !== undefined;
+    const grants = isTied && place !== undefined ? all.map((grant) => within(grant, place)) : all;
     const caller: Caller = {
       actor,
       credentialId,
@@ -201,6 +216,8 @@ export class Directory {
       projectId: place?.id ?? NO_PROJECT,
       accountId: (place?.accountId as Id<'account'> | undefined) ?? ownAccount,
       ...(only === undefined ? {} : { permissions: only }),
+      isTied,
+      renewed,
     };
     return new Grantee(caller, grants, this.roles);
   }
@@ -260,6 +277,12 @@ export class Directory {
     return (await this.#services.reader.list(project, { and }, { limit: 1 }))[0];
   }
 }
+
+/** What reaches further than the one project that a key is tied to ends there. */
+const within = (grant: Grant, { id, accountId }: Pick<RowOf<typeof project>, 'id' | 'accountId'>): Grant =>
+  grant.level === 'project' ? grant : { ...grant, level: 'project', accountId: accountId ?? grant.accountId, inProjectId: id };
+
+const placeKey = (proof: string, inProject = ''): string => `${proof} ${inProject}`;
 
 const unknownKey = (): CloudError => new CloudError('unauthenticated', 'This API key is unknown.');
 

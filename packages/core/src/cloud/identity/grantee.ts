@@ -20,6 +20,10 @@ export interface Caller {
   readonly accountId: Id<'account'>;
   /** Of an API key that may do only some of what its subject may. */
   readonly permissions?: readonly string[];
+  /** Of an API key that works in this project alone. */
+  readonly isTied?: boolean;
+  /** Finds him again. */
+  readonly renewed: () => Principal | Promise<Principal>;
 }
 
 interface Decision {
@@ -46,10 +50,14 @@ export class Grantee implements Principal {
     this.credentialId = caller.credentialId;
     this.projectId = caller.projectId;
     this.accountId = caller.accountId;
-    this.isRestricted = caller.permissions !== undefined;
+    this.isRestricted = caller.permissions !== undefined || caller.isTied === true;
     this.#caller = caller;
     this.#grants = grants;
     this.#roles = roles;
+  }
+
+  renewed(): Principal | Promise<Principal> {
+    return this.#caller.renewed();
   }
 
   allows(permission: string): boolean {
@@ -65,11 +73,19 @@ export class Grantee implements Principal {
     return {
       level: fact?.scope ?? 'cloud',
       bindings: this.#grants.map(({ bindingId, role, level, inProjectId = null }) => ({ id: bindingId, role, level, inProjectId })),
-      grantedBy: Object.keys(BUILT_IN_ROLES).filter((name) =>
-        this.#roles.permissionsOf(name).some((pattern) => isMeant(pattern, permission)),
+      grantedBy: Object.entries(BUILT_IN_ROLES).flatMap(([name, { levels }]) =>
+        this.#roles.permissionsOf(name).some((pattern) => isMeant(pattern, permission)) && this.#reach(fact, levels) ? [name] : [],
       ),
       ...(this.#isOutsideKey(permission) ? { reason: 'The API key is restricted to other permissions.' } : {}),
     };
+  }
+
+  /** Whether a role that is bound at one of the levels reaches what the permission is about. */
+  #reach(fact: PermissionFact | undefined, levels: readonly Grant['level'][]): boolean {
+    const { accountId } = this;
+    return (
+      fact !== undefined && levels.some((level) => reachOf(fact, { level, accountId, inProjectId: this.projectId }, this) !== undefined)
+    );
   }
 
   #isOutsideKey(permission: string): boolean {

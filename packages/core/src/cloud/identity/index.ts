@@ -13,6 +13,7 @@ import { role, roleBinding } from './role.ts';
 import { roleActions, roleDeletions } from './role-verbs.ts';
 import { Roles } from './roles.ts';
 import { expiredSessions, session, sessionActions, sessionEndpoints } from './session.ts';
+import { sessionHours } from './settings.ts';
 import { share, shareActions, shareDeletion } from './share.ts';
 import { serviceAccount, serviceAccountActions, serviceAccountDeletion, user, userActions } from './user.ts';
 
@@ -30,6 +31,7 @@ export { quotaRequest } from './quota-request.ts';
 export { role, roleBinding } from './role.ts';
 export { BUILT_IN_ROLES, Roles } from './roles.ts';
 export { session } from './session.ts';
+export { sessionHours } from './settings.ts';
 export { share } from './share.ts';
 export { serviceAccount, user } from './user.ts';
 
@@ -43,10 +45,10 @@ const NO_PASSWORDS: Passwords = {
 };
 
 /** Who owns resources, and who may what with them. An account with one project, both called `default`, is there from the first start on. */
-export const identity: Module = ({ passwords = NO_PASSWORDS, identityProviders = [], settings, ...services }) => {
+export const identity: Module = ({ passwords = NO_PASSWORDS, identityProviders = [], config, ...services }) => {
   const { kernel, store } = services;
   const roles = new Roles(services);
-  const starting = startingQuota(settings.quota);
+  const starting = startingQuota(config.quota);
   return {
     id: 'identity',
     version: '0.1.0',
@@ -54,7 +56,7 @@ export const identity: Module = ({ passwords = NO_PASSWORDS, identityProviders =
     actions: [
       ...accountActions(starting),
       ...projectActions(starting),
-      ...userActions,
+      ...userActions(roles),
       ...serviceAccountActions,
       ...groupActions(roles),
       ...roleActions(roles),
@@ -73,10 +75,11 @@ export const identity: Module = ({ passwords = NO_PASSWORDS, identityProviders =
       credentialDeletion(session, [], store),
       shareDeletion,
     ],
+    settings: [sessionHours],
     endpoints: [
       ...accessEndpoints(services, roles),
       ...apiKeyEndpoints(services, roles),
-      ...sessionEndpoints({ services, passwords, roles, providers: identityProviders, sessionMs: settings.sessionMs }),
+      ...sessionEndpoints({ services, passwords, roles, providers: identityProviders }),
     ],
     tables: [CREDENTIALS],
     migrations: [projectAccounts],

@@ -10,6 +10,7 @@ import {
   equals,
   expectState,
   type Id,
+  instant,
   type JsonObject,
   type KernelServices,
   lacks,
@@ -145,13 +146,20 @@ function requestAction({ environment, kernel }: KernelServices): Action {
     }),
     accept: async ({ id, input, principal, reader }) => {
       const { projectId: inProjectId, ...fields } = input;
-      const { limits, expiresAt } = fields;
+      const { limits } = fields;
+      const expiresAt = fields.expiresAt === undefined ? undefined : instant(fields.expiresAt, '/expiresAt');
       refuseUnknown(kernel, inProjectId === undefined ? 'account' : 'project', limits);
       const at = inProjectId === undefined ? undefined : await usable(reader, project, inProjectId, principal, '/projectId');
       if (expiresAt !== undefined && expiresAt <= timestamp(environment.clock))
         throw new CloudError('invalid_input', 'That day is over.', { pointer: '/expiresAt' });
       const name = nameOr(input.name, quotaRequest, id);
-      const row = { ...given({ ...fields, inProjectId }), id, accountId: principal.accountId, name, requestedBy: principal.actor };
+      const row = {
+        ...given({ ...fields, expiresAt, inProjectId }),
+        id,
+        accountId: principal.accountId,
+        name,
+        requestedBy: principal.actor,
+      };
       // Who is let into one project alone asks for that.
       if (!isWithin(principal.limits?.(ASK), row)) throw lacks(ASK, principal);
       return {

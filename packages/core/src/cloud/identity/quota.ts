@@ -16,7 +16,7 @@ export const quota: Module = (services) => ({
   deletions: [quotaRequestDeletion],
   endpoints: quotaEndpoints(services),
   start: async () => {
-    for (const scope of ['project', 'account'] as const) refuseUnknown(services.kernel, scope, services.settings.quota[scope]);
+    for (const scope of ['project', 'account'] as const) refuseUnknown(services.kernel, scope, services.config.quota[scope]);
     return startQuotaExpiry(services);
   },
 });

@@ -1,5 +1,15 @@
 import { type Static, Type } from 'typebox';
-import { CloudError, create, type Id, type Principal, type Reader, resourceName, updateAction, usable } from '../../kernel/index.ts';
+import {
+  CloudError,
+  create,
+  type Id,
+  isUuid,
+  type Principal,
+  type Reader,
+  resourceName,
+  updateAction,
+  usable,
+} from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { rowDeletion } from '../row-only.ts';
 import { group } from './group.ts';
@@ -31,7 +41,7 @@ export const roleActions = (roles: Roles) => [
     rows: ({ id, input, principal }) => {
       roles.assertRules(input.rules, principal);
       const name = nameOr(input.name, role, id);
-      if (name in BUILT_IN_ROLES)
+      if (Object.hasOwn(BUILT_IN_ROLES, name))
         throw new CloudError('name_taken', 'A built-in role has this name.', { pointer: '/name', params: { field: 'name', kind: 'role' } });
       return [create(role, { ...given(input), id, accountId: principal.accountId, name })];
     },
@@ -58,7 +68,7 @@ export const roleActions = (roles: Roles) => [
 ];
 
 async function roleNamed(reader: Reader, name: string, principal: Principal) {
-  if (name in BUILT_IN_ROLES) return { builtIn: name };
+  if (Object.hasOwn(BUILT_IN_ROLES, name)) return { builtIn: name };
   const [byName] = await reader.list(
     role,
     {
@@ -69,6 +79,8 @@ async function roleNamed(reader: Reader, name: string, principal: Principal) {
     },
     { limit: 1 },
   );
+  if (byName === undefined && !isUuid(name))
+    throw new CloudError('not_found', `No role ${name}. Built in are ${Object.keys(BUILT_IN_ROLES).join(', ')}.`, { pointer: '/role' });
   const found = await usable(reader, role, byName?.id ?? name, principal, '/role');
   return { roleId: found.id };
 }

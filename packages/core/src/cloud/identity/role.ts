@@ -9,7 +9,12 @@ export const rule = Type.Object({
     maxItems: 200,
     description: 'E.g. `instance.start`, `instance.*`, `*.read` or `*`.',
   }),
-  when: Type.Optional(Type.String({ maxLength: 4096, description: "A filter: only rows for which it holds, e.g. `name like 'web-%'`." })),
+  when: Type.Optional(
+    Type.String({
+      maxLength: 4096,
+      description: "A filter: only rows for which it holds, e.g. `name like 'web-%'` or `tags.env = 'dev'`.",
+    }),
+  ),
 });
 export type Rule = Static<typeof rule>;
 

@@ -5,14 +5,13 @@ import {
   CloudError,
   type Condition,
   equals,
-  filterFields,
   isMeant,
   type KernelServices,
   lacks,
   type PermissionFact,
   Permissions,
   type Principal,
-  parseFilter,
+  parseRule,
 } from '../../kernel/index.ts';
 import { type Grant, type Reach, reachOf } from './reach.ts';
 import { type RoleBinding, type Rule, role, roleBinding } from './role.ts';
@@ -48,6 +47,16 @@ const OF_ADMINS: ReadonlySet<string> = new Set(['share', 'tagPolicy']);
 
 type Bound = Pick<RoleBinding, 'level'> & Partial<Pick<RoleBinding, 'builtIn' | 'roleId' | 'inProjectId'>>;
 
+/** What is misspelled would grant nothing, and nobody would notice. */
+export const unknownPermission = (given: string, pointer: string): CloudError =>
+  new CloudError(
+    'invalid_input',
+    `No permission is called ${given}. They are like instance.start, instance.*, *.read or *; GET /v1/access lists those that one has.`,
+    {
+      pointer,
+    },
+  );
+
 /** What roles mean, and who may hand them out. */
 export class Roles {
   readonly #services: KernelServices;
@@ -72,7 +81,7 @@ export class Roles {
   /** The filter of a rule for rows of one kind; undefined where the kind lacks the fields, so that the rule grants nothing of it. */
   conditionOf(kind: AnyKind, when: string): Condition | undefined {
     const key = `${kind.name} ${when}`;
-    if (!this.#conditions.has(key)) this.#conditions.set(key, parsed(kind, when));
+    if (!this.#conditions.has(key)) this.#conditions.set(key, this.#parsed(kind, when));
     return this.#conditions.get(key);
   }
 
@@ -81,10 +90,7 @@ export class Roles {
     for (const [index, { permissions, when }] of rules.entries()) {
       const meant = permissions.map((pattern) => this.permissions.all().filter(({ name }) => isMeant(pattern, name)));
       const empty = meant.findIndex((facts) => facts.length === 0);
-      if (empty >= 0)
-        throw new CloudError('invalid_input', `No permission is called ${permissions[empty]}.`, {
-          pointer: `/rules/${index}/permissions/${empty}`,
-        });
+      if (empty >= 0) throw unknownPermission(permissions[empty] ?? '', `/rules/${index}/permissions/${empty}`);
       const kinds = [...new Set(meant.flat().flatMap(({ kind }) => (kind === undefined || kind.scope === 'cloud' ? [] : [kind])))];
       if (when !== undefined && !kinds.some((kind) => this.conditionOf(kind, when) !== undefined))
         throw new CloudError('invalid_input', `No kind that it is about can be filtered by: ${when}`, { pointer: `/rules/${index}/when` });
@@ -104,8 +110,11 @@ export class Roles {
     const bindings = [...(given.bindings ?? []), ...(await this.#boundTo(given))];
     for (const binding of bindings) {
       const { level, inProjectId } = binding;
-      if (binding.builtIn !== undefined && BUILT_IN_ROLES[binding.builtIn]?.levels.includes(level) !== true)
-        throw new CloudError('invalid_input', `The role ${binding.builtIn} is not for the level ${level}.`, { pointer: '/level' });
+      const levels = binding.builtIn === undefined ? [level] : (BUILT_IN_ROLES[binding.builtIn]?.levels ?? []);
+      if (!levels.includes(level))
+        throw new CloudError('invalid_input', `The role ${binding.builtIn} is for the level ${levels.join(' or ')}, not for ${level}.`, {
+          pointer: '/level',
+        });
       if (level === 'cloud' && !principal.allows('project.any')) throw lacks('project.any', principal);
       const where = { level, accountId: principal.accountId as string, ...(inProjectId === undefined ? {} : { inProjectId }) };
       this.#assertHeld(await this.rulesOf(binding), where, principal);
@@ -124,6 +133,14 @@ export class Roles {
     if (builtIn !== undefined) return [{ permissions: [...this.permissionsOf(builtIn)] }];
     const row = roleId === undefined ? undefined : await this.#services.reader.find(role, roleId);
     return row?.state === 'available' ? row.rules : [];
+  }
+
+  #parsed(kind: AnyKind, when: string): Condition | undefined {
+    try {
+      return parseRule(when, kind, this.#services.kernel().registry);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The bindings of a user or service account, and of groups. */
@@ -149,11 +166,3 @@ export class Roles {
 /** Whether what one is limited to is, among others, what is given. */
 const covers = (limit: Condition, reach: Reach): boolean =>
   isDeepStrictEqual(limit, reach) || ('or' in limit && limit.or.some((part) => covers(part, reach)));
-
-function parsed(kind: AnyKind, when: string): Condition | undefined {
-  try {
-    return parseFilter(when, filterFields(kind));
-  } catch {
-    return undefined;
-  }
-}

@@ -22,7 +22,10 @@ import { Patience } from './patience.ts';
 import type { IdentityProvider } from './provider.ts';
 import type { Roles } from './roles.ts';
 import { moveAtOnce } from './row-verbs.ts';
+import { sessionHours } from './settings.ts';
 import { user } from './user.ts';
+
+const HOUR_MS = 3600_000;
 
 const uuid = Type.String({ format: 'uuid' });
 const stamp = Type.String({ format: 'date-time' });
@@ -73,8 +76,6 @@ export interface SessionOptions {
   readonly passwords: Passwords;
   readonly roles: Roles;
   readonly providers: readonly IdentityProvider[];
-  /** How long a session is good for. */
-  readonly sessionMs: number;
 }
 
 /** Signing in and out, and passwords. */
@@ -160,15 +161,13 @@ class Sessions {
   async signIn(request: ChangeRequest): Promise<Static<typeof signedIn>> {
     const { reader } = this.#options.services;
     const asked = request.body as Static<typeof login>;
-    const name = `${asked.account}/${asked.user}`;
-    this.#patience.assert(name);
-    const found = await userNamed(reader, asked);
-    const isRight = await this.#isPassword(found?.id, asked.password);
-    const who = found !== undefined && isRight ? { user: found, statements: [] } : await this.#vouched(asked);
-    if (who === undefined) {
-      this.#patience.failed(name);
-      throw new CloudError('unauthenticated', 'There is no such user with this password.');
-    }
+    const name = `${asked.account}/${spelled(asked.user)}`;
+    this.#patience.begin(name);
+    const who = await this.#who(asked, await userNamed(reader, asked)).catch((error: unknown) => {
+      this.#patience.undecided(name);
+      throw error;
+    });
+    if (who === undefined) throw new CloudError('unauthenticated', 'There is no such user with this password.');
     this.#patience.succeeded(name);
     return this.#open(who, request.begin);
   }
@@ -179,6 +178,11 @@ class Sessions {
     const identity = await provider?.byToken?.(token);
     if (provider === undefined || identity === undefined) throw new CloudError('unauthenticated', 'This token proves nothing here.');
     return this.#open(await this.#federation.user(provider, identity), request.begin);
+  }
+
+  async #who(asked: Static<typeof login>, found: User | undefined): Promise<Vouched | undefined> {
+    const isRight = await this.#isPassword(found?.id, asked.password);
+    return found !== undefined && isRight ? { user: found, statements: [] } : this.#vouched(asked);
   }
 
   /** By the identity providers of the account that take passwords. */
@@ -192,11 +196,11 @@ class Sessions {
 
   /** A new session of a user who has proven who he is. */
   async #open({ user: { id: userId, accountId }, statements }: Vouched, begin: ChangeRequest['begin']): Promise<Static<typeof signedIn>> {
-    const { services, sessionMs } = this.#options;
-    const { environment, ids } = services;
+    const { services } = this.#options;
+    const { environment, ids, settings } = services;
     const id = ids.mint('session');
     const { token, sha256 } = newToken('pis', id, environment.random);
-    const expiresAt = new Date(environment.clock.nowMs() + sessionMs).toISOString();
+    const expiresAt = new Date(environment.clock.nowMs() + settings.global(sessionHours) * HOUR_MS).toISOString();
     const row = create(session, { id, accountId: accountId as Id<'account'>, name: `session-${id}`, userId, expiresAt });
     const by = { actor: `user:${userId}`, accountId: accountId as string, resourceId: id };
     await begin([...statements, row, ...writeCredential({ id, secrets: [{ sha256 }] })], {}, by);
@@ -216,13 +220,12 @@ class Sessions {
     const { current, password: next } = request.body as Static<typeof changing>;
     if (principal.subject?.kind !== 'user' || principal.isRestricted === true)
       throw new CloudError('permission_denied', 'Only a user who has signed in changes his password.');
-    this.#patience.assert(principal.actor);
-    if (!(await this.#isPassword(principal.subject.id, current))) {
-      this.#patience.failed(principal.actor);
-      throw new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' });
-    }
-    this.#patience.succeeded(principal.actor);
-    await this.#store(principal.subject.id, next, request, principal.credentialId);
+    // By who he is: he may have many keys.
+    const { id } = principal.subject;
+    this.#patience.begin(id);
+    if (!(await this.#isPassword(id, current))) throw new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' });
+    this.#patience.succeeded(id);
+    await this.#store(id, next, request, principal.credentialId);
     return {};
   }
 
@@ -260,6 +263,9 @@ class Sessions {
 }
 
 type User = RowOf<typeof user>;
+
+/** Directories take names for the same that differ in case, width or spaces: so do those who count guesses. */
+const spelled = (name: string): string => name.normalize('NFKC').toLowerCase().replaceAll(/\s+/g, ' ').trim();
 
 /** Of an account and a user who are let in. */
 async function userNamed(reader: Reader, asked: { readonly account: string; readonly user: string }): Promise<User | undefined> {

@@ -34,9 +34,15 @@ export const shareActions = ({ kernel }: Pick<KernelServices, 'kernel'>) => [
       }),
     }),
     rows: async ({ id, input, principal, projectId, reader }) => {
-      const kind = kernel().registry.findKind(input.resourceKind);
-      if (kind?.shareable !== true)
-        throw new CloudError('invalid_input', `A ${input.resourceKind} cannot be shared.`, { pointer: '/resourceKind' });
+      const { registry } = kernel();
+      const kind = registry.findKind(input.resourceKind);
+      if (kind?.shareable !== true) {
+        const kinds = registry.kinds().flatMap(({ name, shareable }) => (shareable === true ? [name as string] : []));
+        throw new CloudError('invalid_input', `No ${input.resourceKind} can be shared; what can is ${kinds.join(', ')}.`, {
+          pointer: '/resourceKind',
+          params: { kinds },
+        });
+      }
       const row = await changeable(reader, kind, input.resourceId, principal, '/resourceId');
       return [
         { op: 'expect', table: kind.name, key: row.id, expect: { deletedAt: null } },

@@ -2,6 +2,7 @@ import { type TObject, Type } from 'typebox';
 import { type AnyKind, create, defineKind, resourceName, updateAction } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { rowDeletion } from '../row-only.ts';
+import type { Roles } from './roles.ts';
 import { creation, moveAtOnce } from './row-verbs.ts';
 
 const description = Type.Optional(Type.String({ maxLength: 1024 }));
@@ -47,7 +48,7 @@ const switching = (kind: AnyKind, who: string) => [
   moveAtOnce(kind, 'enable', { description: `Lets the ${who} in again.`, input: Type.Object({}), from: ['disabled'], to: 'enabled' }),
 ];
 
-export const userActions = [
+export const userActions = (roles: Roles) => [
   creation(user, {
     description: 'Makes a user. The password is set apart from it.',
     input: Type.Object({ name: resourceName(), description, email, externalId: user.schema.properties.externalId }) as TObject,
@@ -55,7 +56,10 @@ export const userActions = [
       create(user, { ...given(input), id, accountId, name: (input as { name: string }).name }),
     ],
   }),
-  updateAction(user, ['description', 'email', 'externalId']),
+  updateAction(user, ['description', 'email', 'externalId'], async ({ id, input, principal }) => {
+    // Whom a provider then vouches for signs in as this one.
+    if ('externalId' in (input as object)) await roles.assertCovered(principal, { subjectId: id });
+  }),
   ...switching(user, 'user'),
 ];
 

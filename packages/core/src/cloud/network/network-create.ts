@@ -16,28 +16,39 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { nameOr } from '../naming.ts';
+import { given, nameOr } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
-import { host } from '../topology/contract.ts';
 import { type Cidr, overlaps, parseCidr } from './cidr.ts';
+import { DOMAIN } from './domain-name.ts';
+import { realizeGatewayOf } from './nat/nat-gateway-kept.ts';
+import { blockGone, blocksFor } from './nat/port-blocks.ts';
 import { network } from './network.ts';
 import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
+import { placeNetwork } from './network-place.ts';
+import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
-import { refuseOverlap, subnetInput, subnetRow } from './subnet-create.ts';
+import { refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
+import { remakeLinks } from './vpc/peering-kept.ts';
+import { refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
 
 interface NetworkParams {
   readonly networkId: Id<'network'>;
   readonly subnetIds: readonly Id<'subnet'>[];
+  readonly vpcId?: string;
+  /** Of source ports, at the gateway of its VPC. */
+  readonly blockIds?: readonly string[];
 }
 
 const networkCreate = saga<NetworkContext, NetworkParams>('network.create', 1)
   .effect('realize', {
-    do: ({ ctx, params, call }) => realize(ctx, params.networkId, call),
+    do: async ({ ctx, params, call }) => remakeLinks(ctx, (await realize(ctx, params.networkId, call)).vpcId, call),
     undo: async ({ ctx, params, call, owe }) => {
       const row = await ctx.reader.get(network, params.networkId);
+      await realizeGatewayOf(ctx, row, call);
       if (row.hostId !== undefined && !(await networkReachable(ctx, row)))
         owe({ task: 'network.delete', place: row.hostId, target: { networkId: row.id, driver: row.driver } });
       else await (await ctx.fabrics.of(row)).deleteNetwork(row.id, call);
+      await remakeLinks(ctx, row.vpcId, call, params.subnetIds);
     },
   })
   .write('available', {
@@ -50,6 +61,7 @@ const networkCreate = saga<NetworkContext, NetworkParams>('network.create', 1)
       ...params.subnetIds.map((id) => revert(subnet, id, { from: 'available', to: 'creating' })),
     ],
   })
+  .effect('gateway', { do: ({ ctx, params, call }) => realizeGatewayOf(ctx, params, call), undo: NOTHING_TO_UNDO })
   .build();
 
 export const createNetwork = (services: CloudServices, context: () => NetworkContext) =>
@@ -61,47 +73,60 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
     input: Type.Object({
       name: Type.Optional(resourceName()),
       description: Type.Optional(Type.String({ maxLength: 1024 })),
-      driver: Type.Optional(Type.String({ description: 'Network strategy. Default: the first one installed.' })),
-      mode: Type.Optional(Type.Union([Type.Literal('nat'), Type.Literal('isolated')], { description: 'Default: nat.' })),
+      driver: Type.Optional(Type.String({ description: 'Network strategy. Default: the first one installed that makes such networks.' })),
+      mode: Type.Optional({
+        ...network.schema.properties.mode,
+        description: 'Default: the first that the driver makes, or what its VPC or physical network asks for.',
+      }),
       hostId: Type.Optional(Type.String({ format: 'uuid', description: 'For a driver of scope `host`: where. Default: the idlest host.' })),
+      vpcId: Type.Optional(Type.String({ format: 'uuid', description: 'Part of this VPC, and made by its driver.' })),
+      physicalNetworkId: Type.Optional(Type.String({ format: 'uuid', description: 'A segment of this physical network; for operators.' })),
+      vlanId: Type.Optional({
+        ...network.schema.properties.vlanId,
+        description: 'On the physical network; 0 is untagged. Default: the first that is free.',
+      }),
+      mtuBytes: network.schema.properties.mtuBytes,
       domain: Type.Optional(Type.String({ maxLength: 253, pattern: '^[a-z0-9.-]+$' })),
       subnets: Type.Array(subnetInput, { minItems: 1, maxItems: 16 }),
     }),
-    accept: async ({ id, input, projectId, mint, attempt }) => {
-      const driver = input.driver ?? services.kernel().registry.strategyNames('network')[0];
-      if (driver === undefined) throw new CloudError('unsupported', 'No network driver is installed.');
-      const { scope } = services.fabrics.factory(driver);
-      if (scope !== 'host' && input.hostId !== undefined)
-        throw new CloudError('invalid_input', `Networks of ${driver} are not bound to a host.`, { pointer: '/hostId' });
-      const hostId = scope === 'host' ? await chooseHost(services, input.hostId, attempt) : undefined;
+    accept: async (request) => {
+      const { id, input, projectId, mint, reader } = request;
+      if (input.domain !== undefined && !new RegExp(DOMAIN).test(input.domain))
+        throw invalid('/domain', 'This is no domain: each part of it has 1 to 63 letters, digits and inner hyphens.');
+      const { fields, guards, vpc } = await placeNetwork(services, input, request);
       const subnetIds = input.subnets.map(() => mint('subnet'));
-      const rows = input.subnets.map((entry, index) => ({
-        ...subnetRow(entry, `/subnets/${index}`, { id: subnetIds[index] as Id<'subnet'>, projectId, networkId: id }),
-        pointer: `/subnets/${index}/cidr`,
-      }));
-      refuseOverlap(rows);
-      if (hostId !== undefined) await refuseOverlapOnHost(services.reader, hostId, rows);
+      const rows = input.subnets.map((entry, index) =>
+        subnetRow(entry, `/subnets/${index}`, { id: subnetIds[index] as Id<'subnet'>, projectId, networkId: id }, fields.mode),
+      );
+      const beside = vpc === undefined ? undefined : await vpcRanges(reader, vpc);
+      refuseOverlap(rows, beside?.ranges);
+      if (vpc !== undefined) await refuseRouted(reader, vpc.id, rows);
+      if (fields.hostId !== undefined) await refuseOverlapOnHost(services.reader, fields.hostId, rows);
       const row = create(network, {
-        id,
-        projectId,
-        name: nameOr(input.name, network, id),
-        driver,
-        scope,
-        mode: input.mode ?? 'nat',
-        ...(hostId === undefined ? {} : { hostId }),
+        ...{ id, projectId, name: nameOr(input.name, network, id), ...fields },
         ...(input.domain === undefined ? {} : { domain: input.domain }),
         ...(input.description === undefined ? {} : { description: input.description }),
       });
-      // The host may not be on its way out when the network lands on it.
-      const guard =
-        hostId === undefined ? [] : [{ op: 'expect', table: host.name, key: hostId, expect: { state: ['enabled', 'disabled'] } } as const];
-      return { params: { networkId: id, subnetIds }, statements: [...guard, row, ...rows.map((entry) => entry.statement)] };
+      const ranges = input.subnets.map(({ cidr }, index) => ({
+        ...{ id: subnetIds[index] as Id<'subnet'>, cidr, projectId, pointer: `/subnets/${index}/cidr` },
+      }));
+      const blocks = await blocksFor(reader, fields, ranges, mint);
+      return {
+        params: { networkId: id, subnetIds, blockIds: blocks.ids, ...given({ vpcId: fields.vpcId }) } satisfies NetworkParams,
+        statements: [...guards, ...(beside?.guards ?? []), row, ...rows.map((entry) => entry.statement), ...blocks.statements],
+      };
     },
+    // A VLAN that was taken meanwhile: another is chosen, or what was asked for is refused by name.
+    refused: ({ reason, fields = [] }, statement) =>
+      reason === 'exists' && statement?.op === 'insert' && statement.table === network.name && fields.includes('vlanId')
+        ? 'again'
+        : undefined,
     saga: networkCreate,
     context,
     unwound: (params) => [
       transition(network, params.networkId, { from: 'creating', to: 'deleted' }),
       ...params.subnetIds.map((subnetId) => transition(subnet, subnetId, { from: 'creating', to: 'deleted' })),
+      ...(params.blockIds ?? []).map(blockGone),
     ],
   });
 
@@ -120,12 +145,6 @@ async function refuseOverlapOnHost(
           pointer: clash.pointer,
         });
     }
-}
-
-async function chooseHost(services: CloudServices, asked: string | undefined, attempt: number): Promise<Id<'host'>> {
-  const request = { vcpus: 0, memoryBytes: 0, volumes: [], attempt };
-  if (asked === undefined) return (await services.placement.place(request, services.reader)).hostId as Id<'host'>;
-  return (await services.reader.get(host, asked, '/hostId')).id;
 }
 
 /** Removes a network that this is owed for. One that is in use stays. */

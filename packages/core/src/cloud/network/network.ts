@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { defineKind, ref } from '../../kernel/index.ts';
+import { defineKind, type RowOf, ref } from '../../kernel/index.ts';
 import { scopes } from '../storage/contract.ts';
 
 export const network = defineKind({
@@ -13,10 +13,20 @@ export const network = defineKind({
     driver: Type.String({ description: 'Name of the network strategy, e.g. `libvirt`.' }),
     scope: scopes,
     hostId: Type.Optional(ref('host', 'restrict', { recursive: true, description: 'Of a network of scope `host`.' })),
-    mode: Type.Union([Type.Literal('nat'), Type.Literal('isolated')], { description: 'Whether machines reach out through the host.' }),
+    mode: Type.Union([Type.Literal('nat'), Type.Literal('isolated'), Type.Literal('routed'), Type.Literal('provider')], {
+      description:
+        '`nat` reaches out through the host, `isolated` does not, `routed` is part of a VPC, `provider` is a segment of a physical network.',
+    }),
+    vpcId: Type.Optional(ref('vpc', 'restrict', { recursive: true, description: 'Of a routed network.' })),
+    physicalNetworkId: Type.Optional(ref('physicalNetwork', 'restrict', { recursive: true, description: 'Of a provider network.' })),
+    vlanId: Type.Optional(Type.Integer({ minimum: 0, maximum: 4094, description: 'Of a provider network; 0 is untagged.' })),
+    mtuBytes: Type.Optional(Type.Integer({ minimum: 1280, maximum: 9216, description: 'Told to guests.' })),
     domain: Type.Optional(Type.String({ maxLength: 253, pattern: '^[a-z0-9.-]+$', description: 'DNS domain told to guests.' })),
   }),
   states: { creating: ['available', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
   initial: 'creating',
+  unique: [['physicalNetworkId', 'vlanId']],
   quota: { networks: 1 },
 });
+
+export type NetworkMode = RowOf<typeof network>['mode'];

@@ -22,6 +22,17 @@ export const nic = defineKind({
     subnetId: ref('subnet', 'restrict'),
     mac: Type.String({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' }),
     address: Type.String({ maxLength: 45 }),
+    ipv6SubnetId: Type.Optional(ref('subnet', 'restrict', { description: 'Of a second address, of the other family.' })),
+    ipv6Address: Type.Optional(Type.String({ maxLength: 45 })),
+    allowedAddresses: Type.Optional(
+      Type.Array(
+        Type.Object({
+          cidr: Type.String({ maxLength: 49 }),
+          mac: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' })),
+        }),
+        { maxItems: 32, description: 'What it may send from beside its own addresses.' },
+      ),
+    ),
     slot: Type.Integer({ minimum: 0 }),
     limits: Type.Optional(nicLimits),
     trash: trashed(),
@@ -36,6 +47,7 @@ export const nic = defineKind({
   unique: [
     ['networkId', 'mac'],
     ['subnetId', 'address'],
+    ['ipv6SubnetId', 'ipv6Address'],
     ['instanceId', 'slot'],
   ],
   indexed: ['address', 'mac'],

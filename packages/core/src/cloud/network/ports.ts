@@ -1,103 +1,119 @@
-import {
-  both,
-  CloudError,
-  create,
-  defineDeletion,
-  equals,
-  expectState,
-  FORWARD_ONLY,
-  type Id,
-  isCloudError,
-  type Principal,
-  type Random,
-  type Reader,
-  type RowOf,
-  type Statement,
-  saga,
-  transition,
-  usable,
-} from '../../kernel/index.ts';
-import type { Call, Plug } from '../../strategy/index.ts';
-import type { Addresses } from './addresses.ts';
+import { defineDeletion, FORWARD_ONLY, type Id, type Reader, type RowOf, type Saga, saga, transition } from '../../kernel/index.ts';
+import type { Call, NicLimits, Plug, PortSpec } from '../../strategy/index.ts';
+import { instance } from '../compute/contract.ts';
+import { given } from '../naming.ts';
+import { host } from '../topology/contract.ts';
+import { groupsOfNic } from './firewall/nic-groups.ts';
+import { nicBack, nicQuiesce } from './nat/nic-users.ts';
 import { network } from './network.ts';
 import type { NetworkContext } from './network-context.ts';
 import { nic } from './nic.ts';
-import { subnet } from './subnet.ts';
+import { vpc } from './vpc/vpc.ts';
 
-/** Where a new NIC goes, as a request names it: a subnet, or a network whose first subnet is meant. */
-export interface NicRequest {
-  readonly networkId?: string;
-  readonly subnetId?: string;
-  readonly address?: string;
-}
-export interface NicPlace {
-  readonly network: RowOf<typeof network>;
-  readonly subnet: RowOf<typeof subnet>;
-  readonly asked?: { readonly address: string; readonly pointer: string };
-}
+/** What is known of a NIC when it is accepted, and told to the sagas. */
 export interface PortParams {
   readonly nicId: Id<'nic'>;
   readonly networkId: Id<'network'>;
+  readonly subnetId: Id<'subnet'>;
   readonly mac: string;
   readonly address: string;
   readonly slot: number;
+  readonly ipv6SubnetId?: Id<'subnet'>;
+  readonly ipv6Address?: string;
+  readonly allowedAddresses?: NonNullable<PortSpec['allowedAddresses']>;
+  readonly outboundBytesPerSecond?: number;
+  /** Its switch knows when it is ready, if its driver does. */
+  readonly awaited?: true;
+  /** What makes a new NIC within a VPC a member of its security groups. */
+  readonly memberIds?: readonly Id<'securityGroupMember'>[];
 }
 
-/** @throws CloudError not_found, invalid_input, conflict, with pointers below `at` */
-export async function nicPlace(reader: Reader, request: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
-  const place =
-    request.subnetId === undefined ? await firstSubnet(reader, request, at, principal) : await subnetOf(reader, request, at, principal);
-  const asked = request.address === undefined ? {} : { asked: { address: request.address, pointer: `${at}/address` } };
-  return { ...place, ...asked };
+/** Where a port is plugged in, as far as that is settled. */
+export interface PortMachine {
+  /** Of the guest. */
+  readonly hostname: string;
+  readonly hostId?: string | undefined;
 }
 
-async function subnetOf(reader: Reader, { networkId, subnetId = '' }: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
-  const row = await reader.get(subnet, subnetId, `${at}/subnetId`);
-  const parent = await usable(reader, network, row.networkId, principal).catch((error: unknown) => {
-    // As of a subnet that is not there: its network is not named.
-    throw isCloudError(error) ? new CloudError('not_found', `No subnet ${subnetId}.`, { pointer: `${at}/subnetId` }) : error;
+/** As the row tells it. */
+export function portOf(row: RowOf<typeof nic>): PortParams {
+  const { id, networkId, subnetId, mac, address, slot, ipv6SubnetId, ipv6Address, allowedAddresses, limits } = row;
+  // 0 lifts the limit.
+  const outboundBytesPerSecond = limits?.outboundBytesPerSecond || undefined;
+  const optional = given({ ipv6SubnetId, ipv6Address, allowedAddresses, outboundBytesPerSecond });
+  return { nicId: id, networkId, subnetId, mac, address, slot, ...optional } as PortParams;
+}
+
+/** Of a NIC's limits those that its host has to see to: the fabric may bound what the machine sends. */
+export async function hostLimits(
+  { fabrics, reader }: Pick<NetworkContext, 'fabrics' | 'reader'>,
+  { networkId, limits }: Pick<RowOf<typeof nic>, 'networkId' | 'limits'>,
+  hostId: string | undefined,
+): Promise<NicLimits | undefined> {
+  if (limits?.outboundBytesPerSecond === undefined) return limits;
+  const fabric = await fabrics.of(await reader.get(network, networkId));
+  const place = hostId === undefined ? undefined : (await reader.get(host, hostId)).hostname;
+  if (!fabric.boundsSending(place)) return limits;
+  const { outboundBytesPerSecond: _, ...others } = limits;
+  return Object.keys(others).length === 0 ? undefined : others;
+}
+
+/** Makes the port as its rows say, in turn with others who do; with the membership in a security group that is `arriving`. */
+export const ensurePort = (ctx: NetworkContext, port: PortParams, machine: PortMachine, call: Call, arriving?: string): Promise<Plug> =>
+  ctx.fabrics.inTurn(port.nicId, () => makePort(ctx, port, machine, call, arriving));
+
+async function makePort(ctx: NetworkContext, port: PortParams, machine: PortMachine, call: Call, arriving?: string): Promise<Plug> {
+  const row = await ctx.reader.get(network, port.networkId);
+  const fabric = await ctx.fabrics.of(row);
+  return fabric.ensurePort(await portSpec(ctx, port, row, machine, arriving), call);
+}
+
+/** The same for a NIC that is there. */
+export async function ensurePortOf(ctx: NetworkContext, row: RowOf<typeof nic>, call: Call, arriving?: string): Promise<void> {
+  const { hostname, hostId } = await ctx.reader.get(instance, row.instanceId);
+  await ensurePort(ctx, portOf(row), { hostname, hostId }, call, arriving);
+}
+
+/** The same for one that nobody has at work when its turn comes. */
+export const mendPort = (ctx: NetworkContext, nicId: string, isFree: (row: RowOf<typeof nic>) => boolean, call: Call): Promise<void> =>
+  ctx.fabrics.inTurn(nicId, async () => {
+    const row = await ctx.reader.find(nic, nicId);
+    if (row?.state !== 'attached' || !isFree(row)) return;
+    const { hostname, hostId } = await ctx.reader.get(instance, row.instanceId);
+    await makePort(ctx, portOf(row), { hostname, hostId }, call);
   });
-  if (networkId !== undefined && networkId !== parent.id)
-    throw new CloudError('invalid_input', 'The subnet is not on that network.', { pointer: `${at}/subnetId` });
-  return { network: parent, subnet: row };
-}
 
-async function firstSubnet(reader: Reader, { networkId }: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
-  if (networkId === undefined) throw new CloudError('invalid_input', 'Give a networkId or a subnetId.', { pointer: at });
-  const parent = await usable(reader, network, networkId, principal, `${at}/networkId`);
-  const [first] = await reader.list(subnet, both(equals('networkId', parent.id), equals('state', 'available')), { limit: 1 });
-  if (first === undefined) throw new CloudError('not_found', `No network ${networkId} with a subnet.`, { pointer: `${at}/networkId` });
-  return { network: parent, subnet: first };
-}
-
-/** The row of a new NIC, with an address of its own, and what the saga needs to know of it. */
-export async function nicRow(
-  place: NicPlace,
-  owner: { readonly id: Id<'nic'>; readonly instanceId: Id<'instance'>; readonly projectId: Id<'project'>; readonly slot: number },
-  tools: { readonly addresses: Addresses; readonly reader: Reader; readonly random: Random },
-): Promise<{ readonly statements: readonly Statement[]; readonly params: PortParams }> {
-  const address = await tools.addresses.choose(place.subnet, tools.reader, place.asked);
-  const mac = ['52:54:00', ...[...tools.random.bytes(3)].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
-  const row = create(nic, {
-    ...owner,
-    name: `nic-${owner.id.slice(-12)}`,
-    networkId: place.network.id,
-    subnetId: place.subnet.id,
-    mac,
-    address,
-  });
-  return {
-    statements: [expectState(network, place.network.id, ['available']), expectState(subnet, place.subnet.id, ['available']), row],
-    params: { nicId: owner.id, networkId: place.network.id, mac, address, slot: owner.slot },
+async function portSpec(
+  ctx: NetworkContext,
+  { nicId, networkId, subnetId, mac, address, ipv6SubnetId, ipv6Address, allowedAddresses, outboundBytesPerSecond }: PortParams,
+  { vpcId, physicalNetworkId }: RowOf<typeof network>,
+  { hostname, hostId }: PortMachine,
+  arriving: string | undefined,
+): Promise<PortSpec> {
+  const second = ipv6SubnetId === undefined || ipv6Address === undefined ? undefined : { id: ipv6SubnetId, address: ipv6Address };
+  const own: PortSpec = {
+    ...{ nicId, networkId, mac, hostname, owner: ctx.cloudId },
+    addresses: [address, ...(second === undefined ? [] : [second.address])],
+    subnetIds: [subnetId, ...(second === undefined ? [] : [second.id])],
+    ...given({ outboundBytesPerSecond }),
   };
+  if (vpcId === undefined && physicalNetworkId === undefined) return own;
+  const place = hostId === undefined ? undefined : (await ctx.reader.get(host, hostId)).hostname;
+  return { ...own, ...given({ host: place, allowedAddresses }), ...(await withinVpc(ctx.reader, vpcId, nicId, arriving)) };
 }
 
-/** A clash on a NIC's own values was nobody's fault: others are chosen. What was asked for by name stays refused. */
-export const isNicClash = (statement: Statement | undefined): boolean => statement?.op === 'insert' && statement.table === nic.name;
-
-export async function ensurePort(ctx: NetworkContext, port: PortParams, hostname: string, call: Call): Promise<Plug> {
-  const fabric = await ctx.fabrics.of(await ctx.reader.get(network, port.networkId));
-  return fabric.ensurePort({ nicId: port.nicId, networkId: port.networkId, mac: port.mac, addresses: [port.address], hostname }, call);
+async function withinVpc(
+  reader: Reader,
+  vpcId: string | undefined,
+  nicId: string,
+  arriving: string | undefined,
+): Promise<Pick<PortSpec, 'vpcId' | 'domain' | 'securityGroupIds'>> {
+  if (vpcId === undefined) return {};
+  const row = await reader.get(nic, nicId);
+  const { domain, projectId } = await reader.get(vpc, vpcId);
+  // On a shared network, too, names are given by whoever has the VPC: a machine of another tenant might call itself as one of his.
+  const named = row.projectId === projectId ? { domain } : {};
+  return { vpcId, ...named, securityGroupIds: await groupsOfNic(reader, row, arriving) };
 }
 
 /** Removes the port, or leaves that as a debt where the host is out of reach and `owe` is given. */
@@ -120,10 +136,13 @@ export async function payPortRemoval(ctx: NetworkContext, port: Pick<PortParams,
   if ((await ctx.reader.find(nic, port.nicId))?.state !== 'attached') await deletePort(ctx, port, call);
 }
 
-const nicRemove = saga<NetworkContext, { readonly nicId: Id<'nic'>; readonly networkId: Id<'network'>; readonly force: boolean }>(
-  'nic.remove',
-  1,
-)
+interface RemoveParams {
+  readonly nicId: Id<'nic'>;
+  readonly networkId: Id<'network'>;
+  readonly force: boolean;
+}
+
+const nicRemove = saga<NetworkContext, RemoveParams>('nic.remove', 1)
   .effect('port', { do: ({ ctx, params, call, owe }) => deletePort(ctx, params, call, params.force ? owe : undefined), undo: FORWARD_ONLY })
   .write('deleted', { do: ({ params }) => [transition(nic, params.nicId, { from: 'deleting', to: 'deleted' })], undo: FORWARD_ONLY })
   .build();
@@ -133,8 +152,9 @@ export const nicDeletion = (context: () => NetworkContext) =>
   defineDeletion({
     kind: nic,
     from: [],
+    quiesce: nicQuiesce as Saga<NetworkContext, RemoveParams>,
     remove: nicRemove,
-    trash: {},
+    trash: { back: nicBack as Saga<NetworkContext, RemoveParams> },
     context,
     params: (row: RowOf<typeof nic>, { force }) => ({ nicId: row.id, networkId: row.networkId, force }),
   });

@@ -14,13 +14,20 @@ const SEATS = 'placement/';
 
 const KINDS: ReadonlyMap<string, AnyKind> = new Map<string, AnyKind>([host, cluster, pool].map((kind) => [kind.name, kind]));
 
+/** What is held back for a request. */
+interface Promised {
+  readonly end: () => void;
+  /** Whether nobody has looked at the counter since, who could have seen what was promised. */
+  readonly isUnseen: () => boolean;
+}
+
 /** Hears of each transaction, once its outcome is known. Answers how to stop. */
 export type Listen = (listener: (statements: readonly Statement[], ok: boolean) => void) => () => void;
 
 /**
  * Hosts, clusters and pools with what is free of them, in memory, so that a placement reads nothing but what has changed since the last one. It hears of every
- * commit of this node and looks again at what that touched: a counter that is read once too often does no harm, and a double count lasts until the next
- * look. It only ranks; the guards of the commit decide.
+ * commit of this node and looks again at what that touched, but for what it has promised itself and counts: a counter that is read once too often does no
+ * harm, and a double count lasts until the next look. It only ranks; the guards of the commit decide.
  */
 export class CapacityIndex {
   readonly hosts = new Map<string, IndexedHost>();
@@ -33,9 +40,11 @@ export class CapacityIndex {
   readonly #accounts = new Map<string, Account>();
   /** Seats in placement groups, by counter, that are promised and not yet written. */
   readonly #seats = new Map<string, number>();
-  readonly #promises = new Map<Statement, { readonly end: () => void; readonly untilMs: number }>();
+  readonly #promises = new Map<Statement, Promised & { readonly untilMs: number }>();
   readonly #changedRows = new Map<string, AnyKind>();
   readonly #changedCounters = new Set<string>();
+  /** Looks that have not answered yet. */
+  #looking = 0;
   #loading: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
   #stop: () => void = () => undefined;
@@ -93,24 +102,27 @@ export class CapacityIndex {
     const untilMs = this.#clock.monotonicMs() + PROMISE_MS;
     for (const statement of statements) {
       if (statement.op !== 'adjust') continue;
-      const end = statement.counter.startsWith(SEATS) ? this.#promiseSeat(statement.counter) : this.#promiseRoom(statement);
-      if (end !== undefined) this.#promises.set(statement, { end, untilMs });
+      const promised = statement.counter.startsWith(SEATS) ? this.#promiseSeat(statement.counter) : this.#promiseRoom(statement);
+      if (promised !== undefined) this.#promises.set(statement, { ...promised, untilMs });
     }
   }
 
-  #promiseRoom({ counter, by }: { readonly counter: string; readonly by: number }): (() => void) | undefined {
+  #promiseRoom({ counter, by }: { readonly counter: string; readonly by: number }): Promised | undefined {
     const account = this.#accounts.get(counter);
-    account?.promise(by);
-    return account === undefined ? undefined : () => account.promise(-by);
+    if (account === undefined) return undefined;
+    account.promise(by);
+    const { looks } = account;
+    return { end: () => account.promise(-by), isUnseen: () => account.looks === looks };
   }
 
-  #promiseSeat(counter: string): () => void {
+  #promiseSeat(counter: string): Promised {
     this.#seats.set(counter, (this.#seats.get(counter) ?? 0) + 1);
-    return () => {
+    const end = () => {
       const left = (this.#seats.get(counter) ?? 0) - 1;
       if (left > 0) this.#seats.set(counter, left);
       else this.#seats.delete(counter);
     };
+    return { end, isUnseen: () => true };
   }
 
   /** In the order they were made, which is the order in which they end. */
@@ -135,11 +147,13 @@ export class CapacityIndex {
   }
 
   #heardCounter(statement: Extract<Statement, { op: 'adjust' | 'limit' }>, ok: boolean): void {
-    this.#promises.get(statement)?.end();
+    const promised = this.#promises.get(statement);
+    promised?.end();
     this.#promises.delete(statement);
     if (!statement.counter.startsWith(CAPACITY)) return;
     if (ok && statement.op === 'adjust') this.#accounts.get(statement.counter)?.add(statement.by);
-    this.#changedCounters.add(statement.counter);
+    // What was promised and came to be is known; but a look since then may have counted it already, or be about to answer as if it were not.
+    if (!ok || promised?.isUnseen() !== true || this.#looking > 0) this.#changedCounters.add(statement.counter);
   }
 
   async #load(reader: Reader, listen: Listen): Promise<void> {
@@ -161,6 +175,7 @@ export class CapacityIndex {
     const counters = [...this.#changedCounters];
     this.#changedRows.clear();
     this.#changedCounters.clear();
+    this.#looking += 1;
     try {
       const reads = Promise.all(counters.map((counter) => reader.counter(counter)));
       for (const [index, row] of (await Promise.all(rows.map(([id, kind]) => reader.find(kind, id)))).entries()) {
@@ -174,6 +189,8 @@ export class CapacityIndex {
       for (const [id, kind] of rows) this.#changedRows.set(id, kind);
       for (const counter of counters) this.#changedCounters.add(counter);
       throw error;
+    } finally {
+      this.#looking -= 1;
     }
   }
 

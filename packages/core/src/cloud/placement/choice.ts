@@ -95,6 +95,8 @@ function refusalOf(ask: Ask, index: CapacityIndex, at: IndexedHost): Refusal | u
   const { request } = ask;
   const no = (filter: string, reason: string): Refusal => ({ filter, reason });
   if (ask.only?.has(at.id) === false) return no(ELSEWHERE, 'not where its volumes and networks are, or not the host asked for');
+  if (request.clusterId !== undefined && at.clusterId !== request.clusterId)
+    return no(ELSEWHERE, 'is in another cluster than its networks');
   if (ask.except.has(at.id)) return no('excluded', 'excluded');
   if (at.state !== 'enabled') return no('state', `is ${at.state}`);
   if (at.status !== 'connected') return no('status', `is ${at.status}`);
@@ -128,17 +130,19 @@ function placeVolumes(
   at: IndexedHost,
 ): { readonly poolIds: readonly string[]; readonly share: number } | string {
   if (volumes.length === 0) return { poolIds: [], share: 1 };
-  const reached = [...at.pools, ...at.cluster.pools, ...(index.zonePools.get(at.zoneId) ?? [])].filter((pool) => pool.usable);
+  const reached = [...at.pools, ...at.cluster.pools, ...(index.zonePools.get(at.zoneId) ?? [])];
   const taken = new Map<IndexedPool, number>();
   const poolIds: string[] = [];
   let share = 1;
   for (const { storageClass, poolId, sizeBytes } of volumes) {
     const left = (pool: IndexedPool) => pool.bytes.free - (taken.get(pool) ?? 0);
-    let best: IndexedPool | undefined;
+    let [best, refusing]: (IndexedPool | undefined)[] = [];
     for (const pool of reached) {
       if ((poolId !== undefined && pool.id !== poolId) || (storageClass !== undefined && pool.storageClass !== storageClass)) continue;
-      if (best === undefined || left(pool) > left(best) || (left(pool) === left(best) && pool.id < best.id)) best = pool;
+      if (pool.refusal !== undefined) refusing ??= pool;
+      else if (best === undefined || left(pool) > left(best) || (left(pool) === left(best) && pool.id < best.id)) best = pool;
     }
+    if (best === undefined && refusing !== undefined) return `its pool ${refusing.name} ${refusing.refusal}`;
     if (best === undefined) return storageClass === undefined ? 'reaches no pool' : `reaches no pool of class ${storageClass}`;
     if (left(best) < sizeBytes) return `reaches no pool with ${bytesText(sizeBytes)} free`;
     share = Math.min(share, best.bytes.share());

@@ -17,6 +17,9 @@ const vacated = (seat: GroupSeat): readonly Statement[] => [...alone(seat), adju
 
 export const leaveGroup = (seat: GroupSeat | undefined): readonly Statement[] => (seat === undefined ? [] : [adjust(seat, -1)]);
 
+/** Takes back what `leaveGroup` did. */
+export const returnToGroup = (seat: GroupSeat | undefined): readonly Statement[] => (seat === undefined ? [] : [adjust(seat, 1)]);
+
 /** A placement group as it binds one more member. */
 export class GroupRule {
   readonly #row: RowOf<typeof placementGroup>;

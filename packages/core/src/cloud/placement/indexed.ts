@@ -1,5 +1,5 @@
 import type { RowOf } from '../../kernel/index.ts';
-import type { pool } from '../storage/contract.ts';
+import { notTaking, type pool } from '../storage/contract.ts';
 import type { cluster, host } from '../topology/contract.ts';
 import type { HostView } from './points.ts';
 
@@ -10,9 +10,15 @@ export class Account {
   onChange: () => void = () => undefined;
   #value = 0;
   #promised = 0;
+  #looks = 0;
 
   get free(): number {
     return this.limit - this.#value - this.#promised;
+  }
+
+  /** How often it was read. */
+  get looks(): number {
+    return this.#looks;
   }
 
   /** Part of all that is free; none of an account without a limit. */
@@ -21,6 +27,7 @@ export class Account {
   }
 
   set(value: number, limit: number | null): void {
+    this.#looks += 1;
     if (value === this.#value && (limit ?? 0) === this.limit) return;
     this.#value = value;
     this.limit = limit ?? 0;
@@ -45,7 +52,9 @@ export class IndexedPool {
   readonly zoneId: string | undefined;
   readonly bytes: Account;
   storageClass: string;
-  usable: boolean;
+  name: string;
+  /** Why nothing new is placed there. */
+  refusal: string | undefined;
 
   constructor(row: RowOf<typeof pool>, bytes: Account) {
     this.id = row.id;
@@ -54,12 +63,14 @@ export class IndexedPool {
     this.zoneId = row.scope === 'zone' ? row.zoneId : undefined;
     this.bytes = bytes;
     this.storageClass = row.storageClass;
-    this.usable = isUsablePool(row);
+    this.name = row.name;
+    this.refusal = notTaking(row);
   }
 
   show(row: RowOf<typeof pool>): void {
     this.storageClass = row.storageClass;
-    this.usable = isUsablePool(row);
+    this.name = row.name;
+    this.refusal = notTaking(row);
   }
 
   reachedBy(at: HostView): boolean {
@@ -67,8 +78,6 @@ export class IndexedPool {
     return this.clusterId === undefined ? this.zoneId === at.zoneId : this.clusterId === at.clusterId;
   }
 }
-
-const isUsablePool = ({ state, status }: RowOf<typeof pool>): boolean => state === 'available' && status === 'connected';
 
 export class IndexedHost implements HostView {
   readonly id: string;

@@ -14,6 +14,8 @@ export interface PlacementRequest {
   /** Hosts allowed by scope and request; undefined = any. */
   readonly onlyHosts?: readonly string[];
   readonly exceptHosts?: readonly string[];
+  /** The only cluster that has all of its networks. */
+  readonly clusterId?: string;
   /** Pools of volumes that are there already: the host has to reach them all. */
   readonly reaching?: readonly string[];
   /** Labels that the host must have. */

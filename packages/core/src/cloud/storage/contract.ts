@@ -1,9 +1,22 @@
 /** What other modules may know of storage. */
-export { image } from './image.ts';
+
+export { ClassLimits } from './class-limits.ts';
+export { deprecationOf, image, refuseObsolete } from './image.ts';
 export { pool, scopes } from './pool.ts';
 export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
+export { notTaking } from './pool-health.ts';
+export { checkedSettings, openedSettings, poolSecrets } from './pool-settings.ts';
 export type { ImageFacts, Pools, StoragePool } from './pools.ts';
 export { REMOVALS, removeOrOwe, type StorageContext } from './removal.ts';
+export { snapshot } from './snapshots/snapshot.ts';
+export { takeSnapshot } from './snapshots/snapshot-create.ts';
+export { dropSnapshot } from './snapshots/snapshot-delete.ts';
+export { consistencies, snapshotGroup } from './snapshots/snapshot-group.ts';
+export { contentKey, dropOrOwe, refuseUnkept, snapshotRows, take, type WantedSnapshot } from './snapshots/snapshot-rows.ts';
+export { limitsInForce, storageClass } from './storage-class.ts';
 export { diskBytes, diskLimits, volume } from './volume.ts';
-export { type CreateVolumeParams, createVolume, imageFor, type VolumeContext } from './volume-create.ts';
+export { type CreateVolumeParams, createVolume, type VolumeContext } from './volume-create.ts';
+export { type NewKey, newKey, openedKey, refuseEncrypted, refuseUnencrypted } from './volume-key.ts';
+export { giveSecret, type ReachContext, reachVolume } from './volume-reach.ts';
 export { type NewVolume, type VolumeReservation, volumeRows } from './volume-rows.ts';
+export { imageFor } from './volume-source.ts';

@@ -21,7 +21,7 @@ export const imageComplete = (context: ImageContext) =>
     accept: async ({ id, row }) => {
       const facts = context.uploads.measured(id);
       if (facts === undefined) throw new CloudError('conflict', 'Upload the content first.');
-      return { params: { imageId: id, fields: await examine(context.imageStore, id, facts, row.sha256) }, statements: [] };
+      return { params: { imageId: id, fields: await examine(context, id, facts, row.sha256) }, statements: [] };
     },
     saga: completeImage,
     context: () => null,

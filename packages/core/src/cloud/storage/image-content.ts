@@ -1,151 +1,101 @@
-import type { TObject } from 'typebox';
+import { type TObject, Type } from 'typebox';
 import {
-  bytesText,
   CloudError,
-  change,
-  describeChain,
+  type Condition,
+  type Downloaded,
   type Endpoint,
-  type EndpointRequest,
   isCloudError,
-  isFinished,
-  type Kernel,
-  lookUp,
+  type Principal,
   type RowOf,
-  timestamp,
-  toErrorRecord,
-  type Uploaded,
-  type UploadRequest,
+  timestampOf,
+  visibleRows,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { image, unusable } from './image.ts';
-import type { ImageContext } from './image-context.ts';
+import { keptUntilMs } from './image-sweep.ts';
+import { imageOf, type UploadContext, uploadImage } from './image-upload.ts';
 
-type ImageRow = RowOf<typeof image>;
-interface ContentContext extends ImageContext {
-  readonly kernel: () => Kernel;
-}
-
-const COMPLETE_TIMEOUT_MS = 30_000;
+const DOWNLOAD = 'image.download';
+/** Of those with one content. */
+const IMAGES_TRIED = 20;
 
 /** Images go in and out as streams; what they are is told by their bytes. */
-export const imageContentEndpoints = (context: ContentContext): readonly Endpoint[] => [
+export const imageContentEndpoints = (context: UploadContext): readonly Endpoint[] => [
   {
     type: 'upload',
     method: 'PUT',
     path: '/images/{id}/content',
     summary:
-      'Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. After a failed upload the image awaits its content as before; `stateReason` tells what failed.',
+      'Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. With it, what has come of an upload that breaks off is kept for a day (`images.partHours`), and `Content-Range: bytes 4096-8191/8192` goes on with it: from any byte that is here or the first that is not, to the end. After a failed upload the image awaits its content as before; `stateReason` tells what failed.',
     permission: 'image.upload',
     action: 'image.upload',
     answer: image.rowSchema as TObject,
-    handle: (request) => upload(context, request),
+    isResumable: true,
+    handle: (request) => uploadImage(context, request),
+  },
+  {
+    type: 'value',
+    method: 'GET',
+    path: '/images/{id}/content/received',
+    summary:
+      'How much of its content has come: all of it, or what an upload that broke off has left, and until when that is kept to be gone on with.',
+    permission: 'image.upload',
+    query: Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the whole content.' }) }),
+    answer: Type.Object({
+      receivedBytes: Type.Integer({ minimum: 0 }),
+      keptUntil: Type.Optional(Type.String({ format: 'date-time' })),
+    }),
+    handle: async (request) => {
+      const row = await imageOf(context, request);
+      if (row.state === 'available' && row.sha256 === request.query.sha256) return { receivedBytes: row.sizeBytes };
+      const part = await context.imageStore.part({ id: row.id, sha256: String(request.query.sha256) });
+      if (part === undefined) return { receivedBytes: 0 };
+      return { receivedBytes: part.sizeBytes, keptUntil: timestampOf(keptUntilMs(context, part)) };
+    },
   },
   {
     type: 'download',
     method: 'GET',
     path: '/images/{id}/content',
     summary: 'The content of an image, as it was uploaded.',
-    permission: 'image.download',
+    permission: DOWNLOAD,
     handle: async (request) => {
       const row = await imageOf(context, request);
       if (row.state !== 'available') throw unusable(row);
-      const content = await context.imageStore.open(row.id);
-      return {
-        ...given({ tag: row.sha256 }),
-        sizeBytes: content.sizeBytes,
-        open: () => content.open(),
-        mediaType: 'application/octet-stream',
-      };
+      return contentOf(context, row);
     },
+  },
+  {
+    type: 'download',
+    method: 'GET',
+    path: '/image-contents/{sha256}',
+    summary: 'The content of any image that the caller may download, by its digest: the same in every cloud that has it.',
+    permission: DOWNLOAD,
+    scope: 'project',
+    handle: ({ params, principal }) => contentWith(context, params.sha256 ?? '', principal),
   },
 ];
 
-async function upload(context: ContentContext, request: UploadRequest): Promise<Uploaded> {
-  const { uploads, settings } = context;
-  const row = await imageOf(context, request);
-  // An earlier try of this request came to its end after all.
-  if (request.again && row.state === 'available' && row.sha256 !== undefined) return { answer: row, sha256: row.sha256 };
-  const { id } = takesContent(row);
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > settings.imageBytesMax)
-    throw new CloudError('too_large', `The content is larger than an image may be: ${bytesText(settings.imageBytesMax)}.`, {
-      params: { limitBytes: settings.imageBytesMax },
-    });
-  if (!uploads.begin(id)) throw new CloudError('conflict', 'Another upload of this image is under way.');
-  try {
-    // Another upload may have ended between the look above and this one's begin.
-    return await receive(context, request, takesContent(await context.reader.get(image, id)));
-  } finally {
-    uploads.end(id);
+async function contentOf({ imageStore }: UploadContext, { id, sha256 }: RowOf<typeof image>): Promise<Downloaded> {
+  return { ...given({ tag: sha256, sha256 }), ...(await imageStore.open(id)), mediaType: 'application/octet-stream' };
+}
+
+/** Of several images that have it, what is lost of one is there of another. @throws CloudError not_found */
+async function contentWith(context: UploadContext, sha256: string, principal: Principal): Promise<Downloaded> {
+  const has: Condition = {
+    and: [
+      { field: 'sha256', op: '=', value: sha256 },
+      { field: 'state', op: '=', value: 'available' },
+    ],
+  };
+  const visible = visibleRows(image, principal, DOWNLOAD, { allProjects: true });
+  const where = visible === undefined ? has : { and: [has, visible] };
+  for (const row of await context.reader.list(image, where, { limit: IMAGES_TRIED })) {
+    try {
+      return await contentOf(context, row);
+    } catch (error) {
+      if (!isCloudError(error) || error.code !== 'not_found') throw error;
+    }
   }
-}
-
-/** @throws CloudError conflict */
-function takesContent(row: ImageRow): ImageRow {
-  if (row.sourceUrl !== undefined) throw new CloudError('conflict', `Image ${row.name} is imported and takes no upload.`);
-  if (row.state !== 'awaiting_content')
-    throw new CloudError('conflict', `Image ${row.name} is ${row.state} and takes no content.`, { params: { state: row.state } });
-  return row;
-}
-
-async function receive(context: ContentContext, request: UploadRequest, row: ImageRow): Promise<Uploaded> {
-  const { imageStore, uploads, settings } = context;
-  const digest = digestOf(request.headers['repr-digest']);
-  await request.begin();
-  try {
-    const facts = await imageStore.write(row.id, request.bytes, settings.imageBytesMax);
-    if (digest !== undefined && digest !== facts.sha256)
-      throw new CloudError('invalid_input', 'The content does not have the digest of Repr-Digest.', {
-        params: { expected: digest, found: facts.sha256 },
-      });
-    uploads.measure(row.id, facts);
-    return { answer: await complete(context, row, request), sha256: facts.sha256 };
-  } catch (error) {
-    await discard(context, row.id);
-    throw await uploadFailed(context, row.id, error);
-  }
-}
-
-/** @throws CloudError of the operation when it failed */
-async function complete({ kernel, reader }: ContentContext, row: ImageRow, { principal, signal }: EndpointRequest): Promise<ImageRow> {
-  const accepted = await kernel().submit({ action: 'image.complete', resourceId: row.id, input: {}, principal });
-  const ended = await kernel().operations.wait(accepted.operationId, COMPLETE_TIMEOUT_MS, signal);
-  if (isFinished(ended) && ended.error !== undefined) throw new CloudError(ended.error.code, ended.error.message);
-  return (await reader.find(image, row.id)) ?? row;
-}
-
-/** Content of a row that will not become available with it. While an operation holds the image, that one decides. */
-async function discard({ reader, imageStore, kernel }: ContentContext, imageId: string): Promise<void> {
-  const row = await reader.find(image, imageId);
-  if (row?.state !== 'available' && !kernel().holds(imageId)) await imageStore.delete(imageId);
-}
-
-const WHAT_NOW = 'The image awaits its content: upload it again, or delete the image.';
-
-/** The image stays. Its row tells why it has no content and what can be done about it; the error tells the same to a client that is still there. */
-async function uploadFailed({ reader, kernel }: ContentContext, imageId: ImageRow['id'], error: unknown): Promise<unknown> {
-  const row = await reader.find(image, imageId);
-  if (row?.state !== 'awaiting_content' || kernel().holds(imageId)) return error;
-  const { environment } = kernel().services;
-  const message = `${toErrorRecord(error).message} ${WHAT_NOW}`;
-  const stateReason = { code: 'upload_failed', message, at: timestamp(environment.clock) };
-  await kernel()
-    .observe([change(image, row.id, { stateReason }, { generation: row.generation })])
-    .catch((cause: unknown) => environment.logger.warn({ imageId, error: describeChain(cause) }, 'a failed upload was not noted'));
-  if (!isCloudError(error)) return error;
-  const { code, pointer, params } = error;
-  return new CloudError(code, message, { ...given({ pointer, params }), cause: error });
-}
-
-/** The image by id or name. @throws CloudError not_found */
-async function imageOf({ reader }: ImageContext, { params, principal }: EndpointRequest): Promise<ImageRow> {
-  return (await lookUp(reader, image, params.id ?? '', principal)).row as ImageRow;
-}
-
-/** The SHA-256 of a `Repr-Digest` header (RFC 9530) as hex. @throws CloudError invalid_input */
-function digestOf(header: string | undefined): string | undefined {
-  const encoded = header === undefined ? undefined : /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(header)?.[1];
-  if (header !== undefined && encoded === undefined)
-    throw new CloudError('invalid_input', 'Repr-Digest is `sha-256=:base64:`.', { params: { header: 'Repr-Digest' } });
-  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('hex');
+  throw new CloudError('not_found', 'No image that you may download has this content.');
 }

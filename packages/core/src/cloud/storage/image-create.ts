@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  bytesText,
   CloudError,
   create,
   defineAction,
@@ -15,8 +16,9 @@ import { given, nameOr } from '../naming.ts';
 import { image } from './image.ts';
 import type { ImageContext } from './image-context.ts';
 import { type FormatFacts, HEAD_BYTES, tellFormat } from './image-format.ts';
-import { isAllowedSource, refuseSource } from './image-source.ts';
-import type { ContentFacts, ImageStore } from './image-store.ts';
+import { bytesFrom, refuseSource } from './image-source.ts';
+import type { ContentFacts } from './image-store.ts';
+import { imageBytesMax, imageDiskBytesMax } from './settings.ts';
 
 interface CreateImageParams {
   readonly imageId: Id<'image'>;
@@ -30,11 +32,32 @@ const FETCH_TIMEOUT_MS = 3600_000;
 /** What the row says of content that is in the store. */
 export type ImageFields = ContentFacts & FormatFacts;
 
-/** Looks at content that was just written. @throws CloudError invalid_input for another digest than expected, or content that is no image */
-export async function examine(store: ImageStore, id: string, facts: ContentFacts, expected: string | undefined): Promise<ImageFields> {
+/**
+ * Looks at content that was just written.
+ * @throws CloudError invalid_input for another digest than expected, or content that is no image; too_large
+ */
+export async function examine(
+  { imageStore, settings }: Pick<ImageContext, 'imageStore' | 'settings'>,
+  id: string,
+  facts: ContentFacts,
+  expected: string | undefined,
+): Promise<ImageFields> {
   if (expected !== undefined && expected !== facts.sha256)
     throw new CloudError('invalid_input', 'The content does not have the digest given.', { params: { expected, found: facts.sha256 } });
-  return { ...facts, ...tellFormat(await store.head(id, HEAD_BYTES), facts.sizeBytes) };
+  const format = tellFormat(await imageStore.head(id, HEAD_BYTES), facts.sizeBytes);
+  refuseLargeDisk(settings, format.virtualSizeBytes);
+  return { ...facts, ...format };
+}
+
+/** @throws CloudError too_large */
+export function refuseLargeDisk(settings: ImageContext['settings'], virtualSizeBytes: number): void {
+  const limitBytes = settings.global(imageDiskBytesMax);
+  if (virtualSizeBytes > limitBytes)
+    throw new CloudError(
+      'too_large',
+      `The image is of a disk of ${bytesText(virtualSizeBytes)}, which is larger than one may be: ${bytesText(limitBytes)}.`,
+      { params: { limitBytes } },
+    );
 }
 
 export const imageAvailable = (imageId: Id<'image'>, fields: ImageFields): Statement =>
@@ -51,11 +74,8 @@ const createImage = saga<ImageContext, CreateImageParams>('image.create', 1)
     timeoutMs: FETCH_TIMEOUT_MS,
     do: async ({ ctx, params: { imageId, sourceUrl, sha256 }, call }): Promise<ImageFields | null> => {
       if (sourceUrl === undefined) return null;
-      if (ctx.fetchUrl === undefined) throw new CloudError('unsupported', 'This server fetches nothing; upload the content.');
-      const { imageSources, imageBytesMax } = ctx.settings;
-      const allowed = (url: string) => isAllowedSource(url, imageSources);
-      const bytes = await ctx.fetchUrl(sourceUrl, { allowed, signal: call.signal });
-      return examine(ctx.imageStore, imageId, await ctx.imageStore.write(imageId, bytes, imageBytesMax), sha256);
+      const bytes = bytesFrom(ctx, sourceUrl, call.signal);
+      return examine(ctx, imageId, await ctx.imageStore.write(imageId, bytes, ctx.settings.global(imageBytesMax)), sha256);
     },
     undo: ({ ctx, params }) => (params.sourceUrl === undefined ? undefined : ctx.imageStore.delete(params.imageId)),
   })
@@ -71,7 +91,8 @@ export const imageCreate = (context: ImageContext) =>
   defineAction({
     kind: image,
     verb: 'create',
-    description: 'Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`.',
+    description:
+      'Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`: an URL, or a `file:` URL of a file on the server, which operators may name.',
     target: 'collection',
     input: Type.Object({
       name: Type.Optional(resourceName()),
@@ -82,8 +103,8 @@ export const imageCreate = (context: ImageContext) =>
       sourceUrl: properties.sourceUrl,
       sha256: properties.sha256,
     }),
-    accept: ({ id, input, projectId }) => {
-      if (input.sourceUrl !== undefined) refuseSource(input.sourceUrl, context.settings.imageSources);
+    accept: ({ id, input, projectId, principal }) => {
+      if (input.sourceUrl !== undefined) refuseSource(input.sourceUrl, context.config, principal);
       const row: Pick<RowOf<typeof image>, 'guestOs' | 'firmware' | 'diskBus'> = {
         guestOs: input.guestOs ?? 'linux',
         firmware: input.firmware ?? 'bios',

@@ -10,17 +10,37 @@ export interface FormatFacts {
   readonly virtualSizeBytes: number;
 }
 
+interface Magic {
+  readonly name: string;
+  readonly at?: number;
+  readonly magic: readonly number[] | string;
+}
+
 /** Content that is neither, though it looks like a raw disk to a program: the mistake is named at upload, not by a guest that does not boot. */
-const FOREIGN: readonly { readonly name: string; readonly magic: readonly number[] }[] = [
-  { name: 'a VMDK image', magic: [0x4b, 0x44, 0x4d, 0x56] },
-  { name: 'a VHDX image', magic: [0x76, 0x68, 0x64, 0x78, 0x66, 0x69, 0x6c, 0x65] },
+const FOREIGN: readonly Magic[] = [
+  { name: 'a VMDK image', magic: 'KDMV' },
+  { name: 'a VMDK image', magic: 'COWD' },
+  { name: 'the descriptor of a VMDK image, whose data is in other files', magic: '# Disk DescriptorFile' },
+  { name: 'a VHDX image', magic: 'vhdxfile' },
+  { name: 'a VHD image', magic: 'conectix' },
+  { name: 'a VDI image', at: 64, magic: [0x7f, 0x10, 0xda, 0xbe] },
+  { name: 'a QED image', magic: 'QED\0' },
+  { name: 'a Parallels image', magic: 'WithoutFreeSpace' },
+  { name: 'a Parallels image', magic: 'WithouFreSpacExt' },
+  { name: 'encrypted with LUKS', magic: [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe] },
+  { name: 'an archive (tar, e.g. an OVA)', at: 257, magic: 'ustar' },
+  { name: 'an archive (zip)', magic: [0x50, 0x4b, 0x03, 0x04] },
+  { name: 'an archive (7z)', magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c] },
   { name: 'compressed with gzip', magic: [0x1f, 0x8b] },
+  { name: 'compressed with bzip2', magic: 'BZh' },
   { name: 'compressed with xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
   { name: 'compressed with zstd', magic: [0x28, 0xb5, 0x2f, 0xfd] },
+  { name: 'compressed with lz4', magic: [0x04, 0x22, 0x4d, 0x18] },
 ];
 const QCOW2 = [0x51, 0x46, 0x49, 0xfb];
 
-const startsWith = (head: Uint8Array, magic: readonly number[]): boolean => magic.every((byte, index) => head[index] === byte);
+const has = (head: Uint8Array, { at = 0, magic }: Pick<Magic, 'at' | 'magic'>): boolean =>
+  (typeof magic === 'string' ? [...Buffer.from(magic, 'latin1')] : magic).every((byte, index) => head[at + index] === byte);
 const refuse = (message: string) => new CloudError('invalid_input', message);
 
 /**
@@ -30,9 +50,9 @@ const refuse = (message: string) => new CloudError('invalid_input', message);
  */
 export function tellFormat(head: Uint8Array, sizeBytes: number): FormatFacts {
   if (sizeBytes === 0) throw refuse('The content is empty.');
-  const foreign = FOREIGN.find(({ magic }) => startsWith(head, magic));
+  const foreign = FOREIGN.find((each) => has(head, each));
   if (foreign !== undefined) throw refuse(`The content is ${foreign.name}; images are qcow2 or raw.`);
-  if (startsWith(head, QCOW2)) return { format: 'qcow2', virtualSizeBytes: readQcow2(head) };
+  if (has(head, { magic: QCOW2 })) return { format: 'qcow2', virtualSizeBytes: readQcow2(head) };
   if (sizeBytes % SECTOR_BYTES !== 0)
     throw refuse(`A raw image is a whole number of ${SECTOR_BYTES}-byte sectors; this one has ${bytesText(sizeBytes)}.`);
   return { format: 'raw', virtualSizeBytes: sizeBytes };

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { bytes, CloudError, defineKind, type RowOf, trashed } from '../../kernel/index.ts';
+import { bytes, type Clock, CloudError, defineKind, type JsonObject, type RowOf, timestamp, trashed } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
 
 export const image = defineKind({
   name: 'image',
@@ -13,10 +14,22 @@ export const image = defineKind({
     firmware: Type.Union([Type.Literal('bios'), Type.Literal('uefi')]),
     diskBus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata')]),
     sourceUrl: Type.Optional(Type.String({ maxLength: 2048 })),
+    capturedFrom: Type.Optional(Type.String({ format: 'uuid', description: 'The volume that it was captured from.' })),
     format: Type.Optional(Type.Union([Type.Literal('raw'), Type.Literal('qcow2')], { description: 'As found in the content.' })),
     sizeBytes: Type.Optional(bytes({ description: 'Of the content.' })),
     virtualSizeBytes: Type.Optional(bytes({ description: 'Of the disk a guest sees; no volume made from it may be smaller.' })),
     sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the content.' })),
+    deprecatedAt: Type.Optional(Type.String({ format: 'date-time', description: 'Since when something else should be used.' })),
+    obsoleteAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'From when on nothing new is made from it. What is made already stays.' }),
+    ),
+    replacement: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: 'What to use in its place: the name or id of an image, or a word about it.',
+      }),
+    ),
     trash: trashed(),
   }),
   states: {
@@ -26,6 +39,7 @@ export const image = defineKind({
     trashed: ['awaiting_content', 'available', 'deleting'],
   },
   initial: 'awaiting_content',
+  indexed: ['sha256'],
   quota: { images: 1 },
 });
 
@@ -39,3 +53,17 @@ export const unusable = ({ name, state }: RowOf<typeof image>, pointer?: string)
       ...(pointer === undefined ? {} : { pointer }),
     },
   );
+
+/** What is said of a deprecated image to who makes something from it. */
+export const deprecationOf = ({ deprecatedAt, obsoleteAt, replacement }: RowOf<typeof image>): JsonObject | undefined =>
+  deprecatedAt === undefined ? undefined : given({ deprecatedAt, obsoleteAt, replacement });
+
+/** @throws CloudError conflict when nothing new is made from the image any more */
+export function refuseObsolete(row: RowOf<typeof image>, clock: Clock, pointer: string): void {
+  if (row.obsoleteAt === undefined || row.obsoleteAt > timestamp(clock)) return;
+  const instead = row.replacement === undefined ? '' : ` Use ${row.replacement}.`;
+  throw new CloudError('conflict', `Image ${row.name} is obsolete since ${row.obsoleteAt}.${instead}`, {
+    pointer,
+    params: { ...deprecationOf(row) },
+  });
+}

@@ -2,12 +2,15 @@ import { type DebtHandler, onContribution, onNotice, updateAction } from '../../
 import type { Module } from '../services.ts';
 import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
 import { image } from './image.ts';
+import { imageCapture } from './image-capture.ts';
 import { imageComplete } from './image-complete.ts';
 import { imageContentEndpoints } from './image-content.ts';
-import { type ImageContext, Uploads } from './image-context.ts';
+import type { ImageContext } from './image-context.ts';
 import { imageCreate } from './image-create.ts';
 import { imageDeletion } from './image-delete.ts';
-import { sweepImages } from './image-sweep.ts';
+import { imageDeprecate, imageReinstate } from './image-deprecate.ts';
+import { startPartExpiry, sweepImages } from './image-sweep.ts';
+import * as points from './points.ts';
 import { pool } from './pool.ts';
 import type { PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
@@ -17,50 +20,81 @@ import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
 import { poolUpdate } from './pool-update.ts';
 import { payRemoval, REMOVALS, type RemovalTask } from './removal.ts';
-import { deleteSeeds } from './seeds.ts';
+import { imageBytesMax, imageDiskBytesMax, imagePartHours } from './settings.ts';
+import { snapshotActions } from './snapshots/index.ts';
+import { snapshot } from './snapshots/snapshot.ts';
+import { dropSnapshot, snapshotDeletion } from './snapshots/snapshot-delete.ts';
+import { snapshotGroup, snapshotGroupDeletion } from './snapshots/snapshot-group.ts';
+import { payDrop, SNAPSHOT_DELETE } from './snapshots/snapshot-rows.ts';
+import { storageClass } from './storage-class.ts';
+import { classActions, classDeletion } from './storage-class-verbs.ts';
+import { removeUnknown } from './stray-removal.ts';
+import { Uploads } from './uploads.ts';
 import { volume } from './volume.ts';
 import { volumeCreate } from './volume-create.ts';
 import { volumeDeletion } from './volume-delete.ts';
+import { volumeMove } from './volume-move.ts';
 import { volumeResize } from './volume-resize.ts';
+import { volumeRotateKey } from './volume-rotate-key.ts';
 
 export { image } from './image.ts';
+export * from './points.ts';
 export { pool } from './pool.ts';
 export { choosePool, rankPools } from './pool-choice.ts';
 export { removeOrOwe, type StorageContext } from './removal.ts';
 export { volume } from './volume.ts';
-export { createVolume, imageFor, type VolumeContext } from './volume-create.ts';
+export { createVolume, type VolumeContext } from './volume-create.ts';
 export { volumeRows } from './volume-rows.ts';
+export { imageFor } from './volume-source.ts';
 
 /** Pools, the volumes in them, and the images that volumes are cloned from. */
 export const storage: Module = (services) => {
-  const { hosts, pools, reader, kernel, imageStore, settings, fetchUrl } = services;
+  const { hosts, pools, reader, kernel, environment, imageStore, settings, config, fetchUrl, openFile, secrets } = services;
   const context: PoolContext = { hosts, pools, reader, drivers: () => kernel().registry.strategyNames('storage') };
   const images: ImageContext = {
     ...context,
     imageStore,
     settings,
-    uploads: new Uploads(),
+    config,
+    uploads: new Uploads(environment),
     ...(fetchUrl === undefined ? {} : { fetchUrl }),
+    ...(openFile === undefined ? {} : { openFile }),
   };
   const look = new PoolLook(services);
   return {
     id: 'storage',
     version: '0.1.0',
     requires: ['topology'],
-    kinds: [pool, volume, image],
+    kinds: [storageClass, pool, volume, image, snapshot, snapshotGroup],
+    sagas: [dropSnapshot],
+    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours],
     actions: [
+      ...classActions,
       poolCreate(context),
       poolUpdate(context),
       poolEnable,
       poolDisable,
       imageCreate(images),
+      imageCapture({ ...images, hosts, environment }),
       imageComplete(images),
+      imageDeprecate(environment.clock),
+      imageReinstate,
       updateAction(image, ['description']),
-      volumeCreate(context),
+      volumeCreate({ ...context, secrets, environment }, environment.clock),
       updateAction(volume, ['description']),
-      volumeResize(context),
+      volumeResize({ ...context, hosts, secrets }),
+      volumeMove({ ...context, hosts, secrets, environment }),
+      volumeRotateKey({ ...context, hosts, secrets, environment }),
+      ...snapshotActions(context),
     ],
-    deletions: [poolDeletion(context), imageDeletion(images), volumeDeletion(() => context)],
+    deletions: [
+      classDeletion,
+      poolDeletion(context),
+      imageDeletion(images),
+      volumeDeletion(() => context),
+      snapshotDeletion(() => context),
+      snapshotGroupDeletion,
+    ],
     debts: [
       ...(Object.keys(REMOVALS) as RemovalTask[]).map(
         (task): DebtHandler => ({
@@ -68,6 +102,7 @@ export const storage: Module = (services) => {
           pay: (target, _place, call) => payRemoval(context, task, String(target.poolId), String(target.id), call),
         }),
       ),
+      { task: SNAPSHOT_DELETE, pay: (target, _place, call) => payDrop(context, target as never, call) },
       { task: POOL_CLEAR, pay: (target, place, call) => payPoolClearing(context, String(target.poolId), place, call) },
       { task: 'pool.release', pay: (target, _place, call) => payPoolRelease(context, String(target.poolId), call) },
     ],
@@ -81,17 +116,13 @@ export const storage: Module = (services) => {
         { after: ['compute'] },
       ),
       onNotice(hostLost, ({ hostId }) => look.lost(hostId)),
-      onContribution(strayRemoval, async ({ objectKind, objectId, hostId, place, call }) => {
-        if (objectKind === 'machine') await deleteSeeds(context, objectId, hostId, call);
-        if (objectKind !== 'volume' && objectKind !== 'seed' && objectKind !== 'image') return false;
-        await REMOVALS[`${objectKind}.delete`](await pools.open(place), objectId, call);
-        return true;
-      }),
+      onContribution(strayRemoval, (unknown) => removeUnknown(context, unknown)),
     ],
+    points: Object.values(points),
     endpoints: imageContentEndpoints({ ...images, kernel }),
     start: async () => {
       await sweepImages(images, services);
-      return async () => undefined;
+      return startPartExpiry(images, services);
     },
   };
 };

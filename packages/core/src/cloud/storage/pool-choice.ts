@@ -1,7 +1,8 @@
-import { both, bytesText, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import { bytesText, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
 import { poolCounter } from '../placement/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { pool } from './pool.ts';
+import { notTaking } from './pool-health.ts';
 
 type PoolRow = RowOf<typeof pool>;
 
@@ -21,20 +22,22 @@ export interface HostPlace {
 export const reaches = (row: PoolRow, at: HostPlace): boolean =>
   row.scope === 'host' ? row.hostId === at.hostId : row.scope === 'cluster' ? row.clusterId === at.clusterId : row.zoneId === at.zoneId;
 
+interface WantedPlace {
+  readonly storageClass?: string;
+  readonly poolId?: string;
+  readonly at?: HostPlace;
+}
+
+/** Whether the request is for such a pool, whether it takes anything now or not. */
+const isMeant = ({ row }: RankedPool, { poolId, storageClass, at }: WantedPlace): boolean =>
+  (poolId === undefined || row.id === poolId) &&
+  (storageClass === undefined || row.storageClass === storageClass) &&
+  (at === undefined || reaches(row, at));
+
 /** Pools that fit, the emptiest first; of equals the older. Pure, so that placement and volumes rank alike. */
-export const rankPools = (
-  pools: readonly RankedPool[],
-  wanted: { readonly storageClass?: string; readonly poolId?: string; readonly at?: HostPlace },
-): readonly RankedPool[] =>
+export const rankPools = (pools: readonly RankedPool[], wanted: WantedPlace): readonly RankedPool[] =>
   pools
-    .filter(
-      ({ row }) =>
-        row.state === 'available' &&
-        row.status === 'connected' &&
-        (wanted.poolId === undefined || row.id === wanted.poolId) &&
-        (wanted.storageClass === undefined || row.storageClass === wanted.storageClass) &&
-        (wanted.at === undefined || reaches(row, wanted.at)),
-    )
+    .filter((each) => notTaking(each.row) === undefined && isMeant(each, wanted))
     .sort((a, b) => b.freeBytes - a.freeBytes || (a.row.id < b.row.id ? -1 : 1));
 
 export async function hostPlace(reader: Reader, hostId: string, pointer?: string): Promise<HostPlace> {
@@ -50,12 +53,9 @@ export async function poolsReached(reader: Reader, at: HostPlace): Promise<reado
   return rows.filter((row) => reaches(row, at));
 }
 
-/** The pools in use with what is left of each. */
+/** The pools with what is left of each. */
 export async function readPools(reader: Reader): Promise<readonly RankedPool[]> {
-  const [rows, counters] = await Promise.all([
-    reader.list(pool, both(equals('state', 'available'), equals('status', 'connected'))),
-    reader.counters('capacity/pool/'),
-  ]);
+  const [rows, counters] = await Promise.all([reader.list(pool, equals('state', 'available')), reader.counters('capacity/pool/')]);
   const left = new Map(counters.map(({ key, value, limit }) => [key, (limit ?? 0) - value]));
   return rows.map((row) => ({ row, freeBytes: left.get(poolCounter(row.id)) ?? 0 }));
 }
@@ -76,28 +76,42 @@ export async function choosePool(
 ): Promise<PoolRow> {
   if (wanted.poolId !== undefined) await reader.get(pool, wanted.poolId, '/poolId');
   const at = wanted.hostId === undefined ? undefined : await hostPlace(reader, wanted.hostId, '/hostId');
-  const ranked = rankPools(await readPools(reader), { ...wanted, ...(at === undefined ? {} : { at }) });
+  const where = { ...wanted, ...(at === undefined ? {} : { at }) };
+  const all = await readPools(reader);
+  const ranked = rankPools(all, where);
   const fitting = ranked.filter(({ freeBytes }) => freeBytes >= wanted.sizeBytes);
   const chosen = fitting[wanted.attempt % Math.max(1, fitting.length)];
   if (chosen !== undefined) return chosen.row;
-  const reasons = Object.fromEntries(ranked.map(({ row, freeBytes }) => [row.name, shortage(freeBytes, wanted.sizeBytes)]));
-  throw new CloudError('no_capacity', ranked.length === 0 ? await whyNone(reader) : 'No pool has room for it.', { params: { reasons } });
+  const fits = all.filter((each) => isMeant(each, where));
+  const reasons = Object.fromEntries(fits.map(({ row, freeBytes }) => [row.name, notTaking(row) ?? shortage(freeBytes, wanted.sizeBytes)]));
+  throw new CloudError('no_capacity', fits.length === 0 ? await whyNone(reader, wanted) : 'No pool takes it.', { params: { reasons } });
 }
 
 const shortage = (freeBytes: number, wantedBytes: number) => `has ${bytesText(freeBytes)} free, not ${bytesText(wantedBytes)}`;
 
-const whyNone = async (reader: Reader) =>
-  (await reader.list(pool, undefined, { limit: 1 })).length === 0
-    ? 'There are no pools; create one first.'
-    : 'No available pool fits the request.';
+/** Why no pool at all is meant by a request. */
+async function whyNone(
+  reader: Reader,
+  { poolId, storageClass, hostId }: { readonly poolId?: string; readonly storageClass?: string; readonly hostId?: string },
+): Promise<string> {
+  if ((await reader.list(pool, undefined, { limit: 1 })).length === 0) return 'There are no pools; create one first.';
+  const from = hostId === undefined ? '' : ` that host ${(await reader.get(host, hostId)).name} reaches`;
+  if (poolId === undefined) return `There is no available pool${storageClass === undefined ? '' : ` of class ${storageClass}`}${from}.`;
+  const row = await reader.get(pool, poolId);
+  if (row.state !== 'available') return `Pool ${row.name} is ${row.state}.`;
+  if (storageClass !== undefined && row.storageClass !== storageClass)
+    return `Pool ${row.name} is of class ${row.storageClass}, not ${storageClass}.`;
+  return `Pool ${row.name} is none${from}.`;
+}
 
 /** For what grows in a pool that it cannot leave; the guard of the commit decides. @throws CloudError no_capacity */
 export async function refuseFull(reader: Reader, poolId: string, wantedBytes: number): Promise<void> {
+  const row = await reader.get(pool, poolId);
+  const refuse = (why: string) =>
+    new CloudError('no_capacity', 'Its pool has no room for it.', { params: { reasons: { [row.name]: why } } });
+  if (wantedBytes > 0 && row.isNearlyFull === true) throw refuse('is nearly full');
   const counter = await reader.counter(poolCounter(poolId));
   const freeBytes = (counter?.limit ?? 0) - (counter?.value ?? 0);
   if (freeBytes >= wantedBytes) return;
-  const { name } = await reader.get(pool, poolId);
-  throw new CloudError('no_capacity', 'Its pool has no room for it.', {
-    params: { reasons: { [name]: shortage(freeBytes, wantedBytes) } },
-  });
+  throw refuse(shortage(freeBytes, wantedBytes));
 }

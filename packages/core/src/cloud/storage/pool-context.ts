@@ -1,20 +1,22 @@
 import type { Id, Statement } from '../../kernel/index.ts';
 import { poolCounter } from '../placement/contract.ts';
+import type { Hosts } from '../topology/contract.ts';
 import type { Pools } from './pools.ts';
 import type { StorageContext } from './removal.ts';
 
 /** What sagas on pools reach. */
 export interface PoolContext extends StorageContext {
   readonly pools: Pick<Pools, 'open' | 'factory' | 'forget'>;
+  readonly hosts: Pick<Hosts, 'reachable' | 'hypervisor'>;
   /** Names of the storage strategies installed. */
   readonly drivers: () => readonly string[];
 }
 
-/** What volumes may be promised of a pool in all. */
+/** What volumes may be promised of a pool in all: no more than counters tell exactly. */
 export const poolLimit = (poolId: Id<'pool'>, totalBytes: number, overcommit: number): Statement => ({
   op: 'limit',
   counter: poolCounter(poolId),
-  limit: Math.floor(totalBytes * overcommit),
+  limit: Math.min(Number.MAX_SAFE_INTEGER, Math.floor(totalBytes * overcommit)),
 });
 
 /** The counter ends with the pool: one at 0 without a limit is as if it had never been. */

@@ -4,6 +4,7 @@ import {
   create,
   defineAction,
   expectState,
+  forgetSealed,
   type Id,
   type Reader,
   resourceName,
@@ -13,17 +14,24 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { StorageFactory } from '../../strategy/index.ts';
-import { nameOr } from '../naming.ts';
+import { given, nameOr } from '../naming.ts';
 import { cluster, host, zone } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
 import { releasePool } from './pool-delete.ts';
+import { shown, told } from './pool-health.ts';
 import { type PoolPlace, poolAt } from './pool-place.ts';
+import { checkedSettings, poolSecrets } from './pool-settings.ts';
 import { hostOfPool } from './removal.ts';
+import { storageClass } from './storage-class.ts';
+import { classNamed, refuseShortfall } from './storage-class-verbs.ts';
 
 interface CreatePoolParams {
+  readonly classId?: Id<'storageClass'>;
   readonly poolId: Id<'pool'>;
   readonly overcommit: number;
+  /** Reference to what is sealed. */
+  readonly secrets?: string;
 }
 
 export const POOL_DEFAULTS = { storageClass: 'standard', overcommit: 1 } as const;
@@ -33,7 +41,14 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
     do: async ({ ctx, params, call }) => {
       const opened = await ctx.pools.open(params.poolId);
       await opened.ensure(call);
-      return opened.capacity(call);
+      const facts = await opened.facts(call);
+      if (params.classId !== undefined) {
+        const { name } = await ctx.reader.get(pool, params.poolId);
+        const { replicas, deviceClass } = facts ?? {};
+        const known = given({ name, replicas, deviceClass });
+        refuseShortfall(await ctx.reader.get(storageClass, params.classId), [known], '/storageClass');
+      }
+      return { ...(await opened.capacity(call)), ...told(facts) };
     },
     undo: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);
@@ -48,7 +63,11 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
       poolLimit(poolId, ensure.totalBytes, overcommit),
     ],
     undo: ({ params: { poolId, overcommit } }) => [
-      revert(pool, poolId, { from: 'available', to: 'creating', set: { totalBytes: null, freeBytes: null, status: 'disconnected' } }),
+      revert(pool, poolId, {
+        from: 'available',
+        to: 'creating',
+        set: { totalBytes: null, freeBytes: null, ...shown(undefined), status: 'disconnected' },
+      }),
       poolLimit(poolId, 0, overcommit),
     ],
   })
@@ -65,51 +84,61 @@ export const poolCreate = (context: PoolContext) =>
     target: 'collection',
     input: Type.Object({
       name: Type.Optional(resourceName()),
-      driver: Type.Optional(Type.String({ description: 'Name of the storage strategy. Default: the first one installed.' })),
+      driver: Type.Optional(
+        Type.String({ description: 'Name of the storage strategy. Default: the first one installed whose pools belong there.' }),
+      ),
       hostId: place,
       clusterId: place,
       zoneId: place,
       settings: Type.Optional(properties.settings),
+      secrets: Type.Optional(poolSecrets()),
       storageClass: Type.Optional(properties.storageClass),
       overcommit: Type.Optional(properties.overcommit),
     }),
-    accept: async ({ id, input, reader }) => {
-      const driver = input.driver ?? context.drivers()[0] ?? '';
-      const factory = context.pools.factory(driver);
-      const settings = checkedSettings(factory, input.settings ?? {});
+    accept: async ({ id, input, reader, seal }) => {
+      const factory = factoryFor(context, input);
+      const driver = factory.name;
+      const { settings, secrets } = checkedSettings(factory, input);
       const { fields, guard } = await standing(reader, factory, input);
       await refuseTwin(reader, { ...fields, driver, settings });
       const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
+      const className = input.storageClass ?? POOL_DEFAULTS.storageClass;
+      const promised = await classNamed(reader, className);
+      const ofClass = given({ classId: promised?.id });
+      const sealed = secrets === undefined ? undefined : await seal(secrets);
+      const reference = given({ secrets: sealed?.reference });
       const row = {
         ...fields,
+        ...reference,
+        ...ofClass,
         id,
         name: nameOr(input.name, pool, id),
         driver,
         settings,
         scope: factory.scope,
-        storageClass: input.storageClass ?? POOL_DEFAULTS.storageClass,
+        storageClass: className,
         overcommit,
         status: 'disconnected' as const,
       };
-      return { params: { poolId: id, overcommit }, statements: [guard, create(pool, row), poolLimit(id, 0, overcommit)] };
+      return {
+        params: { poolId: id, overcommit, ...reference, ...ofClass },
+        statements: [
+          guard,
+          ...(promised === undefined ? [] : [expectState(storageClass, promised.id, ['available'])]),
+          ...(sealed === undefined ? [] : [sealed.statement]),
+          create(pool, row),
+          poolLimit(id, 0, overcommit),
+        ],
+      };
     },
     saga: createPool,
     context: () => context,
-    unwound: ({ poolId }) => [transition(pool, poolId, { from: 'creating', to: 'deleted' }), forgetPoolLimit(poolId)],
+    unwound: ({ poolId, secrets }) => [
+      transition(pool, poolId, { from: 'creating', to: 'deleted' }),
+      forgetPoolLimit(poolId),
+      ...(secrets === undefined ? [] : [forgetSealed(secrets)]),
+    ],
   });
-
-/** @throws CloudError invalid_input naming a setting that is unknown or missing */
-function checkedSettings(factory: StorageFactory, settings: Readonly<Record<string, string>>): Record<string, string> {
-  for (const name of Object.keys(settings))
-    if (!(name in factory.settings))
-      throw new CloudError('invalid_input', `${factory.name} has no setting ${name}; it has ${Object.keys(factory.settings).join(', ')}.`, {
-        pointer: `/settings/${name}`,
-      });
-  for (const [name, { required, description }] of Object.entries(factory.settings))
-    if (required && settings[name] === undefined)
-      throw new CloudError('invalid_input', `${factory.name} needs the setting ${name}: ${description}`, { pointer: `/settings/${name}` });
-  return { ...settings };
-}
 
 /** Two pools in one place would each promise all of it. @throws CloudError name_taken */
 async function refuseTwin(reader: Reader, at: PoolPlace): Promise<void> {
@@ -123,12 +152,20 @@ async function refuseTwin(reader: Reader, at: PoolPlace): Promise<void> {
 
 type Standing = Omit<PoolPlace, 'driver' | 'settings'>;
 const FIELD_OF = { host: 'hostId', cluster: 'clusterId', zone: 'zoneId' } as const;
+type Places = { readonly [field in (typeof FIELD_OF)[keyof typeof FIELD_OF]]?: string };
+
+/** The driver that was asked for, or the first one installed whose pools belong where this one is to be. @throws CloudError unsupported */
+function factoryFor({ drivers, pools }: PoolContext, { driver, ...at }: Places & { readonly driver?: string }): StorageFactory {
+  if (driver !== undefined) return pools.factory(driver);
+  const factories = drivers().map((name) => pools.factory(name));
+  return factories.find(({ scope }) => at[FIELD_OF[scope]] !== undefined) ?? factories[0] ?? pools.factory('');
+}
 
 /** Where the pool belongs by its driver's scope, and that this is in use. @throws CloudError invalid_input, not_found */
 async function standing(
   reader: Reader,
   { name, scope }: StorageFactory,
-  input: { readonly hostId?: string; readonly clusterId?: string; readonly zoneId?: string },
+  input: Places,
 ): Promise<{ readonly fields: Standing; readonly guard: Statement }> {
   for (const [other, field] of Object.entries(FIELD_OF))
     if (other !== scope && input[field] !== undefined)

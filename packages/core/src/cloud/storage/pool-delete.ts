@@ -5,14 +5,19 @@ import {
   defineDeletion,
   equals,
   FORWARD_ONLY,
+  forgetSealed,
   type Id,
   NOTHING_TO_UNDO,
+  type Reader,
   type RowOf,
   type StateOf,
   saga,
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import { given } from '../naming.ts';
+import { cluster, host } from '../topology/contract.ts';
+import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext } from './pool-context.ts';
 import { poolAt } from './pool-place.ts';
@@ -23,15 +28,36 @@ export const POOL_CLEAR = 'pool.clear';
 interface DeletePoolParams {
   readonly poolId: Id<'pool'>;
   readonly force: boolean;
+  /** Reference to what is sealed. */
+  readonly secrets?: string;
 }
 
-/** Copies of images go with their pool; what else is found in it is not ours to judge and stays. */
-async function clearPool(ctx: Pick<PoolContext, 'pools'>, poolId: string, call: Call): Promise<void> {
+/** Copies of our images go with their pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. */
+async function clearPool(ctx: PoolContext, poolId: string, call: Call): Promise<void> {
   const opened = await ctx.pools.open(poolId);
   // A host that was started anew may not have opened its pools.
   await opened.ensure(call);
-  for (const object of await opened.list(call)) if (object.kind === 'image') await opened.deleteImage(object.id, call);
+  for (const { kind, id } of await opened.list(call))
+    if (kind === 'image' && (await ctx.reader.find(image, id)) !== undefined) await opened.deleteImage(id, call);
+  await takeSecrets(ctx, poolId, opened.secretRefs, call);
   await releasePool(ctx, poolId, call);
+}
+
+/** No machine is left that needs them. A host that is out of reach now keeps what it was given. */
+async function takeSecrets({ reader, hosts }: PoolContext, poolId: string, refs: readonly string[], call: Call): Promise<void> {
+  if (refs.length === 0) return;
+  for (const id of await hostsThatReach(reader, await reader.get(pool, poolId))) {
+    if (!(await hosts.reachable(id))) continue;
+    const hypervisor = await hosts.hypervisor(id);
+    if (hypervisor.offers('secrets')) for (const ref of refs) await hypervisor.deleteSecret(ref, call);
+  }
+}
+
+async function hostsThatReach(reader: Reader, { hostId, clusterId, zoneId }: RowOf<typeof pool>): Promise<readonly string[]> {
+  if (hostId !== undefined) return [hostId];
+  const inZone = zoneId === undefined ? [] : (await reader.list(cluster, equals('zoneId', zoneId))).map(({ id }) => id);
+  const clusterIds = clusterId === undefined ? inZone : [clusterId];
+  return (await Promise.all(clusterIds.map((id) => reader.list(host, equals('clusterId', id))))).flat().map(({ id }) => id);
 }
 
 export async function releasePool({ pools }: Pick<PoolContext, 'pools'>, poolId: string, call: Call): Promise<void> {
@@ -70,16 +96,19 @@ const removePool = saga<PoolContext, DeletePoolParams>('pool.remove', 1)
   .effect('clear', {
     do: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);
-      if (params.force && hostId !== undefined && !(await ctx.hosts.reachable(hostId)))
-        owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
+      const isOwed = params.force && hostId !== undefined && !(await ctx.hosts.reachable(hostId));
+      if (isOwed) owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
       else await clearPool(ctx, params.poolId, call);
+      return { isOwed };
     },
     undo: FORWARD_ONLY,
   })
   .write('deleted', {
-    do: ({ params }) => [
-      transition(pool, params.poolId, { from: 'deleting', to: 'deleted', set: { status: 'disconnected' } }),
-      forgetPoolLimit(params.poolId),
+    do: ({ params: { poolId, secrets }, out: { clear } }) => [
+      transition(pool, poolId, { from: 'deleting', to: 'deleted', set: { status: 'disconnected' } }),
+      forgetPoolLimit(poolId),
+      // Whoever pays the debt has to open the pool.
+      ...(secrets === undefined || clear.isOwed ? [] : [forgetSealed(secrets)]),
     ],
     undo: FORWARD_ONLY,
   })
@@ -91,5 +120,5 @@ export const poolDeletion = (context: PoolContext) =>
     from: ['available', 'disabled'],
     remove: removePool,
     context: () => context,
-    params: (row: RowOf<typeof pool>, { force }) => ({ poolId: row.id, force }),
+    params: ({ id, secrets }: RowOf<typeof pool>, { force }) => ({ poolId: id, force, ...given({ secrets }) }),
   });

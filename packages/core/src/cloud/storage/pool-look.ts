@@ -1,14 +1,27 @@
-import { type AnyKind, both, change, describeChain, equals, isCloudError, type RowBase, type RowOf } from '../../kernel/index.ts';
-import type { Call, PoolCapacity, StoredKind, StoredObject } from '../../strategy/index.ts';
+import {
+  type AnyKind,
+  both,
+  change,
+  describeChain,
+  equals,
+  isCloudError,
+  type RowBase,
+  type RowOf,
+  type Statement,
+} from '../../kernel/index.ts';
+import type { Call, PoolCapacity, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { type Found, HEARTBEATS_PER_LOOK, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
+import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { hostPlace, poolsReached } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
+import { alarms, differs as isOther, shown } from './pool-health.ts';
 import type { StoragePool } from './pools.ts';
 import { seedPool } from './seeds.ts';
+import { SnapshotLook } from './snapshots/snapshot-look.ts';
+import { shortfallOf, storageClass } from './storage-class.ts';
 import { volume } from './volume.ts';
 
 type PoolRow = RowOf<typeof pool>;
@@ -36,15 +49,20 @@ export class PoolLook {
   /** By pool: volumes that the last look did not find. Gone takes two: a directory may be unmounted for a moment. */
   readonly #absent = new Map<string, ReadonlySet<string>>();
 
+  readonly #snapshots: SnapshotLook;
+
   constructor(services: CloudServices) {
     this.#services = services;
+    this.#snapshots = new SnapshotLook(services);
   }
 
   async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
-    const at = await hostPlace(this.#services.reader, hostId);
-    for (const row of await poolsReached(this.#services.reader, at)) {
+    const { reader, settings } = this.#services;
+    const at = await hostPlace(reader, hostId);
+    const everyMs = HEARTBEATS_PER_LOOK * SHARE_OF_LOOK * (await settings.at(heartbeatSeconds, host, hostId)) * 1000;
+    for (const row of await poolsReached(reader, at)) {
       if (signal.aborted) return;
-      if ((row.state === 'available' || row.state === 'disabled') && this.#isDue(row)) await this.#look(row, hostId, signal);
+      if ((row.state === 'available' || row.state === 'disabled') && this.#isDue(row, everyMs)) await this.#look(row, hostId, signal);
     }
   }
 
@@ -54,12 +72,11 @@ export class PoolLook {
       if (row.status === 'connected') await this.#observe(row, { status: 'disconnected' });
   }
 
-  #isDue(row: PoolRow): boolean {
+  #isDue(row: PoolRow, everyMs: number): boolean {
     if (row.scope === 'host') return true;
-    const { environment, settings } = this.#services;
-    const nowMs = environment.clock.monotonicMs();
+    const nowMs = this.#services.environment.clock.monotonicMs();
     const lastMs = this.#lookedAtMs.get(row.id);
-    if (lastMs !== undefined && nowMs - lastMs < HEARTBEATS_PER_LOOK * SHARE_OF_LOOK * settings.heartbeatMs) return false;
+    if (lastMs !== undefined && nowMs - lastMs < everyMs) return false;
     this.#lookedAtMs.set(row.id, nowMs);
     return true;
   }
@@ -70,8 +87,9 @@ export class PoolLook {
       const opened = await this.#services.pools.open(row.id);
       // A host that was started anew may not have opened its pools.
       await opened.ensure(call);
-      await this.#answered(row, await opened.capacity(call));
+      await this.#answered(row, await opened.capacity(call), await this.#shown(row, await opened.facts(call)));
       await this.#compare(row, opened, hostId, call);
+      await this.#snapshots.look(row, opened, hostId, call);
     } catch (error) {
       if (!signal.aborted) await this.#missed(row, error);
     }
@@ -84,28 +102,45 @@ export class PoolLook {
     if (misses >= MISSES_MAX && row.status === 'connected') await this.#observe(row, { status: 'disconnected' });
   }
 
-  async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity): Promise<void> {
+  async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity, facts: ReturnType<typeof shown>): Promise<void> {
     this.#misses.delete(row.id);
     const differs = (now: number, known: number | undefined) =>
       known === undefined || Math.abs(now - known) > WORTH_WRITING * Math.max(totalBytes, 1);
-    const changed = differs(totalBytes, row.totalBytes) || differs(freeBytes, row.freeBytes);
-    if (!changed && row.status === 'connected') return;
-    await this.#observe(row, { status: 'connected', totalBytes, freeBytes });
+    const resized = differs(totalBytes, row.totalBytes) || differs(freeBytes, row.freeBytes);
+    if (!resized && row.status === 'connected' && !isOther(row, facts)) return;
+    const { ids } = this.#services;
+    await this.#observe(
+      row,
+      { status: 'connected', totalBytes, freeBytes, ...facts },
+      alarms(row, facts, () => ids.mint('notice')),
+    );
+  }
+
+  /** With what the class of the pool promises by now. */
+  async #shown(row: PoolRow, facts: PoolFacts | undefined) {
+    const promised = row.classId === undefined ? undefined : await this.#services.reader.find(storageClass, row.classId);
+    return shown(facts, promised === undefined ? undefined : shortfallOf(promised, facts ?? {}));
   }
 
   /** Of the pool as it was looked at; else the next look decides. */
-  async #observe(row: PoolRow, seen: Partial<Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'>>): Promise<void> {
+  async #observe(
+    row: PoolRow,
+    seen: Partial<Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & ReturnType<typeof shown>>,
+    told: readonly Statement[] = [],
+  ): Promise<void> {
     await this.#services
       .kernel()
       .observe([
         change(pool, row.id, seen, { generation: row.generation }),
         ...(seen.totalBytes === undefined ? [] : [poolLimit(row.id, seen.totalBytes, row.overcommit)]),
+        ...told,
       ]);
   }
 
   async #compare(row: PoolRow, opened: StoragePool, hostId: string, call: Call): Promise<void> {
     // Rows are read first: what is made after this is neither unknown nor missing.
     const volumes = await this.#services.reader.list(volume, equals('poolId', row.id));
+    const gone = await this.#services.reader.list(volume, equals('leftPoolId', row.id));
     const objects = await opened.list(call);
     const known = new Set<string>(volumes.map((entry) => entry.id));
     const rooted = new Set<string | undefined>(volumes.filter(({ slot }) => slot === 0).map(({ instanceId }) => instanceId));
@@ -114,7 +149,7 @@ export class PoolLook {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) continue;
       const owner: RowBase | undefined = await this.#services.reader.find(OWNER[object.kind], object.id);
       if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner))) await this.#removeLate(opened, object, call);
-      else if (owner === undefined && !(await this.#comesWithMachine(object)))
+      else if (owner === undefined ? !(await this.#comesWithMachine(object)) : await this.#liesBeside(row, object))
         unexplained.push({ kind: object.kind, found: found(object) });
     }
     for (const objectKind of STORED_KINDS)
@@ -123,6 +158,7 @@ export class PoolLook {
         { hostId: hostId as never, place: row.id, objectKind },
         unexplained.flatMap(({ kind, found }) => (kind === objectKind ? [found] : [])),
       );
+    for (const left of gone) await this.#observeLeft(left, opened, call);
     // Absence in the list is confirmed by asking for this one.
     const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
     await this.#observeVolumes(row, volumes, async (id) => present.has(id) || (await opened.inspect('volume', id, call)) !== undefined);
@@ -136,11 +172,29 @@ export class PoolLook {
     return (await this.#services.reader.list(stray, where, { limit: 1 })).length > 0;
   }
 
-  /** The seed of a machine that was placed again, elsewhere: it lies beside the root disk, and that is not here. */
+  /**
+   * What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is
+   * not here.
+   */
   async #isForsaken(row: PoolRow, { kind, id }: StoredObject, owner: RowBase | undefined): Promise<boolean> {
+    if (kind === 'volume') {
+      const { poolId, leftPoolId } = (await this.#services.reader.find(volume, id)) ?? {};
+      return poolId !== row.id && leftPoolId === row.id;
+    }
     if (kind !== 'seed' || owner === undefined) return false;
     const right = await seedPool(this.#services.reader, id);
     return right !== undefined && right !== row.id;
+  }
+
+  /**
+   * Bears the name of a volume that is elsewhere by its row, and nothing is known to have been left here: a copy that arrived after its removal was seen to. Or the
+   * store is yesterday's, and this is the volume.
+   */
+  async #liesBeside(row: PoolRow, { kind, id }: StoredObject): Promise<boolean> {
+    const { kernel, reader } = this.#services;
+    if (kind !== 'volume' || kernel().holds(id)) return false;
+    const now = await reader.find(volume, id);
+    return now !== undefined && ![now.poolId, now.movingToPoolId, now.leftPoolId].includes(row.id);
   }
 
   /** It was deleted or unwound, and its making arrived after that. Ids are never reused, so nothing else can be meant. */
@@ -170,6 +224,13 @@ export class PoolLook {
       else if (before?.has(row.id)) await this.#observeVolume(row, 'missing', `Pool ${at.name} answers and does not have it.`);
     }
     this.#absent.set(at.id, absent);
+  }
+
+  /** Nothing is left here of a volume that was moved: it may be moved again, also to here. */
+  async #observeLeft(row: VolumeRow, opened: StoragePool, call: Call): Promise<void> {
+    const { kernel } = this.#services;
+    if (kernel().holds(row.id) || (await opened.inspect('volume', row.id, call)) !== undefined) return;
+    await kernel().observe([change(volume, row.id, { leftPoolId: null }, { generation: row.generation })]);
   }
 
   async #observeVolume(row: VolumeRow, status: VolumeRow['status'], statusReason: string | null = null): Promise<void> {

@@ -1,12 +1,20 @@
 import { Type } from 'typebox';
-import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, resourceName, saga } from '../../kernel/index.ts';
+import { CloudError, change, defineAction, expectState, type Id, NOTHING_TO_UNDO, resourceName, saga } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { pool } from './pool.ts';
 import { type PoolContext, poolLimit } from './pool-context.ts';
+import { storageClass } from './storage-class.ts';
+import { classNamed, refuseShortfall } from './storage-class-verbs.ts';
 
 interface UpdatePoolParams {
   readonly poolId: Id<'pool'>;
-  readonly set: { readonly name?: string; readonly storageClass?: string; readonly overcommit?: number };
+  readonly set: {
+    readonly name?: string;
+    readonly storageClass?: string;
+    readonly classId?: Id<'storageClass'> | null;
+    readonly shortfall?: null;
+    readonly overcommit?: number;
+  };
 }
 
 /** Volumes that are over a lowered promise stay; only nothing more is made. */
@@ -39,9 +47,16 @@ export const poolUpdate = (context: PoolContext) =>
       overcommit: Type.Optional(properties.overcommit),
     }),
     from: ['available', 'disabled'],
-    accept: ({ id, input }) => {
+    accept: async ({ id, row, input, reader }) => {
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
-      return { params: { poolId: id, set: given(input) }, statements: [] };
+      if (input.storageClass === undefined) return { params: { poolId: id, set: given(input) }, statements: [] };
+      const promised = await classNamed(reader, input.storageClass);
+      if (promised !== undefined) refuseShortfall(promised, [row], '/storageClass');
+      return {
+        params: { poolId: id, set: { ...given(input), classId: promised?.id ?? null, shortfall: null } },
+        statements: promised === undefined ? [] : [expectState(storageClass, promised.id, ['available'])],
+        keys: promised === undefined ? [] : [promised.id],
+      };
     },
     saga: updatePool,
     context: () => context,

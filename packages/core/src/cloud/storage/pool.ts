@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind, ref } from '../../kernel/index.ts';
+import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
 
 export const scopes = Type.Union([Type.Literal('host'), Type.Literal('cluster'), Type.Literal('zone')]);
 
@@ -15,10 +15,28 @@ export const pool = defineKind({
     clusterId: Type.Optional(ref('cluster', 'restrict', { recursive: true, description: 'Of a pool of scope `cluster`.' })),
     zoneId: Type.Optional(ref('zone', 'restrict', { recursive: true, description: 'Of a pool of scope `zone`.' })),
     settings: Type.Record(Type.String(), Type.String(), { description: 'What the driver asks for, e.g. `path`.' }),
+    secrets: Type.Optional(secret({ description: 'JSON with the settings that the driver marks as secret.' })),
     storageClass: Type.String({ minLength: 1, maxLength: 63, description: 'What requests for storage name, e.g. `standard`.' }),
+    classId: Type.Optional(ref('storageClass', 'restrict', { description: 'What the class of that name promises, where there is such.' })),
     overcommit: Type.Number({ minimum: 0.1, maximum: 20, description: 'Bytes promised per byte of the pool.' }),
     totalBytes: Type.Optional(bytes()),
     freeBytes: Type.Optional(bytes()),
+    replicas: Type.Optional(Type.Integer({ minimum: 1, description: 'Copies of each byte; absent where its driver cannot tell.' })),
+    replicasMin: Type.Optional(Type.Integer({ minimum: 1, description: 'With fewer copies writes wait.' })),
+    failureDomain: Type.Optional(Type.String({ description: 'What two copies never share, e.g. `host`.' })),
+    deviceClass: Type.Optional(Type.String({ description: 'What it is made of, e.g. `ssd`.' })),
+    health: Type.Optional(
+      Type.Union([Type.Literal('healthy'), Type.Literal('degraded'), Type.Literal('unavailable')], {
+        description: '`degraded`: fewer copies than promised; `unavailable`: some reads or writes wait. Nothing new is placed in either.',
+      }),
+    ),
+    healthReason: Type.Optional(Type.String({ description: "In its backend's own words." })),
+    isNearlyFull: Type.Optional(
+      Type.Boolean({ description: 'Its backend warns that it will soon refuse writes: nothing new is placed there.' }),
+    ),
+    shortfall: Type.Optional(
+      Type.String({ description: 'How it does not keep what its class promises: nothing new is placed there meanwhile.' }),
+    ),
     status: Type.Union([Type.Literal('connected'), Type.Literal('disconnected')]),
   }),
   states: {

@@ -1,15 +1,33 @@
 import { CloudError, isCloudError, type KernelServices } from '../../kernel/index.ts';
-import type { Call, DiskFormat, HostEndpoint, PoolEndpoint, StorageDriver, StorageFactory, StoredKind } from '../../strategy/index.ts';
-import { type CallObserver, DriverCaller } from '../driver-call.ts';
+import type {
+  Call,
+  ContentRef,
+  DiskFormat,
+  Extent,
+  HostEndpoint,
+  NewVolume,
+  PoolEndpoint,
+  PoolFacts,
+  SnapshotRef,
+  StorageDriver,
+  StorageFactory,
+  StoredKind,
+} from '../../strategy/index.ts';
+import { type CallObserver, DriverCaller, required } from '../driver-call.ts';
 import type { Hosts } from '../topology/contract.ts';
 import type { ImageStore } from './image-store.ts';
 import { pool } from './pool.ts';
+import { openedSettings } from './pool-settings.ts';
 
 export interface ImageFacts {
   readonly id: string;
   readonly format: DiskFormat;
   readonly virtualSizeBytes: number;
+  /** Of the content: a pool does not take a copy of what is damaged. */
+  readonly sha256?: string;
 }
+
+const BRIEF_TIMEOUT_MS = 60_000;
 
 /** One pool as the cloud holds it. */
 export class StoragePool {
@@ -26,8 +44,14 @@ export class StoragePool {
     this.#imageStore = imageStore;
   }
 
-  ensure(call: Call) {
-    return this.#caller.run('ensurePool', call, (c) => this.#driver.ensurePool(c));
+  /** Why it cannot be used is told in the driver's words, too: only operators hear of it. */
+  async ensure(call: Call): Promise<void> {
+    try {
+      await this.#caller.run('ensurePool', call, (c) => this.#driver.ensurePool(c));
+    } catch (error) {
+      if (!isCloudError(error) || !(error.cause instanceof Error) || error.code === 'unavailable') throw error;
+      throw new CloudError(error.code, `${error.message} ${error.cause.message}`, { cause: error.cause });
+    }
   }
   /** Ends what `ensure` made; what is stored stays. */
   async release(call: Call): Promise<void> {
@@ -37,11 +61,93 @@ export class StoragePool {
   capacity(call: Call) {
     return this.#caller.run('capacity', call, (c) => this.#driver.capacity(c));
   }
-  createVolume(request: { readonly id: string; readonly sizeBytes: number; readonly imageId?: string }, call: Call) {
-    return this.#caller.run('volumes.create', call, (c) => this.#driver.volumes.create(request, c));
+  /** How well the pool keeps what is in it; undefined where its driver cannot tell. */
+  async facts(call: Call): Promise<PoolFacts | undefined> {
+    const facts = this.#driver.facts;
+    return facts === undefined ? undefined : this.#caller.run('facts', call, (c) => facts.call(this.#driver, c));
   }
-  resizeVolume(id: string, sizeBytes: number, call: Call) {
-    return this.#caller.run('volumes.resize', call, (c) => this.#driver.volumes.resize(id, sizeBytes, c));
+  /** Whether what has a volume open can be shut out. */
+  get canFence(): boolean {
+    return this.#driver.fence !== undefined;
+  }
+  /** Who can be seen to have the volume open. @throws CloudError unsupported */
+  clientsOf(volumeId: string, call: Call): Promise<readonly string[]> {
+    return this.#caller.run('fence.clients', call, (c) => this.#fence.clients(volumeId, c));
+  }
+  /** Shuts out what has the volume open now, and the clients that were seen before, for ever; answers how many. @throws CloudError unsupported */
+  fence(volumeId: string, clients: readonly string[], call: Call): Promise<number> {
+    return this.#caller.run('fence.exclude', call, (c) => this.#fence.exclude(volumeId, clients, c));
+  }
+  /** The value behind a `secretRef` of an attachment: never to be kept. @throws CloudError unsupported */
+  async secret(ref: string, call: Call): Promise<string> {
+    const secret = required(this.#driver.secret, this.place, 'give the secrets of its attachments');
+    return this.#caller.run('secret', call, (c) => secret.call(this.#driver, ref, c));
+  }
+  /** Every `secretRef` that its attachments may have. */
+  get secretRefs(): readonly string[] {
+    return this.#driver.secretRefs ?? [];
+  }
+  get hasSnapshots(): boolean {
+    return this.#driver.snapshots !== undefined;
+  }
+  /** @throws CloudError `unsupported` when the driver has none: asked before anything changes. */
+  needSnapshots(): void {
+    void this.#snapshots;
+  }
+  /** Where the pool keeps it for what was cloned from it, these clones are made independent first. */
+  async deleteSnapshotOf(snapshot: SnapshotRef, cloneIds: readonly string[], call: Call): Promise<void> {
+    // Copies take long. What does not is not waited for as long when its answer is lost.
+    const brief = { ...call, timeoutMs: Math.min(call.timeoutMs, BRIEF_TIMEOUT_MS) };
+    try {
+      await this.deleteSnapshot(snapshot, brief);
+    } catch (error) {
+      if (!isCloudError(error) || error.code !== 'conflict' || cloneIds.length === 0) throw error;
+      for (const id of cloneIds) await this.flatten(id, call);
+      await this.deleteSnapshot(snapshot, brief);
+    }
+  }
+  revert(snapshot: SnapshotRef, call: Call) {
+    return this.#caller.run('snapshots.revert', call, (c) => this.#snapshots.revert(snapshot, c));
+  }
+  flatten(volumeId: string, call: Call) {
+    return this.#caller.run('snapshots.flatten', call, (c) => this.#snapshots.flatten(volumeId, c));
+  }
+  /** In the order they were made; none where the driver has no snapshots. */
+  async listSnapshots(volumeId: string, call: Call): Promise<readonly { readonly id: string; readonly sizeBytes: number }[]> {
+    if (this.#driver.snapshots === undefined) return [];
+    return this.#caller.run('snapshots.list', call, (c) => this.#snapshots.list(volumeId, c));
+  }
+  /** With a key, one whose content is encrypted. */
+  createVolume(request: NewVolume & { readonly key?: string; readonly toFill?: true }, call: Call): Promise<void> {
+    const { key, ...plain } = request;
+    if (key === undefined) return this.#caller.run('volumes.create', call, (c) => this.#driver.volumes.create(plain, c));
+    const feature = this.#encryption;
+    return this.#caller.run('encryption.create', call, (c) => feature.create({ ...plain, key }, c));
+  }
+  resizeVolume(id: string, sizeBytes: number, key: string | undefined, call: Call): Promise<void> {
+    if (key === undefined) return this.#caller.run('volumes.resize', call, (c) => this.#driver.volumes.resize(id, sizeBytes, c));
+    const feature = this.#encryption;
+    return this.#caller.run('encryption.resize', call, (c) => feature.resize(id, sizeBytes, key, c));
+  }
+  /** @throws CloudError `unsupported` where what is in volumes cannot be encrypted: asked before anything changes */
+  needEncryption(): void {
+    void this.#encryption;
+  }
+  /** @throws CloudError `unsupported` where the keys of encrypted volumes cannot be changed: asked before anything changes */
+  needKeyChanges(): void {
+    void this.#keys;
+  }
+  /** Both open it. */
+  addKey(volumeId: string, key: string, added: string, call: Call): Promise<void> {
+    return this.#caller.run('keys.add', call, (c) => this.#keys.add(volumeId, key, added, c));
+  }
+  /** No other opens it. */
+  keepKey(volumeId: string, key: string, call: Call): Promise<void> {
+    return this.#caller.run('keys.keep', call, (c) => this.#keys.keep(volumeId, key, c));
+  }
+  /** What hosts keep the key of an encrypted volume under. @throws CloudError unsupported */
+  keyRefOf(volumeId: string): string {
+    return this.#encryption.secretRef(volumeId);
   }
   deleteVolume(id: string, call: Call) {
     return this.#caller.run('volumes.delete', call, (c) => this.#driver.volumes.delete(id, c));
@@ -51,6 +157,58 @@ export class StoragePool {
   }
   releaseVolume(id: string, host: HostEndpoint, call: Call) {
     return this.#caller.run('volumes.release', call, (c) => this.#driver.volumes.release(id, host, c));
+  }
+  createSnapshot(snapshot: SnapshotRef, call: Call) {
+    return this.#caller.run('snapshots.create', call, (c) => this.#snapshots.create(snapshot, c));
+  }
+  deleteSnapshot(snapshot: SnapshotRef, call: Call) {
+    return this.#caller.run('snapshots.delete', call, (c) => this.#snapshots.delete(snapshot, c));
+  }
+  /** @throws CloudError unsupported where no backup can be made of what is in the pool, or restored into it */
+  refuseUnreadable(): void {
+    void [this.#snapshots, this.#contents];
+  }
+  /** @throws CloudError unsupported where what is in volumes cannot be read or written */
+  needContents(): void {
+    void this.#contents;
+  }
+  /** What of a snapshot may differ from an earlier one, or from zeroes. */
+  async changes(of: ContentRef, sinceId: string | undefined, call: Call): Promise<readonly Extent[]> {
+    const extents: Extent[] = [];
+    await this.eachChange(of, sinceId, call, async (found) => {
+      for await (const extent of found) extents.push(extent);
+    });
+    return extents;
+  }
+  /** The same, taken one by one: there may be more than should be in memory. The time is for all that is done with them. */
+  eachChange(
+    of: ContentRef,
+    sinceId: string | undefined,
+    call: Call,
+    take: (found: AsyncIterable<Extent>, call: Call) => Promise<void>,
+  ): Promise<void> {
+    return this.#caller.run('contents.changes', call, (c) => take(this.#contents.changes(of, sinceId, c), c));
+  }
+  readContent(of: ContentRef, offsetBytes: number, lengthBytes: number, call: Call) {
+    return this.#caller.run('contents.read', call, (c) => this.#contents.read(of, offsetBytes, lengthBytes, c));
+  }
+  writeVolume(volumeId: string, offsetBytes: number, bytes: Uint8Array, call: Call) {
+    return this.#caller.run('contents.write', call, (c) => this.#contents.write(volumeId, offsetBytes, bytes, c));
+  }
+  get #encryption() {
+    return required(this.#driver.encryption, this.place, 'encrypt volumes');
+  }
+  get #keys() {
+    return required(this.#encryption.keys, this.place, 'change the keys of encrypted volumes');
+  }
+  get #fence() {
+    return required(this.#driver.fence, this.place, 'shut out what has a volume open');
+  }
+  get #snapshots() {
+    return required(this.#driver.snapshots, this.place, 'keep snapshots');
+  }
+  get #contents() {
+    return required(this.#driver.contents, this.place, 'read and write what is in volumes');
   }
   putSeed(id: string, bytes: Uint8Array, call: Call) {
     return this.#caller.run('seeds.put', call, (c) => this.#driver.seeds.put(id, bytes, c));
@@ -98,8 +256,9 @@ export class StoragePool {
 
   async #fill(image: ImageFacts, call: Call): Promise<void> {
     if ((await this.inspect('image', image.id, call)) !== undefined) return;
-    const content = await this.#imageStore.open(image.id);
-    await this.#caller.run('images.put', call, (c) => this.#driver.images.put({ ...image, content }, c));
+    const { sha256, ...facts } = image;
+    const content = await this.#imageStore.open(image.id, sha256);
+    await this.#caller.run('images.put', call, (c) => this.#driver.images.put({ ...facts, content }, c));
   }
 
   async close(): Promise<void> {
@@ -172,12 +331,13 @@ export class Pools {
   }
 
   async #connect(poolId: string): Promise<StoragePool> {
-    const { reader, environment } = this.#services;
+    const { reader, secrets, environment } = this.#services;
     const row = await reader.find(pool, poolId);
     if (row === undefined) throw new CloudError('not_found', `No pool ${poolId}.`);
     const host = row.hostId === undefined ? undefined : await this.#hosts.endpoint(row.hostId);
     if (row.hostId !== undefined) this.#throughHost.set(poolId, row.hostId);
-    const endpoint: PoolEndpoint = { poolId, scope: row.scope, settings: row.settings, ...(host === undefined ? {} : { host }) };
+    const settings = openedSettings(row.settings, row.secrets === undefined ? undefined : await secrets.open(row.secrets));
+    const endpoint: PoolEndpoint = { poolId, scope: row.scope, settings, ...(host === undefined ? {} : { host }) };
     const driver = this.factory(row.driver).open(endpoint);
     const place = `pool ${row.name}`;
     const caller = new DriverCaller({

@@ -1,4 +1,4 @@
-import type { Id, Owed, Reader } from '../../kernel/index.ts';
+import { type Id, isCloudError, type Owed, type Reader } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { instance, isMade } from '../compute/contract.ts';
 import type { Hosts } from '../topology/contract.ts';
@@ -6,6 +6,7 @@ import { image } from './image.ts';
 import { pool } from './pool.ts';
 import type { Pools, StoragePool } from './pools.ts';
 import { seedPool } from './seeds.ts';
+import { snapshot } from './snapshots/snapshot.ts';
 import { volume } from './volume.ts';
 
 /** What sagas on stored things reach. */
@@ -24,6 +25,33 @@ export const REMOVALS: Record<RemovalTask, (pool: StoragePool, id: string, call:
   'image.delete': (from, id, call) => from.deleteImage(id, call),
   'seed.delete': (from, id, call) => from.deleteSeed(id, call),
 };
+
+/**
+ * Removes a volume that no row explains any more. A snapshot that was given up and made late all the same, which a look has not come to yet, does not hold it;
+ * any other does.
+ * @throws CloudError
+ */
+export async function deleteVolume(
+  { reader }: Pick<StorageContext, 'reader'>,
+  from: StoragePool,
+  volumeId: string,
+  call: Call,
+): Promise<void> {
+  try {
+    await from.deleteVolume(volumeId, call);
+  } catch (error) {
+    if (!isCloudError(error) || error.code !== 'conflict') throw error;
+    const late: string[] = [];
+    for (const { id } of await from.listSnapshots(volumeId, call))
+      if ((await reader.find(snapshot, id))?.deletedAt !== undefined) late.push(id);
+    if (late.length === 0) throw error;
+    for (const id of late) await from.deleteSnapshot({ id, volumeId }, call);
+    await from.deleteVolume(volumeId, call);
+  }
+}
+
+const removeFrom = (ctx: StorageContext, task: RemovalTask, from: StoragePool, id: string, call: Call): Promise<void> =>
+  task === 'volume.delete' ? deleteVolume(ctx, from, id, call) : REMOVALS[task](from, id, call);
 
 interface Step {
   readonly ctx: StorageContext;
@@ -48,14 +76,15 @@ export async function poolReachable(ctx: StorageContext, poolId: string): Promis
 export async function removeOrOwe({ ctx, call, owe }: Step, task: RemovalTask, poolId: string, id: string): Promise<void> {
   const hostId = await hostOfPool(ctx.reader, poolId);
   if (hostId !== undefined && !(await ctx.hosts.reachable(hostId))) return owe({ task, place: hostId, target: { poolId, id } });
-  await REMOVALS[task](await ctx.pools.open(poolId), id, call);
+  await removeFrom(ctx, task, await ctx.pools.open(poolId), id, call);
 }
 
 /** Whether a live row says that the thing lies there by right. */
 const BELONGS: Record<RemovalTask, (reader: Reader, poolId: string, id: string) => Promise<boolean>> = {
   'volume.delete': async (reader, poolId, id) => {
     const row = await reader.find(volume, id);
-    return row?.poolId === poolId && row.deletedAt === undefined && row.state !== 'creating' && row.state !== 'deleting';
+    const isThere = row?.poolId === poolId || row?.movingToPoolId === poolId;
+    return isThere && row.deletedAt === undefined && row.state !== 'creating' && row.state !== 'deleting';
   },
   'image.delete': async (reader, _poolId, id) => ['available', 'trashed'].includes((await reader.find(image, id))?.state ?? ''),
   'seed.delete': async (reader, poolId, id) => {
@@ -66,5 +95,5 @@ const BELONGS: Record<RemovalTask, (reader: Reader, poolId: string, id: string) 
 
 /** Removes from a pool what this is owed for. What lies there by right stays. */
 export async function payRemoval(ctx: StorageContext, task: RemovalTask, poolId: string, id: string, call: Call): Promise<void> {
-  if (!(await BELONGS[task](ctx.reader, poolId, id))) await REMOVALS[task](await ctx.pools.open(poolId), id, call);
+  if (!(await BELONGS[task](ctx.reader, poolId, id))) await removeFrom(ctx, task, await ctx.pools.open(poolId), id, call);
 }

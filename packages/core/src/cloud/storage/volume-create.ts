@@ -1,38 +1,51 @@
 import { Type } from 'typebox';
 import {
+  type AcceptRequest,
   bytesText,
+  type Clock,
   CloudError,
   defineAction,
   type Id,
+  type KernelServices,
   NOTHING_TO_UNDO,
-  type Principal,
-  type Reader,
-  type RowOf,
   resourceName,
   revert,
   saga,
   transition,
-  usable,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { image, unusable } from './image.ts';
+import { image } from './image.ts';
 import { choosePool } from './pool-choice.ts';
-import type { ImageFacts } from './pools.ts';
 import { removeOrOwe, type StorageContext } from './removal.ts';
+import { dropOrOwe, snapshotRows, type WantedSnapshot } from './snapshots/snapshot-rows.ts';
 import { diskBytes, volume } from './volume.ts';
+import { type NewKey, newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';
 import { volumeRows } from './volume-rows.ts';
+import { imageFacts, sourceFor, type VolumeSource } from './volume-source.ts';
 
-export type VolumeContext = StorageContext;
+export type VolumeContext = StorageContext & Pick<KernelServices, 'secrets' | 'environment'>;
 
 export interface CreateVolumeParams {
   readonly volumeId: Id<'volume'>;
   readonly poolId: Id<'pool'>;
   readonly sizeBytes: number;
   readonly imageId?: Id<'image'>;
+  /** In the same pool. */
+  readonly snapshot?: { readonly id: Id<'snapshot'>; readonly volumeId: Id<'volume'> };
+  /** Reference to its key, which is sealed: of one that is encrypted. */
+  readonly encryptionKey?: string;
+  /** That snapshot is one of its own, for as long as the copy of a volume takes: its row is there in `creating`. */
+  readonly between?: WantedSnapshot;
 }
 
 /** Filling a pool's copy of an image moves gigabytes. */
 const COPY_TIMEOUT_MS = 3600_000;
+/** What is made in an instant. */
+const DISK_TIMEOUT_MS = 60_000;
+/** A clone may have to be made a whole copy. */
+const FLATTEN_TIMEOUT_MS = 3600_000;
+
+const betweenOf = ({ between }: CreateVolumeParams): readonly WantedSnapshot[] => (between === undefined ? [] : [between]);
 
 /** The disk of a volume whose row is there in `creating`. Also runs inside the creation of machines. */
 export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.create', 1)
@@ -40,89 +53,135 @@ export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.crea
     light: true,
     timeoutMs: COPY_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
-      if (params.imageId === undefined) return;
+      // What is cloned from a snapshot has the image's content from there.
+      if (params.imageId === undefined || params.snapshot !== undefined) return;
       const facts = imageFacts(await ctx.reader.get(image, params.imageId));
       await (await ctx.pools.open(params.poolId)).ensureImage(facts, call);
     },
     // The copy is a cache: the next volume finds it, the image's deletion removes it.
     undo: NOTHING_TO_UNDO,
   })
+  .each('between', {
+    items: ({ params }) => betweenOf(params),
+    limit: 1,
+    do: async ({ ctx, item: { snapshotId, volumeId, poolId }, call }) =>
+      (await ctx.pools.open(poolId)).createSnapshot({ id: snapshotId, volumeId }, call),
+    undo: (step) => dropOrOwe(step, step.item),
+  })
   .effect('disk', {
-    do: async ({ ctx, params: { volumeId, poolId, sizeBytes, imageId }, call }) => {
+    timeoutMs: COPY_TIMEOUT_MS,
+    do: async ({ ctx, params: { volumeId, poolId, sizeBytes, imageId, snapshot, encryptionKey }, call }) => {
       const pool = await ctx.pools.open(poolId);
-      await pool.createVolume({ id: volumeId, sizeBytes, ...(imageId === undefined ? {} : { imageId }) }, call);
+      const source = snapshot === undefined ? given({ imageId }) : { snapshot };
+      // Some pools copy an image that is to be encrypted. What takes no time is not waited for as long when its answer is lost.
+      const isCopy = encryptionKey !== undefined && imageId !== undefined && snapshot === undefined;
+      const bounds = isCopy ? call : { ...call, timeoutMs: Math.min(call.timeoutMs, DISK_TIMEOUT_MS) };
+      await pool.createVolume({ id: volumeId, sizeBytes, ...source, ...(await openedKey(ctx, encryptionKey)) }, bounds);
     },
     undo: (step) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
   })
+  // At once where the backend lets it go while there is a clone; else the clone is made independent first.
+  .each('apart', {
+    items: ({ params }) => betweenOf(params),
+    limit: 1,
+    timeoutMs: FLATTEN_TIMEOUT_MS,
+    do: async ({ ctx, params, item: { snapshotId, volumeId, poolId }, call }) =>
+      (await ctx.pools.open(poolId)).deleteSnapshotOf({ id: snapshotId, volumeId }, [params.volumeId], call),
+    undo: NOTHING_TO_UNDO,
+  })
   .write('available', {
-    do: ({ params }) => [transition(volume, params.volumeId, { from: 'creating', to: 'available' })],
+    do: ({ params }) => [
+      transition(volume, params.volumeId, { from: 'creating', to: 'available' }),
+      ...betweenOf(params).map(snapshotRows.takeBack),
+    ],
     undo: ({ params }) => [revert(volume, params.volumeId, { from: 'available', to: 'creating' })],
   })
   .build();
 
-/** What pools need to know of an image. @throws CloudError conflict while it has no content, or is being deleted */
-export function imageFacts(row: RowOf<typeof image>): ImageFacts {
-  if (row.format === undefined || row.virtualSizeBytes === undefined || row.state !== 'available') throw unusable(row, '/imageId');
-  return { id: row.id, format: row.format, virtualSizeBytes: row.virtualSizeBytes };
-}
-
 const { properties } = volume.schema;
-const uuid = Type.Optional(Type.String({ format: 'uuid' }));
+const uuid = (description: string) => Type.Optional(Type.String({ format: 'uuid', description }));
 
-export const volumeCreate = (context: VolumeContext) =>
+export const volumeCreateInput = Type.Object({
+  name: Type.Optional(resourceName()),
+  description: properties.description,
+  sizeBytes: Type.Optional(diskBytes(' Default: the size of what it is made from.')),
+  imageId: uuid('The image that it is cloned from.'),
+  snapshotId: uuid('The snapshot that it is cloned from, in the pool of that.'),
+  volumeId: uuid('The volume whose content of now it gets, in the pool of that.'),
+  poolId: uuid('The pool to make it in.'),
+  storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+  hostId: uuid('A host that must reach it.'),
+  encrypted: Type.Optional(
+    Type.Boolean({
+      description: 'Whether its content is encrypted. Default: false; what is cloned from a snapshot or a volume is as that.',
+    }),
+  ),
+});
+
+export const volumeCreate = (context: VolumeContext, clock: Clock) =>
   defineAction({
     kind: volume,
     verb: 'create',
-    description: 'Makes a volume, empty or cloned from an image, in the pool given or in the emptiest that fits.',
+    description:
+      'Makes a volume: empty or cloned from an image, in the pool given or in the emptiest that fits; or cloned from a snapshot or a volume, beside that.',
     target: 'collection',
-    input: Type.Object({
-      name: Type.Optional(resourceName()),
-      description: properties.description,
-      sizeBytes: Type.Optional(diskBytes(' Default: the size of the image.')),
-      imageId: uuid,
-      poolId: uuid,
-      storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
-      hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach it.' })),
-    }),
-    accept: async ({ id, input, projectId, principal, reader, attempt }) => {
-      const source = input.imageId === undefined ? undefined : await imageFor(reader, principal, input.imageId);
+    input: volumeCreateInput,
+    accept: async ({ id, input, projectId, principal, reader, attempt, mint, seal }) => {
+      const source = await sourceFor({ ...context, clock }, reader, principal, input, mint);
       const sizeBytes = sizeFor(input.sizeBytes, source);
-      const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
+      const where = given({ poolId: source?.poolId ?? input.poolId, storageClass: input.storageClass, hostId: input.hostId });
       const { id: poolId } = await choosePool(reader, { ...where, sizeBytes, attempt });
-      const cloned = given({ imageId: source?.id });
+      const { statements = [], keys = [], row = {}, params = {}, notes } = source ?? {};
+      const key = await keyFor(context, seal, input.encrypted, source);
+      if (key.row.encrypted) await refuseUnencrypted(context, poolId, '/encrypted');
       return {
-        params: { volumeId: id, poolId, sizeBytes, ...cloned },
-        statements: volumeRows.reserve({
-          ...cloned,
-          ...given({ description: input.description }),
-          id,
-          projectId,
-          poolId,
-          sizeBytes,
-          name: nameOr(input.name, volume, id),
-          deleteWithInstance: false,
-        }),
+        params: { volumeId: id, poolId, sizeBytes, ...params, ...given({ encryptionKey: key.row.encryptionKey }) },
+        statements: [
+          ...volumeRows.reserve({
+            ...row,
+            ...key.row,
+            ...given({ description: input.description }),
+            id,
+            projectId,
+            poolId,
+            sizeBytes,
+            name: nameOr(input.name, volume, id),
+            deleteWithInstance: false,
+          }),
+          ...statements,
+          ...key.statements,
+        ],
+        keys,
+        ...given({ notes }),
       };
     },
     saga: createVolume,
     context: () => context,
-    unwound: ({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes }),
+    unwound: (params) => [...volumeRows.takeBack({ ...params, id: params.volumeId }), ...betweenOf(params).map(snapshotRows.takeBack)],
   });
 
-/** An image that the caller may use, with its content. @throws CloudError not_found, conflict */
-export async function imageFor(reader: Reader, principal: Principal, imageId: string): Promise<ImageFacts & { readonly id: Id<'image'> }> {
-  const row = await usable(reader, image, imageId, principal, '/imageId');
-  return { ...imageFacts(row), id: row.id };
+/** A clone of ciphertext is ciphertext of the same key. @throws CloudError invalid_input when it is asked to be otherwise than its source */
+async function keyFor(
+  context: VolumeContext,
+  seal: AcceptRequest<typeof volume, unknown>['seal'],
+  asked: boolean | undefined,
+  source: VolumeSource | undefined,
+): Promise<NewKey> {
+  if (source?.content === undefined) return newKey(context, seal, asked === true);
+  const { encryptionKey } = source.content;
+  if (asked !== undefined && asked !== (encryptionKey !== undefined))
+    throw new CloudError('invalid_input', `A clone of a ${source.what} is encrypted if and only if that is.`, { pointer: '/encrypted' });
+  return sameKey(context, seal, source.content);
 }
 
-/** @throws CloudError invalid_input when the image does not fit, or no size is known */
-function sizeFor(asked: number | undefined, source: ImageFacts | undefined): number {
-  const sizeBytes = asked ?? source?.virtualSizeBytes;
+/** @throws CloudError invalid_input when it does not fit, or no size is known */
+function sizeFor(asked: number | undefined, source: VolumeSource | undefined): number {
+  const sizeBytes = asked ?? source?.sizeBytes;
   if (sizeBytes === undefined) throw new CloudError('invalid_input', 'An empty volume needs a size.', { pointer: '/sizeBytes' });
-  if (source !== undefined && sizeBytes < source.virtualSizeBytes)
-    throw new CloudError('invalid_input', `The image needs ${bytesText(source.virtualSizeBytes)}.`, {
+  if (source !== undefined && sizeBytes < source.sizeBytes)
+    throw new CloudError('invalid_input', `The ${source.what} needs ${bytesText(source.sizeBytes)}.`, {
       pointer: '/sizeBytes',
-      params: { minimumBytes: source.virtualSizeBytes },
+      params: { minimumBytes: source.sizeBytes },
     });
   return sizeBytes;
 }

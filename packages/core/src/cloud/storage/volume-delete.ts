@@ -2,6 +2,7 @@ import {
   CloudError,
   defineDeletion,
   FORWARD_ONLY,
+  forgetSealed,
   type Id,
   NOTHING_TO_UNDO,
   type Reader,
@@ -11,7 +12,7 @@ import {
 } from '../../kernel/index.ts';
 import { instance } from '../compute/contract.ts';
 import { poolCapacity } from '../placement/contract.ts';
-import { poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
+import { deleteVolume, poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -26,24 +27,32 @@ interface DeleteVolumeParams {
 export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.remove', 1)
   .effect('reach', {
     do: async ({ ctx, params }) => {
-      if (!params.force && !(await poolReachable(ctx, params.poolId)))
-        throw new CloudError('unavailable', 'The host of its pool is out of reach; with `force` it is removed when the host is back.');
+      // It may have been moved since this was planned. One that a move is stuck with, which force has passed by, may lie in two pools.
+      const { poolId, movingToPoolId, leftPoolId, encryptionKey, otherKey } = await ctx.reader.get(volume, params.volumeId);
+      const poolIds = [...new Set([poolId, movingToPoolId, leftPoolId].filter((id) => id !== undefined))];
+      for (const id of poolIds)
+        if (!params.force && !(await poolReachable(ctx, id)))
+          throw new CloudError('unavailable', 'The host of its pool is out of reach; with `force` it is removed when the host is back.');
+      // Its key may have been changed since, or be about to be by what force has passed by.
+      return { poolId, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined) };
     },
     undo: NOTHING_TO_UNDO,
   })
   .effect('disk', {
     do: async (step) => {
-      const { volumeId, poolId, force } = step.params;
+      const { volumeId, force } = step.params;
       // Without force nothing is owed: the engine tries until the host answers.
-      if (force) return removeOrOwe(step, 'volume.delete', poolId, volumeId);
-      await (await step.ctx.pools.open(poolId)).deleteVolume(volumeId, step.call);
+      for (const poolId of step.out.reach.poolIds)
+        if (force) await removeOrOwe(step, 'volume.delete', poolId, volumeId);
+        else await deleteVolume(step.ctx, await step.ctx.pools.open(poolId), volumeId, step.call);
     },
     undo: FORWARD_ONLY,
   })
   .write('deleted', {
-    do: ({ params }) => [
+    do: ({ params, out: { reach } }) => [
       transition(volume, params.volumeId, { from: 'deleting', to: 'deleted' }),
-      poolCapacity(params.poolId, params.sizeBytes, -1),
+      poolCapacity(reach.poolId, params.sizeBytes, -1),
+      ...reach.keys.map(forgetSealed),
     ],
     undo: FORWARD_ONLY,
   })

@@ -6,16 +6,22 @@ import {
   defineAction,
   FORWARD_ONLY,
   type Id,
+  type KernelServices,
   NOTHING_TO_UNDO,
   quotaGrowth,
   quotaReleased,
+  type RowOf,
   type Statement,
   saga,
 } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { poolCapacity } from '../placement/contract.ts';
+import { ClassLimits } from './class-limits.ts';
 import { refuseFull } from './pool-choice.ts';
-import { poolReachable, type StorageContext } from './removal.ts';
+import { poolReachable } from './removal.ts';
 import { diskBytes, volume } from './volume.ts';
+import { openedKey } from './volume-key.ts';
+import { isOn, type UsedVolumeContext, userOf, type VolumeUser } from './volume-user.ts';
 
 interface ResizeVolumeParams {
   readonly volumeId: Id<'volume'>;
@@ -26,13 +32,16 @@ interface ResizeVolumeParams {
   readonly quota?: readonly Statement[];
 }
 
+/** What growing reaches: a disk that is in use grows through the machine that uses it. */
+type ResizeContext = UsedVolumeContext & Pick<KernelServices, 'secrets'>;
+
 /** A disk that may have grown cannot be made smaller again, so all that can be wrong is asked before. */
-const resizeVolume = saga<StorageContext, ResizeVolumeParams>('volume.resize', 1)
+const resizeVolume = saga<ResizeContext, ResizeVolumeParams>('volume.resize', 1)
   .effect('ready', {
     do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(volume, params.volumeId);
-      if (row.sizeBytes !== params.fromBytes)
-        throw new CloudError('conflict', `Volume ${row.name} was resized meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
+      if (row.sizeBytes !== params.fromBytes || row.poolId !== params.poolId)
+        throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
       const pool = await ctx.pools.open(params.poolId);
       const stored = await pool.inspect('volume', params.volumeId, call);
@@ -41,11 +50,26 @@ const resizeVolume = saga<StorageContext, ResizeVolumeParams>('volume.resize', 1
         throw new CloudError('conflict', `Volume ${row.name} has ${bytesText(stored.sizeBytes)} in ${pool.place}, and only grows.`, {
           params: { sizeBytes: stored.sizeBytes },
         });
+      const user = await userOf(ctx.reader, row);
+      if (user === undefined) return;
+      if (!(await ctx.hosts.reachable(user.hostId)))
+        throw new CloudError('unavailable', `The host of instance ${user.name} is out of reach.`);
+      const hypervisor = await ctx.hosts.hypervisor(user.hostId);
+      if (await isOn(hypervisor, user.id, row.id, call)) hypervisor.need('growDisk');
     },
     undo: NOTHING_TO_UNDO,
   })
   .effect('disk', {
-    do: async ({ ctx, params, call }) => (await ctx.pools.open(params.poolId)).resizeVolume(params.volumeId, params.sizeBytes, call),
+    do: async ({ ctx, params, call }) => {
+      const row = await ctx.reader.get(volume, params.volumeId);
+      const user = await userOf(ctx.reader, row);
+      const grown = { ...row, sizeBytes: params.sizeBytes };
+      if (user !== undefined && (await growInUse(ctx, user, grown, call))) return;
+      const { key } = await openedKey(ctx, row.encryptionKey);
+      await (await ctx.pools.open(params.poolId)).resizeVolume(params.volumeId, params.sizeBytes, key, call);
+      // It may have been switched on meanwhile, behind our back.
+      if (user !== undefined) await growInUse(ctx, user, grown, call);
+    },
     undo: FORWARD_ONLY,
   })
   .write('size', {
@@ -54,14 +78,28 @@ const resizeVolume = saga<StorageContext, ResizeVolumeParams>('volume.resize', 1
   })
   .build();
 
-export const volumeResize = (context: StorageContext) =>
+/**
+ * Grows the disk through the machine that has it, with what its class allows at that size. False where the machine is off; it is also for the pool alone once the
+ * host cannot be asked any more: the guest sees the size at its next start then.
+ */
+async function growInUse(ctx: UsedVolumeContext, user: VolumeUser, row: RowOf<typeof volume>, call: Call): Promise<boolean> {
+  if (!(await ctx.hosts.reachable(user.hostId))) return false;
+  const hypervisor = await ctx.hosts.hypervisor(user.hostId);
+  if (!(await isOn(hypervisor, user.id, row.id, call))) return false;
+  await hypervisor.growDisk(user.id, row.id, row.sizeBytes, call);
+  const limits = await new ClassLimits(ctx.reader).of(row);
+  if (limits !== undefined && hypervisor.offers('diskLimits')) await hypervisor.setDiskLimits(user.id, row.id, limits, call);
+  return true;
+}
+
+export const volumeResize = (context: ResizeContext) =>
   defineAction({
     kind: volume,
     verb: 'resize',
-    description: 'Grows a volume that is not attached.',
+    description: 'Grows a volume, also under a machine that is on: its guest sees it at once.',
     target: 'resource',
     input: Type.Object({ sizeBytes: diskBytes(' Not smaller than now.') }),
-    from: ['available'],
+    from: ['available', 'attached'],
     accept: async ({ id, row, input: { sizeBytes }, reader }) => {
       if (sizeBytes < row.sizeBytes)
         throw new CloudError('invalid_input', `A volume only grows; it has ${bytesText(row.sizeBytes)}.`, {
@@ -69,6 +107,9 @@ export const volumeResize = (context: StorageContext) =>
           params: { minimumBytes: row.sizeBytes },
         });
       await refuseFull(reader, row.poolId, sizeBytes - row.sizeBytes);
+      const user = await userOf(reader, row);
+      if (user !== undefined && (user.state === 'running' || user.state === 'suspended'))
+        (await context.hosts.hypervisor(user.hostId)).need('growDisk');
       const quota = quotaGrowth(volume, row, { sizeBytes });
       return {
         params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes, quota },
@@ -77,6 +118,7 @@ export const volumeResize = (context: StorageContext) =>
           poolCapacity(row.poolId, sizeBytes - row.sizeBytes, 1),
           ...quota,
         ],
+        keys: user === undefined ? [] : [user.id],
       };
     },
     saga: resizeVolume,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind, ref, trashed } from '../../kernel/index.ts';
+import { bytes, defineKind, ref, secret, trashed } from '../../kernel/index.ts';
 
 export const diskLimits = Type.Object(
   {
@@ -28,12 +28,32 @@ export const volume = defineKind({
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     poolId: ref('pool', 'restrict', { recursive: true }),
+    movingToPoolId: Type.Optional(ref('pool', 'restrict', { description: 'Where it is being moved to.' })),
+    leftPoolId: Type.Optional(
+      ref('pool', 'detach', {
+        description: 'Where a move may have left something of it: that is removed, and until then it moves nowhere else.',
+      }),
+    ),
     sizeBytes: diskBytes(),
     imageId: Type.Optional(ref('image', 'restrict', { description: 'The image it is a clone of.' })),
+    snapshotId: Type.Optional(
+      ref('snapshot', 'detach', { description: 'The snapshot it is a clone of, until it is flattened or that is deleted.' }),
+    ),
+    currentSnapshotId: Type.Optional(
+      Type.String({ format: 'uuid', description: 'The snapshot that its content goes on from: taken, or reverted to, last.' }),
+    ),
     instanceId: Type.Optional(ref('instance', 'detach', { ownedIf: 'deleteWithInstance', description: 'The machine it is attached to.' })),
     deleteWithInstance: Type.Boolean(),
     slot: Type.Optional(Type.Integer({ minimum: 0, description: 'Place on the machine; 0 is the root disk.' })),
     limits: Type.Optional(diskLimits),
+    encrypted: Type.Optional(
+      Type.Boolean({ description: 'Its content is encrypted (LUKS) before it leaves its host; the cloud keeps the key. Default: false.' }),
+    ),
+    encryptionKey: Type.Optional(secret({ description: 'What its content is encrypted with; sealed, given to its hosts only.' })),
+    otherKey: Type.Optional(
+      secret({ description: 'While its key is being changed: the one that is coming, or going; it may open it, too.' }),
+    ),
+    backedUpAt: Type.Optional(Type.String({ format: 'date-time', description: 'The newest point in time that a backup of it has.' })),
     status: Type.Union([Type.Literal('present'), Type.Literal('missing')], {
       description: '`missing` while its pool answers and does not have it: somebody removed the disk behind our back.',
     }),

@@ -5,5 +5,6 @@ export type { Hosts, Hypervisor } from './hosts.ts';
 export { HEARTBEATS_PER_LOOK, hostLook, hostLost, strayRemoval } from './points.ts';
 export { type Found, type Ground, recordStrays } from './quarantine.ts';
 export { removalAllowed } from './recovery.ts';
-export { stray } from './stray.ts';
+export { heartbeatSeconds } from './settings.ts';
+export { type StrayKind, stray } from './stray.ts';
 export { zone } from './zone.ts';

@@ -13,6 +13,7 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
+import { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
 import { forgetHostCapacity, hostsCounter } from './capacity.ts';
 import { host } from './host.ts';
@@ -63,12 +64,22 @@ const removeHost = saga<HostContext, DeleteHostParams>('host.remove', 1)
   })
   .build();
 
+/** A migration that is on its way says so in its machine's row. */
+async function awaited(row: RowOf<typeof host>, reader: Reader): Promise<CloudError | undefined> {
+  const machines = await reader.list(instance, equals('migratingToHostId', row.id));
+  if (machines.length === 0) return undefined;
+  return new CloudError('in_use', `${machines.length} machines are being migrated to host ${row.name}; wait for them, or cancel that.`, {
+    params: { blockers: machines.slice(0, 100).map(({ id, name }) => ({ kind: instance.name, id, name })) },
+  });
+}
+
 export const hostDeletion = (context: HostContext) =>
   defineDeletion({
     kind: host,
     from: ['enabled', 'disabled', 'maintenance'],
     quiesce: settleHost,
     remove: removeHost,
+    alone: awaited,
     context: () => context,
     params: (row: RowOf<typeof host>, { force }) => ({
       hostId: row.id,

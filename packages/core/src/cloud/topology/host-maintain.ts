@@ -18,9 +18,12 @@ const ON_THE_HOST = ['creating', 'running', 'suspended', 'deleting'];
 
 /** @throws CloudError in_use that lists the machines */
 async function refuseMachines(reader: Reader, hostId: string): Promise<void> {
-  const machines = await reader.list(instance, both(equals('hostId', hostId), { field: 'state', op: 'in', value: ON_THE_HOST }));
+  const machines = [
+    ...(await reader.list(instance, both(equals('hostId', hostId), { field: 'state', op: 'in', value: ON_THE_HOST }))),
+    ...(await reader.list(instance, equals('migratingToHostId', hostId))),
+  ];
   if (machines.length > 0)
-    throw new CloudError('in_use', `${machines.length} machines are on the host; stop them first.`, {
+    throw new CloudError('in_use', `${machines.length} machines are on the host, or on their way to it; migrate or stop them first.`, {
       params: { blockers: machines.slice(0, 100).map(({ id, name }) => ({ kind: instance.name, id, name })) },
     });
 }
@@ -43,7 +46,7 @@ export const hostMaintain = (context: { readonly reader: Reader }) =>
   defineAction({
     kind: host,
     verb: 'maintain',
-    description: 'Takes the host out of use for work on it. Refused while machines run on it.',
+    description: 'Takes the host out of use for work on it. Refused while machines run on it, or are on their way to it.',
     target: 'resource',
     input: Type.Object({}),
     from: ['enabled', 'disabled', 'maintenance'],

@@ -1,4 +1,4 @@
-import { announce, change, describeChain, Lane, type RowOf } from '../../kernel/index.ts';
+import { announce, change, describeChain, following, Lane, type RowOf } from '../../kernel/index.ts';
 import type { HostInventory } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { hostLimits, promisedOf } from './capacity.ts';
@@ -9,6 +9,7 @@ import { inventoryChanges, refuseOther } from './host-inventory.ts';
 import type { Hypervisor } from './hosts.ts';
 import { HEARTBEATS_PER_LOOK, hostLook, hostLost } from './points.ts';
 import { removalAllowed } from './recovery.ts';
+import { heartbeatSeconds } from './settings.ts';
 
 type HostRow = RowOf<typeof host>;
 
@@ -19,6 +20,8 @@ const MISSES_MAX = 3;
  */
 const ANSWER = 0.5;
 const AFTER_MISS = 0.7;
+/** Over how much of a heartbeat hosts are spread. */
+const SPREAD = 0.1;
 const HEARTBEAT_TIMEOUT_MS_MAX = 10_000;
 const LOOK_TIMEOUT_MS = 60_000;
 /** Looks of modules at once, over all hosts. Heartbeats are not counted: they wait for their hosts, not for us. */
@@ -32,8 +35,10 @@ interface Watched {
   misses: number;
   /** Heartbeats until the next full look. */
   untilLook: number;
-  /** Ends the pause before the next heartbeat. */
-  wake: () => void;
+  /** As it is for this host now. */
+  heartbeatMs: number;
+  /** Ends the pause before the next heartbeat; `again`: only to see how long it is now. */
+  wake: (again?: 'again') => void;
   /** The full look under way: heartbeats do not wait for it. */
   looking: Promise<void> | undefined;
   subscribed: { readonly hypervisor: Hypervisor; readonly stop: () => void } | undefined;
@@ -49,6 +54,9 @@ export class HostWatch {
   readonly #lane = new Lane(LOOKS_AT_ONCE);
   readonly #abort = new AbortController();
   #started = false;
+  /** How often heartbeats were made longer or shorter, somewhere. */
+  #changes = 0;
+  #stopHearing: () => void = () => undefined;
 
   constructor(services: CloudServices) {
     this.#services = services;
@@ -56,11 +64,17 @@ export class HostWatch {
 
   async start(): Promise<void> {
     this.#started = true;
+    this.#stopHearing = this.#services.settings.onChange((key) => {
+      if (key !== heartbeatSeconds.name) return;
+      this.#changes += 1;
+      for (const { host: watched } of this.#watched.values()) watched.wake('again');
+    });
     for (const row of await this.#services.reader.list(host)) this.add(row.id);
   }
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#stopHearing();
     for (const { host: watched } of this.#watched.values()) watched.wake();
     await Promise.all([...this.#watched.values()].map(({ ended }) => ended));
   }
@@ -73,6 +87,7 @@ export class HostWatch {
       hints: new HintedLooks(this.#services.environment, (machineId) => this.#lookInside(hostId, machineId)),
       misses: 0,
       untilLook: 0,
+      heartbeatMs: 0,
       wake: () => undefined,
       looking: undefined,
       subscribed: undefined,
@@ -90,20 +105,20 @@ export class HostWatch {
   }
 
   async #loop(watched: Watched): Promise<void> {
-    const { environment, settings } = this.#services;
+    const { environment } = this.#services;
     const { clock } = environment;
+    let beganMs = clock.monotonicMs();
     // Hosts do not beat in step.
-    let pauseMs = settings.heartbeatMs * environment.random.next() * 0.1;
-    while (await this.#pause(watched, pauseMs)) {
-      const beganMs = clock.monotonicMs();
+    let share = environment.random.next() * SPREAD;
+    while (await this.#isTime(watched, beganMs, share)) {
+      beganMs = clock.monotonicMs();
       try {
         if (!(await this.#beat(watched))) break;
       } catch (error) {
         environment.logger.error({ hostId: watched.hostId, error: describeChain(error) }, 'look at a host failed');
       }
       const isDoubtful = watched.misses > 0 && watched.misses < MISSES_MAX;
-      const share = isDoubtful ? AFTER_MISS : 0.9 + 0.1 * environment.random.next();
-      pauseMs = Math.max(0, beganMs + settings.heartbeatMs * share - clock.monotonicMs());
+      share = isDoubtful ? AFTER_MISS : 1 - SPREAD + SPREAD * environment.random.next();
     }
     watched.subscribed?.stop();
     await watched.looking;
@@ -111,18 +126,33 @@ export class HostWatch {
     if (!this.#abort.signal.aborted) this.#watched.delete(watched.hostId);
   }
 
-  /** False when the watch has stopped. Without signals of its own: there is one pause for each host, all the time. */
-  async #pause(watched: Watched, pauseMs: number): Promise<boolean> {
-    if (this.#abort.signal.aborted) return false;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#services.environment.timers.after(pauseMs, resolve);
-      watched.wake = () => {
-        cancel();
-        resolve();
-      };
-    });
-    watched.wake = () => undefined;
+  /** Waits for this share of a heartbeat since the last began, however long a heartbeat is by then. False when the watch has stopped. */
+  async #isTime(watched: Watched, beganMs: number, share: number): Promise<boolean> {
+    const { environment, settings } = this.#services;
+    // All that are late by a shorter heartbeat would be asked at once.
+    let spread = 0;
+    while (!this.#abort.signal.aborted) {
+      const changes = this.#changes;
+      watched.heartbeatMs = (await settings.at(heartbeatSeconds, host, watched.hostId)) * 1000;
+      if (changes !== this.#changes) continue;
+      const dueMs = beganMs + watched.heartbeatMs * share - environment.clock.monotonicMs();
+      if ((await this.#pause(watched, Math.max(dueMs, watched.heartbeatMs * spread))) !== 'again') break;
+      spread = SPREAD * environment.random.next();
+    }
     return !this.#abort.signal.aborted;
+  }
+
+  /** Without signals of its own: there is one pause for each host, all the time. */
+  async #pause(watched: Watched, pauseMs: number): Promise<'again' | undefined> {
+    const { promise, resolve } = Promise.withResolvers<'again' | undefined>();
+    const cancel = this.#services.environment.timers.after(pauseMs, () => resolve(undefined));
+    watched.wake = (again) => {
+      cancel();
+      resolve(again);
+    };
+    const woken = await promise;
+    watched.wake = () => undefined;
+    return woken;
   }
 
   /** One heartbeat. False when the host is gone. */
@@ -131,7 +161,7 @@ export class HostWatch {
       const row = await this.#services.reader.find(host, watched.hostId);
       if (row === undefined || row.deletedAt !== undefined) return false;
       if (row.state === 'connecting') return true;
-      const seen = await this.#ask(row);
+      const seen = await this.#ask(watched, row);
       if (this.#abort.signal.aborted) return true;
       const settled = 'error' in seen ? await this.#missed(watched, row, seen.error) : await this.#answered(watched, row, seen);
       if (settled) return true;
@@ -139,8 +169,11 @@ export class HostWatch {
     return true;
   }
 
-  async #ask(row: HostRow): Promise<{ readonly inventory: HostInventory; readonly hypervisor: Hypervisor } | { readonly error: unknown }> {
-    const timeoutMs = Math.min(this.#services.settings.heartbeatMs * ANSWER, HEARTBEAT_TIMEOUT_MS_MAX);
+  async #ask(
+    watched: Watched,
+    row: HostRow,
+  ): Promise<{ readonly inventory: HostInventory; readonly hypervisor: Hypervisor } | { readonly error: unknown }> {
+    const timeoutMs = Math.min(watched.heartbeatMs * ANSWER, HEARTBEAT_TIMEOUT_MS_MAX);
     try {
       const hypervisor = await this.#services.hosts.hypervisor(row.id);
       const inventory = await hypervisor.inventory({ requestId: `heartbeat-${row.id}`, signal: this.#abort.signal, timeoutMs });
@@ -238,9 +271,8 @@ export class HostWatch {
     const { environment, kernel } = this.#services;
     await this.#lane.run(async () => {
       if (this.#abort.signal.aborted) return;
-      const tooLong = new AbortController();
-      const cancel = environment.timers.after(LOOK_TIMEOUT_MS, () => tooLong.abort(new Error('the look took too long')));
-      const signal = AbortSignal.any([this.#abort.signal, tooLong.signal]);
+      const { signal, abort, release } = following(this.#abort.signal);
+      const cancel = environment.timers.after(LOOK_TIMEOUT_MS, () => abort(new Error('the look took too long')));
       try {
         await kernel().registry.hooks.collect(hostLook, { hostId, signal, ...(machineId === undefined ? {} : { machineId }) });
       } catch (error) {
@@ -248,6 +280,7 @@ export class HostWatch {
           environment.logger.warn({ hostId, machineId, error: describeChain(error) }, 'look inside a host failed');
       } finally {
         cancel();
+        release();
       }
     });
   }

@@ -1,7 +1,10 @@
 import { CloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type {
+  Attachment,
   ByteStream,
   Call,
+  DiskCopyLimit,
+  DiskCopyState,
   DiskLimits,
   DiskSpec,
   HostEndpoint,
@@ -10,10 +13,25 @@ import type {
   MachineSpec,
   NicLimits,
   NicSpec,
+  SecretUse,
 } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller, required } from '../driver-call.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
+
+type Feature =
+  | 'hotplug'
+  | 'diskCopy'
+  | 'migration'
+  | 'quiesce'
+  | 'resize'
+  | 'growDisk'
+  | 'secrets'
+  | 'cpuShares'
+  | 'diskLimits'
+  | 'nicLimits'
+  | 'serial'
+  | 'vnc';
 
 /** One host's hypervisor as the cloud holds it: validated, timed, measured, one kind of error. */
 export class Hypervisor {
@@ -69,6 +87,20 @@ export class Hypervisor {
     const feature = required(this.#driver.resize, this.place, 'add memory to a running machine');
     return this.#caller.run('setMemory', call, (c) => feature.setMemory(id, memoryBytes, c));
   }
+  /** @param sizeBytes whole and above 0 */
+  growDisk(id: string, volumeId: string, sizeBytes: number, call: Call) {
+    const grow = required(this.#driver.resize?.growDisk, this.place, 'grow disks of a running machine');
+    return this.#caller.run('growDisk', call, (c) => grow.call(this.#driver.resize, id, volumeId, sizeBytes, c));
+  }
+  /** The host keeps the value; nobody else may. */
+  putSecret(secretRef: string, value: string, call: Call, use?: SecretUse) {
+    const feature = required(this.#driver.secrets, this.place, 'keep the secrets of disks');
+    return this.#caller.run('putSecret', call, (c) => feature.put(secretRef, value, c, use));
+  }
+  deleteSecret(secretRef: string, call: Call) {
+    const feature = required(this.#driver.secrets, this.place, 'keep the secrets of disks');
+    return this.#caller.run('deleteSecret', call, (c) => feature.delete(secretRef, c));
+  }
   setCpuShares(id: string, shares: number, call: Call) {
     const set = required(this.#driver.limits?.setCpuShares, this.place, 'change processor shares of a running machine');
     return this.#caller.run('setCpuShares', call, (c) => set.call(this.#driver.limits, id, shares, c));
@@ -81,23 +113,75 @@ export class Hypervisor {
     const set = required(this.#driver.limits?.setNicLimits, this.place, 'limit NICs of a running machine');
     return this.#caller.run('setNicLimits', call, (c) => set.call(this.#driver.limits, id, nicId, limits, c));
   }
+  /** It is paused at the target then, and unknown here. */
+  sendMachine(id: string, target: HostEndpoint, call: Call) {
+    const feature = required(this.#driver.migration, this.place, 'send a running machine to another host');
+    return this.#caller.run('sendMachine', call, (c) => feature.send(id, target, c));
+  }
+  cancelSend(id: string, call: Call) {
+    const feature = required(this.#driver.migration, this.place, 'send a running machine to another host');
+    return this.#caller.run('cancelSend', call, (c) => feature.cancel(id, c));
+  }
+  /** All of it is in both places then, and all that the guest writes from then on. */
+  copyDisk(id: string, volumeId: string, to: Attachment, limit: DiskCopyLimit, call: Call) {
+    const feature = this.#diskCopy;
+    return this.#caller.run('diskCopy.copy', call, (c) => feature.copy(id, volumeId, to, limit, c));
+  }
+  lookAtDiskCopy(id: string, volumeId: string, to: Attachment, call: Call): Promise<DiskCopyState | undefined> {
+    const feature = this.#diskCopy;
+    return this.#caller.run('diskCopy.look', call, (c) => feature.look(id, volumeId, to, c));
+  }
+  pivotDisk(id: string, volumeId: string, to: Attachment, call: Call) {
+    const feature = this.#diskCopy;
+    return this.#caller.run('diskCopy.pivot', call, (c) => feature.pivot(id, volumeId, to, c));
+  }
+  cancelDiskCopy(id: string, volumeId: string, call: Call) {
+    const feature = this.#diskCopy;
+    return this.#caller.run('diskCopy.cancel', call, (c) => feature.cancel(id, volumeId, c));
+  }
+  changeSeed(id: string, seed: Attachment, call: Call) {
+    const feature = this.#diskCopy;
+    return this.#caller.run('diskCopy.changeSeed', call, (c) => feature.changeSeed(id, seed, c));
+  }
+  get #diskCopy() {
+    return required(this.#driver.diskCopy, this.place, 'move a disk that is in use');
+  }
+  freeze(id: string, call: Call) {
+    const feature = required(this.#driver.quiesce, this.place, 'ask a guest to hold its writes back');
+    return this.#caller.run('freeze', call, (c) => feature.freeze(id, c));
+  }
+  /** Answers whether writes were held back; never where the host cannot ask for that. */
+  async thaw(id: string, call: Call): Promise<boolean> {
+    const feature = this.#driver.quiesce;
+    return feature !== undefined && this.#caller.run('thaw', call, (c) => feature.thaw(id, c));
+  }
   console(type: 'serial' | 'vnc', id: string, call: Call): Promise<ByteStream> {
     const open = required(this.#driver.consoles?.[type], this.place, `open a ${type} console`);
     return this.#caller.run(`console.${type}`, call, (c) => open.call(this.#driver.consoles, id, c));
   }
   /** @throws CloudError `unsupported` when the host lacks the feature: asked before anything changes. */
-  need(feature: 'hotplug' | 'resize' | 'cpuShares' | 'diskLimits' | 'nicLimits' | 'serial' | 'vnc'): void {
-    const { hotplug, resize, limits, consoles } = this.#driver;
-    const offered = {
+  need(feature: Feature): void {
+    required(this.#offered(feature), this.place, feature);
+  }
+  offers(feature: Feature): boolean {
+    return this.#offered(feature) !== undefined;
+  }
+  #offered(feature: Feature): object | undefined {
+    const { hotplug, diskCopy, migration, resize, secrets, limits, consoles, quiesce } = this.#driver;
+    return {
       hotplug,
+      diskCopy,
+      migration,
       resize,
+      quiesce,
+      growDisk: resize?.growDisk,
+      secrets,
       cpuShares: limits?.setCpuShares,
       diskLimits: limits?.setDiskLimits,
       nicLimits: limits?.setNicLimits,
       serial: consoles?.serial,
       vnc: consoles?.vnc,
-    };
-    required(offered[feature], this.place, feature);
+    }[feature];
   }
   watch(hint: (machineId: string | undefined) => void): () => void {
     return this.#driver.watch?.(hint) ?? (() => undefined);

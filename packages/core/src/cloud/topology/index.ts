@@ -14,6 +14,7 @@ import { hostUpdate, updateHostBefore } from './host-update.ts';
 import { HostWatch } from './host-watch.ts';
 import { hostLook, hostLost, strayRemoval } from './points.ts';
 import { confirmFirstStart, recoveryEndpoints } from './recovery.ts';
+import { topologySettings } from './settings.ts';
 import { stray } from './stray.ts';
 import { startStrayPolicy } from './stray-policy.ts';
 import { strayDeletion, strayRemove } from './stray-remove.ts';
@@ -52,6 +53,8 @@ export const topology: Module = (services) => {
     ],
     deletions: [zoneDeletion, clusterDeletion, hostDeletion(context), strayDeletion],
     sagas: [updateHostBefore],
+    settings: topologySettings,
+    settingLevels: [{ kind: zone.name }, { kind: cluster.name, parent: 'zoneId' }, { kind: host.name, parent: 'clusterId' }],
     points: [hostLook, hostLost, strayRemoval],
     hooks: [
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {

@@ -6,6 +6,7 @@ import {
   type Hooks,
   type Id,
   NOTHING_TO_UNDO,
+  oneOf,
   type Reader,
   saga,
   transition,
@@ -37,7 +38,7 @@ const removeStray = saga<StrayContext, { readonly strayId: Id<'stray'> }>('stray
     do: async ({ ctx, params, call }) => {
       const { objectKind, objectId, hostId, place } = await ctx.reader.get(stray, params.strayId);
       const answers = await ctx.hooks().collect(strayRemoval, { objectKind, objectId, hostId, place, call });
-      if (!answers.includes(true)) throw new CloudError('unsupported', `Nobody here knows how to remove a ${objectKind}.`);
+      if (!answers.includes(true)) throw new CloudError('unsupported', `Nobody here knows how to remove ${oneOf(objectKind)}.`);
     },
     undo: FORWARD_ONLY,
   })

@@ -5,6 +5,7 @@ import type { DeletionPreview } from '../cascade/preview.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Registry } from '../registry.ts';
+import { auditDenied } from './denied.ts';
 import { takeDryRun } from './dry-run.ts';
 import { EndpointCalls } from './endpoint-calls.ts';
 import { Events } from './events.ts';
@@ -104,8 +105,13 @@ export class Api {
       const cut = request.url.indexOf('?');
       const match = this.#router.match(request.method, cut < 0 ? request.url : request.url.slice(0, cut));
       route = match.route.operationId;
-      const principal = permitted(match.route, request.principal);
-      return await this.#answer(match, request, principal, cut < 0 ? NO_PARAMETERS : new URLSearchParams(request.url.slice(cut + 1)));
+      const parameters = cut < 0 ? NO_PARAMETERS : new URLSearchParams(request.url.slice(cut + 1));
+      try {
+        return await this.#answer(match, request, permitted(match.route, request.principal), parameters);
+      } catch (error) {
+        if (request.principal !== undefined) await auditDenied(this.#kernel, { match, principal: request.principal, parameters, error });
+        throw error;
+      }
     } catch (error) {
       return problemResponse(error, request.requestId, route, this.#kernel.services.environment.logger);
     }
@@ -163,12 +169,17 @@ export class Api {
     const { limit = PREVIEW_LIMIT, ...how } = parseQuery(PREVIEW, parameters) as Static<typeof PREVIEW>;
     wholeNumber(parameters, 'limit', { minimum: 0, maximum: LIMIT_MAX });
     const { row } = await lookUp(this.#kernel.reader, action.kind, named, principal);
-    const sees = (kind: AnyKind, row: RowBase) => isVisible(kind, row, principal, readPermission(kind), this.#kernel.reader);
+    const { reader } = this.#kernel;
+    // What is only shared with the caller is not his to delete, nor to know what hangs on it.
+    if (!(await isVisible(action.kind, row, principal, action.permission, reader))) throw lacks(action.permission, principal);
+    const sees = async (kind: AnyKind, row: RowBase) =>
+      principal.allows(readPermission(kind)) && isVisible(kind, row, principal, readPermission(kind), reader);
     return this.#kernel.previewDeletion(action, row, { force: false, permanent: false, recursive: false, ...how, limit, sees });
   }
 
   #steer(route: Route & { type: 'steer' }, named: string, request: ApiRequest, principal: Principal): Promise<string> {
-    const asked = { actor: principal.actor, key: keyOf(request), identity: [route.operationId, named], signal: request.signal };
+    const { actor, projectId } = principal;
+    const asked = { actor, projectId, key: keyOf(request), identity: [route.operationId, named], signal: request.signal };
     return this.#repeats.run(asked, async (attempt) => ({ answer: await steer(this.#kernel, named, route.verb, principal, attempt) }));
   }
 

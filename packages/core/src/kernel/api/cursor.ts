@@ -1,6 +1,4 @@
-import type { JsonObject } from '../json.ts';
-import type { Query } from '../query/ast.ts';
-import { valueAt } from '../query/matches.ts';
+import type { Leaf } from '../query/along.ts';
 import type { ListQuery } from '../store.ts';
 import { badParameter } from './fields.ts';
 
@@ -8,24 +6,27 @@ import { badParameter } from './fields.ts';
 export interface Sort {
   /** Stands in cursors, so that one of another order is told. */
   readonly text: string;
+  /** As the caller wrote them. */
+  readonly paths: readonly string[];
   readonly order: NonNullable<ListQuery['order']>;
 }
 
 /** Ids are minted in order of creation, so that order needs no other field. */
-export const orderOf = (sort: Query['sort']): Sort => ({
-  text: sort.map(({ field, descending }) => (descending ? '-' : '') + field).join(),
-  order: sort.map(({ field, descending }) => ({ field: field === 'createdAt' ? 'id' : field, descending })),
+export const orderOf = (sort: readonly (Leaf & { readonly descending: boolean })[]): Sort => ({
+  text: sort.map(({ path, descending }) => (descending ? '-' : '') + path).join(),
+  paths: sort.map(({ path }) => (path === 'createdAt' ? 'id' : path)),
+  order: sort.map(({ field, via, descending }) =>
+    via === undefined ? { field: field === 'createdAt' ? 'id' : field, descending } : { field, via, descending },
+  ),
 });
 
-type Place = readonly (string | number | null)[];
+/** Of a row: its values in the order, then its id. */
+export type Place = readonly (string | number | null)[];
 
-export function writeCursor(row: JsonObject, sort: Sort): string {
-  const place = [...sort.order.map(({ field }) => placeOf(valueAt(row, field))), row.id];
-  return Buffer.from(JSON.stringify([sort.text, ...place])).toString('base64url');
-}
+export const writeCursor = (place: Place, sort: Sort): string => Buffer.from(JSON.stringify([sort.text, ...place])).toString('base64url');
 
 /** A value as the store orders it. */
-function placeOf(value: unknown): string | number | null {
+export function placeOf(value: unknown): string | number | null {
   if (typeof value === 'boolean') return value ? 1 : 0;
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 }

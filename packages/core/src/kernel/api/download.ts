@@ -18,6 +18,7 @@ export function contentResponse(content: Downloaded, headers: ApiRequest['header
       'content-length': String(to - from),
       'accept-ranges': 'bytes',
       ...(tag === undefined ? {} : { etag: tag }),
+      ...(content.sha256 === undefined ? {} : { 'repr-digest': `sha-256=:${Buffer.from(content.sha256, 'hex').toString('base64')}:` }),
       ...(part === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${sizeBytes}` }),
     },
     body: slice(content, from, to),
@@ -45,8 +46,8 @@ function parseRange(range: string | undefined, sizeBytes: number): Part | undefi
 
 /** Opens the content when it is read: a response that nobody reads holds nothing. */
 async function* slice(content: Content, from: number, to: number): AsyncGenerator<Uint8Array> {
-  let at = 0;
-  for await (const chunk of content.open()) {
+  let at = content.openAt === undefined ? 0 : from;
+  for await (const chunk of content.openAt?.(from) ?? content.open()) {
     const begin = Math.max(from - at, 0);
     const end = Math.min(to - at, chunk.length);
     if (begin < end) yield chunk.subarray(begin, end);

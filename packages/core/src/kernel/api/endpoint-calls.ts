@@ -8,14 +8,15 @@ import { idempotencyMismatch } from '../idempotency.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
-import { taken } from '../refusals.ts';
+import { taken, tooLong } from '../refusals.ts';
 import type { Statement } from '../store.ts';
 import { compileInput, type InputCheck } from '../validation.ts';
+import { toldOf } from './denied.ts';
 import { contentResponse } from './download.ts';
 import { lookUp } from './lookup.ts';
 import { parseQuery } from './query.ts';
 import type { Attempt, Done, Repeats } from './repeats.ts';
-import { type ApiRequest, type ApiResponse, bodyOf, keyOf } from './request.ts';
+import { type ApiRequest, type ApiResponse, badHeader, bodyOf, keyOf } from './request.ts';
 import { AUTHENTICATED, anonymous } from './routes.ts';
 
 type Changing = Extract<Endpoint, { type: 'change' | 'upload' }>;
@@ -112,6 +113,8 @@ export class EndpointCalls {
     const { endpoint, request } = call;
     const { body } = request;
     if (body === undefined) throw new CloudError('invalid_input', 'The bytes to upload are missing.');
+    if (request.headers['content-range'] !== undefined && endpoint.isResumable !== true)
+      throw badHeader('Content-Range', 'is not for this upload, which takes the whole at once');
     const contentSha256 = () => digestOfContent(request, body.bytes());
     return this.#repeatable(call, query, { contentSha256 }, async (given) => {
       let isRead = false;
@@ -137,6 +140,7 @@ export class EndpointCalls {
     const { body = null, ...rest } = more;
     const asked = {
       actor: principal.actor,
+      projectId: principal.projectId,
       // Who has not proven who he is shares no memory with others who have not.
       key: principal === anonymous ? undefined : keyOf(request),
       identity: [route, params, query as JsonObject, body],
@@ -158,6 +162,7 @@ export class EndpointCalls {
         await this.#end(begun?.auditId, { result: 'succeeded', ...(contentSha256 === undefined ? {} : { contentSha256 }) });
         return done;
       } catch (error) {
+        if (begun !== undefined) toldOf(error);
         await this.#end(begun?.auditId, { result: 'failed', error: toErrorRecord(error) });
         throw error;
       }
@@ -192,6 +197,7 @@ export class EndpointCalls {
     const result = await operations.commit(all);
     if (result.ok) return isAudited ? id : undefined;
     audit.forget(id);
+    if (result.reason === 'too_long') throw tooLong(result.fields);
     const failed = all[result.statement];
     if (result.reason === 'exists' && failed?.op === 'insert' && this.#kernel.registry.findKind(failed.table) !== undefined)
       throw taken(failed.table, result.fields);

@@ -1,6 +1,6 @@
-import { isVisible, type Principal, readPermission } from '../access.ts';
+import { isVisible, type Principal, readPermission, renewed } from '../access.ts';
 import type { Environment } from '../environment.ts';
-import { CloudError, describeChain } from '../errors.ts';
+import { CloudError, describeChain, isCloudError } from '../errors.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Reader } from '../reader.ts';
 import type { Registry } from '../registry.ts';
@@ -19,6 +19,7 @@ const CHANGES_MAX = 1000;
 const EMPTY_READS_MAX = 10;
 
 type Wanted = (entry: FeedEntry) => boolean | Promise<boolean>;
+type Asking = () => Promise<Wanted>;
 
 /** Both forms of the change feed: server-sent events and long polls. */
 export class Events {
@@ -39,21 +40,22 @@ export class Events {
   /** The stream from a cursor on, or from now on; it ends when the caller goes or the feed stops. @throws CloudError `gone`, `invalid_input` */
   async stream(request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<AsyncIterable<string>> {
     onlyParameters(parameters, ['after', 'kinds', 'allProjects']);
-    const wanted = this.#wanted(principal, parameters);
+    const asking = this.#asking(principal, parameters);
     const resumed = request.headers['last-event-id'] ?? parameters.get('after');
     const from = await this.#place(resumed === '' ? null : resumed);
     const place = this.#feed.cursorText(from);
     const hello = resumed === null ? `id: ${place}\nevent: cursor\ndata: {"cursor":"${place}"}\n\n` : ': resumed\n\n';
-    return this.#stream(hello, from, wanted, request);
+    return this.#stream(hello, from, asking, request);
   }
 
-  async *#stream(hello: string, from: Cursor, wanted: Wanted, { signal, requestId }: ApiRequest): AsyncGenerator<string> {
+  async *#stream(hello: string, from: Cursor, asking: Asking, { signal, requestId }: ApiRequest): AsyncGenerator<string> {
     yield hello;
     let at = from;
     try {
       while (!signal.aborted && !this.#feed.stopped) {
         const entries = await this.#feed.read(at);
         at = entries.at(-1) ?? at;
+        const wanted = await asking();
         let text = '';
         for (const entry of entries) if (await isWanted(wanted, entry)) text += this.#serverSentEvent(entry);
         if (text !== '') yield text;
@@ -63,6 +65,8 @@ export class Events {
       }
     } catch (error) {
       // The status is long sent; the client comes back with its last cursor and is told then what is wrong.
+      const isRefused = isCloudError(error) && (error.code === 'unauthenticated' || error.code === 'permission_denied');
+      if (isRefused) return;
       this.#environment.logger.warn({ requestId, error: describeChain(error) }, 'event stream ended early');
     }
   }
@@ -70,7 +74,7 @@ export class Events {
   /** A page of changes behind a cursor, waiting for the first if asked to. @throws CloudError `gone`, `invalid_input` */
   async page(request: ApiRequest, principal: Principal, parameters: URLSearchParams): Promise<string> {
     onlyParameters(parameters, ['after', 'kinds', 'allProjects', 'limit', 'waitSeconds']);
-    const wanted = this.#wanted(principal, parameters);
+    const asking = this.#asking(principal, parameters);
     const limit = wholeNumber(parameters, 'limit', { minimum: 1, maximum: CHANGES_MAX }) ?? CHANGES_DEFAULT;
     const waitMs = (wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0) * 1000;
     const { clock } = this.#environment;
@@ -80,6 +84,7 @@ export class Events {
     const items: FeedEntry[] = [];
     for (let reads = 0; after !== null && items.length === 0 && reads < EMPTY_READS_MAX; reads += 1) {
       const entries = await this.#feed.read(at);
+      const wanted = await asking();
       for (const entry of entries) {
         if (items.length === limit) break;
         at = entry;
@@ -96,6 +101,18 @@ export class Events {
     const cursor = this.#feed.parseCursor(text);
     await this.#feed.assertKept(cursor);
     return cursor;
+  }
+
+  /** What is wanted by who asks as he is now: a key may be revoked, or a role taken, while he waits. @throws CloudError at once for what he may not ask */
+  #asking(first: Principal, parameters: URLSearchParams): Asking {
+    let asks = first;
+    let wanted = this.#wanted(first, parameters);
+    return async () => {
+      const now = await renewed(asks);
+      if (now !== asks) wanted = this.#wanted(now, parameters);
+      asks = now;
+      return wanted;
+    };
   }
 
   /** Changes of what the caller may read: the same rows that lists show him. @throws CloudError `invalid_input`, `permission_denied` */

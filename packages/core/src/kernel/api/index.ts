@@ -1,7 +1,7 @@
 export { Api, type ApiOptions } from './api.ts';
 export { type Cursor, Cursors } from './feed-cursor.ts';
 export { filterFields } from './fields.ts';
-export { parseFilter, parseRowFilter } from './filter.ts';
+export { parseFilter, parseRowFilter, parseRule } from './filter.ts';
 export { lookUp } from './lookup.ts';
 export { openapi } from './openapi.ts';
 export { problemResponse, unauthenticated } from './problem.ts';

@@ -2,14 +2,15 @@ import { ANY_PROJECT, lacks, type Principal, type Reach, readPermission, visible
 import type { Clock } from '../environment.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { AnyKind } from '../kind.ts';
+import { type AlongContext, type Leaf, leafAlong } from '../query/along.ts';
 import type { Query } from '../query/ast.ts';
 import { compileFilter, ownField } from '../query/compile.ts';
 import { QueryGraph, type Shape } from '../query/graph.ts';
 import { valueAt } from '../query/matches.ts';
 import { QueryReach } from '../query/reach.ts';
 import type { Registry } from '../registry.ts';
-import type { AggregateQuery, AggregateRow, Condition, Store } from '../store.ts';
-import { orderOf, readCursor, writeCursor } from './cursor.ts';
+import type { AggregateQuery, AggregateRow, Condition, FieldPath, ListQuery, Store } from '../store.ts';
+import { orderOf, type Place, placeOf, readCursor, type Sort, writeCursor } from './cursor.ts';
 import { badParameter, type FieldType, filterFields, parseScalar } from './fields.ts';
 import { unknownField } from './filter.ts';
 import { LIST_PARAMETERS, onlyParameters, queryOfBody, queryOfParameters } from './list-query.ts';
@@ -36,6 +37,7 @@ interface Ready {
   readonly scope: Condition | undefined;
   /** The same of the kinds that it leads to. */
   readonly scopes: ReadonlySet<Condition>;
+  readonly context: Omit<AlongContext, 'parameter'>;
 }
 
 /** Answers lists of all kinds, and what is asked of them as JSON. */
@@ -74,40 +76,55 @@ export class Lists {
       if (scope !== undefined) scopes.add(scope);
       return scope;
     };
-    const context = { graph: this.#graph, visible, nowMs: this.#options.clock.nowMs() };
+    const context = { graph: this.#graph, visible, principal, nowMs: this.#options.clock.nowMs() };
     const where = [...equalities, ...query.where.map((filter) => compileFilter(filter, kind, context))];
-    const ready: Ready = { kind, query, where, scope: visibleRows(kind, principal, readPermission(kind), reach), scopes };
+    const ready: Ready = { kind, query, where, scope: visibleRows(kind, principal, readPermission(kind), reach), scopes, context };
     // Before anything is read, so that no change falls between the answer and what follows it.
     const cursor = this.#options.place();
     return query.groupBy.length > 0 || query.measures.length > 0 ? this.#groups(ready, cursor) : this.#rows(ready, cursor);
   }
 
-  async #rows({ kind, query, where, scope, scopes }: Ready, cursor: string): Promise<Uint8Array> {
-    for (const { field } of query.sort) this.#leaf(field, kind, 'sort');
+  async #rows(ready: Ready, cursor: string): Promise<Uint8Array> {
+    const { kind, query, where, scope, scopes } = ready;
+    const sort = orderOf(query.sort.map(({ field, descending }) => ({ ...this.#leaf(field, ready, 'sort'), descending })));
     for (const path of query.fields ?? []) ownField(path, kind, this.#graph, 'fields');
     const { store } = this.#options;
-    const sort = orderOf(query.sort);
     const isPlain = where.length === 0 && sort.order.length === 0;
-    const fields = sort.order.map(({ field }) => field);
-    const unindexed = isPlain ? [] : await this.#reach.check({ kind, where, scope, scopes, fields });
+    const unindexed = isPlain ? [] : await this.#reach.check({ kind, where, scope, scopes, fields: sort.paths });
     const asked = { table: kind.name, ...conditionOf(where, scope), deleted: query.deleted };
     const after = query.after === undefined ? {} : { after: readCursor(query.after, sort) };
     // One more, to know whether more follow.
-    const texts = query.limit === 0 ? [] : await store.list({ ...asked, order: sort.order, ...after, limit: query.limit + 1 });
-    const page = texts.slice(0, query.limit);
-    const next = texts.length > query.limit ? `,"next":"${writeCursor(JSON.parse(page.at(-1) ?? ''), sort)}"` : '';
+    const rows = query.limit === 0 ? [] : await this.#placed({ ...asked, order: sort.order, ...after, limit: query.limit + 1 });
+    const page = rows.slice(0, query.limit).map(({ text }) => text);
+    const next = rows.length > query.limit ? `,"next":"${writeCursor(rows[query.limit - 1]?.place() ?? [], sort)}"` : '';
     const count = query.count ? `,"count":${await store.count(asked)}` : '';
     const { fields: kept } = query;
     const items = kept === undefined ? page : page.map((text) => JSON.stringify(projected(JSON.parse(text), kept)));
     return pageBytes(items, `]${next}${count}${flags(unindexed)},"cursor":"${cursor}"}`);
   }
 
-  async #groups({ kind, query, where, scope, scopes }: Ready, cursor: string): Promise<Uint8Array> {
-    const groups = query.groupBy.map((field) => this.#leaf(field, kind, 'groupBy'));
-    const measures = query.measures.map(({ op, field }) => ({ op, field, shape: this.#leaf(field, kind, op) }));
-    for (const { op, field, shape } of measures)
-      if (op === 'sum' && shape.type !== 'integer' && shape.type !== 'number')
-        throw badParameter('sum', `adds up numbers, which ${field} is not`);
+  /** Rows, each with its place. What lies along a way is not in the row, and may be another by the time one asks again: it is read with it. */
+  async #placed(query: ListQuery & { readonly order: Sort['order'] }): Promise<readonly { readonly text: string; place(): Place }[]> {
+    const { store } = this.#options;
+    const { order } = query;
+    if (order.some(({ via }) => via !== undefined))
+      return (await store.placed(query)).map(({ text, place }) => ({ text, place: () => place }));
+    return (await store.list(query)).map((text) => ({
+      text,
+      place: () => {
+        const row = JSON.parse(text) as JsonObject & { readonly id: string };
+        return [...order.map(({ field }) => placeOf(valueAt(row, field))), row.id];
+      },
+    }));
+  }
+
+  async #groups(ready: Ready, cursor: string): Promise<Uint8Array> {
+    const { kind, query, where, scope, scopes } = ready;
+    const groups = query.groupBy.map((field) => this.#leaf(field, ready, 'groupBy'));
+    const measures = query.measures.map(({ op, field }) => ({ op, leaf: this.#leaf(field, ready, op) }));
+    for (const { op, leaf } of measures)
+      if (op === 'sum' && leaf.shape.type !== 'integer' && leaf.shape.type !== 'number')
+        throw badParameter('sum', `adds up numbers, which ${leaf.path} is not`);
     const unindexed = await this.#reach.check({
       kind,
       where,
@@ -119,12 +136,12 @@ export class Lists {
       table: kind.name,
       ...conditionOf(where, scope),
       deleted: query.deleted,
-      groupBy: query.groupBy,
-      measures: [{ op: 'count' }, ...query.measures],
+      groupBy: groups.map(fieldPathOf),
+      measures: [{ op: 'count' }, ...measures.map(({ op, leaf }) => ({ op, ...fieldPathOf(leaf) }))],
       limit: query.limit + 1,
     };
     const rows = await this.#options.store.aggregate(aggregate);
-    const answered = rows.slice(0, query.limit).map((row) => groupOf(row, query.groupBy, groups, measures));
+    const answered = rows.slice(0, query.limit).map((row) => groupOf(row, groups, measures));
     const more = rows.length > query.limit ? ',"moreGroups":true' : '';
     return Buffer.from(`{"items":[],"groups":${JSON.stringify(answered)}${more}${flags(unindexed)},"cursor":"${cursor}"}`);
   }
@@ -143,12 +160,15 @@ export class Lists {
   }
 
   /** A field with one value, by which rows can be told apart. */
-  #leaf(path: string, kind: AnyKind, parameter: string): Shape {
-    const { shape } = ownField(path, kind, this.#graph, parameter);
-    if (['object', 'list', 'map', 'any'].includes(shape.type)) throw badParameter(parameter, `names ${path}, which has no single value`);
-    return shape;
+  #leaf(path: string, { kind, context }: Ready, parameter: string): Leaf {
+    const leaf = leafAlong(path, kind, { ...context, parameter });
+    if (['object', 'list', 'map', 'any'].includes(leaf.shape.type))
+      throw badParameter(parameter, `names ${path}, which has no single value`);
+    return leaf;
   }
 }
+
+const fieldPathOf = ({ field, via }: Leaf): FieldPath => ({ field, ...(via === undefined ? {} : { via }) });
 
 /** Whether rows of every project are asked for. @throws CloudError `permission_denied` for who may not, `invalid_input` */
 export function reachOf(principal: Principal, parameters: URLSearchParams): Reach {
@@ -170,7 +190,7 @@ const flags = (unindexed: readonly string[]): string => (unindexed.length === 0 
 
 /** The row with these of its fields alone, at their places. */
 function projected(row: JsonObject, paths: readonly string[]): JsonObject {
-  const kept: Record<string, Json> = {};
+  const kept: Record<string, Json> = Object.create(null);
   for (const path of paths) {
     const value = valueAt(row, path);
     if (value === null) continue;
@@ -178,7 +198,7 @@ function projected(row: JsonObject, paths: readonly string[]): JsonObject {
     const last = names.pop() as string;
     let at = kept;
     for (const name of names) {
-      at[name] ??= {};
+      at[name] ??= Object.create(null) as JsonObject;
       at = at[name] as Record<string, Json>;
     }
     at[last] = value;
@@ -188,19 +208,17 @@ function projected(row: JsonObject, paths: readonly string[]): JsonObject {
 
 function groupOf(
   row: AggregateRow,
-  groupBy: readonly string[],
-  shapes: readonly Shape[],
-  measures: readonly { readonly op: string; readonly field: string; readonly shape: Shape }[],
+  groups: readonly Leaf[],
+  measures: readonly { readonly op: string; readonly leaf: Leaf }[],
 ): JsonObject {
-  const by = Object.fromEntries(groupBy.map((field, place) => [field, asShaped(row[place] ?? null, shapes[place])]));
+  const by = Object.fromEntries(groups.map(({ path, shape }, place) => [path, asShaped(row[place] ?? null, shape)]));
   const measured: Record<string, Record<string, Json>> = {};
-  for (const [place, { op, field, shape }] of measures.entries()) {
-    const value = row[groupBy.length + 1 + place] ?? null;
-    measured[op] = { ...measured[op], [field]: op === 'sum' ? value : asShaped(value, shape) };
+  for (const [place, { op, leaf }] of measures.entries()) {
+    const value = row[groups.length + 1 + place] ?? null;
+    measured[op] = { ...measured[op], [leaf.path]: op === 'sum' ? value : asShaped(value, leaf.shape) };
   }
-  return { by, count: row[groupBy.length] as number, ...measured };
+  return { by, count: row[groups.length] as number, ...measured };
 }
 
 /** Stores hold true as 1. */
-const asShaped = (value: string | number | null, shape: Shape | undefined): Json =>
-  shape?.type === 'boolean' && value !== null ? value === 1 : value;
+const asShaped = (value: string | number | null, shape: Shape): Json => (shape.type === 'boolean' && value !== null ? value === 1 : value);

@@ -26,8 +26,28 @@ export async function lookUp(
   const row = text === undefined ? undefined : (JSON.parse(text) as RowBase);
   const isThere = row !== undefined && (options.deleted || row.deletedAt === undefined);
   if (!isThere || !(await isVisible(kind, row, principal, readPermission(kind), reader)))
-    throw new CloudError('not_found', `No ${kind.name} ${idOrName}.`);
+    throw await absent(reader, kind, idOrName, principal);
   return { row, text: text as string };
+}
+
+/**
+ * Names are those of the project that is worked in: what others share has no say in what a name means here. Who asks for it by its name is told its id.
+ */
+async function absent(reader: Reader, kind: AnyKind, idOrName: string, principal: Principal): Promise<CloudError> {
+  const none = `No ${kind.name} ${idOrName}`;
+  const shared = isUuid(idOrName) || kind.shareable === undefined ? [] : await sharedIds(reader, kind, idOrName, principal);
+  if (shared.length === 0) return new CloudError('not_found', `${none}.`);
+  const told = shared.length === 1 ? shared[0] : 'params.shared has those of this name';
+  return new CloudError('not_found', `${none} in this project. What others share with it goes by its id: ${told}.`, { params: { shared } });
+}
+
+const SHARED_MAX = 10;
+
+async function sharedIds(reader: Reader, kind: AnyKind, name: string, principal: Principal): Promise<readonly string[]> {
+  const visible = visibleRows(kind, principal);
+  if (visible === undefined) return [];
+  const texts = await reader.texts(kind, { and: [visible, { field: 'name', op: '=', value: name }] }, { limit: SHARED_MAX });
+  return texts.map((text) => (JSON.parse(text) as RowBase).id);
 }
 
 async function byName(reader: Reader, kind: AnyKind, name: string, principal: Principal): Promise<string | undefined> {

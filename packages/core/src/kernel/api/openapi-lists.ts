@@ -15,6 +15,7 @@ import {
 } from './openapi-parameters.ts';
 
 const PATHS = 'with commas between, e.g. `name,stateReason.code`';
+const FAR_PATHS = `${PATHS}, also of what references lead to, e.g. \`host.name\`, and of tags, e.g. \`tags.env\``;
 
 export function describeList({ kind }: { readonly kind: AnyKind }): Described {
   const fields = filterFields(kind);
@@ -30,14 +31,14 @@ export function describeList({ kind }: { readonly kind: AnyKind }): Described {
       queryParameter(
         'sort',
         { type: 'string', 'x-pileus-sorts': [...sortFields(kind)] },
-        'Fields to sort by, with commas between, `-` before one for descending order. Default: order of creation.',
+        'Fields to sort by, with commas between, `-` before one for descending order; also of what references lead to, e.g. `host.name`. Default: order of creation.',
       ),
       limitParameter(LIMIT_DEFAULT),
       queryParameter('after', { type: 'string' }, '`next` of the page before.'),
       queryParameter('deleted', { type: 'boolean', default: false }, 'Also deleted ones.'),
       queryParameter('count', { type: 'boolean', default: false }, 'Also how many there are; `limit=0` for that alone.'),
-      queryParameter('groupBy', { type: 'string' }, `Answers groups in the place of rows: fields that each has in common, ${PATHS}.`),
-      ...MEASURES.map(([name, what]) => queryParameter(name, { type: 'string' }, `${what} of these fields, in each group, ${PATHS}.`)),
+      queryParameter('groupBy', { type: 'string' }, `Answers groups in the place of rows: fields that each has in common, ${FAR_PATHS}.`),
+      ...MEASURES.map(([name, what]) => queryParameter(name, { type: 'string' }, `${what} of these fields, in each group, ${FAR_PATHS}.`)),
       ...(kind.scope === 'cloud' ? [] : [allProjectsParameter]),
       ...[...fields].map(([field, type]) => queryParameter(field, { type }, `Only those with this ${field}; repeated: any of them.`)),
     ],

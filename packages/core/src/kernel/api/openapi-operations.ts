@@ -179,6 +179,9 @@ function describeEndpoint(endpoint: Endpoint): Described {
           ...parameters,
           keyParameter(),
           headerParameter('Repr-Digest', '`sha-256=:…:` of the content, checked before anything is kept.'),
+          ...(endpoint.isResumable === true
+            ? [headerParameter('Content-Range', '`bytes FIRST-LAST/SIZE`: goes on with an upload that broke off.')]
+            : []),
         ],
         requestBody: { required: true, content: bytes },
         responses: { 200: json('Stored.', plain(endpoint.answer)) },

@@ -15,6 +15,7 @@ Lists filter, sort and page; \`/v1/events\` streams every change. What answers G
 export function openapi(registry: Registry): JsonObject {
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routesOf(registry)) {
+    if (route.type === 'endpoint' && route.endpoint.internal === true) continue;
     paths[route.path] ??= {};
     (paths[route.path] as Record<string, Json>)[route.method.toLowerCase()] = operationObject(route);
   }

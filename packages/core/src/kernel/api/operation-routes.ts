@@ -1,4 +1,4 @@
-import { isVisible, lacks, type Principal } from '../access.ts';
+import { isVisible, lacks, type Principal, renewed } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
 import { onlyParameters, wholeNumber } from './list-query.ts';
@@ -21,7 +21,7 @@ export async function getOperation(
   const found = await lookUp(kernel.reader, operation, id, principal);
   if (waitSeconds === 0 || isFinished(found.row as Operation)) return found;
   await kernel.operations.wait(found.row.id, waitSeconds * 1000, waiting());
-  return lookUp(kernel.reader, operation, found.row.id, principal);
+  return lookUp(kernel.reader, operation, found.row.id, await renewed(principal));
 }
 
 /** Steers an operation and answers its row. What is cancelled already, or asked to be, stays so. @throws CloudError */

@@ -22,6 +22,8 @@ export interface RepeatsPorts {
 /** A request that changes something and is no action. */
 export interface Asked {
   readonly actor: string;
+  /** Where he is at work. */
+  readonly projectId: string;
   /** Its Idempotency-Key. */
   readonly key: string | undefined;
   /** All that must be the same in a repeat, but for bytes that are uploaded. */
@@ -63,7 +65,8 @@ export class Repeats {
   async run(asked: Asked, body: (attempt: Attempt) => Promise<Done>): Promise<string> {
     const at = timestamp(this.#ports.environment.clock);
     if (asked.key === undefined) return (await body({ at, again: false, entry: [] })).answer;
-    const key = { scope: asked.actor, requestKey: asked.key, digest: digestOf(asked.identity) };
+    const { actor, projectId } = asked;
+    const key = { scope: actor, requestKey: asked.key, digest: digestOf(asked.identity), projectId };
     const name = keyOfRow(key);
     for (let first = this.#underWay.get(name); first !== undefined; first = this.#underWay.get(name)) {
       await first.catch(() => undefined);

@@ -42,7 +42,7 @@ export class Router {
     const allowed = new Set<string>();
     const route = find(this.#root, segments, 0, method, allowed);
     if (route !== undefined) return { route, params: paramsOf(route, segments) };
-    if (allowed.size === 0) throw new CloudError('not_found', 'There is no such path.');
+    if (allowed.size === 0) throw new CloudError('not_found', 'There is no such path. GET /v1/openapi.json tells of those that there are.');
     throw new CloudError('method_not_allowed', `This path takes ${[...allowed].join(', ')}.`, { params: { allow: [...allowed] } });
   }
 }

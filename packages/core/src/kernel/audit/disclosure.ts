@@ -90,7 +90,7 @@ function partsOf(schema: TSchema, field?: string): readonly TSchema[] {
 
 /** What may be a secret by any of the schemas is taken for one. */
 function withoutSecrets(schemas: readonly TSchema[], value: unknown): unknown {
-  if (value === null || value === undefined) return value;
+  if (value === null || value === undefined || !schemas.some(holdsSecret)) return value;
   const all = schemas.flatMap(alternatives);
   if (all.some(isSecret)) return SECRET;
   const inside = (field?: string) => all.flatMap((schema) => partsOf(schema, field));

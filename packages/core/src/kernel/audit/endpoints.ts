@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { ANY_PROJECT, lacks, type Principal } from '../access.ts';
 import { CloudError } from '../errors.ts';
+import { instant } from '../instant.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Condition, Store } from '../store.ts';
 import { AUDIT_TABLE, type AuditRow } from './record.ts';
@@ -11,7 +12,7 @@ const LIMIT_MAX = 1000;
 
 const text = (description: string) => Type.Optional(Type.String({ maxLength: 256, description }));
 const time = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
-const RESULTS = ['pending', 'succeeded', 'failed', 'cancelled', 'interrupted', 'unknown'] as const;
+const RESULTS = ['pending', 'succeeded', 'failed', 'cancelled', 'interrupted', 'unknown', 'denied'] as const;
 
 const QUERY = Type.Object({
   actor: text('Who asked, e.g. `key:root`.'),
@@ -38,20 +39,24 @@ const fields = (description: string) => Type.Unsafe<Record<string, unknown>>({ t
 
 const ENTRY = Type.Object({
   id: Type.String({ format: 'uuid', description: 'Of an action also the id of its operation.' }),
-  at: Type.String({ format: 'date-time', description: 'When it was accepted.' }),
+  at: Type.String({ format: 'date-time', description: 'When it was accepted, or denied.' }),
   actor: Type.String(),
   action: Type.String(),
   projectId: Type.Optional(Type.String()),
   accountId: Type.Optional(Type.String()),
   resourceKind: Type.Optional(Type.String()),
   resourceId: Type.Optional(Type.String()),
+  causeId: Type.Optional(Type.String({ description: 'The operation that asked for it in place of the actor, e.g. that of a stack.' })),
+  times: Type.Optional(
+    Type.Integer({ minimum: 2, description: 'Of denied calls: so many that were alike, the first at `at`, the last at `endedAt`.' }),
+  ),
   request: Type.Optional(fields('What was asked for, without secrets; what is long by its digest.')),
   changes: Type.Optional(fields('Fields that were asked to change: `from` what they were, `to` what they were to be.')),
   result: Type.Unsafe<string>({
     type: 'string',
     enum: [...RESULTS],
     description:
-      '`pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain.',
+      '`pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain; `denied`: its caller may not do that, and nothing was done.',
   }),
   endedAt: Type.Optional(Type.String({ format: 'date-time' })),
   error: Type.Optional(fields('Why it failed: `code` and `message`.')),
@@ -100,7 +105,8 @@ export function auditPlugin({ store }: { readonly store: Store }): Plugin {
         type: 'value',
         method: 'GET',
         path: '/audit',
-        summary: 'Who has changed what, newest first: one entry for each call that was accepted.',
+        summary:
+          'Who has changed what, newest first: one entry for each call that was accepted, and for each that was denied for want of a permission; like ones of a minute are one.',
         permission: 'audit.read',
         scope: 'project',
         query: QUERY,
@@ -164,8 +170,8 @@ function conditionOf(principal: Principal, query: Query): readonly Condition[] {
     ...(limit === undefined ? [] : [limit]),
     ...equal,
     ...(result === undefined ? [] : [resultIs(result)]),
-    ...(since === undefined ? [] : [{ field: 'at', op: '>=', value: new Date(since).toISOString() } as const]),
-    ...(until === undefined ? [] : [{ field: 'at', op: '<', value: new Date(until).toISOString() } as const]),
+    ...(since === undefined ? [] : [{ field: 'at', op: '>=', value: instant(since, '/since') } as const]),
+    ...(until === undefined ? [] : [{ field: 'at', op: '<', value: instant(until, '/until') } as const]),
   ];
 }
 

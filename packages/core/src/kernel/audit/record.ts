@@ -11,9 +11,9 @@ export const UNSEALED = 0;
 
 /**
  * How a call ended. `interrupted`: the server stopped while it was under way, and nobody knows how far it came. `unknown`: its operation was removed before its
- * row was sealed, as with rows of before there was a chain.
+ * row was sealed, as with rows of before there was a chain. `denied`: its caller may not do that, and nothing was done.
  */
-export type AuditResult = 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown';
+export type AuditResult = 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown' | 'denied';
 
 /** What a call asked for: fields of the row that it changes by what they were, all others as they came, both without secrets. */
 export interface Told {
@@ -32,6 +32,10 @@ export interface AuditCall extends Told {
   readonly accountId?: string;
   readonly resourceKind?: string;
   readonly resourceId?: string;
+  /** The operation that asked for it in place of the actor. */
+  readonly causeId?: string;
+  /** Of calls that were denied: it stands for so many that were alike, the first at `at`, the last at `endedAt`. Absent: one. */
+  readonly times?: number;
 }
 
 /** How it ended. */

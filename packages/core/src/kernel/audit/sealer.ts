@@ -1,11 +1,13 @@
 import { Fenced } from '../commits.ts';
 import type { Environment } from '../environment.ts';
-import { describeChain } from '../errors.ts';
+import { describeChain, type ErrorRecord } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { isFinished, type Operation } from '../operation.ts';
 import type { CommitResult, Statement, Store } from '../store.ts';
+import { type Denial, Denials } from './denials.ts';
+import { type End, HeardCalls } from './heard-calls.ts';
 import { chainEnd, HEAD, placeStatements } from './places.ts';
-import { AUDIT_TABLE, type AuditEnd, type AuditRow, type ChainPlace, linkHash, UNSEALED } from './record.ts';
+import { AUDIT_TABLE, type AuditCall, type AuditRow, auditStatement, type ChainPlace, linkHash, UNSEALED } from './record.ts';
 
 /** So long calls gather that have ended, to be sealed by one commit: none of them waits for it. */
 const SEAL_DELAY_MS = 500;
@@ -21,8 +23,6 @@ export interface SealerPorts {
   readonly commit: (statements: readonly Statement[]) => Promise<CommitResult>;
 }
 
-type End = AuditEnd & { readonly revision?: number };
-
 /**
  * Chains the audit. A row is sealed when its call has ended, with its result, in the order in which the ends were committed: that of the feed. It happens after
  * the fact and in batches, so that it costs the calls themselves nothing. What a crash has left unsealed is found by the next start.
@@ -31,8 +31,11 @@ export class Sealer {
   readonly #ports: SealerPorts;
   /** Ids of calls that have ended, in that order. */
   #ended: string[] = [];
+  /** Calls that were denied, and are not written yet: nothing has happened that would be lost with them. */
+  readonly #denials: Denials;
   /** Calls of this life that are no operations, and have not ended. */
   readonly #underWay = new Set<string>();
+  readonly #heard = new HeardCalls();
   #head: ChainPlace | undefined;
   #cancel: (() => void) | undefined;
   #sealing: Promise<void> | undefined;
@@ -41,6 +44,7 @@ export class Sealer {
 
   constructor(ports: SealerPorts) {
     this.#ports = ports;
+    this.#denials = new Denials(ports.environment, () => this.#schedule(SEAL_DELAY_MS));
   }
 
   start(): void {
@@ -52,7 +56,13 @@ export class Sealer {
     this.#stopped = true;
     this.#cancel?.();
     await this.#sealing;
+    this.#denials.stop();
     await this.#seal();
+  }
+
+  /** Told of each transaction that is committed, before who asked for it. */
+  hear(statements: readonly Statement[], revision: number): void {
+    this.#heard.hear(statements, revision);
   }
 
   /** A call that is no operation begins: it ends in this life, or was interrupted. */
@@ -72,6 +82,12 @@ export class Sealer {
     this.#schedule(SEAL_DELAY_MS);
   }
 
+  /** The call was denied: it is written with the next seal, for nobody should wait for a disk to be told no. */
+  denied(call: AuditCall, error: ErrorRecord): void {
+    if (this.#stopped) this.#denials.drop(call);
+    else this.#denials.add(call, error);
+  }
+
   #schedule(delayMs: number): void {
     if (this.#stopped || this.#cancel !== undefined || this.#sealing !== undefined) return;
     this.#cancel = this.#ports.environment.timers.after(delayMs, () => {
@@ -83,7 +99,7 @@ export class Sealer {
   #begin(): void {
     this.#sealing = this.#seal().then((againMs) => {
       this.#sealing = undefined;
-      if (this.#ended.length > 0 || this.#left) this.#schedule(againMs);
+      if (this.#ended.length + this.#denials.waiting.length > 0 || this.#left) this.#schedule(againMs);
     });
   }
 
@@ -91,6 +107,7 @@ export class Sealer {
   async #seal(): Promise<number> {
     try {
       while (this.#left) await this.#takeUp();
+      while (this.#denials.waiting.length > 0) await this.#write(this.#denials.waiting.slice(0, BATCH_ROWS));
       while (this.#ended.length > 0) {
         const batch = this.#ended.slice(0, BATCH_ROWS);
         await this.#link(batch);
@@ -104,6 +121,13 @@ export class Sealer {
         this.#ports.environment.logger.error({ error: describeChain(error) }, 'the audit could not be sealed; trying again');
       return AGAIN_MS;
     }
+  }
+
+  async #write(denied: readonly Denial[]): Promise<void> {
+    // A guard that fails means that an earlier try has landed: the ids are fresh.
+    await this.#ports.commit(denied.map(({ call, end }) => auditStatement(call, end)));
+    this.#denials.written(denied.length);
+    this.#ended.push(...denied.map(({ call }) => call.id));
   }
 
   /** What earlier lives have left unsealed and has ended, oldest end first. What has not will end in this life. */
@@ -131,7 +155,7 @@ export class Sealer {
   async #link(ids: readonly string[]): Promise<void> {
     for (;;) {
       const head = this.#head ?? (await chainEnd(this.#ports.store, HEAD));
-      const rows = await this.#byId<AuditRow>(AUDIT_TABLE, ids);
+      const rows = await this.#calls(ids);
       const ends = [...(await this.#ends(rows.filter(({ number }) => number === UNSEALED)))];
       if (ends.length === 0) return;
       ends.sort(([, a], [, b]) => (a.revision ?? Number.MAX_SAFE_INTEGER) - (b.revision ?? Number.MAX_SAFE_INTEGER));
@@ -144,18 +168,29 @@ export class Sealer {
       });
       const result = await this.#ports.commit([...placeStatements(HEAD, head, last), ...links]);
       this.#head = result.ok ? last : undefined;
+      for (const id of ids) this.#heard.forget(id);
       // Else an earlier try of it has landed, unknown to us.
       if (result.ok) return;
     }
   }
 
+  /** Their rows, in that order. */
+  async #calls(ids: readonly string[]): Promise<readonly AuditRow[]> {
+    const heard = new Map(ids.map((id) => [id, this.#heard.row(id)]));
+    const asked = ids.filter((id) => heard.get(id) === undefined);
+    for (const row of await this.#byId<AuditRow>(AUDIT_TABLE, asked)) heard.set(row.id, row);
+    return ids.flatMap((id) => heard.get(id) ?? []);
+  }
+
   /** How each call ended that has. */
   async #ends(rows: readonly AuditRow[]): Promise<ReadonlyMap<AuditRow, End>> {
-    const asked = rows.filter(({ result }) => result === undefined).map(({ id }) => id);
+    const asked = rows.filter(({ id, result }) => result === undefined && this.#heard.end(id) === undefined).map(({ id }) => id);
     const operations = new Map((await this.#byId<Operation>('operation', asked)).map((row) => [row.id as string, row]));
     const ends = rows.flatMap((row): [AuditRow, End][] => {
       if (row.result === 'pending') return [[row, { result: 'interrupted' }]];
       if (row.result !== undefined) return [[row, {}]];
+      const end = this.#heard.end(row.id);
+      if (end !== undefined) return [[row, end]];
       const operation = operations.get(row.id);
       if (operation === undefined) return [[row, { result: 'unknown' }]];
       return isFinished(operation) ? [[row, endOf(operation)]] : [];

@@ -1,15 +1,18 @@
 import { type TObject, Type } from 'typebox';
+import { isVisible, lacks, type Principal } from '../access.ts';
 import { type Action, defineAction, stateProblem } from '../action.ts';
+import { oneOf } from '../article.ts';
 import { CloudError } from '../errors.ts';
-import type { RowBase } from '../kind.ts';
+import type { AnyKind, RowBase } from '../kind.ts';
+import type { Reader } from '../reader.ts';
 import { change, revert, transition } from '../rows.ts';
 import { type BoundSaga, bindSaga, FORWARD_ONLY, NOTHING_TO_UNDO, saga } from '../saga/definition.ts';
-import type { Statement } from '../store.ts';
+import type { Expect, Statement } from '../store.ts';
 import type { Deletion } from './deletion.ts';
 import {
   type Asked,
-  idsOf,
   isPlan,
+  keysOf,
   type LetGo,
   type Plan,
   planChanged,
@@ -52,6 +55,10 @@ function byDepth(targets: readonly Target[], deepestFirst: boolean): readonly (r
   return [...stages].sort(([a], [b]) => (deepestFirst ? b - a : a - b)).map(([, stage]) => stage);
 }
 
+/** What is attached to something goes with that at any time, marked or not, and nothing attaches itself to it. */
+const isMarked = ({ registry }: CascadeContext, { kind, state }: Target): boolean =>
+  state === 'deleting' || registry.kind(kind).attached !== undefined;
+
 const cleared = (fields: readonly string[]) => Object.fromEntries(fields.map((field) => [field, null])) as never;
 
 type Move = (target: Target, registry: CascadeContext['registry']) => Statement;
@@ -65,16 +72,16 @@ const markRows = saga<CascadeContext, { readonly targets: readonly Target[] }>('
   })
   .build();
 
+/** Makes of a row what the deletion of what its field points to makes of it. */
+export function detach(kind: AnyKind, id: string, field: string, expect: Expect = {}): Statement {
+  const move = kind.detached?.[field];
+  if (move === undefined) return change(kind, id as never, { [field]: null } as never, expect);
+  return transition(kind, id as never, { from: move.from, to: move.to, set: cleared([field, ...(move.clears ?? [])]), expect });
+}
+
 const letRowsGo = saga<CascadeContext, { readonly rows: readonly LetGo[] }>('cascade.detach', 1)
   .write('detach', {
-    do: ({ ctx, params }) =>
-      params.rows.map(({ kind: name, id, field }) => {
-        const kind = ctx.registry.kind(name);
-        const move = kind.detached?.[field];
-        return move === undefined
-          ? change(kind, id as never, { [field]: null } as never)
-          : transition(kind, id as never, { from: move.from, to: move.to, set: cleared([field, ...(move.clears ?? [])]) });
-      }),
+    do: ({ ctx, params }) => params.rows.map(({ kind, id, field }) => detach(ctx.registry.kind(kind), id, field)),
     undo: ({ ctx, params }) => params.rows.map(({ kind, id, before }) => change(ctx.registry.kind(kind), id as never, before as never)),
   })
   .build();
@@ -106,7 +113,7 @@ export const cascadeDelete = saga<CascadeContext, CascadeParams>('cascade.delete
     run: ({ ctx, params }) => {
       const unmarked = byDepth(params.plan.targets, false)
         .flat()
-        .filter(({ state }) => state !== 'deleting');
+        .filter((target) => !isMarked(ctx, target));
       return batches(unmarked, ROWS_AT_ONCE).map((targets) => [bindSaga(markRows, ctx, { targets })]);
     },
   })
@@ -118,8 +125,8 @@ export const cascadeDelete = saga<CascadeContext, CascadeParams>('cascade.delete
       const row = await ctx.reader.get(kind, params.root.id);
       const now = await planDeletion(ctx, { kind, row }, { ...params, marked: params.plan }, operationId);
       // What was found in `deleting` may be back from there: the deletion that was before this one has unwound.
-      const isMarked = now.targets.every(({ state }) => state === 'deleting');
-      if (!isMarked || !sameEffects(params.plan, now)) throw new CloudError('conflict', CHANGED);
+      if (!now.targets.every((target) => isMarked(ctx, target)) || !sameEffects(params.plan, now))
+        throw new CloudError('conflict', CHANGED);
     },
     undo: NOTHING_TO_UNDO,
     light: true,
@@ -184,7 +191,7 @@ export function deleteAction(deletion: Deletion, context: () => CascadeContext, 
       force: Type.Optional(FORCE),
       plan: Type.Optional(PLAN),
       ...(contains ? { recursive: Type.Optional(RECURSIVE) } : {}),
-      ...(trash === undefined ? {} : { permanent: Type.Optional(PERMANENT) }),
+      ...(trash === undefined || trash.withOwner === true ? {} : { permanent: Type.Optional(PERMANENT) }),
     }),
     from: [...deletion.from, 'deleting', ...(trash === undefined ? [] : [TRASHED])],
     forGood: (input) => input.permanent === true,
@@ -194,7 +201,7 @@ export function deleteAction(deletion: Deletion, context: () => CascadeContext, 
 export const expungeAction = (deletion: Deletion, context: () => CascadeContext): Action =>
   deletingAction(deletion, context, {
     verb: 'expunge',
-    description: `Deletes a ${deletion.kind.name} that lies in the trash for good, with all that was deleted with it.`,
+    description: `Deletes ${oneOf(deletion.kind.name)} that lies in the trash for good, with all that was deleted with it.`,
     input: Type.Object({ force: Type.Optional(FORCE) }),
     from: [TRASHED, 'deleting'],
     forGood: () => true,
@@ -222,13 +229,18 @@ function deletingAction(deletion: Deletion, context: () => CascadeContext, { for
     ...spec,
     ...(heldBy === undefined ? {} : { heldBy }),
     satisfied: (row) => row.state === 'deleted',
-    accept: async ({ row, input: given }) => {
+    accept: async ({ row, input: given, principal, reader }) => {
       const input = given as DeleteInput;
+      await assertTakes(deletion, row, principal, reader);
       const asked = { force: input.force === true, forGood: forGood(input), recursive: input.recursive === true };
       const plan = await planAsked(context(), { kind, row }, asked);
       if (input.plan !== undefined && !isPlan(input.plan, plan)) throw planChanged(input.plan, plan);
       const planned = input.plan === undefined ? {} : { planned: input.plan };
-      return { params: { root: { kind: kind.name, id: row.id }, ...asked, plan, ...planned }, statements: [], keys: idsOf(plan) };
+      return {
+        params: { root: { kind: kind.name, id: row.id }, ...asked, plan, ...planned },
+        statements: [],
+        keys: keysOf(context(), plan),
+      };
     },
     saga: cascadeDelete,
     context,
@@ -236,6 +248,22 @@ function deletingAction(deletion: Deletion, context: () => CascadeContext, { for
       error.code === 'conflict' && attempt + 1 < PLANS_MAX ? planAgain(action, context(), params, operationId) : Promise.resolve(undefined),
   });
   return action;
+}
+
+/** What goes by the word of its owner alone is deleted by who could do that himself. @throws CloudError permission_denied */
+async function assertTakes({ takes }: Deletion, root: RowBase, principal: Principal, reader: Reader): Promise<void> {
+  for (const { kind, row } of (await takes?.(root)) ?? []) {
+    if (kind.attached !== undefined) continue;
+    const permission = `${kind.name}.delete`;
+    const isAllowed = principal.allows(permission) && (await isVisible(kind, row, principal, permission, reader));
+    if (!isAllowed) throw lacks(permission, principal);
+  }
+}
+
+/** Whether it has come to take along something else, which its caller could not be asked about. */
+async function takesMore({ takes }: Deletion, root: RowBase, { targets }: Plan): Promise<boolean> {
+  const known = new Set(targets.map(({ id }) => id));
+  return ((await takes?.(root)) ?? []).some(({ kind, row }) => kind.attached === undefined && !known.has(row.id));
 }
 
 /** What lies in the trash stays there unless it is to go for good. @throws CloudError conflict for what goes with another */
@@ -255,7 +283,8 @@ async function planAgain(action: Action, ctx: CascadeContext, params: CascadePar
   if (problem !== undefined) return problem;
   const plan = await planAsked(ctx, { kind, row }, params, operationId);
   if (planned !== undefined && !isPlan(planned, plan)) return planDiffers(before, plan);
+  if (await takesMore(ctx.registry.deletion(kind.name), row, before)) return planDiffers(before, plan);
   // It failed for a reason of its own.
   if (samePlan(before, plan)) return undefined;
-  return { params: { ...params, plan }, statements: [], keys: idsOf(plan), queue: true } as const;
+  return { params: { ...params, plan }, statements: [], keys: keysOf(ctx, plan), queue: true } as const;
 }

@@ -1,5 +1,5 @@
 import type { Principal } from '../access.ts';
-import { type Environment, sleep } from '../environment.ts';
+import type { Environment } from '../environment.ts';
 import { describeChain } from '../errors.ts';
 import type { Id } from '../id.ts';
 import type { Accepted, SubmitRequest } from '../kernel.ts';
@@ -7,6 +7,8 @@ import type { AnyKind, RowBase, Trashed } from '../kind.ts';
 import { equals, type Reader } from '../reader.ts';
 import { awaitsConfirmation } from '../recovery.ts';
 import type { Registry } from '../registry.ts';
+import { trashMs, trashSeconds } from '../retention.ts';
+import type { Settings } from '../settings/values.ts';
 import type { Store } from '../store.ts';
 import { TRASHED } from './plan.ts';
 
@@ -24,20 +26,20 @@ export interface ExpiryPorts {
   readonly store: Store;
   readonly reader: Reader;
   readonly registry: Registry;
+  readonly settings: Settings;
   readonly submit: (request: SubmitRequest) => Promise<Accepted>;
 }
 
 /** Expunges what has lain in the trash for its time. Answers how to stop. */
-export function startExpiry(ports: ExpiryPorts, trashMs: number): () => Promise<void> {
-  const { environment, registry } = ports;
+export function startExpiry(ports: ExpiryPorts): () => Promise<void> {
+  const { environment, registry, settings } = ports;
   const kinds = registry.kinds().filter(({ name }) => registry.findAction(`${name}.expunge`) !== undefined);
-  const everyMs = trashMs === 0 ? LOOK_MS_MAX : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, trashMs / LOOKS));
   const stopping = new AbortController();
   const ended = (async () => {
     while (kinds.length > 0 && !stopping.signal.aborted) {
-      await sleep(environment.timers, everyMs, stopping.signal).catch(() => undefined);
+      await settings.sleep(pauseOf(trashMs(settings)), [trashSeconds], stopping.signal);
       try {
-        for (const kind of kinds) await expire(ports, kind, trashMs, stopping.signal);
+        for (const kind of kinds) await expire(ports, kind, stopping.signal);
       } catch (error) {
         if (!stopping.signal.aborted) environment.logger.warn({ error: describeChain(error) }, 'the trash was not emptied');
       }
@@ -49,10 +51,12 @@ export function startExpiry(ports: ExpiryPorts, trashMs: number): () => Promise<
   };
 }
 
+const pauseOf = (keptMs: number): number => (keptMs === 0 ? LOOK_MS_MAX : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, keptMs / LOOKS)));
+
 /** What is refused now, because too much is under way or its host is away, is asked for again at the next look. */
-async function expire(ports: ExpiryPorts, kind: AnyKind, trashMs: number, signal: AbortSignal): Promise<void> {
-  const { environment, reader, store, submit } = ports;
-  const before = new Date(environment.clock.nowMs() - trashMs).toISOString();
+async function expire(ports: ExpiryPorts, kind: AnyKind, signal: AbortSignal): Promise<void> {
+  const { environment, reader, store, settings, submit } = ports;
+  const before = new Date(environment.clock.nowMs() - trashMs(settings)).toISOString();
   for (let after: readonly string[] | undefined; ; ) {
     // What a restored store has in its trash may have been recovered since.
     if (signal.aborted || (await awaitsConfirmation(store))) return;

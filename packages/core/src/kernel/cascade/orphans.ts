@@ -1,8 +1,10 @@
 import { Type } from 'typebox';
 import type { KernelServices } from '../kernel.ts';
-import type { AnyKind, RefEdge, RowBase } from '../kind.ts';
+import type { AnyKind, OnDelete, RefEdge, RowBase } from '../kind.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Condition, Store } from '../store.ts';
+import { orphanSettings, startOrphanPolicy } from './orphan-policy.ts';
+import { ownership } from './survey.ts';
 
 const LIMIT = 100;
 
@@ -28,7 +30,8 @@ const ANSWER = Type.Object({
   ),
 });
 
-interface Orphan {
+/** A row that refers to nothing that lives. */
+export interface Orphan {
   readonly kind: string;
   readonly id: string;
   readonly name: string;
@@ -37,11 +40,20 @@ interface Orphan {
   readonly refersTo: { readonly kind: string; readonly id: string };
 }
 
-/** Lists the rows that nothing explains. */
-export function orphansPlugin({ store, kernel }: Pick<KernelServices, 'store' | 'kernel'>): Plugin {
+export interface FoundOrphan {
+  readonly orphan: Orphan;
+  /** What the deletion of what it refers to would have made of it. */
+  readonly how: OnDelete;
+}
+
+/** Lists the rows that nothing explains, and settles them where an operator has set that. */
+export function orphansPlugin(services: KernelServices): Plugin {
+  const { store, kernel } = services;
   return {
     id: 'orphans',
     version: '1',
+    settings: orphanSettings,
+    start: async () => startOrphanPolicy(services, (kind, edge) => orphansOf(store, kind, edge)),
     endpoints: [
       {
         type: 'value',
@@ -54,7 +66,7 @@ export function orphansPlugin({ store, kernel }: Pick<KernelServices, 'store' | 
           const { registry } = kernel();
           const edges = registry.kinds().flatMap((kind) => kind.refs.map((edge) => ({ kind, edge })));
           const orphans: Orphan[] = [];
-          for (const { kind, edge } of edges) orphans.push(...(await orphansOf(store, kind, edge)));
+          for (const { kind, edge } of edges) orphans.push(...(await pageOf(store, kind, edge)).map(({ orphan }) => orphan));
           const absentPlugins: { plugin: string; kind: string; total: number }[] = [];
           for (const { kind, plugin } of registry.dormant()) {
             const total = await store.count({ table: kind.name });
@@ -67,13 +79,26 @@ export function orphansPlugin({ store, kernel }: Pick<KernelServices, 'store' | 
   };
 }
 
-async function orphansOf(store: Store, kind: AnyKind, { field, kind: to }: RefEdge): Promise<readonly Orphan[]> {
+/** Each once, whatever becomes of those before it. */
+async function* orphansOf(store: Store, kind: AnyKind, edge: RefEdge): AsyncGenerator<FoundOrphan> {
+  for (let after: readonly string[] | undefined; ; ) {
+    const page = await pageOf(store, kind, edge, after);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < LIMIT) return;
+    after = [last.orphan.id];
+  }
+}
+
+async function pageOf(store: Store, kind: AnyKind, edge: RefEdge, after?: readonly string[]): Promise<readonly FoundOrphan[]> {
+  const { field, kind: to } = edge;
   const refers: Condition = { field, op: 'not null' };
   const where: Condition = { and: [refers, { not: { exists: { table: to, local: field, remote: 'id' } } }] };
-  const texts = await store.list({ table: kind.name, where, limit: LIMIT });
+  const texts = await store.list({ table: kind.name, where, limit: LIMIT, ...(after === undefined ? {} : { after }) });
   return texts.map((text) => {
     const row = JSON.parse(text) as RowBase & Readonly<Record<string, unknown>>;
     const { id, name, state } = row;
-    return { kind: kind.name, id, name, state, field, refersTo: { kind: to, id: String(row[field]) } };
+    const orphan = { kind: kind.name, id, name, state, field, refersTo: { kind: to, id: String(row[field]) } };
+    return { orphan, how: ownership(edge, row) };
   });
 }

@@ -43,8 +43,10 @@ const BLOCKERS_SHOWN = 100;
 const BLOCKERS_NAMED = 5;
 const DIFFERENCES_SHOWN = 100;
 
-/** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks */
+/** What deleting the row takes with it. @throws CloudError `in_use` naming what blocks, or why it does not go by itself */
 export async function planDeletion(ctx: CascadeContext, root: Found, asked: Asked, deletionId?: string): Promise<Plan> {
+  const problem = await ctx.registry.deletion(root.kind.name).alone?.(root.row, ctx.reader);
+  if (problem !== undefined) throw problem;
   const found = await survey(ctx, root, { ...asked, deletionId });
   refuseBlocked(ctx, root.row, found);
   return planOf(ctx, found, asked);
@@ -77,7 +79,8 @@ function trashTime(
 ): string | undefined {
   if (marked !== undefined) return marked.trash;
   const stays = force || forGood || row.state === 'deleting' || row.state === TRASHED;
-  return trashMs <= 0 || stays || registry.deletion(kind.name).trash === undefined ? undefined : timestamp(clock);
+  const own = registry.deletion(kind.name).trash;
+  return trashMs() <= 0 || stays || own === undefined || own.withOwner === true ? undefined : timestamp(clock);
 }
 
 export const TRASHED = 'trashed';
@@ -109,8 +112,13 @@ const isBesides = (root: RowBase, { projectId, accountId }: RowBase): boolean =>
   (root.projectId === undefined || projectId === undefined || projectId === root.projectId) &&
   (root.accountId === undefined || accountId === undefined || accountId === root.accountId);
 
-export const idsOf = ({ targets, detached }: Plan): readonly string[] => [
+const idsOf = ({ targets, detached }: Plan): readonly string[] => [
   ...new Set([...targets.map(({ id }) => id), ...detached.map(({ id }) => id)]),
+];
+
+/** All that the deletion must not share meanwhile. */
+export const keysOf = ({ registry }: Pick<CascadeContext, 'registry'>, plan: Plan): readonly string[] => [
+  ...new Set([...idsOf(plan), ...plan.targets.flatMap(({ kind, params }) => registry.deletion(kind).shares?.(params) ?? [])]),
 ];
 
 /** Deletes the row, puts it into the trash, or lets it go by this field. */

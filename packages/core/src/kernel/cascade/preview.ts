@@ -56,7 +56,8 @@ export async function previewDeletion(
   const found = await survey(ctx, root, { recursive });
   const sees = await seen([...found.owned, ...found.detached, ...found.blocking, ...found.blocking.map(({ to }) => to)], asked);
   const own = idle ? stateProblem(action, row, force) : undefined;
-  const problem = own === undefined ? undefined : ((await action.heldBy?.(row as never, ctx.reader)) ?? own);
+  const held = own === undefined ? undefined : ((await action.heldBy?.(row as never, ctx.reader)) ?? own);
+  const problem = held ?? (await ctx.registry.deletion(action.kind.name).alone?.(row, ctx.reader));
   const blocking = problem === undefined ? [] : [{ ...root, reason: problem.publicMessage }];
   const blocked = [...blocking, ...found.blocking.map((blocker) => ({ ...blocker, reason: reasonOf(ctx, blocker, sees) }))];
   const visible = [...found.owned, ...found.detached].every((each) => sees(each.row));

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { type Action, defineAction } from '../action.ts';
+import { oneOf } from '../article.ts';
 import { CloudError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { RowBase, Trashed } from '../kind.ts';
@@ -93,7 +94,7 @@ export const recoverAction = ({ kind, from }: Deletion, context: () => CascadeCo
   defineAction({
     kind,
     verb: 'recover',
-    description: `Brings a ${kind.name} back from the trash, with all that was deleted with it.`,
+    description: `Brings ${oneOf(kind.name)} back from the trash, with all that was deleted with it.`,
     target: 'resource',
     input: Type.Object({}),
     from: [TRASHED],

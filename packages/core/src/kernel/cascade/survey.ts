@@ -11,7 +11,7 @@ export interface CascadeContext {
   readonly reader: Reader;
   readonly clock: Clock;
   /** How long what is deleted can be recovered. 0 = not at all. */
-  readonly trashMs: number;
+  readonly trashMs: () => number;
 }
 
 export interface Found {
@@ -53,9 +53,10 @@ type Related = Referring & { readonly how: OnDelete };
 export async function survey(ctx: CascadeContext, root: Found, { recursive, deletionId }: SurveyOptions): Promise<Survey> {
   const owned = new Map<string, Found>([[root.row.id, root]]);
   const relations: Related[] = [];
+  const going = deletionId === undefined ? undefined : { deletionId, rootId: root.row.id };
   for (let level: readonly Found[] = [root]; level.length > 0; ) {
     const below = new Map<string, Found>();
-    for (const child of await childrenOf(ctx, level, deletionId)) {
+    for (const child of [...(await childrenOf(ctx, level, going)), ...(await takenBy(ctx, level))]) {
       // Rows of an absent plugin cannot be changed, nor left behind: whatever they refer to stays.
       const how = ctx.registry.findDormant(child.kind.name) === undefined ? ownership(child.edge, child.row) : 'restrict';
       relations.push({ ...child, how });
@@ -74,7 +75,22 @@ export async function survey(ctx: CascadeContext, root: Found, { recursive, dele
   };
 }
 
-const ownership = (edge: RefEdge, child: RowBase): OnDelete =>
+const TAKEN: RefEdge = { field: 'id', kind: '', onDelete: 'cascade' };
+
+/** What owners take along by their own word; of its order they tell, too. */
+async function takenBy({ registry }: CascadeContext, owners: readonly Found[]): Promise<readonly Referring[]> {
+  const answers = await inLanes(owners, PARALLEL, async (to) => {
+    const taken = (await registry.findDeletion(to.kind.name)?.takes?.(to.row)) ?? [];
+    const byId = new Map(taken.map((each) => [each.row.id as string, each]));
+    return taken.flatMap(({ kind, row, before }) =>
+      [to, ...before.flatMap((id) => byId.get(id) ?? [])].map((later) => ({ kind, row, edge: TAKEN, to: later })),
+    );
+  });
+  return answers.flat();
+}
+
+/** What the deletion of what the field points to makes of the row. */
+export const ownership = (edge: RefEdge, child: RowBase): OnDelete =>
   edge.ownedIf !== undefined && (child as unknown as Record<string, unknown>)[edge.ownedIf] === true ? 'cascade' : edge.onDelete;
 
 const mayGo = ({ registry }: CascadeContext, { kind, edge }: Referring): boolean =>
@@ -122,7 +138,7 @@ async function inUse(
 async function childrenOf(
   { registry, reader }: CascadeContext,
   owners: readonly Found[],
-  deletionId: string | undefined,
+  going: Going | undefined,
 ): Promise<readonly Referring[]> {
   const byId = new Map(owners.map((owner) => [owner.row.id as string, owner]));
   const kinds = new Map(owners.map(({ kind }) => [kind.name as string, kind]));
@@ -134,13 +150,16 @@ async function childrenOf(
     const [only] = batch;
     const where =
       batch.length === 1 && only !== undefined ? equals(edge.field, only) : ({ field: edge.field, op: 'in', value: batch } as const);
-    const rows = (await reader.list(kind, where)) as readonly RowBase[];
-    const found = rows.map((row) => ({ kind, row, edge, to: byId.get(String((row as unknown as Record<string, unknown>)[edge.field])) }));
-    return found.filter((child): child is Referring => child.to !== undefined);
+    const texts = await reader.texts(kind, where);
+    return texts.flatMap((text) => {
+      const row = JSON.parse(text) as RowBase;
+      const to = byId.get(String((row as unknown as Record<string, unknown>)[edge.field]));
+      return to === undefined ? [] : [{ kind, row, edge, to }];
+    });
   });
   const all = answers.flat();
-  if (deletionId === undefined) return all;
-  const later = await inLanes(all, PARALLEL, (child) => comesLater(reader, child, deletionId));
+  if (going === undefined) return all;
+  const later = await inLanes(all, PARALLEL, (child) => comesLater(reader, child, going));
   return all.filter((_, index) => later[index] !== true);
 }
 
@@ -148,14 +167,23 @@ export function batches<T>(items: readonly T[], length = BATCH_LENGTH): readonly
   return Array.from({ length: Math.ceil(items.length / length) }, (_, index) => items.slice(index * length, (index + 1) * length));
 }
 
+/** A deletion that is under way, by its operation, and what it began with. */
+interface Going {
+  readonly deletionId: string;
+  readonly rootId: string;
+}
+
 /**
- * Made by the acceptance of an operation on its owner that waits behind: that one will find its owner deleted, and takes back what it has announced. Other
- * operations behind may be about the row, too: what makes it has come in one transaction with it, hence at the same instant.
+ * Made by the acceptance of an operation on its owner, or on the root, that waits behind: that one will find it deleted, and takes back what it has
+ * announced. Other operations behind may be about the row, too: what makes it has come in one transaction with it, hence at the same instant.
  */
-async function comesLater(reader: Reader, { kind, row, to }: Referring, deletionId: string): Promise<boolean> {
+async function comesLater(reader: Reader, { kind, row, to }: Referring, { deletionId, rootId }: Going): Promise<boolean> {
   if (row.state !== kind.initial) return false;
   const unfinished = { field: 'state', op: 'in', value: [...UNFINISHED] } as const;
-  const others = await reader.list(operation, both(equals('resourceId', to.row.id), unfinished));
+  const others = await reader.list(
+    operation,
+    both({ field: 'resourceId', op: 'in', value: [...new Set([to.row.id, rootId])] }, unfinished),
+  );
   const made = others.filter(({ createdAt, keys }) => createdAt === row.createdAt && keys.includes(row.id));
   if (made.length === 0) return false;
   const deletion = await reader.find(operation, deletionId);

@@ -3,7 +3,7 @@ import type { AnyKind } from '../kind.ts';
 import type { Condition } from '../store.ts';
 import { TAG, TAG_KEY, TAG_VALUE } from '../tags/names.ts';
 import { COMPARISONS_MAX, type Comparing, FILTER_DEPTH_MAX, type Filter, PATH_MAX } from './ast.ts';
-import type { Place, QueryGraph, Shape } from './graph.ts';
+import { fieldsOf, type Link, type Place, type QueryGraph, type Shape } from './graph.ts';
 import { wrongFilter } from './tokens.ts';
 import { operandValue, type Scalar } from './values.ts';
 
@@ -32,13 +32,14 @@ interface Found {
 export const compileFilter = (filter: Filter, kind: AnyKind, context: CompileContext): Condition =>
   new Compiler(context).condition(context.graph.place(kind), filter);
 
-/** The same for fields of the row alone. What was said of time is as of when it was read. */
-export function compileOwn(filter: Filter, fields: ReadonlyMap<string, Shape>): Condition {
-  const nowhere = () => {
-    throw new Error('without links nothing leads elsewhere');
-  };
-  const place: Place = { kind: { name: 'the row' } as AnyKind, fields, links: new Map() };
-  return new Compiler({ graph: { place: nowhere }, visible: nowhere, nowMs: Number.NaN }).condition(place, filter);
+/**
+ * The same for fields of the row alone, and for its tags where their kind is given: all of them, whoever asks. What was said of time is as of when it was read.
+ */
+export function compileOwn(filter: Filter, fields: ReadonlyMap<string, Shape>, tags?: AnyKind): Condition {
+  const links: readonly [string, Link][] = tags === undefined ? [] : [[tags.plural, { kind: tags, local: 'id', remote: 'resourceId' }]];
+  const place: Place = { kind: { name: 'the row' } as AnyKind, fields, links: new Map(links) };
+  const ofTags = (kind: AnyKind): Place => ({ kind, fields: fieldsOf(kind), links: new Map() });
+  return new Compiler({ graph: { place: ofTags }, visible: () => undefined, nowMs: Number.NaN }).condition(place, filter);
 }
 
 /** The field of the row itself that a path leads to. @throws CloudError `invalid_input` when it leads elsewhere, or to what has parts */
@@ -48,16 +49,18 @@ export function ownField(path: string, kind: AnyKind, graph: Pick<QueryGraph, 'p
   let shape = place.fields.get(first);
   for (const name of rest) shape = shape === undefined ? undefined : partOf(shape, name);
   if (shape !== undefined && isName(path)) return { field: path, shape };
-  throw new CloudError(
-    'invalid_input',
-    `The parameter ${parameter} names ${path}, which is no field of ${kind.name}; there is ${names(place)}.`,
-    {
-      params: { parameter, field: path, fields: [...place.fields.keys()] },
-    },
-  );
+  throw wrongPath(path, place, parameter);
 }
 
-const isName = (path: string): boolean => path.split('.').every((name) => /^[A-Za-z][A-Za-z0-9]*$/.test(name));
+export const wrongPath = (path: string, { kind, fields }: Place, parameter: string): CloudError =>
+  new CloudError(
+    'invalid_input',
+    `The parameter ${parameter} names ${path}, which is no field of ${kind.name}; there is ${[...fields.keys()].join(', ')}.`,
+    { params: { parameter, field: path, fields: [...fields.keys()] } },
+  );
+
+/** Whether it is names with dots between: nothing else may reach a store. */
+export const isName = (path: string): boolean => path.split('.').every((name) => /^[A-Za-z][A-Za-z0-9]*$/.test(name));
 
 class Compiler {
   readonly #context: CompileContext;
@@ -212,7 +215,8 @@ function elementAt({ element, isMap }: Exclude<Start, Place>, name: string): Fou
   return { field: name, shape: part };
 }
 
-function partOf(shape: Shape, name: string): Shape | undefined {
+/** What lies under a name within what a field holds. */
+export function partOf(shape: Shape, name: string): Shape | undefined {
   if (shape.type === 'object') return shape.fields.get(name);
   if (shape.type === 'map') return shape.values;
   return shape.type === 'any' ? shape : undefined;

@@ -56,8 +56,7 @@ function linksOf(kind: AnyKind, registry: Registry): ReadonlyMap<string, Link> {
   const links = new Map<string, Link>();
   for (const { field, kind: to } of edgesOf(kind, registry))
     links.set(linkName(field), { kind: registry.kind(to), local: field, remote: 'id' });
-  if (registry.takesAttached(kind))
-    for (const other of registry.attachedKinds()) links.set(camel(other.plural), { kind: other, local: 'id', remote: 'resourceId' });
+  for (const other of registry.attachedTo(kind)) links.set(camel(other.plural), { kind: other, local: 'id', remote: 'resourceId' });
   for (const other of registry.kinds()) {
     const edges = edgesOf(other, registry).filter((edge) => edge.kind === kind.name);
     for (const { field } of edges) {

@@ -54,7 +54,10 @@ export function textOf(given: unknown, pointer: string): string {
 /** What is misspelled would otherwise be silently lost. */
 export function only<T>(given: object, known: readonly string[], pointer: string, value: T): T {
   for (const name of Object.keys(given))
-    if (!known.includes(name)) throw wrongAt(`${pointer}/${name}`, `none of what is known here (${known.join(', ')})`);
+    if (!known.includes(name))
+      throw new CloudError('invalid_input', `There is no field ${pointer}/${name}; there is ${known.join(', ')}.`, {
+        pointer: `${pointer}/${name}`,
+      });
   return value;
 }
 

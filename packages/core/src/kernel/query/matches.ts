@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../json.ts';
-import type { Condition } from '../store.ts';
+import type { Condition, FieldPath } from '../store.ts';
 
 type Scalar = string | number | boolean;
 
@@ -33,7 +33,7 @@ export function matches(row: JsonObject, condition: Condition, rows: Rows = NOWH
   if (!('value' in condition)) return (value === null) === (condition.op === 'null');
   if (value === null || typeof value === 'object') return false;
   if (condition.op === 'in') return condition.value.some((wanted) => compareValues(value, wanted) === 0);
-  if (condition.op === 'like') return typeof value === 'string' && likeExpression(condition.value).test(value);
+  if (condition.op === 'like') return typeof value === 'string' && isLike(value, condition.value);
   const order = compareValues(value, condition.value);
   return { '=': order === 0, '!=': order !== 0, '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[condition.op];
 }
@@ -44,9 +44,20 @@ export function valueAt(row: JsonObject, field: string): Json {
   let at: Json = row;
   for (const name of field.split('.')) {
     if (!isObject(at)) return null;
-    at = at[name] ?? null;
+    at = (Object.hasOwn(at, name) ? at[name] : null) ?? null;
   }
   return at;
+}
+
+/** The value at the end of the way; null where it leads to no row. */
+export function valueAlong(row: JsonObject, { field, via = [] }: FieldPath, rows: Rows = NOWHERE): Json {
+  let at: JsonObject | undefined = row;
+  for (const { table, local, remote, where } of via) {
+    const wanted: Json = at === undefined ? null : valueAt(at, local);
+    const leads = (other: JsonObject) => valueAt(other, remote) === wanted && (where === undefined || matches(other, where, rows));
+    at = wanted === null ? undefined : [...rows(table)].find(leads);
+  }
+  return at === undefined ? null : valueAt(at, field);
 }
 
 /** An element as a condition sees it: its own fields, if it has some, and itself. */
@@ -74,13 +85,35 @@ function compareTexts(a: string, b: string): number {
   return a.charCodeAt(at) - b.charCodeAt(at);
 }
 
-/** `%` is any text, `_` one character, `\` takes what follows literally. */
-function likeExpression(pattern: string): RegExp {
-  const parts = pattern.match(/\\?[\s\S]/gu) ?? [];
-  const source = parts.map((part) => {
-    if (part === '%') return '.*';
-    if (part === '_') return '.';
-    return (part.length > 1 && part.startsWith('\\') ? part.slice(1) : part).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  });
-  return new RegExp(`^${source.join('')}$`, 'su');
+const ANY_TEXT = Symbol('any text');
+const ANY_CHARACTER = Symbol('any character');
+
+/**
+ * `%` is any text, `_` one character, `\` takes what follows literally. Patterns are of callers: none takes longer than its length times that of the text, as
+ * a regular expression would that tries all ways to part it.
+ */
+function isLike(text: string, pattern: string): boolean {
+  const wanted = (pattern.match(/\\?[\s\S]/gu) ?? []).map((part) =>
+    part === '%' ? ANY_TEXT : part === '_' ? ANY_CHARACTER : part.length > 1 && part.startsWith('\\') ? part.slice(1) : part,
+  );
+  const found = [...text];
+  let at = 0;
+  let place = 0;
+  // Where the last `%` was, and what is tried behind it: what came before that fits as it is.
+  let behindAny = -1;
+  let triedFrom = 0;
+  while (at < found.length) {
+    const part = wanted[place];
+    if (part === ANY_TEXT) {
+      place += 1;
+      [behindAny, triedFrom] = [place, at];
+    } else if (part === ANY_CHARACTER || part === found[at]) {
+      at += 1;
+      place += 1;
+    } else if (behindAny >= 0) {
+      triedFrom += 1;
+      [at, place] = [triedFrom, behindAny];
+    } else return false;
+  }
+  return wanted.slice(place).every((part) => part === ANY_TEXT);
 }

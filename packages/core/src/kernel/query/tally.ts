@@ -1,27 +1,31 @@
 import type { Json, JsonObject } from '../json.ts';
 import type { AggregateQuery, AggregateRow } from '../store.ts';
-import { compareValues, valueAt } from './matches.ts';
+import { compareValues, type Rows, valueAlong } from './matches.ts';
 
 type Group = string | number | null;
 
 /** What `aggregate` means, said in the plainest way. Stores answer the same. */
-export function tally(rows: readonly JsonObject[], { groupBy = [], measures, limit }: Omit<AggregateQuery, 'table'>): AggregateRow[] {
+export function tally(
+  rows: readonly JsonObject[],
+  { groupBy = [], measures, limit }: Omit<AggregateQuery, 'table'>,
+  others?: Rows,
+): AggregateRow[] {
   const groups = new Map<string, { readonly values: readonly Group[]; readonly rows: JsonObject[] }>();
   if (groupBy.length === 0) groups.set('[]', { values: [], rows: [] });
   for (const row of rows) {
-    const values = groupBy.map((field) => plain(valueAt(row, field)));
+    const values = groupBy.map((path) => plain(valueAlong(row, path, others)));
     const key = JSON.stringify(values);
     const group = groups.get(key) ?? { values, rows: [] };
     groups.set(key, group);
     group.rows.push(row);
   }
   const sorted = [...groups.values()].sort((a, b) => compareGroups(a.values, b.values)).slice(0, limit);
-  return sorted.map((group) => [...group.values, ...measures.map((measure) => measured(measure, group.rows))]);
+  return sorted.map((group) => [...group.values, ...measures.map((measure) => measured(measure, group.rows, others))]);
 }
 
-function measured({ op, field }: AggregateQuery['measures'][number], rows: readonly JsonObject[]): Group {
+function measured({ op, field, ...way }: AggregateQuery['measures'][number], rows: readonly JsonObject[], others: Rows | undefined): Group {
   if (field === undefined) return rows.length;
-  const values = rows.map((row) => plain(valueAt(row, field))).filter((value) => value !== null);
+  const values = rows.map((row) => plain(valueAlong(row, { field, ...way }, others))).filter((value) => value !== null);
   if (op === 'count') return values.length;
   if (op === 'sum') return sum(values.filter((value) => typeof value === 'number'));
   const sorted = values.toSorted(compareValues);

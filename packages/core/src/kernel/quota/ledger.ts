@@ -46,7 +46,13 @@ export class QuotaLedger {
   async balance(statements: readonly Statement[]): Promise<Balanced> {
     if (!statements.some((statement) => this.#counts(statement))) return { statements, changes: [] };
     const net = new Net();
-    for (const statement of statements) for (const change of await this.#changesBy(statement)) net.add(change);
+    for (const statement of statements) {
+      const kind = 'table' in statement ? this.#registry.countedKind(statement.table) : undefined;
+      // Nothing is waited for where the statement itself tells.
+      const changes =
+        kind !== undefined && statement.op === 'update' ? await this.#changesByUpdate(kind, statement) : changesBy(kind, statement);
+      for (const change of changes) net.add(change);
+    }
     for (const change of net.changes)
       for (const owner of this.#known(change) ?? (await this.ownersOf(change)))
         if (owner.scope !== change.scope) net.add({ ...change, ...owner });
@@ -85,21 +91,17 @@ export class QuotaLedger {
     return isReservation(statement) || ('table' in statement && this.#registry.countedKind(statement.table) !== undefined);
   }
 
-  async #changesBy(statement: Statement): Promise<readonly QuotaChange[]> {
-    if (statement.op === 'adjust') {
-      const counter = quotaOf(statement.counter);
-      return counter === undefined ? [] : [{ ...counter, by: statement.by }];
-    }
-    const kind = 'table' in statement ? this.#registry.countedKind(statement.table) : undefined;
-    if (kind === undefined) return [];
-    if (statement.op === 'insert') return amounts(kind, statement.row, 1);
-    if (statement.op !== 'update' || !touchesUsage(kind, statement.set)) return [];
-    const text = await this.#store.read(statement.table, statement.key);
-    if (text === undefined) return [];
+  async #changesByUpdate(
+    kind: AnyKind,
+    { table, key, set }: Extract<Statement, { readonly op: 'update' }>,
+  ): Promise<readonly QuotaChange[]> {
+    if (!touchesUsage(kind, set)) return NONE;
+    const text = await this.#store.read(table, key);
+    if (text === undefined) return NONE;
     const row = JSON.parse(text) as JsonObject;
-    if (row.deletedAt !== undefined) return [];
-    const gone = statement.set.deletedAt === true;
-    return [...amounts(kind, row, -1), ...(gone ? [] : amounts(kind, { ...row, ...statement.set }, 1))];
+    if (row.deletedAt !== undefined) return NONE;
+    const gone = set.deletedAt === true;
+    return [...amounts(kind, row, -1), ...(gone ? [] : amounts(kind, { ...row, ...set }, 1))];
   }
 
   async #learn(projectId: string): Promise<void> {
@@ -108,6 +110,14 @@ export class QuotaLedger {
     const { accountId } = (text === undefined ? {} : JSON.parse(text)) as { readonly accountId?: string };
     if (accountId !== undefined) this.#accounts.set(projectId, accountId);
   }
+}
+
+const NONE: readonly QuotaChange[] = [];
+
+function changesBy(kind: AnyKind | undefined, statement: Statement): readonly QuotaChange[] {
+  if (statement.op === 'insert') return kind === undefined ? NONE : amounts(kind, statement.row, 1);
+  const counter = statement.op === 'adjust' ? quotaOf(statement.counter) : undefined;
+  return counter === undefined || statement.op !== 'adjust' ? NONE : [{ ...counter, by: statement.by }];
 }
 
 const isReservation = (statement: Statement): boolean => statement.op === 'adjust' && quotaOf(statement.counter) !== undefined;

@@ -77,7 +77,8 @@ async function counted(
     for await (const row of liveRows(store, kind.name))
       for (const owner of await ledger.ownersOf(ownerOf(kind, row)))
         for (const [index, quota = {}] of declared.entries())
-          for (const [counter, amount] of usageOf({ quota }, row)) add(quotaKey({ ...owner, counter }), index === 0 ? -amount : amount);
+          for (const [counter, amount] of usageOf({ ...kind, quota }, row))
+            add(quotaKey({ ...owner, counter }), index === 0 ? -amount : amount);
   }
   return new Map([...more].filter(([, by]) => by !== 0));
 }

@@ -5,9 +5,14 @@ import { type QuotaCounter, quotaKey } from './counters.ts';
 
 type Amounts = readonly (readonly [counter: string, amount: number])[];
 
-/** What one live row counts for, by the counters of its kind. */
-export const usageOf = (kind: Pick<AnyKind, 'quota'>, row: JsonObject): Amounts =>
-  Object.entries((kind.quota ?? {}) as Record<string, 1 | string>).map(([counter, by]) => [counter, by === 1 ? 1 : Number(row[by] ?? 0)]);
+/** What one live row counts for, by the counters of its kind. What is there for the operator alone counts for nobody. */
+export const usageOf = (kind: Pick<AnyKind, 'quota' | 'operatorsIf'>, row: JsonObject): Amounts =>
+  kind.operatorsIf !== undefined && row[kind.operatorsIf] === true
+    ? []
+    : Object.entries((kind.quota ?? {}) as Record<string, 1 | string>).map(([counter, by]) => [
+        counter,
+        by === 1 ? 1 : Number(row[by] ?? 0),
+      ]);
 
 /** Whose counters a row is counted in first: those of its project, or of its account where it belongs to no project. */
 export const ownerOf = (kind: AnyKind, row: JsonObject): Pick<QuotaCounter, 'scope' | 'id'> =>

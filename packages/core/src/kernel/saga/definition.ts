@@ -7,6 +7,16 @@ export const NOTHING_TO_UNDO = 'nothing_to_undo';
 /** This effect cannot be taken back: once it may have begun, the saga only goes on, retrying for ever, and can no longer be cancelled. */
 export const FORWARD_ONLY = 'forward_only';
 
+/**
+ * Thrown by the first forward-only effect of a saga when it is certain that nothing of it has happened, nor will: the saga unwinds after all, with the cause as its error. From any other step it
+ * is its cause.
+ */
+export class NeverHappened extends Error {
+  constructor(cause: Error) {
+    super('a forward-only step never happened', { cause });
+  }
+}
+
 /** What a cleanup that could not be done now still has to remove, recorded with the step and retried until done. */
 export interface Owed {
   /** Names the cleanup handler, e.g. `machine.remove`. */
@@ -34,6 +44,7 @@ export type Known<C, P, O> = Pick<StepInput<C, P, O>, 'ctx' | 'params' | 'out' |
 export interface RetryPolicy {
   /** Tries in all, for failures whose retry answer is `same_request`. */
   readonly attempts: number;
+  /** After the first try; doubled each time, up to 30 s. At least 250 for what is tried for ever. */
   readonly backoffMs: number;
 }
 

@@ -120,6 +120,12 @@ export class History {
     return frame.saga.steps.every((node) => this.collect(frame, node, out, lightly));
   }
 
+  /** Whether it is the forward-only step of the whole behind which there is no way back, and none ahead of it can have pivoted. */
+  isFirstPivot({ prefix, saga }: Frame, step: StepNode): boolean {
+    const first = saga.steps.find((each) => each.type === 'subs' || each.undo === FORWARD_ONLY);
+    return prefix === '' && first === step;
+  }
+
   /** Whether a forward-only step of the frame is done, or is the next, which may have begun. */
   mayHavePivoted(frame: Frame): boolean {
     const out: Outputs = {};

@@ -4,7 +4,7 @@ import { CloudError, type ErrorRecord } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { debt, type JournalEntry } from '../operation.ts';
 import { quotaExceeded } from '../quota/index.ts';
-import { taken } from '../refusals.ts';
+import { taken, tooLong } from '../refusals.ts';
 import { create } from '../rows.ts';
 import type { Statement } from '../store.ts';
 import type { Owed } from './definition.ts';
@@ -56,7 +56,7 @@ export class Journal {
     this.#percent = Math.max(this.#percent, percent);
   }
 
-  /** The statement that appends an entry. Its key makes a repeated commit of the same entry recognisable. */
+  /** The statement that appends an entry. Its key makes a repeated commit of the same entry recognisable. Entries that are committed together become one row. */
   entry(entry: JournalEntry): Statement {
     const row = { operationId: this.#operationId, number: this.#number, ...this.#ports.stamp, ...entry } as unknown as JsonObject;
     this.#number += 1;
@@ -67,12 +67,17 @@ export class Journal {
   async commit(path: string, statements: readonly Statement[]): Promise<void> {
     const held = this.#takeHeld();
     if (this.#untold !== undefined) this.#sendLater(Math.max(0, HELD_MS - this.#sinceToldMs));
-    await this.#flushing;
-    const result = await this.#ports.commit([...held, ...statements]);
-    if (result.ok) return;
-    // Numbers may have gaps.
-    if (held.length > 0) await this.#ports.commit(held);
-    throw guardFailed(path, result, [...held, ...statements][result.statement]);
+    const all = inOneRow([...held, ...statements]);
+    const committed = this.#flushing.then(async () => {
+      const result = await this.#ports.commit(all);
+      // Numbers may have gaps.
+      if (!result.ok && held.length > 0) await this.#ports.commit(inOneRow(held));
+      return result;
+    });
+    // A step beside it must not be durable before the steps that went ahead of both: this commit may have to be tried again while the other is through.
+    if (held.length > 0) this.#flushing = committed.catch(() => undefined);
+    const result = await committed;
+    if (!result.ok) throw guardFailed(path, result, all[result.statement]);
   }
 
   /** For a guard whose failure has a meaning of its own. */
@@ -101,7 +106,7 @@ export class Journal {
     if (held.length === 0 && this.#untold === undefined) return this.#flushing;
     // Its state is left as it is: a step beside these may need attention.
     const how = this.update(held.length === 0 ? {} : this.#told(this.#lastHeld, this.#history.stepsDone));
-    const flushed = this.#flushing.then(() => this.#ports.commit([...held, how]));
+    const flushed = this.#flushing.then(() => this.#ports.commit(inOneRow([...held, how])));
     // What cannot be committed here cannot be by the next commit either, which tells.
     this.#flushing = flushed.catch(() => undefined);
     return flushed;
@@ -179,12 +184,26 @@ export class Journal {
     };
   }
 
+  /** Each once: what is owed twice by one step is one cleanup. */
   debts(owed: readonly Owed[]): readonly Statement[] {
-    return owed.map(({ task, place, target }) => {
+    const distinct = new Map(owed.map((each) => [JSON.stringify([each.task, each.place, each.target]), each]));
+    return [...distinct.values()].map(({ task, place, target }) => {
       const id = this.#ports.ids.mint('debt');
       return create(debt, { id, name: `debt-${id}`, task, place, target, operationId: this.#operationId });
     });
   }
+}
+
+/** The entries among the statements in the row of the first: a row costs more than what is in it. */
+function inOneRow(statements: readonly Statement[]): readonly Statement[] {
+  const isEntry = (statement: Statement) => statement.op === 'insert' && statement.table === 'journal';
+  const at = statements.findIndex(isEntry);
+  const rows = statements.flatMap((statement) => (statement.op === 'insert' && isEntry(statement) ? [statement.row] : []));
+  const [first, ...others] = rows;
+  if (first === undefined || others.length === 0) return statements;
+  const next = others.map(({ operationId: _operation, number: _number, ...entry }) => entry);
+  const row = { op: 'insert', table: 'journal', row: { ...first, next } } as const;
+  return statements.flatMap((statement, index) => (index === at ? [row] : isEntry(statement) ? [] : [statement]));
 }
 
 const GUARD_MEANING = {
@@ -192,6 +211,7 @@ const GUARD_MEANING = {
   absent: 'not_found',
   stale: 'conflict',
   in_use: 'in_use',
+  too_long: 'invalid_input',
   exceeded: 'no_capacity',
   fenced: 'unavailable',
 } as const;
@@ -199,6 +219,7 @@ const GUARD_MEANING = {
 function guardFailed(path: string, result: Refusal, statement: Statement | undefined): CloudError {
   if (result.quota !== undefined) return quotaExceeded(result.quota);
   if (result.reason === 'exists' && statement !== undefined && 'table' in statement) return taken(statement.table, result.fields);
+  if (result.reason === 'too_long') return tooLong(result.fields);
   const fields = result.fields === undefined ? '' : ` (${result.fields.join(', ')})`;
   return new CloudError(GUARD_MEANING[result.reason], `The resource changed meanwhile: ${result.reason}${fields}.`, {
     detail: `guard ${result.statement} of step ${path}`,

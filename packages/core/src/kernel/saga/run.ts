@@ -3,7 +3,7 @@ import type { JsonObject } from '../json.ts';
 import { type JournalEntry, keysJournaled, keysShown } from '../operation.ts';
 import type { Statement } from '../store.ts';
 import { FORWARD_ONLY, type Owed, type StepNode, sagaKey } from './definition.ts';
-import { type Frame, History, type Outputs, type Seen } from './history.ts';
+import { type Frame, History, type Outputs, type Seen, told } from './history.ts';
 import { Journal } from './journal.ts';
 import { inLanes } from './lanes.ts';
 import { Interrupted, type NewBeginning, type Outcome, type RunPorts, type RunSubject } from './subject.ts';
@@ -15,8 +15,10 @@ type Write = Extract<StepNode, { type: 'write' }>;
 interface Place {
   readonly frame: Frame;
   readonly path: string;
-  /** The step behind it in its frame. */
-  readonly next: StepNode | undefined;
+  /** The step behind it in which anything happens, once its own output is known. */
+  readonly next: (output?: unknown) => StepNode | undefined;
+  /** Nothing comes behind it but the end. */
+  readonly last: boolean;
 }
 
 /**
@@ -82,7 +84,9 @@ export class SagaRun {
         return 'parked';
       }
       const ending = this.#journal.ending('failed', toErrorRecord(error.cause));
-      await this.#journal.commit('', [...ending, ...(this.#subject.abandoned?.(this.#history.params) ?? [])]);
+      const isDone = (step: string) => this.#history.isDone(step) && !this.#history.isUndone(step);
+      const reserved = (await this.#subject.abandoned?.(this.#history.params, isDone)) ?? [];
+      await this.#journal.commit('', [...ending, ...reserved]);
       return 'failed';
     }
   }
@@ -116,7 +120,7 @@ export class SagaRun {
 
   async #forward(): Promise<StepFailed | undefined> {
     try {
-      await this.#sequence(this.#history.root());
+      await this.#sequence(this.#history.root(), true);
       return undefined;
     } catch (error) {
       if (error instanceof StepFailed) return error;
@@ -124,15 +128,25 @@ export class SagaRun {
     }
   }
 
-  async #sequence(frame: Frame): Promise<void> {
+  /** @param last nothing comes behind it but the end */
+  async #sequence(frame: Frame, last: boolean): Promise<void> {
     const out: Outputs = {};
     const { steps } = frame.saga;
     for (const [index, node] of steps.entries()) {
-      out[node.name] = await this.#step({ frame, path: frame.prefix + node.name, next: steps[index + 1] }, node, out);
+      const rest = steps.slice(index + 1);
+      const next = (output?: unknown) => this.#nextOf(frame, rest, { ...out, [node.name]: output });
+      const place = { frame, path: frame.prefix + node.name, next, last: last && rest.length === 0 };
+      out[node.name] = await this.#step(place, node, out);
       if (frame.prefix === '') this.#journal.reach(Math.floor((100 * (index + 1)) / steps.length));
     }
     // The last write commits the end with it; any other last step leaves it to do.
     if (frame.prefix === '' && !this.#ended) await this.#journal.commit('', this.#journal.ending('succeeded'));
+  }
+
+  /** The next step in which anything happens: what spreads over nothing is none. */
+  #nextOf(frame: Frame, rest: readonly StepNode[], out: Outputs): StepNode | undefined {
+    const seen = this.#history.seen(frame, out);
+    return rest.find((node) => node.type !== 'each' || told(() => node.items(seen))?.length !== 0);
   }
 
   async #step(place: Place, node: StepNode, out: Outputs): Promise<unknown> {
@@ -143,12 +157,16 @@ export class SagaRun {
     if (node.type === 'each') {
       const items = await this.#fanOut(path, () => node.items(seen));
       return inLanes(items, node.limit, (item, index) =>
-        this.#effect({ ...place, path: `${path}[${index}]`, next: undefined }, node, (input) => node.do({ ...seen, ...input, item })),
+        this.#effect({ ...place, path: `${path}[${index}]`, next: () => undefined, last: false }, node, (input) =>
+          node.do({ ...seen, ...input, item }),
+        ),
       );
     }
     const stages = await this.#fanOut(path, () => node.run(seen));
-    for (const [stage, bound] of stages.entries())
-      await inLanes(bound, node.limit, (child, index) => this.#sequence(this.#history.child(`${path}[${stage}.${index}]/`, child)));
+    for (const [stage, bound] of stages.entries()) {
+      const last = place.last && stage === stages.length - 1 && bound.length === 1;
+      await inLanes(bound, node.limit, (child, index) => this.#sequence(this.#history.child(`${path}[${stage}.${index}]/`, child), last));
+    }
     return undefined;
   }
 
@@ -163,17 +181,23 @@ export class SagaRun {
     this.#trials.stopIfEnding(path);
     if (step.undo === FORWARD_ONLY) await this.#pivot(path);
     const owed: Owed[] = [];
-    const output = await this.#trials.persist(path, 'do', step.retry ?? RETRY, async () => {
-      owed.length = 0;
-      const answer = await this.#trials.effect(path, 'do', step.timeoutMs, body, owed);
-      if (step.light === true && answer !== undefined) throw new Error(`step ${path} is light and must return nothing`);
-      return answer;
-    });
+    const output = await this.#trials.persist(
+      path,
+      'do',
+      step.retry ?? RETRY,
+      async () => {
+        owed.length = 0;
+        const answer = await this.#trials.effect(path, 'do', step.timeoutMs, body, owed);
+        if (step.light === true && answer !== undefined) throw new Error(`step ${path} is light and must return nothing`);
+        return answer;
+      },
+      this.#history.isFirstPivot(frame, step),
+    );
     const plain = output === undefined || output === SKIPPED ? undefined : (JSON.parse(JSON.stringify(output)) as unknown);
     const done: JournalEntry = { type: 'done', path, ...(plain === undefined ? {} : { output: plain }), ...sagaTag(frame) };
     this.#history.add(done);
     const entry = this.#journal.entry(done);
-    const canWait = next?.type === 'write' || (plain === undefined && (step.light === true || this.#trials.pivoted));
+    const canWait = next(plain)?.type === 'write' || (plain === undefined && (step.light === true || this.#trials.pivoted));
     if (canWait && owed.length === 0 && this.#journal.shown === undefined) this.#journal.hold(path, entry);
     else await this.#journal.commit(path, [entry, ...this.#journal.debts(owed), ...this.#journal.progress(path)]);
     return plain;
@@ -187,11 +211,10 @@ export class SagaRun {
     this.#trials.pivot();
   }
 
-  async #write({ frame, path, next }: Place, node: Write, seen: Seen): Promise<void> {
+  async #write({ frame, path, last }: Place, node: Write, seen: Seen): Promise<void> {
     if (this.#history.isDone(path)) return;
     this.#trials.stopIfEnding(path);
     if (node.undo === FORWARD_ONLY) this.#trials.pivot();
-    const last = frame.prefix === '' && next === undefined;
     const done: JournalEntry = { type: 'done', path, ...sagaTag(frame) };
     const commit = (statements: readonly Statement[]) => {
       const entry = this.#journal.entry(done);
@@ -254,11 +277,14 @@ export class SagaRun {
 
   async #end(error: ErrorRecord): Promise<Outcome> {
     const outcome = this.#trials.cancelled && error.code === 'cancelled' ? 'cancelled' : 'failed';
-    const result = await this.#trials.persist('', 'undo', RETRY, () =>
-      this.#journal.commit('', [...this.#journal.ending(outcome, error), ...(this.#subject.unwound?.(this.#history.params) ?? [])]),
-    );
+    const result = await this.#trials.persist('', 'undo', RETRY, () => this.#endTakenBack(outcome, error));
     if (result === SKIPPED) await this.#journal.commit('', this.#journal.ending(outcome, error));
     return outcome;
+  }
+
+  async #endTakenBack(outcome: 'cancelled' | 'failed', error: ErrorRecord): Promise<void> {
+    const takenBack = (await this.#subject.unwound?.(this.#history.params)) ?? [];
+    await this.#journal.commit('', [...this.#journal.ending(outcome, error), ...takenBack]);
   }
 
   async #again(error: ErrorRecord) {

@@ -7,6 +7,11 @@ import type { JournalEntry } from '../operation.ts';
 import type { Statement } from '../store.ts';
 import type { AnySaga } from './definition.ts';
 
+/** Row changes that take an acceptance back. */
+export type Unwound = (params: unknown) => readonly Statement[] | Promise<readonly Statement[]>;
+/** What is given back of it when its run is abandoned. @param isDone whether a step is */
+export type Abandoned = (params: unknown, isDone: (step: string) => boolean) => readonly Statement[] | Promise<readonly Statement[]>;
+
 /** What a run reaches: nothing of the cloud, everything of the kernel that it needs. */
 export interface RunPorts {
   readonly environment: Environment;
@@ -46,9 +51,9 @@ export interface RunSubject {
   readonly resumed?: boolean;
   /** It must not begin: whatever an earlier life may have begun is undone, and it ends. */
   readonly refused?: ErrorRecord | undefined;
-  readonly unwound?: ((params: unknown) => readonly Statement[]) | undefined;
+  readonly unwound?: Unwound | undefined;
   /** Committed with the end of a run that is abandoned: what it had reserved beyond its rows, which the forced operation does not know of. */
-  readonly abandoned?: ((params: unknown) => readonly Statement[]) | undefined;
+  readonly abandoned?: Abandoned | undefined;
   readonly again?:
     | ((failed: { params: unknown; error: ErrorRecord; attempt: number }) => Promise<NewBeginning | CloudError | undefined>)
     | undefined;

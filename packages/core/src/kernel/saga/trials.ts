@@ -1,7 +1,7 @@
 import { sleep } from '../environment.ts';
 import { CloudError, describeChain, ERROR_CODES, type ErrorRecord, toErrorRecord } from '../errors.ts';
 import { traced } from '../tracing.ts';
-import type { Owed, RetryPolicy, StepInput } from './definition.ts';
+import { NeverHappened, type Owed, type RetryPolicy, type StepInput } from './definition.ts';
 import type { Journal } from './journal.ts';
 import { Interrupted, type RunPorts, type RunSubject, type StepPoint } from './subject.ts';
 
@@ -69,6 +69,13 @@ export class Trials {
     this.#pivoted = true;
   }
 
+  /** What made it pivot has never happened. */
+  #unpivot(path: string, { cause }: NeverHappened): StepFailed {
+    this.#pivoted = false;
+    this.#calm(path);
+    return this.#failed(path, cause);
+  }
+
   cancel(): void {
     this.#cancelled = true;
     this.#abort.abort(new CloudError('cancelled', 'Cancelled on request.'));
@@ -100,8 +107,17 @@ export class Trials {
     return this.#failing;
   }
 
-  /** Before a forward-only step: the step's own policy. After it, and in every undo: for ever, visibly. */
-  async persist<R>(path: string, phase: 'do' | 'undo', policy: RetryPolicy, body: () => Promise<R>): Promise<R | typeof SKIPPED> {
+  /**
+   * Before a forward-only step: the step's own policy. After it, and in every undo: for ever, visibly.
+   * @param isFirst of the forward-only steps: there is a way back from it where it tells that it never happened
+   */
+  async persist<R>(
+    path: string,
+    phase: 'do' | 'undo',
+    policy: RetryPolicy,
+    body: () => Promise<R>,
+    isFirst = false,
+  ): Promise<R | typeof SKIPPED> {
     for (let attempt = 1; ; attempt += 1) {
       if (this.#reason !== undefined) throw this.#reason;
       if (phase === 'do') this.stopIfEnding(path);
@@ -109,8 +125,10 @@ export class Trials {
         const result = await body();
         this.#calm(path);
         return result;
-      } catch (error) {
-        if (error instanceof StepFailed || error instanceof Interrupted) throw error;
+      } catch (thrown) {
+        if (thrown instanceof StepFailed || thrown instanceof Interrupted) throw thrown;
+        if (thrown instanceof NeverHappened && isFirst) throw this.#unpivot(path, thrown);
+        const error = thrown instanceof NeverHappened ? thrown.cause : thrown;
         const record = toErrorRecord(error);
         this.#ports.environment.logger.warn(
           { operationId: this.#subject.operationId, step: path, phase, attempt, error: describeChain(error) },
@@ -122,7 +140,9 @@ export class Trials {
         if (!again && this.#cancelled) this.stopIfEnding(path);
         if (!again) throw this.#failed(path, error);
         if (forEver && attempt >= ATTENTION_AFTER_ATTEMPTS) await this.#needAttention(path, phase, attempt, record);
-        if ((await this.#pause(path, policy.backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) {
+        // A step that is not to be tried again may want no pause: its undo is tried again, and not in a circle.
+        const backoffMs = forEver ? Math.max(policy.backoffMs, RETRY.backoffMs) : policy.backoffMs;
+        if ((await this.#pause(path, backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) {
           this.#calm(path);
           return SKIPPED;
         }

@@ -31,7 +31,7 @@ const NOTHING: Along = { statements: [], along: new Set() };
 export class Attachments {
   readonly #registry: Registry;
   readonly #store: Store;
-  #kinds: readonly AnyKind[] | undefined;
+  #known: ReadonlyMap<string, AnyKind> | undefined;
 
   constructor(registry: Registry, store: Store) {
     this.#registry = registry;
@@ -39,21 +39,28 @@ export class Attachments {
   }
 
   async follow(statements: readonly Statement[]): Promise<Along> {
-    this.#kinds ??= this.#registry.attachedKinds();
-    if (this.#kinds.length === 0) return NOTHING;
+    if (this.#kinds.size === 0) return NOTHING;
     const gone = statements.filter(isRemoval);
-    const resources = gone.filter(({ table }) => this.#takesAttached(table));
     const along: Statement[] = [];
-    for (const kind of resources.length === 0 ? [] : this.#kinds) along.push(...(await this.#leaving(kind, resources)));
+    for (const kind of gone.length === 0 ? [] : this.#kinds.values()) {
+      const resources = gone.filter(({ table }) => this.#takesAttached(table, kind));
+      if (resources.length > 0) along.push(...(await this.#leaving(kind, resources)));
+    }
     const changes = await this.#changes([...statements, ...along]);
     if (along.length === 0 && changes.length === 0) return NOTHING;
     const told = changes.filter((change) => !isReplaced(change, changes)).flatMap((change) => this.#told(change));
     return { statements: [...along, ...countsOf(changes), ...told], along: new Set(along) };
   }
 
-  #takesAttached(table: string): boolean {
+  /** By their tables. */
+  get #kinds(): ReadonlyMap<string, AnyKind> {
+    this.#known ??= new Map(this.#registry.attachedKinds().map((kind) => [kind.name, kind]));
+    return this.#known;
+  }
+
+  #takesAttached(table: string, attached: AnyKind): boolean {
     const kind = this.#registry.findKind(table);
-    return kind !== undefined && this.#registry.takesAttached(kind);
+    return kind !== undefined && this.#registry.attachedTo(kind).includes(attached);
   }
 
   /** What is attached now; and that, once these are gone, nothing is. With a project goes what belongs to it, whatever it is about. */
@@ -79,22 +86,25 @@ export class Attachments {
     return [
       ...removals,
       ...sealed.map(forgetSealed),
-      ...ids.map((value): Statement => ({ op: 'vacant', table: kind.name, field: 'resourceId', value })),
-      ...projects.map((value): Statement => ({ op: 'vacant', table: kind.name, field: 'projectId', value })),
+      ...ids.map((resourceId): Statement => ({ op: 'vacant', table: kind.name, where: { resourceId } })),
+      ...projects.map((projectId): Statement => ({ op: 'vacant', table: kind.name, where: { projectId } })),
     ];
   }
 
   async #changes(statements: readonly Statement[]): Promise<readonly Change[]> {
     const changes: Change[] = [];
     for (const statement of statements) {
-      const kind = 'table' in statement ? this.#kinds?.find(({ name }) => name === statement.table) : undefined;
+      const kind = 'table' in statement ? this.#kinds.get(statement.table) : undefined;
       if (kind === undefined) continue;
-      if (statement.op === 'insert') changes.push({ kind, row: statement.row as unknown as AttachedRow, by: 1, generation: 1 });
+      // One of a kind that is also about no resource at all, but the whole cloud, counts nowhere.
+      if (statement.op === 'insert' && statement.row.resourceId !== undefined)
+        changes.push({ kind, row: statement.row as unknown as AttachedRow, by: 1, generation: 1 });
       if (!isRemoval(statement)) continue;
       const text = await this.#store.read(statement.table, statement.key);
       if (text === undefined) continue;
-      const row = JSON.parse(text) as AttachedRow;
-      changes.push({ kind, row, by: -1, generation: row.generation + 1 });
+      const row = JSON.parse(text) as Partial<AttachedRow> & RowBase;
+      if (row.resourceId === undefined) continue;
+      changes.push({ kind, row: row as AttachedRow, by: -1, generation: row.generation + 1 });
     }
     return changes;
   }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { type Action, defineAction } from '../action.ts';
+import { oneOf } from '../article.ts';
 import { type Deletion, defineDeletion } from '../cascade/deletion.ts';
 import { CloudError } from '../errors.ts';
 import { type AnyKind, defineKind, type RowBase, type RowOf, resourceName } from '../kind.ts';
@@ -78,7 +79,7 @@ function assertKinds({ taggable }: TagPorts, { kinds = [], copyTo = [] }: Partia
   for (const [field, names] of [['kinds', kinds] as const, ['copyTo', copyTo] as const])
     for (const [index, name] of (names ?? []).entries())
       if (taggable(name) === undefined)
-        throw new CloudError('invalid_input', `A ${name} takes no tags.`, { pointer: `/${field}/${index}`, params: { kind: name } });
+        throw new CloudError('invalid_input', `No ${name} takes tags.`, { pointer: `/${field}/${index}`, params: { kind: name } });
 }
 
 export const policiesOf = (reader: Reader, projectId: string): Promise<readonly TagPolicy[]> =>
@@ -97,7 +98,7 @@ export function assertValues(policies: readonly TagPolicy[], kind: AnyKind, tags
   for (const policy of about(policies, kind)) {
     const value = tags[policy.key];
     if (value !== undefined && policy.values?.includes(value) === false)
-      throw refusedBy(policy, kind, `The tag ${policy.key} of a ${kind.name} is one of ${policy.values.join(', ')} here.`);
+      throw refusedBy(policy, kind, `The tag ${policy.key} of ${oneOf(kind.name)} is one of ${policy.values.join(', ')} here.`);
   }
 }
 
@@ -105,12 +106,12 @@ export function assertValues(policies: readonly TagPolicy[], kind: AnyKind, tags
 export function assertRequired(policies: readonly TagPolicy[], kind: AnyKind, tags: TagValues): void {
   for (const policy of about(policies, kind))
     if (policy.required === true && tags[policy.key] === undefined)
-      throw refusedBy(policy, kind, `A ${kind.name} is not made here without the tag ${policy.key}.`);
+      throw refusedBy(policy, kind, `No ${kind.name} is made here without the tag ${policy.key}.`);
 }
 
 /** @throws CloudError `refused` for a tag that must stay */
 export function assertDetachable(policies: readonly TagPolicy[], kind: AnyKind, keys: readonly string[]): void {
   for (const policy of about(policies, kind))
     if (policy.required === true && keys.includes(policy.key))
-      throw refusedBy(policy, kind, `A ${kind.name} keeps the tag ${policy.key} here.`);
+      throw refusedBy(policy, kind, `Every ${kind.name} keeps the tag ${policy.key} here.`);
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { type AcceptRequest, type Action, defineAction } from '../action.ts';
+import { type Acceptance, type AcceptRequest, type Action, defineAction } from '../action.ts';
 import { CloudError } from '../errors.ts';
 import { secret } from '../kind.ts';
 import { both, equals } from '../reader.ts';
@@ -32,7 +32,7 @@ export const systemTagActions = (ports: SystemTagPorts): readonly Action[] => [
     description: 'Puts a system tag on a resource. One that has a single value gets the new one.',
     target: 'collection',
     input: setInput,
-    accept: (request) => set(ports, request),
+    accept: async (request) => shownTo(ports, request.input.tag, await set(ports, request)),
     refused: (failure) =>
       failure.reason === 'exceeded'
         ? new CloudError('conflict', `A resource has up to ${SYSTEM_TAGS_MAX} system tags.`, { params: { limit: SYSTEM_TAGS_MAX } })
@@ -47,7 +47,7 @@ export const systemTagActions = (ports: SystemTagPorts): readonly Action[] => [
     description: 'Takes a system tag from a resource: this value of it, or all.',
     target: 'collection',
     input: clearInput,
-    accept: (request) => clear(ports, request),
+    accept: async (request) => shownTo(ports, request.input.tag, await clear(ports, request)),
     refused: () => 'again',
     saga: changeTags,
     context: () => null,
@@ -69,6 +69,12 @@ async function looked(ports: SystemTagPorts, { input, principal }: Request<Stati
   if (row === undefined) throw new CloudError('not_found', `No ${kind.name} ${input.resourceId}.`, { pointer: '/resourceId' });
   const there = await ports.reader.list(systemTag, both(equals('resourceId', row.id), equals('tag', tag.name)));
   return { tag, kind, row, there };
+}
+
+/** Of a tag that the operator alone sees nobody else reads in the audit. */
+function shownTo(ports: SystemTagPorts, name: string, acceptance: Acceptance<ChangeParams>): Acceptance<ChangeParams> {
+  const { adminOnly } = ports.systemTags().get(name, { operates: true });
+  return adminOnly === true ? { ...acceptance, forOperators: true } : acceptance;
 }
 
 async function set(ports: SystemTagPorts, request: Request<Static<typeof setInput>>) {

@@ -92,7 +92,7 @@ export async function resourcesToTag(
 ): Promise<{ readonly kind: AnyKind; readonly rows: readonly RowBase[] }> {
   const kind = taggable(resourceKind);
   if (kind === undefined)
-    throw new CloudError('invalid_input', `A ${resourceKind} takes no tags.`, { pointer: '/resourceKind', params: { resourceKind } });
+    throw new CloudError('invalid_input', `No ${resourceKind} takes tags.`, { pointer: '/resourceKind', params: { resourceKind } });
   const found = (await reader.list(kind, { field: 'id', op: 'in', value: [...resourceIds] })) as readonly RowBase[];
   const byId = new Map(found.map((row) => [row.id as string, row]));
   const rows: RowBase[] = [];

@@ -1,11 +1,15 @@
 import { type Static, Type } from 'typebox';
+import { lacks, looksElsewhere, type Principal } from '../access.ts';
 import { type AcceptRequest, type Action, defineAction } from '../action.ts';
 import { CloudError } from '../errors.ts';
 import type { Id } from '../id.ts';
+import type { JsonObject } from '../json.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
+import { matches } from '../query/matches.ts';
 import { change } from '../rows.ts';
 import type { Statement } from '../store.ts';
 import { type ChangeParams, changedBack, changeTags } from './change-saga.ts';
+import { tagPermission } from './names.ts';
 import { assertDetachable, assertValues, policiesOf } from './policy.ts';
 import {
   assertKeys,
@@ -16,6 +20,7 @@ import {
   TAGS_MAX,
   type Tag,
   type TagPorts,
+  type TagValues,
   tag,
   tagGone,
   tagKey,
@@ -85,6 +90,7 @@ async function attach(ports: TagPorts, request: Request<Static<typeof attachInpu
   assertKeys(keys, '/tags');
   assertSize(input.resourceIds.length * keys.length);
   const { kind, rows } = await resourcesToTag(ports, input, principal);
+  await assertStaysWithin(ports, { kind, rows, keys, tags }, principal);
   const present = await presentTags(ports, rows, keys);
   const changes = new Changes();
   let nextId: Id<'tag'> | undefined = id;
@@ -112,6 +118,7 @@ async function detach(ports: TagPorts, { input, principal, mint }: Request<Stati
   const { keys } = input;
   assertSize(input.resourceIds.length * keys.length);
   const { kind, rows } = await resourcesToTag(ports, input, principal);
+  await assertStaysWithin(ports, { kind, rows, keys, tags: {} }, principal);
   const present = await presentTags(ports, rows, keys);
   const changes = new Changes();
   for (const row of rows) {
@@ -125,6 +132,29 @@ async function detach(ports: TagPorts, { input, principal, mint }: Request<Stati
     }
   }
   return { params: { undo: changes.undo }, statements: changes.statements };
+}
+
+interface Tagging {
+  readonly kind: AnyKind;
+  readonly rows: readonly RowBase[];
+  /** Of those that are there. */
+  readonly keys: readonly string[];
+  /** What takes their place. */
+  readonly tags: TagValues;
+}
+
+/** Where a role is for what is tagged so, nobody tags things out of his own reach. @throws CloudError `permission_denied` */
+async function assertStaysWithin({ reader }: TagPorts, { kind, rows, keys, tags }: Tagging, principal: Principal): Promise<void> {
+  const limit = principal.limits?.(tagPermission(kind));
+  if (limit === undefined || looksElsewhere(limit).length === 0) return;
+  const there = await reader.list(tag, { field: 'resourceId', op: 'in', value: rows.map(({ id }) => id) });
+  for (const row of rows) {
+    const left = there.filter(({ resourceId, key }) => resourceId === row.id && !keys.includes(key));
+    const put = Object.entries(tags).map(([key, value]) => ({ resourceId: row.id, key, value }));
+    const beside = [...left, ...put] as unknown as readonly JsonObject[];
+    if (!matches(row as unknown as JsonObject, limit, (table) => (table === tag.name ? beside : [])))
+      throw lacks(tagPermission(kind), principal, 'tags it so that your roles do not reach it');
+  }
 }
 
 const placeOf = (resourceId: string, key: string, projectId: string): string => `${projectId}/${resourceId}/${key}`;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { EndpointRequest, Principal, UploadRequest } from '../../../src/kernel/index.ts';
+import { CloudError, type EndpointRequest, type Principal, type UploadRequest } from '../../../src/kernel/index.ts';
 import type { ByteStream } from '../../../src/strategy/index.ts';
 import { codeOf } from '../little-cloud.ts';
 import { LOOK_MS, MachineStage, type State } from './machine-stage.ts';
@@ -95,6 +95,27 @@ describe('a console', () => {
     expect(screen.seen).to.equal('RFB 003.008\n');
   });
 
+  it('ends soon after its user is let in no more, and his tokens are void', async () => {
+    const at = await ConsoleStage.open();
+    let isLetIn = true;
+    const user: Principal = {
+      ...other,
+      renewed: () => {
+        if (isLetIn) return user;
+        throw new CloudError('unauthenticated', 'This API key is unknown.');
+      },
+    };
+    const session = new Session(at.stage, await at.redeem((await at.issue({ principal: user })).token, { principal: user }));
+    const { token } = await at.issue({ principal: user });
+    await at.stage.sim.run(5000);
+    expect(await session.type('still here')).to.equal('taken');
+    isLetIn = false;
+    expect(await codeOf(at.redeem(token, { principal: { ...other, actor: 'anonymous' } }))).to.equal('unauthenticated');
+    await at.stage.sim.run(1100);
+    expect(session.end).to.equal('broken');
+    expect(await session.type('gone')).to.equal('refused');
+  });
+
   it('is opened once by a token, within a minute, under its path', async () => {
     const at = await ConsoleStage.open();
     const used = await at.issue();
@@ -149,7 +170,7 @@ describe('a console', () => {
     await at.redeem((await at.issue()).token);
   });
 
-  it('has a bounded number of tokens, with those that are being recorded', async () => {
+  it('has a bounded number of tokens, with those that are being recorded, of which one account does not take the last', async () => {
     const at = await ConsoleStage.open();
     const recorded = Promise.withResolvers<void>();
     const request = { params: { id: at.id }, begin: () => recorded.promise };
@@ -159,6 +180,11 @@ describe('a console', () => {
     recorded.resolve();
     const codes = await at.stage.sim.environment.complete(Promise.all(asked));
     expect(codes.filter((code) => code === 'busy')).to.have.length(2);
+    const elsewhere: Principal = { ...other, accountId: '00000000-0000-7000-8000-0000000000aa' as never };
+    expect(await codeOf(at.issue({ principal: elsewhere }))).to.equal('succeeded');
+    expect(await codeOf(at.issue())).to.equal('busy');
+    await at.stage.sim.run(60_000);
+    expect(await codeOf(at.issue())).to.equal('succeeded');
   });
 
   it('is closed when the one who opened it goes away, and only then', async () => {

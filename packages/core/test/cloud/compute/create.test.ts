@@ -62,6 +62,15 @@ describe('the creation of a machine', () => {
     ]);
   });
 
+  it('tells by their names which of its parts are on different hosts', async () => {
+    const stage = await MachineStage.with({ hosts: 2 });
+    const there = await stage.volume(8192, { poolId: stage.poolIds[1] });
+    const spec = { attachVolumeIds: [there], nics: [{ networkId: stage.networkId }] };
+    expect((await stage.refusal('instance.create', stage.input(spec))).message).to.equal(
+      `Each of these is on a host of its own, and a machine is on one: network ${stage.sim.row('network', stage.networkId)?.name}, a disk in pool ${stage.sim.row('pool', stage.poolIds[1] ?? '')?.name}.`,
+    );
+  });
+
   it('is refused with the field at fault, and changes nothing', async () => {
     const stage = await MachineStage.with({ hosts: 2 });
     const here = await stage.volume(8192, { poolId: stage.poolIds[0] });

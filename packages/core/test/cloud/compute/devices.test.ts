@@ -198,6 +198,19 @@ describe('limits of a machine', () => {
     expect((await stage.refusal('nic.setLimits', { limits: {} }, nic?.id)).code).to.equal('invalid_input');
   });
 
+  it('of what a NIC sends are refused where the switch would not heed them', async () => {
+    const landing = <T>(_: string, command: string, apply: () => T): T =>
+      (command === 'ensurePort' ? { ...apply(), type: 'ovsPort', offloads: false } : apply()) as T;
+    const stage = await MachineStage.with({}, { world: { landing } });
+    const [nic] = await stage.nics(await stage.machine({ nics: [{ networkId: stage.networkId }] }));
+    const { operationId } = await stage.sim.submit('nic.setLimits', { limits: { outboundBytesPerSecond: 9 } }, nic?.id);
+    expect((await stage.sim.ended(operationId)).error).to.include({ code: 'unsupported' });
+    await stage.sim.done('nic.setLimits', { limits: { inboundBytesPerSecond: 9 } }, nic?.id);
+    const limits = { outboundBytesPerSecond: 9 };
+    const made = await stage.sim.submit('instance.create', stage.input({ nics: [{ networkId: stage.networkId, limits }] }));
+    expect((await stage.sim.ended(made.operationId)).error).to.include({ code: 'unsupported' });
+  });
+
   it('wait for the start of one that does not run', async () => {
     const stage = await MachineStage.with();
     const id = await stage.into('stopped', await stage.machine());

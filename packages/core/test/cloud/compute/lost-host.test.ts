@@ -207,6 +207,7 @@ describe('what is owed', () => {
     const { ids } = kernel.services;
     const owed = [
       { task: 'machine.remove', target: { instanceId: id } },
+      { task: 'volume.release', target: { volumeId: (await stage.disks(id))[0]?.id, instanceId: id } },
       { task: 'seed.delete', target: { poolId, id } },
       { task: 'volume.delete', target: { poolId, id: free } },
       { task: 'image.delete', target: { poolId, id: stage.imageId } },
@@ -248,6 +249,26 @@ describe('a machine on a host that is gone', () => {
     await stage.sim.run(LOST_MS);
     expect(await stage.rows(debt)).to.deep.equal([]);
     expect(await stage.sim.residue()).to.equal(before);
+  });
+
+  it('lets go of the disks that other hosts reach when the host is back, also where they have another machine by then', async () => {
+    const stage = await MachineStage.with({ hosts: 2 });
+    const shared = { driver: 'simulated-shared', clusterId: stage.clusterId, settings: {}, storageClass: 'shared' };
+    await stage.sim.done('pool.create', shared);
+    const volumeId = await stage.volume(512, { storageClass: 'shared' });
+    const [first = '', second = ''] = stage.hostIds;
+    const id = await stage.machine({ hostId: first, attachVolumeIds: [volumeId] });
+    const other = await stage.machine({ hostId: second });
+    await stage.lose(1);
+    await stage.sim.done('instance.delete', { force: true }, id);
+    expect((await stage.rows(debt)).map((row) => row.task).sort()).to.include('volume.release');
+    await stage.sim.done('instance.attachVolume', { volumeId }, other);
+    stage.sim.world.boot('hv1');
+    await stage.sim.run(3 * LOST_MS);
+    expect(await stage.rows(debt)).to.deep.equal([]);
+    const stored = [...stage.sim.world.pools.values()].flatMap((pool) => pool.find('volume', volumeId) ?? []);
+    expect(stored.map(({ attachedTo, user }) => [[...attachedTo], user])).to.deep.equal([[['hv2'], `hv2/${other}`]]);
+    expect(stage.sim.world.violations).to.deep.equal([]);
   });
 
   it('is not deleted otherwise: nothing of it changes', async () => {

@@ -22,6 +22,13 @@ export const LOOK_MS = 8 * HEARTBEAT_MS;
 /** Long enough for a host that is gone to show as disconnected. */
 export const LOST_MS = 10 * HEARTBEAT_MS;
 
+/** Code, pointer and words of the refusal; `accepted` where there is none. */
+export const refusal = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'accepted',
+    (error: CloudError) => [error.code, error.pointer, error.publicMessage].filter((part) => part !== undefined).join(' '),
+  );
+
 /** A cloud in which machines can be made: hosts with pools, an image, a size `small`, a network. */
 export class MachineStage extends LittleCloud {
   hostIds: readonly string[] = [];

@@ -15,7 +15,7 @@ const odd = fc.constantFrom<unknown>(
 
 describe('requests about machines and networks', () => {
   it('are answered with a typed error when they are malformed, whatever is in them, and change nothing', async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const stage = await MachineStage.with();
     const machine = await stage.machine({ nics: [{ networkId: stage.networkId }] });
     const targets: Readonly<Record<string, string | undefined>> = {

@@ -213,6 +213,34 @@ describe('what is in a machine', () => {
     });
 
   for (const power of ['running', 'suspended'] as const)
+    it(`and limits that arrived late on one that is ${power}: are as its rows say again`, async () => {
+      const stage = await MachineStage.with();
+      const { id, volumeId, nicId } = await plugged(stage);
+      await stage.sim.done('volume.setLimits', { limits: { iopsPerSecond: 100 } }, volumeId);
+      await stage.sim.done('nic.setLimits', { limits: { inboundBytesPerSecond: 1_000_000 } }, nicId);
+      await stage.sim.done('instance.setCpuShares', { cpuShares: 512 }, id);
+      if (power !== 'running') await stage.into(power, id);
+      const { limits: right } = stage.real(id).observe();
+      expect(right).to.deep.equal({
+        cpuShares: 512,
+        disks: { [volumeId]: { iopsPerSecond: 100 } },
+        nics: { [nicId]: { inboundBytesPerSecond: 1_000_000 } },
+      });
+      const { spec } = stage.real(id);
+      const late = { bytesPerSecond: 4096 };
+      const inbound = { inboundBytesPerSecond: 4096, outboundBytesPerSecond: 4096 };
+      stage.real(id).spec = {
+        ...spec,
+        cpuShares: 64,
+        disks: spec.disks.map((disk) => ({ ...disk, limits: late })),
+        nics: spec.nics.map((nic) => ({ ...nic, limits: inbound })),
+      };
+      await stage.sim.run(2 * LOOK_MS);
+      expect(stage.real(id).observe().limits).to.deep.equal(right);
+      expect((await stage.instance(id)).state).to.equal(power);
+    });
+
+  for (const power of ['running', 'suspended'] as const)
     it(`and was taken out of one that is ${power}, but not out of its definition: comes back`, async () => {
       const stage = await MachineStage.with();
       const { id, volumeId, nicId, after } = await plugged(stage);

@@ -145,9 +145,23 @@ describe('a plugin whose kinds refer to machines', () => {
       expect(sim.rows(kind.name)).to.have.length(kind === label ? 1 : 0);
     });
 
+  it('leaves, and its orphans are not settled until it is back', async () => {
+    const { sim, instanceId, restart } = await cloudWithPlugin();
+    const id = await sim.done('label.create', { name: 'left', instanceId });
+    const nowhere = '01890000-0000-7000-8000-00000000000a';
+    await sim.environment.complete(sim.kernel.observe([{ op: 'update', table: 'label', key: id, set: { instanceId: nowhere } }]));
+    await sim.done('settingValue.set', { key: 'orphans.afterSeconds', value: 60 });
+    await sim.done('settingValue.set', { key: 'orphans.rows', value: 'settle' });
+    await restart();
+    await sim.run(200_000);
+    expect(sim.row('label', id)).to.include({ instanceId: nowhere });
+    await restart(paper);
+    await sim.run(200_000);
+    expect(sim.row('label', id)).not.to.have.property('instanceId');
+  });
+
   it('that has left nothing behind is forgotten', async () => {
     const { sim, instanceId, restart, get } = await cloudWithPlugin();
-    await restart();
     await restart();
     expect(sim.kernel.registry.dormant()).to.deep.equal([]);
     expect((await get('/v1/notes')).status).to.equal(404);

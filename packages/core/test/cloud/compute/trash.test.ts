@@ -6,7 +6,7 @@ const HOUR_MS = 3600_000;
 
 /** A machine with a root disk of its own, one that goes with it, one that does not, and a NIC. */
 async function deletedMachine(trashMs = 24 * HOUR_MS, onTrace: (line: string) => void = () => undefined) {
-  const at = await smallCloud({ retention: { trashMs }, onTrace });
+  const at = await smallCloud({ presets: { 'trash.retentionSeconds': trashMs / 1000 }, onTrace });
   const { sim } = at;
   const id = await sim.done('instance.create', machine(at));
   const lasting = await sim.done('volume.create', { name: 'lasting', sizeBytes: 8192, poolId: at.poolId });
@@ -85,7 +85,7 @@ describe('the trash', () => {
       [HOUR_MS, { force: true }],
       [0, {}],
     ] as const) {
-      const at = await smallCloud({ retention: { trashMs } });
+      const at = await smallCloud({ presets: { 'trash.retentionSeconds': trashMs / 1000 } });
       const id = await at.sim.done('instance.create', machine(at));
       await at.sim.done('instance.delete', input, id);
       expect(states(at)).to.deep.equal([]);

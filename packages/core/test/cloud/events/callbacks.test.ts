@@ -3,11 +3,11 @@ import { Api, type ApiResponse, jsonBody } from '../../../src/kernel/index.ts';
 import { isSigned, opened, SECRET, URL } from './receiver.ts';
 
 const CALLBACK = 'http://10.0.0.7/done/here';
-const settings = { webhookUrls: ['http://10.0.0.7/done'] };
+const config = { webhookUrls: ['http://10.0.0.7/done'] };
 
 describe('callbacks', () => {
   const stage = async (seed: string | number = 'callbacks') => {
-    const opening = await opened({ seed, settings });
+    const opening = await opened({ seed, config });
     const { sim } = opening;
     const ask = (method: string, url: string, body?: object, headers: Record<string, string> = {}): Promise<ApiResponse> =>
       sim.environment.complete(
@@ -68,6 +68,34 @@ describe('callbacks', () => {
     expect(sim.rows('callback')).to.deep.equal([]);
   });
 
+  it('of one project wait for nothing that those of another are not taken', async function () {
+    this.timeout(300_000);
+    const { sim, receiver, b } = await stage();
+    const projectId = (await sim.done('project.create', { name: 'other' })) as never;
+    const principal = { ...sim.principal, projectId, allows: () => true };
+    const input = { name: 'hook', url: URL, kinds: ['nic'], secret: SECRET };
+    const taken = 'http://10.0.0.7/done/taken';
+    receiver.answer = ({ url }) => (url === taken ? 204 : 503);
+    // More than are held in memory, all of them to be tried again for hours.
+    for (let index = 0; index < 1010; index += 1)
+      await sim.environment.complete(
+        sim.kernel.submit({
+          ...{ action: 'webhook.update', input: { description: String(index) }, resourceId: b },
+          ...{ principal: sim.principal, callbackUrl: CALLBACK },
+        }),
+      );
+    await sim.run(60_000);
+    expect(receiver.received.length).to.be.greaterThan(1000);
+    await sim.environment.complete(sim.kernel.submit({ action: 'webhook.create', input, principal, callbackUrl: taken }));
+    await sim.run(5000);
+    expect(receiver.taken.map(({ url }) => url)).to.deep.equal([taken]);
+    sim.crash();
+    await sim.start();
+    receiver.answer = () => 204;
+    await sim.run(24 * 3600_000);
+    expect(new Set(receiver.taken.map(({ event }) => event.data.id)).size).to.equal(1011);
+  });
+
   it('are part of what a repeat has to say again', async () => {
     const { receiver, sim, ask } = await stage();
     const headers = { 'idempotency-key': 'k', 'x-callback-url': CALLBACK };
@@ -79,7 +107,7 @@ describe('callbacks', () => {
   });
 
   it('come wherever the process is killed', async function () {
-    this.timeout(90_000);
+    this.timeout(300_000);
     for (let steps = 1; steps <= 100; steps += 6) {
       const { sim, receiver, b } = await stage(`crash ${steps}`);
       const request = {

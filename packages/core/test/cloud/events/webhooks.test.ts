@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isCloudError, type Principal } from '../../../src/kernel/index.ts';
+import { type CloudError, create, isCloudError, type Principal, quotaKey, systemTag } from '../../../src/kernel/index.ts';
 import type { SimCloud } from '../../../testing/index.ts';
 import { isSigned, opened, SECRET, URL } from './receiver.ts';
 
@@ -32,6 +32,21 @@ describe('webhooks', () => {
     expect(rows(sim, 'eventQueue')).to.deep.equal([]);
   });
 
+  it('count among webhooks, and are refused where there may be no more', async () => {
+    const { sim, make, b } = await opened();
+    const { projectId } = sim.principal;
+    const used = () => sim.counters().find(({ key }) => key === quotaKey({ scope: 'project', id: projectId, counter: 'webhooks' }))?.value;
+    const before = rows(sim, 'webhook').length;
+    expect(used()).to.equal(before);
+    await sim.done('project.setQuota', { limits: { webhooks: before } }, projectId);
+    expect(await codeOf(make('hook'))).to.equal('quota_exceeded');
+    await sim.done('webhook.disable', {}, b);
+    expect(used()).to.equal(before);
+    await sim.done('webhook.delete', {}, b);
+    expect(used()).to.equal(before - 1);
+    expect(await codeOf(make('hook'))).to.equal('done');
+  });
+
   it('choose by state and by what has happened', async () => {
     const { sim, receiver, make, b } = await opened();
     await make('hook', { states: ['disabled'] });
@@ -56,8 +71,28 @@ describe('webhooks', () => {
     expect(receiver.told).to.deep.equal({ b: ['wanted 1', 'wanted 2'] });
     const refused = async (input: object) => codeOf(sim.submit('webhook.update', input, hook));
     expect(await refused({ when: 'nothing = 1' })).to.equal('invalid_input');
+    const told = async (input: object) =>
+      sim.submit('webhook.update', input, hook).catch((error: CloudError) => `${error.pointer} ${error.publicMessage}`);
+    expect(await told({ when: 'nothing = 1' })).to.match(/^\/when There is no field nothing/);
+    expect(await told({ states: ['available', 'failed'] })).to.equal(
+      '/states/1 No webhook is ever failed; there is deleted, available, disabled, failing, deleting.',
+    );
     expect(await refused({ kinds: ['nic', 'volume'] })).to.equal('invalid_input');
     expect(await refused({ kinds: ['nic', 'volume'], when: null })).to.equal('done');
+  });
+
+  it('are told nothing of what is there for the operator alone', async () => {
+    const { sim, receiver, make, b } = await opened();
+    await make('hook', { kinds: ['systemTag'], types: ['created'] });
+    for (const adminOnly of [true, false]) {
+      const id = sim.kernel.services.ids.mint('systemTag') as never;
+      const { projectId } = sim.principal;
+      const about = { resourceKind: 'webhook', resourceId: b, tag: 'racks.only', token: `racks.only=${adminOnly}`, value: `${adminOnly}` };
+      const made = sim.kernel.observe([create(systemTag, { id, name: id, projectId, ...about, adminOnly })]);
+      expect((await sim.environment.complete(made)).ok).to.equal(true);
+    }
+    await sim.run(1000);
+    expect(receiver.taken.map(({ event }) => event.data.row.value)).to.deep.equal(['false']);
   });
 
   it('that were all gone before a restart, and of which one is made after it, are told from then on', async () => {
@@ -142,7 +177,7 @@ describe('webhooks', () => {
     await sim.done('webhook.replay', { after: row?.missedAfter }, hook);
     await sim.run(1000);
     expect(receiver.told).to.deep.include({ b: ['5', 'missed'], c: ['5'] });
-  });
+  }).timeout(300_000);
 
   it('that say they are gone are asked no more', async () => {
     const { sim, receiver, make, say, b } = await opened();
@@ -212,7 +247,7 @@ describe('webhooks', () => {
   });
 
   it('are refused what their maker may not read, and where they may not lead', async () => {
-    const { sim } = await opened({ settings: { webhookUrls: ['http://10.0.0.7/hooks/'] } });
+    const { sim } = await opened({ config: { webhookUrls: ['http://10.0.0.7/hooks/'] } });
     const ask = (input: object, principal: Partial<Principal> = {}) =>
       codeOf(
         sim.environment.complete(
@@ -223,7 +258,11 @@ describe('webhooks', () => {
           }),
         ),
       );
-    expect(await ask({ kinds: ['host'] })).to.equal('invalid_input');
+    // Kinds of the cloud are for operators, those of accounts for nobody.
+    expect(await ask({ kinds: ['host'] }, { allows: (permission) => permission !== 'project.any' })).to.equal('invalid_input');
+    expect(await ask({ kinds: ['host'] }, { allows: (permission) => permission !== 'host.read' })).to.equal('permission_denied');
+    expect(await ask({ kinds: ['host', 'pool'] })).to.equal('done');
+    expect(await ask({ kinds: ['user'] })).to.equal('invalid_input');
     expect(await ask({ kinds: ['unknown'] })).to.equal('invalid_input');
     expect(await ask({ secret: 'whsec_short' })).to.equal('invalid_input');
     expect(await ask({}, { allows: (permission) => permission !== 'webhook.read' })).to.equal('permission_denied');

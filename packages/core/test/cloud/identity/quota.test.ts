@@ -71,7 +71,7 @@ class Tenants {
 describe('quotas', () => {
   let at: Tenants;
   beforeEach(async () => {
-    at = await Tenants.open({ settings: { heartbeatMs: 30_000 } });
+    at = await Tenants.open({ presets: { 'hosts.heartbeatSeconds': 30 } });
   });
   afterEach(async () => {
     expect(await at.sim.quotaProblems()).to.deep.equal([]);
@@ -289,7 +289,7 @@ describe('quotas', () => {
 
 describe('200 requests at the edge of a quota', () => {
   it('end in exactly the quota, in two projects of one account, over a faulty store and a crash', async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     for (const seed of [1, 2]) {
       const storeFaults: StoreFaults = {};
       const at = await Tenants.open({ seed, storeFaults });
@@ -316,10 +316,10 @@ describe('200 requests at the edge of a quota', () => {
 });
 
 describe('quotas of new accounts and projects', () => {
-  const settings = { quota: { project: { volumes: 2 }, account: { projects: 3, volumes: 4 } } };
+  const config = { quota: { project: { volumes: 2 }, account: { projects: 3, volumes: 4 } } };
 
-  it('are those of the settings, but for the operator’s own', async () => {
-    const at = await Tenants.open({ settings });
+  it('are those of the configuration, but for the operator’s own', async () => {
+    const at = await Tenants.open({ config });
     const row = await at.cloud.row(account, at.accountId);
     expect(row.limits).to.deep.equal({ projects: 3, volumes: 4 });
     for (const { projectId } of [at.first, at.second])
@@ -333,7 +333,7 @@ describe('quotas of new accounts and projects', () => {
   });
 
   it('that name no counter keep the cloud from starting', async () => {
-    const cloud = new LittleCloud({ settings: { quota: { project: { horses: 2 }, account: {} } } });
+    const cloud = new LittleCloud({ config: { quota: { project: { horses: 2 }, account: {} } } });
     expect(String(await cloud.sim.start().catch(String))).to.include('horses');
     cloud.sim.dispose();
   });
@@ -367,7 +367,7 @@ const ROOM: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 describe('at the edge of its quota', () => {
   for (const scenario of scenarios.filter(({ name }) => name in ROOM))
     it(`${scenario.name} ends whole or not at all, and is never refused on its way`, async function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       expect(await crashMatrix(atTheEdge(scenario))).to.be.above(1);
     });
 });

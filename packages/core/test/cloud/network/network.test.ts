@@ -31,6 +31,17 @@ describe('networks', () => {
       [cidr('10.0.0.1/24'), 'invalid_input', '/subnets/0/cidr'],
       [cidr('10.0.0.0'), 'invalid_input', '/subnets/0/cidr'],
       [cidr('10.0.0.0/31'), 'invalid_input', '/subnets/0/cidr'],
+      ...[
+        '0.0.0.0/8',
+        '0.0.0.0/0',
+        '127.1.0.0/16',
+        '169.254.8.0/24',
+        '224.0.0.0/24',
+        '255.255.255.0/24',
+        '::/64',
+        'fe80::/64',
+        'ff02::/16',
+      ].map((text) => [cidr(text), 'invalid_input', '/subnets/0/cidr'] as const),
       [cidr('10.0.0.0/24', { gateway: '10.0.1.1' }), 'invalid_input', '/subnets/0/gateway'],
       [cidr('10.0.0.0/24', { gateway: '10.0.0.0' }), 'invalid_input', '/subnets/0/gateway'],
       [cidr('10.0.0.0/24', { gateway: '10.0.0.255' }), 'invalid_input', '/subnets/0/gateway'],
@@ -174,5 +185,42 @@ describe('a look at the networks of a host', () => {
     ]);
     await stage.sim.done('stray.remove', {}, rows[0]?.id);
     expect([...stage.worldHost().networks.keys()]).to.have.members([stage.networkId, foreign]);
+  });
+});
+
+describe('a look at networks that span all hosts', () => {
+  const shared = { driver: 'simulated-shared', ...cidr('10.1.0.0/24') };
+
+  it('makes one that was removed behind our back again, and removes what arrives after it was given up', async () => {
+    const stage = await MachineStage.with({ network: false, hosts: 2 });
+    const { networks } = stage.sim.world.fabric;
+    const networkId = await stage.sim.done('network.create', shared);
+    const id = await stage.machine({ nics: [{ networkId }] });
+    const [port] = networks.get(networkId)?.ports.values() ?? [];
+    if (port === undefined) throw new Error('no port');
+    networks.delete(networkId);
+    await stage.sim.run(3 * LOOK_MS);
+    expect([...(networks.get(networkId)?.ports.values() ?? [])]).to.deep.equal([port]);
+    await stage.sim.done('instance.delete', {}, id);
+    stage.sim.world.fabric.ensurePort(port);
+    await stage.sim.done('network.delete', {}, networkId);
+    stage.sim.world.fabric.ensureNetwork({ id: networkId, name: 'late', owner: 'simulated-cloud', mode: 'nat', subnets: [] });
+    await stage.sim.run(3 * LOOK_MS);
+    expect(networks.size).to.equal(0);
+    expect(await stage.rows(stray)).to.deep.equal([]);
+  });
+
+  it('quarantines one with our mark that is unknown once, whichever host it is seen through, until an operator removes it', async () => {
+    const stage = await MachineStage.with({ network: false, hosts: 2 });
+    const unknown = stage.sim.kernel.services.ids.mint('network');
+    const { fabric } = stage.sim.world;
+    fabric.ensureNetwork({ id: unknown, name: 'unknown', owner: 'simulated-cloud', mode: 'nat', subnets: [] });
+    await stage.sim.run(6 * LOOK_MS);
+    const rows = await stage.rows(stray);
+    expect(rows.map(({ objectKind, objectId, place }) => [objectKind, objectId, place])).to.deep.equal([
+      ['network', unknown, 'simulated-shared'],
+    ]);
+    await stage.sim.done('stray.remove', {}, rows[0]?.id);
+    expect(fabric.networks.size).to.equal(0);
   });
 });

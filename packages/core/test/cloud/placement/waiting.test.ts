@@ -121,7 +121,7 @@ describe('machines that wait for room', () => {
   });
 
   it('are made once, whenever the control plane is killed', async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const { stage, wait } = await tight();
     for (let pauseMs = 0; pauseMs < 400; pauseMs += 10) {
       const first = await stage.machine({ instanceType: 'large' });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { HEAD_BYTES, tellFormat } from '../../../src/cloud/storage/image-format.ts';
 import { isAllowedSource, refuseSource } from '../../../src/cloud/storage/image-source.ts';
-import { isCloudError } from '../../../src/kernel/index.ts';
+import { isCloudError, type Principal } from '../../../src/kernel/index.ts';
 import { GIB } from '../little-cloud.ts';
 import { qcow2 } from './qcow2.ts';
 
@@ -44,8 +44,30 @@ describe('the format of an image', () => {
     expect(refusal(new Uint8Array(512), 1000)).to.contain('sectors');
     expect(refusal(new Uint8Array(0), 0)).to.contain('empty');
     expect(refusal(Uint8Array.from([0x1f, 0x8b, 8, 0]), 1024)).to.contain('gzip');
-    expect(refusal(new TextEncoder().encode('KDMV…'), 1024)).to.contain('VMDK');
   });
+
+  for (const [what, bytes, at] of [
+    ['VMDK', 'KDMV\u0001', 0],
+    ['VMDK', '# Disk DescriptorFile\nversion=1', 0],
+    ['VHDX', 'vhdxfile', 0],
+    ['VHD', 'conectix', 0],
+    ['VDI', '\u007f\u0010\u00da\u00be', 64],
+    ['QED', 'QED\0', 0],
+    ['Parallels', 'WithoutFreeSpace', 0],
+    ['LUKS', 'LUKS\u00ba\u00be', 0],
+    ['tar', 'ustar', 257],
+    ['zip', 'PK\u0003\u0004', 0],
+    ['gzip', '\u001f\u008b\u0008', 0],
+    ['bzip2', 'BZh9', 0],
+    ['lz4', '\u0004\u0022\u004d\u0018', 0],
+  ] as const)
+    it(`is refused by its name when it is ${what} (${bytes.length} bytes at ${at})`, () => {
+      const head = new Uint8Array(HEAD_BYTES);
+      head.set(Buffer.from(bytes, 'latin1'), at);
+      expect(refusal(head)).to.contain(what).and.to.contain('images are qcow2 or raw');
+      head[at] = 0;
+      expect(tellFormat(head, 65_536).format).to.equal('raw');
+    });
 
   it('of whatever bytes is known or refused, never a fault', () => {
     const head = fc.oneof(
@@ -90,10 +112,46 @@ describe('sources of images', () => {
 
   it('refuse what may carry a signature: the image shows its URL', () => {
     const url = 'https://images.example.org/public/x';
-    refuseSource(url, [url]);
+    const config = { imageSources: [url], imageDirectories: [] };
+    refuseSource(url, config, operator);
     for (const secret of ['?', '?X-Amz-Signature=1', '#token'])
-      expect(() => refuseSource(url + secret, [url]), secret)
+      expect(() => refuseSource(url + secret, config, operator), secret)
         .to.throw('whoever may read the image sees it')
         .with.property('code', 'invalid_input');
   });
+
+  const files = { imageSources: ['file:///srv/images/'], imageDirectories: ['/srv/images'] };
+  it('on the server are what is in a directory that is listed, and operators name them', () => {
+    refuseSource('file:///srv/images/debian.qcow2', files, operator);
+    refuseSource('file:///srv/images/a/d%C3%A9bian%2012.raw', files, operator);
+    expect(() => refuseSource('file:///srv/images/debian.qcow2', files, tenant))
+      .to.throw()
+      .with.property('code', 'permission_denied');
+    expect(() => refuseSource('file:///etc/shadow', files, tenant))
+      .to.throw()
+      .with.property('code', 'permission_denied');
+  });
+
+  for (const url of [
+    'file:///etc/shadow',
+    'file:///srv/images',
+    'file:///srv/images-not/x',
+    'file:///srv/images/../secret',
+    'file:///srv/images/%2e%2e/secret',
+    'file:///srv/images/..%2fsecret',
+    'file:///srv/images/x%00',
+    'file:///srv/images/%ff',
+    'file://elsewhere/srv/images/x',
+    'FILE:/etc/passwd',
+    'file:',
+  ])
+    it(`on the server are not ${url}`, () => {
+      expect(() => refuseSource(url, files, operator))
+        .to.throw()
+        .with.property('code', 'refused');
+      expect(isAllowedSource(url, files.imageSources)).to.equal(false);
+    });
 });
+
+const operator = { allows: () => true } as Partial<Principal> as Principal;
+const tenant = { allows: (permission: string) => permission !== 'project.any' } as Partial<Principal> as Principal;

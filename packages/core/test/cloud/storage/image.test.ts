@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { image } from '../../../src/cloud/index.ts';
+import { image, volume } from '../../../src/cloud/index.ts';
 import { CloudError, debt, operation, sleep } from '../../../src/kernel/index.ts';
 import type { Content } from '../../../src/strategy/index.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud, once } from '../little-cloud.ts';
@@ -54,7 +54,7 @@ describe('images', () => {
     ['is larger than allowed', SIZE + 512, {}, {}, 'too_large'],
   ] as const)
     it(`refuse content that ${what}, and say on the row what to do`, async () => {
-      const cloud = await LittleCloud.open({ settings: { imageBytesMax: SIZE } });
+      const cloud = await LittleCloud.open({ presets: { 'images.bytesMax': SIZE } });
       const id = await cloud.sim.done('image.create', more);
       const refusal = await cloud.upload(id, new Uint8Array(sizeBytes), headers).catch((error: CloudError) => error);
       const { state, stateReason } = await cloud.row(image, id);
@@ -71,7 +71,7 @@ describe('images', () => {
     ['comes with a digest of another form', { 'repr-digest': 'md5=:AAAA:' }, 'invalid_input'],
   ] as const)
     it(`refuse content that ${what}, and change nothing`, async () => {
-      const cloud = await LittleCloud.open({ settings: { imageBytesMax: SIZE } });
+      const cloud = await LittleCloud.open({ presets: { 'images.bytesMax': SIZE } });
       const id = await cloud.sim.done('image.create', {});
       const revision = await cloud.revision();
       expect(await codeOf(cloud.upload(id, new Uint8Array(SIZE), headers))).to.equal(code);
@@ -154,12 +154,81 @@ describe('images', () => {
     expect(await cloud.rows(debt)).to.deep.equal([]);
   });
 
+  it('that are damaged by now are copied into no pool', async () => {
+    const cloud = await LittleCloud.open();
+    await cloud.pool(await cloud.host('hv1'));
+    const id = await cloud.image(SIZE);
+    cloud.sim.imageStore.damage(id);
+    const { error } = await cloud.outcome('volume.create', { imageId: id, sizeBytes: GIB });
+    expect(error?.code).to.equal('internal');
+    expect([...cloud.sim.world.pools.values()].flatMap((things) => things.list())).to.deep.equal([]);
+    expect(await cloud.rows(volume)).to.deep.equal([]);
+  });
+
   it('are not deleted under volumes made from them', async () => {
     const cloud = await LittleCloud.open();
     await cloud.pool(await cloud.host('hv1'));
     const id = await cloud.image(SIZE);
     await cloud.volume(GIB, { imageId: id });
     expect(await codeOf(cloud.sim.submit('image.delete', {}, id))).to.equal('in_use');
+  });
+});
+
+describe('import by path', () => {
+  const sourceUrl = 'file:///srv/images/debian.raw';
+  const config = { imageDirectories: ['/srv/images'] };
+
+  it('is off unless directories are listed', async () => {
+    const cloud = await LittleCloud.open();
+    expect(await codeOf(cloud.sim.submit('image.create', { sourceUrl }))).to.equal('refused');
+  });
+
+  it('brings the content of an allowed file, once, and leaves nothing of one that is not to be read', async () => {
+    const asked: unknown[] = [];
+    const openFile = async (path: string, { directories }: { readonly directories: readonly string[] }) => {
+      asked.push([path, directories]);
+      if (path.endsWith('secret')) throw new CloudError('refused', 'A link leads elsewhere.');
+      return once(new Uint8Array(SIZE));
+    };
+    const cloud = await LittleCloud.open({ openFile, config });
+    const id = await cloud.sim.done('image.create', { sourceUrl, sha256: digestOf(SIZE) });
+    expect(await cloud.row(image, id)).to.include({ state: 'available', format: 'raw', sizeBytes: SIZE });
+    expect(asked).to.deep.equal([['/srv/images/debian.raw', ['/srv/images']]]);
+    expect(await codeOf(cloud.upload(id, new Uint8Array(512)))).to.equal('conflict');
+    const { error } = await cloud.outcome('image.create', { sourceUrl: 'file:///srv/images/secret' });
+    expect(error?.code).to.equal('refused');
+    expect(await cloud.rows(image)).to.have.length(1);
+  });
+
+  it('leaves no file open when the content cannot be kept', async () => {
+    let isOpen = false;
+    const openFile = async () => {
+      isOpen = true;
+      return once(new Uint8Array(SIZE));
+    };
+    const cloud = await LittleCloud.open({ openFile, config });
+    cloud.sim.imageStore.write = async () => {
+      throw new CloudError('conflict', 'There is no room for a draft.');
+    };
+    const { error } = await cloud.outcome('image.create', { sourceUrl });
+    expect([error?.code, isOpen]).to.deep.equal(['conflict', false]);
+  });
+
+  it('is nothing for who is no operator', async () => {
+    const cloud = await LittleCloud.open({ config });
+    const principal = { ...cloud.sim.principal, allows: (permission: string) => permission !== 'project.any' };
+    const asked = { action: 'image.create', input: { sourceUrl }, principal };
+    expect(await codeOf(cloud.sim.environment.complete(cloud.sim.kernel.submit(asked)))).to.equal('permission_denied');
+  });
+});
+
+describe('a little content of a large disk', () => {
+  it('is refused beyond what the disk of an image may have', async () => {
+    const cloud = await LittleCloud.open({ presets: { 'images.diskBytesMax': GIB } });
+    await cloud.upload(await cloud.sim.done('image.create', {}), qcow2({ virtualSize: BigInt(GIB) }, SIZE));
+    const id = await cloud.sim.done('image.create', {});
+    expect(await codeOf(cloud.upload(id, qcow2({ virtualSize: BigInt(GIB) + 512n }, SIZE)))).to.equal('too_large');
+    expect(await cloud.sim.imageStore.list()).not.to.include(id);
   });
 });
 
@@ -179,7 +248,7 @@ describe('import by URL', () => {
       asked.push(at);
       return once(new Uint8Array(SIZE));
     };
-    const cloud = await LittleCloud.open({ fetchUrl, settings: { imageSources: ['https://images.example.org/'] } });
+    const cloud = await LittleCloud.open({ fetchUrl, config: { imageSources: ['https://images.example.org/'] } });
     const id = await cloud.sim.done('image.create', { sourceUrl: url, sha256: digestOf(SIZE) });
     expect(await cloud.row(image, id)).to.include({ state: 'available', format: 'raw', sizeBytes: SIZE });
     expect(asked).to.deep.equal([url]);
@@ -194,7 +263,7 @@ describe('import by URL', () => {
       if (tries === 1) throw new CloudError('unavailable', 'The source broke off.');
       return once(new Uint8Array(SIZE));
     };
-    const cloud = await LittleCloud.open({ fetchUrl, settings: { imageSources: ['https://images.example.org/'] } });
+    const cloud = await LittleCloud.open({ fetchUrl, config: { imageSources: ['https://images.example.org/'] } });
     const { error } = await cloud.outcome('image.create', { sourceUrl: url, sha256: digestOf(1) });
     expect({ code: error?.code, tries }).to.deep.equal({ code: 'invalid_input', tries: 2 });
     expect(await cloud.rows(image)).to.deep.equal([]);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { pool, volume } from '../../../src/cloud/index.ts';
-import { debt } from '../../../src/kernel/index.ts';
+import { debt, isSealed } from '../../../src/kernel/index.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
 const POOL_BYTES = 100 * GIB;
@@ -35,6 +35,11 @@ describe('pools', () => {
   for (const [what, input, pointer] of [
     ['a driver that is not installed', { driver: 'tape' }, '/driver'],
     ['a setting that the driver has not', { driver: 'simulated', settings: { colour: 'red' } }, '/settings/colour'],
+    ['a secret among what is shown', { driver: 'simulated-shared', settings: { key: 'k' } }, '/settings/key'],
+    ['a secret that the driver has not', { driver: 'simulated', secrets: { colour: 'red' } }, '/secrets/colour'],
+    ['a setting among the secrets', { driver: 'simulated-shared', secrets: { user: 'vm' } }, '/secrets/user'],
+    ['a setting that the driver cannot use', { driver: 'simulated-shared', settings: { user: 'v m' } }, '/settings/user'],
+    ['a secret that the driver cannot use', { driver: 'simulated-shared', secrets: { key: 'k\n1' } }, '/secrets/key'],
     ['no host for a driver of hosts', { driver: 'simulated' }, '/hostId'],
     ['a host for a driver of clusters', { driver: 'simulated-shared', hostId: '00000000-0000-7000-8000-00000000dead' }, '/hostId'],
     ['a host that is not there', { driver: 'simulated', hostId: '00000000-0000-7000-8000-00000000dead' }, '/hostId'],
@@ -48,6 +53,29 @@ describe('pools', () => {
       expect(error?.pointer).to.equal(pointer);
       expect(await cloud.rows(pool)).to.deep.equal([]);
     });
+
+  it('are of the first driver installed whose pools belong where they are to be', async () => {
+    const { cloud } = await open();
+    const driverOf = async (at: object) => (await cloud.row(pool, await cloud.sim.done('pool.create', at))).driver;
+    expect(await driverOf({ clusterId: cloud.clusterId })).to.equal('simulated-shared');
+    expect(await driverOf({ hostId: await cloud.host('hv2') })).to.equal('simulated');
+  });
+
+  it('seal what the driver marks as secret, give it to the driver alone, and forget it with the pool', async () => {
+    const { cloud } = await open();
+    const { sim, clusterId } = cloud;
+    const input = { driver: 'simulated-shared', clusterId, settings: { user: 'vm' }, secrets: { key: 'a key that nobody sees' } };
+    const id = await sim.done('pool.create', input);
+    const row = await cloud.row(pool, id);
+    expect(isSealed(row.secrets ?? '')).to.equal(true);
+    expect(row.settings).to.deep.equal({ user: 'vm' });
+    expect(sim.world.pools.get(id)?.key).to.equal('a key that nobody sees');
+    // The key does not tell pools apart: this is the same place.
+    expect(await codeOf(sim.submit('pool.create', { ...input, secrets: { key: 'another' } }))).to.equal('name_taken');
+    expect(sim.rows('sealed')).to.have.length(1);
+    await sim.done('pool.delete', {}, id);
+    expect(sim.rows('sealed')).to.deep.equal([]);
+  });
 
   it('of a whole cluster are looked at through any of its hosts', async () => {
     const { cloud } = await open();
@@ -111,6 +139,17 @@ describe('pools', () => {
     await cloud.sim.done('pool.delete', {}, id);
     expect(cloud.sim.world.pools.get(`hv1/${id}`)?.list()).to.deep.equal([]);
     expect(await limit(id)).to.equal(null);
+  });
+
+  it('are deleted without the images of another cloud that keeps its own at the same place', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId);
+    await cloud.sim.done('volume.delete', {}, await cloud.volume(GIB, { imageId: await cloud.image(65_536) }));
+    const things = cloud.sim.world.pools.get(`hv1/${id}`);
+    const elses = '00000000-0000-7000-8000-00000000e15e';
+    things?.putImage(elses, 65_536, 65_536);
+    await cloud.sim.done('pool.delete', {}, id);
+    expect(things?.list().map((object) => object.id)).to.deep.equal([elses]);
   });
 
   it('of a host out of reach are deleted by force, and cleared when it is back', async () => {

@@ -48,9 +48,11 @@ describe('volumes', () => {
       ['volume.create', undefined],
       ['volume.resize', id],
     ] as const) {
-      expect(await refusalOf(action, 0, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be >= 512.');
-      expect(await refusalOf(action, 513, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be multiple of 512.');
-      expect(await refusalOf(action, 2 ** 53, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be <= 9007199254740991.');
+      expect(await refusalOf(action, 0, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be at least 512.');
+      expect(await refusalOf(action, 513, of)).to.equal('invalid_input /sizeBytes The field /sizeBytes must be a multiple of 512.');
+      expect(await refusalOf(action, 2 ** 53, of)).to.equal(
+        'invalid_input /sizeBytes The field /sizeBytes must be at most 9007199254740991.',
+      );
     }
     expect(await refusalOf('volume.resize', 1024, id)).to.equal('accepted');
   });
@@ -177,6 +179,23 @@ describe('volumes', () => {
     const cloud = await LittleCloud.open();
     const refused = await cloud.sim.submit('volume.create', { sizeBytes: GIB }).catch((error: CloudError) => error);
     expect(refused).to.include({ code: 'no_capacity', publicMessage: 'There are no pools; create one first.' });
+  });
+
+  it('are refused with what no pool is like that was asked for', async () => {
+    const { cloud, poolId } = await open();
+    const { name } = await cloud.row(pool, poolId);
+    const why = (wanted: object) =>
+      cloud.sim.submit('volume.create', { sizeBytes: GIB, ...wanted }).then(
+        () => 'accepted',
+        (error: CloudError) => `${error.code}: ${error.publicMessage}`,
+      );
+    expect(await why({ storageClass: 'gold' })).to.equal('no_capacity: There is no available pool of class gold.');
+    expect(await why({ storageClass: 'gold', poolId })).to.equal(`no_capacity: Pool ${name} is of class standard, not gold.`);
+    const far = await cloud.host('far');
+    expect(await why({ hostId: far, poolId })).to.equal(`no_capacity: Pool ${name} is none that host far reaches.`);
+    expect(await why({ hostId: far })).to.equal('no_capacity: There is no available pool that host far reaches.');
+    await cloud.sim.done('pool.disable', {}, poolId);
+    expect(await why({ poolId })).to.equal(`no_capacity: Pool ${name} is disabled.`);
   });
 
   it('whose content is gone, or larger than wanted, are not resized, and nothing waits for that', async () => {

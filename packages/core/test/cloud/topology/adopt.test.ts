@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crashMatrix } from '@pileus/core/testing';
 import { expect } from 'chai';
-import { instance, instanceType, nic, stray, volume } from '../../../src/cloud/index.ts';
+import { instance, instanceType, nic, securityGroupMember, stray, volume, vpc } from '../../../src/cloud/index.ts';
 import type { AnyKind, Operation, RowOf } from '../../../src/kernel/index.ts';
 import { SSH_KEY } from '../compute/machine-stage.ts';
 import { machine, type SmallCloud, smallCloud } from '../small-cloud.ts';
@@ -92,6 +92,19 @@ describe('adoption', () => {
     cloud = await Yesterday.open();
   });
   afterEach(() => cloud.end());
+
+  it('puts a NIC within a VPC into the default group: which others it was in nobody knows any more', async () => {
+    const vpcId = await cloud.done('vpc.create', { name: 'vpc-1' });
+    const networkId = await cloud.done('network.create', { name: 'net-2', vpcId, subnets: [{ cidr: '10.8.0.0/24' }] });
+    cloud.backup();
+    const id = await cloud.done('instance.create', machine(cloud.at, { nics: [{ networkId, securityGroupIds: [] }] }));
+    await cloud.restore();
+    expect((await cloud.adopt(id)).state).to.equal('succeeded');
+    const [row] = await cloud.rows(vpc);
+    expect(
+      (await cloud.rows(securityGroupMember)).map(({ state, securityGroupId, instanceId }) => [state, securityGroupId, instanceId]),
+    ).to.deep.equal([['available', row?.defaultSecurityGroupId, id]]);
+  });
 
   /** A machine with a disk of its own, a lasting one that was attached live, and limits. */
   const furnished = async () => {

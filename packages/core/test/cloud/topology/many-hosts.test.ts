@@ -9,7 +9,7 @@ const HEARTBEAT_MS = 10_000;
 
 /** A control plane that finds all of these hosts in its store, as after a restart. */
 async function manyHosts(): Promise<{ readonly sim: SimCloud; readonly idOf: (number: number) => string }> {
-  const sim = new SimCloud({ seed: 'many', settings: { heartbeatMs: HEARTBEAT_MS } });
+  const sim = new SimCloud({ seed: 'many', presets: { 'hosts.heartbeatSeconds': HEARTBEAT_MS / 1000 } });
   await sim.start();
   const mint = <K extends string>(kind: K): Id<K> => sim.kernel.services.ids.mint(kind);
   const zoneId = mint('zone');

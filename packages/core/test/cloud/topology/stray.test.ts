@@ -130,11 +130,10 @@ describe('seeds, copies of images and ports that nothing explains', () => {
 });
 
 describe('a policy for what nothing explains', () => {
-  const keep = { machine: 'keep', volume: 'keep', seed: 'keep', image: 'keep', port: 'keep', network: 'keep' } as const;
-  const policy = { ...keep, volume: 'adopt', port: 'remove', seed: 'remove' } as const;
+  const policy = { 'strays.volumes': 'adopt', 'strays.ports': 'remove', 'strays.seeds': 'remove' };
 
   it('adopts or removes it when its time is over, and keeps the rest', async () => {
-    const { cloud, left, found } = await withOthers({ settings: { strays: { afterMs: 600_000, policy } } });
+    const { cloud, left, found } = await withOthers({ presets: { 'strays.afterSeconds': 600, ...policy } });
     const [poolId] = (await cloud.rows(pool)).map(({ id }) => id);
     const volumeId = cloud.sim.kernel.services.ids.mint('volume');
     cloud.sim.world.pools.get(`hv1/${poolId}`)?.createVolume(volumeId, GIB, undefined);
@@ -147,7 +146,7 @@ describe('a policy for what nothing explains', () => {
   });
 
   it('waits until a restore is confirmed', async () => {
-    const { cloud, left } = await withOthers({ settings: { strays: { afterMs: 10_000, policy } } });
+    const { cloud, left } = await withOthers({ presets: { 'strays.afterSeconds': 10, ...policy } });
     await cloud.sim.environment.complete(
       cloud.sim.kernel.observe([{ op: 'update', table: 'setting', key: 'incarnation.confirmed', set: { value: 'yesterday' } }]),
     );

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { commit, FULL } from '../../../../../tools/test/slice.ts';
-import type { JournalEntry } from '../../../src/kernel/operation.ts';
+import { entriesOf, type JournalRow } from '../../../src/kernel/operation.ts';
 import { SimCloud, SimEnvironment } from '../../../testing/index.ts';
 import { addImage, machine, smallCloud } from '../small-cloud.ts';
 
@@ -68,7 +68,7 @@ describe('the deletion of a zone with all that is in it', () => {
   });
 
   it('takes the disks of a pool along, but none that a machine has which stays', async () => {
-    const at = await smallCloud({ retention: { trashMs: 3600_000 } });
+    const at = await smallCloud({ presets: { 'trash.retentionSeconds': 3600 } });
     const { sim, poolId, hostId } = at;
     const id = await sim.done('instance.create', machine(at));
     const free = await sim.done('volume.create', { name: 'free', sizeBytes: 8192, poolId });
@@ -106,7 +106,7 @@ describe('the deletion of a zone with all that is in it', () => {
       await sim.run(60_000);
       expect(crashes).to.be.greaterThan(2);
       expect(await sim.residue()).to.equal(empty);
-      const journal = sim.rows('journal').filter((entry) => entry.operationId === operationId) as unknown as JournalEntry[];
+      const journal = entriesOf((sim.rows('journal') as unknown as JournalRow[]).filter((row) => row.operationId === operationId));
       const large = journal.filter((entry) => JSON.stringify(entry).length > 100_000);
       expect(
         large.map(({ type }) => type),

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type AuditRow, GENESIS, linkHash } from '../../../src/kernel/audit/record.ts';
 import { type AuditVerdict, verifyAudit } from '../../../src/kernel/audit/verify.ts';
+import { timestampOf } from '../../../src/kernel/environment.ts';
 import { act, fails, type Script, script, scripted, step } from '../script.ts';
 import type { SimKernel } from '../sim-kernel.ts';
 
@@ -86,6 +87,79 @@ describe('the audit: its chain', () => {
   });
 });
 
+describe('the audit: denied calls', () => {
+  const denying = async (logged: unknown[] = []) => {
+    const log = (fields: object, message: string) => void (message.includes('audit') && logged.push([fields, message]));
+    const { sim } = await opened({ logger: { debug: log, info: log, warn: log, error: log } });
+    const { ids } = sim.kernel.services;
+    const at = () => timestampOf(sim.environment.clock.nowMs());
+    const deny = (actor: string, more: object = {}, permission = 'thing.go') => {
+      const error = { code: 'permission_denied', message: 'No.', params: { permission } } as const;
+      sim.kernel.audit.denied({ id: ids.mint('audit'), at: at(), actor, action: 'thing.go', ...more }, error);
+    };
+    const denied = () => linksOf(sim).filter(({ result }) => result === 'denied');
+    return { sim, deny, denied };
+  };
+
+  it('are entries: the first at once, those of the minute after as one, by caller, action and what was lacking', async () => {
+    const { sim, deny, denied } = await denying();
+    const shown = () => denied().map(({ actor, times = 1, resourceId }) => [actor, times, resourceId]);
+    for (let time = 0; time < 1000; time += 1) deny('loud', { resourceId: `r${time}` });
+    deny('quiet', { resourceId: 'r' });
+    deny('loud', {}, 'thing.rest');
+    await sim.run(5000);
+    expect(shown()).to.deep.equal([
+      ['loud', 1, 'r0'],
+      ['quiet', 1, 'r'],
+      ['loud', 1, undefined],
+    ]);
+    deny('quiet', { resourceId: 'r' });
+    deny('quiet', { resourceId: 'r' });
+    await sim.run(60_000);
+    expect(shown().slice(3)).to.deep.equal([
+      ['loud', 999, undefined],
+      ['quiet', 2, 'r'],
+    ]);
+    // It goes on: still one a minute. Who is quiet for one is told of at once again.
+    for (let second = 0; second < 150; second += 1) {
+      deny('loud', { resourceId: 'r' });
+      await sim.run(1000);
+    }
+    await sim.run(150_000);
+    expect(
+      shown()
+        .slice(5)
+        .reduce((sum, [, times]) => sum + Number(times), 0),
+    ).to.equal(150);
+    expect(shown().length - 5).to.be.within(3, 4);
+    deny('loud');
+    await sim.run(5000);
+    expect(shown().at(-1)).to.deep.equal(['loud', 1, undefined]);
+    expect(await verified(sim)).to.include({ whole: true, unsealed: 0 });
+  });
+
+  it('are written when the server stops, too, those that have gathered included', async () => {
+    const { sim, deny, denied } = await denying();
+    for (let time = 0; time < 5; time += 1) deny('loud');
+    await sim.environment.complete(sim.kernel.stop());
+    expect(denied().map(({ times = 1 }) => times)).to.deep.equal([1, 4]);
+  });
+
+  it('are no entries in a flood of many callers: the log tells of these, once and then how many', async function () {
+    this.timeout(300_000);
+    const logged: unknown[] = [];
+    const { sim, deny, denied } = await denying(logged);
+    for (let caller = 0; caller < 10_007; caller += 1) deny(`caller-${caller}`);
+    await sim.run(5000);
+    expect(denied().length).to.equal(10_000);
+    expect(logged).to.deep.equal([
+      [{ actor: 'caller-10000', action: 'thing.go' }, 'a denied call is no entry of the audit: too many wait, or the server stops'],
+      [{ calls: 7 }, 'denied calls are no entries of the audit'],
+    ]);
+    expect(await verified(sim)).to.include({ whole: true, unsealed: 0 });
+  });
+});
+
 describe('the audit: tampering', () => {
   const faultsOf = async (sim: SimKernel) => (await verified(sim)).faults.map(({ number, fault }) => `${number} ${fault}`);
 
@@ -147,7 +221,7 @@ describe('the audit: tampering', () => {
 
 describe('the audit: crashes', () => {
   it('leave each accepted call with exactly one row and one link, wherever they come', async function () {
-    this.timeout(90_000);
+    this.timeout(300_000);
     for (let steps = 1; steps <= 110; steps += 1) {
       const { sim, world, id } = await opened({ seed: `crash ${steps}` });
       world.plan('do a', () => 'fine', fails('unsupported'));
@@ -189,7 +263,7 @@ describe('the audit: crashes', () => {
 
 describe('the audit: retention', () => {
   it('takes from the oldest end, and what is left is a whole chain', async () => {
-    const { sim, id } = await chained(9, { retention: { auditMs: 3 * DAY_MS } });
+    const { sim, id } = await chained(9, { presets: { 'retention.auditDays': 3 } });
     await sim.run(2 * DAY_MS);
     for (let index = 0; index < 3; index += 1) await sim.done({ action: 'thing.go', resourceId: id });
     const whole = linksOf(sim);

@@ -1,0 +1,206 @@
+import { Type } from 'typebox';
+import {
+  bindSaga,
+  both,
+  CloudError,
+  change,
+  create,
+  defineAction,
+  equals,
+  expectState,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  resourceName,
+  revert,
+  saga,
+  timestamp,
+  transition,
+  usable,
+} from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import { given, nameOr } from '../naming.ts';
+import { contentKey, dropSnapshot, refuseEncrypted, snapshotRows, takeSnapshot, volume, type WantedSnapshot } from '../storage/contract.ts';
+import { backup } from './backup.ts';
+import { backupPlan } from './backup-plan.ts';
+import { backupStore } from './backup-store.ts';
+import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
+import { storeFor } from './store-choice.ts';
+import { type Copied, copyOut, Shelf } from './transfer.ts';
+
+interface CreateBackupParams {
+  readonly backupId: Id<'backup'>;
+  readonly projectId: Id<'project'>;
+  readonly storeId: Id<'backupStore'>;
+  readonly volumeId: Id<'volume'>;
+  readonly volumeName: string;
+  readonly sizeBytes: number;
+  /** Stays in the pool until the next backup is made: what has changed is told from it, and restores clone it. */
+  readonly snapshot: WantedSnapshot;
+  /** The last one is damaged: all is read and put anew, which mends what older ones share with it. */
+  readonly afresh?: true;
+  /** The backup before, in the same store, with the snapshot of it. */
+  readonly earlier?: { readonly backupId: Id<'backup'>; readonly snapshotId: Id<'snapshot'> };
+}
+
+/** What has changed since the backup before, where that and its snapshot are still there. */
+async function earlierOf(shelf: Shelf, { earlier, afresh }: CreateBackupParams, snapshotIds: readonly string[], call: Call) {
+  if (earlier === undefined || afresh === true || !snapshotIds.includes(earlier.snapshotId)) return undefined;
+  const manifest = await shelf.manifest(earlier.backupId, call);
+  return manifest === undefined ? undefined : { manifest, snapshotId: earlier.snapshotId };
+}
+
+/** The manifest is put last: until then there are chunks that nobody names, which go again. Whatever a volume is used for meanwhile, the snapshot stays as it is. */
+const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
+  .effect('begin', {
+    do: async ({ ctx, params }) => {
+      if (isOvertaken(params, await before(ctx.reader, params.volumeId, params.storeId)))
+        throw new CloudError('conflict', 'Another backup of the volume was made or deleted meanwhile.');
+      return { takenAt: timestamp(ctx.environment.clock) };
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .subs('snapshot', { limit: 1, run: ({ ctx, params }) => [[bindSaga(takeSnapshot, ctx, params.snapshot)]] })
+  .effect('copy', {
+    timeoutMs: TRANSFER_TIMEOUT_MS,
+    do: async ({ ctx, params, out, call }): Promise<Copied> => {
+      const { backupId, volumeId, volumeName, sizeBytes, snapshot } = params;
+      const shelf = await Shelf.open(ctx, params);
+      const pool = await ctx.pools.open(snapshot.poolId);
+      const there = await pool.listSnapshots(volumeId, call);
+      if (there.find(({ id }) => id === snapshot.snapshotId)?.sizeBytes !== sizeBytes)
+        throw new CloudError('conflict', 'The volume was resized meanwhile.');
+      const earlier = await earlierOf(
+        shelf,
+        params,
+        there.map(({ id }) => id),
+        call,
+      );
+      const facts = { volumeId, volumeName, sizeBytes, takenAt: out.begin.takenAt };
+      const request = { pool, snapshot: { id: snapshot.snapshotId, volumeId }, facts, ...given({ earlier, afresh: params.afresh }) };
+      const { manifest, copied } = await copyOut(ctx, shelf, request, call);
+      await shelf.putManifest(backupId, manifest, call);
+      return copied;
+    },
+    undo: async ({ ctx, params, call }) => {
+      await (await Shelf.open(ctx, params)).deleteManifest(params.backupId, call);
+      ctx.collector.kick(params);
+    },
+  })
+  .write('available', {
+    do: ({ params: { backupId, volumeId, snapshot, earlier }, out }) => [
+      transition(backup, backupId, {
+        from: 'creating',
+        to: 'available',
+        set: { ...out.begin, ...out.copy, snapshotId: snapshot.snapshotId },
+      }),
+      change(volume, volumeId, { backedUpAt: out.begin.takenAt }),
+      ...(earlier === undefined ? [] : [change(backup, earlier.backupId, { snapshotId: null })]),
+    ],
+    undo: ({ params: { backupId, earlier } }) => [
+      revert(backup, backupId, {
+        from: 'available',
+        to: 'creating',
+        set: { takenAt: null, readBytes: null, newBytes: null, snapshotId: null },
+      }),
+      ...(earlier === undefined ? [] : [change(backup, earlier.backupId, { snapshotId: earlier.snapshotId })]),
+    ],
+  })
+  .subs('apart', {
+    limit: 1,
+    run: ({ ctx, params: { earlier, snapshot } }) =>
+      earlier === undefined ? [] : [[bindSaga(dropSnapshot, ctx, { ...snapshot, snapshotId: earlier.snapshotId, force: true })]],
+  })
+  .build();
+
+const { properties } = backup.schema;
+
+export const backupCreate = (context: BackupContext) =>
+  defineAction({
+    kind: backup,
+    verb: 'create',
+    description: 'Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile.',
+    target: 'collection',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      description: properties.description,
+      volumeId: Type.String({ format: 'uuid' }),
+      storeId: Type.Optional(
+        Type.String({ format: 'uuid', description: 'Default: the first store that was registered and takes backups.' }),
+      ),
+      planId: Type.Optional(Type.String({ format: 'uuid', description: 'The plan that it is counted with.' })),
+    }),
+    accept: async ({ id, input, principal, reader, mint }) => {
+      const plan = input.planId === undefined ? undefined : await usable(reader, backupPlan, input.planId, principal, '/planId');
+      const source = await usable(reader, volume, input.volumeId, principal, '/volumeId');
+      await refuseSource(context, source);
+      const store = await storeFor(reader, input.storeId);
+      const facts = {
+        ...{ projectId: source.projectId as Id<'project'>, storeId: store.id, volumeId: source.id },
+        ...{ volumeName: source.name, sizeBytes: source.sizeBytes },
+      };
+      const { earlier, afresh } = await before(reader, source.id, store.id);
+      const wanted = { id: mint('snapshot'), system: true };
+      return {
+        params: { ...facts, ...given({ earlier, afresh }), backupId: id, snapshot: snapshotRows.wanted(source, wanted) },
+        statements: [
+          ...snapshotRows.insert(source, wanted),
+          ...(earlier === undefined ? [] : [expectState(backup, earlier.backupId, ['available'])]),
+          expectState(backupStore, store.id, ['available']),
+          create(backup, {
+            ...facts,
+            ...given({ description: input.description, planId: plan?.id }),
+            id,
+            name: nameOr(input.name, backup, id),
+          }),
+        ],
+        keys: keysOf(source.id, wanted.id, earlier),
+      };
+    },
+    saga: createBackup,
+    context: () => context,
+    unwound: ({ backupId, snapshot }) => [
+      transition(backup, backupId, { from: 'creating', to: 'deleted' }),
+      snapshotRows.takeBack(snapshot),
+    ],
+    again: async ({ params: { earlier, afresh: _, ...params }, error, reader }) => {
+      const now = await before(reader, params.volumeId, params.storeId);
+      if (error.code !== 'conflict' || !isOvertaken(given({ earlier }), now)) return undefined;
+      const keys = keysOf(params.volumeId, params.snapshot.snapshotId, now.earlier);
+      return { params: { ...params, ...now }, statements: [], keys, queue: true };
+    },
+  });
+
+type Before = Pick<CreateBackupParams, 'earlier' | 'afresh'>;
+
+/** Backups of a volume are made one after another, and while its content is not replaced. */
+const keysOf = (volumeId: string, snapshotId: string, earlier: Before['earlier']): readonly string[] => [
+  ...[contentKey(volumeId), snapshotId],
+  ...(earlier === undefined ? [] : [earlier.snapshotId]),
+];
+
+/** It was accepted while another was on its way: the one before it is not the one that it was then. */
+const isOvertaken = (then: Before, now: Before): boolean => then.earlier?.backupId !== now.earlier?.backupId;
+
+/** @throws CloudError conflict, unsupported */
+async function refuseSource({ pools }: BackupContext, row: RowOf<typeof volume>): Promise<void> {
+  const { name, state, poolId } = row;
+  refuseEncrypted(row, '/volumeId', 'backups keep no keys of volumes');
+  if (state !== 'available' && state !== 'attached')
+    throw new CloudError('conflict', `Volume ${name} is ${state}.`, {
+      pointer: '/volumeId',
+      params: { state, allowed: ['available', 'attached'] },
+    });
+  (await pools.open(poolId)).refuseUnreadable();
+}
+
+async function before(reader: Reader, volumeId: Id<'volume'>, storeId: Id<'backupStore'>): Promise<Before> {
+  const rows = await reader.list(backup, both(equals('volumeId', volumeId), equals('state', 'available')));
+  const made = rows.filter((row) => row.storeId === storeId).sort((a, b) => ((a.takenAt ?? '') < (b.takenAt ?? '') ? 1 : -1));
+  const last = made.find(({ snapshotId }) => snapshotId !== undefined);
+  return {
+    ...(last?.snapshotId === undefined ? {} : { earlier: { backupId: last.id, snapshotId: last.snapshotId } }),
+    ...(made[0]?.condition === 'damaged' ? { afresh: true } : {}),
+  };
+}

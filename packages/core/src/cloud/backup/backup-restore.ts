@@ -1,0 +1,120 @@
+import { Type } from 'typebox';
+import {
+  CloudError,
+  defineAction,
+  type Id,
+  isCloudError,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  resourceName,
+  revert,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
+import type { SnapshotRef } from '../../strategy/index.ts';
+import { given, nameOr } from '../naming.ts';
+import { choosePool, removeOrOwe, snapshot, volume, volumeRows } from '../storage/contract.ts';
+import { backup } from './backup.ts';
+import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
+import { copyIn, Shelf } from './transfer.ts';
+
+interface RestoreParams {
+  readonly backupId: Id<'backup'>;
+  readonly projectId: Id<'project'>;
+  readonly storeId: Id<'backupStore'>;
+  readonly volumeId: Id<'volume'>;
+  readonly poolId: Id<'pool'>;
+  readonly sizeBytes: number;
+  /** Where it is still beside the volume it was made of, in the same pool: that is cloned. */
+  readonly snapshot?: SnapshotRef;
+}
+
+const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore', 1)
+  .effect('disk', {
+    do: async ({ ctx, params: { volumeId, poolId, sizeBytes, snapshot }, call }) => {
+      const pool = await ctx.pools.open(poolId);
+      const there = snapshot === undefined ? [] : await pool.listSnapshots(snapshot.volumeId, call);
+      const isCloned = snapshot !== undefined && there.some(({ id }) => id === snapshot.id);
+      await pool.createVolume({ id: volumeId, sizeBytes, ...(isCloned ? { snapshot } : {}) }, call);
+      return { isCloned };
+    },
+    undo: (step) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
+  })
+  .effect('content', {
+    timeoutMs: TRANSFER_TIMEOUT_MS,
+    do: async ({ ctx, params, out, call }) => {
+      if (out.disk.isCloned) return;
+      const shelf = await Shelf.open(ctx, params);
+      const manifest = await shelf.manifest(params.backupId, call);
+      if (manifest === undefined) throw new CloudError('internal', 'The backup is missing in its store.');
+      await copyIn(ctx, shelf, { manifest, pool: await ctx.pools.open(params.poolId), volumeId: params.volumeId }, call);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('available', {
+    do: ({ params, out: { disk } }) => [
+      transition(volume, params.volumeId, { from: 'creating', to: 'available', set: disk.isCloned ? {} : { snapshotId: null } }),
+    ],
+    undo: ({ params }) => [revert(volume, params.volumeId, { from: 'available', to: 'creating' })],
+  })
+  .build();
+
+type Wanted = Parameters<typeof choosePool>[1];
+
+/** A clone takes no time, so its pool is the first choice of who names none. @throws CloudError no_capacity */
+async function besideOrElse(reader: Reader, beside: RowOf<typeof snapshot> | undefined, wanted: Wanted) {
+  const isFree = wanted.poolId === undefined && wanted.storageClass === undefined && wanted.hostId === undefined;
+  if (beside?.state !== 'available' || !isFree) return choosePool(reader, wanted);
+  try {
+    return await choosePool(reader, { ...wanted, poolId: beside.poolId });
+  } catch (error) {
+    if (!isCloudError(error) || error.code !== 'no_capacity') throw error;
+    return choosePool(reader, wanted);
+  }
+}
+
+const uuid = Type.Optional(Type.String({ format: 'uuid' }));
+
+export const backupRestore = (context: BackupContext) =>
+  defineAction({
+    kind: backup,
+    verb: 'restore',
+    description: 'Makes a new volume with what the backup has. The volume it was made of stays as it is.',
+    target: 'resource',
+    input: Type.Object({
+      name: Type.Optional({ ...resourceName(), description: 'Of the new volume.' }),
+      poolId: uuid,
+      storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+      hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach the new volume.' })),
+    }),
+    from: ['available'],
+    accept: async ({ row, input, reader, attempt, mint }) => {
+      const { id: backupId, projectId, storeId, sizeBytes } = row;
+      const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
+      const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);
+      const { id: poolId } = await besideOrElse(reader, beside, { ...where, sizeBytes, attempt });
+      const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId ? beside : undefined;
+      (await context.pools.open(poolId)).refuseUnreadable();
+      const volumeId = mint('volume');
+      const facts = { projectId: projectId as Id<'project'>, poolId, sizeBytes };
+      return {
+        params: {
+          ...{ ...facts, backupId, storeId, volumeId },
+          ...(cloned === undefined ? {} : { snapshot: { id: cloned.id, volumeId: cloned.volumeId } }),
+        },
+        statements: volumeRows.reserve({
+          ...given({ snapshotId: cloned?.id }),
+          ...facts,
+          id: volumeId,
+          name: nameOr(input.name, volume, volumeId),
+          deleteWithInstance: false,
+        }),
+        keys: [volumeId, ...(cloned === undefined ? [] : [cloned.id])],
+        notes: { volumeId },
+      };
+    },
+    saga: restoreBackup,
+    context: () => context,
+    unwound: ({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes }),
+  });

@@ -1,0 +1,59 @@
+import { updateAction } from '../../kernel/index.ts';
+import { rowDeletion } from '../row-only.ts';
+import type { Module } from '../services.ts';
+import { backup } from './backup.ts';
+import { backupCreate } from './backup-create.ts';
+import { backupDeletion } from './backup-delete.ts';
+import { backupPlan } from './backup-plan.ts';
+import { backupRestore } from './backup-restore.ts';
+import { backupStore } from './backup-store.ts';
+import { backupVerify } from './backup-verify.ts';
+import { Collector } from './collector.ts';
+import type { BackupContext } from './context.ts';
+import { PlanRunner } from './plan-runner.ts';
+import { planCreate, planDisable, planEnable, planRun, planUpdate } from './plan-verbs.ts';
+import { storeCreate } from './store-create.ts';
+import { storeDeletion, storeDisable, storeEnable } from './store-verbs.ts';
+import { BackupStores } from './stores.ts';
+
+export { backup } from './backup.ts';
+export { backupPlan } from './backup-plan.ts';
+export { backupStore } from './backup-store.ts';
+
+/** What is in volumes, kept outside of their pools. */
+export const backups: Module = (services) => {
+  const { hosts, pools, reader, environment, secrets } = services;
+  const stores = new BackupStores(services, services.observeCall);
+  const collector = new Collector(services, stores);
+  const runner = new PlanRunner(services);
+  const context: BackupContext = { hosts, pools, reader, environment, secrets, stores, collector };
+  return {
+    id: 'volume-backups',
+    version: '0.1.0',
+    requires: ['storage', 'compute'],
+    kinds: [backupStore, backupPlan, backup],
+    actions: [
+      storeCreate(context),
+      updateAction(backupStore, ['description']),
+      storeEnable,
+      storeDisable,
+      backupCreate(context),
+      updateAction(backup, ['description']),
+      backupRestore(context),
+      backupVerify(context),
+      planCreate(context),
+      planUpdate(context),
+      planEnable(context),
+      planDisable,
+      planRun(context),
+    ],
+    deletions: [storeDeletion(context), backupDeletion(context), rowDeletion(backupPlan, ['available', 'disabled'])],
+    start: async () => {
+      const stops = [collector.start(), runner.start()];
+      return async () => {
+        for (const stop of stops) await stop();
+        await stores.close();
+      };
+    },
+  };
+};

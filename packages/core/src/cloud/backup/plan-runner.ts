@@ -1,0 +1,226 @@
+import {
+  type AnyKind,
+  both,
+  change,
+  describeChain,
+  equals,
+  type Id,
+  inProject,
+  isCloudError,
+  type Principal,
+  type RowOf,
+  tag,
+  timestamp,
+} from '../../kernel/index.ts';
+import { project, systemPrincipal } from '../identity/contract.ts';
+import type { CloudServices } from '../services.ts';
+import { volume } from '../storage/contract.ts';
+import { backup } from './backup.ts';
+import { backupPlan } from './backup-plan.ts';
+import { nextTime } from './schedule.ts';
+
+type PlanRow = RowOf<typeof backupPlan>;
+type BackupRow = RowOf<typeof backup>;
+type VolumeRow = RowOf<typeof volume>;
+
+/** So late may a plan begin. */
+const LOOK_MS = 60_000;
+/** After something has changed; more may at the same time. */
+const SOON_MS = 5_000;
+const AT_ONCE = 200;
+const DAY_MS = 24 * 3600_000;
+/** What was asked for and failed, a test without room or a removal, is asked for again after so long. */
+const AGAIN_MS = 3600_000;
+
+/**
+ * Has plans run when they are due, and puts what they have made in order: what is kept, what is tested, what can be recovered. A reconciler: each look goes by rows
+ * alone, and asks for operations under names that follow from them, so that a look that is repeated, by another life or another node, asks for the same.
+ */
+export class PlanRunner {
+  readonly #services: CloudServices;
+  /** Backups that have come to be, or were tested, since the last look. */
+  readonly #changed = new Set<string>();
+  /** Plans of which something is asked for that is not done yet: when it is asked for again, by the monotonic clock. */
+  readonly #unsettled = new Map<string, number>();
+  #knowsUnsettled = false;
+  #stopped = false;
+  /** A look is at work, or near. */
+  #isSoon = false;
+  #cancel: () => void = () => undefined;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(services: CloudServices) {
+    this.#services = services;
+  }
+
+  start(): () => Promise<void> {
+    const { kernel } = this.#services;
+    this.#plan(SOON_MS);
+    const deaf = kernel().onOutcome((statements, ok) => {
+      if (!ok) return;
+      for (const each of statements) {
+        if (each.op !== 'update' || (each.table !== backup.name && each.table !== backupPlan.name)) continue;
+        if (each.table === backup.name) this.#changed.add(each.key);
+        if (!this.#isSoon) this.#plan(SOON_MS);
+      }
+    });
+    return async () => {
+      deaf();
+      this.#stopped = true;
+      this.#cancel();
+      await this.#working;
+    };
+  }
+
+  #plan(delayMs: number): void {
+    if (this.#stopped) return;
+    const { environment } = this.#services;
+    this.#isSoon = delayMs === SOON_MS;
+    this.#cancel();
+    this.#cancel = environment.timers.after(delayMs, () => {
+      // What changes during the look is looked at by the next.
+      this.#isSoon = true;
+      this.#working = this.#look()
+        .catch((error: unknown) => environment.logger.warn({ error: describeChain(error) }, 'plans of backups were not looked through'))
+        .then(() => this.#plan(this.#changed.size > 0 ? SOON_MS : LOOK_MS));
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { reader, environment } = this.#services;
+    await this.#recallUnsettled();
+    const isDue = both(equals('state', 'available'), { field: 'nextRunAt', op: '<=', value: timestamp(environment.clock) });
+    const touched = new Set<string>();
+    for (const plan of await reader.list(backupPlan, isDue, { limit: AT_ONCE })) {
+      await this.#alone(plan.id, this.#run(plan));
+      touched.add(plan.id);
+    }
+    for (const id of [...this.#changed]) {
+      this.#changed.delete(id);
+      const planId = (await reader.find(backup, id))?.planId;
+      if (planId !== undefined) touched.add(planId);
+    }
+    const nowMs = environment.clock.monotonicMs();
+    for (const [id, againAtMs] of this.#unsettled) if (againAtMs <= nowMs) touched.add(id);
+    for (const id of touched) {
+      this.#unsettled.delete(id);
+      const plan = await reader.find(backupPlan, id);
+      if (plan !== undefined && plan.deletedAt === undefined && plan.state !== 'deleting') await this.#alone(id, this.#settle(plan));
+    }
+  }
+
+  /** What a life before has asked for. */
+  async #recallUnsettled(): Promise<void> {
+    if (this.#knowsUnsettled) return;
+    const { reader, environment } = this.#services;
+    for (const { id } of await reader.list(backupPlan)) this.#unsettled.set(id, environment.clock.monotonicMs());
+    this.#knowsUnsettled = true;
+  }
+
+  /** What goes wrong with one plan keeps no other waiting. */
+  #alone(planId: string, work: Promise<void>): Promise<void> {
+    const { logger } = this.#services.environment;
+    return work.catch((error: unknown) => logger.warn({ planId, error: describeChain(error) }, 'a plan of backups was not looked after'));
+  }
+
+  /** A time that was missed is made up for once, however many were. */
+  async #run(plan: PlanRow): Promise<void> {
+    const { clock } = this.#services.environment;
+    const refusals: string[] = [];
+    for (const { id: volumeId, name } of await this.#volumes(plan)) {
+      const input = { volumeId, storeId: plan.storeId, planId: plan.id };
+      const refusal = await this.#ask(plan, 'backup.create', input, `${plan.nextRunAt}/${volumeId}`);
+      if (refusal !== undefined) refusals.push(`${name}: ${refusal}`);
+    }
+    const set = {
+      ...{ lastRunAt: timestamp(clock), nextRunAt: nextTime(plan, clock.nowMs()) },
+      lastRefusal: refusals.length === 0 ? null : refusals.join(' ').slice(0, 1000),
+    };
+    await this.#services.kernel().observe([change(backupPlan, plan.id, set, { nextRunAt: plan.nextRunAt ?? null })]);
+  }
+
+  async #volumes({ volumeId, instanceId, tag: wanted, projectId }: PlanRow): Promise<readonly VolumeRow[]> {
+    const { reader } = this.#services;
+    if (instanceId !== undefined) return reader.list(volume, equals('instanceId', instanceId));
+    const ids = volumeId === undefined ? await this.#tagged(wanted ?? '', projectId) : [volumeId];
+    const rows = await Promise.all(ids.map((id) => reader.find(volume, id)));
+    return rows.filter((row) => row !== undefined).filter(({ state }) => state === 'available' || state === 'attached');
+  }
+
+  async #tagged(wanted: string, projectId: PlanRow['projectId']): Promise<readonly Id<'volume'>[]> {
+    const [key = '', ...rest] = wanted.split('=');
+    const isIt = both(equals('key', key), equals('projectId', projectId ?? ''));
+    const tags = await this.#services.reader.list(tag, rest.length === 0 ? isIt : both(isIt, equals('value', rest.join('='))));
+    return tags.filter(({ resourceKind }) => resourceKind === volume.name).map(({ resourceId }) => resourceId as Id<'volume'>);
+  }
+
+  /** Answers why it was refused. */
+  async #ask(plan: PlanRow, action: string, input: object, name: string, resourceId?: string): Promise<string | undefined> {
+    const target = resourceId === undefined ? {} : { resourceId };
+    const principal = await this.#principal(plan);
+    try {
+      await this.#services.kernel().submit({ action, input, principal, idempotencyKey: `backup-plan/${plan.id}/${name}`, ...target });
+      return undefined;
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      return error.publicMessage;
+    }
+  }
+
+  /** Under a name of its own each time: one that failed would answer for the next. Not beside one that is under way. */
+  async #insist(plan: PlanRow, action: string, input: object, row: BackupRow): Promise<void> {
+    const { environment, kernel } = this.#services;
+    this.#unsettled.set(plan.id, environment.clock.monotonicMs() + AGAIN_MS);
+    if (kernel().holds(row.id)) return;
+    await this.#ask(plan, action, input, `${action}/${row.id}/${Math.floor(environment.clock.nowMs() / AGAIN_MS)}`, row.id);
+  }
+
+  async #principal({ projectId }: PlanRow): Promise<Principal> {
+    const row = await this.#services.reader.get(project as AnyKind, projectId ?? '');
+    return inProject(systemPrincipal(), row.id as Id<'project'>, (row as unknown as { accountId: Id<'account'> }).accountId);
+  }
+
+  async #settle(plan: PlanRow): Promise<void> {
+    const { reader, environment } = this.#services;
+    const made = await reader.list(backup, both(equals('planId', plan.id), equals('state', 'available')));
+    const kept: BackupRow[] = [];
+    for (const ofVolume of Map.groupBy(made, (row) => row.volumeId ?? row.volumeName).values()) {
+      const newestFirst = ofVolume.toSorted((a, b) => ((a.takenAt ?? '') < (b.takenAt ?? '') ? 1 : -1));
+      const beyond = beyondRetention(plan, newestFirst, environment.clock.nowMs());
+      for (const row of beyond) await this.#insist(plan, 'backup.delete', {}, row);
+      const [newest] = newestFirst;
+      if (plan.verify && newest !== undefined && newest.checkedAt === undefined)
+        await this.#insist(plan, 'backup.verify', { restore: true }, newest);
+      // From a damaged one nothing is recovered whole.
+      const recoverable = newestFirst.find(({ condition }) => condition !== 'damaged');
+      if (recoverable !== undefined) kept.push(recoverable);
+    }
+    const set = await this.#recovery(plan, kept);
+    if (set.recoveryPointAt !== (plan.recoveryPointAt ?? null) || set.recoverySeconds !== (plan.recoverySeconds ?? null))
+      await this.#services.kernel().observe([change(backupPlan, plan.id, set)]);
+  }
+
+  async #recovery(plan: PlanRow, newest: readonly BackupRow[]) {
+    const points = (await this.#volumes(plan)).map(({ id }) => newest.find(({ volumeId }) => volumeId === id)?.takenAt);
+    const isWhole = points.length > 0 && !points.includes(undefined);
+    const seconds = newest.flatMap(({ restoreSeconds }) => restoreSeconds ?? []);
+    return {
+      recoveryPointAt: isWhole ? (points.toSorted()[0] ?? null) : null,
+      recoverySeconds: seconds.length === 0 ? null : Math.max(...seconds),
+    };
+  }
+}
+
+/** Never the last one that is left: a volume that is not backed up any more would lose what it has. Nor the last one that was found sound, while no newer one was. */
+export function beyondRetention<T extends Pick<BackupRow, 'takenAt' | 'condition'>>(
+  { keepCount, keepDays }: Pick<PlanRow, 'keepCount' | 'keepDays'>,
+  newestFirst: readonly T[],
+  nowMs: number,
+): readonly T[] {
+  const proven = newestFirst.findIndex(({ condition }) => condition === 'sound');
+  return newestFirst.filter(({ takenAt = '' }, index) => {
+    if (index === 0 || index === proven) return false;
+    const isTooMany = keepCount !== undefined && index >= keepCount;
+    return isTooMany || (keepDays !== undefined && nowMs - Date.parse(takenAt) > keepDays * DAY_MS);
+  });
+}

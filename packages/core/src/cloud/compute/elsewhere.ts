@@ -1,0 +1,59 @@
+import { CloudError, debt, equals, type Reader } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
+import { clusterOf, network } from '../network/contract.ts';
+import type { Placed } from '../placement/contract.ts';
+import { type ComputeServices, hostOf, type InstanceRow, nicsOf, volumesOf } from './context.ts';
+import { seatOf } from './instance-delete.ts';
+import { instanceType } from './instance-type.ts';
+import { MACHINE_REMOVE } from './machine-cleanup.ts';
+
+/** Hosts on which something of the machine may be left, and whose turn to be tidied up has not come. */
+async function owedFor(reader: Reader, instanceId: string): Promise<readonly string[]> {
+  const owed = await reader.list(debt, equals('state', 'owed'));
+  return owed.flatMap(({ task, place, target }) => (task === MACHINE_REMOVE && target.instanceId === instanceId ? [place] : []));
+}
+
+interface Wish {
+  /** Only there. */
+  readonly hostId?: string | undefined;
+  /** Only within this cluster. */
+  readonly clusterId?: string;
+  readonly exceptHosts?: readonly string[];
+  readonly attempt: number;
+  readonly rehearses: boolean;
+}
+
+/** Another host for a machine that keeps its disks and addresses. @throws CloudError no_capacity */
+export async function placeElsewhere(services: ComputeServices, row: InstanceRow, wish: Wish): Promise<Placed> {
+  const { reader } = services;
+  const { hostId, attempt, rehearses } = wish;
+  const nics = await nicsOf(services, row.id);
+  const networks = await Promise.all(nics.map(({ networkId }) => reader.get(network, networkId)));
+  const pins = networks.flatMap((each) => each.hostId ?? []);
+  const volumes = await volumesOf(services, row.id);
+  const { hostLabels } = await reader.get(instanceType, row.instanceTypeId);
+  return services.placement.place(
+    {
+      ...{ vcpus: row.vcpus, memoryBytes: row.memoryBytes, volumes: [], attempt, rehearses },
+      reaching: [...new Set(volumes.map(({ poolId }) => poolId))],
+      exceptHosts: [hostOf(row), ...(wish.exceptHosts ?? []), ...(await owedFor(reader, row.id))],
+      instanceId: row.id,
+      instanceTypeId: row.instanceTypeId,
+      ...given({
+        onlyHosts: hostId === undefined ? (pins.length === 0 ? undefined : pins) : [hostId],
+        clusterId: wish.clusterId ?? (await clusterOf(reader, networks)),
+        hostLabels,
+        placementGroupId: row.placementGroupId,
+        leaving: seatOf(row),
+        projectId: row.projectId,
+      }),
+    },
+    reader,
+  );
+}
+
+/** Room for its old size is reserved there, and that is what its old host gives back. @throws CloudError conflict */
+export function refuseResized(row: InstanceRow, size: { readonly vcpus: number; readonly memoryBytes: number }): void {
+  if (row.vcpus !== size.vcpus || row.memoryBytes !== size.memoryBytes)
+    throw new CloudError('conflict', `Instance ${row.name} was resized meanwhile; ask again.`);
+}

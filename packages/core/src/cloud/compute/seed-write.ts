@@ -1,0 +1,42 @@
+import { equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import type { Attachment, Call } from '../../strategy/index.ts';
+import { nic } from '../network/contract.ts';
+import { giveSecret, type ReachContext } from '../storage/contract.ts';
+import { instance } from './instance.ts';
+import { noCloudSeed } from './seed.ts';
+
+/** Writes the seed of a machine into a pool: that of its root disk. It is found again by the machine's id. */
+export async function writeSeed(
+  ctx: ReachContext,
+  row: RowOf<typeof instance>,
+  hostId: string,
+  nics: readonly Pick<RowOf<typeof nic>, 'mac'>[],
+  poolId: string,
+  call: Call,
+): Promise<Attachment> {
+  const userData = row.userData === undefined ? undefined : await ctx.secrets.open(row.userData);
+  const bytes = noCloudSeed({
+    instanceId: row.id,
+    hostname: row.hostname,
+    sshKeys: row.sshKeys,
+    nics: nics.map(({ mac }) => ({ mac })),
+    ...(userData === undefined ? {} : { userData }),
+  });
+  const pool = await ctx.pools.open(poolId);
+  const seed = await pool.putSeed(row.id, bytes, call);
+  await giveSecret(ctx, pool, hostId, seed, call);
+  return seed;
+}
+
+/** The root disk of a machine that is on has come into another pool: its seed follows. */
+export async function moveSeed(
+  ctx: ReachContext & { readonly reader: Reader },
+  { id, hostId }: { readonly id: string; readonly hostId: string },
+  poolId: string,
+  call: Call,
+): Promise<void> {
+  const row = await ctx.reader.get(instance, id);
+  const plugged = (await ctx.reader.list(nic, equals('instanceId', id))).filter(({ state }) => state === 'attached');
+  const nics = plugged.sort((a, b) => a.slot - b.slot);
+  await (await ctx.hosts.hypervisor(hostId)).changeSeed(id, await writeSeed(ctx, row, hostId, nics, poolId, call), call);
+}

@@ -1,0 +1,26 @@
+import { Type } from 'typebox';
+import { defineKind, ref } from '../../../kernel/index.ts';
+
+export const healthCheck = Type.Object({
+  intervalSeconds: Type.Integer({ minimum: 1, maximum: 300 }),
+  timeoutSeconds: Type.Integer({ minimum: 1, maximum: 300 }),
+  successes: Type.Integer({ minimum: 1, maximum: 10, description: 'Answers in a row after which a backend is back.' }),
+  failures: Type.Integer({ minimum: 1, maximum: 10, description: 'Silences in a row after which a backend gets nothing.' }),
+});
+
+export const listener = defineKind({
+  name: 'listener',
+  plural: 'listeners',
+  description: 'A port of a load balancer.',
+  scope: 'project',
+  schema: Type.Object({
+    loadBalancerId: ref('loadBalancer', 'cascade'),
+    protocol: Type.Union([Type.Literal('tcp'), Type.Literal('udp')]),
+    port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    healthCheck: Type.Optional(healthCheck),
+  }),
+  states: { creating: ['available', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
+  initial: 'creating',
+  unique: [['loadBalancerId', 'protocol', 'port']],
+  quota: { listeners: 1 },
+});

@@ -1,0 +1,44 @@
+import { Type } from 'typebox';
+import { type Endpoint, equals, lookUp, type RowOf, readPermission } from '../../../kernel/index.ts';
+import type { CloudServices } from '../../services.ts';
+import { backend } from './backend.ts';
+import { loadBalancer } from './load-balancer.ts';
+import { keptLoadBalancer } from './load-balancer-kept.ts';
+
+const ASK_MS = 5000;
+
+/** Asked of the fabric each time, in place of a field: backends come and go by the second, and the feed tells of what is wanted. */
+export const loadBalancerHealth = (services: CloudServices): Endpoint => ({
+  type: 'value',
+  method: 'GET',
+  path: '/load-balancers/{id}/health',
+  summary: 'How the backends of a load balancer answer at this moment.',
+  permission: readPermission(loadBalancer),
+  scope: 'project',
+  answer: Type.Object({
+    backends: Type.Array(
+      Type.Object({
+        id: Type.String({ format: 'uuid' }),
+        name: Type.String(),
+        listenerId: Type.String({ format: 'uuid' }),
+        nicId: Type.String({ format: 'uuid' }),
+        weight: Type.Integer(),
+        health: Type.Union([Type.Literal('unchecked'), Type.Literal('online'), Type.Literal('offline')], {
+          description: '`unchecked` without a health check, or before its first answer.',
+        }),
+      }),
+    ),
+  }),
+  handle: async ({ principal, params, signal }) => {
+    const row = (await lookUp(services.reader, loadBalancer, params.id ?? '', principal)).row as RowOf<typeof loadBalancer>;
+    const call = { requestId: `health-${row.id}`, signal, timeoutMs: ASK_MS };
+    const health = await (await keptLoadBalancer.fabric(services, row)).backendHealth(row.id, call);
+    const rows = await services.reader.list(backend, equals('loadBalancerId', row.id));
+    return {
+      backends: rows.map(({ id, name, listenerId, nicId, weight }) => ({
+        ...{ id, name, listenerId, nicId, weight },
+        health: health[id] ?? 'unchecked',
+      })),
+    };
+  },
+});

@@ -1,0 +1,99 @@
+import { Type } from 'typebox';
+import {
+  create,
+  defineAction,
+  defineDeletion,
+  expectState,
+  FORWARD_ONLY,
+  type RowOf,
+  resourceName,
+  saga,
+  transition,
+  updateAction,
+} from '../../../kernel/index.ts';
+import { given, nameOr } from '../../naming.ts';
+import { type RowParams, rowCreate, rowTakenBack } from '../../row-only.ts';
+import type { CloudServices } from '../../services.ts';
+import { loadBalancer } from '../balancing/load-balancer.ts';
+import { keptLoadBalancer } from '../balancing/load-balancer-kept.ts';
+import { ensureKept, type KeptParams, removeKept } from '../kept.ts';
+import { network } from '../network.ts';
+import type { NetworkContext } from '../network-context.ts';
+import { elasticIp } from './elastic-ip.ts';
+import { type Bound, keptElasticIp } from './elastic-ip-kept.ts';
+import { externalPlace } from './external.ts';
+import { isAddressClash, notKept, reserve } from './reservation.ts';
+
+const { properties } = elasticIp.schema;
+
+interface CreateParams extends RowParams {
+  readonly reservedAddressId: string;
+}
+
+export const createElasticIp = (services: CloudServices) =>
+  defineAction({
+    kind: elasticIp,
+    verb: 'create',
+    description: 'Gets an address of an external network for the project.',
+    target: 'collection',
+    input: Type.Object({
+      name: Type.Optional(resourceName()),
+      description: properties.description,
+      externalNetworkId: properties.externalNetworkId,
+      subnetId: Type.Optional({ ...properties.subnetId, description: 'Of the external network. Default: its first of IPv4.' }),
+      address: Type.Optional({ ...properties.address, description: "Default: one that is free, and was nobody else's lately." }),
+      distributed: Type.Optional({
+        ...properties.distributed,
+        description: "Whether packets leave from the machine's own host in place of the gateway's. Default: false.",
+      }),
+    }),
+    accept: async ({ id, input, projectId, principal, reader, mint }) => {
+      const place = await externalPlace(reader, input, principal);
+      const asked = input.address === undefined ? undefined : { address: input.address, pointer: '/address' };
+      const holder = { id: mint('reservedAddress'), projectId, elasticIpId: id };
+      const kept = await reserve(services, place.subnet, holder, { asked, rests: true });
+      const row = create(elasticIp, {
+        ...{ id, projectId, name: nameOr(input.name, elasticIp, id), externalNetworkId: place.network.id },
+        ...{ subnetId: place.subnet.id, address: kept.address, distributed: input.distributed ?? false },
+        ...given({ description: input.description }),
+      });
+      return {
+        params: { kind: elasticIp.name, id, reservedAddressId: kept.id } satisfies CreateParams,
+        statements: [expectState(network, place.network.id, ['available']), row, ...kept.statements],
+      };
+    },
+    refused: (_, statement) => (isAddressClash(statement) ? 'again' : undefined),
+    saga: rowCreate,
+    context: () => null,
+    unwound: (params: RowParams) => [...rowTakenBack(params), notKept((params as CreateParams).reservedAddressId)],
+  });
+
+export const updateElasticIp = updateAction(elasticIp, ['description']);
+
+interface RemoveParams extends KeptParams, Bound {}
+
+/** It may be bound where all of a project goes at once. */
+const elasticIpRemove = saga<NetworkContext, RemoveParams>('elasticIp.remove', 1)
+  .effect('remove', {
+    do: async ({ ctx, params: { id, loadBalancerId }, call }) => {
+      await removeKept(keptElasticIp, ctx, id, call);
+      const balancer = loadBalancerId === undefined ? undefined : await ctx.reader.find(loadBalancer, loadBalancerId);
+      if (balancer?.state === 'available') await ensureKept(keptLoadBalancer, ctx, balancer.id, call);
+    },
+    undo: FORWARD_ONLY,
+  })
+  .write('deleted', {
+    do: ({ params }) => [transition(elasticIp, params.id as never, { from: 'deleting', to: 'deleted' })],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const elasticIpDeletion = (context: () => NetworkContext) =>
+  defineDeletion({
+    kind: elasticIp,
+    from: ['available'],
+    remove: elasticIpRemove,
+    context,
+    params: ({ id, nicId, loadBalancerId }: RowOf<typeof elasticIp>): RemoveParams => ({ id, ...given({ nicId, loadBalancerId }) }),
+    shares: ({ nicId, loadBalancerId }) => [nicId, loadBalancerId].filter((id) => id !== undefined),
+  });

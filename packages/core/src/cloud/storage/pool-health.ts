@@ -1,0 +1,70 @@
+import { announce, type Id, type RowOf, type Statement } from '../../kernel/index.ts';
+import type { PoolFacts } from '../../strategy/index.ts';
+import { poolDegraded, poolNearlyFull, poolRecovered } from './points.ts';
+import type { pool } from './pool.ts';
+
+type PoolRow = RowOf<typeof pool>;
+
+/** What a pool's row shows of how well it keeps things. */
+export type ShownFacts = Pick<
+  PoolRow,
+  'replicas' | 'replicasMin' | 'failureDomain' | 'deviceClass' | 'health' | 'healthReason' | 'isNearlyFull' | 'shortfall'
+>;
+type Changes = { readonly [F in keyof ShownFacts]?: ShownFacts[F] | null };
+
+const FIELDS = ['replicas', 'replicasMin', 'failureDomain', 'deviceClass', 'health', 'healthReason', 'isNearlyFull', 'shortfall'] as const;
+
+/** The facts as the row shows them; null for what is not told, or not told any more. */
+export function shown(facts: PoolFacts | undefined, shortfall: string | null = null): Required<Changes> {
+  const {
+    reason,
+    replicas = null,
+    replicasMin = null,
+    failureDomain = null,
+    deviceClass = null,
+    health = null,
+    isNearlyFull = null,
+  } = facts ?? {};
+  return {
+    replicas,
+    replicasMin,
+    failureDomain,
+    deviceClass,
+    health,
+    isNearlyFull,
+    healthReason: reason?.slice(0, 1024) ?? null,
+    shortfall,
+  };
+}
+
+/** The same without what is not told: of a row that shows nothing yet. */
+export const told = (facts: PoolFacts | undefined): Changes =>
+  Object.fromEntries(Object.entries(shown(facts)).filter(([, value]) => value !== null));
+
+export const differs = (row: PoolRow, changes: Changes): boolean =>
+  FIELDS.some((field) => field in changes && (row[field] ?? null) !== (changes[field] ?? null));
+
+const isTroubled = ({ health, shortfall }: Changes): boolean =>
+  health === 'degraded' || health === 'unavailable' || (shortfall ?? null) !== null;
+
+/** The alarms that a change of facts is, for the transaction that shows it. */
+export function alarms(row: PoolRow, now: Changes, mint: () => string): readonly Statement[] {
+  const was = { troubled: isTroubled(row), full: row.isNearlyFull === true };
+  const is = { troubled: isTroubled(now), full: now.isNearlyFull === true };
+  const subject = { poolId: row.id as Id<'pool'>, health: now.health ?? 'healthy', reason: now.healthReason ?? now.shortfall ?? '' };
+  return [
+    ...(is.troubled && (!was.troubled || now.health !== row.health) ? [announce(poolDegraded, mint(), subject)] : []),
+    ...(is.full && !was.full ? [announce(poolNearlyFull, mint(), subject)] : []),
+    ...((was.troubled || was.full) && !is.troubled && !is.full ? [announce(poolRecovered, mint(), subject)] : []),
+  ];
+}
+
+/** Why nothing new is placed in a pool; undefined where it is. What is there already stays in use. */
+export function notTaking({ state, status, health, healthReason, isNearlyFull, shortfall }: PoolRow): string | undefined {
+  const because = (what: string) => (healthReason === undefined ? what : `${what}: ${healthReason}`);
+  if (state !== 'available') return `is ${state}`;
+  if (status !== 'connected') return `is ${status}`;
+  if (health !== undefined && health !== 'healthy') return because(`is ${health}`);
+  if (isNearlyFull === true) return because('is nearly full');
+  return shortfall;
+}

@@ -1,0 +1,24 @@
+import { Type } from 'typebox';
+import { defineSetting } from '../../kernel/index.ts';
+
+export const imageBytesMax = defineSetting({
+  name: 'images.bytesMax',
+  description: 'Content of one image at most.',
+  schema: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  default: 1024 ** 4,
+});
+
+export const imagePartHours = defineSetting({
+  name: 'images.partHours',
+  description: 'How long what has come of an upload that broke off is kept, for it to be gone on with.',
+  schema: Type.Integer({ minimum: 0, maximum: 8760 }),
+  default: 24,
+});
+
+export const imageDiskBytesMax = defineSetting({
+  name: 'images.diskBytesMax',
+  description:
+    'The disk in one image at most. Little content can be of a large disk that is full: a pool that keeps disks as they are would have to hold all of it.',
+  schema: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  default: 1024 ** 4,
+});

@@ -1,0 +1,81 @@
+import { Type } from 'typebox';
+import { defineKind, type RowOf } from '../../kernel/index.ts';
+import type { DiskLimits, PoolFacts } from '../../strategy/index.ts';
+import type { volume } from './volume.ts';
+
+/** What a volume may do in a second, by its size. */
+const bySize = (what: string) =>
+  Type.Optional(
+    Type.Object(
+      {
+        base: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Of every volume.' }),
+        perGib: Type.Number({ minimum: 0, maximum: 1e12, description: 'More for each GiB of its size.' }),
+        max: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Never more than this.' })),
+      },
+      {
+        description: `${what} a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter.`,
+      },
+    ),
+  );
+
+export const storageClass = defineKind({
+  name: 'storageClass',
+  plural: 'storage-classes',
+  description: 'What storage of this name promises: how many copies, of what kind, and how much it does in a second. Pools keep it.',
+  scope: 'cloud',
+  tenantsRead: true,
+  schema: Type.Object({
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+    replicas: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 16, description: 'Copies of each byte that its pools keep at least. Default: no promise.' }),
+    ),
+    deviceClass: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 63, description: 'What its pools are made of, e.g. `ssd`. Default: no promise.' }),
+    ),
+    iopsPerSecond: bySize('Reads and writes'),
+    bytesPerSecond: bySize('Bytes'),
+  }),
+  states: { available: ['deleting', 'deleted'], deleting: ['deleted'] },
+  initial: 'available',
+});
+
+export type ClassRow = RowOf<typeof storageClass>;
+type Promised = Pick<ClassRow, 'name' | 'replicas' | 'deviceClass'>;
+
+/** How a pool of which this is known does not keep what the class promises. A pool of which nothing is told keeps one copy. */
+export function shortfallOf(promised: Promised, facts: Partial<Pick<PoolFacts, 'replicas' | 'deviceClass'>>): string | undefined {
+  const { replicas = 1, deviceClass } = facts;
+  if (replicas < (promised.replicas ?? 1))
+    return `keeps ${copies(replicas)}; its class ${promised.name} promises ${copies(promised.replicas ?? 1)}`;
+  if (promised.deviceClass !== undefined && deviceClass !== undefined && deviceClass !== promised.deviceClass)
+    return `is made of ${deviceClass}; its class ${promised.name} promises ${promised.deviceClass}`;
+  return undefined;
+}
+
+const copies = (count: number): string => (count === 1 ? '1 copy' : `${count} copies`);
+
+const GIB = 2 ** 30;
+
+/** At least 1: 0 would be no limit at all. */
+const amount = ({ base, perGib, max = Number.MAX_SAFE_INTEGER }: { base: number; perGib: number; max?: number }, sizeBytes: number) =>
+  Math.max(1, Math.min(max, Math.floor(base + (perGib * sizeBytes) / GIB)));
+
+/** The limits in force of a volume of the class: the tighter ones of the class, by the size of the volume, and of its own. */
+export function limitsInForce(
+  of: Pick<ClassRow, 'iopsPerSecond' | 'bytesPerSecond'> | undefined,
+  { limits = {}, sizeBytes }: Pick<RowOf<typeof volume>, 'limits' | 'sizeBytes'>,
+): DiskLimits | undefined {
+  const tighter = (field: 'iopsPerSecond' | 'bytesPerSecond') => {
+    const own = limits[field];
+    const rule = of?.[field];
+    if (rule === undefined) return own;
+    const given = amount(rule, sizeBytes);
+    return own === undefined || own === 0 ? given : Math.min(own, given);
+  };
+  const [iopsPerSecond, bytesPerSecond] = [tighter('iopsPerSecond'), tighter('bytesPerSecond')];
+  const both = {
+    ...(iopsPerSecond === undefined ? {} : { iopsPerSecond }),
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+  };
+  return Object.keys(both).length === 0 ? undefined : both;
+}

@@ -1,0 +1,365 @@
+import { Type } from 'typebox';
+import {
+  bindSaga,
+  both,
+  CloudError,
+  change,
+  debt,
+  defineAction,
+  equals,
+  expectState,
+  FORWARD_ONLY,
+  type Id,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  saga,
+} from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import { given } from '../naming.ts';
+import { poolCapacity } from '../placement/contract.ts';
+import { stray } from '../topology/contract.ts';
+import { pool } from './pool.ts';
+import { choosePool, hostPlace, reaches } from './pool-choice.ts';
+import { hostOfPool, poolReachable, removeOrOwe } from './removal.ts';
+import { snapshot } from './snapshots/snapshot.ts';
+import { dropSnapshot } from './snapshots/snapshot-delete.ts';
+import { contentKey } from './snapshots/snapshot-rows.ts';
+import { volume } from './volume.ts';
+import { contentsDiffer, copyContent } from './volume-copy.ts';
+import { refuseEncrypted } from './volume-key.ts';
+import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, liveUser, pivot, settle } from './volume-live.ts';
+import { inUse, refuseOtherUser, refuseUsed, userOf } from './volume-user.ts';
+
+type VolumeRow = RowOf<typeof volume>;
+
+export type MoveContext = LiveContext;
+
+interface MoveVolumeParams {
+  readonly volumeId: Id<'volume'>;
+  readonly fromPoolId: Id<'pool'>;
+  readonly toPoolId: Id<'pool'>;
+  readonly sizeBytes: number;
+  readonly verify: boolean;
+  /** Of what is copied while the machine is on. */
+  readonly bytesPerSecond?: number;
+  /** The machine that has the volume, which is held with it. */
+  readonly userId?: string;
+}
+
+/** A volume of terabytes takes its time; a cancel ends it at once. */
+const COPY_TIMEOUT_MS = 48 * 3600_000;
+/** A host's libvirtd that is started anew is no reason to begin from the beginning. */
+const COPY_RETRY = { attempts: 12, backoffMs: 500 };
+/** While this lasts the guest stands still: it is given up early rather than tried again. */
+const STILL_TIMEOUT_MS = 30_000;
+const ONCE = { attempts: 1, backoffMs: 0 };
+/** Of what stands in the way, as many are named. */
+const BLOCKERS_MAX = 10;
+
+/**
+ * The copy has the volume's own name in its pool, so no two of them may be there that could be taken for each other: `leftPoolId` tells where something may lie
+ * that is not the volume, and until that is gone, for certain, the volume moves nowhere. Its source is there, whole and unused, until the copy is complete.
+ *
+ * Under a machine that is on its host copies, while the guest goes on. It stands still while the disk changes its place, and goes on only when the row says where that is: so the row is right whatever
+ * dies in between: docs/decisions/0028-moves-under-a-running-guest.md.
+ */
+export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
+  .effect('ready', {
+    do: async ({ ctx, params, call }) => {
+      const row = await ctx.reader.get(volume, params.volumeId);
+      if (row.poolId !== params.fromPoolId || row.sizeBytes !== params.sizeBytes)
+        throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
+      await refuseOtherUser(ctx.reader, row, params.userId);
+      const beside = await snapshotsOf(ctx.reader, row);
+      // One in `creating` is of an operation behind this.
+      refuseSnapshots(
+        row,
+        beside.filter(({ state }) => state !== 'creating'),
+      );
+      for (const id of [params.fromPoolId, params.toPoolId])
+        if (!(await poolReachable(ctx, id)))
+          throw new CloudError('unavailable', `The host of pool ${(await ctx.reader.get(pool, id)).name} is out of reach.`);
+      if ((await sizeIn(ctx, params.fromPoolId, params, call)) !== params.sizeBytes) throw ofAnotherSize(params);
+      const user = await liveUser(ctx, row.id, call);
+      if (user === undefined) for (const id of [params.fromPoolId, params.toPoolId]) (await ctx.pools.open(id)).needContents();
+      else await refuseUncopied(ctx, user, params);
+      return {
+        ...given({ user }),
+        systemIds: beside.filter(({ state }) => state === 'available').map(({ id }) => id),
+      };
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .write('begun', {
+    do: ({ params }) => [change(volume, params.volumeId, { leftPoolId: params.toPoolId })],
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('disk', {
+    do: async ({ ctx, params: { volumeId, toPoolId, sizeBytes }, out: { ready }, call }) =>
+      (await ctx.pools.open(toPoolId)).createVolume({ id: volumeId, sizeBytes, ...given({ toFill: ready.user ? undefined : true }) }, call),
+    undo: (step) => removeOrOwe(step, 'volume.delete', step.params.toPoolId, step.params.volumeId),
+  })
+  .effect('content', {
+    timeoutMs: COPY_TIMEOUT_MS,
+    retry: COPY_RETRY,
+    do: async ({ ctx, params, out: { ready }, call }) => {
+      if (ready.user === undefined) return { writtenBytes: await copyContent(ctx, await copyOf(ctx, params), call) };
+      await copyLive(ctx, params, ready.user, call);
+      return { writtenBytes: params.sizeBytes };
+    },
+    undo: async ({ ctx, params, out: { ready }, call }) => {
+      if (ready.user !== undefined) await endCopy(ctx, params, ready.user, call);
+    },
+  })
+  .effect('verified', {
+    timeoutMs: COPY_TIMEOUT_MS,
+    do: async ({ ctx, params, out: { ready }, call }) => {
+      // Some pools round up.
+      if ((await sizeIn(ctx, params.toPoolId, params, call)) < params.sizeBytes) throw ofAnotherSize(params);
+      if (ready.user !== undefined) return;
+      if (params.verify && (await contentsDiffer(ctx, await copyOf(ctx, params), call)))
+        throw new CloudError('internal', 'What was copied is not what the volume has.');
+      // Somebody may have switched it on meanwhile, behind our back.
+      await refuseUsed(ctx, await ctx.reader.get(volume, params.volumeId), call);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('still', {
+    timeoutMs: STILL_TIMEOUT_MS,
+    retry: ONCE,
+    do: async ({ ctx, params, out: { ready }, call }) => {
+      if (ready.user !== undefined) await holdStill(ctx, params, ready.user, call);
+    },
+    undo: async ({ ctx, out: { ready }, call }) => {
+      if (ready.user !== undefined) await goOn(ctx, ready.user, call);
+    },
+  })
+  .effect('switch', {
+    do: async ({ ctx, params, out: { ready }, call }) => {
+      if (ready.user !== undefined) await pivot(ctx, params, ready.user, call);
+    },
+    undo: FORWARD_ONLY,
+  })
+  .write('moved', {
+    do: ({ params: { volumeId, fromPoolId, toPoolId } }) => [
+      change(volume, volumeId, {
+        poolId: toPoolId,
+        movingToPoolId: null,
+        leftPoolId: fromPoolId,
+        imageId: null,
+        snapshotId: null,
+        currentSnapshotId: null,
+      }),
+    ],
+    undo: FORWARD_ONLY,
+  })
+  .effect('on', {
+    do: async ({ ctx, params, out: { ready }, call }) => {
+      if (ready.user === undefined) return;
+      await goOn(ctx, ready.user, call);
+      await settle(ctx, params, ready.user, call);
+    },
+    undo: FORWARD_ONLY,
+  })
+  // The next backup reads all of it.
+  .subs('beside', {
+    limit: 1,
+    run: ({ ctx, params: { volumeId, fromPoolId }, out: { ready } }) =>
+      ready.systemIds.map((snapshotId) => [
+        bindSaga(dropSnapshot, ctx, { snapshotId, volumeId, poolId: fromPoolId, system: true, force: true }),
+      ]),
+  })
+  .effect('source', {
+    do: async (step) => {
+      const { ctx, params, call } = step;
+      const user = await userOf(ctx.reader, await ctx.reader.get(volume, params.volumeId));
+      if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
+        await (await ctx.pools.open(params.fromPoolId)).releaseVolume(params.volumeId, await ctx.hosts.endpoint(user.hostId), call);
+      let isOwed = false;
+      const owe: typeof step.owe = (what) => {
+        isOwed = true;
+        step.owe(what);
+      };
+      await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
+      return { isOwed };
+    },
+    undo: FORWARD_ONLY,
+  })
+  .write('left', {
+    // Of what is owed, the look that does not find it tells that it is gone.
+    do: ({ params: { volumeId, fromPoolId, sizeBytes }, out: { source } }) => [
+      ...(source.isOwed ? [] : [change(volume, volumeId, { leftPoolId: null })]),
+      poolCapacity(fromPoolId, sizeBytes, -1),
+    ],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+const copyOf = async ({ pools }: MoveContext, { volumeId, fromPoolId, toPoolId, sizeBytes }: MoveVolumeParams) => ({
+  from: await pools.open(fromPoolId),
+  of: { volumeId },
+  to: await pools.open(toPoolId),
+  volumeId,
+  sizeBytes,
+});
+
+/** @throws CloudError not_found */
+async function sizeIn({ pools }: MoveContext, poolId: Id<'pool'>, { volumeId }: MoveVolumeParams, call: Call): Promise<number> {
+  const opened = await pools.open(poolId);
+  const stored = await opened.inspect('volume', volumeId, call);
+  if (stored === undefined) throw new CloudError('not_found', `${opened.place} has nothing of the volume.`);
+  return stored.sizeBytes;
+}
+
+const ofAnotherSize = ({ sizeBytes }: MoveVolumeParams): CloudError =>
+  new CloudError('conflict', 'The volume has another size in its pool than its row says.', { params: { sizeBytes } });
+
+type SnapshotRow = RowOf<typeof snapshot>;
+
+const snapshotsOf = (reader: Reader, { id }: VolumeRow): Promise<readonly SnapshotRow[]> => reader.list(snapshot, equals('volumeId', id));
+
+/** What the cloud keeps beside it for purposes of its own goes with the source. @throws CloudError in_use */
+function refuseSnapshots({ name }: VolumeRow, rows: readonly SnapshotRow[]): void {
+  const blockers = rows.filter(({ system }) => !system).map((row) => ({ kind: snapshot.name, id: row.id, name: row.name }));
+  if (blockers.length === 0) return;
+  throw new CloudError('in_use', `Volume ${name} has snapshots, which stay where they are; delete them first.`, {
+    params: { blockers: blockers.slice(0, BLOCKERS_MAX) },
+  });
+}
+
+/** @throws CloudError conflict while something may lie in a pool that bears the name of the volume and is not it */
+async function refuseUnsettled({ reader }: MoveContext, row: VolumeRow, toPoolId: Id<'pool'>): Promise<void> {
+  if (row.movingToPoolId !== undefined)
+    throw new CloudError('conflict', `Volume ${row.name} is being moved already.`, { params: { movingToPoolId: row.movingToPoolId } });
+  const left = row.leftPoolId === undefined ? undefined : await reader.find(pool, row.leftPoolId);
+  if (left !== undefined)
+    throw new CloudError('conflict', `What the last move of volume ${row.name} left in pool ${left.name} is not removed yet; ask again.`, {
+      params: { leftPoolId: left.id },
+    });
+  const unknown = both(both(equals('place', toPoolId), equals('objectKind', 'volume')), equals('objectId', row.id));
+  const [found] = await reader.list(stray, unknown, { limit: 1 });
+  if (found !== undefined)
+    throw new CloudError('conflict', `Something with the name of volume ${row.name} lies in that pool in quarantine; remove that first.`, {
+      pointer: '/poolId',
+      params: { strayId: found.id },
+    });
+  const hostId = await hostOfPool(reader, toPoolId);
+  if (hostId === undefined) return;
+  const owed = await reader.list(debt, both(equals('place', hostId), equals('state', 'owed')));
+  if (owed.some(({ target }) => target.id === row.id && target.poolId === toPoolId))
+    throw new CloudError('conflict', `What volume ${row.name} has left in that pool is not removed yet; ask again.`, {
+      pointer: '/poolId',
+      params: { leftPoolId: toPoolId },
+    });
+}
+
+/** By what the host of the machine can do, and what cannot be done while a guest writes. @throws CloudError unsupported */
+async function refuseUncopied(
+  { hosts }: Pick<MoveContext, 'hosts'>,
+  { hostId }: LiveUser,
+  { verify }: { readonly verify: boolean },
+): Promise<void> {
+  (await hosts.hypervisor(hostId)).need('diskCopy');
+  if (verify)
+    throw new CloudError('unsupported', 'What a running machine writes to is not compared; stop it first.', { pointer: '/verify' });
+}
+
+interface Wanted {
+  readonly poolId?: string;
+  readonly storageClass?: string;
+}
+
+/** @throws CloudError invalid_input unless one of them is given */
+function refuseUnclear({ poolId, storageClass }: Wanted): void {
+  if (poolId === undefined && storageClass === undefined)
+    throw new CloudError('invalid_input', 'A move needs a pool or a storage class.', { pointer: '/poolId' });
+  if (poolId !== undefined && storageClass !== undefined)
+    throw new CloudError('invalid_input', 'A move is to a pool or to a storage class.', { pointer: '/storageClass' });
+}
+
+/** @throws CloudError conflict */
+async function refuseUnreached(reader: Reader, poolId: string, user: { readonly name: string; readonly hostId: string }): Promise<void> {
+  const row = await reader.get(pool, poolId, '/poolId');
+  if (reaches(row, await hostPlace(reader, user.hostId))) return;
+  throw new CloudError('conflict', `The host of instance ${user.name} does not reach pool ${row.name}.`, {
+    pointer: '/poolId',
+    params: { poolId, hostId: user.hostId },
+  });
+}
+
+export const volumeMove = (context: MoveContext) =>
+  defineAction({
+    kind: volume,
+    verb: 'move',
+    description:
+      'Moves a volume to another pool: by copy, after which it is the volume. Its machine may be on; the guest goes on but for a moment. A clone is independent then.',
+    target: 'resource',
+    input: Type.Object({
+      poolId: Type.Optional(Type.String({ format: 'uuid', description: 'Where to.' })),
+      storageClass: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 63, description: 'In place of a pool: to the emptiest of this class that fits.' }),
+      ),
+      verify: Type.Optional(
+        Type.Boolean({
+          description: 'Reads both again, and compares, before the source is removed; not of a machine that is on. Default: false.',
+        }),
+      ),
+      bytesPerSecond: Type.Optional(
+        Type.Integer({
+          minimum: 2 ** 20,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description: 'As much is copied at most while its machine is on. Default: as fast as it goes.',
+        }),
+      ),
+    }),
+    from: ['available', 'attached'],
+    accept: async ({ id, row, input, reader, attempt }) => {
+      refuseUnclear(input);
+      const wanted = given({ poolId: input.poolId, storageClass: input.storageClass });
+      const params = { volumeId: id, fromPoolId: row.poolId, sizeBytes: row.sizeBytes, verify: input.verify === true };
+      const { bytesPerSecond } = input;
+      const isThere = input.poolId === row.poolId || (await reader.get(pool, row.poolId)).storageClass === input.storageClass;
+      if (isThere) return { params: { ...params, toPoolId: row.poolId }, statements: [], satisfied: true };
+      const user = await userOf(reader, row);
+      const isLive = user?.state === 'running' || user?.state === 'suspended';
+      if (user !== undefined && isLive) await refuseUncopied(context, user, params);
+      else if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
+      else if (bytesPerSecond !== undefined)
+        throw new CloudError('invalid_input', 'Only what is copied under a running machine is held back.', { pointer: '/bytesPerSecond' });
+      if (user !== undefined && input.poolId !== undefined) await refuseUnreached(reader, input.poolId, user);
+      refuseSnapshots(row, await snapshotsOf(reader, row));
+      refuseEncrypted(row, '', 'is not moved: its content is read by its machine alone');
+      const { id: toPoolId } = await choosePool(reader, {
+        ...wanted,
+        ...given({ hostId: user?.hostId }),
+        sizeBytes: row.sizeBytes,
+        attempt,
+      });
+      await refuseUnsettled(context, row, toPoolId);
+      if (!isLive) for (const poolId of [row.poolId, toPoolId]) (await context.pools.open(poolId)).needContents();
+      return {
+        params: { ...params, toPoolId, ...given({ userId: user?.id, bytesPerSecond }) },
+        statements: [
+          expectState(volume, id, ['available', 'attached'], { poolId: row.poolId, sizeBytes: row.sizeBytes, generation: row.generation }),
+          expectState(pool, toPoolId, ['available']),
+          poolCapacity(toPoolId, row.sizeBytes, 1),
+          change(volume, id, { movingToPoolId: toPoolId }),
+        ],
+        // Backups read beside all else; not while what they read goes.
+        keys: [contentKey(id), ...(user === undefined ? [] : [user.id])],
+        notes: { toPoolId },
+      };
+    },
+    saga: moveVolume,
+    context: () => context,
+    unwound: ({ volumeId, toPoolId, sizeBytes }) => [
+      change(volume, volumeId, { movingToPoolId: null }),
+      poolCapacity(toPoolId, sizeBytes, -1),
+    ],
+    // Once the row says that it is there, a deletion gives back what it has there; what it left is given back with the last step.
+    abandoned: ({ fromPoolId, toPoolId, sizeBytes }, isDone) => {
+      if (!isDone('moved')) return [poolCapacity(toPoolId, sizeBytes, -1)];
+      return isDone('left') ? [] : [poolCapacity(fromPoolId, sizeBytes, -1)];
+    },
+  });

@@ -1,0 +1,128 @@
+import { Type } from 'typebox';
+import {
+  CloudError,
+  change,
+  defineAction,
+  equals,
+  expectState,
+  FORWARD_ONLY,
+  forgetSealed,
+  type Id,
+  isCloudError,
+  type KernelServices,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type RowOf,
+  saga,
+} from '../../kernel/index.ts';
+import { given } from '../naming.ts';
+import { poolReachable } from './removal.ts';
+import { snapshot } from './snapshots/snapshot.ts';
+import { contentKey } from './snapshots/snapshot-rows.ts';
+import { volume } from './volume.ts';
+import { newKey } from './volume-key.ts';
+import { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
+
+type VolumeRow = RowOf<typeof volume>;
+
+export type RotateKeyContext = UsedVolumeContext & Pick<KernelServices, 'secrets' | 'environment'>;
+
+/** References to keys, which are sealed. */
+interface RotateKeyParams {
+  readonly volumeId: Id<'volume'>;
+  readonly poolId: Id<'pool'>;
+  readonly fromKey: string;
+  readonly toKey: string;
+  /** The machine that has the volume, which is held with it. */
+  readonly userId?: string;
+}
+
+/** Of what stands in the way, as many are named. */
+const BLOCKERS_MAX = 10;
+
+/**
+ * At every instant the key that the row names opens the volume: it names the new one when that has been tried, and until no trace of the old one is left in the
+ * header, that is sealed, too.
+ */
+export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.rotateKey', 1)
+  .effect('ready', {
+    do: async ({ ctx, params, call }) => {
+      const row = await ctx.reader.get(volume, params.volumeId);
+      if (row.encryptionKey !== params.fromKey || row.poolId !== params.poolId)
+        throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`);
+      await refuseOtherUser(ctx.reader, row, params.userId);
+      await refuseSnapshots(ctx.reader, row);
+      if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
+      await refuseUsed(ctx, row, call);
+    },
+    undo: NOTHING_TO_UNDO,
+  })
+  .effect('added', {
+    do: async ({ ctx, params, call }) => {
+      const [key, added] = await Promise.all([ctx.secrets.open(params.fromKey), ctx.secrets.open(params.toKey)]);
+      await (await ctx.pools.open(params.poolId)).addKey(params.volumeId, key, added, call);
+    },
+    undo: async ({ ctx, params, call }) => {
+      const keep = async () => (await ctx.pools.open(params.poolId)).keepKey(params.volumeId, await ctx.secrets.open(params.fromKey), call);
+      // Of what is gone nothing is opened by any key.
+      await keep().catch((error: unknown) => {
+        if (!isCloudError(error) || error.code !== 'not_found') throw error;
+      });
+    },
+  })
+  .write('switched', {
+    do: ({ params: { volumeId, fromKey, toKey } }) => [change(volume, volumeId, { encryptionKey: toKey, otherKey: fromKey })],
+    undo: ({ params: { volumeId, fromKey, toKey } }) => [change(volume, volumeId, { encryptionKey: fromKey, otherKey: toKey })],
+  })
+  .effect('kept', {
+    do: async ({ ctx, params, call }) =>
+      (await ctx.pools.open(params.poolId)).keepKey(params.volumeId, await ctx.secrets.open(params.toKey), call),
+    undo: FORWARD_ONLY,
+  })
+  .write('rotated', {
+    do: ({ params: { volumeId, fromKey } }) => [change(volume, volumeId, { otherKey: null }), forgetSealed(fromKey)],
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+/** A snapshot keeps the header of its time, which the old key opens. @throws CloudError in_use */
+async function refuseSnapshots(reader: Reader, { id, name }: VolumeRow): Promise<void> {
+  const rows = await reader.list(snapshot, equals('volumeId', id), { limit: BLOCKERS_MAX });
+  if (rows.length === 0) return;
+  throw new CloudError('in_use', `Volume ${name} has snapshots, which its key would go on opening; delete them first.`, {
+    params: { blockers: rows.map((row) => ({ kind: snapshot.name, id: row.id, name: row.name })) },
+  });
+}
+
+export const volumeRotateKey = (context: RotateKeyContext) =>
+  defineAction({
+    kind: volume,
+    verb: 'rotateKey',
+    description:
+      'Gives an encrypted volume another key: the one of before opens it no more. Of one that nobody uses, or that of a machine that is off, without snapshots.',
+    target: 'resource',
+    input: Type.Object({}),
+    from: ['available', 'attached'],
+    accept: async ({ id, row, reader, seal }) => {
+      const { encryptionKey: fromKey } = row;
+      if (fromKey === undefined) throw new CloudError('conflict', `Volume ${row.name} is not encrypted.`);
+      (await context.pools.open(row.poolId)).needKeyChanges();
+      const user = await userOf(reader, row);
+      if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
+      await refuseSnapshots(reader, row);
+      const key = await newKey(context, seal, true);
+      const toKey = String(key.row.encryptionKey);
+      return {
+        params: { volumeId: id, poolId: row.poolId, fromKey, toKey, ...given({ userId: user?.id }) },
+        statements: [
+          expectState(volume, id, ['available', 'attached'], { generation: row.generation }),
+          ...key.statements,
+          change(volume, id, { otherKey: toKey }),
+        ],
+        keys: [contentKey(id), ...(user === undefined ? [] : [user.id])],
+      };
+    },
+    saga: rotateVolumeKey,
+    context: () => context,
+    unwound: ({ volumeId, toKey }) => [change(volume, volumeId, { otherKey: null }), forgetSealed(toKey)],
+  });

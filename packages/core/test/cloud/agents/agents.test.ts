@@ -1,0 +1,64 @@
+import { expect } from 'chai';
+import { agent } from '../../../src/cloud/index.ts';
+import { isCloudError } from '../../../src/kernel/index.ts';
+import { MachineStage } from '../compute/machine-stage.ts';
+
+const URL = 'https://192.0.2.1:7430';
+const FINGERPRINT = 'a'.repeat(64);
+
+describe('agents', () => {
+  it('are refused with the field at fault, and nothing changes', async () => {
+    const stage = await MachineStage.with({ network: false });
+    const [hostId] = stage.hostIds;
+    const whole = { hostId, url: URL, fingerprint: FINGERPRINT };
+    for (const [input, code, pointer] of [
+      [{ ...whole, hostId: '00000000-0000-7000-8000-00000000dead' }, 'not_found', '/hostId'],
+      [{ ...whole, url: 'http://192.0.2.1:7430' }, 'invalid_input', '/url'],
+      [{ ...whole, url: `${URL}/v1` }, 'invalid_input', '/url'],
+      [{ ...whole, fingerprint: 'A'.repeat(64) }, 'invalid_input', '/fingerprint'],
+      [{ ...whole, fingerprint: 'a'.repeat(63) }, 'invalid_input', '/fingerprint'],
+      [{ hostId, url: URL }, 'invalid_input', '/fingerprint'],
+    ] as const) {
+      const error = await stage.refusal('agent.create', input);
+      expect([error.code, error.pointer], JSON.stringify(input)).to.deep.equal([code, pointer]);
+    }
+    expect(await stage.rows(agent)).to.deep.equal([]);
+  });
+
+  it('are one for each host, and go with it', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const [hostId, otherId] = stage.hostIds;
+    const id = await stage.sim.done('agent.create', { hostId, url: URL, fingerprint: FINGERPRINT });
+    const second = { hostId, url: 'https://192.0.2.2:7430', fingerprint: 'b'.repeat(64) };
+    expect((await stage.refusal('agent.create', second)).code).to.equal('name_taken');
+    expect((await stage.refusal('agent.create', { ...second, hostId: otherId, url: URL })).params).to.deep.include({ field: 'url' });
+    await stage.sim.done('pool.delete', {}, stage.poolIds[0]);
+    await stage.sim.done('host.delete', {}, hostId);
+    expect((await stage.row(agent, id)).state).to.equal('deleted');
+  });
+
+  it('that speak no version of ours are not connected', async () => {
+    const stage = await MachineStage.with({ network: false });
+    stage.sim.agents.at(URL).versions = [7];
+    const { operationId } = await stage.sim.submit('agent.create', { hostId: stage.hostIds[0], url: URL, fingerprint: FINGERPRINT });
+    const { state, error } = await stage.sim.ended(operationId);
+    expect([state, error?.code]).to.deep.equal(['failed', 'unsupported']);
+    expect(error?.params).to.deep.equal({ theirs: [7], ours: [1] });
+  });
+
+  it('are told outcomes of by nobody who cannot prove it', async () => {
+    const stage = await MachineStage.with({ network: false });
+    const commandId = '01890a5d-ac96-774b-bcce-b302099a8057.inspect';
+    const body = { agentId: 'a', commandId, type: 'host.inspect', finishedAt: '', outcome: { ok: true, result: {} } };
+    const told = (proof: string, of = commandId) =>
+      stage.sim.call('POST', '/agent-outcomes/{commandId}/{proof}', { params: { commandId: of, proof }, body }).then(
+        () => 'taken',
+        (error: unknown) => (isCloudError(error) ? error.code : error),
+      );
+    const { secrets } = stage.sim.kernel.services;
+    expect(await told(secrets.digest('agent-outcome', commandId))).to.equal('taken');
+    expect(await told(secrets.digest('agent-outcome', 'another'))).to.equal('not_found');
+    expect(await told('')).to.equal('not_found');
+    expect(await told(secrets.digest('agent-outcome', 'x'), 'x')).to.equal('invalid_input');
+  });
+});

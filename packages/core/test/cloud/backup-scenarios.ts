@@ -1,0 +1,97 @@
+import type { Scenario } from '../../testing/index.ts';
+import { on } from './scenario.ts';
+import { extra, nothing, spare } from './set-ups.ts';
+import type { SmallCloud } from './small-cloud.ts';
+
+const aStore = (at: SmallCloud) => at.sim.done('backupStore.create', { name: 'store-1', driver: 'simulated' });
+/** With something in it. */
+const aSource = async (at: SmallCloud) => {
+  await aStore(at);
+  const id = await spare(at);
+  at.sim.world.pools.get(`hv1/${at.poolId}`)?.write(id, 0, new Uint8Array(4096).fill(7));
+  extra.set(at, id);
+  return id;
+};
+const backUp = (at: SmallCloud, name: string) => at.sim.done('backup.create', { name, volumeId: extra.get(at) });
+const aBackup = async (at: SmallCloud) => {
+  await aSource(at);
+  return backUp(at, 'backup-1');
+};
+
+const others = new WeakMap<SmallCloud, string>();
+const elsewhere = async (at: SmallCloud) => {
+  const id = await aBackup(at);
+  others.set(at, await at.sim.done('pool.create', { name: 'pool-2', driver: 'simulated', hostId: at.hostId, settings: {} }));
+  return id;
+};
+const aPlan = async (at: SmallCloud) => {
+  await aSource(at);
+  return at.sim.done('backupPlan.create', { name: 'plan-1', volumeId: extra.get(at), schedule: '0 3 * * *' });
+};
+const aPlanThatRests = async (at: SmallCloud) => {
+  const id = await aPlan(at);
+  await at.sim.done('backupPlan.disable', {}, id);
+  return id;
+};
+
+/** Backup stores, and what is kept in them. */
+export const backupScenarios: readonly Scenario[] = [
+  on('backupStore.create', nothing, () => ({ name: 'store-1', driver: 'simulated' })),
+  on('backupStore.update', aStore, () => ({ description: 'ours' })),
+  on('backupStore.disable', aStore, () => ({})),
+  on(
+    'backupStore.enable',
+    async (at) => {
+      const id = await aStore(at);
+      await at.sim.done('backupStore.disable', {}, id);
+      return id;
+    },
+    () => ({}),
+  ),
+  on('backupStore.delete', aStore, () => ({})),
+  on(
+    'backup.create',
+    (at) => aSource(at).then(() => undefined),
+    (at) => ({ name: 'backup-1', volumeId: extra.get(at) }),
+  ),
+  on(
+    'backup.create',
+    (at) => aBackup(at).then(() => undefined),
+    (at) => ({ name: 'backup-2', volumeId: extra.get(at) }),
+    'after another',
+  ),
+  on(
+    'volume.move',
+    async (at) => {
+      await elsewhere(at);
+      return extra.get(at);
+    },
+    (at) => ({ poolId: others.get(at) }),
+    'after a backup',
+  ),
+  on('backup.update', aBackup, () => ({ description: 'ours' })),
+  on('backup.restore', aBackup, () => ({ name: 'data-2' })),
+  on('backup.restore', elsewhere, (at) => ({ name: 'data-2', poolId: others.get(at) }), 'into another pool'),
+  on('backup.verify', aBackup, () => ({})),
+  on('backup.verify', aBackup, () => ({ restore: true }), 'with a restore'),
+  on('backup.delete', aBackup, () => ({})),
+  on(
+    'backupPlan.create',
+    (at) => aSource(at).then(() => undefined),
+    (at) => ({ name: 'plan-1', volumeId: extra.get(at), schedule: '0 3 * * *', keepCount: 2 }),
+  ),
+  on('backupPlan.update', aPlan, () => ({ schedule: '@daily', keepDays: 7 })),
+  on('backupPlan.disable', aPlan, () => ({})),
+  on('backupPlan.enable', aPlanThatRests, () => ({})),
+  on('backupPlan.run', aPlan, () => ({})),
+  on('backupPlan.delete', aPlan, () => ({})),
+  on(
+    'volume.delete',
+    async (at) => {
+      await aBackup(at);
+      return extra.get(at);
+    },
+    () => ({}),
+    'with a backup',
+  ),
+];

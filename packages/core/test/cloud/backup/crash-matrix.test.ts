@@ -1,0 +1,18 @@
+import { assert } from 'chai';
+import { FULL, share } from '../../../../../tools/test/slice.ts';
+import { crashMatrix } from '../../../testing/index.ts';
+import { backupScenarios } from '../backup-scenarios.ts';
+
+/** Others with each commit, all of them in a full run. */
+const PARTS = 4;
+
+describe('every action on backups, in every way it can go wrong', () => {
+  for (const scenario of backupScenarios)
+    it(`${scenario.name} ends whole or not at all`, async function () {
+      this.timeout(FULL ? 600_000 : 300_000);
+      const played = await crashMatrix(scenario, {}, (histories, titleOf) =>
+        share(Math.ceil(histories.length / PARTS), histories, (history) => `${scenario.name} ${titleOf(history)}`),
+      );
+      assert.isAbove(played, 0);
+    });
+});

@@ -1,0 +1,237 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { beyondRetention } from '../../../src/cloud/backup/plan-runner.ts';
+import { nextTime } from '../../../src/cloud/backup/schedule.ts';
+import { backup, backupPlan } from '../../../src/cloud/index.ts';
+import { type CloudError, change, type Id } from '../../../src/kernel/index.ts';
+import { MachineStage } from '../compute/machine-stage.ts';
+import { BackupStage, CHUNK } from './backup-stage.ts';
+
+const MINUTE_MS = 60_000;
+const PERIOD_MS = 5 * MINUTE_MS;
+const DAY_MS = 24 * 3600_000;
+
+const refusal = (work: Promise<unknown>): Promise<object | 'accepted'> =>
+  work.then(
+    () => 'accepted' as const,
+    ({ code, pointer }: CloudError) => ({ code, ...(pointer === undefined ? {} : { pointer }) }),
+  );
+
+async function withVolume() {
+  const stage = await BackupStage.open();
+  const volumeId = await stage.cloud.volume(2 * CHUNK);
+  stage.fill(volumeId, 0, 1);
+  const plan = (more: object) => stage.sim.done('backupPlan.create', { volumeId, schedule: '*/5 * * * *', ...more });
+  const made = async () => (await stage.cloud.rows(backup)).filter(({ state }) => state === 'available');
+  return { stage, volumeId, plan, made };
+}
+
+describe('plans of backups', function () {
+  this.timeout(300_000);
+
+  it('back up when their schedule says, and keep as many as they are told', async () => {
+    const { stage, plan, made } = await withVolume();
+    const id = await plan({ keepCount: 2 });
+    expect(await made()).to.deep.equal([]);
+    await stage.sim.run(PERIOD_MS + 2 * MINUTE_MS);
+    const [first] = await made();
+    expect(first?.planId).to.equal(id);
+    const row = await stage.cloud.row(backupPlan, id);
+    expect(row.recoveryPointAt).to.equal(first?.takenAt);
+    expect(Date.parse(row.nextRunAt ?? '') % PERIOD_MS).to.equal(0);
+    await stage.sim.run(3 * PERIOD_MS);
+    const left = await made();
+    expect(left).to.have.length(2);
+    expect(left.map((each) => each.id)).not.to.include(first?.id);
+    expect((await stage.cloud.row(backupPlan, id)).recoveryPointAt).to.equal(
+      left
+        .map(({ takenAt }) => takenAt)
+        .sort()
+        .at(-1),
+    );
+  });
+
+  it('run once for all the times that were missed, once more on demand, and not while disabled', async () => {
+    const { stage, plan, made } = await withVolume();
+    const id = await plan({});
+    stage.sim.crash();
+    await stage.sim.run(5 * PERIOD_MS);
+    await stage.sim.start();
+    await stage.sim.run(2 * MINUTE_MS);
+    expect(await made()).to.have.length(1);
+    await stage.sim.done('backupPlan.run', {}, id);
+    await stage.sim.run(MINUTE_MS);
+    expect(await made()).to.have.length(2);
+    await stage.sim.done('backupPlan.disable', {}, id);
+    await stage.sim.run(3 * PERIOD_MS);
+    expect(await made()).to.have.length(2);
+    await stage.sim.done('backupPlan.enable', {}, id);
+    await stage.sim.run(PERIOD_MS + 2 * MINUTE_MS);
+    expect(await made()).to.have.length(3);
+  });
+
+  it('make each backup once, though the server dies while they run', async () => {
+    const { stage, plan, made } = await withVolume();
+    const id = await plan({ schedule: '0 0 1 1 *' });
+    let crashes = 0;
+    stage.sim.around = (point, body, sim) => {
+      if (crashes < 3 && point.path === ['snapshot[0.0]/image', 'copy', 'available'][crashes]) {
+        crashes += 1;
+        sim.crash();
+        return new Promise<never>(() => undefined);
+      }
+      return body();
+    };
+    await stage.sim.done('backupPlan.run', {}, id);
+    for (let round = 0; round < 8; round += 1) {
+      await stage.sim.run(30_000);
+      if (!stage.sim.alive) await stage.sim.start();
+    }
+    expect(crashes).to.equal(3);
+    expect(await made()).to.have.length(1);
+  });
+
+  it('restore each backup for a test where they are told to, and show how long a recovery takes', async () => {
+    const { stage, plan, made } = await withVolume();
+    const id = await plan({ verify: true });
+    await stage.sim.run(PERIOD_MS + 2 * MINUTE_MS);
+    expect((await made())[0]).to.include({ condition: 'sound', restoreSeconds: 1 });
+    expect((await stage.cloud.row(backupPlan, id)).recoverySeconds).to.equal(1);
+  });
+
+  it('ask again for a test that failed, an hour later and by the next life', async () => {
+    const { stage, plan, made } = await withVolume();
+    // No room, as it were, until the second test of the second life.
+    stage.sim.world.faults.add({ command: 'volumes.create', effect: 'fail', fault: 'exhausted', times: 3 });
+    const id = await plan({ verify: true, schedule: '0 0 1 1 *' });
+    await stage.sim.done('backupPlan.run', {}, id);
+    await stage.sim.run(5 * MINUTE_MS);
+    expect((await made())[0]).not.to.have.property('checkedAt');
+    await stage.sim.run(61 * MINUTE_MS);
+    expect((await made())[0]).not.to.have.property('checkedAt');
+    stage.sim.crash();
+    await stage.sim.run(60 * MINUTE_MS);
+    await stage.sim.start();
+    await stage.sim.run(2 * MINUTE_MS);
+    expect((await made())[0]).not.to.have.property('checkedAt');
+    await stage.sim.run(61 * MINUTE_MS);
+    expect((await made())[0]).to.include({ condition: 'sound' });
+  });
+
+  it('promise no recovery from a backup that is damaged', async () => {
+    const { stage, volumeId, plan, made } = await withVolume();
+    const id = await plan({ schedule: '0 0 1 1 *' });
+    const run = async () => {
+      await stage.sim.done('backupPlan.run', {}, id);
+      await stage.sim.run(MINUTE_MS);
+    };
+    await run();
+    const [first] = await made();
+    const shared = stage.chunks();
+    stage.fill(volumeId, 1, 2);
+    await run();
+    const second = (await made()).find((row) => row.id !== first?.id);
+    const recoveryPoint = async () => (await stage.cloud.row(backupPlan, id)).recoveryPointAt;
+    expect(await recoveryPoint()).to.equal(second?.takenAt);
+    for (const key of stage.chunks()) if (!shared.includes(key)) stage.objects.delete(key);
+    await stage.sim.done('backup.verify', {}, second?.id);
+    await stage.sim.run(MINUTE_MS);
+    expect((await made()).find((row) => row.id === second?.id)?.condition).to.equal('damaged');
+    expect(await recoveryPoint()).to.equal(first?.takenAt);
+  });
+
+  it('are of all volumes of a machine, or of all with a tag', async () => {
+    const stage = await MachineStage.with();
+    await stage.sim.done('backupStore.create', { driver: 'simulated' });
+    const instanceId = await stage.machine({ name: 'web', volumes: [{ name: 'data', sizeBytes: 8192 }] });
+    const tagged = await stage.volume(8192, { name: 'tagged', tags: { tier: 'gold' } });
+    await stage.volume(8192, { name: 'other', tags: { tier: 'tin' } });
+    await stage.sim.done('backupPlan.create', { instanceId, schedule: '*/5 * * * *' });
+    await stage.sim.done('backupPlan.create', { tag: 'tier=gold', schedule: '*/5 * * * *' });
+    await stage.sim.run(PERIOD_MS + 2 * MINUTE_MS);
+    const disks = (await stage.disks(instanceId)).map(({ id }) => id);
+    expect(disks).to.have.length(2);
+    expect((await stage.rows(backup)).map(({ volumeId }) => volumeId)).to.have.members([...disks, tagged]);
+  });
+
+  it('are refused for what they cannot be of, and for no schedule, zone or store', async () => {
+    const { stage, volumeId } = await withVolume();
+    const ask = (input: object) => refusal(stage.sim.submit('backupPlan.create', { schedule: '0 3 * * *', ...input }));
+    expect(await ask({})).to.deep.equal({ code: 'invalid_input', pointer: '/volumeId' });
+    expect(await ask({ volumeId, tag: 'a' })).to.deep.equal({ code: 'invalid_input', pointer: '/tag' });
+    expect(await ask({ tag: '=a' })).to.deep.equal({ code: 'invalid_input', pointer: '/tag' });
+    expect(await ask({ volumeId: stage.storeId })).to.deep.equal({ code: 'not_found', pointer: '/volumeId' });
+    expect(await ask({ volumeId, schedule: 'at noon' })).to.deep.equal({ code: 'invalid_input', pointer: '/schedule' });
+    expect(await ask({ volumeId, schedule: '0 0 3 * * *' })).to.deep.equal({ code: 'invalid_input', pointer: '/schedule' });
+    expect(() => nextTime({ schedule: '0 26 * * *', timeZone: 'UTC' }, 0)).to.throw('hour (0-23)');
+    expect(await ask({ volumeId, schedule: '0 0 31 2 *' })).to.deep.equal({ code: 'invalid_input', pointer: '/schedule' });
+    expect(await ask({ volumeId, timeZone: 'Mars/Olympus' })).to.deep.equal({ code: 'invalid_input', pointer: '/timeZone' });
+    expect(await ask({ volumeId, storeId: volumeId })).to.deep.equal({ code: 'not_found', pointer: '/storeId' });
+    expect(await ask({ volumeId, keepCount: 0 })).to.deep.equal({ code: 'invalid_input', pointer: '/keepCount' });
+  });
+
+  it('run though one before them cannot', async () => {
+    const { stage, volumeId, plan } = await withVolume();
+    const broken = (await plan({})) as Id<'backupPlan'>;
+    const other = await stage.cloud.volume(CHUNK);
+    await stage.sim.done('backupPlan.create', { volumeId: other, schedule: '*/5 * * * *' });
+    const { environment, kernel } = stage.sim;
+    await environment.complete(kernel.observe([change(backupPlan, broken, { schedule: '0 0 31 2 *' })]));
+    await stage.sim.run(2 * PERIOD_MS + 2 * MINUTE_MS);
+    const made = (await stage.cloud.rows(backup)).map((row) => row.volumeId);
+    expect(made.filter((id) => id === other)).to.have.length(2);
+    expect(made.filter((id) => id === volumeId)).to.have.length(1);
+  });
+
+  it('go with their volume; what they have made stays', async () => {
+    const { stage, volumeId, plan, made } = await withVolume();
+    const id = await plan({});
+    await stage.sim.run(PERIOD_MS + 2 * MINUTE_MS);
+    await stage.sim.done('volume.delete', {}, volumeId);
+    expect((await stage.cloud.row(backupPlan, id)).state).to.equal('deleted');
+    expect(await made()).to.have.length(1);
+  });
+});
+
+describe('schedules', () => {
+  it('are in their time zone, over the change to summer time and back', () => {
+    const at = (schedule: string, timeZone: string, after: string) => nextTime({ schedule, timeZone }, Date.parse(after));
+    expect(at('30 2 * * *', 'UTC', '2030-01-01T00:00:00Z')).to.equal('2030-01-01T02:30:00.000Z');
+    expect(at('30 12 * * *', 'Europe/Berlin', '2030-01-01T00:00:00Z')).to.equal('2030-01-01T11:30:00.000Z');
+    expect(at('30 12 * * *', 'Europe/Berlin', '2030-07-01T00:00:00Z')).to.equal('2030-07-01T10:30:00.000Z');
+    expect(at('@weekly', 'UTC', '2030-01-01T00:00:00Z')).to.equal('2030-01-06T00:00:00.000Z');
+  });
+});
+
+describe('retention', () => {
+  it('never takes the last one that was found sound, while no newer one was', () => {
+    const at = (day: number, condition?: 'sound' | 'damaged') => ({
+      takenAt: `2030-05-0${day}T00:00:00.000Z`,
+      ...(condition && { condition }),
+    });
+    const nowMs = Date.parse('2030-06-01T00:00:00Z');
+    const [untested, damaged, sound, older] = [at(4), at(3, 'damaged'), at(2, 'sound'), at(1, 'sound')];
+    expect(beyondRetention({ keepCount: 1, keepDays: 1 }, [untested, damaged, sound, older], nowMs)).to.deep.equal([damaged, older]);
+    expect(beyondRetention({ keepCount: 1 }, [sound, older], nowMs)).to.deep.equal([older]);
+  });
+
+  it('takes the oldest alone, and never the last one', () => {
+    const nowMs = Date.parse('2030-06-01T00:00:00Z');
+    const option = fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined });
+    const ages = fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(ages, option, option, (days, keepCount, keepDays) => {
+        const newestFirst = days.toSorted((a, b) => a - b).map((age) => ({ takenAt: new Date(nowMs - age * DAY_MS).toISOString() }));
+        const plan = { ...(keepCount === undefined ? {} : { keepCount }), ...(keepDays === undefined ? {} : { keepDays }) };
+        const gone = beyondRetention(plan, newestFirst, nowMs);
+        const kept = newestFirst.slice(0, newestFirst.length - gone.length);
+        expect(kept).to.have.length.of.at.least(1);
+        expect([...kept, ...gone]).to.deep.equal(newestFirst);
+        if (keepCount !== undefined) expect(kept).to.have.length.of.at.most(keepCount);
+        if (keepDays !== undefined)
+          for (const { takenAt } of kept.slice(1)) expect(nowMs - Date.parse(takenAt)).to.be.at.most(keepDays * DAY_MS);
+        if (keepCount === undefined && keepDays === undefined) expect(gone).to.deep.equal([]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import { pool, poolDegraded, poolNearlyFull, poolRecovered, volume } from '../../../../src/cloud/index.ts';
+import { type JsonObject, onNotice, type Plugin } from '../../../../src/kernel/index.ts';
+import type { PoolFacts } from '../../../../src/strategy/index.ts';
+import { MachineStage } from '../../compute/machine-stage.ts';
+import { codeOf, GIB, LittleCloud } from '../../little-cloud.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Writes down the alarms that it is told of. */
+function listener(): { readonly plugin: Plugin; readonly heard: [string, JsonObject][] } {
+  const heard: [string, JsonObject][] = [];
+  const hooks = [poolDegraded, poolNearlyFull, poolRecovered].map((point) =>
+    onNotice(point, async (event) => void heard.push([point.id, event])),
+  );
+  return { plugin: { id: 'listener', version: '1.0.0', requires: ['storage'], hooks }, heard };
+}
+
+async function open() {
+  const { plugin, heard } = listener();
+  const cloud = await LittleCloud.open({ plugins: [plugin] });
+  await cloud.host('hv1');
+  const id = await cloud.sim.done('pool.create', { name: 'shared', driver: 'simulated-shared', clusterId: cloud.clusterId });
+  const become = async (change: Partial<PoolFacts>) => {
+    const there = cloud.sim.world.pools.get(id);
+    if (there !== undefined) there.facts = { ...there.facts, ...change };
+    await cloud.sim.run(MINUTE_MS);
+  };
+  const refusal = (input: object = {}) =>
+    cloud.sim.submit('volume.create', { sizeBytes: GIB, ...input }).then(
+      () => undefined,
+      (error: { readonly code: string; readonly params?: JsonObject }) => [error.code, error.params?.reasons],
+    );
+  return { cloud, id, heard, become, refusal };
+}
+
+describe('facts of pools', () => {
+  it('are read when a pool is registered, and at each look', async () => {
+    const { cloud, id, become } = await open();
+    const sound = { replicas: 3, replicasMin: 2, failureDomain: 'host', deviceClass: 'ssd', health: 'healthy', isNearlyFull: false };
+    expect(await cloud.row(pool, id)).to.include(sound);
+    await become({ replicas: 2, health: 'degraded', reason: '1 osd down' });
+    expect(await cloud.row(pool, id)).to.include({ replicas: 2, health: 'degraded', healthReason: '1 osd down' });
+    const { generation } = await cloud.row(pool, id);
+    await cloud.sim.run(MINUTE_MS);
+    expect((await cloud.row(pool, id)).generation).to.equal(generation);
+  });
+
+  it('are not made up where the driver tells none', async () => {
+    const { cloud } = await open();
+    const local = await cloud.pool(await cloud.host('hv2'));
+    expect(await cloud.row(pool, local)).not.to.have.any.keys('replicas', 'health', 'isNearlyFull');
+  });
+
+  it('show growth within a minute, and it is promised', async () => {
+    const { cloud, id } = await open();
+    const things = cloud.sim.world.pools.get(id);
+    if (things !== undefined) things.totalBytes *= 2;
+    await cloud.sim.run(MINUTE_MS);
+    expect((await cloud.row(pool, id)).totalBytes).to.equal(things?.totalBytes);
+    expect((await cloud.counter(`capacity/pool/${id}/bytes`))?.limit).to.equal(things?.totalBytes);
+  });
+
+  it('of a pool of eight pebibytes, promised many times over, stay exact', async () => {
+    const cloud = await LittleCloud.open({ world: { poolBytes: Number.MAX_SAFE_INTEGER } });
+    const id = await cloud.pool(await cloud.host('hv1'), { overcommit: 20 });
+    expect((await cloud.counter(`capacity/pool/${id}/bytes`))?.limit).to.equal(Number.MAX_SAFE_INTEGER);
+    const sizeBytes = Math.floor(Number.MAX_SAFE_INTEGER / 512) * 512;
+    await cloud.volume(sizeBytes);
+    expect((await cloud.counter(`capacity/pool/${id}/bytes`))?.value).to.equal(sizeBytes);
+    expect(await codeOf(cloud.sim.submit('volume.create', { sizeBytes }))).to.equal('no_capacity');
+  });
+
+  for (const [what, trouble, why, alarm] of [
+    ['degraded', { health: 'degraded', reason: '1 osd down' }, 'is degraded: 1 osd down', 'pool.degraded'],
+    ['unavailable', { health: 'unavailable', reason: '2 pgs inactive' }, 'is unavailable: 2 pgs inactive', 'pool.degraded'],
+    ['nearly full', { isNearlyFull: true, reason: 'osd.1 is near full' }, 'is nearly full: osd.1 is near full', 'pool.nearlyFull'],
+  ] as const)
+    it(`nothing new is placed in a ${what} pool, which raises an alarm; what is there stays in use`, async () => {
+      const { cloud, id, heard, become, refusal } = await open();
+      const there = await cloud.volume(GIB);
+      await become(trouble);
+      expect(await refusal()).to.deep.equal(['no_capacity', { shared: why }]);
+      expect(await refusal({ poolId: id })).to.deep.equal(['no_capacity', { shared: why }]);
+      expect(heard).to.deep.equal([[alarm, { poolId: id, health: (await cloud.row(pool, id)).health, reason: trouble.reason }]]);
+      await cloud.sim.done('volume.delete', {}, there);
+      expect(await cloud.rows(volume)).to.deep.equal([]);
+      const cured = cloud.sim.world.pools.get(id);
+      const { reason: _, ...facts } = cured?.facts ?? { reason: '' };
+      if (cured !== undefined) cured.facts = facts as PoolFacts;
+      await become({ health: 'healthy', isNearlyFull: false });
+      expect(heard.at(-1)).to.deep.equal(['pool.recovered', { poolId: id, health: 'healthy', reason: '' }]);
+      expect(heard).to.have.length(2);
+      await cloud.volume(GIB);
+    });
+
+  it('an alarm is told once more when degraded becomes unavailable, and not at each look', async () => {
+    const { heard, become } = await open();
+    await become({ health: 'degraded', reason: 'a' });
+    await become({ reason: 'b' });
+    await become({ health: 'unavailable', reason: 'c' });
+    expect(heard.map(([point, { health }]) => [point, health])).to.deep.equal([
+      ['pool.degraded', 'degraded'],
+      ['pool.degraded', 'unavailable'],
+    ]);
+  });
+
+  it('a nearly full pool lets nothing grow', async () => {
+    const { cloud, become } = await open();
+    const there = await cloud.volume(GIB);
+    await become({ isNearlyFull: true, reason: 'near full' });
+    const error = await cloud.sim.submit('volume.resize', { sizeBytes: 2 * GIB }, there).catch((cause: unknown) => cause);
+    expect(error).to.include({ code: 'no_capacity' });
+  });
+});
+
+describe('machines and the health of pools', () => {
+  it('are placed where the pool is well, and told why elsewhere not', async () => {
+    const stage = await MachineStage.with({ hosts: 1, network: false });
+    const poolId = await stage.sim.done('pool.create', {
+      name: 'shared',
+      driver: 'simulated-shared',
+      clusterId: stage.clusterId,
+      storageClass: 'fast',
+    });
+    const asking = { rootVolume: { storageClass: 'fast' } };
+    await stage.machine(asking);
+    const there = stage.sim.world.pools.get(poolId);
+    if (there !== undefined) there.facts = { ...there.facts, health: 'degraded', reason: '1 osd down' };
+    await stage.sim.run(MINUTE_MS);
+    const refused = await stage.refusal('instance.create', stage.input(asking));
+    expect(refused.params).to.deep.equal({ reasons: { hv1: 'its pool shared is degraded: 1 osd down' } });
+    await stage.machine();
+  });
+
+  it('that wait for room are made when the pool has recovered', async () => {
+    const stage = await MachineStage.with({ hosts: 1, network: false });
+    const driver = { driver: 'simulated-shared', clusterId: stage.clusterId };
+    const poolId = await stage.sim.done('pool.create', { ...driver, name: 'shared', storageClass: 'fast' });
+    const there = stage.sim.world.pools.get(poolId);
+    const become = async (facts: Partial<PoolFacts>) => {
+      if (there !== undefined) there.facts = { ...there.facts, ...facts };
+      await stage.sim.run(MINUTE_MS);
+    };
+    await become({ health: 'degraded' });
+    const asked = await stage.sim.submit('instance.create', stage.input({ rootVolume: { storageClass: 'fast' }, whenFull: 'wait' }));
+    await stage.sim.run(MINUTE_MS);
+    expect(await stage.instance(asked.resourceId)).to.include({ state: 'creating' });
+    await become({ health: 'healthy' });
+    expect((await stage.sim.ended(asked.operationId)).state).to.equal('succeeded');
+    expect((await stage.instance(asked.resourceId)).state).to.equal('running');
+  });
+});

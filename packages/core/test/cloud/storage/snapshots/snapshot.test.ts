@@ -1,0 +1,411 @@
+// Long because all snapshots of volumes and machines stand on one stage, which is told of here alone.
+import { expect } from 'chai';
+import { instance, pool, snapshot, snapshotGroup, stray, volume } from '../../../../src/cloud/index.ts';
+import { MachineStage, refusal } from '../../compute/machine-stage.ts';
+import { GIB, HEARTBEAT_MS } from '../../little-cloud.ts';
+
+const MIB = 2 ** 20;
+
+async function open(options: Parameters<typeof MachineStage.with>[1] = {}) {
+  const cloud = await MachineStage.with({}, options);
+  const { sim } = cloud;
+  const snap = (volumeId: string, name: string) => sim.done('snapshot.create', { volumeId, name });
+  const write = (volumeId: string, text: string, at = 0) => sim.world.write(volumeId, text, at);
+  const read = (volumeId: string, at = 0) => sim.world.read(volumeId, at);
+  const shown = async (id: string) => cloud.row(snapshot, id);
+  const used = async (counter: string) => {
+    const [project] = (await sim.environment.complete(sim.kernel.reader.counters('quota/project/'))).filter(({ key }) =>
+      key.endsWith(`/${counter}`),
+    );
+    return project?.value ?? 0;
+  };
+  return { cloud, sim, snap, write, read, shown, used };
+}
+
+describe('snapshots of volumes', () => {
+  it('keep content and size, and make a tree', async () => {
+    const { cloud, sim, snap, write, read, shown, used } = await open();
+    const volumeId = await cloud.volume(MIB);
+    write(volumeId, 'one');
+    const first = await snap(volumeId, 'first');
+    write(volumeId, 'two');
+    await sim.done('volume.resize', { sizeBytes: 2 * MIB }, volumeId);
+    const second = await snap(volumeId, 'second');
+    expect(await shown(first)).to.include({ state: 'available', status: 'present', sizeBytes: MIB, volumeId, system: false });
+    expect((await shown(first)).parentId).to.equal(undefined);
+    expect(await shown(second)).to.include({ sizeBytes: 2 * MIB, parentId: first });
+    expect([await used('snapshots'), await used('snapshotBytes')]).to.deep.equal([2, 3 * MIB]);
+
+    await sim.done('snapshot.revert', {}, first);
+    expect(read(volumeId)).to.equal('one');
+    expect(await cloud.row(volume, volumeId)).to.include({ sizeBytes: MIB, currentSnapshotId: first });
+    expect([await used('volumeBytes'), (await cloud.counter(`capacity/pool/${cloud.poolIds[0]}/bytes`))?.value]).to.deep.equal([MIB, MIB]);
+    const third = await snap(volumeId, 'third');
+    expect((await shown(third)).parentId).to.equal(first);
+
+    await sim.done('snapshot.revert', {}, second);
+    expect(read(volumeId)).to.equal('two');
+    expect([await used('volumeBytes'), (await cloud.counter(`capacity/pool/${cloud.poolIds[0]}/bytes`))?.value]).to.deep.equal([
+      2 * MIB,
+      2 * MIB,
+    ]);
+
+    await sim.done('snapshot.delete', {}, first);
+    expect((await shown(second)).parentId).to.equal(undefined);
+    expect((await shown(third)).parentId).to.equal(undefined);
+    expect(await used('snapshots')).to.equal(2);
+    expect(await sim.quotaProblems()).to.deep.equal([]);
+  });
+
+  it('keep their volume from being deleted, which names them; recursively it takes them along', async () => {
+    const { cloud, sim, snap } = await open();
+    const volumeId = await cloud.volume(MIB, { name: 'data' });
+    await snap(volumeId, 'monday');
+    expect(await refusal(sim.submit('volume.delete', {}, volumeId))).to.equal('in_use Still used by snapshot monday.');
+    await sim.done('volume.delete', { recursive: true, permanent: true }, volumeId);
+    expect(await cloud.rows(snapshot)).to.deep.equal([]);
+    expect(
+      sim.world.pools
+        .get(`hv1/${cloud.poolIds[0]}`)
+        ?.list()
+        .filter(({ kind }) => kind === 'volume'),
+    ).to.deep.equal([]);
+  });
+
+  it('of a machine wait behind its deletion and are not in its way, though that is planned again', async () => {
+    const { cloud, sim } = await open();
+    const id = await cloud.machine();
+    await sim.submit('instance.attachNic', { networkId: cloud.networkId }, id);
+    const deleting = await sim.submit('instance.delete', { force: true }, id);
+    const late = await sim.submit('instance.snapshot', { name: 'late' }, id);
+    expect(await sim.ended(deleting.operationId)).to.include({ state: 'succeeded' });
+    expect(await sim.ended(late.operationId)).to.include({ state: 'failed' });
+    for (const kind of [instance, volume, snapshot, snapshotGroup]) expect(await cloud.rows(kind), kind.name).to.deep.equal([]);
+    expect(await sim.quotaProblems()).to.deep.equal([]);
+  });
+
+  it('are refused by type where the pool has none, before anything changes', async () => {
+    const { cloud, sim } = await open({ without: ['snapshots', 'contents'] });
+    const volumeId = await cloud.volume(MIB);
+    const instanceId = await cloud.machine();
+    const before = await cloud.revision();
+    const { name } = await cloud.row(pool, String(cloud.poolIds[0]));
+    const words = `unsupported pool ${name} cannot keep snapshots.`;
+    expect(await refusal(sim.submit('snapshot.create', { volumeId }))).to.equal(words);
+    expect(await refusal(sim.submit('volume.create', { volumeId }))).to.equal(words);
+    expect(await refusal(sim.submit('instance.snapshot', {}, instanceId))).to.equal(words);
+    const cloned = await cloud.volume(4096, { imageId: cloud.imageId });
+    expect(await refusal(sim.submit('volume.flatten', {}, cloned))).to.equal(words);
+    await sim.done('volume.delete', { permanent: true }, cloned);
+    expect(await cloud.rows(snapshot)).to.deep.equal([]);
+    expect(before).to.be.greaterThan(0);
+  });
+
+  it('are not reverted to under a machine that runs, and the refusal says what to do', async () => {
+    const { cloud, sim, snap, write, read } = await open();
+    const instanceId = await cloud.machine({ name: 'vm' });
+    const [root] = await cloud.rows(volume);
+    const volumeId = String(root?.id);
+    write(volumeId, 'good');
+    const id = await snap(volumeId, 'good');
+    expect(await cloud.row(snapshot, id)).to.include({ instanceId });
+    write(volumeId, 'bad');
+    expect(await refusal(sim.submit('snapshot.revert', {}, id))).to.match(
+      /^in_use Volume \S+ is in use by instance vm, which is running; stop it first\.$/,
+    );
+    await sim.done('instance.stop', {}, instanceId);
+    await sim.done('snapshot.revert', {}, id);
+    expect(read(volumeId)).to.equal('good');
+    await sim.done('instance.start', {}, instanceId);
+    expect(sim.world.violations).to.deep.equal([]);
+  });
+
+  it('are gone within minutes, though the answer of the pool was lost: a copy that takes long is waited for longer', async () => {
+    const { cloud, sim, snap } = await open();
+    const id = await snap(await cloud.volume(MIB), 'first');
+    sim.world.faults.add({ command: 'snapshots.delete', times: 1, effect: 'hang' });
+    const accepted = await sim.submit('snapshot.delete', {}, id);
+    expect((await sim.ended(accepted.operationId, 5 * 60_000)).state).to.equal('succeeded');
+  });
+
+  it('that were removed behind our back are not reverted to: nothing changes', async () => {
+    const { cloud, sim, snap, write, read } = await open();
+    const volumeId = await cloud.volume(MIB);
+    const id = await snap(volumeId, 'first');
+    write(volumeId, 'since');
+    sim.world.pools.get(`hv1/${cloud.poolIds[0]}`)?.deleteSnapshot({ id, volumeId });
+    const ended = await cloud.outcome('snapshot.revert', {}, id);
+    expect([ended.state, ended.error?.code]).to.deep.equal(['failed', 'not_found']);
+    expect(read(volumeId)).to.equal('since');
+  });
+});
+
+describe('volumes made from snapshots and volumes', () => {
+  it('have their content, lie beside them, and are independent once flattened', async () => {
+    const { cloud, sim, snap, write, read } = await open();
+    const volumeId = await cloud.volume(4096, { imageId: cloud.imageId });
+    write(volumeId, 'one');
+    const snapshotId = await snap(volumeId, 'first');
+    write(volumeId, 'two');
+    const clone = await sim.done('volume.create', { snapshotId, sizeBytes: 8192 });
+    const copy = await sim.done('volume.create', { volumeId });
+    expect([read(clone), read(copy)]).to.deep.equal(['one', 'two']);
+    expect(await cloud.row(volume, clone)).to.include({ snapshotId, imageId: cloud.imageId, sizeBytes: 8192, poolId: cloud.poolIds[0] });
+    expect((await cloud.row(volume, copy)).snapshotId).to.equal(undefined);
+    expect((await cloud.rows(snapshot)).map(({ id }) => id)).to.deep.equal([snapshotId]);
+
+    await sim.done('volume.flatten', {}, clone);
+    const flat = await cloud.row(volume, clone);
+    expect([flat.snapshotId, flat.imageId]).to.deep.equal([undefined, undefined]);
+    await sim.done('snapshot.delete', {}, snapshotId);
+    for (const id of [volumeId, copy]) await sim.done('volume.delete', { permanent: true }, id);
+    await sim.done('image.delete', { permanent: true }, cloud.imageId);
+    expect(read(clone)).to.equal('one');
+  });
+
+  it('refuse what cannot be: two sources, another pool, too small a size, one of another project', async () => {
+    const { cloud, sim, snap } = await open();
+    const volumeId = await cloud.volume(MIB);
+    const snapshotId = await snap(volumeId, 'first');
+    const create = (input: object) => refusal(sim.submit('volume.create', input));
+    expect(await create({ snapshotId, volumeId })).to.equal('invalid_input /volumeId A volume is made from one thing.');
+    expect(await create({ snapshotId, imageId: cloud.imageId })).to.equal('invalid_input /snapshotId A volume is made from one thing.');
+    const poolId = await cloud.pool(String(cloud.hostIds[0]), { settings: { path: '/other' } });
+    expect(await create({ snapshotId, poolId })).to.equal('invalid_input /poolId What is cloned from a snapshot is in the pool of that.');
+    expect(await create({ snapshotId, sizeBytes: 512 })).to.equal('invalid_input /sizeBytes The snapshot needs 1048576 bytes (1 MiB).');
+    expect(await create({ snapshotId: volumeId })).to.equal(`not_found /snapshotId No snapshot ${volumeId}.`);
+  });
+});
+
+describe('snapshots of a machine', () => {
+  const twoDisks = async (options: Parameters<typeof MachineStage.with>[1] = {}) => {
+    const stage = await open(options);
+    const { cloud, sim } = stage;
+    const instanceId = await cloud.machine({ name: 'vm', volumes: [{ name: 'data', sizeBytes: GIB }] });
+    await sim.run(5000);
+    const disks = [...(await cloud.rows(volume))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0)).map(({ id }) => String(id));
+    const machine = () => sim.world.host('hv1').machine(instanceId);
+    const take = async () => {
+      const ended = await cloud.outcome('instance.snapshot', { name: 'before' }, instanceId);
+      expect(ended.state, JSON.stringify(ended.error)).to.equal('succeeded');
+      return String(ended.notes?.snapshotGroupId);
+    };
+    return { ...stage, instanceId, disks, machine, take };
+  };
+
+  it('are of one instant, and a revert takes all disks back', async () => {
+    const { cloud, sim, instanceId, disks, machine, take, write, read } = await twoDisks();
+    for (const id of disks) write(id, 'good');
+    const groupId = await take();
+    expect(await cloud.row(snapshotGroup, groupId)).to.include({
+      state: 'available',
+      name: 'before',
+      consistency: 'filesystem',
+      instanceId,
+    });
+    expect((await cloud.rows(snapshot)).map(({ name }) => name).sort()).to.deep.equal(['before-0', 'before-1']);
+    expect([machine().frozen, machine().observe().power]).to.deep.equal([false, 'running']);
+    for (const id of disks) write(id, 'bad');
+    expect(await refusal(sim.submit('snapshotGroup.revert', {}, groupId))).to.match(/^in_use .* stop it first\.$/);
+    await sim.done('instance.stop', {}, instanceId);
+    await sim.done('snapshotGroup.revert', {}, groupId);
+    expect(disks.map((id) => read(id))).to.deep.equal(['good', 'good']);
+    const [member] = await cloud.rows(snapshot);
+    expect(await refusal(sim.submit('snapshot.delete', {}, member?.id))).to.match(
+      /^in_use Snapshot before-\d is a part of snapshotGroup before; delete that\.$/,
+    );
+    await sim.done('snapshotGroup.delete', {}, groupId);
+    expect(await cloud.rows(snapshot)).to.deep.equal([]);
+  });
+
+  for (const [what, options] of [
+    ['its guest has no agent', { world: { guests: () => ({ hasAgent: false }) } }],
+    ['its host asks no agents', { without: ['quiesce'] }],
+  ] as const)
+    it(`pause it where ${what}, and say so`, async () => {
+      const { cloud, sim, instanceId, machine, take } = await twoDisks(options);
+      const seen: string[] = [];
+      sim.around = async ({ path, phase }, body) => {
+        if (path.startsWith('images') && phase === 'do') seen.push(machine().observe().power);
+        return body();
+      };
+      const groupId = await take();
+      expect(seen).to.deep.equal(['paused', 'paused']);
+      expect((await cloud.row(snapshotGroup, groupId)).consistency).to.equal('crash');
+      expect(machine().observe().power).to.equal('running');
+      expect((await cloud.row(instance, instanceId)).state).to.equal('running');
+    });
+
+  it('leave one asleep that its user has suspended', async () => {
+    const { cloud, sim, instanceId, machine, take } = await twoDisks();
+    await sim.done('instance.suspend', {}, instanceId);
+    expect((await cloud.row(snapshotGroup, await take())).consistency).to.equal('crash');
+    expect(machine().observe().power).to.equal('paused');
+  });
+
+  it('promise no more of a machine that is off than a loss of power leaves: it may have been stopped by force', async () => {
+    const { cloud, instanceId, take } = await twoDisks();
+    await cloud.into('stopped', instanceId);
+    expect((await cloud.row(snapshotGroup, await take())).consistency).to.equal('crash');
+  });
+
+  it('are given up when a pool does not answer, and the machine goes on at once', async () => {
+    const { cloud, sim, instanceId, machine } = await twoDisks();
+    sim.world.faults.add({ command: 'snapshots.create', times: 1, effect: 'hang' });
+    const accepted = await sim.submit('instance.snapshot', {}, instanceId);
+    await sim.run(10_000);
+    expect(machine().frozen).to.equal(true);
+    await sim.run(25_000);
+    expect(machine().frozen).to.equal(false);
+    expect((await sim.ended(accepted.operationId)).state).to.equal('failed');
+    expect([...(await cloud.rows(snapshot)), ...(await cloud.rows(snapshotGroup))]).to.deep.equal([]);
+  });
+
+  it('never leave a machine frozen whose host was out of reach: it goes on when that is back', async () => {
+    const { sim, instanceId, machine } = await twoDisks();
+    let isCut = false;
+    sim.around = async ({ path }, body) => {
+      if (path.startsWith('images') && !isCut) {
+        isCut = true;
+        sim.world.partition('hv1');
+      }
+      return body();
+    };
+    const accepted = await sim.submit('instance.snapshot', {}, instanceId);
+    await sim.run(120_000);
+    expect(machine().frozen).to.equal(true);
+    sim.world.reconnect('hv1');
+    await sim.run(60_000);
+    expect(machine().frozen).to.equal(false);
+    expect((await sim.ended(accepted.operationId)).state).to.equal('failed');
+  });
+
+  it('keep nobody from a machine whose guest hangs in holding its writes back, and let it go on when that answers', async () => {
+    const { cloud, sim, instanceId, machine } = await twoDisks();
+    sim.world.faults.add({ command: 'snapshots.create', times: 1, effect: 'fail' });
+    const hung = sim.world.faults.add({ command: 'quiesce.thaw', effect: 'hang' });
+    const accepted = await sim.submit('instance.snapshot', {}, instanceId);
+    expect((await sim.ended(accepted.operationId)).state).to.equal('failed');
+    expect(machine().frozen).to.equal(true);
+    expect((await cloud.outcome('instance.reset', {}, instanceId)).state).to.equal('succeeded');
+    hung();
+    await sim.run(20 * HEARTBEAT_MS);
+    expect(machine().frozen).to.equal(false);
+    expect(sim.rows('debt')).to.deep.equal([]);
+  });
+
+  it('never leave a guest frozen by a call that was given up and landed late', async () => {
+    const { sim, instanceId, machine } = await twoDisks();
+    sim.world.faults.add({ command: 'quiesce.freeze', times: 1, effect: 'late', delayMs: 20_000 });
+    const accepted = await sim.submit('instance.snapshot', {}, instanceId);
+    expect((await sim.ended(accepted.operationId)).state).to.equal('failed');
+    const seen = new Set<boolean>();
+    for (let seconds = 0; seconds < 120; seconds += 1) {
+      seen.add(machine().frozen);
+      await sim.run(1_000);
+    }
+    expect([...seen], 'it landed').to.include(true);
+    expect(machine().frozen).to.equal(false);
+  });
+
+  it('never leave a machine paused that a look found so before it could be let go on', async () => {
+    const { cloud, sim, instanceId, machine } = await twoDisks({ world: { guests: () => ({ hasAgent: false }) } });
+    let isCut = false;
+    sim.around = async ({ path }, body) => {
+      if (path.startsWith('images') && !isCut) {
+        isCut = true;
+        sim.world.partition('hv1');
+      }
+      return body();
+    };
+    const accepted = await sim.submit('instance.snapshot', {}, instanceId);
+    expect((await sim.ended(accepted.operationId)).state).to.equal('failed');
+    sim.world.faults.add({ command: 'power.resume', times: 5, effect: 'fail' });
+    sim.world.reconnect('hv1');
+    const reasons = new Set<string | undefined>();
+    for (let looks = 0; looks < 60; looks += 1) {
+      await sim.run(HEARTBEAT_MS);
+      reasons.add((await cloud.row(instance, instanceId)).stateReason?.code);
+    }
+    expect([...reasons], 'a look came first').to.include('found_paused');
+    expect(machine().observe().power).to.equal('running');
+    expect((await cloud.row(instance, instanceId)).state).to.equal('running');
+  });
+
+  it('are refused as torn when the machine went on in between', async () => {
+    const { cloud, sim, instanceId, machine } = await twoDisks();
+    sim.around = async ({ path }, body) => {
+      if (path === 'images[1]') machine().thaw();
+      return body();
+    };
+    const ended = await cloud.outcome('instance.snapshot', {}, instanceId);
+    expect([ended.state, ended.error?.code]).to.deep.equal(['failed', 'conflict']);
+    expect(await cloud.rows(snapshot)).to.deep.equal([]);
+  });
+});
+
+describe('snapshots that are not what their rows say', () => {
+  const LOOKS_MS = 20 * HEARTBEAT_MS;
+  const twoSnapshots = async () => {
+    const stage = await open();
+    const volumeId = await stage.cloud.volume(MIB);
+    const ids = [await stage.snap(volumeId, 'first'), await stage.snap(volumeId, 'second')] as const;
+    const things = stage.sim.world.pools.get(`hv1/${stage.cloud.poolIds[0]}`);
+    if (things === undefined) throw new Error('the pool is not there');
+    return { ...stage, volumeId, ids, things };
+  };
+
+  it('show as missing when somebody removed them, and can be deleted', async () => {
+    const { sim, cloud, volumeId, ids, things, shown } = await twoSnapshots();
+    await sim.run(LOOKS_MS);
+    expect((await shown(ids[0])).status).to.equal('present');
+    things.deleteSnapshot({ id: ids[0], volumeId });
+    await sim.run(LOOKS_MS);
+    const { name } = await cloud.row(pool, String(cloud.poolIds[0]));
+    expect(await shown(ids[0])).to.include({ status: 'missing', statusReason: `pool ${name} answers and does not have it.` });
+    expect((await shown(ids[1])).status).to.equal('present');
+    await sim.done('snapshot.delete', {}, ids[0]);
+    expect((await shown(ids[1])).parentId).to.equal(undefined);
+  });
+
+  it('are quarantined when nothing explains them, and removed when a person says so', async () => {
+    const { sim, cloud, volumeId, things } = await twoSnapshots();
+    const id = sim.kernel.services.ids.mint('snapshot');
+    things.createSnapshot({ id, volumeId });
+    await sim.run(LOOKS_MS);
+    const [found] = await cloud.rows(stray);
+    expect(found).to.include({ objectKind: 'snapshot', objectId: id, place: volumeId });
+    await sim.done('stray.remove', {}, found?.id);
+    expect(things.snapshotsOf(volumeId).map((each) => each.id)).not.to.include(id);
+  });
+
+  it('are removed when their making arrives after it was taken back', async () => {
+    const { sim, cloud, things } = await twoSnapshots();
+    const volumeId = await cloud.volume(MIB);
+    sim.world.faults.add({ command: 'snapshots.create', times: 4, effect: 'late', delayMs: 300_000 });
+    const ended = await cloud.outcome('snapshot.create', { volumeId });
+    expect(ended.state).to.equal('failed');
+    expect(things.snapshotsOf(volumeId)).to.deep.equal([]);
+    for (let waitedMs = 0; things.snapshotsOf(volumeId).length === 0; waitedMs += 200) {
+      expect(waitedMs, 'it arrives').to.be.lessThan(600_000);
+      await sim.run(200);
+    }
+    await sim.run(LOOKS_MS);
+    expect(things.snapshotsOf(volumeId)).to.deep.equal([]);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+    await sim.done('volume.delete', { permanent: true }, volumeId);
+  });
+
+  it('do not hold the deletion of their volume when they arrive after they were taken back', async () => {
+    const { sim, cloud, things } = await twoSnapshots();
+    const volumeId = await cloud.volume(MIB);
+    sim.world.faults.add({ command: 'snapshots.create', times: 4, effect: 'late', delayMs: 300_000 });
+    expect((await cloud.outcome('snapshot.create', { volumeId })).state).to.equal('failed');
+    for (let waitedMs = 0; things.snapshotsOf(volumeId).length === 0; waitedMs += 50) {
+      expect(waitedMs, 'it arrives').to.be.lessThan(600_000);
+      await sim.run(50);
+    }
+    await sim.done('volume.delete', { permanent: true }, volumeId);
+    expect(things.snapshotsOf(volumeId)).to.deep.equal([]);
+  });
+});
