@@ -1,0 +1,97 @@
+import type { ElasticIpSpec, GatewaySpec, PortForwardSpec } from '@pileus/core/strategy';
+import { familyOf, readNetwork, socketAddress } from '../address.ts';
+import type { Compiled } from '../compiled.ts';
+import { Compilation } from '../compiled.ts';
+import { derivedMac, gatewayPortName } from '../names.ts';
+import { externalNotes } from './load-balancer.ts';
+import { compileRoute } from './route.ts';
+
+/**
+ * A gateway is a port of the VPC's router on the switch of an external network. One host at a time carries it.
+ * @param chassis those that may carry it, as OVN calls them, the one that has it or is to have it first
+ */
+export function compileGateway(spec: GatewaySpec, chassis: readonly string[]): Compiled {
+  const object = new Compilation('gateways', spec);
+  const name = gatewayPortName(spec.id);
+  const carriers = chassis.map((chassis_name, at) =>
+    object.part('HA_Chassis', `chassis/${chassis_name}`, { chassis_name, priority: carrierPriority(chassis.length, at) }),
+  );
+  const group = object.part('HA_Chassis_Group', 'group', { name, ha_chassis: carriers });
+  object.main(
+    'Logical_Router_Port',
+    {
+      name,
+      mac: derivedMac(spec.id, 'gateway'),
+      networks: [`${spec.address}/${readNetwork(spec.externalCidr).prefix}`],
+      ha_chassis_group: group,
+    },
+    { places: [`Logical_Router.ports:${spec.vpcId}`] },
+  );
+  object.part(
+    'Logical_Switch_Port',
+    'switch',
+    {
+      name: `external-${spec.id}`,
+      type: 'router',
+      addresses: ['router'],
+      // A host that takes over tells the wire so, in the name of the gateway; addresses within the VPC are nobody's business there.
+      options: { 'router-port': name, 'nat-addresses': 'router', 'exclude-lb-vips-from-garp': 'true' },
+    },
+    { places: [`Logical_Switch.ports:${spec.externalNetworkId}`] },
+  );
+  for (const { cidr, ports } of spec.sources)
+    object.part(
+      'NAT',
+      `source/${cidr}`,
+      {
+        type: 'snat',
+        external_ip: spec.address,
+        logical_ip: cidr,
+        ...(ports === undefined ? {} : { external_port_range: `${ports.first}-${ports.last}` }),
+      },
+      { places: [`Logical_Router.nat:${spec.vpcId}`] },
+    );
+  const destination = familyOf(spec.nextHop) === 4 ? '0.0.0.0/0' : '::/0';
+  compileRoute(object, { routerId: spec.vpcId, role: 'default', destination, nextHop: spec.nextHop, outputPort: name });
+  return object;
+}
+
+/** The first of several has the highest. */
+export const carrierPriority = (count: number, at: number): number => 10 * (count - at);
+
+/** An elastic IP that leaves from the machine's own host has a MAC of its own there. */
+export function compileElasticIp(spec: ElasticIpSpec): Compiled {
+  const object = new Compilation('elasticIps', spec);
+  const distributed = { external_mac: derivedMac(spec.id, 'elastic'), logical_port: spec.nicId };
+  object.main(
+    'NAT',
+    {
+      type: 'dnat_and_snat',
+      external_ip: spec.externalAddress,
+      logical_ip: spec.nicAddress,
+      ...(spec.distributed ? distributed : {}),
+    },
+    { places: [`Logical_Router.nat:${spec.vpcId}`] },
+  );
+  return object;
+}
+
+/** A forwarded port is a load balancer of the router with one machine behind it. */
+export function compilePortForward(spec: PortForwardSpec): Compiled {
+  const object = new Compilation('portForwards', spec);
+  object.main(
+    'Load_Balancer',
+    {
+      name: `forward-${spec.id}`,
+      protocol: spec.protocol,
+      vips: { [socketAddress(spec.externalAddress, spec.externalPort)]: socketAddress(spec.nicAddress, spec.port) },
+    },
+    {
+      places: [`Logical_Router.load_balancer:${spec.vpcId}`],
+      notes: externalNotes(spec.externalAddress, [
+        { id: spec.id, nicId: spec.nicId, address: spec.nicAddress, port: spec.port, checked: false },
+      ]),
+    },
+  );
+  return object;
+}

@@ -1,0 +1,93 @@
+import type { FabricHost } from '@pileus/core/strategy';
+import {
+  type Address,
+  type CallOptions,
+  type OvnSouthbound,
+  OvsdbClient,
+  ovnSouthbound,
+  type Replica,
+  type SouthboundRows,
+} from '../ovsdb/index.ts';
+import type { Bounds } from './bounds.ts';
+
+const SELECTION = {
+  Chassis: { indexes: [['hostname']] },
+  Chassis_Private: true,
+  Encap: true,
+  Port_Binding: { columns: ['logical_port', 'type', 'chassis', 'up'] },
+  Service_Monitor: true,
+} as const;
+type Tables = Pick<OvnSouthbound, 'Chassis' | 'Chassis_Private' | 'Encap' | 'Service_Monitor'> & {
+  readonly Port_Binding: Pick<SouthboundRows.PortBinding, '_uuid' | 'logical_port' | 'type' | 'chassis' | 'up'>;
+};
+
+/** What the hosts tell: who they are, what they carry, how far they have got. */
+export class Southbound implements AsyncDisposable {
+  readonly #client: OvsdbClient<OvnSouthbound>;
+  readonly replica: Replica<Tables>;
+
+  constructor(remotes: readonly [Address, ...Address[]]) {
+    this.#client = new OvsdbClient({ database: ovnSouthbound, remotes });
+    this.replica = this.#client.replicate(SELECTION) as unknown as Replica<Tables>;
+  }
+
+  ready(options: CallOptions): Promise<void> {
+    return this.replica.ready(options);
+  }
+
+  /** Resolves when we have what the hosts had told when it was called. */
+  async look(bounds: Bounds): Promise<void> {
+    await this.ready(bounds.left);
+    await this.#client.transact([this.#client.database.tables.SB_Global.select([['nb_cfg', '<', 0]], ['nb_cfg'])], bounds.left);
+  }
+
+  hosts(): readonly FabricHost[] {
+    return [...this.replica.tables.Chassis].map((chassis) => ({
+      host: chassis.hostname,
+      datapath: datapathOf(chassis),
+      tunnelAddress: chassis.encaps.map((uuid) => this.replica.tables.Encap.get(uuid)?.ip).find((ip) => ip !== undefined) ?? '',
+      physicalNetworks: mappingsOf(chassis),
+    }));
+  }
+
+  /** Whether a switch runs in user space: that of the host, or of any when none is named. */
+  isUserspace(host: string | undefined): boolean {
+    const { Chassis } = this.replica.tables;
+    const chassis = host === undefined ? [...Chassis] : Chassis.find({ hostname: host });
+    return chassis.some((each) => datapathOf(each) === 'userspace');
+  }
+
+  /** How OVN calls a host. One that it does not know yet is expected to be called as it is. */
+  chassisOf(host: string): string {
+    return this.replica.tables.Chassis.find({ hostname: host })[0]?.name ?? host;
+  }
+
+  /** Where a logical port is, as OVN sees it: undefined when nowhere. */
+  bindingOf(logicalPort: string): { readonly chassis: SouthboundRows.Chassis; readonly isUp: boolean } | undefined {
+    const [binding] = this.replica.tables.Port_Binding.find({ logical_port: logicalPort });
+    const chassis = binding?.chassis === undefined ? undefined : this.replica.tables.Chassis.get(binding.chassis);
+    return chassis === undefined ? undefined : { chassis, isUp: binding?.up === true };
+  }
+
+  /** Up to which configuration a host has all flows. */
+  configurationOf(chassis: string): number {
+    for (const each of this.replica.tables.Chassis_Private) if (each.name === chassis) return each.nb_cfg;
+    return 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+  }
+}
+
+type Configured = Pick<SouthboundRows.Chassis, 'other_config' | 'external_ids'>;
+
+/** Hosts tell it in the one column since OVN 20.06, in the other before. */
+const told = ({ other_config, external_ids }: Configured, key: string): string => other_config[key] ?? external_ids[key] ?? '';
+
+const datapathOf = (chassis: Configured): FabricHost['datapath'] => (told(chassis, 'datapath-type') === 'netdev' ? 'userspace' : 'kernel');
+
+const mappingsOf = (chassis: Configured): readonly string[] =>
+  told(chassis, 'ovn-bridge-mappings')
+    .split(',')
+    .flatMap((mapping) => mapping.split(':')[0] || []);

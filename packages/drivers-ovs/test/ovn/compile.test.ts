@@ -1,0 +1,179 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { compileDnsRecord } from '../../src/ovn/compile/dns-record.ts';
+import { compileElasticIp, compileGateway, compilePortForward } from '../../src/ovn/compile/gateway.ts';
+import { compileLoadBalancer, countsOf } from '../../src/ovn/compile/load-balancer.ts';
+import { compileNetwork } from '../../src/ovn/compile/network.ts';
+import { compilePeering, transitOf } from '../../src/ovn/compile/peering.ts';
+import { compilePort } from '../../src/ovn/compile/port.ts';
+import { compileSecurityGroup } from '../../src/ovn/compile/security-group.ts';
+import { compileVpc } from '../../src/ovn/compile/vpc.ts';
+import type { Compiled } from '../../src/ovn/compiled.ts';
+import {
+  backendSpec,
+  balancerSpec,
+  elasticIpSpec,
+  forwardSpec,
+  gatewaySpec,
+  groupSpec,
+  idOf,
+  peeringSpec,
+  portSpec,
+  providerSpec,
+  recordSpec,
+  routedSpec,
+  subnetSpec,
+  vpcSpec,
+} from './specs.ts';
+
+const MTU = { overlayBytes: 1442, providerBytes: 1500 };
+const shop = { vpcId: idOf('shop'), domain: 'shop.internal' };
+const w1 = portSpec('w1', 'front', '10.0.1.11', { ...shop, securityGroupIds: [idOf('web')] });
+const front = routedSpec('front', 'shop', '10.0.1.0/24');
+const allRules = groupSpec('web', [
+  {
+    id: idOf('r1'),
+    direction: 'inbound',
+    family: 4,
+    protocol: 'tcp',
+    ports: { first: 80, last: 80 },
+    remote: { cidrs: ['0.0.0.0/0', '10.0.0.0/8'] },
+  },
+  {
+    id: idOf('r2'),
+    direction: 'inbound',
+    family: 6,
+    protocol: 'udp',
+    ports: { first: 1000, last: 2000 },
+    remote: { securityGroupId: idOf('db') },
+  },
+  { id: idOf('r3'), direction: 'inbound', family: 4, protocol: 'icmp', icmp: { type: 8, code: 0 }, remote: { cidrs: ['10.0.0.0/8'] } },
+  { id: idOf('r4'), direction: 'outbound', family: 6, protocol: 'icmp', remote: { cidrs: ['fd00::/8', 'fe80::/10'] } },
+  { id: idOf('r5'), direction: 'outbound', family: 4, remote: { cidrs: [] } },
+  { id: idOf('r6'), direction: 'outbound', family: 4, protocol: 'tcp', remote: { securityGroupId: idOf('web') } },
+]);
+const checked = balancerSpec('balance', 'shop', [backendSpec(w1, 30), backendSpec(portSpec('w2', 'front', '10.0.1.12'), 20)], {
+  externalAddress: '192.0.2.60',
+});
+const healthCheck = { intervalSeconds: 2, timeoutSeconds: 1, successes: 2, failures: 3, sources: { [idOf('front')]: '10.0.1.3' } };
+
+const OBJECTS: Readonly<Record<string, () => Compiled>> = {
+  vpc: () =>
+    compileVpc(
+      vpcSpec('shop', {
+        routes: [
+          { id: idOf('hole'), destination: '10.66.0.0/16' },
+          { id: idOf('via'), destination: '10.67.0.0/16', nextHop: '10.0.1.9' },
+        ],
+      }),
+    ),
+  'network-routed': () =>
+    compileNetwork(
+      {
+        ...front,
+        subnets: [
+          ...front.subnets.map((subnet) => ({
+            ...subnet,
+            dnsServers: ['192.0.2.53', '192.0.2.54'],
+            hostRoutes: [{ destination: '10.67.0.0/16', nextHop: '10.0.1.9' }],
+          })),
+          subnetSpec('front-6', 'fd00:1::/64', { gateway: 'fd00:1::1', dnsServers: ['fd00:1::53'] }),
+        ],
+      },
+      MTU,
+    ),
+  'network-slaac': () =>
+    compileNetwork(
+      { ...front, mtuBytes: 9000, subnets: [subnetSpec('front-6', 'fd00:1::/64', { gateway: 'fd00:1::1', ipv6Mode: 'slaac' })] },
+      MTU,
+    ),
+  'network-isolated': () =>
+    compileNetwork(
+      { id: idOf('alone'), owner: 'o', name: 'alone', mode: 'isolated', subnets: [subnetSpec('alone-subnet', '10.5.0.0/24')] },
+      MTU,
+    ),
+  'network-provider': () =>
+    compileNetwork(providerSpec('wire', '172.20.0.0/24', { segment: { physicalNetwork: 'physnet1', vlanId: 100 } }), MTU),
+  'port-filtered': () =>
+    compilePort({
+      ...w1,
+      host: 'host-1',
+      allowedAddresses: [{ cidr: '10.0.1.64/28' }, { cidr: '0.0.0.0/0', mac: '00:00:5e:00:01:01' }, { cidr: 'fd00:1::5/128' }],
+    }),
+  'port-bounded': () =>
+    compilePort({ ...portSpec('p1', 'alone', '10.5.0.11'), outboundBytesPerSecond: 1_000_001 }, { boundsSending: true }),
+  'port-plain': () => compilePort(portSpec('p1', 'alone', '10.5.0.11')),
+  'security-group': () => compileSecurityGroup(allRules),
+  peering: () =>
+    compilePeering(
+      peeringSpec('link', [
+        ['shop', ['10.0.1.0/24', 'fd00:1::/64']],
+        ['bank', ['10.9.0.0/24']],
+      ]),
+    ),
+  gateway: () => compileGateway(gatewaySpec('gate', 'shop', 'outside'), ['chassis-2', 'chassis-1']),
+  'elastic-ip': () => compileElasticIp(elasticIpSpec('eip', 'shop', 'gate', w1)),
+  'elastic-ip-distributed': () => compileElasticIp(elasticIpSpec('eip', 'shop', 'gate', w1, { distributed: true })),
+  'port-forward': () => compilePortForward(forwardSpec('ssh', 'shop', 'gate', w1)),
+  'load-balancer': () =>
+    compileLoadBalancer({
+      ...checked,
+      listeners: [
+        ...checked.listeners.map((listener) => ({ ...listener, healthCheck })),
+        { id: idOf('dns'), protocol: 'udp', port: 53, backends: [] },
+      ],
+    }),
+  'dns-record': () => compileDnsRecord(recordSpec('db', 'shop', ['10.0.2.11', '10.0.1.11'])),
+};
+
+/** As it is read: rows with what they say and where they are. */
+const written = ({ object, rows }: Compiled): string => {
+  const list = [...rows.values()].map(({ table, uuid, columns, places, claims, notes }) => ({
+    table,
+    uuid,
+    columns,
+    places,
+    claims,
+    notes,
+  }));
+  return `${JSON.stringify({ object, rows: list }, undefined, 2)}\n`;
+};
+
+describe('the compiler', () => {
+  for (const [name, compile] of Object.entries(OBJECTS))
+    it(`makes of ${name} the rows that are written down`, async () => {
+      const path = join(import.meta.dirname, 'golden', `${name}.json`);
+      const now = written(compile());
+      if (process.env.UPDATE_SNAPSHOTS === '1') await writeFile(path, now);
+      expect(JSON.parse(now)).to.deep.equal(JSON.parse(await readFile(path, 'utf8')));
+      expect(written(compile()), 'the same each time').to.equal(now);
+    });
+
+  it('leaves to the host what is not bounded here', () => {
+    const bounded = { ...portSpec('p1', 'alone', '10.5.0.11'), outboundBytesPerSecond: 1_000_001 };
+    expect(written(compilePort(bounded))).to.equal(written(compilePort(portSpec('p1', 'alone', '10.5.0.11'))));
+  });
+
+  it('names who is to get more so much more often, and not too often', () => {
+    const counts = (...weights: number[]) => countsOf(weights.map((weight) => ({ weight })));
+    expect(counts(100, 50, 0, 50)).to.deep.equal([2, 1, 1]);
+    expect(counts(7)).to.deep.equal([1]);
+    expect(counts()).to.deep.equal([]);
+    expect(counts(0)).to.deep.equal([]);
+    const many = counts(...Array.from({ length: 50 }, (_, at) => 51 + at));
+    expect(many.reduce((sum, count) => sum + count)).to.be.within(200, 312);
+    expect(Math.min(...many)).to.be.at.least(1);
+  });
+
+  it('finds addresses between routers that are of no subnet behind them', () => {
+    const spec = peeringSpec('link', [
+      ['shop', ['10.0.1.0/24']],
+      ['bank', ['10.9.0.0/24']],
+    ]);
+    const first = transitOf(spec);
+    const moved = transitOf({ ...spec, sides: [spec.sides[0], { ...spec.sides[1], cidrs: [`${first[4][0]}/32`] }] });
+    expect(moved[4][0]).not.to.equal(first[4][0]);
+    expect(transitOf(spec)).to.deep.equal(first);
+  });
+});
