@@ -13,7 +13,7 @@ export class Deadline {
   }
 
   /** Bounds for the next request. */
-  get left(): CallOptions {
+  get left(): CallOptions & { readonly signal: AbortSignal; readonly timeoutMs: number } {
     return { signal: this.#call.signal, timeoutMs: this.leftMs };
   }
 

@@ -5,8 +5,17 @@ import { type ErrorCode, LibvirtError, UnansweredError } from './libvirt/index.t
 type CodeName = keyof typeof ErrorCode;
 
 const FAULTS: Readonly<Partial<Record<Fault, readonly CodeName[]>>> = {
-  not_found: ['noDomain', 'noNetwork', 'noStoragePool', 'noStorageVolume', 'noSecret', 'deviceMissing'],
-  conflict: ['domainExists', 'networkExists', 'storageVolumeExists', 'operationInvalid', 'resourceBusy', 'blockCopyActive'],
+  not_found: ['noDomain', 'noNetwork', 'noStoragePool', 'noStorageVolume', 'deviceMissing'],
+  conflict: [
+    'domainExists',
+    'networkExists',
+    'storageVolumeExists',
+    'operationInvalid',
+    'resourceBusy',
+    'blockCopyActive',
+    'noSecret',
+    'operationAborted',
+  ],
   invalid: ['xmlError', 'invalidArgument', 'xmlInvalidSchema', 'overflow'],
   unsupported: ['noSupport', 'configUnsupported', 'operationUnsupported', 'argumentUnsupported', 'osType', 'cpuIncompatible'],
   // A time-out that libvirt itself reports is one of waiting for its turn: nothing was begun.
@@ -28,6 +37,11 @@ export function classify(error: unknown): Fault {
 /** What libvirt has no code of its own for. Its texts are not translated for a service, and name the part of the host that is full or missing. */
 const TEXTS: readonly (readonly [RegExp, Fault])[] = [
   [/No space left on device|Cannot allocate memory/i, 'exhausted'],
+  // A folder that another pool has, or that the host cannot make.
+  [/Storage source conflict with pool|failed to create directory/, 'conflict'],
+  [/Invalid password, cannot unlock any keyslot/, 'conflict'],
+  // One host calls another.
+  [/Failed to connect to remote libvirt URI|unable to connect to server at/, 'unavailable'],
   [/cgroup .* is not mounted|Child process \(tc |Unable to find any firmware/, 'unsupported'],
 ];
 

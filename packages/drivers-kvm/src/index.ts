@@ -1,8 +1,11 @@
-import type { DriverPlugin, HostEndpoint } from '@pileus/core/strategy';
+import { isAbsolute, resolve } from 'node:path/posix';
+import type { DriverPlugin, HostEndpoint, SettingFault } from '@pileus/core/strategy';
 import { DriverError } from './driver-error.ts';
 import { HostLinks, type LinkOptions } from './host-links.ts';
 import { kvmHypervisor } from './hypervisor/driver.ts';
 import { libvirtNetworks } from './network/driver.ts';
+import { nfsStorage } from './nfs-storage/driver.ts';
+import { NFS_SETTINGS, readNfsSettings } from './nfs-storage/settings.ts';
 import { dirStorage } from './storage/driver.ts';
 
 export interface KvmOptions extends LinkOptions {
@@ -19,11 +22,18 @@ export interface KvmOptions extends LinkOptions {
   readonly cpuShares?: boolean;
   /** Whether the hosts can shape traffic (`tc` with its usual disciplines). Default true; where one cannot, the call is refused as unsupported. */
   readonly nicLimits?: boolean;
+  /**
+   * How the memory of a machine goes to another host while it runs. `tunnelled`, the default: within the connection from libvirtd to libvirtd. `tls`: faster, from QEMU to QEMU, where the
+   * hosts' qemu.conf names certificates for it (`migrate_tls_x509_cert_dir`). Never in the clear over a network.
+   */
+  readonly migration?: 'tunnelled' | 'tls';
+  /** The folder on the hosts with the certificates by which one libvirtd calls another. Default: where libvirt looks by itself, /etc/pki. */
+  readonly migrationPkiPath?: string;
 }
 
 /**
- * KVM hosts through libvirt: hypervisor `kvm`, storage `libvirt-dir` (a folder of one host) and network `libvirt` (NAT or isolated networks of one host). What
- * a host needs is in this package's README.
+ * KVM hosts through libvirt: hypervisor `kvm`, storage `libvirt-dir` (a folder of one host) and `nfs` (an export that all hosts of a zone reach), and network
+ * `libvirt` (NAT or isolated networks of one host). What a host needs is in this package's README.
  */
 export function kvm(options: KvmOptions = {}): DriverPlugin {
   const {
@@ -32,9 +42,12 @@ export function kvm(options: KvmOptions = {}): DriverPlugin {
     vncSocketDir = 'auto',
     cpuShares = true,
     nicLimits = true,
+    migration: transport = 'tunnelled',
+    migrationPkiPath: pkiPath,
     ...linkOptions
   } = options;
   const links = new HostLinks(linkOptions);
+  const machines = { virtType, kernelPath: probeKernel, vncSocketDir, cpuShares, nicLimits, migration: { transport, pkiPath } };
   return {
     id: 'kvm',
     version: '0.1.0',
@@ -42,8 +55,7 @@ export function kvm(options: KvmOptions = {}): DriverPlugin {
       hypervisor: [
         {
           name: 'kvm',
-          open: (endpoint) =>
-            kvmHypervisor(links.open(endpoint), { virtType, kernelPath: probeKernel, vncSocketDir, cpuShares, nicLimits }),
+          open: (endpoint) => kvmHypervisor(links.open(endpoint), machines),
         },
       ],
       storage: [
@@ -51,19 +63,26 @@ export function kvm(options: KvmOptions = {}): DriverPlugin {
           name: 'libvirt-dir',
           scope: 'host',
           settings: { path: { description: 'Absolute path of the folder on the host; it is made if needed.', required: true } },
+          settingFault: ({ path = '' }) => folderFault(path),
           open: ({ poolId, host, settings }) => {
             const endpoint = needHost(host, `pool ${poolId}`);
             const { path } = settings;
-            if (path === undefined || !/^\/[^/]/.test(path))
-              throw new DriverError('invalid', `pool ${poolId}: path must be absolute and not the root`);
+            if (path === undefined || folderFault(path) !== undefined) throw new DriverError('invalid', `pool ${poolId}: path ${FOLDER}`);
             return dirStorage(links.open(endpoint), { poolId, path, hostId: endpoint.hostId });
           },
         },
+        { name: 'nfs', scope: 'zone', settings: NFS_SETTINGS, open: (endpoint) => nfsStorage(readNfsSettings(endpoint)) },
       ],
       network: [{ name: 'libvirt', scope: 'host', open: ({ host }) => libvirtNetworks(links.open(needHost(host, 'network "libvirt"'))) }],
     },
   };
 }
+
+const FOLDER = 'must be the absolute path of a folder other than the root, with no // and no . or .. in it and no slash at its end';
+
+/** Libvirt keeps paths in this form: in another one, a pool would not be found again by its own. */
+const folderFault = (path: string): SettingFault | undefined =>
+  path !== '/' && isAbsolute(path) && path === resolve(path) ? undefined : { setting: 'path', reason: FOLDER };
 
 function needHost(host: HostEndpoint | undefined, what: string): HostEndpoint {
   if (host === undefined) throw new DriverError('invalid', `${what} is of one host, and none was given`);

@@ -1,5 +1,5 @@
 import type { Element } from './xml/element.ts';
-import { descend, element } from './xml/element.ts';
+import { descend, element, render } from './xml/element.ts';
 
 /**
  * How our things are told from others' on a shared host: an element of our namespace in the metadata holds the owner (the cloud id), and the aliases of
@@ -32,9 +32,36 @@ export function readRecord(root: Element): string | undefined {
   return findMark(root)?.children.find((each) => /(?:^|:)record$/.test(each.name))?.text;
 }
 
-/** Prefixes are libvirt's to change, so only the namespace counts. */
 function findMark(root: Element): Element | undefined {
-  return descend(root, 'metadata')?.children.find((each) => Object.values(each.attributes).includes(NAMESPACE));
+  return elementOf(root, NAMESPACE);
+}
+
+/** Prefixes are libvirt's to change, so only the namespace counts. */
+function elementOf(root: Element, namespace: string): Element | undefined {
+  return descend(root, 'metadata')?.children.find((each) => Object.values(each.attributes).includes(namespace));
+}
+
+/** Of guests that were asked to hold writes back: an element of its own, which libvirt sets on the running domain alone, and which ends with that. */
+const HOLD_NAMESPACE = 'urn:pileus:libvirt:hold:1';
+
+export interface Hold {
+  /** `asked`: the guest may have been frozen, or be so late. `held`: it was. */
+  readonly state: 'asked' | 'held';
+  /** When it was first seen thawed since, in milliseconds of the epoch. */
+  readonly thawedAtMs?: number;
+}
+
+/** What sets the hold of a domain that runs, or takes it away. */
+export function holdChange(hold: Hold | undefined): { readonly metadata?: string; readonly key: string; readonly uri: string } {
+  const change = { key: 'pileus-hold', uri: HOLD_NAMESPACE };
+  return hold === undefined ? change : { ...change, metadata: render(element('hold', { state: hold.state, thawedAtMs: hold.thawedAtMs })) };
+}
+
+export function readHold(root: Element): Hold | undefined {
+  const hold = elementOf(root, HOLD_NAMESPACE);
+  if (hold === undefined) return undefined;
+  const { state, thawedAtMs } = hold.attributes;
+  return { state: state === 'held' ? 'held' : 'asked', ...(thawedAtMs === undefined ? {} : { thawedAtMs: Number(thawedAtMs) }) };
 }
 
 export const volumeAlias = (volumeId: string): string => `ua-vol-${volumeId}`;

@@ -1,15 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Call, HypervisorDriver, NetworkDriver, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { until } from '../../../test/lab/waiting.ts';
-import { buildGuestImage } from '../../../tools/guest/image.ts';
-import { run } from '../../../tools/system/command.ts';
-import { CACHE_DIR } from '../../../tools/system/ensure.ts';
 import { kvm } from '../src/index.ts';
 import { readUntil } from './byte-stream.ts';
 import { LabBackend, required } from './conformance/lab-host.ts';
+import { putGuestImage } from './put-guest-image.ts';
 
 const MIB = 2 ** 20;
 const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 60_000 });
@@ -37,24 +34,18 @@ describe('a guest on the three drivers of one host', function () {
   });
 
   it('boots from a clone of an image, answers on the address of its port, and leaves nothing', async () => {
-    const [imageId, volumeId, networkId, nicId, id] = [1, 2, 3, 4, 5].map(() => randomUUID()) as [string, string, string, string, string];
-    const image = await buildGuestImage({ cacheDir: CACHE_DIR, log: () => {} });
-    const bytes = await readFile(image.path);
-    const { 'virtual-size': virtualSizeBytes } = JSON.parse(await run(['qemu-img', 'info', '--output=json', image.path]));
-    const content = {
-      sizeBytes: bytes.length,
-      async *open() {
-        yield bytes;
-      },
-    };
+    const [volumeId, networkId, nicId, id] = [1, 2, 3, 4].map(() => randomUUID()) as [string, string, string, string];
     await storage.ensurePool(call());
-    await storage.images.put({ id: imageId, format: image.format, virtualSizeBytes, content }, call());
+    const imageId = await putGuestImage(storage, call());
     await storage.volumes.create({ id: volumeId, sizeBytes: 64 * MIB, imageId }, call());
     const attachment = await storage.volumes.attach(volumeId, backend.host, call());
     const subnet = { id: randomUUID(), cidr: '10.84.0.0/24', gateway: '10.84.0.1', dnsServers: [] };
     await networks.ensureNetwork({ id: networkId, name: 'n', owner: 'o', mode: 'nat', subnets: [subnet] }, call());
     const mac = '52:54:00:84:00:09';
-    const plug = await networks.ensurePort({ nicId, networkId, mac, addresses: ['10.84.0.9'], hostname: 'web' }, call());
+    const plug = await networks.ensurePort(
+      { nicId, networkId, mac, addresses: ['10.84.0.9'], subnetIds: [subnet.id], hostname: 'web', owner: 'o' },
+      call(),
+    );
 
     const size = { vcpus: 1, vcpusMax: 2, memoryBytes: 96 * MIB, memoryBytesMax: 128 * MIB };
     const profile = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio' } as const;

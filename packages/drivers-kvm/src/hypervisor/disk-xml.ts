@@ -1,6 +1,7 @@
 import type { Attachment, DiskBus, DiskLimits, DiskSpec } from '@pileus/core/strategy';
 import { DriverError } from '../driver-error.ts';
 import { volumeAlias } from '../mark.ts';
+import { encryptionElement } from '../secrets.ts';
 import type { Element } from '../xml/element.ts';
 import { element } from '../xml/element.ts';
 
@@ -8,7 +9,7 @@ import { element } from '../xml/element.ts';
 const SATA_SLOTS_PER_CONTROLLER = 5;
 const DEVICE_PREFIX: Readonly<Record<DiskBus, string>> = { virtio: 'vd', scsi: 'sd', sata: 'sd' };
 /** Of no disk, because slots end before two-letter names do. */
-const SEED_DEVICE = 'sdzz';
+export const SEED_DEVICE = 'sdzz';
 
 /**
  * `<disk>` of a volume. Only a definition says in which order disks boot: libvirt refuses one that is plugged in with an order into a machine that was
@@ -19,7 +20,7 @@ export function diskElement(disk: DiskSpec, bus: DiskBus, use: 'define' | 'plug'
   return element(
     'disk',
     { type: sourceType(attachment), device: 'disk' },
-    element('driver', { name: 'qemu', type: formatOf(attachment), cache: 'none', discard: 'unmap' }),
+    element('driver', { name: 'qemu', type: formatOf(attachment), cache: cacheOf(attachment), discard: 'unmap' }),
     sourceElement(attachment),
     element('target', { dev: deviceName(bus, slot), bus }),
     disk.limits === undefined ? undefined : limitsElement(disk.limits),
@@ -30,6 +31,26 @@ export function diskElement(disk: DiskSpec, bus: DiskBus, use: 'define' | 'plug'
     driveAddress(bus, slot),
   );
 }
+
+/** The place that a disk is copied to: libvirt takes the rest of the disk from where it is plugged in. */
+export function copyElement(attachment: Attachment): Element {
+  const driver = element('driver', { name: 'qemu', type: formatOf(attachment) });
+  return element('disk', { type: sourceType(attachment), device: 'disk' }, driver, sourceElement(attachment));
+}
+
+/** Whether a `<source>` of libvirt's means that place. What a place is reached by may change: of its hosts one in common is enough. */
+export function isPlace(source: Element | undefined, attachment: Attachment): boolean {
+  const wanted = sourceElement(attachment);
+  if (source === undefined || PLACE_ATTRIBUTES.some((name) => source.attributes[name] !== wanted.attributes[name])) return false;
+  const [found, meant] = [hostsOf(source), hostsOf(wanted)];
+  return meant.length === 0 || meant.some(({ name, port }) => found.some((each) => each.name === name && samePort(each.port, port)));
+}
+
+const PLACE_ATTRIBUTES = ['file', 'dev', 'protocol', 'name'] as const;
+const hostsOf = (source: Element): readonly Element['attributes'][] =>
+  source.children.flatMap(({ name, attributes }) => (name === 'host' ? [attributes] : []));
+/** Libvirt adds the usual port where none is given. */
+const samePort = (a: string | undefined, b: string | undefined): boolean => a === b || a === undefined || b === undefined;
 
 /** The cloud-init seed as a CD-ROM. */
 export function seedElement(attachment: Attachment, bus: 'scsi' | 'sata'): Element {
@@ -89,23 +110,37 @@ function formatOf(attachment: Attachment): string {
   return attachment.type === 'file' || attachment.type === 'nfs' ? attachment.format : 'raw';
 }
 
+/** librbd has a cache of its own, which heeds the guest's flushes and is shut by `none`; the host's own pages are never between a guest and a file. */
+function cacheOf(attachment: Attachment): 'none' | 'writeback' {
+  return attachment.type === 'rbd' ? 'writeback' : 'none';
+}
+
 function sourceElement(attachment: Attachment): Element {
+  const encryption = attachment.encryption && encryptionElement(attachment.encryption.secretRef);
   switch (attachment.type) {
     case 'file':
-      return element('source', { file: attachment.path });
+      return element('source', { file: attachment.path }, encryption);
     case 'block':
-      return element('source', { dev: attachment.path });
+      return element('source', { dev: attachment.path }, encryption);
     case 'rbd':
+      if (attachment.namespace !== undefined)
+        throw new DriverError('unsupported', 'a disk in a namespace of a pool of Ceph: libvirt has no word for it');
       return element(
         'source',
         { protocol: 'rbd', name: `${attachment.pool}/${attachment.image}` },
         ...attachment.monitors.map(hostElement),
         element('auth', { username: attachment.user }, element('secret', { type: 'ceph', usage: attachment.secretRef })),
+        encryption,
       );
     case 'iscsi':
       if (attachment.secretRef !== undefined)
         throw new DriverError('unsupported', 'an iSCSI target that wants CHAP: the attachment carries no user name for it');
-      return element('source', { protocol: 'iscsi', name: `${attachment.target}/${attachment.lun}` }, hostElement(attachment.portal));
+      return element(
+        'source',
+        { protocol: 'iscsi', name: `${attachment.target}/${attachment.lun}` },
+        hostElement(attachment.portal),
+        encryption,
+      );
     case 'nfs':
       return element(
         'source',
@@ -113,6 +148,7 @@ function sourceElement(attachment: Attachment): Element {
         hostElement(attachment.server),
         // QEMU speaks NFS by itself and must say as whom; a leading plus means a number, not a name.
         element('identity', { user: '+0', group: '+0' }),
+        encryption,
       );
   }
 }

@@ -1,11 +1,12 @@
-import type { DiskBus, GuestOs, MachineObservation, PowerState } from '@pileus/core/strategy';
+import type { DiskBus, DiskLimits, GuestOs, MachineLimits, MachineObservation, NicLimits, PowerState } from '@pileus/core/strategy';
 import { DomainState, ShutoffReason } from '../libvirt/index.ts';
-import { nicOfAlias, readMark, readRecord, volumeOfAlias } from '../mark.ts';
+import { type Hold, nicOfAlias, readHold, readMark, readRecord, volumeOfAlias } from '../mark.ts';
 import type { Element } from '../xml/element.ts';
 import { child, childrenNamed, descend, sizeInBytes } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
-import { slotOfDevice } from './disk-xml.ts';
+import { SEED_DEVICE, slotOfDevice } from './disk-xml.ts';
 import { domainName } from './domain-xml.ts';
+import type { LimitFeatures } from './tuning.ts';
 
 /** A disk or NIC of ours as the domain shows it. */
 export interface PluggedDisk {
@@ -35,10 +36,14 @@ export interface DomainView {
   readonly vcpusMax: number;
   readonly memoryBytes: number;
   readonly memoryBytesMax: number;
+  readonly cpuShares: number | undefined;
   readonly disks: readonly PluggedDisk[];
   readonly nics: readonly PluggedNic[];
+  readonly seed: Element | undefined;
   /** The socket on which QEMU speaks VNC; only of a running domain. */
   readonly vncSocket: string | undefined;
+  /** Of a guest that was asked to hold writes back. */
+  readonly hold: Hold | undefined;
 }
 
 export function viewDomain(xml: string): DomainView {
@@ -61,9 +66,12 @@ export function viewDomain(xml: string): DomainView {
     vcpusMax: Number(vcpu?.text),
     memoryBytes: sizeInBytes(child(root, 'currentMemory'), 'KiB'),
     memoryBytesMax: sizeInBytes(child(root, 'memory'), 'KiB'),
+    cpuShares: numberIn(child(root, 'cputune'), 'shares') || undefined,
     disks: childrenNamed(devices, 'disk').flatMap(viewDisk).toSorted(bySlot),
     nics: childrenNamed(devices, 'interface').flatMap(viewNic).toSorted(bySlot),
+    seed: childrenNamed(devices, 'disk').find((each) => child(each, 'target')?.attributes.dev === SEED_DEVICE),
     vncSocket: vncSocketOf(devices),
+    hold: readHold(root),
   };
 }
 
@@ -92,6 +100,36 @@ export function powerOf(state: { readonly state: number; readonly reason: number
       return 'running';
   }
 }
+
+/** As far as the driver changes them. */
+export function limitsOf(view: DomainView, features: LimitFeatures): MachineLimits | undefined {
+  const disks = Object.fromEntries(view.disks.flatMap(({ volumeId, element }) => limitedDisk(volumeId, child(element, 'iotune'))));
+  const nics = Object.fromEntries(view.nics.flatMap(({ nicId, element }) => limitedNic(nicId, child(element, 'bandwidth'))));
+  const limits = {
+    ...(view.cpuShares === undefined || !features.cpuShares ? {} : { cpuShares: view.cpuShares }),
+    ...(Object.keys(disks).length === 0 ? {} : { disks }),
+    ...(Object.keys(nics).length === 0 || !features.nicLimits ? {} : { nics }),
+  };
+  return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+function limitedDisk(volumeId: string, tune: Element | undefined): [string, DiskLimits][] {
+  const [bytesPerSecond, iopsPerSecond] = [numberIn(tune, 'total_bytes_sec'), numberIn(tune, 'total_iops_sec')];
+  const limits = { ...(bytesPerSecond > 0 ? { bytesPerSecond } : {}), ...(iopsPerSecond > 0 ? { iopsPerSecond } : {}) };
+  return Object.keys(limits).length === 0 ? [] : [[volumeId, limits]];
+}
+
+function limitedNic(nicId: string, bandwidth: Element | undefined): [string, NicLimits][] {
+  const average = (direction: string) => Number(child(bandwidth, direction)?.attributes.average ?? 0) * 1024;
+  const [inboundBytesPerSecond, outboundBytesPerSecond] = [average('inbound'), average('outbound')];
+  const limits = {
+    ...(inboundBytesPerSecond > 0 ? { inboundBytesPerSecond } : {}),
+    ...(outboundBytesPerSecond > 0 ? { outboundBytesPerSecond } : {}),
+  };
+  return Object.keys(limits).length === 0 ? [] : [[nicId, limits]];
+}
+
+const numberIn = (parent: Element | undefined, name: string): number => Number(child(parent, name)?.text ?? 0);
 
 const bySlot = (a: { readonly slot: number }, b: { readonly slot: number }): number => a.slot - b.slot;
 

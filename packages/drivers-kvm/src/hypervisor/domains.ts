@@ -2,7 +2,7 @@ import type { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { classify } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
-import { type Domain, DomainState, DomainXmlFlag, domainRef, type LibvirtApi } from '../libvirt/index.ts';
+import { type Domain, DomainState, DomainXmlFlag, domainRef, type LibvirtApi, PausedReason } from '../libvirt/index.ts';
 import type { DomainView } from './domain-view.ts';
 import { viewDomain } from './domain-view.ts';
 
@@ -16,6 +16,8 @@ export interface DomainStatus {
 export interface DomainSight {
   readonly status: DomainStatus;
   readonly active: boolean;
+  /** Its memory is on its way here: what there is has no definition yet. */
+  readonly incoming: boolean;
   readonly live: DomainView;
   readonly config: DomainView;
 }
@@ -72,7 +74,10 @@ export class Domains {
       read(0),
       read(DomainXmlFlag.inactive),
     ]);
-    return { status, active: isActive(status), live: viewDomain(live), config: viewDomain(config) };
+    // The other end of a transfer stands still for the same reason in its last moments, and has a definition.
+    const isMoving = status.state === DomainState.paused && status.reason === PausedReason.migration;
+    const incoming = isMoving && !(await this.api.domainIsPersistent({ domain }, deadline.left));
+    return { status, active: isActive(status), incoming, live: viewDomain(live), config: viewDomain(config) };
   }
 }
 

@@ -4,16 +4,21 @@ import { Deadline } from '../deadline.ts';
 import { classify } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
 import { consoleVerbs } from './consoles.ts';
+import { diskCopyVerbs } from './disk-copy.ts';
 import { vncSocket } from './domain-xml.ts';
 import { Domains } from './domains.ts';
 import { HostFacts, type VirtTypeOptions } from './host-facts.ts';
 import { hotplugVerbs } from './hotplug.ts';
 import { machineVerbs } from './machines.ts';
+import { type MigrationOptions, migrationVerbs } from './migration.ts';
 import { powerVerbs } from './power.ts';
+import { quiesceVerbs } from './quiesce.ts';
+import { secretVerbs } from './secrets.ts';
 import { type LimitFeatures, limitVerbs, resizeVerbs } from './tuning.ts';
 
 export interface HypervisorOptions extends VirtTypeOptions, LimitFeatures {
   readonly vncSocketDir: string;
+  readonly migration: MigrationOptions;
 }
 
 /** The machines of one KVM host. Takes over the link, and lets go of it with `close`. */
@@ -23,7 +28,7 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
   const watches = new Set<() => void>();
   const screen = link.local ? { vncSocketDir: options.vncSocketDir } : {};
   const profile = async (deadline: Deadline) => ({ virtType: await facts.virtType(deadline), ...screen });
-  const machines = machineVerbs(domains, profile);
+  const machines = machineVerbs(domains, profile, options);
   return {
     inventory: (call) => facts.inventory(new Deadline(call)),
     machines: {
@@ -36,8 +41,12 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
     },
     power: powerVerbs(domains),
     hotplug: hotplugVerbs(domains, link),
+    diskCopy: diskCopyVerbs(domains),
+    migration: migrationVerbs(domains, link, options.migration),
     resize: resizeVerbs(domains),
+    secrets: secretVerbs(link),
     limits: limitVerbs(domains, options),
+    quiesce: quiesceVerbs(domains),
     consoles: consoleVerbs(domains, link),
     watch(hint) {
       const stop = link.host.subscribe((event) => {

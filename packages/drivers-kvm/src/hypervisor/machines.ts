@@ -2,15 +2,20 @@ import type { HypervisorDriver, MachineObservation } from '@pileus/core/strategy
 import { Deadline } from '../deadline.ts';
 import { except } from '../faults.ts';
 import { domainRef, UndefineFlag } from '../libvirt/index.ts';
-import { type DomainView, observe, powerOf } from './domain-view.ts';
+import { type DomainView, limitsOf, observe, powerOf } from './domain-view.ts';
 import { domainXml, type HostProfile } from './domain-xml.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { isProbe } from './kvm-probe.ts';
+import type { LimitFeatures } from './tuning.ts';
 
 /** All that libvirt may keep beside a definition. Without these it refuses to forget the domain. */
 const UNDEFINE_ALL = UndefineFlag.managedSave | UndefineFlag.snapshotsMetadata | UndefineFlag.checkpointsMetadata | UndefineFlag.nvram;
 
-export function machineVerbs(domains: Domains, profile: (deadline: Deadline) => Promise<HostProfile>): HypervisorDriver['machines'] {
+export function machineVerbs(
+  domains: Domains,
+  profile: (deadline: Deadline) => Promise<HostProfile>,
+  features: LimitFeatures,
+): HypervisorDriver['machines'] {
   return {
     async define(spec, call) {
       const deadline = new Deadline(call);
@@ -20,12 +25,12 @@ export function machineVerbs(domains: Domains, profile: (deadline: Deadline) => 
 
     async inspect(id, call) {
       const sight = await domains.sight(id, new Deadline(call));
-      return sight && observation(sight);
+      return sight && observation(sight, features);
     },
 
     async list(call) {
       const sights = await domains.all(new Deadline(call));
-      return sights.filter((sight) => !isProbe(sight.live.libvirtName)).map(observation);
+      return sights.filter((sight) => !isProbe(sight.live.libvirtName)).map((sight) => observation(sight, features));
     },
 
     async remove(id, call) {
@@ -47,8 +52,9 @@ export function machineVerbs(domains: Domains, profile: (deadline: Deadline) => 
 function ignore(): void {}
 
 /** Disks and NICs count as plugged while either the running machine or its definition has them, and as half plugged where the other has not. */
-function observation(sight: DomainSight): MachineObservation {
+function observation(sight: DomainSight, features: LimitFeatures): MachineObservation {
   const { live, config } = sight;
+  const limits = sight.active && live.owner !== undefined ? limitsOf(live, features) : undefined;
   const united = {
     ...live,
     // The balloon of a guest that has not booted yet, or has no driver for it, is not what was asked for.
@@ -58,7 +64,13 @@ function observation(sight: DomainSight): MachineObservation {
     nics: unite(live.nics, config.nics, (nic) => nic.nicId),
   };
   const halfPluggedIds = idsOf(united).filter((id) => !idsOf(live).includes(id) || !idsOf(config).includes(id));
-  return { ...observe(united, powerOf(sight.status)), ...(halfPluggedIds.length === 0 ? {} : { halfPluggedIds }) };
+  return {
+    ...observe(united, powerOf(sight.status)),
+    ...(halfPluggedIds.length === 0 ? {} : { halfPluggedIds }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(sight.active && live.hold !== undefined ? { mayBeFrozen: true } : {}),
+    ...(sight.incoming ? { incoming: true } : {}),
+  };
 }
 
 function idsOf({ disks, nics }: Pick<DomainView, 'disks' | 'nics'>): readonly string[] {

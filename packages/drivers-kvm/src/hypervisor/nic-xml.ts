@@ -11,11 +11,17 @@ export function nicElement(nic: NicSpec, model: string): Element {
     element('mac', { address: nic.mac }),
     ...plugElements(nic.plug),
     element('model', { type: model }),
+    nic.plug.type === 'ovsPort' && nic.plug.offloads === false ? withoutOffloads() : undefined,
     nic.limits === undefined ? undefined : bandwidthElement(nic.limits),
     // Machines boot from disk: a network boot ROM would only make the firmware slower.
     element('rom', { enabled: 'no' }),
     element('alias', { name: nicAlias(nic.slot, nic.nicId) }),
   );
+}
+
+/** A switch in user space passes frames on as they come: checksums that the guest leaves to the card would never be computed. */
+function withoutOffloads(): Element {
+  return element('driver', {}, element('host', { csum: 'off', gso: 'off', tso4: 'off', tso6: 'off', ecn: 'off', ufo: 'off' }));
 }
 
 function interfaceType(plug: Plug): 'network' | 'bridge' | 'ethernet' {

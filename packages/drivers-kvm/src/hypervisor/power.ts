@@ -8,7 +8,7 @@ import { unknownMachine } from './domains.ts';
 
 type Request = (domain: Domain, deadline: Deadline) => Promise<void>;
 
-const isRunning = (status: DomainStatus): boolean => status.state === DomainState.running || status.state === DomainState.blocked;
+export const isRunning = (status: DomainStatus): boolean => status.state === DomainState.running || status.state === DomainState.blocked;
 const isPaused = (status: DomainStatus): boolean => status.state === DomainState.paused;
 const isStopped = (status: DomainStatus): boolean => status.state === DomainState.shutoff;
 const never = (): boolean => false;

@@ -8,6 +8,9 @@ import { kibibytes } from './nic-xml.ts';
 /** A running machine changes now and stays changed; of a stopped one only the definition can. */
 const affected = (sight: DomainSight): number => (sight.active ? AffectFlag.live | AffectFlag.config : AffectFlag.config);
 
+/** Else `domainBlockResize` reads the size as KiB. */
+const SIZE_IN_BYTES = 1;
+
 export function resizeVerbs(domains: Domains): NonNullable<HypervisorDriver['resize']> {
   return {
     async setVcpus(id, vcpus, call) {
@@ -26,6 +29,20 @@ export function resizeVerbs(domains: Domains): NonNullable<HypervisorDriver['res
         throw new DriverError('invalid', `machine ${id} can have ${memoryBytesMax} bytes at most, not ${memoryBytes}`);
       const request = { domain: domainRef(id), memoryKib: Math.ceil(memoryBytes / 1024), flags: affected(sight) };
       await domains.api.domainSetMemoryFlags(request, deadline.left);
+    },
+
+    async growDisk(id, volumeId, sizeBytes, call) {
+      const deadline = new Deadline(call);
+      const sight = await domains.needSight(id, deadline);
+      if (!sight.active) throw new DriverError('conflict', `machine ${id} is off`);
+      const disk = sight.live.disks.find((each) => each.volumeId === volumeId)?.device;
+      if (disk === undefined) throw new DriverError('not_found', `machine ${id} has no volume ${volumeId}`);
+      const domain = domainRef(id);
+      const { capacityBytes } = await domains.api.domainGetBlockInfo({ domain, disk }, deadline.left);
+      if (sizeBytes < capacityBytes)
+        throw new DriverError('invalid', `volume ${volumeId} has ${capacityBytes} bytes already, and only grows`);
+      if (sizeBytes === capacityBytes) return;
+      await domains.api.domainBlockResize({ domain, disk, size: sizeBytes, flags: SIZE_IN_BYTES }, deadline.left);
     },
   };
 }

@@ -54,6 +54,8 @@ export class LibvirtConnection implements AsyncDisposable {
   #session: Session | undefined;
   #attempt = newAttempt();
   #failure: Error | undefined;
+  /** Ends the pause between two attempts. */
+  #pause = new AbortController();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -111,6 +113,13 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#feed.watch(signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]));
   }
 
+  /** Ends a pause between attempts: something else shows that the daemon is there. Calls made from now on wait for the attempt that follows. */
+  hurry(): void {
+    if (this.#state !== 'down') return;
+    this.#begin();
+    this.#pause.abort();
+  }
+
   /** Ends the connection for good; unanswered calls reject with `ConnectionLostError`. */
   async close(): Promise<void> {
     this.#state = 'closed';
@@ -143,11 +152,17 @@ export class LibvirtConnection implements AsyncDisposable {
       // Only a connection that lasted is worth an immediate retry: one that is closed as soon as it is open must not spin.
       const lasted = session !== undefined && performance.now() - startedAtMs > reconnectDelayMsMax;
       if (lasted) delayMs = reconnectDelayMs;
-      else await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal }).catch(() => {});
+      else await this.#rest(delayMs * (0.5 + Math.random() / 2));
       if (!lasted) delayMs = Math.min(delayMs * 2, reconnectDelayMsMax);
       if (this.#state === 'down') this.#begin();
     }
     this.#attempt.reject(new ConnectionLostError('the connection was closed by its owner', 'not_sent'));
+  }
+
+  async #rest(pauseMs: number): Promise<void> {
+    this.#pause = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, this.#pause.signal]);
+    await sleep(pauseMs, undefined, { signal }).catch(() => {});
   }
 
   async #connect(): Promise<Session | undefined> {

@@ -41,6 +41,9 @@ export class LibvirtHost implements AsyncDisposable {
   constructor(options: LibvirtHostOptions) {
     this.#options = options;
     this.#control = new LibvirtConnection({ ...options, events: options.events ?? allEvents });
+    this.#control.subscribe(({ kind }) => {
+      if (kind === 'connected') this.#jobs?.hurry();
+    });
   }
 
   /** Of the control connection. */

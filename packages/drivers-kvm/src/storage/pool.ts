@@ -2,12 +2,15 @@ import type { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { except } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
-import { type LibvirtApi, type StoragePool, type StorageVolume, VolumeInfoFlag } from '../libvirt/index.ts';
+import { type LibvirtApi, type StoragePool, type StorageVolume, VolumeCreateFlag, VolumeInfoFlag } from '../libvirt/index.ts';
 import type { VolumeView } from './volume-xml.ts';
 import { poolPath, poolXml, viewVolume, volumeXml } from './volume-xml.ts';
 
 /** A volume that is being made or copied cannot be looked at yet; libvirt says so, and we ask again. */
 const BUSY_RETRY_MS = 50;
+
+/** qemu-img measures how fast it derives keys, and gives up where the kernel counts its time too coarsely: another measurement may do. */
+const MISMEASURED = /Unable to get accurate CPU usage/;
 
 /** A header is written in a moment, so what lasts longer is a coincidence of sizes. */
 const UNFINISHED_LOOKS_MAX = 20;
@@ -15,6 +18,8 @@ const UNFINISHED_LOOKS_MAX = 20;
 export type NewVolume = Parameters<typeof volumeXml>[0];
 
 export interface VolumeContent {
+  /** Where in the file to begin. Default: 0. */
+  readonly offsetBytes?: number;
   readonly source: () => AsyncIterable<Uint8Array>;
   readonly lengthBytes: number;
   readonly onProgress: (bytes: number) => void;
@@ -95,21 +100,37 @@ export class DirPool {
     );
   }
 
+  /** A file of the pool by its path. */
+  async findPath(path: string, deadline: Deadline): Promise<StorageVolume> {
+    const volume = (await this.list(deadline)).find(({ key }) => key === path);
+    if (volume === undefined) throw new DriverError('not_found', `the pool has no file ${path}`);
+    return volume;
+  }
+
   async list(deadline: Deadline): Promise<readonly StorageVolume[]> {
     return this.api.storagePoolListAllVolumes({ pool: await this.ref(deadline) }, deadline.left);
   }
 
   /** True when the volume was made, false when one of that name was there. */
-  async create(request: NewVolume, deadline: Deadline): Promise<boolean> {
+  async create(request: NewVolume & { readonly withTables?: boolean }, deadline: Deadline): Promise<boolean> {
     const pool = await this.ref(deadline);
-    return except(
-      ['storageVolumeExists'],
-      async () => {
-        await this.api.storageVolCreateXml({ pool, xml: volumeXml(request) }, deadline.left);
-        return true;
-      },
-      () => false,
-    );
+    const flags = request.withTables === true ? VolumeCreateFlag.preallocateMetadata : 0;
+    for (;;) {
+      const made = await except<boolean | undefined>(
+        ['storageVolumeExists', 'internalError'],
+        async () => {
+          await this.api.storageVolCreateXml({ pool, xml: volumeXml(request), flags }, deadline.left);
+          return true;
+        },
+        (refusal) => {
+          if (refusal.is('storageVolumeExists')) return false;
+          if (!MISMEASURED.test(refusal.message)) throw refusal;
+          return undefined;
+        },
+      );
+      if (made !== undefined) return made;
+      await deadline.pause(BUSY_RETRY_MS, `${request.name} to be made`);
+    }
   }
 
   /** Deleting what is absent succeeds. */
@@ -143,15 +164,52 @@ export class DirPool {
     return (await this.#whenIdle(look, deadline)).allocationBytes;
   }
 
-  /** Gives the bytes written. Fails when the deadline passes, whatever the source does. */
-  write(volume: StorageVolume, request: VolumeContent, deadline: Deadline): Promise<number> {
-    const { lengthBytes, onProgress } = request;
+  /** Gives the bytes written. Fails when the deadline passes, whatever the source does. They are in the host's page cache: no call of libvirt syncs a file. */
+  async write(volume: StorageVolume, request: VolumeContent, deadline: Deadline): Promise<number> {
+    const { offsetBytes = 0, lengthBytes, onProgress } = request;
+    const seen: { last?: Piece } = {};
     const upload = () => {
       const { signal, leftMs } = deadline;
-      return this.#link.host.uploadVolume({ volume, lengthBytes, source: request.source(), onProgress }, { signal, timeoutMs: leftMs });
+      delete seen.last;
+      const source = watched(request.source(), offsetBytes, (piece) => {
+        if (seen.last === undefined || hasData(piece.bytes)) seen.last = piece;
+      });
+      return this.#link.host.uploadVolume({ volume, offsetBytes, lengthBytes, source, onProgress }, { signal, timeoutMs: leftMs });
     };
     // The upload cannot be trusted to end by itself: its source may be stuck.
-    return deadline.bound(this.#whenIdle(upload, deadline), `writing ${volume.name}`);
+    const written = await deadline.bound(this.#whenIdle(upload, deadline), `writing ${volume.name}`);
+    if (written === lengthBytes && seen.last !== undefined) await this.#refuseLost(volume, seen.last, deadline);
+    return written;
+  }
+
+  /** Writes a part of the volume's file, as `write` does. */
+  async writePart(volume: StorageVolume, offsetBytes: number, bytes: Uint8Array, deadline: Deadline): Promise<void> {
+    await this.write(volume, { offsetBytes, lengthBytes: bytes.length, source: () => only(bytes), onProgress: () => {} }, deadline);
+  }
+
+  /**
+   * Libvirt writes behind what it takes, drops the rest when a write fails, for want of room say, and answers with success where nothing is sent after that. So
+   * the last that had data is read back. @throws DriverError unavailable
+   */
+  async #refuseLost(volume: StorageVolume, { offsetBytes, bytes }: Piece, deadline: Deadline): Promise<void> {
+    if (bytes.length === 0 || (await this.readPart(volume, offsetBytes, bytes.length, deadline)).equals(bytes)) return;
+    throw new DriverError('unavailable', `what was written to ${volume.name} is not there; its host may have no room`);
+  }
+
+  /** A part of the volume's file; past its end there are zeroes. */
+  async readPart(volume: StorageVolume, offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Buffer> {
+    const download = async () => {
+      const { signal, leftMs } = deadline;
+      const pieces: Buffer[] = [];
+      const stream = await this.#link.host.downloadVolume({ volume, offsetBytes, lengthBytes }, { signal, timeoutMs: leftMs });
+      for await (const piece of stream) pieces.push(piece as Buffer);
+      return Buffer.concat(pieces);
+    };
+    const found = await deadline.bound(this.#whenIdle(download, deadline), `reading ${volume.name}`);
+    if (found.length === lengthBytes) return found;
+    const bytes = Buffer.alloc(lengthBytes);
+    found.copy(bytes);
+    return bytes;
   }
 
   async #whenIdle<T>(act: () => Promise<T>, deadline: Deadline): Promise<T> {
@@ -205,4 +263,25 @@ export class DirPool {
       return pool;
     }
   }
+}
+
+/** What was sent at once, and where to in the file. */
+interface Piece {
+  readonly offsetBytes: number;
+  readonly bytes: Uint8Array;
+}
+
+async function* watched(source: AsyncIterable<Uint8Array>, fromBytes: number, onPiece: (piece: Piece) => void): AsyncGenerator<Uint8Array> {
+  let offsetBytes = fromBytes;
+  for await (const bytes of source) {
+    onPiece({ offsetBytes, bytes });
+    yield bytes;
+    offsetBytes += bytes.length;
+  }
+}
+
+const hasData = (bytes: Uint8Array): boolean => bytes.some((byte) => byte !== 0);
+
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

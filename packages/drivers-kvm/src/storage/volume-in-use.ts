@@ -9,16 +9,24 @@ import { parse } from '../xml/reader.ts';
  * Grows a file that a running machine of this host uses: QEMU holds its lock, so only QEMU can, and the guest sees it at once. False when none uses it.
  */
 export async function growInUse(link: HostLink, path: string, sizeBytes: number, deadline: Deadline): Promise<boolean> {
+  const user = await userOf(link, path, deadline);
+  if (user !== undefined) await link.host.api.domainBlockResize({ ...user, size: sizeBytes, flags: BlockResizeFlag.bytes }, deadline.left);
+  return user !== undefined;
+}
+
+/** Whether a running machine of this host has the file open. */
+export const isInUse = async (link: HostLink, path: string, deadline: Deadline): Promise<boolean> =>
+  (await userOf(link, path, deadline)) !== undefined;
+
+async function userOf(link: HostLink, path: string, deadline: Deadline) {
   const { api } = link.host;
   const domains = await api.connectListAllDomains({ flags: ListDomainsFlag.active }, deadline.left);
   for (const domain of domains) {
     const read = () => api.domainGetXmlDesc({ domain }, deadline.left);
     const disk = diskOf(await except(['noDomain'], read, () => '<domain/>'), path);
-    if (disk === undefined) continue;
-    await api.domainBlockResize({ domain, disk, size: sizeBytes, flags: BlockResizeFlag.bytes }, deadline.left);
-    return true;
+    if (disk !== undefined) return { domain, disk };
   }
-  return false;
+  return undefined;
 }
 
 function diskOf(xml: string, path: string): string | undefined {

@@ -1,4 +1,5 @@
 import type { DiskFormat } from '@pileus/core/strategy';
+import { encryptionElement } from '../secrets.ts';
 import { child, descend, element, render, sizeInBytes } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
 
@@ -22,8 +23,10 @@ export function volumeXml(request: {
   readonly sizeBytes: number;
   readonly format: DiskFormat;
   readonly backing?: Backing;
+  /** Of one whose content is encrypted: what libvirt knows its key by. */
+  readonly secretRef?: string;
 }): string {
-  const { name, sizeBytes, format, backing } = request;
+  const { name, sizeBytes, format, backing, secretRef } = request;
   return render(
     element(
       'volume',
@@ -31,7 +34,7 @@ export function volumeXml(request: {
       element('name', {}, name),
       element('capacity', { unit: 'bytes' }, sizeBytes),
       element('allocation', { unit: 'bytes' }, 0),
-      element('target', {}, element('format', { type: format })),
+      element('target', {}, element('format', { type: format }), secretRef === undefined ? undefined : encryptionElement(secretRef)),
       backing && element('backingStore', {}, element('path', {}, backing.path), element('format', { type: backing.format })),
     ),
   );
@@ -44,6 +47,7 @@ export interface VolumeView {
   readonly unfinished: boolean;
   /** The file whose content shows through, if there is one. */
   readonly backingPath: string | undefined;
+  readonly isEncrypted: boolean;
 }
 
 export function viewVolume(xml: string): VolumeView {
@@ -55,5 +59,6 @@ export function viewVolume(xml: string): VolumeView {
     unfinished: sizeless && descend(root, 'target', 'format')?.attributes.type === 'qcow2',
     path: descend(root, 'target', 'path')?.text ?? '',
     backingPath: descend(root, 'backingStore', 'path')?.text,
+    isEncrypted: descend(root, 'target', 'encryption') !== undefined,
   };
 }

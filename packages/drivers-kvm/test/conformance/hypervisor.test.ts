@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DiskSpec, MachineSpec, NicSpec } from '@pileus/core/strategy';
+import type { Attachment, DiskSpec, MachineSpec, NicSpec } from '@pileus/core/strategy';
 import { describeHypervisor, type HypervisorHarness } from '@pileus/core/testing';
+import { virsh } from '../../../../test/lab/guest-domain.ts';
 import { buildGuestImage, haltImage } from '../../../../tools/guest/image.ts';
+import { CephCluster } from '../../../../tools/system/ceph-cluster.ts';
+import { run } from '../../../../tools/system/command.ts';
 import { CACHE_DIR } from '../../../../tools/system/ensure.ts';
 import { inSlice } from '../../../../tools/test/slice.ts';
+import { deviceName } from '../../src/hypervisor/disk-xml.ts';
 import { kvm } from '../../src/index.ts';
 import { LabBackend, required } from './lab-host.ts';
 
@@ -14,22 +18,27 @@ const MIB = 2 ** 20;
 
 describeHypervisor('kvm on a real libvirtd', {
   // The kernel of the test machine has no traffic shaping, and the lab no control groups: see limits.test.ts.
-  features: ['hotplug', 'resize', 'diskLimits', 'serial', 'vnc', 'watch'],
+  features: ['hotplug', 'diskCopy', 'migration', 'quiesce', 'resize', 'growDisk', 'secrets', 'diskLimits', 'serial', 'vnc', 'watch'],
   select: inSlice(4),
   makeHarness: async (): Promise<HypervisorHarness> => {
-    const [backend, guest, data] = await Promise.all([
-      LabBackend.up(),
+    const backend = await LabBackend.up({ hosts: 2 });
+    const [ceph, guest, data] = await Promise.all([
+      CephCluster.start({ store: 'memstore', address: backend.lab.address }),
       buildGuestImage({ cacheDir: CACHE_DIR, log: () => {} }),
       haltImage({ cacheDir: CACHE_DIR }),
     ]);
     const dir = join(backend.lab.sharedDir, 'disks');
     await mkdir(dir);
     await writeFile(join(dir, 'net.xml'), "<network><name>test</name><bridge name='test0'/></network>");
-    await backend.virsh('net-define', join(dir, 'net.xml'));
-    await backend.virsh('net-start', 'test');
+    for (const host of backend.lab.hosts) {
+      await virsh(host, 'net-define', join(dir, 'net.xml'));
+      await virsh(host, 'net-start', 'test');
+    }
     const vncSocketDir = join(backend.lab.sharedDir, 'vnc');
     await mkdir(vncSocketDir);
     const factory = required(kvm({ virtType: 'tcg', cpuShares: false, nicLimits: false, vncSocketDir }).strategies.hypervisor);
+    const target = { hostId: 'h2', uri: `qemu+unix:///system?socket=${backend.lab.host(1).socketPath}` };
+    const drivers = [factory.open(backend.host), factory.open(target)];
     let nics = 0;
 
     const disk = async (slot: number, image: { readonly path: string; readonly format: 'raw' | 'qcow2' }): Promise<DiskSpec> => {
@@ -43,9 +52,8 @@ describeHypervisor('kvm on a real libvirtd', {
       const mac = `52:54:00:81:00:${nics.toString(16).padStart(2, '0')}`;
       return { nicId: randomUUID(), mac, plug: { type: 'libvirtNetwork', network: 'test' }, slot };
     };
-    return Object.assign(backend, {
-      open: async () => factory.open(backend.host),
-      machine: async (): Promise<MachineSpec> => ({
+    const base = async () =>
+      ({
         id: randomUUID(),
         name: 'A machine: <&>',
         owner: randomUUID(),
@@ -56,10 +64,59 @@ describeHypervisor('kvm on a real libvirtd', {
         guestOs: 'linux',
         firmware: 'bios',
         diskBus: 'virtio',
-        disks: [await disk(0, guest)],
         nics: [await nic(0)],
-      }),
+      }) as const;
+    const sealed = async (slot: number, ...content: readonly string[]) => {
+      const volumeId = randomUUID();
+      const { name: user, key: value } = await ceph.addUser(`disk-${volumeId}`);
+      await (content.length === 0
+        ? ceph.rbd('create', `rbd/${volumeId}`, '--size=8M')
+        : ceph.rbd('import', '--no-progress', ...content, `rbd/${volumeId}`));
+      const [secretRef, monitors] = [`ceph of ${user}`, ceph.monitors];
+      const attachment = { type: 'rbd', pool: 'rbd', image: volumeId, monitors, user, secretRef } as const;
+      return { disk: { volumeId, attachment, slot, readOnly: false }, secretRef, value };
+    };
+    return Object.assign(backend, {
+      close: async () => {
+        for (const driver of drivers) await driver.close();
+        await backend.lab.down();
+        await ceph[Symbol.asyncDispose]();
+      },
+      open: async () => factory.open(backend.host),
+      machine: async (): Promise<MachineSpec> => ({ ...(await base()), disks: [await disk(0, guest)] }),
       disk: (slot: number) => disk(slot, data),
+      place: async ({ attachment }: DiskSpec): Promise<Attachment> => {
+        if (attachment.type !== 'file') throw new Error(`a disk of type ${attachment.type}`);
+        const path = join(dir, randomUUID());
+        const { 'virtual-size': sizeBytes } = JSON.parse(
+          await run(['qemu-img', 'info', '--force-share', '--output=json', attachment.path]),
+        );
+        await run(['qemu-img', 'create', '-q', '-f', 'qcow2', path, String(sizeBytes)]);
+        return { type: 'file', path, format: 'qcow2' };
+      },
+      sealedDisk: (slot: number) => sealed(slot),
+      elsewhere: async () => ({ driver: factory.open(target), endpoint: target, home: backend.host }),
+      portable: async (): Promise<MachineSpec> => {
+        const raw = join(dir, 'guest.raw');
+        await run(['qemu-img', 'convert', '-O', 'raw', guest.path, raw]);
+        const { disk, secretRef, value } = await sealed(0, raw);
+        const call = { requestId: 'test', signal: new AbortController().signal, timeoutMs: 60_000 };
+        for (const driver of drivers) await driver.secrets?.put(secretRef, value, call);
+        return { ...(await base()), disks: [disk], record: 'a record' };
+      },
+      guestDiskBytes: async (id: string, { slot }: DiskSpec) => {
+        const ask = async (execute: string, words: object) =>
+          JSON.parse(await backend.virsh('qemu-agent-command', id, JSON.stringify({ execute, arguments: words }))).return;
+        const { pid } = await ask('guest-exec', {
+          path: 'cat',
+          arg: [`/sys/block/${deviceName('virtio', slot)}/size`],
+          'capture-output': true,
+        });
+        for (;;) {
+          const { exited, 'out-data': sectors } = await ask('guest-exec-status', { pid });
+          if (exited) return 512 * Number(Buffer.from(sectors ?? '', 'base64').toString());
+        }
+      },
       tear: async (id: string, { attachment }: DiskSpec) => {
         if (attachment.type !== 'file') throw new Error(`a disk of type ${attachment.type}`);
         await backend.virsh('detach-disk', id, attachment.path, '--live');

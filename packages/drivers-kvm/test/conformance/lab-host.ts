@@ -4,7 +4,7 @@ import type { HostEndpoint } from '@pileus/core/strategy';
 import { virsh } from '../../../../test/lab/guest-domain.ts';
 import type { LabHost } from '../../../../test/lab/host.ts';
 import { type Lab, type LabOptions, labUp } from '../../../../test/lab/lab.ts';
-import { run } from '../../../../tools/system/command.ts';
+import { attempt } from '../../../../tools/system/command.ts';
 
 /** What every suite needs of a real libvirtd of its own. */
 export class LabBackend {
@@ -41,9 +41,10 @@ export class LabBackend {
     for (let idleLooks = 0; idleLooks < 3; await sleep(30)) idleLooks = (await this.#idle()) ? idleLooks + 1 : 0;
   }
 
+  /** Nothing is, while it is not there: a libvirtd that was thawed may crash, and is started again. */
   async #idle(): Promise<boolean> {
     const socket = this.labHost.socketPath.replace(/libvirt-sock$/, 'libvirt-admin-sock');
-    const text = await run([
+    const { exitCode, stdout: text } = await attempt([
       'virt-admin',
       '--quiet',
       '--connect',
@@ -51,6 +52,7 @@ export class LabBackend {
       'srv-threadpool-info',
       'libvirtd',
     ]);
+    if (exitCode !== 0) return false;
     const read = (field: string) => Number(new RegExp(`^${field}\\s*:\\s*(\\d+)`, 'm').exec(text)?.[1]);
     return read('nWorkers') === read('freeWorkers') && read('jobQueueDepth') === 0;
   }

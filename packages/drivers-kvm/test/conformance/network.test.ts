@@ -27,9 +27,10 @@ describeNetwork('libvirt on a real libvirtd', {
       port: async (network: NetworkSpec): Promise<PortSpec> => {
         ports += 1;
         const [subnet] = network.subnets;
+        const place = { networkId: network.id, owner: network.owner, subnetIds: network.subnets.map(({ id }) => id) };
         const address = subnet?.gateway.replace(/1$/, String(ports)) ?? '';
         const mac = `52:54:00:80:00:${ports.toString(16).padStart(2, '0')}`;
-        return { nicId: randomUUID(), networkId: network.id, mac, addresses: [address], hostname: 'guest' };
+        return { ...place, nicId: randomUUID(), mac, addresses: [address], hostname: 'guest' };
       },
 
       stopNetwork: async (id: string) => {

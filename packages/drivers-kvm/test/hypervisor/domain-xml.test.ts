@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Attachment, DiskBus, Firmware, GuestOs, Plug } from '@pileus/core/strategy';
 import { expect } from 'chai';
+import { limitsOf, viewDomain } from '../../src/hypervisor/domain-view.ts';
 import { domainXml } from '../../src/hypervisor/domain-xml.ts';
 import type { VirtType } from '../../src/hypervisor/guest-profile.ts';
 import { validate } from '../libvirt-schema.ts';
@@ -48,9 +49,30 @@ describe('the definition of a machine', () => {
     ];
     const disks = attachments.map((attachment, slot) => ({ volumeId: `v${slot}`, attachment, slot, readOnly: false }));
     const nics = plugs.map((plug, slot) => ({ nicId: `n${slot}`, mac: `52:54:00:00:00:0${slot}`, plug, slot }));
-    await validate('domain', {
-      all: domainXml({ ...FULL_MACHINE, cpuShares: 512, disks, nics }, { virtType: 'kvm', vncSocketDir: 'auto' }),
-    });
+    const all = domainXml({ ...FULL_MACHINE, cpuShares: 512, disks, nics }, { virtType: 'kvm', vncSocketDir: 'auto' });
+    await validate('domain', { all });
+    // The cache of librbd heeds flushes, and only with `writeback` is it used.
+    expect([...all.matchAll(/ type='raw' cache='(\w+)' discard='unmap'/g)].map((match) => match[1])).to.deep.equal([
+      'none',
+      'writeback',
+      'none',
+    ]);
+  });
+
+  it('is refused for a disk in a namespace of Ceph, for which libvirt has no word', () => {
+    const rbd = { type: 'rbd', pool: 'rbd', image: 'v', monitors: ['mon'], user: 'u', secretRef: 'r', namespace: 'n' } as const;
+    const disks = [{ volumeId: 'v', attachment: rbd, slot: 0, readOnly: false }];
+    expect(() => domainXml({ ...FULL_MACHINE, disks }, { virtType: 'kvm' })).to.throw(/namespace/);
+  });
+
+  it('shows the limits that it was made with, as far as the host enforces them', () => {
+    const view = viewDomain(domainXml({ ...FULL_MACHINE, cpuShares: 512 }, { virtType: 'kvm' }));
+    const disks = { '01900000-0000-7000-8000-0000000000d1': { iopsPerSecond: 500, bytesPerSecond: 10 * 2 ** 20 } };
+    const nics = { '01900000-0000-7000-8000-0000000000c0': { inboundBytesPerSecond: 2 ** 20, outboundBytesPerSecond: 2048 } };
+    expect(limitsOf(view, { cpuShares: true, nicLimits: true })).to.deep.equal({ cpuShares: 512, disks, nics });
+    expect(limitsOf(view, { cpuShares: false, nicLimits: false })).to.deep.equal({ disks });
+    const plain = viewDomain(domainXml({ ...FULL_MACHINE, disks: [], nics: [] }, { virtType: 'kvm' }));
+    expect(limitsOf(plain, { cpuShares: true, nicLimits: true })).to.equal(undefined);
   });
 
   it('keeps every disk at its own place, whatever other disks there are', () => {

@@ -24,7 +24,7 @@ async function stockKernel(): Promise<string> {
 }
 
 describe('machines on a real host', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let backend: LabBackend;
   let driver: HypervisorDriver;
   const drivers: HypervisorDriver[] = [];

@@ -10,7 +10,7 @@ const MIB = 2 ** 20;
 const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 60_000 });
 
 describe('limits that a host cannot enforce', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let backend: LabBackend;
   let driver: HypervisorDriver;
 

@@ -19,7 +19,7 @@ const domainXml = (disk: string): string => `<domain type='qemu'>
 type Of<K extends DomainEvent['kind']> = Extract<DomainEvent, { readonly kind: K }>;
 
 describe('events of a domain', function () {
-  this.timeout(30_000);
+  this.timeout(300_000);
   let host: PrivateHost;
   let libvirt: LibvirtHost;
   let domain: Domain;

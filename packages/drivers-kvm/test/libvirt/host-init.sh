@@ -12,12 +12,40 @@ for pair in etc:/etc/libvirt run:/run lib:/var/lib/libvirt log:/var/log/libvirt 
 done
 mkdir -p /run/lock
 sh "${BASH_SOURCE%/*}/../../../../tools/system/libvirt-user.sh" "$state"
+# Keeps libvirtd running until it is told not to. libvirt 9.0 now and then crashes after a freeze, when clients are gone: started again, as systemd does.
+supervise() {
+  while [ -e "$state/wanted" ]; do
+    /usr/sbin/libvirtd --config "$state/etc/libvirtd.conf" --pid-file "$state/libvirtd.pid" --timeout 0 "$@" </dev/null >>"$state/out" 2>&1 &
+    echo $! >"$state/daemon"
+    wait $!
+    ended=$?
+    [ -e "$state/wanted" ] && echo "libvirtd ended with $ended, and is started again" >&2 && sleep 0.1
+  done
+}
+signal() {
+  kill -"$1" "$(cat "$state/daemon")" 2>/dev/null
+}
+supervisor=
+# No time-out for read: bash drops a line that comes in at that instant.
 while read -r command; do
   case $command in
-    start) /usr/sbin/libvirtd --config "$state/etc/libvirtd.conf" --pid-file "$state/libvirtd.pid" --timeout 0 "$@" </dev/null >>"$state/out" 2>&1 & daemon=$! ;;
-    kill) kill -KILL "$daemon"; wait "$daemon" ;;
-    freeze) kill -STOP "$daemon" ;;
-    thaw) kill -CONT "$daemon" ;;
-  esac 2>/dev/null
+    start)
+      : >"$state/wanted"
+      supervise "$@" &
+      supervisor=$!
+      until [ -s "$state/daemon" ]; do sleep 0.01; done
+      ;;
+    kill)
+      rm -f "$state/wanted"
+      # Again and again: it may be starting it anew.
+      while kill -0 "$supervisor" 2>/dev/null; do
+        signal KILL
+        sleep 0.01
+      done
+      : >"$state/daemon"
+      ;;
+    freeze) signal STOP ;;
+    thaw) signal CONT ;;
+  esac
   echo "$command"
 done

@@ -1,12 +1,15 @@
 /** A libvirtd of our own in namespaces of its own: nothing else on the machine sees it, and nothing is left when it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LibvirtConnection } from '@pileus/drivers-kvm/libvirt';
+
+/** On a busy machine it takes seconds. */
+const SERVES_WITHIN_MS = 40_000;
 
 export interface PrivateHostOptions {
   /** Lines for libvirtd.conf. */
@@ -38,11 +41,13 @@ export class PrivateHost implements AsyncDisposable {
   readonly directory: string;
   readonly #process: ChildProcess;
   readonly #answers: Interface;
+  readonly #ended = new AbortController();
 
   private constructor(directory: string, child: ChildProcess, answers: Interface) {
     this.directory = directory;
     this.#process = child;
     this.#answers = answers;
+    child.once('exit', () => this.#ended.abort());
   }
 
   static async start(options: PrivateHostOptions = {}): Promise<PrivateHost> {
@@ -60,8 +65,10 @@ export class PrivateHost implements AsyncDisposable {
       env: { ...process.env, PRIVATE_NET: options.sharedNetwork === true ? '0' : '1' },
     });
     const host = new PrivateHost(directory, child, createInterface({ input: child.stdout }));
-    await host.command('start');
-    await host.#answering();
+    await host.command('start').catch(async (error) => {
+      await host[Symbol.asyncDispose]();
+      throw error;
+    });
     return host;
   }
 
@@ -69,11 +76,20 @@ export class PrivateHost implements AsyncDisposable {
     return path.join(this.directory, 'run/libvirt/libvirt-sock');
   }
 
-  /** `kill` and `start` restart libvirtd and leave its guests; `freeze` and `thaw` stop it in its tracks and let it go on. */
+  /**
+   * `kill` and `start` restart libvirtd and leave its guests; `freeze` and `thaw` stop it in its tracks and let it go on. `start` and `thaw` wait until it serves:
+   * one that was thawed may crash, and is started again.
+   */
   async command(command: 'start' | 'kill' | 'freeze' | 'thaw'): Promise<void> {
-    const answer = once(this.#answers, 'line');
-    this.#process.stdin?.write(`${command}\n`);
-    await answer;
+    await this.#tell(command);
+    if (command !== 'start' && command !== 'thaw') return;
+    for (let attemptsLeft = 2; !(await this.#serves()); attemptsLeft -= 1) {
+      const found = await this.#autopsy();
+      if (attemptsLeft === 0) throw new Error(`libvirtd does not come up:\n${found}`);
+      process.stderr.write(`libvirtd did not serve ${SERVES_WITHIN_MS} ms after its start, and is started again:\n${found}\n`);
+      await this.#tell('kill');
+      await this.#tell('start');
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,17 +99,48 @@ export class PrivateHost implements AsyncDisposable {
     await rm(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
-  async #answering(): Promise<void> {
-    for (;;) {
-      const socket = net.connect({ path: this.socketPath });
-      const up = await once(socket, 'connect').then(
+  async #tell(command: string): Promise<void> {
+    const answer = once(this.#answers, 'line');
+    this.#process.stdin?.write(`${command}\n`);
+    await answer;
+  }
+
+  /** Its socket takes connections before its drivers are ready: only an answer tells. */
+  async #serves(): Promise<boolean> {
+    await using libvirt = new LibvirtConnection({
+      address: { kind: 'unix', path: this.socketPath },
+      reconnectDelayMs: 20,
+      reconnectDelayMsMax: 100,
+      connectTimeoutMs: SERVES_WITHIN_MS,
+    });
+    const { signal } = this.#ended;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(SERVES_WITHIN_MS)]);
+    while (!deadline.aborted) {
+      const answered = await libvirt.api.connectGetUri({}, { signal: deadline, timeoutMs: SERVES_WITHIN_MS }).then(
         () => true,
         () => false,
       );
-      socket.destroy();
-      if (up) return;
-      if (this.#process.exitCode !== null) throw new Error(`the private libvirt host ended; see ${this.directory}/out`);
+      if (answered) return true;
       await sleep(20);
     }
+    return false;
+  }
+
+  /** What libvirtd printed, and where its threads are. */
+  async #autopsy(): Promise<string> {
+    const printed = await readFile(path.join(this.directory, 'out'), 'utf8').catch(() => '');
+    const lines = [printed.slice(-2000)];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (!command.includes(this.directory)) continue;
+      lines.push(`${pid} ${command.replaceAll('\0', ' ')}`);
+      for (const task of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+        const [name, place] = await Promise.all(
+          ['comm', 'wchan'].map((file) => readFile(`/proc/${pid}/task/${task}/${file}`, 'utf8').catch(() => '?')),
+        );
+        lines.push(`  ${task} ${name?.trim()} ${place}`);
+      }
+    }
+    return lines.join('\n');
   }
 }

@@ -194,7 +194,7 @@ function nonsense(field: Field): unknown {
 }
 
 describe('the description of libvirt’s protocol', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let host: PrivateHost;
   let libvirt: LibvirtHost;
   let mock: LibvirtConnection;

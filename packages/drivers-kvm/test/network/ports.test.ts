@@ -15,7 +15,7 @@ const BUSYBOX = join(unpackedDir(CACHE_DIR, 'busybox-static'), 'bin/busybox');
 const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 60_000 });
 
 describe('ports on a real network', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let backend: LabBackend;
   let driver: NetworkDriver;
   let network: NetworkSpec;
@@ -45,6 +45,8 @@ describe('ports on a real network', function () {
     networkId: network.id,
     mac: '52:54:00:82:00:02',
     addresses: ['10.82.0.2'],
+    subnetIds: network.subnets.map(({ id }) => id),
+    owner: network.owner,
     ...change,
   });
 

@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nodeEnvironment } from '@pileus/core/node';
 import type { Call, Content, HypervisorDriver, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { until } from '../../../../test/lab/waiting.ts';
 import { buildGuestImage } from '../../../../tools/guest/image.ts';
 import { run } from '../../../../tools/system/command.ts';
 import { CACHE_DIR } from '../../../../tools/system/ensure.ts';
+import { DriverCaller } from '../../../core/src/cloud/driver-call.ts';
+import type { ImageStore } from '../../../core/src/cloud/storage/image-store.ts';
+import { StoragePool } from '../../../core/src/cloud/storage/pools.ts';
+import { CLUSTER_BYTES, ClusterMap, qcow2Stream } from '../../../core/src/cloud/storage/qcow2-stream.ts';
 import { kvm } from '../../src/index.ts';
 import { LabBackend, required } from '../conformance/lab-host.ts';
 
@@ -27,7 +32,7 @@ const contentOf = (bytes: Uint8Array): Content => ({
 });
 
 describe('a pool on a real host', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let backend: LabBackend;
   let storage: StorageDriver;
   let hypervisor: HypervisorDriver;
@@ -57,6 +62,76 @@ describe('a pool on a real host', function () {
   const put = (id: string, bytes: Uint8Array, format: 'raw' | 'qcow2', change: Partial<Call> = {}) =>
     storage.images.put({ id, format, virtualSizeBytes: bytes.length, content: contentOf(bytes) }, call(change));
 
+  it('reads what a volume shows of a packed image and of what its machine wrote over it, and QEMU finds the same in one that was filled with it', async () => {
+    const work = join(backend.lab.sharedDir, 'packed');
+    const [imageId, id, copyId] = [randomUUID(), randomUUID(), randomUUID()];
+    const sizeBytes = 6 * MIB;
+    const plain = Buffer.alloc(4 * MIB);
+    // As well packed as not: words, noise, and nothing.
+    plain.fill('what is said often packs well. ', 0, MIB);
+    crypto.getRandomValues(plain.subarray(2 * MIB, 2 * MIB + 65_536));
+    await writeFile(`${work}.raw`, plain);
+    await run(['qemu-img', 'convert', '-c', '-f', 'raw', '-O', 'qcow2', `${work}.raw`, `${work}.qcow2`]);
+    const packed = await readFile(`${work}.qcow2`);
+    const content = { format: 'qcow2', virtualSizeBytes: plain.length, content: contentOf(packed) } as const;
+    await storage.images.put({ id: imageId, ...content }, call());
+    await storage.volumes.create({ id, sizeBytes, imageId }, call());
+    const write = ['-c', 'write -P 9 70000 512', '-c', 'write -z 131072 65536', '-c', `write -P 8 ${5 * MIB} 4096`];
+    await run(['qemu-io', '-f', 'qcow2', ...write, join(path, `volume-${id}.qcow2`)]);
+    const expected = Buffer.concat([plain, Buffer.alloc(2 * MIB)]);
+    expected
+      .fill(9, 70_000, 70_512)
+      .fill(0, 131_072, 196_608)
+      .fill(8, 5 * MIB, 5 * MIB + 4096);
+
+    const contents = storage.contents ?? expect.fail('the driver reads no contents');
+    expect(expected.equals(await contents.read({ volumeId: id }, 0, sizeBytes, call()))).to.equal(true);
+    await storage.volumes.create({ id: copyId, sizeBytes, toFill: true }, call());
+    for await (const { offsetBytes, lengthBytes, hasData } of contents.changes({ volumeId: id }, undefined, call()))
+      if (hasData)
+        await contents.write(copyId, offsetBytes, await contents.read({ volumeId: id }, offsetBytes, lengthBytes, call()), call());
+    await run(['qemu-img', 'check', '-f', 'qcow2', join(path, `volume-${copyId}.qcow2`)]);
+    await run(['qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', join(path, `volume-${copyId}.qcow2`), `${work}.raw`]);
+    expect(expected.equals(await readFile(`${work}.raw`))).to.equal(true);
+    const refusal = await contents.write(id, 3 * MIB, new Uint8Array(512), call()).catch((error: unknown) => error);
+    expect(storage.classify(refusal)).to.equal('conflict');
+
+    for (const volumeId of [id, copyId]) await storage.volumes.delete(volumeId, call());
+    await storage.images.delete(imageId, call());
+    expect(await readdir(path)).to.deep.equal([]);
+  });
+
+  it('makes a volume of half a KiB once, however often it is asked', async () => {
+    const id = randomUUID();
+    for (let times = 0; times < 2; times += 1) await storage.volumes.create({ id, sizeBytes: MIB + 512, toFill: true }, call());
+    const refusal = await storage.volumes.create({ id, sizeBytes: MIB }, call()).catch((error: unknown) => error);
+    expect(storage.classify(refusal)).to.equal('conflict');
+    expect((await storage.inspect('volume', id, call()))?.sizeBytes).to.equal(MIB + 1024);
+    await storage.volumes.delete(id, call());
+  });
+
+  it('has what the cloud has captured in an image, and QEMU finds no fault with it', async () => {
+    const [imageId, id, file] = [randomUUID(), randomUUID(), join(backend.lab.sharedDir, 'captured.qcow2')];
+    const disk = Buffer.alloc(9 * MIB + 512);
+    const map = new ClusterMap(disk.length);
+    for (const at of [0, 3 * CLUSTER_BYTES, 5 * MIB + 100, disk.length - 512]) {
+      disk.fill(1 + (at % 251), at, at + 512);
+      map.mark(at, 512);
+    }
+    const pieces: Uint8Array[] = [];
+    for await (const piece of qcow2Stream(map, async (at, length) => disk.subarray(at, at + length))) pieces.push(piece);
+    await writeFile(file, Buffer.concat(pieces));
+    await run(['qemu-img', 'check', '-f', 'qcow2', file]);
+    const content = { format: 'qcow2', virtualSizeBytes: disk.length, content: contentOf(Buffer.concat(pieces)) } as const;
+    await storage.images.put({ id: imageId, ...content }, call());
+    await storage.volumes.create({ id, sizeBytes: 10 * MIB, imageId }, call());
+    await run(['qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', join(path, `volume-${id}.qcow2`), file]);
+    expect((await readFile(file)).subarray(0, disk.length).equals(disk)).to.equal(true);
+    await storage.volumes.delete(id, call());
+    await storage.images.delete(imageId, call());
+    expect(await readdir(path)).to.deep.equal([]);
+  });
+
   it('keeps the very bytes of an image and of a seed', async () => {
     const bytes = crypto.getRandomValues(new Uint8Array(65_536)).slice(0, 65_000);
     const [imageId, seedId] = [randomUUID(), randomUUID()];
@@ -85,19 +160,57 @@ describe('a pool on a real host', function () {
     await storage.images.delete(imageId, call());
   });
 
+  it('takes its copy of an image once, however many volumes are made of it at once', async () => {
+    const bytes = new Uint8Array(4 * MIB).fill(7);
+    const id = randomUUID();
+    let opened = 0;
+    const open = () => {
+      opened += 1;
+      return contentOf(bytes).open();
+    };
+    const imageStore = { open: async () => ({ sizeBytes: bytes.length, open }) } as Partial<ImageStore> as ImageStore;
+    const caller = new DriverCaller({
+      ...{ environment: nodeEnvironment(), contract: 'storage', place: 'the pool', observe: () => undefined },
+      classify: (error) => storage.classify(error),
+    });
+    const pool = new StoragePool('the pool', storage, caller, imageStore);
+    const volumes = Array.from({ length: 20 }, () => randomUUID());
+    await Promise.all(
+      volumes.map(async (volumeId) => {
+        await pool.ensureImage({ id, format: 'raw', virtualSizeBytes: bytes.length }, call());
+        await pool.createVolume({ id: volumeId, sizeBytes: bytes.length, imageId: id }, call());
+      }),
+    );
+    expect(opened).to.equal(1);
+    for (const volumeId of volumes) expect((await storage.inspect('volume', volumeId, call()))?.sizeBytes).to.equal(bytes.length);
+    const copies = (await readdir(path)).filter((name) => name.includes(id) && name.startsWith('image-'));
+    expect(copies.filter((name) => name.endsWith('.raw'))).to.have.length(1);
+    for (const volumeId of volumes) await storage.volumes.delete(volumeId, call());
+    await storage.images.delete(id, call());
+    expect((await readdir(path)).filter((name) => name.includes(id))).to.deep.equal([]);
+  });
+
   it('shows no image whose upload was cut off by a frozen daemon, nor after the thaw, nor after the daemon died', async () => {
     const id = randomUUID();
     const bytes = new Uint8Array(32 * MIB).fill(7);
     for (const wake of ['thaw', 'restart'] as const) {
-      let frozen: Promise<void> | undefined;
-      const freezeHalfWay = (fraction: number) => {
-        if (fraction > 0.4) frozen ??= backend.freeze();
+      let isFrozen = false;
+      const givenUp = new AbortController();
+      const freezesHalfWay: Content = {
+        sizeBytes: bytes.length,
+        async *open() {
+          yield* contentOf(bytes.subarray(0, bytes.length / 2)).open();
+          await backend.freeze();
+          isFrozen = true;
+          setTimeout(() => givenUp.abort(), 3_000);
+          yield* contentOf(bytes.subarray(bytes.length / 2)).open();
+        },
       };
-      const fault = await put(id, bytes, 'raw', { timeoutMs: 1_500, onProgress: freezeHalfWay }).catch((error) => storage.classify(error));
-      expect(frozen, 'the daemon was frozen').not.to.equal(undefined);
-      expect(fault).to.equal('unknown_outcome');
-      await frozen;
+      const image = { id, format: 'raw', virtualSizeBytes: bytes.length, content: freezesHalfWay } as const;
+      const fault = await storage.images.put(image, call({ signal: givenUp.signal })).catch((error) => storage.classify(error));
       await backend.thaw();
+      expect(isFrozen, 'the daemon was frozen').to.equal(true);
+      expect(fault).to.equal('unknown_outcome');
       if (wake === 'restart') {
         await backend.labHost.killDaemon();
         await backend.labHost.startDaemon();

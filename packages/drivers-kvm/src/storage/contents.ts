@@ -1,0 +1,190 @@
+import { inflateRawSync } from 'node:zlib';
+import type { Call, ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
+import { Deadline } from '../deadline.ts';
+import { DriverError } from '../driver-error.ts';
+import { type Place, QCOW2_HEADER_BYTES, Qcow2Map, type Stretch } from './qcow2.ts';
+
+const BYTES_MAX = 8 * 1024 * 1024;
+/** Files below one another: an image, and the volume on it. */
+const LAYERS_MAX = 4;
+const PATH_BYTES_MAX = 4096;
+
+/** The files of a pool: `.raw` ones, and qcow2. */
+export interface DiskFiles<File extends { readonly name: string }> {
+  /** Undefined only when there is certainly none. */
+  volume(id: string, deadline: Deadline): Promise<File | undefined>;
+  /** The one that another one names as what shows through it. @throws DriverError not_found */
+  below(name: string, deadline: Deadline): Promise<File>;
+  /** Past the end of the file there are zeroes. */
+  readPart(file: File, offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Buffer>;
+  writePart(file: File, offsetBytes: number, bytes: Uint8Array, deadline: Deadline): Promise<void>;
+  fileBytes(file: File, deadline: Deadline): Promise<number>;
+}
+
+/**
+ * The bytes of volumes, through nothing but parts of files: the tables of qcow2 are read here. A volume that is to be filled has its tables from the beginning, or
+ * none, so that a write changes no table.
+ */
+export function contentVerbs<File extends { readonly name: string }>(pool: DiskFiles<File>): NonNullable<StorageDriver['contents']> {
+  const disks = new Disks(pool);
+  return {
+    async *changes(of, sinceId, call): AsyncGenerator<Extent, void, undefined> {
+      if (sinceId !== undefined) throw noSnapshots();
+      const deadline = new Deadline(call);
+      const disk = await disks.open(of, call, deadline);
+      for (let at = 0; at < disk.sizeBytes; ) {
+        const { lengthBytes, place } = await disk.stretch(at, disk.sizeBytes - at, deadline);
+        yield { offsetBytes: at, lengthBytes, hasData: place.type !== 'zero' };
+        at += lengthBytes;
+      }
+    },
+
+    async read(of, offsetBytes, lengthBytes, call) {
+      const deadline = new Deadline(call);
+      const disk = await disks.open(of, call, deadline);
+      refuse(disk, offsetBytes, lengthBytes);
+      const bytes = Buffer.alloc(lengthBytes);
+      for (let done = 0; done < lengthBytes; ) {
+        const stretch = await disk.stretch(offsetBytes + done, lengthBytes - done, deadline);
+        await disk.readInto(bytes.subarray(done, done + stretch.lengthBytes), offsetBytes + done, stretch, deadline);
+        done += stretch.lengthBytes;
+      }
+      return bytes;
+    },
+
+    async write(volumeId, offsetBytes, bytes, call) {
+      const deadline = new Deadline(call);
+      const disk = await disks.open({ volumeId }, call, deadline);
+      refuse(disk, offsetBytes, bytes.length);
+      for (let done = 0; done < bytes.length; ) {
+        const { lengthBytes, place, depth } = await disk.stretch(offsetBytes + done, bytes.length - done, deadline);
+        if (place.type !== 'plain' || depth > 0)
+          throw new DriverError('conflict', `volume ${volumeId} was not made to be filled, and is written to by its machine alone`);
+        const part = bytes.subarray(done, done + lengthBytes);
+        await pool.writePart(disk.file, place.offsetBytes, part, deadline);
+        done += lengthBytes;
+      }
+    },
+  };
+}
+
+const noSnapshots = () => new DriverError('not_found', 'the pool keeps no snapshots');
+
+function refuse({ sizeBytes }: { readonly sizeBytes: number }, offsetBytes: number, lengthBytes: number): void {
+  if (lengthBytes > BYTES_MAX) throw new DriverError('invalid', `${lengthBytes} bytes at once; at most ${BYTES_MAX} are taken`);
+  if (offsetBytes + lengthBytes > sizeBytes)
+    throw new DriverError('invalid', `the volume has ${sizeBytes} bytes, and is asked for what is at ${offsetBytes + lengthBytes}`);
+}
+
+/** One file of a disk. */
+interface Layer<File> {
+  readonly file: File;
+  readonly sizeBytes: number;
+  readonly clusterBytes: number;
+  stretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Stretch>;
+}
+
+/** Where a stretch is, `depth` files below the volume's own. */
+interface Found extends Stretch {
+  readonly depth: number;
+}
+
+/** A volume with the files that show through it. */
+class Disk<File extends { readonly name: string }> {
+  readonly #pool: DiskFiles<File>;
+  readonly #layers: readonly [Layer<File>, ...Layer<File>[]];
+
+  constructor(pool: DiskFiles<File>, layers: readonly [Layer<File>, ...Layer<File>[]]) {
+    this.#pool = pool;
+    this.#layers = layers;
+  }
+
+  get sizeBytes(): number {
+    return this.#layers[0].sizeBytes;
+  }
+
+  get file(): File {
+    return this.#layers[0].file;
+  }
+
+  async stretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Found> {
+    let wantedBytes = lengthBytes;
+    for (const [depth, layer] of this.#layers.entries()) {
+      // What is below may be smaller, and reads as zeroes beyond its end.
+      if (offsetBytes >= layer.sizeBytes) return { depth, lengthBytes: wantedBytes, place: { type: 'zero' } };
+      const found = await layer.stretch(offsetBytes, Math.min(wantedBytes, layer.sizeBytes - offsetBytes), deadline);
+      if (found.place.type !== 'below') return { ...found, depth };
+      wantedBytes = found.lengthBytes;
+    }
+    return { depth: this.#layers.length, lengthBytes: wantedBytes, place: { type: 'zero' } };
+  }
+
+  async readInto(into: Buffer, offsetBytes: number, { place, depth }: Found, deadline: Deadline): Promise<void> {
+    const layer = this.#layers[depth];
+    if (layer === undefined || place.type === 'zero' || place.type === 'below') return;
+    const stored = await this.#pool.readPart(layer.file, place.offsetBytes, lengthOf(place, into.length), deadline);
+    if (place.type === 'plain') stored.copy(into);
+    else unpacked(stored, layer).copy(into, 0, offsetBytes % layer.clusterBytes);
+  }
+}
+
+const lengthOf = (place: Extract<Place, { type: 'plain' | 'packed' }>, wantedBytes: number): number =>
+  place.type === 'plain' ? wantedBytes : place.lengthBytes;
+
+/** What is packed is one cluster, and may be followed by anything up to the end of a sector. */
+const unpacked = (bytes: Buffer, { clusterBytes }: { readonly clusterBytes: number }): Buffer =>
+  inflateRawSync(bytes, { maxOutputLength: clusterBytes });
+
+/** Disks that were looked at, kept while one operation works with them: nobody else does meanwhile. */
+class Disks<File extends { readonly name: string }> {
+  readonly #pool: DiskFiles<File>;
+  #last: { readonly requestId: string; readonly volumeId: string; readonly header: Buffer; readonly disk: Disk<File> } | undefined;
+
+  constructor(pool: DiskFiles<File>) {
+    this.#pool = pool;
+  }
+
+  async open({ id, volumeId }: ContentRef, { requestId }: Call, deadline: Deadline): Promise<Disk<File>> {
+    const volume = id === undefined ? await this.#pool.volume(volumeId, deadline) : undefined;
+    if (id !== undefined) throw noSnapshots();
+    if (volume === undefined) throw new DriverError('not_found', `the pool has no volume ${volumeId}`);
+    const header = await this.#pool.readPart(volume, 0, QCOW2_HEADER_BYTES, deadline);
+    const last = this.#last;
+    if (last?.requestId === requestId && last.volumeId === volumeId && last.header.equals(header)) return last.disk;
+    const disk = new Disk(this.#pool, await this.#layers(volume, deadline));
+    this.#last = { requestId, volumeId, header, disk };
+    return disk;
+  }
+
+  async #layers(top: File, deadline: Deadline): Promise<readonly [Layer<File>, ...Layer<File>[]]> {
+    const below: Layer<File>[] = [];
+    const { layer: first, path } = await this.#layer(top, deadline);
+    for (let next = path; next !== undefined; ) {
+      if (below.length === LAYERS_MAX) throw new DriverError('unsupported', `${top.name} has more than ${LAYERS_MAX} files below`);
+      const found = await this.#layer(await this.#pool.below(next, deadline), deadline);
+      below.push(found.layer);
+      next = found.path;
+    }
+    return [first, ...below];
+  }
+
+  async #layer(file: File, deadline: Deadline): Promise<{ readonly layer: Layer<File>; readonly path?: string }> {
+    if (file.name.endsWith('.raw')) return { layer: await this.#rawLayer(file, deadline) };
+    const reader = (within: Deadline) => (offsetBytes: number, lengthBytes: number) =>
+      this.#pool.readPart(file, offsetBytes, lengthBytes, within);
+    const read = reader(deadline);
+    const map = new Qcow2Map(await read(0, QCOW2_HEADER_BYTES));
+    const stretch: Layer<File>['stretch'] = (offsetBytes, lengthBytes, within) => map.stretch(offsetBytes, lengthBytes, reader(within));
+    const layer = { file, sizeBytes: map.sizeBytes, clusterBytes: map.clusterBytes, stretch };
+    if (map.backing === undefined) return { layer };
+    const { offsetBytes, lengthBytes } = map.backing;
+    if (lengthBytes > PATH_BYTES_MAX) throw new DriverError('internal', `${file.name} names a file below in ${lengthBytes} bytes`);
+    return { layer, path: (await read(offsetBytes, lengthBytes)).toString() };
+  }
+
+  async #rawLayer(file: File, deadline: Deadline): Promise<Layer<File>> {
+    const sizeBytes = await this.#pool.fileBytes(file, deadline);
+    const stretch: Layer<File>['stretch'] = async (offsetBytes, lengthBytes) => ({ lengthBytes, place: { type: 'plain', offsetBytes } });
+    return { file, sizeBytes, clusterBytes: sizeBytes, stretch };
+  }
+}

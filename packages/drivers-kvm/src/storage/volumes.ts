@@ -1,0 +1,207 @@
+import { type HeaderWrite, LuksError, LuksHeader } from '@pileus/core/luks';
+import type { Attachment, HostEndpoint, NewVolume, StorageDriver } from '@pileus/core/strategy';
+import { Deadline } from '../deadline.ts';
+import { DriverError } from '../driver-error.ts';
+import { except } from '../faults.ts';
+import type { HostLink } from '../host-links.ts';
+import type { StorageVolume } from '../libvirt/index.ts';
+import { deleteSecret, putSecret } from '../secrets.ts';
+import { findImage } from './images.ts';
+import { volumeName } from './names.ts';
+import type { DirPool } from './pool.ts';
+import { luksPlace, QCOW2_FIRST_BYTES } from './qcow2.ts';
+import { growInUse, isInUse } from './volume-in-use.ts';
+import type { VolumeView } from './volume-xml.ts';
+
+/** Libvirt makes files of whole KiB. */
+const asMade = (sizeBytes: number): number => Math.ceil(sizeBytes / 1024) * 1024;
+
+/** The qcow2 files of a folder that are volumes. */
+export class DirVolumes {
+  readonly #pool: DirPool;
+  readonly #link: HostLink;
+  readonly #path: string;
+
+  constructor(pool: DirPool, link: HostLink, path: string) {
+    this.#pool = pool;
+    this.#link = link;
+    this.#path = path;
+  }
+
+  /** What libvirt knows the key of an encrypted volume by: it looks for it under the path of the file. */
+  secretRef(id: string): string {
+    return `${this.#path.replace(/\/+$/, '')}/${volumeName(id)}`;
+  }
+
+  find(id: string, deadline: Deadline): Promise<StorageVolume | undefined> {
+    return this.#pool.find(volumeName(id), deadline);
+  }
+
+  /** @throws DriverError not_found */
+  async need(id: string, deadline: Deadline): Promise<StorageVolume> {
+    const volume = await this.find(id, deadline);
+    if (volume === undefined) throw new DriverError('not_found', `the pool has no volume ${id}`);
+    return volume;
+  }
+
+  async view(id: string, deadline: Deadline): Promise<VolumeView | undefined> {
+    return this.#pool.view(await this.need(id, deadline), deadline);
+  }
+
+  async create(
+    { id, sizeBytes, imageId, toFill }: NewVolume & { readonly toFill?: true },
+    isEncrypted: boolean,
+    deadline: Deadline,
+  ): Promise<void> {
+    const known = await this.find(id, deadline);
+    if (known === undefined) {
+      const backing = imageId === undefined ? undefined : await findImage(this.#pool, imageId, deadline);
+      if (imageId !== undefined && backing === undefined) throw new DriverError('not_found', `the pool has no image ${imageId}`);
+      if (backing !== undefined && backing.virtualSizeBytes > sizeBytes)
+        throw new DriverError('invalid', `a volume of image ${imageId} has ${backing.virtualSizeBytes} bytes at least, not ${sizeBytes}`);
+      const secret = isEncrypted ? { secretRef: this.secretRef(id) } : {};
+      const request = {
+        name: volumeName(id),
+        sizeBytes,
+        format: 'qcow2',
+        withTables: toFill === true,
+        ...(backing && { backing }),
+        ...secret,
+      } as const;
+      if (await this.#pool.create(request, deadline)) return;
+    }
+    const present = await this.view(id, deadline);
+    if (present?.capacityBytes !== asMade(sizeBytes))
+      throw new DriverError('conflict', `volume ${id} is there with ${present?.capacityBytes} bytes, not ${sizeBytes}`);
+    if (present.isEncrypted !== isEncrypted)
+      throw new DriverError('conflict', `volume ${id} is there, and is ${isEncrypted ? 'not ' : ''}encrypted`);
+  }
+
+  async resize(id: string, sizeBytes: number, deadline: Deadline): Promise<void> {
+    const volume = await this.need(id, deadline);
+    const present = (await this.view(id, deadline))?.capacityBytes ?? 0;
+    if (sizeBytes === present) return;
+    if (sizeBytes < present) throw new DriverError('invalid', `volume ${id} has ${present} bytes and cannot shrink to ${sizeBytes}`);
+    if (await growInUse(this.#link, volume.key, sizeBytes, deadline)) return;
+    await this.#pool.resize(volume, sizeBytes, deadline);
+  }
+
+  /** The header of an encrypted one, which lies in the file behind that of qcow2. @throws DriverError conflict */
+  async changeKeys(id: string, make: (header: LuksHeader) => Promise<HeaderWrite[]>, deadline: Deadline): Promise<void> {
+    const volume = await this.need(id, deadline);
+    if (await isInUse(this.#link, volume.key, deadline)) throw new DriverError('conflict', `a machine has volume ${id} open`);
+    const place = luksPlace(await this.#pool.readPart(volume, 0, QCOW2_FIRST_BYTES, deadline));
+    if (place === undefined) throw new DriverError('conflict', `volume ${id} is not encrypted`);
+    const bytes = await this.#pool.readPart(volume, place.offsetBytes, place.lengthBytes, deadline);
+    for (const write of await luks(async () => make(LuksHeader.read(bytes))))
+      await this.#pool.writePart(volume, place.offsetBytes + write.offsetBytes, write.bytes, deadline);
+  }
+
+  /**
+   * The host's QEMU opens an encrypted one with the key that libvirt knows, changes nothing, and closes it, which brings to the disk what was written before: no
+   * call of libvirt does that alone. Libvirt refuses where the file is larger than the disk in it. @throws DriverError exhausted
+   */
+  async settle(id: string, deadline: Deadline): Promise<void> {
+    const volume = await this.need(id, deadline);
+    const capacityBytes = (await this.view(id, deadline))?.capacityBytes ?? 0;
+    await except(
+      ['invalidArgument'],
+      () => this.#pool.resize(volume, capacityBytes, deadline),
+      (cause) => {
+        throw new DriverError('exhausted', `volume ${id} is full to the last byte: grow it first`, { cause });
+      },
+    );
+  }
+
+  async delete(id: string, deadline: Deadline): Promise<void> {
+    await this.#pool.delete(volumeName(id), deadline);
+    // Of a creation or growth that was cut off.
+    await deleteSecret(this.#link.host.api, this.secretRef(id), deadline);
+  }
+
+  /** Lets libvirt know the key for as long as it works on the file. */
+  async knowing(id: string, key: string, deadline: Deadline, work: () => Promise<void>): Promise<void> {
+    const ref = this.secretRef(id);
+    await putSecret(this.#link.host.api, { ref, value: key, use: 'luks' }, deadline);
+    try {
+      await work();
+    } finally {
+      await deleteSecret(this.#link.host.api, ref, deadline);
+    }
+  }
+}
+
+export function volumeVerbs(volumes: DirVolumes, hostId: string): StorageDriver['volumes'] {
+  return {
+    create: (request, call) => volumes.create(request, false, new Deadline(call)),
+    resize: (id, sizeBytes, call) => volumes.resize(id, sizeBytes, new Deadline(call)),
+    delete: (id, call) => volumes.delete(id, new Deadline(call)),
+
+    async attach(id, host, call): Promise<Attachment> {
+      onlyFrom(host);
+      const deadline = new Deadline(call);
+      const { key: path } = await volumes.need(id, deadline);
+      const isEncrypted = (await volumes.view(id, deadline))?.isEncrypted === true;
+      return {
+        type: 'file',
+        path,
+        format: 'qcow2',
+        ...(isEncrypted && { encryption: { format: 'luks', secretRef: volumes.secretRef(id) } }),
+      };
+    },
+
+    /** A file needs no preparation, so there is nothing to end. The host is asked all the same: success says that it can be reached. */
+    async release(id, host, call) {
+      onlyFrom(host);
+      await volumes.find(id, new Deadline(call));
+    },
+  };
+
+  function onlyFrom(host: HostEndpoint): void {
+    if (host.hostId !== hostId)
+      throw new DriverError('invalid', `the pool is a folder of host ${hostId}, which host ${host.hostId} does not see`);
+  }
+}
+
+/**
+ * qcow2 whose clusters are encrypted with LUKS, its header among them: the file is of that size, the disk of the one asked for. What an image shows through is in
+ * the image's file as it was put there.
+ */
+export function encryptionVerbs(volumes: DirVolumes): NonNullable<StorageDriver['encryption']> {
+  return {
+    create: ({ key, ...request }, call) => {
+      const deadline = new Deadline(call);
+      return volumes.knowing(request.id, key, deadline, () => volumes.create(request, true, deadline));
+    },
+    resize: (id, sizeBytes, key, call) => {
+      const deadline = new Deadline(call);
+      return volumes.knowing(id, key, deadline, async () => {
+        if ((await volumes.view(id, deadline))?.isEncrypted !== true) throw new DriverError('conflict', `volume ${id} is not encrypted`);
+        await volumes.resize(id, sizeBytes, deadline);
+      });
+    },
+    secretRef: (id) => volumes.secretRef(id),
+    keys: {
+      add: async (id, key, added, call) => {
+        const deadline = new Deadline(call);
+        await volumes.changeKeys(id, (header) => header.withPassphrase(key, added), deadline);
+        await volumes.knowing(id, added, deadline, () => volumes.settle(id, deadline));
+      },
+      keep: async (id, key, call) => {
+        const deadline = new Deadline(call);
+        await volumes.changeKeys(id, (header) => header.withoutOthers(key), deadline);
+        await volumes.knowing(id, key, deadline, () => volumes.settle(id, deadline));
+      },
+    },
+  };
+}
+
+/** @throws DriverError conflict */
+async function luks<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    if (cause instanceof LuksError) throw new DriverError('conflict', cause.message, { cause });
+    throw cause;
+  }
+}

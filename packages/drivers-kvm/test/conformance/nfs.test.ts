@@ -1,0 +1,9 @@
+import { describeStorage } from '@pileus/core/testing';
+import { inSlice } from '../../../../tools/test/slice.ts';
+import { NfsBackend } from '../nfs-storage/nfs-backend.ts';
+
+describeStorage('nfs on a real NFS server', {
+  features: ['contents'],
+  select: inSlice(8),
+  makeHarness: () => NfsBackend.up(),
+});
