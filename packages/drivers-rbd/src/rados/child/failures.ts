@@ -1,0 +1,33 @@
+import type { Watcher } from '../errors.ts';
+
+export const [ENOENT, EBUSY, EINVAL, ERANGE, EUCLEAN] = [2, 16, 22, 34, 117] as const;
+
+/** librbd answered so. */
+export class NativeFailure extends Error {
+  readonly errno: number;
+  /** Where others are in the way. */
+  readonly watchers: readonly Watcher[] | undefined;
+
+  constructor(errno: number, what: string, watchers?: readonly Watcher[]) {
+    super(what);
+    this.errno = errno;
+    this.watchers = watchers;
+  }
+}
+
+/** Nothing can be said of what is in a pool that is not there: it may have another name now. */
+export class PoolAbsent extends NativeFailure {
+  constructor(pool: string) {
+    super(ENOENT, `pool ${pool}`);
+  }
+}
+
+/** The installed release has no such function. */
+export class MissingFunction extends Error {}
+
+/** A negative answer is an errno. */
+export function check(result: number | bigint, what: string): number {
+  const number = Number(result);
+  if (number < 0) throw new NativeFailure(-number, what);
+  return number;
+}

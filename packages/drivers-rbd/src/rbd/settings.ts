@@ -1,0 +1,50 @@
+import type { PoolEndpoint, SettingFault, StorageFactory } from '@pileus/core/strategy';
+import { DriverError } from './driver-error.ts';
+
+export const SETTINGS = {
+  monitors: { description: 'Addresses of the monitors with commas between: `host:port`, or as in `mon_host`.', required: true },
+  pool: { description: 'Name of the pool. It is made and given to RBD by who runs the cluster.', required: true },
+  user: { description: 'Whom the cluster knows the key of, without `client.`.', required: true },
+  key: { description: 'That key, as in the keyring.', required: true, secret: true },
+  namespace: { description: 'A namespace of the pool; it is made if needed. Default: the one without a name.', required: false },
+  dataPool: { description: 'The pool that takes the data where `pool` takes the names alone: for erasure coding.', required: false },
+} as const satisfies StorageFactory['settings'];
+
+export interface PoolSettings {
+  readonly poolId: string;
+  readonly monitors: readonly string[];
+  readonly user: string;
+  readonly key: string;
+  readonly pool: string;
+  /** `''` is the one without a name. */
+  readonly namespace: string;
+  readonly dataPool: string | undefined;
+}
+
+const NEEDED = ['monitors', 'pool', 'user', 'key'] as const;
+const PLAIN = ['pool', 'user', 'namespace', 'dataPool'] as const;
+
+/** What no pool can be opened with. The key is not quoted. */
+export function settingFault(settings: Readonly<Record<string, string>>): SettingFault | undefined {
+  const empty = NEEDED.find((name) => (name === 'monitors' ? readMonitors(settings[name] ?? '').length === 0 : !settings[name]));
+  if (empty !== undefined) return { setting: empty, reason: 'must not be empty' };
+  const odd = PLAIN.find((name) => /[/@\s]/.test(settings[name] ?? ''));
+  if (odd !== undefined) return { setting: odd, reason: 'may contain no /, no @ and no space' };
+  if (!/^[A-Za-z0-9+/]+=*$/.test(settings.key?.trim() ?? '')) return { setting: 'key', reason: 'is not of the form that keyrings have' };
+  return undefined;
+}
+
+/** @throws DriverError invalid, naming the setting */
+export function readSettings({ poolId, settings }: PoolEndpoint): PoolSettings {
+  const fault = settingFault(settings);
+  if (fault !== undefined) throw new DriverError('invalid', `pool ${poolId}: the setting ${fault.setting} ${fault.reason}`);
+  const { monitors = '', user = '', key = '', pool = '', namespace = '', dataPool } = settings;
+  return { poolId, monitors: readMonitors(monitors), key: key.trim(), user: user.replace(/^client\./, ''), pool, namespace, dataPool };
+}
+
+/** At commas, but for those within brackets: `[v2:10.0.0.1:3300,v1:10.0.0.1:6789],10.0.0.2`. */
+const readMonitors = (text: string): readonly string[] =>
+  text
+    .split(/,(?![^[]*\])/)
+    .map((each) => each.trim())
+    .filter((each) => each !== '');

@@ -1,0 +1,144 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Call, StorageDriver } from '@pileus/core/strategy';
+import { expect } from 'chai';
+import { run } from '../../../../tools/system/command.ts';
+import { LabPool } from './lab-pool.ts';
+
+const MIB = 2 ** 20;
+const KEY = 'cXVpdGUgcmFuZG9t';
+const WORD = 'what-nobody-else-may-read';
+/** QEMU's, of which one word is written all over a stretch. */
+const PATTERN = 0x5a;
+
+const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 240_000 });
+
+describe('encrypted volumes of a Ceph pool', function () {
+  this.timeout(600_000);
+  let lab: LabPool;
+  let driver: StorageDriver;
+  let directory: string;
+  before(async () => {
+    lab = await LabPool.up();
+    driver = await lab.open();
+    await driver.ensurePool(call());
+    directory = await mkdtemp(join(tmpdir(), 'pileus-luks-'));
+  });
+  after(async () => {
+    await driver?.close();
+    await lab?.close();
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
+
+  const encryption = () => driver.encryption ?? expect.fail('the driver encrypts nothing');
+  const snapshots = () => driver.snapshots ?? expect.fail('the driver has no snapshots');
+  const made = async (request: { readonly sizeBytes: number; readonly imageId?: string }) => {
+    const id = crypto.randomUUID();
+    await encryption().create({ ...request, id, key: KEY }, call());
+    return id;
+  };
+  /** What QEMU does with a disk that it opens by a key, as it does for a guest. */
+  const qemu = async (id: string, key: string, ...commands: readonly string[]): Promise<string> => {
+    const path = join(directory, 'key');
+    await writeFile(path, key);
+    const image = `file.driver=rbd,file.pool=rbd,file.image=volume-${id},file.user=admin,file.conf=${lab.cluster.configPath}`;
+    const secret = `secret,id=key,format=raw,file=${path}`;
+    const words = commands.flatMap((command) => ['-c', command]);
+    return run(['qemu-io', '--object', secret, '--image-opts', `driver=luks,key-secret=key,${image}`, ...words], { timeoutMs: 240_000 });
+  };
+  const refusal = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'done',
+      (error: unknown) => String(error),
+    );
+  /** All that is kept of a volume, as it lies in the objects of the pool. */
+  const kept = async (id: string): Promise<Buffer> => {
+    const { block_name_prefix: prefix } = JSON.parse(await lab.cluster.rbd('info', '--format=json', `rbd/volume-${id}`));
+    const rados = (...words: readonly string[]) => run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', ...words]);
+    const names = (await rados('ls')).split('\n').filter((name) => name.startsWith(prefix));
+    for (const name of names) await rados('get', name, join(directory, name));
+    const objects = (await readdir(directory)).filter((name) => name.startsWith(prefix));
+    return Buffer.concat(await Promise.all(objects.map((name) => readFile(join(directory, name)))));
+  };
+
+  it('are disks of QEMU, of the size that was asked for, by their key alone; the pool has ciphertext', async () => {
+    const id = await made({ sizeBytes: 16 * MIB });
+    const wordPath = join(directory, 'word');
+    await writeFile(wordPath, WORD.repeat(1000));
+    expect(await qemu(id, KEY, 'length', `write -s ${wordPath} 0 1M`, 'write -P 0x5a 15M 1M')).to.match(/^16 MiB/);
+    expect(await qemu(id, KEY, `read -P ${PATTERN} 15M 1M`)).not.to.match(/fail/i);
+    expect(await refusal(qemu(id, 'ZWxzZQ==', 'length'))).to.match(/cannot unlock any keyslot/);
+    const bytes = await kept(id);
+    expect(bytes.length).to.be.at.least(2 * MIB);
+    expect(bytes.includes(WORD)).to.equal(false);
+    expect(bytes.includes(Buffer.alloc(64, PATTERN))).to.equal(false);
+    expect(bytes.includes(KEY)).to.equal(false);
+    expect(bytes.subarray(0, 4).toString('latin1') === 'LUKS' || bytes.includes(Buffer.from('LUKS\xba\xbe', 'latin1'))).to.equal(true);
+  });
+
+  it('have what their image has, zeroes too, and nothing of it in the clear', async () => {
+    const [imageId, sizeBytes] = [crypto.randomUUID(), 12 * MIB];
+    const content = Buffer.alloc(sizeBytes);
+    content.fill(WORD, 0, MIB).fill(PATTERN, 9 * MIB, 10 * MIB);
+    const open = async function* () {
+      yield content;
+    };
+    await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: sizeBytes, content: { sizeBytes, open } }, call());
+    const id = await made({ sizeBytes: 16 * MIB, imageId });
+    const told = await qemu(id, KEY, 'read -P 0 1M 8M', 'read -P 0x5a 9M 1M', 'read -P 0 10M 2M', 'read -v 0 512');
+    expect(told).not.to.match(/fail/i);
+    expect(told).to.match(/what.nobody/);
+    expect((await kept(id)).includes(WORD)).to.equal(false);
+    // A copy of its own: the image may go.
+    await driver.images.delete(imageId, call());
+    expect(await qemu(id, KEY, 'read -P 0x5a 9M 1M')).not.to.match(/fail/i);
+  });
+
+  it('go back to what a snapshot has, as clones of it do, with the same key, and grow', async () => {
+    const id = await made({ sizeBytes: 8 * MIB });
+    await qemu(id, KEY, 'write -P 1 0 64k');
+    const snapshot = { id: crypto.randomUUID(), volumeId: id };
+    await snapshots().create(snapshot, call());
+    await encryption().resize(id, 16 * MIB, KEY, call());
+    expect(await qemu(id, KEY, 'write -P 2 0 64k', 'write -P 3 15M 1M', 'length')).to.match(/16 MiB/);
+    const cloneId = crypto.randomUUID();
+    await encryption().create({ id: cloneId, sizeBytes: 12 * MIB, snapshot, key: KEY }, call());
+    expect(await qemu(cloneId, KEY, 'length', 'read -P 1 0 64k', 'write -P 4 11M 1M'))
+      .to.match(/^12 MiB/)
+      .and.not.match(/fail/i);
+    await snapshots().revert(snapshot, call());
+    expect(await qemu(id, KEY, 'length', 'read -P 1 0 64k'))
+      .to.match(/^8 MiB/)
+      .and.not.match(/fail/i);
+    await snapshots().delete(snapshot, call());
+    await driver.volumes.delete(id, call());
+    expect(await qemu(cloneId, KEY, 'read -P 1 0 64k')).not.to.match(/fail/i);
+  });
+
+  it('are opened by another key once theirs is changed, and by the one of before no more', async () => {
+    const id = await made({ sizeBytes: 4 * MIB });
+    await qemu(id, KEY, 'write -P 1 0 64k');
+    const keys = encryption().keys ?? expect.fail('the driver changes no keys');
+    const other = 'YW5vdGhlciBvbmU=';
+    await keys.add(id, KEY, other, call());
+    for (const key of [KEY, other]) expect(await qemu(id, key, 'read -P 1 0 64k')).not.to.match(/fail/i);
+    await keys.keep(id, other, call());
+    expect(await qemu(id, other, 'read -P 1 0 64k')).not.to.match(/fail/i);
+    expect(await refusal(qemu(id, KEY, 'length'))).to.match(/cannot unlock any keyslot/);
+  });
+
+  it('are not read or written but by machines', async () => {
+    const id = await made({ sizeBytes: MIB });
+    const contents = driver.contents ?? expect.fail('the driver tells no contents');
+    const faults: string[] = [];
+    const attempts = [
+      async () => {
+        for await (const _ of contents.changes({ volumeId: id }, undefined, call())) break;
+      },
+      () => contents.write(id, 0, new Uint8Array(512), call()),
+    ];
+    for (const attempt of attempts) faults.push(await attempt().then(() => 'done', driver.classify));
+    expect(faults).to.deep.equal(['unsupported', 'unsupported']);
+  });
+});

@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SnapshotRef, StorageDriver } from '@pileus/core/strategy';
+import { assert } from 'chai';
+import { run } from '../../../../tools/system/command.ts';
+import { FULL } from '../../../../tools/test/slice.ts';
+import { RadosCluster } from '../../src/rados/index.ts';
+import { LabPool } from './lab-pool.ts';
+import { call, MIB, OBJECT_BYTES, poolVerbs, UNTIL_MS, until } from './pool-verbs.ts';
+
+describe('what a killed client leaves in a Ceph pool', function () {
+  this.timeout(FULL ? 1_800_000 : 4 * UNTIL_MS);
+  let lab: LabPool;
+  let driver: StorageDriver;
+  before(async () => {
+    lab = await LabPool.up();
+    driver = await lab.open();
+    await driver.ensurePool(call());
+  });
+  after(async () => {
+    await driver.close();
+    await lab.close();
+  });
+
+  const { fault, volume, snapshot, trash } = poolVerbs(() => ({ lab, driver }));
+  const read = async (ref: SnapshotRef) => (await driver.contents?.read(ref, 0, 512, call()))?.[0];
+
+  it('waits for who has a volume open that is half made, whose watch outlives a kill, and makes it anew', async () => {
+    const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
+    const content = {
+      sizeBytes: MIB,
+      async *open() {
+        yield new Uint8Array(MIB).fill(6);
+      },
+    };
+    await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: MIB, content }, call());
+    await lab.cluster.rbd('create', '--size=1M', `rbd/volume-${id}`);
+    const former = await lab.client(id);
+    const request = { id, sizeBytes: MIB, imageId };
+    const made = driver.volumes.create(request, call());
+    await sleep(1_000);
+    await former.close();
+    await made;
+    assert.equal(await read(await snapshot(id)), 6);
+  });
+
+  it('makes anew what a killed creation left, and finishes a removal', async () => {
+    const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
+    const content = {
+      sizeBytes: MIB,
+      async *open() {
+        yield new Uint8Array(MIB).fill(5);
+      },
+    };
+    await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: MIB, content }, call());
+    // What a clone is before it has its parent: a disk of the right size, empty.
+    await lab.cluster.rbd('create', '--size=1M', `rbd/volume-${id}`);
+    await driver.volumes.create({ id, sizeBytes: MIB, imageId }, call());
+    assert.equal(await read(await snapshot(id)), 5);
+    // What an empty volume is before its last step: one without an object map, whose snapshots cannot be read.
+    const mapless = await volume();
+    const made = JSON.parse(await lab.cluster.rbd('info', '--format=json', `rbd/volume-${mapless}`)) as { readonly id: string };
+    await run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', 'rm', `rbd_object_map.${made.id}`]);
+    await driver.volumes.create({ id: mapless, sizeBytes: MIB }, call());
+    const empty = await driver.contents?.read(await snapshot(mapless), 0, MIB, call());
+    assert.isTrue(Buffer.from(empty ?? []).equals(Buffer.alloc(MIB)));
+    // What a killed removal leaves: a name without an image.
+    const half = await volume();
+    const info = JSON.parse(await lab.cluster.rbd('info', '--format=json', `rbd/volume-${half}`)) as { readonly id: string };
+    await run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', 'rm', `rbd_header.${info.id}`]);
+    assert.isUndefined(await driver.inspect('volume', half, call()));
+    assert.deepInclude(await driver.list(call()), { kind: 'volume', id: half, sizeBytes: 0 });
+    await driver.volumes.delete(half, call());
+    assert.notInclude(await lab.cluster.rbd('ls'), half);
+  });
+
+  it('makes a snapshot anew of which a killed creation left the name alone', async () => {
+    const id = await volume(OBJECT_BYTES);
+    await driver.contents?.write(id, 0, new Uint8Array(4096).fill(1), call());
+    const [whole, half] = [await snapshot(id), await snapshot(id)];
+    const { id: imageId } = JSON.parse(await lab.cluster.rbd('info', '--format=json', `rbd/volume-${id}`)) as { readonly id: string };
+    const listed = JSON.parse(await lab.cluster.rbd('snap', 'ls', '--format=json', `rbd/volume-${id}`)) as readonly {
+      readonly id: number;
+      readonly name: string;
+    }[];
+    const number = listed.find(({ name }) => name === half.id)?.id ?? 0;
+    const map = `rbd_object_map.${imageId}.${number.toString(16).padStart(16, '0')}`;
+    await run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', 'rm', map]);
+    assert.equal(await fault(read(half)), 'not_found');
+    for (const made of [whole, half]) await driver.snapshots?.create(made, call());
+    for (const made of [whole, half]) assert.equal(await read(made), 1);
+  });
+
+  it('frees what a killed deletion left on its way into the trash', async () => {
+    const id = await volume(OBJECT_BYTES);
+    await lab.cluster.rbd('rename', `rbd/volume-${id}`, `rbd/part-volume-${id}-0123456789ab`);
+    await lab.cluster.rbd('trash', 'mv', `rbd/part-volume-${id}-0123456789ab`);
+    const [entry] = (JSON.parse(await trash()) as readonly { readonly id: string; readonly name: string }[]).filter(({ name }) =>
+      name.includes(id),
+    );
+    // The last byte of what is kept of it says how far it has come: 1, it moves.
+    const directory = await mkdtemp(join(tmpdir(), 'pileus-rbd-'));
+    try {
+      const file = join(directory, 'entry');
+      const rados = (...words: readonly string[]) => run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', ...words]);
+      await rados('getomapval', 'rbd_trash', `id_${entry?.id}`, file);
+      const bytes = await readFile(file);
+      assert.equal(bytes.at(-1), 0);
+      bytes[bytes.length - 1] = 1;
+      await writeFile(file, bytes);
+      await rados('setomapval', 'rbd_trash', `id_${entry?.id}`, '--input-file', file);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+    await driver.volumes.delete(id, call());
+    await until(async () => !(await trash()).includes(id), 'its space is freed');
+  });
+
+  it('goes on with a deletion that was killed before the volume was in the trash', async () => {
+    const [again, forgotten] = [await volume(), await volume()];
+    for (const id of [again, forgotten]) await lab.cluster.rbd('rename', `rbd/volume-${id}`, `rbd/part-volume-${id}-0123456789ab`);
+    assert.isUndefined(await driver.inspect('volume', again, call()));
+    await driver.volumes.delete(again, call());
+    assert.notInclude(await lab.cluster.rbd('ls'), again);
+    await driver.ensurePool(call());
+    await until(async () => !(await lab.cluster.rbd('ls')).includes(forgotten), 'the one that nobody asks for again goes, too');
+    for (const id of [again, forgotten]) await until(async () => !(await trash()).includes(id), 'its space is freed');
+  });
+
+  // It takes minutes to catch a client in that instant.
+  (FULL ? it : () => undefined)(
+    'does not wait for a client that was killed as its watch was written, which its disk lists for ever',
+    async () => {
+      await lab.cluster.ceph('config', 'set', 'osd', 'osd_client_watch_timeout', '2');
+      const ids = await Promise.all(Array.from({ length: 24 }, () => volume(OBJECT_BYTES)));
+      const { monitors, user } = lab.cluster;
+      await using witness = RadosCluster.open({ monitors, user: user.name, key: user.key });
+      const watched = async (id: string) => (await witness.pool('rbd').image(`volume-${id}`).watchers()).length > 0;
+      let listed: readonly string[] = [];
+      for (let round = 0; listed.length === 0 && round < 60; round += 1) {
+        await using former = RadosCluster.open({ monitors, user: user.name, key: user.key });
+        const images = ids.map((id) => former.pool('rbd').image(`volume-${id}`));
+        await Promise.all(images.map((image) => image.stat()));
+        const opened = Promise.allSettled(images.map((image) => image.open().write(0, new Uint8Array(512))));
+        // At another moment of the opening each time.
+        await sleep(5 + 3 * (round % 30));
+        lab.cluster.osd(0).freeze();
+        for (const pid of former.processIds) process.kill(pid, 'SIGKILL');
+        await opened;
+        lab.cluster.osd(0).thaw();
+        await sleep(3_000);
+        const looked = await Promise.all(ids.map(watched));
+        listed = ids.filter((_, index) => looked[index]);
+        // A disk that is busy takes its time: who was not there for long is gone by now.
+        if (listed.length > 0) await sleep(10_000);
+        const still = await Promise.all(listed.map(watched));
+        listed = listed.filter((_, index) => still[index]);
+      }
+      await lab.cluster.ceph('config', 'rm', 'osd', 'osd_client_watch_timeout');
+      assert.isNotEmpty(listed, 'the cluster has kept none');
+      for (const id of ids) await driver.volumes.delete(id, call());
+    },
+  );
+});
