@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
-import { type CloudSettings, cloud, Directory, type IdentityProvider, operatorPrincipal } from '@pileus/core';
+import { type AgentLink, type CloudConfig, cloud, Directory, type IdentityProvider, operatorPrincipal } from '@pileus/core';
 import {
   Api,
   CloudError,
@@ -9,16 +9,28 @@ import {
   Kernel,
   type KernelServices,
   type Plugin,
-  type Retention,
+  type PluginSource,
   type Store,
 } from '@pileus/core/kernel';
-import { argon2Passwords, backups, cloudIdOf, directoryImageStore, fetchUrl, loadSealKey, nextTurn, postUrl } from '@pileus/core/node';
+import {
+  agentLink,
+  argon2Passwords,
+  backups,
+  cloudIdOf,
+  directoryImageStore,
+  fetchUrl,
+  loadSealKey,
+  nextTurn,
+  openFile,
+  postUrl,
+  threadedCipher,
+} from '@pileus/core/node';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ApiKeys } from './auth/api-keys.ts';
 import { type Authenticator, firstOf } from './auth/authenticator.ts';
 import { Signatures } from './auth/signatures.ts';
 import { dependingOn, type LoadedConfig } from './config/load.ts';
-import type { Config } from './config/schema.ts';
+import { type Config, presetsOf } from './config/schema.ts';
 import { Health } from './http/health.ts';
 import { Metrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
@@ -34,7 +46,7 @@ const ENVIRONMENT = token<Environment>('Environment');
 const METRICS = token<Metrics>('Metrics');
 const STORE = token<Store>('Store');
 const SEAL_KEY = token<Uint8Array>('SealKey');
-const PLUGIN = token<Plugin>('Plugin');
+const PLUGIN = token<PluginSource>('Plugin');
 const KERNEL = token<Kernel>('Kernel');
 const API = token<Api>('Api');
 /** Absent where the kernel is not made of the cloud. */
@@ -47,9 +59,9 @@ const HTTP_SERVER = token<HttpServer>('HttpServer');
 export interface ComposeOptions extends LoadedConfig {
   readonly environment: Environment;
   /** Drivers and whatever else extends the cloud. */
-  readonly plugins: readonly Plugin[];
+  readonly plugins: readonly PluginSource[];
   /** What the kernel is made of. Default: the cloud. */
-  readonly modules?: (plugins: readonly Plugin[]) => (services: KernelServices) => readonly Plugin[];
+  readonly modules?: (plugins: readonly PluginSource[]) => (services: KernelServices) => readonly Plugin[];
   /** Void the root key and make another. */
   readonly replaceRootKey?: boolean;
 }
@@ -76,11 +88,16 @@ async function identityProvidersOf({ auth: { ldap, oidc } }: Config, directory: 
   return providers;
 }
 
+async function agentLinkOf(agents: NonNullable<Config['agents']>, directory: string): Promise<AgentLink> {
+  return agentLink({ identity: await readTls(agents, directory, 'agents'), callbackUrl: agents.callbackUrl });
+}
+
 const unknownScheme = (): never => {
   throw new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
 };
 
-const pluginModule = (plugin: Plugin): ContainerModule => new ContainerModule(({ bind }) => void bind(PLUGIN).toConstantValue(plugin));
+const pluginModule = (plugin: PluginSource): ContainerModule =>
+  new ContainerModule(({ bind }) => void bind(PLUGIN).toConstantValue(plugin));
 
 /**
  * Puts a server together. The one place that knows all parts, and the only user of the container: nothing is handed the container itself. Reads in order
@@ -110,11 +127,13 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
       cloud({
         cloudId: await cloudIdOf(sealKey),
         imageStore: await directoryImageStore(join(dataDir, 'images')),
-        fetchUrl,
+        ...IMPORTS,
         passwords: argon2Passwords(environment.random),
+        bulkCipher: threadedCipher(),
         identityProviders: await identityProvidersOf(config, directory),
+        ...(config.agents === undefined ? {} : { agentLink: await agentLinkOf(config.agents, directory) }),
         postUrl,
-        settings: settingsOf(config),
+        config: cloudConfigOf(config),
         observeCall: (call) => get(METRICS).driverCall(call),
         plugins,
       });
@@ -126,10 +145,15 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
       plugins: (services) => [...modules(services), backups(services, join(dataDir, 'backups'))],
       operationsMax: operations,
       runningMax: running,
-      retention: retentionOf(config),
+      presets: presetsOf(config),
     });
   });
-  container.bind(API).toDynamicValue(async ({ getAsync }) => new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions }));
+  container
+    .bind(API)
+    .toDynamicValue(
+      async ({ getAsync }) =>
+        new Api(await getAsync(KERNEL), { feedRevisionsMax: limits.feedRevisions, unindexedRowsMax: limits.unindexedRows }),
+    );
   container.bind(DIRECTORY).toDynamicValue(async ({ getAsync }) => {
     const { registry, services } = await getAsync(KERNEL);
     return { directory: registry.findKind('apiKey') === undefined ? undefined : new Directory(services) };
@@ -200,35 +224,15 @@ async function start(container: Container, { config, environment, replaceRootKey
   }
 }
 
-const DAY_MS = 24 * 3600_000;
-
-const retentionOf = ({ retention: { operationDays, deletedDays, auditDays }, trash }: Config): Retention => ({
-  operationsMs: operationDays * DAY_MS,
-  deletedMs: deletedDays * DAY_MS,
-  trashMs: trash.retentionSeconds * 1000,
-  ...(auditDays === undefined ? {} : { auditMs: auditDays * DAY_MS }),
-});
+/** How images come from elsewhere. */
+const IMPORTS = { fetchUrl, openFile };
 
 const rateOf = ({ limits: { keyRequestsPerSecond: perSecond, keyBurst } }: Config): { readonly rate?: Rate } =>
   perSecond === undefined ? {} : { rate: { perSecond, burst: keyBurst ?? Math.max(1, Math.ceil(perSecond)) } };
 
-const settingsOf = ({ hosts, images, auth, strays, webhooks, quota }: Config): CloudSettings => ({
-  heartbeatMs: hosts.heartbeatSeconds * 1000,
-  shutdownTimeoutMs: hosts.shutdownSeconds * 1000,
-  sessionMs: auth.sessionHours * 3600_000,
-  strays: {
-    afterMs: strays.afterSeconds * 1000,
-    policy: {
-      machine: strays.machines,
-      volume: strays.volumes,
-      seed: strays.seeds,
-      image: strays.images,
-      port: strays.ports,
-      network: strays.networks,
-    },
-  },
+const cloudConfigOf = ({ images, webhooks, quota }: Config): CloudConfig => ({
   imageSources: images.sources,
-  imageBytesMax: images.bytesMax,
+  imageDirectories: images.directories,
   webhookUrls: webhooks.urls,
   quota,
 });

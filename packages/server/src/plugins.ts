@@ -1,30 +1,54 @@
-import { resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Plugin } from '@pileus/core/kernel';
+import { isCloudError, type Plugin, type PluginSource } from '@pileus/core/kernel';
 import { ConfigError } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 
-/** Loads the plugins that the configuration names. @throws ConfigError naming the module that is not there or exports no plugin */
-export async function loadPlugins(entries: Config['plugins'], directory: string): Promise<readonly Plugin[]> {
+type Entry = Config['plugins'][number];
+
+/** Loads the plugins that the configuration names. @throws ConfigError naming the module that is not there, exports no plugin or refuses its options */
+export async function loadPlugins(entries: Config['plugins'], directory: string): Promise<readonly PluginSource[]> {
   return Promise.all(entries.map((entry) => loadPlugin(entry, directory)));
 }
 
-async function loadPlugin(entry: Config['plugins'][number], directory: string): Promise<Plugin> {
-  const isPath = entry.module.startsWith('.') || entry.module.startsWith('/');
-  const specifier = isPath ? pathToFileURL(resolve(directory, entry.module)).href : entry.module;
-  const name = entry.export ?? 'default';
-  let exported: unknown;
+async function loadPlugin(entry: Entry, directory: string): Promise<PluginSource> {
+  const exported = await exportOf(entry, directory);
+  const made = typeof exported === 'function' ? await madeBy(exported as (options: unknown) => unknown, entry) : exported;
+  if (typeof made !== 'function') return checked(made, entry);
+  return (services) => checked((made as (given: typeof services) => unknown)(services), entry);
+}
+
+async function exportOf({ module, export: name = 'default' }: Entry, directory: string): Promise<unknown> {
   try {
-    exported = ((await import(specifier)) as Record<string, unknown>)[name];
+    return ((await import(specifierOf(module, directory))) as Record<string, unknown>)[name];
   } catch (cause) {
-    throw new ConfigError(`The plugin ${entry.module} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    throw new ConfigError(`The plugin ${module} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-  const plugin: unknown = typeof exported === 'function' ? await exported(entry.options) : exported;
-  if (!isPlugin(plugin))
-    throw new ConfigError(`The plugin ${entry.module} exports no plugin as ${name}: a plugin has an id and a version.`);
-  return plugin;
+}
+
+/** A package is looked for where the configuration is, and then beside the server. */
+function specifierOf(module: string, directory: string): string {
+  if (module.startsWith('.') || module.startsWith('/')) return pathToFileURL(resolve(directory, module)).href;
+  try {
+    return pathToFileURL(createRequire(join(directory, 'pileus.yaml')).resolve(module)).href;
+  } catch {
+    return module;
+  }
+}
+
+async function madeBy(make: (options: unknown) => unknown, { module, options }: Entry): Promise<unknown> {
+  try {
+    return await make(options);
+  } catch (cause) {
+    if (!isCloudError(cause)) throw cause;
+    throw new ConfigError(`The options of the plugin ${module} are wrong: ${cause.publicMessage}`, { cause });
+  }
+}
+
+function checked(value: unknown, { module, export: name = 'default' }: Entry): Plugin {
+  if (isPlugin(value)) return value;
+  throw new ConfigError(`The plugin ${module} exports no plugin as ${name}: a plugin has an id and a version.`);
 }
 
 const isPlugin = (value: unknown): value is Plugin =>

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
-import { StoreError } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { kvm } from '@pileus/drivers-kvm';
+import { backupStores } from './backups/plugin.ts';
 import { type ControlPlane, compose } from './compose.ts';
-import { ConfigError, type LoadedConfig, loadConfig } from './config/load.ts';
+import { type LoadedConfig, loadConfig } from './config/load.ts';
+import { describeFailure as describe } from './failure.ts';
 import { createLogger } from './logging.ts';
+import { networkPlugins } from './network-plugins.ts';
 import { loadPlugins } from './plugins.ts';
+import { storagePlugins } from './storage-plugins.ts';
 import { restoreStore } from './store.ts';
 
 const USAGE = `Usage: pileus-server [--config FILE] [--reset-root-key | --restore BACKUP]
@@ -40,7 +43,13 @@ export async function run(onListening: () => void = () => {}): Promise<void> {
 async function startServer({ config, directory }: LoadedConfig, replaceRootKey: boolean): Promise<ControlPlane> {
   const environment = nodeEnvironment({ logger: createLogger(config.log.level) });
   const { enabled, ...kvmOptions } = config.kvm;
-  const plugins = [...(enabled ? [kvm(kvmOptions)] : []), ...(await loadPlugins(config.plugins, directory))];
+  const plugins = [
+    ...(enabled ? [kvm(kvmOptions)] : []),
+    backupStores,
+    ...(await storagePlugins(environment.logger)),
+    ...(await networkPlugins(config.network, directory)),
+    ...(await loadPlugins(config.plugins, directory)),
+  ];
   return compose({ config, directory, environment, plugins, replaceRootKey });
 }
 
@@ -57,12 +66,4 @@ function stopOnSignal(server: ControlPlane): Promise<void> {
   return promise;
 }
 
-/** Mistakes of the operator are told in one line; everything else with where it happened. */
-export function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof ConfigError || error instanceof StoreError) return error.message;
-  const code = 'code' in error ? String(error.code) : '';
-  if (code.startsWith('ERR_PARSE_ARGS_')) return `${error.message}\n${USAGE}`;
-  if (code === 'EADDRINUSE') return `${error.message}; another process serves there: stop it, or set listen.port`;
-  return String(error.stack);
-}
+export const describeFailure = (error: unknown): string => describe(error, USAGE);

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Environment, Store } from '@pileus/core/kernel';
 import { openSqlite, restoreSqlite } from '@pileus/core/sqlite';
-import type { LoadedConfig } from './config/load.ts';
+import { dependingOn, type LoadedConfig } from './config/load.ts';
 import type { PostgresOptions } from './postgres/index.ts';
 
 /** Loaded by servers alone that use it: it takes time at the start, and memory. */
@@ -11,7 +11,8 @@ const postgres = () => import('./postgres/index.ts');
 export async function openStore(loaded: LoadedConfig, environment: Environment): Promise<Store> {
   const options = postgresOf(loaded);
   if (options === undefined) return openSqlite({ path: fileOf(loaded), timers: environment.timers });
-  return (await postgres()).openPostgres(options, environment);
+  const { openPostgres } = await judged(options);
+  return openPostgres(options, environment);
 }
 
 /** Makes that store anew from a backup of its kind. Answers where it is. */
@@ -21,15 +22,22 @@ export async function restoreStore(loaded: LoadedConfig, environment: Environmen
     await restoreSqlite({ from, to: fileOf(loaded) });
     return fileOf(loaded);
   }
-  const { restorePostgres, targetOf } = await postgres();
+  const { restorePostgres, targetOf } = await judged(options);
   await restorePostgres({ ...options, from }, environment);
   return targetOf(options).name;
+}
+
+/** What is wrong with the URL itself is a mistake of the configuration. @throws ConfigError */
+async function judged(options: PostgresOptions) {
+  const loaded = await postgres();
+  await dependingOn('store.url', (async () => loaded.targetOf(options))());
+  return loaded;
 }
 
 function postgresOf({ config, directory }: LoadedConfig): PostgresOptions | undefined {
   const { url, passwordFile } = config.store;
   if (url === undefined) return undefined;
-  return { url, ...(passwordFile === undefined ? {} : { passwordFile: resolve(directory, passwordFile) }) };
+  return { url, directory, ...(passwordFile === undefined ? {} : { passwordFile: resolve(directory, passwordFile) }) };
 }
 
 const fileOf = ({ config: { dataDir, store }, directory }: LoadedConfig): string =>

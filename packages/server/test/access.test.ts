@@ -9,9 +9,9 @@ import { Admission } from '../src/limits/admission.ts';
 import { openServer, type TestServer } from './server.ts';
 
 /** Answers without a key: what it is shown, a password or a ticket of the path, stands for one. */
-const OPEN = ['sessions.create', 'sessions.token', 'consoles.connect'];
+const OPEN = ['sessions.create', 'sessions.token', 'agent-outcomes.create', 'consoles.connect'];
 /** Answers whoever has a key: of himself, or of what is no secret. */
-const FOR_ALL = ['access.explain', 'access.get', 'access.getRoles', 'logout.create', 'openapi.get', 'password.create'];
+const FOR_ALL = ['access.explain', 'access.get', 'access.getRoles', 'capabilities.get', 'logout.create', 'openapi.get', 'password.create'];
 /** Need the permission to read one of the kinds that are asked for, here all. */
 const BY_KIND = ['changes.list', 'events.watch'];
 

@@ -1,9 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeEnvironment } from '@pileus/core/node';
 import { expect } from 'chai';
-import { ConfigError, loadConfig, parseConfig } from '../src/index.ts';
+import { ConfigError, compose, loadConfig, parseConfig } from '../src/index.ts';
 import { loadPlugins } from '../src/plugins.ts';
+import { describeFailure } from '../src/run.ts';
+import { openStore } from '../src/store.ts';
 
 describe('server: configuration', () => {
   let directory: string;
@@ -31,8 +34,7 @@ describe('server: configuration', () => {
   });
 
   it('keeps what has ended for a day at least, and the audit for ever unless told otherwise', () => {
-    expect(parseConfig({}).retention).to.deep.equal({ operationDays: 30, deletedDays: 30 });
-    expect(parseConfig({ retention: { auditDays: 400 } }).retention).to.deep.equal({ operationDays: 30, deletedDays: 30, auditDays: 400 });
+    expect(parseConfig({ retention: { auditDays: 400 } }).retention).to.deep.equal({ auditDays: 400 });
     expect(() => parseConfig({ retention: { operationDays: 0.5 } })).to.throw(ConfigError, /operationDays/);
   });
 
@@ -46,12 +48,12 @@ describe('server: configuration', () => {
   });
 
   for (const [what, given, key] of [
-    ['an unknown key', { lisen: {} }, '/lisen'],
-    ['an unknown key inside a group', { listen: { prot: 1 } }, '/listen/prot'],
-    ['a wrong type', { listen: { port: 'http' } }, '/listen/port'],
-    ['a value out of range', { limits: { requests: 0 } }, '/limits/requests'],
-    ['half of a group', { listen: { tls: { certFile: 'x' } } }, '/listen/tls/keyFile'],
-    ['a group that is none', { log: 'debug' }, '/log'],
+    ['an unknown key', { lisen: {} }, 'lisen'],
+    ['an unknown key inside a group', { listen: { prot: 1 } }, 'listen.prot'],
+    ['a wrong type', { listen: { port: 'http' } }, 'listen.port'],
+    ['a value out of range', { limits: { requests: 0 } }, 'limits.requests'],
+    ['half of a group', { listen: { tls: { certFile: 'x' } } }, 'listen.tls.keyFile'],
+    ['a group that is none', { log: 'debug' }, 'log'],
   ] as const)
     it(`names ${what}`, async () => {
       const error = await failure(() => parseConfig(given));
@@ -62,8 +64,16 @@ describe('server: configuration', () => {
   it('tells the values of which it takes one', () => {
     expect(() => parseConfig({ log: { level: 'loud' } })).to.throw(
       ConfigError,
-      'The field /log/level must be one of "debug", "info", "warn", "error".',
+      'log.level must be one of "debug", "info", "warn", "error".',
     );
+    for (const [given, told] of [
+      [{ lissten: {} }, 'There is no key lissten; there is listen, cors,'],
+      [{ listen: { prt: 1 } }, 'There is no key listen.prt; there is host, port, tls.'],
+      [{ plugins: [{ module: 7 }] }, 'plugins[0].module must be a text.'],
+      [{ webhooks: { urls: ['nonsense'] } }, 'webhooks.urls[0] must match the pattern ^https?://[^/].'],
+      [{ images: { sources: ['nonsense'] } }, 'images.sources[0] must match'],
+    ] as const)
+      expect(() => parseConfig(given)).to.throw(ConfigError, told);
   });
 
   it('refuses a file that is no mapping, in words of a file', () => {
@@ -94,6 +104,22 @@ describe('server: configuration', () => {
     expect((await failure(() => fromText('listen: [', 'broken.yaml'))).message).to.include('broken.yaml');
   });
 
+  it('names the key, and the parameter, whose file is not there', async () => {
+    const store = `postgres://pileus@127.0.0.1:1/x?sslmode=verify-full&sslrootcert=none/ca.pem`;
+    const loaded = { config: parseConfig({ store }), directory };
+    const { message } = await failure(() => openStore(loaded, nodeEnvironment()));
+    expect(message).to.match(
+      /^The configuration is wrong: store\.url: the file that sslrootcert in the URL of the store names cannot be read: ENOENT/,
+    );
+    expect(message).to.include(join(directory, 'none/ca.pem'));
+  });
+
+  it('tells of a counter that there is not in one line', async () => {
+    const config = parseConfig({ quota: { project: { instancs: 3 } }, listen: { port: 0 }, log: { level: 'error' } });
+    const error = await failure(() => compose({ config, directory, environment: nodeEnvironment(), plugins: [] }));
+    expect(describeFailure(error)).to.match(/^The configuration is wrong: There is no quota instancs of projects\. There are: .*\.$/);
+  });
+
   it('loads plugins by path, by export, and as functions of their options', async () => {
     await writeFile(
       join(directory, 'plugin.mjs'),
@@ -105,7 +131,10 @@ describe('server: configuration', () => {
       [{ module: './plugin.mjs' }, { module: './plugin.mjs', export: 'made', options: { id: 'custom' } }],
       directory,
     );
-    expect(plugins.map(({ id }) => id)).to.deep.equal(['plain', 'custom']);
+    expect(plugins).to.deep.equal([
+      { id: 'plain', version: '1' },
+      { id: 'custom', version: '1' },
+    ]);
     for (const entry of [
       { module: './none.mjs' },
       { module: './plugin.mjs', export: 'nothing' },
@@ -115,5 +144,29 @@ describe('server: configuration', () => {
       expect(error).to.be.instanceOf(ConfigError);
       expect(error.message).to.include(entry.module);
     }
+  });
+
+  it('loads plugins that are made of the services of the kernel, and packages that are installed beside the configuration', async () => {
+    const place = join(directory, 'node_modules', 'pileus-installed');
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, 'package.json'), JSON.stringify({ type: 'module', exports: { '.': { default: './index.js' } } }));
+    await writeFile(
+      join(place, 'index.js'),
+      `import { CloudError } from '${import.meta.resolve('@pileus/core/kernel')}';
+       export default ({ id, tells }) => {
+         if (id === undefined) throw new CloudError('invalid_input', 'The field /id is missing.');
+         return (services) => (tells ? { id, version: '1', services } : {});
+       };`,
+    );
+    const entry = (options: object) => ({ module: 'pileus-installed', options });
+    const [made] = await loadPlugins([entry({ id: 'late', tells: true })], directory);
+    if (typeof made !== 'function') throw new Error('it is made before there are services');
+    const services = { ids: 'of the kernel' } as never;
+    expect(made(services)).to.deep.equal({ id: 'late', version: '1', services });
+    const [none] = await loadPlugins([entry({ id: 'late' })], directory);
+    expect(() => typeof none === 'function' && none(services)).to.throw(ConfigError, 'exports no plugin as default');
+    expect((await failure(() => loadPlugins([entry({})], directory))).message).to.equal(
+      'The options of the plugin pileus-installed are wrong: The field /id is missing.',
+    );
   });
 });

@@ -7,7 +7,7 @@ describe('server: hosts', () => {
   let server: TestServer;
   let clusterId: string;
   const create = async (path: string, body: object) =>
-    (await server.ask('POST', path, { body, headers: { prefer: 'wait=10' } })).json as { resourceId: string };
+    (await server.ask('POST', path, { body, headers: { prefer: 'wait=60' } })).json as { resourceId: string };
   before(async () => {
     server = await openServer({ cloud: true, plugins: [kvm()] });
     const { resourceId: zoneId } = await create('/v1/zones', { name: 'here' });
@@ -61,5 +61,5 @@ describe('server: hosts', () => {
       }
       await new Promise((wake) => setTimeout(wake, 200));
     }
-  }).timeout(60_000);
+  }).timeout(300_000);
 });

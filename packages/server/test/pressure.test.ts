@@ -29,12 +29,14 @@ describe('server: under more load than it takes', () => {
   it('bounds requests that wait, apart from all others', async () => {
     server = await openServer({ config: { limits: { requests: 1, streams: 5 } } });
     const waits = Array.from({ length: 5 }, () =>
-      server.ask('GET', '/v1/changes?after=0.0&waitSeconds=2').catch((error: unknown) => error),
+      server.ask('GET', '/v1/changes?after=0.0&waitSeconds=60').catch((error: unknown) => error),
     );
     await eventually(async () => (await server.ask('GET', '/v1/changes?after=0.0&waitSeconds=0')).status === 429);
     expect((await server.ask('POST', '/v1/widgets', { body: {}, headers: { prefer: 'wait=1' } })).status).to.equal(429);
     expect((await server.ask('PUT', '/v1/widgets/one/picture')).status).to.equal(429);
     expect((await server.ask('GET', '/v1/widgets')).status).to.equal(200);
+    // They wait for this.
+    expect((await server.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 } })).status).to.equal(202);
     await Promise.all(waits);
     expect((await server.ask('GET', '/v1/changes?after=0.0&waitSeconds=0')).status).to.equal(200);
   });
@@ -60,6 +62,17 @@ describe('server: under more load than it takes', () => {
     expect(metrics.status).to.equal(200);
   });
 
+  it('lets who does not heed refusals wait for them, and nobody else', async () => {
+    server = await openServer({ config: { limits: { keyRequestsPerSecond: 0.001, keyBurst: 2 } } });
+    const refuse = () => server.ask('GET', '/v1/widgets');
+    for (let index = 0; index < 21; index += 1) await refuse();
+    const startedMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 20 }, refuse));
+    expect(answers.every(({ status }) => status === 429)).to.equal(true);
+    expect(performance.now() - startedMs).to.be.greaterThan(900);
+    expect((await fetch(`${server.url}/health/ready`)).status).to.equal(200);
+  });
+
   it('gives a client that never sends its body up', async () => {
     server = await openServer({ config: { limits: { bodySeconds: 0.2 } } });
     const body = new ReadableStream({
@@ -70,13 +83,13 @@ describe('server: under more load than it takes', () => {
   });
 
   it('cuts an upload that comes to a halt, and none that is stored slowly', async () => {
-    server = await openServer({ config: { limits: { bodySeconds: 0.3 } } });
+    server = await openServer({ config: { limits: { bodySeconds: 1 } } });
     await made(server, 'one');
     const halted = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1000)) });
     const cut = await server.ask('PUT', '/v1/widgets/one/picture', { raw: halted }).catch((error: Error) => error);
     expect(cut).to.be.instanceOf(Error);
     expect(server.workshop.uploaded).to.equal(1000);
-    server.workshop.gate = new Promise((resolve) => setTimeout(resolve, 900));
+    server.workshop.gate = new Promise((resolve) => setTimeout(resolve, 2500));
     const stored = await server.ask('PUT', '/v1/widgets/one/picture', { raw: new Uint8Array(500_000) });
     expect(stored.json).to.deep.equal({ sizeBytes: 500_000 });
   });

@@ -16,9 +16,9 @@ describe('server: requests', () => {
     expect((await ask('GET', '/v1/widgets/one', { headers: { 'if-none-match': '"2"' } })).status).to.equal(304);
     const patched = await ask('PATCH', '/v1/widgets/one', {
       raw: '{"note":"new"}',
-      headers: { 'content-type': 'application/merge-patch+json', prefer: 'wait=5', 'if-match': '"2"' },
+      headers: { 'content-type': 'application/merge-patch+json', prefer: 'wait=60', 'if-match': '"2"' },
     });
-    expect([patched.status, patched.headers.get('preference-applied')]).to.deep.equal([200, 'wait=5']);
+    expect([patched.status, patched.headers.get('preference-applied')]).to.deep.equal([200, 'wait=60']);
     const spun = await ask('POST', '/v1/widgets/one/spin-up');
     expect(spun.status).to.equal(202);
     expect((await ask('GET', `${spun.headers.get('location')}?waitSeconds=5`)).json.state).to.equal('succeeded');
@@ -30,7 +30,7 @@ describe('server: requests', () => {
       precise: true,
     });
     expect((await ask('GET', '/v1/changes?after=0.0&limit=3')).json.items).to.have.length(3);
-    expect((await ask('DELETE', '/v1/widgets/one?force=false', { headers: { prefer: 'wait=5' } })).json.operation.state).to.equal(
+    expect((await ask('DELETE', '/v1/widgets/one?force=false', { headers: { prefer: 'wait=60' } })).json.operation.state).to.equal(
       'succeeded',
     );
     expect((await ask('GET', '/v1/widgets/one')).status).to.equal(404);
@@ -49,6 +49,9 @@ describe('server: requests', () => {
       },
     });
     expect((await server.ask('PUT', '/v1/widgets/pictured/picture', { raw: chunked })).json).to.deep.equal({ sizeBytes: 6_000_000 });
+    const headers = { 'content-range': 'bytes 1-2/3' };
+    const part = await server.ask('PUT', '/v1/widgets/pictured/picture', { raw: bytes, headers });
+    expect([part.status, part.json.params]).to.deep.equal([400, { header: 'Content-Range' }]);
     const whole = await server.ask('GET', '/v1/widgets/pictured/picture');
     expect([whole.text, whole.headers.get('content-length')]).to.deep.equal(['abcdefghijklmnopqrstuvwxyz', '26']);
     const ranges: Record<string, string> = {
@@ -93,6 +96,19 @@ describe('server: requests', () => {
       expect([answer.status, answer.json.code]).to.deep.equal([status, code]);
       expect((await server.plane.kernel.services.store.bounds()).newest).to.equal(newest);
     });
+
+  it('looks through as many rows without an index as the configuration lets it', async () => {
+    const small = await openServer({ config: { limits: { unindexedRows: 1 } } });
+    for (const name of ['a', 'b']) await made(small, name, { note: 'x' });
+    for (const [{ ask }, status, code] of [
+      [small, 400, 'needs_index'],
+      [server, 200, undefined],
+    ] as const) {
+      const answer = await ask('GET', "/v1/widgets?filter=note%20=%20'x'");
+      expect([answer.status, answer.json.code]).to.deep.equal([status, code]);
+    }
+    await small.close();
+  });
 
   it('refuses who shows no key, or a wrong one, before it reads anything', async () => {
     for (const authorization of ['', 'Bearer pil_wrong', `Basic ${server.key}`, `Bearer ${server.key}x`]) {
@@ -145,7 +161,7 @@ describe('server: requests', () => {
     await eventually(() => server.plane.kernel.operations.unfinished === 0);
     const before = server.workshop.spins;
     const spins = await Promise.all(
-      Array.from({ length: 20 }, () => server.ask('POST', '/v1/widgets/once/spin-up', { headers: { prefer: 'wait=10' } })),
+      Array.from({ length: 20 }, () => server.ask('POST', '/v1/widgets/once/spin-up', { headers: { prefer: 'wait=60' } })),
     );
     expect(spins.map(({ json }) => json.operation?.state)).to.deep.equal(spins.map(() => 'succeeded'));
     expect(server.workshop.spins).to.equal(before + 1);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import type { KernelServices, Plugin } from '@pileus/core/kernel';
+import { type KernelServices, madePlugins, type PluginSource } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { Workshop, widgetPlugin } from '../../core/test/api/widgets.ts';
 import { type ControlPlane, compose, createLogger, parseConfig } from '../src/index.ts';
@@ -38,7 +38,7 @@ interface Options {
   readonly directory?: string;
   readonly key?: string;
   readonly workshop?: Workshop;
-  readonly plugins?: readonly Plugin[];
+  readonly plugins?: readonly PluginSource[];
   /** Serves the cloud in place of widgets. */
   readonly cloud?: boolean;
 }
@@ -72,7 +72,12 @@ export async function openServer({
     plugins,
     ...(cloud
       ? {}
-      : { modules: (extra: readonly Plugin[]) => (services: KernelServices) => [...widgetPlugin(workshop)(services), ...extra] }),
+      : {
+          modules: (extra: readonly PluginSource[]) => (services: KernelServices) => [
+            ...widgetPlugin(workshop)(services),
+            ...madePlugins(extra, services),
+          ],
+        }),
   });
   const rootKey = key ?? plane.newRootKey ?? '';
   const contract = await Contract.of(plane.address, rootKey);
@@ -113,13 +118,13 @@ export async function openServer({
 
 /** A widget that is made and still. Answers its id. */
 export async function made(server: TestServer, name: string, fields: object = {}): Promise<string> {
-  const answer = await server.ask('POST', '/v1/widgets', { body: { name, sizeBytes: 10, ...fields }, headers: { prefer: 'wait=10' } });
+  const answer = await server.ask('POST', '/v1/widgets', { body: { name, sizeBytes: 10, ...fields }, headers: { prefer: 'wait=60' } });
   if (answer.status !== 200) throw new Error(answer.text);
   return answer.json.resourceId;
 }
 
 /** Waits until it holds. */
-export async function eventually(holds: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   for (const endMs = performance.now() + timeoutMs; ; ) {
     if (await holds()) return;
     if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${holds}`);

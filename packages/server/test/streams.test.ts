@@ -52,7 +52,7 @@ describe('server: streams', () => {
       received += data.length;
     });
     socket.resume();
-    await eventually(() => received === 400 * part.length, 15_000);
+    await eventually(() => received === 400 * part.length, 60_000);
     socket.terminate();
   });
 
@@ -136,7 +136,7 @@ describe('server: streams', () => {
       text += chunk;
     });
     socket.resume();
-    await eventually(() => text.includes('"name":"w9-39"') && (text.match(/\nevent: /g) ?? []).length >= 400 * 4, 15_000);
+    await eventually(() => text.includes('"name":"w9-39"') && (text.match(/\nevent: /g) ?? []).length >= 400 * 4, 60_000);
     const ids = [...text.matchAll(/^id: (\d+)\.(\d+)$/gm)].map(([, revision, ordinal]) => Number(revision) * 1000 + Number(ordinal));
     expect(ids).to.deep.equal([...new Set(ids)].sort((a, b) => a - b));
     socket.destroy();

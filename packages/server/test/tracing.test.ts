@@ -55,7 +55,7 @@ describe('server: tracing', () => {
   });
 
   it('leads from a request to the trace of the operation that it was accepted as', async () => {
-    const { json } = await server.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=10' } });
+    const { json } = await server.ask('POST', '/v1/widgets/one/spin-up', { headers: { prefer: 'wait=60' } });
     const span = await only();
     const operationTrace = json.operationId.replaceAll('-', '');
     expect(span.attributes).to.include({ 'pileus.operation.id': json.operationId, 'http.response.status_code': 200 });

@@ -45,9 +45,11 @@ export function oidcProvider(options: OidcOptions): IdentityProvider {
   };
 }
 
+/** On the way to the keys; an answer that is none has the code that all faults of this kind have. */
+const AWAY: ReadonlySet<string> = new Set([errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code]);
+
 /** What is wrong with the token, apart from what is wrong with the way to the keys. */
-const isWrongToken = (error: unknown): boolean =>
-  error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid);
+const isWrongToken = (error: unknown): boolean => error instanceof errors.JOSEError && !AWAY.has(error.code);
 
 async function keysOf({ issuer }: OidcOptions): Promise<JWTVerifyGetKey> {
   const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Directory } from '@pileus/core';
 import { type Clock, CloudError } from '@pileus/core/kernel';
 import type { Authenticator, Presented, Proof } from './authenticator.ts';
+import { Nonces } from './nonces.ts';
 
 const SCHEME = 'PILEUS-HMAC-SHA256';
 const HEADER = new RegExp(
@@ -21,15 +22,14 @@ export class Signatures implements Authenticator {
   readonly #directory: Directory;
   readonly #clock: Clock;
   readonly #startedMs: number;
-  /** Nonces of this time and of the one before; each is longer than a date is good for. */
-  #seen: [Set<string>, Set<string>] = [new Set(), new Set()];
-  #turnedMs: number;
+  readonly #nonces: Nonces;
 
   constructor(directory: Directory, clock: Clock) {
     this.#directory = directory;
     this.#clock = clock;
     this.#startedMs = clock.nowMs();
-    this.#turnedMs = this.#startedMs;
+    // As long as a date is good for: from so long before it to so long after.
+    this.#nonces = new Nonces(clock, { periodMs: 2 * WINDOW_MS, max: SEEN_MAX });
   }
 
   authenticate(presented: Presented): undefined | Promise<Proof> {
@@ -45,7 +45,7 @@ export class Signatures implements Authenticator {
     const wanted = Buffer.from(signature, 'hex');
     const isProof = (signing: string) => timingSafeEqual(createHmac('sha256', signing).update(text).digest(), wanted);
     const principal = await this.#directory.byKeyId(key, isProof, presented.project);
-    this.#assertNew(`${key} ${nonce}`);
+    this.#nonces.use(key, nonce);
     return { principal, bodySha256: content };
   }
 
@@ -59,18 +59,6 @@ export class Signatures implements Authenticator {
       );
     // What was seen before the start is not remembered.
     if (atMs < this.#startedMs) throw new CloudError('unavailable', 'This was signed before the server started; sign it again.');
-  }
-
-  #assertNew(nonce: string): void {
-    const nowMs = this.#clock.nowMs();
-    if (nowMs - this.#turnedMs > 2 * WINDOW_MS) {
-      this.#seen = [new Set(), this.#seen[0]];
-      this.#turnedMs = nowMs;
-    }
-    const [now, before] = this.#seen;
-    if (now.has(nonce) || before.has(nonce)) throw new CloudError('unauthenticated', 'This request was made before.');
-    if (now.size >= SEEN_MAX) throw new CloudError('busy', 'Too many signed requests to remember.', { params: { retryAfterSeconds: 60 } });
-    now.add(nonce);
   }
 }
 

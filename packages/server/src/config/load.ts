@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { compileInput, isCloudError } from '@pileus/core/kernel';
+import { type CloudError, compileInput, isCloudError } from '@pileus/core/kernel';
+import type { TObject } from 'typebox';
 import { Value } from 'typebox/value';
 import { parse as parseYaml } from 'yaml';
 import { CONFIG, type Config } from './schema.ts';
@@ -29,28 +30,42 @@ export interface LoadedConfig {
   readonly directory: string;
 }
 
-const check = compileInput(CONFIG);
-
 /** Fills defaults in. @throws ConfigError naming the key that is unknown, missing or wrong */
 export function parseConfig(given: unknown): Config {
-  if (given !== undefined && given !== null && (typeof given !== 'object' || Array.isArray(given)))
-    throw new ConfigError('The configuration is wrong: it has keys with values, like `log: { level: debug }`.');
-  const filled = Value.Default(CONFIG, whole(given));
-  try {
-    check.assert(filled);
-  } catch (error) {
-    if (!isCloudError(error)) throw error;
-    throw new ConfigError(`The configuration is wrong: ${error.publicMessage}`, { cause: error });
-  }
+  const filled = checkedConfig(CONFIG, given, whole);
   const { path, url } = (filled as Config).store;
   if (path !== undefined && url !== undefined)
-    throw new ConfigError('The configuration is wrong: /store has both a path and a URL; the store is kept in one place.');
+    throw new ConfigError('The configuration is wrong: store has both a path and a URL; the store is kept in one place.');
   return filled as Config;
+}
+
+/** The same for any program's configuration. `rewrite` puts what is written for short in its place. */
+export function checkedConfig(schema: TObject, given: unknown, rewrite: (given: unknown) => unknown = structuredClone): unknown {
+  if (given !== undefined && given !== null && (typeof given !== 'object' || Array.isArray(given)))
+    throw new ConfigError('The configuration is wrong: it has keys with values, like `log: { level: debug }`.');
+  const filled = Value.Default(schema, rewrite(given ?? {}));
+  try {
+    compileInput(schema).assert(filled);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    throw new ConfigError(`The configuration is wrong: ${keyed(error)}`, { cause: error });
+  }
+  return filled;
+}
+
+/** The refusal with the key as it is written: `log.level` where inputs of the API are told by pointer, `/log/level`. */
+function keyed({ publicMessage, pointer = '' }: CloudError): string {
+  const key = pointer
+    .slice(1)
+    .replaceAll(/\/(\d+)/g, '[$1]')
+    .replaceAll('/', '.');
+  if (publicMessage.startsWith(`There is no field ${pointer}`)) return publicMessage.replace(`field ${pointer}`, `key ${key}`);
+  return publicMessage.replace(`The field ${pointer}`, key);
 }
 
 /** What is a text for short is the group that it stands for. */
 function whole(given: unknown): unknown {
-  const copy: unknown = structuredClone(given ?? {});
+  const copy: unknown = structuredClone(given);
   if (typeof copy !== 'object' || copy === null || !('store' in copy) || typeof copy.store !== 'string') return copy;
   return { ...copy, store: { url: copy.store } };
 }
@@ -59,14 +74,17 @@ function whole(given: unknown): unknown {
 export async function loadConfig(path: string | undefined): Promise<LoadedConfig> {
   if (path === undefined) return { config: parseConfig({}), directory: process.cwd() };
   const file = resolve(path);
-  let given: unknown;
+  return { config: parseConfig(await readConfigFile(file)), directory: dirname(file) };
+}
+
+/** @throws ConfigError */
+export async function readConfigFile(file: string): Promise<unknown> {
   try {
     // JSON is YAML, too.
-    given = parseYaml(await readFile(file, 'utf8'));
+    return parseYaml(await readFile(file, 'utf8'));
   } catch (cause) {
     // The parser goes on to show the lines at fault, which may hold a password.
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
     throw new ConfigError(`${file} cannot be read: ${reason}`, { cause });
   }
-  return { config: parseConfig(given), directory: dirname(file) };
 }

@@ -1,20 +1,28 @@
+import {
+  heartbeatSeconds,
+  imageBytesMax,
+  imageDiskBytesMax,
+  imagePartHours,
+  sessionHours,
+  shutdownSeconds,
+  strayAfterSeconds,
+  strayPolicies,
+} from '@pileus/core';
+import { auditDays, deletedDays, type Json, operationDays, type Presets, type Setting, trashSeconds } from '@pileus/core/kernel';
 import { type Static, Type } from 'typebox';
 
 const group = <T extends Parameters<typeof Type.Object>[0]>(properties: T, description: string) =>
   Type.Object(properties, { description, default: {} });
 
 const seconds = (preset: number, description: string) => Type.Number({ minimum: 0, default: preset, description });
-const days = (preset: number, description: string) => Type.Number({ minimum: 1, default: preset, description });
 const count = (preset: number, description: string) => Type.Integer({ minimum: 1, default: preset, description });
 
-/** What becomes of unknown things of a kind: only some can be adopted by themselves. */
-const policy = (things: string) =>
-  Type.Union([Type.Literal('keep'), Type.Literal('remove')], { default: 'keep', description: `Of unknown ${things}.` });
-const adoption = (things: string) =>
-  Type.Union([Type.Literal('keep'), Type.Literal('adopt'), Type.Literal('remove')], {
-    default: 'keep',
-    description: `Of unknown ${things}.`,
-  });
+/** The value that a setting begins with, in place of its default. */
+const preset = <V>(setting: Setting<V>) => {
+  const { schema, description, name, default: standard } = setting;
+  return Type.Optional(Type.Unsafe<V>({ ...schema, description, 'x-setting': name, 'x-default': standard }));
+};
+
 const limits = (description: string) =>
   Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), { default: {}, description });
 
@@ -56,6 +64,57 @@ const OIDC = Type.Object(
   },
   { description: 'Users of an OpenID provider sign in with an ID token of its.' },
 );
+
+const ovsdbServers = (what: string) =>
+  Type.Array(Type.String({ pattern: '^(unix:.+|(tcp|ssl):.+:[0-9]+)$' }), {
+    minItems: 1,
+    description: `Where OVN's ${what} database is, as OVN writes it: \`ssl:192.0.2.7:${what === 'northbound' ? 6641 : 6642}\`, \`tcp:…\` or \`unix:/path\`. Of a cluster all of its servers.`,
+  });
+
+const OVN = Type.Object(
+  {
+    northbound: ovsdbServers('northbound'),
+    southbound: ovsdbServers('southbound'),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          caFile: Type.String({ description: 'Who signs the certificates of the databases, PEM.' }),
+          certFile: Type.String({ description: 'The certificate of this server, PEM.' }),
+          keyFile: Type.String({ description: 'Its private key, PEM.' }),
+          names: Type.Boolean({
+            default: true,
+            description: 'Whether certificates must name the host that they are of. Those that `ovs-pki` makes name none.',
+          }),
+        },
+        { description: 'For addresses with `ssl:`. Default: there are none.' },
+      ),
+    ),
+    bridge: Type.String({ default: 'br-int', description: 'The bridge of OVN on the hosts.' }),
+    overlayMtuBytes: Type.Integer({
+      minimum: 1280,
+      maximum: 9216,
+      default: 1442,
+      description:
+        'What guests are told in networks whose frames travel in tunnels: what the hosts’ network takes, less 58 for Geneve over IPv4.',
+    }),
+    providerMtuBytes: Type.Integer({
+      minimum: 1280,
+      maximum: 9216,
+      default: 1500,
+      description: 'What guests are told in networks of physical ones.',
+    }),
+    gatewayProbeMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 400,
+      description:
+        'How often hosts that may carry NAT gateways ask each other whether they live; after three silences another takes over. A setting of the whole OVN, made only where nobody has made it.',
+    }),
+  },
+  { description: 'OVN makes VPCs, and networks of physical ones. Without it there are none.' },
+);
+
+const url = Type.String({ pattern: '^https?://[^/]' });
 
 /** Every key of the configuration file: its type, its default and what it means. docs/reference/config.md is generated from this. */
 export const CONFIG = Type.Object({
@@ -109,7 +168,7 @@ export const CONFIG = Type.Object({
   ),
   auth: group(
     {
-      sessionHours: Type.Number({ minimum: 0.01, default: 12, description: 'How long who signs in may go on without doing it again.' }),
+      sessionHours: preset(sessionHours),
       ldap: Type.Optional(LDAP),
       oidc: Type.Optional(OIDC),
     },
@@ -137,7 +196,7 @@ export const CONFIG = Type.Object({
         Type.Number({
           exclusiveMinimum: 0,
           description:
-            'Requests of one API key in the long run; beyond, they are answered 429. `RateLimit` in each answer tells what is left. Default: as many as come.',
+            'Requests of one API key in the long run; beyond, they are answered 429, and a second late to who does not heed that. `RateLimit` in each answer tells what is left. Default: as many as come.',
         }),
       ),
       keyBurst: Type.Optional(
@@ -145,66 +204,79 @@ export const CONFIG = Type.Object({
       ),
       operations: count(10_000, 'Unfinished operations; beyond, changes are answered 429. A quarter more is for accounts that have few.'),
       running: count(256, 'Operations at work at once; the others are queued.'),
+      unindexedRows: count(
+        20_000,
+        'Rows that a query may look at one by one because no index leads to them; beyond, it is refused with `needs_index`.',
+      ),
       feedRevisions: count(100_000, 'Revisions of the change feed that are kept to resume from.'),
     },
     'Bounds that keep the server answering under any load.',
   ),
   retention: group(
     {
-      operationDays: days(30, 'How long ended operations are kept, with their journals.'),
-      deletedDays: days(
-        30,
-        'How long deleted resources can still be read. Never less than `operationDays`, and longer while something refers to them or something real may turn up that only they explain.',
-      ),
-      auditDays: Type.Optional(
-        Type.Number({ minimum: 1, description: 'How long the audit is kept; what is older goes, from the oldest end. Default: for ever.' }),
-      ),
+      operationDays: preset(operationDays),
+      deletedDays: preset(deletedDays),
+      auditDays: preset(auditDays),
     },
     'How long what has ended is kept. It is looked for once an hour.',
   ),
   trash: group(
     {
-      retentionSeconds: Type.Integer({
-        minimum: 0,
-        default: 0,
-        description:
-          'How long deleted machines, volumes and images can be recovered. They keep their names, addresses, room and quota until they are expunged. 0: what is deleted is gone.',
-      }),
+      retentionSeconds: preset(trashSeconds),
     },
     'Deletions that can be taken back.',
   ),
   strays: group(
     {
-      afterSeconds: seconds(86_400, 'How long such a thing lies in quarantine before that.'),
-      machines: adoption('machines, with their disks and NICs'),
-      volumes: adoption('volumes'),
-      seeds: policy('seeds of machines'),
-      images: policy('copies of images in pools'),
-      ports: policy('ports'),
-      networks: policy('networks'),
+      afterSeconds: preset(strayAfterSeconds),
+      machines: preset(strayPolicies.machine),
+      volumes: preset(strayPolicies.volume),
+      seeds: preset(strayPolicies.seed),
+      images: preset(strayPolicies.image),
+      ports: preset(strayPolicies.port),
+      networks: preset(strayPolicies.network),
     },
     'What becomes of things on hosts and in pools that carry the mark of this cloud and that nothing here explains. `keep`: they stay in quarantine until an operator adopts or removes them. Never before a restore is confirmed.',
   ),
   hosts: group(
     {
-      heartbeatSeconds: seconds(5, 'How often each host is looked at; three looks missed in a row make it disconnected.'),
-      shutdownSeconds: seconds(60, 'How long a guest may take to power off before it is forced, unless the request says otherwise.'),
+      heartbeatSeconds: preset(heartbeatSeconds),
+      shutdownSeconds: preset(shutdownSeconds),
     },
     'How hosts are kept.',
   ),
+  agents: Type.Optional(
+    Type.Object(
+      {
+        certFile: Type.String({ description: 'Certificate that is shown to agents, PEM. They are told its fingerprint.' }),
+        keyFile: Type.String({ description: 'Its private key, PEM.' }),
+        callbackUrl: Type.String({
+          pattern: '^https?://[^/?#]+$',
+          description: 'Where agents reach this server, e.g. `https://cloud.example.org:7420`.',
+        }),
+      },
+      { description: 'Agents on hosts. Without it there are none.' },
+    ),
+  ),
   images: group(
     {
-      sources: Type.Array(Type.String(), {
+      sources: Type.Array(url, {
         default: [],
         description: 'URLs that images may be imported from; each allows what is below it. Empty: images are uploaded only.',
       }),
-      bytesMax: count(1024 ** 4, 'Content of one image at most.'),
+      directories: Type.Array(Type.String({ pattern: '^/' }), {
+        default: [],
+        description: 'Directories of the server that operators may import images from (`file:` URLs), with what is below them.',
+      }),
+      bytesMax: preset(imageBytesMax),
+      diskBytesMax: preset(imageDiskBytesMax),
+      partHours: preset(imagePartHours),
     },
     'Images.',
   ),
   webhooks: group(
     {
-      urls: Type.Array(Type.String(), {
+      urls: Type.Array(url, {
         default: [],
         description:
           'URLs that webhooks may call though they are in a private network or without TLS, and the only ones that callbacks (`X-Callback-Url`) may go to; each allows what is below it.',
@@ -218,6 +290,16 @@ export const CONFIG = Type.Object({
       account: limits('Of each new account, for all of its projects together.'),
     },
     "Limits that new projects and accounts begin with, by counter; the operator's own begin with none.",
+  ),
+  settings: Type.Record(Type.String(), Type.Unsafe<Json>({}), {
+    default: {},
+    description: 'What other [settings](settings.md) are, by name, in place of their defaults: those of further plugins.',
+  }),
+  network: group(
+    {
+      ovn: Type.Optional(OVN),
+    },
+    'Networks beside those of libvirt, which each host has for itself.',
   ),
   kvm: group(
     {
@@ -235,12 +317,17 @@ export const CONFIG = Type.Object({
   plugins: Type.Array(
     Type.Object({
       module: Type.String({
-        description: 'Package name, or path beginning with `.` or `/`; a path is relative to the configuration file.',
+        description:
+          'Package name, or path beginning with `.` or `/`. A path is relative to the configuration file; a package is looked for from there, then beside the server.',
       }),
       export: Type.Optional(Type.String({ description: 'Name of what the module exports. Default: `default`.' })),
       options: Type.Optional(Type.Unknown({ description: 'Handed to the export when it is a function.' })),
     }),
-    { default: [], description: 'Further plugins: each exports a plugin, or a function that makes one of its options.' },
+    {
+      default: [],
+      description:
+        'Further plugins: each exports a plugin, or a function that makes one of its options, or makes of them what makes one of the services of the kernel.',
+    },
   ),
   stop: group(
     { seconds: seconds(20, 'How long requests in work may take to be answered when the server is told to stop.') },
@@ -249,3 +336,24 @@ export const CONFIG = Type.Object({
 });
 
 export type Config = Static<typeof CONFIG>;
+
+interface Described {
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly 'x-setting'?: string;
+}
+
+/** What the file says of settings: those that have a key of their own, and those below `settings`. */
+export function presetsOf(config: Config): Presets {
+  const presets: Record<string, Json> = { ...config.settings };
+  const collect = (schema: object, given: unknown): void => {
+    if (typeof given !== 'object' || given === null) return;
+    for (const [key, field] of Object.entries((schema as Described).properties ?? {})) {
+      const value = (given as Record<string, Json | undefined>)[key];
+      const name = field['x-setting'];
+      if (name === undefined) collect(field, value);
+      else if (value !== undefined) presets[name] = value;
+    }
+  };
+  collect(CONFIG, config);
+  return presets;
+}

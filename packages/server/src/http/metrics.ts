@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Kernel, Store } from '@pileus/core/kernel';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
+import { type Duration, Durations } from './durations.ts';
 
 const UNFINISHED_STATES = ['queued', 'running', 'unwinding', 'needs_attention', 'parked'];
-const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60];
 const LOOP_RESOLUTION_MS = 20;
 
 export interface DriverCall {
@@ -22,34 +22,27 @@ export class Metrics {
     labelNames: ['route', 'method', 'status'],
     registers: [this.#registry],
   });
-  readonly #requestSeconds = new Histogram({
+  readonly #requestSeconds = new Durations({
     name: 'pileus_http_request_seconds',
     help: 'Time to the head of the answer.',
     labelNames: ['route'],
-    buckets: SECONDS,
-    registers: [this.#registry],
   });
-  readonly #commitSeconds = new Histogram({
-    name: 'pileus_store_commit_seconds',
-    help: 'Time until a transaction is durable.',
-    buckets: SECONDS,
-    registers: [this.#registry],
-  });
-  readonly #driverSeconds = new Histogram({
+  readonly #commitSeconds = new Durations({ name: 'pileus_store_commit_seconds', help: 'Time until a transaction is durable.' });
+  readonly #driverSeconds = new Durations({
     name: 'pileus_driver_call_seconds',
     help: 'Time of calls to hypervisors, pools and networks.',
     labelNames: ['contract', 'method', 'outcome'],
-    buckets: SECONDS,
-    registers: [this.#registry],
   });
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   /** Looking a label up by its values costs more than the counting. */
-  readonly #byRoute = new Map<string, { readonly count: Counter.Internal; readonly time: Histogram.Internal<'route'> }>();
-  readonly #byCall = new Map<string, Histogram.Internal<'contract' | 'method' | 'outcome'>>();
+  readonly #byRoute = new Map<string, { readonly count: Counter.Internal; readonly time: Duration }>();
+  readonly #byCall = new Map<string, Duration>();
 
   readonly contentType = this.#registry.contentType;
 
   constructor() {
+    for (const durations of [this.#requestSeconds, this.#commitSeconds, this.#driverSeconds])
+      this.#registry.registerMetric(durations as unknown as Metric<string>);
     collectDefaultMetrics({ register: this.#registry, prefix: 'pileus_' });
     this.#loop.enable();
     const loop = this.#loop;
@@ -68,7 +61,7 @@ export class Metrics {
     const key = `${route} ${method} ${status}`;
     let entry = this.#byRoute.get(key);
     if (entry === undefined) {
-      entry = { count: this.#requests.labels(route, method, String(status)), time: this.#requestSeconds.labels(route) };
+      entry = { count: this.#requests.labels(route, method, String(status)), time: this.#requestSeconds.of(route) };
       this.#byRoute.set(key, entry);
     }
     entry.count.inc();
@@ -79,7 +72,7 @@ export class Metrics {
     const key = `${contract} ${method} ${outcome}`;
     let time = this.#byCall.get(key);
     if (time === undefined) {
-      time = this.#driverSeconds.labels(contract, method, outcome);
+      time = this.#driverSeconds.of(contract, method, outcome);
       this.#byCall.set(key, time);
     }
     time.observe(seconds);
@@ -87,12 +80,13 @@ export class Metrics {
 
   /** The store, with its commits measured. */
   measured(store: Store, monotonicMs: () => number): Store {
+    const commitSeconds = this.#commitSeconds.of();
     const commit: Store['commit'] = async (transaction) => {
       const startedMs = monotonicMs();
       try {
         return await store.commit(transaction);
       } finally {
-        this.#commitSeconds.observe((monotonicMs() - startedMs) / 1000);
+        commitSeconds.observe((monotonicMs() - startedMs) / 1000);
       }
     };
     const methods = new Map<string | symbol, unknown>([['commit', commit]]);

@@ -44,10 +44,12 @@ const CROSS_ORIGIN = {
   allowedHeaders: [
     ...[
       'Authorization',
+      'Content-Range',
       'Content-Type',
       'Idempotency-Key',
       'If-Match',
       'If-None-Match',
+      'If-Range',
       'Last-Event-ID',
       'Prefer',
       'Range',
@@ -58,6 +60,7 @@ const CROSS_ORIGIN = {
     ...['traceparent', 'tracestate'],
   ],
   exposedHeaders: [
+    'Accept-Ranges',
     'Allow',
     'Content-Range',
     'ETag',
@@ -65,6 +68,7 @@ const CROSS_ORIGIN = {
     'Preference-Applied',
     'RateLimit',
     'RateLimit-Policy',
+    'Repr-Digest',
     'Retry-After',
     'WWW-Authenticate',
     'X-Request-Id',
@@ -234,7 +238,10 @@ export class HttpServer {
       const principal = proof?.principal;
       const counted = admission.count(principal);
       headers = counted.headers;
-      if (counted.refusal !== undefined) throw counted.refusal;
+      if (counted.refusal !== undefined) {
+        if (counted.delayMs !== undefined) await this.#pause(counted.delayMs);
+        throw counted.refusal;
+      }
       leave = admission.enter(principal, how.holding);
       const served = await admission.inTurn(principal, how.holding, () => this.#handle(request, response, proof, how.acceptsSocket));
       const answer = withHeaders(served, headers);
@@ -252,6 +259,10 @@ export class HttpServer {
       leave?.();
       return { response: withHeaders(this.#problem(error, request), headers) };
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.environment.timers.after(ms, resolve));
   }
 
   async #handle(request: FastifyRequest, response: ServerResponse, proof: Proof | undefined, acceptsSocket: boolean): Promise<ApiResponse> {

@@ -9,19 +9,24 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-const CERT = 'listen.tls.certFile';
-const KEY = 'listen.tls.keyFile';
-
-/** The certificate chain and its key, in PEM, as a server can use them. @throws ConfigError naming the key of the configuration and the file */
-export async function readTls(files: TlsFiles, directory: string): Promise<{ readonly cert: string; readonly key: string }> {
+/**
+ * The certificate chain and its key, in PEM, as a server can use them. `within` is where the configuration names the files.
+ * @throws ConfigError naming the key of the configuration and the file
+ */
+export async function readTls(
+  files: TlsFiles,
+  directory: string,
+  within = 'listen.tls',
+): Promise<{ readonly cert: string; readonly key: string }> {
+  const [inCert, inKey] = [`${within}.certFile`, `${within}.keyFile`];
   const [certFile, keyFile] = [resolve(directory, files.certFile), resolve(directory, files.keyFile)];
-  const cert = await dependingOn(CERT, readFile(certFile, 'utf8'));
-  const key = await dependingOn(KEY, readFile(keyFile, 'utf8'));
-  const certificate = await dependingOn(CERT, certificateIn(cert, certFile));
-  const privateKey = await dependingOn(KEY, keyIn(key, keyFile));
-  await dependingOn(KEY, fits(certificate, privateKey, keyFile, certFile));
+  const cert = await dependingOn(inCert, readFile(certFile, 'utf8'));
+  const key = await dependingOn(inKey, readFile(keyFile, 'utf8'));
+  const certificate = await dependingOn(inCert, certificateIn(cert, certFile));
+  const privateKey = await dependingOn(inKey, keyIn(key, keyFile));
+  await dependingOn(inKey, fits(certificate, privateKey, keyFile, certFile));
   // What follows the first certificate has not been looked at yet.
-  await dependingOn(CERT, usable(cert, key, certFile));
+  await dependingOn(inCert, usable(cert, key, certFile));
   return { cert, key };
 }
 

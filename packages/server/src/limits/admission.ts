@@ -23,7 +23,13 @@ export type Holding = 'requests' | 'streams';
 export interface Admitted {
   readonly headers?: Readonly<Record<string, string>>;
   readonly refusal?: CloudError;
+  /** The refusal is told after this time: who asks again and again although he is refused would keep us busy with refusals. */
+  readonly delayMs?: number;
 }
+
+/** Refusals beyond which a key is told late. */
+const REFUSALS_AT_ONCE = 20;
+const REFUSAL_DELAY_MS = 1000;
 
 const ANONYMOUS = 'anonymous';
 const FREE: Admitted = {};
@@ -45,7 +51,9 @@ export class Admission {
     if (this.#rates === undefined || principal === undefined) return FREE;
     const allowance = this.#rates.take(principal.actor);
     const headers = rateHeaders(this.#rates.rate, allowance);
-    return allowance.granted ? { headers } : { headers, refusal: tooOften(allowance.retrySeconds) };
+    if (allowance.granted) return { headers };
+    const refusal = tooOften(allowance.retrySeconds);
+    return allowance.refusals > REFUSALS_AT_ONCE ? { headers, refusal, delayMs: REFUSAL_DELAY_MS } : { headers, refusal };
   }
 
   /** Takes a place and answers how to leave it. @throws CloudError `busy` when there is none */

@@ -14,12 +14,17 @@ export interface Allowance {
   readonly resetSeconds: number;
   /** Until the next request is granted; 0 when one would be now. */
   readonly retrySeconds: number;
+  /** By how much it was refused more often than granted: what asks at its rate has few, who does not heed refusals has ever more. */
+  readonly refusals: number;
 }
 
 interface Bucket {
   tokens: number;
   atMs: number;
+  refusals: number;
 }
+
+const REFUSALS_COUNTED = 100;
 
 /** Buckets kept at most before those that are full again are let go of. */
 const BUCKETS_KEPT = 1000;
@@ -44,11 +49,13 @@ export class Rates {
     const bucket = this.#filled(key);
     const granted = bucket.tokens >= 1;
     if (granted) bucket.tokens -= 1;
+    bucket.refusals = granted ? Math.max(0, bucket.refusals - 1) : Math.min(REFUSALS_COUNTED, bucket.refusals + 1);
     return {
       granted,
       remaining: Math.floor(bucket.tokens),
       resetSeconds: Math.ceil((burst - bucket.tokens) / perSecond),
       retrySeconds: Math.ceil(Math.max(0, 1 - bucket.tokens) / perSecond),
+      refusals: bucket.refusals,
     };
   }
 
@@ -61,7 +68,7 @@ export class Rates {
       return known;
     }
     if (this.#buckets.size >= BUCKETS_KEPT) this.#dropFull(nowMs);
-    const bucket = { tokens: this.#rate.burst, atMs: nowMs };
+    const bucket = { tokens: this.#rate.burst, atMs: nowMs, refusals: 0 };
     this.#buckets.set(key, bucket);
     return bucket;
   }

@@ -8,6 +8,7 @@ import {
   type Outcome,
   type Stamp,
   stale,
+  tooLong,
   updatedRow,
 } from '@pileus/core/store';
 import { Draft } from './draft.ts';
@@ -109,7 +110,7 @@ class Transacting {
     const key = table.keyOf(row);
     if (this.#draft.row(table, key) !== undefined) return { reason: 'exists', fields: table.key };
     const text = JSON.stringify(row);
-    const clash = this.#draft.write(table, key, row, text);
+    const clash = tooLong(table, undefined, row, text) ?? this.#draft.write(table, key, row, text);
     if (clash !== undefined || !table.isResource) return clash;
     this.#draft.tell({ revision: this.#stamp.revision, table, key, type: changeOf(undefined, row), text }, row);
     return undefined;
@@ -123,7 +124,7 @@ class Transacting {
     if (failure !== undefined) return failure;
     const row = updatedRow(table, old, set, this.#stamp);
     const text = JSON.stringify(row);
-    const clash = this.#draft.write(table, key, row, text);
+    const clash = tooLong(table, old, row, text) ?? this.#draft.write(table, key, row, text);
     if (clash !== undefined || !table.isResource) return clash;
     this.#draft.tell({ revision: this.#stamp.revision, table, key, type: changeOf(old, row), text }, row);
     return undefined;
@@ -138,10 +139,10 @@ class Transacting {
     return this.#draft.write(table, key, undefined, '');
   }
 
-  #vacant({ table: name, field, value }: Extract<Statement, { op: 'vacant' }>): Failure | undefined {
+  #vacant({ table: name, where }: Extract<Statement, { op: 'vacant' }>): Failure | undefined {
     const table = this.#catalog.get(name);
-    table.checkField(field);
-    return this.#draft.isUsed(table, field, value) ? { reason: 'in_use' } : undefined;
+    for (const field of Object.keys(where)) table.checkField(field);
+    return this.#draft.isUsed({ table, where }) ? { reason: 'in_use' } : undefined;
   }
 
   #adjust(statement: Extract<Statement, { op: 'adjust' }>): Failure | undefined {

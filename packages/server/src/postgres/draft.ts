@@ -1,6 +1,6 @@
-import type { Change, Counter, Json } from '@pileus/core/kernel';
+import type { Change, Counter } from '@pileus/core/kernel';
 import type { Failure, Row } from '@pileus/core/store';
-import { type Facts, type Questions, type Tuple, tupleId } from './facts.ts';
+import { type Facts, type Questions, type Tuple, tupleId, type Use } from './facts.ts';
 import { type PgIndex, type PgTable, tupleOf } from './table.ts';
 
 export interface Written {
@@ -86,13 +86,13 @@ export class Draft {
     this.#set(this.counters, counter.key, counter);
   }
 
-  /** Whether a live row of the table has the value. */
-  isUsed(table: PgTable, field: string, value: Json): boolean {
-    const wanted = table.encode(field, value);
-    if (wanted === null) return false;
+  /** Whether a live row of the table has the values. */
+  isUsed({ table, where }: Use): boolean {
+    const wanted = Object.entries(where).map(([field, value]) => [field, table.encode(field, value)] as const);
+    if (wanted.some(([, value]) => value === null)) return false;
     const written = this.rows.get(table) ?? new Map<string, Written | undefined>();
-    if (this.facts.users({ table, field, value }).some((key) => !written.has(key))) return true;
-    const uses = (row: Row) => table.isLive(row) && table.encode(field, row[field]) === wanted;
+    if (this.facts.users({ table, where }).some((key) => !written.has(key))) return true;
+    const uses = (row: Row) => table.isLive(row) && wanted.every(([field, value]) => table.encode(field, row[field]) === value);
     return [...written.values()].some((found) => found !== undefined && uses(found.row));
   }
 

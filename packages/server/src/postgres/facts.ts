@@ -1,4 +1,4 @@
-import type { Counter, Json, Statement, Transaction } from '@pileus/core/kernel';
+import type { Counter, JsonObject, Statement, Transaction } from '@pileus/core/kernel';
 import type { Catalog, Row } from '@pileus/core/store';
 import { textArray } from './arrays.ts';
 import type { Sql, SqlRow } from './message.ts';
@@ -9,12 +9,12 @@ import { type PgIndex, type PgTable, sql, tupleOf } from './table.ts';
 export type Tuple = readonly (string | number)[];
 export const tupleId = (tuple: Tuple): string => JSON.stringify(tuple);
 
-interface Use {
+/** Values that some row may have, all of them. */
+export interface Use {
   readonly table: PgTable;
-  readonly field: string;
-  readonly value: Json;
+  readonly where: JsonObject;
 }
-const useId = ({ table, field, value }: Use): string => JSON.stringify([table.name, field, value]);
+const useId = ({ table, where }: Use): string => JSON.stringify([table.name, where]);
 
 /** What is known of the store as of one version of it. Nothing has changed for as long as the store still has that version. */
 export class Facts {
@@ -43,7 +43,7 @@ export class Facts {
     return known?.has(id) === true ? { key: known.get(id) } : 'unasked';
   }
 
-  /** Keys of live rows whose field has the value: all of them, or more than the group could change. */
+  /** Keys of live rows that have the values: all of them, or more than the group could change. */
   users(use: Use): readonly string[] {
     return this.#users.get(useId(use)) ?? [];
   }
@@ -116,7 +116,7 @@ export class Questions {
       learn: (facts: Facts, found: readonly SqlRow[]) => facts.learnHolders(index, tuples.values(), found),
     }));
     const users = [...this.#uses.values()].map((use) => ({
-      statement: usersSql(use.table, use.field, use.value, 1 + (this.#rows.get(use.table)?.size ?? 0)),
+      statement: usersSql(use, 1 + (this.#rows.get(use.table)?.size ?? 0)),
       learn: (facts: Facts, found: readonly SqlRow[]) => facts.learnUsers(use, found),
     }));
     const counters = {
@@ -133,8 +133,8 @@ export class Questions {
     }
     const table = catalog.get(statement.table);
     if (statement.op === 'vacant') {
-      const use = { table, field: statement.field, value: statement.value };
-      table.checkField(use.field);
+      const use = { table, where: statement.where };
+      for (const field of Object.keys(use.where)) table.checkField(field);
       this.#uses.set(useId(use), use);
       return;
     }

@@ -1,6 +1,6 @@
 import { type Environment, StoreError } from '@pileus/core/kernel';
 import type { ClientConfig } from 'pg';
-import { Session } from './session.ts';
+import type { Connect, Connection } from './session.ts';
 
 const BACKOFF_MS = 50;
 const BACKOFF_MS_MAX = 5000;
@@ -9,20 +9,22 @@ const BACKOFF_MS_MAX = 5000;
 export class Link {
   readonly #config: ClientConfig;
   readonly #environment: Environment;
-  #opening: Promise<Session> | undefined;
-  #session: Session | undefined;
+  readonly #connect: Connect;
+  #opening: Promise<Connection> | undefined;
+  #session: Connection | undefined;
   #failures = 0;
   #lastFailure: unknown;
   #pauseUntilMs = 0;
   #closed = false;
 
-  constructor(config: ClientConfig, environment: Environment) {
+  constructor(config: ClientConfig, environment: Environment, connect: Connect) {
     this.#config = config;
     this.#environment = environment;
+    this.#connect = connect;
   }
 
   /** The open connection, or one attempt to open it; between two attempts it rejects at once with the failure of the last. */
-  session(): Promise<Session> {
+  session(): Promise<Connection> {
     if (this.#closed) return Promise.reject(new StoreError('the store is closed'));
     if (this.#session !== undefined && !this.#session.isLost) return Promise.resolve(this.#session);
     if (this.pauseMs > 0) return Promise.reject(this.#lastFailure);
@@ -38,7 +40,7 @@ export class Link {
   }
 
   /** The connection, if there is one. */
-  get current(): Session | undefined {
+  get current(): Connection | undefined {
     return this.#session;
   }
 
@@ -48,10 +50,10 @@ export class Link {
     await this.#session?.close();
   }
 
-  async #open(): Promise<Session> {
+  async #open(): Promise<Connection> {
     const { clock, logger, random } = this.#environment;
     try {
-      const session = await Session.open(this.#config, this.#environment);
+      const session = await this.#connect(this.#config, this.#environment);
       if (this.#failures > 0) logger.info({ attempts: this.#failures + 1 }, 'PostgreSQL is back');
       this.#failures = 0;
       this.#session = session;

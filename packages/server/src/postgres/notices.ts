@@ -2,6 +2,7 @@ import { type Environment, sleep } from '@pileus/core/kernel';
 import type { ClientConfig } from 'pg';
 import { Link } from './link.ts';
 import type { OwnTables } from './own-tables.ts';
+import type { Connect } from './session.ts';
 import { quote, sql } from './table.ts';
 
 /** So late is news heard that came without a wake-up: while the connection was away, or through a proxy that passes none on. */
@@ -17,8 +18,14 @@ export class Notices {
   readonly #closing = new AbortController();
   #listening: Promise<void> | undefined;
 
-  constructor(options: { config: ClientConfig; environment: Environment; own: OwnTables; heard: (revision: number) => void }) {
-    this.#link = new Link(options.config, options.environment);
+  constructor(options: {
+    config: ClientConfig;
+    environment: Environment;
+    own: OwnTables;
+    connect: Connect;
+    heard: (revision: number) => void;
+  }) {
+    this.#link = new Link(options.config, options.environment, options.connect);
     this.#environment = options.environment;
     this.#own = options.own;
     this.#heard = options.heard;

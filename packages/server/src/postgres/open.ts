@@ -1,7 +1,7 @@
 import { type Environment, StoreError } from '@pileus/core/kernel';
 import { DatabaseError } from 'pg';
 import type { OwnTables } from './own-tables.ts';
-import type { Session } from './session.ts';
+import type { Connection } from './session.ts';
 import { quote } from './table.ts';
 
 const VERSION_MIN = 130_000;
@@ -16,7 +16,7 @@ export interface Opening {
  * Makes the store when the schema holds none yet, and begins its next epoch, which fences off whoever held the one before.
  * @throws StoreError when the server cannot keep what the store promises, or the schema belongs to something else
  */
-export async function openSchema(session: Session, own: OwnTables, { random }: Pick<Environment, 'random'>): Promise<Opening> {
+export async function openSchema(session: Connection, own: OwnTables, { random }: Pick<Environment, 'random'>): Promise<Opening> {
   await checkServer(session);
   await session.rows('BEGIN');
   // Two first openings must not make everything twice.
@@ -41,7 +41,7 @@ export async function openSchema(session: Session, own: OwnTables, { random }: P
 /** The server's own identity and the database in it. Neither is carried over by a dump. */
 const HOME = `SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database WHERE datname = current_database()`;
 
-async function checkServer(session: Session): Promise<void> {
+async function checkServer(session: Connection): Promise<void> {
   const [[version, encoding, fsync] = []] = await session.rows(
     `SELECT current_setting('server_version_num'), current_setting('server_encoding'), current_setting('fsync')`,
   );
@@ -51,7 +51,7 @@ async function checkServer(session: Session): Promise<void> {
 }
 
 /** Makes the store's own tables. A schema that is there must be empty. */
-export async function makeSchema(session: Session, own: OwnTables): Promise<'made' | 'found'> {
+export async function makeSchema(session: Connection, own: OwnTables): Promise<'made' | 'found'> {
   const tables = await session.rows(
     `SELECT t.relname FROM pg_namespace n LEFT JOIN pg_class t ON t.relnamespace = n.oid AND t.relkind = 'r' WHERE n.nspname = $1`,
     own.schema,

@@ -1,27 +1,59 @@
-import { type AggregateQuery, type AggregateRow, type CountQuery, type Json, type ListQuery, StoreError } from '@pileus/core/kernel';
+import {
+  type AggregateQuery,
+  type AggregateRow,
+  type CountQuery,
+  type FieldPath,
+  type ListQuery,
+  type PlacedRow,
+  StoreError,
+} from '@pileus/core/kernel';
 import { Catalog, ROW } from '@pileus/core/store';
 import { Conditions } from './condition.ts';
+import type { Use } from './facts.ts';
 import type { Sql, SqlRow } from './message.ts';
 import { type Operand, Parameters, TableSource } from './operand.ts';
 import { type PgTable, plainText, scalar, toNumber } from './table.ts';
+import { Ways } from './ways.ts';
 
 type Tables = Catalog<PgTable>;
 
-export function listSql(tables: Tables, query: ListQuery): Sql {
+export const listSql = (tables: Tables, query: ListQuery): Sql => rowsSql(tables, query, () => []);
+
+/** For each row what `placed` reads. */
+export const placedSql = (tables: Tables, query: ListQuery): Sql =>
+  rowsSql(tables, query, (ordered) => ordered.flatMap(({ operand }) => bothOf(operand)));
+
+function rowsSql(tables: Tables, query: ListQuery, further: (ordered: readonly Ordered[]) => readonly string[]): Sql {
   const table = tables.get(query.table);
   const parameters = new Parameters();
-  const terms = [
-    ...(query.order ?? []).flatMap(({ field, descending }) => termsOf(table, field, descending === true)),
-    ...table.key.flatMap((field) => termsOf(table, field, false)),
+  const ways = new Ways(tables, table, parameters);
+  const own = new TableSource(table);
+  const ordered: Ordered[] = [
+    ...(query.order ?? []).map((path) => ({ ...path, operand: ways.to(path), descending: path.descending === true })),
+    ...table.key.map((field) => ({ field, operand: own.operand(field), descending: false })),
   ];
+  const terms = ordered.flatMap((each) => termsOf(table, each));
   const filters = filtersOf(tables, table, query, parameters);
-  if (query.after !== undefined) filters.push(afterSql(terms, afterValues(table, query, query.after), parameters));
+  if (query.after !== undefined) filters.push(afterSql(terms, afterValues(table, ordered, query.after), parameters));
   // A field that comes again changes nothing, but would keep PostgreSQL from taking the order of an index for it.
   const distinct = terms.filter((term, place) => terms.findIndex((other) => other.sql === term.sql) === place);
   const order = distinct.map(({ sql, descending, required }) => sql + (descending ? ' DESC' : '') + nulls(descending, required));
   const limit = query.limit === undefined ? '' : ` LIMIT ${parameters.add(String(query.limit))}`;
-  return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} ORDER BY ${order.join(', ')}${limit}`, values: parameters.values };
+  const rows = `FROM ${table.sqlName}${ways.text}${where(filters)}`;
+  const columns = [ROW, ...further(ordered)].join(', ');
+  return { text: `SELECT ${columns} ${rows} ORDER BY ${order.join(', ')}${limit}`, values: parameters.values };
 }
+
+/** What is read from a row that `placedSql` asked for. */
+export function placed(table: PgTable, [text, ...columns]: SqlRow): PlacedRow {
+  const values: (string | number | null)[] = [];
+  for (let at = 0; at < columns.length; at += 2) values.push(eitherOf(columns[at] ?? null, columns[at + 1] ?? null));
+  const key = values.splice(-table.key.length);
+  return { text: text ?? '', place: [...values, key.join('/')] };
+}
+
+/** Of what `bothOf` asked for. */
+const eitherOf = (text: string | null, number: string | null): string | number | null => (number === null ? text : Number(number));
 
 export function countSql(tables: Tables, query: CountQuery): Sql {
   const table = tables.get(query.table);
@@ -37,14 +69,14 @@ export function countSql(tables: Tables, query: CountQuery): Sql {
 /** For each group its values, each as text and as a number, then what each measure needs: see `measured`. */
 export function aggregateSql(tables: Tables, query: AggregateQuery): Sql {
   const table = tables.get(query.table);
-  const source = new TableSource(table);
   const parameters = new Parameters();
-  const groups = (query.groupBy ?? []).flatMap((field) => bothOf(source.operand(field)));
+  const ways = new Ways(tables, table, parameters);
+  const groups = (query.groupBy ?? []).flatMap((path) => bothOf(ways.to(path)));
   const columns = [
     ...groups,
-    ...query.measures.flatMap(({ op, field }) => (field === undefined ? ['count(*)'] : measureSql(op, source.operand(field)))),
+    ...query.measures.flatMap(({ op, field, ...way }) => (field === undefined ? ['count(*)'] : measureSql(op, ways.to({ field, ...way })))),
   ];
-  const rows = `FROM ${table.sqlName}${where(filtersOf(tables, table, query, parameters))}`;
+  const rows = `FROM ${table.sqlName}${ways.text}${where(filtersOf(tables, table, query, parameters))}`;
   const places = groups.map((_, index) => String(index + 1));
   const by =
     places.length === 0 ? '' : ` GROUP BY ${places.join(', ')} ORDER BY ${places.map((place) => `${place} NULLS FIRST`).join(', ')}`;
@@ -70,10 +102,7 @@ function measureSql(op: AggregateQuery['measures'][number]['op'], operand: Opera
 export function measured({ groupBy = [], measures }: AggregateQuery, columns: SqlRow): AggregateRow {
   const rest = [...columns];
   const pair = () => rest.splice(0, 2) as [string | null, string | null];
-  const ofGroup = () => {
-    const [text, number] = pair();
-    return number === null ? text : Number(number);
-  };
+  const ofGroup = () => eitherOf(...pair());
   const ofMeasure = ({ op, field }: AggregateQuery['measures'][number]) => {
     if (op === 'count' || field === undefined) return Number(rest.shift());
     const [first, second] = pair();
@@ -84,10 +113,11 @@ export function measured({ groupBy = [], measures }: AggregateQuery, columns: Sq
   return [...groupBy.map(ofGroup), ...measures.map(ofMeasure)];
 }
 
-/** Up to `limit` live rows whose field has the value. */
-export function usersSql(table: PgTable, field: string, value: Json, limit: number): Sql {
+/** Up to `limit` live rows that have the values. */
+export function usersSql({ table, where: wanted }: Use, limit: number): Sql {
   const parameters = new Parameters();
-  const filters = filtersOf(new Catalog([table]), table, { where: { field, op: '=', value: scalar(value) ?? '' } }, parameters);
+  const and = Object.entries(wanted).map(([field, value]) => ({ field, op: '=', value: scalar(value) ?? '' }) as const);
+  const filters = filtersOf(new Catalog([table]), table, { where: { and } }, parameters);
   return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} LIMIT ${parameters.add(String(limit))}`, values: parameters.values };
 }
 
@@ -108,10 +138,14 @@ interface Term {
   readonly type: 'text' | 'number';
 }
 
+interface Ordered extends FieldPath {
+  readonly operand: Operand;
+  readonly descending: boolean;
+}
+
 /** Text first: it is NULL for a number, and so a number comes before a text, and what is absent before both. */
-function termsOf(table: PgTable, field: string, descending: boolean): Term[] {
-  const { text, number } = new TableSource(table).operand(field);
-  const required = table.columns.has(field) && table.isRequired(field);
+function termsOf(table: PgTable, { field, via, operand: { text, number }, descending }: Ordered): Term[] {
+  const required = via === undefined && table.columns.has(field) && table.isRequired(field);
   return [
     ...(text === undefined ? [] : [{ sql: text, descending, required, type: 'text' } as const]),
     ...(number === undefined ? [] : [{ sql: number, descending, required, type: 'number' } as const]),
@@ -119,27 +153,24 @@ function termsOf(table: PgTable, field: string, descending: boolean): Term[] {
 }
 
 /** The place to go on behind: a value for each term. */
-function afterValues(table: PgTable, { order = [] }: ListQuery, after: NonNullable<ListQuery['after']>): (string | null)[] {
-  const key = after[order.length];
-  if (after.length !== order.length + 1 || (typeof key !== 'string' && typeof key !== 'number'))
-    throw new StoreError(`a page of ${table.name} goes on after the values of ${order.length} order fields and the key`);
-  const keys = table.splitKey(String(key));
-  return [
-    ...order.flatMap(({ field }, index) => placeOf(table, field, after[index] ?? null)),
-    ...table.key.flatMap((field, index) => placeOf(table, field, keys[index] ?? null)),
-  ];
+function afterValues(table: PgTable, ordered: readonly Ordered[], after: NonNullable<ListQuery['after']>): (string | null)[] {
+  const fields = ordered.length - table.key.length;
+  const key = after[fields];
+  if (after.length !== fields + 1 || (typeof key !== 'string' && typeof key !== 'number'))
+    throw new StoreError(`a page of ${table.name} goes on after the values of ${fields} order fields and the key`);
+  const values = [...after.slice(0, fields), ...table.splitKey(String(key))];
+  return ordered.flatMap(({ operand }, index) => placeOf(operand, values[index] ?? null));
 }
 
-function placeOf(table: PgTable, field: string, value: string | number | null): (string | null)[] {
-  const text = (of: string | number | null) => (of === null ? null : plainText(String(of)));
-  const number = (of: string | number | null) => {
+function placeOf({ text, number }: Operand, value: string | number | null): (string | null)[] {
+  const asText = (of: string | number | null) => (of === null ? null : plainText(String(of)));
+  const asNumber = (of: string | number | null) => {
     const found = toNumber(of);
     return found === null ? null : String(found);
   };
-  const type = table.columns.get(field);
-  if (type === 'text') return [text(value)];
-  if (type === 'integer') return [number(value)];
-  return typeof value === 'number' ? [null, number(value)] : [text(value), null];
+  if (number === undefined) return [asText(value)];
+  if (text === undefined) return [asNumber(value)];
+  return typeof value === 'number' ? [null, asNumber(value)] : [asText(value), null];
 }
 
 /** Rows strictly behind the given place: the first term lies behind, or it is equal and the rest lies behind. Nulls come first, descending last. */

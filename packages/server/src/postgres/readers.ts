@@ -2,6 +2,7 @@ import { CloudError, type Environment, StoreError, sleep } from '@pileus/core/ke
 import type { ClientConfig } from 'pg';
 import { Link } from './link.ts';
 import { ConnectionLost, type Sql, type SqlRow } from './message.ts';
+import type { Connect } from './session.ts';
 
 /** Connections for reads; each is made when all before it are busy. */
 const LINKS_MAX = 4;
@@ -27,15 +28,17 @@ interface Pending {
 export class Readers {
   readonly #config: ClientConfig;
   readonly #environment: Environment;
+  readonly #connect: Connect;
   readonly #closing = new AbortController();
   readonly #idle: Link[] = [];
   readonly #links: Link[] = [];
   #waiting: Pending[] = [];
   #scheduled = false;
 
-  constructor(config: ClientConfig, environment: Environment) {
+  constructor(config: ClientConfig, environment: Environment, connect: Connect) {
     this.#config = config;
     this.#environment = environment;
+    this.#connect = connect;
   }
 
   rows(statement: Sql, { alone = false }: { readonly alone?: boolean } = {}): Promise<readonly SqlRow[]> {
@@ -73,7 +76,7 @@ export class Readers {
 
   #another(): Link | undefined {
     if (this.#links.length === LINKS_MAX) return undefined;
-    const link = new Link(this.#config, this.#environment);
+    const link = new Link(this.#config, this.#environment, this.#connect);
     this.#links.push(link);
     return link;
   }

@@ -3,7 +3,7 @@ import { Catalog, type KeyedRow, type MigratedBatch, type MigrationHost, type Pr
 import type { SqlValue } from './message.ts';
 import type { OwnTables } from './own-tables.ts';
 import { listSql } from './query.ts';
-import type { Session } from './session.ts';
+import type { Connection } from './session.ts';
 import { catalogOf, type PgTable, quote, sqlType } from './table.ts';
 
 /** Rows that get new columns in one transaction. */
@@ -22,13 +22,13 @@ interface Column {
  * memory between them. It begins by looking whether the store was opened anew meanwhile: then somebody else is at it, and this one ends.
  */
 export class SchemaWriter implements MigrationHost {
-  readonly #session: Session;
+  readonly #session: Connection;
   readonly #own: OwnTables;
   readonly #epoch: number;
   readonly #hook: StatementHook;
   #catalog = new Catalog<PgTable>();
 
-  constructor(options: { session: Session; own: OwnTables; epoch: number; beforeStatement?: StatementHook }) {
+  constructor(options: { session: Connection; own: OwnTables; epoch: number; beforeStatement?: StatementHook }) {
     this.#session = options.session;
     this.#own = options.own;
     this.#epoch = options.epoch;

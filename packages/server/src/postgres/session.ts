@@ -35,6 +35,12 @@ const PLANS = [
 
 const SETTINGS = [...GUARANTEES, ...PLANS].map(([name, value]) => `-c ${name}=${value}`);
 
+/** What the store asks of a connection. */
+export type Connection = Pick<Session, 'run' | 'rows' | 'isLost' | 'ended' | 'onNotification' | 'close' | 'destroy'>;
+
+/** Makes a connection, as `Session.open`. */
+export type Connect = (config: ClientConfig, environment: Pick<Environment, 'timers'>) => Promise<Connection>;
+
 /** One connection. It is used by one caller at a time, and used no more once something on the way has failed. */
 export class Session {
   readonly #client: Client;

@@ -7,6 +7,7 @@ import {
   type CountQuery,
   type Environment,
   type ListQuery,
+  type PlacedRow,
   type Store,
   StoreError,
   type StoreSchema,
@@ -19,10 +20,10 @@ import type { Sql, SqlRow } from './message.ts';
 import { Notices } from './notices.ts';
 import { type Opening, openSchema } from './open.ts';
 import { OwnTables } from './own-tables.ts';
-import { aggregateSql, countSql, listSql, measured } from './query.ts';
+import { aggregateSql, countSql, listSql, measured, placed, placedSql } from './query.ts';
 import { Readers } from './readers.ts';
 import { SchemaWriter } from './schema.ts';
-import { Session } from './session.ts';
+import { type Connect, Session } from './session.ts';
 import { catalogOf, type PgTable, sql } from './table.ts';
 import { type PostgresOptions, type Target, targetOf } from './target.ts';
 import { Writer } from './writer.ts';
@@ -36,13 +37,13 @@ const CLOSED = 'the store is closed';
  * Opens the store in a PostgreSQL database. Whoever opens it last is the one that may write: commits of an earlier opening are answered `fenced`.
  * @throws StoreError naming the place, without its password, when the server refuses, cannot keep what a store promises, or does not answer
  */
-export async function openPostgres(options: PostgresOptions, environment: Environment): Promise<Store> {
+export async function openPostgres(options: PostgresOptions, environment: Environment, connect: Connect = Session.open): Promise<Store> {
   const target = targetOf(options);
   const own = new OwnTables(target.schema);
   try {
-    const session = await Session.open(target.config, environment);
+    const session = await connect(target.config, environment);
     const opening = await openSchema(session, own, environment).finally(() => session.close());
-    return new PostgresStore(target, environment, opening);
+    return new PostgresStore(target, { environment, connect }, opening);
   } catch (error) {
     throw new StoreError(`${target.name}: ${error instanceof Error ? error.message : String(error)}`, 'unchanged', { cause: error });
   }
@@ -53,6 +54,7 @@ class PostgresStore implements Store {
   readonly epoch: number;
   readonly #target: Target;
   readonly #environment: Environment;
+  readonly #connect: Connect;
   readonly #own: OwnTables;
   readonly #link: Link;
   readonly #readers: Readers;
@@ -63,16 +65,21 @@ class PostgresStore implements Store {
   #newest = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(target: Target, environment: Environment, { incarnation, epoch }: Opening) {
+  constructor(
+    target: Target,
+    { environment, connect }: { readonly environment: Environment; readonly connect: Connect },
+    { incarnation, epoch }: Opening,
+  ) {
     const { config } = target;
     this.incarnation = incarnation;
     this.epoch = epoch;
     this.#target = target;
     this.#environment = environment;
+    this.#connect = connect;
     this.#own = new OwnTables(target.schema);
-    this.#link = new Link(config, environment);
-    this.#readers = new Readers(config, environment);
-    this.#notices = new Notices({ config, environment, own: this.#own, heard: (revision) => this.#tell(revision) });
+    this.#link = new Link(config, environment, connect);
+    this.#readers = new Readers(config, environment, connect);
+    this.#notices = new Notices({ config, environment, connect, own: this.#own, heard: (revision) => this.#tell(revision) });
     const writer = new Writer({ link: this.#link, own: this.#own, epoch, catalog: () => this.#catalog });
     this.#commits = new CommitQueue({
       keep: (transaction) => JSON.parse(JSON.stringify(transaction)) as Transaction,
@@ -85,7 +92,7 @@ class PostgresStore implements Store {
   /** Over a connection of its own, which ends with whatever step it was at. */
   async prepare(schema: StoreSchema): Promise<void> {
     this.#here();
-    const session = await Session.open(this.#target.config, this.#environment);
+    const session = await this.#connect(this.#target.config, this.#environment);
     try {
       await prepareStore(new SchemaWriter({ session, own: this.#own, epoch: this.epoch }), schema);
     } finally {
@@ -106,6 +113,11 @@ class PostgresStore implements Store {
 
   async list(query: ListQuery): Promise<readonly string[]> {
     return (await this.#readers.rows(listSql(this.#here(), query))).map(([row]) => row ?? '');
+  }
+
+  async placed(query: ListQuery): Promise<readonly PlacedRow[]> {
+    const table = this.#here().get(query.table);
+    return (await this.#readers.rows(placedSql(this.#here(), query))).map((row) => placed(table, row));
   }
 
   async count(query: CountQuery): Promise<number> {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { StoreError } from '@pileus/core/kernel';
 import type { ClientConfig } from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
@@ -14,6 +15,8 @@ export interface PostgresOptions {
   readonly url: string;
   /** Holds the password, alone; read at each connection, so that it may change. */
   readonly passwordFile?: string;
+  /** What paths in the URL are relative to. Default: the working directory. */
+  readonly directory?: string;
 }
 
 /** Where a store is. */
@@ -29,8 +32,8 @@ export interface Target {
  * Reads the URL. The password comes from it, else from the file, else as libpq finds it: PGPASSWORD, then PGPASSFILE or `~/.pgpass`.
  * @throws StoreError that does not repeat what was given, for it may hold a password
  */
-export function targetOf({ url, passwordFile }: PostgresOptions): Target {
-  const { schema, text } = split(url);
+export function targetOf({ url, passwordFile, directory = '' }: PostgresOptions): Target {
+  const { schema, text } = split(url, directory);
   const config = configOf(text);
   // What stands before the `@` was cut by a character of the password, and would be shown as something else.
   if (config === undefined || (url.includes('@') && (config.user ?? '') === ''))
@@ -54,18 +57,26 @@ function configOf(url: string): ClientConfig | undefined {
   try {
     return parseIntoClientConfig(url) as ClientConfig;
   } catch (error) {
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    if (syscall !== undefined) throw new StoreError(message, 'unchanged', { cause: error });
-    return undefined;
+    const { syscall, path, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) return undefined;
+    const named = FILES.find((name) => new URLSearchParams(url.split('?')[1]).get(name) === path) ?? 'a parameter';
+    throw new StoreError(`the file that ${named} in the URL of the store names cannot be read: ${message}`, 'unchanged', { cause: error });
   }
 }
 
-/** The schema is ours to read; the rest is the client's. */
-function split(url: string): { readonly schema: string; readonly text: string } {
+/** Parameters that name files. */
+const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
+
+/** The schema is ours to read, and what files are relative to; the rest is the client's. */
+function split(url: string, directory: string): { readonly schema: string; readonly text: string } {
   const [before = '', parameters = ''] = url.split('?', 2);
   const search = new URLSearchParams(parameters);
   const schema = search.get('schema') ?? 'pileus';
   search.delete('schema');
+  for (const name of FILES) {
+    const file = search.get(name);
+    if (file !== null && file !== 'system') search.set(name, resolve(directory, file));
+  }
   return { schema, text: search.size === 0 ? before : `${before}?${search}` };
 }
 

@@ -6,7 +6,7 @@ import { Facts, Questions } from './facts.ts';
 import type { Link } from './link.ts';
 import { ConnectionLost } from './message.ts';
 import type { OwnTables } from './own-tables.ts';
-import type { Session } from './session.ts';
+import type { Connection } from './session.ts';
 import { type PgTable, sql } from './table.ts';
 import { writesOf } from './writes.ts';
 
@@ -65,7 +65,7 @@ export class Writer {
     return outcomes;
   }
 
-  async #decide(session: Session, transactions: readonly Transaction[]): Promise<Decision> {
+  async #decide(session: Connection, transactions: readonly Transaction[]): Promise<Decision> {
     const catalog = this.#catalog();
     let questions = new Questions();
     for (const transaction of transactions)
@@ -84,7 +84,7 @@ export class Writer {
   }
 
   /** The version comes first: what is read after it may be newer, and then the write finds out. */
-  async #ask(session: Session, questions: Questions, known: Facts | undefined): Promise<Facts> {
+  async #ask(session: Connection, questions: Questions, known: Facts | undefined): Promise<Facts> {
     const asked = questions.asked(this.#own.counter);
     const state = known === undefined ? [sql(`SELECT version, revision, epoch FROM ${this.#own.state}`)] : [];
     const answers = await session.run([...state, ...asked.map(({ statement }) => statement)], ANSWER_MS);

@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ExternalIdentity } from '@pileus/core';
+import type { CloudError } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { Attribute, Change } from 'ldapts';
+import { ldapProvider } from '../../src/auth/ldap.ts';
 import { expectStatus, made, Tenancy, type Tenant } from '../tenants/tenancy.ts';
 import { person, Slapd, SUFFIX } from './slapd.ts';
 
@@ -11,7 +14,7 @@ describe('server: users of a directory', () => {
   let acme: Tenant;
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     slapd = await Slapd.start();
     await writeFile(join(slapd.dir, 'reader-password'), 'reading\n');
     const ldap = {
@@ -47,6 +50,36 @@ describe('server: users of a directory', () => {
     const row = (await acme.admin('GET', '/v1/users/ann')).json;
     expect(row.email).to.equal('ann@example.org');
     expect(row.externalId).to.match(/^ldap:[0-9a-f-]{36}$/);
+  });
+
+  it('are asked about over TLS from the first byte on, with who is trusted alone', async () => {
+    const by = (url: string, caFile: string | undefined) =>
+      ldapProvider({
+        ...{ account: 'acme', makeUsers: true, url, startTls: false, caFile, userBase: `ou=people,${SUFFIX}` },
+        ...{ bindDn: `cn=reader,${SUFFIX}`, bindPasswordFile: join(slapd.dir, 'reader-password') },
+        ...{ userClass: 'person', userAttribute: 'uid', idAttribute: 'entryUUID', emailAttribute: 'mail' },
+        ...{ groupBase: `ou=groups,${SUFFIX}`, memberAttribute: 'member', groupAttribute: 'cn' },
+      }).byPassword as (user: string, password: string) => Promise<ExternalIdentity | undefined>;
+    const asked = by(slapd.secureUrl, slapd.caFile);
+    const ann = await asked('ann', 'anns password');
+    expect(ann).to.include({ name: 'ann', email: 'ann@example.org' });
+    expect(ann?.groups).to.have.members(['admins', 'staff']);
+    expect(await asked('ann', 'another password')).to.equal(undefined);
+    // One whom nobody vouches for, and one who is vouched for under another name.
+    for (const other of [by(slapd.secureUrl, undefined), by(slapd.secureUrl.replace('127.0.0.1', 'localhost'), slapd.caFile)]) {
+      const refused = await other('ann', 'anns password').catch((error: CloudError) => error.code);
+      expect(refused).to.equal('unavailable');
+    }
+  });
+
+  it('have one count of wrong passwords, however their name is spelled', async () => {
+    for (const name of ['bob', 'Bob', 'BOB', ' bob ', 'bOb']) expect((await signIn(name, 'wrong')).status, name).to.equal(401);
+    // Where the machine is slow the first pauses are over before it is asked again.
+    let answer = await signIn('boB', 'wrong');
+    for (let tries = 0; answer.status === 401 && tries < 4; tries += 1) answer = await signIn('BoB', 'wrong');
+    expect(answer.status).to.equal(429);
+    await new Promise((resolve) => setTimeout(resolve, answer.json.params.retryAfterSeconds * 1000 + 100));
+    expectStatus(await signIn('bob', 'bobs password'), 200);
   });
 
   it('are the same at their next visit, also when they are renamed there', async () => {

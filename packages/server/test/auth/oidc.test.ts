@@ -1,4 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { CloudError } from '@pileus/core/kernel';
 import { expect } from 'chai';
+import { oidcProvider } from '../../src/auth/oidc.ts';
 import { expectStatus, made, Tenancy, type Tenant } from '../tenants/tenancy.ts';
 import { OpenId } from './openid.ts';
 
@@ -11,7 +16,7 @@ describe('server: users of an OpenID provider', () => {
   let acme: Tenant;
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const claims = { ann: { email: 'ann@example.org', groups: ['admins', 'staff'] }, 'Bob Builder': { groups: ['staff'] }, admin: {} };
     openId = await OpenId.start([CLIENT, 'another'], claims);
     other = await OpenId.start([CLIENT], claims);
@@ -79,5 +84,21 @@ describe('server: users of an OpenID provider', () => {
     const answer = await second.as('')('POST', '/v1/sessions/token', { provider: 'oidc', token }, { authorization: '' });
     await second.close();
     expect([answer.status, answer.json.retry]).to.deep.equal([503, 'same_request']);
+  });
+
+  it('are told to come again while the provider has only a fault in the place of its keys', async () => {
+    const faulty = createServer((request, response) => {
+      const isKeys = request.url === '/keys';
+      response.writeHead(isKeys ? 500 : 200).end(isKeys ? 'a fault' : JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }));
+    }).listen(0, '127.0.0.1');
+    await once(faulty, 'listening');
+    const issuer = `http://127.0.0.1:${(faulty.address() as AddressInfo).port}`;
+    const { byToken } = oidcProvider({
+      ...{ account: 'acme', makeUsers: true, issuer, clientId: CLIENT },
+      ...{ nameClaim: 'preferred_username', groupsClaim: 'groups' },
+    });
+    const refused = await byToken?.(await openId.idToken(CLIENT, 'ann')).catch((error: CloudError) => error.code);
+    faulty.close();
+    expect(refused).to.equal('unavailable');
   });
 });

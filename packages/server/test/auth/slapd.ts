@@ -1,28 +1,31 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'ldapts';
+import { freePort } from '../../../../tools/system/free-port.ts';
 
 const run = promisify(execFile);
 
 export const SUFFIX = 'dc=example,dc=org';
 const ADMIN = `cn=admin,${SUFFIX}`;
 const ADMIN_PASSWORD = 'of the tests';
-const START_MS = 20_000;
+const START_MS = 120_000;
 
 /** An OpenLDAP of one's own on a free loopback port, with TLS for who asks for it. Only `cn=reader` reads it. Ends with this process at the latest. */
 export class Slapd implements AsyncDisposable {
   readonly dir: string;
   readonly url: string;
+  /** The same over TLS from the first byte on. */
+  readonly secureUrl: string;
   readonly #child: ChildProcess;
 
-  private constructor(dir: string, url: string, child: ChildProcess) {
+  private constructor(dir: string, [url, secureUrl]: readonly [string, string], child: ChildProcess) {
     this.dir = dir;
     this.url = url;
+    this.secureUrl = secureUrl;
     this.#child = child;
   }
 
@@ -33,10 +36,10 @@ export class Slapd implements AsyncDisposable {
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', join(dir, 'key.pem')];
     await run('openssl', ['req', '-x509', ...key, '-out', join(dir, 'cert.pem'), '-days', '2', ...subject]);
     await writeFile(join(dir, 'slapd.conf'), configuration(dir));
-    const url = `ldap://127.0.0.1:${await freePort()}`;
-    const argv = ['--pdeathsig', 'KILL', '/usr/sbin/slapd', '-f', join(dir, 'slapd.conf'), '-h', url, '-d', '0'];
+    const urls = [`ldap://127.0.0.1:${await freePort()}`, `ldaps://127.0.0.1:${await freePort()}`] as const;
+    const argv = ['--pdeathsig', 'KILL', '/usr/sbin/slapd', '-f', join(dir, 'slapd.conf'), '-h', urls.join(' '), '-d', '0'];
     const child = spawn('setpriv', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
-    const server = new Slapd(dir, url, child);
+    const server = new Slapd(dir, urls, child);
     await server.#untilUp();
     await server.#fill();
     return server;
@@ -125,12 +128,3 @@ directory ${dir}/db
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="cn=reader,${SUFFIX}" read by * none
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -82,7 +82,10 @@ describe('server: killed again and again', () => {
 
   const killed = async (load: Load) => {
     for (let kills = 0; kills < KILLS; kills += 1) {
-      await sleep(200 + Math.floor(400 * Math.random()));
+      // On a busy machine it takes its time to have something under way.
+      const enough = load.accepted.length + CLIENTS;
+      while (load.accepted.length < enough) await sleep(20);
+      await sleep(Math.floor(400 * Math.random()));
       await server.kill();
       await server.begin();
     }
@@ -99,7 +102,7 @@ describe('server: killed again and again', () => {
   };
 
   it('tells the end of each operation exactly once for a cursor: to streams, to polls, to who waits', async function () {
-    this.timeout(60_000);
+    this.timeout(600_000);
     const streamed: Event[] = [];
     const polled: Answer[] = [];
     const done = new AbortController();
@@ -126,7 +129,7 @@ describe('server: killed again and again', () => {
 
     const wanted = new Set(load.accepted);
     expect(wanted.size).to.equal(load.accepted.length);
-    expect(load.accepted.length).to.be.above(KILLS * CLIENTS);
+    expect(load.accepted.length).to.be.at.least(KILLS * CLIENTS);
     expect([...load.ended.values()].filter((state) => state !== 'succeeded')).to.deep.equal([]);
     expect(terminal(polled).filter((id) => wanted.has(id))).to.have.length(wanted.size);
     expect(new Set(terminal(polled).filter((id) => wanted.has(id)))).to.deep.equal(wanted);
@@ -135,7 +138,7 @@ describe('server: killed again and again', () => {
   });
 
   it('has each end delivered to a webhook, and each call in the audit exactly once', async function () {
-    this.timeout(60_000);
+    this.timeout(600_000);
     const secret = `whsec_${SECRET.toString('base64')}`;
     const hook = { name: 'ends', url: receiverUrl(), kinds: ['operation'], states: ['succeeded'], types: ['updated'], secret };
     expect((await server.ask('/v1/webhooks', { method: 'POST', body: JSON.stringify(hook) })).status).to.equal(202);
@@ -143,14 +146,16 @@ describe('server: killed again and again', () => {
     await killed(load);
     const wanted = new Set(load.accepted);
     const told = () => new Set(received.map(({ event }) => event.data.id).filter((id) => wanted.has(id)));
-    for (const endMs = performance.now() + 20_000; told().size < wanted.size && performance.now() < endMs; ) await sleep(50);
+    for (const endMs = performance.now() + 150_000; told().size < wanted.size && performance.now() < endMs; ) await sleep(50);
     expect(told()).to.deep.equal(wanted);
     expect(received.every(({ isSigned }) => isSigned)).to.equal(true);
     const ids = new Map(received.map(({ event, id }) => [event.data.id as string, id]));
     for (const { event, id } of received) expect(ids.get(event.data.id)).to.equal(id);
 
-    await sleep(1500);
-    const { json: verdict } = await server.ask('/v1/audit/verify');
+    const verified = async () => (await server.ask('/v1/audit/verify')).json;
+    let verdict = await verified();
+    for (const endMs = performance.now() + 150_000; verdict.unsealed > 0 && performance.now() < endMs; verdict = await verified())
+      await sleep(100);
     expect(verdict).to.include({ whole: true, unsealed: 0 });
     const entries: Answer[] = [];
     for (let after = ''; ; ) {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../../../tools/system/free-port.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -22,15 +22,15 @@ export class ServerProcess {
     this.url = url;
   }
 
-  static async start(config: object): Promise<ServerProcess> {
+  /** `config` may be made of the URL. */
+  static async start(config: object | ((url: string) => object)): Promise<ServerProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'pileus-kills-'));
     const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
     const path = join(directory, 'config.json');
-    await writeFile(
-      path,
-      JSON.stringify({ listen: { port }, dataDir: 'data', kvm: { enabled: false }, log: { level: 'error' }, ...config }),
-    );
-    const server = new ServerProcess(directory, path, `http://127.0.0.1:${port}`);
+    const more = typeof config === 'function' ? config(url) : config;
+    await writeFile(path, JSON.stringify({ listen: { port }, dataDir: 'data', kvm: { enabled: false }, log: { level: 'error' }, ...more }));
+    const server = new ServerProcess(directory, path, url);
     await server.begin();
     return server;
   }
@@ -88,11 +88,3 @@ export class ServerProcess {
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into JSON of any shape.
 export type Answer = any;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

@@ -30,6 +30,21 @@ describe('server limits: rates', () => {
     expect(count).to.be.within(600 * 7, 600 * 7 + 5);
   });
 
+  it('know who does not heed refusals from who asks a little too often', () => {
+    const rates = new Rates({ perSecond: 10, burst: 10 }, clock);
+    const most = (everyMs: number) => {
+      let refusals = 0;
+      for (const endMs = nowMs + 60_000; nowMs < endMs; nowMs += everyMs)
+        refusals = Math.max(refusals, rates.take(String(everyMs)).refusals);
+      return refusals;
+    };
+    expect(most(80)).to.be.lessThan(5);
+    expect(most(10)).to.equal(100);
+    nowMs += 1000;
+    for (let index = 0; index < 200; index += 1, nowMs += 200) rates.take('10');
+    expect(rates.take('10').refusals).to.equal(0);
+  });
+
   it('are of each key', () => {
     const rates = new Rates({ perSecond: 1, burst: 2 }, clock);
     expect(granted(rates, 'a', 5)).to.equal(2);
@@ -48,11 +63,11 @@ describe('server limits: rates', () => {
 
   it('say what is left, when all is there again, and when to come back', () => {
     const rates = new Rates({ perSecond: 0.5, burst: 2 }, clock);
-    expect(rates.take('a')).to.deep.equal({ granted: true, remaining: 1, resetSeconds: 2, retrySeconds: 0 });
-    expect(rates.take('a')).to.deep.equal({ granted: true, remaining: 0, resetSeconds: 4, retrySeconds: 2 });
+    expect(rates.take('a')).to.deep.equal({ granted: true, remaining: 1, resetSeconds: 2, retrySeconds: 0, refusals: 0 });
+    expect(rates.take('a')).to.deep.equal({ granted: true, remaining: 0, resetSeconds: 4, retrySeconds: 2, refusals: 0 });
     nowMs += 500;
     const refused = rates.take('a');
-    expect(refused).to.deep.equal({ granted: false, remaining: 0, resetSeconds: 4, retrySeconds: 2 });
+    expect(refused).to.deep.equal({ granted: false, remaining: 0, resetSeconds: 4, retrySeconds: 2, refusals: 1 });
     expect(rateHeaders(rates.rate, refused)).to.deep.equal({ 'ratelimit-policy': '"key";q=2;w=4', ratelimit: '"key";r=0;t=4' });
     nowMs += refused.retrySeconds * 1000;
     expect(rates.take('a').granted).to.equal(true);

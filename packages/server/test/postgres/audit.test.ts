@@ -3,7 +3,7 @@ import { eventually, made, openServer, type TestServer } from '../server.ts';
 import { TestCluster } from './cluster.ts';
 
 describe('the audit on PostgreSQL', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let cluster: TestCluster;
   let schema: string;
   let server: TestServer;
@@ -23,13 +23,13 @@ describe('the audit on PostgreSQL', function () {
   const verdict = async () => (await server.ask('GET', '/v1/audit/verify')).json;
   const entries = async () =>
     (await server.ask('GET', '/v1/audit?limit=1000')).json.items as { id: string; number: number; action: string }[];
-  const sealed = (links: number) => eventually(async () => (await verdict()).links >= links && (await verdict()).unsealed === 0, 20_000);
+  const sealed = (links: number) => eventually(async () => (await verdict()).links >= links && (await verdict()).unsealed === 0, 60_000);
   const faults = async () => (await verdict()).faults.map(({ number, fault }: { number: number; fault: string }) => `${number} ${fault}`);
 
   it('is one chain, whatever is asked for, and names what is tampered with in the database', async () => {
     for (const [index, note] of ['naïve', '\u0000', '\ud83d\ude00 \ud83d', '"\\\n', 'z'.repeat(3000)].entries())
       await made(server, `w${index}`, { note });
-    await server.ask('PATCH', '/v1/widgets/w0', { body: { note: 'other', sizeBytes: 20 }, headers: { prefer: 'wait=10' } });
+    await server.ask('PATCH', '/v1/widgets/w0', { body: { note: 'other', sizeBytes: 20 }, headers: { prefer: 'wait=60' } });
     await server.ask('POST', '/v1/widgets/w0/polish', { body: { times: 2 } });
     await sealed(7);
     server = await server.restart();

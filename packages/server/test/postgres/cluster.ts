@@ -39,6 +39,13 @@ export class TestCluster {
     return this.server.url('german', { schema: `store_${this.#made}` });
   }
 
+  /** The same as a configuration has it. */
+  storeUrl(): string {
+    const { password, port } = this.server;
+    const schema = new URLSearchParams(this.unused().split('?')[1]).get('schema');
+    return `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/german?schema=${schema}`;
+  }
+
   /** A path where nothing is, each time another. */
   path(): string {
     this.#made += 1;

@@ -5,7 +5,7 @@ import { TestCluster } from './cluster.ts';
 import type { Wire } from './wire.ts';
 
 describe('the store on PostgreSQL', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let cluster: TestCluster;
   before(async () => {
     cluster = await TestCluster.start();

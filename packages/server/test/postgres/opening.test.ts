@@ -27,7 +27,7 @@ const SCHEMA: StoreSchema = {
 };
 
 describe('opening a store on PostgreSQL', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let cluster: TestCluster;
   before(async () => {
     cluster = await TestCluster.start({ inMemory: true });

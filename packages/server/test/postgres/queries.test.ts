@@ -6,7 +6,7 @@ import { TestCluster } from './cluster.ts';
 const seed = Number(process.env.PILEUS_SEED ?? Number.parseInt(commit.slice(0, 7), 16)) || 1;
 
 describe('queries on PostgreSQL', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let cluster: TestCluster;
   before(async () => {
     cluster = await TestCluster.start({ inMemory: true });

@@ -10,7 +10,7 @@ const CREATORS = 8;
 const EACH = 6;
 
 describe('a server on PostgreSQL', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let cluster: TestCluster;
   let store: string;
   let server: TestServer;
@@ -19,9 +19,7 @@ describe('a server on PostgreSQL', function () {
   });
   after(() => cluster.stop());
   beforeEach(async () => {
-    const { password, port } = cluster.server;
-    const schema = new URLSearchParams(cluster.unused().split('?')[1]).get('schema');
-    store = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/german?schema=${schema}`;
+    store = cluster.storeUrl();
     server = await openServer({ config: { store } });
   });
   afterEach(() => server.close());
@@ -39,6 +37,30 @@ describe('a server on PostgreSQL', function () {
     expect((await server.ask('GET', "/v1/widgets?filter=color%20%3D%20'red'")).json.items).to.have.length(1);
     expect(await names()).to.deep.equal(['first', 'second']);
     expect((await server.ask('GET', '/health/ready')).status).to.equal(200);
+  });
+
+  it('uses settings as they are changed, and has them again after a restart', async () => {
+    await using cloud = new AsyncDisposableStack();
+    const config = { store: cluster.storeUrl(), kvm: { enabled: false } };
+    let plane = cloud.adopt(await openServer({ cloud: true, config }), (one) => one.close());
+    const ask = (method: string, path: string, body?: object) =>
+      plane.ask(method, `/v1/${path}`, { ...(body === undefined ? {} : { body }), headers: { prefer: 'wait=60' } });
+    const effective = async () => (await ask('GET', 'settings/effective?key=trash.retentionSeconds')).json.items[0];
+    const set = async (value: number) =>
+      (await ask('POST', 'setting-values/actions/set', { key: 'trash.retentionSeconds', value })).json.resourceId;
+    await set(60);
+    const id = await set(90);
+    expect(await effective()).to.include({ value: 90, level: 'global', valueId: id });
+    plane = cloud.adopt(await plane.restart(), (one) => one.close());
+    expect(await effective()).to.include({ value: 90, level: 'global' });
+    expect((await ask('POST', `setting-values/${id}/reset`, {})).status).to.equal(200);
+    expect(await effective()).to.include({ value: 0, level: 'default' });
+    const { items } = (await ask('GET', 'setting-changes?sort=createdAt')).json;
+    expect(items.map(({ from, to }: { from?: number; to?: number }) => [from, to])).to.deep.equal([
+      [undefined, 60],
+      [60, 90],
+      [90, undefined],
+    ]);
   });
 
   it('ends every accepted operation while the database goes away and comes back', async () => {
@@ -87,10 +109,14 @@ describe('a server on PostgreSQL', function () {
       stop.abort();
       await reading;
     }
-    await readEvents(server, { after: seen.at(-1)?.id ?? from, signal: AbortSignal.timeout(500), onEvent: (event) => seen.push(event) });
     const all = (await server.ask('GET', `/v1/changes?after=${from}&limit=1000`)).json.items as { cursor: string }[];
+    const stop = new AbortController();
+    const reading = readEvents(server, { after: seen.at(-1)?.id ?? from, signal: stop.signal, onEvent: (event) => seen.push(event) });
+    await eventually(() => seen.some(({ id }) => id === all.at(-1)?.cursor));
+    stop.abort();
+    await reading;
     expect(all.length).to.be.greaterThan(30);
-    expect(seen.map(({ id }) => id)).to.deep.equal(all.map(({ cursor }) => cursor));
+    expect(seen.slice(0, all.length).map(({ id }) => id)).to.deep.equal(all.map(({ cursor }) => cursor));
   });
 
   it('backs itself up, and is made anew from that as another incarnation', async () => {

@@ -2,7 +2,7 @@ import { upgradeUnderLoad } from '../release/upgrade.ts';
 import { TestCluster } from './cluster.ts';
 
 describe('a release', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let cluster: TestCluster;
   before(async () => {
     cluster = await TestCluster.start({ inMemory: true });

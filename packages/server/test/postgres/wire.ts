@@ -2,15 +2,14 @@ import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 const PORT = 5432;
 
 /** The way between one store and its server, which a test can cut, slow down, or close in one direction. */
 export class Wire {
   readonly dir: string;
-  /** Milliseconds that each message is held back on the way to the server: none by default. */
-  delayMs: (message: Buffer) => number = () => 0;
+  /** What each message waits for on the way to the server: nothing by default. */
+  until: (message: Buffer) => Promise<unknown> | undefined = () => undefined;
   /** What the server says, as it arrives. */
   answer: (message: Buffer) => Buffer = (message) => message;
   /** What the server answers is lost. */
@@ -78,10 +77,9 @@ export class Wire {
     let held = Promise.resolve();
     near.on('data', (bytes) => {
       if (this.frozen) return;
-      const delayMs = this.delayMs(bytes);
+      const until = this.until(bytes);
       if (this.frozen) return;
-      if (delayMs === 0) held = held.then(() => void far.write(bytes));
-      else held = held.then(() => sleep(delayMs)).then(() => void far.write(bytes));
+      held = held.then(() => until).then(() => void far.write(bytes));
     });
     near.on('end', () => {
       if (this.frozen) return;

@@ -10,15 +10,17 @@ export interface Serving {
   readonly yard: string;
   readonly store: string | undefined;
   readonly port: number;
-  /** How long the migration of a row takes. */
-  readonly migrationMs: number;
+  /** The migration stays at the row of this number: it will be killed there. */
+  readonly lastRow: number | undefined;
 }
 
-const { release, directory, yard, store, port, migrationMs } = JSON.parse(process.argv[2] ?? '') as Serving;
+const { release, directory, yard, store, port, lastRow } = JSON.parse(process.argv[2] ?? '') as Serving;
 const say = (line: string) => writeSync(1, `${line}\n`);
+let rows = 0;
 const migrating = () => {
   say('row');
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, migrationMs);
+  rows += 1;
+  if (rows === lastRow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 };
 const plugin = crates(release, new Yard(yard, release === 'last'), migrating);
 const plane = await compose({

@@ -83,8 +83,8 @@ export async function upgradeUnderLoad(store: string | undefined): Promise<void>
   await mkdir(yard.directory);
   let port = 0;
   const children: Child[] = [];
-  const serve = (release: Release, migrationMs = 0): Child => {
-    const serving: Serving = { release, directory, yard: yard.directory, store, port, migrationMs };
+  const serve = (release: Release, lastRow?: number): Child => {
+    const serving: Serving = { release, directory, yard: yard.directory, store, port, lastRow };
     const child = new Child(new URL('serve.ts', import.meta.url).href, [JSON.stringify(serving)]);
     children.push(child);
     return child;
@@ -107,18 +107,18 @@ export async function upgradeUnderLoad(store: string | undefined): Promise<void>
       });
     const load = new Load(ask);
     const stuck = async () => [...(await yard.parts()).values()].filter((parts) => parts.includes('stuck')).length;
-    await eventually(async () => load.under('last') >= BEFORE && (await stuck()) === CLIENTS * STUCK.length, 30_000);
+    await eventually(async () => load.under('last') >= BEFORE && (await stuck()) === CLIENTS * STUCK.length, 120_000);
     await last.kill();
     load.release = 'next';
 
-    const killed = serve('next', 20);
+    const killed = serve('next', BEFORE / 2);
     await killed.says('row', BEFORE / 2);
     await killed.kill();
     expect(killed.said('listening'), 'killed before it was done').to.deep.equal([]);
 
     const next = serve('next');
     await next.says('listening');
-    await eventually(() => load.under('next') >= AFTER, 30_000);
+    await eventually(() => load.under('next') >= AFTER, 120_000);
     await load.end();
     await expectEnded(load, yard, async (path) => (await ask('GET', path)).json());
   } finally {
@@ -133,7 +133,7 @@ type Get = (path: string) => Promise<any>;
 async function expectEnded({ accepted }: Load, yard: Yard, get: Get): Promise<void> {
   const made: string[] = [];
   for (const { name, operationId, crateId, under } of accepted) {
-    const operation = await get(`/v1/operations/${operationId}?waitSeconds=20`);
+    const operation = await get(`/v1/operations/${operationId}?waitSeconds=60`);
     expect(operation.state, `${name}: ${JSON.stringify(operation)}`).to.equal(name.includes('bad') ? 'failed' : 'succeeded');
     const done = ((await yard.parts()).get(crateId) ?? []).filter((part) => part !== 'stuck');
     const isNext = operation.saga === 'crate.make@2';

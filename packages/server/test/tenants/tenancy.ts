@@ -27,7 +27,7 @@ export class Tenancy {
   as(token: string, project?: string): Ask {
     const own = { authorization: `Bearer ${token}`, ...(project === undefined ? {} : { 'x-pileus-project': project }) };
     return (method, path, body, headers = {}) =>
-      this.server.ask(method, path, { ...(body === undefined ? {} : { body }), headers: { prefer: 'wait=10', ...own, ...headers } });
+      this.server.ask(method, path, { ...(body === undefined ? {} : { body }), headers: { prefer: 'wait=60', ...own, ...headers } });
   }
 
   root(project?: string): Ask {

@@ -117,16 +117,23 @@ describe('server: tenants', () => {
     it('have two secrets for a while when they are rotated', async () => {
       const { id, key } = await newKey();
       const { json } = expectStatus(await acme.admin('POST', `/v1/api-keys/${id}/rotate`, { overlapSeconds: 1 }), 200);
-      for (const either of [key, json.key]) expect((await at.as(either)('GET', '/v1/access')).status).to.equal(200);
+      for (const either of [key, json.key]) {
+        const { status } = await at.as(either)('GET', '/v1/access');
+        // A machine that is busy may ask when the while is over.
+        if (Date.now() < Date.parse(json.oldKeyUntil)) expect(status).to.equal(200);
+      }
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, Date.parse(json.oldKeyUntil) - Date.now()) + 20));
       expect((await at.as(key)('GET', '/v1/access')).status).to.equal(401);
       expect((await at.as(json.key)('GET', '/v1/access')).status).to.equal(200);
     });
 
     it('end when their time is over', async () => {
-      const { key } = await newKey({ expiresAt: new Date(Date.now() + 700).toISOString() });
-      expect((await at.as(key)('GET', '/v1/access')).status).to.equal(200);
-      await new Promise((resolve) => setTimeout(resolve, 800));
+      const endMs = Date.now() + 1500;
+      const { key } = await newKey({ expiresAt: new Date(endMs).toISOString() });
+      const { status } = await at.as(key)('GET', '/v1/access');
+      // A machine that is busy may ask when it has ended.
+      if (Date.now() < endMs) expect(status).to.equal(200);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, endMs - Date.now()) + 20));
       expect((await at.as(key)('GET', '/v1/access')).status).to.equal(401);
     });
 

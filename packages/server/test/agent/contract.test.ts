@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { commonVersion } from '@pileus/core/agent';
+import { type CloudError, isCloudError, type KernelServices } from '@pileus/core/kernel';
+import { nodeEnvironment } from '@pileus/core/node';
+import { expect } from 'chai';
+import { Agents, commandIdOf } from '../../../core/src/cloud/agents/agents.ts';
+import { AgentProcess, eventually, Receiver } from './agent-process.ts';
+
+/** What a control plane of version 1 sends and expects, as it was when that version was the newest. Never changed: versions come beside it. */
+const V1_CLIENT = new URL('contract/v1-client.json', import.meta.url);
+
+/** What an agent of version 1 is asked and answers. */
+const V1_AGENT = new URL('contract/v1-agent.json', import.meta.url);
+
+interface Step {
+  readonly request?: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: unknown;
+  };
+  readonly answer?: unknown;
+  readonly callback?: unknown;
+}
+
+/** All that was recorded is there; more may be. `~string` is any text. */
+function fits(recorded: unknown, seen: unknown, at = ''): void {
+  if (typeof recorded === 'string' && recorded.startsWith('~')) expect(typeof seen, at).to.equal(recorded.slice(1));
+  else if (Array.isArray(recorded)) {
+    expect(seen, at).to.be.an('array');
+    for (const [index, item] of recorded.entries()) fits(item, (seen as unknown[])[index], `${at}/${index}`);
+  } else if (typeof recorded === 'object' && recorded !== null) {
+    expect(seen, at).to.be.an('object');
+    for (const [key, item] of Object.entries(recorded)) fits(item, (seen as Record<string, unknown>)[key], `${at}/${key}`);
+  } else expect(seen, at).to.equal(recorded);
+}
+
+describe('agent: contract', function () {
+  this.timeout(600_000);
+
+  it('speaks the newest version that both sides know', () => {
+    expect(commonVersion([1])).to.equal(1);
+    // An agent of the next release, and a control plane of the next release.
+    expect(commonVersion([2, 1], [1])).to.equal(1);
+    expect(commonVersion([1], [2, 1])).to.equal(1);
+    expect(commonVersion([1, 2, 3], [3, 2])).to.equal(3);
+    expect(commonVersion([3, 4], [1, 2])).to.equal(undefined);
+  });
+
+  it('is kept towards an agent of version 1', async () => {
+    const steps = JSON.parse(await readFile(V1_AGENT, 'utf8')) as readonly Required<Step>[];
+    let at = 0;
+    const services = {
+      environment: nodeEnvironment(),
+      store: { incarnation: '0b7f9a52-1e0c-4c5e-9d4e-6f1f0a3b2c1d', epoch: 41 },
+      secrets: { digest: () => 'proof' },
+    } as unknown as KernelServices;
+    const agents = new Agents(services, {
+      callbackUrl: 'https://cloud.example.org',
+      ask: async (_agent, { signal: _, ...request }) => {
+        const step = steps[at];
+        fits(step?.request, request, `/${at}`);
+        at += 1;
+        return step?.answer as { status: number; json: unknown };
+      },
+    });
+    const agent = { url: 'https://192.0.2.7:7430', fingerprint: 'a'.repeat(64) };
+    const call = { requestId: 'r', signal: new AbortController().signal, timeoutMs: 60_000 };
+    const id = (last: string) => commandIdOf(`01890a5d-ac96-774b-bcce-b302099a80${last}`, 'inspect');
+    expect(await agents.hello(agent, call)).to.deep.include({ agentId: '01890a5d-ac96-774b-bcce-b302099a8000', version: 1 });
+    // It is not told, so that it is asked for.
+    const inspected = await agents.run(agent, id('57'), { type: 'host.inspect', input: {} }, call);
+    expect(inspected).to.deep.equal({ hostname: 'hv1', kernel: '6.1.0', programs: { ip: true } });
+    expect((await agents.status(agent, call)).commands.unacknowledged).to.equal(1);
+    const refused = await agents.run(agent, id('58'), { type: 'host.inspect', input: {} }, call).catch((error: CloudError) => error);
+    expect(isCloudError(refused) && refused.code).to.equal('conflict');
+    expect(at).to.equal(steps.length);
+  });
+
+  it('is kept towards a control plane of version 1', async () => {
+    const agent = await AgentProcess.start();
+    const receiver = await Receiver.start(agent.controller);
+    await agent.open();
+    const steps = JSON.parse((await readFile(V1_CLIENT, 'utf8')).replaceAll('CALLBACK', receiver.url)) as readonly Step[];
+    for (const [index, { request, answer, callback }] of steps.entries()) {
+      if (request !== undefined) fits(answer, await agent.ask(request.method, request.path, request), `/${index}`);
+      else fits(callback, await eventually(() => receiver.told[0], Boolean), `/${index}`);
+    }
+    await receiver.close();
+    await agent.close();
+  });
+});
