@@ -1,5 +1,5 @@
 import { type Accepted, isPileusError, type Operation, type Pending, type UntypedRow } from '@pileus/sdk';
-import type { KindDescription } from '@pileus/sdk/document';
+import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { defaultColumns, FORMATS, type Format, formatRow, formatRows, type Row } from './format.ts';
 import type { Session } from './session.ts';
@@ -44,7 +44,24 @@ export async function settle<R extends UntypedRow | undefined>(
   const [only] = present;
   if (only !== undefined && rows.length === 1 && flags.output !== 'table') session.out(formatRow(only, flags.output));
   else if (present.length > 0) session.out(formatRows(present, flags.output, defaultColumns(kind), session.width));
-  else showGone(session, accepted, flags.output);
+  else {
+    showGone(session, accepted, flags.output);
+    if (kind.verbs.some(({ segment }) => segment === 'recover')) await tellOfTrash(session, kind, accepted);
+  }
+}
+
+/** What can be brought back is not gone. */
+async function tellOfTrash(
+  session: Session,
+  kind: KindDescription,
+  gone: readonly { readonly label: string; readonly accepted: Accepted<string, unknown> }[],
+): Promise<void> {
+  const { cloud } = await session.server();
+  for (const { label, accepted } of gone) {
+    const found = await cloud.resource(kind).get(accepted.id, { signal: session.signal }).safe();
+    if (found.ok && found.data.state === 'trashed')
+      session.note(`It lies in the trash. Bring it back: pileus ${kebab(kind.plural)} recover ${label}`);
+  }
 }
 
 /** What the server has promised. When it refuses one, the others are told of before that: they go on. @throws PileusError the first refusal */
@@ -147,11 +164,13 @@ export class Progress {
 
 /** Undefined while there is nothing to tell. */
 export function describeProgress(operation: Operation): string | undefined {
-  const { state, percent, lastStep, attention, id } = operation;
+  const { state, percent, lastStep, attention, waitsFor, id } = operation;
   const done = `${String(percent).padStart(3)} %  ${lastStep ?? ''}`.trimEnd();
   if (state === 'needs_attention' && attention !== undefined)
     return `stuck at ${attention.step} (${attention.phase}): ${attention.message}; it keeps trying. Steer it: pileus operations retry|skip|cancel ${id}`;
   if (state === 'unwinding') return `unwinding  ${lastStep ?? ''}`.trimEnd();
+  if (state === 'queued' && waitsFor !== undefined)
+    return `queued, waits for ${waitsFor}. Why: pileus operations show ${id}; wait no longer: pileus operations cancel ${id}`;
   if (state === 'queued' || state === 'parked') return state;
   if (state === 'failed' || state === 'cancelled') return state;
   if (state === 'succeeded') return '100 %  done';

@@ -21,7 +21,7 @@ export async function tellDryRuns(session: Session, rehearsed: readonly Rehearse
     throw new UsageError('It would be refused.', 'Nothing was changed: this was a dry run.', EXIT.conflict);
 }
 
-function described(label: string, { action, accepted, blockers, quota, steps }: DryRun): string {
+function described(label: string, { action, accepted, blockers, quota, steps, notes }: DryRun): string {
   const amount = (counter: string, value: number) => exact(counter, value);
   return [
     `${`${action} ${label}`.trimEnd()} would be ${accepted ? 'accepted' : 'refused'}`,
@@ -31,6 +31,9 @@ function described(label: string, { action, accepted, blockers, quota, steps }: 
         `  quota       ${counter} of the ${scope}: ${by > 0 ? '+' : '-'}${amount(counter, Math.abs(by))}, ${amount(counter, used)} of ${limit === null ? 'no limit' : amount(counter, limit)} in use`,
     ),
     ...(steps.length === 0 ? [] : [`  steps       ${steps.join(', ')}`]),
+    ...Object.entries(notes ?? {}).map(
+      ([about, note]) => `  ${about.padEnd(10)}  ${typeof note === 'object' ? JSON.stringify(note) : note}`,
+    ),
     '',
   ].join('\n');
 }

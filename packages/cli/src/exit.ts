@@ -26,6 +26,10 @@ export interface ErrorContext {
   resourceOf?(pointer: string): string | undefined;
   /** Where the key comes from that was sent; undefined without one. */
   readonly keyFrom?: string | undefined;
+  /** No key is asked with: a password is. */
+  readonly isSigningIn?: boolean;
+  /** Whether a server was named by `--url`, in the place of the one that is asked otherwise. */
+  readonly urlGiven?: boolean;
 }
 
 export interface Report {
@@ -38,10 +42,14 @@ export interface Report {
 export function reportOf(error: unknown, context: ErrorContext): Report {
   if (error instanceof CommanderError) return { code: error.exitCode === 0 ? EXIT.ok : EXIT.usage, text: '' };
   if (error instanceof UsageError)
-    return { code: error.exitCode, text: lines(`error: ${error.message}`, error.advice ?? `See what it takes: ${context.command} --help`) };
+    return { code: error.exitCode, text: lines(`error: ${error.message}`, error.advice ?? helpAdvice(error, context)) };
   if (isPileusError(error)) return { code: codeOf(error), text: describe(error, context) };
   return { code: EXIT.error, text: `error: ${error instanceof Error ? error.message : String(error)}` };
 }
+
+/** Help is for who has written the command wrongly; an answer that ends a command otherwise needs none. */
+const helpAdvice = ({ exitCode }: UsageError, { command }: ErrorContext): string | undefined =>
+  exitCode === EXIT.error ? undefined : `See what it takes: ${command} --help`;
 
 function codeOf(error: PileusError): number {
   if (isOperationFailed(error)) return EXIT.operationFailed;
@@ -52,24 +60,37 @@ function codeOf(error: PileusError): number {
   return error.retry === 'after_state_change' || error.code === 'unsupported' ? EXIT.conflict : EXIT.error;
 }
 
+/** Of a field with that name, people take the flag to be its. */
+const MEANT_AS_FIELD =
+  '--url names the server to ask, and no key but that of --key is sent there. The field url of a resource is given by --field-url.';
+
 function describe(error: PileusError, context: ErrorContext): string {
   const flag = error.pointer === undefined || error.pointer === '' ? undefined : (context.flagOf(error.pointer) ?? error.pointer);
-  const details = Object.entries(error.params).map(([name, value]) => `  ${name}: ${shown(name, value)}`);
+  const details = Object.entries(error.params)
+    .filter(([, value]) => !isTold(value, error.message))
+    .map(([name, value]) => `  ${name}: ${shown(name, value)}`);
   return lines(
     `error: ${error.message} (${error.code})`,
     flag === undefined ? undefined : `  at: ${flag}`,
     ...details,
     advice(error, context),
+    context.urlGiven === true && NO_SERVER_THERE.has(error.code) ? MEANT_AS_FIELD : undefined,
     error.code === 'internal' && error.requestId !== undefined
       ? `Quote the ${isOperationFailed(error) ? 'operation' : 'request'} id ${error.requestId} when you report this.`
       : undefined,
   );
 }
 
+/** A list that the message has named whole already, e.g. the fields that there are. */
+const isTold = (value: unknown, message: string): boolean => Array.isArray(value) && value.length > 0 && message.includes(value.join(', '));
+
 function shown(name: string, value: unknown): string {
   if (typeof value === 'number') return exact(name, value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+/** What comes of asking what is no server of ours, or one that knows nothing of us. */
+const NO_SERVER_THERE: ReadonlySet<string> = new Set(['connection_failed', 'bad_response', 'unauthenticated', 'not_found']);
 
 const ADVICE: { readonly [C in ErrorCode]?: string } = {
   connection_failed: 'Is the server up, and its URL right? pileus profiles shows which one is asked.',
@@ -80,18 +101,21 @@ const ADVICE: { readonly [C in ErrorCode]?: string } = {
   unavailable: 'Nothing was lost: try again later.',
 };
 
-function advice(error: PileusError, { command, keyFrom, resourceOf }: ErrorContext): string | undefined {
+function advice(error: PileusError, { command, keyFrom, resourceOf, isSigningIn }: ErrorContext): string | undefined {
   if (isOperationFailed(error)) return `Nothing is left of it. Its story: pileus operations show ${error.operation.id}`;
-  if (error.code === 'unauthenticated') return keyAdvice(keyFrom);
+  if (error.code === 'unauthenticated') return isSigningIn === true ? undefined : keyAdvice(keyFrom);
   if (error.code === 'wait_timeout') return `Wait on: pileus operations wait ${String(error.params.operationId)}`;
   if (error.code === 'invalid_input') return `See what it takes: ${command} --help`;
   if (error.code === 'not_found') {
     const { pointer } = error;
-    const resource = pointer === undefined || pointer === '' ? command.split(' ')[1] : resourceOf?.(pointer);
+    const resource = pointer === undefined || pointer === '' ? listed(command.split(' ')[1]) : resourceOf?.(pointer);
     return resource === undefined ? undefined : `See what there is: pileus ${resource} list`;
   }
   return ADVICE[error.code];
 }
+
+/** What lists the things that a command is about. */
+const listed = (resource: string | undefined): string | undefined => (resource === 'quota' ? 'projects' : resource);
 
 /** A key given by a flag or the environment goes before that of a profile: another login would change nothing then. */
 function keyAdvice(keyFrom: string | undefined): string {

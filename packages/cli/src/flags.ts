@@ -68,6 +68,7 @@ export class InputFlags {
       const field = this.#flags.find(({ names }) => names[0] === name)?.field;
       if (field !== undefined) input[field] = null;
     }
+    await nameToId(input, findId);
     const missing = this.#required.filter((field) => input[field] === undefined);
     if (missing.length > 0) throw new UsageError(`Missing: ${missing.map((field) => this.flagOfField(field)).join(', ')}`);
     return input;
@@ -90,7 +91,8 @@ export class InputFlags {
     if (flag.type === 'boolean') return new Option(names, `${flag.schema.description ?? ''}${required}`.trim());
     const option = new Option(`${names} <${placeholder(flag)}>`, `${flag.schema.description ?? ''}${required}${repeats(flag)}`.trim());
     const choices = choicesOf(itemsOf(flag));
-    if (flag.type === 'array') option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+    if (flag.type === 'array' || flag.type === 'object')
+      option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
     else if (choices !== undefined) option.choices(choices);
     return option;
   }
@@ -98,22 +100,35 @@ export class InputFlags {
   async #valueOf({ schema, field, names, type }: Flag, value: unknown, findId: FindId): Promise<unknown> {
     const flag = `--${names[0]}`;
     if (type === 'boolean') return value;
-    if (type !== 'array') return await parseValue(String(value), schema, field, flag, findId);
+    if (type !== 'array' && type !== 'object') return await parseValue(String(value), schema, field, flag, findId);
     const parts = await Promise.all((value as readonly string[]).map((text) => parseValue(text, schema, field, flag, findId)));
-    return parts.flat();
+    return type === 'array' ? parts.flat() : merged(parts);
   }
+}
+
+/** A resource of whichever kind may be given by its name, too: its kind stands beside it. */
+async function nameToId(input: Record<string, unknown>, findId: FindId): Promise<void> {
+  const { resourceKind: kind, resourceId, resourceIds } = input;
+  if (typeof kind !== 'string') return;
+  if (typeof resourceId === 'string') input.resourceId = await findId(kind, resourceId);
+  if (Array.isArray(resourceIds)) input.resourceIds = await Promise.all(resourceIds.map((id) => findId(kind, String(id))));
 }
 
 /** The attribute under which commander keeps an option with these long names: that of the last. */
 const attribute = (names: readonly string[]): string =>
   (names.at(-1) ?? '').replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
+/** One object of those that a flag was given, a later one going before. What is none of its own is left to the server to refuse. */
+const merged = (parts: readonly unknown[]): unknown =>
+  parts.length === 1 ? parts[0] : Object.assign({}, ...parts.filter((part) => typeof part === 'object'));
+
 const itemsOf = ({ schema }: Flag): Schema => {
   const { items } = solid(schema);
   return typeof items === 'object' ? items : schema;
 };
 
-const repeats = ({ type }: Flag): string => (type === 'array' ? ' (may be repeated)' : '');
+const repeats = ({ type, schema }: Flag): string =>
+  type === 'array' || (type === 'object' && anyField(solid(schema)) !== undefined) ? ' (may be repeated)' : '';
 
 function placeholder(flag: Flag): string {
   const schema = solid(itemsOf(flag));

@@ -18,8 +18,12 @@ export function cell(field: string, value: unknown, nowMs: number): string {
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
-/** `1.5 GiB` as `1.5GiB`: at most one decimal. */
+/** Such sizes are of frames and sectors, where each byte counts. */
+const EXACT_BELOW = 64 * 1024;
+
+/** `1.5 GiB` as `1.5GiB`: at most one decimal. A small size that has no such text stays as it is: `1500B`. */
 export function size(bytes: number): string {
+  if (bytes < EXACT_BELOW && (bytes * 10) % 1024 !== 0) return `${bytes}B`;
   let value = bytes;
   let unit = 0;
   for (; value >= 1024 && unit < UNITS.length - 1; unit += 1) value /= 1024;

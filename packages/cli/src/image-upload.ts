@@ -50,11 +50,11 @@ const nameOf = (file: string): string =>
     .slice(0, 63);
 
 async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
+  const found = await stat(file).catch((error: unknown) => {
     throw new UsageError(`Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  });
+  if (!found.isFile()) throw new UsageError(`Cannot upload ${file}: it is no file.`);
+  return found.size;
 }
 
 async function digestOf(file: string, signal: AbortSignal): Promise<string> {

@@ -10,8 +10,31 @@ export interface LinkedColumn {
   cells(rows: readonly Row[], signal: AbortSignal): Promise<ReadonlyMap<unknown, string>>;
 }
 
-/** Shown unasked, where the server has them. */
-const SHOWN: Readonly<Record<string, readonly string[]>> = { instance: ['addresses'], volume: ['instance'], nic: ['instance', 'network'] };
+/** Shown unasked, where the server has them, before what a row goes with. */
+const SHOWN: Readonly<Record<string, readonly string[]>> = {
+  instance: ['addresses'],
+  volume: ['instance'],
+  snapshot: ['volume'],
+  snapshotGroup: ['instance', 'consistency'],
+  nic: ['instance', 'network'],
+  project: ['account'],
+  roleBinding: ['builtIn', 'role', 'user', 'group', 'serviceAccount'],
+  apiKey: ['user', 'serviceAccount', 'expiresAt'],
+  share: ['resourceId'],
+  tag: ['resourceId'],
+  systemTag: ['resourceId'],
+};
+
+/** Shown unasked behind what every row has: what a list is read for, though not every row has it. */
+const SHOWN_BEHIND: Readonly<Record<string, readonly string[]>> = {
+  host: ['cluster'],
+  pool: ['health'],
+  network: ['vpc'],
+  route: ['nextHop'],
+  securityGroupRule: ['protocol', 'firstPort', 'lastPort', 'cidrs', 'remoteGroup'],
+  backup: ['takenAt', 'condition'],
+  backupPlan: ['recoveryPointAt'],
+};
 
 const IDS_PER_REQUEST = 50;
 
@@ -27,11 +50,19 @@ export function linkedColumns(kind: KindDescription, server: Server): readonly L
   return addressed === undefined ? names : [...names, addressed];
 }
 
+/** Age and id. */
+const ENDS = 2;
+
 /** What a list shows unasked. */
 export function listColumns(kind: KindDescription, linked: readonly LinkedColumn[]): readonly string[] {
   const [name = 'name', state = 'state', ...more] = defaultColumns(kind);
-  const shown = (SHOWN[kind.kind] ?? []).filter((column) => linked.some((one) => one.name === column));
-  return [name, state, ...shown, ...more];
+  const owners = Object.entries(kind.row.properties ?? {}).flatMap(([field, schema]) =>
+    schema['x-ref']?.onDelete === 'cascade' ? [field.replace(/Id$/, '')] : [],
+  );
+  const there = (column: string) => linked.some((one) => one.name === column) || kind.row.properties?.[column] !== undefined;
+  const shown = [...new Set([...(SHOWN[kind.kind] ?? []), ...owners])].filter((column) => there(column) && !more.includes(column));
+  const behind = (SHOWN_BEHIND[kind.kind] ?? []).filter((column) => there(column) && !more.includes(column) && !shown.includes(column));
+  return [name, state, ...shown, ...more.slice(0, -ENDS), ...behind, ...more.slice(-ENDS)];
 }
 
 /** The rows with the columns of those that are asked for. */

@@ -66,16 +66,18 @@ export async function chooseTarget(env: Environment, choice: TargetChoice): Prom
       `There is no profile ${asked}.`,
       `There are: ${Object.keys(profiles).join(', ') || 'none'}. Make one: pileus login --profile ${asked} --url URL --key KEY`,
     );
-  const url = choice.url ?? (asked === undefined ? env.PILEUS_URL : undefined) ?? profile?.url;
+  const known = (asked === undefined ? env.PILEUS_URL : undefined) ?? profile?.url;
+  const url = choice.url ?? known;
   if (url === undefined)
     throw new UsageError(
       'No server is set.',
       'Log in: pileus login --url http://127.0.0.1:7420 --key KEY\nor set PILEUS_URL and PILEUS_KEY.',
     );
   const from = choice.url !== undefined ? '--url' : url === profile?.url ? `profile ${name}` : 'PILEUS_URL';
-  // A key belongs to its server: another URL never gets the profile's.
-  const key = choice.key ?? env.PILEUS_KEY ?? (url === profile?.url ? profile.key : undefined);
-  const keyFrom = choice.key !== undefined ? '--key' : env.PILEUS_KEY !== undefined ? 'PILEUS_KEY' : `profile ${name}`;
+  // A key belongs to its server: another URL gets neither the profile's nor that of the environment. It may be meant for something else, e.g. for a webhook.
+  const ofEnvironment = known === undefined || known === url ? env.PILEUS_KEY : undefined;
+  const key = choice.key ?? ofEnvironment ?? (url === profile?.url ? profile.key : undefined);
+  const keyFrom = choice.key !== undefined ? '--key' : ofEnvironment !== undefined ? 'PILEUS_KEY' : `profile ${name}`;
   const project = env.PILEUS_PROJECT;
   return { url, from, ...(key === undefined ? {} : { key, keyFrom }), ...(project === undefined ? {} : { project }) };
 }

@@ -1,5 +1,7 @@
 import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { Command, Option } from 'commander';
+import { addAgentProgram } from './agent-program.ts';
+import { addApply } from './apply-command.ts';
 import { addAudit } from './audit-command.ts';
 import { addCompletion } from './completion.ts';
 import { addConsole } from './console.ts';
@@ -9,9 +11,11 @@ import { addImageUpload } from './image-upload.ts';
 import { addLogin } from './login-commands.ts';
 import { addOperationVerbs } from './operation-commands.ts';
 import { addQuota } from './quota-command.ts';
+import { addReach } from './reach-command.ts';
 import { addGet, addList } from './read-commands.ts';
 import { groupsOf, kindCalled, knownServer, type Server } from './server.ts';
 import type { Session } from './session.ts';
+import { addSettings } from './settings-command.ts';
 import { addEndpoint, addVerb } from './verb-commands.ts';
 
 const GLOBALS = `
@@ -24,11 +28,21 @@ PILEUS_PROJECT names the project to work in; default: that of the key.`;
 const EXITS = `
 Exit codes: 0 done, 1 error, 2 wrong use, 3 not found, 4 refused (conflict, unsupported), 5 the operation failed, 6 not done in time, 130 interrupted.`;
 
+/** As `build`; what is unknown by the cache may be known to the server by now. */
+export async function buildProgram(session: Session, words: readonly string[]): Promise<Command> {
+  try {
+    return await build(session, words);
+  } catch (error) {
+    if (error instanceof UsageError && (await session.renew())) return build(session, words);
+    throw error;
+  }
+}
+
 /**
  * The commands for one command line. Those of resources are made from the server's document, and only for the resource that is named.
  * @throws UsageError for what is neither a command nor a resource
  */
-export async function buildProgram(session: Session, words: readonly string[]): Promise<Command> {
+async function build(session: Session, words: readonly string[]): Promise<Command> {
   const program = new Command('pileus')
     .description('The command line of a Pileus cloud.')
     .usage('<resource> <verb> [name] [options]')
@@ -45,6 +59,10 @@ export async function buildProgram(session: Session, words: readonly string[]): 
   addEvents(program, session);
   addAudit(program, session);
   addQuota(program, session);
+  addReach(program, session);
+  addApply(program, session);
+  addSettings(program, session);
+  addAgentProgram(program, session);
   addCompletion(program, session);
   const [first] = words;
   if (first === undefined || first.startsWith('-')) program.addHelpText('after', await resourceHelp(session));

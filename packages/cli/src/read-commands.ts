@@ -16,6 +16,7 @@ interface ListFlags {
   readonly sort?: string;
   readonly limit?: number;
   readonly deleted?: boolean;
+  readonly allProjects?: boolean;
   readonly watch?: boolean;
   readonly fields?: string;
   readonly count?: boolean;
@@ -44,12 +45,13 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     )
     .addOption(new Option('--limit <number>', 'rows at most').argParser(Number))
     .option('--deleted', 'also deleted ones')
+    .option('--all-projects', 'those of every project, for the operator')
     .option('--count', 'only how many there are')
     .option('--group-by <fields>', 'how many there are with each value of these fields')
     .option('--sum <fields>', 'with --group-by: sums of these fields; alone: of all')
     .option('-w, --watch', 'go on showing what changes');
-  for (const [field, schema] of plainFilters(kind)) {
-    const text = flagNames(field, schema).map((name) => `--${name}`);
+  for (const { field, schema, names } of filterFlags(kind)) {
+    const text = names.map((name) => `--${name}`);
     const choices = field === 'state' ? Object.keys(kind.states) : choicesOf(kind.row.properties?.[field] ?? schema);
     const option = new Option(`${text.join(', ')} <value>`, `only those with this ${field}`);
     command.addOption(choices === undefined ? option : option.choices([...choices]));
@@ -60,8 +62,14 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     const isTold = flags.count === true || flags.groupBy !== undefined || flags.sum !== undefined;
     if (flags.watch === true && (isTold || flags.fields !== undefined))
       throw new UsageError('--watch: it shows whole rows; leave out --fields, --count, --group-by and --sum.');
-    if (flags.count === true) return session.out(`${await rows.list(options).count()}\n`);
-    if (isTold) return session.out(formatGroups(await groupsOf(rows.list(options), flags), flags.output, session.width));
+    // Groups have a count each.
+    if (flags.count === true && flags.groupBy === undefined && flags.sum === undefined)
+      return session.out(`${await rows.list(options).count()}\n`);
+    if (isTold) {
+      const groups = await groupsOf(rows.list(options), flags);
+      if (groups.length === 0 && flags.output === 'table') return session.note(`There are no such ${kind.plural}.`);
+      return session.out(formatGroups(groups, flags.output, session.width));
+    }
     const linked = flags.fields === undefined ? linkedColumns(kind, server) : [];
     const columns = columnsOf(flags, kind, linked);
     // Other forms show rows as the server sent them.
@@ -74,10 +82,22 @@ export function addList(parent: Command, session: Session, server: Server, kind:
   });
 }
 
+/** The filters as flags, shortest names first: a short name gives way to the full name of another field. */
+function filterFlags(kind: KindDescription) {
+  const filters = plainFilters(kind).map(([field, schema]) => ({ field, schema, names: flagNames(field, schema) }));
+  const full = new Set(filters.map(({ names }) => names.at(-1)));
+  return filters.map(({ names, ...filter }) => ({
+    ...filter,
+    names: names.filter((name, index) => index === names.length - 1 || !full.has(name)),
+  }));
+}
+
 /** What was asked for by name, or what a list shows unasked. */
-function columnsOf({ columns, fields }: ListFlags, kind: KindDescription, linked: readonly LinkedColumn[]): readonly string[] {
+function columnsOf({ columns, fields, allProjects }: ListFlags, kind: KindDescription, linked: readonly LinkedColumn[]): readonly string[] {
   if (columns !== undefined) return chosenColumns(columns, [...Object.keys(kind.row.properties ?? {}), ...linked.map(({ name }) => name)]);
-  return fields === undefined ? listColumns(kind, linked) : listed(fields);
+  if (fields !== undefined) return listed(fields);
+  const [name = 'name', ...more] = listColumns(kind, linked);
+  return allProjects === true && kind.row.properties?.projectId !== undefined ? [name, 'projectId', ...more] : [name, ...more];
 }
 
 const listed = (text: string | undefined): readonly string[] => (text ?? '').split(',').flatMap((field) => field.trim() || []);
@@ -93,8 +113,7 @@ async function listOptions(
   session: Session,
 ): Promise<ListOptions<Record<string, string | number | boolean>>> {
   const where: Record<string, string | number | boolean> = {};
-  for (const [field, schema] of plainFilters(kind)) {
-    const names = flagNames(field, schema);
+  for (const { field, schema, names } of filterFlags(kind)) {
     const given = flags[attributeOf(names.at(-1) ?? '')];
     if (given === undefined) continue;
     const linked = { ...schema, ...(kind.row.properties?.[field] ?? {}) };
@@ -112,6 +131,7 @@ async function listOptions(
     ...(flags.fields === undefined ? {} : { fields: listed(flags.fields) }),
     ...(flags.limit === undefined ? {} : { limit: flags.limit }),
     ...(flags.deleted === undefined ? {} : { deleted: flags.deleted }),
+    ...(flags.allProjects === undefined ? {} : { allProjects: flags.allProjects }),
   };
 }
 

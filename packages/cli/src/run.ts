@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isPileusError } from '@pileus/sdk';
 import { EXIT, reportOf } from './exit.ts';
 import { takeGlobals } from './globals.ts';
 import { buildProgram } from './program.ts';
@@ -22,10 +23,27 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const { code, text } = session.signal.aborted
       ? { code: EXIT.interrupted, text: '' }
-      : reportOf(error, { ...session.context, keyFrom: await session.keyFrom() });
+      : reportOf(await causeOf(error, session, words), {
+          ...session.context,
+          keyFrom: await session.keyFrom(),
+          urlGiven: choice.url !== undefined && isChange(words),
+        });
     if (text !== '') session.note(text);
     return code;
   }
+}
+
+/** Whether the words may hold fields of a resource. */
+const isChange = ([resource, verb]: readonly string[]): boolean =>
+  resource !== 'login' && verb !== undefined && !['list', 'ls', 'get', 'show'].includes(verb);
+
+/** What is not found may have been there when the server was asked what it offers: then that there is no such command is why. */
+async function causeOf(error: unknown, session: Session, words: readonly string[]): Promise<unknown> {
+  if (!isPileusError(error) || error.code !== 'not_found' || !(await session.renew().catch(() => false))) return error;
+  return buildProgram(session, words).then(
+    () => error,
+    (unknown: unknown) => unknown,
+  );
 }
 
 /** Beside the sources, or one level further up beside what is built of them. */

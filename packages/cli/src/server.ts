@@ -11,9 +11,13 @@ import type { Target } from './profiles.ts';
 export interface Server {
   readonly cloud: Cloud;
   readonly description: ServerDescription;
+  /** Of its document: another one, another description. */
+  readonly tag: string | undefined;
+  /** It was taken from the cache without asking, and may be out of date. */
+  readonly unasked: boolean;
 }
 
-export const connectTo = ({ url, key, project }: Target): Cloud =>
+export const connectTo = ({ url, key, project }: Pick<Target, 'url' | 'key' | 'project'>): Cloud =>
   connect({ url, ...(key === undefined ? {} : { apiKey: key }), ...(project === undefined ? {} : { project }) });
 
 interface Cached {
@@ -24,21 +28,27 @@ interface Cached {
 /** For so long the document is taken from the cache without asking: a shell loop costs one request a command, not two. */
 const FRESH_MS = 60_000;
 
-/** Reads the server's document: from the cache if it is fresh, else asking by ETag whether it still holds. */
-export async function openServer(target: Target, env: Environment): Promise<Server> {
+/** Reads the server's document: from the cache if it is fresh enough, else asking by ETag whether it still holds. */
+export async function openServer(target: Target, env: Environment, freshMs = FRESH_MS): Promise<Server> {
   const cloud = connectTo(target);
   const file = cacheFile(target, env);
   const cached = await readCache(file);
-  if (cached !== undefined && cached.ageMs < FRESH_MS) return { cloud, description: describeServer(cached.document) };
+  const known = (unasked: boolean, { document, etag: tag }: Cached): Server => ({
+    cloud,
+    description: describeServer(document),
+    tag,
+    unasked,
+  });
+  if (cached !== undefined && cached.ageMs < freshMs) return known(true, cached);
   const answer = await cloud.documentUnless(cached?.etag);
   if (answer === undefined && cached !== undefined) {
     await utimes(file, new Date(), new Date());
-    return { cloud, description: describeServer(cached.document) };
+    return known(false, cached);
   }
   if (answer === undefined) throw new Error('The server says that its document is unchanged, without having been asked that.');
-  const description = describeServer(answer.document);
+  const server = known(false, answer);
   await writeCache(file, answer);
-  return { cloud, description };
+  return server;
 }
 
 /** What is known of a server without asking it: for completion and for help. */
@@ -100,5 +110,6 @@ export async function idOf({ cloud, description }: Server, kind: string, named: 
   const result = await cloud.resource({ kind, plural: found.plural }).get(named).safe();
   if (result.ok) return result.data.id;
   if (result.error.code !== 'not_found') throw result.error;
-  throw new UsageError(`There is no ${kind} ${named}.`, `See what there is: pileus ${kebab(found.plural)} list`, EXIT.notFound);
+  const what = result.error.params?.shared === undefined ? `There is no ${kind} ${named}.` : result.error.message;
+  throw new UsageError(what, `See what there is: pileus ${kebab(found.plural)} list`, EXIT.notFound);
 }

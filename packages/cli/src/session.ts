@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import type { Environment } from './directories.ts';
 import type { ErrorContext } from './exit.ts';
 import { chooseTarget, type Target, type TargetChoice } from './profiles.ts';
@@ -47,6 +48,14 @@ export class Session {
     return this.#server;
   }
 
+  /** Asks the server what it offers, if that was taken from the cache: a plugin may have come or gone. Answers whether it is something else. */
+  async renew(): Promise<boolean> {
+    const known = await this.#server?.catch(() => undefined);
+    if (known === undefined || !known.unasked) return false;
+    this.#server = openServer(await this.target(), this.env, 0);
+    return (await this.#server).tag !== known.tag;
+  }
+
   /** A person looks at the output. */
   get interactive(): boolean {
     return process.stdout.isTTY === true;
@@ -63,6 +72,19 @@ export class Session {
       return /^y(es)?$/i.test((await dialog.question(`${question} [y/N] `, { signal: this.signal })).trim());
     } finally {
       dialog.close();
+    }
+  }
+
+  /** Asks for what must not be seen. */
+  async askHidden(question: string): Promise<string> {
+    process.stderr.write(question);
+    const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const dialog = createInterface({ input: process.stdin, output: silent, terminal: true });
+    try {
+      return await dialog.question('', { signal: this.signal });
+    } finally {
+      dialog.close();
+      process.stderr.write('\n');
     }
   }
 

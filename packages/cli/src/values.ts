@@ -104,7 +104,21 @@ export async function parseValue(given: string, schema: Schema, field: string, f
       if (text !== 'true' && text !== 'false') throw new UsageError(`${flag}: ${JSON.stringify(text)} is neither true nor false.`);
       return text === 'true';
     case 'string':
+      if (isAnything(plain)) return jsonOrText(text);
       return plain['x-ref'] === undefined ? text : await findId(plain['x-ref'].kind, text);
+  }
+}
+
+/** A field that takes any JSON. */
+const isAnything = ({ allOf, oneOf, ...schema }: Schema): boolean =>
+  typesOf(schema).length === 0 && schema['x-ref'] === undefined && allOf === undefined && oneOf === undefined;
+
+/** `5`, `true`, `[1, 2]` and `"5"` as JSON, anything else as the text that it is. */
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }
 
@@ -177,6 +191,6 @@ export async function readText(file: string, flag: string): Promise<string> {
 export function flagNames(field: string, schema: Schema): readonly string[] {
   const full = field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const short = full.replace(/-(id|ids)$|-bytes(?=(-max|-min)?$)/, '');
-  const single = short === full && typeOf(schema) === 'array' ? full.replace(/s$/, '') : short;
+  const single = short === full && typeOf(schema) === 'array' ? full.replace(/(?<=ss)es$|s$/, '') : short;
   return [...new Set([single, full])];
 }

@@ -5,7 +5,7 @@ import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
 import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
 import { type DeletionFlags, describeEffects, formatPreview, takesMore } from './deletion.ts';
-import { writeWhole } from './download.ts';
+import { mirrorsOf, writeWhole } from './download.ts';
 import { tellDryRuns } from './dry-run.ts';
 import { type ErrorContext, EXIT, UsageError } from './exit.ts';
 import { InputFlags } from './flags.ts';
@@ -56,7 +56,8 @@ export const contextOf = (session: Session, { description }: Server, flags: Inpu
   },
 });
 
-async function send(
+/** Sends a verb for each of the targets, and shows what came of it. */
+export async function send(
   session: Session,
   server: Server,
   kind: KindDescription,
@@ -164,36 +165,60 @@ async function idsOf({ cloud }: Server, kind: KindDescription, targets: readonly
   });
 }
 
+/** What a computed value is asked with, like the fields of a body. */
+const queryFields = ({ query }: EndpointDescription) => ({
+  properties: Object.fromEntries(Object.entries(query).map(([name, { schema }]) => [name, schema])),
+  required: Object.keys(query).filter((name) => query[name]?.required === true),
+});
+
 /** A computed value or a download. Uploads have commands of their own, sockets are consoles. */
 export function addEndpoint(parent: Command, session: Session, server: Server, segment: string, endpoint: EndpointDescription): void {
   if (endpoint.type !== 'value' && endpoint.type !== 'download') return;
   const ids = endpoint.segments.filter((part) => part.startsWith('{')).map((part) => part.slice(1, -1));
-  const flags = new InputFlags(endpoint.body ?? {}, [], TAKEN);
+  const body = endpoint.body ?? queryFields(endpoint);
+  // What is made is named as other resources are.
+  const named = endpoint.name === 'create' && ids.length === 0 && body.properties?.name !== undefined;
+  const flags = new InputFlags(body, [], TAKEN);
   const command = parent.command(kebab(endpoint.name.replace(/Content$/, ''))).description(endpoint.description);
   for (const name of ids) command.argument(`<${name}>`, 'name or id');
+  if (named) command.argument('[name]', 'the same as --name');
   const path = (given: readonly unknown[]) => {
     let next = 0;
     return endpoint.segments.map((part) => (part.startsWith('{') ? String(given[next++]) : part));
   };
   const below = server.cloud.endpoints(segment);
   if (endpoint.type === 'download') {
-    command.argument('[file]', 'where to write it (default: standard output)').action(async (...given: unknown[]) => {
-      const file = given[ids.length] as string | undefined;
-      const content = below.receive(below.path(...path(given)), { signal: session.signal });
-      await (file === undefined ? pipeline(content, process.stdout, { end: false }) : writeWhole(content, file));
-    });
+    command
+      .argument('[file]', 'where to write it (default: standard output)')
+      .option('--sha256 <digest>', 'what the content must have')
+      .option(
+        '--mirror <profile...>',
+        'profiles of other clouds that have the same content: it goes on there when this one does not answer',
+      )
+      .action(async (...given: unknown[]) => {
+        const file = given[ids.length] as string | undefined;
+        const { sha256, mirror = [] } = given[ids.length + 1] as { readonly sha256?: string; readonly mirror?: readonly string[] };
+        const mirrors = await mirrorsOf(session.env, mirror);
+        const options = { signal: session.signal, mirrors, ...(sha256 === undefined ? {} : { sha256 }) };
+        const content = below.receive(below.path(...path(given)), options);
+        await (file === undefined ? pipeline(content, process.stdout, { end: false }) : writeWhole(content, file));
+      });
     return;
   }
   flags.declare(command);
   command.addOption(outputOption()).action(async (...given: unknown[]) => {
     session.context = contextOf(session, server, flags);
-    const options = given[ids.length] as { readonly output: Format } & Readonly<Record<string, unknown>>;
-    const body = await flags.read(options, {}, (kind, text) => idOf(server, kind, text));
+    const place = ids.length + (named ? 1 : 0);
+    const options = given[place] as { readonly output: Format } & Readonly<Record<string, unknown>>;
+    const name = named ? given[place - 1] : undefined;
+    const input = await flags.read(options, name === undefined ? {} : { name }, (kind, text) => idOf(server, kind, text));
     const method = endpoint.method === 'GET' ? 'GET' : 'POST';
     const answer = await below.value<Row>(
-      { method, path: below.path(...path(given)), ...(endpoint.body === undefined ? {} : { body }) },
+      { method, path: below.path(...path(given)), ...(endpoint.body === undefined ? { query: input } : { body: input }) },
       { signal: session.signal },
     );
-    session.out(formatRow(answer, options.output));
+    // What answers nothing is done: nobody should have to guess that.
+    if (Object.keys(answer).length > 0 || options.output !== 'table') session.out(formatRow(answer, options.output));
+    else session.out(`${[segment, command.name(), ...given.slice(0, ids.length).map(String)].join(' ')}: done\n`);
   });
 }

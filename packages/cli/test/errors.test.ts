@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudError } from '@pileus/core/kernel';
 import { PileusError } from '@pileus/sdk';
 import { expect } from 'chai';
@@ -124,14 +125,16 @@ describe('cli: help and errors', () => {
     fixture.workshop.gate = new Promise((resolve) => {
       open = resolve;
     });
+    const before = fixture.seen.length;
     const child = pileus.start('instances', 'start', 'web-1', '--wait');
     let err = '';
     child.stderr.on('data', (chunk) => {
       err += chunk;
-      if (err.includes(' s ')) child.kill('SIGINT');
     });
-    setTimeout(() => child.kill('SIGINT'), 3000);
-    const code = await new Promise((resolve) => child.on('close', resolve));
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    while (!fixture.seen.slice(before).some(({ url }) => url.startsWith('/v1/operations/'))) await sleep(20);
+    child.kill('SIGINT');
+    const code = await ended;
     open();
     expect(code).to.equal(130);
     expect(err).to.match(/Interrupted; the operation goes on\.\n {2}wait on: {2}pileus operations wait /);

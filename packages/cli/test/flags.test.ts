@@ -29,6 +29,16 @@ function refusalOf(act: () => unknown): UsageError {
 }
 
 describe('cli: flags', () => {
+  it('take anything as JSON where anything goes, and as text where it is none', async () => {
+    const schema = object({ value: { description: 'Of a setting.' } });
+    const of = async (text: string) => (await inputOf(schema, ['--value', text])).value;
+    expect(await of('[9100, 8443]')).to.deep.equal([9100, 8443]);
+    expect(await of('{"a": true}')).to.deep.equal({ a: true });
+    expect([await of('5'), await of('false'), await of('"5"'), await of('keep'), await of('1.5 GiB')]).to.deep.equal([
+      ...[5, false, '5', 'keep', '1.5 GiB'],
+    ]);
+  });
+
   it('reads sizes with binary and decimal units', () => {
     const sizes = {
       '4096': 4096,
@@ -63,6 +73,15 @@ describe('cli: flags', () => {
       size: 'xl',
       sizeBytes: 1024,
       hostId: 'h',
+    });
+  });
+
+  it('names one of several as one would', async () => {
+    const texts: Schema = { type: 'array', items: { type: 'string' } };
+    const schema = object({ addresses: texts, cidrs: texts });
+    expect(await inputOf(schema, ['--address', 'a', '--address', 'b', '--cidr', 'c'])).to.deep.equal({
+      addresses: ['a', 'b'],
+      cidrs: ['c'],
     });
   });
 
@@ -101,6 +120,24 @@ describe('cli: flags', () => {
     ]);
   });
 
+  it('puts together what a flag of pairs is given several times', async () => {
+    const text: Schema = { type: 'string' };
+    const schema = object({ tags: { type: 'object', patternProperties: { '^.*$': text } }, disk: object({ pool: text, class: text }) });
+    const args = [
+      '--tags',
+      'env=prod',
+      '--tags',
+      'team=blue,env=test',
+      '--tags',
+      '{"on": "call"}',
+      '--disk',
+      'pool=a',
+      '--disk',
+      'class=b',
+    ];
+    expect(await inputOf(schema, args)).to.deep.equal({ tags: { env: 'test', team: 'blue', on: 'call' }, disk: { pool: 'a', class: 'b' } });
+  });
+
   it('takes sizes for the bounds of something, too', async () => {
     const schema = object({ memoryBytes: { type: 'integer' }, memoryBytesMax: { type: 'integer' } });
     expect(await inputOf(schema, ['--memory', '1k', '--memory-max', '2k'])).to.deep.equal({ memoryBytes: 1024, memoryBytesMax: 2048 });
@@ -114,7 +151,9 @@ describe('cli: flags', () => {
   });
 
   it('shows sizes and ages short', () => {
-    expect([0, 1023, 1024, 1536 * 1024 ** 2, 2 ** 53].map(size)).to.deep.equal(['0B', '1023B', '1KiB', '1.5GiB', '8PiB']);
+    expect([0, 1023, 1024, 1500, 1536, 70_000, 1536 * 1024 ** 2, 2 ** 53].map(size)).to.deep.equal([
+      ...['0B', '1023B', '1KiB', '1500B', '1.5KiB', '68.4KiB', '1.5GiB', '8PiB'],
+    ]);
     expect([0, 119_000, 120_000, 7_200_000, 172_800_000].map(age)).to.deep.equal(['0s', '119s', '2m', '2h', '2d']);
   });
 

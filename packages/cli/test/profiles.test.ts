@@ -79,6 +79,20 @@ describe('cli: profiles', () => {
     await stranger.close();
   });
 
+  it('sends no key of the environment to a URL that was meant for something else', async () => {
+    const elsewhere = await startFixture();
+    const set = await Pileus.at(fixture);
+    const { code, err } = await set.run('instances', 'create', 'web', '--url', elsewhere.url, '--vcpus', '1', '--memory', '1');
+    expect(code).to.equal(1);
+    expect(err).to.include('No key is set.').and.to.include('--field-url');
+    for (const { headers } of elsewhere.seen) expect(headers.authorization).to.equal(undefined);
+    expect(await set.run('instances', 'list', '--url', elsewhere.url, '--key', fixture.apiKey)).to.include({ code: 0 });
+    delete set.env.PILEUS_URL;
+    await set.ok('instances', 'list', '--url', fixture.url);
+    await set.remove();
+    await elsewhere.close();
+  });
+
   it('names the file that is not what it should be', async () => {
     const broken = await Pileus.at(undefined);
     await mkdir(join(broken.home, '.config', 'pileus'), { recursive: true });

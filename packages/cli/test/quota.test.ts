@@ -3,7 +3,7 @@ import { type SimulatedServer, startSimulatedServer } from '../../sdk/test/fixtu
 import { Pileus } from './pileus.ts';
 
 describe('cli: quota', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let server: SimulatedServer;
   let pileus: Pileus;
   before(async () => {

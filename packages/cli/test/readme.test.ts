@@ -35,7 +35,7 @@ describe('cli: README, on the real server', () => {
   });
 
   it('does what it says, and cleans up', async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const text = await readFile(new URL('../README.md', import.meta.url), 'utf8');
     const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, commands = '']) => commands);
     expect(blocks.length).to.be.greaterThan(6);

@@ -116,12 +116,15 @@ describe('cli: resources', () => {
     );
     expect(await pileus.ok('instances', 'list', '--count', '--filter', 'vcpus > 1')).to.equal('2\n');
     expect(await pileus.ok('instances', 'list', '--group-by', 'guestOs', '--sum', 'memoryBytes')).to.match(
-      /^GUEST OS +COUNT +SUM MEMORY\nlinux +3 +1KiB\nwindows +1 +1\.5GiB\n$/,
+      /^GUEST OS +COUNT +SUM MEMORY\nlinux +3 +1030B\nwindows +1 +1\.5GiB\n$/,
     );
     expect(await pileus.json<Row[]>('instances', 'list', '--group-by', 'guestOs', '--sum', 'vcpus')).to.deep.equal([
       { guestOs: 'linux', count: 3, sum: { vcpus: '5' } },
       { guestOs: 'windows', count: 1, sum: { vcpus: '2' } },
     ]);
+    expect(await pileus.ok('instances', 'list', '--group-by', 'guestOs', '--count')).to.equal(
+      'GUEST OS  COUNT\nlinux     3\nwindows   1\n',
+    );
     expect((await pileus.run('instances', 'list', '--watch', '--count')).code).to.equal(2);
   });
 
@@ -186,10 +189,14 @@ describe('cli: resources', () => {
     fixture.workshop.gate = new Promise((resolve) => {
       open = resolve;
     });
-    const running = pileus.run('instances', 'create', 'slow', '--vcpus', '1', '--memory', '1', '--wait');
-    setTimeout(() => open(), 1500);
-    const { err, code } = await running;
-    expect(code).to.equal(0);
+    const child = pileus.start('instances', 'create', 'slow', '--vcpus', '1', '--memory', '1', '--wait');
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+      if (err.includes('disk')) open();
+    });
+    expect(await ended).to.equal(0);
     expect(err).to.match(/instance\.create slow +\d\.\d s +\d+ % {2}disk\n(.*\n)*.*100 % {2}done\n$/);
   });
 
@@ -247,6 +254,9 @@ describe('cli: resources', () => {
     expect(await pileus.json<Row>('images', 'upload', file, 'waiting')).to.include({ state: 'available' });
     expect(await pileus.run('images', 'upload', file, 'waiting')).to.include({ code: 4 });
     expect(await pileus.ok('images', 'download', 'tiny-linux-1')).to.have.length(5000);
+    const folder = await pileus.run('images', 'upload', pileus.home, 'folder');
+    expect(folder).to.include({ code: 2, out: '' });
+    expect(folder.err).to.include(`Cannot upload ${pileus.home}: it is no file.`);
   });
 
   it('leaves a file alone until all of a download has come', async () => {

@@ -10,6 +10,7 @@ export function axiosTransport(instance: AxiosInstance): Transport {
   return {
     ...(url === undefined ? {} : { url: baseUrl(url) }),
     async request({ method, path, headers, body, signal }) {
+      const connection = new AbortController();
       const config: AxiosRequestConfig = {
         method,
         url: path,
@@ -20,17 +21,31 @@ export function axiosTransport(instance: AxiosInstance): Transport {
         maxRedirects: 0,
         validateStatus: () => true,
         ...(body === undefined ? {} : { data: await axiosBody(body) }),
-        ...(signal === undefined ? {} : { signal }),
+        signal: signal === undefined ? connection.signal : AbortSignal.any([signal, connection.signal]),
       };
       const response = await instance.request<ReadableStream<Uint8Array> | null>(config);
       return {
         status: response.status,
         headers: Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), String(value)])),
         text: () => new Response(response.data).text(),
-        stream: () => chunks(response.data),
+        stream: () => leavable(chunks(response.data), connection),
       };
     },
   };
+}
+
+/** What axios makes of a stream is cancelled when its next chunk has come, which may be never: whoever leaves ends the connection first. */
+async function* leavable(bytes: AsyncGenerator<Uint8Array>, connection: AbortController): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) {
+      const { done, value } = await bytes.next();
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    connection.abort();
+    await bytes.return(undefined);
+  }
 }
 
 async function axiosBody(body: ReplayableBody | StreamBody): Promise<string | Blob | ReadableStream<Uint8Array>> {

@@ -93,17 +93,18 @@ export class Client {
 
   /** Sends, reads the answer as JSON, and retries. @throws PileusError */
   async json<T>(request: Outgoing, options: CallOptions = {}): Promise<T> {
-    return await this.send(request, options, async (response) => {
-      const text = await response.text();
-      try {
-        return JSON.parse(text) as T;
-      } catch (cause) {
-        throw new PileusError('bad_response', 'The answer is not JSON: is this the URL of a Pileus server?', {
-          status: response.status,
-          cause,
-        });
-      }
-    });
+    return await this.send(request, options, readJson<T>);
+  }
+
+  /** `json` that sends once: for who makes another request of it after a failure. The next one goes to another server if this one did not answer. */
+  async once<T>(request: Outgoing, options: CallOptions = {}): Promise<T> {
+    try {
+      return await this.#try(request, options, readJson<T>);
+    } catch (cause) {
+      const error = failure(cause, options.signal);
+      if (error.retry === 'same_request' && error.code !== 'busy') this.#current += 1;
+      throw error;
+    }
   }
 
   /** `json` for a request that changes something: it carries one idempotency key through all its tries. */
@@ -191,6 +192,18 @@ export class Client {
     const transport = this.#transports[this.#current % this.#transports.length];
     if (transport === undefined) throw new PileusError('invalid_input', 'connect() needs a url, urls or a transport.');
     return transport;
+  }
+}
+
+async function readJson<T>(response: TransportResponse): Promise<T> {
+  const text = await response.text();
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new PileusError('bad_response', 'The answer is not JSON: is this the URL of a Pileus server?', {
+      status: response.status,
+      cause,
+    });
   }
 }
 

@@ -1,7 +1,8 @@
-import type { CallOptions, Client, Outgoing, RepeatOptions } from './client.ts';
+import type { Client, Outgoing, RepeatOptions } from './client.ts';
 import { type ConsoleTicket, socketUrl } from './console.ts';
-import { download, type Upload, type UploadOptions, upload } from './content.ts';
+import { type DownloadOptions, download } from './download.ts';
 import { Reply } from './reply.ts';
+import { type Upload, type UploadOptions, upload } from './upload.ts';
 
 export interface ValueRequest {
   readonly method: 'GET' | 'POST';
@@ -44,7 +45,7 @@ export class Endpoints {
     return new Reply(upload<T>(this.client, path, content, options));
   }
 
-  protected receive(path: string, options: CallOptions): AsyncGenerator<Uint8Array> {
+  protected receive(path: string, options: DownloadOptions): AsyncGenerator<Uint8Array> {
     return download(this.client, path, options);
   }
 
@@ -61,7 +62,7 @@ export class AnyEndpoints extends Endpoints {
   override send<T>(path: string, content: Upload, options: UploadOptions = {}): Reply<T> {
     return super.send(path, content, options);
   }
-  override receive(path: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+  override receive(path: string, options: DownloadOptions = {}): AsyncGenerator<Uint8Array> {
     return super.receive(path, options);
   }
   override path(...segments: readonly string[]): string {

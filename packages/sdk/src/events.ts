@@ -1,6 +1,7 @@
 import type { CallOptions, Client } from './client.ts';
 import { isPileusError, PileusError } from './errors.ts';
 import type { Id } from './id.ts';
+import type { Snapshot } from './list.ts';
 import { type ServerSentEvent, serverSentEvents } from './sse.ts';
 
 /** One change of one row. */
@@ -26,6 +27,8 @@ export interface WatchOptions {
   readonly after?: string;
   /** Aborting ends the loop without an error. */
   readonly signal?: AbortSignal;
+  /** Those of every project, for the operator. */
+  readonly allProjects?: boolean;
 }
 export interface EventsOptions<K extends string = string> extends WatchOptions {
   /** Only these kinds, e.g. `['instance', 'volume']`. */
@@ -40,6 +43,8 @@ export interface ChangesOptions<K extends string = string> extends CallOptions {
   readonly limit?: number;
   /** How long to wait for the first change, at most 60. Default: not at all. */
   readonly waitSeconds?: number;
+  /** Those of every project, for the operator. */
+  readonly allProjects?: boolean;
 }
 export interface ChangesPage<C> {
   readonly items: readonly C[];
@@ -69,9 +74,9 @@ export async function* changes<K extends string, R>(client: Client, options: Eve
 
 /** One page of the feed, for who cannot keep a stream open. @throws PileusError `gone` */
 export async function changesPage<C>(client: Client, options: ChangesOptions): Promise<ChangesPage<C>> {
-  const { after, kinds, limit, waitSeconds, ...call } = options;
-  const asked = Object.entries({ after, kinds: kinds?.join(), limit, waitSeconds }).flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, String(value)]],
+  const { after, kinds, limit, waitSeconds, allProjects, ...call } = options;
+  const asked = Object.entries({ after, kinds: kinds?.join(), limit, waitSeconds, allProjects }).flatMap(
+    ([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]]),
   );
   const path = `/v1/changes?${new URLSearchParams(asked)}`;
   return await client.json<ChangesPage<C>>({ method: 'GET', path }, { timeoutMs: ((waitSeconds ?? 0) + 30) * 1000, ...call });
@@ -80,38 +85,34 @@ export async function changesPage<C>(client: Client, options: ChangesOptions): P
 /** All rows, then their changes, for ever: what a view or a controller needs. Never fails with `gone`: it lists again. */
 export async function* follow<K extends string, R extends { readonly id: string; readonly revision: number }>(
   client: Client,
-  options: { readonly kind: K; readonly signal?: AbortSignal | undefined },
-  list: () => Promise<readonly R[]>,
+  options: Omit<EventsOptions<K>, 'after'>,
+  list: () => Promise<Snapshot<R>>,
 ): AsyncGenerator<Listed<R> | Change<K, R>> {
-  const feed: EventsOptions<K> = { kinds: [options.kind], ...(options.signal === undefined ? {} : { signal: options.signal }) };
   for (;;) {
-    let listed: ReadonlyMap<string, number> | undefined;
     try {
-      for await (const message of messages<K, R>(client, feed)) {
-        if (listed === undefined) {
-          // Listed only once the feed is open, so that nothing falls between the two.
-          const rows = await list();
-          listed = new Map(rows.map((row) => [row.id, row.revision]));
-          yield { type: 'listed', rows };
-        }
-        if (message.type !== 'cursor' && message.revision > (listed.get(message.id) ?? 0)) yield message;
-      }
+      const { rows, cursor } = await list();
+      yield { type: 'listed', rows };
+      // What changed while the pages were read is told again: the rows show whether they have seen it.
+      const listed = new Map(rows.map((row) => [row.id, row.revision]));
+      for await (const change of changes<K, R>(client, { ...options, after: cursor }))
+        if (change.revision > (listed.get(change.id) ?? 0)) yield change;
       return;
     } catch (error) {
+      if (options.signal?.aborted === true) return;
       if (!isPileusError(error) || error.code !== 'gone') throw error;
     }
   }
 }
 
 async function* messages<K extends string, R>(client: Client, options: EventsOptions<K>): AsyncGenerator<Change<K, R> | Position> {
-  const { signal, kinds } = options;
+  const { signal } = options;
   let cursor = options.after;
   for (let attempt = 1; ; attempt += 1) {
     const connection = new AbortController();
     const both = signal === undefined ? connection.signal : AbortSignal.any([signal, connection.signal]);
     let askedMs: number | undefined;
     try {
-      const response = await client.open(feedRequest(cursor, kinds), both);
+      const response = await client.open(feedRequest(cursor, options), both);
       for await (const event of serverSentEvents(alive(response.stream(), connection))) {
         attempt = 1;
         const message = decode<K, R>(event, cursor);
@@ -136,10 +137,11 @@ async function* messages<K extends string, R>(client: Client, options: EventsOpt
   }
 }
 
-function feedRequest(cursor: string | undefined, kinds: readonly string[] | undefined) {
+function feedRequest(cursor: string | undefined, { kinds, allProjects }: EventsOptions) {
   const query = new URLSearchParams();
   if (cursor !== undefined) query.set('after', cursor);
   if (kinds !== undefined) query.set('kinds', kinds.join(','));
+  if (allProjects === true) query.set('allProjects', 'true');
   return {
     method: 'GET' as const,
     path: `/v1/events${query.size === 0 ? '' : `?${query}`}`,

@@ -8,6 +8,38 @@ export interface AnyGraph {
   readonly links: object;
 }
 
+type NameOf<T> = string & keyof T;
+/** References that lead to one row each: those by a field of the row, e.g. `host` by `hostId`. */
+type OneOf<G extends AnyGraph> = { readonly [K in NameOf<G['links']>]: `${K}Id` extends keyof G['fields'] ? K : never }[NameOf<G['links']>];
+type Further<G extends AnyGraph, K extends keyof G['links']> = G['links'][K] extends AnyGraph ? G['links'][K] : never;
+type TagPath<G extends AnyGraph> = 'tags' extends keyof G['links'] ? `tags.${string}` : never;
+
+/** A field of the row, of one that up to two references lead to, e.g. `host.zone.name`, or the value of a tag, e.g. `tags.env`. */
+export type PathOf<G extends AnyGraph, Steps extends readonly unknown[] = [1, 2]> =
+  | NameOf<G['fields']>
+  | TagPath<G>
+  | (Steps extends readonly [unknown, ...infer Left]
+      ? { readonly [K in OneOf<G>]: `${K}.${PathOf<Further<G, K>, Left>}` }[OneOf<G>]
+      : never);
+
+/** As `PathOf`, to whole numbers alone. */
+export type IntegerPathOf<G extends AnyGraph, Steps extends readonly unknown[] = [1, 2]> =
+  | G['integers']
+  | (Steps extends readonly [unknown, ...infer Left]
+      ? { readonly [K in OneOf<G>]: `${K}.${IntegerPathOf<Further<G, K>, Left>}` }[OneOf<G>]
+      : never);
+
+/** What a path leads to. */
+export type ValueAt<G extends AnyGraph, P extends string> = P extends keyof G['fields']
+  ? NonNullable<G['fields'][P]>
+  : P extends `tags.${string}`
+    ? string
+    : P extends `${infer K}.${infer Rest}`
+      ? K extends keyof G['links']
+        ? ValueAt<Further<G, K>, Rest>
+        : never
+      : never;
+
 /** What queries see of a kind that nobody generated types for. */
 export interface LooseGraph {
   readonly fields: Readonly<Record<string, unknown>>;

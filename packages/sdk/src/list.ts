@@ -1,6 +1,6 @@
 import type { CallOptions } from './client.ts';
 import { PileusError } from './errors.ts';
-import type { AnyGraph } from './graph.ts';
+import type { AnyGraph, IntegerPathOf, PathOf, ValueAt } from './graph.ts';
 
 type Scalar = string | number | boolean;
 /** Tests on one field. All that are given must hold. */
@@ -49,6 +49,12 @@ export interface Page<R> {
   readonly unindexed?: readonly string[];
 }
 
+/** Rows, and the place in the change feed behind which every change is told that they may lack. */
+export interface Snapshot<R> {
+  readonly rows: readonly R[];
+  readonly cursor: string;
+}
+
 /** A group as it is sent. */
 export interface WireGroup {
   readonly by: Readonly<Record<string, Scalar | null>>;
@@ -70,7 +76,7 @@ export interface ListPage {
 }
 
 export interface GroupOptions<B extends string, S extends string, M extends string> {
-  /** Fields that the rows of each group have in common. Default: all rows are one group. */
+  /** Fields that the rows of each group have in common, also along references, e.g. `host.zone.name`. Default: all rows are one group. */
   readonly by?: readonly B[];
   /** Whole numbers to add up, exactly. */
   readonly sum?: readonly S[];
@@ -80,13 +86,13 @@ export interface GroupOptions<B extends string, S extends string, M extends stri
   readonly limit?: number;
 }
 
-export interface Group<F, B extends string, S extends string, M extends string> {
+export interface Group<G extends AnyGraph, B extends string, S extends string, M extends string> {
   /** null = the rows of this group lack it. */
-  readonly by: { readonly [K in B]: NonNullable<F[K & keyof F]> | null };
+  readonly by: { readonly [K in B]: ValueAt<G, K> | null };
   readonly count: number;
   readonly sum: { readonly [K in S]: bigint };
-  readonly min: { readonly [K in M]: NonNullable<F[K & keyof F]> | null };
-  readonly max: { readonly [K in M]: NonNullable<F[K & keyof F]> | null };
+  readonly min: { readonly [K in M]: ValueAt<G, K> | null };
+  readonly max: { readonly [K in M]: ValueAt<G, K> | null };
 }
 
 /** Rows on demand: loop over it (it asks page by page), or take all with `toArray()`, or one page with `page()`; or count them, or group them. */
@@ -130,6 +136,19 @@ export class List<R, G extends AnyGraph = AnyGraph> implements AsyncIterable<R> 
     return rows;
   }
 
+  /** All rows with the place in the change feed behind which every change is told that they may lack: `watch({ after: cursor })` goes on from there without a gap. */
+  async snapshot(): Promise<Snapshot<R>> {
+    const rows: R[] = [];
+    let cursor: string | undefined;
+    for await (const page of this.pages()) {
+      // That of the first page: later ones may have seen more.
+      cursor ??= page.cursor;
+      rows.push(...page.items);
+    }
+    if (cursor === undefined) throw new PileusError('bad_response', 'The list names no cursor: the server is older than this client.');
+    return { rows, cursor };
+  }
+
   /** The first row, if there is one. */
   async first(): Promise<R | undefined> {
     return (await this.#page(1, undefined)).items[0];
@@ -143,9 +162,9 @@ export class List<R, G extends AnyGraph = AnyGraph> implements AsyncIterable<R> 
   }
 
   /** Groups in the place of rows, in order of what they have in common. */
-  async groups<const B extends FieldOf<G> = never, const S extends G['integers'] = never, const M extends FieldOf<G> = never>(
+  async groups<const B extends PathOf<G> = never, const S extends IntegerPathOf<G> = never, const M extends PathOf<G> = never>(
     options: GroupOptions<B, S, M>,
-  ): Promise<Group<G['fields'], B, S, M>[]> {
+  ): Promise<Group<G, B, S, M>[]> {
     const { by = [], sum = [], min = [], max = [], limit = 1000 } = options;
     // Without a field to group or measure by, a server would answer rows.
     const measured = by.length + sum.length + min.length + max.length === 0 ? { max: ['id'] } : { max };
@@ -155,15 +174,13 @@ export class List<R, G extends AnyGraph = AnyGraph> implements AsyncIterable<R> 
       max: {},
       ...group,
       sum: Object.fromEntries(Object.entries(group.sum ?? {}).map(([field, value]) => [field, BigInt(value)])),
-    })) as unknown as Group<G['fields'], B, S, M>[];
+    })) as unknown as Group<G, B, S, M>[];
   }
 
   #page(limit: number, after: string | undefined): Promise<Page<R>> {
     return this.#ask({ limit, ...(after === undefined ? {} : { after }) });
   }
 }
-
-type FieldOf<G extends AnyGraph> = string & keyof G['fields'];
 
 /** What a list asks for by its URL. */
 export function listPath<F, S extends string>(path: string, options: ListOptions<F, S>, page: ListPage): string {

@@ -19,6 +19,8 @@ export interface Operation {
   readonly keys: readonly string[];
   /** How often it began anew, e.g. on another host. */
   readonly attempt: number;
+  /** What it waits for before it begins, e.g. `capacity`; `notes` tells what is missing. It can be cancelled. */
+  readonly waitsFor?: string;
   /** Path of the step that ended last. */
   readonly lastStep?: string;
   readonly stepsDone: number;

@@ -1,5 +1,5 @@
 import type { CallOptions, Client } from './client.ts';
-import { type AnyGraph, type Condition, type Filter, type Row, rowOf } from './graph.ts';
+import { type AnyGraph, type Condition, type Filter, type PathOf, type Row, rowOf } from './graph.ts';
 import { List, type ListPage, type Page } from './list.ts';
 
 type FieldOf<G extends AnyGraph> = string & keyof G['fields'];
@@ -46,8 +46,8 @@ export class Query<R, G extends AnyGraph> extends List<R, G> {
     return new Query(this.#client, this.#path, this.#options, { ...this.#asked, fields });
   }
 
-  /** First by the first field; `-` in front for the other way round. Default: order of creation. */
-  sort(...fields: readonly (FieldOf<G> | `-${FieldOf<G>}`)[]): Query<R, G> {
+  /** First by the first field, also along references, e.g. `host.name`; `-` in front for the other way round. Default: order of creation. */
+  sort(...fields: readonly (PathOf<G> | `-${PathOf<G>}`)[]): Query<R, G> {
     return this.#with({ sort: fields });
   }
 

@@ -107,8 +107,12 @@ export class Resource<
 
   /** First all rows, then their changes, for ever; lists again by itself when too much was missed. */
   follow(options: ListOptions<F, S> = {}): AsyncGenerator<Listed<R & AnyRow> | Change<K, R & AnyRow>> {
-    const list = () => this.list(options).toArray() as Promise<(R & AnyRow)[]>;
-    return follow<K, R & AnyRow>(this.client, { kind: this.kind, signal: options.signal }, list);
+    const { signal, allProjects } = options;
+    const feed = { kinds: [this.kind], ...(signal === undefined ? {} : { signal }), ...(allProjects === undefined ? {} : { allProjects }) };
+    return follow<K, R & AnyRow>(this.client, feed, async () => {
+      const { rows, cursor } = await this.list(options).snapshot();
+      return { rows: rows as (R & AnyRow)[], cursor };
+    });
   }
 
   /** Makes one. `input` is checked by the server alone: the clients of single kinds have typed verbs. */

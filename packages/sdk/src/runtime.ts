@@ -1,8 +1,9 @@
 /** What generated clients are made of. */
 export type { CallOptions, ChangeOptions, Client, RepeatOptions, RetryPolicy } from './client.ts';
-export { type AnyChange, BaseCloud, type ConnectOptions, type ServerDocument, type UntypedRow } from './cloud.ts';
+export { type AnyChange, BaseCloud, type ServerDocument, type UntypedRow } from './cloud.ts';
+export type { ConnectOptions } from './connect.ts';
 export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
-export type { Upload, UploadOptions } from './content.ts';
+export type { DownloadOptions } from './download.ts';
 export type { DryRun, DryRuns } from './dry-run.ts';
 export { type Embedded, type EmbeddedRequest, type EmbeddedResponse, embeddedTransport } from './embedded.ts';
 export { AnyEndpoints, Endpoints, type ValueRequest } from './endpoints.ts';
@@ -54,6 +55,7 @@ export {
   type TransportRequest,
   type TransportResponse,
 } from './transport.ts';
+export type { Upload, UploadOptions } from './upload.ts';
 export {
   createWebhookSecret,
   verifyWebhook,

@@ -26,7 +26,8 @@ async function graph(entry: string): Promise<{ readonly modules: ReadonlySet<str
   return { modules, foreign };
 }
 
-describe('sdk: browsers', () => {
+describe('sdk: browsers', function () {
+  this.timeout(300_000);
   it('imports nothing in its main entry, and one peer in each other', async () => {
     const main = await graph('index.ts');
     expect(main.modules.size).to.be.greaterThan(15);

@@ -15,6 +15,7 @@ const FIELDS: Record<keyof Required<Operation>, true> = {
   actor: true,
   keys: true,
   attempt: true,
+  waitsFor: true,
   lastStep: true,
   stepsDone: true,
   percent: true,

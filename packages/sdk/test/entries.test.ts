@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import axios from 'axios';
 import { expect } from 'chai';
 import { firstValueFrom, take, toArray } from 'rxjs';
@@ -35,6 +37,25 @@ describe('sdk: axios and rxjs', () => {
     for await (const change of cloud.images.watch({ after: '0.0' })) {
       expect(change.kind).to.equal('image');
       break;
+    }
+  });
+
+  it('lets go of a stream over axios at once, though nothing more comes of it', async () => {
+    const gone = Promise.withResolvers<void>();
+    const server = createServer((_, response) => void response.on('close', gone.resolve).write('first'));
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const transport = axiosTransport(axios.create({ baseURL: `http://127.0.0.1:${port}` }));
+      const { stream } = await transport.request({ method: 'GET', path: '/', headers: {}, signal: new AbortController().signal });
+      for await (const chunk of stream()) {
+        expect(Buffer.from(chunk).toString()).to.equal('first');
+        break;
+      }
+      await gone.promise;
+    } finally {
+      server.closeAllConnections();
+      server.close();
     }
   });
 

@@ -114,6 +114,41 @@ describe('sdk: events', () => {
     await follow.return(undefined);
   });
 
+  it('follows from the place that the first page of the list names, whatever happens in between', async () => {
+    await begin();
+    const [first] = [await make(), await make()];
+    const follow = cloud.volumes.follow({ pageSize: 1 });
+    const listed = (await follow.next()).value;
+    expect(listed?.type === 'listed' && listed.rows.length).to.equal(2);
+    expect(streams()).to.be.empty;
+    const later = await make();
+    await cloud.volumes.delete(first.id).wait();
+    const changes = await take(follow, 4);
+    expect(
+      changes.map((change) => (change.type === 'listed' ? 'listed' : `${change.type} ${change.id} ${change.row.state}`)),
+    ).to.deep.equal([
+      `created ${later.id} creating`,
+      `updated ${later.id} available`,
+      `updated ${first.id} deleting`,
+      `deleted ${first.id} deleted`,
+    ]);
+    const { cursor } = await cloud.volumes.list().page();
+    expect(new URL(streams()[0]?.url ?? '', fixture.url).searchParams.get('after'))
+      .to.match(/^\d+\.\d+\./)
+      .and.not.equal(cursor);
+  });
+
+  it('follows every project where it lists every project', async () => {
+    await begin();
+    const follow = cloud.volumes.follow({ allProjects: true });
+    await follow.next();
+    const next = follow.next();
+    await make();
+    await next;
+    expect(streams()[0]?.url).to.include('allProjects=true');
+    await follow.return(undefined);
+  });
+
   it('follows on with a new list when too much was missed', async () => {
     await begin({ feedRevisionsMax: 2 });
     await make();

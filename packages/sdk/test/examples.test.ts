@@ -10,7 +10,8 @@ import { type SimulatedServer, startSimulatedServer } from './fixture/simulated-
 const run = promisify(execFile);
 const EXAMPLES = fileURLToPath(new URL('../examples/', import.meta.url));
 
-describe('sdk: examples, on the real server', () => {
+describe('sdk: examples, on the real server', function () {
+  this.timeout(300_000);
   let server: SimulatedServer;
   let directory: string;
   before(async () => {
@@ -35,7 +36,7 @@ describe('sdk: examples, on the real server', () => {
     it(name, async () => {
       const { stdout } = await run(process.execPath, [...process.execArgv, join(EXAMPLES, name), ...args()], {
         env: { ...process.env, PILEUS_URL: server.url, PILEUS_KEY: server.apiKey },
-        timeout: 15_000,
+        timeout: 90_000,
       });
       for (const text of says) expect(stdout).to.match(typeof text === 'string' ? new RegExp(text.replaceAll('.', '\\.')) : text);
     });

@@ -13,7 +13,8 @@ const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../src/generate/main.ts', import.meta.url));
 const NODE = fileURLToPath(new URL('../../../tools/node.sh', import.meta.url));
 
-describe('sdk: generate', () => {
+describe('sdk: generate', function () {
+  this.timeout(300_000);
   let fixture: Fixture;
   let directory: string;
   before(async () => {

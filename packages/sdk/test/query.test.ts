@@ -40,6 +40,12 @@ export async function mistakes(cloud: Cloud): Promise<void> {
   (await vms.select('name').first())?.vcpus;
   // @ts-expect-error A field to sort by that there is not.
   vms.sort('-memory');
+  // @ts-expect-error A field to sort by that the kind at the other end does not have.
+  cloud.volumes.query().sort('-instance.memory');
+  // @ts-expect-error A way that leads to several.
+  vms.sort('volumes.name');
+  // @ts-expect-error Texts have no sum at the other end either.
+  await cloud.volumes.query().groups({ sum: ['instance.name'] });
   // @ts-expect-error Texts have no sum.
   await vms.groups({ sum: ['name'] });
   // @ts-expect-error A field to group by that there is not.
@@ -56,6 +62,9 @@ export async function intentions(cloud: Cloud, vm: Instance): Promise<bigint | u
   const [group] = await cloud.instances.query().groups({ by: ['guestOs'], sum: ['memoryBytes'], max: ['name'] });
   const os: 'linux' | 'windows' | null | undefined = group?.by.guestOs;
   const last: string | null | undefined = group?.max.name;
+  const [far] = await mine.sort('-instance.guestOs', 'name').groups({ by: ['instance.guestOs'], sum: ['instance.memoryBytes'] });
+  const farOs: 'linux' | 'windows' | null | undefined = far?.by['instance.guestOs'];
+  if (farOs === 'windows') return far?.sum['instance.memoryBytes'];
   return named === undefined || os === null || last === null ? undefined : group?.sum.memoryBytes;
 }
 
@@ -139,6 +148,14 @@ describe('sdk: queries', () => {
     ]);
     expect((await vms.groups({}))[0]?.count).to.equal(8);
     expect(await cloud.instances.list({ where: { guestOs: 'windows' } }).count()).to.equal(2);
+  });
+
+  it('sorts and groups by what references lead to', async () => {
+    expect(await names(cloud.volumes.query().sort('-instance.name').pageSize(1))).to.deep.equal(['big', 'small', 'loose']);
+    expect(await cloud.volumes.query().groups({ by: ['instance.guestOs'], sum: ['instance.vcpus'] })).to.deep.equal([
+      { by: { 'instance.guestOs': null }, count: 1, sum: { 'instance.vcpus': 0n }, min: {}, max: {} },
+      { by: { 'instance.guestOs': 'linux' }, count: 2, sum: { 'instance.vcpus': 5n }, min: {}, max: {} },
+    ]);
   });
 
   it('tells where to watch from, and which index it went without', async () => {

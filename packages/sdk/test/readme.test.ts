@@ -11,7 +11,8 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Inside the package, so that its own name means it. */
 const DIRECTORY = at('.readme/');
 
-describe('sdk: README', () => {
+describe('sdk: README', function () {
+  this.timeout(300_000);
   let server: SimulatedServer;
   let blocks: readonly string[];
   before(async () => {
@@ -41,7 +42,7 @@ describe('sdk: README', () => {
     expect(blocks.length).to.be.greaterThan(5);
     for (const index of blocks.keys()) {
       const env = { ...process.env, PILEUS_URL: server.url, PILEUS_KEY: server.apiKey };
-      await run(process.execPath, [...process.execArgv, join(DIRECTORY, `block-${index}.ts`)], { env, timeout: 10_000 });
+      await run(process.execPath, [...process.execArgv, join(DIRECTORY, `block-${index}.ts`)], { env, timeout: 90_000 });
     }
     expect(await server.cloud.instances.list().toArray()).to.deep.equal([]);
   });

@@ -18,7 +18,7 @@ export interface Schema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly pattern?: string;
-  readonly 'x-ref'?: { readonly kind: string };
+  readonly 'x-ref'?: { readonly kind: string; readonly onDelete?: string };
   readonly 'x-secret'?: boolean;
   readonly 'x-sealed'?: boolean;
   readonly 'x-pileus-kind'?: string;

@@ -32,7 +32,16 @@ export function cloudSource(server: ServerDescription, runtime: string): string 
 }
 
 const RUNTIME_TYPES = ['CallOptions', 'ChangeOptions', 'Client', 'ConnectOptions', 'DeleteOptions', 'Embedded', 'Id', 'Lifecycle', 'Named'];
-const MORE_RUNTIME_TYPES = ['ConsoleTicket', 'Operation', 'Pending', 'RepeatOptions', 'Reply', 'Upload', 'UploadOptions'];
+const MORE_RUNTIME_TYPES = [
+  'ConsoleTicket',
+  'DownloadOptions',
+  'Operation',
+  'Pending',
+  'RepeatOptions',
+  'Reply',
+  'Upload',
+  'UploadOptions',
+];
 
 function imports(body: string, runtime: string): string {
   const used = [...RUNTIME_TYPES, ...MORE_RUNTIME_TYPES].filter((name) => new RegExp(`\\b${name}\\b`).test(body));
@@ -174,7 +183,7 @@ function endpointMethod(kind: KindDescription | undefined, endpoint: EndpointDes
   }
 `;
   if (endpoint.type === 'download')
-    return `${head}(${[...parameters, 'options: CallOptions = {}'].join(', ')}): AsyncGenerator<Uint8Array> {
+    return `${head}(${[...parameters, 'options: DownloadOptions = {}'].join(', ')}): AsyncGenerator<Uint8Array> {
     return this.receive(this.path(${path}), options);
   }
 `;

@@ -1,5 +1,5 @@
 // Generated from the server's OpenAPI document by `pileus-sdk generate`. Do not edit.
-import { BaseCloud, Endpoints, Resource, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type Operation, type Pending, type RepeatOptions, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
+import { BaseCloud, Endpoints, Resource, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type DownloadOptions, type Operation, type Pending, type RepeatOptions, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
 
 /** The state machine of the kind debt: where each state may go. */
 export const debtStates = {
@@ -118,6 +118,7 @@ export interface AccountGraph {
   readonly fields: AccountFields & { readonly state: AccountState; readonly deletedAt?: string };
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly projects: ProjectGraph;
@@ -242,6 +243,7 @@ export interface ProjectGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly operations: OperationGraph;
@@ -251,13 +253,34 @@ export interface ProjectGraph {
     readonly quotaRequests: QuotaRequestGraph;
     readonly volumes: VolumeGraph;
     readonly images: ImageGraph;
+    readonly snapshots: SnapshotGraph;
+    readonly snapshotGroups: SnapshotGroupGraph;
+    readonly backupPlans: BackupPlanGraph;
+    readonly volumeBackups: BackupGraph;
+    readonly vpcs: VpcGraph;
+    readonly routes: RouteGraph;
+    readonly peerings: PeeringGraph;
     readonly networks: NetworkGraph;
     readonly subnets: SubnetGraph;
     readonly nics: NicGraph;
+    readonly securityGroups: SecurityGroupGraph;
+    readonly securityGroupRules: SecurityGroupRuleGraph;
+    readonly securityGroupMembers: SecurityGroupMemberGraph;
+    readonly dnsRecords: DnsRecordGraph;
+    readonly reservedAddresses: ReservedAddressGraph;
+    readonly natGateways: NatGatewayGraph;
+    readonly natPortBlocks: NatPortBlockGraph;
+    readonly elasticIps: ElasticIpGraph;
+    readonly portForwards: PortForwardGraph;
+    readonly loadBalancers: LoadBalancerGraph;
+    readonly listeners: ListenerGraph;
+    readonly backends: BackendGraph;
     readonly placementGroups: PlacementGroupGraph;
     readonly instances: InstanceGraph;
     readonly webhooks: WebhookGraph;
     readonly deliveries: DeliveryGraph;
+    readonly stacks: StackGraph;
+    readonly stackRevisions: StackRevisionGraph;
     readonly tagPolicies: TagPolicyGraph;
   };
 }
@@ -361,6 +384,7 @@ export interface UserGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly memberships: MembershipGraph;
@@ -474,6 +498,7 @@ export interface ServiceAccountGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly roleBindings: RoleBindingGraph;
@@ -580,6 +605,7 @@ export interface GroupGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly memberships: MembershipGraph;
@@ -669,6 +695,7 @@ export interface MembershipGraph {
     readonly group: GroupGraph;
     readonly user: UserGraph;
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -733,7 +760,7 @@ export interface RoleFields {
   readonly rules: readonly {
     /** E.g. `instance.start`, `instance.*`, `*.read` or `*`. */
     readonly permissions: readonly string[];
-    /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
+    /** A filter: only rows for which it holds, e.g. `name like 'web-%'` or `tags.env = 'dev'`. */
     readonly when?: string;
   }[];
 }
@@ -748,7 +775,7 @@ export interface RoleCreate {
   readonly rules: readonly {
     /** E.g. `instance.start`, `instance.*`, `*.read` or `*`. */
     readonly permissions: readonly string[];
-    /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
+    /** A filter: only rows for which it holds, e.g. `name like 'web-%'` or `tags.env = 'dev'`. */
     readonly when?: string | undefined;
   }[];
   /** Tags that it has from the beginning. */
@@ -763,7 +790,7 @@ export interface RoleUpdate {
   readonly rules?: readonly {
     /** E.g. `instance.start`, `instance.*`, `*.read` or `*`. */
     readonly permissions: readonly string[];
-    /** A filter: only rows for which it holds, e.g. `name like 'web-%'`. */
+    /** A filter: only rows for which it holds, e.g. `name like 'web-%'` or `tags.env = 'dev'`. */
     readonly when?: string | undefined;
   }[] | undefined;
 }
@@ -774,6 +801,7 @@ export interface RoleGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly roleBindings: RoleBindingGraph;
@@ -877,6 +905,7 @@ export interface RoleBindingGraph {
     readonly group: GroupGraph;
     readonly serviceAccount: ServiceAccountGraph;
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -971,6 +1000,7 @@ export interface ApiKeyGraph {
     readonly serviceAccount: ServiceAccountGraph;
     readonly inProject: ProjectGraph;
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -1017,10 +1047,10 @@ export class ApiKeysClient extends Resource<'apiKey', ApiKey, ApiKeyFilter, 'cre
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
     readonly name: string;
     readonly description?: string | undefined;
-    readonly userId?: string | undefined;
-    readonly serviceAccountId?: string | undefined;
+    readonly userId?: Id<'user'> | undefined;
+    readonly serviceAccountId?: Id<'serviceAccount'> | undefined;
     /** The one project that it may work in. */
-    readonly projectId?: string | undefined;
+    readonly projectId?: Id<'project'> | undefined;
     /** Only these of what its holder may, e.g. `instance.*`. */
     readonly permissions?: readonly string[] | undefined;
     readonly expiresAt?: string | undefined;
@@ -1085,6 +1115,7 @@ export interface SessionGraph {
   readonly links: {
     readonly user: UserGraph;
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -1202,6 +1233,7 @@ export interface ShareGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -1320,6 +1352,7 @@ export interface QuotaRequestGraph {
   readonly links: {
     readonly inProject: ProjectGraph;
     readonly account: AccountGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -1420,8 +1453,10 @@ export interface ZoneGraph {
   readonly fields: ZoneFields & { readonly state: ZoneState; readonly deletedAt?: string };
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly settingValues: SettingValueGraph;
     readonly clusters: ClusterGraph;
     readonly pools: PoolGraph;
   };
@@ -1540,10 +1575,13 @@ export interface ClusterGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'hostsMax';
   readonly links: {
     readonly zone: ZoneGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly settingValues: SettingValueGraph;
     readonly hosts: HostGraph;
     readonly pools: PoolGraph;
+    readonly physicalNetworks: PhysicalNetworkGraph;
   };
 }
 
@@ -1680,9 +1718,12 @@ export interface HostGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'cpus' | 'memoryBytes';
   readonly links: {
     readonly cluster: ClusterGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly settingValues: SettingValueGraph;
     readonly strays: StrayGraph;
+    readonly agents: AgentGraph;
     readonly pools: PoolGraph;
     readonly networks: NetworkGraph;
     readonly instances: InstanceGraph;
@@ -1734,7 +1775,7 @@ export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' 
     return this.act(host, 'disable', {}, options);
   }
 
-  /** Takes the host out of use for work on it. Refused while machines run on it. */
+  /** Takes the host out of use for work on it. Refused while machines run on it, or are on their way to it. */
   maintain(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
     return this.act(host, 'maintain', {}, options);
   }
@@ -1769,14 +1810,14 @@ export interface StrayFields {
   readonly revision: number;
   readonly schemaVersion: number;
   readonly hostId: Id<'host'>;
-  readonly objectKind: 'machine' | 'volume' | 'seed' | 'image' | 'port' | 'network';
+  readonly objectKind: 'machine' | 'snapshot' | 'volume' | 'seed' | 'image' | 'dnsRecord' | 'loadBalancer' | 'portForward' | 'elasticIp' | 'natGateway' | 'peering' | 'port' | 'network' | 'securityGroup' | 'vpc';
   readonly objectId: string;
   readonly objectName: string;
-  /** Pool or host it was found in. */
+  /** Pool, host or, of a snapshot, volume it was found in. */
   readonly place: string;
   readonly details: { readonly [key: string]: unknown };
 }
-/** A machine, volume, seed, copy of an image, port or network that carries our mark and is unknown to us: quarantined until it is adopted or removed, by an operator or by the policy that he has set. */
+/** A machine, snapshot, volume, seed, copy of an image, port, network or object around networks that carries our mark and is unknown to us: quarantined until it is adopted or removed, by an operator or by the policy that he has set. */
 export type Stray = Lifecycle<StrayFields, StrayState>;
 
 /** Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile. */
@@ -1795,6 +1836,7 @@ export interface StrayGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly host: HostGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -1810,7 +1852,7 @@ export interface StrayFilter {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly deletedAt: string;
-  readonly objectKind: 'machine' | 'volume' | 'seed' | 'image' | 'port' | 'network';
+  readonly objectKind: 'machine' | 'snapshot' | 'volume' | 'seed' | 'image' | 'dnsRecord' | 'loadBalancer' | 'portForward' | 'elasticIp' | 'natGateway' | 'peering' | 'port' | 'network' | 'securityGroup' | 'vpc';
   readonly objectId: string;
   readonly hostId: Id<'host'>;
 }
@@ -1833,6 +1875,271 @@ export class StraysClient extends Resource<'stray', Stray, StrayFilter, 'created
   /** Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile. */
   adopt(stray: Named<'stray'>, input: StrayAdopt = {}, options: ChangeOptions = {}): Pending<'stray', Stray> {
     return this.act(stray, 'adopt', input, options);
+  }
+}
+
+/** The state machine of the kind agent: where each state may go. */
+export const agentStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type AgentState = keyof typeof agentStates;
+
+export interface AgentFields {
+  readonly id: Id<'agent'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly hostId: Id<'host'>;
+  /** Where it listens, e.g. `https://192.0.2.7:7430`. */
+  readonly url: string;
+  /** SHA-256 of its certificate, in lower-case hex: nobody else is taken for it. */
+  readonly fingerprint: string;
+  /** Whether it answers. */
+  readonly status: 'connecting' | 'connected' | 'lost';
+  readonly statusReason?: string;
+  /** Of its journal: another one has forgotten what it was told. */
+  readonly agentId?: string;
+  /** That it runs. */
+  readonly release?: string;
+  /** The newest version of the contract that both sides speak. */
+  readonly contractVersion?: number;
+  /** Release of the kernel of its host. */
+  readonly kernel?: string;
+}
+/** The program on a host that serves its machines metadata and names, and whatever else needs somebody there. */
+export type Agent = Lifecycle<AgentFields, AgentState>;
+
+/** Connects the agent of a host. */
+export interface AgentCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly hostId: Id<'host'>;
+  /** Where it listens, e.g. `https://192.0.2.7:7430`. */
+  readonly url: string;
+  /** SHA-256 of its certificate, in lower-case hex: nobody else is taken for it. */
+  readonly fingerprint: string;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, url, fingerprint of the agent. */
+export interface AgentUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Where it listens, e.g. `https://192.0.2.7:7430`. */
+  readonly url?: string | undefined;
+  /** SHA-256 of its certificate, in lower-case hex: nobody else is taken for it. */
+  readonly fingerprint?: string | undefined;
+}
+
+/** What queries see of agents. */
+export interface AgentGraph {
+  readonly fields: AgentFields & { readonly state: AgentState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'contractVersion';
+  readonly links: {
+    readonly host: HostGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of agents can filter by. */
+export interface AgentFilter {
+  readonly id: Id<'agent'>;
+  readonly name: string;
+  readonly state: AgentState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly status: 'connecting' | 'connected' | 'lost';
+  readonly hostId: Id<'host'>;
+}
+
+export class AgentsClient extends Resource<'agent', Agent, AgentFilter, 'createdAt' | 'name' | 'state' | 'status' | 'hostId', AgentGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'agent', plural: 'agents' });
+  }
+
+  /** Connects the agent of a host. */
+  create(input: AgentCreate, options: ChangeOptions = {}): Pending<'agent', Agent> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, url, fingerprint of the agent. */
+  update(agent: Named<'agent'>, input: AgentUpdate = {}, options: ChangeOptions = {}): Pending<'agent', Agent> {
+    return this.updateAny(agent, input, options);
+  }
+
+  /** Deletes the agent and everything it owns. */
+  delete(agent: Named<'agent'>, options: DeleteOptions = {}): Pending<'agent', undefined> {
+    return this.deleteAny(agent, options);
+  }
+}
+
+/** The state machine of the kind storageClass: where each state may go. */
+export const storageClassStates = {
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type StorageClassState = keyof typeof storageClassStates;
+
+export interface StorageClassFields {
+  readonly id: Id<'storageClass'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Copies of each byte that its pools keep at least. Default: no promise. */
+  readonly replicas?: number;
+  /** What its pools are made of, e.g. `ssd`. Default: no promise. */
+  readonly deviceClass?: string;
+  /** Reads and writes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
+  readonly iopsPerSecond?: {
+    /** Of every volume. */
+    readonly base: number;
+    /** More for each GiB of its size. */
+    readonly perGib: number;
+    /** Never more than this. */
+    readonly max?: number;
+  };
+  /** Bytes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
+  readonly bytesPerSecond?: {
+    /** Of every volume. */
+    readonly base: number;
+    /** More for each GiB of its size. */
+    readonly perGib: number;
+    /** Never more than this. */
+    readonly max?: number;
+  };
+}
+/** What storage of this name promises: how many copies, of what kind, and how much it does in a second. Pools keep it. */
+export type StorageClass = Lifecycle<StorageClassFields, StorageClassState>;
+
+/** Says what storage of a name promises. Pools that carry the name have to keep it. */
+export interface StorageClassCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Copies of each byte that its pools keep at least. Default: no promise. */
+  readonly replicas?: number | undefined;
+  /** What its pools are made of, e.g. `ssd`. Default: no promise. */
+  readonly deviceClass?: string | undefined;
+  /** Reads and writes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
+  readonly iopsPerSecond?: {
+    /** Of every volume. */
+    readonly base: number;
+    /** More for each GiB of its size. */
+    readonly perGib: number;
+    /** Never more than this. */
+    readonly max?: number | undefined;
+  } | undefined;
+  /** Bytes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
+  readonly bytesPerSecond?: {
+    /** Of every volume. */
+    readonly base: number;
+    /** More for each GiB of its size. */
+    readonly perGib: number;
+    /** Never more than this. */
+    readonly max?: number | undefined;
+  } | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description, replicas, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
+export interface StorageClassUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly replicas?: number | null | undefined;
+  readonly deviceClass?: string | null | undefined;
+  readonly iopsPerSecond?: {
+    /** Of every volume. */
+    readonly base: number;
+    /** More for each GiB of its size. */
+    readonly perGib: number;
+    /** Never more than this. */
+    readonly max?: number | undefined;
+  } | null | undefined;
+  readonly bytesPerSecond?: {
+    /** Of every volume. */
+    readonly base: number;
+    /** More for each GiB of its size. */
+    readonly perGib: number;
+    /** Never more than this. */
+    readonly max?: number | undefined;
+  } | null | undefined;
+}
+
+/** What queries see of storage-classes. */
+export interface StorageClassGraph {
+  readonly fields: StorageClassFields & { readonly state: StorageClassState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'replicas';
+  readonly links: {
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly pools: PoolGraph;
+  };
+}
+
+/** What lists of storage-classes can filter by. */
+export interface StorageClassFilter {
+  readonly id: Id<'storageClass'>;
+  readonly name: string;
+  readonly state: StorageClassState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class StorageClassesClient extends Resource<'storageClass', StorageClass, StorageClassFilter, 'createdAt' | 'name' | 'state', StorageClassGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'storageClass', plural: 'storage-classes' });
+  }
+
+  /** Says what storage of a name promises. Pools that carry the name have to keep it. */
+  create(input: StorageClassCreate = {}, options: ChangeOptions = {}): Pending<'storageClass', StorageClass> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description, replicas, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
+  update(storageClass: Named<'storageClass'>, input: StorageClassUpdate = {}, options: ChangeOptions = {}): Pending<'storageClass', StorageClass> {
+    return this.updateAny(storageClass, input, options);
+  }
+
+  /** Deletes the storageClass and everything it owns. */
+  delete(storageClass: Named<'storageClass'>, options: DeleteOptions = {}): Pending<'storageClass', undefined> {
+    return this.deleteAny(storageClass, options);
   }
 }
 
@@ -1872,12 +2179,32 @@ export interface PoolFields {
   readonly zoneId?: Id<'zone'>;
   /** What the driver asks for, e.g. `path`. */
   readonly settings: { readonly [key: string]: string };
+  /** Reference to a sealed value. */
+  readonly secrets?: string;
   /** What requests for storage name, e.g. `standard`. */
   readonly storageClass: string;
+  /** What the class of that name promises, where there is such. */
+  readonly classId?: Id<'storageClass'>;
   /** Bytes promised per byte of the pool. */
   readonly overcommit: number;
   readonly totalBytes?: number;
   readonly freeBytes?: number;
+  /** Copies of each byte; absent where its driver cannot tell. */
+  readonly replicas?: number;
+  /** With fewer copies writes wait. */
+  readonly replicasMin?: number;
+  /** What two copies never share, e.g. `host`. */
+  readonly failureDomain?: string;
+  /** What it is made of, e.g. `ssd`. */
+  readonly deviceClass?: string;
+  /** `degraded`: fewer copies than promised; `unavailable`: some reads or writes wait. Nothing new is placed in either. */
+  readonly health?: 'healthy' | 'degraded' | 'unavailable';
+  /** In its backend's own words. */
+  readonly healthReason?: string;
+  /** Its backend warns that it will soon refuse writes: nothing new is placed there. */
+  readonly isNearlyFull?: boolean;
+  /** How it does not keep what its class promises: nothing new is placed there meanwhile. */
+  readonly shortfall?: string;
   readonly status: 'connected' | 'disconnected';
 }
 /** A place that holds volumes. A pool of scope `host` pins what uses it to that host. */
@@ -1887,13 +2214,15 @@ export type Pool = Lifecycle<PoolFields, PoolState>;
 export interface PoolCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
-  /** Name of the storage strategy. Default: the first one installed. */
+  /** Name of the storage strategy. Default: the first one installed whose pools belong there. */
   readonly driver?: string | undefined;
   readonly hostId?: Id<'host'> | undefined;
   readonly clusterId?: Id<'cluster'> | undefined;
   readonly zoneId?: Id<'zone'> | undefined;
   /** What the driver asks for, e.g. `path`. */
   readonly settings?: { readonly [key: string]: string } | undefined;
+  /** What the driver asks for and marks as secret, e.g. `key`. */
+  readonly secrets?: { readonly [key: string]: string } | undefined;
   /** What requests for storage name, e.g. `standard`. */
   readonly storageClass?: string | undefined;
   /** Bytes promised per byte of the pool. */
@@ -1914,15 +2243,20 @@ export interface PoolUpdate {
 
 /** What queries see of pools. */
 export interface PoolGraph {
-  readonly fields: PoolFields & { readonly state: PoolState; readonly deletedAt?: string };
-  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'totalBytes' | 'freeBytes';
+  readonly fields: Omit<PoolFields & { readonly state: PoolState; readonly deletedAt?: string }, 'secrets'>;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'totalBytes' | 'freeBytes' | 'replicas' | 'replicasMin';
   readonly links: {
     readonly host: HostGraph;
     readonly cluster: ClusterGraph;
     readonly zone: ZoneGraph;
+    readonly class: StorageClassGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
-    readonly volumes: VolumeGraph;
+    readonly volumesByPool: VolumeGraph;
+    readonly volumesByMovingToPool: VolumeGraph;
+    readonly volumesByLeftPool: VolumeGraph;
+    readonly snapshots: SnapshotGraph;
   };
 }
 
@@ -1942,9 +2276,10 @@ export interface PoolFilter {
   readonly hostId: Id<'host'>;
   readonly clusterId: Id<'cluster'>;
   readonly zoneId: Id<'zone'>;
+  readonly classId: Id<'storageClass'>;
 }
 
-export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' | 'name' | 'state' | 'scope' | 'storageClass' | 'status' | 'hostId' | 'clusterId' | 'zoneId', PoolGraph> {
+export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' | 'name' | 'state' | 'scope' | 'storageClass' | 'status' | 'hostId' | 'clusterId' | 'zoneId' | 'classId', PoolGraph> {
   constructor(client: Client) {
     super(client, { kind: 'pool', plural: 'pools' });
   }
@@ -2004,10 +2339,18 @@ export interface VolumeFields {
   readonly schemaVersion: number;
   readonly description?: string;
   readonly poolId: Id<'pool'>;
+  /** Where it is being moved to. */
+  readonly movingToPoolId?: Id<'pool'>;
+  /** Where a move may have left something of it: that is removed, and until then it moves nowhere else. */
+  readonly leftPoolId?: Id<'pool'>;
   /** A multiple of 512, at least 512. */
   readonly sizeBytes: number;
   /** The image it is a clone of. */
   readonly imageId?: Id<'image'>;
+  /** The snapshot it is a clone of, until it is flattened or that is deleted. */
+  readonly snapshotId?: Id<'snapshot'>;
+  /** The snapshot that its content goes on from: taken, or reverted to, last. */
+  readonly currentSnapshotId?: Id<'snapshot'>;
   /** The machine it is attached to. */
   readonly instanceId?: Id<'instance'>;
   readonly deleteWithInstance: boolean;
@@ -2019,6 +2362,14 @@ export interface VolumeFields {
     /** 0 lifts the limit. */
     readonly bytesPerSecond?: number;
   };
+  /** Its content is encrypted (LUKS) before it leaves its host; the cloud keeps the key. Default: false. */
+  readonly encrypted?: boolean;
+  /** Reference to a sealed value. */
+  readonly encryptionKey?: string;
+  /** Reference to a sealed value. */
+  readonly otherKey?: string;
+  /** The newest point in time that a backup of it has. */
+  readonly backedUpAt?: string;
   /** `missing` while its pool answers and does not have it: somebody removed the disk behind our back. */
   readonly status: 'present' | 'missing';
   readonly statusReason?: string;
@@ -2035,18 +2386,26 @@ export interface VolumeFields {
 /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
 export type Volume = Lifecycle<VolumeFields, VolumeState>;
 
-/** Makes a volume, empty or cloned from an image, in the pool given or in the emptiest that fits. */
+/** Makes a volume: empty or cloned from an image, in the pool given or in the emptiest that fits; or cloned from a snapshot or a volume, beside that. */
 export interface VolumeCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
-  /** A multiple of 512, at least 512. Default: the size of the image. */
+  /** A multiple of 512, at least 512. Default: the size of what it is made from. */
   readonly sizeBytes?: number | undefined;
+  /** The image that it is cloned from. */
   readonly imageId?: Id<'image'> | undefined;
+  /** The snapshot that it is cloned from, in the pool of that. */
+  readonly snapshotId?: Id<'snapshot'> | undefined;
+  /** The volume whose content of now it gets, in the pool of that. */
+  readonly volumeId?: Id<'volume'> | undefined;
+  /** The pool to make it in. */
   readonly poolId?: Id<'pool'> | undefined;
   readonly storageClass?: string | undefined;
   /** A host that must reach it. */
   readonly hostId?: Id<'host'> | undefined;
+  /** Whether its content is encrypted. Default: false; what is cloned from a snapshot or a volume is as that. */
+  readonly encrypted?: boolean | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
@@ -2058,10 +2417,22 @@ export interface VolumeUpdate {
   readonly description?: string | null | undefined;
 }
 
-/** Grows a volume that is not attached. */
+/** Grows a volume, also under a machine that is on: its guest sees it at once. */
 export interface VolumeResize {
   /** A multiple of 512, at least 512. Not smaller than now. */
   readonly sizeBytes: number;
+}
+
+/** Moves a volume to another pool: by copy, after which it is the volume. Its machine may be on; the guest goes on but for a moment. A clone is independent then. */
+export interface VolumeMove {
+  /** Where to. */
+  readonly poolId?: Id<'pool'> | undefined;
+  /** In place of a pool: to the emptiest of this class that fits. */
+  readonly storageClass?: string | undefined;
+  /** Reads both again, and compares, before the source is removed; not of a machine that is on. Default: false. */
+  readonly verify?: boolean | undefined;
+  /** As much is copied at most while its machine is on. Default: as fast as it goes. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /** Deletes a volume that lies in the trash for good, with all that was deleted with it. */
@@ -2082,15 +2453,22 @@ export interface VolumeSetLimits {
 
 /** What queries see of volumes. */
 export interface VolumeGraph {
-  readonly fields: VolumeFields & { readonly state: VolumeState; readonly deletedAt?: string };
+  readonly fields: Omit<VolumeFields & { readonly state: VolumeState; readonly deletedAt?: string }, 'encryptionKey' | 'otherKey'>;
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'slot';
   readonly links: {
     readonly pool: PoolGraph;
+    readonly movingToPool: PoolGraph;
+    readonly leftPool: PoolGraph;
     readonly image: ImageGraph;
+    readonly snapshot: SnapshotGraph;
     readonly instance: InstanceGraph;
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly snapshots: SnapshotGraph;
+    readonly backupPlans: BackupPlanGraph;
+    readonly volumeBackups: BackupGraph;
   };
 }
 
@@ -2107,16 +2485,19 @@ export interface VolumeFilter {
   readonly projectId: Id<'project'>;
   readonly status: 'present' | 'missing';
   readonly poolId: Id<'pool'>;
+  readonly movingToPoolId: Id<'pool'>;
+  readonly leftPoolId: Id<'pool'>;
   readonly imageId: Id<'image'>;
+  readonly snapshotId: Id<'snapshot'>;
   readonly instanceId: Id<'instance'>;
 }
 
-export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'status' | 'poolId' | 'imageId' | 'instanceId', VolumeGraph> {
+export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'createdAt' | 'name' | 'state' | 'status' | 'poolId' | 'movingToPoolId' | 'leftPoolId' | 'imageId' | 'snapshotId' | 'instanceId', VolumeGraph> {
   constructor(client: Client) {
     super(client, { kind: 'volume', plural: 'volumes' });
   }
 
-  /** Makes a volume, empty or cloned from an image, in the pool given or in the emptiest that fits. */
+  /** Makes a volume: empty or cloned from an image, in the pool given or in the emptiest that fits; or cloned from a snapshot or a volume, beside that. */
   create(input: VolumeCreate = {}, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.createAny(input, options);
   }
@@ -2131,9 +2512,24 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
     return this.deleteAny(volume, options);
   }
 
-  /** Grows a volume that is not attached. */
+  /** Grows a volume, also under a machine that is on: its guest sees it at once. */
   resize(volume: Named<'volume'>, input: VolumeResize, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.act(volume, 'resize', input, options);
+  }
+
+  /** Moves a volume to another pool: by copy, after which it is the volume. Its machine may be on; the guest goes on but for a moment. A clone is independent then. */
+  move(volume: Named<'volume'>, input: VolumeMove = {}, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'move', input, options);
+  }
+
+  /** Gives an encrypted volume another key: the one of before opens it no more. Of one that nobody uses, or that of a machine that is off, without snapshots. */
+  rotateKey(volume: Named<'volume'>, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'rotate-key', {}, options);
+  }
+
+  /** Makes a clone independent of the snapshot or image that it was cloned from, by copying what it shares with that. */
+  flatten(volume: Named<'volume'>, options: ChangeOptions = {}): Pending<'volume', Volume> {
+    return this.act(volume, 'flatten', {}, options);
   }
 
   /** Brings a volume back from the trash, with all that was deleted with it. */
@@ -2183,6 +2579,8 @@ export interface ImageFields {
   readonly firmware: 'bios' | 'uefi';
   readonly diskBus: 'virtio' | 'scsi' | 'sata';
   readonly sourceUrl?: string;
+  /** The volume that it was captured from. */
+  readonly capturedFrom?: string;
   /** As found in the content. */
   readonly format?: 'raw' | 'qcow2';
   /** Of the content. */
@@ -2191,6 +2589,12 @@ export interface ImageFields {
   readonly virtualSizeBytes?: number;
   /** Of the content. */
   readonly sha256?: string;
+  /** Since when something else should be used. */
+  readonly deprecatedAt?: string;
+  /** From when on nothing new is made from it. What is made already stays. */
+  readonly obsoleteAt?: string;
+  /** What to use in its place: the name or id of an image, or a word about it. */
+  readonly replacement?: string;
   /** Present while it lies in the trash. */
   readonly trash?: {
     /** When it was deleted. */
@@ -2204,7 +2608,7 @@ export interface ImageFields {
 /** A disk that machines are cloned from. Its content never changes. */
 export type Image = Lifecycle<ImageFields, ImageState>;
 
-/** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`. */
+/** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`: an URL, or a `file:` URL of a file on the server, which operators may name. */
 export interface ImageCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
@@ -2226,7 +2630,31 @@ export interface ImageUpdate {
   readonly description?: string | null | undefined;
 }
 
-/** Deletes a image that lies in the trash for good, with all that was deleted with it. */
+/** Makes an image of what a volume, a snapshot or the root disk of an instance has. Of one that runs it has what a loss of power would leave. */
+export interface ImageCapture {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** The instance whose root disk is captured. */
+  readonly instanceId?: Id<'instance'> | undefined;
+  /** The volume that is captured as it is now. */
+  readonly volumeId?: Id<'volume'> | undefined;
+  /** The snapshot that is captured. */
+  readonly snapshotId?: Id<'snapshot'> | undefined;
+  readonly guestOs?: 'linux' | 'windows' | undefined;
+  readonly firmware?: 'bios' | 'uefi' | undefined;
+  readonly diskBus?: 'virtio' | 'scsi' | 'sata' | undefined;
+}
+
+/** Says that something else should be used. What is made from the image is told so, and from `obsoleteAt` on nothing new is made from it. Asked again, it says anew what holds. */
+export interface ImageDeprecate {
+  /** From when on nothing new is made from it. What is made already stays. */
+  readonly obsoleteAt?: string | undefined;
+  /** What to use in its place: the name or id of an image, or a word about it. */
+  readonly replacement?: string | undefined;
+}
+
+/** Deletes an image that lies in the trash for good, with all that was deleted with it. */
 export interface ImageExpunge {
   /** Go on where a host is out of reach, leaving the rest of the cleanup as a visible debt; also passes an operation that needs attention. */
   readonly force?: boolean | undefined;
@@ -2238,6 +2666,7 @@ export interface ImageGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'virtualSizeBytes';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly volumes: VolumeGraph;
@@ -2255,14 +2684,15 @@ export interface ImageFilter {
   readonly updatedAt: string;
   readonly deletedAt: string;
   readonly projectId: Id<'project'>;
+  readonly sha256: string;
 }
 
-export class ImagesClient extends Resource<'image', Image, ImageFilter, 'createdAt' | 'name' | 'state', ImageGraph> {
+export class ImagesClient extends Resource<'image', Image, ImageFilter, 'createdAt' | 'name' | 'state' | 'sha256', ImageGraph> {
   constructor(client: Client) {
     super(client, { kind: 'image', plural: 'images' });
   }
 
-  /** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`. */
+  /** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`: an URL, or a `file:` URL of a file on the server, which operators may name. */
   create(input: ImageCreate = {}, options: ChangeOptions = {}): Pending<'image', Image> {
     return this.createAny(input, options);
   }
@@ -2277,29 +2707,1191 @@ export class ImagesClient extends Resource<'image', Image, ImageFilter, 'created
     return this.deleteAny(image, options);
   }
 
+  /** Makes an image of what a volume, a snapshot or the root disk of an instance has. Of one that runs it has what a loss of power would leave. */
+  capture(input: ImageCapture = {}, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.actOnAll('capture', input, options);
+  }
+
   /** Makes an image available whose content has just been uploaded; the upload does this by itself. */
   complete(image: Named<'image'>, options: ChangeOptions = {}): Pending<'image', Image> {
     return this.act(image, 'complete', {}, options);
   }
 
-  /** Brings a image back from the trash, with all that was deleted with it. */
+  /** Says that something else should be used. What is made from the image is told so, and from `obsoleteAt` on nothing new is made from it. Asked again, it says anew what holds. */
+  deprecate(image: Named<'image'>, input: ImageDeprecate = {}, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.act(image, 'deprecate', input, options);
+  }
+
+  /** Takes back that the image is deprecated. */
+  reinstate(image: Named<'image'>, options: ChangeOptions = {}): Pending<'image', Image> {
+    return this.act(image, 'reinstate', {}, options);
+  }
+
+  /** Brings an image back from the trash, with all that was deleted with it. */
   recover(image: Named<'image'>, options: ChangeOptions = {}): Pending<'image', Image> {
     return this.act(image, 'recover', {}, options);
   }
 
-  /** Deletes a image that lies in the trash for good, with all that was deleted with it. */
+  /** Deletes an image that lies in the trash for good, with all that was deleted with it. */
   expunge(image: Named<'image'>, input: ImageExpunge = {}, options: ChangeOptions = {}): Pending<'image', Image> {
     return this.act(image, 'expunge', input, options);
   }
 
-  /** Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. After a failed upload the image awaits its content as before; `stateReason` tells what failed. */
+  /** Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. With it, what has come of an upload that breaks off is kept for a day (`images.partHours`), and `Content-Range: bytes 4096-8191/8192` goes on with it: from any byte that is here or the first that is not, to the end. After a failed upload the image awaits its content as before; `stateReason` tells what failed. */
   upload(image: Named<'image'>, content: Upload, options: UploadOptions = {}): Reply<Image> {
     return this.send(this.path(image, 'content'), content, options);
   }
 
   /** The content of an image, as it was uploaded. */
-  download(image: Named<'image'>, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+  download(image: Named<'image'>, options: DownloadOptions = {}): AsyncGenerator<Uint8Array> {
     return this.receive(this.path(image, 'content'), options);
+  }
+
+  /** How much of its content has come: all of it, or what an upload that broke off has left, and until when that is kept to be gone on with. */
+  getContentReceived(image: Named<'image'>, query: { readonly sha256: string }, options: CallOptions = {}): Reply<{
+    readonly receivedBytes: number;
+    readonly keptUntil?: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path(image, 'content', 'received'), query }, options);
+  }
+}
+
+/** The state machine of the kind snapshot: where each state may go. */
+export const snapshotStates = {
+  creating: ['available', 'deleting', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type SnapshotState = keyof typeof snapshotStates;
+
+export interface SnapshotFields {
+  readonly id: Id<'snapshot'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly volumeId: Id<'volume'>;
+  /** Where it lies: beside its volume. */
+  readonly poolId: Id<'pool'>;
+  /** Of the volume at that time. It counts as a whole, whatever it shares with others. */
+  readonly sizeBytes: number;
+  /** The snapshot that the content of the volume went on from when this one was taken. Absent for the first. */
+  readonly parentId?: string;
+  /** The machine that the volume was attached to then. */
+  readonly instanceId?: Id<'instance'>;
+  /** Those taken of a machine at the same instant. */
+  readonly groupId?: Id<'snapshotGroup'>;
+  /** Kept for a purpose of the cloud, e.g. a backup: no tenant sees it, and it goes with its volume. */
+  readonly system: boolean;
+  /** `missing` while its pool answers and does not have it: somebody removed it behind our back. `unknown` until it was made, and for ever where that was given up. */
+  readonly status: 'unknown' | 'present' | 'missing';
+  readonly statusReason?: string;
+}
+/** A volume as it was at one point in time: its content and its size. */
+export type Snapshot = Lifecycle<SnapshotFields, SnapshotState>;
+
+/** Takes a snapshot of a volume, whether a machine uses it or not. Of one that runs it has what a loss of power would leave. */
+export interface SnapshotCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly volumeId: Id<'volume'>;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the snapshot. */
+export interface SnapshotUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of snapshots. */
+export interface SnapshotGraph {
+  readonly fields: SnapshotFields & { readonly state: SnapshotState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes';
+  readonly links: {
+    readonly volume: VolumeGraph;
+    readonly pool: PoolGraph;
+    readonly instance: InstanceGraph;
+    readonly group: SnapshotGroupGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly volumes: VolumeGraph;
+    readonly volumeBackups: BackupGraph;
+  };
+}
+
+/** What lists of snapshots can filter by. */
+export interface SnapshotFilter {
+  readonly id: Id<'snapshot'>;
+  readonly name: string;
+  readonly state: SnapshotState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly status: 'unknown' | 'present' | 'missing';
+  readonly parentId: string;
+  readonly sizeBytes: number;
+  readonly volumeId: Id<'volume'>;
+  readonly poolId: Id<'pool'>;
+  readonly instanceId: Id<'instance'>;
+  readonly groupId: Id<'snapshotGroup'>;
+}
+
+export class SnapshotsClient extends Resource<'snapshot', Snapshot, SnapshotFilter, 'createdAt' | 'name' | 'state' | 'status' | 'parentId' | 'sizeBytes' | 'volumeId' | 'poolId' | 'instanceId' | 'groupId', SnapshotGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'snapshot', plural: 'snapshots' });
+  }
+
+  /** Takes a snapshot of a volume, whether a machine uses it or not. Of one that runs it has what a loss of power would leave. */
+  create(input: SnapshotCreate, options: ChangeOptions = {}): Pending<'snapshot', Snapshot> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the snapshot. */
+  update(snapshot: Named<'snapshot'>, input: SnapshotUpdate = {}, options: ChangeOptions = {}): Pending<'snapshot', Snapshot> {
+    return this.updateAny(snapshot, input, options);
+  }
+
+  /** Deletes the snapshot and everything it owns. */
+  delete(snapshot: Named<'snapshot'>, options: DeleteOptions = {}): Pending<'snapshot', undefined> {
+    return this.deleteAny(snapshot, options);
+  }
+
+  /** Gives the volume the content and the size that it had. What was written since is lost; all snapshots stay. */
+  revert(snapshot: Named<'snapshot'>, options: ChangeOptions = {}): Pending<'snapshot', Snapshot> {
+    return this.act(snapshot, 'revert', {}, options);
+  }
+}
+
+/** The state machine of the kind snapshotGroup: where each state may go. */
+export const snapshotGroupStates = {
+  creating: ['available', 'deleting', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type SnapshotGroupState = keyof typeof snapshotGroupStates;
+
+export interface SnapshotGroupFields {
+  readonly id: Id<'snapshotGroup'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** The machine they were taken of. */
+  readonly instanceId?: Id<'instance'>;
+  /** `filesystem`: the guest had written everything out. `crash`: as after a loss of power, all disks at the same instant; also of a machine that was off, whose guest may have been stopped by force. */
+  readonly consistency?: 'filesystem' | 'crash';
+}
+/** All disks of a machine at one instant: a snapshot of each. */
+export type SnapshotGroup = Lifecycle<SnapshotGroupFields, SnapshotGroupState>;
+
+/** Changes name, description of the snapshotGroup. */
+export interface SnapshotGroupUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of snapshot-groups. */
+export interface SnapshotGroupGraph {
+  readonly fields: SnapshotGroupFields & { readonly state: SnapshotGroupState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly instance: InstanceGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly snapshots: SnapshotGraph;
+  };
+}
+
+/** What lists of snapshot-groups can filter by. */
+export interface SnapshotGroupFilter {
+  readonly id: Id<'snapshotGroup'>;
+  readonly name: string;
+  readonly state: SnapshotGroupState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly instanceId: Id<'instance'>;
+}
+
+export class SnapshotGroupsClient extends Resource<'snapshotGroup', SnapshotGroup, SnapshotGroupFilter, 'createdAt' | 'name' | 'state' | 'instanceId', SnapshotGroupGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'snapshotGroup', plural: 'snapshot-groups' });
+  }
+
+  /** Changes name, description of the snapshotGroup. */
+  update(snapshotGroup: Named<'snapshotGroup'>, input: SnapshotGroupUpdate = {}, options: ChangeOptions = {}): Pending<'snapshotGroup', SnapshotGroup> {
+    return this.updateAny(snapshotGroup, input, options);
+  }
+
+  /** Deletes the snapshotGroup and everything it owns. */
+  delete(snapshotGroup: Named<'snapshotGroup'>, options: DeleteOptions = {}): Pending<'snapshotGroup', undefined> {
+    return this.deleteAny(snapshotGroup, options);
+  }
+
+  /** Gives all disks that it has snapshots of the content and the size that they had. The machine must be off. */
+  revert(snapshotGroup: Named<'snapshotGroup'>, options: ChangeOptions = {}): Pending<'snapshotGroup', SnapshotGroup> {
+    return this.act(snapshotGroup, 'revert', {}, options);
+  }
+}
+
+/** The state machine of the kind backupStore: where each state may go. */
+export const backupStoreStates = {
+  creating: ['available', 'deleted'],
+  available: ['disabled', 'deleting'],
+  disabled: ['available', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type BackupStoreState = keyof typeof backupStoreStates;
+
+export interface BackupStoreFields {
+  readonly id: Id<'backupStore'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Name of the strategy, e.g. `directory`. */
+  readonly driver: string;
+  /** What the driver asks for, e.g. `path`. */
+  readonly settings: { readonly [key: string]: string };
+  /** Reference to a sealed value. */
+  readonly secrets?: string;
+  /** Reference to a sealed value. */
+  readonly key?: string;
+}
+/** A place outside of all pools that keeps backups, encrypted with a key that only this cloud has. */
+export type BackupStore = Lifecycle<BackupStoreFields, BackupStoreState>;
+
+/** Registers a place that keeps backups. The driver says which settings it needs. */
+export interface BackupStoreCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Name of the strategy. Default: the first one installed. */
+  readonly driver?: string | undefined;
+  /** What the driver asks for, e.g. `path`. */
+  readonly settings?: { readonly [key: string]: string } | undefined;
+  /** What the driver asks for and marks as secret, e.g. `key`. */
+  readonly secrets?: { readonly [key: string]: string } | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the backupStore. */
+export interface BackupStoreUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of backup-stores. */
+export interface BackupStoreGraph {
+  readonly fields: Omit<BackupStoreFields & { readonly state: BackupStoreState; readonly deletedAt?: string }, 'secrets' | 'key'>;
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly backupPlans: BackupPlanGraph;
+    readonly volumeBackups: BackupGraph;
+  };
+}
+
+/** What lists of backup-stores can filter by. */
+export interface BackupStoreFilter {
+  readonly id: Id<'backupStore'>;
+  readonly name: string;
+  readonly state: BackupStoreState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class BackupStoresClient extends Resource<'backupStore', BackupStore, BackupStoreFilter, 'createdAt' | 'name' | 'state', BackupStoreGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'backupStore', plural: 'backup-stores' });
+  }
+
+  /** Registers a place that keeps backups. The driver says which settings it needs. */
+  create(input: BackupStoreCreate = {}, options: ChangeOptions = {}): Pending<'backupStore', BackupStore> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the backupStore. */
+  update(backupStore: Named<'backupStore'>, input: BackupStoreUpdate = {}, options: ChangeOptions = {}): Pending<'backupStore', BackupStore> {
+    return this.updateAny(backupStore, input, options);
+  }
+
+  /** Deletes the backupStore and everything it owns. */
+  delete(backupStore: Named<'backupStore'>, options: DeleteOptions = {}): Pending<'backupStore', undefined> {
+    return this.deleteAny(backupStore, options);
+  }
+
+  /** Lets new backups into the store again. */
+  enable(backupStore: Named<'backupStore'>, options: ChangeOptions = {}): Pending<'backupStore', BackupStore> {
+    return this.act(backupStore, 'enable', {}, options);
+  }
+
+  /** Lets no new backups into the store. What is there can be restored. */
+  disable(backupStore: Named<'backupStore'>, options: ChangeOptions = {}): Pending<'backupStore', BackupStore> {
+    return this.act(backupStore, 'disable', {}, options);
+  }
+}
+
+/** The state machine of the kind backupPlan: where each state may go. */
+export const backupPlanStates = {
+  available: ['disabled', 'deleting', 'deleted'],
+  disabled: ['available', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type BackupPlanState = keyof typeof backupPlanStates;
+
+export interface BackupPlanFields {
+  readonly id: Id<'backupPlan'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** It backs up this volume; */
+  readonly volumeId?: Id<'volume'>;
+  /** or all volumes of this machine; */
+  readonly instanceId?: Id<'instance'>;
+  /** or all volumes with this tag: `key` or `key=value`. */
+  readonly tag?: string;
+  readonly storeId: Id<'backupStore'>;
+  /** Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
+  readonly schedule: string;
+  /** What the schedule is in, e.g. `Europe/Berlin`. */
+  readonly timeZone: string;
+  /** So many of each volume are kept at most: the newest. Default: all. */
+  readonly keepCount?: number;
+  /** Older ones go, but never the last one that is left of a volume. Default: none. */
+  readonly keepDays?: number;
+  /** Each backup is restored for a test as soon as it is made. */
+  readonly verify: boolean;
+  /** When it begins next. */
+  readonly nextRunAt?: string;
+  /** When it has begun last. */
+  readonly lastRunAt?: string;
+  /** Why the last time it could not ask for all backups. */
+  readonly lastRefusal?: string;
+  /** All that it backs up can be brought back as it was then, or later. Absent while that is not so for some of it. */
+  readonly recoveryPointAt?: string;
+  /** What it took in the last tests to restore the volume that took longest. */
+  readonly recoverySeconds?: number;
+}
+/** Backs up volumes again and again, and keeps some of what it has made. */
+export type BackupPlan = Lifecycle<BackupPlanFields, BackupPlanState>;
+
+/** Makes a plan, which backs up a volume, a machine or what has a tag whenever its schedule says. */
+export interface BackupPlanCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** It backs up this volume; */
+  readonly volumeId?: Id<'volume'> | undefined;
+  /** or all volumes of this machine; */
+  readonly instanceId?: Id<'instance'> | undefined;
+  /** or all volumes with this tag: `key` or `key=value`. */
+  readonly tag?: string | undefined;
+  /** Default: the first store that was registered and takes backups. */
+  readonly storeId?: string | undefined;
+  /** Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
+  readonly schedule: string;
+  /** What the schedule is in, e.g. `Europe/Berlin`. Default: 'UTC'. */
+  readonly timeZone?: string | undefined;
+  /** So many of each volume are kept at most: the newest. Default: all. */
+  readonly keepCount?: number | undefined;
+  /** Older ones go, but never the last one that is left of a volume. Default: none. */
+  readonly keepDays?: number | undefined;
+  /** Restore each backup for a test as soon as it is made. Default: false. */
+  readonly verify?: boolean | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes when it runs, and what is kept of what it makes. */
+export interface BackupPlanUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  /** Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
+  readonly schedule?: string | undefined;
+  /** What the schedule is in, e.g. `Europe/Berlin`. */
+  readonly timeZone?: string | undefined;
+  readonly keepCount?: number | null | undefined;
+  readonly keepDays?: number | null | undefined;
+  /** Each backup is restored for a test as soon as it is made. */
+  readonly verify?: boolean | undefined;
+}
+
+/** What queries see of backup-plans. */
+export interface BackupPlanGraph {
+  readonly fields: BackupPlanFields & { readonly state: BackupPlanState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'keepCount' | 'keepDays' | 'recoverySeconds';
+  readonly links: {
+    readonly volume: VolumeGraph;
+    readonly instance: InstanceGraph;
+    readonly store: BackupStoreGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly volumeBackups: BackupGraph;
+  };
+}
+
+/** What lists of backup-plans can filter by. */
+export interface BackupPlanFilter {
+  readonly id: Id<'backupPlan'>;
+  readonly name: string;
+  readonly state: BackupPlanState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly nextRunAt: string;
+  readonly volumeId: Id<'volume'>;
+  readonly instanceId: Id<'instance'>;
+  readonly storeId: Id<'backupStore'>;
+}
+
+export class BackupPlansClient extends Resource<'backupPlan', BackupPlan, BackupPlanFilter, 'createdAt' | 'name' | 'state' | 'nextRunAt' | 'volumeId' | 'instanceId' | 'storeId', BackupPlanGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'backupPlan', plural: 'backup-plans' });
+  }
+
+  /** Makes a plan, which backs up a volume, a machine or what has a tag whenever its schedule says. */
+  create(input: BackupPlanCreate, options: ChangeOptions = {}): Pending<'backupPlan', BackupPlan> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes when it runs, and what is kept of what it makes. */
+  update(backupPlan: Named<'backupPlan'>, input: BackupPlanUpdate = {}, options: ChangeOptions = {}): Pending<'backupPlan', BackupPlan> {
+    return this.updateAny(backupPlan, input, options);
+  }
+
+  /** Deletes the backupPlan and everything it owns. */
+  delete(backupPlan: Named<'backupPlan'>, options: DeleteOptions = {}): Pending<'backupPlan', undefined> {
+    return this.deleteAny(backupPlan, options);
+  }
+
+  /** Lets it run again, from the next time of its schedule on. */
+  enable(backupPlan: Named<'backupPlan'>, options: ChangeOptions = {}): Pending<'backupPlan', BackupPlan> {
+    return this.act(backupPlan, 'enable', {}, options);
+  }
+
+  /** Makes no more backups. What it has made stays. */
+  disable(backupPlan: Named<'backupPlan'>, options: ChangeOptions = {}): Pending<'backupPlan', BackupPlan> {
+    return this.act(backupPlan, 'disable', {}, options);
+  }
+
+  /** Has it run within a minute, beside its schedule. */
+  run(backupPlan: Named<'backupPlan'>, options: ChangeOptions = {}): Pending<'backupPlan', BackupPlan> {
+    return this.act(backupPlan, 'run', {}, options);
+  }
+}
+
+/** The state machine of the kind backup: where each state may go. */
+export const backupStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type BackupState = keyof typeof backupStates;
+
+export interface BackupFields {
+  readonly id: Id<'backup'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** What it is of; absent when that was deleted. */
+  readonly volumeId?: Id<'volume'>;
+  /** As the volume was called. */
+  readonly volumeName: string;
+  readonly storeId: Id<'backupStore'>;
+  /** The plan that has made it, and removes it in its time. */
+  readonly planId?: Id<'backupPlan'>;
+  /** The same beside the volume, until the next backup is made: from there it is restored at once. */
+  readonly snapshotId?: Id<'snapshot'>;
+  /** Of the volume. This counts for the quota, however little of it is kept anew. */
+  readonly sizeBytes: number;
+  /** The point in time. */
+  readonly takenAt?: string;
+  /** What was read of the volume to make it. */
+  readonly readBytes?: number;
+  /** What the store did not have yet; without what a try had put that was interrupted. */
+  readonly newBytes?: number;
+  /** When it was last read back in full. */
+  readonly checkedAt?: string;
+  /** What that showed. A damaged one cannot be restored whole. */
+  readonly condition?: 'sound' | 'damaged';
+  /** What it took to restore it for a test: the time that a recovery would take. */
+  readonly restoreSeconds?: number;
+  /** What is missing or changed. */
+  readonly damage?: string;
+}
+/** What was in a volume at one point in time, kept outside of its pool. It is whole by itself, and outlives the volume. */
+export type Backup = Lifecycle<BackupFields, BackupState>;
+
+/** Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile. */
+export interface BackupCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly volumeId: Id<'volume'>;
+  /** Default: the first store that was registered and takes backups. */
+  readonly storeId?: string | undefined;
+  /** The plan that it is counted with. */
+  readonly planId?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the backup. */
+export interface BackupUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** Makes a new volume with what the backup has. The volume it was made of stays as it is. */
+export interface BackupRestore {
+  /** Of the new volume. */
+  readonly name?: string | undefined;
+  readonly poolId?: Id<'pool'> | undefined;
+  readonly storageClass?: string | undefined;
+  /** A host that must reach the new volume. */
+  readonly hostId?: Id<'host'> | undefined;
+}
+
+/** Reads all of a backup and shows in what condition it is. With `restore` also into a volume, which is compared and removed. */
+export interface BackupVerify {
+  /** Restores it for a test, which shows how long that takes. It needs room in a pool and the quota for a volume. */
+  readonly restore?: boolean | undefined;
+}
+
+/** What queries see of volume-backups. */
+export interface BackupGraph {
+  readonly fields: BackupFields & { readonly state: BackupState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'readBytes' | 'newBytes' | 'restoreSeconds';
+  readonly links: {
+    readonly volume: VolumeGraph;
+    readonly store: BackupStoreGraph;
+    readonly plan: BackupPlanGraph;
+    readonly snapshot: SnapshotGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of volume-backups can filter by. */
+export interface BackupFilter {
+  readonly id: Id<'backup'>;
+  readonly name: string;
+  readonly state: BackupState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly takenAt: string;
+  readonly condition: 'sound' | 'damaged';
+  readonly volumeId: Id<'volume'>;
+  readonly storeId: Id<'backupStore'>;
+  readonly planId: Id<'backupPlan'>;
+  readonly snapshotId: Id<'snapshot'>;
+}
+
+export class VolumeBackupsClient extends Resource<'backup', Backup, BackupFilter, 'createdAt' | 'name' | 'state' | 'takenAt' | 'condition' | 'volumeId' | 'storeId' | 'planId' | 'snapshotId', BackupGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'backup', plural: 'volume-backups' });
+  }
+
+  /** Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile. */
+  create(input: BackupCreate, options: ChangeOptions = {}): Pending<'backup', Backup> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the backup. */
+  update(backup: Named<'backup'>, input: BackupUpdate = {}, options: ChangeOptions = {}): Pending<'backup', Backup> {
+    return this.updateAny(backup, input, options);
+  }
+
+  /** Deletes the backup and everything it owns. */
+  delete(backup: Named<'backup'>, options: DeleteOptions = {}): Pending<'backup', undefined> {
+    return this.deleteAny(backup, options);
+  }
+
+  /** Makes a new volume with what the backup has. The volume it was made of stays as it is. */
+  restore(backup: Named<'backup'>, input: BackupRestore = {}, options: ChangeOptions = {}): Pending<'backup', Backup> {
+    return this.act(backup, 'restore', input, options);
+  }
+
+  /** Reads all of a backup and shows in what condition it is. With `restore` also into a volume, which is compared and removed. */
+  verify(backup: Named<'backup'>, input: BackupVerify = {}, options: ChangeOptions = {}): Pending<'backup', Backup> {
+    return this.act(backup, 'verify', input, options);
+  }
+}
+
+/** The state machine of the kind fabric: where each state may go. */
+export const fabricStates = {
+  ready: ['lost'],
+  lost: ['ready'],
+  deleted: [],
+} as const;
+export type FabricState = keyof typeof fabricStates;
+
+export interface FabricFields {
+  readonly id: Id<'fabric'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly driver: string;
+  /** Left in the fabric when it was first used, or built anew. */
+  readonly life: string;
+  /** Left there from time to time; it only grows. */
+  readonly serial: number;
+}
+/** What a network driver programs, as the cloud last knew it. One that comes back empty or from yesterday is `lost`: nothing is changed there until an operator has it built anew. */
+export type Fabric = Lifecycle<FabricFields, FabricState>;
+
+/** What queries see of fabrics. */
+export interface FabricGraph {
+  readonly fields: FabricFields & { readonly state: FabricState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'serial';
+  readonly links: {
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of fabrics can filter by. */
+export interface FabricFilter {
+  readonly id: Id<'fabric'>;
+  readonly name: string;
+  readonly state: FabricState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+}
+
+export class FabricsClient extends Resource<'fabric', Fabric, FabricFilter, 'createdAt' | 'name' | 'state', FabricGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'fabric', plural: 'fabrics' });
+  }
+
+  /** Takes a fabric that is lost into use as it is now: with the next look all that belongs there is made anew, and what does not is removed or quarantined. */
+  rebuild(fabric: Named<'fabric'>, options: ChangeOptions = {}): Pending<'fabric', Fabric> {
+    return this.act(fabric, 'rebuild', {}, options);
+  }
+}
+
+/** The state machine of the kind physicalNetwork: where each state may go. */
+export const physicalNetworkStates = {
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type PhysicalNetworkState = keyof typeof physicalNetworkStates;
+
+export interface PhysicalNetworkFields {
+  readonly id: Id<'physicalNetwork'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Whose hosts are connected: machines elsewhere cannot use it. */
+  readonly clusterId: Id<'cluster'>;
+  /** What its hosts call it, e.g. `physnet1`. */
+  readonly label: string;
+  readonly role: 'tenant' | 'storage' | 'management' | 'external';
+  readonly mtuBytes: number;
+  /** VLANs that networks may use; none: untagged alone. */
+  readonly firstVlanId?: number;
+  readonly lastVlanId?: number;
+}
+/** Switches and cables that hosts are connected to. Its role says what may be on it: machines never reach those of storage and management. */
+export type PhysicalNetwork = Lifecycle<PhysicalNetworkFields, PhysicalNetworkState>;
+
+/** Tells of a physical network that the hosts of a cluster are connected to. */
+export interface PhysicalNetworkCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Whose hosts are connected: machines elsewhere cannot use it. */
+  readonly clusterId: Id<'cluster'>;
+  /** What its hosts call it, e.g. `physnet1`. */
+  readonly label: string;
+  readonly role: 'tenant' | 'storage' | 'management' | 'external';
+  /** Default: 1500. */
+  readonly mtuBytes?: number | undefined;
+  /** VLANs that networks may use; none: untagged alone. */
+  readonly firstVlanId?: number | undefined;
+  readonly lastVlanId?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the physicalNetwork. */
+export interface PhysicalNetworkUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of physical-networks. */
+export interface PhysicalNetworkGraph {
+  readonly fields: PhysicalNetworkFields & { readonly state: PhysicalNetworkState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'mtuBytes' | 'firstVlanId' | 'lastVlanId';
+  readonly links: {
+    readonly cluster: ClusterGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly networks: NetworkGraph;
+  };
+}
+
+/** What lists of physical-networks can filter by. */
+export interface PhysicalNetworkFilter {
+  readonly id: Id<'physicalNetwork'>;
+  readonly name: string;
+  readonly state: PhysicalNetworkState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly clusterId: Id<'cluster'>;
+}
+
+export class PhysicalNetworksClient extends Resource<'physicalNetwork', PhysicalNetwork, PhysicalNetworkFilter, 'createdAt' | 'name' | 'state' | 'clusterId', PhysicalNetworkGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'physicalNetwork', plural: 'physical-networks' });
+  }
+
+  /** Tells of a physical network that the hosts of a cluster are connected to. */
+  create(input: PhysicalNetworkCreate, options: ChangeOptions = {}): Pending<'physicalNetwork', PhysicalNetwork> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the physicalNetwork. */
+  update(physicalNetwork: Named<'physicalNetwork'>, input: PhysicalNetworkUpdate = {}, options: ChangeOptions = {}): Pending<'physicalNetwork', PhysicalNetwork> {
+    return this.updateAny(physicalNetwork, input, options);
+  }
+
+  /** Deletes the physicalNetwork and everything it owns. */
+  delete(physicalNetwork: Named<'physicalNetwork'>, options: DeleteOptions = {}): Pending<'physicalNetwork', undefined> {
+    return this.deleteAny(physicalNetwork, options);
+  }
+}
+
+/** The state machine of the kind vpc: where each state may go. */
+export const vpcStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type VpcState = keyof typeof vpcStates;
+
+export interface VpcFields {
+  readonly id: Id<'vpc'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Name of the network strategy, e.g. `ovn`. */
+  readonly driver: string;
+  readonly scope: 'host' | 'cluster' | 'zone';
+  /** DNS domain in which its machines have names. */
+  readonly domain: string;
+  /** Of NICs that name none: all from its members, everything out. */
+  readonly defaultSecurityGroupId: Id<'securityGroup'>;
+}
+/** An address space of a project with a router of its own that runs on every host. Two of them may use the same addresses. */
+export type Vpc = Lifecycle<VpcFields, VpcState>;
+
+/** Makes a VPC: its networks come after it. */
+export interface VpcCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Network strategy. Default: the first one installed that makes VPCs. */
+  readonly driver?: string | undefined;
+  /** DNS domain in which its machines have names. Default: its name and `.internal`. */
+  readonly domain?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the vpc. */
+export interface VpcUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of vpcs. */
+export interface VpcGraph {
+  readonly fields: VpcFields & { readonly state: VpcState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly routes: RouteGraph;
+    readonly peerings: PeeringGraph;
+    readonly networks: NetworkGraph;
+    readonly securityGroups: SecurityGroupGraph;
+    readonly dnsRecords: DnsRecordGraph;
+    readonly natGateways: NatGatewayGraph;
+    readonly loadBalancers: LoadBalancerGraph;
+  };
+}
+
+/** What lists of vpcs can filter by. */
+export interface VpcFilter {
+  readonly id: Id<'vpc'>;
+  readonly name: string;
+  readonly state: VpcState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+}
+
+export class VpcsClient extends Resource<'vpc', Vpc, VpcFilter, 'createdAt' | 'name' | 'state', VpcGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'vpc', plural: 'vpcs' });
+  }
+
+  /** Makes a VPC: its networks come after it. */
+  create(input: VpcCreate = {}, options: ChangeOptions = {}): Pending<'vpc', Vpc> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the vpc. */
+  update(vpc: Named<'vpc'>, input: VpcUpdate = {}, options: ChangeOptions = {}): Pending<'vpc', Vpc> {
+    return this.updateAny(vpc, input, options);
+  }
+
+  /** Deletes the vpc and everything it owns. */
+  delete(vpc: Named<'vpc'>, options: DeleteOptions = {}): Pending<'vpc', undefined> {
+    return this.deleteAny(vpc, options);
+  }
+}
+
+/** The state machine of the kind route: where each state may go. */
+export const routeStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type RouteState = keyof typeof routeStates;
+
+export interface RouteFields {
+  readonly id: Id<'route'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly vpcId: Id<'vpc'>;
+  /** Network in canonical form. */
+  readonly destination: string;
+  /** An address in one of the subnets. Without one packets are dropped. */
+  readonly nextHop?: string;
+}
+/** Where the router of a VPC sends packets for a destination beyond its subnets. */
+export type Route = Lifecycle<RouteFields, RouteState>;
+
+/** Sends packets for a destination beyond the VPC to one of its addresses, or drops them. */
+export interface RouteCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly vpcId: Id<'vpc'>;
+  /** Network in canonical form. */
+  readonly destination: string;
+  /** An address in one of the subnets. Without one packets are dropped. */
+  readonly nextHop?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** What queries see of routes. */
+export interface RouteGraph {
+  readonly fields: RouteFields & { readonly state: RouteState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly vpc: VpcGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of routes can filter by. */
+export interface RouteFilter {
+  readonly id: Id<'route'>;
+  readonly name: string;
+  readonly state: RouteState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly vpcId: Id<'vpc'>;
+}
+
+export class RoutesClient extends Resource<'route', Route, RouteFilter, 'createdAt' | 'name' | 'state' | 'vpcId', RouteGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'route', plural: 'routes' });
+  }
+
+  /** Sends packets for a destination beyond the VPC to one of its addresses, or drops them. */
+  create(input: RouteCreate, options: ChangeOptions = {}): Pending<'route', Route> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the route and everything it owns. */
+  delete(route: Named<'route'>, options: DeleteOptions = {}): Pending<'route', undefined> {
+    return this.deleteAny(route, options);
+  }
+}
+
+/** The state machine of the kind peering: where each state may go. */
+export const peeringStates = {
+  creating: ['pending', 'active', 'deleted'],
+  pending: ['active', 'deleting'],
+  active: ['pending', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type PeeringState = keyof typeof peeringStates;
+
+export interface PeeringFields {
+  readonly id: Id<'peering'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly vpcId: Id<'vpc'>;
+  /** Of any project. */
+  readonly peerVpcId: Id<'vpc'>;
+  /** Machines of each VPC find the names of the other, if both sides say so. Default: false. */
+  readonly sharesNames?: boolean;
+}
+/** One side of a link between two VPCs. It is active while the owner of the other VPC keeps one that names this VPC: both consent. */
+export type Peering = Lifecycle<PeeringFields, PeeringState>;
+
+/** Agrees to a link with another VPC. It is there once the owner of the other VPC agrees, too, by a peering that names this one. */
+export interface PeeringCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly vpcId: Id<'vpc'>;
+  /** Of any project. */
+  readonly peerVpcId: Id<'vpc'>;
+  /** Machines of each VPC find the names of the other, if both sides say so. Default: false. */
+  readonly sharesNames?: boolean | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, sharesNames of the peering. */
+export interface PeeringUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly sharesNames?: boolean | null | undefined;
+}
+
+/** What queries see of peerings. */
+export interface PeeringGraph {
+  readonly fields: PeeringFields & { readonly state: PeeringState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly vpc: VpcGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of peerings can filter by. */
+export interface PeeringFilter {
+  readonly id: Id<'peering'>;
+  readonly name: string;
+  readonly state: PeeringState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly peerVpcId: Id<'vpc'>;
+  readonly vpcId: Id<'vpc'>;
+}
+
+export class PeeringsClient extends Resource<'peering', Peering, PeeringFilter, 'createdAt' | 'name' | 'state' | 'peerVpcId' | 'vpcId', PeeringGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'peering', plural: 'peerings' });
+  }
+
+  /** Agrees to a link with another VPC. It is there once the owner of the other VPC agrees, too, by a peering that names this one. */
+  create(input: PeeringCreate, options: ChangeOptions = {}): Pending<'peering', Peering> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, sharesNames of the peering. */
+  update(peering: Named<'peering'>, input: PeeringUpdate = {}, options: ChangeOptions = {}): Pending<'peering', Peering> {
+    return this.updateAny(peering, input, options);
+  }
+
+  /** Deletes the peering and everything it owns. */
+  delete(peering: Named<'peering'>, options: DeleteOptions = {}): Pending<'peering', undefined> {
+    return this.deleteAny(peering, options);
   }
 }
 
@@ -2334,8 +3926,16 @@ export interface NetworkFields {
   readonly scope: 'host' | 'cluster' | 'zone';
   /** Of a network of scope `host`. */
   readonly hostId?: Id<'host'>;
-  /** Whether machines reach out through the host. */
-  readonly mode: 'nat' | 'isolated';
+  /** `nat` reaches out through the host, `isolated` does not, `routed` is part of a VPC, `provider` is a segment of a physical network. */
+  readonly mode: 'nat' | 'isolated' | 'routed' | 'provider';
+  /** Of a routed network. */
+  readonly vpcId?: Id<'vpc'>;
+  /** Of a provider network. */
+  readonly physicalNetworkId?: Id<'physicalNetwork'>;
+  /** Of a provider network; 0 is untagged. */
+  readonly vlanId?: number;
+  /** Told to guests. */
+  readonly mtuBytes?: number;
   /** DNS domain told to guests. */
   readonly domain?: string;
 }
@@ -2347,12 +3947,20 @@ export interface NetworkCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
-  /** Network strategy. Default: the first one installed. */
+  /** Network strategy. Default: the first one installed that makes such networks. */
   readonly driver?: string | undefined;
-  /** Default: nat. */
-  readonly mode?: 'nat' | 'isolated' | undefined;
+  /** Default: the first that the driver makes, or what its VPC or physical network asks for. */
+  readonly mode?: 'nat' | 'isolated' | 'routed' | 'provider' | undefined;
   /** For a driver of scope `host`: where. Default: the idlest host. */
   readonly hostId?: Id<'host'> | undefined;
+  /** Part of this VPC, and made by its driver. */
+  readonly vpcId?: Id<'vpc'> | undefined;
+  /** A segment of this physical network; for operators. */
+  readonly physicalNetworkId?: Id<'physicalNetwork'> | undefined;
+  /** On the physical network; 0 is untagged. Default: the first that is free. */
+  readonly vlanId?: number | undefined;
+  /** Told to guests. */
+  readonly mtuBytes?: number | undefined;
   readonly domain?: string | undefined;
   readonly subnets: readonly {
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
@@ -2361,8 +3969,15 @@ export interface NetworkCreate {
     readonly cidr: string;
     /** Default: the first address. */
     readonly gateway?: string | undefined;
-    /** Default: the gateway. */
+    /** Default: the gateway; in a VPC the service address. */
     readonly dnsServers?: readonly string[] | undefined;
+    /** Routes told to guests with their addresses. */
+    readonly hostRoutes?: readonly {
+      readonly destination: string;
+      readonly nextHop: string;
+    }[] | undefined;
+    /** Of IPv6: addresses by DHCPv6, or made by the guests from what the router advertises. */
+    readonly ipv6Mode?: 'stateful' | 'slaac' | undefined;
   }[];
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
@@ -2378,14 +3993,19 @@ export interface NetworkUpdate {
 /** What queries see of networks. */
 export interface NetworkGraph {
   readonly fields: NetworkFields & { readonly state: NetworkState; readonly deletedAt?: string };
-  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'vlanId' | 'mtuBytes';
   readonly links: {
     readonly host: HostGraph;
+    readonly vpc: VpcGraph;
+    readonly physicalNetwork: PhysicalNetworkGraph;
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly subnets: SubnetGraph;
     readonly nics: NicGraph;
+    readonly natGateways: NatGatewayGraph;
+    readonly elasticIps: ElasticIpGraph;
   };
 }
 
@@ -2401,9 +4021,11 @@ export interface NetworkFilter {
   readonly deletedAt: string;
   readonly projectId: Id<'project'>;
   readonly hostId: Id<'host'>;
+  readonly vpcId: Id<'vpc'>;
+  readonly physicalNetworkId: Id<'physicalNetwork'>;
 }
 
-export class NetworksClient extends Resource<'network', Network, NetworkFilter, 'createdAt' | 'name' | 'state' | 'hostId', NetworkGraph> {
+export class NetworksClient extends Resource<'network', Network, NetworkFilter, 'createdAt' | 'name' | 'state' | 'hostId' | 'vpcId' | 'physicalNetworkId', NetworkGraph> {
   constructor(client: Client) {
     super(client, { kind: 'network', plural: 'networks' });
   }
@@ -2460,6 +4082,15 @@ export interface SubnetFields {
   readonly firstAddress: string;
   /** Last address handed out. */
   readonly lastAddress: string;
+  /** Where the cloud answers in a VPC: names, metadata. The first address after the gateway. */
+  readonly serviceAddress?: string;
+  /** Routes told to guests with their addresses. */
+  readonly hostRoutes?: readonly {
+    readonly destination: string;
+    readonly nextHop: string;
+  }[];
+  /** Of IPv6: addresses by DHCPv6, or made by the guests from what the router advertises. */
+  readonly ipv6Mode?: 'stateful' | 'slaac';
 }
 /** A range of addresses on a network, handed out by the cloud. */
 export type Subnet = Lifecycle<SubnetFields, SubnetState>;
@@ -2473,10 +4104,30 @@ export interface SubnetCreate {
   readonly cidr: string;
   /** Default: the first address. */
   readonly gateway?: string | undefined;
-  /** Default: the gateway. */
+  /** Default: the gateway; in a VPC the service address. */
   readonly dnsServers?: readonly string[] | undefined;
+  /** Routes told to guests with their addresses. */
+  readonly hostRoutes?: readonly {
+    readonly destination: string;
+    readonly nextHop: string;
+  }[] | undefined;
+  /** Of IPv6: addresses by DHCPv6, or made by the guests from what the router advertises. */
+  readonly ipv6Mode?: 'stateful' | 'slaac' | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes the name of the subnet, and what guests are told with their next lease. */
+export interface SubnetUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Null: as if nothing had been said. */
+  readonly dnsServers?: readonly string[] | null | undefined;
+  /** Null: none. */
+  readonly hostRoutes?: readonly {
+    readonly destination: string;
+    readonly nextHop: string;
+  }[] | null | undefined;
 }
 
 /** What queries see of subnets. */
@@ -2486,9 +4137,16 @@ export interface SubnetGraph {
   readonly links: {
     readonly network: NetworkGraph;
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
-    readonly nics: NicGraph;
+    readonly nicsBySubnet: NicGraph;
+    readonly nicsByIpv6Subnet: NicGraph;
+    readonly reservedAddresses: ReservedAddressGraph;
+    readonly natGateways: NatGatewayGraph;
+    readonly natPortBlocks: NatPortBlockGraph;
+    readonly elasticIps: ElasticIpGraph;
+    readonly loadBalancers: LoadBalancerGraph;
   };
 }
 
@@ -2515,6 +4173,11 @@ export class SubnetsClient extends Resource<'subnet', Subnet, SubnetFilter, 'cre
   /** Adds a range of addresses to a network. */
   create(input: SubnetCreate, options: ChangeOptions = {}): Pending<'subnet', Subnet> {
     return this.createAny(input, options);
+  }
+
+  /** Changes the name of the subnet, and what guests are told with their next lease. */
+  update(subnet: Named<'subnet'>, input: SubnetUpdate = {}, options: ChangeOptions = {}): Pending<'subnet', Subnet> {
+    return this.updateAny(subnet, input, options);
   }
 
   /** Deletes the subnet and everything it owns. */
@@ -2554,6 +4217,14 @@ export interface NicFields {
   readonly subnetId: Id<'subnet'>;
   readonly mac: string;
   readonly address: string;
+  /** Of a second address, of the other family. */
+  readonly ipv6SubnetId?: Id<'subnet'>;
+  readonly ipv6Address?: string;
+  /** What it may send from beside its own addresses. */
+  readonly allowedAddresses?: readonly {
+    readonly cidr: string;
+    readonly mac?: string;
+  }[];
   readonly slot: number;
   readonly limits?: {
     /** 0 lifts the limit. */
@@ -2592,9 +4263,15 @@ export interface NicGraph {
     readonly instance: InstanceGraph;
     readonly network: NetworkGraph;
     readonly subnet: SubnetGraph;
+    readonly ipv6Subnet: SubnetGraph;
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly securityGroupMembers: SecurityGroupMemberGraph;
+    readonly elasticIps: ElasticIpGraph;
+    readonly portForwards: PortForwardGraph;
+    readonly backends: BackendGraph;
   };
 }
 
@@ -2614,9 +4291,10 @@ export interface NicFilter {
   readonly instanceId: Id<'instance'>;
   readonly networkId: Id<'network'>;
   readonly subnetId: Id<'subnet'>;
+  readonly ipv6SubnetId: Id<'subnet'>;
 }
 
-export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'name' | 'state' | 'address' | 'mac' | 'instanceId' | 'networkId' | 'subnetId', NicGraph> {
+export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'name' | 'state' | 'address' | 'mac' | 'instanceId' | 'networkId' | 'subnetId' | 'ipv6SubnetId', NicGraph> {
   constructor(client: Client) {
     super(client, { kind: 'nic', plural: 'nics' });
   }
@@ -2624,6 +4302,1340 @@ export class NicsClient extends Resource<'nic', Nic, NicFilter, 'createdAt' | 'n
   /** Limits a NIC, at once where it is in use. */
   setLimits(nic: Named<'nic'>, input: NicSetLimits, options: ChangeOptions = {}): Pending<'nic', Nic> {
     return this.act(nic, 'set-limits', input, options);
+  }
+}
+
+/** The state machine of the kind securityGroup: where each state may go. */
+export const securityGroupStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type SecurityGroupState = keyof typeof securityGroupStates;
+
+export interface SecurityGroupFields {
+  readonly id: Id<'securityGroup'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly vpcId: Id<'vpc'>;
+  readonly description?: string;
+}
+/** What NICs that are in it may send and receive. All that no rule allows is dropped; answers to what is allowed pass. */
+export type SecurityGroup = Lifecycle<SecurityGroupFields, SecurityGroupState>;
+
+/** Makes a security group without rules: its members take and send nothing until it has some. */
+export interface SecurityGroupCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly vpcId: Id<'vpc'>;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the securityGroup. */
+export interface SecurityGroupUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of security-groups. */
+export interface SecurityGroupGraph {
+  readonly fields: SecurityGroupFields & { readonly state: SecurityGroupState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly vpc: VpcGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly securityGroupRulesBySecurityGroup: SecurityGroupRuleGraph;
+    readonly securityGroupRulesByRemoteGroup: SecurityGroupRuleGraph;
+    readonly securityGroupMembers: SecurityGroupMemberGraph;
+  };
+}
+
+/** What lists of security-groups can filter by. */
+export interface SecurityGroupFilter {
+  readonly id: Id<'securityGroup'>;
+  readonly name: string;
+  readonly state: SecurityGroupState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly vpcId: Id<'vpc'>;
+}
+
+export class SecurityGroupsClient extends Resource<'securityGroup', SecurityGroup, SecurityGroupFilter, 'createdAt' | 'name' | 'state' | 'vpcId', SecurityGroupGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'securityGroup', plural: 'security-groups' });
+  }
+
+  /** Makes a security group without rules: its members take and send nothing until it has some. */
+  create(input: SecurityGroupCreate, options: ChangeOptions = {}): Pending<'securityGroup', SecurityGroup> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the securityGroup. */
+  update(securityGroup: Named<'securityGroup'>, input: SecurityGroupUpdate = {}, options: ChangeOptions = {}): Pending<'securityGroup', SecurityGroup> {
+    return this.updateAny(securityGroup, input, options);
+  }
+
+  /** Deletes the securityGroup and everything it owns. */
+  delete(securityGroup: Named<'securityGroup'>, options: DeleteOptions = {}): Pending<'securityGroup', undefined> {
+    return this.deleteAny(securityGroup, options);
+  }
+}
+
+/** The state machine of the kind securityGroupRule: where each state may go. */
+export const securityGroupRuleStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type SecurityGroupRuleState = keyof typeof securityGroupRuleStates;
+
+export interface SecurityGroupRuleFields {
+  readonly id: Id<'securityGroupRule'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly securityGroupId: Id<'securityGroup'>;
+  readonly direction: 'inbound' | 'outbound';
+  /** Of IP. */
+  readonly family: 4 | 6;
+  /** Absent: any. `icmp` is ICMPv6 for IPv6. */
+  readonly protocol?: 'tcp' | 'udp' | 'icmp';
+  /** Of the destination; with `lastPort`. Absent: all. */
+  readonly firstPort?: number;
+  /** Inclusive. */
+  readonly lastPort?: number;
+  /** Absent: all. */
+  readonly icmpType?: number;
+  /** Absent: all. */
+  readonly icmpCode?: number;
+  /** Who may be at the other end, by address. Without these and `remoteGroupId`: anybody. */
+  readonly cidrs?: readonly string[];
+  /** Who may be at the other end: members of this group of the same VPC. */
+  readonly remoteGroupId?: Id<'securityGroup'>;
+  readonly description?: string;
+}
+/** Allows new connections from or to members of a group. */
+export type SecurityGroupRule = Lifecycle<SecurityGroupRuleFields, SecurityGroupRuleState>;
+
+/** Allows new connections from or to the members of a group. Those that are there already are not touched. */
+export interface SecurityGroupRuleCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly securityGroupId: Id<'securityGroup'>;
+  readonly direction: 'inbound' | 'outbound';
+  /** Of IP. Default: that of `cidrs`, or 4. */
+  readonly family?: 4 | 6 | undefined;
+  /** Absent: any. `icmp` is ICMPv6 for IPv6. */
+  readonly protocol?: 'tcp' | 'udp' | 'icmp' | undefined;
+  /** Of the destination; with `lastPort`. Absent: all. */
+  readonly firstPort?: number | undefined;
+  /** Inclusive. Default: `firstPort`. */
+  readonly lastPort?: number | undefined;
+  /** Absent: all. */
+  readonly icmpType?: number | undefined;
+  /** Absent: all. */
+  readonly icmpCode?: number | undefined;
+  /** Who may be at the other end, by address. Without these and `remoteGroupId`: anybody. */
+  readonly cidrs?: readonly string[] | undefined;
+  /** Who may be at the other end: members of this group of the same VPC. */
+  readonly remoteGroupId?: Id<'securityGroup'> | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes the networks that a rule is about, or what it is called. */
+export interface SecurityGroupRuleUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+  /** Null: anybody. */
+  readonly cidrs?: readonly string[] | null | undefined;
+}
+
+/** What queries see of security-group-rules. */
+export interface SecurityGroupRuleGraph {
+  readonly fields: SecurityGroupRuleFields & { readonly state: SecurityGroupRuleState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'firstPort' | 'lastPort' | 'icmpType' | 'icmpCode';
+  readonly links: {
+    readonly securityGroup: SecurityGroupGraph;
+    readonly remoteGroup: SecurityGroupGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of security-group-rules can filter by. */
+export interface SecurityGroupRuleFilter {
+  readonly id: Id<'securityGroupRule'>;
+  readonly name: string;
+  readonly state: SecurityGroupRuleState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly securityGroupId: Id<'securityGroup'>;
+  readonly remoteGroupId: Id<'securityGroup'>;
+}
+
+export class SecurityGroupRulesClient extends Resource<'securityGroupRule', SecurityGroupRule, SecurityGroupRuleFilter, 'createdAt' | 'name' | 'state' | 'securityGroupId' | 'remoteGroupId', SecurityGroupRuleGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'securityGroupRule', plural: 'security-group-rules' });
+  }
+
+  /** Allows new connections from or to the members of a group. Those that are there already are not touched. */
+  create(input: SecurityGroupRuleCreate, options: ChangeOptions = {}): Pending<'securityGroupRule', SecurityGroupRule> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes the networks that a rule is about, or what it is called. */
+  update(securityGroupRule: Named<'securityGroupRule'>, input: SecurityGroupRuleUpdate = {}, options: ChangeOptions = {}): Pending<'securityGroupRule', SecurityGroupRule> {
+    return this.updateAny(securityGroupRule, input, options);
+  }
+
+  /** Deletes the securityGroupRule and everything it owns. */
+  delete(securityGroupRule: Named<'securityGroupRule'>, options: DeleteOptions = {}): Pending<'securityGroupRule', undefined> {
+    return this.deleteAny(securityGroupRule, options);
+  }
+}
+
+/** The state machine of the kind securityGroupMember: where each state may go. */
+export const securityGroupMemberStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted', 'trashed'],
+  trashed: ['available', 'deleting'],
+  deleted: [],
+} as const;
+export type SecurityGroupMemberState = keyof typeof securityGroupMemberStates;
+
+export interface SecurityGroupMemberFields {
+  readonly id: Id<'securityGroupMember'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly nicId: Id<'nic'>;
+  /** Whose NIC it is. */
+  readonly instanceId: Id<'instance'>;
+  readonly securityGroupId: Id<'securityGroup'>;
+  /** Present while it lies in the trash. */
+  readonly trash?: {
+    /** When it was deleted. */
+    readonly at: string;
+    /** What was deleted; all that went with it is recovered or expunged with it. */
+    readonly rootId: string;
+    /** The state it was in. */
+    readonly from: string;
+  };
+}
+/** That a NIC is in a security group. */
+export type SecurityGroupMember = Lifecycle<SecurityGroupMemberFields, SecurityGroupMemberState>;
+
+/** Puts a NIC into a security group; that of a running machine is filtered so at once. */
+export interface SecurityGroupMemberCreate {
+  readonly nicId: Id<'nic'>;
+  readonly securityGroupId: Id<'securityGroup'>;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** What queries see of security-group-members. */
+export interface SecurityGroupMemberGraph {
+  readonly fields: SecurityGroupMemberFields & { readonly state: SecurityGroupMemberState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly nic: NicGraph;
+    readonly instance: InstanceGraph;
+    readonly securityGroup: SecurityGroupGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of security-group-members can filter by. */
+export interface SecurityGroupMemberFilter {
+  readonly id: Id<'securityGroupMember'>;
+  readonly name: string;
+  readonly state: SecurityGroupMemberState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly nicId: Id<'nic'>;
+  readonly instanceId: Id<'instance'>;
+  readonly securityGroupId: Id<'securityGroup'>;
+}
+
+export class SecurityGroupMembersClient extends Resource<'securityGroupMember', SecurityGroupMember, SecurityGroupMemberFilter, 'createdAt' | 'name' | 'state' | 'nicId' | 'instanceId' | 'securityGroupId', SecurityGroupMemberGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'securityGroupMember', plural: 'security-group-members' });
+  }
+
+  /** Puts a NIC into a security group; that of a running machine is filtered so at once. */
+  create(input: SecurityGroupMemberCreate, options: ChangeOptions = {}): Pending<'securityGroupMember', SecurityGroupMember> {
+    return this.createAny(input, options);
+  }
+
+  /** Deletes the securityGroupMember and everything it owns. */
+  delete(securityGroupMember: Named<'securityGroupMember'>, options: DeleteOptions = {}): Pending<'securityGroupMember', undefined> {
+    return this.deleteAny(securityGroupMember, options);
+  }
+}
+
+/** The state machine of the kind dnsRecord: where each state may go. */
+export const dnsRecordStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type DnsRecordState = keyof typeof dnsRecordStates;
+
+export interface DnsRecordFields {
+  readonly id: Id<'dnsRecord'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly vpcId: Id<'vpc'>;
+  /** Whole name, e.g. `db.vpc-1.internal`. */
+  readonly hostname: string;
+  readonly addresses: readonly string[];
+}
+/** A name that the machines of a VPC can ask for, beside their own. */
+export type DnsRecord = Lifecycle<DnsRecordFields, DnsRecordState>;
+
+/** Gives addresses a name in the VPC's domain. */
+export interface DnsRecordCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly vpcId: Id<'vpc'>;
+  /** Whole name, e.g. `db.vpc-1.internal`. */
+  readonly hostname: string;
+  readonly addresses: readonly string[];
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes the addresses that a name stands for, or what the record is called. */
+export interface DnsRecordUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly addresses?: readonly string[] | undefined;
+}
+
+/** What queries see of dns-records. */
+export interface DnsRecordGraph {
+  readonly fields: DnsRecordFields & { readonly state: DnsRecordState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly vpc: VpcGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of dns-records can filter by. */
+export interface DnsRecordFilter {
+  readonly id: Id<'dnsRecord'>;
+  readonly name: string;
+  readonly state: DnsRecordState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly vpcId: Id<'vpc'>;
+}
+
+export class DnsRecordsClient extends Resource<'dnsRecord', DnsRecord, DnsRecordFilter, 'createdAt' | 'name' | 'state' | 'vpcId', DnsRecordGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'dnsRecord', plural: 'dns-records' });
+  }
+
+  /** Gives addresses a name in the VPC's domain. */
+  create(input: DnsRecordCreate, options: ChangeOptions = {}): Pending<'dnsRecord', DnsRecord> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes the addresses that a name stands for, or what the record is called. */
+  update(dnsRecord: Named<'dnsRecord'>, input: DnsRecordUpdate = {}, options: ChangeOptions = {}): Pending<'dnsRecord', DnsRecord> {
+    return this.updateAny(dnsRecord, input, options);
+  }
+
+  /** Deletes the dnsRecord and everything it owns. */
+  delete(dnsRecord: Named<'dnsRecord'>, options: DeleteOptions = {}): Pending<'dnsRecord', undefined> {
+    return this.deleteAny(dnsRecord, options);
+  }
+}
+
+/** The state machine of the kind reservedAddress: where each state may go. */
+export const reservedAddressStates = {
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type ReservedAddressState = keyof typeof reservedAddressStates;
+
+export interface ReservedAddressFields {
+  readonly id: Id<'reservedAddress'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly subnetId: Id<'subnet'>;
+  readonly address: string;
+  readonly natGatewayId?: Id<'natGateway'>;
+  readonly elasticIpId?: Id<'elasticIp'>;
+  readonly loadBalancerId?: Id<'loadBalancer'>;
+}
+/** An address of a subnet that no NIC gets: of a gateway, an elastic IP or a load balancer, or kept for machines that share it. */
+export type ReservedAddress = Lifecycle<ReservedAddressFields, ReservedAddressState>;
+
+/** Keeps an address of a subnet from NICs, e.g. for machines that share it. */
+export interface ReservedAddressCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly subnetId: Id<'subnet'>;
+  /** Default: one that is free. */
+  readonly address?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name of the reservedAddress. */
+export interface ReservedAddressUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+}
+
+/** What queries see of reserved-addresses. */
+export interface ReservedAddressGraph {
+  readonly fields: ReservedAddressFields & { readonly state: ReservedAddressState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly subnet: SubnetGraph;
+    readonly natGateway: NatGatewayGraph;
+    readonly elasticIp: ElasticIpGraph;
+    readonly loadBalancer: LoadBalancerGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of reserved-addresses can filter by. */
+export interface ReservedAddressFilter {
+  readonly id: Id<'reservedAddress'>;
+  readonly name: string;
+  readonly state: ReservedAddressState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly address: string;
+  readonly subnetId: Id<'subnet'>;
+  readonly natGatewayId: Id<'natGateway'>;
+  readonly elasticIpId: Id<'elasticIp'>;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+}
+
+export class ReservedAddressesClient extends Resource<'reservedAddress', ReservedAddress, ReservedAddressFilter, 'createdAt' | 'name' | 'state' | 'address' | 'subnetId' | 'natGatewayId' | 'elasticIpId' | 'loadBalancerId', ReservedAddressGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'reservedAddress', plural: 'reserved-addresses' });
+  }
+
+  /** Keeps an address of a subnet from NICs, e.g. for machines that share it. */
+  create(input: ReservedAddressCreate, options: ChangeOptions = {}): Pending<'reservedAddress', ReservedAddress> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name of the reservedAddress. */
+  update(reservedAddress: Named<'reservedAddress'>, input: ReservedAddressUpdate = {}, options: ChangeOptions = {}): Pending<'reservedAddress', ReservedAddress> {
+    return this.updateAny(reservedAddress, input, options);
+  }
+
+  /** Deletes the reservedAddress and everything it owns. */
+  delete(reservedAddress: Named<'reservedAddress'>, options: DeleteOptions = {}): Pending<'reservedAddress', undefined> {
+    return this.deleteAny(reservedAddress, options);
+  }
+}
+
+/** The state machine of the kind natGateway: where each state may go. */
+export const natGatewayStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type NatGatewayState = keyof typeof natGatewayStates;
+
+export interface NatGatewayFields {
+  readonly id: Id<'natGateway'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly vpcId: Id<'vpc'>;
+  readonly externalNetworkId: Id<'network'>;
+  /** Of the external network. */
+  readonly subnetId: Id<'subnet'>;
+  readonly address: string;
+  /** Whether machines without an elastic IP reach out with its address. */
+  readonly snat: boolean;
+  /** Each subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all. */
+  readonly portsPerSubnet?: number;
+}
+/** How a VPC reaches an external network: machines share its address, and elastic IPs and forwarded ports come in through it. */
+export type NatGateway = Lifecycle<NatGatewayFields, NatGatewayState>;
+
+/** Connects a VPC with an external network. */
+export interface NatGatewayCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly vpcId: Id<'vpc'>;
+  readonly externalNetworkId: Id<'network'>;
+  /** Of the external network. Default: its first of IPv4. */
+  readonly subnetId?: Id<'subnet'> | undefined;
+  /** Its own on the external network. Default: one that is free. */
+  readonly address?: string | undefined;
+  /** Whether machines without an elastic IP reach out with its address. Default: true. */
+  readonly snat?: boolean | undefined;
+  /** Each subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all. */
+  readonly portsPerSubnet?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, snat, portsPerSubnet of the natGateway. */
+export interface NatGatewayUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Whether machines without an elastic IP reach out with its address. */
+  readonly snat?: boolean | undefined;
+  readonly portsPerSubnet?: number | null | undefined;
+}
+
+/** What queries see of nat-gateways. */
+export interface NatGatewayGraph {
+  readonly fields: NatGatewayFields & { readonly state: NatGatewayState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'portsPerSubnet';
+  readonly links: {
+    readonly vpc: VpcGraph;
+    readonly externalNetwork: NetworkGraph;
+    readonly subnet: SubnetGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly reservedAddresses: ReservedAddressGraph;
+    readonly natPortBlocks: NatPortBlockGraph;
+    readonly elasticIps: ElasticIpGraph;
+    readonly portForwards: PortForwardGraph;
+  };
+}
+
+/** What lists of nat-gateways can filter by. */
+export interface NatGatewayFilter {
+  readonly id: Id<'natGateway'>;
+  readonly name: string;
+  readonly state: NatGatewayState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly address: string;
+  readonly vpcId: Id<'vpc'>;
+  readonly externalNetworkId: Id<'network'>;
+  readonly subnetId: Id<'subnet'>;
+}
+
+export class NatGatewaysClient extends Resource<'natGateway', NatGateway, NatGatewayFilter, 'createdAt' | 'name' | 'state' | 'address' | 'vpcId' | 'externalNetworkId' | 'subnetId', NatGatewayGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'natGateway', plural: 'nat-gateways' });
+  }
+
+  /** Connects a VPC with an external network. */
+  create(input: NatGatewayCreate, options: ChangeOptions = {}): Pending<'natGateway', NatGateway> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, snat, portsPerSubnet of the natGateway. */
+  update(natGateway: Named<'natGateway'>, input: NatGatewayUpdate = {}, options: ChangeOptions = {}): Pending<'natGateway', NatGateway> {
+    return this.updateAny(natGateway, input, options);
+  }
+
+  /** Deletes the natGateway and everything it owns. */
+  delete(natGateway: Named<'natGateway'>, options: DeleteOptions = {}): Pending<'natGateway', undefined> {
+    return this.deleteAny(natGateway, options);
+  }
+
+  /** Whether a host carries the gateway at this moment, and for operators which. */
+  getStatus(natGateway: Named<'natGateway'>, options: CallOptions = {}): Reply<{
+    readonly active: boolean;
+    /** Name of the host; for operators. */
+    readonly activeHost?: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path(natGateway, 'status') }, options);
+  }
+}
+
+/** The state machine of the kind natPortBlock: where each state may go. */
+export const natPortBlockStates = {
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type NatPortBlockState = keyof typeof natPortBlockStates;
+
+export interface NatPortBlockFields {
+  readonly id: Id<'natPortBlock'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly natGatewayId: Id<'natGateway'>;
+  readonly subnetId: Id<'subnet'>;
+  readonly firstPort: number;
+  /** Inclusive. */
+  readonly lastPort: number;
+}
+/** The source ports with which the machines of a subnet reach out through a NAT gateway. It comes and goes with the two. */
+export type NatPortBlock = Lifecycle<NatPortBlockFields, NatPortBlockState>;
+
+/** What queries see of nat-port-blocks. */
+export interface NatPortBlockGraph {
+  readonly fields: NatPortBlockFields & { readonly state: NatPortBlockState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'firstPort' | 'lastPort';
+  readonly links: {
+    readonly natGateway: NatGatewayGraph;
+    readonly subnet: SubnetGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of nat-port-blocks can filter by. */
+export interface NatPortBlockFilter {
+  readonly id: Id<'natPortBlock'>;
+  readonly name: string;
+  readonly state: NatPortBlockState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly natGatewayId: Id<'natGateway'>;
+  readonly subnetId: Id<'subnet'>;
+}
+
+export class NatPortBlocksClient extends Resource<'natPortBlock', NatPortBlock, NatPortBlockFilter, 'createdAt' | 'name' | 'state' | 'natGatewayId' | 'subnetId', NatPortBlockGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'natPortBlock', plural: 'nat-port-blocks' });
+  }
+}
+
+/** The state machine of the kind elasticIp: where each state may go. */
+export const elasticIpStates = {
+  available: ['binding', 'deleting'],
+  binding: ['bound', 'available'],
+  bound: ['unbinding', 'available'],
+  unbinding: ['available'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type ElasticIpState = keyof typeof elasticIpStates;
+
+export interface ElasticIpFields {
+  readonly id: Id<'elasticIp'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly externalNetworkId: Id<'network'>;
+  /** Of the external network. */
+  readonly subnetId: Id<'subnet'>;
+  readonly address: string;
+  readonly nicId?: Id<'nic'>;
+  readonly loadBalancerId?: Id<'loadBalancer'>;
+  /** What it comes in through while it is bound. */
+  readonly natGatewayId?: Id<'natGateway'>;
+  /** Whether packets leave from the machine's own host in place of the gateway's. */
+  readonly distributed: boolean;
+}
+/** An address of an external network that belongs to the project, and stands for whichever NIC or load balancer it is bound to. */
+export type ElasticIp = Lifecycle<ElasticIpFields, ElasticIpState>;
+
+/** Gets an address of an external network for the project. */
+export interface ElasticIpCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly externalNetworkId: Id<'network'>;
+  /** Of the external network. Default: its first of IPv4. */
+  readonly subnetId?: Id<'subnet'> | undefined;
+  /** Default: one that is free, and was nobody else's lately. */
+  readonly address?: string | undefined;
+  /** Whether packets leave from the machine's own host in place of the gateway's. Default: false. */
+  readonly distributed?: boolean | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the elasticIp. */
+export interface ElasticIpUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** Binds the address to a NIC or a load balancer; machines that run are reached by it at once. */
+export interface ElasticIpBind {
+  readonly nicId?: Id<'nic'> | undefined;
+  readonly loadBalancerId?: Id<'loadBalancer'> | undefined;
+  /** Whether packets leave from the machine's own host in place of the gateway's. Default: as it is. */
+  readonly distributed?: boolean | undefined;
+}
+
+/** What queries see of elastic-ips. */
+export interface ElasticIpGraph {
+  readonly fields: ElasticIpFields & { readonly state: ElasticIpState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly externalNetwork: NetworkGraph;
+    readonly subnet: SubnetGraph;
+    readonly nic: NicGraph;
+    readonly loadBalancer: LoadBalancerGraph;
+    readonly natGateway: NatGatewayGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly reservedAddresses: ReservedAddressGraph;
+  };
+}
+
+/** What lists of elastic-ips can filter by. */
+export interface ElasticIpFilter {
+  readonly id: Id<'elasticIp'>;
+  readonly name: string;
+  readonly state: ElasticIpState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly address: string;
+  readonly externalNetworkId: Id<'network'>;
+  readonly subnetId: Id<'subnet'>;
+  readonly nicId: Id<'nic'>;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+  readonly natGatewayId: Id<'natGateway'>;
+}
+
+export class ElasticIpsClient extends Resource<'elasticIp', ElasticIp, ElasticIpFilter, 'createdAt' | 'name' | 'state' | 'address' | 'externalNetworkId' | 'subnetId' | 'nicId' | 'loadBalancerId' | 'natGatewayId', ElasticIpGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'elasticIp', plural: 'elastic-ips' });
+  }
+
+  /** Gets an address of an external network for the project. */
+  create(input: ElasticIpCreate, options: ChangeOptions = {}): Pending<'elasticIp', ElasticIp> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the elasticIp. */
+  update(elasticIp: Named<'elasticIp'>, input: ElasticIpUpdate = {}, options: ChangeOptions = {}): Pending<'elasticIp', ElasticIp> {
+    return this.updateAny(elasticIp, input, options);
+  }
+
+  /** Deletes the elasticIp and everything it owns. */
+  delete(elasticIp: Named<'elasticIp'>, options: DeleteOptions = {}): Pending<'elasticIp', undefined> {
+    return this.deleteAny(elasticIp, options);
+  }
+
+  /** Binds the address to a NIC or a load balancer; machines that run are reached by it at once. */
+  bind(elasticIp: Named<'elasticIp'>, input: ElasticIpBind = {}, options: ChangeOptions = {}): Pending<'elasticIp', ElasticIp> {
+    return this.act(elasticIp, 'bind', input, options);
+  }
+
+  /** Takes the address from what it is bound to; it stays with the project. */
+  unbind(elasticIp: Named<'elasticIp'>, options: ChangeOptions = {}): Pending<'elasticIp', ElasticIp> {
+    return this.act(elasticIp, 'unbind', {}, options);
+  }
+}
+
+/** The state machine of the kind portForward: where each state may go. */
+export const portForwardStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type PortForwardState = keyof typeof portForwardStates;
+
+export interface PortForwardFields {
+  readonly id: Id<'portForward'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly natGatewayId: Id<'natGateway'>;
+  readonly protocol: 'tcp' | 'udp';
+  readonly externalPort: number;
+  readonly nicId: Id<'nic'>;
+  readonly port: number;
+}
+/** A port of a NAT gateway's address that stands for a port of a machine. It goes with either of them. */
+export type PortForward = Lifecycle<PortForwardFields, PortForwardState>;
+
+/** Leads a port of a NAT gateway's address to a machine. */
+export interface PortForwardCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly natGatewayId: Id<'natGateway'>;
+  readonly protocol: 'tcp' | 'udp';
+  readonly externalPort: number;
+  readonly nicId: Id<'nic'>;
+  /** The machine's. Default: `externalPort`. */
+  readonly port?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name of the portForward. */
+export interface PortForwardUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+}
+
+/** What queries see of port-forwards. */
+export interface PortForwardGraph {
+  readonly fields: PortForwardFields & { readonly state: PortForwardState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'externalPort' | 'port';
+  readonly links: {
+    readonly natGateway: NatGatewayGraph;
+    readonly nic: NicGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of port-forwards can filter by. */
+export interface PortForwardFilter {
+  readonly id: Id<'portForward'>;
+  readonly name: string;
+  readonly state: PortForwardState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly natGatewayId: Id<'natGateway'>;
+  readonly nicId: Id<'nic'>;
+}
+
+export class PortForwardsClient extends Resource<'portForward', PortForward, PortForwardFilter, 'createdAt' | 'name' | 'state' | 'natGatewayId' | 'nicId', PortForwardGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'portForward', plural: 'port-forwards' });
+  }
+
+  /** Leads a port of a NAT gateway's address to a machine. */
+  create(input: PortForwardCreate, options: ChangeOptions = {}): Pending<'portForward', PortForward> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name of the portForward. */
+  update(portForward: Named<'portForward'>, input: PortForwardUpdate = {}, options: ChangeOptions = {}): Pending<'portForward', PortForward> {
+    return this.updateAny(portForward, input, options);
+  }
+
+  /** Deletes the portForward and everything it owns. */
+  delete(portForward: Named<'portForward'>, options: DeleteOptions = {}): Pending<'portForward', undefined> {
+    return this.deleteAny(portForward, options);
+  }
+}
+
+/** The state machine of the kind loadBalancer: where each state may go. */
+export const loadBalancerStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type LoadBalancerState = keyof typeof loadBalancerStates;
+
+export interface LoadBalancerFields {
+  readonly id: Id<'loadBalancer'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  readonly vpcId: Id<'vpc'>;
+  readonly subnetId: Id<'subnet'>;
+  readonly address: string;
+}
+/** An address in a subnet whose connections are spread over machines that know nothing of each other. */
+export type LoadBalancer = Lifecycle<LoadBalancerFields, LoadBalancerState>;
+
+/** Makes a load balancer with an address in a subnet; its listeners come after it. */
+export interface LoadBalancerCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly subnetId: Id<'subnet'>;
+  /** Default: one that is free in the subnet. */
+  readonly address?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the loadBalancer. */
+export interface LoadBalancerUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** What queries see of load-balancers. */
+export interface LoadBalancerGraph {
+  readonly fields: LoadBalancerFields & { readonly state: LoadBalancerState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly vpc: VpcGraph;
+    readonly subnet: SubnetGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly reservedAddresses: ReservedAddressGraph;
+    readonly elasticIps: ElasticIpGraph;
+    readonly listeners: ListenerGraph;
+    readonly backends: BackendGraph;
+  };
+}
+
+/** What lists of load-balancers can filter by. */
+export interface LoadBalancerFilter {
+  readonly id: Id<'loadBalancer'>;
+  readonly name: string;
+  readonly state: LoadBalancerState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly address: string;
+  readonly vpcId: Id<'vpc'>;
+  readonly subnetId: Id<'subnet'>;
+}
+
+export class LoadBalancersClient extends Resource<'loadBalancer', LoadBalancer, LoadBalancerFilter, 'createdAt' | 'name' | 'state' | 'address' | 'vpcId' | 'subnetId', LoadBalancerGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'loadBalancer', plural: 'load-balancers' });
+  }
+
+  /** Makes a load balancer with an address in a subnet; its listeners come after it. */
+  create(input: LoadBalancerCreate, options: ChangeOptions = {}): Pending<'loadBalancer', LoadBalancer> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the loadBalancer. */
+  update(loadBalancer: Named<'loadBalancer'>, input: LoadBalancerUpdate = {}, options: ChangeOptions = {}): Pending<'loadBalancer', LoadBalancer> {
+    return this.updateAny(loadBalancer, input, options);
+  }
+
+  /** Deletes the loadBalancer and everything it owns. */
+  delete(loadBalancer: Named<'loadBalancer'>, options: DeleteOptions = {}): Pending<'loadBalancer', undefined> {
+    return this.deleteAny(loadBalancer, options);
+  }
+
+  /** How the backends of a load balancer answer at this moment. */
+  getHealth(loadBalancer: Named<'loadBalancer'>, options: CallOptions = {}): Reply<{
+    readonly backends: readonly {
+      readonly id: string;
+      readonly name: string;
+      readonly listenerId: string;
+      readonly nicId: string;
+      readonly weight: number;
+      /** `unchecked` without a health check, or before its first answer. */
+      readonly health: 'unchecked' | 'online' | 'offline';
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path(loadBalancer, 'health') }, options);
+  }
+}
+
+/** The state machine of the kind listener: where each state may go. */
+export const listenerStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type ListenerState = keyof typeof listenerStates;
+
+export interface ListenerFields {
+  readonly id: Id<'listener'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly healthCheck?: {
+    readonly intervalSeconds: number;
+    readonly timeoutSeconds: number;
+    /** Answers in a row after which a backend is back. */
+    readonly successes: number;
+    /** Silences in a row after which a backend gets nothing. */
+    readonly failures: number;
+  };
+}
+/** A port of a load balancer. */
+export type Listener = Lifecycle<ListenerFields, ListenerState>;
+
+/** Has a load balancer listen at a port. */
+export interface ListenerCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly healthCheck?: {
+    readonly intervalSeconds: number;
+    readonly timeoutSeconds: number;
+    /** Answers in a row after which a backend is back. */
+    readonly successes: number;
+    /** Silences in a row after which a backend gets nothing. */
+    readonly failures: number;
+  } | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, healthCheck of the listener. */
+export interface ListenerUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Null: backends are not asked. */
+  readonly healthCheck?: {
+    readonly intervalSeconds: number;
+    readonly timeoutSeconds: number;
+    /** Answers in a row after which a backend is back. */
+    readonly successes: number;
+    /** Silences in a row after which a backend gets nothing. */
+    readonly failures: number;
+  } | null | undefined;
+}
+
+/** What queries see of listeners. */
+export interface ListenerGraph {
+  readonly fields: ListenerFields & { readonly state: ListenerState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'port';
+  readonly links: {
+    readonly loadBalancer: LoadBalancerGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly backends: BackendGraph;
+  };
+}
+
+/** What lists of listeners can filter by. */
+export interface ListenerFilter {
+  readonly id: Id<'listener'>;
+  readonly name: string;
+  readonly state: ListenerState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+}
+
+export class ListenersClient extends Resource<'listener', Listener, ListenerFilter, 'createdAt' | 'name' | 'state' | 'loadBalancerId', ListenerGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'listener', plural: 'listeners' });
+  }
+
+  /** Has a load balancer listen at a port. */
+  create(input: ListenerCreate, options: ChangeOptions = {}): Pending<'listener', Listener> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, healthCheck of the listener. */
+  update(listener: Named<'listener'>, input: ListenerUpdate = {}, options: ChangeOptions = {}): Pending<'listener', Listener> {
+    return this.updateAny(listener, input, options);
+  }
+
+  /** Deletes the listener and everything it owns. */
+  delete(listener: Named<'listener'>, options: DeleteOptions = {}): Pending<'listener', undefined> {
+    return this.deleteAny(listener, options);
+  }
+}
+
+/** The state machine of the kind backend: where each state may go. */
+export const backendStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type BackendState = keyof typeof backendStates;
+
+export interface BackendFields {
+  readonly id: Id<'backend'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+  readonly listenerId: Id<'listener'>;
+  readonly nicId: Id<'nic'>;
+  readonly port: number;
+  /** Its share of new connections. 0: none; those that it has go on (drain). */
+  readonly weight: number;
+}
+/** A machine that takes connections of a listener. */
+export type Backend = Lifecycle<BackendFields, BackendState>;
+
+/** Has a machine take connections of a listener. */
+export interface BackendCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly listenerId: Id<'listener'>;
+  readonly nicId: Id<'nic'>;
+  /** The machine's. Default: that of the listener. */
+  readonly port?: number | undefined;
+  /** Its share of new connections; with 0 it gets none. Default: 1. */
+  readonly weight?: number | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, weight of the backend; with weight 0 it gets no new connections and keeps those that it has. */
+export interface BackendUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** Its share of new connections. 0: none; those that it has go on (drain). */
+  readonly weight?: number | undefined;
+}
+
+/** What queries see of backends. */
+export interface BackendGraph {
+  readonly fields: BackendFields & { readonly state: BackendState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'port' | 'weight';
+  readonly links: {
+    readonly loadBalancer: LoadBalancerGraph;
+    readonly listener: ListenerGraph;
+    readonly nic: NicGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of backends can filter by. */
+export interface BackendFilter {
+  readonly id: Id<'backend'>;
+  readonly name: string;
+  readonly state: BackendState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly loadBalancerId: Id<'loadBalancer'>;
+  readonly listenerId: Id<'listener'>;
+  readonly nicId: Id<'nic'>;
+}
+
+export class BackendsClient extends Resource<'backend', Backend, BackendFilter, 'createdAt' | 'name' | 'state' | 'loadBalancerId' | 'listenerId' | 'nicId', BackendGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'backend', plural: 'backends' });
+  }
+
+  /** Has a machine take connections of a listener. */
+  create(input: BackendCreate, options: ChangeOptions = {}): Pending<'backend', Backend> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, weight of the backend; with weight 0 it gets no new connections and keeps those that it has. */
+  update(backend: Named<'backend'>, input: BackendUpdate = {}, options: ChangeOptions = {}): Pending<'backend', Backend> {
+    return this.updateAny(backend, input, options);
+  }
+
+  /** Deletes the backend and everything it owns. */
+  delete(backend: Named<'backend'>, options: DeleteOptions = {}): Pending<'backend', undefined> {
+    return this.deleteAny(backend, options);
   }
 }
 
@@ -2688,6 +5700,7 @@ export interface PlacementGroupGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly instances: InstanceGraph;
@@ -2803,6 +5816,7 @@ export interface InstanceTypeGraph {
   readonly fields: InstanceTypeFields & { readonly state: InstanceTypeState; readonly deletedAt?: string };
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'version' | 'vcpus' | 'memoryBytes' | 'vcpusMax' | 'memoryBytesMax' | 'cpuShares';
   readonly links: {
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly instances: InstanceGraph;
@@ -2876,7 +5890,9 @@ export interface InstanceFields {
   readonly instanceTypeId: Id<'instanceType'>;
   /** Where it is; absent while it waits for room. */
   readonly hostId?: Id<'host'>;
-  /** Hosts that were lost while it was made on them: what arrives there late is removed. */
+  /** Where it is being migrated to: that host is neither deleted nor taken out of use meanwhile. */
+  readonly migratingToHostId?: Id<'host'>;
+  /** Hosts that were lost while it was made on them, or that it was evacuated from: what is left or arrives late there is removed. */
   readonly formerHostIds?: readonly Id<'host'>[];
   readonly placementGroupId?: Id<'placementGroup'>;
   /** Where its placement group counts it: the host, failure domain or cluster it was placed in. */
@@ -2895,6 +5911,8 @@ export interface InstanceFields {
   readonly sshKeys: readonly string[];
   /** Reference to a sealed value. */
   readonly userData?: string;
+  /** Since when a disk that it lacks is being plugged in, with no answer of its host yet: it is not evacuated meanwhile. */
+  readonly pluggingSince?: string;
   /** What was asked for last. */
   readonly desiredPower: 'running' | 'suspended' | 'stopped';
   /** Present while it lies in the trash. */
@@ -2932,6 +5950,8 @@ export interface InstanceCreate {
       /** 0 lifts the limit. */
       readonly bytesPerSecond?: number | undefined;
     } | undefined;
+    /** Whether its content is encrypted. Default: false. */
+    readonly encrypted?: boolean | undefined;
     /** Default: true for the root disk, false for others. */
     readonly deleteWithInstance?: boolean | undefined;
   } | undefined;
@@ -2948,6 +5968,8 @@ export interface InstanceCreate {
       /** 0 lifts the limit. */
       readonly bytesPerSecond?: number | undefined;
     } | undefined;
+    /** Whether its content is encrypted. Default: false. */
+    readonly encrypted?: boolean | undefined;
     /** Default: true for the root disk, false for others. */
     readonly deleteWithInstance?: boolean | undefined;
   }[] | undefined;
@@ -2958,6 +5980,17 @@ export interface InstanceCreate {
     readonly subnetId?: Id<'subnet'> | undefined;
     /** Default: one that is free. */
     readonly address?: string | undefined;
+    /** A second address comes from there: an IPv6 subnet of the same network. */
+    readonly ipv6SubnetId?: Id<'subnet'> | undefined;
+    /** Default: one that is free. */
+    readonly ipv6Address?: string | undefined;
+    /** What it may send from beside its own addresses. */
+    readonly allowedAddresses?: readonly {
+      readonly cidr: string;
+      readonly mac?: string | undefined;
+    }[] | undefined;
+    /** Security groups that filter a NIC within a VPC. Default: the default one of the VPC, or none in a network of another project; in none it takes and sends nothing. */
+    readonly securityGroupIds?: readonly Id<'securityGroup'>[] | undefined;
     readonly limits?: {
       /** 0 lifts the limit. */
       readonly inboundBytesPerSecond?: number | undefined;
@@ -2999,6 +6032,22 @@ export interface InstanceStop {
   readonly timeoutSeconds?: number | undefined;
 }
 
+/** Starts a machine whose host is lost on another one, on the same disks. The old host is shut out of them first, whether it is dead or only cut off; what is unsaved in memory is lost. */
+export interface InstanceEvacuate {
+  /** Where to. Default: the host that suits it best. */
+  readonly hostId?: Id<'host'> | undefined;
+  /** Your word that the lost host has no power, and gets none before this has ended. It is needed where a disk of a machine that was on shows no client that could be shut out. A host that is only frozen or cut off may destroy what is on the disk. Default: false. */
+  readonly hostIsOff?: boolean | undefined;
+}
+
+/** Moves a running machine to another host of its cluster while its guest goes on. Its disks have to be in pools that both reach. What goes wrong on the way, or a cancel, leaves it where it was. */
+export interface InstanceMigrate {
+  /** Where to. Default: the host that suits it best. */
+  readonly hostId?: Id<'host'> | undefined;
+  /** How long its memory may take to go over; then it stays where it is. Default: 1800. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
 /** Attaches a volume; a running guest sees it at once. */
 export interface InstanceAttachVolume {
   readonly volumeId: Id<'volume'>;
@@ -3009,11 +6058,30 @@ export interface InstanceDetachVolume {
   readonly volumeId: Id<'volume'>;
 }
 
+/** Takes a snapshot of each disk of the machine, all at one instant: a snapshotGroup. An agent in the guest holds its writes back meanwhile; without one, a machine with several disks is paused. */
+export interface InstanceSnapshot {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
 /** Gives the machine another NIC; a running guest sees it at once. */
 export interface InstanceAttachNic {
   readonly networkId?: Id<'network'> | undefined;
   readonly subnetId?: Id<'subnet'> | undefined;
+  /** Default: one that is free. */
   readonly address?: string | undefined;
+  /** A second address comes from there: an IPv6 subnet of the same network. */
+  readonly ipv6SubnetId?: Id<'subnet'> | undefined;
+  /** Default: one that is free. */
+  readonly ipv6Address?: string | undefined;
+  /** What it may send from beside its own addresses. */
+  readonly allowedAddresses?: readonly {
+    readonly cidr: string;
+    readonly mac?: string | undefined;
+  }[] | undefined;
+  /** Security groups that filter a NIC within a VPC. Default: the default one of the VPC, or none in a network of another project; in none it takes and sends nothing. */
+  readonly securityGroupIds?: readonly Id<'securityGroup'>[] | undefined;
   readonly limits?: {
     /** 0 lifts the limit. */
     readonly inboundBytesPerSecond?: number | undefined;
@@ -3038,7 +6106,7 @@ export interface InstanceSetCpuShares {
   readonly cpuShares: number;
 }
 
-/** Deletes a instance that lies in the trash for good, with all that was deleted with it. */
+/** Deletes an instance that lies in the trash for good, with all that was deleted with it. */
 export interface InstanceExpunge {
   /** Go on where a host is out of reach, leaving the rest of the cleanup as a visible debt; also passes an operation that needs attention. */
   readonly force?: boolean | undefined;
@@ -3053,10 +6121,16 @@ export interface InstanceGraph {
     readonly host: HostGraph;
     readonly placementGroup: PlacementGroupGraph;
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly settingValues: SettingValueGraph;
     readonly volumes: VolumeGraph;
+    readonly snapshots: SnapshotGraph;
+    readonly snapshotGroups: SnapshotGroupGraph;
+    readonly backupPlans: BackupPlanGraph;
     readonly nics: NicGraph;
+    readonly securityGroupMembers: SecurityGroupMemberGraph;
   };
 }
 
@@ -3073,12 +6147,13 @@ export interface InstanceFilter {
   readonly projectId: Id<'project'>;
   readonly hostname: string;
   readonly guestOs: 'linux' | 'windows';
+  readonly migratingToHostId: Id<'host'>;
   readonly instanceTypeId: Id<'instanceType'>;
   readonly hostId: Id<'host'>;
   readonly placementGroupId: Id<'placementGroup'>;
 }
 
-export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'instanceTypeId' | 'hostId' | 'placementGroupId', InstanceGraph> {
+export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'migratingToHostId' | 'instanceTypeId' | 'hostId' | 'placementGroupId', InstanceGraph> {
   constructor(client: Client) {
     super(client, { kind: 'instance', plural: 'instances' });
   }
@@ -3128,6 +6203,16 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
     return this.act(instance, 'reset', {}, options);
   }
 
+  /** Starts a machine whose host is lost on another one, on the same disks. The old host is shut out of them first, whether it is dead or only cut off; what is unsaved in memory is lost. */
+  evacuate(instance: Named<'instance'>, input: InstanceEvacuate = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'evacuate', input, options);
+  }
+
+  /** Moves a running machine to another host of its cluster while its guest goes on. Its disks have to be in pools that both reach. What goes wrong on the way, or a cancel, leaves it where it was. */
+  migrate(instance: Named<'instance'>, input: InstanceMigrate = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'migrate', input, options);
+  }
+
   /** Attaches a volume; a running guest sees it at once. */
   attachVolume(instance: Named<'instance'>, input: InstanceAttachVolume, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.act(instance, 'attach-volume', input, options);
@@ -3136,6 +6221,11 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   /** Detaches a volume; a running guest must let go of it. */
   detachVolume(instance: Named<'instance'>, input: InstanceDetachVolume, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.act(instance, 'detach-volume', input, options);
+  }
+
+  /** Takes a snapshot of each disk of the machine, all at one instant: a snapshotGroup. An agent in the guest holds its writes back meanwhile; without one, a machine with several disks is paused. */
+  snapshot(instance: Named<'instance'>, input: InstanceSnapshot = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'snapshot', input, options);
   }
 
   /** Gives the machine another NIC; a running guest sees it at once. */
@@ -3158,12 +6248,12 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
     return this.act(instance, 'set-cpu-shares', input, options);
   }
 
-  /** Brings a instance back from the trash, with all that was deleted with it. */
+  /** Brings an instance back from the trash, with all that was deleted with it. */
   recover(instance: Named<'instance'>, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.act(instance, 'recover', {}, options);
   }
 
-  /** Deletes a instance that lies in the trash for good, with all that was deleted with it. */
+  /** Deletes an instance that lies in the trash for good, with all that was deleted with it. */
   expunge(instance: Named<'instance'>, input: InstanceExpunge = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.act(instance, 'expunge', input, options);
   }
@@ -3207,9 +6297,9 @@ export interface WebhookFields {
   readonly schemaVersion: number;
   /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
   readonly url: string;
-  /** Kinds whose changes it is told of, e.g. `instance`. */
+  /** Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`. */
   readonly kinds: readonly string[];
-  /** Only of rows that are in one of these states after the change, e.g. `failed`. */
+  /** Only of rows that are in one of these states after the change, e.g. `running`. */
   readonly states?: readonly string[];
   /** Only of rows for which this holds after the change, in the language of lists; over fields of the one kind. */
   readonly when?: string;
@@ -3221,7 +6311,7 @@ export interface WebhookFields {
   readonly missedAfter?: string;
   readonly description?: string;
 }
-/** A place outside that is told of changes in its project: signed CloudEvents, at least once, in order for each resource. */
+/** A place outside that is told of changes in its project, and an operator's also of the cloud: signed CloudEvents, at least once, in order for each resource. */
 export type Webhook = Lifecycle<WebhookFields, WebhookState>;
 
 /** Makes a webhook: from now on it is sent what it wants of the changes in its project. */
@@ -3230,9 +6320,9 @@ export interface WebhookCreate {
   readonly name?: string | undefined;
   /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
   readonly url: string;
-  /** Kinds whose changes it is told of, e.g. `instance`. */
+  /** Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`. */
   readonly kinds: readonly string[];
-  /** Only of rows that are in one of these states after the change, e.g. `failed`. */
+  /** Only of rows that are in one of these states after the change, e.g. `running`. */
   readonly states?: readonly string[] | undefined;
   /** Only of rows for which this holds after the change, in the language of lists; over fields of the one kind. */
   readonly when?: string | undefined;
@@ -3251,7 +6341,7 @@ export interface WebhookUpdate {
   readonly name?: string | undefined;
   /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
   readonly url?: string | undefined;
-  /** Kinds whose changes it is told of, e.g. `instance`. */
+  /** Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`. */
   readonly kinds?: readonly string[] | undefined;
   readonly states?: readonly string[] | null | undefined;
   readonly types?: readonly ('created' | 'updated' | 'deleted')[] | null | undefined;
@@ -3273,6 +6363,7 @@ export interface WebhookGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly deliveries: DeliveryGraph;
@@ -3375,6 +6466,7 @@ export interface DeliveryGraph {
   readonly links: {
     readonly webhook: WebhookGraph;
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -3409,6 +6501,351 @@ export class DeliveriesClient extends Resource<'delivery', Delivery, DeliveryFil
   /** Sends the event again, after what is waiting. It is a delivery no longer then. */
   replay(delivery: Named<'delivery'>, options: ChangeOptions = {}): Pending<'delivery', Delivery> {
     return this.act(delivery, 'replay', {}, options);
+  }
+}
+
+/** The state machine of the kind stack: where each state may go. */
+export const stackStates = {
+  creating: ['ready', 'deleted'],
+  ready: ['updating', 'deleting'],
+  updating: ['ready', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type StackState = keyof typeof stackStates;
+
+export interface StackFields {
+  readonly id: Id<'stack'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** Of what was applied last; it grows with each change of it. */
+  readonly revisionNumber: number;
+  /** What its template answers, e.g. the id of a network. */
+  readonly outputs?: { readonly [key: string]: unknown };
+}
+/** Resources that are declared together: a template says what there is to be, and applying it makes it so, all or nothing. */
+export type Stack = Lifecycle<StackFields, StackState>;
+
+/** Makes a stack with all resources of its template, or none of them. */
+export interface StackCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  /** What there is to be. */
+  readonly template: {
+    readonly description?: string | undefined;
+    readonly parameters?: { readonly [key: string]: unknown } | undefined;
+    readonly resources: { readonly [key: string]: unknown };
+    /** What the stack shows, e.g. `{ "network": { "ref": "net" } }`. */
+    readonly outputs?: { readonly [key: string]: unknown } | undefined;
+  };
+  /** Values of the parameters that the template declares, by name. */
+  readonly parameters?: { readonly [key: string]: unknown } | undefined;
+  /** The `hash` of a plan: exactly that is done, or else nothing (`plan_changed`). */
+  readonly planHash?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name of the stack. */
+export interface StackUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+}
+
+/** Makes what the template says, and deletes what it no longer has; or changes nothing. What is so already is done at once. */
+export interface StackApply {
+  /** What there is to be. */
+  readonly template: {
+    readonly description?: string | undefined;
+    readonly parameters?: { readonly [key: string]: unknown } | undefined;
+    readonly resources: { readonly [key: string]: unknown };
+    /** What the stack shows, e.g. `{ "network": { "ref": "net" } }`. */
+    readonly outputs?: { readonly [key: string]: unknown } | undefined;
+  };
+  /** Values of the parameters that the template declares, by name. */
+  readonly parameters?: { readonly [key: string]: unknown } | undefined;
+  /** The `hash` of a plan: exactly that is done, or else nothing (`plan_changed`). */
+  readonly planHash?: string | undefined;
+}
+
+/** Applies the template of an earlier revision again. */
+export interface StackRollback {
+  /** The number of a revision that is kept. */
+  readonly revision: number;
+  /** The `hash` of a plan: exactly that is done, or else nothing (`plan_changed`). */
+  readonly planHash?: string | undefined;
+}
+
+/** Lets go of resources: they stay, and are no longer of the stack. What the template still has is made anew by the next apply. */
+export interface StackRelease {
+  /** Their names in the template. Default: all. */
+  readonly resources?: readonly string[] | undefined;
+}
+
+/** What queries see of stacks. */
+export interface StackGraph {
+  readonly fields: StackFields & { readonly state: StackState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'revisionNumber';
+  readonly links: {
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly stackRevisions: StackRevisionGraph;
+  };
+}
+
+/** What lists of stacks can filter by. */
+export interface StackFilter {
+  readonly id: Id<'stack'>;
+  readonly name: string;
+  readonly state: StackState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+}
+
+export class StacksClient extends Resource<'stack', Stack, StackFilter, 'createdAt' | 'name' | 'state', StackGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'stack', plural: 'stacks' });
+  }
+
+  /** Makes a stack with all resources of its template, or none of them. */
+  create(input: StackCreate, options: ChangeOptions = {}): Pending<'stack', Stack> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name of the stack. */
+  update(stack: Named<'stack'>, input: StackUpdate = {}, options: ChangeOptions = {}): Pending<'stack', Stack> {
+    return this.updateAny(stack, input, options);
+  }
+
+  /** Deletes the stack and everything it owns. */
+  delete(stack: Named<'stack'>, options: DeleteOptions = {}): Pending<'stack', undefined> {
+    return this.deleteAny(stack, options);
+  }
+
+  /** Makes what the template says, and deletes what it no longer has; or changes nothing. What is so already is done at once. */
+  apply(stack: Named<'stack'>, input: StackApply, options: ChangeOptions = {}): Pending<'stack', Stack> {
+    return this.act(stack, 'apply', input, options);
+  }
+
+  /** Applies the template of an earlier revision again. */
+  rollback(stack: Named<'stack'>, input: StackRollback, options: ChangeOptions = {}): Pending<'stack', Stack> {
+    return this.act(stack, 'rollback', input, options);
+  }
+
+  /** Lets go of resources: they stay, and are no longer of the stack. What the template still has is made anew by the next apply. */
+  release(stack: Named<'stack'>, input: StackRelease = {}, options: ChangeOptions = {}): Pending<'stack', Stack> {
+    return this.act(stack, 'release', input, options);
+  }
+
+  /** Answers what applying a template would do, field by field. Changes nothing. */
+  plan(input: {
+    /** Of the stack. Where there is none of this name, what creating it would do. */
+    readonly name?: string | undefined;
+    /** What there is to be. */
+    readonly template?: {
+      readonly description?: string | undefined;
+      readonly parameters?: { readonly [key: string]: unknown } | undefined;
+      readonly resources: { readonly [key: string]: unknown };
+      /** What the stack shows, e.g. `{ "network": { "ref": "net" } }`. */
+      readonly outputs?: { readonly [key: string]: unknown } | undefined;
+    } | undefined;
+    /** Values of the parameters that the template declares, by name. */
+    readonly parameters?: { readonly [key: string]: unknown } | undefined;
+    /** In place of a template: that of this revision. */
+    readonly revision?: number | undefined;
+  } = {}, options: RepeatOptions = {}): Reply<{
+    /** Absent where there is no such stack yet. */
+    readonly stackId?: string;
+    /** Of what was applied last. */
+    readonly revisionNumber: number;
+    /** All is as asked already: an apply would succeed at once. */
+    readonly nothingToDo: boolean;
+    /** Given back as `planHash`, exactly this is done or nothing. Absent while something stands in the way. */
+    readonly hash?: string;
+    /** In the order in which they are begun; what needs nothing of each other goes side by side. */
+    readonly changes: readonly {
+      /** In the template. */
+      readonly name: string;
+      /** `replace`: made anew, and the old one deleted. `release`: it stays, and is no longer of the stack. */
+      readonly action: 'create' | 'update' | 'replace' | 'delete' | 'release' | 'none';
+      readonly resourceKind: string;
+      /** Of the one there is. */
+      readonly resourceId?: string;
+      /** What changes, by field: `from` what it is, `to` what it will be. `{ "ref": … }` = known when it is done. */
+      readonly fields?: { readonly [key: string]: unknown };
+      /** What was changed by hand since it was applied: `from` what was applied, `to` what it is. */
+      readonly drift?: { readonly [key: string]: unknown };
+    }[];
+    readonly quota: readonly {
+      readonly scope: 'project' | 'account';
+      readonly counter: string;
+      readonly used: number;
+      /** `null` = none. */
+      readonly limit: number | null;
+      /** What it would change by, as far as that can be known before. */
+      readonly by: number;
+    }[];
+    readonly blockers: readonly { readonly [key: string]: unknown }[];
+  }> {
+    return this.value({ method: 'POST', path: this.path('plan'), body: input }, options);
+  }
+}
+
+/** The state machine of the kind stackRevision: where each state may go. */
+export const stackRevisionStates = {
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type StackRevisionState = keyof typeof stackRevisionStates;
+
+export interface StackRevisionFields {
+  readonly id: Id<'stackRevision'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly stackId: Id<'stack'>;
+  readonly number: number;
+  /** Without secrets, which are sealed apart. */
+  readonly template: { readonly [key: string]: unknown };
+  /** Their values, without secrets. */
+  readonly parameters: { readonly [key: string]: unknown };
+  /** References to sealed values, by their places in the template and the parameters. */
+  readonly secrets: { readonly [key: string]: string };
+  /** The properties of each resource as they were resolved, and its fields as they were found right after. */
+  readonly applied: { readonly [key: string]: unknown };
+}
+/** A template that was applied to a stack. The last 20 are kept; `rollback` applies one again. */
+export type StackRevision = Lifecycle<StackRevisionFields, StackRevisionState>;
+
+/** What queries see of stack-revisions. */
+export interface StackRevisionGraph {
+  readonly fields: StackRevisionFields & { readonly state: StackRevisionState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'number';
+  readonly links: {
+    readonly stack: StackGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of stack-revisions can filter by. */
+export interface StackRevisionFilter {
+  readonly id: Id<'stackRevision'>;
+  readonly name: string;
+  readonly state: StackRevisionState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly stackId: Id<'stack'>;
+}
+
+export class StackRevisionsClient extends Resource<'stackRevision', StackRevision, StackRevisionFilter, 'createdAt' | 'name' | 'state' | 'stackId', StackRevisionGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'stackRevision', plural: 'stack-revisions' });
+  }
+}
+
+/** The state machine of the kind stackResource: where each state may go. */
+export const stackResourceStates = {
+  available: ['deleting', 'deleted'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type StackResourceState = keyof typeof stackResourceStates;
+
+export interface StackResourceFields {
+  readonly id: Id<'stackResource'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly stackId: Id<'stack'>;
+  readonly logicalName: string;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+  /** Names of what it needs: made before it, deleted after it. */
+  readonly after: readonly string[];
+  /** It stays when the stack or the template lets it go. */
+  readonly keep: boolean;
+}
+/** A resource of a stack, by its name in the template. It goes when the resource goes. */
+export type StackResource = Lifecycle<StackResourceFields, StackResourceState>;
+
+/** What queries see of stack-resources. */
+export interface StackResourceGraph {
+  readonly fields: StackResourceFields & { readonly state: StackResourceState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly project: ProjectGraph;
+  };
+}
+
+/** What lists of stack-resources can filter by. */
+export interface StackResourceFilter {
+  readonly after: readonly string[];
+  readonly id: Id<'stackResource'>;
+  readonly name: string;
+  readonly state: StackResourceState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly stackId: Id<'stack'>;
+  readonly resourceKind: string;
+  readonly resourceId: string;
+}
+
+export class StackResourcesClient extends Resource<'stackResource', StackResource, StackResourceFilter, 'createdAt' | 'name' | 'state' | 'stackId' | 'resourceKind' | 'resourceId', StackResourceGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'stackResource', plural: 'stack-resources' });
   }
 }
 
@@ -3575,6 +7012,7 @@ export interface TagPolicyGraph {
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
   };
@@ -3755,6 +7193,191 @@ export class SystemTagsClient extends Resource<'systemTag', SystemTag, SystemTag
   }
 }
 
+/** The state machine of the kind settingValue: where each state may go. */
+export const settingValueStates = {
+  available: ['deleted'],
+  deleted: [],
+} as const;
+export type SettingValueState = keyof typeof settingValueStates;
+
+export interface SettingValueFields {
+  readonly id: Id<'settingValue'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** E.g. `hosts.heartbeatSeconds`. */
+  readonly key: string;
+  /** `global`, or the kind of the resource. */
+  readonly level: string;
+  /** Absent at the level `global`. */
+  readonly resourceKind?: string;
+  /** Absent at the level `global`. */
+  readonly resourceId?: string;
+  /** `global`, or the id of the resource. */
+  readonly place: string;
+  /** As the schema of the setting says. */
+  readonly value: unknown;
+}
+/** A value of a setting, for the whole cloud or for one resource and all below it. Goes with the resource, or by `reset`: the setting inherits again. */
+export type SettingValue = Lifecycle<SettingValueFields, SettingValueState>;
+
+/** Gives a setting another value where it has one. */
+export interface SettingValueUpdate {
+  /** As the schema of the setting says. */
+  readonly value: unknown;
+}
+
+/** Gives a setting a value, or another one: of the whole cloud, or of a resource and all below it. It is in use when the operation has ended. */
+export interface SettingValueSet {
+  /** E.g. `hosts.heartbeatSeconds`. */
+  readonly key: string;
+  /** As the schema of the setting says. */
+  readonly value: unknown;
+  /** Of the resource that it is for. Default: it is for the whole cloud. */
+  readonly resourceKind?: string | undefined;
+  /** Absent at the level `global`. */
+  readonly resourceId?: string | undefined;
+}
+
+/** What queries see of setting-values. */
+export interface SettingValueGraph {
+  readonly fields: SettingValueFields & { readonly state: SettingValueState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+  };
+}
+
+/** What lists of setting-values can filter by. */
+export interface SettingValueFilter {
+  readonly id: Id<'settingValue'>;
+  readonly name: string;
+  readonly state: SettingValueState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly key: string;
+  readonly level: string;
+  readonly resourceId: string;
+}
+
+export class SettingValuesClient extends Resource<'settingValue', SettingValue, SettingValueFilter, 'createdAt' | 'name' | 'state' | 'key' | 'level' | 'resourceId', SettingValueGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'settingValue', plural: 'setting-values' });
+  }
+
+  /** Gives a setting another value where it has one. */
+  update(settingValue: Named<'settingValue'>, input: SettingValueUpdate, options: ChangeOptions = {}): Pending<'settingValue', SettingValue> {
+    return this.updateAny(settingValue, input, options);
+  }
+
+  /** Gives a setting a value, or another one: of the whole cloud, or of a resource and all below it. It is in use when the operation has ended. */
+  set(input: SettingValueSet, options: ChangeOptions = {}): Pending<'settingValue', SettingValue> {
+    return this.actOnAll('set', input, options);
+  }
+
+  /** Takes a value away: the setting inherits again. */
+  reset(settingValue: Named<'settingValue'>, options: ChangeOptions = {}): Pending<'settingValue', SettingValue> {
+    return this.act(settingValue, 'reset', {}, options);
+  }
+}
+
+/** The state machine of the kind settingChange: where each state may go. */
+export const settingChangeStates = {
+  recorded: ['deleted'],
+  deleted: [],
+} as const;
+export type SettingChangeState = keyof typeof settingChangeStates;
+
+export interface SettingChangeFields {
+  readonly id: Id<'settingChange'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  /** E.g. `hosts.heartbeatSeconds`. */
+  readonly key: string;
+  /** `global`, or the kind of the resource. */
+  readonly level: string;
+  /** Absent at the level `global`. */
+  readonly resourceKind?: string;
+  /** Absent at the level `global`. */
+  readonly resourceId?: string;
+  /** `global`, or the id of the resource. */
+  readonly place: string;
+  /** As it was called then. */
+  readonly resourceName?: string;
+  /** What it was. Absent: it inherited. */
+  readonly from?: unknown;
+  /** What it became. Absent: it inherits. */
+  readonly to?: unknown;
+  /** Who asked. */
+  readonly actor: string;
+  /** Of the request. */
+  readonly operationId: Id<'operation'>;
+}
+/** That a setting was given a value, another one, or none any more. Kept when the value is gone; `rollback` takes it back. */
+export type SettingChange = Lifecycle<SettingChangeFields, SettingChangeState>;
+
+/** What queries see of setting-changes. */
+export interface SettingChangeGraph {
+  readonly fields: SettingChangeFields & { readonly state: SettingChangeState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of setting-changes can filter by. */
+export interface SettingChangeFilter {
+  readonly id: Id<'settingChange'>;
+  readonly name: string;
+  readonly state: SettingChangeState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly key: string;
+  readonly level: string;
+  readonly resourceId: string;
+  readonly place: string;
+  readonly actor: string;
+}
+
+export class SettingChangesClient extends Resource<'settingChange', SettingChange, SettingChangeFilter, 'createdAt' | 'name' | 'state' | 'key' | 'level' | 'resourceId' | 'place' | 'actor', SettingChangeGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'settingChange', plural: 'setting-changes' });
+  }
+
+  /** Puts a setting back to what it was before this change, whatever it was changed to since. */
+  rollback(settingChange: Named<'settingChange'>, options: ChangeOptions = {}): Pending<'settingChange', SettingChange> {
+    return this.act(settingChange, 'rollback', {}, options);
+  }
+}
+
 /** What queries see of operations. */
 export interface OperationGraph {
   readonly fields: Operation;
@@ -3893,6 +7516,123 @@ export class RecoveryEndpoints extends Endpoints {
   }
 }
 
+export class ImageContentsEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'image-contents');
+  }
+
+  /** The content of any image that the caller may download, by its digest: the same in every cloud that has it. */
+  download(sha256: string, options: DownloadOptions = {}): AsyncGenerator<Uint8Array> {
+    return this.receive(this.path(sha256), options);
+  }
+}
+
+export class ReachabilityEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'reachability');
+  }
+
+  /** Answers whether one NIC or address can open a connection to another, what it meets on its way, and what stops it. */
+  explain(input: {
+    /** Who asks for a connection: this NIC, */
+    readonly fromNicId?: Id<'nic'> | undefined;
+    /** or whoever has this address; one that is in no VPC is outside. */
+    readonly fromAddress?: string | undefined;
+    /** Where to: this NIC, */
+    readonly toNicId?: Id<'nic'> | undefined;
+    /** or whoever has this address. */
+    readonly toAddress?: string | undefined;
+    /** Where the addresses are. Default: the VPC of the NIC that is named. */
+    readonly vpcId?: Id<'vpc'> | undefined;
+    readonly protocol: 'tcp' | 'udp' | 'icmp';
+    /** Of the destination; of tcp and udp. */
+    readonly port?: number | undefined;
+    /** Default: that of an echo request (ping). */
+    readonly icmpType?: number | undefined;
+    /** Default: 0. */
+    readonly icmpCode?: number | undefined;
+  }, options: RepeatOptions = {}): Reply<{
+    /** `unknown`: nothing that the caller may know stops it, but not all of its way is the cloud’s, or his, to tell. */
+    readonly verdict: 'reachable' | 'blocked' | 'unknown';
+    /** `machine_down`: The machine does not run. `nic_detached`: The NIC is not attached to its machine. `no_group`: The NIC is in no security group. `no_rule`: No rule of the security groups of the NIC allows it. `isolated`: The network leads nowhere else. `other_network`: The two are on networks that nothing joins. `no_route`: The router of the VPC knows no way there. `peering_pending`: The peering that would lead there is not active: the other side has none that names this VPC. `no_peering`: The two VPCs have no peering. `blackhole_route`: A route drops packets for there. `next_hop_absent`: A route leads to an address that nobody has. `no_snat`: The NAT gateway does not let out machines without an elastic IP. `no_way_in`: From outside nothing leads there. `elastic_ip_unbound`: The elastic IP is bound to nothing. `no_port_forward`: The NAT gateway forwards no such port. `no_listener`: The load balancer has no such listener. `no_backend`: No backend of the listener can be reached. `nobody`: Nobody has the address. `not_told`: What lies beyond is for its owner to tell. `beyond`: What lies beyond is not looked at. */
+    readonly reason?: 'machine_down' | 'nic_detached' | 'no_group' | 'no_rule' | 'isolated' | 'other_network' | 'no_route' | 'peering_pending' | 'no_peering' | 'blackhole_route' | 'next_hop_absent' | 'no_snat' | 'no_way_in' | 'elastic_ip_unbound' | 'no_port_forward' | 'no_listener' | 'no_backend' | 'nobody' | 'not_told' | 'beyond';
+    /** What stops it, or that nothing does. */
+    readonly message: string;
+    /** What it is about, by kind: e.g. `securityGroupRuleId`. */
+    readonly ids: { readonly [key: string]: string };
+    readonly from: {
+      readonly address: string;
+      readonly nicId?: string;
+      readonly nicState?: string;
+      readonly instanceId?: string;
+      readonly instanceState?: string;
+    };
+    readonly to: {
+      readonly address: string;
+      readonly nicId?: string;
+      readonly nicState?: string;
+      readonly instanceId?: string;
+      readonly instanceState?: string;
+    };
+    /** What it meets on its way, up to what stops it. */
+    readonly hops: readonly {
+      /** What it meets, e.g. `securityGroups`, `router`. */
+      readonly at: string;
+      readonly outcome: 'passes' | 'stops' | 'unknown';
+      /** `machine_down`: The machine does not run. `nic_detached`: The NIC is not attached to its machine. `no_group`: The NIC is in no security group. `no_rule`: No rule of the security groups of the NIC allows it. `isolated`: The network leads nowhere else. `other_network`: The two are on networks that nothing joins. `no_route`: The router of the VPC knows no way there. `peering_pending`: The peering that would lead there is not active: the other side has none that names this VPC. `no_peering`: The two VPCs have no peering. `blackhole_route`: A route drops packets for there. `next_hop_absent`: A route leads to an address that nobody has. `no_snat`: The NAT gateway does not let out machines without an elastic IP. `no_way_in`: From outside nothing leads there. `elastic_ip_unbound`: The elastic IP is bound to nothing. `no_port_forward`: The NAT gateway forwards no such port. `no_listener`: The load balancer has no such listener. `no_backend`: No backend of the listener can be reached. `nobody`: Nobody has the address. `not_told`: What lies beyond is for its owner to tell. `beyond`: What lies beyond is not looked at. */
+      readonly reason?: 'machine_down' | 'nic_detached' | 'no_group' | 'no_rule' | 'isolated' | 'other_network' | 'no_route' | 'peering_pending' | 'no_peering' | 'blackhole_route' | 'next_hop_absent' | 'no_snat' | 'no_way_in' | 'elastic_ip_unbound' | 'no_port_forward' | 'no_listener' | 'no_backend' | 'nobody' | 'not_told' | 'beyond';
+      readonly message: string;
+      /** What it is about, by kind: e.g. `securityGroupRuleId`. */
+      readonly ids: { readonly [key: string]: string };
+    }[];
+  }> {
+    return this.value({ method: 'POST', path: this.path('explain'), body: input }, options);
+  }
+}
+
+export class CapabilitiesEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'capabilities');
+  }
+
+  /** Answers which drivers there are, and what of networks they can make. */
+  get(options: CallOptions = {}): Reply<{
+    readonly hypervisors: readonly {
+      /** Name of the driver. */
+      readonly driver: string;
+    }[];
+    readonly storage: readonly {
+      /** Name of the driver. */
+      readonly driver: string;
+      /** What one of it belongs to: host, cluster or zone. */
+      readonly scope: string;
+    }[];
+    readonly networks: readonly {
+      /** Name of the driver. */
+      readonly driver: string;
+      /** What one of it belongs to: host, cluster or zone. */
+      readonly scope: string;
+      /** Of networks that it makes; `routed`: within VPCs, `provider`: on physical ones. */
+      readonly modes: readonly string[];
+      /** The most that networks of VPCs may have for their `mtuBytes`. */
+      readonly overlayMtuBytes?: number;
+      /** Which kinds it can make. What is false is refused with `unsupported`. */
+      readonly features: {
+        readonly vpcs: boolean;
+        readonly peerings: boolean;
+        readonly securityGroups: boolean;
+        readonly natGateways: boolean;
+        readonly elasticIps: boolean;
+        readonly portForwards: boolean;
+        readonly loadBalancers: boolean;
+        readonly dnsRecords: boolean;
+      };
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path() }, options);
+  }
+}
+
 export class CallbacksEndpoints extends Endpoints {
   constructor(client: Client) {
     super(client, 'callbacks');
@@ -3903,6 +7643,66 @@ export class CallbacksEndpoints extends Endpoints {
     readonly secret: string;
   }> {
     return this.value({ method: 'GET', path: this.path('secret') }, options);
+  }
+}
+
+export class SettingsEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'settings');
+  }
+
+  /** The settings that there are, with what they take. */
+  get(options: CallOptions = {}): Reply<{
+    readonly items: readonly {
+      readonly key: string;
+      /** Whether a plugin declares it. Values of what none does are kept, and not used. */
+      readonly known: boolean;
+      readonly description?: string;
+      /** Which declares it. */
+      readonly plugin?: string;
+      /** JSON schema of its values. */
+      readonly schema?: { readonly [key: string]: unknown };
+      /** Where nothing is set. */
+      readonly default?: unknown;
+      /** What the configuration says in place of the default. */
+      readonly configured?: unknown;
+      /** Where it may have a value: `global`, and kinds of resources. */
+      readonly levels?: readonly string[];
+      /** Who may read a resource may read what holds there. */
+      readonly tenantsRead?: boolean;
+      /** How many are set. */
+      readonly values: number;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path() }, options);
+  }
+
+  /** What holds, in the whole cloud or for a resource, where that comes from, and what it overrides. */
+  getEffective(query: { readonly resourceKind?: string; readonly resource?: string; readonly key?: string } = {}, options: CallOptions = {}): Reply<{
+    readonly items: readonly {
+      readonly key: string;
+      /** What holds. */
+      readonly value: unknown;
+      /** `default`, `configuration`, `global`, or the kind of the resource it is set on. `inherited` for who may not know from where. */
+      readonly level: string;
+      readonly resourceId?: string;
+      readonly resourceName?: string;
+      /** The `settingValue` that holds it. */
+      readonly valueId?: string;
+      /** What would hold without it, and so on, down to the default. */
+      readonly overrides: readonly {
+        /** What would hold. */
+        readonly value: unknown;
+        /** `default`, `configuration`, `global`, or the kind of the resource it is set on. `inherited` for who may not know from where. */
+        readonly level: string;
+        readonly resourceId?: string;
+        readonly resourceName?: string;
+        /** The `settingValue` that holds it. */
+        readonly valueId?: string;
+      }[];
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path('effective'), query }, options);
   }
 }
 
@@ -3929,12 +7729,12 @@ export class AuditEndpoints extends Endpoints {
     super(client, 'audit');
   }
 
-  /** Who has changed what, newest first: one entry for each call that was accepted. */
-  get(query: { readonly actor?: string; readonly action?: string; readonly resourceKind?: string; readonly resourceId?: string; readonly result?: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown'; readonly since?: string; readonly until?: string; readonly of?: 'project' | 'account' | 'cloud'; readonly limit?: number; readonly after?: string } = {}, options: CallOptions = {}): Reply<{
+  /** Who has changed what, newest first: one entry for each call that was accepted, and for each that was denied for want of a permission; like ones of a minute are one. */
+  get(query: { readonly actor?: string; readonly action?: string; readonly resourceKind?: string; readonly resourceId?: string; readonly result?: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown' | 'denied'; readonly since?: string; readonly until?: string; readonly of?: 'project' | 'account' | 'cloud'; readonly limit?: number; readonly after?: string } = {}, options: CallOptions = {}): Reply<{
     readonly items: readonly {
       /** Of an action also the id of its operation. */
       readonly id: string;
-      /** When it was accepted. */
+      /** When it was accepted, or denied. */
       readonly at: string;
       readonly actor: string;
       readonly action: string;
@@ -3942,12 +7742,16 @@ export class AuditEndpoints extends Endpoints {
       readonly accountId?: string;
       readonly resourceKind?: string;
       readonly resourceId?: string;
+      /** The operation that asked for it in place of the actor, e.g. that of a stack. */
+      readonly causeId?: string;
+      /** Of denied calls: so many that were alike, the first at `at`, the last at `endedAt`. */
+      readonly times?: number;
       /** What was asked for, without secrets; what is long by its digest. */
       readonly request?: { readonly [key: string]: unknown };
       /** Fields that were asked to change: `from` what they were, `to` what they were to be. */
       readonly changes?: { readonly [key: string]: unknown };
-      /** `pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain. */
-      readonly result: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown';
+      /** `pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain; `denied`: its caller may not do that, and nothing was done. */
+      readonly result: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown' | 'denied';
       readonly endedAt?: string;
       /** Why it failed: `code` and `message`. */
       readonly error?: { readonly [key: string]: unknown };
@@ -4049,20 +7853,49 @@ export interface CloudRows {
   readonly cluster: Cluster;
   readonly host: Host;
   readonly stray: Stray;
+  readonly agent: Agent;
+  readonly storageClass: StorageClass;
   readonly pool: Pool;
   readonly volume: Volume;
   readonly image: Image;
+  readonly snapshot: Snapshot;
+  readonly snapshotGroup: SnapshotGroup;
+  readonly backupStore: BackupStore;
+  readonly backupPlan: BackupPlan;
+  readonly backup: Backup;
+  readonly fabric: Fabric;
+  readonly physicalNetwork: PhysicalNetwork;
+  readonly vpc: Vpc;
+  readonly route: Route;
+  readonly peering: Peering;
   readonly network: Network;
   readonly subnet: Subnet;
   readonly nic: Nic;
+  readonly securityGroup: SecurityGroup;
+  readonly securityGroupRule: SecurityGroupRule;
+  readonly securityGroupMember: SecurityGroupMember;
+  readonly dnsRecord: DnsRecord;
+  readonly reservedAddress: ReservedAddress;
+  readonly natGateway: NatGateway;
+  readonly natPortBlock: NatPortBlock;
+  readonly elasticIp: ElasticIp;
+  readonly portForward: PortForward;
+  readonly loadBalancer: LoadBalancer;
+  readonly listener: Listener;
+  readonly backend: Backend;
   readonly placementGroup: PlacementGroup;
   readonly instanceType: InstanceType;
   readonly instance: Instance;
   readonly webhook: Webhook;
   readonly delivery: Delivery;
+  readonly stack: Stack;
+  readonly stackRevision: StackRevision;
+  readonly stackResource: StackResource;
   readonly tag: Tag;
   readonly tagPolicy: TagPolicy;
   readonly systemTag: SystemTag;
+  readonly settingValue: SettingValue;
+  readonly settingChange: SettingChange;
 }
 
 export class Cloud extends BaseCloud<CloudRows> {
@@ -4098,42 +7931,104 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly clusters: ClustersClient;
   /** A server that runs machines, stores volumes, or both. */
   readonly hosts: HostsClient;
-  /** A machine, volume, seed, copy of an image, port or network that carries our mark and is unknown to us: quarantined until it is adopted or removed, by an operator or by the policy that he has set. */
+  /** A machine, snapshot, volume, seed, copy of an image, port, network or object around networks that carries our mark and is unknown to us: quarantined until it is adopted or removed, by an operator or by the policy that he has set. */
   readonly strays: StraysClient;
+  /** The program on a host that serves its machines metadata and names, and whatever else needs somebody there. */
+  readonly agents: AgentsClient;
+  /** What storage of this name promises: how many copies, of what kind, and how much it does in a second. Pools keep it. */
+  readonly storageClasses: StorageClassesClient;
   /** A place that holds volumes. A pool of scope `host` pins what uses it to that host. */
   readonly pools: PoolsClient;
   /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
   readonly volumes: VolumesClient;
   /** A disk that machines are cloned from. Its content never changes. */
   readonly images: ImagesClient;
+  /** A volume as it was at one point in time: its content and its size. */
+  readonly snapshots: SnapshotsClient;
+  /** All disks of a machine at one instant: a snapshot of each. */
+  readonly snapshotGroups: SnapshotGroupsClient;
+  /** A place outside of all pools that keeps backups, encrypted with a key that only this cloud has. */
+  readonly backupStores: BackupStoresClient;
+  /** Backs up volumes again and again, and keeps some of what it has made. */
+  readonly backupPlans: BackupPlansClient;
+  /** What was in a volume at one point in time, kept outside of its pool. It is whole by itself, and outlives the volume. */
+  readonly volumeBackups: VolumeBackupsClient;
+  /** What a network driver programs, as the cloud last knew it. One that comes back empty or from yesterday is `lost`: nothing is changed there until an operator has it built anew. */
+  readonly fabrics: FabricsClient;
+  /** Switches and cables that hosts are connected to. Its role says what may be on it: machines never reach those of storage and management. */
+  readonly physicalNetworks: PhysicalNetworksClient;
+  /** An address space of a project with a router of its own that runs on every host. Two of them may use the same addresses. */
+  readonly vpcs: VpcsClient;
+  /** Where the router of a VPC sends packets for a destination beyond its subnets. */
+  readonly routes: RoutesClient;
+  /** One side of a link between two VPCs. It is active while the owner of the other VPC keeps one that names this VPC: both consent. */
+  readonly peerings: PeeringsClient;
   /** A layer-2 segment of a project. A network of scope `host` lives on one host and pins what uses it. */
   readonly networks: NetworksClient;
   /** A range of addresses on a network, handed out by the cloud. */
   readonly subnets: SubnetsClient;
   /** A machine on a network: a MAC and its addresses. Made and deleted with the machine, or attached and detached live. */
   readonly nics: NicsClient;
+  /** What NICs that are in it may send and receive. All that no rule allows is dropped; answers to what is allowed pass. */
+  readonly securityGroups: SecurityGroupsClient;
+  /** Allows new connections from or to members of a group. */
+  readonly securityGroupRules: SecurityGroupRulesClient;
+  /** That a NIC is in a security group. */
+  readonly securityGroupMembers: SecurityGroupMembersClient;
+  /** A name that the machines of a VPC can ask for, beside their own. */
+  readonly dnsRecords: DnsRecordsClient;
+  /** An address of a subnet that no NIC gets: of a gateway, an elastic IP or a load balancer, or kept for machines that share it. */
+  readonly reservedAddresses: ReservedAddressesClient;
+  /** How a VPC reaches an external network: machines share its address, and elastic IPs and forwarded ports come in through it. */
+  readonly natGateways: NatGatewaysClient;
+  /** The source ports with which the machines of a subnet reach out through a NAT gateway. It comes and goes with the two. */
+  readonly natPortBlocks: NatPortBlocksClient;
+  /** An address of an external network that belongs to the project, and stands for whichever NIC or load balancer it is bound to. */
+  readonly elasticIps: ElasticIpsClient;
+  /** A port of a NAT gateway's address that stands for a port of a machine. It goes with either of them. */
+  readonly portForwards: PortForwardsClient;
+  /** An address in a subnet whose connections are spread over machines that know nothing of each other. */
+  readonly loadBalancers: LoadBalancersClient;
+  /** A port of a load balancer. */
+  readonly listeners: ListenersClient;
+  /** A machine that takes connections of a listener. */
+  readonly backends: BackendsClient;
   /** Machines that keep together, or apart. */
   readonly placementGroups: PlacementGroupsClient;
   /** A size of machine. A version never changes; its name means the newest. */
   readonly instanceTypes: InstanceTypesClient;
   /** A virtual machine. */
   readonly instances: InstancesClient;
-  /** A place outside that is told of changes in its project: signed CloudEvents, at least once, in order for each resource. */
+  /** A place outside that is told of changes in its project, and an operator's also of the cloud: signed CloudEvents, at least once, in order for each resource. */
   readonly webhooks: WebhooksClient;
   /** An event that could not be delivered however often it was tried. `replay` tries again. */
   readonly deliveries: DeliveriesClient;
+  /** Resources that are declared together: a template says what there is to be, and applying it makes it so, all or nothing. */
+  readonly stacks: StacksClient;
+  /** A template that was applied to a stack. The last 20 are kept; `rollback` applies one again. */
+  readonly stackRevisions: StackRevisionsClient;
+  /** A resource of a stack, by its name in the template. It goes when the resource goes. */
+  readonly stackResources: StackResourcesClient;
   /** A word about a resource, by which its owner finds and groups it: a key with a value. Goes with the resource. */
   readonly tags: TagsClient;
   /** What a project asks of a tag: where it must be, what it may say, and what it is copied to. */
   readonly tagPolicies: TagPoliciesClient;
   /** A typed word on a resource, of those that plugins declare, that steers what is done with it. Goes with the resource. */
   readonly systemTags: SystemTagsClient;
+  /** A value of a setting, for the whole cloud or for one resource and all below it. Goes with the resource, or by `reset`: the setting inherits again. */
+  readonly settingValues: SettingValuesClient;
+  /** That a setting was given a value, another one, or none any more. Kept when the value is gone; `rollback` takes it back. */
+  readonly settingChanges: SettingChangesClient;
   readonly access: AccessEndpoints;
   readonly logout: LogoutEndpoints;
   readonly password: PasswordEndpoints;
   readonly quota: QuotaEndpoints;
   readonly recovery: RecoveryEndpoints;
+  readonly imageContents: ImageContentsEndpoints;
+  readonly reachability: ReachabilityEndpoints;
+  readonly capabilities: CapabilitiesEndpoints;
   readonly callbacks: CallbacksEndpoints;
+  readonly settings: SettingsEndpoints;
   readonly backups: BackupsEndpoints;
   readonly audit: AuditEndpoints;
   readonly orphans: OrphansEndpoints;
@@ -4157,26 +8052,59 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.clusters = new ClustersClient(this.client);
     this.hosts = new HostsClient(this.client);
     this.strays = new StraysClient(this.client);
+    this.agents = new AgentsClient(this.client);
+    this.storageClasses = new StorageClassesClient(this.client);
     this.pools = new PoolsClient(this.client);
     this.volumes = new VolumesClient(this.client);
     this.images = new ImagesClient(this.client);
+    this.snapshots = new SnapshotsClient(this.client);
+    this.snapshotGroups = new SnapshotGroupsClient(this.client);
+    this.backupStores = new BackupStoresClient(this.client);
+    this.backupPlans = new BackupPlansClient(this.client);
+    this.volumeBackups = new VolumeBackupsClient(this.client);
+    this.fabrics = new FabricsClient(this.client);
+    this.physicalNetworks = new PhysicalNetworksClient(this.client);
+    this.vpcs = new VpcsClient(this.client);
+    this.routes = new RoutesClient(this.client);
+    this.peerings = new PeeringsClient(this.client);
     this.networks = new NetworksClient(this.client);
     this.subnets = new SubnetsClient(this.client);
     this.nics = new NicsClient(this.client);
+    this.securityGroups = new SecurityGroupsClient(this.client);
+    this.securityGroupRules = new SecurityGroupRulesClient(this.client);
+    this.securityGroupMembers = new SecurityGroupMembersClient(this.client);
+    this.dnsRecords = new DnsRecordsClient(this.client);
+    this.reservedAddresses = new ReservedAddressesClient(this.client);
+    this.natGateways = new NatGatewaysClient(this.client);
+    this.natPortBlocks = new NatPortBlocksClient(this.client);
+    this.elasticIps = new ElasticIpsClient(this.client);
+    this.portForwards = new PortForwardsClient(this.client);
+    this.loadBalancers = new LoadBalancersClient(this.client);
+    this.listeners = new ListenersClient(this.client);
+    this.backends = new BackendsClient(this.client);
     this.placementGroups = new PlacementGroupsClient(this.client);
     this.instanceTypes = new InstanceTypesClient(this.client);
     this.instances = new InstancesClient(this.client);
     this.webhooks = new WebhooksClient(this.client);
     this.deliveries = new DeliveriesClient(this.client);
+    this.stacks = new StacksClient(this.client);
+    this.stackRevisions = new StackRevisionsClient(this.client);
+    this.stackResources = new StackResourcesClient(this.client);
     this.tags = new TagsClient(this.client);
     this.tagPolicies = new TagPoliciesClient(this.client);
     this.systemTags = new SystemTagsClient(this.client);
+    this.settingValues = new SettingValuesClient(this.client);
+    this.settingChanges = new SettingChangesClient(this.client);
     this.access = new AccessEndpoints(this.client);
     this.logout = new LogoutEndpoints(this.client);
     this.password = new PasswordEndpoints(this.client);
     this.quota = new QuotaEndpoints(this.client);
     this.recovery = new RecoveryEndpoints(this.client);
+    this.imageContents = new ImageContentsEndpoints(this.client);
+    this.reachability = new ReachabilityEndpoints(this.client);
+    this.capabilities = new CapabilitiesEndpoints(this.client);
     this.callbacks = new CallbacksEndpoints(this.client);
+    this.settings = new SettingsEndpoints(this.client);
     this.backups = new BackupsEndpoints(this.client);
     this.audit = new AuditEndpoints(this.client);
     this.orphans = new OrphansEndpoints(this.client);
