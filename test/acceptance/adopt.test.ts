@@ -11,7 +11,7 @@ const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', '--cond
 
 /** docs/guides/recover-from-backup.md, on a real libvirt, with the command line. */
 describe('a machine that a restored store does not know', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: LabCloud;
   let machineId: Id<'instance'>;
   /** Attached while the machine ran, so that its definition does not tell of it. */

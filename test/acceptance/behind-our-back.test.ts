@@ -7,7 +7,7 @@ import { eventually, LabCloud } from './lab-cloud.ts';
 
 /** What docs/internals/observation.md says becomes of each thing that is done with virsh and not through us. */
 describe('what happens behind our back', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let lab: LabCloud;
 
   before(async () => {

@@ -1,8 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { haltImage } from '../../tools/guest/image.ts';
 import { CACHE_DIR, ensureSystem } from '../../tools/system/ensure.ts';
@@ -10,12 +7,12 @@ import { FULL, inSlice } from '../../tools/test/slice.ts';
 import { virsh } from '../lab/guest-domain.ts';
 import { type Lab, labUp } from '../lab/lab.ts';
 import { eventually, MIB } from './lab-cloud.ts';
-import type { Answer, Fault, Order, Outcome, Place } from './stepped-cloud.ts';
+import { faultsOf, Stepped, titleOf } from './stepped.ts';
+import type { Fault, Outcome } from './stepped-cloud.ts';
 import { readStore } from './store-witness.ts';
 
-const CHILD = fileURLToPath(new URL('stepped-cloud.ts', import.meta.url));
 const chosen = inSlice(4);
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 120_000;
 
 /** Everything that an instance leaves in the world, without what differs between two of them. */
 interface World {
@@ -24,54 +21,6 @@ interface World {
   readonly ports: number;
   readonly rows: readonly string[];
   readonly counters: Readonly<Record<string, number>>;
-}
-
-/** The cloud in its child process, which may die at any step and is started again. */
-class Stepped {
-  readonly #dir: string;
-  #child: ChildProcess | undefined;
-
-  constructor(dir: string) {
-    this.#dir = dir;
-  }
-
-  /** Answers the ends of what the life before had left unfinished. */
-  async start(): Promise<readonly string[]> {
-    const execArgv = ['--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'];
-    this.#child = fork(CHILD, [this.#dir], { execArgv });
-    const answer = await this.#answer();
-    if (answer === undefined || !('started' in answer)) throw new Error('the cloud did not start');
-    return answer.started;
-  }
-
-  /** The outcome, or undefined when the process was killed on the way. */
-  async perform(order: Order): Promise<Outcome | undefined> {
-    this.#child?.send(order);
-    const answer = await this.#answer();
-    if (answer !== undefined && 'refused' in answer) throw new Error(`${order.action} was refused: ${answer.refused}`);
-    return answer !== undefined && 'outcome' in answer ? answer.outcome : undefined;
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-
-  async #answer(): Promise<Answer | undefined> {
-    const child = this.#child;
-    if (child === undefined) throw new Error('the cloud is not up');
-    const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
-    const onMessage = (message: unknown) => resolve(message as Answer);
-    const onExit = () => resolve(undefined);
-    child.once('message', onMessage);
-    child.once('exit', onExit);
-    const answer = await promise;
-    child.off('message', onMessage);
-    child.off('exit', onExit);
-    return answer;
-  }
 }
 
 describe('instance create and delete on real libvirt, each step failing and killed', function () {
@@ -144,15 +93,6 @@ describe('instance create and delete on real libvirt, each step failing and kill
     await eventually(title, same, SETTLE_MS).catch(async () => expect(await world(), title).to.deep.equal(wanted));
   }
 
-  /** Performs until the end, through the death of the process. Answers whether it succeeded. */
-  async function toTheEnd(order: Order): Promise<boolean> {
-    const outcome = await cloud.perform(order);
-    if (outcome !== undefined) return outcome.state === 'succeeded';
-    const [end] = await cloud.start();
-    // Killed after its last write, it had ended and nothing was left to finish.
-    return end === undefined || end === 'succeeded';
-  }
-
   const instanceId = (): string => String(readStore(join(dir, 'pileus.db')).live.instance?.[0]?.id);
 
   it('leave the world as it was or as it should be, and nothing in between', async () => {
@@ -167,35 +107,22 @@ describe('instance create and delete on real libvirt, each step failing and kill
     await expectWorld(baseline, 'an undisturbed delete');
 
     expect(created?.places.map(({ path }) => path)).to.include.members(['volumes[0.0]/disk', 'ports[0]', 'define', 'start', 'ready']);
-    const creates = faultsOf('create', created?.places ?? []);
-    const deletes = faultsOf('delete', deleted?.places ?? []);
+    const creates = chosenOf('create', created);
+    const deletes = chosenOf('delete', deleted);
     for (let at = 0; at < Math.max(creates.length, deletes.length); at += 1) await playPair(creates[at], deletes[at]);
   });
 
   async function playPair(create: Fault | undefined, remove: Fault | undefined): Promise<void> {
     const make = { action: 'instance.create', input: request.input };
-    const made = await toTheEnd({ ...make, ...(create === undefined ? {} : { fault: create }) });
+    const made = await cloud.toTheEnd({ ...make, ...(create === undefined ? {} : { fault: create }) });
     await expectWorld(made ? withInstance : baseline, `${titleOf('create', create)} (${made ? 'made' : 'unwound'})`);
-    if (!made) expect(await toTheEnd(make), 'a create after one that was unwound').to.equal(true);
+    if (!made) expect(await cloud.toTheEnd(make), 'a create after one that was unwound').to.equal(true);
     const destroy = { action: 'instance.delete', input: {}, resourceId: instanceId() };
-    const gone = await toTheEnd({ ...destroy, ...(remove === undefined ? {} : { fault: remove }) });
+    const gone = await cloud.toTheEnd({ ...destroy, ...(remove === undefined ? {} : { fault: remove }) });
     await expectWorld(gone ? baseline : withInstance, `${titleOf('delete', remove)} (${gone ? 'gone' : 'unwound'})`);
-    if (!gone) expect(await toTheEnd(destroy), 'a delete after one that was unwound').to.equal(true);
+    if (!gone) expect(await cloud.toTheEnd(destroy), 'a delete after one that was unwound').to.equal(true);
   }
 });
 
-const titleOf = (verb: string, fault: Fault | undefined): string =>
-  fault === undefined ? `${verb} undisturbed` : `${verb} that ${fault.how} ${fault.when} ${fault.path}`;
-
-/** Each step fails and is killed, before and after. A write that was committed cannot fail any more. */
-function faultsOf(verb: string, places: readonly Place[]): readonly Fault[] {
-  const paths = new Map(places.filter(({ phase }) => phase === 'do').map((place) => [place.path, place]));
-  const all = [...paths.values()].flatMap(({ path, phase, type }) =>
-    (['before', 'after'] as const).flatMap((when) =>
-      (['fails', 'crashes'] as const).flatMap((how) =>
-        type === 'write' && when === 'after' && how === 'fails' ? [] : { path, phase, when, how },
-      ),
-    ),
-  );
-  return all.filter((fault) => chosen(titleOf(verb, fault)));
-}
+const chosenOf = (verb: string, outcome: Outcome | undefined): readonly Fault[] =>
+  faultsOf(outcome?.places ?? []).filter((fault) => chosen(titleOf(verb, fault)));

@@ -17,7 +17,7 @@ const WITHOUT_NAMESPACES = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=
 const STAGES = ['system', 'server', 'host', 'image', 'network', 'volume', 'instance', 'console', 'http', 'delete', 'check'];
 
 describe('the demo', function () {
-  this.timeout(400_000);
+  this.timeout(600_000);
   let stateDir: string;
 
   before(async () => {
@@ -45,6 +45,14 @@ describe('the demo', function () {
     const shown = await attempt(['unshare', '--mount', 'sh', NEVER_HAD_LIBVIRT, stateDir, ...argv], options());
     expectShown(shown);
     expect(shown.stdout).to.include('libvirtd of our own');
+  });
+
+  it('says what it takes when it is given something else', async () => {
+    for (const wrong of [['--bogus'], ['--network', 'tin'], ['--storage', 'tin'], ['--network', 'ovn', '--storage', 'rbd'], ['now']]) {
+      const { exitCode, stderr } = await attempt([...serving, ...wrong], options());
+      expect(exitCode, wrong.join(' ')).to.equal(2);
+      expect(stderr, wrong.join(' ')).to.match(/^demo: .+\n\nnpm run demo /);
+    }
   });
 
   it('pretends its machines, and says why, where root may not make namespaces', async () => {

@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cloud, connect, type Id } from '@pileus/sdk';
 import { ServerProcess } from '../../tools/demo/server-process.ts';
 import { buildGuestImage, type GuestImage, haltImage } from '../../tools/guest/image.ts';
 import { CACHE_DIR, ensureSystem } from '../../tools/system/ensure.ts';
+import { freePort } from '../../tools/system/free-port.ts';
 import { virsh } from '../lab/guest-domain.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, labUp } from '../lab/lab.ts';
@@ -161,21 +160,13 @@ export class LabCloud {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('the cloud is not up yet');
   return value;
 }
 
 /** Asks until the answer is not undefined. The error names what did not come. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = 120_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();

@@ -10,7 +10,7 @@ const MAIN = fileURLToPath(new URL('../../packages/server/src/main.ts', import.m
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'] as const;
 
 describe('a store that is restored from a backup', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: LabCloud;
   /** In the backup, and still there. */
   let kept: Id<'instance'>;

@@ -15,7 +15,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const fresh = (what: string): string => `${what}-${randomBytes(12).toString('hex')}`;
 
 describe('secrets', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   const password = fresh('password');
   const urlPassword = fresh('user');
   const urlSignature = fresh('signature');

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { assert } from 'chai';
 import { noCloudSeed } from '../../packages/core/src/cloud/compute/seed.ts';
+import { entriesOf, type JournalRow } from '../../packages/core/src/kernel/operation.ts';
 import { LabCloud } from './lab-cloud.ts';
 
 const run = promisify(execFile);
@@ -36,7 +37,7 @@ describe('the seed of a machine', () => {
 
 /** Nothing is journaled between the seed's file and the end of the step that writes it: only that step's undo knows of the file. */
 describe('the seed of a machine, when the server is killed as it is written', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: LabCloud;
   let poolDir: string;
 
@@ -66,14 +67,15 @@ describe('the seed of a machine, when the server is killed as it is written', fu
     const db = new DatabaseSync(join(lab.serverDir, 'data/pileus.db'), { readOnly: true });
     try {
       const rows = db.prepare('SELECT _row FROM journal WHERE operationId = ?').all(operationId);
-      return rows.map((row) => (JSON.parse(String(row._row)) as { readonly path?: string }).path ?? '');
+      const entries = entriesOf(rows.map((row) => JSON.parse(String(row._row)) as JournalRow));
+      return entries.map((entry) => ('path' in entry ? entry.path : ''));
     } finally {
       db.close();
     }
   }
 
   /** On a busy machine the server may have gone on before the kill reaches it: then once more with another machine. */
-  async function createUntilSeed(name: string, tries = 5): Promise<{ operationId: string; id: string }> {
+  async function createUntilSeed(name: string, tries = 25): Promise<{ operationId: string; id: string }> {
     const dead = killedAt(poolDir, /^seed-/);
     const { operationId, id } = await lab.cloud.instances.create(lab.instanceRequest(`${name}-${tries}`));
     await dead;

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cloud, systemPrincipal } from '@pileus/core';
-import { Api, CloudError, Kernel, operation, type StepPoint, UNFINISHED } from '@pileus/core/kernel';
+import { Api, CloudError, Kernel, operation, type Plugin, type StepPoint, UNFINISHED } from '@pileus/core/kernel';
 import { cloudIdOf, directoryImageStore, loadSealKey, nodeEnvironment } from '@pileus/core/node';
 import { openSqlite } from '@pileus/core/sqlite';
 import { kvm } from '@pileus/drivers-kvm';
+import { ovn } from '@pileus/drivers-ovs/ovn';
 
 export interface Fault {
   readonly path: string;
@@ -33,8 +34,14 @@ export interface Outcome {
 }
 export type Answer = { readonly started: readonly string[] } | { readonly outcome: Outcome } | { readonly refused: string };
 
+/** OVN, if the cloud has it beside libvirt. */
+export interface SteppedNetwork {
+  readonly northbound: { readonly host: string; readonly port: number };
+  readonly southbound: { readonly host: string; readonly port: number };
+}
+
 const END_MS = 120_000;
-const [dir = ''] = process.argv.slice(2);
+const [dir = '', network] = process.argv.slice(2);
 const environment = nodeEnvironment();
 const places: Place[] = [];
 let fault: Fault | undefined;
@@ -52,6 +59,12 @@ async function around<R>(point: StepPoint, body: () => Promise<R>): Promise<R> {
   return new Promise<never>(() => undefined);
 }
 
+function networkPlugins(): readonly Plugin[] {
+  if (network === undefined) return [];
+  const { northbound, southbound } = JSON.parse(network) as SteppedNetwork;
+  return [ovn({ northbound: [{ kind: 'tcp', ...northbound }], southbound: [{ kind: 'tcp', ...southbound }] })];
+}
+
 async function startKernel(): Promise<Kernel> {
   const sealKey = await loadSealKey(join(dir, 'seal.key'), environment.random);
   const kernel = new Kernel({
@@ -61,9 +74,9 @@ async function startKernel(): Promise<Kernel> {
     plugins: cloud({
       cloudId: await cloudIdOf(sealKey),
       imageStore: await directoryImageStore(join(dir, 'images')),
-      settings: { heartbeatMs: 500 },
-      plugins: [kvm({ virtType: 'tcg', cpuShares: false })],
+      plugins: [kvm({ virtType: 'tcg', cpuShares: false }), ...networkPlugins()],
     }),
+    presets: { 'hosts.heartbeatSeconds': 0.5 },
     around,
   });
   await kernel.start();

@@ -9,12 +9,12 @@ export interface Answer {
 /** The least that speaks HTTP to a server with a key: the client's own work must not hide the server's. */
 export class Client {
   readonly #url: URL;
-  readonly #key: string;
+  readonly key: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
 
   constructor(url: string, key: string) {
     this.#url = new URL(url);
-    this.#key = key;
+    this.key = key;
   }
 
   ask(method: string, path: string, body?: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
@@ -28,7 +28,7 @@ export class Client {
         method,
         path,
         headers: {
-          authorization: `Bearer ${this.#key}`,
+          authorization: `Bearer ${this.key}`,
           ...(body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }),
           ...headers,
         },

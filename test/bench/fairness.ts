@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from './client.ts';
 import { type Bench, median, percentile, type Row } from './harness.ts';
+import { TIMED } from './probes.ts';
 import { scratch } from './scratch.ts';
 import { BenchServer } from './server.ts';
 
@@ -20,56 +21,102 @@ const BEGIN_MS = 500;
 const KINDS = ['read', 'create'] as const;
 type Kind = (typeof KINDS)[number];
 
+/** With a limit for each key, a little above what the quiet tenant asks; and without. */
+const RULES = [
+  { name: '', limits: {} },
+  { name: '.limited', limits: { keyRequestsPerSecond: 1.5 * (1000 / EVERY_MS) } },
+] as const;
+type Rules = (typeof RULES)[number];
+
+const rowsOf = (kind: Kind, { name }: Rules): readonly string[] => [`fairness.${kind}${name}`, `fairness.${kind}${name}.server`];
+
 /** What one tenant waits for an answer while another floods the server, beside what he waits while nobody does, in turns. */
 export const fairnessBench: Bench = {
-  ids: KINDS.map((kind) => `fairness.${kind}`),
+  ids: RULES.flatMap((rules) => KINDS.flatMap((kind) => rowsOf(kind, rules))),
   async run(wants) {
-    await using dir = await scratch();
-    await using server = await BenchServer.start({ dir: join(dir.path, 'server'), config: { plugins: [{ module: SAMPLES }] } });
-    const quiet = new Client(server.url, await tenant(server, 'quiet'));
-    const loud = await tenant(server, 'loud');
-    for (let index = 0; index < 20; index += 1)
-      await new Client(server.url, loud).done('POST', '/v1/samples', { name: `sample-${index}`, labels: { text: 'x'.repeat(500) } });
     const rows: Row[] = [];
-    for (const kind of KINDS) if (wants(`fairness.${kind}`)) rows.push(await contest(kind, server, quiet, loud));
-    quiet.close();
+    for (const rules of RULES) {
+      const kinds = KINDS.filter((kind) => rowsOf(kind, rules).some(wants));
+      if (kinds.length > 0) rows.push(...(await contests(kinds, rules)));
+    }
     return rows;
   },
 };
 
-async function contest(kind: Kind, { url }: BenchServer, quiet: Client, loud: string): Promise<Row> {
-  const alone: number[] = [];
-  const flooded: number[] = [];
+async function contests(kinds: readonly Kind[], rules: Rules): Promise<readonly Row[]> {
+  await using dir = await scratch();
+  await using server = await BenchServer.start({
+    dir: join(dir.path, 'server'),
+    config: { plugins: [{ module: SAMPLES, options: { timed: true } }], limits: rules.limits },
+  });
+  const quiet = new Client(server.url, await tenant(server, 'quiet'));
+  const loud = await tenant(server, 'loud');
+  for (let index = 0; index < 20; index += 1)
+    await new Client(server.url, loud).done('POST', '/v1/samples', { name: `sample-${index}`, labels: { text: 'x'.repeat(500) } });
+  const rows: Row[] = [];
+  for (const kind of kinds) rows.push(...(await contest(kind, rules, server, { quiet, loud })));
+  quiet.close();
+  return rows;
+}
+
+/** How long the requests of the quiet tenant took: as he sees it, and of that in the server, in its queues and in work. */
+class Waits {
+  readonly tookMs: number[] = [];
+  readonly servedMs: number[] = [];
+
+  add({ tookMs, servedMs }: Waits): void {
+    this.tookMs.push(...tookMs);
+    this.servedMs.push(...servedMs);
+  }
+}
+
+async function contest(
+  kind: Kind,
+  rules: Rules,
+  server: BenchServer,
+  { quiet, loud }: { readonly quiet: Client; readonly loud: string },
+): Promise<readonly Row[]> {
+  const alone = new Waits();
+  const flooded = new Waits();
   let answered = 0;
-  await asked(kind, quiet, 'warm-up');
+  await asked(kind, server, quiet, 'warm-up');
   for (let round = 0; round < ROUNDS; round += 1) {
-    alone.push(...(await asked(kind, quiet, `alone-${round}`)));
-    const flood = fork(FLOOD, [url, loud, kind, String(CONNECTIONS)], { execArgv: process.execArgv });
+    alone.add(await asked(kind, server, quiet, `alone-${round}`));
+    const flood = fork(FLOOD, [server.url, loud, kind, String(CONNECTIONS)], { execArgv: process.execArgv });
     await sleep(BEGIN_MS);
     const before = performance.now();
-    flooded.push(...(await asked(kind, quiet, `flooded-${round}`)));
+    flooded.add(await asked(kind, server, quiet, `flooded-${round}`));
     const seconds = (performance.now() - before + BEGIN_MS) / 1000;
     answered += (await stopped(flood)) / seconds / ROUNDS;
   }
   process.stderr.write(
-    `the flood of ${kind}s was answered ${answered.toFixed(0)} times a second; quiet p50 alone ${median(alone).toFixed(2)} ms\n`,
+    `the flood of ${kind}s${rules.name} was answered ${answered.toFixed(0)} times a second; quiet p50 alone ${median(alone.tookMs).toFixed(2)} ms, in the server ${median(alone.servedMs).toFixed(2)} ms\n`,
   );
-  const [value, floor] = [percentile(flooded, 0.99), percentile(alone, 0.99)];
-  return { id: `fairness.${kind}`, value, unit: 'ms p99', p50: median(flooded), p99: value, floor, ratio: value / floor };
+  const row = (id: string, ours: readonly number[], floors: readonly number[]): Row => {
+    const [value, floor] = [percentile(ours, 0.99), percentile(floors, 0.99)];
+    return { id, value, unit: 'ms p99', p50: median(ours), p99: value, floor, ratio: value / floor };
+  };
+  const [seen = '', served = ''] = rowsOf(kind, rules);
+  return [row(seen, flooded.tookMs, alone.tookMs), row(served, flooded.servedMs, alone.servedMs)];
 }
 
-/** How long each request of the quiet tenant took, in milliseconds. */
-async function asked(kind: Kind, client: Client, round: string): Promise<number[]> {
-  const tookMs: number[] = [];
+async function asked(kind: Kind, server: BenchServer, client: Client, round: string): Promise<Waits> {
+  const waits = new Waits();
+  await server.probe();
+  const timed = { [TIMED]: '1' };
   for (let index = 0; index < REQUESTS; index += 1) {
     const startedMs = performance.now();
     const body = JSON.stringify({ name: `${round}-${index}`, labels: {} });
-    const { status } = kind === 'create' ? await client.ask('POST', '/v1/samples', body) : await client.ask('GET', '/v1/samples?limit=20');
+    const { status } =
+      kind === 'create'
+        ? await client.ask('POST', '/v1/samples', body, timed)
+        : await client.ask('GET', '/v1/samples?limit=20', undefined, timed);
     if (status >= 400) throw new Error(`${kind}: ${status}`);
-    tookMs.push(performance.now() - startedMs);
+    waits.tookMs.push(performance.now() - startedMs);
     await sleep(EVERY_MS);
   }
-  return tookMs;
+  waits.servedMs.push(...(await server.probe()).servedMs);
+  return waits;
 }
 
 async function stopped(flood: ChildProcess): Promise<number> {

@@ -127,7 +127,7 @@ async function recordTemplate(recording: RecordingStore, dir: string): Promise<T
     plugins: [benchWorld({ hosts: HOSTNAMES })],
     store: recording.store,
     dataDir: join(dir, 'data'),
-    settings: { heartbeatMs: 3600_000 },
+    presets: { 'hosts.heartbeatSeconds': 3600 },
   });
   const ask = async (method: string, url: string, body?: RequestBody, headers: Record<string, string> = {}) => {
     const response = await cloud.handle({

@@ -1,16 +1,24 @@
 /** Measures what Pileus costs: `npm run bench [-- --json FILE] [-- --only ID]`. What the rows mean: docs/internals/performance.md. */
 import { parseArgs } from 'node:util';
 import { createBench } from './create.ts';
+import { crowdBench } from './crowd.ts';
 import { fairnessBench } from './fairness.ts';
+import { firstPacketBench } from './first-packet.ts';
 import { type Bench, runBenches } from './harness.ts';
+import { networkPortsBench } from './network-ports.ts';
+import { ovnBench } from './ovn.ts';
+import { ovsdbBench } from './ovsdb.ts';
 import { placementBench } from './placement.ts';
 import { postgresCreateBench } from './postgres-create.ts';
 import { millionBench, queryBench } from './query.ts';
+import { radosBench } from './rados.ts';
+import { rbdVolumesBench } from './rbd-volumes.ts';
 import { readBench } from './read.ts';
 import { realCreateBench } from './real-create.ts';
 import { reportBench } from './reports.ts';
 import { restBench } from './rest.ts';
-import { lagBench, memoryBench, queueBench } from './scale.ts';
+import { lagBench, memoryBench, millionMemoryBench, queueBench } from './scale.ts';
+import { simulationBench } from './simulation.ts';
 import { tenantCreateBench } from './tenant-create.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -23,11 +31,20 @@ const BENCHES: readonly Bench[] = [
   postgresCreateBench,
   realCreateBench,
   memoryBench,
+  millionMemoryBench,
   lagBench,
   queueBench,
   placementBench,
   reportBench,
   fairnessBench,
+  ovsdbBench,
+  ovnBench,
+  networkPortsBench,
+  firstPacketBench,
+  radosBench,
+  rbdVolumesBench,
+  crowdBench(10_000),
+  simulationBench,
 ];
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });

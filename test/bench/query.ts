@@ -10,6 +10,7 @@ const FEW = 1000;
 /** Machines of a subnet: what the join finds is the same however many others there are. */
 const SUBNET_ROWS = 100;
 const HOST_ROWS = 50;
+const TEAMS = 10;
 const BATCH_ROWS = 1000;
 const ROUNDS = 9;
 const COUNT = 200;
@@ -24,6 +25,8 @@ const ASKED = {
   list: 'limit=100',
   join: `limit=100&filter=${encodeURIComponent(`state = 'running' and nics.subnet.cidr = '${cidr(3)}'`)}`,
   has: `limit=100&filter=${encodeURIComponent(`hostId = '${id(5, 1)}' and has(volumes: sizeBytes > 10GiB)`)}`,
+  tags: `limit=100&filter=${encodeURIComponent("tags.team = 't3'")}`,
+  tagsState: `limit=100&filter=${encodeURIComponent("tags.team = 't3' and state = 'running'")}`,
 } as const;
 type Name = keyof typeof ASKED;
 
@@ -67,6 +70,7 @@ function machine(index: number): readonly (readonly [table: string, row: JsonObj
       sizeBytes: 2 ** 30 * (1 + (index % 40)),
       status: 'present',
     }),
+    of('tag', 9, { state: 'available', resourceKind: 'instance', resourceId: id(1, index), key: 'team', value: `t${index % TEAMS}` }),
   ];
 }
 
@@ -130,7 +134,7 @@ class Side implements AsyncDisposable {
 }
 
 const cloud = { registry: cloudRegistry() };
-const FOUND: Readonly<Record<Name, number>> = { list: 100, join: 90, has: 40 };
+const FOUND: Readonly<Record<Name, number>> = { list: 100, join: 90, has: 40, tags: 100, tagsState: 100 };
 
 function checkAnswer(name: Name, answer: Uint8Array): void {
   const { items } = JSON.parse(Buffer.from(answer).toString()) as { readonly items: readonly unknown[] };
@@ -161,7 +165,7 @@ async function measure(rows: number, suffix: string, wants: (id: string) => bool
 
 const idsOf = (suffix: string): readonly string[] => Object.keys(ASKED).map((name) => `query.${suffix}.${name}`);
 
-/** Pages of a project with 100,000 machines beside the same pages of one with 1,000, in process: the plain list, a filter with a join, and `has`. */
+/** Pages of a project with 100,000 machines beside the same pages of one with 1,000, in process: the plain list, a filter with a join, `has`, a tag that a tenth of them bear, and the same with a state. */
 export const queryBench: Bench = { ids: idsOf('100k'), run: (wants) => measure(100_000, '100k', wants) };
 
 /** The same with a million. To fill it takes minutes. */

@@ -54,7 +54,11 @@ export const reportBench: Bench = {
     await using dir = await scratch();
     const environment = nodeEnvironment();
     const world = new SimWorld(environment, { latencyMs: [0, 0], poolBytes: 2 ** 50 });
-    const options = { plugins: [simulated({ world, environment })], dataDir: dir.path, settings: { heartbeatMs: HEARTBEAT_MS } };
+    const options = {
+      plugins: [simulated({ world, environment })],
+      dataDir: dir.path,
+      presets: { 'hosts.heartbeatSeconds': HEARTBEAT_MS / 1000 },
+    };
     const open = () => openSqlite({ path: join(dir.path, 'pileus.db') });
     const empty = await createCloud({ ...options, store: await open() });
     await writeHosts(empty.kernel, HOSTS, (name) => {

@@ -1,6 +1,6 @@
 import { create, defineAction, defineKind, type Plugin, resourceName, saga } from '@pileus/core/kernel';
 import { Type } from 'typebox';
-import { answerProbes } from './probes.ts';
+import { answerProbes, timeRequests } from './probes.ts';
 
 const sample = defineKind({
   name: 'sample',
@@ -31,7 +31,8 @@ const samplePlugin: Plugin = {
   ],
 };
 
-export default (): Plugin => {
+export default ({ timed }: { readonly timed?: boolean } = {}): Plugin => {
   if (process.send !== undefined) answerProbes();
+  if (timed === true) timeRequests();
   return samplePlugin;
 };

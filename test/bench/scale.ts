@@ -10,7 +10,6 @@ import { scratch } from './scratch.ts';
 import { BenchServer } from './server.ts';
 
 const MIB = 2 ** 20;
-const ROWS = 100_000;
 const BATCH_ROWS = 1000;
 const REST_MS = 5000;
 const IN_FLIGHT = 200;
@@ -18,12 +17,12 @@ const MACHINES = 1000;
 const KEYS = 100_000;
 const KEYS_EACH = 4;
 
-/** Copies a row of a machine until there are `ROWS`: on a host that no longer is, so that nobody looks for them. */
-async function fillStore(dataDir: string, row: JsonObject): Promise<void> {
+/** Copies a row of a machine until there are so many: on a host that no longer is, so that nobody looks for them. */
+async function fillStore(dataDir: string, row: JsonObject, rows: number): Promise<void> {
   const store = await openSqlite({ path: join(dataDir, 'pileus.db') });
   const cloud = await createCloud({ plugins: [], store, dataDir });
   const hostId = crypto.randomUUID();
-  for (let first = 0; first < ROWS; first += BATCH_ROWS) {
+  for (let first = 0; first < rows; first += BATCH_ROWS) {
     const statements = Array.from({ length: BATCH_ROWS }, (_, step): Statement => {
       const end = (first + step).toString(16).padStart(12, '0');
       const own = { id: `01990000-0000-7000-8000-${end}`, name: `vm-${end}`, hostId };
@@ -45,19 +44,20 @@ async function residentMib(dir: string): Promise<number> {
   return (await server.probe()).rssBytes / MIB;
 }
 
+async function memoryOf(id: string, rows: number): Promise<readonly Row[]> {
+  await using dir = await scratch();
+  const serverDir = join(dir.path, 'server');
+  const row = await modelRow(serverDir);
+  const floor = await residentMib(serverDir);
+  await fillStore(join(serverDir, 'data'), row, rows);
+  const value = await residentMib(serverDir);
+  return [{ id, value, unit: 'MiB', floor, ratio: value / floor }];
+}
+
 /** What 100,000 machines take of the server's memory, beside the server with one. */
-export const memoryBench: Bench = {
-  ids: ['memory.100k'],
-  async run() {
-    await using dir = await scratch();
-    const serverDir = join(dir.path, 'server');
-    const row = await modelRow(serverDir);
-    const floor = await residentMib(serverDir);
-    await fillStore(join(serverDir, 'data'), row);
-    const value = await residentMib(serverDir);
-    return [{ id: 'memory.100k', value, unit: 'MiB', floor, ratio: value / floor }];
-  },
-};
+export const memoryBench: Bench = { ids: ['memory.100k'], run: () => memoryOf('memory.100k', 100_000) };
+/** The same of 1,000,000. */
+export const millionMemoryBench: Bench = { ids: ['memory.1m'], onRequest: 'memory.1m', run: () => memoryOf('memory.1m', 1_000_000) };
 
 async function modelRow(dir: string): Promise<JsonObject> {
   await using server = await BenchServer.start({ dir, hosts: HOSTNAMES });

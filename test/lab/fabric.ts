@@ -17,6 +17,16 @@ export function managementAddress(slot: number, index: number): string {
   return `10.77.${slot}.${11 + index}`;
 }
 
+/** This machine's own on the management network. */
+export function machineAddress(slot: number): string {
+  return `10.77.${slot}.254`;
+}
+
+/** The fabric's own on the management network, for servers that run in its namespace. */
+export function fabricAddress(slot: number): string {
+  return `10.77.${slot}.1`;
+}
+
 /** The first guest bridge address, the fabric's: guests can take it as their gateway. */
 export function guestGateway(slot: number): string {
   return `10.78.${slot}.1`;
@@ -29,14 +39,14 @@ export async function buildFabric(slot: number): Promise<void> {
     'link set lo up',
     'link add mgmt type bridge',
     'link set mgmt up',
-    `addr add 10.77.${slot}.1/24 dev mgmt`,
+    `addr add ${fabricAddress(slot)}/24 dev mgmt`,
     'link add guests type bridge',
     'link set guests up',
     `addr add ${guestGateway(slot)}/24 dev guests`,
     `link add m0 type veth peer name ${machineLink(slot)} netns ${process.pid}`,
     'link set m0 master mgmt up',
   ]);
-  await run(['ip', 'addr', 'add', `10.77.${slot}.254/24`, 'dev', machineLink(slot)]);
+  await run(['ip', 'addr', 'add', `${machineAddress(slot)}/24`, 'dev', machineLink(slot)]);
   await run(['ip', 'link', 'set', machineLink(slot), 'up']);
 }
 
@@ -49,7 +59,7 @@ export function machineLink(slot: number): string {
  * The address of a host's card. A machine keeps its cards over a loss of power: with other addresses, those that had talked to it before would send into
  * the void until their neighbour tables expire, which takes half a minute.
  */
-function cardAddress(slot: number, index: number, card: number): string {
+export function cardAddress(slot: number, index: number, card: number): string {
   return `02:77:00${[slot, index, card].map((part) => `:${part.toString(16).padStart(2, '0')}`).join('')}`;
 }
 
@@ -77,8 +87,8 @@ export async function plugHost(slot: number, index: number): Promise<void> {
 /** Takes a host's namespace away, with every bridge and address rule that libvirt made in it. Absent is fine. */
 export async function unplugHost(slot: number, index: number): Promise<void> {
   const n = index + 1;
-  // A namespace's own links go later, in the background: its cable is cut here first, so that the name is free at once.
-  for (const link of [`h${n}m`, `h${n}g`]) await attempt(['ip', '-n', fabricNetns(slot), 'link', 'del', link]);
+  // A namespace's own links go later, in the background: its cables are cut here first, those of its switch too, so that the names are free at once.
+  for (const link of [`h${n}m`, `h${n}g`, `h${n}t`, `h${n}x`]) await attempt(['ip', '-n', fabricNetns(slot), 'link', 'del', link]);
   await attempt(['ip', 'netns', 'del', hostNetns(slot, index)]);
 }
 
@@ -92,6 +102,7 @@ export async function setManagementLink(slot: number, index: number, state: 'up'
   await run(['ip', '-n', hostNetns(slot, index), 'link', 'set', 'eth0', state]);
 }
 
-async function ipBatch(netns: string, lines: readonly string[]): Promise<void> {
+/** Lines of ip(8), done in a namespace. */
+export async function ipBatch(netns: string, lines: readonly string[]): Promise<void> {
   await run(['ip', '-n', netns, '-batch', '-'], { input: `${lines.join('\n')}\n` });
 }

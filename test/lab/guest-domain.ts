@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Plug } from '@pileus/core/strategy';
+import { nicElement } from '../../packages/drivers-kvm/src/hypervisor/nic-xml.ts';
+import { render } from '../../packages/drivers-kvm/src/xml/element.ts';
 import type { GuestImage } from '../../tools/guest/image.ts';
 import { run } from '../../tools/system/command.ts';
 import type { LabHost } from './host.ts';
@@ -7,8 +11,8 @@ import type { LabHost } from './host.ts';
 export interface GuestDomain {
   readonly name: string;
   readonly image: GuestImage;
-  /** A libvirt network of the host, and the card's address on it. Absent: no card. */
-  readonly nic?: { readonly network: string; readonly mac: string };
+  /** A libvirt network of the host, or how a network driver says to plug in, and the card's address on it. Absent: no card. */
+  readonly nic?: { readonly network: string; readonly mac: string } | { readonly plug: Plug; readonly mac: string };
   /** Files of a NoCloud seed, by name: meta-data, user-data, network-config. */
   readonly seed?: Readonly<Record<string, string>>;
 }
@@ -49,11 +53,8 @@ function domainXml({ name, image, nic }: GuestDomain, disk: string, seedPath: st
       ? ''
       : `
     <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='${seedPath}'/><target dev='sda' bus='scsi'/><readonly/></disk>`;
-  const card =
-    nic === undefined
-      ? ''
-      : `
-    <interface type='network'><mac address='${nic.mac}'/><source network='${nic.network}'/><model type='virtio'/></interface>`;
+  const plug: Plug | undefined = nic && ('plug' in nic ? nic.plug : { type: 'libvirtNetwork', network: nic.network });
+  const card = plug && nic ? `\n${render(nicElement({ nicId: randomUUID(), mac: nic.mac, slot: 0, plug }, 'virtio'))}` : '';
   return `<domain type='qemu'>
   <name>${name}</name>
   <memory unit='MiB'>96</memory>

@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { attempt, type CommandOptions, type CommandResult } from '../../tools/system/command.ts';
+import type { CommandOptions, CommandResult } from '../../tools/system/command.ts';
+import { initPid, killEnclosure, runEnclosed, startPlainEnclosure } from '../../tools/system/enclosure.ts';
 import { socketPathOf, writeLibvirtdRoot } from '../../tools/system/libvirtd-config.ts';
-import { daemonPid, initPid, killLibvirtdNamespace, startLibvirtd, untilLibvirtdAnswers } from '../../tools/system/libvirtd-process.ts';
+import { daemonPid, startLibvirtd, untilLibvirtdAnswers } from '../../tools/system/libvirtd-process.ts';
+import type { OvsHost } from '../../tools/system/ovs-host.ts';
 import { CLIENT_NAME, installHostCertificate } from './certificates.ts';
 import { CGROUP_CONTROLLERS, makeCgroups, removeCgroups } from './cgroups.ts';
 import { hostNetns, managementAddress, plugHost, setManagementLink, unplugHost } from './fabric.ts';
+import { bootSwitch, removeMachines, setTunnelLink, switchOf } from './ovn/host-switch.ts';
 
 const HTTP_GET = fileURLToPath(new URL('http-get.ts', import.meta.url));
 
@@ -18,9 +21,11 @@ export interface HostPlace {
   readonly hostCount: number;
   readonly tls: boolean;
   readonly cgroups: boolean;
+  readonly ovn: boolean;
+  readonly libvirt: boolean;
 }
 
-/** One KVM host of the lab: a libvirtd with process, mount, network and host-name namespaces of its own. */
+/** One host of the lab: process, mount, network and host-name namespaces of its own, with a libvirtd in them, and Open vSwitch where the lab has OVN. */
 export class LabHost {
   /** Host name, also the certificate's: `hv1` is the first. */
   readonly name: string;
@@ -34,6 +39,7 @@ export class LabHost {
   /** Where the other hosts' libvirtd reach this one without TLS, for migrations. */
   readonly address: string;
   readonly #place: HostPlace;
+  readonly #switch: OvsHost | undefined;
 
   constructor(place: HostPlace) {
     this.#place = place;
@@ -43,6 +49,13 @@ export class LabHost {
     this.netns = hostNetns(place.slot, place.index);
     this.address = managementAddress(place.slot, place.index);
     this.tls = place.tls ? { address: this.address, port: 16514 } : undefined;
+    this.#switch = place.ovn ? switchOf(this, place) : undefined;
+  }
+
+  /** Its daemons: `database`, `vswitchd`, `controller`. There only if the lab was made with `ovn`. */
+  get switch(): OvsHost {
+    if (this.#switch === undefined) throw new Error('the lab has no OVN');
+    return this.#switch;
   }
 
   /** Writes the host's folders and settings; once in its life. */
@@ -58,22 +71,22 @@ export class LabHost {
     if (tls) await installHostCertificate(join(labDir, 'pki'), this);
   }
 
-  /** Power-on: empty /run, new network cards, libvirtd started and answering. Disks and definitions are as they were. */
+  /** Power-on: empty /run, new network cards, libvirtd started and answering, then the switch. Disks and definitions are as they were. */
   async boot(): Promise<void> {
-    const { slot, index, cgroups } = this.#place;
+    const { slot, index, cgroups, libvirt } = this.#place;
     await rm(join(this.rootDir, 'run'), { recursive: true, force: true });
     await mkdir(join(this.rootDir, 'run'));
     await plugHost(slot, index);
     if (cgroups) await makeCgroups(this.netns);
-    await startLibvirtd({
-      rootDir: this.rootDir,
-      host: { name: this.name, netns: this.netns, ...(cgroups ? { cgroup: this.netns } : {}) },
-    });
+    const place = { rootDir: this.rootDir, host: { name: this.name, netns: this.netns, ...(cgroups ? { cgroup: this.netns } : {}) } };
+    await (libvirt ? startLibvirtd(place) : startPlainEnclosure(place));
+    if (this.#switch !== undefined) await bootSwitch(this, this.#switch, this.#place);
   }
 
-  /** Power loss: libvirtd, guests, helpers and network end at once. Does nothing to a host that is off. */
+  /** Power loss: libvirtd, switch, guests, helpers and network end at once. Does nothing to a host that is off. */
   async crash(): Promise<void> {
-    await killLibvirtdNamespace(this.rootDir);
+    await killEnclosure(this.rootDir);
+    await removeMachines(this);
     await unplugHost(this.#place.slot, this.#place.index);
   }
 
@@ -94,8 +107,10 @@ export class LabHost {
     process.kill(await this.#daemon(), 'SIGSTOP');
   }
 
+  /** Returns when it answers: one that was thawed may crash, and is started again. */
   async thaw(): Promise<void> {
     process.kill(await this.#daemon(), 'SIGCONT');
+    await untilLibvirtdAnswers(this.rootDir);
   }
 
   /** Cuts the management network. The unix socket, a file of this machine, still answers: partitions are for TLS connections. */
@@ -107,6 +122,15 @@ export class LabHost {
     await setManagementLink(this.#place.slot, this.#place.index, 'up');
   }
 
+  /** Cuts the cable of the tunnels to the other hosts. */
+  async partitionTunnels(): Promise<void> {
+    await setTunnelLink(this.#place, 'down');
+  }
+
+  async healTunnels(): Promise<void> {
+    await setTunnelLink(this.#place, 'up');
+  }
+
   /** Process 1 of the host, by its number on this machine; undefined while the host is off. */
   pid(): Promise<number | undefined> {
     return initPid(this.rootDir);
@@ -114,8 +138,7 @@ export class LabHost {
 
   /** Runs a program on the host: its network, its files, its processes. */
   async exec(argv: readonly [string, ...string[]], options?: CommandOptions): Promise<CommandResult> {
-    const target = String(await this.#init());
-    return attempt(['nsenter', '--target', target, '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...argv], options);
+    return runEnclosed(this.rootDir, argv, options);
   }
 
   /** GETs a URL from where the host stands, so also from guests on its NAT networks. Rejects unless it answers 200. */

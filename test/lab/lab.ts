@@ -2,8 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandOptions, CommandResult } from '../../tools/system/command.ts';
 import { type ClientCredentials, createAuthority } from './certificates.ts';
-import { buildFabric, fabricNetns, removeFabric } from './fabric.ts';
+import { buildFabric, fabricAddress, fabricNetns, machineAddress, removeFabric } from './fabric.ts';
 import { LabHost } from './host.ts';
+import { LabOvn } from './ovn/central.ts';
 import { claimSlot, keepState, keptStates, labDir, lives, type Owner, releaseSlot, sweepDrafts, thisProcess } from './slots.ts';
 
 export interface LabOptions {
@@ -12,6 +13,10 @@ export interface LabOptions {
   readonly tls?: boolean;
   /** Each host has control groups, which CPU shares and quotas need. */
   readonly cgroups?: boolean;
+  /** Each host also runs Open vSwitch and OVN's controller, and `lab.ovn` the rest of OVN with an external network. */
+  readonly ovn?: boolean;
+  /** False: hosts without libvirt, for `LabMachine`s. Default: true. */
+  readonly libvirt?: boolean;
   /** The lab outlives the process that makes it, until down.ts. Else it may be swept once that process is gone. */
   readonly keep?: boolean;
 }
@@ -29,8 +34,13 @@ export class Lab {
   readonly hosts: readonly LabHost[];
   /** A folder that every host sees under the same path: shared storage. */
   readonly sharedDir: string;
+  /** Where hosts reach what runs on this machine itself. */
+  readonly address: string;
+  /** Where hosts and this machine reach what runs in the fabric's namespace, which has the lab's name. */
+  readonly fabricAddress: string;
   /** The control plane's certificate; there only with `tls`. */
   readonly client: ClientCredentials | undefined;
+  readonly #ovn: LabOvn | undefined;
   readonly #state: LabState;
   readonly #dir: string;
 
@@ -38,11 +48,20 @@ export class Lab {
     this.#state = state;
     this.#dir = labDir(state.slot);
     this.name = fabricNetns(state.slot);
+    this.address = machineAddress(state.slot);
+    this.fabricAddress = fabricAddress(state.slot);
     this.sharedDir = join(this.#dir, 'shared');
     this.client = state.client;
-    const { slot, tls, cgroups, hosts: hostCount } = state;
-    const place = { slot, labDir: this.#dir, hostCount, tls, cgroups };
+    const { slot, tls, cgroups, ovn, libvirt, hosts: hostCount } = state;
+    const place = { slot, labDir: this.#dir, hostCount, tls, cgroups, ovn, libvirt };
+    this.#ovn = ovn ? new LabOvn(slot, this.#dir) : undefined;
     this.hosts = Array.from({ length: hostCount }, (_, index) => new LabHost({ ...place, index }));
+  }
+
+  /** There only if the lab was made with `ovn`. */
+  get ovn(): LabOvn {
+    if (this.#ovn === undefined) throw new Error('the lab has no OVN');
+    return this.#ovn;
   }
 
   host(index: number): LabHost {
@@ -91,17 +110,20 @@ export class Lab {
   async down(): Promise<void> {
     await Promise.all(this.hosts.map((host) => host.crash()));
     if (this.#state.cgroups) for (const host of this.hosts) await host.removeCgroups();
+    await this.#ovn?.down();
     // The slot goes last, and with it what says that there is something to remove.
     await removeFabric(this.#state.slot);
     await releaseSlot(this.#state.slot);
   }
 }
 
-/** Builds hosts and waits until every libvirtd answers. When it fails, what it made is gone again. */
+const DEFAULTS = { tls: false, cgroups: false, ovn: false, libvirt: true, keep: false };
+
+/** Builds hosts and waits until every libvirtd answers, and OVN knows them all. When it fails, what it made is gone again. */
 export async function labUp(options: LabOptions): Promise<Lab> {
   await sweepAbandonedLabs();
   const owner = await thisProcess();
-  const state = await claimSlot((slot): LabState => ({ tls: false, cgroups: false, keep: false, ...options, slot, owner }));
+  const state = await claimSlot((slot): LabState => ({ ...DEFAULTS, ...options, slot, owner }));
   const lab = new Lab(state);
   try {
     return await build(state);
@@ -118,6 +140,7 @@ async function build(state: LabState): Promise<Lab> {
   const complete: LabState = state.tls ? { ...state, client: await createAuthority(join(dir, 'pki')) } : state;
   if (state.tls) await keepState(complete);
   const lab = new Lab(complete);
+  if (state.ovn) await lab.ovn.start();
   const booting = lab.hosts.map(async (host) => {
     await host.prepare();
     await host.boot();
@@ -125,6 +148,7 @@ async function build(state: LabState): Promise<Lab> {
   // All of them, also after one has failed: what is still starting cannot be taken down.
   await Promise.allSettled(booting);
   await Promise.all(booting);
+  if (state.ovn) await lab.ovn.joined(lab.hosts);
   return lab;
 }
 

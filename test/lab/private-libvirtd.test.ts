@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { run } from '../../tools/system/command.ts';
+import { initPid, killEnclosure } from '../../tools/system/enclosure.ts';
 import { ensureSystem } from '../../tools/system/ensure.ts';
 import { readFirewall } from '../../tools/system/firewall.ts';
-import { initPid, killLibvirtdNamespace } from '../../tools/system/libvirtd-process.ts';
 import { startPrivateLibvirtd } from '../../tools/system/private-libvirtd.ts';
 
 describe('a libvirtd of our own on this machine', function () {
@@ -36,7 +36,7 @@ describe('a libvirtd of our own on this machine', function () {
     expect(await run(['ip', '-brief', 'link'])).to.include(bridge);
 
     if (libvirtd.ours) {
-      await killLibvirtdNamespace(rootDir);
+      await killEnclosure(rootDir);
       const successor = await startPrivateLibvirtd({ rootDir, log: () => {} });
       expect((await virsh('net-list', '--name')).trim(), 'the network that the killed one left').to.equal('t');
       await successor.stop();

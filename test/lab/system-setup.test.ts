@@ -6,7 +6,7 @@ import { run } from '../../tools/system/command.ts';
 import { ensureSystem } from '../../tools/system/ensure.ts';
 
 describe('the system set-up', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
 
   it('says which archive cannot be reached when a package cannot be had', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'pileus-apt-'));

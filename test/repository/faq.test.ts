@@ -28,7 +28,7 @@ async function play({ url, apiKey }: SimulatedServer, block: Values, values: Val
 }
 
 describe('the answers of faq.md', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let server: SimulatedServer;
   let values: Values;
   before(async () => {

@@ -6,7 +6,7 @@ import { attempt } from '../../tools/system/command.ts';
 import { CodeOfPage, NODE, ROOT } from './documents.ts';
 
 describe('the code of the guides', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('of write-a-driver.md compiles, passes the conformance suite, and serves a cloud', async () => {
     await using code = await CodeOfPage.lay('docs/guides/write-a-driver.md');
@@ -27,6 +27,12 @@ describe('the code of the guides', function () {
   it('of placement.md compiles', async () => {
     await using code = await CodeOfPage.lay('docs/guides/placement.md');
     expect(code.names).to.deep.equal(['licences.ts']);
+    expect(await code.typeErrors()).to.equal('');
+  });
+
+  it('of settings.md compiles', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/settings.md');
+    expect(code.names).to.deep.equal(['racks.ts']);
     expect(await code.typeErrors()).to.equal('');
   });
 
@@ -52,6 +58,33 @@ describe('the code of the guides', function () {
       await close();
     }
   });
+
+  it('of security-groups.md compiles, and opens a way', async () => {
+    await using code = await CodeOfPage.lay('docs/guides/security-groups.md');
+    expect(await code.typeErrors()).to.equal('');
+    const { url, apiKey, close } = await startSimulatedServer();
+    try {
+      expect(await code.run('reach.ts', { PILEUS_URL: url, PILEUS_KEY: apiKey })).to.equal('blocked no_rule\nreachable 7\n');
+    } finally {
+      await close();
+    }
+  });
+
+  for (const [page, file, told] of [
+    ['public-addresses.md', 'front.ts', 'conflict /nicId\n203.0.113.80 bound\n'],
+    ['load-balancers.md', 'balance.ts', '10.1.0.100 web-1 0 online, web-2 1 online\n'],
+    ['snapshots.md', 'before.ts', 'in_use\ncrash before-upgrade-0 before-upgrade-1\n'],
+  ] as const)
+    it(`of ${page} compiles, and leads to machines`, async () => {
+      await using code = await CodeOfPage.lay(`docs/guides/${page}`);
+      expect(await code.typeErrors()).to.equal('');
+      const { url, apiKey, close } = await startSimulatedServer();
+      try {
+        expect(await code.run(file, { PILEUS_URL: url, PILEUS_KEY: apiKey })).to.equal(told);
+      } finally {
+        await close();
+      }
+    });
 
   it('of add-a-kind.md compiles, and adds a kind', async () => {
     await using code = await CodeOfPage.lay('docs/guides/add-a-kind.md');

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
 import { ROOT, read } from './documents.ts';
 
-const FOLDERS = ['.', 'docs', 'packages', 'test', 'tools'];
+const FOLDERS = ['.', 'docs', 'examples', 'packages', 'test', 'tools'];
 const SKIPPED = /(^|\/)(node_modules|dist|\.[^/]+)(\/|$)/;
 
 async function pages(): Promise<readonly string[]> {

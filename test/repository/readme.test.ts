@@ -7,7 +7,7 @@ import { run } from '../../tools/system/command.ts';
 import { CodeOfPage, NODE, ROOT, read } from './documents.ts';
 
 describe('the README', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let server: SimulatedServer;
   let scratch: string;
   before(async () => {

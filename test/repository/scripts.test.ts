@@ -30,7 +30,7 @@ describe('the scripts of npm', function () {
       npm.stdout.resume();
       npm.kill('SIGTERM');
       // The server holds this pipe as long as it lives.
-      const late = new Promise<'still there'>((resolve) => setTimeout(() => resolve('still there'), 15_000).unref());
+      const late = new Promise<'still there'>((resolve) => setTimeout(() => resolve('still there'), 120_000).unref());
       expect(await Promise.race([ended, late])).to.equal('ended');
     } finally {
       try {

@@ -1,99 +1,134 @@
 import type { StepPoint } from '@pileus/core/kernel';
-import type { FaultEffect, SimCloud, StoreFaults } from '@pileus/core/testing';
+import { SHARED_SITE, type SimCloud, type StoreFaults } from '@pileus/core/testing';
+import type { CallTrouble, FullPool, Kill, PlannedEvent, SiteTrouble, StoreTrouble } from './plan.ts';
 
-const EFFECTS: readonly [FaultEffect, ...FaultEffect[]] = [
-  'fail',
-  'fail_after',
-  'timeout_before',
-  'timeout_after',
-  'late',
-  'delay',
-  'duplicate',
-];
-const CALL_TROUBLE = 0.03;
-const STEP_CRASH = 0.006;
-const never = new Promise<never>(() => undefined);
+type Trouble = Exclude<PlannedEvent, { readonly type: 'ask' }>;
 
-/** Everything that goes wrong around a control plane, drawn from the seed of its environment, until it is healed. */
+/** Everything that goes wrong around a control plane, as planned, until it is healed. */
 export class Chaos {
   readonly #sim: SimCloud;
-  readonly #hosts: readonly string[];
-  readonly #storeFaults: StoreFaults;
-  /** How often each thing went wrong. */
-  readonly tally: Record<string, number> = {};
-  #raging = false;
-  starting = false;
+  readonly #storeFaults: Required<Pick<StoreFaults, 'next'>>;
+  /** Ids of pools, by name. */
+  readonly #pools: (name: string) => string | undefined;
+  readonly #tally = new Map<string, number>();
+  #raging = true;
+  /** What the next step, or the next commit, is killed by. */
+  #armed: Kill | undefined;
   /** The virtual instant at which a killed control plane is started again. */
   downUntilMs = 0;
 
-  constructor(sim: SimCloud, hosts: readonly string[], storeFaults: StoreFaults) {
+  constructor(sim: SimCloud, storeFaults: Required<Pick<StoreFaults, 'next'>>, pools: (name: string) => string | undefined) {
     this.#sim = sim;
-    this.#hosts = hosts;
     this.#storeFaults = storeFaults;
+    this.#pools = pools;
     sim.around = (point, body) => this.#around(point, body);
   }
 
-  rage(): void {
-    this.#raging = true;
-    Object.assign(this.#storeFaults, { commitFails: 0.03, acknowledgementLost: 0.03 });
-    this.#sim.world.faults.add({ probability: CALL_TROUBLE, effect: EFFECTS, delayMs: 20_000 });
-    for (const hostname of this.#hosts) this.#trouble(hostname);
+  get raging(): boolean {
+    return this.#raging;
+  }
+
+  meet(trouble: Trouble): void {
+    if (!this.#raging) return;
+    if (trouble.type === 'site') this.#site(trouble);
+    else if (trouble.type === 'call') this.#call(trouble);
+    else if (trouble.type === 'store') this.#store(trouble);
+    else if (trouble.type === 'full') this.#full(trouble);
+    else if (trouble.point === 'instant') this.#kill(trouble, 'at an instant');
+    else this.#armed = trouble;
   }
 
   /** From now on nothing goes wrong any more, and everything is up. */
   heal(): void {
     const { world } = this.#sim;
     this.#raging = false;
+    this.#armed = undefined;
     this.downUntilMs = 0;
-    Object.assign(this.#storeFaults, { commitFails: 0, acknowledgementLost: 0 });
+    for (const how of this.#storeFaults.next.splice(0)) this.#count(`store.${how}`, -1);
     world.faults.clear();
-    for (const hostname of this.#hosts) this.#end(hostname);
+    for (const pool of world.pools.values()) pool.othersBytes = 0;
+    for (const name of [...world.hosts.keys(), SHARED_SITE]) this.#end(name);
   }
 
-  #count(what: string): void {
-    this.tally[what] = (this.tally[what] ?? 0) + 1;
+  /** To be called when a group of commits is durable and nobody has heard of it. */
+  durable(): void {
+    if (this.#raging && this.#armed?.point === 'durable') this.#kill(this.#armed, 'when something was durable');
   }
 
-  /** A host is well for a while, then is not, then is again. */
-  #trouble(hostname: string): void {
+  /** How often each trouble has met something. */
+  get tally(): Readonly<Record<string, number>> {
+    const { world } = this.#sim;
+    const sites = [...world.hosts.values(), { site: world.shared }].map(({ site }) => site.met);
+    const sum = (what: 'lost' | 'refused' | 'held' | 'dropped') => sites.reduce((total, met) => total + met[what], 0);
+    const refusals = [...world.pools.values()].reduce((total, pool) => total + pool.refusals, 0);
+    const seen = { 'call.lost': sum('lost'), 'call.refused': sum('refused'), 'call.held': sum('held'), 'call.dropped': sum('dropped') };
+    const struck = [...world.faults.struck].map(([effect, count]) => [`call.${effect}`, count] as const);
+    return Object.fromEntries([...this.#tally, ...struck, ...Object.entries(seen), ['pool.full', refusals] as const].sort());
+  }
+
+  #count(what: string, by = 1): void {
+    this.#tally.set(what, (this.#tally.get(what) ?? 0) + by);
+  }
+
+  #store({ how }: StoreTrouble): void {
+    this.#count(`store.${how}`);
+    this.#storeFaults.next.push(how);
+  }
+
+  #site({ site, how, forMs }: SiteTrouble): void {
     const { environment, world } = this.#sim;
-    environment.timers.after(environment.random.between(5000, 120_000), () => {
-      if (!this.#raging) return;
-      const how = environment.random.pick<'crash' | 'freeze' | 'partition' | 'disconnect'>(['crash', 'freeze', 'partition', 'disconnect']);
-      this.#count(how);
-      world[how](hostname);
-      environment.timers.after(environment.random.between(200, 60_000), () => {
-        if (!this.#raging) return;
-        this.#end(hostname);
-        this.#trouble(hostname);
-      });
+    if (world.site(site).isTroubled) return;
+    this.#count(`site.${how}`);
+    world[how](site);
+    environment.timers.after(forMs, () => {
+      if (this.#raging) this.#end(site);
     });
   }
 
-  #end(hostname: string): void {
+  #end(name: string): void {
     const { world } = this.#sim;
-    const { site } = world.host(hostname);
-    if (!site.up) world.boot(hostname);
-    if (site.frozen) world.thaw(hostname);
-    if (site.reach !== 'connected') world.reconnect(hostname);
+    const site = world.site(name);
+    if (!site.up) world.boot(name);
+    if (site.frozen) world.thaw(name);
+    if (site.reach !== 'connected') world.reconnect(name);
+  }
+
+  #call({ command, effect, delayMs }: CallTrouble): void {
+    this.#sim.world.faults.add({ ...(command === undefined ? {} : { command }), effect, delayMs, times: 1 });
+  }
+
+  #full({ pool: name, forMs }: FullPool): void {
+    const { environment, world } = this.#sim;
+    const id = this.#pools(name) ?? '';
+    const pool = [...world.pools.values()].find(({ poolId }) => poolId === id);
+    if (pool === undefined || pool.othersBytes > 0) return;
+    this.#count('pool.filled');
+    pool.othersBytes = pool.totalBytes;
+    environment.timers.after(forMs, () => {
+      pool.othersBytes = 0;
+    });
   }
 
   async #around<R>(point: StepPoint, body: () => Promise<R>): Promise<R> {
-    const { environment } = this.#sim;
-    // One that is still starting is not killed again: its start is awaited, and would never end.
-    if (!this.#raging || this.starting) return body();
-    if (environment.random.chance(STEP_CRASH)) return this.#crash(`before ${point.phase} ${point.path}`);
+    const isDue = (when: Kill['point']) => this.#raging && this.#armed?.point === when;
+    if (isDue('before_step')) return this.#killed(`before ${point.phase} ${point.path}`);
     const result = await body();
-    if (this.#raging && !this.starting && environment.random.chance(STEP_CRASH)) return this.#crash(`after ${point.phase} ${point.path}`);
-    return result;
+    return isDue('after_step') ? this.#killed(`after ${point.phase} ${point.path}`) : result;
   }
 
-  #crash(where: string): Promise<never> {
+  #killed(where: string): Promise<never> {
+    if (this.#armed !== undefined) this.#kill(this.#armed, where);
+    // One of its own: what waits for it is kept as long as it is.
+    return new Promise<never>(() => undefined);
+  }
+
+  #kill({ point, forMs }: Kill, where: string): void {
     const { environment } = this.#sim;
-    this.#count('kill');
+    this.#armed = undefined;
+    if (!this.#sim.alive) return;
+    this.#count(`kill.${point}`);
     environment.trace(`control plane killed ${where}`);
     this.#sim.crash();
-    this.downUntilMs = environment.clock.monotonicMs() + environment.random.between(100, 20_000);
-    return never;
+    this.downUntilMs = environment.clock.monotonicMs() + forMs;
   }
 }

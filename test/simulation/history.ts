@@ -1,16 +1,24 @@
-import { isFinished, type Operation } from '@pileus/core/kernel';
-import { SimCloud, type StoreFaults } from '@pileus/core/testing';
+import { SimCloud, type StoreFaults, type WorldOptions } from '@pileus/core/testing';
 import { Chaos } from './chaos.ts';
-import { always, atQuiet } from './invariants.ts';
-import { upload } from './still-cloud.ts';
-import { Client, type Surroundings } from './workload.ts';
+import { Clients } from './client.ts';
+import { Invariants } from './invariants.ts';
+import { Door, Isolation } from './isolation.ts';
+import { Mirror } from './mirror.ts';
+import { drawPlan, type Ground, type PlannedEvent } from './plan.ts';
+import { atQuiet } from './quiet.ts';
+import { layOut, type Site } from './site.ts';
 
 export interface HistoryOptions {
   readonly seed: number;
   readonly hosts: number;
+  /** Default: one for two hosts, at least three. */
   readonly clients?: number;
-  /** Virtual time of trouble. */
+  /** Virtual time of requests and trouble. Default: three minutes. */
   readonly rageMs?: number;
+  /** Only these of what was planned, by their ids. Default: all. */
+  readonly only?: ReadonlySet<number>;
+  /** A backend with a bug: for tests of what finds it. */
+  readonly landing?: WorldOptions['landing'];
 }
 
 export interface History {
@@ -18,119 +26,207 @@ export interface History {
   /** Equal for equal seeds: proves that a replay is one. */
   readonly hash: string;
   readonly problems: readonly string[];
+  /** What was planned, and played. */
+  readonly events: readonly PlannedEvent[];
   readonly operations: number;
   readonly outcomes: Readonly<Record<string, number>>;
+  /** How often each action was accepted, by its name. */
+  readonly actions: Readonly<Record<string, number>>;
+  /** How requests were answered: `accepted`, or with which code. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** How often each trouble has met something. */
   readonly troubles: Readonly<Record<string, number>>;
+  /** Rows that members have read, each looked at for whose it is. */
+  readonly rowsRead: number;
+  /** Commits after which what they touched was checked. */
+  readonly checks: number;
   /** The last lines of what happened. */
   readonly lastLines: readonly string[];
 }
 
-const GIB = 2 ** 30;
 const LINES_KEPT = 80;
 const LOOK_EVERY_MS = 250;
+/** Looks between two at everything. */
+const WHOLE_EVERY = 40;
 const SETTLE_MS_MAX = 2 * 3600_000;
 /** For machines that wait for room. */
 const PATIENCE_MS = 60_000;
-/** For reconcilers and debts, after the last operation has ended. */
+/** For reconcilers, debts and the trash, after the last operation has ended. */
 const QUIET_MS = 300_000;
+/** Of a process that could not start. */
+const RESTART_MS = 2000;
+const TRASH_SECONDS = 60;
+
+export const groundOf = ({ seed, hosts, clients = Math.max(3, Math.ceil(hosts / 2)), rageMs = 180_000 }: HistoryOptions): Ground => ({
+  seed,
+  hosts,
+  clients,
+  rageMs,
+});
 
 /**
- * One history of a whole control plane: several clients ask at random for whatever there is, while processes, hosts, networks and the store fail at random;
- * then everything is healed, and must come to rest. One seed, one history.
+ * One history of a whole control plane: members of several tenants ask at random for whatever there is, while processes, hosts, networks and the store fail;
+ * then everything is healed, and must come to rest. One seed and one choice of what was planned, one history.
  */
-export async function playHistory({ seed, hosts, clients = 3, rageMs = 180_000 }: HistoryOptions): Promise<History> {
-  const lastLines: string[] = [];
-  const storeFaults: StoreFaults = {};
-  const sim = new SimCloud({
-    seed,
-    storeFaults,
-    world: {
-      hintLoss: 0.2,
-      guests: (spec) => ({
-        onShutdown: spec.name.endsWith('3') ? 'ignores' : 'powers_off',
-        ...(spec.name.endsWith('7') ? { haltsAfterMs: 20_000 } : {}),
-        ...(spec.name.endsWith('9') ? { crashesAfterMs: 15_000 } : {}),
-      }),
-    },
-    onTrace: (line) => {
-      lastLines.push(line);
-      if (lastLines.length > 2 * LINES_KEPT) lastLines.splice(0, LINES_KEPT);
-    },
-  });
-  const at = await surroundings(sim, hosts, seed % 2 === 0);
-  const chaos = new Chaos(sim, [...sim.world.hosts.keys()], storeFaults);
-  const working = Array.from({ length: clients }, (_, index) => new Client(at, `client-${index + 1}`));
-  for (const client of working) void client.work();
-  chaos.rage();
-  const problems = at.problems;
-  const now = () => sim.environment.clock.monotonicMs();
-  const goOn = async () => {
-    if (!sim.alive && now() >= chaos.downUntilMs) {
-      chaos.starting = true;
-      await sim.start();
-      chaos.starting = false;
+export async function playHistory(options: HistoryOptions): Promise<History> {
+  const { only } = options;
+  const ground = groundOf(options);
+  const events = drawPlan(ground).filter(({ id }) => only === undefined || only.has(id));
+  const play = new Play(options, ground);
+  try {
+    return await play.through(events);
+  } finally {
+    play.dispose();
+  }
+}
+
+class Play {
+  readonly #ground: Ground;
+  readonly #sim: SimCloud;
+  readonly #storeFaults: StoreFaults & { readonly next: NonNullable<StoreFaults['next']> };
+  readonly #lastLines: string[] = [];
+  readonly #problems: string[] = [];
+  #applied: () => void = () => undefined;
+  #door: Door | undefined;
+  #looks = 0;
+  #checks = 0;
+
+  constructor({ landing }: HistoryOptions, ground: Ground) {
+    this.#ground = ground;
+    this.#storeFaults = { next: [], onApplied: () => this.#applied() };
+    this.#sim = new SimCloud({
+      seed: ground.seed,
+      storeFaults: this.#storeFaults,
+      presets: ground.seed % 3 === 0 ? { 'trash.retentionSeconds': TRASH_SECONDS } : {},
+      world: {
+        hintLoss: 0.2,
+        guests: (spec) => ({
+          onShutdown: spec.name.endsWith('3') ? 'ignores' : 'powers_off',
+          ...(spec.name.endsWith('7') ? { haltsAfterMs: 20_000 } : {}),
+          ...(spec.name.endsWith('9') ? { crashesAfterMs: 15_000 } : {}),
+        }),
+        ...(landing === undefined ? {} : { landing }),
+      },
+      onTrace: (line) => {
+        this.#lastLines.push(line);
+        if (this.#lastLines.length > 2 * LINES_KEPT) this.#lastLines.splice(0, LINES_KEPT);
+      },
+    });
+  }
+
+  dispose(): void {
+    this.#sim.dispose();
+  }
+
+  async through(events: readonly PlannedEvent[]): Promise<History> {
+    const sim = this.#sim;
+    const site = await layOut(sim, this.#ground);
+    const say = (problem: string) => void this.#problems.push(problem);
+    const mirror = new Mirror(sim);
+    const isolation = new Isolation(site, say);
+    const invariants = new Invariants(sim, mirror, site, say);
+    const chaos = new Chaos(sim, this.#storeFaults, (name) => site.known.get(`pool/${name}`));
+    const clients = new Clients({ sim, site, mirror, isolation, say, door: () => (sim.alive ? this.#door : undefined) });
+    this.#applied = () => {
+      const touched = mirror.sync();
+      invariants.committed(touched);
+      isolation.committed(touched);
+      this.#checks += 1;
+      chaos.durable();
+    };
+    this.#applied();
+    await this.#opened();
+    isolation.watch(sim, () => (sim.alive ? this.#door : undefined));
+    for (const event of events)
+      sim.environment.timers.after(event.atMs, () => (event.type === 'ask' ? void clients.ask(event) : chaos.meet(event)));
+    await this.#until(this.#now + this.#ground.rageMs, chaos, invariants);
+    clients.stopped = true;
+    const troubles = chaos.tally;
+    chaos.heal();
+    await this.#settle(chaos, invariants, mirror);
+    if (this.#problems.length === 0) this.#atRest({ invariants, isolation, mirror, site, clients });
+    const outcomes = new Map<string, number>();
+    for (const { state } of sim.rows('operation')) outcomes.set(String(state), (outcomes.get(String(state)) ?? 0) + 1);
+    return {
+      seed: this.#ground.seed,
+      hash: sim.environment.historyHash(),
+      problems: this.#problems,
+      events,
+      operations: clients.operations.length,
+      outcomes: Object.fromEntries(outcomes),
+      actions: Object.fromEntries([...clients.actions].sort()),
+      answers: Object.fromEntries([...clients.codes].sort()),
+      troubles,
+      rowsRead: isolation.looked,
+      checks: this.#checks,
+      lastLines: this.#lastLines.slice(-LINES_KEPT),
+    };
+  }
+
+  get #now(): number {
+    return this.#sim.environment.clock.monotonicMs();
+  }
+
+  /** Everything that was accepted ends; then whatever is still owed, observed or swept up. */
+  async #settle(chaos: Chaos, invariants: Invariants, mirror: Mirror): Promise<void> {
+    const patientUntilMs = this.#now + PATIENCE_MS;
+    const settleUntilMs = this.#now + SETTLE_MS_MAX;
+    while (this.#problems.length === 0 && this.#now < settleUntilMs && (!this.#sim.alive || mirror.unfinished.size > 0)) {
+      if (this.#now > patientUntilMs) this.#giveUpWaiting(mirror);
+      await this.#goOn(chaos, invariants);
     }
+    await this.#until(this.#now + QUIET_MS, chaos, invariants);
+  }
+
+  #atRest(at: {
+    readonly invariants: Invariants;
+    readonly isolation: Isolation;
+    readonly mirror: Mirror;
+    readonly site: Site;
+    readonly clients: Clients;
+  }) {
+    at.invariants.whole();
+    at.isolation.delivered();
+    this.#problems.push(...atQuiet(this.#sim, at.mirror, at.site, at.clients.operations));
+  }
+
+  async #until(atMs: number, chaos: Chaos, invariants: Invariants): Promise<void> {
+    while (this.#now < atMs && this.#problems.length === 0) await this.#goOn(chaos, invariants);
+  }
+
+  async #goOn(chaos: Chaos, invariants: Invariants): Promise<void> {
+    const sim = this.#sim;
+    if (!sim.alive && this.#now >= chaos.downUntilMs) await this.#start(chaos);
     await sim.run(LOOK_EVERY_MS);
-    problems.push(...always(sim));
-  };
-  const rageUntilMs = now() + rageMs;
-  while (now() < rageUntilMs && problems.length === 0) await goOn();
-  for (const client of working) client.stopped = true;
-  chaos.heal();
-  const settleUntilMs = now() + SETTLE_MS_MAX;
-  const busy = () => !sim.alive || (sim.rows('operation') as unknown as readonly Operation[]).some((row) => !isFinished(row));
-  const patientUntilMs = now() + PATIENCE_MS;
-  while (problems.length === 0 && now() < settleUntilMs && busy()) {
-    if (now() > patientUntilMs) giveUpWaiting(sim);
-    await goOn();
+    invariants.looked();
+    this.#looks += 1;
+    if (sim.alive && this.#looks % WHOLE_EVERY === 0) invariants.whole();
   }
-  const quietUntilMs = now() + QUIET_MS;
-  while (problems.length === 0 && now() < quietUntilMs) await goOn();
-  if (problems.length === 0) problems.push(...atQuiet(sim, at.known.operations));
-  const outcomes: Record<string, number> = {};
-  for (const { state } of sim.rows('operation')) outcomes[String(state)] = (outcomes[String(state)] ?? 0) + 1;
-  const { tally } = chaos;
-  const hash = sim.environment.historyHash();
-  sim.dispose();
-  return {
-    seed,
-    hash,
-    problems,
-    operations: at.known.operations.length,
-    outcomes,
-    troubles: tally,
-    lastLines: lastLines.slice(-LINES_KEPT),
-  };
-}
 
-/** There may never be room for all. */
-function giveUpWaiting(sim: SimCloud): void {
-  if (!sim.alive) return;
-  for (const { id, state, waitsFor } of sim.rows('operation'))
-    if (state === 'queued' && waitsFor !== undefined) void sim.kernel.operations.cancel(String(id)).catch(() => undefined);
-}
-
-/** Hosts with a pool each, an image, a size and a network; and quotas that are soon used up, if there are to be any. */
-async function surroundings(sim: SimCloud, hosts: number, isLimited: boolean): Promise<Surroundings> {
-  const names = Array.from({ length: hosts }, (_, index) => `hv${index + 1}`);
-  // Small ones: what does not fit is part of the history.
-  for (const name of names) sim.world.addHost(name, { cpus: 4, memoryBytes: 12 * GIB });
-  await sim.start();
-  const zoneId = await sim.done('zone.create', { name: 'zone-a' });
-  const clusterId = await sim.done('cluster.create', { name: 'cluster-a', zoneId, hypervisor: 'simulated' });
-  for (const name of names) {
-    const hostId = await sim.done('host.create', { name, clusterId, uri: `sim://${name}` });
-    await sim.done('pool.create', { name: `pool-${name}`, driver: 'simulated', hostId, settings: {} });
+  /** A process that cannot start for trouble with its store ends, and is started again. */
+  async #start(chaos: Chaos): Promise<void> {
+    this.#door = undefined;
+    try {
+      await this.#sim.start();
+      await this.#opened();
+    } catch (error) {
+      if (!chaos.raging) this.#problems.push(`the control plane does not start: ${error instanceof Error ? error.stack : String(error)}`);
+      this.#sim.crash();
+      chaos.downUntilMs = this.#now + RESTART_MS;
+    }
   }
-  const imageId = await sim.done('image.create', { name: 'image-1' });
-  await upload(sim, imageId);
-  await sim.done('instanceType.create', { name: 'small', vcpus: 1, memoryBytes: GIB, vcpusMax: 4, memoryBytesMax: 4 * GIB });
-  const limits = { instances: 2 * hosts, vcpus: 3 * hosts, volumes: 4 * hosts, volumeBytes: 4 * hosts * 16_384, networks: 3 };
-  if (isLimited) await sim.done('project.setQuota', { limits }, sim.principal.projectId);
-  const networkId = await sim.done('network.create', { name: 'net-1', subnets: [{ name: 'subnet-1', cidr: '10.255.0.0/24' }] });
-  const groups: string[] = [];
-  for (const policy of ['antiAffinity', 'affinity', 'softAntiAffinity'])
-    groups.push(await sim.done('placementGroup.create', { name: `group-${policy.toLowerCase()}`, policy }));
-  const known = { instances: [], volumes: [], networks: [networkId], operations: [], groups };
-  return { sim, imageId, known, answers: new Map(), problems: [] };
+
+  async #opened(): Promise<void> {
+    if (!this.#sim.alive) return;
+    const door = new Door(this.#sim);
+    await this.#sim.survive(door.api.start());
+    this.#door = door;
+  }
+
+  /** There may never be room for all. */
+  #giveUpWaiting(mirror: Mirror): void {
+    if (!this.#sim.alive) return;
+    for (const { id, state, waitsFor } of mirror.unfinished.values())
+      if (state === 'queued' && waitsFor !== undefined) void this.#sim.kernel.operations.cancel(id).catch(() => undefined);
+  }
 }

@@ -3,7 +3,7 @@ import { isCloudError } from '@pileus/core/kernel';
 import { type SimCloud, SimRandom } from '@pileus/core/testing';
 import { assert } from 'chai';
 import { type Ask, drawAsk, type Model, type Outcome, outcome, TRASH_VERBS, VERBS } from './instance-model.ts';
-import { atQuiet } from './invariants.ts';
+import { unrest } from './quiet.ts';
 import { stillCloud } from './still-cloud.ts';
 
 const STEPS_OF_TABLE = 100_000;
@@ -61,7 +61,7 @@ describe('a random walk over the states of an instance', () => {
     for (let step = 0; step < STEPS_OF_KERNEL; step += 1) await walk.step(step);
     assert.sameMembers([...walk.done], VERBS, 'each verb was taken');
     await walk.sim.run(3_600_000);
-    assert.deepEqual(atQuiet(walk.sim, []), []);
+    assert.deepEqual(unrest(walk.sim), []);
   });
 });
 
@@ -242,7 +242,7 @@ describe('a control plane that is stopped for an hour', () => {
     assert.equal(sim.world.snapshot(), before.world);
     assert.equal(await sim.residue(), before.residue);
     assert.deepEqual(generations(sim), before.rows, 'a look that finds nothing new writes nothing');
-    assert.deepEqual(atQuiet(sim, []), []);
+    assert.deepEqual(unrest(sim), []);
   });
 });
 

@@ -4,7 +4,7 @@ const GIB = 2 ** 30;
 
 /** A cloud of one host in which nothing goes wrong, and nothing takes time by itself. */
 export async function stillCloud(seed: string): Promise<{ readonly sim: SimCloud; readonly machine: () => object }> {
-  const sim = new SimCloud({ seed, world: { latencyMs: [0, 0] }, settings: { heartbeatMs: 600_000 } });
+  const sim = new SimCloud({ seed, world: { latencyMs: [0, 0] }, presets: { 'hosts.heartbeatSeconds': 600 } });
   sim.world.addHost('hv1');
   await sim.start();
   const zoneId = await sim.done('zone.create', { name: 'zone-a' });

@@ -1,19 +1,28 @@
 import { type Cloud, connect } from '@pileus/sdk';
 import type { Log } from '../system/ensure.ts';
 import { findGround, type Ground } from './ground.ts';
-import { askGuest, untilConsoleSays } from './guest-proof.ts';
 import { Interrupts } from './interrupts.ts';
+import { ovnGround } from './ovn-ground.ts';
+import { showOvn } from './ovn-show.ts';
 import { Place } from './place.ts';
 import { Progress } from './progress.ts';
+import { rbdGround } from './rbd-ground.ts';
+import { showRbd } from './rbd-show.ts';
 import { ServerProcess } from './server-process.ts';
+import { type Shown, show } from './show.ts';
 import { Stages } from './stages.ts';
 import { deleteEverything } from './tidy.ts';
-import { type Toured, tour } from './tour.ts';
 
-const REAL_MARKER = /PILEUS-GUEST-READY \S+/;
 /** Ctrl-C, a polite end, and a terminal that was closed. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const SIMULATED_MARKER = /\S+ has booted/;
+
+/** What is shown, and what it stands on. */
+const SHOWS = {
+  libvirt: { ground: findGround, show },
+  ovn: { ground: ovnGround, show: showOvn },
+  rbd: { ground: rbdGround, show: showRbd },
+} as const;
+type What = keyof typeof SHOWS;
 
 /** What came of a run. */
 interface Ended {
@@ -29,14 +38,16 @@ interface Ended {
 export class Demo {
   readonly #log: Log;
   readonly #exit: boolean;
+  readonly #what: What;
   readonly #interrupt = new AbortController();
   readonly #stages: Stages;
   readonly #progress: Progress;
   #server: ServerProcess | undefined;
 
   /** @param options `exit`: take everything down as soon as it was seen to work */
-  constructor(options: { readonly exit: boolean; readonly log: Log }) {
+  constructor(options: { readonly exit: boolean; readonly what: What; readonly log: Log }) {
     this.#exit = options.exit;
+    this.#what = options.what;
     this.#log = options.log;
     this.#stages = new Stages(options.log, this.#interrupt.signal);
     this.#progress = new Progress(options.log);
@@ -68,7 +79,9 @@ export class Demo {
   }
 
   async #onGround(place: Place): Promise<Ended> {
-    const ground = await this.#stages.run('system', 'What this machine needs to run guests', () => findGround(place, this.#log));
+    const ground = await this.#stages.run('system', 'What this machine needs to run guests', () =>
+      SHOWS[this.#what].ground(place, this.#log),
+    );
     let residue: readonly string[] | undefined;
     try {
       await this.#removeEarlier(place, ground);
@@ -90,9 +103,10 @@ export class Demo {
     let ok = true;
     try {
       this.#progress.follow(cloud);
-      const toured = await tour(cloud, ground, this.#stages, this.#progress, this.#interrupt.signal);
-      guest = await this.#prove(cloud, ground, toured);
-      if (!this.#exit) await this.#untilInterrupted(toured);
+      const means = { cloud, ground, stages: this.#stages, progress: this.#progress, signal: this.#interrupt.signal, log: this.#log };
+      const shown = await SHOWS[this.#what].show(means);
+      guest = shown.guest;
+      if (!this.#exit) await this.#untilInterrupted(shown);
     } catch (error) {
       ok = false;
       if (!this.#interrupt.signal.aborted) this.#log(`The demo failed: ${describe(error)}`);
@@ -108,31 +122,13 @@ export class Demo {
     return { guest, ok };
   }
 
-  async #prove(cloud: Cloud, ground: Ground, toured: Toured): Promise<unknown> {
-    const { instance, nic } = toured;
-    const { signal } = this.#interrupt;
-    const marker = ground.hypervisor === 'simulated' ? SIMULATED_MARKER : REAL_MARKER;
-    const said = await this.#stages.run('console', 'Its serial console, until the guest says that it is there', () =>
-      untilConsoleSays(cloud, instance.id, marker, signal),
-    );
-    this.#log(`  console              ${said}`);
-    if (ground.hypervisor === 'simulated') return { console: said };
-    const answer = await this.#stages.run('http', `http://${nic.address}/, answered by the guest`, () => askGuest(toured, signal));
-    this.#log(`  guest                ${JSON.stringify(answer)}`);
-    return answer;
-  }
-
-  async #untilInterrupted({ instance, nic }: Toured): Promise<void> {
+  async #untilInterrupted({ haveALook }: Shown): Promise<void> {
     const { url = '', apiKey = '' } = this.#server ?? {};
     this.#log(`
 The machine runs. Have a look, in another terminal:
 
   export PILEUS_URL=${url} PILEUS_KEY=${apiKey}
-  ./pileus instances list
-  ./pileus instances get ${instance.name}
-  ./pileus operations list
-  ./pileus console ${instance.name}
-  curl http://${nic.address}/
+${haveALook.map((line) => `  ${line}`).join('\n')}
 
 Ctrl-C removes all of it and ends.`);
     const { signal } = this.#interrupt;

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Cloud, Id } from '@pileus/sdk';
 import { buildGuestImage } from '../guest/image.ts';
 import { probeHypervisor } from '../probe/probe.ts';
 import { CACHE_DIR, ensureSystem, type Log } from '../system/ensure.ts';
@@ -16,13 +17,20 @@ export interface Ground {
   readonly hypervisor: 'kvm' | 'tcg' | 'simulated';
   /** How the server reaches this machine as a host. */
   readonly hostUri: string;
-  readonly poolSettings: Readonly<Record<string, string>>;
+  /** The pool for its disks, as the API takes it. */
+  pool(at: { readonly hostId: Id<'host'>; readonly zoneId: Id<'zone'> }): Parameters<Cloud['pools']['create']>[0];
   /** What the server loads to drive it. */
   readonly serverConfig: Readonly<Record<string, unknown>>;
   /** The content of the image that is uploaded. */
   readonly image: { readonly path: string; readonly sha256: string; readonly sizeBytes: number } | undefined;
   /** Looks at what is really there; undefined where nothing is real. */
-  readonly witness: Witness | undefined;
+  readonly witness: Pick<Witness, 'begin' | 'residue'> | undefined;
+  /** Where elastic IPs come from; there only with OVN. */
+  readonly external?: { readonly label: string; readonly cidr: string; readonly gateway: string };
+  /** What the cluster says of disks; there only with Ceph. */
+  readonly ceph?: { parentOf(volumeId: string): Promise<string | undefined> };
+  /** Where backups go; there only with Ceph. */
+  readonly backupsDir?: string;
   /** Ends what was started here. `clean` tells whether all that the demo made on it is gone; if not, a libvirtd of our own forgets it. */
   stop(outcome: { readonly clean: boolean }): Promise<void>;
 }
@@ -43,7 +51,7 @@ function simulatedGround(): Ground {
   return {
     hypervisor: 'simulated',
     hostUri: `sim://${name}`,
-    poolSettings: {},
+    pool: ({ hostId }) => ({ hostId }),
     serverConfig: { kvm: { enabled: false }, plugins: [{ module: SIMULATED_DRIVERS, options: { hostname: name } }] },
     image: undefined,
     witness: undefined,
@@ -51,7 +59,8 @@ function simulatedGround(): Ground {
   };
 }
 
-async function realGround(place: Place, log: Log): Promise<Ground> {
+/** This machine as a host. */
+export async function realGround(place: Place, log: Log): Promise<Ground> {
   const hypervisor = await probeHypervisor();
   log(hypervisor === 'kvm' ? 'Guests run under KVM here' : 'No guest boots under KVM here: they run emulated (TCG), which is slower');
   const image = await buildGuestImage({ cacheDir: CACHE_DIR, log });
@@ -68,7 +77,7 @@ async function realGround(place: Place, log: Log): Promise<Ground> {
   return {
     hypervisor,
     hostUri: `qemu+unix:///system?socket=${libvirtd.socketPath}`,
-    poolSettings: { path: `/var/lib/libvirt/images/${folder}` },
+    pool: ({ hostId }) => ({ hostId, settings: { path: `/var/lib/libvirt/images/${folder}` } }),
     serverConfig: { kvm: { enabled: false }, plugins: [{ module: '@pileus/drivers-kvm', export: 'kvm', options }] },
     image,
     witness: new Witness(libvirtd.socketPath, join(libvirtd.imagesDir, folder)),

@@ -55,6 +55,12 @@ export class Place {
     return inside.length <= SOCKET_ROOT_LENGTH_MAX ? inside : `/tmp/pileus-demo-${this.tag}`;
   }
 
+  /** Of a host of its own, with OVN. */
+  get hostDir(): string {
+    const inside = join(this.dir, 'host');
+    return inside.length <= SOCKET_ROOT_LENGTH_MAX ? inside : `/tmp/pileus-demo-${this.tag}-host`;
+  }
+
   /** True when a demo that was killed left its cloud here. */
   hasEarlierCloud(): Promise<boolean> {
     return exists(join(this.serverDir, 'root-key'));

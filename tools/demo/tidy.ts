@@ -6,8 +6,17 @@ const TIMEOUT_MS = 180_000;
 export async function deleteEverything(cloud: Cloud): Promise<void> {
   const kinds = [
     cloud.instances,
+    // They keep snapshots for the next ones.
+    cloud.volumeBackups,
+    cloud.backupStores,
+    cloud.snapshotGroups,
+    cloud.snapshots,
     cloud.volumes,
+    cloud.elasticIps,
+    cloud.natGateways,
     cloud.networks,
+    cloud.vpcs,
+    cloud.physicalNetworks,
     cloud.images,
     cloud.instanceTypes,
     cloud.pools,

@@ -38,7 +38,8 @@ export async function tour(cloud: Cloud, ground: Ground, stages: Stages, progres
   return { network, volume, instance, nic };
 }
 
-async function registerHost(cloud: Cloud, ground: Ground, progress: Progress, signal: AbortSignal): Promise<Id<'host'>> {
+/** A zone and a cluster with this machine as the host, and a pool on it. */
+export async function registerHost(cloud: Cloud, ground: Ground, progress: Progress, signal: AbortSignal): Promise<Id<'host'>> {
   const zone = await progress.until(cloud.zones.create({ name: 'demo' }), signal);
   const allowEmulation = ground.hypervisor === 'tcg';
   const cluster = await progress.until(cloud.clusters.create({ name: 'demo', zoneId: zone.id, allowEmulation }), signal);
@@ -49,11 +50,11 @@ async function registerHost(cloud: Cloud, ground: Ground, progress: Progress, si
       .replaceAll(/^-+|-+$/g, '')
       .slice(0, 63) || 'host';
   const host = await progress.until(cloud.hosts.create({ name, clusterId: cluster.id, uri: ground.hostUri }), signal);
-  await progress.until(cloud.pools.create({ name: 'demo', hostId: host.id, settings: ground.poolSettings }), signal);
+  await progress.until(cloud.pools.create({ name: 'demo', ...ground.pool({ hostId: host.id, zoneId: zone.id }) }), signal);
   return host.id;
 }
 
-async function uploadImage(cloud: Cloud, { image }: Ground, signal: AbortSignal): Promise<Image> {
+export async function uploadImage(cloud: Cloud, { image }: Ground, signal: AbortSignal): Promise<Image> {
   const registered = await cloud.images.create({ name: 'pileus-guest', guestOs: 'linux' }).wait({ signal });
   const content = image === undefined ? PRETENDED_IMAGE : await readFile(image.path);
   await cloud.images.upload(registered.id, content, { signal, ...(image === undefined ? {} : { sha256: image.sha256 }) });

@@ -7,6 +7,7 @@ const OURS = 'pileus';
 const SHELVES = [
   { what: 'domain', list: ['list', '--all', '--uuid'], show: 'dumpxml' },
   { what: 'network', list: ['net-list', '--all', '--uuid'], show: 'net-dumpxml' },
+  { what: 'secret', list: ['secret-list'], show: 'secret-dumpxml' },
   { what: 'pool', list: ['pool-list', '--all', '--uuid'], show: 'pool-dumpxml' },
 ] as const;
 
@@ -38,7 +39,7 @@ export class Witness {
   async #ours(): Promise<string[]> {
     const found: string[] = [];
     for (const { what, list, show } of SHELVES) {
-      const uuids = (await this.#virsh(...list)).split('\n').map((line) => line.trim());
+      const uuids = (await this.#virsh(...list)).split('\n').map((line) => line.trim().split(/\s+/)[0] ?? '');
       for (const uuid of uuids.filter((line) => line !== ''))
         if ((await this.#virsh(show, uuid).catch(() => '')).includes(OURS)) found.push(`${what} ${uuid}`);
     }

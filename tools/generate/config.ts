@@ -1,4 +1,5 @@
-/** Writes docs/reference/config.md from the schema that the server checks its configuration with. */
+/** Writes docs/reference/config.md and agent-config.md from the schemas that the server and the agent check their configurations with. */
+import { AGENT_CONFIG } from '../../packages/server/src/agent/config.ts';
 import { CONFIG } from '../../packages/server/src/config/schema.ts';
 import { output } from './outputs.ts';
 import { type Described, described, typeOf } from './schema.ts';
@@ -13,8 +14,12 @@ function rowsOf(schema: Described, prefix = ''): readonly string[] {
   });
 }
 
-const row = (key: string, field: Described): string =>
-  `| \`${key}\` | ${typeOf(shallow(field))} | ${field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``} | ${field.description ?? ''} |`;
+function row(key: string, field: Described): string {
+  const { default: own, 'x-default': ofSetting, description = '' } = field;
+  const standard = own ?? ofSetting;
+  const also = ofSetting === undefined ? '' : ' A [setting](settings.md): what is set goes before what is said here.';
+  return `| \`${key}\` | ${typeOf(shallow(field))} | ${standard === undefined ? '' : `\`${JSON.stringify(standard)}\``} | ${description}${also} |`;
+}
 
 /** Rows of their own tell what is inside of it. */
 function shallow({ properties: _, items, ...field }: Described): Described {
@@ -37,5 +42,24 @@ log: { level: info }
 | Key | Type | Default | Meaning |
 |---|---|---|---|
 ${rowsOf(described(CONFIG)).join('\n')}
+`,
+);
+
+await output(
+  'docs/reference/agent-config.md',
+  `# Configuration of the agent
+
+\`pileus-agent --config FILE\` reads one file, YAML or JSON, as the server does. Paths are relative to the file.
+
+\`\`\`yaml
+listen: { host: 192.0.2.7 }
+identity: { certFile: agent.pem, keyFile: agent.key }
+controllers: ["AA:BB:…"]
+dataDir: /var/lib/pileus-agent
+\`\`\`
+
+| Key | Type | Default | Meaning |
+|---|---|---|---|
+${rowsOf(described(AGENT_CONFIG)).join('\n')}
 `,
 );

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-const GENERATORS = ['libvirt-protocol.ts', 'openapi.ts', 'errors.ts', 'config.ts', 'reference.ts'];
+const GENERATORS = ['libvirt-protocol.ts', 'ovsdb-schemas.ts', 'openapi.ts', 'errors.ts', 'config.ts', 'reference.ts'];
 
 for (const script of GENERATORS) {
   const args = [...process.execArgv, join(import.meta.dirname, script), ...process.argv.slice(2)];

@@ -15,6 +15,8 @@ export interface Described {
   readonly properties?: Readonly<Record<string, Described>>;
   readonly patternProperties?: Readonly<Record<string, Described>>;
   readonly required?: readonly string[];
+  /** Of the setting that it is a value of. */
+  readonly 'x-default'?: unknown;
 }
 
 /** A schema without the symbols of the library that it was written with. */

@@ -9,7 +9,8 @@ const nothing = (): never => {
 
 /** All that the cloud declares as it is served, with no driver and never started. */
 export function wholeCloud(): Registry {
-  const modules = cloud({ cloudId: '', imageStore: { write: nothing, open: nothing, head: nothing, delete: nothing, list: nothing } });
+  const content = { write: nothing, open: nothing, head: nothing, delete: nothing, list: nothing };
+  const modules = cloud({ cloudId: '', imageStore: { ...content, append: nothing, part: nothing, parts: nothing, deletePart: nothing } });
   const kernel = new Kernel({
     environment: nodeEnvironment(),
     store: inlineSqlite(),

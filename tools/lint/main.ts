@@ -5,9 +5,9 @@ import { BANS, FILE_LINES_MAX } from './rules.ts';
 
 /** What biome and tsc do not see: arrows between layers, module contracts, banned calls, long files. Prints `file:line: what, instead what`. */
 const root = normalize(join(import.meta.dirname, '../..'));
-const files = globSync(['packages/*/{src,test,testing,examples}/**/*.ts', 'test/**/*.ts', 'tools/**/*.ts'], { cwd: root }).filter(
-  (path) => !path.includes('node_modules'),
-);
+const files = globSync(['{examples,packages}/*/{src,test,testing,examples}/**/*.ts', 'test/**/*.ts', 'tools/**/*.ts'], {
+  cwd: root,
+}).filter((path) => !path.includes('node_modules'));
 
 const problems: string[] = [];
 const within = (path: string, folders: readonly string[]) => folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
@@ -44,10 +44,22 @@ function checkImports(path: string, text: string): void {
   }
 }
 
+/** Examples are packages of third parties: of ours they have what is published under a name, in their tests too. */
+function checkExample(path: string, text: string): void {
+  const own = /^examples\/[^/]+\//.exec(path)?.[0];
+  if (own === undefined) return;
+  for (const [, specifier = ''] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
+    const isOutside = specifier.startsWith('.') && !normalize(join(dirname(path), specifier)).startsWith(own);
+    const isUnpublished = specifier.startsWith('@pileus/') && PACKAGES[specifier] === undefined;
+    if (isOutside || isUnpublished) problems.push(`${path}: an example may not import ${specifier}; use an entry of a package`);
+  }
+}
+
 for (const path of files) {
   const whole = readFileSync(join(root, path), 'utf8');
   const text = withoutComments(whole);
   checkImports(path, text);
+  checkExample(path, text);
   const lines = text.split('\n');
   for (const ban of BANS) {
     if (!within(path, ban.within) || within(path, ban.except ?? [])) continue;

@@ -10,7 +10,15 @@ export interface Ban {
 const SERVING = ['packages/core/src', 'packages/server/src'];
 /** Where clock, chance and timers of the real world enter. */
 const ADAPTERS = ['packages/core/src/node', 'packages/core/src/sqlite', 'packages/core/src/store'];
-const PRODUCT = ['packages/core/src', 'packages/server/src', 'packages/drivers-kvm/src', 'packages/sdk/src', 'packages/cli/src'];
+const PRODUCT = [
+  'packages/core/src',
+  'packages/server/src',
+  'packages/drivers-kvm/src',
+  'packages/drivers-ovs/src',
+  'packages/drivers-rbd/src',
+  'packages/sdk/src',
+  'packages/cli/src',
+];
 
 export const BANS: readonly Ban[] = [
   { pattern: /\bDate\.now\(|\bnew Date\(\)/, instead: 'environment.clock', within: SERVING, except: ADAPTERS },
@@ -35,8 +43,22 @@ export const BANS: readonly Ban[] = [
     // There, `exec` is SQLite's.
     except: ['packages/core/src/sqlite'],
   },
-  { pattern: /@ts-ignore|@ts-nocheck/, instead: 'a type that is right', within: ['packages', 'tools', 'test'], except: ['tools/lint'] },
-  { pattern: /\b(describe|it|context)\.(only|skip)\(|\bthis\.skip\(/, instead: 'a test that runs', within: ['packages', 'test'] },
+  {
+    pattern: /@ts-ignore|@ts-nocheck/,
+    instead: 'a type that is right',
+    within: ['examples', 'packages', 'tools', 'test'],
+    except: ['tools/lint'],
+  },
+  {
+    pattern: /\b(describe|it|context)\.(only|skip)\(|\bthis\.skip\(/,
+    instead: 'a test that runs',
+    within: ['examples', 'packages', 'test'],
+  },
+  {
+    pattern: /\b[Aa] \$\{[^}]*\b(name|kind|[a-z]+Kind|kindName)\}/,
+    instead: 'oneOf(kind), which says `an instance`',
+    within: [...PRODUCT, 'tools'],
+  },
   { pattern: /\beval\(|\bnew Function\(/, instead: 'data, not code', within: PRODUCT },
   {
     pattern: /from 'inversify'/,

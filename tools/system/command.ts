@@ -11,14 +11,14 @@ export interface CommandOptions {
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** The command is killed after this long. Default: 60,000. */
+  /** The command is killed after this long. Default: 150,000, for a busy machine. */
   readonly timeoutMs?: number;
 }
 
 /** Runs a program to its end, whatever its exit code. Rejects only when it cannot be started or runs out of time. */
 export function attempt(argv: readonly [string, ...string[]], options: CommandOptions = {}): Promise<CommandResult> {
   const [file, ...args] = argv;
-  const timeoutMs = options.timeoutMs ?? 60_000;
+  const timeoutMs = options.timeoutMs ?? 150_000;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';

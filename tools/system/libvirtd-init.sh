@@ -31,9 +31,24 @@ elif [ -n "$cgroup" ]; then
     mount --bind "/sys/fs/cgroup/$controller/$cgroup" "/sys/fs/cgroup/$controller"
   done
 fi
-start() { /usr/sbin/libvirtd --listen --timeout 0 --pid-file /run/libvirt/libvirtd.pid >>"$root/log/libvirtd.out" 2>&1 & }
+daemon=
+start() {
+  /usr/sbin/libvirtd --listen --timeout 0 --pid-file /run/libvirt/libvirtd.pid >>"$root/log/libvirtd.out" 2>&1 &
+  daemon=$!
+}
 trap start USR1
 start
 sleep infinity &
 idle=$!
-while :; do wait $idle || true; done
+while :; do
+  code=0
+  wait "$daemon" || code=$?
+  case $code in
+    # It crashed by itself (libvirt 9.0 now and then does after a freeze, when clients are gone): started again, as systemd does.
+    134 | 135 | 136 | 139)
+      echo "libvirtd ended by signal $((code - 128)), and is started again" >>"$root/log/libvirtd.out"
+      start
+      ;;
+    *) kill -0 "$daemon" 2>/dev/null || wait $idle || true ;;
+  esac
+done

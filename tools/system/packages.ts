@@ -25,8 +25,25 @@ export const SYSTEM_PACKAGES: readonly string[] = [
   'dosfstools',
 ];
 
+/** What a cloud whose network is OVN needs beside that. */
+export const OVN_PACKAGES: readonly string[] = ['openvswitch-switch', 'ovn-central', 'ovn-host', 'ethtool'];
+
+/** What a KVM host needs for disks on Ceph: QEMU finds its block driver by itself. */
+export const RBD_PACKAGES: readonly string[] = ['qemu-block-extra', 'ceph-common'];
+
+/** What a Ceph cluster of one's own needs beside that, with S3. None of their recommendations: they bring a dashboard and ntpd. */
+export const CEPH_PACKAGES: readonly string[] = [...RBD_PACKAGES, 'ceph-mon', 'ceph-osd', 'ceph-mgr', 'radosgw'];
+
+/** An NFS server in user space, and what its clients find it by. Hosts and this machine need neither. */
+export const NFS_PACKAGES: readonly string[] = ['nfs-ganesha', 'nfs-ganesha-vfs', 'rpcbind'];
+
 /** What tests of the other parts need: no host does. */
-export const TEST_PACKAGES: readonly string[] = ['postgresql', 'slapd', 'zsh', 'fish'];
+export const TEST_PACKAGES: readonly string[] = [
+  ...['postgresql', 'slapd', 'zsh', 'fish'],
+  ...[...OVN_PACKAGES, 'isc-dhcp-client'],
+  ...CEPH_PACKAGES,
+  ...NFS_PACKAGES,
+];
 
 /** Unpacked into the cache and never installed: a kernel in /boot or another busybox would change the machine itself. */
 export const GUEST_PACKAGES = ['linux-image-cloud-amd64', 'busybox-static', 'qemu-guest-agent'] as const;

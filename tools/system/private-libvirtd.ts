@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './command.ts';
+import { initPid, killEnclosure } from './enclosure.ts';
 import type { Log } from './ensure.ts';
 import { type FirewallState, readFirewall, restoreFirewall } from './firewall.ts';
 import { socketPathOf, writeLibvirtdRoot } from './libvirtd-config.ts';
-import { initPid, killLibvirtdNamespace, libvirtdAnswers, startLibvirtd } from './libvirtd-process.ts';
+import { libvirtdAnswers, startLibvirtd } from './libvirtd-process.ts';
 
 const SYSTEM_SOCKET = '/run/libvirt/libvirt-sock';
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
@@ -38,7 +39,7 @@ export async function startPrivateLibvirtd(options: { readonly rootDir: string; 
   const socketPath = socketPathOf(rootDir);
   if ((await initPid(rootDir)) === undefined || !(await libvirtdAnswers(socketPath))) {
     options.log('Starting a libvirtd, since none runs');
-    await killLibvirtdNamespace(rootDir);
+    await killEnclosure(rootDir);
     await mkdir(rootDir, { recursive: true });
     await rememberBefore(rootDir);
     await writeLibvirtdRoot(rootDir, { hostUuid: await hostUuid(rootDir) });
@@ -61,7 +62,7 @@ async function stop(rootDir: string): Promise<void> {
 }
 
 async function takeDown(rootDir: string): Promise<void> {
-  await killLibvirtdNamespace(rootDir);
+  await killEnclosure(rootDir);
   const before = await readBefore(rootDir);
   if (before === undefined) return;
   await restoreFirewall(before.firewall);

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './command.ts';
+import { freePort } from './free-port.ts';
 
 /** PostgreSQL refuses to run as root. This user owns nothing and is everywhere. */
 const NOBODY = 65_534;
@@ -16,6 +16,15 @@ export interface PostgresOptions {
   readonly directory?: string;
   /** Settings beside ours, as `name=value`. */
   readonly settings?: readonly string[];
+}
+
+/** It may end by itself at any instant, between a look and the signal, too. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /**
@@ -92,7 +101,7 @@ export class PrivatePostgres implements AsyncDisposable {
     await ended;
     // Without their parent they end by themselves, but each in its own time, and the next one does not start before.
     for (const pid of others) {
-      if (await runs(pid)) process.kill(pid, 'SIGKILL');
+      killIfThere(pid);
       while (await runs(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
@@ -151,15 +160,4 @@ async function binaries(): Promise<string> {
   const versions = (await readdir(VERSIONS).catch(() => [])).filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(b) - Number(a));
   if (versions[0] === undefined) throw new Error('PostgreSQL is not installed: sh tools/node.sh tools/system/main.ts');
   return join(VERSIONS, versions[0], 'bin');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ensureSystem } from '../system/ensure.ts';
 import { TEST_PACKAGES } from '../system/packages.ts';
 import { BUDGETS, type Group, LANES } from './groups.ts';
+import { type Running, runningWith } from './left-behind.ts';
 
 /**
  * The proof: static checks, then every group of tests, lanes side by side. `--full` lets tests run their long form (`PILEUS_FULL=1`); `--only NAME` runs one
@@ -15,12 +16,20 @@ const onlyAt = process.argv.indexOf('--only');
 const only = onlyAt < 0 ? undefined : process.argv[onlyAt + 1];
 /** What takes longer hangs. */
 const groupMinutesMax = full ? 80 : 15;
+/** After its last test a group has so long to end by itself: what keeps it longer is left behind. */
+const endSecondsMax = 120;
 const root = new URL('../../', import.meta.url).pathname;
 
+interface Failure {
+  readonly title: string;
+  readonly file?: string;
+  readonly error: string;
+}
 interface Totals {
   passed: number;
   failed: number;
   skipped: number;
+  failures?: readonly Failure[];
 }
 interface Result extends Totals {
   readonly name: string;
@@ -40,39 +49,73 @@ const ended = (child: ChildProcess): Promise<number> =>
     child.on('error', () => resolve(1));
   });
 
-/** Process groups of tests that run: what they have started ends with them. */
-const running = new Set<number>();
+/** Process groups of tests that run, and what ends all that they have started. */
+const running = new Map<number, () => void>();
 
-function endGroup(pid: number): void {
+/** A process, or by a negative number a group of them. */
+function kill(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
-/** As a leader of its own process group, which is ended as a whole when the time is up. */
-async function runLimited(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number; late: boolean }> {
+interface Limited {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Whether its last test is over. */
+  readonly isTold: () => boolean;
+  /** Ends what it has started. */
+  readonly end: () => void;
+}
+interface Ended {
+  readonly code: number;
+  /** Why it did not end by itself. */
+  readonly late?: string;
+}
+
+/** As a leader of its own process group, which is ended as a whole when the time is up, all of it or that after `isTold`. */
+async function runLimited({ argv, env, isTold, end }: Limited): Promise<Ended> {
   const [command = '', ...rest] = argv;
   const child = spawn(command, rest, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env }, detached: true });
   const { pid } = child;
-  if (pid === undefined) return { code: await ended(child), late: false };
-  let late = false;
-  running.add(pid);
-  const timer = setTimeout(() => {
-    late = true;
-    endGroup(pid);
-  }, groupMinutesMax * 60_000);
+  if (pid === undefined) return { code: await ended(child) };
+  let late: string | undefined;
+  running.set(pid, end);
+  const cut = (why: string) => {
+    late ??= why;
+    end();
+    kill(-pid);
+  };
+  const timer = setTimeout(() => cut(`was ended after ${groupMinutesMax} minutes`), groupMinutesMax * 60_000);
+  let secondsTold = 0;
+  const looking = setInterval(() => {
+    if (isTold()) secondsTold += 1;
+    if (secondsTold > endSecondsMax) cut(`did not end in ${endSecondsMax} seconds after its last test`);
+  }, 1_000);
   const code = await ended(child);
   clearTimeout(timer);
+  clearInterval(looking);
   running.delete(pid);
-  return { code, late };
+  return { code, ...(late === undefined ? {} : { late }) };
+}
+
+/** Tells what of a group runs, and ends it: the group's output would stay open for as long as that lives. */
+function sweep(group: string, left: readonly Running[]): void {
+  for (const { pid, words } of left) {
+    console.log(`[${group}]   still running: ${pid} ${words.slice(0, 300)}`);
+    kill(pid);
+  }
 }
 
 // A group of its own does not hear the terminal.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
-    for (const pid of running) endGroup(pid);
+    for (const [pid, end] of running) {
+      end();
+      kill(-pid);
+    }
     process.exit(1);
   });
 
@@ -89,30 +132,30 @@ async function runGroup(group: Group, scratch: string): Promise<Result> {
   if (files.length === 0) return { name: group.name, passed: 0, failed: 1, skipped: 0, seconds: 0, note: 'no test files' };
   const node = [`${root}node_modules/.bin/node`, '--disable-warning=ExperimentalWarning', '--conditions=@pileus/source'];
   const mocha = [`${root}node_modules/mocha/bin/mocha.js`, '--reporter', `${root}tools/test/reporter.cjs`, ...files];
-  const { code, late } = await runLimited([...node, ...mocha], {
-    PILEUS_TEST_TOTALS: totalsPath,
-    PILEUS_TEST_GROUP: group.name,
-    PILEUS_FULL: full ? '1' : '',
-  });
+  const env = { PILEUS_TEST_TOTALS: totalsPath, PILEUS_TEST_GROUP: group.name, PILEUS_FULL: full ? '1' : '' };
+  const end = () => sweep(group.name, runningWith(`PILEUS_TEST_TOTALS=${totalsPath}`));
+  const { code, late } = await runLimited({ argv: [...node, ...mocha], env, isTold: () => existsSync(totalsPath), end });
+  end();
   const seconds = (performance.now() - startMs) / 1000;
   const totals = readTotals(totalsPath);
   // A run that died without telling, or failed without a failed test (a hook, a leak), is a failure of its own.
-  if (late || totals === undefined || (code !== 0 && totals.failed === 0))
+  if (late !== undefined || totals === undefined || (code !== 0 && totals.failed === 0))
     return {
       name: group.name,
       passed: totals?.passed ?? 0,
       failed: Math.max(1, totals?.failed ?? 0),
       skipped: totals?.skipped ?? 0,
       seconds,
-      note: late ? `was ended after ${groupMinutesMax} minutes` : `ended with code ${code}`,
+      ...(totals?.failures === undefined ? {} : { failures: totals.failures }),
+      note: late ?? `ended with code ${code}`,
     };
   return { name: group.name, ...totals, seconds };
 }
 
 function readTotals(path: string): Totals | undefined {
   try {
-    const { passed, failed, skipped } = JSON.parse(readFileSync(path, 'utf8')) as Totals;
-    return { passed, failed, skipped };
+    const { passed, failed, skipped, failures } = JSON.parse(readFileSync(path, 'utf8')) as Totals;
+    return { passed, failed, skipped, ...(failures === undefined ? {} : { failures }) };
   } catch {
     return undefined;
   }
@@ -134,9 +177,19 @@ async function checks(): Promise<Result[]> {
   ];
 }
 
+/** Once more, last: what came up in the midst of three lanes is far above, or was cut off by whoever keeps the end of a long output. */
+function tellFailures(results: readonly Result[]): void {
+  for (const { name, failures = [] } of results)
+    for (const { title, file, error } of failures)
+      console.log(
+        `\n[${name}] FAILED: ${title}\n  ${file === undefined ? '' : relative(root, file)}\n  ${error.slice(0, 2000).replaceAll('\n', '\n  ')}`,
+      );
+}
+
 function report(checked: readonly Result[], tested: readonly Result[], skippedWhy: string | undefined): boolean {
   const results = [...checked, ...tested];
-  const sum = (key: keyof Totals) => results.reduce((total, result) => total + result[key], 0);
+  const sum = (key: 'passed' | 'failed' | 'skipped') => results.reduce((total, result) => total + result[key], 0);
+  tellFailures(tested);
   console.log('\ngroup           passed  failed  skipped  seconds');
   for (const { name, passed, failed, skipped, seconds, note } of results)
     console.log(

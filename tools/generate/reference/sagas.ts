@@ -1,4 +1,4 @@
-import { type AnySaga, FORWARD_ONLY, NOTHING_TO_UNDO, type Registry, type StepNode } from '@pileus/core/kernel';
+import { type AnySaga, FORWARD_ONLY, NOTHING_TO_UNDO, oneOf, type Registry, type StepNode } from '@pileus/core/kernel';
 import { code, mermaid, page, sagaHeading } from './pages.ts';
 
 /** docs/reference/sagas.md: the steps of every saga, and the way back. */
@@ -27,9 +27,9 @@ function users(registry: Registry, saga: AnySaga): string {
     if (deletion === undefined) return [];
     const { quiesce, remove, trash } = deletion;
     return [
-      ...(quiesce === saga ? [`when a ${name} is brought to rest for its deletion`] : []),
-      ...(remove === saga ? [`when a ${name} is removed`] : []),
-      ...(trash?.back === saga ? [`when a ${name} comes back from the trash`] : []),
+      ...(quiesce === saga ? [`when ${oneOf(name)} is brought to rest for its deletion`] : []),
+      ...(remove === saga ? [`when ${oneOf(name)} is removed`] : []),
+      ...(trash?.back === saga ? [`when ${oneOf(name)} comes back from the trash`] : []),
     ];
   });
   const uses = [...(actions.length === 0 ? [] : [`by ${code(actions.map(({ name }) => name))}`]), ...phases];

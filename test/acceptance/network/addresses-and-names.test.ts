@@ -1,0 +1,106 @@
+import { expect } from 'chai';
+import { until } from '../../lab/waiting.ts';
+import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
+
+/** A name answers within so long, and is gone as soon. */
+const NAME_MS = 5_000;
+
+describe('addresses and names on OVN', function () {
+  this.timeout(600_000);
+  let cloud: OvnCloud;
+  let vpcId: string;
+  let networkId: string;
+  let asker: CloudMachine;
+
+  before(async () => {
+    cloud = await OvnCloud.up({ hosts: 2 });
+    vpcId = await cloud.done('vpc.create', { name: 'shop' });
+    const subnets = [
+      { cidr: '10.0.0.0/24', hostRoutes: [{ destination: '172.16.0.0/12', nextHop: '10.0.0.9' }] },
+      { cidr: 'fd00:1::/64', ipv6Mode: 'slaac' },
+    ];
+    networkId = await cloud.done('network.create', { name: 'net', vpcId, subnets, mtuBytes: 1400 });
+    asker = await cloud.machine('asker', 0, { networkId });
+  });
+  after(() => cloud?.[Symbol.asyncDispose]());
+
+  /** Answered by the host itself, whichever server is asked: here the one that DHCP named. */
+  const resolve = (name: string, type: 'A' | 'AAAA' | 'PTR' = 'A') =>
+    asker.probe.ask('resolve', { server: asker.lease.dns ?? '', name, type, timeoutMs: 1_000 });
+  async function within(ms: number, what: string, ask: () => Promise<boolean>): Promise<void> {
+    const began = performance.now();
+    await until(what, async () => ((await ask()) ? true : undefined));
+    expect(performance.now() - began, what).to.be.lessThan(ms);
+  }
+  const answers = (name: string, type: 'A' | 'AAAA' | 'PTR', records: readonly string[]) =>
+    within(NAME_MS, `${name} ${type}`, async () => {
+      const answer = await resolve(name, type);
+      return 'records' in answer && JSON.stringify(answer.records) === JSON.stringify(records);
+    });
+
+  it('tell machines all of their network by DHCP', () => {
+    expect(asker.lease).to.deep.include({
+      ip: asker.address,
+      mask: '24',
+      router: '10.0.0.1',
+      mtu: '1400',
+      domain: 'shop.internal',
+      dns: '10.0.0.2',
+    });
+    expect(asker.lease.staticroutes).to.include('172.16.0.0/12 10.0.0.9').and.include('0.0.0.0/0 10.0.0.1');
+  });
+
+  it('answer names of machines both ways within 5 s, and no longer when they are gone', async () => {
+    const web = await cloud.machine('web', 1, { networkId });
+    await answers('web.shop.internal', 'A', [web.address]);
+    const reverse = `${web.address.split('.').reverse().join('.')}.in-addr.arpa`;
+    await answers(reverse, 'PTR', ['web.shop.internal']);
+    await cloud.done('instance.delete', {}, web.id);
+    await within(NAME_MS, 'no name', async () => 'error' in (await resolve('web.shop.internal')));
+  });
+
+  it('answer records that were made, under the name of the VPC', async () => {
+    const record = await cloud.done('dnsRecord.create', { vpcId, hostname: 'db.shop.internal', addresses: ['10.0.0.200', 'fd00:1::200'] });
+    await answers('db.shop.internal', 'A', ['10.0.0.200']);
+    await answers('db.shop.internal', 'AAAA', ['fd00:1::200']);
+    await cloud.done('dnsRecord.delete', {}, record);
+    await within(NAME_MS, 'no record', async () => 'error' in (await resolve('db.shop.internal')));
+  });
+
+  it('advertise IPv6: a machine makes its address, and is reached at it', async () => {
+    const subnets = await cloud.rows('subnet', 'networkId', networkId);
+    const ipv6SubnetId = subnets.find(({ cidr }) => cidr === 'fd00:1::/64')?.id;
+    const six = await Promise.all(
+      [0, 1].map((host) =>
+        cloud.machine(`six-${host}`, host, { networkId, subnetId: subnets.find(({ cidr }) => cidr === '10.0.0.0/24')?.id, ipv6SubnetId }),
+      ),
+    );
+    const [from, to] = await Promise.all(
+      six.map(async ({ nicId, card, probe }) => {
+        const { ipv6Address } = await cloud.row('nic', nicId);
+        const address = String(ipv6Address);
+        await until(`${address} by router advertisement`, async () => {
+          const { stdout } = await card.exec(['ip', '-6', 'addr', 'show', 'dev', 'eth0']);
+          return stdout.includes(` ${address}/64`) ? true : undefined;
+        });
+        return { address, probe };
+      }),
+    );
+    if (from === undefined || to === undefined) throw new Error('two machines were made');
+    await to.probe.serve({ protocol: 'tcp', port: 80 });
+    expect(await reaches(from.probe, { address: to.address, port: 80 })).to.include({ server: 'six-1', client: from.address });
+  });
+
+  it('tell IPv6 addresses by DHCP where guests do not make them', async () => {
+    const told = await cloud.done('network.create', { name: 'told', vpcId, subnets: [{ cidr: '10.0.1.0/24' }, { cidr: 'fd00:2::/64' }] });
+    const subnets = await cloud.rows('subnet', 'networkId', told);
+    const six = await cloud.machine('told', 1, { networkId: told, ipv6SubnetId: subnets.find(({ cidr }) => cidr === 'fd00:2::/64')?.id });
+    const { ipv6Address } = await cloud.row('nic', six.nicId);
+    expect(await until('an address by DHCPv6', () => six.card.dhcp6())).to.equal(ipv6Address);
+    expect(await six.card.pings('fd00:2::1'), 'the router').to.equal(true);
+  });
+
+  it('leave nothing in OVN and on the hosts', async () => {
+    expect(await cloud.clear()).to.deep.equal([]);
+  });
+});

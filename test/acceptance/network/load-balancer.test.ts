@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import type { Probe } from '../../lab/ovn/probe.ts';
+import { until } from '../../lab/waiting.ts';
+import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
+
+const CONNECTIONS = 160;
+/** Patient with servers that answer late because the machine is busy; one that refuses is seen as soon. */
+const HEALTH = { intervalSeconds: 2, timeoutSeconds: 2, successes: 1, failures: 2 };
+
+interface Health {
+  readonly backends: readonly { readonly id: string; readonly health: string }[];
+}
+
+describe('load balancers on OVN', function () {
+  this.timeout(600_000);
+  let cloud: OvnCloud;
+  let client: CloudMachine;
+  let servers: readonly CloudMachine[];
+  let backends: readonly string[];
+  let loadBalancerId: string;
+  let address: string;
+  let externalNetworkId: string;
+
+  before(async () => {
+    cloud = await OvnCloud.up({ hosts: 2 });
+    externalNetworkId = await cloud.external();
+    const { vpcId, networkId } = await cloud.vpc('vpc');
+    await cloud.done('natGateway.create', { vpcId, externalNetworkId });
+    const nic = { networkId, securityGroupIds: [await cloud.openGroup(vpcId)] };
+    client = await cloud.machine('client', 0, nic);
+    servers = await Promise.all(['one', 'two', 'three'].map((name, index) => cloud.machine(name, index % 2, nic)));
+    for (const { probe } of servers) await probe.serve({ protocol: 'tcp', port: 8080 });
+    const [subnet] = await cloud.rows('subnet', 'networkId', networkId);
+    loadBalancerId = await cloud.done('loadBalancer.create', { subnetId: subnet?.id });
+    address = String((await cloud.row('loadBalancer', loadBalancerId)).address);
+    const listenerId = await cloud.done('listener.create', { loadBalancerId, protocol: 'tcp', port: 80, healthCheck: HEALTH });
+    const made: string[] = [];
+    for (const [index, { nicId }] of servers.entries())
+      made.push(await cloud.done('backend.create', { listenerId, nicId, port: 8080, weight: index === 2 ? 2 : 1 }));
+    backends = made;
+  });
+  after(() => cloud?.[Symbol.asyncDispose]());
+
+  const healthOf = async (index: number) => {
+    const { backends: found } = (await cloud.asked(`/v1/load-balancers/${loadBalancerId}/health`)) as Health;
+    return found.find(({ id }) => id === backends[index])?.health;
+  };
+  const becomes = (index: number, wanted: string) =>
+    until(`backend ${index} ${wanted}`, async () => ((await healthOf(index)) === wanted ? true : undefined));
+
+  /** How often each server answered; `error` counts what failed. */
+  async function spread(from: Probe, to = address, count = CONNECTIONS): Promise<Readonly<Record<string, number>>> {
+    const tally: Record<string, number> = {};
+    for (let n = 0; n < count; n++) {
+      const greeted = await from.greet({ protocol: 'tcp', address: to, port: 80, timeoutMs: 30_000 });
+      const name = 'server' in greeted ? greeted.server : 'error';
+      tally[name] = (tally[name] ?? 0) + 1;
+    }
+    return tally;
+  }
+
+  it('spread connections by weight, over machines of all hosts', async () => {
+    for (const index of backends.keys()) await becomes(index, 'online');
+    await reaches(client.probe, { address, port: 80 });
+    const tally = await spread(client.probe);
+    expect(tally.error ?? 0, JSON.stringify(tally)).to.equal(0);
+    // Of 160, with weights 1, 1 and 2: four standard deviations around 40, 40 and 80.
+    expect(tally.one, JSON.stringify(tally)).to.be.within(18, 62);
+    expect(tally.two, JSON.stringify(tally)).to.be.within(18, 62);
+    expect(tally.three, JSON.stringify(tally)).to.be.within(55, 105);
+  });
+
+  it('take a server out that does not answer, and back in when it does', async () => {
+    await servers[0]?.probe.ask('close', { protocol: 'tcp', port: 8080 });
+    await becomes(0, 'offline');
+    // Hosts learn of it a moment later; until then it refuses.
+    const without = await until('nobody sent to it', async () => {
+      const tally = await spread(client.probe, address, 20);
+      return tally.error === undefined ? tally : undefined;
+    });
+    expect(without).to.have.all.keys('two', 'three');
+    await servers[0]?.probe.serve({ protocol: 'tcp', port: 8080 });
+    await becomes(0, 'online');
+    await until('the server again', async () => ((await spread(client.probe, address, 10)).one === undefined ? undefined : true));
+  });
+
+  it('drain: with weight 0 a server keeps its connections and gets no new ones', async () => {
+    for (;;) {
+      const held = await client.probe.ask('hold', { id: 'drained', address, port: 80 });
+      if ('server' in held && held.server === 'two') break;
+      await client.probe.ask('release', { id: 'drained' });
+    }
+    await cloud.done('backend.update', { weight: 0 }, backends[1]);
+    await until('no new connection', async () => ((await spread(client.probe, address, 20)).two === undefined ? true : undefined));
+    expect(await client.probe.ask('held', { id: 'drained', timeoutMs: 30_000 })).to.deep.equal({ alive: true });
+    await cloud.done('backend.update', { weight: 1 }, backends[1]);
+  });
+
+  it('are reached from outside by an elastic IP', async () => {
+    const elasticIpId = await cloud.done('elasticIp.create', { externalNetworkId });
+    const external = String((await cloud.row('elasticIp', elasticIpId)).address);
+    await cloud.done('elasticIp.bind', { loadBalancerId }, elasticIpId);
+    const outside = await cloud.lab.ovn.internet.probe();
+    await reaches(outside, { address: external, port: 80 });
+    const tally = await spread(outside, external, 40);
+    expect(tally.error ?? 0, JSON.stringify(tally)).to.equal(0);
+    expect(Object.keys(tally)).to.have.members(['one', 'two', 'three']);
+    await cloud.done('elasticIp.unbind', {}, elasticIpId);
+  });
+
+  it('leave nothing in OVN and on the hosts', async () => {
+    expect(await cloud.clear()).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { until } from '../../lab/waiting.ts';
+import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
+
+describe('OVN whose northbound database comes back empty', function () {
+  this.timeout(600_000);
+  let cloud: OvnCloud;
+  let networkId: string;
+  let vpcId: string;
+  let a: CloudMachine;
+  let b: CloudMachine;
+
+  before(async () => {
+    cloud = await OvnCloud.up({ hosts: 2 });
+    ({ vpcId, networkId } = await cloud.vpc('shop'));
+    a = await cloud.machine('a', 0, { networkId });
+    b = await cloud.machine('b', 1, { networkId });
+    await b.probe.serve({ protocol: 'tcp', port: 80 });
+    await reaches(a.probe, { address: b.address, port: 80 });
+  });
+  after(() => cloud?.[Symbol.asyncDispose]());
+
+  const fabric = async () => {
+    const [row] = await cloud.rows('fabric');
+    return row ?? expect.fail('no fabric');
+  };
+  const routers = async () => (await cloud.lab.ovn.central.nbctl('--bare', '--columns=name', 'list', 'Logical_Router')).trim();
+
+  it('is not written to until an operator says so, and then has all of it again', async () => {
+    expect(await fabric()).to.include({ driver: 'ovn', state: 'ready' });
+    await cloud.lab.ovn.central.loseNorthbound();
+    const lost = await until('the fabric to be lost', async () => {
+      const row = await fabric();
+      return row.state === 'lost' ? row : undefined;
+    });
+    expect(lost.stateReason).to.include({ code: 'fabric_lost' });
+    for (const [action, input] of [
+      ['vpc.create', { name: 'other' }],
+      ['network.create', { vpcId, subnets: [{ cidr: '10.9.0.0/24' }] }],
+      ['instance.create', cloud.machineInput('c', 0, { networkId })],
+    ] as const) {
+      const { code, publicMessage } = await cloud.refused(action, input);
+      expect([action, code]).to.deep.equal([action, 'conflict']);
+      expect(publicMessage).to.contain('fabric.rebuild');
+    }
+    expect(await routers()).to.equal('');
+
+    await cloud.done('fabric.rebuild', {}, lost.id);
+    await until('the router', async () => ((await routers()) === '' ? undefined : true));
+    await reaches(a.probe, { address: b.address, port: 80 });
+    expect((await fabric()).state).to.equal('ready');
+    const c = await cloud.machine('c', 0, { networkId });
+    await reaches(c.probe, { address: b.address, port: 80 });
+  });
+
+  it('leaves nothing in OVN and on the hosts', async () => {
+    expect(await cloud.clear()).to.deep.equal([]);
+  });
+});

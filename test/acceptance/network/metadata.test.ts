@@ -1,0 +1,115 @@
+import { fileURLToPath } from 'node:url';
+import { agentLink, fingerprintOf, type Identity } from '@pileus/core/node';
+import { expect } from 'chai';
+import { selfSigned } from '../../../packages/drivers-kvm/test/self-signed.ts';
+import { AgentProcess, type Answer, eventually } from '../../../packages/server/test/agent/agent-process.ts';
+import { askNames, fetchFrom, LINK_LOCAL, tokenFor } from '../../../packages/server/test/agent/bridged-networks.ts';
+import { enterEnclosure } from '../../../tools/system/enclosure.ts';
+import type { LabHost } from '../../lab/host.ts';
+import { until } from '../../lab/waiting.ts';
+import { type CloudMachine, OvnCloud } from './ovn-cloud.ts';
+
+const MAIN = fileURLToPath(new URL('../../../packages/server/src/agent/main.ts', import.meta.url));
+/** More than a packet takes. */
+const USER_DATA = `#cloud-config\n# ${'.'.repeat(8000)}\n`;
+/** Of the first machine. */
+const ADDRESS_6 = 'fd00:7::11';
+const OWN_NAMESPACES = fileURLToPath(new URL('../../lab/ovn/own-namespaces.sh', import.meta.url));
+
+async function agentOn(host: LabHost, controller: Identity): Promise<AgentProcess> {
+  const init = await host.pid();
+  if (init === undefined) throw new Error(`${host.name} is off`);
+  const within = [...enterEnclosure(init), 'unshare', '--mount', 'sh', OWN_NAMESPACES];
+  return AgentProcess.start({ program: MAIN, host: host.address, within, controller });
+}
+
+describe('metadata and names on OVN', function () {
+  this.timeout(600_000);
+  let cloud: OvnCloud;
+  let agents: readonly AgentProcess[];
+  let machines: readonly CloudMachine[];
+  let vpcId: string;
+
+  before(async () => {
+    const controller = await selfSigned();
+    // From here agents tell nobody: they are asked.
+    cloud = await OvnCloud.up({ hosts: 2, agentLink: agentLink({ identity: controller, callbackUrl: 'https://192.0.2.1' }) });
+    agents = await Promise.all(cloud.lab.hosts.map((host) => agentOn(host, controller)));
+    for (const [index, { url, identity }] of agents.entries())
+      await cloud.done('agent.create', { hostId: cloud.hostIds[index], url, fingerprint: fingerprintOf(identity.cert) });
+    const made = await cloud.vpc('vpc-1');
+    vpcId = made.vpcId;
+    // In the default group: what machines ask of the cloud is let through whatever their groups say.
+    machines = [];
+    const { networkId } = made;
+    const ipv6SubnetId = await cloud.done('subnet.create', { networkId, cidr: 'fd00:7::/64' });
+    for (const host of [0, 1]) {
+      const nic = { networkId, ...(host === 0 ? { ipv6SubnetId, ipv6Address: ADDRESS_6 } : {}) };
+      const input = { ...cloud.machineInput(`m${host}`, host, nic), userData: USER_DATA };
+      machines = [...machines, await cloud.found(await cloud.done('instance.create', input))];
+    }
+  });
+  after(async () => {
+    await cloud?.[Symbol.asyncDispose]();
+    for (const agent of agents ?? []) await agent.close();
+  });
+
+  const nameOf = ({ name }: CloudMachine) => `${name}.vpc-1.internal`;
+  const servesAll = async () => {
+    for (const [index, { id, card, lease }] of machines.entries()) {
+      const { netns } = card;
+      const read = (path: string, headers = {}) => fetchFrom(netns, path, { headers });
+      const userData = await eventually(
+        () => read('/openstack/latest/user_data'),
+        ({ status }) => status === 200,
+      );
+      expect(userData.text).to.equal(USER_DATA);
+      expect((await read('/latest/meta-data/instance-id', await tokenFor(netns))).text).to.equal(id);
+      const onLink = () => fetchFrom(netns, '/openstack/latest/meta_data.json', { host: LINK_LOCAL, timeoutMs: 3_000 });
+      // Who has no address of IPv6 sends none of it.
+      if (index === 0) expect(JSON.parse((await eventually(onLink, ({ status }) => status === 200)).text).uuid).to.equal(id);
+      else expect((await onLink()).status).to.equal(0);
+      const other = machines[1 - index];
+      if (other === undefined) throw new Error('there are two');
+      for (const more of [{}, { edns: 1232 }, { transport: 'tcp' as const }]) {
+        const question = { server: lease.dns ?? '', name: nameOf(other), type: 'A', ...more };
+        const told = await until(`${nameOf(other)} known`, async () => {
+          const { answers } = await askNames(netns, question);
+          return answers.length > 0 ? answers : undefined;
+        });
+        expect(told).to.deep.equal([other.address]);
+      }
+      const answers = index === 0 ? [] : [ADDRESS_6];
+      expect(await askNames(netns, { server: lease.dns ?? '', name: nameOf(other), type: 'AAAA' })).to.deep.include({ answers });
+    }
+  };
+
+  it('are served to each machine on its own host', servesAll);
+
+  it('have names within five seconds, and no more when they are taken away', async () => {
+    const [{ card, lease }] = machines as [CloudMachine];
+    const ask = async (): Promise<Answer['json']> =>
+      askNames(card.netns, { server: lease.dns ?? '', name: 'db.vpc-1.internal', type: 'A', edns: 1232 });
+    expect((await ask()).rcode).to.equal('NXDOMAIN');
+    const recordId = await cloud.done('dnsRecord.create', { vpcId, hostname: 'db.vpc-1.internal', addresses: ['10.0.0.99'] });
+    await eventually(ask, ({ answers }) => answers[0] === '10.0.0.99');
+    await cloud.done('dnsRecord.delete', {}, recordId);
+    await eventually(ask, ({ rcode }) => rcode === 'NXDOMAIN');
+  });
+
+  it('go on with the control plane stopped and the central part of OVN dead', async () => {
+    await cloud.stop();
+    await cloud.lab.ovn.central.kill();
+    await servesAll();
+    await cloud.lab.ovn.central.start();
+    await cloud.start();
+  });
+
+  it('leave nothing behind', async () => {
+    expect(await cloud.clear()).to.deep.equal([]);
+    const served = async () => Promise.all(agents.map(async (agent) => (await agent.ask('GET', '/v1/status')).json.served));
+    await eventually(served, (all) =>
+      all.every(({ networks, machines: left, names }) => networks.length + left.length + names.length === 0),
+    );
+  });
+});

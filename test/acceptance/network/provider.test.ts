@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import { EXTERNAL_BRIDGE, PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
+import { LabMachine } from '../../lab/ovn/machine.ts';
+import { OvnCloud, reaches } from './ovn-cloud.ts';
+
+describe('networks of physical ones on OVN', function () {
+  this.timeout(600_000);
+  let cloud: OvnCloud;
+  let physicalNetworkId: string;
+
+  before(async () => {
+    cloud = await OvnCloud.up({ hosts: 2 });
+    const vlans = { firstVlanId: 100, lastVlanId: 101 };
+    physicalNetworkId = await cloud.done('physicalNetwork.create', {
+      clusterId: cloud.clusterId,
+      label: PHYSICAL_NETWORK,
+      role: 'tenant',
+      ...vlans,
+    });
+  });
+  after(() => cloud?.[Symbol.asyncDispose]());
+
+  it('join machines to their VLAN, and to no other', async () => {
+    const networkId = await cloud.done('network.create', {
+      physicalNetworkId,
+      vlanId: 100,
+      subnets: [{ cidr: '172.20.0.0/24', gateway: '172.20.0.1' }],
+    });
+    const inside = await cloud.machine('inside', 0, { networkId, address: '172.20.0.10' });
+    expect(inside.lease).to.deep.include({ ip: '172.20.0.10', mtu: '1500' });
+    // What else is on the wire: a switch's port with a tag stands for it.
+    const onWire = async (name: string, vlan: number, address: string) => {
+      const machine = await LabMachine.plug(cloud.lab.host(1), {
+        name,
+        mac: `02:00:00:00:10:${vlan - 90}`,
+        plug: { bridge: EXTERNAL_BRIDGE, vlan },
+      });
+      await machine.take(`${address}/24`);
+      return machine;
+    };
+    const [same, other] = [await onWire('same', 100, '172.20.0.1'), await onWire('other', 101, '172.20.0.200')];
+    const probe = await same.probe();
+    await probe.serve({ protocol: 'tcp', port: 80 });
+    expect(await reaches(inside.probe, { address: '172.20.0.1', port: 80 })).to.include({ server: 'same', client: '172.20.0.10' });
+    await inside.probe.serve({ protocol: 'tcp', port: 80 });
+    expect(await reaches(probe, { address: '172.20.0.10', port: 80 })).to.include({ server: 'inside', client: '172.20.0.1' });
+    expect([await other.pings('172.20.0.10', 2), await inside.card.pings('172.20.0.200', 2)]).to.deep.equal([false, false]);
+    await Promise.all([same.unplug(), other.unplug()]);
+  });
+
+  it('have a VLAN each: the first that is free, and none is taken twice', async () => {
+    const networkId = await cloud.done('network.create', { physicalNetworkId, subnets: [{ cidr: '172.21.0.0/24' }] });
+    expect((await cloud.row('network', networkId)).vlanId).to.equal(101);
+    const taken = await cloud.refused('network.create', { physicalNetworkId, vlanId: 101, subnets: [{ cidr: '172.22.0.0/24' }] });
+    expect(taken.pointer, taken.message).to.equal('/vlanId');
+  });
+
+  it('leave nothing in OVN and on the hosts', async () => {
+    expect(await cloud.clear()).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import { cloud, systemPrincipal } from '@pileus/core';
+import { Api, Kernel } from '@pileus/core/kernel';
+import { directoryImageStore, nodeEnvironment } from '@pileus/core/node';
+import { openSqlite } from '@pileus/core/sqlite';
+import { SimWorld, simulated } from '@pileus/core/testing';
+import { ovn } from '@pileus/drivers-ovs/ovn';
+import { PrivateCentral } from '../../packages/drivers-ovs/test/ovn/private-central.ts';
+import { type Bench, inFlight, median, type Row } from './harness.ts';
+import { scratch } from './scratch.ts';
+
+const MIB = 2 ** 20;
+const END_MS = 60_000;
+const MACHINES = 40;
+const NICS_EACH = 8;
+const AT_ONCE = 20;
+const ROUNDS = 4;
+const HOST = 'hv1';
+
+interface Round {
+  readonly perSecond: number;
+  readonly cpuMs: number;
+}
+
+/** A control plane on the embedded store, whose machines are simulated and whose networks are by OVN or simulated, side by side. */
+class Ground implements AsyncDisposable {
+  readonly #kernel: Kernel;
+  readonly #stack: AsyncDisposableStack;
+  #imageId = '';
+
+  private constructor(kernel: Kernel, stack: AsyncDisposableStack) {
+    this.#kernel = kernel;
+    this.#stack = stack;
+  }
+
+  static async lay(): Promise<Ground> {
+    await using stack = new AsyncDisposableStack();
+    const central = stack.use(await PrivateCentral.start());
+    const dir = stack.use(await scratch());
+    const environment = nodeEnvironment();
+    const store = await openSqlite({ path: join(dir.path, 'pileus.db') });
+    stack.defer(() => store.close());
+    const world = new SimWorld(environment, { latencyMs: [0, 0] });
+    world.addHost(HOST);
+    const kernel = new Kernel({
+      environment,
+      store,
+      sealKey: new Uint8Array(32),
+      plugins: cloud({
+        cloudId: 'bench',
+        imageStore: await directoryImageStore(join(dir.path, 'images')),
+        plugins: [simulated({ world, environment }), ovn(central.options)],
+      }),
+    });
+    await kernel.start();
+    stack.defer(() => kernel.stop());
+    const ground = new Ground(kernel, stack.move());
+    await ground.#populate();
+    return ground;
+  }
+
+  /** A VPC by this driver, and NICs for machines that are off. */
+  async network(driver: string): Promise<{ readonly networkId: string; readonly machines: readonly string[] }> {
+    const vpcId = await this.#done('vpc.create', { driver, name: driver });
+    const networkId = await this.#done('network.create', { vpcId, subnets: [{ cidr: '10.0.0.0/16' }] });
+    const machines: string[] = [];
+    for (let index = 0; index < MACHINES; index += 1)
+      machines.push(await this.#done('instance.create', { instanceType: 'tiny', imageId: this.#imageId, start: false, nics: [] }));
+    return { networkId, machines };
+  }
+
+  async round({ networkId, machines }: { readonly networkId: string; readonly machines: readonly string[] }): Promise<Round> {
+    const count = machines.length * NICS_EACH;
+    const cpu = process.cpuUsage();
+    const startedMs = performance.now();
+    // Of each machine one NIC after the other: they share its queue.
+    await inFlight(AT_ONCE, 0, machines.length, async (index) => {
+      for (let slot = 0; slot < NICS_EACH; slot += 1) await this.#done('instance.attachNic', { networkId }, machines[index]);
+    });
+    const perSecond = count / ((performance.now() - startedMs) / 1000);
+    const { user, system } = process.cpuUsage(cpu);
+    for (const nic of await this.#kernel.reader.list(this.#kernel.registry.kind('nic')))
+      await this.#done('instance.detachNic', { nicId: nic.id }, String((nic as unknown as { instanceId: string }).instanceId));
+    return { perSecond, cpuMs: (user + system) / 1000 / count };
+  }
+
+  async #done(action: string, input: object, resourceId?: string): Promise<string> {
+    const target = resourceId === undefined ? {} : { resourceId };
+    const accepted = await this.#kernel.submit({ action, input, principal: systemPrincipal(), ...target });
+    const { state, error } = await this.#kernel.operations.wait(accepted.operationId, END_MS);
+    if (state !== 'succeeded') throw new Error(`${action} ${state}: ${JSON.stringify(error)}`);
+    return accepted.resourceId;
+  }
+
+  async #populate(): Promise<void> {
+    const zoneId = await this.#done('zone.create', { name: 'z' });
+    const clusterId = await this.#done('cluster.create', {
+      name: 'c',
+      zoneId,
+      hypervisor: 'simulated',
+      memoryOvercommit: 4,
+      vcpuOvercommit: 64,
+    });
+    const hostId = await this.#done('host.create', { name: HOST, clusterId, uri: `sim://${HOST}` });
+    await this.#done('pool.create', { name: 'p', driver: 'simulated', hostId, settings: {} });
+    await this.#done('instanceType.create', { name: 'tiny', vcpus: 1, memoryBytes: 16 * MIB });
+    this.#imageId = await this.#done('image.create', { name: 'nothing' });
+    const { status } = await new Api(this.#kernel).handle({
+      method: 'PUT',
+      url: `/v1/images/${this.#imageId}/content`,
+      headers: {},
+      body: {
+        json: () => Promise.reject(new Error('an image is no JSON')),
+        bytes: async function* () {
+          yield new Uint8Array(4096);
+        },
+      },
+      principal: systemPrincipal(),
+      requestId: 'upload',
+      signal: new AbortController().signal,
+      acceptsSocket: false,
+    });
+    if (status !== 200) throw new Error(`the upload was answered ${status}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack[Symbol.asyncDispose]();
+  }
+}
+
+/** NICs that the control plane makes a second in a VPC by OVN, beside the same requests where networks are simulated. */
+export const networkPortsBench: Bench = {
+  ids: ['network.ports'],
+  async run() {
+    await using ground = await Ground.lay();
+    const [real, floor] = [await ground.network('ovn'), await ground.network('simulated-shared')];
+    const [ours, floors] = [[] as Round[], [] as Round[]];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      ours.push(await ground.round(real));
+      floors.push(await ground.round(floor));
+    }
+    const [value, least] = [median(ours.map(({ perSecond }) => perSecond)), median(floors.map(({ perSecond }) => perSecond))];
+    const row: Row = {
+      id: 'network.ports',
+      value,
+      unit: '1/s',
+      cpuMs: median(ours.map(({ cpuMs }) => cpuMs)),
+      floor: least,
+      ratio: value / least,
+    };
+    return [row];
+  },
+};

@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { attempt, type CommandResult, run } from '../../../tools/system/command.ts';
+import { enterEnclosure } from '../../../tools/system/enclosure.ts';
+import { CACHE_DIR } from '../../../tools/system/ensure.ts';
+import { withoutChecksumOffload } from '../../../tools/system/ovs-host.ts';
+import { unpackedDir } from '../../../tools/system/packages.ts';
+import { ipBatch } from '../fabric.ts';
+import type { LabHost } from '../host.ts';
+import { Probe } from './probe.ts';
+
+const BUSYBOX = join(unpackedDir(CACHE_DIR, 'busybox-static'), 'bin/busybox');
+const ON_LEASE_6 = fileURLToPath(new URL('lease6.sh', import.meta.url));
+const ON_LEASE = fileURLToPath(new URL('lease.sh', import.meta.url));
+
+export interface MachineWires {
+  /** Short and unique on its host. */
+  readonly name: string;
+  /** What its probe calls itself. Default: `name`. */
+  readonly label?: string;
+  readonly mac: string;
+  /** A port of a logical switch, by what a driver calls its `interfaceId`; or one of a plain bridge, e.g. `br-ex`. */
+  readonly plug: { readonly interfaceId: string; readonly bridge?: string } | { readonly bridge: string; readonly vlan?: number };
+}
+
+/** What a DHCP server told, by the names of udhcpc: `ip`, `router`, `dns`, `mtu`, `domain`, `staticroutes` … */
+export type Lease = Readonly<Record<string, string>>;
+
+/** A machine without a hypervisor: a network namespace with one card, plugged into its host's switch as a guest's would be. It ends with its host. */
+export class LabMachine {
+  readonly name: string;
+  readonly host: LabHost;
+  readonly netns: string;
+  /** On the host: a port of its switch. */
+  readonly device: string;
+  readonly #wires: MachineWires;
+  #probe: Probe | undefined;
+
+  private constructor(host: LabHost, wires: MachineWires) {
+    this.name = wires.name;
+    this.host = host;
+    this.#wires = wires;
+    this.netns = `${host.netns}-${wires.name}`;
+    this.device = `p-${wires.name}`.slice(0, 15);
+  }
+
+  static async plug(host: LabHost, wires: MachineWires): Promise<LabMachine> {
+    const machine = new LabMachine(host, wires);
+    try {
+      await machine.#plug();
+      return machine;
+    } catch (error) {
+      await machine.#remove();
+      throw error;
+    }
+  }
+
+  /** What talks and serves in it. */
+  async probe(): Promise<Probe> {
+    if (this.#probe === undefined) {
+      const init = await this.host.pid();
+      if (init === undefined) throw new Error(`${this.host.name} is off`);
+      this.#probe = await Probe.start(this.#wires.label ?? this.name, enterEnclosure(init, this.netns));
+    }
+    return this.#probe;
+  }
+
+  async exec(argv: readonly [string, ...string[]], timeoutMs = 60_000): Promise<CommandResult> {
+    return attempt(['ip', 'netns', 'exec', this.netns, ...argv], { timeoutMs });
+  }
+
+  /** Takes an address by DHCP, as machines do when they start; undefined when nobody answers. */
+  async dhcp(): Promise<Lease | undefined> {
+    const options = ['mtu', 'staticroutes', 'domain', 'dns'].flatMap((name) => ['-O', name]);
+    const tries = ['-f', '-q', '-n', '-t', '8', '-T', '1'];
+    const client = await this.exec([BUSYBOX, 'udhcpc', '-i', 'eth0', ...tries, ...options, '-s', ON_LEASE]);
+    if (client.exitCode !== 0) return undefined;
+    return Object.fromEntries(client.stdout.split('\n').flatMap((line) => [...line.matchAll(/^(\w+)=(.*)$/g)].map(([, k, v]) => [k, v])));
+  }
+
+  /** Takes an address by DHCPv6; undefined when nobody answers. */
+  async dhcp6(): Promise<string | undefined> {
+    const files = ['-lf', '/dev/null', '--no-pid', '-cf', '/dev/null', '-sf', ON_LEASE_6];
+    const { stdout } = await this.exec(['timeout', '30', 'dhclient', '-6', '-d', '-1', ...files, 'eth0']);
+    return /PILEUS-LEASE (\S+)/.exec(stdout)?.[1];
+  }
+
+  /** Takes an address without asking: one that is its own, or not. */
+  async take(cidr: string, gateway?: string): Promise<void> {
+    await ipBatch(this.netns, [
+      `addr replace ${cidr} dev eth0${cidr.includes(':') ? ' nodad' : ''}`,
+      ...(gateway === undefined ? [] : [`route replace default via ${gateway}`]),
+    ]);
+  }
+
+  /** Whether one of some pings is answered. The first to a host may be lost while its address is found; fewer are for what must not be answered. */
+  async pings(address: string, tries = 60): Promise<boolean> {
+    for (let n = 0; n < tries; n++) {
+      const { exitCode } = await this.exec([BUSYBOX, address.includes(':') ? 'ping6' : 'ping', '-c', '1', '-W', '1', address]);
+      if (exitCode === 0) return true;
+    }
+    return false;
+  }
+
+  async unplug(): Promise<void> {
+    this.#probe?.end();
+    this.#probe = undefined;
+    await this.host.switch.vsctl('--if-exists', 'del-port', this.device);
+    await this.#remove();
+  }
+
+  async #remove(): Promise<void> {
+    await attempt(['ip', '-n', this.host.netns, 'link', 'del', this.device]);
+    await attempt(['ip', 'netns', 'del', this.netns]);
+  }
+
+  async #plug(): Promise<void> {
+    const { mac, plug } = this.#wires;
+    await run(['ip', 'netns', 'add', this.netns]);
+    await ipBatch(this.host.netns, [
+      `link add ${this.device} type veth peer name eth0 address ${mac} netns ${this.netns}`,
+      `link set ${this.device} up`,
+    ]);
+    await withoutChecksumOffload(this.netns, 'eth0');
+    const interfaceWords =
+      'interfaceId' in plug
+        ? ['--', 'set', 'interface', this.device, `external-ids:iface-id=${plug.interfaceId}`, `external-ids:attached-mac=${mac}`]
+        : [];
+    const vlan = 'vlan' in plug && plug.vlan !== undefined ? [`tag=${plug.vlan}`] : [];
+    const bridge = plug.bridge ?? 'br-int';
+    const port = ['--may-exist', 'add-port', bridge, this.device, ...vlan, '--', 'set', 'port', this.device, 'other_config:transient=true'];
+    await this.host.switch.vsctl(...port, ...interfaceWords);
+    await ipBatch(this.netns, ['link set lo up', 'link set eth0 up']);
+  }
+}

@@ -1,0 +1,223 @@
+import { expect } from 'chai';
+import { ensureSystem } from '../../../tools/system/ensure.ts';
+import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
+import { type Lab, labUp } from '../lab.ts';
+import { residue } from '../residue.ts';
+import { until } from '../waiting.ts';
+import { PHYSICAL_NETWORK } from './host-switch.ts';
+import { EXTERNAL } from './internet.ts';
+import { networkInventory } from './inventory.ts';
+import { LabMachine } from './machine.ts';
+
+/** A switch with addresses by DHCP, a router behind it, and a gateway to the external network on the first host. */
+async function makeNetwork({ ovn: { central } }: Lab): Promise<void> {
+  const options = ['server_id=10.0.1.1', 'server_mac=02:00:00:00:01:01', 'lease_time=3600', 'router=10.0.1.1', 'mtu=1442'];
+  const dhcp = (await central.nbctl('create', 'dhcp_options', 'cidr=10.0.1.0/24', ...options.map((option) => `options:${option}`))).trim();
+  const words = [
+    ['ls-add', 'web'],
+    ['lr-add', 'r1'],
+    ['lrp-add', 'r1', 'r1-web', '02:00:00:00:01:01', '10.0.1.1/24'],
+    ['lsp-add', 'web', 'web-r1'],
+    ['lsp-set-type', 'web-r1', 'router'],
+    ['lsp-set-addresses', 'web-r1', 'router'],
+    ['lsp-set-options', 'web-r1', 'router-port=r1-web'],
+    ...[1, 2].flatMap((n) => [
+      ['lsp-add', 'web', `w${n}`],
+      ['lsp-set-addresses', `w${n}`, `02:00:00:00:01:1${n} 10.0.1.1${n}`],
+      ['lsp-set-dhcpv4-options', `w${n}`, dhcp],
+    ]),
+    ['ls-add', 'public'],
+    ['lsp-add', 'public', 'public-wire'],
+    ['lsp-set-type', 'public-wire', 'localnet'],
+    ['lsp-set-addresses', 'public-wire', 'unknown'],
+    ['lsp-set-options', 'public-wire', `network_name=${PHYSICAL_NETWORK}`],
+    ['lrp-add', 'r1', 'r1-public', '02:00:00:00:09:01', '192.0.2.10/24'],
+    ['lsp-add', 'public', 'public-r1'],
+    ['lsp-set-type', 'public-r1', 'router'],
+    ['lsp-set-addresses', 'public-r1', 'router'],
+    ['lsp-set-options', 'public-r1', 'router-port=r1-public'],
+    ['lrp-set-gateway-chassis', 'r1-public', 'hv1', '20'],
+    ['lr-route-add', 'r1', '0.0.0.0/0', EXTERNAL.gateway],
+    ['lr-nat-add', 'r1', 'snat', '192.0.2.10', '10.0.1.0/24'],
+  ];
+  await central.nbctl(...words.flatMap((line) => ['--', ...line]));
+}
+
+async function removeNetwork({ ovn: { central } }: Lab): Promise<void> {
+  const dhcp = (await central.nbctl('--bare', '--columns=_uuid', 'list', 'dhcp_options')).split('\n').filter(Boolean);
+  const words = [['ls-del', 'web'], ['ls-del', 'public'], ['lr-del', 'r1'], ...dhcp.map((uuid) => ['dhcp-options-del', uuid])];
+  await central.nbctl(...words.flatMap((line) => ['--', ...line]));
+  await central.settle();
+}
+
+const plug = (lab: Lab, host: number, n: number) =>
+  LabMachine.plug(lab.host(host), { name: `w${n}`, mac: `02:00:00:00:01:1${n}`, plug: { interfaceId: `w${n}` } });
+
+describe('the lab with OVN', function () {
+  this.timeout(300_000);
+  let lab: Lab;
+  let machines: readonly [LabMachine, LabMachine];
+  let empty: readonly string[];
+
+  before(async () => {
+    expect(await ensureSystem({ log: () => {}, also: TEST_PACKAGES })).to.deep.equal({ ok: true });
+    lab = await labUp({ hosts: 3, ovn: true, libvirt: false });
+    empty = await networkInventory(lab);
+    await makeNetwork(lab);
+    machines = await Promise.all([plug(lab, 0, 1), plug(lab, 1, 2)]);
+    await lab.ovn.central.settle();
+  });
+
+  after(() => lab?.down());
+
+  const answers = async () => {
+    const [first, second] = await Promise.all(machines.map((machine) => machine.probe()));
+    return until('a machine on another host', async () => {
+      const greeted = await first?.greet({ protocol: 'tcp', address: '10.0.1.12', port: 80 });
+      return greeted !== undefined && 'server' in greeted && second !== undefined ? greeted : undefined;
+    });
+  };
+
+  it('gives machines addresses by DHCP, and they reach each other over tunnels', async () => {
+    const leases = await Promise.all(machines.map((machine) => until(`a lease of ${machine.name}`, () => machine.dhcp())));
+    expect(leases.map(({ ip, mtu }) => [ip, mtu])).to.deep.equal([
+      ['10.0.1.11', '1442'],
+      ['10.0.1.12', '1442'],
+    ]);
+    await (await machines[1].probe()).serve({ protocol: 'tcp', port: 80 });
+    expect(await answers()).to.deep.include({ server: 'w2', client: '10.0.1.11' });
+    expect(await machines[0].pings('10.0.1.12')).to.equal(true);
+  });
+
+  it('has an internet that tells whom it sees, and that knows names', async () => {
+    const probe = await machines[1].probe();
+    await lab.ovn.internet.probe();
+    const seen = await until('the internet', async () => {
+      const greeted = await probe.greet({ protocol: 'http', address: EXTERNAL.web, port: 80 });
+      return 'server' in greeted ? greeted : undefined;
+    });
+    expect(seen).to.deep.include({ server: 'internet', client: '192.0.2.10' });
+    const resolved = await until('the name', async () => {
+      const answer = await probe.ask('resolve', { server: EXTERNAL.resolver, name: EXTERNAL.name, type: 'A' });
+      return 'records' in answer ? answer.records : undefined;
+    });
+    expect(resolved).to.deep.equal([EXTERNAL.web]);
+    expect(await probe.ask('resolve', { server: EXTERNAL.resolver, name: 'other.example', type: 'A' })).to.have.property('error');
+  });
+
+  it('joins machines to a tagged segment of the external network', async () => {
+    const { central } = lab.ovn;
+    await central.nbctl(
+      'ls-add',
+      'tagged',
+      '--',
+      'lsp-add',
+      'tagged',
+      'tagged-wire',
+      '',
+      '100',
+      '--',
+      'lsp-set-type',
+      'tagged-wire',
+      'localnet',
+      '--',
+      'lsp-set-addresses',
+      'tagged-wire',
+      'unknown',
+      '--',
+      'lsp-set-options',
+      'tagged-wire',
+      `network_name=${PHYSICAL_NETWORK}`,
+    );
+    await central.nbctl('lsp-add', 'tagged', 't1', '--', 'lsp-set-addresses', 't1', '02:00:00:00:10:11 172.20.0.11');
+    const inside = await LabMachine.plug(lab.host(0), { name: 't1', mac: '02:00:00:00:10:11', plug: { interfaceId: 't1' } });
+    const outside = await LabMachine.plug(lab.host(2), { name: 'out', mac: '02:00:00:00:10:12', plug: { bridge: 'br-ex', vlan: 100 } });
+    const other = await LabMachine.plug(lab.host(2), { name: 'other', mac: '02:00:00:00:10:13', plug: { bridge: 'br-ex', vlan: 101 } });
+    await inside.take('172.20.0.11/24');
+    await outside.take('172.20.0.12/24');
+    await other.take('172.20.0.13/24');
+    await central.settle();
+    expect([await inside.pings('172.20.0.12'), await inside.pings('172.20.0.13', 2)]).to.deep.equal([true, false]);
+    await Promise.all([inside, outside, other].map((machine) => machine.unplug()));
+    await central.nbctl('ls-del', 'tagged');
+  });
+
+  it('keeps traffic while the central part is killed, and is in order when it is back', async () => {
+    const { central } = lab.ovn;
+    await central.kill();
+    await answers();
+    await central.start();
+    await central.settle();
+    await answers();
+  });
+
+  it('holds a change back while northd hangs', async () => {
+    const { central } = lab.ovn;
+    await central.northd.freeze();
+    const hung = await central.nbctl('--wait=sb', '--timeout=1', 'ls-add', 'late').catch((error: Error) => error.message);
+    expect(hung).to.match(/exit/);
+    await central.northd.thaw();
+    await central.nbctl('--wait=sb', 'ls-del', 'late');
+  });
+
+  it('passes no packet without vswitchd, and again when it is back', async () => {
+    const probe = await machines[0].probe();
+    const { vswitchd, controller } = lab.host(1).switch;
+    await controller.kill();
+    await answers();
+    await vswitchd.kill();
+    expect(await probe.greet({ protocol: 'tcp', address: '10.0.1.12', port: 80, timeoutMs: 1500 })).to.have.property('error');
+    await vswitchd.start();
+    await controller.start();
+    await answers();
+  });
+
+  it('measures how long a machine is cut off', async () => {
+    const [probe, other] = await Promise.all(machines.map((machine) => machine.probe()));
+    await other?.serve({ protocol: 'udp', port: 53 });
+    await probe?.ask('stream', { id: 'gap', address: '10.0.1.12', port: 53, periodMs: 20 });
+    const streaming = (timeoutMs: number) => probe?.ask('streaming', { id: 'gap', timeoutMs });
+    expect(await streaming(30_000)).to.deep.equal({ alive: true });
+    await lab.host(1).partitionTunnels();
+    expect(await streaming(1_200)).to.deep.equal({ alive: false });
+    await lab.host(1).healTunnels();
+    expect(await streaming(30_000)).to.deep.equal({ alive: true });
+    const gap = await probe?.ask('gap', { id: 'gap' });
+    expect(gap?.gapMs).to.be.greaterThan(1000);
+    expect(gap?.received)
+      .to.be.greaterThan(0)
+      .and.lessThan(gap?.sent ?? 0);
+  });
+
+  it('loses the machines of a host without power, and has the host again when it boots', async () => {
+    await lab.crash(1);
+    expect((await residue(lab.name)).filter((line) => line.includes('-h2-w2'))).to.deep.equal([]);
+    await lab.boot(1);
+    expect(await lab.host(1).switch.vsctl('--bare', '--columns=name', 'find', 'port', 'name=p-w2')).to.equal('');
+    const again = await plug(lab, 1, 2);
+    machines = [machines[0], again];
+    expect(await until('a lease', () => again.dhcp())).to.deep.include({ ip: '10.0.1.12' });
+    await (await again.probe()).serve({ protocol: 'tcp', port: 80 });
+    await answers();
+  });
+
+  it('tells what is left of networks', async () => {
+    const left = async () => (await networkInventory(lab)).filter((line) => !empty.includes(line));
+    expect(await left())
+      .to.include('hv1 port p-w1')
+      .and.include('hv2 link p-w2');
+    expect((await left()).some((line) => line.startsWith('northbound Logical_Router '))).to.equal(true);
+    expect((await left()).some((line) => line.startsWith('southbound Port_Binding '))).to.equal(true);
+    await Promise.all(machines.map((machine) => machine.unplug()));
+    await removeNetwork(lab);
+    expect(await left()).to.deep.equal([]);
+    expect(empty.filter((line) => line.endsWith(' port br-int'))).to.have.length(3);
+  });
+
+  it('leaves nothing behind when it goes down', async () => {
+    const { name } = lab;
+    expect(await residue(name)).to.not.have.length(0);
+    await lab.down();
+    expect(await residue(name)).to.deep.equal([]);
+  });
+});

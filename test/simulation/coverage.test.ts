@@ -1,0 +1,72 @@
+import { assert } from 'chai';
+import { type History, playHistory } from './history.ts';
+import { CALL_EFFECTS, KILL_POINTS, SITE_TROUBLES, STORE_TROUBLES } from './plan.ts';
+import { actionsWished } from './wishes.ts';
+
+/** Always the same. On the last of them room is short before quotas are. */
+const SITES = [
+  { seed: 1, hosts: 6 },
+  { seed: 2, hosts: 6 },
+  { seed: 3, hosts: 6 },
+  { seed: 2, hosts: 2 },
+];
+
+describe('what random histories are made of', () => {
+  const histories: History[] = [];
+  before(async function () {
+    this.timeout(300_000);
+    for (const site of SITES) histories.push(await playHistory({ ...site, clients: 10, rageMs: 120_000 }));
+  });
+
+  const sum = (what: 'troubles' | 'actions' | 'answers', key: string) =>
+    histories.reduce((total, history) => total + (history[what][key] ?? 0), 0);
+  const assertMet = (what: 'troubles' | 'actions' | 'answers', keys: readonly string[]) =>
+    assert.deepEqual(
+      keys.filter((key) => sum(what, key) === 0),
+      [],
+      JSON.stringify(histories.map((history) => history[what])),
+    );
+
+  it('is sound', () => {
+    assert.deepEqual(
+      histories.flatMap(({ problems }) => problems),
+      [],
+    );
+  });
+
+  it('has every trouble, and each meets something', () => {
+    assertMet('troubles', [
+      ...CALL_EFFECTS.map((effect) => `call.${effect}`),
+      ...SITE_TROUBLES.map((how) => `site.${how}`),
+      ...KILL_POINTS.map((point) => `kill.${point}`),
+      ...STORE_TROUBLES.map((how) => `store.${how}`),
+      ...['call.lost', 'call.refused', 'call.held', 'pool.filled', 'pool.full'],
+    ]);
+  });
+
+  it('has every action that members may wish for, accepted', () => {
+    assertMet('actions', actionsWished());
+  });
+
+  it('has what is refused for lack of room, of quota, of a right, of a key, of a thing', () => {
+    assertMet('answers', [
+      'accepted',
+      'looked',
+      'cancelled',
+      'no_capacity',
+      'quota_exceeded',
+      'permission_denied',
+      'unauthenticated',
+      'not_found',
+      'conflict',
+    ]);
+  });
+
+  it('has its commits checked, and its reads', () => {
+    for (const { seed, checks, rowsRead, operations } of histories) {
+      assert.isAbove(operations, 50, `operations of seed ${seed}`);
+      assert.isAbove(checks, operations, `checks of seed ${seed}`);
+      assert.isAbove(rowsRead, 200, `rows read of seed ${seed}`);
+    }
+  });
+});

@@ -1,0 +1,127 @@
+import { type FaultEffect, SHARED_SITE, SimRandom } from '@pileus/core/testing';
+import { type Ask, WishList } from './wishes.ts';
+
+export const CALL_EFFECTS = ['fail', 'fail_after', 'timeout_before', 'timeout_after', 'late', 'delay', 'duplicate'] as const;
+export const SITE_TROUBLES = ['crash', 'freeze', 'partition', 'disconnect'] as const;
+export const KILL_POINTS = ['before_step', 'after_step', 'durable', 'instant'] as const;
+export const STORE_TROUBLES = ['commitFails', 'acknowledgementLost'] as const;
+
+/** Something that is to happen at a virtual instant. Its id stays its own when others are left out. */
+interface Planned {
+  readonly id: number;
+  readonly atMs: number;
+}
+export type SiteTrouble = Planned & {
+  readonly type: 'site';
+  readonly site: string;
+  readonly how: (typeof SITE_TROUBLES)[number];
+  readonly forMs: number;
+};
+/** The next such call anywhere meets it. */
+export type CallTrouble = Planned & {
+  readonly type: 'call';
+  readonly command?: string;
+  readonly effect: FaultEffect;
+  readonly delayMs: number;
+};
+/** The process is killed: at that instant, or at the next such point of any saga or commit. */
+export type Kill = Planned & { readonly type: 'kill'; readonly point: (typeof KILL_POINTS)[number]; readonly forMs: number };
+/** The next group of commits meets it. */
+export type StoreTrouble = Planned & { readonly type: 'store'; readonly how: (typeof STORE_TROUBLES)[number] };
+/** Others fill a pool to the brim for a while: the one of a host, or that of a cluster. */
+export type FullPool = Planned & { readonly type: 'full'; readonly pool: string; readonly forMs: number };
+export type Request = Planned & Ask;
+export type PlannedEvent = SiteTrouble | CallTrouble | Kill | StoreTrouble | FullPool | Request;
+
+/** What a history is drawn for. */
+export interface Ground {
+  readonly seed: number;
+  readonly hosts: number;
+  /** As busy as so many who ask, wait for the answer, think for a moment, and ask again. */
+  readonly clients: number;
+  /** Virtual time of requests and trouble. */
+  readonly rageMs: number;
+}
+
+const HOSTS_IN_CLUSTER = 40;
+const PROJECTS_EACH = 2;
+
+export const hostNames = ({ hosts }: Ground): readonly string[] => Array.from({ length: hosts }, (_, index) => `hv${index + 1}`);
+export const clusterOf = (hostIndex: number): number => Math.floor(hostIndex / HOSTS_IN_CLUSTER);
+export const clustersOf = ({ hosts }: Ground): number => clusterOf(hosts - 1) + 1;
+/** Tenants, by the names of their projects: `a1/p1`. */
+export const projectsOf = ({ hosts }: Ground): readonly [string, ...string[]] =>
+  Array.from({ length: Math.min(8, 2 + Math.floor(hosts / 25)) }, (_, account) =>
+    Array.from({ length: PROJECTS_EACH }, (_, project) => `a${account + 1}/p${project + 1}`),
+  ).flat() as [string, ...string[]];
+
+/** Those that change something; any other call has its turn, too. */
+const COMMANDS = [
+  'machines.define',
+  'machines.remove',
+  'machines.start',
+  'machines.stop',
+  'machines.suspend',
+  'machines.resume',
+  'machines.attachDisk',
+  'volumes.create',
+  'volumes.delete',
+  'volumes.attach',
+  'volumes.release',
+  'images.put',
+  'seeds.put',
+  'ensurePort',
+  'deletePort',
+  'ensureNetwork',
+  'deleteNetwork',
+] as const;
+
+/** Everything that will be asked for and go wrong, drawn beforehand: so a history can be played with parts left out. */
+export function drawPlan(ground: Ground): readonly PlannedEvent[] {
+  const random = new SimRandom(`plan ${ground.seed}`);
+  const events: PlannedEvent[] = [];
+  const { rageMs, clients } = ground;
+  /** Instants, so many milliseconds apart on average. */
+  const often = (everyMs: number, draw: (atMs: number) => object) => {
+    for (let atMs = random.between(0, 2 * everyMs); atMs < rageMs; atMs += random.between(0, 2 * everyMs))
+      events.push({ id: events.length, atMs: Math.round(atMs), ...draw(atMs) } as PlannedEvent);
+  };
+  const wishes = new WishList(random, projectsOf(ground), 2 + ground.hosts / 2);
+  often(900 / clients, () => wishes.draw(events.length));
+  const hosts = hostNames(ground);
+  for (const site of [...hosts, SHARED_SITE]) {
+    let untilMs = 0;
+    often(90_000, (atMs) => {
+      const forMs = 200 + random.below(60_000);
+      const how = random.pick<SiteTrouble['how']>([...SITE_TROUBLES]);
+      // One at a time: the later begins when the earlier has ended.
+      const trouble = { type: 'site', site, how, atMs: Math.round(Math.max(atMs, untilMs + 5000)), forMs };
+      untilMs = trouble.atMs + forMs;
+      return trouble;
+    });
+  }
+  often(2500 / clients, () => ({
+    type: 'call',
+    ...(random.chance(0.8) ? { command: random.pick<string>([...COMMANDS]) } : {}),
+    effect: random.pick<FaultEffect>([...CALL_EFFECTS]),
+    delayMs: 100 + random.below(40_000),
+  }));
+  often(25_000, () => ({ type: 'kill', point: random.pick<Kill['point']>([...KILL_POINTS]), forMs: 100 + random.below(20_000) }));
+  often(3000, () => ({ type: 'store', how: random.pick<StoreTrouble['how']>([...STORE_TROUBLES]) }));
+  const pools = [
+    ...hosts.map((name) => `pool-${name}`),
+    ...Array.from({ length: clustersOf(ground) }, (_, index) => `shared-${index + 1}`),
+  ];
+  often(30_000 / Math.sqrt(pools.length), () => ({
+    type: 'full',
+    pool: pools[random.below(pools.length)],
+    forMs: 1000 + random.below(60_000),
+  }));
+  return events.filter(({ atMs }) => atMs < rageMs).sort((a, b) => a.atMs - b.atMs || a.id - b.id);
+}
+
+/** One line for people. */
+export function told(event: PlannedEvent): string {
+  const { id, atMs, type, ...rest } = event;
+  return `${String(id).padStart(6)}  ${(atMs / 1000).toFixed(3).padStart(8)} s  ${type} ${JSON.stringify(rest)}`;
+}

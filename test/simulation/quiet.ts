@@ -1,0 +1,151 @@
+import { isFinished, type Operation } from '@pileus/core/kernel';
+import type { SimCloud } from '@pileus/core/testing';
+import { Invariants } from './invariants.ts';
+import { Mirror, type Row } from './mirror.ts';
+import type { Site } from './site.ts';
+
+/** All that is wrong with a cloud in which nothing moves, and which nobody has watched. */
+export function unrest(sim: SimCloud): readonly string[] {
+  const problems: string[] = [];
+  const site: Site = { known: new Map(), members: new Map(), planted: [] };
+  const mirror = new Mirror(sim);
+  const invariants = new Invariants(sim, mirror, site, (problem) => void problems.push(problem));
+  invariants.committed(mirror.sync());
+  invariants.looked();
+  invariants.whole();
+  return [...problems, ...atQuiet(sim, mirror, site, [])];
+}
+
+/** What must be true when everything is healed, and nothing moves any more. */
+export function atQuiet(sim: SimCloud, mirror: Mirror, site: Site, operations: Iterable<string>): readonly string[] {
+  const problems: string[] = [];
+  for (const id of operations) {
+    const row = sim.row('operation', id) as Operation | undefined;
+    if (row === undefined || !isFinished(row)) problems.push(`an operation was accepted and has not ended: ${JSON.stringify(row ?? id)}`);
+  }
+  for (const row of mirror.unfinished.values()) problems.push(`an operation has not ended: ${JSON.stringify(row)}`);
+  if (sim.kernel.operations.unfinished !== 0) problems.push(`${sim.kernel.operations.unfinished} operations are still held`);
+  for (const debt of mirror.rows('debt').values()) problems.push(`still owed: ${JSON.stringify(debt)}`);
+  for (const notice of sim.rows('outbox')) problems.push(`notice not taken: ${JSON.stringify(notice)}`);
+  const planted = new Set(site.planted.map(({ id }) => id));
+  for (const stray of mirror.rows('stray').values())
+    if (!planted.has(String(stray.objectId))) problems.push(`stray of unknown origin: ${JSON.stringify(stray)}`);
+  return [...problems, ...explained(sim, mirror, planted), ...settled(mirror)];
+}
+
+interface Listed {
+  readonly machines: readonly {
+    readonly id: string;
+    readonly host: string;
+    readonly power: string;
+    readonly vcpus: number;
+    readonly memoryBytes: number;
+    readonly diskIds: readonly string[];
+    readonly nicIds: readonly string[];
+  }[];
+  readonly networks: readonly { readonly id: string; readonly host: string; readonly ports: readonly { readonly nicId: string }[] }[];
+  readonly stored: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly pool: string;
+    readonly sizeBytes: number;
+    readonly attachedTo: readonly string[];
+  }[];
+}
+
+const POWER: Readonly<Record<string, string>> = { running: 'running', paused: 'suspended', stopped: 'stopped', crashed: 'crashed' };
+
+/** Everything that backends list with our mark against the rows, both ways. */
+function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>): readonly string[] {
+  const problems: string[] = [];
+  const say = (text: string) => problems.push(text);
+  const listed = JSON.parse(sim.world.snapshot('simulated-cloud')) as Listed;
+  const networks = listed.networks.filter(({ id }) => !planted.has(id));
+  for (const { id } of [...listed.machines, ...listed.networks])
+    if (planted.has(id) && ![...mirror.rows('stray').values()].some(({ objectId }) => objectId === id))
+      say(`nobody tells of ${id}, which nobody here has made`);
+  machines(
+    mirror,
+    listed.machines.filter(({ id }) => !planted.has(id)),
+    say,
+  );
+  const ports = new Set(networks.flatMap((network) => network.ports.map(({ nicId }) => nicId)));
+  for (const network of networks)
+    if (mirror.row('network', network.id) === undefined) say(`network ${network.id} on ${network.host} has no row`);
+  for (const nicId of ports) if (mirror.row('nic', nicId) === undefined) say(`port ${nicId} has no row`);
+  const realized = new Set(networks.map(({ id }) => id));
+  for (const id of mirror.rows('network').keys()) if (!realized.has(id)) say(`network ${id} is on no host`);
+  for (const id of mirror.rows('nic').keys()) if (!ports.has(id)) say(`NIC ${id} has no port`);
+  disks(mirror, listed.stored, say);
+  if (!attachesLate(sim)) forgotten(mirror, listed.stored, say);
+  return problems;
+}
+
+function machines(mirror: Mirror, listed: Listed['machines'], say: (text: string) => void): void {
+  const parts = (table: string) => {
+    const owned = new Map<unknown, string[]>();
+    for (const [id, { instanceId }] of mirror.rows(table)) owned.set(instanceId, [...(owned.get(instanceId) ?? []), id]);
+    return (id: string) => (owned.get(id) ?? []).sort().join();
+  };
+  const [disksOf, nicsOf] = [parts('volume'), parts('nic')];
+  for (const machine of listed) {
+    const row = mirror.row('instance', machine.id);
+    const told = `machine ${machine.id}`;
+    if (row === undefined || mirror.row('host', row.hostId)?.name !== machine.host)
+      say(`${told} on ${machine.host} has no row there: ${JSON.stringify(row)}`);
+    else if (row.state !== POWER[machine.power]) say(`instance ${machine.id} is ${row.state}, its machine ${machine.power}`);
+    if (row !== undefined && (row.vcpus !== machine.vcpus || row.memoryBytes !== machine.memoryBytes))
+      say(`${told} has ${machine.vcpus} processors and ${machine.memoryBytes} bytes, its row ${row.vcpus} and ${row.memoryBytes}`);
+    const [diskIds, nicIds] = [[...machine.diskIds].sort().join(), [...machine.nicIds].sort().join()];
+    if (disksOf(machine.id) !== diskIds) say(`${told} has disks ${diskIds}, its rows ${disksOf(machine.id)}`);
+    if (nicsOf(machine.id) !== nicIds) say(`${told} has NICs ${nicIds}, its rows ${nicsOf(machine.id)}`);
+  }
+  const there = new Set(listed.map(({ id }) => id));
+  for (const [id, { state }] of mirror.rows('instance'))
+    if (state !== 'missing' && !there.has(id)) say(`instance ${id} is ${state}, and on no host`);
+}
+
+function disks(mirror: Mirror, listed: Listed['stored'], say: (text: string) => void): void {
+  const tables: Readonly<Record<string, string>> = { volume: 'volume', image: 'image', seed: 'instance' };
+  const there = new Set<string>();
+  for (const { kind, id, pool, sizeBytes } of listed) {
+    const owner: Row | undefined = mirror.row(tables[kind] ?? kind, id);
+    if (owner === undefined) say(`${kind} ${id} in ${pool} has no row`);
+    if (kind === 'volume' && owner !== undefined && owner.sizeBytes !== sizeBytes)
+      say(`volume ${id} has ${sizeBytes} bytes, its row ${owner.sizeBytes}`);
+    if (kind === 'volume' && pool.endsWith(String(owner?.poolId))) there.add(id);
+  }
+  for (const [id, { state }] of mirror.rows('volume')) if (!there.has(id)) say(`volume ${id} is ${state}, and in no pool`);
+}
+
+/** Whether a volume may have become reachable from a host after all who knew of it had given up: no driver lists that, and it harms nobody. */
+const attachesLate = ({ world }: SimCloud): boolean =>
+  world.shared.met.held > 0 || (['late', 'delay', 'duplicate'] as const).some((effect) => world.faults.met('volumes.attach', effect));
+
+/** What all hosts reach is attached where it is used, and nowhere else. */
+function forgotten(mirror: Mirror, listed: Listed['stored'], say: (text: string) => void): void {
+  for (const { kind, id, pool, attachedTo } of listed) {
+    if (kind !== 'volume' || pool.includes('/')) continue;
+    const user = mirror.row('instance', mirror.row('volume', id)?.instanceId);
+    const used = mirror.row('host', user?.hostId)?.name;
+    for (const host of attachedTo) if (host !== used) say(`volume ${id} is left attached to ${host}`);
+  }
+}
+
+const RESTING: Readonly<Record<string, readonly string[]>> = {
+  instance: ['running', 'suspended', 'stopped', 'crashed', 'missing'],
+  volume: ['available', 'attached'],
+  network: ['available'],
+  subnet: ['available'],
+  nic: ['attached'],
+  host: ['enabled'],
+  pool: ['available'],
+};
+
+/** No row stays in a state that only an operation may hold. */
+const settled = (mirror: Mirror): readonly string[] =>
+  Object.entries(RESTING).flatMap(([table, states]) =>
+    [...mirror.rows(table).values()].flatMap((row) =>
+      states.includes(String(row.state)) ? [] : [`${table} ${row.id} rests as ${row.state}`],
+    ),
+  );

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+
+export interface ChildDaemonOptions {
+  /** Of the daemon in the foreground. */
+  readonly argv: readonly [string, ...string[]];
+  /** What it prints is kept here, over its lives. */
+  readonly logPath: string;
+}
+
+/** A daemon as a child of this process, with which it ends at the latest, however that ends. */
+export class ChildDaemon {
+  readonly #options: ChildDaemonOptions;
+  #child: ChildProcess | undefined;
+
+  constructor(options: ChildDaemonOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when it does not run. */
+  get pid(): number | undefined {
+    const child = this.#child;
+    return child === undefined || child.exitCode !== null || child.signalCode !== null ? undefined : child.pid;
+  }
+
+  /** Does nothing when it runs. Whether it is ready, its own clients have to find out. */
+  async start(): Promise<void> {
+    if (this.pid !== undefined) return;
+    const { argv, logPath } = this.#options;
+    const log: FileHandle = await open(logPath, 'a');
+    try {
+      // A session of its own: what is typed at the terminal is not for it.
+      const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], { stdio: ['ignore', log.fd, log.fd], detached: true });
+      this.#child = child;
+      await once(child, 'spawn');
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** SIGKILL; returns when it is gone. Does nothing when it does not run. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** SIGTERM; returns when it is gone. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  /** Stops it in its tracks: what is connected stays so and nothing answers, until `thaw`. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** @throws Error with its last words when it does not run */
+  async expectRunning(): Promise<void> {
+    if (this.pid !== undefined) return;
+    const { argv, logPath } = this.#options;
+    throw new Error(`${argv[0]} has ended: ${(await readFile(logPath, 'utf8')).trim().slice(-2000)}`);
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || this.pid === undefined) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+}

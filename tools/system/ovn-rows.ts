@@ -1,0 +1,32 @@
+import { run } from './command.ts';
+
+/** Rows that OVN keeps of itself, whatever networks there are. */
+const OF_ITSELF: Readonly<Record<OvnDatabase, ReadonlySet<string>>> = {
+  OVN_Northbound: new Set(['NB_Global', 'Connection', 'SSL']),
+  OVN_Southbound: new Set([
+    ...['SB_Global', 'Connection', 'SSL', 'Chassis', 'Chassis_Private', 'Encap', 'RBAC_Role', 'RBAC_Permission'],
+    // All options that there are, not those of a network.
+    ...['DHCP_Options', 'DHCPv6_Options'],
+  ]),
+};
+export type OvnDatabase = 'OVN_Northbound' | 'OVN_Southbound';
+
+interface DumpedTable {
+  readonly caption: string;
+  readonly headings: readonly string[];
+  readonly data: readonly (readonly unknown[])[];
+}
+
+/** The rows that networks have in one of OVN's databases, one line each: table and uuid. Asked of `ovsdb-client`, which knows nothing of our own. */
+export async function ovnRows(remote: string, database: OvnDatabase): Promise<readonly string[]> {
+  // A document for each table, one behind the other.
+  const dump = await run(['ovsdb-client', '--format=json', '--timeout=60', 'dump', remote, database]);
+  const texts = dump.split(/\n(?=\{)/).filter((text) => text.trim() !== '');
+  return texts.flatMap((text) => {
+    const { caption, headings, data } = JSON.parse(text) as DumpedTable;
+    const table = caption.replace(/ table$/, '');
+    if (OF_ITSELF[database].has(table)) return [];
+    const uuid = headings.indexOf('_uuid');
+    return data.map((row) => `${table} ${(row[uuid] as readonly string[])[1]}`);
+  });
+}
