@@ -123,9 +123,9 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
       { name: 'kvm-storage', lane: 'drivers', files: STORAGE_ON_KVM, real: true },
       { name: 'rados', lane: 'drivers', files: ['packages/drivers-rbd/test/rados/**/*.test.ts'], real: true },
       { name: 'rbd', lane: 'drivers', files: ['packages/drivers-rbd/test/{rbd,conformance}/**/*.test.ts'], real: true },
-      { name: 's3', lane: 'drivers', files: ['packages/server/test/backups/*.test.ts'], real: true },
+      { name: 's3', lane: 'guests', files: ['packages/server/test/backups/*.test.ts'], real: true },
       { name: 'disks', lane: 'guests', files: [STORAGE_REAL], real: true },
-      { name: 'ceph-lab', lane: 'drivers', files: CEPH_LAB, real: true },
+      { name: 'ceph-lab', lane: 'guests', files: CEPH_LAB, real: true },
     ],
   },
 ];
