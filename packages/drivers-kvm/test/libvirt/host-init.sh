@@ -17,7 +17,7 @@ supervise() {
   while [ -e "$state/wanted" ]; do
     /usr/sbin/libvirtd --config "$state/etc/libvirtd.conf" --pid-file "$state/libvirtd.pid" --timeout 0 "$@" </dev/null >>"$state/out" 2>&1 &
     echo $! >"$state/daemon"
-    wait $!
+    wait $! 2>/dev/null
     ended=$?
     [ -e "$state/wanted" ] && echo "libvirtd ended with $ended, and is started again" >&2 && sleep 0.1
   done
