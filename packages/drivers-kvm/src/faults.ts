@@ -1,3 +1,4 @@
+import { LuksError } from '@pileus/core/luks';
 import type { Fault } from '@pileus/core/strategy';
 import { DriverError } from './driver-error.ts';
 import { type ErrorCode, LibvirtError, UnansweredError } from './libvirt/index.ts';
@@ -25,7 +26,7 @@ const FAULTS: Readonly<Partial<Record<Fault, readonly CodeName[]>>> = {
 /** What an error of this driver, its client or anything else means to the caller. Never throws, whatever it is given. */
 export function classify(error: unknown): Fault {
   try {
-    if (error instanceof DriverError) return error.fault;
+    if (error instanceof DriverError || error instanceof LuksError) return error.fault;
     if (error instanceof UnansweredError) return error.outcome === 'unknown' ? 'unknown_outcome' : 'unavailable';
     if (error instanceof LibvirtError) return classifyAnswer(error);
   } catch {

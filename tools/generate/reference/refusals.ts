@@ -18,7 +18,11 @@ const SECTIONS = [
   { title: 'Operations', files: ['packages/core/src/kernel/saga/*.ts', 'packages/core/src/cloud/*.ts'] },
   { title: 'Accounts, users, roles and keys', files: ['packages/core/src/cloud/identity/!(quota)*.ts'] },
   { title: 'Zones, clusters, hosts and strays', files: ['packages/core/src/cloud/topology/*.ts'] },
-  { title: 'Pools, volumes and images', files: ['packages/core/src/cloud/storage/*.ts', 'packages/core/src/node/*.ts'] },
+  {
+    title: 'Pools, volumes, snapshots and images',
+    files: ['packages/core/src/cloud/storage/{*,snapshots/*}.ts', 'packages/core/src/node/*.ts'],
+  },
+  { title: 'Backups', files: ['packages/core/src/cloud/backup/*.ts'] },
   { title: 'Networks, subnets and NICs', files: ['packages/core/src/cloud/network/*.ts'] },
   { title: 'Placement', files: ['packages/core/src/cloud/placement/*.ts'] },
   { title: 'Instances and instance types', files: ['packages/core/src/cloud/compute/*.ts'] },

@@ -38,6 +38,8 @@ export const LUKS_HEADER_BYTES = 2 * 1024 * 1024;
 /** This is no header, or not one that is read here; or no passphrase that opens it. */
 export class LuksError extends Error {
   override readonly name = 'LuksError';
+  /** What it is to whoever asked a driver: the disk is not what it is taken for. */
+  readonly fault = 'conflict';
   readonly reason: 'unreadable' | 'wrong_passphrase' | 'full';
 
   constructor(reason: LuksError['reason'], message: string) {

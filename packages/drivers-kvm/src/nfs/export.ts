@@ -51,6 +51,13 @@ const FOLDER_MODE = 0o700;
 /** The server fetches it from slow storage, say, and wants to be asked again. */
 const LATER_MS = 500;
 
+/** How an export is mounted. */
+interface MountBounds {
+  readonly portmapPort: number;
+  /** Ends a mount that is under way. */
+  readonly signal: () => AbortSignal;
+}
+
 interface Mounted {
   readonly connection: RpcConnection;
   readonly root: Handle;
@@ -60,12 +67,14 @@ interface Mounted {
 /** A folder that a server exports by NFS version 3 over TCP, without the kernel of this machine: nothing here can hang beyond the time that a call is given. */
 export class NfsExport {
   readonly place: ExportPlace;
+  readonly #mountsBy: MountBounds;
   #mounting: Promise<Mounted> | undefined;
   #closed = false;
 
   /** Makes no call yet. */
-  constructor(place: ExportPlace) {
+  constructor(place: ExportPlace, mountsBy: Partial<MountBounds> = {}) {
     this.place = place;
+    this.#mountsBy = { portmapPort: PORTMAP_PORT, signal: () => AbortSignal.timeout(MOUNT_TIMEOUT_MS), ...mountsBy };
   }
 
   async root(options: CallOptions): Promise<Handle> {
@@ -297,7 +306,8 @@ export class NfsExport {
   /** Shared by all calls that wait for it, so with a time of its own. Whatever goes wrong in it, nothing was asked of the pool yet. */
   async #mount(): Promise<Mounted> {
     const { server, path, credential } = this.place;
-    const options: CallOptions = { signal: AbortSignal.timeout(MOUNT_TIMEOUT_MS), timeoutMs: MOUNT_TIMEOUT_MS };
+    const { portmapPort, signal } = this.#mountsBy;
+    const options: CallOptions = { signal: signal(), timeoutMs: MOUNT_TIMEOUT_MS };
     const asked = async (port: number, procedure: Procedure, write: (w: XdrWriter) => void): Promise<XdrReader> => {
       const connection = await RpcConnection.connect(server, port, credential, options);
       try {
@@ -307,7 +317,7 @@ export class NfsExport {
       }
     };
     const portOf = async ({ program, version }: Procedure): Promise<number> => {
-      const port = (await asked(PORTMAP_PORT, GETPORT, (w) => w.uint(program, version, TCP, 0))).uint();
+      const port = (await asked(portmapPort, GETPORT, (w) => w.uint(program, version, TCP, 0))).uint();
       if (port === 0) throw new NfsRefusedError(`${server} offers no NFS of version 3 over TCP`);
       return port;
     };
@@ -318,8 +328,13 @@ export class NfsExport {
       if (status !== 0) throw new NfsRefusedError(`${server} lets us mount no ${path}: ${new NfsError('mount', status).message}`);
       const root = Uint8Array.from(answer.bytes());
       const connection = await RpcConnection.connect(server, port, credential, options);
-      const info = await connection.call(FSINFO, (w) => w.bytes(root), options);
-      return { connection, root, pieceBytes: pieceOf(info) };
+      try {
+        const info = await connection.call(FSINFO, (w) => w.bytes(root), options);
+        return { connection, root, pieceBytes: pieceOf(info) };
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
     } catch (error) {
       if (error instanceof NfsUnansweredError) throw new NfsUnansweredError(`${server} does not answer`, 'not_sent', { cause: error });
       throw error;

@@ -1,4 +1,4 @@
-import { type HeaderWrite, LuksError, LuksHeader } from '@pileus/core/luks';
+import { type HeaderWrite, LuksHeader } from '@pileus/core/luks';
 import type { Attachment, HostEndpoint, NewVolume, StorageDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
@@ -86,14 +86,14 @@ export class DirVolumes {
     await this.#pool.resize(volume, sizeBytes, deadline);
   }
 
-  /** The header of an encrypted one, which lies in the file behind that of qcow2. @throws DriverError conflict */
+  /** The header of an encrypted one, which lies in the file behind that of qcow2. @throws DriverError, LuksError conflict */
   async changeKeys(id: string, make: (header: LuksHeader) => Promise<HeaderWrite[]>, deadline: Deadline): Promise<void> {
     const volume = await this.need(id, deadline);
     if (await isInUse(this.#link, volume.key, deadline)) throw new DriverError('conflict', `a machine has volume ${id} open`);
     const place = luksPlace(await this.#pool.readPart(volume, 0, QCOW2_FIRST_BYTES, deadline));
     if (place === undefined) throw new DriverError('conflict', `volume ${id} is not encrypted`);
     const bytes = await this.#pool.readPart(volume, place.offsetBytes, place.lengthBytes, deadline);
-    for (const write of await luks(async () => make(LuksHeader.read(bytes))))
+    for (const write of await make(LuksHeader.read(bytes)))
       await this.#pool.writePart(volume, place.offsetBytes + write.offsetBytes, write.bytes, deadline);
   }
 
@@ -194,14 +194,4 @@ export function encryptionVerbs(volumes: DirVolumes): NonNullable<StorageDriver[
       },
     },
   };
-}
-
-/** @throws DriverError conflict */
-async function luks<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (cause) {
-    if (cause instanceof LuksError) throw new DriverError('conflict', cause.message, { cause });
-    throw cause;
-  }
 }

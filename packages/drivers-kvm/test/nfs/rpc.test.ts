@@ -3,30 +3,13 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { NfsProtocolError, NfsRefusedError, NfsUnansweredError } from '../../src/nfs/errors.ts';
 import { type CallOptions, RpcConnection } from '../../src/nfs/rpc.ts';
-import { XdrWriter } from '../../src/nfs/xdr.ts';
+import { accepted, framed, words } from './messages.ts';
 
 const ECHO = { name: 'echo', program: 7, version: 1, number: 3 };
 const bounds = (change: Partial<CallOptions> = {}): CallOptions => ({ signal: new AbortController().signal, timeoutMs: 60_000, ...change });
 
 /** What a server says to a call: the words after its number. */
 type Answer = (socket: Socket, xid: number) => void;
-
-const words = (...values: readonly number[]): Buffer => {
-  const w = new XdrWriter();
-  w.uint(...values);
-  return w.finish();
-};
-/** One message, in fragments of so many bytes. */
-function framed(message: Buffer, fragmentBytes = message.length): Buffer {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < message.length; at += fragmentBytes) {
-    const fragment = message.subarray(at, at + fragmentBytes);
-    const isLast = at + fragmentBytes >= message.length;
-    parts.push(words(fragment.length + (isLast ? 0x8000_0000 : 0)), fragment);
-  }
-  return Buffer.concat(parts);
-}
-const accepted = (xid: number, ...result: readonly number[]) => words(xid, 1, 0, 0, 0, 0, ...result);
 
 describe('a connection to a program of RPC', () => {
   /** Each call is answered by the next of the answers; `taken` waits until so many calls have come. */

@@ -1,3 +1,4 @@
+import { LuksHeader } from '@pileus/core/luks';
 import { expect } from 'chai';
 import { classify } from '../../src/faults.ts';
 import { kvm } from '../../src/index.ts';
@@ -29,5 +30,17 @@ describe('the folder of a pool', () => {
       classify(new LibvirtError('storagePoolCreate', { ...rest, code: ErrorCode.operationFailed, message }));
     expect(failed("operation failed: Storage source conflict with pool: 'other'")).to.equal('conflict');
     expect(failed("failed to create directory '/proc/nope': No such file or directory")).to.equal('conflict');
+  });
+});
+
+describe('what a driver finds where the header of an encrypted volume should be', () => {
+  it('is a conflict when it is none', () => {
+    let refusal: unknown;
+    try {
+      LuksHeader.read(Buffer.alloc(4096));
+    } catch (error) {
+      refusal = error;
+    }
+    expect(classify(refusal)).to.equal('conflict');
   });
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type HeaderWrite, LUKS_HEADER_BYTES, LuksError, LuksHeader } from '@pileus/core/luks';
+import { type HeaderWrite, LUKS_HEADER_BYTES, LuksHeader } from '@pileus/core/luks';
 import type { NewVolume, StorageDriver } from '@pileus/core/strategy';
 import { type CephPool, HEADER_KEY } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
@@ -55,7 +55,7 @@ export function encryptionVerbs(pool: CephPool, purge: Purge, listing: Listing):
   };
 }
 
-/** Each write is durable when it is answered, so they come to be in their order. @throws DriverError not_found, conflict */
+/** Each write is durable when it is answered, so they come to be in their order. @throws DriverError not_found, conflict, LuksError conflict */
 async function change(
   pool: CephPool,
   name: string,
@@ -72,7 +72,7 @@ async function change(
   await pool.shutOutGone(name, deadline);
   await using image = pool.images.image(name).open();
   const bytes = await image.read(0, headerBytes, deadline.left);
-  const writes = await luks(async () => make(LuksHeader.read(bytes)));
+  const writes = await make(LuksHeader.read(bytes));
   for (const write of writes) await image.write(write.offsetBytes, write.bytes, deadline.left);
 }
 
@@ -105,7 +105,7 @@ async function makeEncrypted(pool: CephPool, part: string, { sizeBytes, imageId,
   await image.metadata.set(HEADER_KEY, String(LUKS_HEADER_BYTES), deadline.left);
 }
 
-/** A key opens a volume, or a snapshot of it. @throws DriverError not_found, conflict */
+/** A key opens a volume, or a snapshot of it. @throws DriverError not_found, conflict, LuksError conflict */
 async function needOpen(pool: CephPool, name: string, key: string, deadline: Deadline, snapshot?: string): Promise<void> {
   const stat = await pool.volume(name, deadline, snapshot);
   if (stat === undefined)
@@ -114,15 +114,5 @@ async function needOpen(pool: CephPool, name: string, key: string, deadline: Dea
   await using image = pool.images.image(name).open(snapshot === undefined ? { readOnly: true } : { snapshot });
   const bytes = await unlessAbsent(() => image.read(0, stat.headerBytes, deadline.left));
   if (bytes === undefined) throw new DriverError('not_found', `the pool has no ${name} any more`);
-  if (!(await luks(async () => LuksHeader.read(bytes).opens(key)))) throw new DriverError('conflict', `the key does not open ${name}`);
-}
-
-/** @throws DriverError conflict */
-async function luks<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (cause) {
-    if (cause instanceof LuksError) throw new DriverError('conflict', cause.message, { cause });
-    throw cause;
-  }
+  if (!(await LuksHeader.read(bytes).opens(key))) throw new DriverError('conflict', `the key does not open ${name}`);
 }

@@ -1,3 +1,4 @@
+import { LuksError } from '@pileus/core/luks';
 import type { Fault } from '@pileus/core/strategy';
 import { RadosError, ToolError, UnansweredError, UnsupportedError } from '../rados/index.ts';
 import { DriverError } from './driver-error.ts';
@@ -39,7 +40,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 /** What an error of this driver, of the binding or anything else means to the caller. Never throws, whatever it is given. */
 export function classify(error: unknown): Fault {
   try {
-    if (error instanceof DriverError) return error.fault;
+    if (error instanceof DriverError || error instanceof LuksError) return error.fault;
     if (error instanceof UnansweredError) return error.outcome === 'unknown' ? 'unknown_outcome' : 'unavailable';
     if (error instanceof UnsupportedError) return 'unsupported';
     if (error instanceof RadosError) return ofAnswer(error);

@@ -22,9 +22,8 @@ import { stray } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import { choosePool, hostPlace, reaches } from './pool-choice.ts';
 import { hostOfPool, poolReachable, removeOrOwe } from './removal.ts';
-import { snapshot } from './snapshots/snapshot.ts';
 import { dropSnapshot } from './snapshots/snapshot-delete.ts';
-import { contentKey } from './snapshots/snapshot-rows.ts';
+import { contentKey, refuseSnapshots, type SnapshotRow, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { contentsDiffer, copyContent } from './volume-copy.ts';
 import { refuseEncrypted } from './volume-key.ts';
@@ -54,8 +53,6 @@ const COPY_RETRY = { attempts: 12, backoffMs: 500 };
 /** While this lasts the guest stands still: it is given up early rather than tried again. */
 const STILL_TIMEOUT_MS = 30_000;
 const ONCE = { attempts: 1, backoffMs: 0 };
-/** Of what stands in the way, as many are named. */
-const BLOCKERS_MAX = 10;
 
 /**
  * The copy has the volume's own name in its pool, so no two of them may be there that could be taken for each other: `leftPoolId` tells where something may lie
@@ -71,9 +68,9 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
       if (row.poolId !== params.fromPoolId || row.sizeBytes !== params.sizeBytes)
         throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       await refuseOtherUser(ctx.reader, row, params.userId);
-      const beside = await snapshotsOf(ctx.reader, row);
+      const beside = await snapshotsOf(ctx.reader, row.id);
       // One in `creating` is of an operation behind this.
-      refuseSnapshots(
+      refuseStaying(
         row,
         beside.filter(({ state }) => state !== 'creating'),
       );
@@ -215,18 +212,13 @@ async function sizeIn({ pools }: MoveContext, poolId: Id<'pool'>, { volumeId }: 
 const ofAnotherSize = ({ sizeBytes }: MoveVolumeParams): CloudError =>
   new CloudError('conflict', 'The volume has another size in its pool than its row says.', { params: { sizeBytes } });
 
-type SnapshotRow = RowOf<typeof snapshot>;
-
-const snapshotsOf = (reader: Reader, { id }: VolumeRow): Promise<readonly SnapshotRow[]> => reader.list(snapshot, equals('volumeId', id));
-
 /** What the cloud keeps beside it for purposes of its own goes with the source. @throws CloudError in_use */
-function refuseSnapshots({ name }: VolumeRow, rows: readonly SnapshotRow[]): void {
-  const blockers = rows.filter(({ system }) => !system).map((row) => ({ kind: snapshot.name, id: row.id, name: row.name }));
-  if (blockers.length === 0) return;
-  throw new CloudError('in_use', `Volume ${name} has snapshots, which stay where they are; delete them first.`, {
-    params: { blockers: blockers.slice(0, BLOCKERS_MAX) },
-  });
-}
+const refuseStaying = (row: VolumeRow, rows: readonly SnapshotRow[]): void =>
+  refuseSnapshots(
+    row,
+    rows.filter(({ system }) => !system),
+    'stay where they are',
+  );
 
 /** @throws CloudError conflict while something may lie in a pool that bears the name of the volume and is not it */
 async function refuseUnsettled({ reader }: MoveContext, row: VolumeRow, toPoolId: Id<'pool'>): Promise<void> {
@@ -328,7 +320,7 @@ export const volumeMove = (context: MoveContext) =>
       else if (bytesPerSecond !== undefined)
         throw new CloudError('invalid_input', 'Only what is copied under a running machine is held back.', { pointer: '/bytesPerSecond' });
       if (user !== undefined && input.poolId !== undefined) await refuseUnreached(reader, input.poolId, user);
-      refuseSnapshots(row, await snapshotsOf(reader, row));
+      refuseStaying(row, await snapshotsOf(reader, id));
       refuseEncrypted(row, '', 'is not moved: its content is read by its machine alone');
       const { id: toPoolId } = await choosePool(reader, {
         ...wanted,

@@ -3,7 +3,6 @@ import {
   CloudError,
   change,
   defineAction,
-  equals,
   expectState,
   FORWARD_ONLY,
   forgetSealed,
@@ -17,8 +16,7 @@ import {
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { poolReachable } from './removal.ts';
-import { snapshot } from './snapshots/snapshot.ts';
-import { contentKey } from './snapshots/snapshot-rows.ts';
+import { contentKey, refuseSnapshots, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { newKey } from './volume-key.ts';
 import { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
@@ -37,9 +35,6 @@ interface RotateKeyParams {
   readonly userId?: string;
 }
 
-/** Of what stands in the way, as many are named. */
-const BLOCKERS_MAX = 10;
-
 /**
  * At every instant the key that the row names opens the volume: it names the new one when that has been tried, and until no trace of the old one is left in the
  * header, that is sealed, too.
@@ -51,7 +46,7 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
       if (row.encryptionKey !== params.fromKey || row.poolId !== params.poolId)
         throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`);
       await refuseOtherUser(ctx.reader, row, params.userId);
-      await refuseSnapshots(ctx.reader, row);
+      await refuseKept(ctx.reader, row);
       if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
       await refuseUsed(ctx, row, call);
     },
@@ -86,13 +81,8 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
   .build();
 
 /** A snapshot keeps the header of its time, which the old key opens. @throws CloudError in_use */
-async function refuseSnapshots(reader: Reader, { id, name }: VolumeRow): Promise<void> {
-  const rows = await reader.list(snapshot, equals('volumeId', id), { limit: BLOCKERS_MAX });
-  if (rows.length === 0) return;
-  throw new CloudError('in_use', `Volume ${name} has snapshots, which its key would go on opening; delete them first.`, {
-    params: { blockers: rows.map((row) => ({ kind: snapshot.name, id: row.id, name: row.name })) },
-  });
-}
+const refuseKept = async (reader: Reader, row: VolumeRow): Promise<void> =>
+  refuseSnapshots(row, await snapshotsOf(reader, row.id), 'its key would go on opening');
 
 export const volumeRotateKey = (context: RotateKeyContext) =>
   defineAction({
@@ -109,7 +99,7 @@ export const volumeRotateKey = (context: RotateKeyContext) =>
       (await context.pools.open(row.poolId)).needKeyChanges();
       const user = await userOf(reader, row);
       if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
-      await refuseSnapshots(reader, row);
+      await refuseKept(reader, row);
       const key = await newKey(context, seal, true);
       const toKey = String(key.row.encryptionKey);
       return {

@@ -51,6 +51,20 @@ interface Wanting {
   readonly system?: boolean;
 }
 
+/** Of what stands in the way, as many are named. */
+const BLOCKERS_MAX = 10;
+
+export const snapshotsOf = (reader: Reader, volumeId: string): Promise<readonly SnapshotRow[]> =>
+  reader.list(snapshot, equals('volumeId', volumeId));
+
+/** For what snapshots of a volume stand in the way of. @throws CloudError in_use that names them */
+export function refuseSnapshots({ name }: VolumeRow, rows: readonly SnapshotRow[], why: string): void {
+  if (rows.length === 0) return;
+  throw new CloudError('in_use', `Volume ${name} has snapshots, which ${why}; delete them first.`, {
+    params: { blockers: rows.slice(0, BLOCKERS_MAX).map((row) => ({ kind: snapshot.name, id: row.id, name: row.name })) },
+  });
+}
+
 /** Held by what replaces a volume's content, and by what keeps it for the cloud's own purposes: beside its own key, so that the volume can be used meanwhile. */
 export const contentKey = (volumeId: string): string => `content/${volumeId}`;
 
