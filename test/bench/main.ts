@@ -8,6 +8,7 @@ import { type Bench, runBenches } from './harness.ts';
 import { networkPortsBench } from './network-ports.ts';
 import { ovnBench } from './ovn.ts';
 import { ovsdbBench } from './ovsdb.ts';
+import { millionPagesBench, pagesBench } from './pages.ts';
 import { placementBench } from './placement.ts';
 import { postgresCreateBench } from './postgres-create.ts';
 import { millionBench, queryBench } from './query.ts';
@@ -25,6 +26,8 @@ const BENCHES: readonly Bench[] = [
   readBench,
   queryBench,
   millionBench,
+  pagesBench,
+  millionPagesBench,
   restBench,
   createBench,
   tenantCreateBench,
