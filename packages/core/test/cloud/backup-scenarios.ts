@@ -61,6 +61,13 @@ export const backupScenarios: readonly Scenario[] = [
     'after another',
   ),
   on(
+    'backup.create',
+    (at) => aSource(at).then(() => undefined),
+    (at) => ({ name: 'backup-1', volumeId: extra.get(at) }),
+    'where there are no snapshots',
+    { without: ['snapshots'] },
+  ),
+  on(
     'volume.move',
     async (at) => {
       await elsewhere(at);

@@ -11,7 +11,6 @@ import {
   type Id,
   NOTHING_TO_UNDO,
   type Reader,
-  type RowOf,
   resourceName,
   revert,
   saga,
@@ -21,9 +20,10 @@ import {
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { contentKey, dropSnapshot, refuseEncrypted, snapshotRows, takeSnapshot, volume, type WantedSnapshot } from '../storage/contract.ts';
+import { contentKey, dropSnapshot, snapshotRows, takeSnapshot, volume, type WantedSnapshot } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { backupPlan } from './backup-plan.ts';
+import { keptIn, readable, refuseUsedOrMoved } from './backup-source.ts';
 import { backupStore } from './backup-store.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { storeFor } from './store-choice.ts';
@@ -35,9 +35,15 @@ interface CreateBackupParams {
   readonly storeId: Id<'backupStore'>;
   readonly volumeId: Id<'volume'>;
   readonly volumeName: string;
+  readonly poolId: Id<'pool'>;
   readonly sizeBytes: number;
-  /** Stays in the pool until the next backup is made: what has changed is told from it, and restores clone it. */
-  readonly snapshot: WantedSnapshot;
+  /**
+   * Stays in the pool until the next backup is made: what has changed is told from it, and restores clone it. Without it, in a pool that keeps no snapshots, the
+   * volume itself is read, which nobody uses meanwhile.
+   */
+  readonly snapshot?: WantedSnapshot;
+  /** The machine that has the volume, which is held with it where the volume itself is read. */
+  readonly userId?: string;
   /** The last one is damaged: all is read and put anew, which mends what older ones share with it. */
   readonly afresh?: true;
   /** The backup before, in the same store, with the snapshot of it. */
@@ -51,35 +57,44 @@ async function earlierOf(shelf: Shelf, { earlier, afresh }: CreateBackupParams, 
   return manifest === undefined ? undefined : { manifest, snapshotId: earlier.snapshotId };
 }
 
+const snapshotsOf = ({ snapshot }: CreateBackupParams): readonly WantedSnapshot[] => (snapshot === undefined ? [] : [snapshot]);
+
+/** Ids of snapshots that are beside the volume. @throws CloudError where what is to be read is not what it was when this was accepted */
+async function beside(ctx: BackupContext, params: CreateBackupParams, call: Call): Promise<readonly string[]> {
+  const { snapshot, volumeId, sizeBytes, poolId } = params;
+  if (snapshot === undefined) {
+    await refuseUsedOrMoved(ctx, params, call);
+    return [];
+  }
+  const there = await (await ctx.pools.open(poolId)).listSnapshots(volumeId, call);
+  if (there.find(({ id }) => id === snapshot.snapshotId)?.sizeBytes !== sizeBytes)
+    throw new CloudError('conflict', 'The volume was resized meanwhile.');
+  return there.map(({ id }) => id);
+}
+
 /** The manifest is put last: until then there are chunks that nobody names, which go again. Whatever a volume is used for meanwhile, the snapshot stays as it is. */
 const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
   .effect('begin', {
     do: async ({ ctx, params }) => {
-      if (isOvertaken(params, await before(ctx.reader, params.volumeId, params.storeId)))
+      if (params.snapshot !== undefined && isOvertaken(params, await before(ctx.reader, params.volumeId, params.storeId)))
         throw new CloudError('conflict', 'Another backup of the volume was made or deleted meanwhile.');
       return { takenAt: timestamp(ctx.environment.clock) };
     },
     undo: NOTHING_TO_UNDO,
   })
-  .subs('snapshot', { limit: 1, run: ({ ctx, params }) => [[bindSaga(takeSnapshot, ctx, params.snapshot)]] })
+  .subs('snapshot', { limit: 1, run: ({ ctx, params }) => snapshotsOf(params).map((wanted) => [bindSaga(takeSnapshot, ctx, wanted)]) })
   .effect('copy', {
     timeoutMs: TRANSFER_TIMEOUT_MS,
     do: async ({ ctx, params, out, call }): Promise<Copied> => {
       const { backupId, volumeId, volumeName, sizeBytes, snapshot } = params;
       const shelf = await Shelf.open(ctx, params);
-      const pool = await ctx.pools.open(snapshot.poolId);
-      const there = await pool.listSnapshots(volumeId, call);
-      if (there.find(({ id }) => id === snapshot.snapshotId)?.sizeBytes !== sizeBytes)
-        throw new CloudError('conflict', 'The volume was resized meanwhile.');
-      const earlier = await earlierOf(
-        shelf,
-        params,
-        there.map(({ id }) => id),
-        call,
-      );
+      const pool = await ctx.pools.open(params.poolId);
+      const earlier = await earlierOf(shelf, params, await beside(ctx, params, call), call);
       const facts = { volumeId, volumeName, sizeBytes, takenAt: out.begin.takenAt };
-      const request = { pool, snapshot: { id: snapshot.snapshotId, volumeId }, facts, ...given({ earlier, afresh: params.afresh }) };
-      const { manifest, copied } = await copyOut(ctx, shelf, request, call);
+      const of = { volumeId, ...given({ id: snapshot?.snapshotId }) };
+      const { manifest, copied } = await copyOut(ctx, shelf, { pool, of, facts, ...given({ earlier, afresh: params.afresh }) }, call);
+      // Its machine may have been switched on meanwhile, behind our back.
+      if (snapshot === undefined) await beside(ctx, params, call);
       await shelf.putManifest(backupId, manifest, call);
       return copied;
     },
@@ -93,7 +108,7 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       transition(backup, backupId, {
         from: 'creating',
         to: 'available',
-        set: { ...out.begin, ...out.copy, snapshotId: snapshot.snapshotId },
+        set: { ...out.begin, ...out.copy, ...given({ snapshotId: snapshot?.snapshotId }) },
       }),
       change(volume, volumeId, { backedUpAt: out.begin.takenAt }),
       ...(earlier === undefined ? [] : [change(backup, earlier.backupId, { snapshotId: null })]),
@@ -110,7 +125,9 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
   .subs('apart', {
     limit: 1,
     run: ({ ctx, params: { earlier, snapshot } }) =>
-      earlier === undefined ? [] : [[bindSaga(dropSnapshot, ctx, { ...snapshot, snapshotId: earlier.snapshotId, force: true })]],
+      earlier === undefined || snapshot === undefined
+        ? []
+        : [[bindSaga(dropSnapshot, ctx, { ...snapshot, snapshotId: earlier.snapshotId, force: true })]],
   })
   .build();
 
@@ -120,7 +137,8 @@ export const backupCreate = (context: BackupContext) =>
   defineAction({
     kind: backup,
     verb: 'create',
-    description: 'Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile.',
+    description:
+      'Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off.',
     target: 'collection',
     input: Type.Object({
       name: Type.Optional(resourceName()),
@@ -134,18 +152,20 @@ export const backupCreate = (context: BackupContext) =>
     accept: async ({ id, input, principal, reader, mint }) => {
       const plan = input.planId === undefined ? undefined : await usable(reader, backupPlan, input.planId, principal, '/planId');
       const source = await usable(reader, volume, input.volumeId, principal, '/volumeId');
-      await refuseSource(context, source);
+      const { hasSnapshots, userId } = await readable(context, reader, source);
       const store = await storeFor(reader, input.storeId);
       const facts = {
         ...{ projectId: source.projectId as Id<'project'>, storeId: store.id, volumeId: source.id },
         ...{ volumeName: source.name, sizeBytes: source.sizeBytes },
       };
-      const { earlier, afresh } = await before(reader, source.id, store.id);
-      const wanted = { id: mint('snapshot'), system: true };
+      const { afresh, ...chain } = await before(reader, source.id, store.id);
+      const earlier = hasSnapshots ? chain.earlier : undefined;
+      const wanted = hasSnapshots ? { id: mint('snapshot'), system: true } : undefined;
+      const snapshot = wanted && snapshotRows.wanted(source, wanted);
       return {
-        params: { ...facts, ...given({ earlier, afresh }), backupId: id, snapshot: snapshotRows.wanted(source, wanted) },
+        params: { ...facts, poolId: source.poolId, ...given({ earlier, afresh, snapshot, userId }), backupId: id },
         statements: [
-          ...snapshotRows.insert(source, wanted),
+          ...(wanted === undefined ? [keptIn(source)] : snapshotRows.insert(source, wanted)),
           ...(earlier === undefined ? [] : [expectState(backup, earlier.backupId, ['available'])]),
           expectState(backupStore, store.id, ['available']),
           create(backup, {
@@ -155,16 +175,17 @@ export const backupCreate = (context: BackupContext) =>
             name: nameOr(input.name, backup, id),
           }),
         ],
-        keys: keysOf(source.id, wanted.id, earlier),
+        keys: wanted === undefined ? [source.id, contentKey(source.id), userId ?? source.id] : keysOf(source.id, wanted.id, earlier),
       };
     },
     saga: createBackup,
     context: () => context,
-    unwound: ({ backupId, snapshot }) => [
-      transition(backup, backupId, { from: 'creating', to: 'deleted' }),
-      snapshotRows.takeBack(snapshot),
+    unwound: (params) => [
+      transition(backup, params.backupId, { from: 'creating', to: 'deleted' }),
+      ...snapshotsOf(params).map(snapshotRows.takeBack),
     ],
     again: async ({ params: { earlier, afresh: _, ...params }, error, reader }) => {
+      if (params.snapshot === undefined) return undefined;
       const now = await before(reader, params.volumeId, params.storeId);
       if (error.code !== 'conflict' || !isOvertaken(given({ earlier }), now)) return undefined;
       const keys = keysOf(params.volumeId, params.snapshot.snapshotId, now.earlier);
@@ -182,18 +203,6 @@ const keysOf = (volumeId: string, snapshotId: string, earlier: Before['earlier']
 
 /** It was accepted while another was on its way: the one before it is not the one that it was then. */
 const isOvertaken = (then: Before, now: Before): boolean => then.earlier?.backupId !== now.earlier?.backupId;
-
-/** @throws CloudError conflict, unsupported */
-async function refuseSource({ pools }: BackupContext, row: RowOf<typeof volume>): Promise<void> {
-  const { name, state, poolId } = row;
-  refuseEncrypted(row, '/volumeId', 'backups keep no keys of volumes');
-  if (state !== 'available' && state !== 'attached')
-    throw new CloudError('conflict', `Volume ${name} is ${state}.`, {
-      pointer: '/volumeId',
-      params: { state, allowed: ['available', 'attached'] },
-    });
-  (await pools.open(poolId)).refuseUnreadable();
-}
 
 async function before(reader: Reader, volumeId: Id<'volume'>, storeId: Id<'backupStore'>): Promise<Before> {
   const rows = await reader.list(backup, both(equals('volumeId', volumeId), equals('state', 'available')));

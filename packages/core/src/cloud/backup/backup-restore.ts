@@ -36,7 +36,7 @@ const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore', 1)
       const pool = await ctx.pools.open(poolId);
       const there = snapshot === undefined ? [] : await pool.listSnapshots(snapshot.volumeId, call);
       const isCloned = snapshot !== undefined && there.some(({ id }) => id === snapshot.id);
-      await pool.createVolume({ id: volumeId, sizeBytes, ...(isCloned ? { snapshot } : {}) }, call);
+      await pool.createVolume({ id: volumeId, sizeBytes, ...(isCloned ? { snapshot } : { toFill: true }) }, call);
       return { isCloned };
     },
     undo: (step) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
@@ -95,7 +95,7 @@ export const backupRestore = (context: BackupContext) =>
       const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);
       const { id: poolId } = await besideOrElse(reader, beside, { ...where, sizeBytes, attempt });
       const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId ? beside : undefined;
-      (await context.pools.open(poolId)).refuseUnreadable();
+      (await context.pools.open(poolId)).needContents();
       const volumeId = mint('volume');
       const facts = { projectId: projectId as Id<'project'>, poolId, sizeBytes };
       return {

@@ -1,10 +1,10 @@
 import type { KernelServices } from '../../kernel/index.ts';
-import type { StorageContext } from '../storage/contract.ts';
+import type { UsedVolumeContext } from '../storage/contract.ts';
 import type { Collector } from './collector.ts';
 import type { BackupStores } from './stores.ts';
 
 /** What sagas on backups reach. */
-export interface BackupContext extends StorageContext, Pick<KernelServices, 'environment' | 'secrets'> {
+export interface BackupContext extends UsedVolumeContext, Pick<KernelServices, 'environment' | 'secrets'> {
   readonly stores: BackupStores;
   readonly collector: Pick<Collector, 'kick'>;
 }

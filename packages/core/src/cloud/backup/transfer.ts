@@ -1,5 +1,5 @@
 import { CloudError, inLanes } from '../../kernel/index.ts';
-import type { Call, SnapshotRef } from '../../strategy/index.ts';
+import type { Call, ContentRef } from '../../strategy/index.ts';
 import { patiently } from '../patient-call.ts';
 import type { StoragePool } from '../storage/contract.ts';
 import type { BackupContext } from './context.ts';
@@ -101,7 +101,8 @@ export interface Copied {
 
 interface CopyRequest {
   readonly pool: StoragePool;
-  readonly snapshot: SnapshotRef;
+  /** What does not change meanwhile: a snapshot, or a volume that nobody uses. */
+  readonly of: ContentRef;
   /** What the backup before has, and the snapshot it was made of. */
   readonly earlier?: { readonly manifest: Manifest; readonly snapshotId: string };
   /** What is there already is put again: some of it may be damaged. */
@@ -111,14 +112,14 @@ interface CopyRequest {
 
 /** Reads what may have changed and keeps what the store has not. Repeated, it finds there what it has put, and reads all of it again. */
 export async function copyOut(context: Pick<BackupContext, 'environment'>, shelf: Shelf, request: CopyRequest, call: Call) {
-  const { pool, snapshot, earlier, facts } = request;
+  const { pool, of, earlier, facts } = request;
   const manifest = Manifest.begin(facts, earlier?.manifest);
   const keeper = new Keeper(shelf, await shelf.unusable(call), request.afresh === true);
   const indexes = await changedChunks(request, manifest, call);
   let [readBytes, newBytes, done] = [0, 0, 0];
   await inLanes(indexes, LANES, async (index) => {
     const { offsetBytes, lengthBytes } = manifest.place(index);
-    const bytes = await patiently(context, call, (c) => pool.readContent(snapshot, offsetBytes, lengthBytes, c));
+    const bytes = await patiently(context, call, (c) => pool.readContent(of, offsetBytes, lengthBytes, c));
     readBytes += lengthBytes;
     if (isZero(bytes)) manifest.set(index, undefined);
     else {
@@ -133,9 +134,9 @@ export async function copyOut(context: Pick<BackupContext, 'environment'>, shelf
 }
 
 /** In their order. Without an earlier backup what has no data is as the manifest begins: zeroes. */
-async function changedChunks({ pool, snapshot, earlier }: CopyRequest, manifest: Manifest, call: Call): Promise<readonly number[]> {
+async function changedChunks({ pool, of, earlier }: CopyRequest, manifest: Manifest, call: Call): Promise<readonly number[]> {
   const changed = new Set<number>();
-  for (const { offsetBytes, lengthBytes, hasData } of await pool.changes(snapshot, earlier?.snapshotId, call)) {
+  for (const { offsetBytes, lengthBytes, hasData } of await pool.changes(of, earlier?.snapshotId, call)) {
     if (!hasData && earlier === undefined) continue;
     const chunkBytes = manifest.head.chunkBytes;
     const last = Math.ceil((offsetBytes + lengthBytes) / chunkBytes);
@@ -203,18 +204,18 @@ export async function copyIn(
   });
 }
 
-/** Whether what is in a snapshot is not what a backup has. */
+/** Whether what is in a snapshot, or in a volume that nobody uses, is not what a backup has. */
 export async function differs(
   context: Pick<BackupContext, 'environment'>,
   shelf: Shelf,
-  { manifest, pool, snapshot }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly snapshot: SnapshotRef },
+  { manifest, pool, of }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly of: ContentRef },
   call: Call,
 ): Promise<boolean> {
-  const withData = await changedChunks({ pool, snapshot, facts: manifest.head }, manifest, call);
+  const withData = await changedChunks({ pool, of, facts: manifest.head }, manifest, call);
   const indexes = [...new Set([...withData, ...[...manifest.kept()].map(([index]) => index)])];
   const equal = await inLanes(indexes, LANES, async (index) => {
     const { offsetBytes, lengthBytes } = manifest.place(index);
-    const bytes = await patiently(context, call, (c) => pool.readContent(snapshot, offsetBytes, lengthBytes, c));
+    const bytes = await patiently(context, call, (c) => pool.readContent(of, offsetBytes, lengthBytes, c));
     const kept = manifest.chunk(index);
     return kept === undefined ? isZero(bytes) : Buffer.from(await shelf.vault.digest(bytes)).equals(kept.digest);
   });

@@ -20,3 +20,4 @@ export { type NewKey, newKey, openedKey, refuseEncrypted, refuseUnencrypted } fr
 export { giveSecret, type ReachContext, reachVolume } from './volume-reach.ts';
 export { type NewVolume, type VolumeReservation, volumeRows } from './volume-rows.ts';
 export { imageFor } from './volume-source.ts';
+export { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';

@@ -164,10 +164,6 @@ export class StoragePool {
   deleteSnapshot(snapshot: SnapshotRef, call: Call) {
     return this.#caller.run('snapshots.delete', call, (c) => this.#snapshots.delete(snapshot, c));
   }
-  /** @throws CloudError unsupported where no backup can be made of what is in the pool, or restored into it */
-  refuseUnreadable(): void {
-    void [this.#snapshots, this.#contents];
-  }
   /** @throws CloudError unsupported where what is in volumes cannot be read or written */
   needContents(): void {
     void this.#contents;
