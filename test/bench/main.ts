@@ -13,6 +13,7 @@ import { placementBench } from './placement.ts';
 import { postgresCreateBench } from './postgres-create.ts';
 import { millionBench, queryBench } from './query.ts';
 import { radosBench } from './rados.ts';
+import { rbdStallBench } from './rbd-stall.ts';
 import { rbdVolumesBench } from './rbd-volumes.ts';
 import { readBench } from './read.ts';
 import { realCreateBench } from './real-create.ts';
@@ -46,6 +47,7 @@ const BENCHES: readonly Bench[] = [
   firstPacketBench,
   radosBench,
   rbdVolumesBench,
+  rbdStallBench,
   crowdBench(10_000),
   simulationBench,
 ];
