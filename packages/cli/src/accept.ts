@@ -2,6 +2,7 @@ import { type Accepted, isPileusError, type Operation, type Pending, type Untype
 import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { defaultColumns, FORMATS, type Format, formatRow, formatRows, type Row } from './format.ts';
+import { kindCalled } from './server.ts';
 import type { Session } from './session.ts';
 
 export interface ChangeFlags {
@@ -31,6 +32,7 @@ export async function settle<R extends UntypedRow | undefined>(
   kind: KindDescription,
   changes: readonly { readonly label: string; readonly pending: Pending<string, R> }[],
   flags: ChangeFlags,
+  makes: readonly string[] = [],
 ): Promise<void> {
   const accepted = await acceptAll(session, changes, flags.output);
   if (!(flags.wait ?? session.interactive))
@@ -40,14 +42,53 @@ export async function settle<R extends UntypedRow | undefined>(
       flags.output,
     );
   const rows = await Promise.all(accepted.map((one) => waitFor(session, one, flags)));
+  const made = (await Promise.all(accepted.map((one) => madeBy(session, makes, one.accepted)))).filter((each) => each !== undefined);
+  if (made.length > 0) return showMade(session, made, flags.output);
   const present = rows.filter((row) => row !== undefined);
-  const [only] = present;
-  if (only !== undefined && rows.length === 1 && flags.output !== 'table') session.out(formatRow(only, flags.output));
-  else if (present.length > 0) session.out(formatRows(present, flags.output, defaultColumns(kind), session.width));
+  if (present.length > 0) showRows(session, kind, present, flags.output);
   else {
     showGone(session, accepted, flags.output);
     if (kind.verbs.some(({ segment }) => segment === 'recover')) await tellOfTrash(session, kind, accepted);
   }
+}
+
+function showRows(session: Session, kind: KindDescription, rows: readonly Row[], format: Format): void {
+  const [only] = rows;
+  if (only !== undefined && rows.length === 1 && format !== 'table') session.out(formatRow(only, format));
+  else session.out(formatRows(rows, format, defaultColumns(kind), session.width));
+}
+
+interface Made {
+  readonly kind: KindDescription;
+  readonly row: Row;
+}
+
+/** Of what was made people want to know the name and the place; what it was made of is as before. */
+function showMade(session: Session, made: readonly Made[], format: Format): void {
+  // A program reads one list; a person a table for each kind.
+  const shown = format === 'table' ? [...Map.groupBy(made, ({ kind }) => kind).values()] : [made];
+  for (const some of shown)
+    if (some[0] !== undefined)
+      showRows(
+        session,
+        some[0].kind,
+        some.map(({ row }) => row),
+        format,
+      );
+}
+
+/** What a verb has made beside its resource, as its operation tells; undefined where it has made nothing, or that is gone again. */
+async function madeBy(session: Session, makes: readonly string[], accepted: Accepted<string, unknown>): Promise<Made | undefined> {
+  if (makes.length === 0) return undefined;
+  const { cloud, description } = await session.server();
+  const { notes = {} } = await accepted.operation({ signal: session.signal });
+  const kind = kindCalled(makes.find((name) => typeof notes[`${name}Id`] === 'string') ?? '', description);
+  if (kind === undefined) return undefined;
+  const found = await cloud
+    .resource(kind)
+    .get(String(notes[`${kind.kind}Id`]), { signal: session.signal })
+    .safe();
+  return found.ok ? { kind, row: asRow(found.data) } : undefined;
 }
 
 /** What can be brought back is not gone. */

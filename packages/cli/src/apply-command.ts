@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { text as readAll } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { type ChangeFlags, declareChange, settle } from './accept.ts';
@@ -9,6 +7,7 @@ import { formatRow } from './format.ts';
 import { kindCalled } from './server.ts';
 import type { Session } from './session.ts';
 import { describePlan, destroys, type StackPlan } from './stack-plan.ts';
+import { readText } from './values.ts';
 
 interface Flags extends ChangeFlags {
   readonly file: string;
@@ -91,7 +90,7 @@ const flagOf = (pointer: string): string | undefined =>
       : undefined;
 
 async function readTemplate(path: string): Promise<TemplateFile> {
-  const text = path === '-' ? await readAll(process.stdin) : await readText(path);
+  const text = await readText(path, '--file');
   let value: unknown;
   try {
     value = parseYaml(text);
@@ -103,12 +102,6 @@ async function readTemplate(path: string): Promise<TemplateFile> {
   return { ...(typeof name === 'string' ? { name } : {}), template: template as Template };
 }
 
-async function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new UsageError(`${path} cannot be read.`, cause instanceof Error ? cause.message : undefined);
-  });
-}
-
 /** By the types that the template declares: `size=10` is a number for one, and a text for another. */
 async function parametersOf({ parameters = {} }: Template, given: readonly string[]): Promise<Record<string, unknown>> {
   const values: Record<string, unknown> = {};
@@ -116,7 +109,7 @@ async function parametersOf({ parameters = {} }: Template, given: readonly strin
     const at = text.indexOf('=');
     if (at <= 0) throw new UsageError(`--parameter ${text}: write it as name=value.`);
     const [name, written] = [text.slice(0, at), text.slice(at + 1)];
-    const value = written.startsWith('@') ? await readText(written.slice(1)) : written;
+    const value = written.startsWith('@') ? await readText(written.slice(1), `--parameter ${name}`) : written;
     values[name] = (parameters[name]?.type ?? 'string') === 'string' ? value : parseYaml(value);
   }
   return values;

@@ -35,7 +35,7 @@ const FILTERS = [
   ['action', 'only this action, e.g. instance.create'],
   ['resource-kind', 'only on resources of this kind'],
   ['resource-id', 'only on this resource'],
-  ['result', 'only what ended so: pending, succeeded, failed, cancelled, interrupted, unknown'],
+  ['result', 'only what ended so: pending, succeeded, failed, cancelled, interrupted, unknown, denied'],
   ['since', 'only from this time on, e.g. 2026-11-21T09:00:00Z'],
   ['until', 'only before this time'],
   ['of', 'of the project, of its account, or of the whole cloud: project, account, cloud'],
@@ -51,7 +51,11 @@ export function addAudit(program: Command, session: Session): void {
   list
     .addOption(new Option('--limit <n>', 'at most so many').argParser(wholeNumber).default(50))
     .addOption(output())
-    .action(async (flags: Flags) => session.out(shown(await entries(session, flags), flags.output, session.width)));
+    .action(async (flags: Flags) => {
+      const found = await entries(session, flags);
+      if (found.length === 0 && flags.output === 'table') return session.note('There are no such entries.');
+      session.out(shown(found, flags.output, session.width));
+    });
   audit
     .command('verify')
     .description('Looks at every entry, and names those that were changed, dropped or swapped. Ends with 1 if there are any.')

@@ -2,7 +2,7 @@ import type { Schema } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { UsageError } from './exit.ts';
-import { anyField, choicesOf, type FindId, flagNames, isBytes, parseValue, readText, solid, typeOf } from './values.ts';
+import { anyField, choicesOf, type FindId, flagNames, isBytes, isPassword, parseValue, readText, solid, typeOf } from './values.ts';
 
 /** One field of an input, as flags. */
 interface Flag {
@@ -89,7 +89,10 @@ export class InputFlags {
     const names = flag.names.map((name) => `--${name}`).join(', ');
     const required = this.#required.includes(flag.field) ? ' (required)' : '';
     if (flag.type === 'boolean') return new Option(names, `${flag.schema.description ?? ''}${required}`.trim());
-    const option = new Option(`${names} <${placeholder(flag)}>`, `${flag.schema.description ?? ''}${required}${repeats(flag)}`.trim());
+    const option = new Option(
+      `${names} <${placeholder(flag)}>`,
+      `${flag.schema.description ?? ''}${required}${repeats(flag)}${hides(flag)}`.trim(),
+    );
     const choices = choicesOf(itemsOf(flag));
     if (flag.type === 'array' || flag.type === 'object')
       option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
@@ -129,6 +132,8 @@ const itemsOf = ({ schema }: Flag): Schema => {
 
 const repeats = ({ type, schema }: Flag): string =>
   type === 'array' || (type === 'object' && anyField(solid(schema)) !== undefined) ? ' (may be repeated)' : '';
+
+const hides = (flag: Flag): string => (isPassword(solid(flag.schema)) ? ' (- for standard input, @FILE for a file)' : '');
 
 function placeholder(flag: Flag): string {
   const schema = solid(itemsOf(flag));

@@ -29,17 +29,23 @@ export function addImageUpload(parent: Command, session: Session, server: Server
       const input = await flags.read(options, { name }, (refKind, text) => idOf(server, refKind, text));
       const sha256 = await digestOf(file, session.signal);
       const id = await register(session, server, input, name);
-      await server.cloud.images.upload(id, await openAsBlob(file), {
-        sha256,
-        signal: session.signal,
-        onProgress: progressOf(session, name, sizeBytes),
-      });
+      const content = await openAsBlob(file);
+      await server.cloud.images
+        .upload(id, content, { sha256, signal: session.signal, onProgress: progressOf(session, name, sizeBytes) })
+        .catch((error: unknown) => {
+          if (goesOnLater(error)) session.note('What has arrived is kept for a while: the same command again goes on from there.');
+          throw error;
+        });
       const row = asRow(await server.cloud.images.get(id));
       session.out(
         options.output === 'table' ? formatRows([row], 'table', defaultColumns(kind), session.width) : formatRow(row, options.output),
       );
     });
 }
+
+/** Nobody has refused the content: it is the connection, the server or the person that has stopped. */
+export const goesOnLater = (error: unknown): boolean =>
+  isPileusError(error) && (error.retry === 'same_request' || error.code === 'aborted');
 
 /** `Debian 12.qcow2` -> `debian-12` */
 const nameOf = (file: string): string =>

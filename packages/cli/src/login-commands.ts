@@ -1,10 +1,10 @@
-import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UsageError } from './exit.ts';
 import { chooseTarget, loadProfiles, type Profile, saveProfiles } from './profiles.ts';
 import { connectTo, openServer } from './server.ts';
 import type { Session } from './session.ts';
 import { table } from './table.ts';
+import { passwordOf } from './values.ts';
 
 /** `--url`, `--key` and `--profile` are read before everything else, from wherever they stand. */
 export function addLogin(program: Command, session: Session): void {
@@ -15,7 +15,7 @@ export function addLogin(program: Command, session: Session): void {
     )
     .option('--account <name>', 'account of the user who signs in')
     .option('--user <name>', 'who signs in')
-    .option('--password <text>', 'his password; - reads it from standard input; on a terminal it is asked for')
+    .option('--password <text>', 'his password; - reads it from standard input, @FILE from a file; on a terminal it is asked for')
     .action(async (signIn: SignIn) => {
       const { url = session.env.PILEUS_URL, profile: name = 'default' } = session.choice;
       if (url === undefined) throw new UsageError('login needs --url.', 'pileus login --url http://127.0.0.1:7420 --key KEY');
@@ -60,7 +60,7 @@ interface SignIn {
 /** @throws UsageError when there is none */
 async function givenKey({ choice, env }: Session): Promise<string> {
   const given = choice.key ?? env.PILEUS_KEY;
-  const key = given === '-' ? await fromStandardInput() : given;
+  const key = given === undefined ? undefined : (await passwordOf(given, '--key')).trim();
   if (key !== undefined && key !== '') return key;
   throw new UsageError(
     'login needs --key, or --account and --user.',
@@ -71,15 +71,14 @@ async function givenKey({ choice, env }: Session): Promise<string> {
 /** The token of a session that is opened with a password. @throws UsageError, PileusError unauthenticated */
 async function tokenOf(session: Session, url: string, { account, user, password }: SignIn): Promise<string> {
   if (account === undefined || user === undefined) throw new UsageError('Who signs in is named by --account and --user.');
-  const given = password === '-' ? await fromStandardInput() : (password ?? (session.asks ? await session.askHidden('Password: ') : ''));
+  const asked = password === undefined && session.asks;
+  const given = asked ? await session.askHidden('Password: ') : await passwordOf(password ?? '', '--password');
   if (given === '') throw new UsageError('login needs a password.', 'Give it on a terminal, or by standard input with --password -');
   session.context = { ...session.context, isSigningIn: true };
   const { token, expiresAt } = await connectTo({ url }).sessions.create({ account, user, password: given }, { signal: session.signal });
   session.note(`Signed in until ${expiresAt}.`);
   return token;
 }
-
-const fromStandardInput = async (): Promise<string> => (await readAll(process.stdin)).replace(/\r?\n$/, '').trim();
 
 /** Tokens of sessions. */
 const isToken = (key: string | undefined): boolean => key?.startsWith('pis_') === true;

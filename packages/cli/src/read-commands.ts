@@ -26,6 +26,7 @@ interface ListFlags {
 }
 
 type Rows = Resource<string, UntypedRow>;
+type Options = ListOptions<Record<string, string | number | boolean>>;
 
 /** Fields whose equality is worth a flag of its own; the others go through --filter. */
 const plainFilters = ({ filters }: KindDescription): readonly (readonly [string, Schema])[] =>
@@ -67,7 +68,7 @@ export function addList(parent: Command, session: Session, server: Server, kind:
       return session.out(`${await rows.list(options).count()}\n`);
     if (isTold) {
       const groups = await groupsOf(rows.list(options), flags);
-      if (groups.length === 0 && flags.output === 'table') return session.note(`There are no such ${kind.plural}.`);
+      if (groups.length === 0 && flags.output === 'table') return session.note(noneOf(kind, options));
       return session.out(formatGroups(groups, flags.output, session.width));
     }
     const linked = flags.fields === undefined ? linkedColumns(kind, server) : [];
@@ -77,10 +78,15 @@ export function addList(parent: Command, session: Session, server: Server, kind:
       flags.output === 'table' ? await withLinked(some.map(asRow), linked, columns, session.signal) : some.map(asRow);
     if (flags.watch === true) return await watchList(session, { rows, options, complete }, new RowStream(flags.output, columns));
     const list = await rows.list(options).toArray();
-    if (list.length === 0 && flags.output === 'table') return session.note(`There are no such ${kind.plural}.`);
+    if (list.length === 0 && flags.output === 'table') return session.note(noneOf(kind, options));
     session.out(formatRows(await complete(list), flags.output, columns, session.width));
   });
 }
+
+const isNarrowed = ({ where = {}, filter }: Options): boolean => Object.keys(where).length > 0 || filter !== undefined;
+
+/** That there are none at all is another answer than that none is as asked for. */
+const noneOf = ({ plural }: KindDescription, options: Options): string => `There are no ${isNarrowed(options) ? 'such ' : ''}${plural}.`;
 
 /** The filters as flags, shortest names first: a short name gives way to the full name of another field. */
 function filterFlags(kind: KindDescription) {
@@ -106,12 +112,7 @@ function groupsOf(rows: List<UntypedRow, LooseGraph>, flags: ListFlags): Promise
   return rows.groups({ by: listed(flags.groupBy), sum: listed(flags.sum) });
 }
 
-async function listOptions(
-  flags: ListFlags,
-  kind: KindDescription,
-  server: Server,
-  session: Session,
-): Promise<ListOptions<Record<string, string | number | boolean>>> {
+async function listOptions(flags: ListFlags, kind: KindDescription, server: Server, session: Session): Promise<Options> {
   const where: Record<string, string | number | boolean> = {};
   for (const { field, schema, names } of filterFlags(kind)) {
     const given = flags[attributeOf(names.at(-1) ?? '')];
@@ -139,7 +140,7 @@ const attributeOf = (name: string): string => name.replaceAll(/-([a-z0-9])/g, (_
 
 interface Watched {
   readonly rows: Rows;
-  readonly options: ListOptions<Record<string, string | number | boolean>>;
+  readonly options: Options;
   /** With what the columns want to know of other rows. */
   readonly complete: (rows: readonly object[]) => Promise<readonly Row[]>;
 }
@@ -149,7 +150,7 @@ async function watchList(session: Session, { rows, options, complete }: Watched,
   const show = async (change: string, row: object) => {
     for (const completed of await complete([row])) session.out(stream.next(change, completed));
   };
-  const conditions = Object.keys(options.where ?? {}).length > 0 || options.filter !== undefined;
+  const conditions = isNarrowed(options);
   for await (const event of rows.follow(options)) {
     if (event.type === 'listed') session.out(stream.begin(await complete(event.rows)));
     else if (event.type === 'deleted' || !conditions) await show(event.type, event.row);

@@ -83,10 +83,10 @@ export function choicesOf(schema: Schema): readonly string[] | undefined {
   return choices?.every((choice) => typeof choice.const === 'string') === true ? choices.map((choice) => String(choice.const)) : undefined;
 }
 
-/** The value of a text for a field. `@file` and `@-` (standard input) stand for the content. @throws UsageError naming the flag */
+/** The value of a text for a field. `@file` and `@-` (standard input) stand for the content, and `-` does for that of a password. @throws UsageError naming the flag */
 export async function parseValue(given: string, schema: Schema, field: string, flag: string, findId: FindId): Promise<unknown> {
-  const text = await contentOf(given, flag);
   const plain = solid(schema);
+  const text = isPassword(plain) ? await passwordOf(given, flag) : await contentOf(given, flag);
   switch (typeOf(plain)) {
     case 'array': {
       const items = typeof plain.items === 'object' ? plain.items : {};
@@ -172,20 +172,41 @@ async function parsePairs(text: string, schema: Schema, flag: string, findId: Fi
 export const anyField = ({ additionalProperties, patternProperties = {} }: Schema): Schema | undefined =>
   typeof additionalProperties === 'object' ? additionalProperties : Object.values(patternProperties)[0];
 
-async function contentOf(given: string, flag: string): Promise<string> {
-  if (!given.startsWith('@')) return given;
-  if (given === '@-') return await readAll(process.stdin);
-  return await readText(given.slice(1), flag);
+const contentOf = async (given: string, flag: string): Promise<string> =>
+  given.startsWith('@') ? await readText(given.slice(1), flag) : given;
+
+/** A line that nobody should see, e.g. in the history of a shell. */
+export const isPassword = ({ format }: Schema): boolean => format === 'password';
+
+/** A password that is given by standard input (`-`) or a file (`@file`): the end of its line is none of it. @throws UsageError naming the flag */
+export async function passwordOf(given: string, flag: string): Promise<string> {
+  const file = given === '-' ? given : given.startsWith('@') ? given.slice(1) : undefined;
+  return file === undefined ? given : (await readText(file, flag)).replace(/\r?\n$/, '');
 }
 
-/** @throws UsageError naming the flag and the file */
+/** `-` is standard input. @throws UsageError naming the flag and the file */
 export async function readText(file: string, flag: string): Promise<string> {
+  if (file === '-') return await standardInput.read(flag);
   try {
-    return file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     throw new UsageError(`${flag}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+
+/** All of it goes to the first who asks: another would silently get nothing. */
+class StandardInput {
+  #readBy: string | undefined;
+
+  /** @throws UsageError */
+  async read(flag: string): Promise<string> {
+    if (this.#readBy !== undefined)
+      throw new UsageError(`${flag}: standard input is for ${this.#readBy} already.`, 'Give the other by a file: @FILE');
+    this.#readBy = flag;
+    return await readAll(process.stdin);
+  }
+}
+const standardInput = new StandardInput();
 
 /** What a field is called on the command line, shortest first: `sizeBytes` -> `size`, `size-bytes`; `imageId` -> `image`, `image-id`; a list is given one by one. */
 export function flagNames(field: string, schema: Schema): readonly string[] {

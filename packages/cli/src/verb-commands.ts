@@ -94,7 +94,7 @@ export async function send(
     return plan === undefined ? call : { ...call, plan };
   };
   const changes = named.map(({ label, id }) => ({ label, pending: ask(resource, verb, id, input, planned(id)) }));
-  await settle(session, kind, changes, options);
+  await settle(session, kind, changes, options, verb.makes);
 }
 
 type Verbs = Resource<string, UntypedRow>;

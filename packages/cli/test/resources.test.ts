@@ -1,10 +1,15 @@
+import { once } from 'node:events';
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { create, type Id } from '@pileus/core/kernel';
+import { PileusError } from '@pileus/sdk';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { nic } from '../../sdk/test/fixture/kinds.ts';
 import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
+import { goesOnLater } from '../src/image-upload.ts';
 import { Pileus } from './pileus.ts';
 
 const GIB = 1024 ** 3;
@@ -99,7 +104,9 @@ describe('cli: resources', () => {
     expect(parse(await pileus.ok('instances', 'get', 'web-1', '-o', 'yaml'))).to.include({ name: 'web-1', state: 'running' });
     expect(await pileus.ok('instances', 'get', 'web-1')).to.match(/^name +web-1\nid +[0-9a-f-]+\nstate +running\n/);
     const empty = await pileus.run('images', 'list');
-    expect(empty).to.include({ code: 0, out: '', err: 'There are no such images.\n' });
+    expect(empty).to.include({ code: 0, out: '', err: 'There are no images.\n' });
+    expect((await pileus.run('images', 'list', '--state', 'available')).err).to.equal('There are no such images.\n');
+    expect((await pileus.run('images', 'list', '--filter', "name = 'x'")).err).to.equal('There are no such images.\n');
   });
 
   it('asks about any field, answers parts of rows, counts and adds up', async () => {
@@ -257,6 +264,36 @@ describe('cli: resources', () => {
     const folder = await pileus.run('images', 'upload', pileus.home, 'folder');
     expect(folder).to.include({ code: 2, out: '' });
     expect(folder.err).to.include(`Cannot upload ${pileus.home}: it is no file.`);
+  });
+
+  it('says that an upload that has stopped goes on when it is asked for again', async () => {
+    const file = join(pileus.home, 'broken.img');
+    await writeFile(file, 'x'.repeat(5000));
+    const kept = 'What has arrived is kept for a while: the same command again goes on from there.\n';
+    fixture.faults.plan('PUT', /content$/, { type: 'refuse', status: 503, retryAfterSeconds: 20 }, 100);
+    fixture.seen.length = 0;
+    const child = pileus.start('images', 'upload', file);
+    const [told, ended] = [text(child.stderr), once(child, 'close')];
+    while (!fixture.seen.some(({ method }) => method === 'PUT')) await sleep(10);
+    child.kill('SIGINT');
+    expect([(await ended)[0], (await told).endsWith(kept)]).to.deep.equal([130, true]);
+    fixture.faults.clear();
+    expect(await pileus.json<Row>('images', 'upload', file)).to.include({ name: 'broken', state: 'available', sizeBytes: 5000 });
+    fixture.faults.plan('PUT', /content$/, { type: 'refuse', status: 404 });
+    const refused = await pileus.run('images', 'upload', file, 'strange');
+    fixture.faults.clear();
+    expect([refused.code, refused.err.includes(kept)]).to.deep.equal([3, false]);
+    const codes = [
+      'connection_failed',
+      'bad_response',
+      'unavailable',
+      'busy',
+      'timeout',
+      'too_large',
+      'invalid_input',
+      'conflict',
+    ] as const;
+    expect(codes.filter((code) => goesOnLater(new PileusError(code, 'So.')))).to.deep.equal(codes.slice(0, 5));
   });
 
   it('leaves a file alone until all of a download has come', async () => {

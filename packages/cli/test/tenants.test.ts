@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type SimulatedServer, startSimulatedServer } from '../../sdk/test/fixture/simulated-server.ts';
@@ -63,8 +63,24 @@ describe('cli: tenants', function () {
     expect((await ann.run('projects', 'list', '--url', server.url, '--key', key)).err).to.include('(unauthenticated)');
   });
 
+  it('takes a password from standard input or a file, without the end of its line', async () => {
+    const login = { account: 'acme', user: 'ann' };
+    const spaced = ' ends in a space ';
+    const file = join(ann.home, 'password');
+    await writeFile(file, `${spaced}\n`);
+    await ann.runWith(`${password}\n`, 'login', '--url', server.url, '--account', 'acme', '--user', 'ann', '--password', '-');
+    const set = await ann.run('password', 'create', '--current', password, '--password', `@${file}`);
+    expect(set).to.include({ code: 0, out: 'password create: done\n' });
+    await server.cloud.sessions.create({ ...login, password: spaced });
+    const back = await ann.runWith(`${password}\r\n`, 'password', 'create', '--current', spaced, '--password', '-');
+    expect(back).to.include({ code: 0 });
+    await server.cloud.sessions.create({ ...login, password });
+    const twice = await ann.runWith(password, 'password', 'create', '--current', '-', '--password', '-');
+    expect(twice).to.include({ code: 2, out: '' });
+    expect(twice.err).to.match(/standard input is for --(current|password) already\.\nGive the other by a file: @FILE\n$/);
+  });
+
   it('makes keys by name, for whom is given by name', async () => {
-    await ann.runWith(password, 'login', '--url', server.url, '--account', 'acme', '--user', 'ann', '--password', '-');
     await ann.ok('service-accounts', 'create', 'builder', '--wait');
     const { key } = await ann.json<{ readonly key: string }>('api-keys', 'create', 'nightly', '--service-account', 'builder');
     expect(key).to.match(/^pil_/);
@@ -98,7 +114,8 @@ describe('cli: tenants', function () {
     const { err } = await pileus.run('volumes', 'list', '--sort', 'nothing');
     expect(err.split('sizeBytes').length).to.equal(2);
     expect((await pileus.run('quota', '--project', 'nobody')).err).to.include('See what there is: pileus projects list');
-    expect(await pileus.run('volumes', 'list', '--group-by', 'state')).to.include({ out: '', err: 'There are no such volumes.\n' });
+    expect(await pileus.run('volumes', 'list', '--group-by', 'state')).to.include({ out: '', err: 'There are no volumes.\n' });
+    expect((await pileus.run('audit', 'list', '--actor', 'nobody')).err).to.equal('There are no such entries.\n');
   });
 
   it('tags what is given by name, with all tags that are given', async () => {

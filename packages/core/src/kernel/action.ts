@@ -64,6 +64,8 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
   readonly description: string;
   /** `collection` makes a new row, `resource` works on one. */
   readonly target: 'collection' | 'resource';
+  /** Of a verb on a resource: what it makes beside it, of the first of these kinds whose id is in the notes, e.g. as `volumeId`. */
+  readonly makes?: readonly AnyKind[];
   readonly input: T;
   /** Default: kind.verb */
   readonly permission?: string;
@@ -100,6 +102,7 @@ export interface Action {
   readonly verb: string;
   readonly description: string;
   readonly target: 'collection' | 'resource';
+  readonly makes: readonly AnyKind[];
   readonly input: TObject;
   readonly permission: string;
   readonly from: readonly string[] | undefined;
@@ -122,6 +125,7 @@ export interface Action {
 /** Declares an action: the only way anything changes. */
 export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: ActionSpec<K, T, P, C>): Action {
   return {
+    makes: [],
     from: undefined,
     heldBy: undefined,
     satisfied: undefined,

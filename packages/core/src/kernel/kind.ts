@@ -42,9 +42,10 @@ export interface Trashed {
 }
 
 /**
- * A value that is sealed before it is stored and never shown. In a request it is the text itself; in a row, a journal, an event it is a reference.
+ * A value that is sealed before it is stored and never shown. In a request it is the text itself; in a row, a journal, an event it is a reference. The format
+ * tells clients that it is a line of text, whose end in a file is none of it.
  */
-export const secret = (options: { readonly maxLength?: number; readonly description?: string } = {}) =>
+export const secret = (options: { readonly maxLength?: number; readonly description?: string; readonly format?: 'password' } = {}) =>
   Type.String({ maxLength: 65_536, ...options, writeOnly: true, 'x-secret': true });
 
 /** A name that is unique among the live rows of its kind in a project (or in the cloud). */

@@ -160,6 +160,9 @@ export class Registry {
     for (const action of this.actions())
       if (this.#kinds.find(action.kind.name) === undefined)
         throw new Error(`action ${action.name} is on the unknown kind ${action.kind.name}`);
+    for (const { name, makes } of this.actions())
+      for (const made of makes)
+        if (this.#kinds.find(made.name) === undefined) throw new Error(`action ${name} makes the unknown kind ${made.name}`);
   }
 
   kind(name: string): AnyKind {

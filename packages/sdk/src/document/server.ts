@@ -48,6 +48,8 @@ export interface VerbDescription {
   readonly description: string;
   /** Absent when it takes nothing. */
   readonly input?: { readonly component: string | undefined; readonly schema: Schema; readonly required: boolean };
+  /** Kinds of what it makes beside its resource: the id of the first that is in the operation's `notes`, e.g. as `volumeId`. */
+  readonly makes: readonly string[];
 }
 
 /** A computed value, an upload, a download, a socket. */
@@ -81,6 +83,7 @@ interface OperationObject {
   readonly requestBody?: Media & { readonly required?: boolean };
   readonly responses?: Readonly<Record<string, Media>>;
   readonly 'x-pileus-action'?: string;
+  readonly 'x-pileus-makes'?: readonly string[];
   readonly 'x-pileus-type'?: string;
 }
 interface Route {
@@ -177,6 +180,7 @@ function describeVerb({ path, method, operation }: Route, collection: string, sc
     segment,
     route,
     description: operation.summary ?? '',
+    makes: operation['x-pileus-makes'] ?? [],
     ...(schema === undefined || input === undefined
       ? {}
       : { input: { component: componentOf(schema), schema: input, required: (input.required ?? []).length > 0 } }),

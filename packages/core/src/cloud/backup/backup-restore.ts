@@ -82,6 +82,7 @@ export const backupRestore = (context: BackupContext) =>
     verb: 'restore',
     description: 'Makes a new volume with what the backup has. The volume it was made of stays as it is.',
     target: 'resource',
+    makes: [volume],
     input: Type.Object({
       name: Type.Optional({ ...resourceName(), description: 'Of the new volume.' }),
       poolId: uuid,

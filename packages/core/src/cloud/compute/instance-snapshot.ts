@@ -184,6 +184,7 @@ export const snapshotAction = (services: ComputeServices) =>
     description:
       'Takes a snapshot of each disk of the machine, all at one instant: a snapshotGroup. An agent in the guest holds its writes back meanwhile; without one, a machine with several disks is paused.',
     target: 'resource',
+    makes: [snapshotGroup],
     input: Type.Object({
       name: Type.Optional(resourceName()),
       description: snapshotGroup.schema.properties.description,

@@ -218,6 +218,7 @@ export const adoptAction = (services: ComputeServices) =>
     verb: 'adopt',
     description: 'Makes the machine or volume ours again as it is, with the ids it had; a machine goes on running meanwhile.',
     target: 'resource',
+    makes: [instance, volume],
     input,
     from: ['quarantined'],
     accept: (request) => {

@@ -32,6 +32,7 @@ export const URL_FIELD = Type.String({
 });
 
 export const SECRET_FIELD = secret({
+  format: 'password',
   description: 'What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64.',
   maxLength: 128,
 });

@@ -29,7 +29,9 @@ const HOUR_MS = 3600_000;
 
 const uuid = Type.String({ format: 'uuid' });
 const stamp = Type.String({ format: 'date-time' });
-const password = Type.String({ minLength: 10, maxLength: 1024 });
+/** The format says that it is a line of text, which nobody should see. */
+const password = Type.String({ minLength: 10, maxLength: 1024, format: 'password' });
+const knownPassword = Type.String({ maxLength: 1024, format: 'password' });
 
 export const session = defineKind({
   name: 'session',
@@ -61,10 +63,10 @@ const signedIn = Type.Object({
 const login = Type.Object({
   account: Type.String({ maxLength: 63, description: 'Its name.' }),
   user: Type.String({ maxLength: 63, description: 'Its name.' }),
-  password: Type.String({ maxLength: 1024 }),
+  password: knownPassword,
 });
 const setting = Type.Object({ password });
-const changing = Type.Object({ current: Type.String({ maxLength: 1024 }), password });
+const changing = Type.Object({ current: knownPassword, password });
 const tokenLogin = Type.Object({
   provider: Type.String({ maxLength: 63, description: 'Its name, e.g. `oidc`.' }),
   token: Type.String({ maxLength: 16_384, description: 'An ID token that it has issued for this cloud.' }),

@@ -7,7 +7,9 @@ type Factory = Pick<StorageFactory, 'name' | 'settings' | 'settingFault'>;
 
 /** The secret settings of a pool, as requests give them: text by name. */
 export const poolSecrets = () =>
-  Type.Record(Type.String(), secret({ maxLength: 4096 }), { description: 'What the driver asks for and marks as secret, e.g. `key`.' });
+  Type.Record(Type.String(), secret({ maxLength: 4096, format: 'password' }), {
+    description: 'What the driver asks for and marks as secret, e.g. `key`.',
+  });
 
 export interface PoolSettings {
   readonly settings: Record<string, string>;

@@ -151,7 +151,10 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
       },
       202: accepted('Accepted: it will end, whatever happens.', 'Accepted'),
     },
-    extensions: { 'x-pileus-action': action.name },
+    extensions: {
+      'x-pileus-action': action.name,
+      ...(action.makes.length === 0 ? {} : { 'x-pileus-makes': action.makes.map(({ name }) => name) }),
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import { routesOf } from './routes.ts';
 const DESCRIPTION = `Every change is an action: it is accepted durably (202), runs as an operation, and ends in success or in a clean unwind.
 Lists filter, sort and page; \`/v1/events\` streams every change. What answers GET answers HEAD. Extensions: \`x-pileus-kind\` and \`x-pileus-states\` (the state machine) on row schemas,
 \`x-ref\` on fields that point to another kind, \`x-secret\` on fields that are sealed, \`x-sealed\` where rows hold the reference, \`x-pileus-links\` (where queries go), \`x-pileus-action\` and \`x-pileus-permission\` on operations,
+\`x-pileus-makes\` on actions that make something beside their resource, whose id is in the operation's \`notes\` (as \`volumeId\`),
 \`x-pileus-type\` on operations that are not plain JSON (upload, download, socket, events).`;
 
 /** The OpenAPI 3.1 document of everything the registry declares; the same registry gives the same bytes. */
