@@ -2018,6 +2018,10 @@ export interface StorageClassFields {
   readonly description?: string;
   /** Copies of each byte that its pools keep at least. Default: no promise. */
   readonly replicas?: number;
+  /** Copies of what is written that its pools have at least before they say so; with fewer, writes wait. Default: no promise. */
+  readonly replicasMin?: number;
+  /** In its pools no two copies share one of these: the one or the other, e.g. `host`, `rack`. Default: no promise. */
+  readonly failureDomains?: readonly string[];
   /** What its pools are made of, e.g. `ssd`. Default: no promise. */
   readonly deviceClass?: string;
   /** Reads and writes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
@@ -2049,6 +2053,10 @@ export interface StorageClassCreate {
   readonly description?: string | undefined;
   /** Copies of each byte that its pools keep at least. Default: no promise. */
   readonly replicas?: number | undefined;
+  /** Copies of what is written that its pools have at least before they say so; with fewer, writes wait. Default: no promise. */
+  readonly replicasMin?: number | undefined;
+  /** In its pools no two copies share one of these: the one or the other, e.g. `host`, `rack`. Default: no promise. */
+  readonly failureDomains?: readonly string[] | undefined;
   /** What its pools are made of, e.g. `ssd`. Default: no promise. */
   readonly deviceClass?: string | undefined;
   /** Reads and writes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
@@ -2073,12 +2081,14 @@ export interface StorageClassCreate {
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
-/** Changes name, description, replicas, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
+/** Changes name, description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
 export interface StorageClassUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | null | undefined;
   readonly replicas?: number | null | undefined;
+  readonly replicasMin?: number | null | undefined;
+  readonly failureDomains?: readonly string[] | null | undefined;
   readonly deviceClass?: string | null | undefined;
   readonly iopsPerSecond?: {
     /** Of every volume. */
@@ -2101,7 +2111,7 @@ export interface StorageClassUpdate {
 /** What queries see of storage-classes. */
 export interface StorageClassGraph {
   readonly fields: StorageClassFields & { readonly state: StorageClassState; readonly deletedAt?: string };
-  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'replicas';
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'replicas' | 'replicasMin';
   readonly links: {
     readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
@@ -2132,7 +2142,7 @@ export class StorageClassesClient extends Resource<'storageClass', StorageClass,
     return this.createAny(input, options);
   }
 
-  /** Changes name, description, replicas, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
+  /** Changes name, description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
   update(storageClass: Named<'storageClass'>, input: StorageClassUpdate = {}, options: ChangeOptions = {}): Pending<'storageClass', StorageClass> {
     return this.updateAny(storageClass, input, options);
   }

@@ -44,8 +44,8 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
       const facts = await opened.facts(call);
       if (params.classId !== undefined) {
         const { name } = await ctx.reader.get(pool, params.poolId);
-        const { replicas, deviceClass } = facts ?? {};
-        const known = given({ name, replicas, deviceClass });
+        const { replicas, replicasMin, failureDomain, deviceClass } = facts ?? {};
+        const known = given({ name, replicas, replicasMin, failureDomain, deviceClass });
         refuseShortfall(await ctx.reader.get(storageClass, params.classId), [known], '/storageClass');
       }
       return { ...(await opened.capacity(call)), ...told(facts) };

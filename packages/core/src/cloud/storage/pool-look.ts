@@ -119,7 +119,7 @@ export class PoolLook {
   /** With what the class of the pool promises by now. */
   async #shown(row: PoolRow, facts: PoolFacts | undefined) {
     const promised = row.classId === undefined ? undefined : await this.#services.reader.find(storageClass, row.classId);
-    return shown(facts, promised === undefined ? undefined : shortfallOf(promised, facts ?? {}));
+    return shown(facts, promised === undefined ? undefined : shortfallOf(promised, facts ?? {})?.text);
   }
 
   /** Of the pool as it was looked at; else the next look decides. */

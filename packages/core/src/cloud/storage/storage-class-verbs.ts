@@ -13,10 +13,10 @@ import {
 import { given, nameOr } from '../naming.ts';
 import { type RowParams, rowCreate, rowDeletion, rowTakenBack } from '../row-only.ts';
 import { pool } from './pool.ts';
-import { type ClassRow, shortfallOf, storageClass } from './storage-class.ts';
+import { type ClassRow, type KnownFacts, PROMISES, type Promised, shortfallOf, storageClass } from './storage-class.ts';
 
-const { description, replicas, deviceClass, iopsPerSecond, bytesPerSecond } = storageClass.schema.properties;
-const promises = { description, replicas, deviceClass, iopsPerSecond, bytesPerSecond };
+const { description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond } = storageClass.schema.properties;
+const promises = { description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond };
 
 /** The class of a name; a name without a row promises nothing. */
 export const classNamed = async (reader: Reader, name: string): Promise<ClassRow | undefined> =>
@@ -24,23 +24,37 @@ export const classNamed = async (reader: Reader, name: string): Promise<ClassRow
 
 const poolsOf = (reader: Reader, name: string) => reader.list(pool, equals('storageClass', name));
 
-/** @throws CloudError conflict that names a pool that does not keep it */
+/** @throws CloudError conflict that names a pool that does not keep it; by default at the promise */
 export function refuseShortfall(
-  promised: Pick<ClassRow, 'name' | 'replicas' | 'deviceClass'>,
-  pools: readonly Pick<RowOf<typeof pool>, 'name' | 'replicas' | 'deviceClass'>[],
-  pointer: string,
+  promised: Promised,
+  pools: readonly (Pick<RowOf<typeof pool>, 'name'> & KnownFacts)[],
+  pointer?: string,
 ): void {
   for (const row of pools) {
     const shortfall = shortfallOf(promised, row);
     if (shortfall !== undefined)
-      throw new CloudError('conflict', `Pool ${row.name} ${shortfall}.`, { pointer, params: { pool: row.name } });
+      throw new CloudError('conflict', `Pool ${row.name} ${shortfall.text}.`, {
+        pointer: pointer ?? `/${shortfall.field}`,
+        params: { pool: row.name },
+      });
   }
 }
+
+type Wanted = { readonly [F in (typeof PROMISES)[number]]?: ClassRow[F] | null };
+
+/** What is promised of pools; null promises nothing. */
+const promisedBy = (name: string, wanted: Wanted): Promised => ({
+  name,
+  ...Object.fromEntries(PROMISES.flatMap((field) => (wanted[field] == null ? [] : [[field, wanted[field]]]))),
+});
 
 /** @throws CloudError invalid_input */
 function refuseUpsideDown(
   input: Partial<Record<'iopsPerSecond' | 'bytesPerSecond', { readonly base: number; readonly max?: number } | null>>,
+  promised: Promised,
 ) {
+  if (promised.replicas !== undefined && promised.replicasMin !== undefined && promised.replicasMin > promised.replicas)
+    throw new CloudError('invalid_input', 'No write can have more copies than there are.', { pointer: '/replicasMin' });
   for (const field of ['iopsPerSecond', 'bytesPerSecond'] as const) {
     const rule = input[field];
     if (rule?.max !== undefined && rule.max < rule.base)
@@ -60,9 +74,10 @@ const classCreate = defineAction({
   input: Type.Object({ name: Type.Optional(resourceName()), ...promises }),
   accept: async ({ id, input, reader }) => {
     const name = nameOr(input.name, storageClass, id);
-    refuseUpsideDown(input);
+    const promised = promisedBy(name, input);
+    refuseUpsideDown(input, promised);
     const pools = await poolsOf(reader, name);
-    refuseShortfall({ name, ...given({ replicas: input.replicas, deviceClass: input.deviceClass }) }, pools, '/replicas');
+    refuseShortfall(promised, pools);
     const { name: _, ...rest } = input;
     const params: CreateParams = { kind: storageClass.name, id, poolIds: pools.map((row) => row.id) };
     return {
@@ -84,10 +99,9 @@ const classCreate = defineAction({
 const classUpdate = updateAction(storageClass, Object.keys(promises), async ({ row, input, reader }) => {
   const asked = input as Partial<ClassRow>;
   if (asked.name !== undefined) throw new CloudError('invalid_input', 'A class keeps its name: requests go by it.', { pointer: '/name' });
-  refuseUpsideDown(asked);
-  const now = { ...(row as ClassRow), ...asked };
-  const promised = { name: row.name, ...given({ replicas: now.replicas ?? undefined, deviceClass: now.deviceClass ?? undefined }) };
-  refuseShortfall(promised, await poolsOf(reader, row.name), asked.replicas === undefined ? '/deviceClass' : '/replicas');
+  const promised = promisedBy(row.name, { ...(row as ClassRow), ...asked });
+  refuseUpsideDown(asked, promised);
+  refuseShortfall(promised, await poolsOf(reader, row.name));
 });
 
 export const classActions = [classCreate, classUpdate];

@@ -29,6 +29,19 @@ export const storageClass = defineKind({
     replicas: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 16, description: 'Copies of each byte that its pools keep at least. Default: no promise.' }),
     ),
+    replicasMin: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 1, maximum: 16 },
+        description:
+          'Copies of what is written that its pools have at least before they say so; with fewer, writes wait. Default: no promise.',
+      }),
+    ),
+    failureDomains: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 63 }), {
+        ...{ minItems: 1, maxItems: 16, uniqueItems: true },
+        description: 'In its pools no two copies share one of these: the one or the other, e.g. `host`, `rack`. Default: no promise.',
+      }),
+    ),
     deviceClass: Type.Optional(
       Type.String({ minLength: 1, maxLength: 63, description: 'What its pools are made of, e.g. `ssd`. Default: no promise.' }),
     ),
@@ -40,15 +53,37 @@ export const storageClass = defineKind({
 });
 
 export type ClassRow = RowOf<typeof storageClass>;
-type Promised = Pick<ClassRow, 'name' | 'replicas' | 'deviceClass'>;
+
+/** What a class promises that its pools have to keep. */
+export const PROMISES = ['replicas', 'replicasMin', 'failureDomains', 'deviceClass'] as const;
+export type Promised = Pick<ClassRow, 'name' | (typeof PROMISES)[number]>;
+export type KnownFacts = Partial<Pick<PoolFacts, 'replicas' | 'replicasMin' | 'failureDomain' | 'deviceClass'>>;
+
+export interface Shortfall {
+  /** Of the class. */
+  readonly field: (typeof PROMISES)[number];
+  /** What the pool does in place of what is promised. */
+  readonly text: string;
+}
 
 /** How a pool of which this is known does not keep what the class promises. A pool of which nothing is told keeps one copy. */
-export function shortfallOf(promised: Promised, facts: Partial<Pick<PoolFacts, 'replicas' | 'deviceClass'>>): string | undefined {
-  const { replicas = 1, deviceClass } = facts;
-  if (replicas < (promised.replicas ?? 1))
-    return `keeps ${copies(replicas)}; its class ${promised.name} promises ${copies(promised.replicas ?? 1)}`;
+export function shortfallOf(promised: Promised, facts: KnownFacts): Shortfall | undefined {
+  const { replicas = 1, replicasMin = 1, failureDomain, deviceClass } = facts;
+  const lacks = (field: Shortfall['field'], is: string, wanted: string) => ({
+    field,
+    text: `${is}; its class ${promised.name} promises ${wanted}`,
+  });
+  if (replicas < (promised.replicas ?? 1)) return lacks('replicas', `keeps ${copies(replicas)}`, copies(promised.replicas ?? 1));
+  if (replicasMin < (promised.replicasMin ?? 1))
+    return lacks('replicasMin', `takes writes with ${copies(replicasMin)}`, copies(promised.replicasMin ?? 1));
+  if (promised.failureDomains !== undefined && !promised.failureDomains.some((each) => each === failureDomain))
+    return lacks(
+      'failureDomains',
+      failureDomain === undefined ? 'does not tell what its copies are apart by' : `keeps copies apart by ${failureDomain}`,
+      promised.failureDomains.join(' or '),
+    );
   if (promised.deviceClass !== undefined && deviceClass !== undefined && deviceClass !== promised.deviceClass)
-    return `is made of ${deviceClass}; its class ${promised.name} promises ${promised.deviceClass}`;
+    return lacks('deviceClass', `is made of ${deviceClass}`, promised.deviceClass);
   return undefined;
 }
 

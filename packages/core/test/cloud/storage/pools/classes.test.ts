@@ -61,6 +61,34 @@ describe('storage classes', () => {
     ]);
   });
 
+  it('promise of writes and of what copies are apart by, too, and name the promise that a pool does not keep', async () => {
+    const { stage, shared, become, failure } = await open();
+    const id = await shared();
+    const fails = (input: object, at?: string) => failure(at === undefined ? 'storageClass.create' : 'storageClass.update', input, at);
+    expect(await fails({ name: 'fast', replicasMin: 3 })).to.deep.equal(['conflict', '/replicasMin']);
+    expect(await fails({ name: 'fast', failureDomains: ['rack', 'room'] })).to.deep.equal(['conflict', '/failureDomains']);
+    expect(await fails({ name: 'fast', deviceClass: 'hdd' })).to.deep.equal(['conflict', '/deviceClass']);
+    expect(await fails({ name: 'fast', replicas: 2, replicasMin: 3 })).to.deep.equal(['invalid_input', '/replicasMin']);
+    const promises = { replicas: 3, replicasMin: 2, failureDomains: ['host', 'rack'] };
+    const classId = await stage.sim.done('storageClass.create', { name: 'fast', ...promises });
+    expect(await fails({ replicas: 1 }, classId)).to.deep.equal(['invalid_input', '/replicasMin']);
+    expect(await fails({ failureDomains: ['rack'] }, classId)).to.deep.equal(['conflict', '/failureDomains']);
+    const shortfall = async (facts: object) => {
+      await become(id, facts);
+      return (await stage.row(pool, id)).shortfall;
+    };
+    expect(await shortfall({ replicasMin: 1 })).to.equal('takes writes with 1 copy; its class fast promises 2 copies');
+    expect(await shortfall({ replicasMin: 2, failureDomain: 'osd' })).to.equal(
+      'keeps copies apart by osd; its class fast promises host or rack',
+    );
+    expect(await shortfall({ failureDomain: 'rack' })).to.equal(undefined);
+    // Nothing is told of a directory of a host: it is one copy, apart from nothing.
+    await stage.sim.done('storageClass.create', { name: 'apart', failureDomains: ['host'] });
+    expect(await failure('pool.update', { storageClass: 'apart' }, stage.poolIds[0])).to.deep.equal(['conflict', '/storageClass']);
+    await stage.sim.done('storageClass.update', { replicasMin: null, failureDomains: null }, classId);
+    expect(await shortfall({ replicasMin: 1, failureDomain: 'osd' })).to.equal(undefined);
+  });
+
   it('with pools are not deleted; without, they are', async () => {
     const { stage, shared, failure } = await open();
     const id = await stage.sim.done('storageClass.create', FAST);
