@@ -18,6 +18,12 @@ const aBackup = async (at: SmallCloud) => {
   return backUp(at, 'backup-1');
 };
 
+const snapshots = new WeakMap<SmallCloud, string>();
+const aSnapshot = async (at: SmallCloud) => {
+  snapshots.set(at, await at.sim.done('snapshot.create', { name: 'snapshot-1', volumeId: await aSource(at) }));
+  return undefined;
+};
+
 const others = new WeakMap<SmallCloud, string>();
 const elsewhere = async (at: SmallCloud) => {
   const id = await aBackup(at);
@@ -67,6 +73,7 @@ export const backupScenarios: readonly Scenario[] = [
     'where there are no snapshots',
     { without: ['snapshots'] },
   ),
+  on('backup.create', aSnapshot, (at) => ({ name: 'backup-1', snapshotId: snapshots.get(at) }), 'of a snapshot'),
   on(
     'volume.move',
     async (at) => {

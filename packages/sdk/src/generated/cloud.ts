@@ -3322,12 +3322,15 @@ export interface BackupFields {
 /** What was in a volume at one point in time, kept outside of its pool. It is whole by itself, and outlives the volume. */
 export type Backup = Lifecycle<BackupFields, BackupState>;
 
-/** Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off. */
+/** Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off. */
 export interface BackupCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
-  readonly volumeId: Id<'volume'>;
+  /** What is in this volume now; */
+  readonly volumeId?: Id<'volume'> | undefined;
+  /** or what this snapshot has. It can be deleted as soon as the backup is made. */
+  readonly snapshotId?: Id<'snapshot'> | undefined;
   /** Default: the first store that was registered and takes backups. */
   readonly storeId?: string | undefined;
   /** The plan that it is counted with. */
@@ -3399,8 +3402,8 @@ export class VolumeBackupsClient extends Resource<'backup', Backup, BackupFilter
     super(client, { kind: 'backup', plural: 'volume-backups' });
   }
 
-  /** Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off. */
-  create(input: BackupCreate, options: ChangeOptions = {}): Pending<'backup', Backup> {
+  /** Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off. */
+  create(input: BackupCreate = {}, options: ChangeOptions = {}): Pending<'backup', Backup> {
     return this.createAny(input, options);
   }
 

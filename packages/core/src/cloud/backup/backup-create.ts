@@ -20,10 +20,10 @@ import {
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { contentKey, dropSnapshot, snapshotRows, takeSnapshot, volume, type WantedSnapshot } from '../storage/contract.ts';
+import { contentKey, dropSnapshot, snapshot, snapshotRows, takeSnapshot, volume, type WantedSnapshot } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { backupPlan } from './backup-plan.ts';
-import { keptIn, readable, refuseUsedOrMoved } from './backup-source.ts';
+import { keptIn, readable, refuseUsedOrMoved, sourceOf, type TakenSnapshot } from './backup-source.ts';
 import { backupStore } from './backup-store.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { storeFor } from './store-choice.ts';
@@ -42,6 +42,8 @@ interface CreateBackupParams {
    * volume itself is read, which nobody uses meanwhile.
    */
   readonly snapshot?: WantedSnapshot;
+  /** A snapshot of its user's own, which is read in place of the volume. It is no part of the chain: whoever took it deletes it when he likes. */
+  readonly taken?: TakenSnapshot;
   /** The machine that has the volume, which is held with it where the volume itself is read. */
   readonly userId?: string;
   /** The last one is damaged: all is read and put anew, which mends what older ones share with it. */
@@ -59,16 +61,23 @@ async function earlierOf(shelf: Shelf, { earlier, afresh }: CreateBackupParams, 
 
 const snapshotsOf = ({ snapshot }: CreateBackupParams): readonly WantedSnapshot[] => (snapshot === undefined ? [] : [snapshot]);
 
+/** The snapshot that is read; where there is none, the volume itself is. */
+const readId = ({ snapshot, taken }: CreateBackupParams) => snapshot?.snapshotId ?? taken?.snapshotId;
+
 /** Ids of snapshots that are beside the volume. @throws CloudError where what is to be read is not what it was when this was accepted */
 async function beside(ctx: BackupContext, params: CreateBackupParams, call: Call): Promise<readonly string[]> {
-  const { snapshot, volumeId, sizeBytes, poolId } = params;
-  if (snapshot === undefined) {
+  const { volumeId, sizeBytes, poolId, taken } = params;
+  const snapshotId = readId(params);
+  if (snapshotId === undefined) {
     await refuseUsedOrMoved(ctx, params, call);
     return [];
   }
   const there = await (await ctx.pools.open(poolId)).listSnapshots(volumeId, call);
-  if (there.find(({ id }) => id === snapshot.snapshotId)?.sizeBytes !== sizeBytes)
-    throw new CloudError('conflict', 'The volume was resized meanwhile.');
+  if (there.find(({ id }) => id === snapshotId)?.sizeBytes !== sizeBytes)
+    throw new CloudError(
+      'conflict',
+      taken === undefined ? 'The volume was resized meanwhile.' : 'The pool does not have the snapshot any more.',
+    );
   return there.map(({ id }) => id);
 }
 
@@ -78,7 +87,10 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
     do: async ({ ctx, params }) => {
       if (params.snapshot !== undefined && isOvertaken(params, await before(ctx.reader, params.volumeId, params.storeId)))
         throw new CloudError('conflict', 'Another backup of the volume was made or deleted meanwhile.');
-      return { takenAt: timestamp(ctx.environment.clock) };
+      const takenAt = params.taken?.takenAt ?? timestamp(ctx.environment.clock);
+      const { backedUpAt } = await ctx.reader.get(volume, params.volumeId);
+      const isNewest = backedUpAt === undefined || takenAt > backedUpAt;
+      return { takenAt, backedUpAt: isNewest ? takenAt : backedUpAt };
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -86,15 +98,15 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
   .effect('copy', {
     timeoutMs: TRANSFER_TIMEOUT_MS,
     do: async ({ ctx, params, out, call }): Promise<Copied> => {
-      const { backupId, volumeId, volumeName, sizeBytes, snapshot } = params;
+      const { backupId, volumeId, volumeName, sizeBytes } = params;
       const shelf = await Shelf.open(ctx, params);
       const pool = await ctx.pools.open(params.poolId);
       const earlier = await earlierOf(shelf, params, await beside(ctx, params, call), call);
       const facts = { volumeId, volumeName, sizeBytes, takenAt: out.begin.takenAt };
-      const of = { volumeId, ...given({ id: snapshot?.snapshotId }) };
+      const of = { volumeId, ...given({ id: readId(params) }) };
       const { manifest, copied } = await copyOut(ctx, shelf, { pool, of, facts, ...given({ earlier, afresh: params.afresh }) }, call);
       // Its machine may have been switched on meanwhile, behind our back.
-      if (snapshot === undefined) await beside(ctx, params, call);
+      if (of.id === undefined) await beside(ctx, params, call);
       await shelf.putManifest(backupId, manifest, call);
       return copied;
     },
@@ -108,9 +120,9 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       transition(backup, backupId, {
         from: 'creating',
         to: 'available',
-        set: { ...out.begin, ...out.copy, ...given({ snapshotId: snapshot?.snapshotId }) },
+        set: { takenAt: out.begin.takenAt, ...out.copy, ...given({ snapshotId: snapshot?.snapshotId }) },
       }),
-      change(volume, volumeId, { backedUpAt: out.begin.takenAt }),
+      change(volume, volumeId, { backedUpAt: out.begin.backedUpAt }),
       ...(earlier === undefined ? [] : [change(backup, earlier.backupId, { snapshotId: null })]),
     ],
     undo: ({ params: { backupId, earlier } }) => [
@@ -138,12 +150,15 @@ export const backupCreate = (context: BackupContext) =>
     kind: backup,
     verb: 'create',
     description:
-      'Keeps what is in a volume now outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off.',
+      'Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off.',
     target: 'collection',
     input: Type.Object({
       name: Type.Optional(resourceName()),
       description: properties.description,
-      volumeId: Type.String({ format: 'uuid' }),
+      volumeId: Type.Optional(Type.String({ format: 'uuid', description: 'What is in this volume now;' })),
+      snapshotId: Type.Optional(
+        Type.String({ format: 'uuid', description: 'or what this snapshot has. It can be deleted as soon as the backup is made.' }),
+      ),
       storeId: Type.Optional(
         Type.String({ format: 'uuid', description: 'Default: the first store that was registered and takes backups.' }),
       ),
@@ -151,31 +166,46 @@ export const backupCreate = (context: BackupContext) =>
     }),
     accept: async ({ id, input, principal, reader, mint }) => {
       const plan = input.planId === undefined ? undefined : await usable(reader, backupPlan, input.planId, principal, '/planId');
-      const source = await usable(reader, volume, input.volumeId, principal, '/volumeId');
-      const { hasSnapshots, userId } = await readable(context, reader, source);
+      const { row: source, kept } = await sourceOf(reader, principal, input);
+      const { hasSnapshots, userId } = await readable(context, reader, source, kept);
       const store = await storeFor(reader, input.storeId);
       const facts = {
         ...{ projectId: source.projectId as Id<'project'>, storeId: store.id, volumeId: source.id },
-        ...{ volumeName: source.name, sizeBytes: source.sizeBytes },
+        ...{ volumeName: source.name, sizeBytes: (kept ?? source).sizeBytes },
       };
       const { afresh, ...chain } = await before(reader, source.id, store.id);
-      const earlier = hasSnapshots ? chain.earlier : undefined;
-      const wanted = hasSnapshots ? { id: mint('snapshot'), system: true } : undefined;
-      const snapshot = wanted && snapshotRows.wanted(source, wanted);
+      const common = { ...facts, poolId: source.poolId, backupId: id, ...given({ afresh }) };
+      const statements = [
+        expectState(backupStore, store.id, ['available']),
+        create(backup, {
+          ...facts,
+          ...given({ description: input.description, planId: plan?.id }),
+          id,
+          name: nameOr(input.name, backup, id),
+        }),
+      ];
+      if (kept !== undefined)
+        return {
+          params: { ...common, taken: { snapshotId: kept.id, takenAt: kept.createdAt } },
+          statements: [expectState(snapshot, kept.id, ['available']), ...statements],
+          keys: [contentKey(source.id), kept.id],
+        };
+      if (!hasSnapshots)
+        return {
+          params: { ...common, ...given({ userId }) },
+          statements: [keptIn(source), ...statements],
+          keys: [source.id, contentKey(source.id), userId ?? source.id],
+        };
+      const { earlier } = chain;
+      const wanted = { id: mint('snapshot'), system: true };
       return {
-        params: { ...facts, poolId: source.poolId, ...given({ earlier, afresh, snapshot, userId }), backupId: id },
+        params: { ...common, ...given({ earlier }), snapshot: snapshotRows.wanted(source, wanted) },
         statements: [
-          ...(wanted === undefined ? [keptIn(source)] : snapshotRows.insert(source, wanted)),
+          ...snapshotRows.insert(source, wanted),
           ...(earlier === undefined ? [] : [expectState(backup, earlier.backupId, ['available'])]),
-          expectState(backupStore, store.id, ['available']),
-          create(backup, {
-            ...facts,
-            ...given({ description: input.description, planId: plan?.id }),
-            id,
-            name: nameOr(input.name, backup, id),
-          }),
+          ...statements,
         ],
-        keys: wanted === undefined ? [source.id, contentKey(source.id), userId ?? source.id] : keysOf(source.id, wanted.id, earlier),
+        keys: keysOf(source.id, wanted.id, earlier),
       };
     },
     saga: createBackup,

@@ -1,9 +1,10 @@
-import { CloudError, expectState, type Id, type Reader, type RowOf, type Statement } from '../../kernel/index.ts';
+import { CloudError, expectState, type Id, type Principal, type Reader, type RowOf, type Statement, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { inUse, refuseEncrypted, refuseOtherUser, refuseUsed, userOf, volume } from '../storage/contract.ts';
+import { inUse, refuseEncrypted, refuseOtherUser, refuseUsed, snapshot, userOf, volume } from '../storage/contract.ts';
 import type { BackupContext } from './context.ts';
 
 type VolumeRow = RowOf<typeof volume>;
+type SnapshotRow = RowOf<typeof snapshot>;
 
 const WITH_CONTENT = ['available', 'attached'] as const;
 
@@ -18,10 +19,10 @@ export interface Readable {
 }
 
 /** @throws CloudError conflict, unsupported, in_use */
-export async function readable({ pools }: BackupContext, reader: Reader, row: VolumeRow): Promise<Readable> {
+export async function readable({ pools }: BackupContext, reader: Reader, row: VolumeRow, kept?: SnapshotRow): Promise<Readable> {
   const { name, state, poolId } = row;
-  refuseEncrypted(row, '/volumeId', 'backups keep no keys of volumes');
-  if (!WITH_CONTENT.some((each) => each === state))
+  refuseEncrypted(row, kept === undefined ? '/volumeId' : '/snapshotId', 'backups keep no keys of volumes');
+  if (kept === undefined && !WITH_CONTENT.some((each) => each === state))
     throw new CloudError('conflict', `Volume ${name} is ${state}.`, {
       pointer: '/volumeId',
       params: { state, allowed: [...WITH_CONTENT] },
@@ -33,6 +34,36 @@ export async function readable({ pools }: BackupContext, reader: Reader, row: Vo
   if (user === undefined) return { hasSnapshots: false };
   if (user.state !== 'stopped') throw inUse(row, user);
   return { hasSnapshots: false, userId: user.id };
+}
+
+/** A snapshot that its user has taken, and that is backed up. */
+export interface TakenSnapshot {
+  readonly snapshotId: Id<'snapshot'>;
+  readonly takenAt: string;
+}
+
+interface Asked {
+  readonly volumeId?: string;
+  readonly snapshotId?: string;
+}
+
+interface Source {
+  readonly row: VolumeRow;
+  /** The snapshot that was asked for. */
+  readonly kept?: SnapshotRow;
+}
+
+/** @throws CloudError invalid_input unless one of the two is given; not_found, conflict */
+export async function sourceOf(reader: Reader, principal: Principal, { volumeId, snapshotId }: Asked): Promise<Source> {
+  if ((volumeId === undefined) === (snapshotId === undefined))
+    throw new CloudError('invalid_input', 'Give what is backed up: a volume, or a snapshot of one.', {
+      pointer: snapshotId === undefined ? '/volumeId' : '/snapshotId',
+    });
+  if (snapshotId === undefined) return { row: await usable(reader, volume, volumeId ?? '', principal, '/volumeId') };
+  const kept = await usable(reader, snapshot, snapshotId, principal, '/snapshotId');
+  if (kept.state !== 'available')
+    throw new CloudError('conflict', `Snapshot ${kept.name} is ${kept.state}.`, { pointer: '/snapshotId', params: { state: kept.state } });
+  return { row: await reader.get(volume, kept.volumeId), kept };
 }
 
 interface Wanted {
