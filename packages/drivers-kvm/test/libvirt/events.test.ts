@@ -33,8 +33,8 @@ describe('events of a domain', function () {
     await until((event) => event.kind === 'lifecycle');
   });
   after(async () => {
-    await libvirt.close();
-    await host[Symbol.asyncDispose]();
+    await libvirt?.close();
+    await host?.[Symbol.asyncDispose]();
   });
 
   /** The first event of a kind that comes of doing something. */

@@ -70,6 +70,25 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   throw new Error('the promise was expected to reject');
 }
 
+/**
+ * Plays something to its end, from its beginning when libvirtd crashed in the midst of it: 9.0 now and then does after a freeze, and is started again. What fails
+ * while libvirtd lives on, fails.
+ */
+export async function unlessCrashed(host: PrivateHost, play: () => Promise<void>): Promise<void> {
+  for (let attemptsLeft = 2; ; attemptsLeft -= 1) {
+    const life = await host.life();
+    try {
+      await play();
+      return;
+    } catch (error) {
+      // Returns when it serves: then it is known whether it is the same.
+      await host.command('thaw');
+      if (attemptsLeft === 0 || (await host.life()) === life) throw error;
+      process.stderr.write(`libvirtd has crashed, and it is played again: ${error}\n`);
+    }
+  }
+}
+
 /** Collects events; `until` resolves with the first that matches, whether it came already or is still to come. */
 export function record(libvirt: LibvirtHost | LibvirtConnection): {
   readonly events: LibvirtEvent[];

@@ -1,6 +1,6 @@
 #!/bin/bash
 # PID 1 of a private libvirt host: libvirt's paths are compiled in, so this mount namespace puts our own directories over them.
-# Commands come on standard input, one word a line, and are echoed when done; at its end the namespace dies with all that runs in it.
+# Commands come on standard input, `NUMBER WORD` a line, and their number is told when they are done; at its end the namespace dies with all that runs in it.
 # bash, and not sh: it reaps the orphans of libvirtd whenever they end, also while it waits for a command.
 state=$1
 shift
@@ -22,30 +22,51 @@ supervise() {
     [ -e "$state/wanted" ] && echo "libvirtd ended with $ended, and is started again" >&2 && sleep 0.1
   done
 }
+# Sends a signal to libvirtd. Fails when there is none, which while it is started anew is so for a moment.
 signal() {
-  kill -"$1" "$(cat "$state/daemon")" 2>/dev/null
+  local pid=
+  read -r pid <"$state/daemon"
+  [ -n "$pid" ] && kill -"$1" "$pid" 2>/dev/null
+}
+# Whether none of its threads runs any more, which is not as soon as the signal is sent.
+stopped() {
+  local pid= stat= seen=
+  read -r pid <"$state/daemon"
+  for stat in /proc/"${pid:-none}"/task/*/stat; do
+    read -r stat 2>/dev/null <"$stat" || continue
+    stat=${stat##*) }
+    [ "${stat%% *}" = T ] || return 1
+    seen=yes
+  done
+  [ -n "$seen" ]
 }
 supervisor=
 # No time-out for read: bash drops a line that comes in at that instant.
-while read -r command; do
+while read -r number command; do
   case $command in
     start)
-      : >"$state/wanted"
-      supervise "$@" &
-      supervisor=$!
+      if [ -z "$supervisor" ] || ! kill -0 "$supervisor" 2>/dev/null; then
+        : >"$state/daemon"
+        : >"$state/wanted"
+        supervise "$@" &
+        supervisor=$!
+      fi
       until [ -s "$state/daemon" ]; do sleep 0.01; done
       ;;
     kill)
       rm -f "$state/wanted"
       # Again and again: it may be starting it anew.
-      while kill -0 "$supervisor" 2>/dev/null; do
+      while [ -n "$supervisor" ] && kill -0 "$supervisor" 2>/dev/null; do
         signal KILL
         sleep 0.01
       done
       : >"$state/daemon"
       ;;
-    freeze) signal STOP ;;
+    # One that was killed is not frozen; one that is being started anew is, as soon as it is there.
+    freeze)
+      until [ ! -e "$state/wanted" ] || { signal STOP && stopped; }; do sleep 0.01; done
+      ;;
     thaw) signal CONT ;;
   esac
-  echo "$command"
+  echo "$number"
 done

@@ -1,15 +1,18 @@
 /** A libvirtd of our own in namespaces of its own: nothing else on the machine sees it, and nothing is left when it ends. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LibvirtConnection } from '@pileus/drivers-kvm/libvirt';
 
 /** On a busy machine it takes seconds. */
 const SERVES_WITHIN_MS = 40_000;
+/** For what its process 1 does at once. */
+const TOLD_WITHIN_MS = 60_000;
 
 export interface PrivateHostOptions {
   /** Lines for libvirtd.conf. */
@@ -40,14 +43,19 @@ cgroup_controllers = [ ]
 export class PrivateHost implements AsyncDisposable {
   readonly directory: string;
   readonly #process: ChildProcess;
-  readonly #answers: Interface;
   readonly #ended = new AbortController();
+  /** By the numbers of the commands that are not done yet. */
+  readonly #waiting = new Map<string, () => void>();
+  #commands = 0;
 
-  private constructor(directory: string, child: ChildProcess, answers: Interface) {
+  private constructor(directory: string, child: ChildProcessByStdio<Writable, Readable, null>) {
     this.directory = directory;
     this.#process = child;
-    this.#answers = answers;
-    child.once('exit', () => this.#ended.abort());
+    createInterface({ input: child.stdout }).on('line', (number) => this.#waiting.get(number)?.());
+    child.once('exit', (code, signal) => this.#ended.abort(new Error(`the host in ${directory} has ended with ${signal ?? code}`)));
+    child.once('error', (cause) => this.#ended.abort(new Error(`the host in ${directory} cannot be started`, { cause })));
+    // Its end tells what becomes of commands that cannot be written any more.
+    child.stdin.on('error', () => {});
   }
 
   static async start(options: PrivateHostOptions = {}): Promise<PrivateHost> {
@@ -64,7 +72,7 @@ export class PrivateHost implements AsyncDisposable {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, PRIVATE_NET: options.sharedNetwork === true ? '0' : '1' },
     });
-    const host = new PrivateHost(directory, child, createInterface({ input: child.stdout }));
+    const host = new PrivateHost(directory, child);
     await host.command('start').catch(async (error) => {
       await host[Symbol.asyncDispose]();
       throw error;
@@ -92,17 +100,38 @@ export class PrivateHost implements AsyncDisposable {
     }
   }
 
+  /** What tells one run of libvirtd from the next: it may have crashed and been started again. */
+  life(): Promise<string> {
+    return readFile(path.join(this.directory, 'daemon'), 'utf8');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const exit = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await exit;
+    if (!this.#ended.signal.aborted) {
+      const exit = once(this.#process, 'exit');
+      this.#process.kill('SIGKILL');
+      await exit;
+    }
     await rm(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
   async #tell(command: string): Promise<void> {
-    const answer = once(this.#answers, 'line');
-    this.#process.stdin?.write(`${command}\n`);
-    await answer;
+    this.#commands += 1;
+    const number = String(this.#commands);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { signal } = this.#ended;
+    const end = () => reject(signal.reason);
+    const timer = setTimeout(() => reject(new Error(`${command}: not done in ${TOLD_WITHIN_MS} ms`)), TOLD_WITHIN_MS);
+    this.#waiting.set(number, resolve);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+    this.#process.stdin?.write(`${number} ${command}\n`);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      this.#waiting.delete(number);
+    }
   }
 
   /** Its socket takes connections before its drivers are ready: only an answer tells. */

@@ -204,8 +204,8 @@ describe('the description of libvirt’s protocol', function () {
     mock = new LibvirtConnection({ address: { kind: 'unix', path: host.socketPath }, uri: 'test:///default' });
   });
   after(async () => {
-    await Promise.all([libvirt.close(), mock.close()]);
-    await host[Symbol.asyncDispose]();
+    await Promise.all([libvirt?.close(), mock?.close()]);
+    await host?.[Symbol.asyncDispose]();
   });
 
   it('is what the generated code was generated from', async () => {

@@ -10,7 +10,7 @@ import {
   type StoragePool,
 } from '@pileus/drivers-kvm/libvirt';
 import { assert, expect } from 'chai';
-import { connectTo, createPool, createVolume, domainXml, rejection, writeEchoDisk } from './fixtures.ts';
+import { connectTo, createPool, createVolume, domainXml, rejection, unlessCrashed, writeEchoDisk } from './fixtures.ts';
 import { PrivateHost } from './private-host.ts';
 
 const mebibyte = 1 << 20;
@@ -28,11 +28,15 @@ function* pieces(content: Buffer): Generator<Buffer> {
 
 async function readUntil(stream: LibvirtStream, text: string): Promise<void> {
   let seen = '';
+  const done = new AbortController();
+  const ended = once(stream, 'end', done).then(() => assert.fail(`the stream ended after ${JSON.stringify(seen)}`));
+  ended.catch(() => {});
   while (!seen.includes(text)) {
     const chunk: Buffer | null = stream.read();
-    if (chunk === null) await once(stream, 'readable');
+    if (chunk === null) await Promise.race([once(stream, 'readable'), ended]);
     else seen += chunk.toString('latin1');
   }
+  done.abort();
 }
 
 describe('libvirt streams', function () {
@@ -46,8 +50,8 @@ describe('libvirt streams', function () {
     pool = await createPool(libvirt);
   });
   after(async () => {
-    await libvirt.close();
-    await host[Symbol.asyncDispose]();
+    await libvirt?.close();
+    await host?.[Symbol.asyncDispose]();
   });
 
   async function download(name: string): Promise<Buffer> {
@@ -84,35 +88,38 @@ describe('libvirt streams', function () {
 
     it('are read from the source no faster than the host takes them', async () => {
       const volume = await createVolume(libvirt, pool, 'slow-host', 64 * mebibyte);
-      let produced = 0;
-      const piece = Buffer.alloc(mebibyte / 4, 3);
-      const { promise: frozen, resolve } = Promise.withResolvers<void>();
-      const source = async function* (): AsyncGenerator<Buffer> {
-        for (; produced < 64 * mebibyte; produced += piece.length) {
-          if (produced === 8 * mebibyte) await host.command('freeze').then(resolve);
-          yield piece;
+      await unlessCrashed(host, async () => {
+        let produced = 0;
+        const piece = Buffer.alloc(mebibyte / 4, 3);
+        const { promise: frozen, resolve } = Promise.withResolvers<void>();
+        const source = async function* (): AsyncGenerator<Buffer> {
+          for (; produced < 64 * mebibyte; produced += piece.length) {
+            if (produced === 8 * mebibyte) await host.command('freeze').then(resolve);
+            yield piece;
+          }
+        };
+        const upload = libvirt.uploadVolume({ volume, source: source() });
+        try {
+          await Promise.race([frozen, upload]);
+          // What is between them is filled up; then the source rests while the host does.
+          for (let before = -1; produced !== before; await sleep(400)) before = produced;
+          expect(produced).to.be.lessThan(64 * mebibyte);
+        } finally {
+          upload.catch(() => {});
+          await host.command('thaw');
         }
-      };
-      const upload = libvirt.uploadVolume({ volume, source: source() });
-      await frozen;
-      // What is between them is filled up; then the source rests while the host does.
-      for (let before = -1; produced !== before; await sleep(400)) before = produced;
-      try {
-        expect(produced).to.be.lessThan(64 * mebibyte);
-      } finally {
-        await host.command('thaw');
-      }
-      expect(await upload).to.equal(64 * mebibyte);
+        expect(await upload).to.equal(64 * mebibyte);
+      });
     });
 
     it('hold back the host while their reader is slow, without being taken for dead', async () => {
       const content = randomBytes(48 * mebibyte);
       const volume = await createVolume(libvirt, pool, 'slow-reader', content.length);
       await libvirt.uploadVolume({ volume, source: [content] });
-      await using impatient = connectTo(host, { keepaliveIntervalMs: 1_000, keepaliveMissesMax: 2 });
+      await using impatient = connectTo(host, { keepaliveIntervalMs: 500, keepaliveMissesMax: 10 });
       const source = await impatient.downloadVolume({ volume });
-      // Several times as long as a dead host would be given.
-      await sleep(6_000);
+      // Longer than a dead host would be given.
+      await sleep(7_000);
       expect(source.readableLength).to.be.lessThan(4 * mebibyte);
       expect(digest(Buffer.concat(await source.toArray()))).to.equal(digest(content));
     });
