@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { CommandOptions, CommandResult } from '../../tools/system/command.ts';
 import { initPid, killEnclosure, runEnclosed, startPlainEnclosure } from '../../tools/system/enclosure.ts';
 import { socketPathOf, writeLibvirtdRoot } from '../../tools/system/libvirtd-config.ts';
-import { daemonPid, startLibvirtd, untilLibvirtdAnswers } from '../../tools/system/libvirtd-process.ts';
+import { freezeLibvirtd, killLibvirtd, resumeLibvirtd, startLibvirtd, thawLibvirtd } from '../../tools/system/libvirtd-process.ts';
 import type { OvsHost } from '../../tools/system/ovs-host.ts';
 import { CLIENT_NAME, installHostCertificate } from './certificates.ts';
 import { CGROUP_CONTROLLERS, makeCgroups, removeCgroups } from './cgroups.ts';
@@ -90,27 +90,27 @@ export class LabHost {
     await unplugHost(this.#place.slot, this.#place.index);
   }
 
-  /** SIGKILL to libvirtd alone: its guests run on. */
+  /** SIGKILL to libvirtd alone: its guests run on, and it stays away until `startDaemon`. */
   async killDaemon(): Promise<void> {
-    const pid = await this.#daemon();
-    process.kill(pid, 'SIGKILL');
-    while ((await daemonPid(this.rootDir)) === pid);
+    await this.#expectOn();
+    await killLibvirtd(this.rootDir);
   }
 
   async startDaemon(): Promise<void> {
-    process.kill(await this.#init(), 'SIGUSR1');
-    await untilLibvirtdAnswers(this.rootDir);
+    await this.#expectOn();
+    await resumeLibvirtd(this.rootDir);
   }
 
   /** Stops libvirtd in its tracks: connections stay open and nothing answers, until thaw. */
   async freeze(): Promise<void> {
-    process.kill(await this.#daemon(), 'SIGSTOP');
+    await this.#expectOn();
+    await freezeLibvirtd(this.rootDir);
   }
 
   /** Returns when it answers: one that was thawed may crash, and is started again. */
   async thaw(): Promise<void> {
-    process.kill(await this.#daemon(), 'SIGCONT');
-    await untilLibvirtdAnswers(this.rootDir);
+    await this.#expectOn();
+    await thawLibvirtd(this.rootDir);
   }
 
   /** Cuts the management network. The unix socket, a file of this machine, still answers: partitions are for TLS connections. */
@@ -153,15 +153,7 @@ export class LabHost {
     await removeCgroups(this.netns);
   }
 
-  async #init(): Promise<number> {
-    const pid = await initPid(this.rootDir);
-    if (pid === undefined) throw new Error(`host ${this.name} is off`);
-    return pid;
-  }
-
-  async #daemon(): Promise<number> {
-    const pid = await daemonPid(this.rootDir);
-    if (pid === undefined) throw new Error(`host ${this.name} runs no libvirtd`);
-    return pid;
+  async #expectOn(): Promise<void> {
+    if ((await this.pid()) === undefined) throw new Error(`host ${this.name} is off`);
   }
 }

@@ -10,6 +10,7 @@ import { childrenOf } from './processes.ts';
 
 const PLAIN_INIT = fileURLToPath(new URL('enclosure-init.sh', import.meta.url));
 const START_DEADLINE_MS = 90_000;
+const GONE_DEADLINE_MS = 90_000;
 
 export interface EnclosurePlace {
   /** Absolute; says whose the enclosure is. */
@@ -52,7 +53,9 @@ export async function killEnclosure(rootDir: string): Promise<void> {
   const init = await initPid(rootDir);
   if (init !== undefined) {
     process.kill(init, 'SIGKILL');
-    while (await exists(`/proc/${init}`)) await sleep(2);
+    for (const deadline = performance.now() + GONE_DEADLINE_MS; await exists(`/proc/${init}`); await sleep(2)) {
+      if (performance.now() > deadline) throw new Error(`the enclosure in ${rootDir}, process ${init}, does not end`);
+    }
   }
   await rm(pidFile(rootDir), { force: true });
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Process 1 of a libvirtd of our own: ROOT/{etc,run,lib,log,cache} take the place of libvirt's compiled-in folders.
-# Killing this process ends libvirtd, its guests and its helpers at once. SIGUSR1 starts libvirtd again after it was killed.
+# Killing this process ends libvirtd, its guests and its helpers at once. SIGUSR1 starts libvirtd again after it was killed; while ROOT/down is there, it stays away.
 # usage: libvirtd-init.sh ROOT [HOSTNAME [CGROUP]]; with a host name it is a host of its own (its network namespace, its /sys);
 # with CGROUP, a name below the cgroup v1 controllers cpu, cpuacct and memory, or below the one tree of cgroup v2 (and there with a
 # leaf `init` for the host itself), its guests are accounted there.
@@ -33,13 +33,14 @@ elif [ -n "$cgroup" ]; then
 fi
 daemon=
 start() {
+  if [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null; then return; fi
   /usr/sbin/libvirtd --listen --timeout 0 --pid-file /run/libvirt/libvirtd.pid >>"$root/log/libvirtd.out" 2>&1 &
   daemon=$!
+  # Whoever forbade it looks for it after that: so it is either seen there or ended here.
+  if [ -e "$root/down" ]; then kill -KILL "$daemon"; fi
 }
 trap start USR1
 start
-sleep infinity &
-idle=$!
 while :; do
   code=0
   wait "$daemon" || code=$?
@@ -49,6 +50,7 @@ while :; do
       echo "libvirtd ended by signal $((code - 128)), and is started again" >>"$root/log/libvirtd.out"
       start
       ;;
-    *) kill -0 "$daemon" 2>/dev/null || wait $idle || true ;;
+    # A signal that comes between a look and a wait would be noticed after the wait: so that is short.
+    *) until kill -0 "$daemon" 2>/dev/null; do sleep 0.2 & wait $! || true; done ;;
   esac
 done

@@ -6,6 +6,8 @@ import type { LabHost } from '../../../../test/lab/host.ts';
 import { type Lab, type LabOptions, labUp } from '../../../../test/lab/lab.ts';
 import { attempt } from '../../../../tools/system/command.ts';
 
+const SETTLED_MS = 180_000;
+
 /** What every suite needs of a real libvirtd of its own. */
 export class LabBackend {
   readonly environment = nodeEnvironment();
@@ -38,7 +40,11 @@ export class LabBackend {
 
   /** Until libvirtd's workers are all idle and nothing waits for one, some looks in a row: between two of them it has read what was sent. */
   async settle(): Promise<void> {
-    for (let idleLooks = 0; idleLooks < 3; await sleep(30)) idleLooks = (await this.#idle()) ? idleLooks + 1 : 0;
+    const deadline = performance.now() + SETTLED_MS;
+    for (let idleLooks = 0; idleLooks < 3; await sleep(30)) {
+      idleLooks = (await this.#idle()) ? idleLooks + 1 : 0;
+      if (performance.now() > deadline) throw new Error(`libvirtd of ${this.labHost.name} is not idle in ${SETTLED_MS} ms`);
+    }
   }
 
   /** Nothing is, while it is not there: a libvirtd that was thawed may crash, and is started again. */
