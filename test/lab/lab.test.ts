@@ -13,7 +13,7 @@ import { fabricNetns } from './fabric.ts';
 import { startGuest, startNetwork, virsh } from './guest-domain.ts';
 import { type Lab, labUp, unownedLabs } from './lab.ts';
 import { residue } from './residue.ts';
-import { LABS_DIR } from './slots.ts';
+import { claimSlot, LABS_DIR, releaseSlot, thisProcess } from './slots.ts';
 import { until, untilLogged } from './waiting.ts';
 
 describe('the lab', function () {
@@ -40,23 +40,26 @@ describe('the lab', function () {
 
   it('leaves nothing behind when it goes down', async () => {
     const other = await labUp({ hosts: 3 });
-    const [host] = other.hosts;
-    if (host === undefined) throw new Error('no host');
-    await startNetwork(host, 'nat', '192.168.50', true);
-    await startGuest(host, { name: 'left', image: halt, nic: { network: 'nat', mac: '52:54:00:00:00:01' } });
-    expect(await residue(other.name)).to.not.have.length(0);
-    await other.down();
+    try {
+      const host = other.host(0);
+      await startNetwork(host, 'nat', '192.168.50', true);
+      await startGuest(host, { name: 'left', image: halt, nic: { network: 'nat', mac: '52:54:00:00:00:01' } });
+      expect(await residue(other.name)).to.not.have.length(0);
+    } finally {
+      await other.down();
+    }
     expect(await residue(other.name)).to.deep.equal([]);
   });
 
   it('leaves nothing behind when one of its hosts cannot be made', async () => {
-    const before = await labUp({ hosts: 1 });
-    await before.down();
-    // It takes the same slot again, where something stands in the way of the second host.
-    expect((await attempt(['ip', 'netns', 'add', `${before.name}-h2`])).exitCode).to.equal(0);
-    const failure = await labUp({ hosts: 3 }).catch((error: unknown) => error);
-    expect(failure).to.be.instanceOf(Error);
-    expect(await residue(before.name)).to.deep.equal([]);
+    const owner = await thisProcess();
+    // In a slot that nobody else takes meanwhile, something stands in the way of the second host.
+    const { slot } = await claimSlot((free) => ({ hosts: 1, slot: free, owner }));
+    expect((await attempt(['ip', 'netns', 'add', `${fabricNetns(slot)}-h2`])).exitCode).to.equal(0);
+    await releaseSlot(slot);
+    const failure = await labUp({ hosts: 3, slot }).catch((error: unknown) => error);
+    expect(String(failure)).to.include(`${fabricNetns(slot)}-h2`);
+    expect(await residue(fabricNetns(slot))).to.deep.equal([]);
   });
 
   it('has certificates for hosts that are made side by side', async () => {
@@ -149,10 +152,13 @@ describe('the lab', function () {
 
   it('lets CPU shares be set on hosts with control groups', async () => {
     const other = await labUp({ hosts: 1, cgroups: true });
-    await startGuest(other.host(0), { name: 'shares', image: halt });
-    await virsh(other.host(0), 'schedinfo', 'shares', '--live', '--set', 'cpu_shares=512');
-    expect(await virsh(other.host(0), 'schedinfo', 'shares', '--live')).to.match(/cpu_shares\s*:\s*512/);
-    await other.down();
+    try {
+      await startGuest(other.host(0), { name: 'shares', image: halt });
+      await virsh(other.host(0), 'schedinfo', 'shares', '--live', '--set', 'cpu_shares=512');
+      expect(await virsh(other.host(0), 'schedinfo', 'shares', '--live')).to.match(/cpu_shares\s*:\s*512/);
+    } finally {
+      await other.down();
+    }
     expect(await residue(other.name)).to.deep.equal([]);
   });
 
@@ -179,7 +185,7 @@ describe('the lab', function () {
   it('cuts a host off from the management network and joins it again', async () => {
     const host = lab.host(2);
     const reaches = () => canConnect(host.address, 16509);
-    expect(await reaches()).to.equal(true);
+    await until('the host on the network', async () => ((await reaches()) ? true : undefined));
     await lab.partition(2);
     expect(await reaches()).to.equal(false);
     await lab.heal(2);

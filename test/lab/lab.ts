@@ -19,10 +19,11 @@ export interface LabOptions {
   readonly libvirt?: boolean;
   /** The lab outlives the process that makes it, until down.ts. Else it may be swept once that process is gone. */
   readonly keep?: boolean;
+  /** The slot that it takes if that is free, else the next one. Default: any. */
+  readonly slot?: number;
 }
 
 interface LabState extends Required<LabOptions> {
-  readonly slot: number;
   readonly owner: Owner;
   readonly client?: ClientCredentials;
 }
@@ -123,7 +124,7 @@ const DEFAULTS = { tls: false, cgroups: false, ovn: false, libvirt: true, keep: 
 export async function labUp(options: LabOptions): Promise<Lab> {
   await sweepAbandonedLabs();
   const owner = await thisProcess();
-  const state = await claimSlot((slot): LabState => ({ ...DEFAULTS, ...options, slot, owner }));
+  const state = await claimSlot((slot): LabState => ({ ...DEFAULTS, ...options, slot, owner }), options.slot);
   const lab = new Lab(state);
   try {
     return await build(state);

@@ -1,5 +1,6 @@
 // A lab's slot is its folder. It appears by one rename, with its state in it, and disappears by another: whoever is killed in between leaves either a lab
 // that tells whose it is, or a draft that tells it by its name. So nothing is ever held by nobody.
+import { randomInt } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../tools/system/packages.ts';
@@ -26,11 +27,18 @@ export const lives = async ({ pid, startTime }: Owner): Promise<boolean> => (awa
 
 export const labDir = (slot: number): string => join(LABS_DIR, String(slot));
 
-/** Takes the first free slot, for good until `releaseSlot`. Answers the state that is kept for it. */
-export async function claimSlot<S extends { readonly slot: number }>(stateOf: (slot: number) => S): Promise<S> {
+/**
+ * Takes a free slot, for good until `releaseSlot`: the first one from `from` on, round and round. By default that is anywhere, so that who has just given one
+ * back, and looks whether anything is left of it, does not find what the next one makes there. Answers the state that is kept for it.
+ */
+export async function claimSlot<S extends { readonly slot: number }>(
+  stateOf: (slot: number) => S,
+  from: number = randomInt(SLOTS),
+): Promise<S> {
   const draft = await draftDir();
   await mkdir(draft, { recursive: true });
-  for (let slot = 0; slot < SLOTS; slot += 1) {
+  for (let turn = 0; turn < SLOTS; turn += 1) {
+    const slot = (from + turn) % SLOTS;
     // Somebody may have removed the folder alone.
     if ((await exists(labDir(slot))) || (await exists(join('/run/netns', fabricNetns(slot))))) continue;
     const state = stateOf(slot);

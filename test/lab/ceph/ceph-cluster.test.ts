@@ -76,12 +76,12 @@ describe('a Ceph cluster of our own', function () {
 
   it('ends with the process that it is for, however that ends', async () => {
     const child: ChildProcess = spawn(process.execPath, [...process.execArgv, HELD, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = (await once(child.stdout ?? child, 'data')) as [Buffer];
+    const ended = once(child, 'exit').then(([code]) => expect.fail(`its process has ended with ${code}`));
+    const [line] = (await Promise.race([once(child.stdout ?? child, 'data'), ended])) as [Buffer];
     const pids = JSON.parse(line.toString()) as readonly number[];
     expect(await Promise.all(pids.map(processName))).to.deep.equal(['ceph-mon', 'ceph-osd']);
-    const ended = once(child, 'exit');
     child.kill('SIGKILL');
-    await ended;
+    await ended.catch(() => {});
     await until('their end', async () => (await Promise.all(pids.map(processName))).every((name) => name === undefined) || undefined);
     for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true });
   });
