@@ -73,6 +73,7 @@ export class Stage<D extends Driver, H extends Harness<D>> {
   #driver: D | undefined;
   #ids: Ids | undefined;
   #requests = 0;
+  #wasFrozen = false;
 
   constructor(setup: Setup<string, H>) {
     this.timeouts = { ...DEFAULT_TIMEOUTS, ...setup.timeouts };
@@ -182,11 +183,19 @@ export class Stage<D extends Driver, H extends Harness<D>> {
 
   /** Runs `work` on a frozen backend and thaws it whatever happens. */
   async whileFrozen<T>(work: () => Promise<T>): Promise<T> {
+    this.#wasFrozen = true;
     await this.harness.freeze();
     try {
       return await work();
     } finally {
       await this.harness.thaw();
     }
+  }
+
+  /** After a test that froze the backend: until the driver has an answer again, so that what becomes of the backend is not the next test's. */
+  async calm(look: () => Promise<unknown>): Promise<void> {
+    if (!this.#wasFrozen) return;
+    await this.answered(look);
+    this.#wasFrozen = false;
   }
 }

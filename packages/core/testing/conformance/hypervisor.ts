@@ -141,6 +141,7 @@ export class HypervisorStage extends Stage<HypervisorDriver, HypervisorHarness> 
 
   /** Removes what tests left, and only that: a driver whose `remove` fails for absent machines is told so by the test of it. */
   async sweep(): Promise<void> {
+    await this.calm(() => this.listed());
     for (const id of await this.listed()) if (this.#made.has(id)) await this.insist((call) => this.driver.machines.remove(id, call));
     this.#made.clear();
   }

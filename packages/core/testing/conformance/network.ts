@@ -72,6 +72,7 @@ class NetworkStage extends Stage<NetworkDriver, NetworkHarness> {
   }
 
   async sweep(): Promise<void> {
+    await this.calm(() => this.driver.listNetworks(this.call()));
     for (const port of this.#ports.splice(0)) await this.insist((call) => this.driver.deletePort(port, call));
     for (const id of this.#networks.splice(0)) await this.insist((call) => this.driver.deleteNetwork(id, call));
   }

@@ -124,6 +124,7 @@ export class StorageStage extends Stage<StorageDriver, StorageHarness> {
   }
 
   async sweep(): Promise<void> {
+    await this.calm(() => this.driver.list(this.call()));
     // Last made first: a clone goes before its image.
     for (let next = this.#made.pop(); next !== undefined; next = this.#made.pop()) {
       const { kind, id } = next;
