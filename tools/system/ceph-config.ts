@@ -155,6 +155,8 @@ function osdSettings({ dir, store, osdBytes }: CephLayout): Settings {
     osd_scrub_min_interval: 1_000_000_000,
     osd_scrub_max_interval: 1_000_000_000,
     osd_deep_scrub_interval: 1_000_000_000,
+    // An OSD that was taken for dead five times in ten minutes, as tests freeze it, would end by itself.
+    osd_max_markdown_count: 1_000_000,
     osd_recovery_sleep: 0,
     osd_recovery_max_active: 8,
   };

@@ -13,6 +13,8 @@ export interface ChildDaemonOptions {
 export class ChildDaemon {
   readonly #options: ChildDaemonOptions;
   #child: ChildProcess | undefined;
+  /** It is being ended by us. */
+  #isEnding = false;
 
   constructor(options: ChildDaemonOptions) {
     this.#options = options;
@@ -33,6 +35,8 @@ export class ChildDaemon {
       // A session of its own: what is typed at the terminal is not for it.
       const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], { stdio: ['ignore', log.fd, log.fd], detached: true });
       this.#child = child;
+      this.#isEnding = false;
+      child.once('exit', (code, signal) => this.#tellEnd(child, signal ?? `code ${code}`));
       await once(child, 'spawn');
     } finally {
       await log.close();
@@ -61,14 +65,24 @@ export class ChildDaemon {
   /** @throws Error with its last words when it does not run */
   async expectRunning(): Promise<void> {
     if (this.pid !== undefined) return;
-    const { argv, logPath } = this.#options;
-    throw new Error(`${argv[0]} has ended: ${(await readFile(logPath, 'utf8')).trim().slice(-2000)}`);
+    throw new Error(`${this.#options.argv.join(' ')} has ended: ${await this.#lastWords()}`);
+  }
+
+  /** Whoever waits for it may wait for long: one that ends by itself is told of at once. */
+  async #tellEnd(child: ChildProcess, how: string): Promise<void> {
+    if (this.#isEnding || this.#child !== child) return;
+    process.stderr.write(`${this.#options.argv.join(' ')} has ended by itself with ${how}: ${await this.#lastWords()}\n`);
+  }
+
+  async #lastWords(): Promise<string> {
+    return (await readFile(this.#options.logPath, 'utf8').catch(() => 'it has said nothing')).trim().slice(-2000);
   }
 
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child;
     if (child === undefined || this.pid === undefined) return;
     const ended = once(child, 'exit');
+    this.#isEnding = true;
     child.kill(signal);
     await ended;
   }
