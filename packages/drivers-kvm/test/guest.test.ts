@@ -55,9 +55,13 @@ describe('a guest on the three drivers of one host', function () {
       call(),
     );
     await hypervisor.power.start(id, call());
-    await readUntil(await hypervisor.consoles?.serial?.(id, call()), 'PILEUS-GUEST-READY');
+    const console = (await hypervisor.consoles?.serial?.(id, call())) ?? expect.fail('the driver offers no such console');
     const answer = await until('the guest to answer', () => backend.labHost.httpGet('http://10.84.0.9/').catch(() => undefined));
     expect(JSON.parse(answer).nics).to.deep.equal([{ name: 'eth0', mac, address: '10.84.0.9/24' }]);
+    // Its shell comes last, and does not hear what was said before.
+    const writer = console.writable.getWriter();
+    const asking = setInterval(() => void writer.write(Buffer.from('echo six times seven: $((6 * 7))\n')).catch(() => undefined), 1_000);
+    await readUntil(console, 'six times seven: 42').finally(() => clearInterval(asking));
 
     await hypervisor.machines.remove(id, call());
     await networks.deletePort({ nicId, networkId }, call());

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attachment, DiskSpec, MachineSpec, NicSpec } from '@pileus/core/strategy';
 import { describeHypervisor, type HypervisorHarness } from '@pileus/core/testing';
+import { CephGuest } from '../../../../test/acceptance/storage/ceph-guest.ts';
 import { virsh } from '../../../../test/lab/guest-domain.ts';
 import { buildGuestImage, haltImage } from '../../../../tools/guest/image.ts';
 import { CephCluster } from '../../../../tools/system/ceph-cluster.ts';
@@ -104,19 +104,7 @@ describeHypervisor('kvm on a real libvirtd', {
         for (const driver of drivers) await driver.secrets?.put(secretRef, value, call);
         return { ...(await base()), disks: [disk], record: 'a record' };
       },
-      guestDiskBytes: async (id: string, { slot }: DiskSpec) => {
-        const ask = async (execute: string, words: object) =>
-          JSON.parse(await backend.virsh('qemu-agent-command', id, JSON.stringify({ execute, arguments: words }))).return;
-        const { pid } = await ask('guest-exec', {
-          path: 'cat',
-          arg: [`/sys/block/${deviceName('virtio', slot)}/size`],
-          'capture-output': true,
-        });
-        for (;;) {
-          const { exited, 'out-data': sectors } = await ask('guest-exec-status', { pid });
-          if (exited) return 512 * Number(Buffer.from(sectors ?? '', 'base64').toString());
-        }
-      },
+      guestDiskBytes: (id: string, { slot }: DiskSpec) => new CephGuest(backend.labHost, id).diskBytes(deviceName('virtio', slot)),
       tear: async (id: string, { attachment }: DiskSpec) => {
         if (attachment.type !== 'file') throw new Error(`a disk of type ${attachment.type}`);
         await backend.virsh('detach-disk', id, attachment.path, '--live');
@@ -124,8 +112,7 @@ describeHypervisor('kvm on a real libvirtd', {
       nic,
       // The guest's agent is the last thing that it starts.
       booted: async (id: string) => {
-        const ping = () => backend.virsh('qemu-agent-command', id, '{"execute":"guest-ping"}', '--timeout', '2');
-        while (!(await ping().then(Boolean, () => false))) await sleep(100);
+        await new CephGuest(backend.labHost, id).booted();
       },
 
       foreignMachine: async () => {

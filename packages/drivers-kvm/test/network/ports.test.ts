@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Call, NetworkDriver, NetworkSpec, PortSpec } from '@pileus/core/strategy';
 import { expect } from 'chai';
+import { until } from '../../../../test/lab/waiting.ts';
 import { CACHE_DIR } from '../../../../tools/system/ensure.ts';
 import { unpackedDir } from '../../../../tools/system/packages.ts';
 import { kvm } from '../../src/index.ts';
@@ -40,6 +41,8 @@ describe('ports on a real network', function () {
     const { stderr } = await backend.labHost.exec(['ip', 'netns', 'exec', GUEST, ...client]);
     return /lease of (\S+) obtained/.exec(stderr)?.[1];
   };
+  /** dnsmasq hears of a change after libvirt has said that it is made. */
+  const leaseOf = (mac: string): Promise<string> => until(`a lease for ${mac}`, () => askDhcp(mac));
   const port = (change: Partial<PortSpec>): PortSpec => ({
     nicId: randomUUID(),
     networkId: network.id,
@@ -73,10 +76,10 @@ describe('ports on a real network', function () {
     const [first, second] = [port({}), port({ mac: '52:54:00:82:00:03' })];
     await driver.ensurePort(first, call());
     expect(await askDhcp(second.mac)).to.equal(undefined);
-    expect(await askDhcp(first.mac)).to.equal('10.82.0.2');
+    expect(await leaseOf(first.mac)).to.equal('10.82.0.2');
     await driver.deletePort(first, call());
     await driver.ensurePort(second, call());
-    expect(await askDhcp(second.mac)).to.equal('10.82.0.2');
+    expect(await leaseOf(second.mac)).to.equal('10.82.0.2');
     await driver.deletePort(second, call());
     expect((await driver.inspectNetwork(network.id, call()))?.nicIds).to.deep.equal([]);
   });
@@ -85,8 +88,11 @@ describe('ports on a real network', function () {
     const [first, second] = [port({ hostname: 'web' }), port({ hostname: 'web', mac: '52:54:00:82:00:03', addresses: ['10.82.0.3'] })];
     await driver.ensurePort(first, call());
     await driver.ensurePort(second, call());
-    const answer = await backend.labHost.exec([BUSYBOX, 'nslookup', '-type=a', 'web.cloud.example', '10.82.0.1']);
-    expect(answer.stdout)
+    const answer = await until('an answer', async () => {
+      const { stdout } = await backend.labHost.exec([BUSYBOX, 'nslookup', '-type=a', 'web.cloud.example', '10.82.0.1']);
+      return /Address:\s*10\.82\.0\.\d+\s/.test(stdout) ? stdout : undefined;
+    });
+    expect(answer)
       .to.match(/Address:\s*10\.82\.0\.2\s/)
       .and.not.include('10.82.0.3');
     for (const each of [first, second]) await driver.deletePort(each, call());

@@ -149,11 +149,16 @@ describe('a cluster that fails', function () {
       ['admin', key],
     ] as const) {
       await using cluster = RadosCluster.open({ ...options, user, key: bad });
-      const refused = await refusal(cluster.pool('rbd').create('never', { sizeBytes: MIB }));
-      expect(refused.call).to.equal('connect');
-      expect(refused.code).to.be.oneOf(['EACCES', 'EINVAL']);
-      expect(`${refused.message} ${refused.stack}`).to.not.contain(bad);
-      expect(await refusal(cluster.info())).to.equal(refused, 'for a while it is not tried again');
+      let isKept = false;
+      // For a while it is not tried again. That is a second, which a busy machine may lose between two calls.
+      for (let attempt = 0; attempt < 10 && !isKept; attempt += 1) {
+        const refused = await refusal(cluster.pool('rbd').create('never', { sizeBytes: MIB }));
+        expect(refused.call).to.equal('connect');
+        expect(refused.code).to.be.oneOf(['EACCES', 'EINVAL']);
+        expect(`${refused.message} ${refused.stack}`).to.not.contain(bad);
+        isKept = (await refusal(cluster.info())) === refused;
+      }
+      expect(isKept, 'it is not tried again at once').to.equal(true);
     }
   });
 
@@ -227,11 +232,12 @@ describe('a cluster that fails', function () {
   it('ends its process with the process that started it, also when that is killed', async () => {
     const owner = spawn(process.execPath, [...process.execArgv, OWNER], { stdio: ['pipe', 'pipe', 'inherit'] });
     owner.stdin.end(JSON.stringify(options));
-    const [line] = (await once(owner.stdout, 'data')) as [Buffer];
+    const ended = once(owner, 'exit').then(([code]) => expect.fail(`the owner has ended with ${code}`));
+    const [line] = (await Promise.race([once(owner.stdout, 'data'), ended])) as [Buffer];
     const pid = Number(line.toString());
     expect(await isRunning(pid)).to.equal(true);
     owner.kill('SIGKILL');
-    await once(owner, 'exit');
+    await ended.catch(() => {});
     await untilGone(pid);
   });
 

@@ -7,6 +7,7 @@ import { CephCluster, type CephClusterOptions } from '../../../../tools/system/c
 import { type RbdOptions, rbd } from '../../src/rbd/index.ts';
 import { QemuClient } from './qemu-client.ts';
 
+const SETTLED_MS = 180_000;
 const POOL_ID = '01900000-0000-7000-8000-00000000900b';
 
 /** A real cluster with a pool for the driver. */
@@ -65,7 +66,12 @@ export class LabPool {
   /** Until no disk has anything under way, some looks in a row: between two of them it has read what was sent. */
   async settle(): Promise<void> {
     await this.cluster.untilUp();
-    for (let idleLooks = 0; idleLooks < 3; await sleep(50)) idleLooks = (await this.#isIdle()) ? idleLooks + 1 : 0;
+    const deadline = performance.now() + SETTLED_MS;
+    for (let idleLooks = 0; idleLooks < 3; await sleep(50)) {
+      for (const daemon of this.#daemons()) await daemon.expectRunning();
+      idleLooks = (await this.#isIdle()) ? idleLooks + 1 : 0;
+      if (performance.now() > deadline) throw new Error(`the cluster in ${this.cluster.dir} is not idle in ${SETTLED_MS} ms`);
+    }
   }
 
   async #isIdle(): Promise<boolean> {
