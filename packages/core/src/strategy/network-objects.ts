@@ -74,7 +74,7 @@ export interface GatewaySpec extends NetworkObject {
   readonly nextHop: string;
   /** Who reaches out with the gateway's address; with `ports`, from these source ports only. */
   readonly sources: readonly { readonly cidr: string; readonly ports?: { readonly first: number; readonly last: number } }[];
-  /** Host names of those that may carry it, the preferred one first. When one is lost another takes over; it keeps it when the first is back. */
+  /** Host names of those that may carry it, at least one, the preferred one first. When one is lost another takes over; it keeps it when the first is back. */
   readonly hosts: readonly string[];
 }
 

@@ -4,10 +4,13 @@ import type { SimCloud } from '../../testing/index.ts';
 import { machine, type SmallCloud } from './small-cloud.ts';
 
 /** An external network of the operator's. */
-export async function internetOf(sim: SimCloud, more: { readonly name?: string; readonly cidr?: string } = {}): Promise<string> {
-  const { name = 'internet', cidr = '203.0.113.0/24' } = more;
+export async function internetOf(
+  sim: SimCloud,
+  more: { readonly name?: string; readonly cidr?: string; readonly clusterId?: string } = {},
+): Promise<string> {
+  const { name = 'internet', cidr = '203.0.113.0/24', clusterId } = more;
   const [place] = await sim.environment.complete(sim.kernel.reader.list(cluster));
-  const cables = { name: `cables-of-${name}`, label: `phys-${name}`, role: 'external', clusterId: place?.id };
+  const cables = { name: `cables-of-${name}`, label: `phys-${name}`, role: 'external', clusterId: clusterId ?? place?.id };
   const physicalNetworkId = await sim.done('physicalNetwork.create', cables);
   return sim.done('network.create', { name, physicalNetworkId, subnets: [{ name: `subnet-of-${name}`, cidr }] });
 }

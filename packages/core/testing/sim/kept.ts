@@ -50,6 +50,7 @@ export class SimKept {
   ensure(sort: KeptSort, spec: NetworkObject, hasNetwork: (id: string) => boolean): void {
     for (const { sort: other, id } of referencesOf(sort, spec))
       if (!(other === 'networks' ? hasNetwork(id) : this.of(other).has(id))) throw new SimError('not_found', `no ${id} among the ${other}`);
+    if (sort === 'gateways' && (spec as GatewaySpec).hosts.length === 0) throw new SimError('invalid', 'some host must carry it');
     this.of(sort).set(spec.id, { spec, owner: spec.owner });
   }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { both, equals, type RowOf } from '../../../kernel/index.ts';
+import { CloudError, equals, type Id, type Reader, type RowOf } from '../../../kernel/index.ts';
 import type { Call, GatewaySpec } from '../../../strategy/index.ts';
 import { host } from '../../topology/contract.ts';
 import { ensureKept, type KeptKind } from '../kept.ts';
@@ -17,6 +17,9 @@ export const keptGateway: KeptKind<typeof natGateway, 'gateways'> = {
   fabric: async (ctx, row) => ctx.fabrics.of(await ctx.reader.get(vpc, row.vpcId)),
   spec: async (ctx, row) => {
     const external = await ctx.reader.get(subnet, row.subnetId);
+    const hosts = await carriersOf(ctx.reader, row);
+    // It is made again when there is a host.
+    if (hosts.length === 0) return undefined;
     return {
       id: row.id,
       owner: ctx.cloudId,
@@ -27,7 +30,7 @@ export const keptGateway: KeptKind<typeof natGateway, 'gateways'> = {
       externalCidr: external.cidr,
       nextHop: external.gateway,
       sources: row.snat ? await reachingOut(ctx, row) : [],
-      hosts: await candidates(ctx, row),
+      hosts,
     };
   },
 };
@@ -43,17 +46,38 @@ async function reachingOut(ctx: NetworkContext, row: RowOf<typeof natGateway>): 
   });
 }
 
+/** Hosts that are kept from machines carry a gateway only while there are no others. */
+const CARRYING = ['enabled', 'disabled', 'maintenance'] as const;
+
 /**
- * Hosts that are connected to the external network and not on their way out. Each gateway has an order of its own, so that they spread, and which stays when
- * others come and go.
+ * Names of hosts that are connected to the external network and may carry the gateway. Each gateway has an order of its own, so that they spread, and which stays
+ * when others come and go.
  */
-async function candidates(ctx: NetworkContext, { id, externalNetworkId }: RowOf<typeof natGateway>): Promise<readonly string[]> {
-  const { physicalNetworkId } = await ctx.reader.get(network, externalNetworkId);
+async function carriersOf(
+  reader: Reader,
+  { id, externalNetworkId }: Pick<RowOf<typeof natGateway>, 'id' | 'externalNetworkId'>,
+): Promise<readonly string[]> {
+  const { physicalNetworkId } = await reader.get(network, externalNetworkId);
   if (physicalNetworkId === undefined) return [];
-  const { clusterId } = await ctx.reader.get(physicalNetwork, physicalNetworkId);
-  const hosts = await ctx.reader.list(host, both(equals('clusterId', clusterId), equals('state', 'enabled')));
-  const ranked = hosts.map((row) => ({ name: row.hostname ?? row.name, rank: hash('sha256', `${id} ${row.id}`, 'hex') }));
-  return ranked.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ name }) => name);
+  const { clusterId } = await reader.get(physicalNetwork, physicalNetworkId);
+  const hosts = await reader.list(host, equals('clusterId', clusterId));
+  const state = CARRYING.find((each) => hosts.some((row) => row.state === each));
+  const ranked = hosts
+    .filter((row) => row.state === state)
+    .map((row) => ({ name: row.hostname ?? row.name, rank: hash('sha256', `${id} ${row.id}`, 'hex') }));
+  return ranked.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map((each) => each.name);
+}
+
+/** @throws CloudError no_capacity where no host could carry it */
+export async function refuseUncarried(
+  reader: Reader,
+  { id, external }: { readonly id: Id<'natGateway'>; readonly external: RowOf<typeof network> },
+): Promise<void> {
+  if ((await carriersOf(reader, { id, externalNetworkId: external.id })).length > 0) return;
+  throw new CloudError('no_capacity', `No host is connected to network ${external.name} that could carry the gateway.`, {
+    pointer: '/externalNetworkId',
+    params: { reasons: [external.name] },
+  });
 }
 
 /** Makes the gateway of a VPC anew, if it has one: its subnets have changed. */

@@ -25,7 +25,7 @@ import { ownVpc } from '../vpc/own-vpc.ts';
 import { vpcChanges } from '../vpc/vpc-ranges.ts';
 import { externalPlace } from './external.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
-import { keptGateway } from './nat-gateway-kept.ts';
+import { keptGateway, refuseUncarried } from './nat-gateway-kept.ts';
 import { blockGone, freeBlocks, newBlock, type Ports, sourcesOf, takenPorts } from './port-blocks.ts';
 import { isAddressClash, notKept, reserve } from './reservation.ts';
 
@@ -75,6 +75,7 @@ export const createNatGateway = (services: CloudServices, context: () => Network
           pointer: '/externalNetworkId',
         });
       (await services.fabrics.of(owner)).keeper('gateways');
+      await refuseUncarried(reader, { id, external: place.network });
       const asked = input.address === undefined ? undefined : { address: input.address, pointer: '/address' };
       const holder = { id: mint('reservedAddress'), projectId, natGatewayId: id };
       const kept = await reserve(services, place.subnet, holder, { asked, rests: true });

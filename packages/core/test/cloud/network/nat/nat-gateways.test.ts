@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { elasticIp, natGateway, natPortBlock, reservedAddress } from '../../../../src/cloud/index.ts';
+import { cluster, elasticIp, natGateway, natPortBlock, reservedAddress } from '../../../../src/cloud/index.ts';
 import { ANY_PROJECT } from '../../../../src/kernel/index.ts';
-import { LOST_MS } from '../../compute/machine-stage.ts';
+import { LOOK_MS, LOST_MS } from '../../compute/machine-stage.ts';
 import { internetOf } from '../../routed.ts';
 import { RoutedStage } from '../routed-stage.ts';
 
@@ -99,6 +99,40 @@ describe('a NAT gateway', () => {
     expect(await status(tenant)).to.deep.equal({ active: true });
     const error = await status({ ...tenant, projectId: '01890000-0000-7000-8000-00000000000f' as never }).catch(({ code }) => code);
     expect(error).to.equal('not_found');
+  });
+
+  it('is carried by hosts that take machines, and by others while none does', async () => {
+    const at = await RoutedStage.ready({ hosts: 2 });
+    const id = await at.gateway();
+    const [first = '', second = ''] = at.stage.hostIds;
+    const carriers = async () => {
+      await at.sim.run(LOOK_MS);
+      return (at.kept('gateways', id) as { hosts: readonly string[] }).hosts;
+    };
+    await at.sim.done('host.disable', {}, first);
+    expect(await carriers()).to.deep.equal(['hv2']);
+    await at.sim.done('host.disable', {}, second);
+    expect(await carriers()).to.have.members(['hv1', 'hv2']);
+    await at.sim.done('host.maintain', {}, second);
+    expect(await carriers()).to.deep.equal(['hv1']);
+    await at.sim.done('host.maintain', {}, first);
+    // What tenants do meanwhile is done.
+    await at.network('second', '10.2.0.0/24');
+    expect(at.kept('gateways', id)).to.deep.include({ sources: [{ cidr: '10.1.0.0/24' }, { cidr: '10.2.0.0/24' }] });
+    expect(await carriers()).to.have.members(['hv1', 'hv2']);
+    await at.sim.done('host.enable', {}, second);
+    expect(await carriers()).to.deep.equal(['hv2']);
+  });
+
+  it('is refused on a network that no host is connected to', async () => {
+    const at = await RoutedStage.ready();
+    const { zoneId } = await at.stage.row(cluster, at.stage.clusterId);
+    const clusterId = await at.sim.done('cluster.create', { name: 'empty', zoneId });
+    const externalNetworkId = await internetOf(at.sim, { name: 'far', cidr: '198.51.100.0/24', clusterId });
+    expect(await at.refused('natGateway.create', { vpcId: at.vpcId, externalNetworkId })).to.deep.equal([
+      'no_capacity',
+      '/externalNetworkId',
+    ]);
   });
 
   it('is refused with the field at fault', async () => {
