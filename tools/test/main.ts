@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { ensureSystem } from '../system/ensure.ts';
 import { TEST_PACKAGES } from '../system/packages.ts';
+import { type Asked, askedFor, USAGE } from './arguments.ts';
 import { BUDGETS, type Group, LANES } from './groups.ts';
 import { type Running, runningWith } from './left-behind.ts';
 
@@ -11,14 +12,25 @@ import { type Running, runningWith } from './left-behind.ts';
  * The proof: static checks, then every group of tests, lanes side by side. `--full` lets tests run their long form (`PILEUS_FULL=1`); `--only NAME` runs one
  * group; `CI` makes a skip a failure.
  */
-const full = process.argv.includes('--full');
-const onlyAt = process.argv.indexOf('--only');
-const only = onlyAt < 0 ? undefined : process.argv[onlyAt + 1];
+const { full, only } = asked();
 /** What takes longer hangs. */
 const groupMinutesMax = full ? 80 : 15;
 /** After its last test a group has so long to end by itself: what keeps it longer is left behind. */
 const endSecondsMax = 120;
 const root = new URL('../../', import.meta.url).pathname;
+
+/** Ends the process where no tests are asked for. */
+function asked(): Asked {
+  try {
+    const options = askedFor(process.argv.slice(2));
+    if (!options.help) return options;
+    process.stdout.write(USAGE);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`test: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 interface Failure {
   readonly title: string;
