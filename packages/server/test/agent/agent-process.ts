@@ -165,11 +165,12 @@ export class Receiver {
     this.url = url;
   }
 
-  static async start(identity: Identity, port = 0): Promise<Receiver> {
+  static async start(identity: Identity, port?: number): Promise<Receiver> {
     const server = createServer({ ...identity, requestCert: true, rejectUnauthorized: false });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    const address = server.address();
-    const receiver = new Receiver(server, `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/outcomes`);
+    const own = port ?? (await freePort());
+    server.listen(own, '127.0.0.1');
+    await once(server, 'listening');
+    const receiver = new Receiver(server, `https://127.0.0.1:${own}/outcomes`);
     server.on('request', (request, response) => {
       let text = '';
       request.setEncoding('utf8').on('data', (chunk: string) => {

@@ -49,7 +49,7 @@ export class BridgedNetwork {
     await within('link', 'set', 'eth0', 'up');
     await within('route', 'add', 'default', 'via', '172.31.0.1');
     await ip('netns', 'exec', guest, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    await ip('netns', 'exec', guest, 'iptables', '-t', 'nat', '-A', 'POSTROUTING', '-s', '172.31.0.0/24', '-j', 'MASQUERADE');
+    await ip('netns', 'exec', guest, 'iptables', '-w', '-t', 'nat', '-A', 'POSTROUTING', '-s', '172.31.0.0/24', '-j', 'MASQUERADE');
     return name;
   }
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { freePort } from '../../../../tools/system/free-port.ts';
 import { Child } from '../../../core/test/sqlite/child/child.ts';
 import { eventually } from '../server.ts';
 import { type Release, Yard } from './crates.ts';
@@ -81,7 +82,8 @@ export async function upgradeUnderLoad(store: string | undefined): Promise<void>
   const directory = await mkdtemp(join(tmpdir(), 'pileus-upgrade-'));
   const yard = new Yard(join(directory, 'yard'), false);
   await mkdir(yard.directory);
-  let port = 0;
+  // Clients knock at it while nobody listens: at one of the kernel's own they might meet themselves.
+  const port = await freePort();
   const children: Child[] = [];
   const serve = (release: Release, lastRow?: number): Child => {
     const serving: Serving = { release, directory, yard: yard.directory, store, port, lastRow };
@@ -94,7 +96,6 @@ export async function upgradeUnderLoad(store: string | undefined): Promise<void>
     await last.says('listening');
     const address = last.said('listening')[0] ?? '';
     const key = last.said('key')[0] ?? '';
-    port = Number(new URL(address).port);
     const ask: Ask = (method, path, body, idempotencyKey) =>
       fetch(address + path, {
         method,
