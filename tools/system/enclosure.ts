@@ -52,7 +52,12 @@ export async function initPid(rootDir: string): Promise<number | undefined> {
 export async function killEnclosure(rootDir: string): Promise<void> {
   const init = await initPid(rootDir);
   if (init !== undefined) {
-    process.kill(init, 'SIGKILL');
+    try {
+      process.kill(init, 'SIGKILL');
+    } catch (error) {
+      // It has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
     for (const deadline = performance.now() + GONE_DEADLINE_MS; await exists(`/proc/${init}`); await sleep(2)) {
       if (performance.now() > deadline) throw new Error(`the enclosure in ${rootDir}, process ${init}, does not end`);
     }

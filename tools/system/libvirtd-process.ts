@@ -35,14 +35,17 @@ export async function startLibvirtd(place: LibvirtdPlace): Promise<void> {
 /** Waits until a connection can be opened, which is later than the socket's appearance. @throws Error when libvirtd ends before */
 export async function untilLibvirtdAnswers(rootDir: string, withinMs = START_DEADLINE_MS): Promise<void> {
   const deadline = performance.now() + withinMs;
-  let ranMs: number | undefined;
+  let hasRun = false;
+  let goneMs: number | undefined;
   while (!(await libvirtdAnswers(socketPathOf(rootDir), withinMs))) {
     const nowMs = performance.now();
     const runs = (await daemonPid(rootDir)) !== undefined;
-    if (nowMs > deadline || (!runs && ranMs !== undefined && nowMs - ranMs > GONE_MS)) {
+    if (runs) goneMs = undefined;
+    else if (hasRun) goneMs ??= nowMs;
+    if (nowMs > deadline || (goneMs !== undefined && nowMs - goneMs > GONE_MS)) {
       throw new Error(`libvirtd ${runs ? 'does not answer' : 'has ended'}; its words: ${await lastWords(rootDir)}`);
     }
-    if (runs) ranMs = nowMs;
+    hasRun ||= runs;
     await sleep(PAUSE_MS);
   }
 }

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './command.ts';
 import { freePort } from './free-port.ts';
+import { childrenOf } from './processes.ts';
 
 /** PostgreSQL refuses to run as root. This user owns nothing and is everywhere. */
 const NOBODY = 65_534;
 const VERSIONS = '/usr/lib/postgresql';
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 export interface PostgresOptions {
   /** Where its folder is made. Default: the system's for temporary files. A folder in memory makes commits cheap that nobody pulls the plug on. */
@@ -85,7 +86,8 @@ export class PrivatePostgres implements AsyncDisposable {
       said = (said + text).slice(-4000);
     });
     for (const endMs = performance.now() + START_MS; !(await this.#isReady()); ) {
-      if (child.exitCode !== null || performance.now() > endMs) throw new Error(`PostgreSQL does not start: ${said}`);
+      if (child.exitCode !== null || child.signalCode !== null || performance.now() > endMs)
+        throw new Error(`PostgreSQL does not start: ${said}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -96,7 +98,7 @@ export class PrivatePostgres implements AsyncDisposable {
     this.#process = undefined;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    const others = signal === 'SIGKILL' ? await childrenOf(child.pid) : [];
+    const others = signal === 'SIGKILL' ? await stopped(child) : [];
     child.kill(signal);
     await ended;
     // Without their parent they end by themselves, but each in its own time, and the next one does not start before.
@@ -142,15 +144,19 @@ export class PrivatePostgres implements AsyncDisposable {
   }
 }
 
-async function childrenOf(pid: number): Promise<readonly number[]> {
-  const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return listed.split(' ').filter(Boolean).map(Number);
+/** Stops it in its tracks, and answers its processes: as long as it went on it could have made another. */
+async function stopped(child: ChildProcess): Promise<readonly number[]> {
+  const { pid = 0 } = child;
+  child.kill('SIGSTOP');
+  while (/^\d+ \(\S+\) [^TZ]/.test(await stat(pid))) await new Promise((resolve) => setTimeout(resolve, 1));
+  return childrenOf(pid);
 }
+
+const stat = (pid: number): Promise<string> => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
 
 /** One that has ended and was not yet taken notice of does not. */
 async function runs(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return /^\d+ \(postgres\) [^Z]/.test(stat);
+  return /^\d+ \(postgres\) [^Z]/.test(await stat(pid));
 }
 
 const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];

@@ -2,11 +2,15 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeEnvironment } from '@pileus/core/node';
-import { Client } from 'pg';
+import { Client, type DatabaseError } from 'pg';
 import { ensureSystem } from '../../../../tools/system/ensure.ts';
 import { TEST_PACKAGES } from '../../../../tools/system/packages.ts';
 import { PrivatePostgres } from '../../../../tools/system/private-postgres.ts';
 import { Wire } from './wire.ts';
+
+/** PostgreSQL's own number for it. */
+const OBJECT_IN_USE = '55006';
+const PATIENCE_MS = 60_000;
 
 /**
  * A server for the tests of a file, with a database whose language orders text otherwise than the store must. Each store has a schema of its own there.
@@ -62,7 +66,13 @@ export class TestCluster {
     const client = new Client({ connectionString: this.server.url(database) });
     await client.connect();
     try {
-      return (await client.query(text)).rows;
+      for (const endMs = performance.now() + PATIENCE_MS; ; )
+        try {
+          return (await client.query(text)).rows;
+        } catch (error) {
+          // Whoever has said good-bye to a database may be in it for a while yet, on a busy machine longer than the server waits for that.
+          if ((error as DatabaseError).code !== OBJECT_IN_USE || performance.now() > endMs) throw error;
+        }
     } finally {
       await client.end();
     }

@@ -55,6 +55,18 @@ describe('the store on PostgreSQL, when things go wrong', function () {
     }
   }
 
+  /** Commits this, and answers which connection has done it: the one that listens for news may say something at any time. */
+  async function writer(id: string): Promise<object> {
+    let last: object = {};
+    wire.until = (message, connection) => {
+      if (message.includes(`${id}-twin`)) last = connection;
+      return undefined;
+    };
+    await insist(id);
+    wire.until = () => undefined;
+    return last;
+  }
+
   async function expectWhole(acknowledged: readonly string[]): Promise<void> {
     for (const id of acknowledged) expect(await store.read('machine', `${id}-twin`), id).to.not.equal(undefined);
     const rows = await store.count({ table: 'machine' });
@@ -65,10 +77,11 @@ describe('the store on PostgreSQL, when things go wrong', function () {
   }
 
   it('calls a commit unknown whose acknowledgement is lost, and trying again finds that it has landed', async () => {
-    await commit('first');
+    const writes = await writer('first');
     // The question is answered, the write is not.
     let messages = 0;
-    wire.until = () => {
+    wire.until = (_message, connection) => {
+      if (connection !== writes) return undefined;
       messages += 1;
       if (messages !== 2) return undefined;
       wire.deaf = true;
@@ -216,14 +229,15 @@ describe('the store on PostgreSQL, when things go wrong', function () {
   it('tells a refusal from the end of a connection in whatever language the server speaks', async () => {
     wire.answer = (message) => Buffer.from(message.toString('latin1').replaceAll('SERROR\0', 'SFEHLR\0'), 'latin1');
     wire.cut();
-    await insist('good');
+    const writes = await writer('good');
     await constrain();
     const statements = [{ op: 'insert', table: 'machine', row: { id: 'big', zone: 'refused' } }] as const;
     const told = await store.commit({ node: 'n', epoch: store.epoch, at: AT, statements }).catch((error) => error as StoreError);
     expect(told).to.be.instanceOf(StoreError).and.have.property('outcome', 'unchanged');
     // The server's last words before it ends the connection are no refusal.
     let messages = 0;
-    wire.until = () => {
+    wire.until = (_message, connection) => {
+      if (connection !== writes) return undefined;
       messages += 1;
       if (messages !== 2) return undefined;
       void cluster.sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
@@ -235,11 +249,12 @@ describe('the store on PostgreSQL, when things go wrong', function () {
   });
 
   it('fences off what an earlier opening has under way, even when it arrives late', async () => {
-    await insist('before');
+    const writes = await writer('before');
     // The question passes, the write is on its way for a while.
     let messages = 0;
     const arrival = Promise.withResolvers<void>();
-    wire.until = () => {
+    wire.until = (_message, connection) => {
+      if (connection !== writes) return undefined;
       messages += 1;
       return messages === 2 ? arrival.promise : undefined;
     };

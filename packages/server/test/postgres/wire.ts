@@ -9,7 +9,7 @@ const PORT = 5432;
 export class Wire {
   readonly dir: string;
   /** What each message waits for on the way to the server: nothing by default. */
-  until: (message: Buffer) => Promise<unknown> | undefined = () => undefined;
+  until: (message: Buffer, connection: object) => Promise<unknown> | undefined = () => undefined;
   /** What the server says, as it arrives. */
   answer: (message: Buffer) => Buffer = (message) => message;
   /** What the server answers is lost. */
@@ -77,7 +77,7 @@ export class Wire {
     let held = Promise.resolve();
     near.on('data', (bytes) => {
       if (this.frozen) return;
-      const until = this.until(bytes);
+      const until = this.until(bytes, pair);
       if (this.frozen) return;
       held = held.then(() => until).then(() => void far.write(bytes));
     });
