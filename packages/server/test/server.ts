@@ -43,16 +43,22 @@ interface Options {
   readonly cloud?: boolean;
 }
 
-/** A server of widgets on a port of its own, with a store on disk. */
-export async function openServer({
-  config = {},
-  directory,
-  key,
-  workshop = new Workshop(),
-  plugins = [],
-  cloud = false,
-}: Options = {}): Promise<TestServer> {
-  const home = directory ?? (await mkdtemp(join(tmpdir(), 'pileus-server-')));
+/** A server of widgets on a port of its own, with a store on disk: in a new folder, unless one is given. */
+export async function openServer(options: Options = {}): Promise<TestServer> {
+  if (options.directory !== undefined) return serve(options, options.directory);
+  const home = await mkdtemp(join(tmpdir(), 'pileus-server-'));
+  try {
+    return await serve(options, home);
+  } catch (error) {
+    await rm(home, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function serve(
+  { config = {}, key, workshop = new Workshop(), plugins = [], cloud = false }: Options,
+  home: string,
+): Promise<TestServer> {
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -124,7 +130,7 @@ export async function made(server: TestServer, name: string, fields: object = {}
 }
 
 /** Waits until it holds. */
-export async function eventually(holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   for (const endMs = performance.now() + timeoutMs; ; ) {
     if (await holds()) return;
     if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${holds}`);

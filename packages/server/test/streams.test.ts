@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { CloudError } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
@@ -41,11 +43,16 @@ describe('server: streams', () => {
     await once(socket, 'open');
     socket.pause();
     const part = Buffer.alloc(256 * 1024);
+    // Garbage is not held.
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    collect();
     const before = process.memoryUsage().arrayBuffers;
     for (let index = 0; index < 400; index += 1) socket.send(part);
     await new Promise((resolve) => setTimeout(resolve, 500));
     // Of 100 MiB, most still waits at the sender: what the server took in beyond its buffers would show here twice.
     expect(socket.bufferedAmount).to.be.greaterThan(80 * 1024 * 1024);
+    collect();
     expect(process.memoryUsage().arrayBuffers - before).to.be.lessThan(130 * 1024 * 1024);
     let received = 0;
     socket.on('message', (data: Buffer) => {
@@ -183,16 +190,17 @@ describe('server: streams', () => {
   it('tells the client why an upload is refused while it is still sending, and drops the rest', async () => {
     server.workshop.failure = new CloudError('conflict', 'Enough of it.');
     const socket = await raw('PUT /v1/widgets/one/picture HTTP/1.1');
-    const answer = once(socket.setEncoding('utf8'), 'data');
+    let said = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
     socket.write('content-length: 50000000\r\n\r\n');
     for (let part = 0; part < 50; part += 1) if (!socket.write(Buffer.alloc(1_000_000))) await once(socket, 'drain');
-    expect((await answer)[0])
-      .to.match(/^HTTP\/1.1 409 /)
-      .and.include('Enough of it.');
+    await eventually(() => said.includes('Enough of it.'));
+    expect(said).to.match(/^HTTP\/1.1 409 /);
     // The connection is as good as before.
-    const next = once(socket, 'data');
     socket.write(`GET /v1/widgets/one HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${server.key}\r\n\r\n`);
-    expect((await next)[0]).to.match(/^HTTP\/1.1 200 /);
+    await eventually(() => said.includes('HTTP/1.1 200 '));
     socket.destroy();
   });
 

@@ -61,7 +61,12 @@ describe('agent: commanded by a server', function () {
     );
     expect(operation.state, JSON.stringify(operation)).to.equal('succeeded');
     expect(await agent.lines('runs')).to.deep.equal(['run']);
-    expect(await agentRow('a1')).to.deep.include({ status: 'connected', contractVersion: 1, kernel: String(agent.pid) });
+    // On a busy machine a look may have come too late meanwhile.
+    const row = await eventually(
+      () => agentRow('a1'),
+      ({ status }) => status === 'connected',
+    );
+    expect(row).to.deep.include({ contractVersion: 1, kernel: String(agent.pid) });
     await eventually(
       async () => (await agent.ask('GET', '/v1/status')).json.commands,
       ({ unacknowledged }) => unacknowledged === 0,
