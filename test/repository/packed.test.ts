@@ -23,7 +23,7 @@ interface Packed {
 
 async function packAll(): Promise<readonly Packed[]> {
   await built();
-  const text = await run(['npm', 'pack', '--workspaces', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT, timeoutMs: 60_000 });
+  const text = await run(['npm', 'pack', '--workspaces', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT, timeoutMs: 200_000 });
   const packs = JSON.parse(text) as readonly { readonly name: string; readonly files: readonly { readonly path: string }[] }[];
   return Promise.all(
     packs.map(async ({ name, files }) => {

@@ -39,7 +39,7 @@ describe('cli: console', () => {
       out += chunk;
       for (const [heard, reply] of replies) if (out.includes(heard) && replies.delete(heard)) child.stdin.write(reply);
     });
-    const code = await new Promise((resolve) => child.on('exit', resolve));
+    const code = await new Promise((resolve) => child.on('close', resolve));
     child.stdin.destroy();
     expect(code).to.equal(0);
     expect(out).to.include('Ctrl-] leaves');
