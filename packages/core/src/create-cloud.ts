@@ -32,7 +32,7 @@ export interface CreateCloudOptions {
   readonly store: Store;
   /** Directory of the sealing key, the content of images and backups of the store. Default `./pileus-data`. */
   readonly dataDir?: string;
-  /** 32 bytes that seal secrets. Default: those in `seal.key` of `dataDir`, made at the first start. */
+  /** 32 bytes that seal secrets, behind those that did before. Default: those in `seal.key` of `dataDir`, made at the first start. */
   readonly sealKey?: Uint8Array;
   /** Default: the clock, timers and randomness of this process, and no log. */
   readonly environment?: Environment;

@@ -10,7 +10,9 @@ import {
   type KernelServices,
   type Plugin,
   type PluginSource,
+  type SealedAnew,
   type Store,
+  sealAnew,
 } from '@pileus/core/kernel';
 import {
   agentLink,
@@ -23,6 +25,7 @@ import {
   nextTurn,
   openFile,
   postUrl,
+  replaceSealKey,
   threadedCipher,
 } from '@pileus/core/node';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
@@ -64,6 +67,8 @@ export interface ComposeOptions extends LoadedConfig {
   readonly modules?: (plugins: readonly PluginSource[]) => (services: KernelServices) => readonly Plugin[];
   /** Void the root key and make another. */
   readonly replaceRootKey?: boolean;
+  /** Make another sealing key, and seal everything anew. */
+  readonly replaceSealKey?: boolean;
 }
 
 export interface ControlPlane extends AsyncDisposable {
@@ -72,6 +77,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly kernel: Kernel;
   /** The text of the root API key, when it was made now: the only time that it can be seen. */
   readonly newRootKey: string | undefined;
+  /** What was sealed anew, when the sealing key was replaced. */
+  readonly sealedAnew: SealedAnew | undefined;
   /** Answers what is in work, parks what runs, closes the store. */
   close(): Promise<void>;
 }
@@ -116,7 +123,7 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
     const store = await openStore(options, environment);
     return get(METRICS).measured(store, environment.clock.monotonicMs);
   });
-  container.bind(SEAL_KEY).toDynamicValue(() => loadSealKey(join(dataDir, 'seal.key'), environment.random));
+  container.bind(SEAL_KEY).toDynamicValue(() => sealKeyOf(options, join(dataDir, 'seal.key')));
   for (const plugin of options.plugins) await container.load(pluginModule(plugin));
   container.bind(KERNEL).toDynamicValue(async ({ get, getAsync, getAll }) => {
     const sealKey = await getAsync(SEAL_KEY);
@@ -188,7 +195,8 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
 }
 
 /** Starts the parts in order; what was started is stopped again when a later one fails. */
-async function start(container: Container, { config, environment, replaceRootKey = false }: ComposeOptions): Promise<ControlPlane> {
+async function start(container: Container, options: ComposeOptions): Promise<ControlPlane> {
+  const { config, environment, replaceRootKey = false } = options;
   const stops: (() => Promise<void> | void)[] = [];
   const stopAll = async () => {
     for (const stop of stops.splice(0).reverse()) await stop();
@@ -201,6 +209,7 @@ async function start(container: Container, { config, environment, replaceRootKey
     const kernel = await container.getAsync(KERNEL);
     stops.push(() => kernel.stop());
     await kernel.start();
+    const sealedAnew = await sealedWith(kernel, options);
     metrics.watch(kernel);
     const keys = await container.getAsync(API_KEYS);
     const newRootKey = await keys.start({ replaceRootKey });
@@ -217,12 +226,19 @@ async function start(container: Container, { config, environment, replaceRootKey
     // Now nothing is left that could fail before it is handed out.
     if (newRootKey !== undefined) await keys.confirmShown();
     environment.logger.info({ address: server.address, epoch: store.epoch }, 'listening');
-    return { address: server.address, kernel, newRootKey, close: stopAll, [Symbol.asyncDispose]: stopAll };
+    return { address: server.address, kernel, newRootKey, sealedAnew, close: stopAll, [Symbol.asyncDispose]: stopAll };
   } catch (error) {
     await stopAll();
     throw error;
   }
 }
+
+/** When it is asked for the store is open, so nobody else changes the file. */
+const sealKeyOf = ({ environment, replaceSealKey: isReplaced = false }: ComposeOptions, path: string): Promise<Uint8Array> =>
+  isReplaced ? replaceSealKey(path, environment.random) : loadSealKey(path, environment.random);
+
+const sealedWith = async ({ services }: Kernel, { replaceSealKey = false }: ComposeOptions): Promise<SealedAnew | undefined> =>
+  replaceSealKey ? sealAnew(services) : undefined;
 
 /** How images come from elsewhere. */
 const IMPORTS = { fetchUrl, openFile };

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Secrets, sealAnew } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { type Event, readEvents } from './events.ts';
 import { eventually, made, openServer, type TestServer } from './server.ts';
@@ -62,6 +63,34 @@ describe('server: life', () => {
     const server = await serve();
     const { mode, size } = await stat(join(server.directory, 'seal.key'));
     expect([mode & 0o777, size]).to.deep.equal([0o600, 32]);
+  });
+
+  it('replaces the sealing key, and seals anew what the one before has sealed', async () => {
+    const first = await serve();
+    const ids = [await made(first, 'one', { password: 'planted-1' }), await made(first, 'two', { password: 'planted-2' })];
+    const file = join(first.directory, 'seal.key');
+    const before = await readFile(file);
+    open.splice(open.indexOf(first), 1);
+    await first.plane.close();
+    const second = await serve({ directory: first.directory, key: first.key, workshop: first.workshop, replaceSealKey: true });
+    const { services } = second.plane.kernel;
+    expect(second.plane.sealedAnew).to.deep.equal({ values: await services.store.count({ table: 'sealed' }), unreadable: [] });
+    const after = await readFile(file);
+    expect([after.length, after.subarray(0, 32).equals(before), (await stat(file)).mode & 0o777]).to.deep.equal([64, true, 0o600]);
+    expect((await readdir(first.directory)).filter((name) => name.startsWith('seal.key'))).to.deep.equal(['seal.key']);
+    const openedBy = async (key: Uint8Array, id = '') => {
+      const row = JSON.parse((await services.store.read('widget', id)) ?? '{}') as { readonly password: string };
+      const secrets = new Secrets(key, services.environment, services.ids, services.store);
+      return secrets.open(row.password).catch(() => 'shut');
+    };
+    expect(await Promise.all(ids.map((id) => openedBy(after.subarray(32), id)))).to.deep.equal(['planted-1', 'planted-2']);
+    expect(await Promise.all(ids.map((id) => openedBy(before, id)))).to.deep.equal(['shut', 'shut']);
+    const strange = await new Secrets(new Uint8Array(32), services.environment, services.ids, services.store).seal('lost');
+    await second.plane.kernel.observe([strange.statement]);
+    expect(await sealAnew(services)).to.deep.equal({ values: 0, unreadable: [strange.reference.slice('sealed:'.length)] });
+    const third = await restart(second);
+    expect(third.plane.sealedAnew).to.equal(undefined);
+    expect(await readFile(file)).to.deep.equal(after);
   });
 
   it('answers a repeat with the same bytes after a restart', async () => {

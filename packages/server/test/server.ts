@@ -41,6 +41,7 @@ interface Options {
   readonly plugins?: readonly PluginSource[];
   /** Serves the cloud in place of widgets. */
   readonly cloud?: boolean;
+  readonly replaceSealKey?: boolean;
 }
 
 /** A server of widgets on a port of its own, with a store on disk: in a new folder, unless one is given. */
@@ -56,7 +57,7 @@ export async function openServer(options: Options = {}): Promise<TestServer> {
 }
 
 async function serve(
-  { config = {}, key, workshop = new Workshop(), plugins = [], cloud = false }: Options,
+  { config = {}, key, workshop = new Workshop(), plugins = [], cloud = false, replaceSealKey = false }: Options,
   home: string,
 ): Promise<TestServer> {
   let logged = '';
@@ -76,6 +77,7 @@ async function serve(
     directory: home,
     environment: nodeEnvironment({ logger: createLogger('debug', sink) }),
     plugins,
+    replaceSealKey,
     ...(cloud
       ? {}
       : {

@@ -63,6 +63,7 @@ export * from './rows.ts';
 export * from './saga/definition.ts';
 export { inLanes } from './saga/lanes.ts';
 export type { StepPoint } from './saga/subject.ts';
+export { type SealedAnew, sealAnew } from './seal-anew.ts';
 export { forgetSealed, isSealed, Secrets } from './secrets.ts';
 export { defineSetting, GLOBAL, type Presets, type Setting, type SettingLevel, type SettingSpec } from './settings/definition.ts';
 export { settingsPlugin } from './settings/index.ts';

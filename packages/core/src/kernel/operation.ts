@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { CloudError, type ErrorRecord } from './errors.ts';
 import { defineKind, type RowOf } from './kind.ts';
+import { SEALED_TABLE } from './secrets.ts';
 import type { TableSpec } from './store.ts';
 
 /**
@@ -127,7 +128,7 @@ export const KERNEL_TABLES: readonly TableSpec[] = [
     ['accountId', 'at'],
     ['resourceId'],
   ]),
-  plain('sealed', ['id']),
+  plain(SEALED_TABLE, ['id']),
   plain('outbox', ['id']),
   plain('setting', ['name']),
 ];

@@ -18,4 +18,4 @@ export {
   WrongIdentity,
 } from './pinned.ts';
 export { postUrl } from './post-url.ts';
-export { cloudIdOf, loadSealKey } from './seal-key.ts';
+export { cloudIdOf, loadSealKey, replaceSealKey } from './seal-key.ts';

@@ -61,4 +61,22 @@ describe('sealed values', () => {
     expect(await codeOf(secrets.open('sealed:changed'))).to.equal('internal');
     expect(await codeOf(secrets.open('sealed:absent'))).to.equal('internal');
   });
+
+  it('are opened by older keys, sealed by the newest, and sealed anew with that once', async () => {
+    const { secrets, make, keep } = await open();
+    const other = new Uint8Array(32).fill(9);
+    const both = make(new Uint8Array([...KEY, ...other]));
+    const { reference, statement } = await secrets.seal('of before');
+    await keep(sealedRow(statement));
+    expect(await both.open(reference)).to.equal('of before');
+    const anew = both.renewed(JSON.stringify(sealedRow(statement))) as { readonly set: JsonObject; readonly expect: JsonObject };
+    expect(anew.expect).to.deep.equal({ sealed: sealedRow(statement).sealed });
+    const renewed = { ...sealedRow(statement), ...anew.set, id: sealedRow(statement).id ?? '' };
+    expect(both.renewed(JSON.stringify(renewed))).to.equal(undefined);
+    expect(() => secrets.renewed(JSON.stringify(renewed))).to.throw('cannot be opened');
+    const fresh = await both.seal('of now');
+    await keep(sealedRow(fresh.statement));
+    expect(await make(other).open(fresh.reference)).to.equal('of now');
+    for (const length of [0, 31, 33]) expect(() => make(new Uint8Array(length)), String(length)).to.throw('32 bytes');
+  });
 });

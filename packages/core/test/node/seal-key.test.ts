@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { cloudIdOf, loadSealKey, nodeEnvironment } from '../../src/node/index.ts';
+import { cloudIdOf, loadSealKey, nodeEnvironment, replaceSealKey } from '../../src/node/index.ts';
 
 const { random } = nodeEnvironment();
 
@@ -30,6 +30,17 @@ describe('node: what the machine gives', () => {
     expect(await loadSealKey(path, random)).to.deep.equal(one);
     expect((await stat(path)).mode & 0o777).to.equal(0o600);
     expect(await readdir(join(directory, 'below'))).to.deep.equal(['seal.key']);
+  });
+
+  it('puts another sealing key behind those before, which name the cloud as they did', async () => {
+    const path = join(directory, 'seal.key');
+    const first = await loadSealKey(path, random);
+    const [second, third] = [await replaceSealKey(path, random), await replaceSealKey(path, random)];
+    expect([second.length, third.length]).to.deep.equal([64, 96]);
+    expect([second.subarray(0, 32), third.subarray(0, 64)]).to.deep.equal([first, second]);
+    expect(await loadSealKey(path, random)).to.deep.equal(third);
+    expect(await cloudIdOf(third)).to.equal(await cloudIdOf(first));
+    expect([(await stat(path)).mode & 0o777, await readdir(directory)]).to.deep.equal([0o600, ['seal.key']]);
   });
 
   it('refuses a file that is no key', async () => {
