@@ -113,8 +113,7 @@ describe('a booted guest', function () {
 
   it('grows to the maximum of its size while it runs, and no further', async () => {
     await lab.cloud.instances.resize(id, { vcpus: 2 }).wait();
-    await untilGuest('two processors', ({ cpus }) => cpus === 2);
-    const before = await look();
+    const before = await untilGuest('two processors', ({ cpus }) => cpus === 2);
     await lab.cloud.instances.resize(id, { memoryBytes: 192 * MIB }).wait();
     await untilGuest('more memory', ({ memoryKib }) => memoryKib > before.memoryKib + 32 * 1024);
     const refused = await refusal(lab.cloud.instances.resize(id, { vcpus: 3 }));

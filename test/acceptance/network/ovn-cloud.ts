@@ -16,7 +16,7 @@ import type { Probe } from '../../lab/ovn/probe.ts';
 import { until } from '../../lab/waiting.ts';
 import { Namespaces } from './namespaces.ts';
 
-const END_MS = 120_000;
+const END_MS = 240_000;
 const MIB = 2 ** 20;
 /** Short, so that looks and repairs come within a test's patience. */
 const HEARTBEAT_SECONDS = 1;
