@@ -23,11 +23,13 @@ describe('the guest image', function () {
 
   after(() => lab?.down());
 
+  const httpGet = (url: string) => until(url, () => host.httpGet(url).catch(() => undefined));
+
   it('boots to its marker, takes an address by DHCP, answers HTTP and heeds the power button', async () => {
     const { consoleLog } = await startGuest(host, { name: 'plain', image, nic: { network: 'nat', mac: '52:54:00:00:70:01' } });
     await untilLogged(consoleLog, /PILEUS-GUEST-READY pileus-guest/);
     const [, address] = await untilLogged(consoleLog, /PILEUS-GUEST-ADDRESS eth0 (\S+)\/24/);
-    const answer: unknown = JSON.parse(await host.httpGet(`http://${address}/`));
+    const answer: unknown = JSON.parse(await httpGet(`http://${address}/`));
     expect(answer).to.include({ hostname: 'pileus-guest', instanceId: '', cpus: 1 });
     expect(answer)
       .to.have.property('nics')
@@ -47,8 +49,8 @@ describe('the guest image', function () {
     const { consoleLog } = await startGuest(host, { name: 'seeded', image, nic: { network: 'nat', mac: '52:54:00:00:70:02' }, seed });
     await untilLogged(consoleLog, /PILEUS-GUEST-READY seeded/);
     await untilLogged(consoleLog, /USER-DATA-RAN on seeded/);
-    expect(JSON.parse(await host.httpGet('http://192.168.70.200/'))).to.include({ hostname: 'seeded', instanceId: 'i-123' });
-    expect(await host.httpGet('http://192.168.70.200/user-data')).to.equal(seed['user-data']);
+    expect(JSON.parse(await httpGet('http://192.168.70.200/'))).to.include({ hostname: 'seeded', instanceId: 'i-123' });
+    expect(await httpGet('http://192.168.70.200/user-data')).to.equal(seed['user-data']);
 
     await untilLogged(consoleLog, /\/ # /);
     await using terminal = await open((await virsh(host, 'ttyconsole', 'seeded')).trim(), 'r+');

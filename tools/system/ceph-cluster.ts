@@ -140,9 +140,13 @@ export class CephCluster implements AsyncDisposable {
 
   /** A pool for images. Returns when it takes I/O. */
   async createPool(name: string): Promise<void> {
-    await this.ceph('osd', 'pool', 'create', name);
-    for (const daemon of [this.monitor, ...this.osds]) await daemon.expectRunning();
-    await this.rbd('pool', 'init', name);
+    const whileTheyRun = async (work: Promise<string>) => {
+      const outcome = await work.catch((error: unknown) => error);
+      for (const daemon of [this.monitor, ...this.osds]) await daemon.expectRunning();
+      if (outcome instanceof Error) throw outcome;
+    };
+    await whileTheyRun(this.ceph('osd', 'pool', 'create', name));
+    await whileTheyRun(this.rbd('pool', 'init', name));
   }
 
   /** A user beside `user`, with these caps; the same again answers the same key. */

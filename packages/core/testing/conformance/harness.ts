@@ -29,11 +29,11 @@ export interface Timeouts {
   readonly frozenMs: number;
   /** What a guest may take to boot, to power off, to let go of a device. */
   readonly guestMs: number;
-  /** Mocha's bound for one test, in real time. */
+  /** Mocha's bound for one test, in real time; longer than what a test waits for by itself, so that it ends with its reason. */
   readonly testMs: number;
 }
 
-export const DEFAULT_TIMEOUTS: Timeouts = { callMs: 30_000, frozenMs: 500, guestMs: 120_000, testMs: 240_000 };
+export const DEFAULT_TIMEOUTS: Timeouts = { callMs: 30_000, frozenMs: 500, guestMs: 120_000, testMs: 480_000 };
 
 /** How a suite is set up: known before the first test runs, because tests are generated from `features`. */
 export interface Setup<Feature extends string, H> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeEnvironment } from '@pileus/core/node';
 import { describeBackupStore } from '@pileus/core/testing';
 import { AwsClient } from 'aws4fetch';
@@ -39,8 +40,13 @@ describe('backups in buckets, on Ceph', function () {
       open: async () => open(),
       freeze: async () => cluster.gateway.freeze(),
       thaw: async () => cluster.gateway.thaw(),
-      // What was sent to it earlier is before what is asked of it now, on the same machine.
-      settle: async () => void (await open().list({ prefix: 'any/' }, call())),
+      // What was sent to it earlier is before what is asked of it now, on the same machine; but for what another of its threads has in hand.
+      settle: async () => {
+        for (let looks = 0; looks < 3; looks += 1) {
+          await open().list({ prefix: 'any/' }, call());
+          await sleep(50);
+        }
+      },
       close: async () => undefined,
     }),
   });
