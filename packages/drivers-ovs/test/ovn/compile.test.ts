@@ -10,6 +10,7 @@ import { compilePort } from '../../src/ovn/compile/port.ts';
 import { compileSecurityGroup } from '../../src/ovn/compile/security-group.ts';
 import { compileVpc } from '../../src/ovn/compile/vpc.ts';
 import type { Compiled } from '../../src/ovn/compiled.ts';
+import { DriverError } from '../../src/ovn/driver-error.ts';
 import {
   backendSpec,
   balancerSpec,
@@ -164,6 +165,23 @@ describe('the compiler', () => {
     const many = counts(...Array.from({ length: 50 }, (_, at) => 51 + at));
     expect(many.reduce((sum, count) => sum + count)).to.be.within(200, 312);
     expect(Math.min(...many)).to.be.at.least(1);
+  });
+
+  it('says so where subnets leave no addresses for what is between routers', () => {
+    const between = (...cidrs: string[]) =>
+      transitOf(
+        peeringSpec('link', [
+          ['shop', ['10.0.1.0/24']],
+          ['bank', cidrs],
+        ]),
+      );
+    for (const all of [['100.64.0.0/10'], ['100.64.0.0/11', '100.96.0.0/11'], ['96.0.0.0/4'], ['fd00::/8'], ['fc00::/7']])
+      expect(() => between(...all), all.join())
+        .to.throw(DriverError, '100.64.0.0/10')
+        .and.include({ fault: 'exhausted', pointer: '/sides' });
+    // All but a sixteenth.
+    const most = Array.from({ length: 15 }, (_, at) => `100.${64 + 4 * at}.0.0/14`);
+    expect(between(...most)[4][0]).to.match(/^100\.12[4-7]\./);
   });
 
   it('finds addresses between routers that are of no subnet behind them', () => {

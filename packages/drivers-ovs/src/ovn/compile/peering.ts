@@ -2,6 +2,7 @@ import type { PeeringSpec } from '@pileus/core/strategy';
 import { familyOf, overlap } from '../address.ts';
 import type { Compiled } from '../compiled.ts';
 import { Compilation } from '../compiled.ts';
+import { DriverError } from '../driver-error.ts';
 import { derivedMac, derivedUuid } from '../names.ts';
 import { compileRoute } from './route.ts';
 
@@ -65,10 +66,18 @@ interface Transit {
   readonly 6: readonly [string, string];
 }
 
-/** Addresses between two routers, out of a million pairs of the shared address space (RFC 6598), and of no subnet behind them. */
+/** Where addresses between two routers come from: the shared address space (RFC 6598), and what anybody may use for himself. */
+const ROOM = { 4: '100.64.0.0/10', 6: 'fd00::/8' } as const;
+/** Where a hundredth of it is free, it is found in so many for certain. */
+const TURNS_MAX = 1_000;
+
+/**
+ * Addresses between two routers, out of a million pairs, and of no subnet behind them.
+ * @throws DriverError exhausted where these subnets take all there is
+ */
 export function transitOf({ id, sides }: PeeringSpec): Transit {
-  const cidrs = sides.flatMap((side) => side.cidrs);
-  for (let turn = 0; ; turn += 1) {
+  const cidrs = sides.flatMap((side) => side.cidrs).filter((cidr) => overlap(cidr, ROOM[4]) || overlap(cidr, ROOM[6]));
+  for (let turn = 0; turn < TURNS_MAX; turn += 1) {
     const seed = derivedUuid(id, `transit/${turn}`).replaceAll('-', '');
     const pair = Number.parseInt(seed.slice(0, 5), 16);
     const base = 100 * 2 ** 24 + 64 * 2 ** 16 + pair * 4;
@@ -77,6 +86,9 @@ export function transitOf({ id, sides }: PeeringSpec): Transit {
     if (cidrs.every((cidr) => !overlap(cidr, `${ipv4(0)}/30`) && !overlap(cidr, `${prefix}::/64`)))
       return { 4: [ipv4(1), ipv4(2)], 6: [`${prefix}::1`, `${prefix}::2`] };
   }
+  throw new DriverError('exhausted', `the subnets leave nothing of ${ROOM[4]} or ${ROOM[6]} for what is between the routers`, {
+    pointer: '/sides',
+  });
 }
 
 const hextet = (digits: string): string => (Number.parseInt(digits, 16) || 1).toString(16);

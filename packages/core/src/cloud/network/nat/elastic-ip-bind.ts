@@ -18,6 +18,7 @@ import {
 import { given } from '../../naming.ts';
 import type { CloudServices } from '../../services.ts';
 import { loadBalancer } from '../balancing/load-balancer.ts';
+import { parseAddress } from '../cidr.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { nic } from '../nic.ts';
@@ -115,7 +116,7 @@ export const bindElasticIp = (services: CloudServices, context: () => NetworkCon
       if ((nicId === undefined) === (loadBalancerId === undefined)) throw invalid('', 'Give either a nicId or a loadBalancerId.');
       const vpcId =
         nicId === undefined
-          ? (await changeable(reader, loadBalancer, loadBalancerId ?? '', principal, '/loadBalancerId')).vpcId
+          ? await vpcOfBalancer(reader, row, loadBalancerId ?? '', principal)
           : await vpcOfNic(reader, row, nicId, principal);
       const gateway = await gatewayFor(reader, row, vpcId, nicId === undefined ? '/loadBalancerId' : '/nicId');
       const distributed = input.distributed ?? row.distributed;
@@ -190,6 +191,15 @@ async function vpcOfNic(reader: Reader, { address }: Row, nicId: string, princip
   if (vpcId === undefined) throw new CloudError('conflict', 'The NIC is not in a VPC.', { pointer: '/nicId' });
   if (addressOf(row, address) === undefined) throw new CloudError('conflict', 'The NIC has no IPv4 address.', { pointer: '/nicId' });
   return vpcId;
+}
+
+async function vpcOfBalancer(reader: Reader, { address }: Row, loadBalancerId: string, principal: Principal): Promise<string> {
+  const row: RowOf<typeof loadBalancer> = await changeable(reader, loadBalancer, loadBalancerId, principal, '/loadBalancerId');
+  if (parseAddress(row.address)?.family === parseAddress(address)?.family) return row.vpcId;
+  throw new CloudError('conflict', `The load balancer listens at ${row.address}, which is of the other family than ${address}.`, {
+    pointer: '/loadBalancerId',
+    params: { address: row.address },
+  });
 }
 
 /** What the address would come in through. @throws CloudError conflict */

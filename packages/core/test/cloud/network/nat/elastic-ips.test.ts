@@ -76,6 +76,8 @@ describe('an elastic IP', () => {
     await at.gateway();
     const { nicId } = await at.machine();
     const loadBalancerId = await at.sim.done('loadBalancer.create', { subnetId: at.subnetId });
+    const ofSix = await at.subnetIn(await at.network('six', 'fd00:6::/64'));
+    const balancerOfSix = await at.sim.done('loadBalancer.create', { subnetId: ofSix });
     const id = await at.elasticIp();
     const plain = await at.machine(await at.stage.network());
     const nobody = '00000000-0000-7000-8000-00000000dead';
@@ -84,6 +86,7 @@ describe('an elastic IP', () => {
       [{ nicId, loadBalancerId }, 'invalid_input', ''],
       [{ nicId: nobody }, 'not_found', '/nicId'],
       [{ loadBalancerId: nobody }, 'not_found', '/loadBalancerId'],
+      [{ loadBalancerId: balancerOfSix }, 'conflict', '/loadBalancerId'],
       [{ nicId: plain.nicId }, 'conflict', '/nicId'],
       [{ loadBalancerId, distributed: true }, 'invalid_input', '/distributed'],
     ] as const) {
