@@ -3,8 +3,9 @@ import type { Principal } from '../access.ts';
 import { describeChain } from '../errors.ts';
 import type { Id } from '../id.ts';
 import type { KernelServices } from '../kernel.ts';
-import type { AnyKind, RefEdge } from '../kind.ts';
+import type { AnyKind, OnDelete, RefEdge } from '../kind.ts';
 import { awaitsConfirmation } from '../recovery.ts';
+import type { Registry } from '../registry.ts';
 import { defineSetting } from '../settings/definition.ts';
 import { detach } from './delete.ts';
 import type { FoundOrphan } from './orphans.ts';
@@ -31,6 +32,16 @@ const LOOKS = 10;
 
 /** At work where each row is. */
 const SYSTEM: Principal = { actor: 'system', projectId: '' as Id<'project'>, accountId: '' as Id<'account'>, allows: () => true };
+
+/** What is made of an orphan where it is settled. */
+export type Becomes = 'detached' | 'deleted' | 'kept';
+
+/** What would have been in the way of the deletion is kept, and what is deleted with its owner alone, and rows of kinds whose plugin is absent. */
+export function becomesOf(registry: Registry, kind: AnyKind, how: OnDelete): Becomes {
+  if (how === 'restrict' || registry.findDormant(kind.name) !== undefined) return 'kept';
+  if (how === 'detach') return 'detached';
+  return registry.findAction(`${kind.name}.delete`) === undefined ? 'kept' : 'deleted';
+}
 
 type Find = (kind: AnyKind, edge: RefEdge) => AsyncIterable<FoundOrphan>;
 
@@ -84,7 +95,7 @@ class OrphanPolicy {
         for await (const found of this.#find(kind, edge)) {
           if (this.#signal.aborted) return;
           const { orphan, how } = found;
-          if (how === 'restrict') continue;
+          if (becomesOf(registry, kind, how) === 'kept') continue;
           const name = `${orphan.kind}/${orphan.id}/${orphan.field}/${orphan.refersTo.id}`;
           const sinceMs = this.#since.get(name) ?? nowMs;
           seen.set(name, sinceMs);
@@ -93,13 +104,11 @@ class OrphanPolicy {
     this.#since = seen;
   }
 
-  /** What is refused stays, and is asked for again at the next look. So does what is deleted with its owner alone. */
+  /** What is refused stays, and is asked for again at the next look. */
   async #settle(kind: AnyKind, { field, onDelete }: RefEdge, { orphan: { id, refersTo }, how }: FoundOrphan): Promise<void> {
     const { kernel, environment } = this.#services;
     if (kernel().holds(id)) return;
     const told = { kind: kind.name, id, field, refersTo };
-    const action = `${kind.name}.delete`;
-    if (how === 'cascade' && kernel().registry.findAction(action) === undefined) return;
     // What is owned by its own word is deleted by itself once it is free.
     if (onDelete === 'detach') {
       const result = await kernel().observe([detach(kind, id, field, { [field]: refersTo.id })]);
@@ -107,7 +116,7 @@ class OrphanPolicy {
       if (!result.ok || how === 'detach') return;
     }
     await kernel()
-      .submit({ action, resourceId: id, input: {}, principal: SYSTEM })
+      .submit({ action: `${kind.name}.delete`, resourceId: id, input: {}, principal: SYSTEM })
       .then(
         () => environment.logger.info(told, 'an orphan is deleted'),
         (error: unknown) => environment.logger.warn({ ...told, error: describeChain(error) }, 'an orphan stays'),

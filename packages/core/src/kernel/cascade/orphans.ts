@@ -3,7 +3,7 @@ import type { KernelServices } from '../kernel.ts';
 import type { AnyKind, OnDelete, RefEdge, RowBase } from '../kind.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Condition, Store } from '../store.ts';
-import { orphanSettings, startOrphanPolicy } from './orphan-policy.ts';
+import { type Becomes, becomesOf, orphanSettings, startOrphanPolicy } from './orphan-policy.ts';
 import { ownership } from './survey.ts';
 
 const LIMIT = 100;
@@ -17,6 +17,9 @@ const ANSWER = Type.Object({
       state: Type.String(),
       field: Type.String({ description: 'The field that points to nothing that lives.' }),
       refersTo: Type.Object({ kind: Type.String(), id: Type.String({ format: 'uuid' }) }),
+      becomes: Type.Union([Type.Literal('detached'), Type.Literal('deleted'), Type.Literal('kept')], {
+        description: 'What the setting `orphans.rows` makes of it on `settle`. What is `kept` stays until somebody deletes or changes it.',
+      }),
     }),
     { description: `Rows that refer to one that is deleted or was never there: of each field the first ${LIMIT}. There should be none.` },
   ),
@@ -65,8 +68,10 @@ export function orphansPlugin(services: KernelServices): Plugin {
         handle: async () => {
           const { registry } = kernel();
           const edges = registry.kinds().flatMap((kind) => kind.refs.map((edge) => ({ kind, edge })));
-          const orphans: Orphan[] = [];
-          for (const { kind, edge } of edges) orphans.push(...(await pageOf(store, kind, edge)).map(({ orphan }) => orphan));
+          const orphans: (Orphan & { readonly becomes: Becomes })[] = [];
+          for (const { kind, edge } of edges)
+            for (const { orphan, how } of await pageOf(store, kind, edge))
+              orphans.push({ ...orphan, becomes: becomesOf(registry, kind, how) });
           const absentPlugins: { plugin: string; kind: string; total: number }[] = [];
           for (const { kind, plugin } of registry.dormant()) {
             const total = await store.count({ table: kind.name });

@@ -19,7 +19,10 @@ describe('rows that refer to nothing that lives', () => {
     await sim.environment.complete(sim.kernel.observe([{ op: 'update', table: 'volume', key: volumeId, set: { poolId: nowhere } }]));
     expect(await orphans()).to.deep.equal({
       orphans: [
-        { kind: 'volume', id: volumeId, name: 'left', state: 'available', field: 'poolId', refersTo: { kind: 'pool', id: nowhere } },
+        {
+          ...{ kind: 'volume', id: volumeId, name: 'left', state: 'available' },
+          ...{ field: 'poolId', refersTo: { kind: 'pool', id: nowhere }, becomes: 'kept' },
+        },
       ],
       absentPlugins: [],
     });
@@ -46,19 +49,23 @@ describe('rows that refer to nothing that lives', () => {
         { op: 'update', table: 'volume', key: lost, set: { poolId: nowhere } },
       ]),
     );
-    const told = async () => {
-      const { orphans } = (await sim.environment.complete(sim.call('GET', '/orphans'))) as { orphans: { id: string }[] };
-      return orphans.map(({ id }) => id).sort();
+    const listed = async () => {
+      const { orphans } = (await sim.environment.complete(sim.call('GET', '/orphans'))) as { orphans: { id: string; becomes: string }[] };
+      return orphans;
     };
+    const told = async () => (await listed()).map(({ id }) => id).sort();
     const set = (key: string, value: unknown) => sim.done('settingValue.set', { key, value });
-    return { sim, attached, owned, member, all: [nic, attached, owned, member, lost].sort(), left: [nic, lost].sort(), told, set };
+    return { sim, attached, owned, member, all: [nic, attached, owned, member, lost].sort(), left: [nic, lost].sort(), listed, told, set };
   }
 
   it('stay as long as nobody says otherwise, and are settled as their references say once somebody does', async () => {
-    const { sim, attached, owned, member, all, left, told, set } = await torn();
+    const { sim, attached, owned, member, all, left, listed, told, set } = await torn();
     await set('orphans.afterSeconds', 100);
     await sim.run(300_000);
     expect(await told()).to.deep.equal(all);
+    const becomes = Object.fromEntries((await listed()).map((each) => [each.id, each.becomes]));
+    const kept = Object.fromEntries(left.map((id) => [id, 'kept']));
+    expect(becomes).to.deep.equal({ ...kept, [attached]: 'detached', [owned]: 'deleted', [member]: 'deleted' });
     await set('orphans.rows', 'settle');
     await sim.run(90_000);
     expect(await told()).to.deep.equal(all);
