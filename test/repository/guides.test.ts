@@ -14,7 +14,7 @@ describe('the code of the guides', function () {
     expect(await code.typeErrors()).to.equal('');
     const mocha = join(ROOT, 'node_modules/mocha/bin/mocha.js');
     const suite = await attempt([...NODE, mocha, '--no-config', '--reporter', 'json', join(code.dir, 'fabric.test.ts')], {
-      timeoutMs: 60_000,
+      timeoutMs: 240_000,
     });
     const { stats } = JSON.parse(suite.stdout) as {
       readonly stats: { readonly passes: number; readonly failures: number; readonly pending: number };

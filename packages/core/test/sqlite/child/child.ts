@@ -8,12 +8,16 @@ export class Child {
   readonly lines: string[] = [];
   readonly #process: ChildProcess;
   readonly #ended: Promise<unknown>;
+  #isOver = false;
 
   constructor(script: string, args: readonly string[], wrapper: readonly string[] = []) {
     const file = fileURLToPath(new URL(script, import.meta.url));
     const [command = process.execPath, ...rest] = [...wrapper, process.execPath, ...process.execArgv, file, ...args];
     this.#process = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#ended = once(this.#process, 'close');
+    // Behind the last that it has said, and whatever ended it.
+    this.#ended = once(this.#process, 'close').finally(() => {
+      this.#isOver = true;
+    });
     if (this.#process.stdout !== null) createInterface({ input: this.#process.stdout }).on('line', (line) => this.lines.push(line));
   }
 
@@ -24,7 +28,7 @@ export class Child {
   /** Resolves when the child has said at least so many lines that begin with `word`. */
   async says(word: string, count = 1): Promise<void> {
     while (this.said(word).length < count) {
-      if (this.#process.exitCode !== null) throw new Error(`the child ended: ${this.lines.slice(-5).join(' | ')}`);
+      if (this.#isOver) throw new Error(`the child ended: ${this.lines.slice(-5).join(' | ')}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
