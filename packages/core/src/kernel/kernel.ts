@@ -38,8 +38,7 @@ export interface KernelOptions {
   readonly store: Store;
   /** Given the kernel's services; the plugins are made once, before the store is prepared. */
   readonly plugins: (services: KernelServices) => readonly Plugin[];
-  /** 32 bytes that seal secrets. */
-  /** 32 bytes, or several times as many: the newest key last. */
+  /** What seals secrets: 32 bytes, or several times as many, the newest key last. */
   readonly sealKey: Uint8Array;
   readonly node?: string;
   /** Unfinished operations at most; beyond, requests are answered `busy`. Default 10,000. */
