@@ -10,7 +10,7 @@ export const physicalNetwork = defineKind({
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     clusterId: ref('cluster', 'restrict', { recursive: true, description: 'Whose hosts are connected: machines elsewhere cannot use it.' }),
-    label: Type.String({ maxLength: 63, pattern: '^[a-zA-Z0-9._-]+$', description: 'What its hosts call it, e.g. `physnet1`.' }),
+    label: Type.String({ maxLength: 63, pattern: '^[a-zA-Z0-9][a-zA-Z0-9._-]*$', description: 'What its hosts call it, e.g. `physnet1`.' }),
     role: Type.Union([Type.Literal('tenant'), Type.Literal('storage'), Type.Literal('management'), Type.Literal('external')]),
     mtuBytes: Type.Integer({ minimum: 1280, maximum: 9216 }),
     firstVlanId: Type.Optional(

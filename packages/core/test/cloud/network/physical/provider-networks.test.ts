@@ -28,6 +28,7 @@ describe('physical networks', () => {
       [{ role: 'other' }, 'invalid_input', '/role'],
       [{ clusterId: stage.hostIds[0] }, 'not_found', '/clusterId'],
       [{ label: 'physnet1' }, 'name_taken', undefined],
+      [{ label: '-o' }, 'invalid_input', '/label'],
     ] as const) {
       const error = await stage.refusal('physicalNetwork.create', { ...good, ...more });
       expect([error.code, code === 'name_taken' ? undefined : error.pointer], JSON.stringify(more)).to.deep.equal([code, pointer]);
