@@ -100,27 +100,35 @@ export interface GroupRow {
   readonly by: Row;
   readonly count: number;
   readonly sum: Readonly<Record<string, bigint>>;
+  readonly min: Row;
+  readonly max: Row;
 }
 
 /** Groups as rows. Sums are exact: in JSON and YAML they are texts. */
 export function formatGroups(groups: readonly GroupRow[], format: Format, width?: number): string {
-  if (format === 'table') {
-    const [{ by, sum } = { by: {}, sum: {} }] = groups;
-    const headings = [...Object.keys(by).map(heading), 'COUNT', ...Object.keys(sum).map((field) => `SUM ${heading(field)}`)];
-    const cells = groups.map((group) => [
-      ...Object.entries(group.by).map(([field, value]) => cell(field, value, Date.now())),
-      String(group.count),
-      ...Object.entries(group.sum).map(([field, value]) => (isBytes(field) ? size(Number(value)) : String(value))),
-    ]);
-    return table(headings, cells, width);
-  }
-  const rows = groups.map(({ by, count, sum }) => ({
-    ...by,
-    count,
-    sum: Object.fromEntries(Object.entries(sum).map(([field, value]) => [field, String(value)])),
-  }));
-  return formatRows(rows, format, []);
+  if (format !== 'table') return formatRows(groups.map(plainGroup), format, []);
+  const [{ by, sum, min, max } = { by: {}, sum: {}, min: {}, max: {} }] = groups;
+  const measured = (name: string, fields: object) => Object.keys(fields).map((field) => `${name} ${heading(field)}`);
+  const headings = [...Object.keys(by).map(heading), 'COUNT', ...measured('SUM', sum), ...measured('MIN', min), ...measured('MAX', max)];
+  const nowMs = Date.now();
+  const cellsOf = (values: Row) => Object.entries(values).map(([field, value]) => cell(field, value, nowMs));
+  const cells = groups.map((group) => [
+    ...cellsOf(group.by),
+    String(group.count),
+    ...Object.entries(group.sum).map(([field, value]) => (isBytes(field) ? size(Number(value)) : String(value))),
+    ...cellsOf(group.min),
+    ...cellsOf(group.max),
+  ]);
+  return table(headings, cells, width);
 }
+
+const plainGroup = ({ by, count, sum, min, max }: GroupRow): Row => ({
+  ...by,
+  count,
+  sum: Object.fromEntries(Object.entries(sum).map(([field, value]) => [field, String(value)])),
+  ...(Object.keys(min).length === 0 ? {} : { min }),
+  ...(Object.keys(max).length === 0 ? {} : { max }),
+});
 
 /** Operations have no name worth showing. */
 const nameOf = (row: Row): string => String(row.action === undefined ? row.name : row.id);

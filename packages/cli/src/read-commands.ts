@@ -22,6 +22,8 @@ interface ListFlags {
   readonly count?: boolean;
   readonly groupBy?: string;
   readonly sum?: string;
+  readonly min?: string;
+  readonly max?: string;
   readonly [field: string]: unknown;
 }
 
@@ -50,6 +52,8 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     .option('--count', 'only how many there are')
     .option('--group-by <fields>', 'how many there are with each value of these fields')
     .option('--sum <fields>', 'with --group-by: sums of these fields; alone: of all')
+    .option('--min <fields>', 'the same with the least value of these fields')
+    .option('--max <fields>', 'the same with the greatest')
     .option('-w, --watch', 'go on showing what changes');
   for (const { field, schema, names } of filterFlags(kind)) {
     const text = names.map((name) => `--${name}`);
@@ -60,12 +64,12 @@ export function addList(parent: Command, session: Session, server: Server, kind:
   command.action(async (flags: ListFlags) => {
     const rows: Rows = server.cloud.resource(kind);
     const options = await listOptions(flags, kind, server, session);
-    const isTold = flags.count === true || flags.groupBy !== undefined || flags.sum !== undefined;
+    const isGrouped = [flags.groupBy, flags.sum, flags.min, flags.max].some((asked) => asked !== undefined);
+    const isTold = flags.count === true || isGrouped;
     if (flags.watch === true && (isTold || flags.fields !== undefined))
-      throw new UsageError('--watch: it shows whole rows; leave out --fields, --count, --group-by and --sum.');
+      throw new UsageError('--watch: it shows whole rows; leave out --fields, --count, --group-by, --sum, --min and --max.');
     // Groups have a count each.
-    if (flags.count === true && flags.groupBy === undefined && flags.sum === undefined)
-      return session.out(`${await rows.list(options).count()}\n`);
+    if (flags.count === true && !isGrouped) return session.out(`${await rows.list(options).count()}\n`);
     if (isTold) {
       const groups = await groupsOf(rows.list(options), flags);
       if (groups.length === 0 && flags.output === 'table') return session.note(noneOf(kind, options));
@@ -109,7 +113,7 @@ function columnsOf({ columns, fields, allProjects }: ListFlags, kind: KindDescri
 const listed = (text: string | undefined): readonly string[] => (text ?? '').split(',').flatMap((field) => field.trim() || []);
 
 function groupsOf(rows: List<UntypedRow, LooseGraph>, flags: ListFlags): Promise<readonly GroupRow[]> {
-  return rows.groups({ by: listed(flags.groupBy), sum: listed(flags.sum) });
+  return rows.groups({ by: listed(flags.groupBy), sum: listed(flags.sum), min: listed(flags.min), max: listed(flags.max) });
 }
 
 async function listOptions(flags: ListFlags, kind: KindDescription, server: Server, session: Session): Promise<Options> {

@@ -129,6 +129,13 @@ describe('cli: resources', () => {
       { guestOs: 'linux', count: 3, sum: { vcpus: '5' } },
       { guestOs: 'windows', count: 1, sum: { vcpus: '2' } },
     ]);
+    const extremes = ['--min', 'memoryBytes', '--max', 'vcpus,name'];
+    expect(await pileus.ok('instances', 'list', '--group-by', 'guestOs', ...extremes)).to.match(
+      /^GUEST OS +COUNT +MIN MEMORY +MAX VCPUS +MAX NAME\nlinux +3 +\S+ +\d+ +\S+\nwindows +1 +1\.5GiB +2 +web-1\n$/,
+    );
+    expect(await pileus.json<Row[]>('instances', 'list', '--guest-os', 'windows', ...extremes)).to.deep.equal([
+      { count: 1, sum: {}, min: { memoryBytes: 1.5 * GIB }, max: { vcpus: 2, name: 'web-1' } },
+    ]);
     expect(await pileus.ok('instances', 'list', '--group-by', 'guestOs', '--count')).to.equal(
       'GUEST OS  COUNT\nlinux     3\nwindows   1\n',
     );
