@@ -3,7 +3,7 @@ import { on } from './scenario.ts';
 import { attached, extra, nothing, rowsOf } from './set-ups.ts';
 import type { SmallCloud } from './small-cloud.ts';
 
-const promised = { name: 'fast', replicas: 2, iopsPerSecond: { base: 100, perGib: 10, max: 1000 } };
+const promised = { name: 'fast', replicas: 2, encrypted: true, iopsPerSecond: { base: 100, perGib: 10, max: 1000 } };
 const made = (at: SmallCloud) => at.sim.done('storageClass.create', promised);
 const shared = async (at: SmallCloud) => ({
   ...{ name: 'shared', driver: 'simulated-shared', storageClass: 'fast' },

@@ -87,7 +87,12 @@ export const storageScenarios: readonly Scenario[] = [
     (at) => ({ name: 'copy-1', volumeId: extra.get(at) }),
     'a copy of an encrypted one',
   ),
-  on('instance.create', nothing, (at) => machine(at, { rootVolume: { encrypted: true } }), 'on an encrypted disk'),
+  on(
+    'instance.create',
+    async (at) => void (await at.sim.done('storageClass.create', { name: 'standard', encrypted: true })),
+    (at) => machine(at, { rootVolume: { storageClass: 'standard' } }),
+    'on a disk that its class encrypts',
+  ),
   on('volume.resize', sealed, () => ({ sizeBytes: 16384 }), 'encrypted'),
   on('volume.rotateKey', sealed, () => ({})),
   on(

@@ -2024,6 +2024,8 @@ export interface StorageClassFields {
   readonly failureDomains?: readonly string[];
   /** What its pools are made of, e.g. `ssd`. Default: no promise. */
   readonly deviceClass?: string;
+  /** Whether what is made in it is encrypted, asked for or not; its pools can do that. Holds for new volumes. Default: false. */
+  readonly encrypted?: boolean;
   /** Reads and writes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
   readonly iopsPerSecond?: {
     /** Of every volume. */
@@ -2059,6 +2061,8 @@ export interface StorageClassCreate {
   readonly failureDomains?: readonly string[] | undefined;
   /** What its pools are made of, e.g. `ssd`. Default: no promise. */
   readonly deviceClass?: string | undefined;
+  /** Whether what is made in it is encrypted, asked for or not; its pools can do that. Holds for new volumes. Default: false. */
+  readonly encrypted?: boolean | undefined;
   /** Reads and writes a second that a volume may do, by its size; without, as many as its pool can. Limits of its own may be tighter. */
   readonly iopsPerSecond?: {
     /** Of every volume. */
@@ -2081,7 +2085,7 @@ export interface StorageClassCreate {
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
-/** Changes name, description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
+/** Changes name, description, replicas, replicasMin, failureDomains, deviceClass, encrypted, iopsPerSecond, bytesPerSecond of the storageClass. */
 export interface StorageClassUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
@@ -2090,6 +2094,7 @@ export interface StorageClassUpdate {
   readonly replicasMin?: number | null | undefined;
   readonly failureDomains?: readonly string[] | null | undefined;
   readonly deviceClass?: string | null | undefined;
+  readonly encrypted?: boolean | null | undefined;
   readonly iopsPerSecond?: {
     /** Of every volume. */
     readonly base: number;
@@ -2142,7 +2147,7 @@ export class StorageClassesClient extends Resource<'storageClass', StorageClass,
     return this.createAny(input, options);
   }
 
-  /** Changes name, description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond of the storageClass. */
+  /** Changes name, description, replicas, replicasMin, failureDomains, deviceClass, encrypted, iopsPerSecond, bytesPerSecond of the storageClass. */
   update(storageClass: Named<'storageClass'>, input: StorageClassUpdate = {}, options: ChangeOptions = {}): Pending<'storageClass', StorageClass> {
     return this.updateAny(storageClass, input, options);
   }
@@ -2207,6 +2212,8 @@ export interface PoolFields {
   readonly failureDomain?: string;
   /** What it is made of, e.g. `ssd`. */
   readonly deviceClass?: string;
+  /** Whether volumes in it can be encrypted; absent until it has been looked at. */
+  readonly encrypts?: boolean;
   /** `degraded`: fewer copies than promised; `unavailable`: some reads or writes wait. Nothing new is placed in either. */
   readonly health?: 'healthy' | 'degraded' | 'unavailable';
   /** In its backend's own words. */
@@ -2414,7 +2421,7 @@ export interface VolumeCreate {
   readonly storageClass?: string | undefined;
   /** A host that must reach it. */
   readonly hostId?: Id<'host'> | undefined;
-  /** Whether its content is encrypted. Default: false; what is cloned from a snapshot or a volume is as that. */
+  /** Whether its content is encrypted. Default: as the class of its pool demands, else false; what is cloned from a snapshot or a volume is as that. */
   readonly encrypted?: boolean | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
@@ -5963,7 +5970,7 @@ export interface InstanceCreate {
       /** 0 lifts the limit. */
       readonly bytesPerSecond?: number | undefined;
     } | undefined;
-    /** Whether its content is encrypted. Default: false. */
+    /** Whether its content is encrypted. Default: as the class of its pool demands, else false. */
     readonly encrypted?: boolean | undefined;
     /** Default: true for the root disk, false for others. */
     readonly deleteWithInstance?: boolean | undefined;
@@ -5981,7 +5988,7 @@ export interface InstanceCreate {
       /** 0 lifts the limit. */
       readonly bytesPerSecond?: number | undefined;
     } | undefined;
-    /** Whether its content is encrypted. Default: false. */
+    /** Whether its content is encrypted. Default: as the class of its pool demands, else false. */
     readonly encrypted?: boolean | undefined;
     /** Default: true for the root disk, false for others. */
     readonly deleteWithInstance?: boolean | undefined;

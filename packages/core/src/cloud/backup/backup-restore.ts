@@ -14,7 +14,7 @@ import {
 } from '../../kernel/index.ts';
 import type { SnapshotRef } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { choosePool, removeOrOwe, snapshot, volume, volumeRows } from '../storage/contract.ts';
+import { choosePool, protectionIn, removeOrOwe, snapshot, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { copyIn, Shelf } from './transfer.ts';
@@ -69,7 +69,8 @@ async function besideOrElse(reader: Reader, beside: RowOf<typeof snapshot> | und
   try {
     return await choosePool(reader, { ...wanted, poolId: beside.poolId });
   } catch (error) {
-    if (!isCloudError(error) || error.code !== 'no_capacity') throw error;
+    // Full; or of a class that takes encrypted volumes only by now.
+    if (!isCloudError(error) || (error.code !== 'no_capacity' && error.code !== 'conflict')) throw error;
     return choosePool(reader, wanted);
   }
 }
@@ -94,7 +95,11 @@ export const backupRestore = (context: BackupContext) =>
       const { id: backupId, projectId, storeId, sizeBytes } = row;
       const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
       const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);
-      const { id: poolId } = await besideOrElse(reader, beside, { ...where, sizeBytes, attempt });
+      const encryptedBy = input.poolId !== undefined ? '/poolId' : input.storageClass !== undefined ? '/storageClass' : '';
+      // What is restored is not encrypted, so it has no place in a class that demands that.
+      const place = await besideOrElse(reader, beside, { ...where, encrypted: false, encryptedBy, sizeBytes, attempt });
+      const { id: poolId } = place;
+      const { guards } = await protectionIn(reader, place, false, encryptedBy);
       const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId ? beside : undefined;
       (await context.pools.open(poolId)).needContents();
       const volumeId = mint('volume');
@@ -104,13 +109,16 @@ export const backupRestore = (context: BackupContext) =>
           ...{ ...facts, backupId, storeId, volumeId },
           ...(cloned === undefined ? {} : { snapshot: { id: cloned.id, volumeId: cloned.volumeId } }),
         },
-        statements: volumeRows.reserve({
-          ...given({ snapshotId: cloned?.id }),
-          ...facts,
-          id: volumeId,
-          name: nameOr(input.name, volume, volumeId),
-          deleteWithInstance: false,
-        }),
+        statements: [
+          ...volumeRows.reserve({
+            ...given({ snapshotId: cloned?.id }),
+            ...facts,
+            id: volumeId,
+            name: nameOr(input.name, volume, volumeId),
+            deleteWithInstance: false,
+          }),
+          ...guards,
+        ],
         keys: [volumeId, ...(cloned === undefined ? [] : [cloned.id])],
         notes: { volumeId },
       };

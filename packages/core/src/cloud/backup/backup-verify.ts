@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, inLanes, NOTHING_TO_UNDO, saga, timestamp } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { nameOr } from '../naming.ts';
-import { choosePool, removeOrOwe, volume, volumeRows } from '../storage/contract.ts';
+import { choosePool, protectionIn, removeOrOwe, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { chunkName } from './keys.ts';
@@ -136,14 +136,16 @@ export const backupVerify = (context: BackupContext) =>
       const projectId = row.projectId as Id<'project'>;
       const params: VerifyParams = { backupId, storeId, projectId };
       if (input.restore !== true) return { params, statements: [] };
-      const { id: poolId } = await choosePool(reader, { sizeBytes, attempt });
+      const place = await choosePool(reader, { sizeBytes, encrypted: false, encryptedBy: '/restore', attempt });
+      const { id: poolId } = place;
+      const { guards } = await protectionIn(reader, place, false, '/restore');
       (await context.pools.open(poolId)).needContents();
       const volumeId = mint('volume');
       const scratch: Scratch = { volumeId, snapshotId: mint('snapshot'), poolId, sizeBytes };
       const name = `restore-test-${nameOr(undefined, volume, volumeId).slice(-8)}`;
       return {
         params: { ...params, scratch },
-        statements: volumeRows.reserve({ id: volumeId, projectId, poolId, sizeBytes, name, deleteWithInstance: false }),
+        statements: [...volumeRows.reserve({ id: volumeId, projectId, poolId, sizeBytes, name, deleteWithInstance: false }), ...guards],
         keys: [volumeId],
       };
     },

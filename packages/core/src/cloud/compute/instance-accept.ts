@@ -22,6 +22,7 @@ import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRe
 import { deprecationOf, image, type NewKey, newKey, refuseObsolete, refuseUnencrypted, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
+import { byClasses, diskField, disksAtFault, protections, refuseUnprotected } from './disk-protection.ts';
 import { instance } from './instance.ts';
 import { type Bounds, boundTo } from './instance-bounds.ts';
 import type { InstanceInput, volumeInput } from './instance-input.ts';
@@ -108,16 +109,23 @@ export async function planCreate(services: ComputeServices, request: CreateReque
   refuseTwice(places);
   const existing = await existingVolumes(services, request);
   const wanted = wantedVolumes(input, source.id, source.virtualSizeBytes ?? 0, mint);
+  await refuseUnprotected(reader, wanted);
   return { type, source, places, sshKeys, existing, wanted, bound: await boundTo(request, type, places, existing.poolIds) };
 }
 
-/** @throws CloudError no_capacity */
-export function placeCreate(services: ComputeServices, request: CreateRequest, { type, wanted, bound }: CreatePlan): Promise<Placed> {
+/** @throws CloudError no_capacity, unsupported */
+export async function placeCreate(services: ComputeServices, request: CreateRequest, { type, wanted, bound }: CreatePlan): Promise<Placed> {
   const { id, projectId, reader, attempt, rehearses } = request;
   const size = { vcpus: type.vcpus, memoryBytes: type.memoryBytes };
-  const volumes = wanted.map((entry) => given({ id: entry.id, sizeBytes: entry.sizeBytes, storageClass: entry.storageClass }));
+  const volumes = wanted.map(({ id: volumeId, sizeBytes, storageClass, encrypted }) =>
+    given({ id: volumeId, sizeBytes, storageClass, encrypted }),
+  );
   const asking = { instanceId: id, instanceTypeId: type.id, projectId };
-  return services.placement.place({ ...size, ...asking, ...bound, volumes, attempt, rehearses }, reader);
+  try {
+    return await services.placement.place({ ...size, ...asking, ...bound, volumes, attempt, rehearses }, reader);
+  } catch (error) {
+    throw await disksAtFault(reader, wanted, error);
+  }
 }
 
 /** What makes the machine at its place; `written` is what becomes of its row, `userData` a reference to what is sealed. */
@@ -132,11 +140,11 @@ export async function makeThere(
   const hostId = placed.hostId as Id<'host'>;
   const ports = await newPorts(services, request, plan.places);
   const row = { ...instanceRow(request, plan, userData), hostId, ...given({ placementDomain: placed.seat?.domain }) };
-  const keys = await Promise.all(wanted.map((entry) => newKey(services, request.seal, entry.encrypted === true)));
+  const protectedBy = await protections(request.reader, wanted, placed);
+  const keys = await Promise.all(protectedBy.map(({ isEncrypted }) => newKey(services, request.seal, isEncrypted)));
   const volumes = volumesAt(wanted, placed, keys);
   for (const { encryptionKey, poolId, slot } of volumes)
-    if (encryptionKey !== undefined)
-      await refuseUnencrypted(services, poolId, slot === 0 ? '/rootVolume/encrypted' : `/volumes/${slot - 1}/encrypted`);
+    if (encryptionKey !== undefined) await refuseUnencrypted(services, poolId, diskField(slot, 'encrypted'));
   return {
     params: {
       instanceId: id,
@@ -157,10 +165,14 @@ export async function makeThere(
       expectState(instanceType, type.id, ['available']),
       ...wanted.flatMap((entry, index) => volumeRows.insert(volumeRow(entry, volumes[index] as NewVolume, { projectId, instanceId: id }))),
       ...ports.flatMap((port) => port.statements),
+      ...protectedBy.flatMap(({ guards }) => guards),
       ...keys.flatMap(({ statements }) => statements),
     ],
     keys: [...wanted.map((entry) => entry.id), ...existing.volumes, ...ports.map((port) => port.params.nicId)],
-    notes: { placement: placed.reasons, ...given({ deprecatedImage: deprecationOf(plan.source) }) },
+    notes: {
+      placement: placed.reasons,
+      ...given({ deprecatedImage: deprecationOf(plan.source), encryptedByClass: byClasses(protectedBy) }),
+    },
   };
 }
 
@@ -318,7 +330,11 @@ export async function placeAgain(
   const request: PlacementRequest = {
     ...params.size,
     volumes: params.volumes.map((entry, index) =>
-      given({ id: entry.volumeId, sizeBytes: entry.sizeBytes, storageClass: params.classes[index] ?? undefined }),
+      given({
+        ...{ id: entry.volumeId, sizeBytes: entry.sizeBytes, storageClass: params.classes[index] ?? undefined },
+        // As the first ones: their keys are theirs.
+        encrypted: entry.encryptionKey !== undefined,
+      }),
     ),
     exceptHosts: givenUp,
     instanceId: params.instanceId,
@@ -328,7 +344,8 @@ export async function placeAgain(
     attempt: 0,
   };
   const placed = await services.placement.place(request, services.reader).catch(() => undefined);
-  if (placed === undefined) return undefined;
+  const protectedBy = placed && (await protections(services.reader, request.volumes, placed).catch(() => undefined));
+  if (placed === undefined || protectedBy === undefined) return undefined;
   const hostId = placed.hostId as Id<'host'>;
   const rows = await Promise.all(params.volumes.map((entry) => services.reader.get(volume, entry.volumeId)));
   const volumes = params.volumes.map(
@@ -362,6 +379,7 @@ export async function placeAgain(
       expectState(host, hostId, ['enabled']),
       change(instance, params.instanceId, { hostId, formerHostIds: givenUp, ...given({ placementDomain: placed.seat?.domain }) }),
       ...inserts,
+      ...protectedBy.flatMap(({ guards }) => guards),
     ],
     keys: volumes.map((entry) => entry.volumeId),
     notes: { placement: placed.reasons, lostHost: params.hostId },

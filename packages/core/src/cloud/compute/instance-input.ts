@@ -10,7 +10,9 @@ export const volumeInput = Type.Object({
   sizeBytes: diskBytes(),
   storageClass: Type.Optional(Type.String({ maxLength: 63 })),
   limits: Type.Optional(diskLimits),
-  encrypted: Type.Optional(Type.Boolean({ description: 'Whether its content is encrypted. Default: false.' })),
+  encrypted: Type.Optional(
+    Type.Boolean({ description: 'Whether its content is encrypted. Default: as the class of its pool demands, else false.' }),
+  ),
   deleteWithInstance: Type.Optional(Type.Boolean({ description: 'Default: true for the root disk, false for others.' })),
 });
 

@@ -1,5 +1,5 @@
 import type { AnyKind, Clock, Reader, RowOf, Statement } from '../../kernel/index.ts';
-import { pool } from '../storage/contract.ts';
+import { type DemandingClasses, demandingClasses, pool, storageClass } from '../storage/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { Account, IndexedCluster, IndexedHost, IndexedPool } from './indexed.ts';
 import { hostCounter, poolCounter } from './placement.ts';
@@ -12,7 +12,7 @@ const PROMISE_MS = 1000;
 const CAPACITY = 'capacity/';
 const SEATS = 'placement/';
 
-const KINDS: ReadonlyMap<string, AnyKind> = new Map<string, AnyKind>([host, cluster, pool].map((kind) => [kind.name, kind]));
+const KINDS: ReadonlyMap<string, AnyKind> = new Map<string, AnyKind>([host, cluster, pool, storageClass].map((kind) => [kind.name, kind]));
 
 /** What is held back for a request. */
 interface Promised {
@@ -35,6 +35,7 @@ export class CapacityIndex {
   readonly pools = new Map<string, IndexedPool>();
   /** Pools that a whole zone reaches. */
   readonly zonePools = new Map<string, Set<IndexedPool>>();
+  #demanding: DemandingClasses = new Map();
   #clusterList: readonly IndexedCluster[] | undefined;
   readonly #clock: Clock;
   readonly #accounts = new Map<string, Account>();
@@ -56,6 +57,11 @@ export class CapacityIndex {
   get clusterList(): readonly IndexedCluster[] {
     this.#clusterList ??= [...this.clusters.values()];
     return this.#clusterList;
+  }
+
+  /** The class of the pool that takes encrypted volumes only, by name. */
+  demandedBy({ classId }: IndexedPool): string | undefined {
+    return classId === undefined ? undefined : this.#demanding.get(classId);
   }
 
   /** Everything at first, then what has changed. The first who asks begins to listen. */
@@ -160,6 +166,7 @@ export class CapacityIndex {
     this.#stop();
     this.#stop = listen((statements, ok) => this.#heard(statements, ok));
     try {
+      this.#demanding = await demandingClasses(reader);
       for await (const row of everyRow(reader, cluster)) this.#putCluster(row);
       for await (const row of everyRow(reader, host)) this.#putHost(row);
       for await (const row of everyRow(reader, pool)) this.#putPool(row);
@@ -178,6 +185,7 @@ export class CapacityIndex {
     this.#looking += 1;
     try {
       const reads = Promise.all(counters.map((counter) => reader.counter(counter)));
+      if (rows.some(([, kind]) => kind === storageClass)) this.#demanding = await demandingClasses(reader);
       for (const [index, row] of (await Promise.all(rows.map(([id, kind]) => reader.find(kind, id)))).entries()) {
         const [id, kind] = rows[index] as [string, AnyKind];
         this.#put(kind, id, row);
@@ -198,8 +206,7 @@ export class CapacityIndex {
     const live = row === undefined || row.deletedAt !== undefined ? undefined : row;
     if (kind === host) live === undefined ? this.#dropHost(id) : this.#putHost(live as RowOf<typeof host>);
     else if (kind === pool) live === undefined ? this.#dropPool(id) : this.#putPool(live as RowOf<typeof pool>);
-    else if (live === undefined) this.#dropCluster(id);
-    else this.#putCluster(live as RowOf<typeof cluster>);
+    else if (kind === cluster) live === undefined ? this.#dropCluster(id) : this.#putCluster(live as RowOf<typeof cluster>);
   }
 
   #putCluster(row: RowOf<typeof cluster>): void {

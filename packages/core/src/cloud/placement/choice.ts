@@ -1,4 +1,5 @@
 import { bytesText } from '../../kernel/index.ts';
+import { misfitOf } from '../storage/contract.ts';
 import type { CapacityIndex } from './capacity-index.ts';
 import type { GroupRule } from './group-seats.ts';
 import type { IndexedCluster, IndexedHost, IndexedPool } from './indexed.ts';
@@ -134,16 +135,17 @@ function placeVolumes(
   const taken = new Map<IndexedPool, number>();
   const poolIds: string[] = [];
   let share = 1;
-  for (const { storageClass, poolId, sizeBytes } of volumes) {
+  for (const { storageClass, poolId, sizeBytes, encrypted } of volumes) {
     const left = (pool: IndexedPool) => pool.bytes.free - (taken.get(pool) ?? 0);
-    let [best, refusing]: (IndexedPool | undefined)[] = [];
+    let best: IndexedPool | undefined;
+    let refusal: string | undefined;
     for (const pool of reached) {
       if ((poolId !== undefined && pool.id !== poolId) || (storageClass !== undefined && pool.storageClass !== storageClass)) continue;
-      if (pool.refusal !== undefined) refusing ??= pool;
+      const why = pool.refusal ?? misfitOf(pool, index.demandedBy(pool), encrypted);
+      if (why !== undefined) refusal ??= `its pool ${pool.name} ${why}`;
       else if (best === undefined || left(pool) > left(best) || (left(pool) === left(best) && pool.id < best.id)) best = pool;
     }
-    if (best === undefined && refusing !== undefined) return `its pool ${refusing.name} ${refusing.refusal}`;
-    if (best === undefined) return storageClass === undefined ? 'reaches no pool' : `reaches no pool of class ${storageClass}`;
+    if (best === undefined) return refusal ?? (storageClass === undefined ? 'reaches no pool' : `reaches no pool of class ${storageClass}`);
     if (left(best) < sizeBytes) return `reaches no pool with ${bytesText(sizeBytes)} free`;
     share = Math.min(share, best.bytes.share());
     taken.set(best, (taken.get(best) ?? 0) + sizeBytes);

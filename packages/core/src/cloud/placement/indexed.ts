@@ -52,6 +52,9 @@ export class IndexedPool {
   readonly zoneId: string | undefined;
   readonly bytes: Account;
   storageClass: string;
+  classId: string | undefined;
+  /** Whether volumes in it can be encrypted, as far as that is known. */
+  encrypts: boolean | undefined;
   name: string;
   /** Why nothing new is placed there. */
   refusal: string | undefined;
@@ -63,12 +66,16 @@ export class IndexedPool {
     this.zoneId = row.scope === 'zone' ? row.zoneId : undefined;
     this.bytes = bytes;
     this.storageClass = row.storageClass;
+    this.classId = row.classId;
+    this.encrypts = row.encrypts;
     this.name = row.name;
     this.refusal = notTaking(row);
   }
 
   show(row: RowOf<typeof pool>): void {
     this.storageClass = row.storageClass;
+    this.classId = row.classId;
+    this.encrypts = row.encrypts;
     this.name = row.name;
     this.refusal = notTaking(row);
   }

@@ -10,6 +10,8 @@ export interface PlacementRequest {
     readonly sizeBytes: number;
     readonly storageClass?: string;
     readonly poolId?: string;
+    /** Where nothing is said, the class of its pool decides. */
+    readonly encrypted?: boolean;
   }[];
   /** Hosts allowed by scope and request; undefined = any. */
   readonly onlyHosts?: readonly string[];

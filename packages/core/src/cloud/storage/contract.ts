@@ -1,5 +1,6 @@
 /** What other modules may know of storage. */
 
+export { type DemandingClasses, demandingClasses, encryptedOnly, misfitOf, type Protection, protectionIn } from './class-encryption.ts';
 export { ClassLimits } from './class-limits.ts';
 export { deprecationOf, image, refuseObsolete } from './image.ts';
 export { pool, scopes } from './pool.ts';

@@ -1,6 +1,8 @@
-import { bytesText, CloudError, equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import { bytesText, CloudError, equals, type JsonObject, type Reader, type RowOf } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
 import { poolCounter } from '../placement/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
+import { demandingClasses, encryptedOnly, misfitOf } from './class-encryption.ts';
 import { pool } from './pool.ts';
 import { notTaking } from './pool-health.ts';
 
@@ -10,6 +12,8 @@ export interface RankedPool {
   readonly row: PoolRow;
   /** Bytes that may still be promised. */
   readonly freeBytes: number;
+  /** The class that takes encrypted volumes only, by name. */
+  readonly demandedBy?: string;
 }
 
 /** Where a host stands: what it reaches by scope. */
@@ -26,7 +30,13 @@ interface WantedPlace {
   readonly storageClass?: string;
   readonly poolId?: string;
   readonly at?: HostPlace;
+  /** Whether the volume is to be encrypted; where nothing is said, the class of its pool decides. */
+  readonly encrypted?: boolean;
 }
+
+/** Why nothing of the kind is placed there now. */
+const refusalOf = ({ row, demandedBy }: RankedPool, { encrypted }: WantedPlace): string | undefined =>
+  notTaking(row) ?? misfitOf(row, demandedBy, encrypted);
 
 /** Whether the request is for such a pool, whether it takes anything now or not. */
 const isMeant = ({ row }: RankedPool, { poolId, storageClass, at }: WantedPlace): boolean =>
@@ -37,7 +47,7 @@ const isMeant = ({ row }: RankedPool, { poolId, storageClass, at }: WantedPlace)
 /** Pools that fit, the emptiest first; of equals the older. Pure, so that placement and volumes rank alike. */
 export const rankPools = (pools: readonly RankedPool[], wanted: WantedPlace): readonly RankedPool[] =>
   pools
-    .filter((each) => notTaking(each.row) === undefined && isMeant(each, wanted))
+    .filter((each) => refusalOf(each, wanted) === undefined && isMeant(each, wanted))
     .sort((a, b) => b.freeBytes - a.freeBytes || (a.row.id < b.row.id ? -1 : 1));
 
 export async function hostPlace(reader: Reader, hostId: string, pointer?: string): Promise<HostPlace> {
@@ -55,14 +65,22 @@ export async function poolsReached(reader: Reader, at: HostPlace): Promise<reado
 
 /** The pools with what is left of each. */
 export async function readPools(reader: Reader): Promise<readonly RankedPool[]> {
-  const [rows, counters] = await Promise.all([reader.list(pool, equals('state', 'available')), reader.counters('capacity/pool/')]);
+  const [rows, counters, demanding] = await Promise.all([
+    reader.list(pool, equals('state', 'available')),
+    reader.counters('capacity/pool/'),
+    demandingClasses(reader),
+  ]);
   const left = new Map(counters.map(({ key, value, limit }) => [key, (limit ?? 0) - value]));
-  return rows.map((row) => ({ row, freeBytes: left.get(poolCounter(row.id)) ?? 0 }));
+  return rows.map((row) => ({
+    row,
+    freeBytes: left.get(poolCounter(row.id)) ?? 0,
+    ...given({ demandedBy: row.classId === undefined ? undefined : demanding.get(row.classId) }),
+  }));
 }
 
 /**
  * The pool for one volume. The guard of the commit decides; who lost (`attempt` > 0) looks one further down.
- * @throws CloudError not_found, no_capacity with the reason for each pool
+ * @throws CloudError not_found, no_capacity with the reason for each pool, unsupported where none can encrypt, conflict where all take encrypted volumes only
  */
 export async function choosePool(
   reader: Reader,
@@ -71,6 +89,9 @@ export async function choosePool(
     readonly poolId?: string;
     readonly storageClass?: string;
     readonly hostId?: string;
+    readonly encrypted?: boolean;
+    /** The field that says so. Default: `/encrypted`. */
+    readonly encryptedBy?: string;
     readonly attempt: number;
   },
 ): Promise<PoolRow> {
@@ -83,8 +104,28 @@ export async function choosePool(
   const chosen = fitting[wanted.attempt % Math.max(1, fitting.length)];
   if (chosen !== undefined) return chosen.row;
   const fits = all.filter((each) => isMeant(each, where));
-  const reasons = Object.fromEntries(fits.map(({ row, freeBytes }) => [row.name, notTaking(row) ?? shortage(freeBytes, wanted.sizeBytes)]));
-  throw new CloudError('no_capacity', fits.length === 0 ? await whyNone(reader, wanted) : 'No pool takes it.', { params: { reasons } });
+  const reasons = Object.fromEntries(
+    fits.map((each) => [each.row.name, refusalOf(each, where) ?? shortage(each.freeBytes, wanted.sizeBytes)]),
+  );
+  refuseMisfits(fits, wanted, reasons);
+  const isOfClass = ranked.length === 0 && wanted.storageClass !== undefined;
+  throw new CloudError('no_capacity', fits.length === 0 ? await whyNone(reader, wanted) : 'No pool takes it.', {
+    ...given({ pointer: isOfClass ? '/storageClass' : undefined }),
+    params: { reasons },
+  });
+}
+
+/** Where it is only for encryption that none of them will do. @throws CloudError unsupported, conflict */
+function refuseMisfits(
+  fits: readonly RankedPool[],
+  { encrypted, encryptedBy = '/encrypted' }: { readonly encrypted?: boolean; readonly encryptedBy?: string },
+  reasons: JsonObject,
+): void {
+  const [first] = fits;
+  if (first === undefined || !fits.every(({ row, demandedBy }) => misfitOf(row, demandedBy, encrypted) !== undefined)) return;
+  if (encrypted === false && first.demandedBy !== undefined) throw encryptedOnly(first.demandedBy, encryptedBy);
+  if (encrypted === true)
+    throw new CloudError('unsupported', 'No pool that it may be in can encrypt volumes.', { pointer: encryptedBy, params: { reasons } });
 }
 
 const shortage = (freeBytes: number, wantedBytes: number) => `has ${bytesText(freeBytes)} free, not ${bytesText(wantedBytes)}`;

@@ -45,10 +45,10 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
       if (params.classId !== undefined) {
         const { name } = await ctx.reader.get(pool, params.poolId);
         const { replicas, replicasMin, failureDomain, deviceClass } = facts ?? {};
-        const known = given({ name, replicas, replicasMin, failureDomain, deviceClass });
+        const known = given({ name, replicas, replicasMin, failureDomain, deviceClass, encrypts: opened.canEncrypt });
         refuseShortfall(await ctx.reader.get(storageClass, params.classId), [known], '/storageClass');
       }
-      return { ...(await opened.capacity(call)), ...told(facts) };
+      return { ...(await opened.capacity(call)), ...told(facts, opened.canEncrypt) };
     },
     undo: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);

@@ -8,14 +8,24 @@ type PoolRow = RowOf<typeof pool>;
 /** What a pool's row shows of how well it keeps things. */
 export type ShownFacts = Pick<
   PoolRow,
-  'replicas' | 'replicasMin' | 'failureDomain' | 'deviceClass' | 'health' | 'healthReason' | 'isNearlyFull' | 'shortfall'
+  'replicas' | 'replicasMin' | 'failureDomain' | 'deviceClass' | 'encrypts' | 'health' | 'healthReason' | 'isNearlyFull' | 'shortfall'
 >;
 type Changes = { readonly [F in keyof ShownFacts]?: ShownFacts[F] | null };
 
-const FIELDS = ['replicas', 'replicasMin', 'failureDomain', 'deviceClass', 'health', 'healthReason', 'isNearlyFull', 'shortfall'] as const;
+const FIELDS = [
+  'replicas',
+  'replicasMin',
+  'failureDomain',
+  'deviceClass',
+  'encrypts',
+  'health',
+  'healthReason',
+  'isNearlyFull',
+  'shortfall',
+] as const;
 
 /** The facts as the row shows them; null for what is not told, or not told any more. */
-export function shown(facts: PoolFacts | undefined, shortfall: string | null = null): Required<Changes> {
+export function shown(facts: PoolFacts | undefined, encrypts: boolean | null = null, shortfall: string | null = null): Required<Changes> {
   const {
     reason,
     replicas = null,
@@ -30,6 +40,7 @@ export function shown(facts: PoolFacts | undefined, shortfall: string | null = n
     replicasMin,
     failureDomain,
     deviceClass,
+    encrypts,
     health,
     isNearlyFull,
     healthReason: reason?.slice(0, 1024) ?? null,
@@ -38,8 +49,8 @@ export function shown(facts: PoolFacts | undefined, shortfall: string | null = n
 }
 
 /** The same without what is not told: of a row that shows nothing yet. */
-export const told = (facts: PoolFacts | undefined): Changes =>
-  Object.fromEntries(Object.entries(shown(facts)).filter(([, value]) => value !== null));
+export const told = (facts: PoolFacts | undefined, encrypts: boolean): Changes =>
+  Object.fromEntries(Object.entries(shown(facts, encrypts)).filter(([, value]) => value !== null));
 
 export const differs = (row: PoolRow, changes: Changes): boolean =>
   FIELDS.some((field) => field in changes && (row[field] ?? null) !== (changes[field] ?? null));

@@ -87,7 +87,7 @@ export class PoolLook {
       const opened = await this.#services.pools.open(row.id);
       // A host that was started anew may not have opened its pools.
       await opened.ensure(call);
-      await this.#answered(row, await opened.capacity(call), await this.#shown(row, await opened.facts(call)));
+      await this.#answered(row, await opened.capacity(call), await this.#shown(row, await opened.facts(call), opened.canEncrypt));
       await this.#compare(row, opened, hostId, call);
       await this.#snapshots.look(row, opened, hostId, call);
     } catch (error) {
@@ -117,9 +117,9 @@ export class PoolLook {
   }
 
   /** With what the class of the pool promises by now. */
-  async #shown(row: PoolRow, facts: PoolFacts | undefined) {
+  async #shown(row: PoolRow, facts: PoolFacts | undefined, encrypts: boolean) {
     const promised = row.classId === undefined ? undefined : await this.#services.reader.find(storageClass, row.classId);
-    return shown(facts, promised === undefined ? undefined : shortfallOf(promised, facts ?? {})?.text);
+    return shown(facts, encrypts, promised === undefined ? undefined : shortfallOf(promised, { ...facts, encrypts })?.text);
   }
 
   /** Of the pool as it was looked at; else the next look decides. */

@@ -25,6 +25,7 @@ export const pool = defineKind({
     replicasMin: Type.Optional(Type.Integer({ minimum: 1, description: 'With fewer copies writes wait.' })),
     failureDomain: Type.Optional(Type.String({ description: 'What two copies never share, e.g. `host`.' })),
     deviceClass: Type.Optional(Type.String({ description: 'What it is made of, e.g. `ssd`.' })),
+    encrypts: Type.Optional(Type.Boolean({ description: 'Whether volumes in it can be encrypted; absent until it has been looked at.' })),
     health: Type.Optional(
       Type.Union([Type.Literal('healthy'), Type.Literal('degraded'), Type.Literal('unavailable')], {
         description: '`degraded`: fewer copies than promised; `unavailable`: some reads or writes wait. Nothing new is placed in either.',

@@ -129,6 +129,9 @@ export class StoragePool {
     const feature = this.#encryption;
     return this.#caller.run('encryption.resize', call, (c) => feature.resize(id, sizeBytes, key, c));
   }
+  get canEncrypt(): boolean {
+    return this.#driver.encryption !== undefined;
+  }
   /** @throws CloudError `unsupported` where what is in volumes cannot be encrypted: asked before anything changes */
   needEncryption(): void {
     void this.#encryption;

@@ -15,8 +15,9 @@ import { type RowParams, rowCreate, rowDeletion, rowTakenBack } from '../row-onl
 import { pool } from './pool.ts';
 import { type ClassRow, type KnownFacts, PROMISES, type Promised, shortfallOf, storageClass } from './storage-class.ts';
 
-const { description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond } = storageClass.schema.properties;
-const promises = { description, replicas, replicasMin, failureDomains, deviceClass, iopsPerSecond, bytesPerSecond };
+const { description, replicas, replicasMin, failureDomains, deviceClass, encrypted, iopsPerSecond, bytesPerSecond } =
+  storageClass.schema.properties;
+const promises = { description, replicas, replicasMin, failureDomains, deviceClass, encrypted, iopsPerSecond, bytesPerSecond };
 
 /** The class of a name; a name without a row promises nothing. */
 export const classNamed = async (reader: Reader, name: string): Promise<ClassRow | undefined> =>

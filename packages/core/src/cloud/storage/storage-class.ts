@@ -45,6 +45,12 @@ export const storageClass = defineKind({
     deviceClass: Type.Optional(
       Type.String({ minLength: 1, maxLength: 63, description: 'What its pools are made of, e.g. `ssd`. Default: no promise.' }),
     ),
+    encrypted: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether what is made in it is encrypted, asked for or not; its pools can do that. Holds for new volumes. Default: false.',
+      }),
+    ),
     iopsPerSecond: bySize('Reads and writes'),
     bytesPerSecond: bySize('Bytes'),
   }),
@@ -55,9 +61,12 @@ export const storageClass = defineKind({
 export type ClassRow = RowOf<typeof storageClass>;
 
 /** What a class promises that its pools have to keep. */
-export const PROMISES = ['replicas', 'replicasMin', 'failureDomains', 'deviceClass'] as const;
+export const PROMISES = ['replicas', 'replicasMin', 'failureDomains', 'deviceClass', 'encrypted'] as const;
 export type Promised = Pick<ClassRow, 'name' | (typeof PROMISES)[number]>;
-export type KnownFacts = Partial<Pick<PoolFacts, 'replicas' | 'replicasMin' | 'failureDomain' | 'deviceClass'>>;
+export type KnownFacts = Partial<Pick<PoolFacts, 'replicas' | 'replicasMin' | 'failureDomain' | 'deviceClass'>> & {
+  /** Absent where nobody has looked yet. */
+  readonly encrypts?: boolean;
+};
 
 export interface Shortfall {
   /** Of the class. */
@@ -68,7 +77,7 @@ export interface Shortfall {
 
 /** How a pool of which this is known does not keep what the class promises. A pool of which nothing is told keeps one copy. */
 export function shortfallOf(promised: Promised, facts: KnownFacts): Shortfall | undefined {
-  const { replicas = 1, replicasMin = 1, failureDomain, deviceClass } = facts;
+  const { replicas = 1, replicasMin = 1, failureDomain, deviceClass, encrypts } = facts;
   const lacks = (field: Shortfall['field'], is: string, wanted: string) => ({
     field,
     text: `${is}; its class ${promised.name} promises ${wanted}`,
@@ -84,6 +93,7 @@ export function shortfallOf(promised: Promised, facts: KnownFacts): Shortfall | 
     );
   if (promised.deviceClass !== undefined && deviceClass !== undefined && deviceClass !== promised.deviceClass)
     return lacks('deviceClass', `is made of ${deviceClass}`, promised.deviceClass);
+  if (promised.encrypted === true && encrypts === false) return lacks('encrypted', 'cannot encrypt volumes', 'that');
   return undefined;
 }
 

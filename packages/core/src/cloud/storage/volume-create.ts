@@ -1,6 +1,5 @@
 import { Type } from 'typebox';
 import {
-  type AcceptRequest,
   bytesText,
   type Clock,
   CloudError,
@@ -14,12 +13,13 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
+import { protectionIn } from './class-encryption.ts';
 import { image } from './image.ts';
 import { choosePool } from './pool-choice.ts';
 import { removeOrOwe, type StorageContext } from './removal.ts';
 import { dropOrOwe, snapshotRows, type WantedSnapshot } from './snapshots/snapshot-rows.ts';
 import { diskBytes, volume } from './volume.ts';
-import { type NewKey, newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';
+import { newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';
 import { volumeRows } from './volume-rows.ts';
 import { imageFacts, sourceFor, type VolumeSource } from './volume-source.ts';
 
@@ -113,7 +113,8 @@ export const volumeCreateInput = Type.Object({
   hostId: uuid('A host that must reach it.'),
   encrypted: Type.Optional(
     Type.Boolean({
-      description: 'Whether its content is encrypted. Default: false; what is cloned from a snapshot or a volume is as that.',
+      description:
+        'Whether its content is encrypted. Default: as the class of its pool demands, else false; what is cloned from a snapshot or a volume is as that.',
     }),
   ),
 });
@@ -130,10 +131,13 @@ export const volumeCreate = (context: VolumeContext, clock: Clock) =>
       const source = await sourceFor({ ...context, clock }, reader, principal, input, mint);
       const sizeBytes = sizeFor(input.sizeBytes, source);
       const where = given({ poolId: source?.poolId ?? input.poolId, storageClass: input.storageClass, hostId: input.hostId });
-      const { id: poolId } = await choosePool(reader, { ...where, sizeBytes, attempt });
+      const { encrypted, by } = encryptedFor(input.encrypted, source);
+      const place = await choosePool(reader, { ...where, ...given({ encrypted }), encryptedBy: by, sizeBytes, attempt });
+      const { id: poolId } = place;
+      const { isEncrypted, byClass, guards } = await protectionIn(reader, place, encrypted, by);
       const { statements = [], keys = [], row = {}, params = {}, notes } = source ?? {};
-      const key = await keyFor(context, seal, input.encrypted, source);
-      if (key.row.encrypted) await refuseUnencrypted(context, poolId, '/encrypted');
+      const key = source?.content === undefined ? await newKey(context, seal, isEncrypted) : await sameKey(context, seal, source.content);
+      if (isEncrypted) await refuseUnencrypted(context, poolId, by);
       return {
         params: { volumeId: id, poolId, sizeBytes, ...params, ...given({ encryptionKey: key.row.encryptionKey }) },
         statements: [
@@ -148,11 +152,12 @@ export const volumeCreate = (context: VolumeContext, clock: Clock) =>
             name: nameOr(input.name, volume, id),
             deleteWithInstance: false,
           }),
+          ...guards,
           ...statements,
           ...key.statements,
         ],
         keys,
-        ...given({ notes }),
+        ...(byClass === undefined ? given({ notes }) : { notes: { ...notes, encryptedByClass: byClass } }),
       };
     },
     saga: createVolume,
@@ -160,18 +165,19 @@ export const volumeCreate = (context: VolumeContext, clock: Clock) =>
     unwound: (params) => [...volumeRows.takeBack({ ...params, id: params.volumeId }), ...betweenOf(params).map(snapshotRows.takeBack)],
   });
 
-/** A clone of ciphertext is ciphertext of the same key. @throws CloudError invalid_input when it is asked to be otherwise than its source */
-async function keyFor(
-  context: VolumeContext,
-  seal: AcceptRequest<typeof volume, unknown>['seal'],
+/**
+ * Whether it is to be encrypted, and the field that says so: a clone of ciphertext is ciphertext of the same key.
+ * @throws CloudError invalid_input when it is asked to be otherwise than its source
+ */
+function encryptedFor(
   asked: boolean | undefined,
   source: VolumeSource | undefined,
-): Promise<NewKey> {
-  if (source?.content === undefined) return newKey(context, seal, asked === true);
-  const { encryptionKey } = source.content;
-  if (asked !== undefined && asked !== (encryptionKey !== undefined))
+): { readonly encrypted: boolean | undefined; readonly by: string } {
+  if (source?.content === undefined) return { encrypted: asked, by: '/encrypted' };
+  const encrypted = source.content.encryptionKey !== undefined;
+  if (asked !== undefined && asked !== encrypted)
     throw new CloudError('invalid_input', `A clone of a ${source.what} is encrypted if and only if that is.`, { pointer: '/encrypted' });
-  return sameKey(context, seal, source.content);
+  return { encrypted, by: `/${source.what}Id` };
 }
 
 /** @throws CloudError invalid_input when it does not fit, or no size is known */

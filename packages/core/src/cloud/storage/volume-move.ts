@@ -19,6 +19,7 @@ import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { stray } from '../topology/contract.ts';
+import { protectionIn } from './class-encryption.ts';
 import { pool } from './pool.ts';
 import { choosePool, hostPlace, reaches } from './pool-choice.ts';
 import { hostOfPool, poolReachable, removeOrOwe } from './removal.ts';
@@ -322,19 +323,23 @@ export const volumeMove = (context: MoveContext) =>
       if (user !== undefined && input.poolId !== undefined) await refuseUnreached(reader, input.poolId, user);
       refuseStaying(row, await snapshotsOf(reader, id));
       refuseEncrypted(row, '', 'is not moved: its content is read by its machine alone');
-      const { id: toPoolId } = await choosePool(reader, {
+      const encryptedBy = input.poolId === undefined ? '/storageClass' : '/poolId';
+      const place = await choosePool(reader, {
         ...wanted,
+        ...{ encrypted: false, encryptedBy },
         ...given({ hostId: user?.hostId }),
         sizeBytes: row.sizeBytes,
         attempt,
       });
+      const toPoolId = place.id;
+      const { guards } = await protectionIn(reader, place, false, encryptedBy);
       await refuseUnsettled(context, row, toPoolId);
       if (!isLive) for (const poolId of [row.poolId, toPoolId]) (await context.pools.open(poolId)).needContents();
       return {
         params: { ...params, toPoolId, ...given({ userId: user?.id, bytesPerSecond }) },
         statements: [
           expectState(volume, id, ['available', 'attached'], { poolId: row.poolId, sizeBytes: row.sizeBytes, generation: row.generation }),
-          expectState(pool, toPoolId, ['available']),
+          ...guards,
           poolCapacity(toPoolId, row.sizeBytes, 1),
           change(volume, id, { movingToPoolId: toPoolId }),
         ],

@@ -97,7 +97,7 @@ describe('the creation of a machine', () => {
       [{ volumes: [{ sizeBytes: 513 }] }, 'invalid_input', '/volumes/0/sizeBytes'],
       [{ rootVolume: { sizeBytes: 8193 } }, 'invalid_input', '/rootVolume/sizeBytes'],
       [{ volumes: [{ sizeBytes: 2 ** 53 }] }, 'invalid_input', '/volumes/0/sizeBytes'],
-      [{ volumes: [{ sizeBytes: 8192, storageClass: 'gold' }] }, 'no_capacity', undefined],
+      [{ volumes: [{ sizeBytes: 8192, storageClass: 'gold' }] }, 'no_capacity', '/volumes/0/storageClass'],
       [{ volumes: [{ sizeBytes: 2 ** 50 }] }, 'no_capacity', undefined],
       [{ attachVolumeIds: [here, NOBODY] }, 'not_found', '/attachVolumeIds/1'],
       [{ attachVolumeIds: [used] }, 'conflict', '/attachVolumeIds/0'],

@@ -110,7 +110,7 @@ export class Ground {
     return {
       find: async (kind: AnyKind, id: string) => this.rows.get(kind)?.get(id),
       get: async (kind: AnyKind, id: string) => this.rows.get(kind)?.get(id),
-      list: async (kind: AnyKind, _where: unknown, { after }: { readonly after?: readonly string[] }) => {
+      list: async (kind: AnyKind, _where: unknown, { after }: { readonly after?: readonly string[] } = {}) => {
         if (kind === host) this.loads += 1;
         return [...(this.rows.get(kind)?.values() ?? [])].filter((row) => (row as { id: string }).id > (after?.[0] ?? ''));
       },

@@ -60,6 +60,8 @@ describe('volumes', () => {
   it('that a machine has are not deleted, and the refusal names it and what to do', async () => {
     const stage = await MachineStage.with();
     const id = await stage.machine({ name: 'web', rootVolume: { name: 'root' }, volumes: [{ name: 'data', sizeBytes: 8192 }] });
+    // What is asked while its creation still holds it is looked at when its turn comes.
+    await stage.sim.run(HEARTBEAT_MS);
     const blockers = [{ kind: 'instance', id, name: 'web' }];
     const [root, data] = await stage.disks(id);
     expect(await stage.refusal('volume.delete', {}, data?.id)).to.deep.include({
