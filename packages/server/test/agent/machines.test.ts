@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServedMachine } from '@pileus/core/agent';
 import { expect } from 'chai';
-import { linkLocalOf, Machines } from '../../src/agent/services/machines.ts';
+import { linkLocalOf, Machines, peerOf } from '../../src/agent/services/machines.ts';
 import { ServedFiles } from '../../src/agent/services/served.ts';
 
 const NETWORK = '018f0000-0000-7000-8000-000000000001';
@@ -21,6 +21,15 @@ const machine = (instanceId: string, address: string): ServedMachine => ({
 });
 
 describe('agent: machines by address', () => {
+  it('are nobody where the address that is asked from cannot be told', () => {
+    const nameless = {
+      get remoteAddress(): string {
+        throw Object.assign(new Error('no such device or address'), { code: 'ENXIO' });
+      },
+    };
+    expect([nameless, {}, { remoteAddress: '10.0.1.11' }].map(peerOf)).to.deep.equal(['', '', '10.0.1.11']);
+  });
+
   it('have one of the link, that follows from their MAC', () => {
     expect(['52:54:00:00:00:01', '02:00:00:00:00:00', 'fe:54:00:ab:cd:0f'].map(linkLocalOf)).to.deep.equal([
       'fe80::5054:ff:fe00:1',

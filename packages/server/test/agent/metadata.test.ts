@@ -6,6 +6,8 @@ import type { AgentCommand, ServedMachine } from '@pileus/core/agent';
 import { Ids } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { expect } from 'chai';
+import { outerOf } from '../../src/agent/services/namespace.ts';
+import { namespaceOf } from '../../src/agent/services/place.ts';
 import { AgentProcess, eventually, Receiver } from './agent-process.ts';
 import { askNames, BridgedNetwork, fetchFrom, fetchMany, LINK_LOCAL, tokenFor } from './bridged-networks.ts';
 
@@ -132,6 +134,17 @@ describe('agent: metadata', function () {
     expect((await seen('/openstack/latest/user_data')).text).to.equal('#cloud-config\nindex: 0\n');
     expect((await seen('/openstack/latest/vendor_data.json')).text).to.equal('{}');
     expect((await seen('/openstack/latest/password')).status).to.equal(404);
+  });
+
+  it('knows who asks from an address of the link, whatever interfaces the host has', async () => {
+    const indexOf = async (...words: readonly string[]) => {
+      const [link] = JSON.parse((await run('ip', ['-j', ...words])).stdout) as readonly { readonly ifindex: number }[];
+      return link?.ifindex;
+    };
+    for (const networkId of networkIds)
+      expect(await indexOf('link', 'show', outerOf(networkId))).to.equal(
+        await indexOf('-n', namespaceOf(networkId), 'link', 'show', 'eth0'),
+      );
   });
 
   it('answers at an address of the link, too, where the network has IPv6', async () => {

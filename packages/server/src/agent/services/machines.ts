@@ -2,6 +2,15 @@ import { SocketAddress } from 'node:net';
 import type { ServedMachine } from '@pileus/core/agent';
 import type { ServedFiles } from './served.ts';
 
+/** Where a connection comes from. Node throws for an address of a link whose index has no name here; nobody may end the service with that. */
+export function peerOf(socket: { readonly remoteAddress?: string | undefined }): string {
+  try {
+    return socket.remoteAddress ?? '';
+  } catch {
+    return '';
+  }
+}
+
 /** Machines by the addresses that they ask from. */
 export class Machines {
   readonly #files: ServedFiles;

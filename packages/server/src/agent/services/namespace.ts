@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { ServedNetwork } from '@pileus/core/agent';
 import { linkLocalOf } from './machines.ts';
 import { hasIpv6, INNER, METADATA_ADDRESS, METADATA_ADDRESS_6, namespaceOf } from './place.ts';
@@ -10,6 +11,9 @@ const short = (networkId: string): string => networkId.replaceAll('-', '').slice
 export const outerOf = (networkId: string): string => `pls${short(networkId)}`;
 /** Of routes for answers that must not travel on. */
 const ONE_HOP_TABLE = '254169';
+/** Indexes of interfaces that the kernel, which counts up from 1, does not come to. */
+const INDEX_MIN = 2 ** 28;
+const INDEX_MAX = 2 ** 31 - 1;
 
 const ip = (...args: readonly string[]) => runProgram('ip', args);
 
@@ -23,11 +27,12 @@ export async function ensureNamespace(network: ServedNetwork): Promise<void> {
   const within = (...args: readonly string[]) => ip('-n', name, ...args);
   const names = (await ip('netns', 'list')).split('\n').map((line) => line.split(' ')[0]);
   if (!names.includes(name)) await ip('netns', 'add', name);
-  const links = JSON.parse((await ip('-j', '-n', name, 'link', 'show')) || '[]') as readonly { readonly ifname?: string }[];
-  if (!links.some(({ ifname }) => ifname === INNER)) {
+  if (!(await hasPair(networkId))) {
     // What an interrupted try has left.
     await ip('link', 'delete', outerOf(networkId)).catch(() => undefined);
-    await ip('link', 'add', outerOf(networkId), 'type', 'veth', 'peer', 'name', INNER, 'netns', name);
+    // One index for both ends: who asks from an address of the link is told with the index of the inner one, which has to be one here, too, to have a name.
+    const index = ['index', String(randomInt(INDEX_MIN, INDEX_MAX))];
+    await ip('link', 'add', outerOf(networkId), ...index, 'type', 'veth', 'peer', 'name', INNER, ...index, 'netns', name);
   }
   if (mtuBytes !== undefined) await within('link', 'set', INNER, 'mtu', String(mtuBytes));
   await within('link', 'set', INNER, 'address', mac);
@@ -42,6 +47,19 @@ export async function ensureNamespace(network: ServedNetwork): Promise<void> {
   // Metadata is for the machine that asks: an answer that somebody forwards for another is dropped on its next hop.
   const rules = await within('rule', 'show');
   if (!rules.includes(`from ${METADATA_ADDRESS} `)) await within('rule', 'add', 'from', METADATA_ADDRESS, 'lookup', ONE_HOP_TABLE);
+}
+
+/** Whether both ends are there, with one index. */
+async function hasPair(networkId: string): Promise<boolean> {
+  const indexOf = async (end: string, ...where: readonly string[]) => {
+    const links = JSON.parse((await ip('-j', ...where, 'link', 'show')) || '[]') as readonly {
+      readonly ifname: string;
+      readonly ifindex: number;
+    }[];
+    return links.find(({ ifname }) => ifname === end)?.ifindex;
+  };
+  const inner = await indexOf(INNER, '-n', namespaceOf(networkId));
+  return inner !== undefined && inner === (await indexOf(outerOf(networkId)));
 }
 
 async function setAddresses(name: string, network: ServedNetwork): Promise<void> {

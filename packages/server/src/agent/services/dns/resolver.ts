@@ -12,6 +12,7 @@ import {
   TRUNCATED_RESPONSE,
 } from 'dns-packet';
 import { Rates } from '../../../limits/rates.ts';
+import { peerOf } from '../machines.ts';
 import { type Forwarder, lengthOf } from './forward.ts';
 import { type Known, TTL_SECONDS, type Zone } from './zone.ts';
 
@@ -114,7 +115,7 @@ export class Resolver {
       while (seen.length >= 2 && seen.length >= 2 + seen.readUInt16BE(0)) {
         const packet = seen.subarray(2, 2 + seen.readUInt16BE(0));
         seen = seen.subarray(2 + packet.length);
-        const answer = await this.answer(networkId, packet, socket.remoteAddress ?? '', 'tcp');
+        const answer = await this.answer(networkId, packet, peerOf(socket), 'tcp');
         if (answer === undefined) return void socket.destroy();
         socket.write(Buffer.concat([lengthOf(answer), answer]));
       }

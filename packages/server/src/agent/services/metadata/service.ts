@@ -3,6 +3,7 @@ import type { Server as NetServer, Socket } from 'node:net';
 import type { ServedMachine } from '@pileus/core/agent';
 import type { Clock } from '@pileus/core/kernel';
 import { Rates } from '../../../limits/rates.ts';
+import { peerOf } from '../machines.ts';
 import { ec2Answer } from './ec2.ts';
 import { openstackAnswer } from './openstack.ts';
 import { TOKEN_SECONDS_MAX, Tokens } from './tokens.ts';
@@ -110,7 +111,7 @@ export class MetadataService {
     if (Number(headers['content-length'] ?? BODY_NONE) > BODY_NONE || headers['transfer-encoding'] !== undefined)
       response.shouldKeepAlive = false;
     const [path = ''] = url.split('?');
-    const answer = this.answer({ method, path, headers, networkId, from: socket.remoteAddress ?? '' });
+    const answer = this.answer({ method, path, headers, networkId, from: peerOf(socket) });
     const text = answer.text ?? '';
     response.writeHead(answer.status, { server: 'pileus', 'content-length': String(Buffer.byteLength(text)), ...answer.headers });
     response.end(method === 'HEAD' ? undefined : text);
