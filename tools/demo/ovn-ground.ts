@@ -166,6 +166,7 @@ class OvnWitness {
 
   async residue(): Promise<readonly string[]> {
     // What was deleted in the one database is so in the other when northd and the host have come to it.
+    await this.#host.ovs.unplugNeedless();
     await this.#host.central.settle();
     const things = (await this.#host.things()).filter((line) => !this.#before.includes(line));
     return [...(await this.#libvirt.residue()), ...things];

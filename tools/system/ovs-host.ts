@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { run as runHere } from './command.ts';
+import { attempt, run as runHere } from './command.ts';
 import type { Daemon, Runner } from './daemon.ts';
 import { daemonOf } from './ovn-central.ts';
 import { exists } from './packages.ts';
@@ -96,6 +96,17 @@ export class OvsHost {
   /** Returns when no packet is passed on by flows that are no more: what hosts remember of decisions they took goes a moment after the decisions change. */
   async forgotten(): Promise<void> {
     await runHere(['ovs-appctl', '-t', join(this.#options.runDir, 'vswitchd.ctl'), 'revalidator/wait']);
+  }
+
+  /**
+   * Has the controller unplug what no network needs any more. In the first ten seconds of its life it leaves that, as it may not have heard of all networks yet, and
+   * then thinks of it again only when something else changes.
+   */
+  async unplugNeedless(): Promise<void> {
+    const pid = await this.controller.pid();
+    // One that does not run keeps nobody from looking at what there is.
+    if (pid !== undefined)
+      await attempt(['ovn-appctl', '-t', join(this.#options.runDir, `ovn-controller.${pid}.ctl`), 'debug/ignore-startup-delay']);
   }
 
   /** As Debian's own start does: the machines of before are gone, their ports go with them. */

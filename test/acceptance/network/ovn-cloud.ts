@@ -217,6 +217,7 @@ export class OvnCloud implements AsyncDisposable {
     }
     let left: readonly string[] = [];
     await until('the end of all rows', async () => {
+      await Promise.all(this.lab.hosts.map((host) => host.switch.unplugNeedless()));
       left = await this.residue();
       return left.length === 0 ? true : undefined;
     }).catch(() => undefined);
