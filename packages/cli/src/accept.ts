@@ -1,6 +1,7 @@
 import { type Accepted, isPileusError, type Operation, type Pending, type UntypedRow } from '@pileus/sdk';
 import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
+import { UsageError } from './exit.ts';
 import { defaultColumns, FORMATS, type Format, formatRow, formatRows, type Row } from './format.ts';
 import { kindCalled } from './server.ts';
 import type { Session } from './session.ts';
@@ -15,6 +16,13 @@ export interface ChangeFlags {
 
 export const outputOption = (): Option => new Option('-o, --output <format>', 'how to show it').choices([...FORMATS]).default('table');
 
+/** Said before anything is asked for: what is no time must not come out when the change is under way. */
+export const timeoutOption = (): Option =>
+  new Option('--timeout <seconds>', 'stop waiting after this; the operation goes on').argParser((text) => {
+    if (!/^\d+(\.\d+)?$/.test(text)) throw new UsageError(`--timeout: ${JSON.stringify(text)} is not a number of seconds.`);
+    return Number(text);
+  });
+
 /** The flags of everything that changes something. */
 export function declareChange(command: Command): Command {
   return command
@@ -22,7 +30,7 @@ export function declareChange(command: Command): Command {
     .option('--dry-run', 'tell what it would do, what it takes of quotas and what stands in its way; do nothing')
     .option('--wait', 'wait for the end, showing each step (default on a terminal)')
     .option('--no-wait', 'return as soon as it is accepted')
-    .addOption(new Option('--timeout <seconds>', 'stop waiting after this; the operation goes on').argParser(Number))
+    .addOption(timeoutOption())
     .addOption(new Option('--idempotency-key <key>', 'makes it safe to repeat the command').hideHelp());
 }
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { stringify as yaml } from 'yaml';
 import { EXIT, UsageError } from './exit.ts';
+import { asJson, asYaml } from './printable.ts';
 import type { Session } from './session.ts';
 import { table } from './table.ts';
 
@@ -73,7 +73,7 @@ export function addAudit(program: Command, session: Session): void {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new UsageError('--limit: it must be a number of at least 1.');
+  if (!/^[1-9]\d*$/.test(text)) throw new UsageError('--limit: it must be a whole number of at least 1.');
   return Number(text);
 }
 
@@ -98,8 +98,7 @@ async function entries(session: Session, flags: Flags): Promise<readonly Entry[]
 
 const attributeOf = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-const formatted = (value: unknown, format: 'json' | 'yaml'): string =>
-  format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : yaml(value);
+const formatted = (value: unknown, format: 'json' | 'yaml'): string => (format === 'json' ? asJson(value, 2) : asYaml(value));
 
 function shown(found: readonly Entry[], format: Flags['output'], width: number | undefined): string {
   if (format !== 'table') return formatted(found, format);

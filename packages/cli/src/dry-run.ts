@@ -1,6 +1,7 @@
 import type { DryRun } from '@pileus/sdk';
 import { EXIT, UsageError } from './exit.ts';
 import { exact, type Format, formatRow, formatRows, type Row } from './format.ts';
+import { printable } from './printable.ts';
 import type { Session } from './session.ts';
 
 export interface Rehearsed {
@@ -14,7 +15,7 @@ export async function tellDryRuns(session: Session, rehearsed: readonly Rehearse
   const runs = await Promise.all(rehearsed.map(async ({ label, told }) => ({ label, run: await told })));
   const rows = runs.map(({ run }) => run as unknown as Row);
   const [only] = rows;
-  if (format === 'table') session.out(runs.map(({ label, run }) => described(label, run)).join('\n'));
+  if (format === 'table') session.out(printable(runs.map(({ label, run }) => described(label, run)).join('\n')));
   else if (format === 'name') session.out(runs.map(({ run }) => `${run.accepted ? 'accepted' : 'refused'}\n`).join(''));
   else session.out(rows.length === 1 && only !== undefined ? formatRow(only, format) : formatRows(rows, format, []));
   if (runs.some(({ run }) => !run.accepted))

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { asJson, onOneLine } from './printable.ts';
 import type { Session } from './session.ts';
 
 interface Flags {
@@ -29,8 +30,8 @@ export function addEvents(program: Command, session: Session): void {
         const name = kind === 'operation' ? row.action : row.name;
         session.out(
           output === 'json'
-            ? `${JSON.stringify(event)}\n`
-            : `${cursor.padEnd(12)}  ${type.padEnd(7)}  ${kind.padEnd(14)}  ${name.padEnd(24)}  ${row.state}\n`,
+            ? asJson(event)
+            : `${cursor.padEnd(12)}  ${type.padEnd(7)}  ${kind.padEnd(14)}  ${onOneLine(name).padEnd(24)}  ${row.state}\n`,
         );
       }
     });

@@ -1,6 +1,6 @@
 import type { KindDescription } from '@pileus/sdk/document';
-import { stringify as yaml } from 'yaml';
 import { UsageError } from './exit.ts';
+import { asJson, asYaml, onOneLine } from './printable.ts';
 import { columnWidths, line, table } from './table.ts';
 import { isBytes, typeOf } from './values.ts';
 
@@ -14,7 +14,7 @@ export function cell(field: string, value: unknown, nowMs: number): string {
   if (value === undefined || value === null) return '-';
   if (typeof value === 'number' && isBytes(field)) return size(value);
   if (typeof value === 'string' && field.endsWith('At')) return age(nowMs - Date.parse(value));
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return onOneLine(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
@@ -78,8 +78,8 @@ const heading = (column: string): string =>
 
 /** Many rows. JSON and YAML show them as the server sent them. */
 export function formatRows(rows: readonly Row[], format: Format, columns: readonly string[], width?: number): string {
-  if (format === 'json') return `${JSON.stringify(rows, null, 2)}\n`;
-  if (format === 'yaml') return yaml(rows);
+  if (format === 'json') return asJson(rows, 2);
+  if (format === 'yaml') return asYaml(rows);
   if (format === 'name') return rows.map((row) => `${nameOf(row)}\n`).join('');
   const nowMs = Date.now();
   return table(
@@ -131,13 +131,13 @@ const plainGroup = ({ by, count, sum, min, max }: GroupRow): Row => ({
 });
 
 /** Operations have no name worth showing. */
-const nameOf = (row: Row): string => String(row.action === undefined ? row.name : row.id);
+const nameOf = (row: Row): string => onOneLine(String(row.action === undefined ? row.name : row.id));
 
 /** One row: in a table, its fields one below the other. */
 export function formatRow(sent: Row, format: Format): string {
-  if (format === 'json') return `${JSON.stringify(sent, null, 2)}\n`;
+  if (format === 'json') return asJson(sent, 2);
   const row = readable(sent);
-  if (format === 'yaml') return yaml(row);
+  if (format === 'yaml') return asYaml(row);
   if (format === 'name') return `${nameOf(row)}\n`;
   const nowMs = Date.now();
   const widest = Math.max(...Object.keys(row).map((field) => field.length));
@@ -186,8 +186,8 @@ export class RowStream {
   }
 
   next(change: string, row: Row): string {
-    if (this.#format === 'json') return `${JSON.stringify({ change, row })}\n`;
-    if (this.#format === 'yaml') return `---\n${yaml({ change, row })}`;
+    if (this.#format === 'json') return asJson({ change, row });
+    if (this.#format === 'yaml') return `---\n${asYaml({ change, row })}`;
     if (this.#format === 'name') return `${nameOf(row)}\n`;
     return `${line([change, ...this.#columns.map((column) => cell(column, row[column], Date.now()))], this.#widths)}\n`;
   }

@@ -1,6 +1,6 @@
 import type { Operation } from '@pileus/sdk';
 import type { Command } from 'commander';
-import { asRow, outputOption, Progress } from './accept.ts';
+import { asRow, outputOption, Progress, timeoutOption } from './accept.ts';
 import { type Format, formatRow } from './format.ts';
 import type { Server } from './server.ts';
 import type { Session } from './session.ts';
@@ -27,7 +27,7 @@ export function addOperationVerbs(parent: Command, session: Session, { cloud }: 
     .description('Waits for its end, showing each step.')
     .argument('<id>')
     .addOption(outputOption())
-    .option('--timeout <seconds>', 'stop waiting after this; the operation goes on', Number)
+    .addOption(timeoutOption())
     .action(async (id: string, { output, timeout }: { readonly output: Format; readonly timeout?: number }) => {
       const progress = new Progress('', (text) => session.note(text.trimStart()));
       const ended = await cloud.operations.wait(id, {

@@ -125,7 +125,8 @@ async function listOptions(flags: ListFlags, kind: KindDescription, server: Serv
     const value = await parseValue(String(given), linked, field, `--${names[0]}`, (refKind, named) => idOf(server, refKind, named));
     where[field] = value as string | number | boolean;
   }
-  if (flags.limit !== undefined && !(flags.limit > 0)) throw new UsageError('--limit: it must be a number of at least 1.');
+  if (flags.limit !== undefined && !(Number.isInteger(flags.limit) && flags.limit > 0))
+    throw new UsageError('--limit: it must be a whole number of at least 1.');
   // Of operations the newest are of interest, of everything else all.
   const sort = flags.sort ?? (kind.kind === 'operation' ? '-createdAt' : undefined);
   return {

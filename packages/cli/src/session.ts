@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { Environment } from './directories.ts';
 import type { ErrorContext } from './exit.ts';
+import { printable } from './printable.ts';
 import { chooseTarget, type Target, type TargetChoice } from './profiles.ts';
 import type { Server } from './server.ts';
 import { openServer } from './server.ts';
@@ -98,6 +99,6 @@ export class Session {
 
   /** What is not the answer: progress, advice. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(printable(`${text}\n`));
   }
 }

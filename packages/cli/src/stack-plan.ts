@@ -1,4 +1,5 @@
 import { exact } from './format.ts';
+import { onOneLine } from './printable.ts';
 
 /** What the server answers of a template. */
 export interface StackPlan {
@@ -44,7 +45,7 @@ export function describePlan(name: string, plan: StackPlan, isColoured: boolean)
     title,
     ...told.flatMap((change) => describeChange(change, isColoured)),
     ...quota.map((effect) => `  quota: ${describeQuota(effect)}`),
-    ...blockers.map(({ detail, code }) => paint(`  in its way: ${detail} (${code})`, '-', isColoured)),
+    ...blockers.map(({ detail, code }) => paint(onOneLine(`  in its way: ${detail} (${code})`), '-', isColoured)),
     nothingToDo ? 'Nothing to do: all is as the template says.' : `${counts(changes)}.`,
     '',
   ].join('\n');
@@ -66,7 +67,7 @@ function value(field: string, given: unknown): string {
   if (given === undefined) return 'none';
   if (typeof given === 'number') return exact(field, given);
   const ref = typeof given === 'object' && given !== null && 'ref' in given ? given.ref : undefined;
-  return typeof ref === 'string' ? `(known when ${ref} is there)` : JSON.stringify(given);
+  return typeof ref === 'string' ? `(known when ${ref} is there)` : onOneLine(JSON.stringify(given));
 }
 
 const describeQuota = ({ scope, counter, by, used, limit }: StackPlan['quota'][number]): string =>

@@ -1,7 +1,10 @@
+import { onOneLine } from './printable.ts';
+
 /** Aligned columns with a heading. The last column is cut to the width, if there is one. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[], width?: number): string {
-  const widths = columnWidths(headings, rows);
-  return [headings, ...rows].map((cells) => `${line(cells, widths, width)}\n`).join('');
+  const shown = rows.map((cells) => cells.map(onOneLine));
+  const widths = columnWidths(headings, shown);
+  return [headings, ...shown].map((cells) => `${line(cells, widths, width)}\n`).join('');
 }
 
 export function columnWidths(headings: readonly string[], rows: readonly (readonly string[])[]): number[] {

@@ -74,6 +74,9 @@ export class Client {
     this.#transports = options.transports;
     this.#retry = { ...DEFAULT_RETRY, ...options.retry };
     const { apiKey, sign = false, project } = options;
+    if (apiKey !== undefined && !fitsHeader(apiKey)) throw new PileusError('invalid_input', 'The API key has a character that no key has.');
+    if (project !== undefined && !fitsHeader(project))
+      throw new PileusError('invalid_input', `${JSON.stringify(project)} is neither the name nor the id of a project.`);
     this.#signer = sign && apiKey !== undefined ? new Signer(apiKey) : undefined;
     this.#project = project;
     this.#headers = {
@@ -172,6 +175,7 @@ export class Client {
     const { body: given, ...rest } = request;
     const body = typeof given === 'function' ? given() : given;
     const { method, path } = request;
+    checkPath(path);
     const authorization = await this.#signer?.authorization({ method, path, project: this.#project, body });
     const response = await this.#transport().request({
       ...rest,
@@ -193,6 +197,22 @@ export class Client {
     if (transport === undefined) throw new PileusError('invalid_input', 'connect() needs a url, urls or a transport.');
     return transport;
   }
+}
+
+/** What a header takes as it is; ends of lines around a key, as files have them, go by themselves. */
+const fitsHeader = (text: string): boolean => /^[\x20-\x7e]*$/.test(text.trim());
+
+/**
+ * Names and ids are parts of paths. An empty one, and those that URLs take for steps up, would ask for something else: `users.password('..')` for the password of
+ * whoever asks. @throws PileusError invalid_input
+ */
+function checkPath(path: string): void {
+  const [names = ''] = path.split('?');
+  const astray = names
+    .split('/')
+    .slice(1)
+    .find((name) => name === '' || name === '.' || name === '..');
+  if (astray !== undefined) throw new PileusError('invalid_input', `${JSON.stringify(astray)} is neither a name nor an id.`);
 }
 
 async function readJson<T>(response: TransportResponse): Promise<T> {

@@ -45,6 +45,40 @@ describe('sdk: calls', () => {
     expect(await cloud.instances.get('web-2')).to.deep.equal(await cloud.instances.get(row.id));
   });
 
+  it('asks for nothing else where a name is none', async () => {
+    const asked: string[] = [];
+    const transport: Transport = {
+      request: async ({ path }) => {
+        asked.push(path);
+        throw new Error('not meant to be asked');
+      },
+    };
+    const { instances } = connect({ transport, retry: FAST });
+    for (const name of ['', '.', '..'])
+      for (const call of [
+        instances.get(name),
+        instances.update(name, { description: 'x' }),
+        instances.delete(name),
+        instances.stop(name),
+      ]) {
+        const refused = await rejected(call);
+        expect([refused.code, refused.message]).to.deep.equal(['invalid_input', `${JSON.stringify(name)} is neither a name nor an id.`]);
+      }
+    expect(asked).to.deep.equal([]);
+    expect((await rejected(cloud.instances.get('...'))).code).to.equal('not_found');
+  });
+
+  it('says at once that a key or a project cannot be one', async () => {
+    for (const wrong of ['pil_a\nb', 'ключ'])
+      expect(() => connect({ url: fixture.url, apiKey: wrong })).to.throw(PileusError, 'The API key has a character that no key has.');
+    expect(() => connect({ url: fixture.url, project: 'a\nb' })).to.throw(
+      PileusError,
+      '"a\\nb" is neither the name nor the id of a project.',
+    );
+    const read = connect({ url: fixture.url, apiKey: `${fixture.apiKey}\n` });
+    expect(await read.instances.list().toArray()).to.be.an('array');
+  });
+
   it('tells what each verb would do, and does nothing', async () => {
     const made = await cloud.instances.create(machine('rehearsed')).wait();
     const before = (await cloud.operations.list().toArray()).length;
