@@ -21,6 +21,9 @@ function malformed(schema: Record<string, unknown>): fc.Arbitrary<unknown> {
   );
 }
 
+/** Where nothing is called `one` an id stands for a resource: a name that nothing has is refused before the body is looked at. */
+const NOBODY = '00000000-0000-7000-8000-00000000dead';
+
 /** Texts that are not JSON, or not wholly. */
 const notJson = fc.oneof(
   fc.constantFrom('{', '[1,', '{"a":}', 'nul', '"\u0000"', '{"a":1}}', "{'a':1}", '{"a":1e}'),
@@ -46,31 +49,54 @@ for (const cloud of [false, true])
       expect((await store.bounds()).newest).to.equal(newest);
     };
 
-    it('are refused by every route of the document, with no fault and no change of state', async () => {
+    /** Every route that takes JSON, asked about something. */
+    function* routes() {
       for (const [path, item] of Object.entries(document.paths))
         for (const [method, { requestBody, operationId }] of Object.entries(item)) {
-          const named = path.replace(/\{[^}]+\}/, 'one');
           const [mediaType, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
           if (mediaType === undefined || !mediaType.endsWith('json')) continue;
           const { $ref = '' } = (content?.schema ?? {}) as { $ref?: string };
           const name = $ref.slice($ref.lastIndexOf('/') + 1);
           const schema = document.components.schemas[name] ?? (content?.schema as Record<string, unknown>);
-          await unchanged(() =>
-            fc.assert(
-              fc.asyncProperty(
-                fc.oneof(
-                  malformed(schema).map((value) => JSON.stringify(value)),
-                  notJson,
-                ),
-                async (raw) => {
-                  const { status, text } = await server.ask(method.toUpperCase(), named, { raw, headers: { 'content-type': mediaType } });
-                  expect(status, `${operationId} ${raw} ${text}`).to.be.within(400, 499);
-                },
-              ),
-              { numRuns: RUNS },
-            ),
-          );
+          const ask = (raw: string) =>
+            server.ask(method.toUpperCase(), path.replace(/\{[^}]+\}/g, cloud ? NOBODY : 'one'), {
+              raw,
+              headers: { 'content-type': mediaType },
+            });
+          yield { operationId, schema, ask };
         }
+    }
+
+    it('are refused by every route at the field at fault, whatever they are about', async () => {
+      let asked = 0;
+      for (const { operationId, schema, ask } of routes())
+        await unchanged(async () => {
+          const { status, json, text } = await ask('{"noSuchField":1}');
+          expect([status, json.code], `${operationId} ${text}`).to.deep.equal([400, 'invalid_input']);
+          const { required = [] } = schema as { required?: string[] };
+          expect(json.pointer, `${operationId} ${text}`).to.be.oneOf(['/noSuchField', ...required.map((field) => `/${field}`)]);
+          asked += 1;
+        });
+      expect(asked).to.be.above(cloud ? 100 : 5);
+    });
+
+    it('are refused by every route of the document, with no fault and no change of state', async () => {
+      for (const { operationId, schema, ask } of routes())
+        await unchanged(() =>
+          fc.assert(
+            fc.asyncProperty(
+              fc.oneof(
+                malformed(schema).map((value) => JSON.stringify(value)),
+                notJson,
+              ),
+              async (raw) => {
+                const { status, text } = await ask(raw);
+                expect(status, `${operationId} ${raw} ${text}`).to.be.within(400, 499);
+              },
+            ),
+            { numRuns: RUNS },
+          ),
+        );
     });
 
     it('are refused for their parameters and headers, too', async () => {

@@ -5,6 +5,7 @@ import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan, SimpleSpa
 import { CloudError } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
+import { machine, smallCloud } from '../../core/test/cloud/small-cloud.ts';
 import { eventually, made, openServer, type TestServer } from './server.ts';
 
 describe('server: tracing', () => {
@@ -65,6 +66,36 @@ describe('server: tracing', () => {
     expect(new Set(steps.map(({ parentSpanContext }) => parentSpanContext?.spanId))).to.deep.equal(
       new Set([span.links[0]?.context.spanId]),
     );
+  });
+
+  it('has a span for each step of an operation and for each call of a driver, in one trace, also across a crash', async () => {
+    const at = await smallCloud();
+    let crashed = false;
+    at.sim.around = (point, body, sim) => {
+      if (crashed || point.path !== 'start') return body();
+      crashed = true;
+      sim.crash();
+      return new Promise(() => undefined);
+    };
+    exporter.reset();
+    const { operationId } = await at.sim.submit('instance.create', machine(at));
+    expect((await at.sim.ended(operationId)).state).to.equal('succeeded');
+    expect(crashed).to.equal(true);
+    const traceId = operationId.replaceAll('-', '');
+    const spans = exporter.getFinishedSpans().filter((span) => span.spanContext().traceId === traceId);
+    expect(spans.map(({ name }) => name)).to.include.members(['define', 'start', 'ready']);
+    expect(spans.map(({ name }) => name)).to.include.members([
+      'storage.volumes.create',
+      'network.ensurePort',
+      'hypervisor.define',
+      'hypervisor.start',
+    ]);
+    for (const { name, attributes, parentSpanContext } of spans) {
+      expect(parentSpanContext?.spanId, name).to.equal(traceId.slice(16));
+      if (/^(hypervisor|storage|network)\./.test(name)) expect(attributes, name).to.have.property('pileus.place');
+      else expect(attributes, name).to.have.property('pileus.phase', 'do');
+    }
+    at.sim.dispose();
   });
 
   it('tells what went wrong: what nobody serves has no route, and only faults of ours are errors', async () => {

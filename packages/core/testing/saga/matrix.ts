@@ -67,7 +67,45 @@ interface Played {
   readonly options: Partial<SimCloudOptions>;
 }
 
-async function play({ scenario, options }: Played, fault: Fault | undefined, repeat: boolean, first?: Fault) {
+/** How often a request comes at once where it comes more than once. */
+const AT_ONCE = 3;
+
+/** The cloud with requests that come several times at once, each with a key of its own: all must be answered alike. `again` makes all of them once more. */
+function repeating(sim: SimCloud): { readonly sim: SimCloud; readonly again: () => Promise<void> } {
+  const repeats: (() => Promise<void>)[] = [];
+  const submit: SimCloud['submit'] = async (action, input, resourceId) => {
+    const idempotencyKey = `request-${repeats.length}`;
+    const target = resourceId === undefined ? {} : { resourceId };
+    const ask = () => sim.kernel.submit({ action, input, principal: sim.principal, idempotencyKey, ...target });
+    const [answer, ...others] = await sim.environment.complete(Promise.all([ask(), ...Array.from({ length: AT_ONCE - 1 }, ask)]));
+    for (const other of others) assert.deepEqual(other, answer, `${action}, asked for ${AT_ONCE} times at once`);
+    repeats.push(async () => assert.deepEqual(await sim.environment.complete(ask()), answer, `${action}, asked for again after its end`));
+    return answer;
+  };
+  const get = (_: SimCloud, name: string | symbol): unknown => {
+    const member: unknown = name === 'submit' ? submit : Reflect.get(sim, name, sim);
+    return typeof member === 'function' ? member.bind(sim) : member;
+  };
+  return {
+    sim: new Proxy(sim, { get }),
+    again: async () => {
+      for (const repeat of repeats) await repeat();
+    },
+  };
+}
+
+/** Nothing goes wrong, but the request comes several times: at once, and again after its end. */
+function playRepeated({ scenario, options }: Played) {
+  let again = async () => {};
+  const act = (sim: SimCloud) => {
+    const many = repeating(sim);
+    again = many.again;
+    return scenario.act(many.sim);
+  };
+  return play({ scenario: { ...scenario, act }, options }, undefined, false, undefined, () => again());
+}
+
+async function play({ scenario, options }: Played, fault: Fault | undefined, repeat: boolean, first?: Fault, afterwards = async () => {}) {
   const sim = await scenario.prepare(options);
   const before = await sim.residue();
   const places: Place[] = [];
@@ -82,6 +120,7 @@ async function play({ scenario, options }: Played, fault: Fault | undefined, rep
   const id = await scenario.act(sim);
   const ended = await sim.ended(id);
   sim.around = undefined;
+  await afterwards();
   await sim.run(QUIET_MS);
   if (!sim.alive) await sim.start();
   const after = await sim.residue();
@@ -111,11 +150,16 @@ function nextLife(places: readonly Place[], crashedAt: Place): Place | undefined
   return next?.phase === 'do' ? next : undefined;
 }
 
+/** Requests that come at once are each promised addresses of their own, of which those of one are taken. */
+const withoutAddresses = (residue: string): string =>
+  residue.replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<address>').replaceAll(/\b[0-9a-f]{1,4}:[0-9a-f:]*:[0-9a-f]+\b/g, '<address>');
+
 /**
  * Runs the action once for each way it can go wrong: each step fails and crashes, before and after; in each undo on the way back it crashes again; after each
  * crash the next life fails at once; every effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an
- * undisturbed run: never in between, and the use of quotas is what its rows count for. The options are for the scenario's cloud; `choose` is for where a
- * history takes long.
+ * undisturbed run: never in between, and the use of quotas is what its rows count for. Where nothing goes wrong the request comes several times with one key,
+ * at once and after its end: each is answered alike, and the world is as after one. The options are for the scenario's cloud; `choose` is for where a history
+ * takes long.
  * Answers how many histories were played.
  * @throws AssertionError naming the history that left something behind
  */
@@ -125,16 +169,20 @@ export async function crashMatrix(
   choose: Choose = (histories) => histories,
 ): Promise<number> {
   const of = { scenario, options };
-  const clean = await play(of, undefined, false);
+  const clean = await playRepeated(of);
   assert.deepEqual(clean.miscounted, [], scenario.name);
   assert.equal(clean.state, 'succeeded', `${scenario.name}: the undisturbed run ${JSON.stringify(clean.error)}`);
   let played = 1;
+  let once: string | undefined;
   const check = async (fault: Fault, repeat: boolean, first?: Fault) => {
     const run = await play(of, fault, repeat, first);
     played += 1;
     const title = `${scenario.name} that ${first === undefined ? '' : `${label(first, false)}, then `}${label(fault, repeat)} (${run.state})`;
     assert.deepEqual(run.miscounted, [], title);
-    assert.equal(run.after, run.state === 'succeeded' ? clean.after : run.before, title);
+    if (run.state !== 'succeeded') assert.equal(run.after, run.before, title);
+    else if (once !== undefined) assert.equal(run.after, once, title);
+    else assert.equal(withoutAddresses(run.after), withoutAddresses(clean.after), `${title}, beside one that was asked for several times`);
+    if (run.state === 'succeeded') once ??= run.after;
     return run;
   };
   for (const { fault, repeat } of choose(faultsOf(clean.places), ({ fault, repeat }) => label(fault, repeat))) {
