@@ -6,14 +6,17 @@ import { AgentProcess, type Answer, eventually } from '../../../packages/server/
 import { askNames, fetchFrom, LINK_LOCAL, tokenFor } from '../../../packages/server/test/agent/bridged-networks.ts';
 import { enterEnclosure } from '../../../tools/system/enclosure.ts';
 import type { LabHost } from '../../lab/host.ts';
+import { EXTERNAL_BRIDGE, PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
+import { BUSYBOX, LabMachine } from '../../lab/ovn/machine.ts';
 import { until } from '../../lab/waiting.ts';
-import { type CloudMachine, OvnCloud } from './ovn-cloud.ts';
+import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
 
 const MAIN = fileURLToPath(new URL('../../../packages/server/src/agent/main.ts', import.meta.url));
 /** More than a packet takes. */
 const USER_DATA = `#cloud-config\n# ${'.'.repeat(8000)}\n`;
 /** Of the first machine. */
 const ADDRESS_6 = 'fd00:7::11';
+const ROGUE_MAC = '02:00:00:00:20:01';
 const OWN_NAMESPACES = fileURLToPath(new URL('../../lab/ovn/own-namespaces.sh', import.meta.url));
 
 async function agentOn(host: LabHost, controller: Identity): Promise<AgentProcess> {
@@ -95,6 +98,58 @@ describe('metadata and names on OVN', function () {
     await eventually(ask, ({ answers }) => answers[0] === '10.0.0.99');
     await cloud.done('dnsRecord.delete', {}, recordId);
     await eventually(ask, ({ rcode }) => rcode === 'NXDOMAIN');
+  });
+
+  it('are served in no VPC, too, and neither reach the wire nor are taken from there', async () => {
+    const { clusterId } = cloud;
+    const physicalNetworkId = await cloud.done('physicalNetwork.create', { clusterId, label: PHYSICAL_NETWORK, role: 'tenant' });
+    const subnets = [{ cidr: '172.20.0.0/24', gateway: '172.20.0.1' }, { cidr: 'fd00:20::/64' }];
+    const wired = await cloud.done('network.create', { physicalNetworkId, vlanId: 0, subnets });
+    const alone = await cloud.done('network.create', { driver: 'ovn', mode: 'isolated', subnets: [{ cidr: '172.20.0.0/24' }] });
+    // Who answers at the same address on the wire, and who asks there. Neither is on a host of the machine.
+    const onWire = async (name: string, mac: string, address: string) => {
+      const machine = await LabMachine.plug(cloud.lab.host(1), { name, mac, plug: { bridge: EXTERNAL_BRIDGE } });
+      await machine.take(address);
+      return machine;
+    };
+    const rogue = await onWire('rogue', ROGUE_MAC, '169.254.169.254/32');
+    const asker = await onWire('asker', '02:00:00:00:20:02', '172.20.0.1/24');
+    await rogue.exec(['ip', 'route', 'replace', '172.20.0.0/24', 'dev', 'eth0']);
+    await asker.exec(['ip', 'route', 'replace', '169.254.169.254/32', 'dev', 'eth0']);
+    await (await rogue.probe()).serve({ protocol: 'tcp', port: 80 });
+    const ask = { address: '169.254.169.254', port: 80 };
+    expect(await reaches(await asker.probe(), ask)).to.include({ server: 'rogue' });
+
+    const [six] = (await cloud.rows('subnet', 'networkId', wired)).filter(({ cidr }) => cidr === 'fd00:20::/64');
+    const inside = await cloud.machine('inside', 0, { networkId: wired, ipv6SubnetId: six?.id });
+    expect(inside.lease.staticroutes).to.equal('169.254.169.254/32 0.0.0.0 0.0.0.0/0 172.20.0.1');
+    const served = async ({ id, card: { netns } }: CloudMachine, more = {}) => {
+      const read = () => fetchFrom(netns, '/openstack/latest/meta_data.json', { timeoutMs: 3_000, ...more });
+      expect(JSON.parse((await eventually(read, ({ status }) => status === 200)).text).uuid).to.equal(id);
+    };
+    const neighbours = async (of: LabMachine) => (await of.exec(['ip', 'neigh', 'show'])).stdout;
+    await served(inside);
+    await served(inside, { host: LINK_LOCAL });
+    // It can be heard from the wire, but not as who answers there.
+    expect(await asker.pings(inside.address)).to.equal(true);
+    const announce = (how: string) =>
+      rogue.exec([BUSYBOX, 'arping', how, '-c', '1', '-I', 'eth0', '-s', '169.254.169.254', '169.254.169.254']);
+    await Promise.all([announce('-U'), announce('-A')]);
+    expect(await neighbours(inside.card))
+      .to.include('169.254.169.254')
+      .and.not.to.include(ROGUE_MAC);
+    await inside.card.exec(['ip', 'neigh', 'flush', 'dev', 'eth0']);
+    await served(inside);
+    expect(await neighbours(rogue)).not.to.include(inside.address);
+    await rogue.unplug();
+    await asker.exec(['ip', 'neigh', 'flush', 'dev', 'eth0']);
+    expect(await (await asker.probe()).greet({ protocol: 'tcp', ...ask, timeoutMs: 500 })).to.have.property('error');
+    expect(await neighbours(asker)).not.to.match(/169\.254\.169\.254 .*lladdr/);
+
+    const apart = await cloud.machine('apart', 1, { networkId: alone });
+    expect(apart.lease.staticroutes).to.equal('169.254.169.254/32 0.0.0.0');
+    await served(apart);
+    await asker.unplug();
   });
 
   it('go on with the control plane stopped and the central part of OVN dead', async () => {

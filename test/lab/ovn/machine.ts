@@ -9,7 +9,7 @@ import { ipBatch } from '../fabric.ts';
 import type { LabHost } from '../host.ts';
 import { Probe } from './probe.ts';
 
-const BUSYBOX = join(unpackedDir(CACHE_DIR, 'busybox-static'), 'bin/busybox');
+export const BUSYBOX = join(unpackedDir(CACHE_DIR, 'busybox-static'), 'bin/busybox');
 const ON_LEASE_6 = fileURLToPath(new URL('lease6.sh', import.meta.url));
 const ON_LEASE = fileURLToPath(new URL('lease.sh', import.meta.url));
 

@@ -10,19 +10,23 @@ const Mac = () => Type.String({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' });
 /** IPv4 or IPv6, canonical. */
 const Address = () => Type.String({ maxLength: 45, pattern: '^[0-9a-f.:]+$' });
 const PrefixLength = () => Type.Integer({ minimum: 0, maximum: 128 });
+const Cidr = () => Type.String({ maxLength: 49, pattern: '^[0-9a-f.:]+/[0-9]{1,3}$' });
 /** A domain name without a dot at the end. */
 const DomainName = () => Type.String({ maxLength: 253, pattern: '^[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?$' });
 
 /** Where an agent answers on a network: a port of a virtual switch, and the cloud's own addresses there. */
 export const SERVED_NETWORK = Type.Object({
   networkId: Id(),
-  vpcId: Id(),
+  /** Whose names it answers for. Without one: metadata alone. */
+  vpcId: Type.Optional(Id()),
   /** Of Open vSwitch. */
   bridge: Type.String({ minLength: 1, maxLength: 15, pattern: '^[A-Za-z0-9_.-]+$' }),
   interfaceId: Type.String({ minLength: 1, maxLength: 200 }),
   mac: Mac(),
   mtuBytes: Type.Optional(Type.Integer({ minimum: 1280, maximum: 9216 })),
-  addresses: Type.Array(Type.Object({ address: Address(), prefixLength: PrefixLength() }), { minItems: 1, maxItems: 64 }),
+  addresses: Type.Array(Type.Object({ address: Address(), prefixLength: PrefixLength() }), { maxItems: 64 }),
+  /** Where machines are on a network on which the cloud has no address of its own. */
+  onLink: Type.Optional(Type.Array(Cidr(), { maxItems: 64 })),
 });
 export type ServedNetwork = Static<typeof SERVED_NETWORK>;
 
@@ -58,7 +62,7 @@ export type ServedMachine = Static<typeof SERVED_MACHINE>;
 export const SERVED_NAMES = Type.Object({
   vpcId: Id(),
   domain: DomainName(),
-  cidrs: Type.Array(Type.String({ maxLength: 49, pattern: '^[0-9a-f.:]+/[0-9]{1,3}$' })),
+  cidrs: Type.Array(Cidr()),
   records: Type.Array(Type.Object({ name: DomainName(), addresses: Type.Array(Address(), { minItems: 1 }) })),
 });
 export type ServedNames = Static<typeof SERVED_NAMES>;

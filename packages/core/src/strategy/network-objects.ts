@@ -217,7 +217,7 @@ export interface NetworkExtras extends Keepers {
     read(call: Call): Promise<ContinuityMark | undefined>;
     write(mark: ContinuityMark, call: Call): Promise<void>;
   };
-  /** Of networks with service addresses; they need not be there yet. */
+  /** Of networks in a VPC those with service addresses, of others all with a subnet; they need not be there yet. */
   readonly services?: { portOf(networkId: string): ServicePort };
   readonly hosts?: { list(call: Call): Promise<readonly FabricHost[]> };
   /** Whether the fabric bounds what machines of a host send, as their ports say, so that the host itself need not. As far as it is known now. */

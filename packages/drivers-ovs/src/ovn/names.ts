@@ -39,7 +39,7 @@ export const routerMac = (networkId: string): string => derivedMac(networkId, 'r
 
 export const routerPortOf = (networkId: string): string => derivedUuid(networkId, 'router-port');
 
-/** Of a network in a VPC: the port where each host answers for the cloud. A host plugs in an interface with `iface-id` of this name and with this MAC. */
+/** Of a network: the port where each host answers for the cloud. A host plugs in an interface with `iface-id` of this name and with this MAC. */
 export const servicePortOf = (networkId: string): string => derivedUuid(networkId, 'service');
 export const servicePortName = (networkId: string): string => `service-${networkId}`;
 export const servicePortMac = (networkId: string): string => derivedMac(networkId, 'service');

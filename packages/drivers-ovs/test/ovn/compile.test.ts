@@ -151,6 +151,14 @@ describe('the compiler', () => {
       expect(written(compile()), 'the same each time').to.equal(now);
     });
 
+  it('leaves 169.254.169.254 to who names a way there, on networks without a VPC', () => {
+    const hostRoutes = [{ destination: '169.254.169.254/32', nextHop: '172.20.0.9' }];
+    const subnets = [subnetSpec('wire-subnet', '172.20.0.0/24', { hostRoutes })];
+    const rows = [...compileNetwork(providerSpec('wire', '172.20.0.0/24', { subnets }), MTU).rows.values()];
+    expect(rows.map(({ table }) => table)).to.deep.equal(['DHCP_Options', 'Logical_Switch', 'Logical_Switch_Port']);
+    expect(rows[0]?.columns.options).to.include({ classless_static_route: '{169.254.169.254/32,172.20.0.9, 0.0.0.0/0,172.20.0.1}' });
+  });
+
   it('leaves to the host what is not bounded here', () => {
     const bounded = { ...portSpec('p1', 'alone', '10.5.0.11'), outboundBytesPerSecond: 1_000_001 };
     expect(written(compilePort(bounded))).to.equal(written(compilePort(portSpec('p1', 'alone', '10.5.0.11'))));

@@ -12,6 +12,7 @@ import {
   providerSpec,
   recordSpec,
   routedSpec,
+  subnetSpec,
   vpcSpec,
 } from './specs.ts';
 
@@ -115,7 +116,19 @@ const a3 = portSpec('a3', 'a-net', '10.0.1.13');
 export const OBJECTS: readonly AnyObject[] = [
   vpc('a'),
   vpc('b'),
-  network('outside', [providerSpec('outside', '192.0.2.0/24')], []),
+  network(
+    'outside',
+    [
+      providerSpec('outside', '192.0.2.0/24'),
+      providerSpec('outside', '192.0.2.0/24', {
+        subnets: [
+          subnetSpec('outside-subnet', '192.0.2.0/24', { hostRoutes: [{ destination: '169.254.169.254/32', nextHop: '192.0.2.9' }] }),
+          subnetSpec('outside-subnet6', 'fd00:9::/64', { gateway: 'fd00:9::1' }),
+        ],
+      }),
+    ],
+    [],
+  ),
   group('g', 'a', 'h'),
   group('h', 'a', 'g'),
   routed('a-net', 'a', '10.0.1.0/24'),

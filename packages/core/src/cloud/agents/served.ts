@@ -35,7 +35,7 @@ class Glance {
 const isThere = ({ state }: { readonly state: string }): boolean => state !== 'deleting' && state !== 'deleted' && state !== 'trashed';
 const prefixLength = (cidr: string): number => Number(cidr.split('/')[1]);
 
-/** The machines of a host, and the networks of VPCs that they are on. */
+/** The machines of a host, and the networks that they are on. */
 export async function desiredOn(services: Services, hostId: string): Promise<Desired> {
   const { reader } = services;
   const glance = new Glance(reader);
@@ -44,41 +44,48 @@ export async function desiredOn(services: Services, hostId: string): Promise<Des
   for (const machine of await reader.list(instance, equals('hostId', hostId))) {
     if (!isThere(machine)) continue;
     const nics = (await reader.list(nic, equals('instanceId', machine.id))).filter(isThere);
-    const routed = await routedAmong(glance, nics);
-    if (routed.size === 0) continue;
-    for (const networkId of routed.keys()) networkIds.add(networkId);
-    commands.set(`machines/${machine.id}`, { type: 'machine.serve', input: await machineOf(services, glance, machine, { nics, routed }) });
+    const answered = await answeredAmong(services, glance, nics);
+    if (answered.size === 0) continue;
+    for (const networkId of answered.keys()) networkIds.add(networkId);
+    commands.set(`machines/${machine.id}`, {
+      type: 'machine.serve',
+      input: await machineOf(services, glance, machine, { nics, answered }),
+    });
   }
   const vpcIds = new Set<string>();
   for (const networkId of networkIds) {
     const served = await networkOf(services, networkId);
     if (served === undefined) continue;
     commands.set(`networks/${networkId}`, { type: 'network.serve', input: served });
-    vpcIds.add(served.vpcId);
+    if (served.vpcId !== undefined) vpcIds.add(served.vpcId);
   }
   return { commands, vpcIds };
 }
 
-type Routed = ReadonlyMap<string, { readonly domain: string; readonly mtuBytes?: number }>;
+type Answered = ReadonlyMap<string, { readonly domain?: string; readonly mtuBytes?: number }>;
 
-/** The networks of VPCs among those of the NICs, and the domains of these VPCs. */
-async function routedAmong(glance: Glance, nics: readonly NicRow[]): Promise<Routed> {
-  const routed = new Map<string, { readonly domain: string; readonly mtuBytes?: number }>();
+/** The networks among those of the NICs on which the cloud answers, and the domains of their VPCs. */
+async function answeredAmong({ fabrics }: Services, glance: Glance, nics: readonly NicRow[]): Promise<Answered> {
+  const answered = new Map<string, { readonly domain?: string; readonly mtuBytes?: number }>();
   for (const { networkId } of nics) {
-    const { vpcId, mtuBytes } = await glance.get(network, networkId);
-    if (vpcId !== undefined) routed.set(networkId, { domain: (await glance.get(vpc, vpcId)).domain, ...given({ mtuBytes }) });
+    const row = await glance.get(network, networkId);
+    const { vpcId, mtuBytes } = row;
+    if (vpcId !== undefined) answered.set(networkId, { domain: (await glance.get(vpc, vpcId)).domain, ...given({ mtuBytes }) });
+    // One host's alone is that of its hypervisor, where nothing can be plugged in; it is not connected to for that.
+    else if (row.hostId === undefined && (await fabrics.of(row)).servicePort(networkId) !== undefined)
+      answered.set(networkId, given({ mtuBytes }));
   }
-  return routed;
+  return answered;
 }
 
 async function machineOf(
   { secrets }: Services,
   glance: Glance,
   machine: RowOf<typeof instance>,
-  { nics, routed }: { readonly nics: readonly NicRow[]; readonly routed: Routed },
+  { nics, answered }: { readonly nics: readonly NicRow[]; readonly answered: Answered },
 ): Promise<ServedMachine> {
   const sorted = nics.toSorted((a, b) => a.slot - b.slot);
-  const domain = sorted.flatMap(({ networkId }) => routed.get(networkId)?.domain ?? [])[0];
+  const domain = sorted.flatMap(({ networkId }) => answered.get(networkId)?.domain ?? [])[0];
   const userData = machine.userData === undefined ? undefined : await secrets.open(machine.userData);
   return {
     instanceId: machine.id,
@@ -90,7 +97,7 @@ async function machineOf(
     projectId: machine.projectId ?? '',
     sshKeys: [...machine.sshKeys],
     ...given({ imageId: machine.imageId, userData }),
-    nics: await Promise.all(sorted.map((row) => nicOf(glance, row, routed.get(row.networkId)?.mtuBytes))),
+    nics: await Promise.all(sorted.map((row) => nicOf(glance, row, answered.get(row.networkId)?.mtuBytes))),
   };
 }
 
@@ -119,16 +126,19 @@ async function nicOf(glance: Glance, row: NicRow, mtuBytes: number | undefined):
   };
 }
 
-/** Undefined where nobody answers for the cloud: the driver cannot, or no subnet has an address for it. */
+/** Undefined where nobody answers for the cloud: the driver cannot, or in a VPC no subnet has an address for it. */
 async function networkOf({ reader, fabrics }: Services, networkId: string): Promise<ServedNetwork | undefined> {
   const row = await reader.get(network, networkId);
   const port = (await fabrics.of(row)).servicePort(networkId);
+  const { vpcId, mtuBytes } = row;
+  if (port === undefined || !isThere(row)) return undefined;
   const subnets = (await reader.list(subnet, equals('networkId', networkId))).filter(isThere);
   const addresses = subnets.flatMap(({ serviceAddress, cidr }) =>
     serviceAddress === undefined ? [] : [{ address: serviceAddress, prefixLength: prefixLength(cidr) }],
   );
-  if (row.vpcId === undefined || port === undefined || addresses.length === 0 || !isThere(row)) return undefined;
-  return { networkId, vpcId: row.vpcId, ...port, addresses, ...given({ mtuBytes: row.mtuBytes }) };
+  const onLink = vpcId === undefined ? subnets.map(({ cidr }) => cidr) : undefined;
+  if (addresses.length === 0 && (onLink ?? []).length === 0) return undefined;
+  return { networkId, ...port, addresses, ...given({ vpcId, onLink, mtuBytes }) };
 }
 
 /**

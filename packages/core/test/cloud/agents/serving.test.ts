@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ServedMachine, ServedNames, ServedNetwork } from '../../../src/agent/index.ts';
-import { agent, nic } from '../../../src/cloud/index.ts';
+import { agent, host, nic } from '../../../src/cloud/index.ts';
 import { LOOK_MS, LOST_MS, MachineStage } from '../compute/machine-stage.ts';
 
 const URLS = ['https://192.0.2.1:7430', 'https://192.0.2.2:7430'] as const;
@@ -91,6 +91,34 @@ describe('what agents serve', () => {
     expect(served(1)).to.deep.equal({ networks: [], machines: [], records: [] });
   });
 
+  it('is told of networks of no VPC, too, which have metadata and no names', async () => {
+    const { stage, sim, vpcId, networkId, served } = await stageWithAgents();
+    const [hostId] = stage.hostIds;
+    const [clusterId] = (await stage.rows(host)).map((row) => row.clusterId);
+    const physicalNetworkId = await sim.done('physicalNetwork.create', { clusterId, label: 'physnet1', role: 'tenant' });
+    const subnets = [{ cidr: '172.20.0.0/24' }, { cidr: 'fd00:20::/64' }];
+    const wired = await sim.done('network.create', { physicalNetworkId, vlanId: 0, subnets });
+    const id = await stage.machine({ hostId, hostname: 'web', nics: [{ networkId: wired }] });
+    await sim.run(SOON_MS);
+    expect(served(1).networks).to.deep.equal([
+      {
+        ...{ networkId: wired, bridge: 'br-int', interfaceId: `service-${wired}`, mac: '02:00:00:00:00:fe' },
+        ...{ addresses: [], mtuBytes: 1500, onLink: ['172.20.0.0/24', 'fd00:20::/64'] },
+      },
+    ]);
+    const told = () => served(1).machines.map(({ instanceId, fqdn, nics }) => [instanceId, fqdn, nics.map((one) => one.networkId)]);
+    expect([told(), served(1).records]).to.deep.equal([[[id, 'web', [wired]]], []]);
+    await sim.done('instance.attachNic', { networkId }, id);
+    await sim.run(SOON_MS);
+    expect([told(), served(1).networks.map((one) => one.vpcId)]).to.deep.equal([
+      [[id, 'web.vpc-1.internal', [wired, networkId]]],
+      [undefined, vpcId],
+    ]);
+    await sim.done('instance.delete', {}, id);
+    await sim.run(SOON_MS);
+    expect(served(1)).to.deep.equal({ networks: [], machines: [], records: [] });
+  });
+
   it('has the names of another VPC while both sides want to share them', async () => {
     const { sim, stage, vpcId, machine, served } = await stageWithAgents();
     await machine(1, { hostname: 'web' });
@@ -144,7 +172,7 @@ describe('what agents serve', () => {
     expect(seen()).to.deep.equal([[second, networkId], 1, 1]);
   });
 
-  it('is nothing of networks outside of VPCs', async () => {
+  it('is nothing of networks of a hypervisor', async () => {
     const { stage, sim, served } = await stageWithAgents();
     await stage.machine({ nics: [{ networkId: await stage.network({ subnets: [{ cidr: '10.5.0.0/24' }] }) }] });
     await sim.run(LOOK_MS);

@@ -2,7 +2,7 @@ import type { NetworkSpec, SubnetSpec } from '@pileus/core/strategy';
 import { familyOf } from '../address.ts';
 import type { Compilation } from '../compiled.ts';
 import { dhcpOf, routerMac } from '../names.ts';
-import { METADATA_ADDRESS } from './vpc.ts';
+import { METADATA_ADDRESS, METADATA_ROUTE, metadataOnLink } from './metadata.ts';
 
 interface Dhcp {
   readonly network: NetworkSpec;
@@ -44,13 +44,19 @@ function optionsOf4(dhcp: Dhcp): Readonly<Record<string, string>> {
 }
 
 /** A client that is told routes ignores the router it is told beside them: the default route is one of them. */
-function routesOf({ network, subnet }: Dhcp): readonly string[] {
+function routesOf(dhcp: Dhcp): readonly string[] {
+  const { network, subnet } = dhcp;
   const told = (subnet.hostRoutes ?? []).map(({ destination, nextHop }) => `${destination},${nextHop}`);
-  const metadata = subnet.serviceAddress === undefined ? [] : [`${METADATA_ADDRESS}/32,${subnet.serviceAddress}`];
-  const routes = [...told, ...metadata];
+  const routes = [...told, ...metadataRoute(dhcp)];
   const hasDefault = (subnet.hostRoutes ?? []).some(({ destination }) => destination === '0.0.0.0/0');
   if (routes.length === 0 || hasDefault || network.mode === 'isolated') return routes;
   return [...routes, `0.0.0.0/0,${subnet.gateway}`];
+}
+
+/** Without a VPC metadata is on the link itself, which is what that next hop means (RFC 3442). */
+function metadataRoute({ network, subnet: { serviceAddress } }: Dhcp): readonly string[] {
+  if (serviceAddress !== undefined) return [`${METADATA_ROUTE},${serviceAddress}`];
+  return metadataOnLink(network).includes(METADATA_ADDRESS) ? [`${METADATA_ROUTE},0.0.0.0`] : [];
 }
 
 function optionsOf6(dhcp: Dhcp): Readonly<Record<string, string>> {

@@ -6,7 +6,7 @@ import { DriverError } from '../driver-error.ts';
 import { balancersOf, dnsOf, routerMac, routerPortOf, servicePortMac, servicePortName, servicePortOf } from '../names.ts';
 import { PRIORITY } from './acl.ts';
 import { compileDhcp } from './dhcp.ts';
-import { METADATA_ADDRESS_6 } from './vpc.ts';
+import { METADATA_ADDRESS_6, metadataOnLink } from './metadata.ts';
 
 export interface Mtu {
   /** Of networks whose frames travel in tunnels. */
@@ -25,7 +25,7 @@ export function compileNetwork(spec: NetworkSpec, mtu: Mtu): Compiled {
   const shared = spec.vpcId === undefined ? {} : { load_balancer_group: [balancersOf(spec.vpcId)], dns_records: [dnsOf(spec.vpcId)] };
   object.main(
     'Logical_Switch',
-    { name: spec.id, ...shared, acls: compileServiceRules(object, spec), other_config: {} },
+    { name: spec.id, ...shared, acls: [...compileServiceRules(object, spec), ...compileWireRules(object, spec)], other_config: {} },
     { notes: { 'pileus-name': spec.name } },
   );
   if (spec.mode === 'routed') compileRouterPort(object, spec, mtuBytes);
@@ -78,7 +78,7 @@ function compilePhysicalPort(object: Compilation, spec: NetworkSpec): void {
     'Logical_Switch_Port',
     'physical',
     {
-      name: `physical-${spec.id}`,
+      name: physicalName(spec.id),
       type: 'localnet',
       addresses: ['unknown'],
       options: { network_name: physicalNetwork },
@@ -89,17 +89,21 @@ function compilePhysicalPort(object: Compilation, spec: NetworkSpec): void {
   );
 }
 
+const physicalName = (networkId: string): string => `physical-${networkId}`;
+
 const serviceAddresses = (spec: NetworkSpec): readonly string[] => spec.subnets.flatMap((subnet) => subnet.serviceAddress ?? []);
 
 /** A port that every host has for itself: what a guest sends there never leaves its host. */
 function compileServicePort(object: Compilation, spec: NetworkSpec): void {
-  const addresses = serviceAddresses(spec);
+  const service = serviceAddresses(spec);
+  const own = metadataOnLink(spec);
+  const metadata = own.length > 0 ? own : service.some((address) => familyOf(address) === 6) ? [METADATA_ADDRESS_6] : [];
+  const addresses = [...service, ...metadata];
   if (addresses.length === 0) return;
-  const metadata = addresses.some((address) => familyOf(address) === 6) ? [METADATA_ADDRESS_6] : [];
   object.add(
     'Logical_Switch_Port',
     servicePortOf(spec.id),
-    { name: servicePortName(spec.id), type: 'localport', addresses: [[servicePortMac(spec.id), ...addresses, ...metadata].join(' ')] },
+    { name: servicePortName(spec.id), type: 'localport', addresses: [[servicePortMac(spec.id), ...addresses].join(' ')] },
     { places: [`Logical_Switch.ports:${spec.id}`] },
   );
 }
@@ -121,5 +125,31 @@ function compileServiceRules(object: Compilation, spec: NetworkSpec): readonly s
       rule('service-udp', 'udp.dst == 53'),
       rule('service-ping', `icmp${familyOf(address)}`),
     ];
+  });
+}
+
+/**
+ * What is at these addresses on the physical network is none of ours, and what is at them here is nothing to it: neither asks the other, nor says that it is the
+ * other. None of these rules follows connections, so that what machines send there is not followed either.
+ */
+function compileWireRules(object: Compilation, spec: NetworkSpec): readonly string[] {
+  if (spec.mode !== 'provider') return [];
+  const sides = [
+    { direction: 'from-lport', side: 'inport' },
+    { direction: 'to-lport', side: 'outport' },
+  ] as const;
+  return metadataOnLink(spec).flatMap((address) => {
+    const family = familyOf(address);
+    const fields = family === 4 ? ['arp.spa', 'arp.tpa', 'ip4.src', 'ip4.dst'] : ['nd.target', 'ip6.src', 'ip6.dst'];
+    const any = fields.map((field) => `${field} == ${address}`).join(' || ');
+    return sides.map(({ direction, side }) =>
+      object.part('ACL', `wire/${family}/${side}`, {
+        name: `wire-${side}`,
+        priority: PRIORITY.always,
+        direction,
+        match: `${side} == "${physicalName(spec.id)}" && (${any})`,
+        action: 'drop',
+      }),
+    );
   });
 }

@@ -4,12 +4,8 @@ import type { Compiled } from '../compiled.ts';
 import { Compilation } from '../compiled.ts';
 import { balancersOf, dnsOf, filteredName, filteredOf } from '../names.ts';
 import { PRIORITY } from './acl.ts';
+import { METADATA_ADDRESS, METADATA_ADDRESS_6 } from './metadata.ts';
 import { compileRoute } from './route.ts';
-
-/** The metadata service, as guests ask for it. */
-export const METADATA_ADDRESS = '169.254.169.254';
-/** The same in IPv6: of the link, so that no route has to lead there. */
-export const METADATA_ADDRESS_6 = 'fe80::a9fe:a9fe';
 
 /**
  * A VPC is a distributed router. With it come what its networks share: names, load balancers, and the group of ports that are filtered. That group says what

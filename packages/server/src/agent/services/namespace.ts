@@ -22,7 +22,7 @@ const ip = (...args: readonly string[]) => runProgram('ip', args);
  * there already is left alone, so that a repeat interrupts nothing.
  */
 export async function ensureNamespace(network: ServedNetwork): Promise<void> {
-  const { networkId, mac, mtuBytes, addresses } = network;
+  const { networkId, mac, mtuBytes, addresses, onLink = [] } = network;
   const name = namespaceOf(networkId);
   const within = (...args: readonly string[]) => ip('-n', name, ...args);
   const names = (await ip('netns', 'list')).split('\n').map((line) => line.split(' ')[0]);
@@ -41,9 +41,9 @@ export async function ensureNamespace(network: ServedNetwork): Promise<void> {
   await ip('link', 'set', outerOf(networkId), 'up');
   await leaveChecksumsToUs(name);
   await setAddresses(name, network);
-  for (const { address, prefixLength } of addresses)
-    if (!address.includes(':'))
-      await within('route', 'replace', networkOf(address, prefixLength), 'dev', INNER, 'table', ONE_HOP_TABLE, 'hoplimit', '1');
+  const cidrs = addresses.flatMap(({ address, prefixLength }) => (address.includes(':') ? [] : [networkOf(address, prefixLength)]));
+  for (const cidr of [...cidrs, ...onLink.filter((each) => !each.includes(':'))])
+    await within('route', 'replace', cidr, 'dev', INNER, 'table', ONE_HOP_TABLE, 'hoplimit', '1');
   // Metadata is for the machine that asks: an answer that somebody forwards for another is dropped on its next hop.
   const rules = await within('rule', 'show');
   if (!rules.includes(`from ${METADATA_ADDRESS} `)) await within('rule', 'add', 'from', METADATA_ADDRESS, 'lookup', ONE_HOP_TABLE);

@@ -8,7 +8,8 @@ export const METADATA_ADDRESS_6 = 'fe80::a9fe:a9fe';
 /** The end of the pair that is in a network's namespace. */
 export const INNER = 'eth0';
 
-export const hasIpv6 = ({ addresses }: Pick<ServedNetwork, 'addresses'>): boolean => addresses.some(({ address }) => address.includes(':'));
+export const hasIpv6 = ({ addresses, onLink = [] }: Pick<ServedNetwork, 'addresses' | 'onLink'>): boolean =>
+  [...addresses.map(({ address }) => address), ...onLink].some((text) => text.includes(':'));
 
 export const namespaceOf = (networkId: string): string => `pileus-${networkId}`;
 
