@@ -16,6 +16,7 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   volume: ['instance'],
   snapshot: ['volume'],
   snapshotGroup: ['instance', 'consistency'],
+  backupSet: ['instance', 'consistency'],
   nic: ['instance', 'network'],
   project: ['account'],
   roleBinding: ['builtIn', 'role', 'user', 'group', 'serviceAccount'],
@@ -33,6 +34,7 @@ const SHOWN_BEHIND: Readonly<Record<string, readonly string[]>> = {
   route: ['nextHop'],
   securityGroupRule: ['protocol', 'firstPort', 'lastPort', 'cidrs', 'remoteGroup'],
   backup: ['takenAt', 'condition'],
+  backupSet: ['takenAt'],
   backupPlan: ['recoveryPointAt'],
 };
 

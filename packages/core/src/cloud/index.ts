@@ -24,7 +24,7 @@ import { topology } from './topology/index.ts';
 
 export { type AgentAddress, type AgentLink, type AgentRequest, agent } from './agents/index.ts';
 export { type BulkCipher, inPlace } from './backup/bulk-cipher.ts';
-export { backup, backupPlan, backupStore } from './backup/index.ts';
+export { backup, backupPlan, backupSet, backupStore } from './backup/index.ts';
 export {
   compute,
   instance,

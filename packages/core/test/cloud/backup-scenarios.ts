@@ -1,6 +1,6 @@
 import type { Scenario } from '../../testing/index.ts';
 import { on } from './scenario.ts';
-import { extra, nothing, spare } from './set-ups.ts';
+import { attached, extra, nothing, spare } from './set-ups.ts';
 import type { SmallCloud } from './small-cloud.ts';
 
 const aStore = (at: SmallCloud) => at.sim.done('backupStore.create', { name: 'store-1', driver: 'simulated' });
@@ -38,6 +38,19 @@ const aPlanThatRests = async (at: SmallCloud) => {
   const id = await aPlan(at);
   await at.sim.done('backupPlan.disable', {}, id);
   return id;
+};
+
+/** A machine with two disks, and a store. */
+const aMachine = async (at: SmallCloud) => {
+  await aStore(at);
+  const id = (await attached(at)) as string;
+  machines.set(at, id);
+  return id;
+};
+const machines = new WeakMap<SmallCloud, string>();
+const aSet = async (at: SmallCloud) => {
+  const instanceId = await aMachine(at);
+  return at.sim.done('backupSet.create', { name: 'set-1', instanceId });
 };
 
 /** Backup stores, and what is kept in them. */
@@ -89,6 +102,14 @@ export const backupScenarios: readonly Scenario[] = [
   on('backup.verify', aBackup, () => ({})),
   on('backup.verify', aBackup, () => ({ restore: true }), 'with a restore'),
   on('backup.delete', aBackup, () => ({})),
+  on(
+    'backupSet.create',
+    (at) => aMachine(at).then(() => undefined),
+    (at) => ({ name: 'set-1', instanceId: machines.get(at) }),
+  ),
+  on('backupSet.update', aSet, () => ({ description: 'ours' })),
+  on('backupSet.restore', aSet, () => ({ name: 'disk' })),
+  on('backupSet.delete', aSet, () => ({})),
   on(
     'backupPlan.create',
     (at) => aSource(at).then(() => undefined),

@@ -256,6 +256,7 @@ export interface ProjectGraph {
     readonly snapshots: SnapshotGraph;
     readonly snapshotGroups: SnapshotGroupGraph;
     readonly backupPlans: BackupPlanGraph;
+    readonly backupSets: BackupSetGraph;
     readonly volumeBackups: BackupGraph;
     readonly vpcs: VpcGraph;
     readonly routes: RouteGraph;
@@ -3136,8 +3137,10 @@ export interface BackupPlanFields {
   readonly volumeId?: Id<'volume'>;
   /** or all volumes of this machine; */
   readonly instanceId?: Id<'instance'>;
-  /** or all volumes with this tag: `key` or `key=value`. */
+  /** or all volumes with this tag: `key` or `key=value`; with `atOneInstant` all machines with it. */
   readonly tag?: string;
+  /** It makes sets: all disks of a machine as they are at one instant. Then `keepCount` is of sets of each machine. */
+  readonly atOneInstant?: boolean;
   readonly storeId: Id<'backupStore'>;
   /** Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
   readonly schedule: string;
@@ -3160,7 +3163,7 @@ export interface BackupPlanFields {
   /** What it took in the last tests to restore the volume that took longest. */
   readonly recoverySeconds?: number;
 }
-/** Backs up volumes again and again, and keeps some of what it has made. */
+/** Backs up volumes, or whole machines, again and again, and keeps some of what it has made. */
 export type BackupPlan = Lifecycle<BackupPlanFields, BackupPlanState>;
 
 /** Makes a plan, which backs up a volume, a machine or what has a tag whenever its schedule says. */
@@ -3172,8 +3175,10 @@ export interface BackupPlanCreate {
   readonly volumeId?: Id<'volume'> | undefined;
   /** or all volumes of this machine; */
   readonly instanceId?: Id<'instance'> | undefined;
-  /** or all volumes with this tag: `key` or `key=value`. */
+  /** or all volumes with this tag: `key` or `key=value`; with `atOneInstant` all machines with it. */
   readonly tag?: string | undefined;
+  /** It makes sets: all disks of a machine as they are at one instant. Then `keepCount` is of sets of each machine. */
+  readonly atOneInstant?: boolean | undefined;
   /** Default: the first store that was registered and takes backups. */
   readonly storeId?: string | undefined;
   /** Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
@@ -3217,6 +3222,7 @@ export interface BackupPlanGraph {
     readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly backupSets: BackupSetGraph;
     readonly volumeBackups: BackupGraph;
   };
 }
@@ -3274,6 +3280,135 @@ export class BackupPlansClient extends Resource<'backupPlan', BackupPlan, Backup
   }
 }
 
+/** The state machine of the kind backupSet: where each state may go. */
+export const backupSetStates = {
+  creating: ['available', 'deleted'],
+  available: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+} as const;
+export type BackupSetState = keyof typeof backupSetStates;
+
+export interface BackupSetFields {
+  readonly id: Id<'backupSet'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly description?: string;
+  /** The machine; absent until it is made, and when that was deleted. */
+  readonly instanceId?: Id<'instance'>;
+  /** As the machine was called. */
+  readonly instanceName: string;
+  /** The plan that has made it, and removes it in its time. */
+  readonly planId?: Id<'backupPlan'>;
+  /** The instant. */
+  readonly takenAt?: string;
+  /** `filesystem`: the guest had written everything out. `crash`: as after a loss of power, all disks at the same instant; also of a machine that was off, whose guest may have been stopped by force. */
+  readonly consistency?: 'filesystem' | 'crash';
+}
+/** All disks of a machine as they were at one instant: a backup of each. It goes, and is restored, as a whole. */
+export type BackupSet = Lifecycle<BackupSetFields, BackupSetState>;
+
+/** Backs up all disks of a machine as they are at one instant, by snapshots that go when it is made. The machine stands still for these alone, not while they are copied. */
+export interface BackupSetCreate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** The machine. */
+  readonly instanceId: Id<'instance'>;
+  /** Default: the first store that was registered and takes backups. */
+  readonly storeId?: string | undefined;
+  /** The plan that it is counted with. */
+  readonly planId?: string | undefined;
+  /** Tags that it has from the beginning. */
+  readonly tags?: { readonly [key: string]: unknown } | undefined;
+}
+
+/** Changes name, description of the backupSet. */
+export interface BackupSetUpdate {
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | null | undefined;
+}
+
+/** Makes a new volume of each backup in it: all disks of the machine as they were at that instant. The machine stays as it is. */
+export interface BackupSetRestore {
+  /** Of the new volumes, each with the place of its disk behind it: `db-0`, `db-1`. */
+  readonly name?: string | undefined;
+  readonly poolId?: Id<'pool'> | undefined;
+  readonly storageClass?: string | undefined;
+  /** A host that must reach the new volume. */
+  readonly hostId?: Id<'host'> | undefined;
+}
+
+/** What queries see of backup-sets. */
+export interface BackupSetGraph {
+  readonly fields: BackupSetFields & { readonly state: BackupSetState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
+  readonly links: {
+    readonly instance: InstanceGraph;
+    readonly plan: BackupPlanGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+    readonly volumeBackups: BackupGraph;
+  };
+}
+
+/** What lists of backup-sets can filter by. */
+export interface BackupSetFilter {
+  readonly id: Id<'backupSet'>;
+  readonly name: string;
+  readonly state: BackupSetState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly takenAt: string;
+  readonly instanceId: Id<'instance'>;
+  readonly planId: Id<'backupPlan'>;
+}
+
+export class BackupSetsClient extends Resource<'backupSet', BackupSet, BackupSetFilter, 'createdAt' | 'name' | 'state' | 'takenAt' | 'instanceId' | 'planId', BackupSetGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'backupSet', plural: 'backup-sets' });
+  }
+
+  /** Backs up all disks of a machine as they are at one instant, by snapshots that go when it is made. The machine stands still for these alone, not while they are copied. */
+  create(input: BackupSetCreate, options: ChangeOptions = {}): Pending<'backupSet', BackupSet> {
+    return this.createAny(input, options);
+  }
+
+  /** Changes name, description of the backupSet. */
+  update(backupSet: Named<'backupSet'>, input: BackupSetUpdate = {}, options: ChangeOptions = {}): Pending<'backupSet', BackupSet> {
+    return this.updateAny(backupSet, input, options);
+  }
+
+  /** Deletes the backupSet and everything it owns. */
+  delete(backupSet: Named<'backupSet'>, options: DeleteOptions = {}): Pending<'backupSet', undefined> {
+    return this.deleteAny(backupSet, options);
+  }
+
+  /** Makes a new volume of each backup in it: all disks of the machine as they were at that instant. The machine stays as it is. */
+  restore(backupSet: Named<'backupSet'>, input: BackupSetRestore = {}, options: ChangeOptions = {}): Pending<'backupSet', BackupSet> {
+    return this.act(backupSet, 'restore', input, options);
+  }
+}
+
 /** The state machine of the kind backup: where each state may go. */
 export const backupStates = {
   creating: ['available', 'deleted'],
@@ -3307,6 +3442,10 @@ export interface BackupFields {
   readonly storeId: Id<'backupStore'>;
   /** The plan that has made it, and removes it in its time. */
   readonly planId?: Id<'backupPlan'>;
+  /** Those of all disks of a machine at the same instant. */
+  readonly setId?: Id<'backupSet'>;
+  /** Of one in a set: the place of its disk on the machine; 0 is the root disk. */
+  readonly slot?: number;
   /** The same beside the volume, until the next backup is made: from there it is restored at once. */
   readonly snapshotId?: Id<'snapshot'>;
   /** Of the volume. This counts for the quota, however little of it is kept anew. */
@@ -3372,11 +3511,12 @@ export interface BackupVerify {
 /** What queries see of volume-backups. */
 export interface BackupGraph {
   readonly fields: BackupFields & { readonly state: BackupState; readonly deletedAt?: string };
-  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'sizeBytes' | 'readBytes' | 'newBytes' | 'restoreSeconds';
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'slot' | 'sizeBytes' | 'readBytes' | 'newBytes' | 'restoreSeconds';
   readonly links: {
     readonly volume: VolumeGraph;
     readonly store: BackupStoreGraph;
     readonly plan: BackupPlanGraph;
+    readonly set: BackupSetGraph;
     readonly snapshot: SnapshotGraph;
     readonly project: ProjectGraph;
     readonly stackResources: StackResourceGraph;
@@ -3401,10 +3541,11 @@ export interface BackupFilter {
   readonly volumeId: Id<'volume'>;
   readonly storeId: Id<'backupStore'>;
   readonly planId: Id<'backupPlan'>;
+  readonly setId: Id<'backupSet'>;
   readonly snapshotId: Id<'snapshot'>;
 }
 
-export class VolumeBackupsClient extends Resource<'backup', Backup, BackupFilter, 'createdAt' | 'name' | 'state' | 'takenAt' | 'condition' | 'volumeId' | 'storeId' | 'planId' | 'snapshotId', BackupGraph> {
+export class VolumeBackupsClient extends Resource<'backup', Backup, BackupFilter, 'createdAt' | 'name' | 'state' | 'takenAt' | 'condition' | 'volumeId' | 'storeId' | 'planId' | 'setId' | 'snapshotId', BackupGraph> {
   constructor(client: Client) {
     super(client, { kind: 'backup', plural: 'volume-backups' });
   }
@@ -5935,6 +6076,8 @@ export interface InstanceFields {
   readonly pluggingSince?: string;
   /** What was asked for last. */
   readonly desiredPower: 'running' | 'suspended' | 'stopped';
+  /** The newest instant that all its disks were backed up together at: a backupSet. */
+  readonly backedUpAt?: string;
   /** Present while it lies in the trash. */
   readonly trash?: {
     /** When it was deleted. */
@@ -6149,6 +6292,7 @@ export interface InstanceGraph {
     readonly snapshots: SnapshotGraph;
     readonly snapshotGroups: SnapshotGroupGraph;
     readonly backupPlans: BackupPlanGraph;
+    readonly backupSets: BackupSetGraph;
     readonly nics: NicGraph;
     readonly securityGroupMembers: SecurityGroupMemberGraph;
   };
@@ -7884,6 +8028,7 @@ export interface CloudRows {
   readonly snapshotGroup: SnapshotGroup;
   readonly backupStore: BackupStore;
   readonly backupPlan: BackupPlan;
+  readonly backupSet: BackupSet;
   readonly backup: Backup;
   readonly fabric: Fabric;
   readonly physicalNetwork: PhysicalNetwork;
@@ -7971,8 +8116,10 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly snapshotGroups: SnapshotGroupsClient;
   /** A place outside of all pools that keeps backups, encrypted with a key that only this cloud has. */
   readonly backupStores: BackupStoresClient;
-  /** Backs up volumes again and again, and keeps some of what it has made. */
+  /** Backs up volumes, or whole machines, again and again, and keeps some of what it has made. */
   readonly backupPlans: BackupPlansClient;
+  /** All disks of a machine as they were at one instant: a backup of each. It goes, and is restored, as a whole. */
+  readonly backupSets: BackupSetsClient;
   /** What was in a volume at one point in time, kept outside of its pool. It is whole by itself, and outlives the volume. */
   readonly volumeBackups: VolumeBackupsClient;
   /** What a network driver programs, as the cloud last knew it. One that comes back empty or from yesterday is `lost`: nothing is changed there until an operator has it built anew. */
@@ -8083,6 +8230,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.snapshotGroups = new SnapshotGroupsClient(this.client);
     this.backupStores = new BackupStoresClient(this.client);
     this.backupPlans = new BackupPlansClient(this.client);
+    this.backupSets = new BackupSetsClient(this.client);
     this.volumeBackups = new VolumeBackupsClient(this.client);
     this.fabrics = new FabricsClient(this.client);
     this.physicalNetworks = new PhysicalNetworksClient(this.client);

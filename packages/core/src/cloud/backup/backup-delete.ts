@@ -1,8 +1,20 @@
-import { bindSaga, defineDeletion, FORWARD_ONLY, type Id, isCloudError, type RowOf, saga, transition } from '../../kernel/index.ts';
+import {
+  bindSaga,
+  CloudError,
+  defineDeletion,
+  FORWARD_ONLY,
+  type Id,
+  isCloudError,
+  type Reader,
+  type RowOf,
+  saga,
+  transition,
+} from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { dropSnapshot, snapshot } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import type { BackupContext } from './context.ts';
+import { backupSet } from './sets/backup-set.ts';
 import { Shelf } from './transfer.ts';
 
 interface DeleteBackupParams {
@@ -47,6 +59,14 @@ const removeBackup = saga<BackupContext, DeleteBackupParams>('backup.remove', 1)
   })
   .build();
 
+/** @returns why it does not go by itself: of a machine nothing but all disks of one instant is restored */
+async function alone({ name, setId }: RowOf<typeof backup>, reader: Reader): Promise<CloudError | undefined> {
+  const set = setId === undefined ? undefined : await reader.find(backupSet, setId);
+  if (set === undefined || set.deletedAt !== undefined) return undefined;
+  const blockers = [{ kind: backupSet.name, id: set.id, name: set.name }];
+  return new CloudError('in_use', `Backup ${name} is a part of backupSet ${set.name}; delete that.`, { params: { blockers } });
+}
+
 export const backupDeletion = (context: BackupContext) =>
   defineDeletion({
     kind: backup,
@@ -58,4 +78,5 @@ export const backupDeletion = (context: BackupContext) =>
       ...{ backupId: id, projectId: projectId as Id<'project'>, storeId, force },
     }),
     shares: ({ snapshotId }) => (snapshotId === undefined ? [] : [snapshotId]),
+    alone,
   });

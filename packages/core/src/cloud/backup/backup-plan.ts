@@ -22,13 +22,23 @@ export const RETENTION = {
 export const backupPlan = defineKind({
   name: 'backupPlan',
   plural: 'backup-plans',
-  description: 'Backs up volumes again and again, and keeps some of what it has made.',
+  description: 'Backs up volumes, or whole machines, again and again, and keeps some of what it has made.',
   scope: 'project',
   schema: Type.Object({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     volumeId: Type.Optional(ref('volume', 'cascade', { description: 'It backs up this volume;' })),
     instanceId: Type.Optional(ref('instance', 'cascade', { description: 'or all volumes of this machine;' })),
-    tag: Type.Optional(Type.String({ maxLength: 400, description: 'or all volumes with this tag: `key` or `key=value`.' })),
+    tag: Type.Optional(
+      Type.String({
+        maxLength: 400,
+        description: 'or all volumes with this tag: `key` or `key=value`; with `atOneInstant` all machines with it.',
+      }),
+    ),
+    atOneInstant: Type.Optional(
+      Type.Boolean({
+        description: 'It makes sets: all disks of a machine as they are at one instant. Then `keepCount` is of sets of each machine.',
+      }),
+    ),
     storeId: ref('backupStore', 'restrict'),
     ...WHEN,
     ...RETENTION,

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  type AcceptRequest,
   CloudError,
   defineAction,
   type Id,
@@ -9,6 +10,7 @@ import {
   type RowOf,
   resourceName,
   revert,
+  type Statement,
   saga,
   transition,
 } from '../../kernel/index.ts';
@@ -19,7 +21,7 @@ import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { copyIn, Shelf } from './transfer.ts';
 
-interface RestoreParams {
+export interface RestoreParams {
   readonly backupId: Id<'backup'>;
   readonly projectId: Id<'project'>;
   readonly storeId: Id<'backupStore'>;
@@ -30,7 +32,7 @@ interface RestoreParams {
   readonly snapshot?: SnapshotRef;
 }
 
-const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore', 1)
+export const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore', 1)
   .effect('disk', {
     do: async ({ ctx, params: { volumeId, poolId, sizeBytes, snapshot }, call }) => {
       const pool = await ctx.pools.open(poolId);
@@ -60,6 +62,10 @@ const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore', 1)
   })
   .build();
 
+/** Takes the acceptance of one back. */
+export const notRestored = ({ volumeId, poolId, sizeBytes }: RestoreParams): readonly Statement[] =>
+  volumeRows.takeBack({ id: volumeId, poolId, sizeBytes });
+
 type Wanted = Parameters<typeof choosePool>[1];
 
 /** A clone takes no time, so its pool is the first choice of who names none. @throws CloudError no_capacity */
@@ -77,6 +83,59 @@ async function besideOrElse(reader: Reader, beside: RowOf<typeof snapshot> | und
 
 const uuid = Type.Optional(Type.String({ format: 'uuid' }));
 
+/** Where new volumes go. */
+export const WHERE_TO = {
+  poolId: uuid,
+  storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+  hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach the new volume.' })),
+};
+
+interface Asked {
+  readonly name?: string | undefined;
+  readonly poolId?: string | undefined;
+  readonly storageClass?: string | undefined;
+  readonly hostId?: string | undefined;
+}
+
+/** What the restore of one backup writes and goes by. @throws CloudError no_capacity, unsupported */
+export async function restoring(
+  context: BackupContext,
+  row: RowOf<typeof backup>,
+  input: Asked,
+  { reader, attempt, mint }: Pick<AcceptRequest<typeof backup, unknown>, 'reader' | 'attempt' | 'mint'>,
+) {
+  const { id: backupId, projectId, storeId, sizeBytes } = row;
+  const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
+  const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);
+  const encryptedBy = input.poolId !== undefined ? '/poolId' : input.storageClass !== undefined ? '/storageClass' : '';
+  // What is restored is not encrypted, so it has no place in a class that demands that.
+  const place = await besideOrElse(reader, beside, { ...where, encrypted: false, encryptedBy, sizeBytes, attempt });
+  const { id: poolId } = place;
+  const { guards } = await protectionIn(reader, place, false, encryptedBy);
+  const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId ? beside : undefined;
+  (await context.pools.open(poolId)).needContents();
+  const volumeId = mint('volume');
+  const facts = { projectId: projectId as Id<'project'>, poolId, sizeBytes };
+  const params: RestoreParams = {
+    ...{ ...facts, backupId, storeId, volumeId },
+    ...(cloned === undefined ? {} : { snapshot: { id: cloned.id, volumeId: cloned.volumeId } }),
+  };
+  return {
+    params,
+    statements: [
+      ...volumeRows.reserve({
+        ...given({ snapshotId: cloned?.id }),
+        ...facts,
+        id: volumeId,
+        name: nameOr(input.name, volume, volumeId),
+        deleteWithInstance: false,
+      }),
+      ...guards,
+    ],
+    keys: [volumeId, ...(cloned === undefined ? [] : [cloned.id])],
+  };
+}
+
 export const backupRestore = (context: BackupContext) =>
   defineAction({
     kind: backup,
@@ -84,46 +143,13 @@ export const backupRestore = (context: BackupContext) =>
     description: 'Makes a new volume with what the backup has. The volume it was made of stays as it is.',
     target: 'resource',
     makes: [volume],
-    input: Type.Object({
-      name: Type.Optional({ ...resourceName(), description: 'Of the new volume.' }),
-      poolId: uuid,
-      storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
-      hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach the new volume.' })),
-    }),
+    input: Type.Object({ name: Type.Optional({ ...resourceName(), description: 'Of the new volume.' }), ...WHERE_TO }),
     from: ['available'],
-    accept: async ({ row, input, reader, attempt, mint }) => {
-      const { id: backupId, projectId, storeId, sizeBytes } = row;
-      const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
-      const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);
-      const encryptedBy = input.poolId !== undefined ? '/poolId' : input.storageClass !== undefined ? '/storageClass' : '';
-      // What is restored is not encrypted, so it has no place in a class that demands that.
-      const place = await besideOrElse(reader, beside, { ...where, encrypted: false, encryptedBy, sizeBytes, attempt });
-      const { id: poolId } = place;
-      const { guards } = await protectionIn(reader, place, false, encryptedBy);
-      const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId ? beside : undefined;
-      (await context.pools.open(poolId)).needContents();
-      const volumeId = mint('volume');
-      const facts = { projectId: projectId as Id<'project'>, poolId, sizeBytes };
-      return {
-        params: {
-          ...{ ...facts, backupId, storeId, volumeId },
-          ...(cloned === undefined ? {} : { snapshot: { id: cloned.id, volumeId: cloned.volumeId } }),
-        },
-        statements: [
-          ...volumeRows.reserve({
-            ...given({ snapshotId: cloned?.id }),
-            ...facts,
-            id: volumeId,
-            name: nameOr(input.name, volume, volumeId),
-            deleteWithInstance: false,
-          }),
-          ...guards,
-        ],
-        keys: [volumeId, ...(cloned === undefined ? [] : [cloned.id])],
-        notes: { volumeId },
-      };
+    accept: async ({ row, input, ...request }) => {
+      const one = await restoring(context, row, input, request);
+      return { ...one, notes: { volumeId: one.params.volumeId } };
     },
     saga: restoreBackup,
     context: () => context,
-    unwound: ({ volumeId, poolId, sizeBytes }) => volumeRows.takeBack({ id: volumeId, poolId, sizeBytes }),
+    unwound: notRestored,
   });

@@ -12,6 +12,10 @@ export const backup = defineKind({
     volumeName: Type.String({ description: 'As the volume was called.' }),
     storeId: ref('backupStore', 'restrict'),
     planId: Type.Optional(ref('backupPlan', 'detach', { description: 'The plan that has made it, and removes it in its time.' })),
+    setId: Type.Optional(ref('backupSet', 'cascade', { description: 'Those of all disks of a machine at the same instant.' })),
+    slot: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Of one in a set: the place of its disk on the machine; 0 is the root disk.' }),
+    ),
     snapshotId: Type.Optional(
       ref('snapshot', 'detach', {
         description: 'The same beside the volume, until the next backup is made: from there it is restored at once.',

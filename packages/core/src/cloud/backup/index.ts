@@ -12,6 +12,9 @@ import { Collector } from './collector.ts';
 import type { BackupContext } from './context.ts';
 import { PlanRunner } from './plan-runner.ts';
 import { planCreate, planDisable, planEnable, planRun, planUpdate } from './plan-verbs.ts';
+import { backupSet, backupSetDeletion } from './sets/backup-set.ts';
+import { copyDisk, setCreate } from './sets/set-create.ts';
+import { setRestore } from './sets/set-restore.ts';
 import { storeCreate } from './store-create.ts';
 import { storeDeletion, storeDisable, storeEnable } from './store-verbs.ts';
 import { BackupStores } from './stores.ts';
@@ -19,6 +22,7 @@ import { BackupStores } from './stores.ts';
 export { backup } from './backup.ts';
 export { backupPlan } from './backup-plan.ts';
 export { backupStore } from './backup-store.ts';
+export { backupSet } from './sets/backup-set.ts';
 
 /** What is in volumes, kept outside of their pools. */
 export const backups: Module = (services) => {
@@ -31,7 +35,7 @@ export const backups: Module = (services) => {
     id: 'volume-backups',
     version: '0.1.0',
     requires: ['storage', 'compute'],
-    kinds: [backupStore, backupPlan, backup],
+    kinds: [backupStore, backupPlan, backupSet, backup],
     actions: [
       storeCreate(context),
       updateAction(backupStore, ['description']),
@@ -41,13 +45,17 @@ export const backups: Module = (services) => {
       updateAction(backup, ['description']),
       backupRestore(context),
       backupVerify(context),
+      setCreate({ ...context, kernel: services.kernel, ids: services.ids }),
+      updateAction(backupSet, ['description']),
+      setRestore(context),
       planCreate(context),
       planUpdate(context),
       planEnable(context),
       planDisable,
       planRun(context),
     ],
-    deletions: [storeDeletion(context), backupDeletion(context), rowDeletion(backupPlan, ['available', 'disabled'])],
+    sagas: [copyDisk],
+    deletions: [storeDeletion(context), backupDeletion(context), backupSetDeletion, rowDeletion(backupPlan, ['available', 'disabled'])],
     start: async () => {
       const stops = [collector.start(), runner.start()];
       return async () => {

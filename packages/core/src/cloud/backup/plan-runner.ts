@@ -7,30 +7,35 @@ import {
   type Id,
   inProject,
   isCloudError,
+  type NameOf,
   type Principal,
   type RowOf,
   tag,
   timestamp,
 } from '../../kernel/index.ts';
+import { instance } from '../compute/contract.ts';
 import { project, systemPrincipal } from '../identity/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { volume } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { backupPlan } from './backup-plan.ts';
+import { beyondRetention, type Kept, keptBy } from './plan-kept.ts';
 import { nextTime } from './schedule.ts';
+import { backupSet } from './sets/backup-set.ts';
 
 type PlanRow = RowOf<typeof backupPlan>;
-type BackupRow = RowOf<typeof backup>;
 type VolumeRow = RowOf<typeof volume>;
+type InstanceRow = RowOf<typeof instance>;
 
 /** So late may a plan begin. */
 const LOOK_MS = 60_000;
 /** After something has changed; more may at the same time. */
 const SOON_MS = 5_000;
 const AT_ONCE = 200;
-const DAY_MS = 24 * 3600_000;
 /** What was asked for and failed, a test without room or a removal, is asked for again after so long. */
 const AGAIN_MS = 3600_000;
+
+const WATCHED: ReadonlySet<string> = new Set([backup.name, backupSet.name, backupPlan.name]);
 
 /**
  * Has plans run when they are due, and puts what they have made in order: what is kept, what is tested, what can be recovered. A reconciler: each look goes by rows
@@ -38,7 +43,7 @@ const AGAIN_MS = 3600_000;
  */
 export class PlanRunner {
   readonly #services: CloudServices;
-  /** Backups that have come to be, or were tested, since the last look. */
+  /** Backups, and sets of them, that have come to be, or were tested, since the last look. */
   readonly #changed = new Set<string>();
   /** Plans of which something is asked for that is not done yet: when it is asked for again, by the monotonic clock. */
   readonly #unsettled = new Map<string, number>();
@@ -59,8 +64,8 @@ export class PlanRunner {
     const deaf = kernel().onOutcome((statements, ok) => {
       if (!ok) return;
       for (const each of statements) {
-        if (each.op !== 'update' || (each.table !== backup.name && each.table !== backupPlan.name)) continue;
-        if (each.table === backup.name) this.#changed.add(each.key);
+        if (each.op !== 'update' || !WATCHED.has(each.table)) continue;
+        if (each.table !== backupPlan.name) this.#changed.add(each.key);
         if (!this.#isSoon) this.#plan(SOON_MS);
       }
     });
@@ -97,7 +102,7 @@ export class PlanRunner {
     }
     for (const id of [...this.#changed]) {
       this.#changed.delete(id);
-      const planId = (await reader.find(backup, id))?.planId;
+      const planId = await this.#planOf(id);
       if (planId !== undefined) touched.add(planId);
     }
     const nowMs = environment.clock.monotonicMs();
@@ -107,6 +112,13 @@ export class PlanRunner {
       const plan = await reader.find(backupPlan, id);
       if (plan !== undefined && plan.deletedAt === undefined && plan.state !== 'deleting') await this.#alone(id, this.#settle(plan));
     }
+  }
+
+  /** The plan that has made a backup or a set, or the set that a backup is in. */
+  async #planOf(id: string): Promise<Id<'backupPlan'> | undefined> {
+    const { reader } = this.#services;
+    const row = await reader.find(backup, id);
+    return row?.planId ?? (await reader.find(backupSet, row?.setId ?? id))?.planId;
   }
 
   /** What a life before has asked for. */
@@ -127,9 +139,10 @@ export class PlanRunner {
   async #run(plan: PlanRow): Promise<void> {
     const { clock } = this.#services.environment;
     const refusals: string[] = [];
-    for (const { id: volumeId, name } of await this.#volumes(plan)) {
-      const input = { volumeId, storeId: plan.storeId, planId: plan.id };
-      const refusal = await this.#ask(plan, 'backup.create', input, `${plan.nextRunAt}/${volumeId}`);
+    const [action, field] = plan.atOneInstant === true ? ['backupSet.create', 'instanceId'] : ['backup.create', 'volumeId'];
+    for (const { id, name } of await this.#subjects(plan)) {
+      const input = { [field]: id, storeId: plan.storeId, planId: plan.id };
+      const refusal = await this.#ask(plan, action, input, `${plan.nextRunAt}/${id}`);
       if (refusal !== undefined) refusals.push(`${name}: ${refusal}`);
     }
     const set = {
@@ -139,19 +152,31 @@ export class PlanRunner {
     await this.#services.kernel().observe([change(backupPlan, plan.id, set, { nextRunAt: plan.nextRunAt ?? null })]);
   }
 
+  /** What it backs up now: volumes, or whole machines. */
+  #subjects(plan: PlanRow): Promise<readonly (VolumeRow | InstanceRow)[]> {
+    return plan.atOneInstant === true ? this.#machines(plan) : this.#volumes(plan);
+  }
+
+  async #machines({ instanceId, tag: wanted, projectId }: PlanRow): Promise<readonly InstanceRow[]> {
+    const { reader } = this.#services;
+    const ids = instanceId === undefined ? await this.#tagged(instance, wanted ?? '', projectId) : [instanceId];
+    const rows = await Promise.all(ids.map((id) => reader.find(instance, id)));
+    return rows.filter((row) => row !== undefined).filter(({ deletedAt, trash }) => deletedAt === undefined && trash === undefined);
+  }
+
   async #volumes({ volumeId, instanceId, tag: wanted, projectId }: PlanRow): Promise<readonly VolumeRow[]> {
     const { reader } = this.#services;
     if (instanceId !== undefined) return reader.list(volume, equals('instanceId', instanceId));
-    const ids = volumeId === undefined ? await this.#tagged(wanted ?? '', projectId) : [volumeId];
+    const ids = volumeId === undefined ? await this.#tagged(volume, wanted ?? '', projectId) : [volumeId];
     const rows = await Promise.all(ids.map((id) => reader.find(volume, id)));
     return rows.filter((row) => row !== undefined).filter(({ state }) => state === 'available' || state === 'attached');
   }
 
-  async #tagged(wanted: string, projectId: PlanRow['projectId']): Promise<readonly Id<'volume'>[]> {
+  async #tagged<K extends AnyKind>(kind: K, wanted: string, projectId: PlanRow['projectId']): Promise<readonly Id<NameOf<K>>[]> {
     const [key = '', ...rest] = wanted.split('=');
     const isIt = both(equals('key', key), equals('projectId', projectId ?? ''));
     const tags = await this.#services.reader.list(tag, rest.length === 0 ? isIt : both(isIt, equals('value', rest.join('='))));
-    return tags.filter(({ resourceKind }) => resourceKind === volume.name).map(({ resourceId }) => resourceId as Id<'volume'>);
+    return tags.filter(({ resourceKind }) => resourceKind === kind.name).map(({ resourceId }) => resourceId as Id<NameOf<K>>);
   }
 
   /** Answers why it was refused. */
@@ -168,11 +193,11 @@ export class PlanRunner {
   }
 
   /** Under a name of its own each time: one that failed would answer for the next. Not beside one that is under way. */
-  async #insist(plan: PlanRow, action: string, input: object, row: BackupRow): Promise<void> {
+  async #insist(plan: PlanRow, action: string, input: object, id: string): Promise<void> {
     const { environment, kernel } = this.#services;
     this.#unsettled.set(plan.id, environment.clock.monotonicMs() + AGAIN_MS);
-    if (kernel().holds(row.id)) return;
-    await this.#ask(plan, action, input, `${action}/${row.id}/${Math.floor(environment.clock.nowMs() / AGAIN_MS)}`, row.id);
+    if (kernel().holds(id)) return;
+    await this.#ask(plan, action, input, `${action}/${id}/${Math.floor(environment.clock.nowMs() / AGAIN_MS)}`, id);
   }
 
   async #principal({ projectId }: PlanRow): Promise<Principal> {
@@ -182,15 +207,13 @@ export class PlanRunner {
 
   async #settle(plan: PlanRow): Promise<void> {
     const { reader, environment } = this.#services;
-    const made = await reader.list(backup, both(equals('planId', plan.id), equals('state', 'available')));
-    const kept: BackupRow[] = [];
-    for (const ofVolume of Map.groupBy(made, (row) => row.volumeId ?? row.volumeName).values()) {
-      const newestFirst = ofVolume.toSorted((a, b) => ((a.takenAt ?? '') < (b.takenAt ?? '') ? 1 : -1));
+    const kept: Kept[] = [];
+    for (const ofOne of Map.groupBy(await keptBy(reader, plan), ({ of }) => of).values()) {
+      const newestFirst = ofOne.toSorted((a, b) => (a.takenAt < b.takenAt ? 1 : -1));
       const beyond = beyondRetention(plan, newestFirst, environment.clock.nowMs());
-      for (const row of beyond) await this.#insist(plan, 'backup.delete', {}, row);
-      const [newest] = newestFirst;
-      if (plan.verify && newest !== undefined && newest.checkedAt === undefined)
-        await this.#insist(plan, 'backup.verify', { restore: true }, newest);
+      for (const { kind, id } of beyond) await this.#insist(plan, `${kind}.delete`, {}, id);
+      const untested = (newestFirst[0]?.backups ?? []).filter(({ checkedAt }) => plan.verify && checkedAt === undefined);
+      for (const { id } of untested) await this.#insist(plan, 'backup.verify', { restore: true }, id);
       // From a damaged one nothing is recovered whole.
       const recoverable = newestFirst.find(({ condition }) => condition !== 'damaged');
       if (recoverable !== undefined) kept.push(recoverable);
@@ -200,27 +223,13 @@ export class PlanRunner {
       await this.#services.kernel().observe([change(backupPlan, plan.id, set)]);
   }
 
-  async #recovery(plan: PlanRow, newest: readonly BackupRow[]) {
-    const points = (await this.#volumes(plan)).map(({ id }) => newest.find(({ volumeId }) => volumeId === id)?.takenAt);
+  async #recovery(plan: PlanRow, newest: readonly Kept[]) {
+    const points = (await this.#subjects(plan)).map(({ id }) => newest.find(({ of }) => of === id)?.takenAt);
     const isWhole = points.length > 0 && !points.includes(undefined);
-    const seconds = newest.flatMap(({ restoreSeconds }) => restoreSeconds ?? []);
+    const seconds = newest.flatMap(({ backups }) => backups.flatMap(({ restoreSeconds }) => restoreSeconds ?? []));
     return {
       recoveryPointAt: isWhole ? (points.toSorted()[0] ?? null) : null,
       recoverySeconds: seconds.length === 0 ? null : Math.max(...seconds),
     };
   }
-}
-
-/** Never the last one that is left: a volume that is not backed up any more would lose what it has. Nor the last one that was found sound, while no newer one was. */
-export function beyondRetention<T extends Pick<BackupRow, 'takenAt' | 'condition'>>(
-  { keepCount, keepDays }: Pick<PlanRow, 'keepCount' | 'keepDays'>,
-  newestFirst: readonly T[],
-  nowMs: number,
-): readonly T[] {
-  const proven = newestFirst.findIndex(({ condition }) => condition === 'sound');
-  return newestFirst.filter(({ takenAt = '' }, index) => {
-    if (index === 0 || index === proven) return false;
-    const isTooMany = keepCount !== undefined && index >= keepCount;
-    return isTooMany || (keepDays !== undefined && nowMs - Date.parse(takenAt) > keepDays * DAY_MS);
-  });
 }

@@ -28,11 +28,19 @@ const { properties } = backupPlan.schema;
 const uuid = (description: string) => Type.Optional(Type.String({ format: 'uuid', description }));
 
 /** @throws CloudError unless it is one of the three, and there */
-async function subject(reader: Reader, principal: Principal, input: { volumeId?: string; instanceId?: string; tag?: string }) {
+async function subject(
+  reader: Reader,
+  principal: Principal,
+  input: { volumeId?: string; instanceId?: string; tag?: string; atOneInstant?: boolean },
+) {
   const [one, another] = (['volumeId', 'instanceId', 'tag'] as const).filter((field) => input[field] !== undefined);
   if (one === undefined || another !== undefined)
     throw new CloudError('invalid_input', 'Give what it backs up: a volume, a machine, or a tag.', {
       pointer: `/${another ?? 'volumeId'}`,
+    });
+  if (input.volumeId !== undefined && input.atOneInstant === true)
+    throw new CloudError('invalid_input', 'Of one volume there is nothing to have at one instant: give a machine, or a tag of machines.', {
+      pointer: '/atOneInstant',
     });
   if (input.volumeId !== undefined) return { volumeId: (await usable(reader, volume, input.volumeId, principal, '/volumeId')).id };
   if (input.instanceId !== undefined)
@@ -71,6 +79,7 @@ export const planCreate = ({ environment }: BackupContext) =>
       volumeId: uuid('It backs up this volume;'),
       instanceId: uuid('or all volumes of this machine;'),
       tag: properties.tag,
+      atOneInstant: properties.atOneInstant,
       storeId: uuid('Default: the first store that was registered and takes backups.'),
       schedule: WHEN.schedule,
       timeZone: Type.Optional({ ...WHEN.timeZone, default: 'UTC' }),
@@ -82,7 +91,12 @@ export const planCreate = ({ environment }: BackupContext) =>
       const nextRunAt = nextTime(when, environment.clock.nowMs());
       const about = await subject(reader, principal, given(input));
       const store = await storeFor(reader, input.storeId);
-      const kept = given({ keepCount: input.keepCount, keepDays: input.keepDays, description: input.description });
+      const kept = given({
+        atOneInstant: input.atOneInstant,
+        keepCount: input.keepCount,
+        keepDays: input.keepDays,
+        description: input.description,
+      });
       const row = { ...about, ...when, ...kept, id, projectId, storeId: store.id, verify: input.verify ?? false, nextRunAt };
       return {
         params: { kind: backupPlan.name, id },

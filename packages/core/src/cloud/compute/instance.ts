@@ -47,6 +47,9 @@ export const instance = defineKind({
     desiredPower: Type.Union([Type.Literal('running'), Type.Literal('suspended'), Type.Literal('stopped')], {
       description: 'What was asked for last.',
     }),
+    backedUpAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'The newest instant that all its disks were backed up together at: a backupSet.' }),
+    ),
     trash: trashed(),
   }),
   states: {

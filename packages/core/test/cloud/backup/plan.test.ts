@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { beyondRetention } from '../../../src/cloud/backup/plan-runner.ts';
+import { beyondRetention } from '../../../src/cloud/backup/plan-kept.ts';
 import { nextTime } from '../../../src/cloud/backup/schedule.ts';
 import { backup, backupPlan } from '../../../src/cloud/index.ts';
 import { type CloudError, change, type Id } from '../../../src/kernel/index.ts';
