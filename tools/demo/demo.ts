@@ -112,7 +112,7 @@ export class Demo {
       if (!this.#interrupt.signal.aborted) this.#log(`The demo failed: ${describe(error)}`);
     }
     try {
-      await this.#stages.finish('delete', 'Deleting all of it', () => deleteEverything(cloud));
+      await this.#stages.finish('delete', 'Deleting all of it', () => this.#deleteEverything(cloud));
     } catch (error) {
       ok = false;
       this.#log(`Not everything could be deleted: ${describe(error)}`);
@@ -153,7 +153,7 @@ Ctrl-C removes all of it and ends.`);
     if (ground.witness !== undefined) {
       const cloud = await this.#startServer(place, ground);
       try {
-        await deleteEverything(cloud);
+        await this.#deleteEverything(cloud);
       } finally {
         await this.#server?.stop();
       }
@@ -164,7 +164,16 @@ Ctrl-C removes all of it and ends.`);
   async #startServer(place: Place, { serverConfig }: Ground): Promise<Cloud> {
     this.#server = await ServerProcess.start({ dir: place.serverDir, config: serverConfig });
     await place.rememberServer(this.#server.pid);
-    return connect({ url: this.#server.url, apiKey: this.#server.apiKey });
+    return this.#connect();
+  }
+
+  #connect(project?: string): Cloud {
+    const { url = '', apiKey = '' } = this.#server ?? {};
+    return connect({ url, apiKey, ...(project === undefined ? {} : { project }) });
+  }
+
+  #deleteEverything(cloud: Cloud): Promise<void> {
+    return deleteEverything(cloud, (project) => this.#connect(project));
   }
 
   /** The first signal takes everything down. A second Ctrl-C ends at once, and the next run cleans up. */

@@ -76,7 +76,8 @@ export class DriverCaller {
       if (fault === undefined) throw cause;
       const why = fault === 'unavailable' ? systemCause(cause) : undefined;
       const what = why === undefined ? `${contract} ${method}` : `${contract} ${method}: ${why}`;
-      throw new CloudError(CODE_OF[fault], `${place} ${MEANING[fault]} (${what}).`, { cause });
+      const told = toldBy(cause);
+      throw new CloudError(CODE_OF[fault], `${place} ${MEANING[fault]} (${what}).${told === undefined ? '' : ` ${told}`}`, { cause });
     }
   }
 
@@ -114,6 +115,10 @@ function systemCause(error: unknown): string | undefined {
   }
   return undefined;
 }
+
+/** What the driver itself says to whoever asked. */
+const toldBy = (error: unknown): string | undefined =>
+  error instanceof Error && 'told' in error && typeof error.told === 'string' ? error.told : undefined;
 
 /** The optional feature, or a typed refusal before anything has changed. */
 export function required<T>(feature: T | undefined, place: string, what: string): T {

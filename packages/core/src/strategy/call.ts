@@ -15,6 +15,7 @@ export interface Call {
 /**
  * What a driver says of a failure. Closed: the facade maps each to a public error and a retry answer.
  * `unknown_outcome` = the call may still land (time-out, lost connection).
+ * An error whose `told` is a sentence has it added to what the caller reads: how to put it right, without names or words of the backend, for tenants read it, too.
  */
 export type Fault = 'not_found' | 'conflict' | 'invalid' | 'unsupported' | 'exhausted' | 'unavailable' | 'unknown_outcome' | 'internal';
 

@@ -3,7 +3,7 @@ import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { classify, except } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
-import { type LibvirtApi, type Network, networkRef } from '../libvirt/index.ts';
+import { type LibvirtApi, LibvirtError, type Network, networkRef } from '../libvirt/index.ts';
 import { bridgeName, type NetworkView, networkName, networkXml, nicOfRecord, viewNetwork } from './network-xml.ts';
 import { applyChanges, type Leases, type Part, type PortChange, portChanges, portRemoval } from './ports.ts';
 
@@ -156,6 +156,8 @@ class Networks {
     const start = () => this.api.networkCreate({ network }, deadline.left);
     await except(['operationInvalid'], start, async (refusal) => {
       if (!(await this.#isActive(network.uuid, deadline))) throw refusal;
+    }).catch((error: unknown) => {
+      throw explained(error);
     });
   }
 
@@ -188,4 +190,14 @@ function unlessOvertaken(act: () => Promise<void>): Promise<void> {
   return except(['operationInvalid', 'noNetwork', 'systemError'], act, (refusal) => {
     if (refusal.is('systemError') && !refusal.message.includes('No such file')) throw refusal;
   });
+}
+
+/** Libvirt has no code for it: it looks at the routes of the host, which the store knows nothing of. */
+const RANGE_TAKEN = /^(internal error: )?Network is already in use by interface /;
+
+/** What a start was refused for, told to whoever chose the range. */
+export function explained(error: unknown): unknown {
+  if (!(error instanceof LibvirtError && RANGE_TAKEN.test(error.message))) return error;
+  const told = 'An interface of the host has an address in its range: take another range.';
+  return new DriverError('conflict', 'the range of the network is in use on the host', { told, cause: error });
 }

@@ -1,6 +1,9 @@
 import type { NetworkSpec } from '@pileus/core/strategy';
 import { expect } from 'chai';
+import { classify } from '../../src/faults.ts';
+import { ErrorCode, LibvirtError } from '../../src/libvirt/index.ts';
 import { inNetwork, readCidr, sameAddress } from '../../src/network/address.ts';
+import { explained } from '../../src/network/driver.ts';
 import { bridgeName, networkXml, portRecord, viewNetwork } from '../../src/network/network-xml.ts';
 import { poolXml, viewVolume, volumeXml } from '../../src/storage/volume-xml.ts';
 import { validate } from '../libvirt-schema.ts';
@@ -83,5 +86,22 @@ describe('the definitions of pools and volumes', () => {
       capacityBytes: 5,
       backingPath: backing.path,
     });
+  });
+});
+
+describe('a network whose range the host has already', () => {
+  const failed = (message: string) =>
+    new LibvirtError('networkCreate', {
+      ...{ domain: 19, level: 2, int1: 0, int2: 0, code: ErrorCode.internalError, message },
+      ...{ dom: undefined, str1: undefined, str2: undefined, str3: undefined, net: undefined },
+    });
+
+  it('is refused, and whoever chose the range is told so', () => {
+    const taken = explained(failed('internal error: Network is already in use by interface virbr0'));
+    expect(classify(taken)).to.equal('conflict');
+    expect(taken).to.include({ told: 'An interface of the host has an address in its range: take another range.' });
+    const other = failed('internal error: Child process (/usr/sbin/dnsmasq) unexpected exit status 2');
+    expect(explained(other)).to.equal(other);
+    expect(explained('lost')).to.equal('lost');
   });
 });
