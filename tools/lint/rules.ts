@@ -29,7 +29,12 @@ export const BANS: readonly Ban[] = [
     within: SERVING,
     except: ADAPTERS,
   },
-  { pattern: /\b(setTimeout|setInterval|setImmediate)\(/, instead: 'environment.timers', within: SERVING, except: ADAPTERS },
+  {
+    pattern: /\b(setTimeout|setInterval|setImmediate)\(|from '(node:)?timers(\/promises)?'/,
+    instead: 'environment.timers',
+    within: SERVING,
+    except: ADAPTERS,
+  },
   {
     pattern: /\b\w+Sync\(/,
     instead: 'the asynchronous form: a call that blocks holds up every request',
