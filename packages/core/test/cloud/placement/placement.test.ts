@@ -165,17 +165,22 @@ describe('placement', () => {
     expect(await placeOnce(plain([idle({ virtType: 'tcg' })]), one).catch((error: CloudError) => error.code)).to.equal('no_capacity');
   });
 
-  it('spreads 1,000 machines evenly over 20 hosts', async () => {
-    const ground = new Ground(plain(Array.from({ length: 20 }, () => idle({ vcpus: [0, 1000], memory: [0, 1000] }))));
+  it('spreads 10,000 machines evenly over 20 hosts in four racks', async () => {
+    const roomy = (rack: number) => idle({ vcpus: [0, 1000], memory: [0, 1000], rack });
+    const setting = plain(Array.from({ length: 20 }, (_, index) => roomy(index % 4)));
+    const ground = new Ground(setting);
     const placement = ground.placement();
-    const load = new Map<string, number>();
-    for (let count = 0; count < 1000; count += 1) {
-      const { hostId } = await placement.place(one, ground.reader);
-      load.set(hostId, (load.get(hostId) ?? 0) + 1);
+    const load = Array.from({ length: 20 }, () => 0);
+    for (let count = 0; count < 10_000; count += 1) {
+      const { hostId, reserve } = await placement.place(one, ground.reader);
+      expect(ground.commit(reserve)).to.equal(true);
+      const at = Number(hostId.slice(1));
+      load[at] = (load[at] ?? 0) + 1;
     }
-    expect(load.size).to.equal(20);
-    const deviation = Math.sqrt([...load.values()].reduce((sum, value) => sum + (value - 50) ** 2, 0) / 20);
-    expect(deviation).to.be.below(1);
+    const deviation = Math.sqrt(load.reduce((sum, value) => sum + (value - 500) ** 2, 0) / 20);
+    expect(deviation, load.join()).to.be.below(1);
+    const racks = [0, 1, 2, 3].map((rack) => load.reduce((sum, value, at) => sum + (at % 4 === rack ? value : 0), 0));
+    for (const of of racks) expect(of, racks.join()).to.be.within(2_490, 2_510);
   });
 
   it('reads everything once, and then only what has changed', async () => {
