@@ -6,6 +6,8 @@ import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 import { part, verb } from './hypervisor-change.ts';
 import { quiesceFreezeTable } from './hypervisor-quiesce.ts';
 
+const MIB = 2 ** 20;
+
 /** Every mutating verb, frozen. The undo of a change of a machine is to remove the machine, except where the change has an undo of its own. */
 export function freezeTests(stage: HypervisorStage, features: readonly HypervisorFeature[]): void {
   frozenCalls(stage, {
@@ -14,6 +16,8 @@ export function freezeTests(stage: HypervisorStage, features: readonly Hyperviso
     ...powerTable(stage),
     ...(features.includes('hotplug') ? hotplugTable(stage) : {}),
     ...(features.includes('resize') ? resizeTable(stage) : {}),
+    ...(features.includes('growDisk') ? growthTable(stage) : {}),
+    ...(features.includes('secrets') ? secretTable(stage) : {}),
     ...(features.includes('quiesce') ? quiesceFreezeTable(stage) : {}),
     ...limitTable(stage, features),
   });
@@ -164,6 +168,60 @@ function resizeTable(stage: HypervisorStage): FreezeTable {
         );
       };
       return onMachine(stage, spec, act, done);
+    },
+  };
+}
+
+function growthTable(stage: HypervisorStage): FreezeTable {
+  return {
+    'resize.growDisk': async () => {
+      const [spec, resize] = [await stage.booted(), part(stage.driver, 'resize')];
+      const [disk] = spec.disks;
+      if (disk === undefined) throw new Error('the machine has no disk');
+      const sizeBytes = (await stage.harness.guestDiskBytes(spec.id, disk)) + 8 * MIB;
+      const act = (call: Call) => verb(resize, resize.growDisk)(spec.id, disk.volumeId, sizeBytes, call);
+      const done = () =>
+        stage.eventually(
+          () => stage.harness.guestDiskBytes(spec.id, disk),
+          (seen) => seen === sizeBytes,
+          stage.timeouts.guestMs,
+        );
+      return onMachine(stage, spec, act, done);
+    },
+  };
+}
+
+/** A host does not list its secrets: one that is there lets the disk in that asks for it. */
+function secretTable(stage: HypervisorStage): FreezeTable {
+  const prepare = async () => {
+    const [spec, hotplug, secrets] = [await stage.booted(), part(stage.driver, 'hotplug'), part(stage.driver, 'secrets')];
+    const { disk, secretRef, value } = await stage.harness.sealedDisk(1);
+    const fits = async () => {
+      await hotplug.attachDisk(spec.id, disk, stage.call());
+      await stage.insist((call) => hotplug.detachDisk(spec.id, disk.volumeId, call));
+      return [secretRef];
+    };
+    const left = () =>
+      fits().catch((error: unknown) => {
+        if (stage.driver.classify(error) !== 'conflict') throw error;
+        return [];
+      });
+    return {
+      put: (call: Call) => secrets.put(secretRef, value, call),
+      remove: (call: Call) => secrets.delete(secretRef, call),
+      fits,
+      left,
+    };
+  };
+  return {
+    'secrets.put': async () => {
+      const { put, remove, fits, left } = await prepare();
+      return { act: put, done: fits, undo: remove, left, lateArrival: async () => {} };
+    },
+    'secrets.delete': async () => {
+      const { put, remove, left } = await prepare();
+      await put(stage.call());
+      return { act: remove, done: async () => expect(await left()).to.deep.equal([]), undo: remove, left };
     },
   };
 }
