@@ -152,13 +152,18 @@ function demand({ keyword, message, params }: SchemaError): string {
     case 'format':
       return `be ${FORMATS[String(format)] ?? `of the format ${format}`}`;
     case 'pattern':
-      return `match the pattern ${pattern}`;
+      return PATTERNS[String(pattern)] ?? `match the pattern ${pattern}`;
     case 'uniqueItems':
       return 'have no element twice';
     default:
       return message.replace(/^must /, '');
   }
 }
+
+/** What everybody names things by should be told in words. */
+const PATTERNS: Readonly<Record<string, string>> = {
+  '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$': 'consist of lower-case letters, digits and inner hyphens, e.g. web-1',
+};
 
 const COUNTED = {
   ...{ minLength: 'character', maxLength: 'character' },

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { type TSchema, Type } from 'typebox';
 import { isCloudError } from '../../src/kernel/errors.ts';
-import { compileInput, oneOf } from '../../src/kernel/index.ts';
+import { compileInput, oneOf, resourceName } from '../../src/kernel/index.ts';
 
 const shape = Type.Object({
   name: Type.String({ minLength: 2, maxLength: 4, pattern: '^[a-z]*$' }),
+  title: resourceName(),
   sizeBytes: Type.Integer({ minimum: 512, maximum: 4096, multipleOf: 512 }),
   share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }),
   isOn: Type.Boolean(),
@@ -36,6 +37,7 @@ describe('validation', () => {
     [{ name: 'a' }, '/name: The field /name must have at least 2 characters.'],
     [{ name: 'abcde' }, '/name: The field /name must have at most 4 characters.'],
     [{ name: 'AB' }, '/name: The field /name must match the pattern ^[a-z]*$.'],
+    [{ title: 'Web_1' }, '/title: The field /title must consist of lower-case letters, digits and inner hyphens, e.g. web-1.'],
     [{ sizeBytes: '1' }, '/sizeBytes: The field /sizeBytes must be a whole number.'],
     [{ sizeBytes: 0 }, '/sizeBytes: The field /sizeBytes must be at least 512.'],
     [{ sizeBytes: 8192 }, '/sizeBytes: The field /sizeBytes must be at most 4096.'],
