@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { StoreError } from '../kernel/store-error.ts';
 import type { MigratedBatch, Progress } from '../store/migrate.ts';
 import { type Catalog, type FieldType, ROW, type Row } from '../store/table.ts';
@@ -20,11 +20,14 @@ export type StatementHook = (sql: string) => void;
 
 /**
  * Brings a database to a schema. Each step is one SQLite transaction that leaves a state from which the next call can tell what is still to do; nothing is
- * kept in memory between them.
+ * kept in memory between them but which tables are whole.
  */
 export class SchemaWriter {
   readonly #db: DatabaseSync;
   readonly #hook: StatementHook;
+  /** Tables that are as they should be, for nobody else changes them: not looked at again. By name. */
+  readonly #whole = new Map<string, Table>();
+  readonly #emptyings = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync, hook: StatementHook) {
     this.#db = db;
@@ -43,23 +46,50 @@ export class SchemaWriter {
    * get their indexes with them, and all come in one transaction, for each costs a flush of the disk.
    */
   tables(catalog: Catalog<Table>): void {
+    const asked = this.#others(catalog);
+    if (asked.length === 0) return;
+    for (const { name } of asked) this.#whole.delete(name);
     const types = this.#types();
     const indexes = this.#indexes();
-    const added = catalog.all().filter(({ name }) => !types.has(name));
+    const added = asked.filter(({ name }) => !types.has(name));
     if (added.length > 0)
       this.#step(() => {
         for (const table of added) this.#create(table);
       });
-    for (const table of catalog.all()) {
+    for (const table of asked) {
       const type = types.get(table.name);
       if (type !== undefined) this.#step(() => this.#change(table, type, indexes.get(table.name)));
     }
   }
 
   indexes(catalog: Catalog<Table>): void {
+    const asked = this.#others(catalog);
+    if (asked.length === 0) return;
     const there = this.#indexes();
-    for (const table of catalog.all())
+    for (const table of asked) {
       for (const index of table.indexes) if (there.get(table.name)?.has(index.name) !== true) this.#index(table, index);
+      this.#whole.set(table.name, table);
+    }
+  }
+
+  /** Takes all rows out, those of the store itself, too: what is left is as after `ownTables`, but that tables are there. */
+  empty(): void {
+    const own = ['_counter', '_feed', '_migration'];
+    this.#step(() => {
+      for (const name of [...this.#types().keys(), ...own]) this.#emptying(name).run();
+      this.#run("UPDATE _meta SET value = 0 WHERE name IN ('epoch', 'trimmed')");
+    });
+  }
+
+  #emptying(table: string): StatementSync {
+    const statement = this.#emptyings.get(table) ?? this.#db.prepare(`DELETE FROM ${quote(table)}`);
+    this.#emptyings.set(table, statement);
+    return statement;
+  }
+
+  /** Those that are not known to be whole. */
+  #others(catalog: Catalog<Table>): readonly Table[] {
+    return catalog.all().filter((table) => this.#whole.get(table.name) !== table);
   }
 
   progress(): Progress[] {

@@ -63,7 +63,18 @@ export class Table extends TableShape {
   }
 }
 
-export const catalogOf = (specs: readonly TableSpec[]): Catalog<Table> => new Catalog(specs.map((spec) => new Table(spec)));
+/** Of specs that are the same value, as those of a kind are: of each history that a simulation plays. */
+const planned = new WeakMap<TableSpec, Table>();
+
+function tableOf(spec: TableSpec): Table {
+  const known = planned.get(spec);
+  if (known !== undefined) return known;
+  const table = new Table(spec);
+  planned.set(spec, table);
+  return table;
+}
+
+export const catalogOf = (specs: readonly TableSpec[]): Catalog<Table> => new Catalog(specs.map(tableOf));
 
 /** A field's value as SQLite holds it, the same as what `json_extract` answers for it. */
 export function columnValue(value: Json | undefined): SQLInputValue {

@@ -19,6 +19,7 @@ import {
 import { SqliteEngine } from '../../src/sqlite/engine.ts';
 import { SimAgents } from './agents.ts';
 import { canonical } from './canonical.ts';
+import { giveBack, takeEngine } from './engines.ts';
 import { type Incarnation, SimEnvironment } from './environment.ts';
 import { SimImageStore } from './image-store.ts';
 import { OutsideStore, type SimBackend } from './outside-store.ts';
@@ -74,8 +75,8 @@ export class SimCloud {
   readonly agents = new SimAgents();
   around: Around | undefined;
   readonly #options: SimCloudOptions;
-  #engine: SqliteEngine;
-  #isDisposed = false;
+  /** Undefined once disposed. */
+  #held: SqliteEngine | undefined;
   #life: Life | undefined;
 
   constructor(options: SimCloudOptions) {
@@ -83,7 +84,12 @@ export class SimCloud {
     this.environment = new SimEnvironment(options.seed, options.onTrace === undefined ? {} : { onTrace: options.onTrace });
     this.imageStore = new SimImageStore(this.environment);
     this.world = new SimWorld(this.environment, options.world);
-    this.#engine = new SqliteEngine({ path: ':memory:', incarnation: 'simulated' });
+    this.#held = takeEngine();
+  }
+
+  get #engine(): SqliteEngine {
+    if (this.#held === undefined) throw new Error('the cloud has been disposed of');
+    return this.#held;
   }
 
   /** The store, seen without the kernel, and without time passing. */
@@ -169,20 +175,23 @@ export class SimCloud {
   async restore(path: string): Promise<void> {
     this.crash();
     this.#engine.close();
-    this.#engine = new SqliteEngine({ path, incarnation: RESTORED });
-    this.#engine.reincarnate(RESTORED);
+    const copy = new SqliteEngine({ path, incarnation: RESTORED });
+    copy.reincarnate(RESTORED);
     // Reopened, it knows its new name.
-    this.#engine.close();
-    this.#engine = new SqliteEngine({ path, incarnation: RESTORED });
+    copy.close();
+    this.#held = new SqliteEngine({ path, incarnation: RESTORED });
     await this.start();
   }
 
   /** The end of it. A store in memory is memory that no garbage collector sees. */
   dispose(): void {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+    const engine = this.#held;
+    if (engine === undefined) return;
     this.crash();
-    this.#engine.close();
+    this.#held = undefined;
+    // Plugins bring tables of their own, and a file is this history's.
+    if (engine.path === ':memory:' && this.#options.plugins === undefined) giveBack(engine);
+    else engine.close();
   }
 
   /** Lets virtual time pass. */
