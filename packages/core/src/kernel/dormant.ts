@@ -21,10 +21,17 @@ export interface Dormant {
   readonly plugin: string;
 }
 
-const specOf = (kind: AnyKind): JsonObject => {
+const specs = new WeakMap<AnyKind, string>();
+
+/** As text, worked out once: kinds outlive the kernels that are made of them. */
+function specOf(kind: AnyKind): string {
+  const known = specs.get(kind);
+  if (known !== undefined) return known;
   const { refs: _, secretFields: __, rowSchema: ___, ...spec } = kind;
-  return JSON.parse(JSON.stringify(spec)) as JsonObject;
-};
+  const text = JSON.stringify(spec);
+  specs.set(kind, text);
+  return text;
+}
 
 function kindOf({ spec }: KindRecord): AnyKind {
   const { schema } = spec as unknown as { schema: { properties: Record<string, TSchema>; required?: readonly string[] } };
@@ -35,9 +42,17 @@ function kindOf({ spec }: KindRecord): AnyKind {
   return defineKind({ ...spec, schema: Type.Object(Object.fromEntries(fields)) } as unknown as KindSpec<string, never, string>);
 }
 
+/** What was read last, of a few hundred kilobytes: a start asks three times. Nothing keeps it from being collected. */
+let lastRead: WeakRef<{ readonly text: string; readonly records: readonly KindRecord[] }> | undefined;
+
 async function recorded(store: Store): Promise<readonly KindRecord[]> {
   const text = await store.read(SETTING_TABLE, SETTING);
-  return text === undefined ? [] : (JSON.parse(text) as { readonly value: readonly KindRecord[] }).value;
+  if (text === undefined) return [];
+  const last = lastRead?.deref();
+  if (last?.text === text) return last.records;
+  const records = (JSON.parse(text) as { readonly value: readonly KindRecord[] }).value;
+  lastRead = new WeakRef({ text, records });
+  return records;
 }
 
 /**
@@ -74,11 +89,14 @@ export async function dormantKinds(store: Store, registry: Registry): Promise<re
 
 /** What is declared now, and what is dormant. No statements where that is recorded already. */
 export async function recordKinds(store: Store, registry: Registry): Promise<readonly Statement[]> {
-  const declared = registry.plugins.flatMap(({ id: plugin, kinds = [] }) => kinds.map((kind) => ({ plugin, spec: specOf(kind) })));
-  const value = [...declared, ...registry.dormant().map(({ kind, plugin }) => ({ plugin, spec: specOf(kind) }))];
-  if (JSON.stringify(await recorded(store)) === JSON.stringify(value)) return [];
+  const declared = registry.plugins.flatMap(({ id: plugin, kinds = [] }) => kinds.map((kind) => ({ plugin, kind })));
+  const records = [...declared, ...registry.dormant()].map(
+    ({ plugin, kind }) => `{"plugin":${JSON.stringify(plugin)},"spec":${specOf(kind)}}`,
+  );
+  const text = `[${records.join(',')}]`;
+  if (JSON.stringify(await recorded(store)) === text) return [];
   return [
     { op: 'remove', table: SETTING_TABLE, key: SETTING },
-    { op: 'insert', table: SETTING_TABLE, row: { name: SETTING, value } },
+    { op: 'insert', table: SETTING_TABLE, row: { name: SETTING, value: JSON.parse(text) as readonly KindRecord[] } },
   ];
 }

@@ -300,8 +300,16 @@ class Named<T> {
   }
 }
 
-/** The table of a kind: what is filtered, sorted, unique or a reference is a column, the rest is in the row's JSON. */
+const tables = new WeakMap<AnyKind, TableSpec>();
+
+/** The table of a kind: what is filtered, sorted, unique or a reference is a column, the rest is in the row's JSON. The same value each time. */
 export function tableOf(kind: AnyKind): TableSpec {
+  const table = tables.get(kind) ?? planTable(kind);
+  tables.set(kind, table);
+  return table;
+}
+
+function planTable(kind: AnyKind): TableSpec {
   const owner = ownerField(kind);
   const indexed = [...new Set([...(kind.indexed ?? []), ...kind.refs.map((edge) => edge.field)])].filter((field) => field !== owner[0]);
   const fields = [...new Set(['name', 'state', ...owner, ...indexed, ...(kind.namedWith ?? []), ...(kind.unique ?? []).flat()])].filter(

@@ -22,7 +22,17 @@ export function compileInput(schema: TObject): InputCheck {
   };
 }
 
-const compile = (schema: TObject) => Compile(closed(schema) as TSchema);
+const compiledByText = new Map<string, ReturnType<typeof Compile>>();
+
+/** Schemas of one text are compiled once, whoever has made them: nothing but what JSON holds of a closed one tells values apart. */
+function compile(schema: TObject): ReturnType<typeof Compile> {
+  const text = JSON.stringify(schema);
+  const known = compiledByText.get(text);
+  if (known !== undefined) return known;
+  const compiled = Compile(closed(schema) as TSchema);
+  compiledByText.set(text, compiled);
+  return compiled;
+}
 
 interface SchemaError {
   readonly keyword: string;

@@ -181,6 +181,14 @@ const RECURSIVE = Type.Boolean({
   description: 'Also all that stands on it, which would block it: hosts, machines, pools and their disks.',
 });
 
+/** Made once for all kinds. */
+const FIELDS = {
+  force: Type.Optional(FORCE),
+  plan: Type.Optional(PLAN),
+  recursive: Type.Optional(RECURSIVE),
+  permanent: Type.Optional(PERMANENT),
+};
+
 /** The `delete` action of a kind that has a deletion. Deleting what is deleted, or in the trash, succeeds. */
 export function deleteAction(deletion: Deletion, context: () => CascadeContext, contains: boolean): Action {
   const { kind, trash } = deletion;
@@ -188,10 +196,10 @@ export function deleteAction(deletion: Deletion, context: () => CascadeContext, 
     verb: 'delete',
     description: `Deletes the ${kind.name} and everything it owns.`,
     input: Type.Object({
-      force: Type.Optional(FORCE),
-      plan: Type.Optional(PLAN),
-      ...(contains ? { recursive: Type.Optional(RECURSIVE) } : {}),
-      ...(trash === undefined || trash.withOwner === true ? {} : { permanent: Type.Optional(PERMANENT) }),
+      force: FIELDS.force,
+      plan: FIELDS.plan,
+      ...(contains ? { recursive: FIELDS.recursive } : {}),
+      ...(trash === undefined || trash.withOwner === true ? {} : { permanent: FIELDS.permanent }),
     }),
     from: [...deletion.from, 'deleting', ...(trash === undefined ? [] : [TRASHED])],
     forGood: (input) => input.permanent === true,
@@ -202,7 +210,7 @@ export const expungeAction = (deletion: Deletion, context: () => CascadeContext)
   deletingAction(deletion, context, {
     verb: 'expunge',
     description: `Deletes ${oneOf(deletion.kind.name)} that lies in the trash for good, with all that was deleted with it.`,
-    input: Type.Object({ force: Type.Optional(FORCE) }),
+    input: Type.Object({ force: FIELDS.force }),
     from: [TRASHED, 'deleting'],
     forGood: () => true,
   });

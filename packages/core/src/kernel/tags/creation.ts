@@ -8,12 +8,14 @@ import { assertKeys, newTag, type TagPorts, type TagValues, tagProject, tagValue
 
 type Made = RowBase & JsonObject;
 
+/** One for all actions: making a schema takes longer than most of what a start does for one. */
+const tags = Type.Optional(tagValues('Tags that it has from the beginning.'));
+
 /** The action with the tags that what it makes has from the beginning, as the policies of the project want them. */
 export function withTags(action: Action, ports: Pick<TagPorts, 'taggable'>): Action {
   const properties = action.input.properties as TObject['properties'];
   if (action.verb !== 'create' || action.target !== 'collection' || ports.taggable(action.kind.name) === undefined) return action;
   if ('tags' in properties) return action;
-  const tags = Type.Optional(tagValues('Tags that it has from the beginning.'));
   return {
     ...action,
     input: Type.Object({ ...properties, tags }) as TObject,
