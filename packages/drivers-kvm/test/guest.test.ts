@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Call, HypervisorDriver, NetworkDriver, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
+import { CephGuest } from '../../../test/acceptance/storage/ceph-guest.ts';
 import { until } from '../../../test/lab/waiting.ts';
 import { kvm } from '../src/index.ts';
 import { readUntil } from './byte-stream.ts';
@@ -10,6 +11,10 @@ import { putGuestImage } from './put-guest-image.ts';
 
 const MIB = 2 ** 20;
 const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 60_000 });
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
 
 describe('a guest on the three drivers of one host', function () {
   this.timeout(240_000);
@@ -33,7 +38,33 @@ describe('a guest on the three drivers of one host', function () {
     await backend?.close();
   });
 
-  it('boots from a clone of an image, answers on the address of its port, and leaves nothing', async () => {
+  /** What is in the drive is what the pool has, as the guest reads it; what the guest has open is ejected by force alone. Its id, with the drive empty. */
+  async function readsIso(machineId: string): Promise<string> {
+    const { drive } = hypervisor;
+    if (drive === undefined) throw new Error('the driver has no drives');
+    const guest = await new CephGuest(backend.labHost, machineId).booted();
+    const imageId = randomUUID();
+    const bytes = Buffer.alloc(256 * 1024, `ISO ${imageId} `);
+    const content = { sizeBytes: bytes.length, open: () => once(bytes) };
+    await storage.images.put({ id: imageId, format: 'raw', virtualSizeBytes: bytes.length, content }, call());
+    const attachment = (await storage.images.attach?.(imageId, call())) ?? expect.fail('the pool shows no images');
+    const digest = createHash('sha1').update(bytes).digest('hex');
+    const read = async () => (await guest.attempt('sh', '-c', 'sha1sum </dev/sr0')).output.split(' ')[0];
+    expect(await read(), 'nothing is in the drive').not.to.equal(digest);
+    await drive.insert(machineId, { imageId, attachment }, call());
+    await until('the guest to read the ISO', async () => (await read()) === digest || undefined);
+    // The kernel locks the tray for who has the disc open.
+    await guest.begin('exec 3</dev/sr0 && touch /run/held && sleep 1000');
+    await until('the guest to hold the ISO', async () => (await guest.attempt('test', '-e', '/run/held')).exitCode === 0 || undefined);
+    expect(await drive.eject(machineId, false, call()).then(() => 'open', hypervisor.classify)).to.equal('conflict');
+    expect((await hypervisor.machines.inspect(machineId, call()))?.isoId).to.equal(imageId);
+    await drive.eject(machineId, true, call());
+    expect((await hypervisor.machines.inspect(machineId, call()))?.isoId).to.equal(undefined);
+    await until('the guest to find nothing', async () => (await read()) !== digest || undefined);
+    return imageId;
+  }
+
+  it('boots from a clone of an image, answers on the address of its port, reads the ISO in its drive, and leaves nothing', async () => {
     const [volumeId, networkId, nicId, id] = [1, 2, 3, 4].map(() => randomUUID()) as [string, string, string, string];
     await storage.ensurePool(call());
     const imageId = await putGuestImage(storage, call());
@@ -63,7 +94,9 @@ describe('a guest on the three drivers of one host', function () {
     const asking = setInterval(() => void writer.write(Buffer.from('echo six times seven: $((6 * 7))\n')).catch(() => undefined), 1_000);
     await readUntil(console, 'six times seven: 42').finally(() => clearInterval(asking));
 
+    const isoId = await readsIso(id);
     await hypervisor.machines.remove(id, call());
+    await storage.images.delete(isoId, call());
     await networks.deletePort({ nicId, networkId }, call());
     await networks.deleteNetwork(networkId, call());
     await storage.volumes.release(volumeId, backend.host, call());

@@ -57,6 +57,8 @@ export interface MachineObservation {
   /** Volume ids and NIC ids plugged in, in slot order; only of our machines. */
   readonly diskIds: readonly string[];
   readonly nicIds: readonly string[];
+  /** The image in its drive; of a machine that is on, what its guest sees. Absent: none. */
+  readonly isoId?: string;
   /** Those of them that a machine that is on has either now or in its definition alone; plugging one in again completes it. Absent: none. */
   readonly halfPluggedIds?: readonly string[];
   /** Of one that is on, those in force now, as far as the driver has a verb that changes them; backends round a little. Absent: none. */
@@ -84,6 +86,13 @@ export interface NicSpec {
   readonly plug: Plug;
   readonly slot: number;
   readonly limits?: NicLimits;
+}
+
+/** An image in the drive of a machine, which reads it and nothing else. */
+export interface IsoSpec {
+  readonly imageId: string;
+  /** Names the image by its id. */
+  readonly attachment: Attachment;
 }
 
 /** What a copy under a guest may take. */
@@ -124,6 +133,8 @@ export interface MachineSpec {
   readonly nics: readonly NicSpec[];
   /** The cloud-init seed, shown to the guest as a read-only CD-ROM. */
   readonly seed?: Attachment;
+  /** What is in its drive; only where there is `drive`. It boots from there when none of its disks can be booted from. */
+  readonly iso?: IsoSpec;
   /**
    * What the cloud wants to find with the machine should its own memory be lost. Opaque to the backend, which keeps it with the definition: `inspect` and `list`
    * give it back as it was, another definition replaces it. Printable ASCII that neither begins nor ends with a space, at most 32,768 characters. Never secrets:
@@ -167,6 +178,16 @@ export interface HypervisorDriver {
     detachDisk(id: string, volumeId: string, call: Call): Promise<void>;
     attachNic(id: string, nic: NicSpec, call: Call): Promise<void>;
     detachNic(id: string, nicId: string, call: Call): Promise<void>;
+  };
+  /**
+   * A CD-ROM drive, which every machine has, empty or not. A running guest sees a change at once, as a medium that was changed; it stays over a power-off.
+   * `conflict` for a machine that is on and was started without a drive.
+   */
+  readonly drive?: {
+    /** In place of what is in it. Repeatable. */
+    insert(id: string, iso: IsoSpec, call: Call): Promise<void>;
+    /** Leaves it empty, and there. A guest that has locked the tray is a `conflict`, unless it is `forced`. Repeatable. */
+    eject(id: string, forced: boolean, call: Call): Promise<void>;
   };
   /** Live growth within the maxima of the spec, beyond which is `invalid`; stays over a power-off. */
   readonly resize?: {

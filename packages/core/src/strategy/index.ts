@@ -12,6 +12,7 @@ export type {
   HostInventory,
   HypervisorDriver,
   HypervisorFactory,
+  IsoSpec,
   MachineLimits,
   MachineObservation,
   MachineSpec,

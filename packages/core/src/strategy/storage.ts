@@ -185,6 +185,11 @@ export interface StorageDriver {
     ): Promise<void>;
     /** `conflict` while a volume still depends on it. */
     delete(id: string, call: Call): Promise<void>;
+    /**
+     * How every host that reaches the pool reads the pool's copy, whose id is in its name there. Nothing is made for it, so nothing is to be ended. `not_found`
+     * where the pool has none.
+     */
+    attach?(id: string, call: Call): Promise<Attachment>;
   };
   readonly seeds: {
     /** Small read-only content for one machine, written whole; again with other content replaces it. */

@@ -1,5 +1,6 @@
 import { SimCloud, type SimCloudOptions } from '@pileus/core/testing';
 import type { AnyKind, Endpoint, Operation, RowOf, UploadRequest } from '../../src/kernel/index.ts';
+import { isoContent } from './iso-content.ts';
 
 export const HEARTBEAT_MS = 1000;
 export const GIB = 2 ** 30;
@@ -39,6 +40,12 @@ export class LittleCloud {
   async image(sizeBytes: number, more: object = {}): Promise<string> {
     const id = await this.sim.done('image.create', more);
     await this.upload(id, new Uint8Array(sizeBytes));
+    return id;
+  }
+
+  async iso(name: string): Promise<string> {
+    const id = await this.sim.done('image.create', { name });
+    await this.upload(id, isoContent());
     return id;
   }
 

@@ -5,6 +5,7 @@ import { basicScenarios } from './basic-scenarios.ts';
 import { classScenarios } from './class-scenarios.ts';
 import { evacuationScenarios } from './evacuation-scenarios.ts';
 import { furtherScenarios } from './further-scenarios.ts';
+import { isoScenarios } from './iso-scenarios.ts';
 import { migrationScenarios } from './migration-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { stackScenarios } from './stacks/scenarios.ts';
@@ -22,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   ...evacuationScenarios,
   ...migrationScenarios,
   ...classScenarios,
+  ...isoScenarios,
 ];
 
 /** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */

@@ -1,4 +1,5 @@
 import { SimCloud, type SimCloudOptions } from '../../testing/index.ts';
+import { isoContent } from './iso-content.ts';
 
 const GIB = 2 ** 30;
 
@@ -33,11 +34,16 @@ export async function smallCloud(options: Partial<SimCloudOptions> = {}): Promis
 }
 
 /** An image with content, as the upload endpoint leaves it. */
-export async function addImage(sim: SimCloud, name: string): Promise<string> {
+export async function addImage(sim: SimCloud, name: string, bytes: () => AsyncIterable<Uint8Array> = content): Promise<string> {
   const imageId = await sim.done('image.create', { name });
-  await sim.environment.complete(sim.call('PUT', '/images/{id}/content', { params: { id: imageId }, bytes: content() }));
+  await sim.environment.complete(sim.call('PUT', '/images/{id}/content', { params: { id: imageId }, bytes: bytes() }));
   return imageId;
 }
+
+export const addIso = (sim: SimCloud): Promise<string> =>
+  addImage(sim, 'iso-1', async function* () {
+    yield isoContent();
+  });
 
 export const machine = (at: SmallCloud, more: object = {}): object => ({
   name: 'vm-1',

@@ -3,7 +3,7 @@ import { describeHypervisor, describeKeepers, describeNetwork, describeStorage, 
 import { hypervisorHarness, keepersHarness, networkHarness, storageHarness } from './simulated-harness.ts';
 
 const ALL: readonly HypervisorFeature[] = [
-  ...(['hotplug', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce'] as const),
+  ...(['hotplug', 'drive', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce'] as const),
   ...(['cpuShares', 'diskLimits', 'nicLimits', 'serial', 'vnc', 'watch'] as const),
 ];
 
@@ -12,7 +12,7 @@ const timeouts = { testMs: 10_000 };
 
 describeHypervisor('simulated', { features: ALL, timeouts, makeHarness: () => hypervisorHarness() });
 describeHypervisor('simulated, with no optional feature', { features: [], timeouts, makeHarness: () => hypervisorHarness(ALL) });
-const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'snapshots', 'contents'];
+const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'snapshots', 'contents', 'imageAttach'];
 describeStorage('simulated', { features: STORED, timeouts, makeHarness: () => storageHarness('simulated') });
 describeStorage('simulated-shared', {
   features: [...STORED, 'facts', 'fence', 'health', 'secret'],

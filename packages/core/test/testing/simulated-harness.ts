@@ -5,6 +5,7 @@ import type {
   DriverPlugin,
   HostEndpoint,
   HypervisorDriver,
+  IsoSpec,
   MachineSpec,
   NetworkDriver,
   NicSpec,
@@ -125,6 +126,20 @@ export class SimulatedLab {
     return { disk: { volumeId, attachment, slot, readOnly: false }, secretRef, value };
   }
 
+  async iso(): Promise<IsoSpec> {
+    const imageId = this.world.newUuid();
+    const content = {
+      sizeBytes: MIB,
+      open: async function* () {
+        yield new Uint8Array(MIB);
+      },
+    };
+    await this.storage.ensurePool(this.call());
+    await this.storage.images.put({ id: imageId, format: 'raw', virtualSizeBytes: MIB, content }, this.call());
+    const attachment = (await this.storage.images.attach?.(imageId, this.call())) ?? expect.fail('the pool shows no images');
+    return { imageId, attachment };
+  }
+
   async nic(slot: number): Promise<NicSpec> {
     const [nicId, networkId] = [this.world.newUuid(), this.world.newUuid()];
     const network = { id: networkId, name: networkId, owner: 'lab', mode: 'nat', subnets: [] } as const;
@@ -196,6 +211,7 @@ export async function hypervisorHarness(without: readonly HypervisorFeature[] = 
     sealedDisk: (slot) => lab.sealedDisk(slot),
     guestDiskBytes: async (id, disk) => lab.world.host('hv1').machine(id).diskBytes.get(disk.volumeId) ?? 0,
     tear: async (id, disk) => lab.world.host('hv1').tear(id, disk.volumeId),
+    iso: () => lab.iso(),
     nic: (slot) => lab.nic(slot),
     booted: async (id) => {
       while (!lab.world.host('hv1').machine(id).booted) await sleep(lab.environment.timers, 100);

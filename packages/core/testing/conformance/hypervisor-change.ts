@@ -2,12 +2,11 @@ import { expect } from 'chai';
 import type { HypervisorDriver } from '../../src/strategy/index.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 
-type Part<K extends 'hotplug' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'> = NonNullable<
-  HypervisorDriver[K]
->;
+type Part<K extends 'hotplug' | 'drive' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'> =
+  NonNullable<HypervisorDriver[K]>;
 
 /** A part that the driver is registered with. */
-export function part<K extends 'hotplug' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'>(
+export function part<K extends 'hotplug' | 'drive' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'>(
   driver: HypervisorDriver,
   name: K,
 ): Part<K> {

@@ -4,6 +4,7 @@ import type { FreezeTable, PreparedCall } from './frozen.ts';
 import { frozenCalls } from './frozen.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 import { part, verb } from './hypervisor-change.ts';
+import { driveFreezeTable } from './hypervisor-drive.ts';
 import { quiesceFreezeTable } from './hypervisor-quiesce.ts';
 
 const MIB = 2 ** 20;
@@ -15,6 +16,7 @@ export function freezeTests(stage: HypervisorStage, features: readonly Hyperviso
     'machines.remove': () => frozenRemove(stage),
     ...powerTable(stage),
     ...(features.includes('hotplug') ? hotplugTable(stage) : {}),
+    ...(features.includes('drive') ? driveFreezeTable(stage) : {}),
     ...(features.includes('resize') ? resizeTable(stage) : {}),
     ...(features.includes('growDisk') ? growthTable(stage) : {}),
     ...(features.includes('secrets') ? secretTable(stage) : {}),

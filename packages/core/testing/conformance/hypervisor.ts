@@ -4,6 +4,7 @@ import type {
   DiskSpec,
   HostEndpoint,
   HypervisorDriver,
+  IsoSpec,
   MachineObservation,
   MachineSpec,
   NicSpec,
@@ -14,6 +15,7 @@ import { Stage, UNANSWERED } from './harness.ts';
 import { changeTests } from './hypervisor-change.ts';
 import { diskCopyTests } from './hypervisor-disk-copy.ts';
 import { diskTests } from './hypervisor-disks.ts';
+import { driveTests } from './hypervisor-drive.ts';
 import { freezeTests } from './hypervisor-frozen.ts';
 import { migrationTests } from './hypervisor-migration.ts';
 import { powerTests } from './hypervisor-power.ts';
@@ -24,6 +26,7 @@ import { watchTests } from './hypervisor-watch.ts';
 /** What a hypervisor driver may leave out. */
 export type HypervisorFeature =
   | 'hotplug'
+  | 'drive'
   | 'diskCopy'
   | 'migration'
   | 'resize'
@@ -53,6 +56,8 @@ export interface HypervisorHarness extends Harness<HypervisorDriver> {
   guestDiskBytes(machineId: string, disk: DiskSpec): Promise<number>;
   /** Begins to take a disk out of the running, booted machine alone: its definition keeps it. */
   tear(machineId: string, disk: DiskSpec): Promise<void>;
+  /** A further ISO that can be read from the host. Asked only of a driver that offers `drive`. */
+  iso(): Promise<IsoSpec>;
   /** A further NIC whose network and port exist. */
   nic(slot: number): Promise<NicSpec>;
   /** Resolves when the running guest has come so far that it answers the power button, the unplugging of a device, and its serial console. */
@@ -70,6 +75,7 @@ export type HypervisorSetup = Setup<HypervisorFeature, HypervisorHarness>;
 export function offeredFeatures(driver: HypervisorDriver): HypervisorFeature[] {
   const offers: Record<HypervisorFeature, unknown> = {
     hotplug: driver.hotplug,
+    drive: driver.drive,
     diskCopy: driver.diskCopy,
     migration: driver.migration,
     resize: driver.resize,
@@ -168,6 +174,7 @@ export function describeHypervisor(name: string, setup: HypervisorSetup): void {
     describe('changes', () => changeTests(stage, setup.features));
     describe('disks', () => diskTests(stage, setup.features));
     describe('consoles and hints', () => watchTests(stage, setup.features));
+    if (setup.features.includes('drive')) describe('the drive', () => driveTests(stage));
     if (setup.features.includes('quiesce')) describe('guests that hold their writes back', () => quiesceTests(stage));
     if (setup.features.includes('diskCopy')) describe('disks that change their place', () => diskCopyTests(stage));
     if (setup.features.includes('migration')) describe('machines that go to another host', () => migrationTests(stage));

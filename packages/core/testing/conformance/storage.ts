@@ -42,8 +42,8 @@ export function describeStorage(name: string, setup: StorageSetup): void {
 
     const has = (feature: StorageFeature) => setup.features.includes(feature);
     it('offers exactly the features it is registered with', () => {
-      const { encryption, snapshots, contents, facts, fence, secret } = stage.driver;
-      const parts = { encryption, keys: encryption?.keys, snapshots, contents, facts, fence, secret };
+      const { encryption, snapshots, contents, images, facts, fence, secret } = stage.driver;
+      const parts = { imageAttach: images.attach, encryption, keys: encryption?.keys, snapshots, contents, facts, fence, secret };
       const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
       expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
     });
@@ -51,6 +51,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     describe('volumes', () => volumeTests(stage));
     describe('reaching a volume', () => attachTests(stage));
     describe('images', () => imageTests(stage));
+    if (has('imageAttach')) describe('images that machines read', () => imageAttachTests(stage));
     describe('clones', () => cloneTests(stage));
     describe('seeds', () => seedTests(stage));
     if (has('facts')) describe('facts', () => factTests(stage, setup.features));
@@ -243,6 +244,23 @@ function imageTests(stage: StorageStage): void {
     await stage.expectAbsent('image', id);
     await stage.driver.images.delete(id, stage.call());
     await stage.driver.images.delete(stage.newId(), stage.call());
+  });
+}
+
+function imageAttachTests(stage: StorageStage): void {
+  const attach = (id: string) => stage.driver.images.attach?.(id, stage.call()) ?? expect.fail('the driver shows no images');
+
+  it('are reached in one way by all hosts, under a name that has their id in it', async () => {
+    const id = await stage.image();
+    const attachment = await attach(id);
+    expect(JSON.stringify(attachment)).to.contain(id);
+    expect(attachment).not.to.have.property('encryption');
+    expect(await attach(id)).to.deep.equal(attachment);
+    expect(await stage.look('image', id), 'nothing was made for it').to.deep.equal((await stage.listedOf(id))[0]);
+  });
+
+  it('are not reached where they are not', async () => {
+    expect(await stage.fault(attach(stage.newId()))).to.equal('not_found');
   });
 }
 

@@ -1,4 +1,4 @@
-import type { HostInventory, MachineSpec, NetworkObservation, NetworkSpec, Plug, PortSpec } from '../../src/strategy/index.ts';
+import type { HostInventory, IsoSpec, MachineSpec, NetworkObservation, NetworkSpec, Plug, PortSpec } from '../../src/strategy/index.ts';
 import { canonical } from './canonical.ts';
 import { SimDiskCopies } from './disk-copy.ts';
 import { SimError } from './fault.ts';
@@ -228,6 +228,27 @@ export class SimHost {
     this.hint(machineId);
   }
 
+  /** What a machine that runs here has in its drive from now on. */
+  changeIso(machine: SimMachine, iso: MachineSpec['iso']): void {
+    if (machine.spec.iso?.imageId === iso?.imageId) return;
+    if (machine.live && iso !== undefined) this.readIso(machine, iso);
+    if (machine.spec.iso !== undefined) this.dropIso(machine, machine.spec.iso);
+    const { iso: _, ...others } = machine.spec;
+    machine.spec = iso === undefined ? others : { ...others, iso };
+    this.hint(machine.spec.id);
+  }
+
+  readIso({ spec: { id } }: SimMachine, { imageId, attachment }: IsoSpec): void {
+    const image = this.#world.stored(this.hostname, attachment);
+    if (image === undefined) throw new SimError('conflict', `the ISO ${imageId} is not there`);
+    this.#unlock({ volumeId: imageId, attachment });
+    image.readers.add(`${this.hostname}/${id}`);
+  }
+
+  dropIso({ spec: { id } }: SimMachine, { attachment }: IsoSpec): void {
+    this.#world.stored(this.hostname, attachment)?.readers.delete(`${this.hostname}/${id}`);
+  }
+
   usePlug(nic: MachineSpec['nics'][number]): void {
     if (this.#needNetwork(nic)) this.#pluggedAtMs.set(nic.nicId, this.#world.environment.clock.monotonicMs());
   }
@@ -282,6 +303,7 @@ export class SimHost {
       vacate: (machine: SimMachine) => {
         this.diskCopies.endAll(machine);
         for (const disk of machine.spec.disks) this.dropDisk(machine, disk);
+        if (machine.spec.iso !== undefined) this.dropIso(machine, machine.spec.iso);
       },
     };
     const machine = new SimMachine(ground, spec, owner);
@@ -294,10 +316,12 @@ export class SimHost {
     for (const nic of spec.nics) this.usePlug(nic);
     if (spec.seed !== undefined && this.#world.stored(this.hostname, spec.seed) === undefined)
       throw new SimError('conflict', 'the seed is not there');
+    if (spec.iso !== undefined) this.readIso(machine, spec.iso);
     try {
       for (const disk of spec.disks) this.useDisk(machine, disk);
     } catch (error) {
       for (const disk of spec.disks) this.dropDisk(machine, disk);
+      if (spec.iso !== undefined) this.dropIso(machine, spec.iso);
       throw error;
     }
   }

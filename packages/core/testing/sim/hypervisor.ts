@@ -99,6 +99,19 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
   };
 }
 
+function driveOf(on: HostLink): NonNullable<HypervisorDriver['drive']> {
+  return {
+    insert: (id, iso, call) => on.onMachine('drive.insert', id, call, (machine, host) => host.changeIso(machine, iso)),
+    eject: (id, forced, call) =>
+      on.onMachine('drive.eject', id, call, (machine, host) => {
+        if (machine.spec.iso === undefined) return;
+        if (machine.trayLocked && !forced) throw new SimError('conflict', 'the guest has locked the tray');
+        machine.trayLocked = false;
+        host.changeIso(machine, undefined);
+      }),
+  };
+}
+
 function resizeOf(on: HostLink, offers: (feature: HypervisorFeature) => boolean): NonNullable<HypervisorDriver['resize']> {
   const within = (value: number, max: number) => {
     if (value > max) throw new SimError('invalid', `${value} is more than the machine's maximum of ${max}`);
@@ -323,6 +336,7 @@ export function simulatedHypervisor(world: SimWorld, environment: DriverEnvironm
         },
         power: powerOf(on),
         ...(offers('hotplug') && { hotplug: hotplugOf(on) }),
+        ...(offers('drive') && { drive: driveOf(on) }),
         ...(offers('resize') && { resize: resizeOf(on, offers) }),
         ...(offers('secrets') && { secrets: secretsOf(on) }),
         ...(offers('quiesce') && {

@@ -48,6 +48,8 @@ export class SimMachine {
   readonly #ahead = new Set<Ahead>();
   /** The guest holds its writes back. */
   frozen = false;
+  /** The guest has locked the tray of its drive, as while it has what is in it mounted. */
+  trayLocked = false;
   /** It is on its way here: no machine yet. */
   incoming = false;
   /** Its guest has come here, and has not gone on yet: it takes what it runs on when it does. */
@@ -87,6 +89,7 @@ export class SimMachine {
       memoryBytes: spec.memoryBytes,
       diskIds: bySlot(spec.disks).map((disk) => disk.volumeId),
       nicIds: bySlot(spec.nics).map((nic) => nic.nicId),
+      ...(ours && spec.iso !== undefined ? { isoId: spec.iso.imageId } : {}),
       ...(this.lost.size === 0 ? {} : { halfPluggedIds: [...this.lost] }),
       ...(ours && this.live ? limitsOf(spec) : {}),
       ...(ours && spec.record !== undefined ? { record: spec.record } : {}),
@@ -114,6 +117,7 @@ export class SimMachine {
     this.incoming = false;
     this.#arrived = true;
     this.frozen = from.frozen;
+    this.trayLocked = from.trayLocked;
     this.#booted = from.#booted;
     for (const id of from.lost) this.lost.add(id);
     for (const { run, leftMs } of from.#ahead) this.#ahead.add({ run, leftMs, cancel: undefined, sinceMs: 0 });
@@ -241,6 +245,7 @@ export class SimMachine {
     this.#ahead.clear();
     this.#booted = false;
     this.frozen = false;
+    this.trayLocked = false;
   }
 }
 

@@ -26,6 +26,8 @@ export interface SimStored extends StoredObject {
   readonly attachedTo: Set<string>;
   /** The running machine that writes to it, `host/machine`. */
   user: string | undefined;
+  /** Machines that have it in their drive, `host/machine`. */
+  readonly readers: Set<string>;
   /** Who has its lock: also who went down with its host, until another takes it. */
   holder: string | undefined;
   /** Its user has neither a watch nor the lock: frozen for a while, and never wrote. No fence finds it. */
@@ -168,10 +170,15 @@ export class SimPool {
     if (stored === undefined) return;
     if (stored.snapshots.length > 0) throw new SimError('conflict', `${kind} ${id} has ${stored.snapshots.length} snapshots`);
     if (stored.clones > 0) throw new SimError('conflict', `${stored.clones} volumes depend on image ${id}`);
-    if (stored.user !== undefined) this.#violation(`${kind} ${id} was deleted under ${stored.user}`);
+    for (const user of [...stored.readers, stored.user]) if (user !== undefined) this.#violation(`${kind} ${id} was deleted under ${user}`);
     this.#letImageGo(stored);
     this.things.delete(key(kind, id));
     this.#usedBytes -= stored.sizeBytes;
+  }
+
+  attachImage(id: string): Attachment {
+    this.#need('image', id);
+    return this.#attachment('image', id);
   }
 
   attach(id: string, hostname: string): Attachment {
@@ -297,8 +304,8 @@ export class SimPool {
   }
 
   #attachment(kind: StoredKind, id: string): Attachment {
-    const format = kind === 'seed' ? 'raw' : 'qcow2';
-    if (kind === 'volume' && this.keyholder !== undefined)
+    const format = kind === 'volume' ? 'qcow2' : 'raw';
+    if (kind !== 'seed' && this.keyholder !== undefined)
       return {
         ...{ type: 'rbd', pool: this.poolId, image: key(kind, id), monitors: ['shared'], user: this.keyholder },
         secretRef: secretRef(this.poolId, this.keyholder),
@@ -318,7 +325,7 @@ export class SimPool {
     this.#take(sizeBytes);
     const stored: SimStored = {
       ...{ kind, id, sizeBytes, virtualSizeBytes, imageId, clones: 0, user: undefined, holder: undefined, isUserHidden: false },
-      ...{ attachedTo: new Set(), clients: new Set(), shutOut: new Set() },
+      ...{ attachedTo: new Set(), readers: new Set(), clients: new Set(), shutOut: new Set() },
       ...{
         content: SimContent.EMPTY,
         snapshots: [],

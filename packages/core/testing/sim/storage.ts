@@ -124,6 +124,7 @@ function openPool(
         });
       },
       delete: remove('images.delete', 'image'),
+      ...(offers('imageAttach') && { attach: (id: string, call: Call) => ask('images.attach', call, (at) => at.attachImage(id)) }),
     },
     seeds: {
       put: (id, bytes, call) => ask('seeds.put', call, (at) => at.putSeed(id, bytes.byteLength)),

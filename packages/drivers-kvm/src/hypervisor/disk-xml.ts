@@ -5,11 +5,12 @@ import { encryptionElement } from '../secrets.ts';
 import type { Element } from '../xml/element.ts';
 import { element } from '../xml/element.ts';
 
-/** QEMU's AHCI has six ports; the last of the first controller is kept for the seed. */
+/** QEMU's AHCI has six ports; the last of the first controller is kept for the seed, that of the second for the drive. */
 const SATA_SLOTS_PER_CONTROLLER = 5;
 const DEVICE_PREFIX: Readonly<Record<DiskBus, string>> = { virtio: 'vd', scsi: 'sd', sata: 'sd' };
 /** Of no disk, because slots end before two-letter names do. */
 export const SEED_DEVICE = 'sdzz';
+export const DRIVE_DEVICE = 'sdzy';
 
 /**
  * `<disk>` of a volume. Only a definition says in which order disks boot: libvirt refuses one that is plugged in with an order into a machine that was
@@ -51,6 +52,34 @@ const hostsOf = (source: Element): readonly Element['attributes'][] =>
   source.children.flatMap(({ name, attributes }) => (name === 'host' ? [attributes] : []));
 /** Libvirt adds the usual port where none is given. */
 const samePort = (a: string | undefined, b: string | undefined): boolean => a === b || a === undefined || b === undefined;
+
+/** After every disk: what is installed is booted, and what it is installed from when there is nothing to boot yet. */
+const DRIVE_BOOT_ORDER = 100;
+
+/** The drive, with an ISO in it or empty. Disks on SATA leave no port of the first controller free but that of the seed. */
+export function driveElement(iso: Attachment | undefined, bus: 'scsi' | 'sata', diskBus: DiskBus): Element {
+  const last =
+    diskBus === 'sata' ? { controller: 1, unit: SATA_SLOTS_PER_CONTROLLER } : { controller: 0, unit: SATA_SLOTS_PER_CONTROLLER - 1 };
+  const place = bus === 'scsi' ? { controller: 0, bus: 0, target: 2, unit: 0 } : { ...last, bus: 0, target: 0 };
+  return element(
+    'disk',
+    { type: iso === undefined ? 'file' : sourceType(iso), device: 'cdrom' },
+    element('driver', { name: 'qemu', type: iso === undefined ? 'raw' : formatOf(iso) }),
+    iso === undefined ? undefined : sourceElement(iso),
+    element('target', { dev: DRIVE_DEVICE, bus }),
+    element('readonly'),
+    element('boot', { order: DRIVE_BOOT_ORDER }),
+    element('address', { type: 'drive', ...place }),
+  );
+}
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+/** By the id in its name, which is the last: pools may lie below folders with an id in theirs. */
+export function isoIn(drive: Element | undefined): string | undefined {
+  const { file, dev, name } = drive?.children.find((each) => each.name === 'source')?.attributes ?? {};
+  return (file ?? dev ?? name)?.match(UUID)?.at(-1);
+}
 
 /** The cloud-init seed as a CD-ROM. */
 export function seedElement(attachment: Attachment, bus: 'scsi' | 'sata'): Element {

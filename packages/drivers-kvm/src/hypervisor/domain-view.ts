@@ -4,7 +4,7 @@ import { type Hold, nicOfAlias, readHold, readMark, readRecord, volumeOfAlias } 
 import type { Element } from '../xml/element.ts';
 import { child, childrenNamed, descend, sizeInBytes } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
-import { SEED_DEVICE, slotOfDevice } from './disk-xml.ts';
+import { DRIVE_DEVICE, isoIn, SEED_DEVICE, slotOfDevice } from './disk-xml.ts';
 import { domainName } from './domain-xml.ts';
 import type { LimitFeatures } from './tuning.ts';
 
@@ -40,6 +40,8 @@ export interface DomainView {
   readonly disks: readonly PluggedDisk[];
   readonly nics: readonly PluggedNic[];
   readonly seed: Element | undefined;
+  /** Absent of a domain that was defined by an earlier release. */
+  readonly drive: Element | undefined;
   /** The socket on which QEMU speaks VNC; only of a running domain. */
   readonly vncSocket: string | undefined;
   /** Of a guest that was asked to hold writes back. */
@@ -69,19 +71,25 @@ export function viewDomain(xml: string): DomainView {
     cpuShares: numberIn(child(root, 'cputune'), 'shares') || undefined,
     disks: childrenNamed(devices, 'disk').flatMap(viewDisk).toSorted(bySlot),
     nics: childrenNamed(devices, 'interface').flatMap(viewNic).toSorted(bySlot),
-    seed: childrenNamed(devices, 'disk').find((each) => child(each, 'target')?.attributes.dev === SEED_DEVICE),
+    seed: discOf(devices, SEED_DEVICE),
+    drive: discOf(devices, DRIVE_DEVICE),
     vncSocket: vncSocketOf(devices),
     hold: readHold(root),
   };
 }
 
+const discOf = (devices: Element | undefined, device: string): Element | undefined =>
+  childrenNamed(devices, 'disk').find((each) => child(each, 'target')?.attributes.dev === device);
+
 export function observe(view: DomainView, power: PowerState): MachineObservation {
   const { id, name, owner, vcpus, memoryBytes, record } = view;
+  const isoId = isoIn(view.drive);
   return {
     ...{ id, name, power, vcpus, memoryBytes },
     ...(owner === undefined ? {} : { owner }),
     diskIds: view.disks.map((disk) => disk.volumeId),
     nicIds: view.nics.map((nic) => nic.nicId),
+    ...(isoId === undefined ? {} : { isoId }),
     ...(record === undefined ? {} : { record }),
   };
 }

@@ -2,7 +2,7 @@ import type { Firmware, MachineSpec } from '@pileus/core/strategy';
 import { markElement } from '../mark.ts';
 import type { Element } from '../xml/element.ts';
 import { element, render } from '../xml/element.ts';
-import { diskElement, seedElement } from './disk-xml.ts';
+import { diskElement, driveElement, seedElement } from './disk-xml.ts';
 import type { GuestProfile, VirtType } from './guest-profile.ts';
 import { guestProfile } from './guest-profile.ts';
 import { nicElement } from './nic-xml.ts';
@@ -73,10 +73,11 @@ function cpuElement(virtType: VirtType): Element {
 
 function deviceElements(spec: MachineSpec, profile: GuestProfile, host: HostProfile): (Element | undefined)[] {
   const bySlot = (a: { readonly slot: number }, b: { readonly slot: number }) => a.slot - b.slot;
-  const scsi = spec.diskBus === 'scsi' || (spec.seed !== undefined && profile.seedBus === 'scsi');
+  const scsi = spec.diskBus === 'scsi' || profile.seedBus === 'scsi';
   return [
     ...spec.disks.toSorted(bySlot).map((disk) => diskElement(disk, spec.diskBus, 'define')),
     spec.seed === undefined ? undefined : seedElement(spec.seed, profile.seedBus),
+    driveElement(spec.iso?.attachment, profile.seedBus, spec.diskBus),
     ...pciPorts(spec),
     scsi ? element('controller', { type: 'scsi', index: 0, model: 'virtio-scsi' }) : undefined,
     ...spec.nics.toSorted(bySlot).map((nic) => nicElement(nic, profile.nicModel)),

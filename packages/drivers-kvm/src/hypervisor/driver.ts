@@ -7,6 +7,7 @@ import { consoleVerbs } from './consoles.ts';
 import { diskCopyVerbs } from './disk-copy.ts';
 import { vncSocket } from './domain-xml.ts';
 import { Domains } from './domains.ts';
+import { driveVerbs } from './drive.ts';
 import { HostFacts, type VirtTypeOptions } from './host-facts.ts';
 import { hotplugVerbs } from './hotplug.ts';
 import { machineVerbs } from './machines.ts';
@@ -41,6 +42,7 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
     },
     power: powerVerbs(domains),
     hotplug: hotplugVerbs(domains, link),
+    drive: driveVerbs(domains),
     diskCopy: diskCopyVerbs(domains),
     migration: migrationVerbs(domains, link, options.migration),
     resize: resizeVerbs(domains),

@@ -134,6 +134,8 @@ export function imageVerbs(pool: NfsPool): StorageDriver['images'] {
       if (dependent !== undefined) throw new DriverError('conflict', `image ${id} shows through in ${dependent}`);
       await pool.delete('image', id, deadline);
     },
+
+    attach: async (id, call) => attachmentOf(pool, await pool.need('image', id, new Deadline(call))),
   };
 }
 

@@ -53,6 +53,12 @@ export function imageVerbs(pool: DirPool): StorageDriver['images'] {
       await pool.delete(imageMarkName(id), deadline);
       for (const format of FORMATS) await pool.delete(imageName(id, format), deadline);
     },
+
+    async attach(id, call) {
+      const image = await findImage(pool, id, new Deadline(call));
+      if (image === undefined) throw new DriverError('not_found', `the pool has no image ${id}`);
+      return { type: 'file', path: image.path, format: image.format };
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Attachment, DiskSpec, MachineSpec, NicSpec } from '@pileus/core/strategy';
+import type { Attachment, DiskSpec, IsoSpec, MachineSpec, NicSpec } from '@pileus/core/strategy';
 import { describeHypervisor, type HypervisorHarness } from '@pileus/core/testing';
 import { CephGuest } from '../../../../test/acceptance/storage/ceph-guest.ts';
 import { virsh } from '../../../../test/lab/guest-domain.ts';
@@ -18,9 +18,22 @@ const MIB = 2 ** 20;
 
 describeHypervisor('kvm on a real libvirtd', {
   // The kernel of the test machine has no traffic shaping, and the lab no control groups: see limits.test.ts.
-  features: ['hotplug', 'diskCopy', 'migration', 'quiesce', 'resize', 'growDisk', 'secrets', 'diskLimits', 'serial', 'vnc', 'watch'],
+  features: [
+    'hotplug',
+    'drive',
+    'diskCopy',
+    'migration',
+    'quiesce',
+    'resize',
+    'growDisk',
+    'secrets',
+    'diskLimits',
+    'serial',
+    'vnc',
+    'watch',
+  ],
   // Each of these boots a guest, and some wait for it to let go of a disk: in a full run only.
-  select: (id) => (FULL || !/^(resize\.growDisk|secrets\.)/.test(id)) && inSlice(4)(id),
+  select: (id) => (FULL || !/^(drive\.|resize\.growDisk|secrets\.)/.test(id)) && inSlice(4)(id),
   makeHarness: async (): Promise<HypervisorHarness> => {
     const backend = await LabBackend.up({ hosts: 2 });
     const [ceph, guest, data] = await Promise.all([
@@ -86,6 +99,12 @@ describeHypervisor('kvm on a real libvirtd', {
       open: async () => factory.open(backend.host),
       machine: async (): Promise<MachineSpec> => ({ ...(await base()), disks: [await disk(0, guest)] }),
       disk: (slot: number) => disk(slot, data),
+      iso: async (): Promise<IsoSpec> => {
+        const imageId = randomUUID();
+        const path = join(dir, `image-${imageId}.raw`);
+        await writeFile(path, Buffer.alloc(MIB, imageId));
+        return { imageId, attachment: { type: 'file', path, format: 'raw' } };
+      },
       place: async ({ attachment }: DiskSpec): Promise<Attachment> => {
         if (attachment.type !== 'file') throw new Error(`a disk of type ${attachment.type}`);
         const path = join(dir, randomUUID());

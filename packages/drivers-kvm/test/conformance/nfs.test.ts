@@ -3,7 +3,7 @@ import { inSlice } from '../../../../tools/test/slice.ts';
 import { NfsBackend } from '../nfs-storage/nfs-backend.ts';
 
 describeStorage('nfs on a real NFS server', {
-  features: ['contents'],
+  features: ['contents', 'imageAttach'],
   select: inSlice(8),
   makeHarness: () => NfsBackend.up(),
 });

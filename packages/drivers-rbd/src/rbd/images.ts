@@ -27,6 +27,11 @@ export function imageVerbs(pool: CephPool, purge: Purge): StorageDriver['images'
 
     /** Volumes that were cloned from it live on: what they still read is kept, out of sight, until the last of them is gone or flattened. */
     delete: async (id, call) => takeApart(pool, purge, { kind: 'image', id }, pool.begin(call)),
+
+    async attach(id, call) {
+      await pool.need(imageName(id), pool.begin(call));
+      return pool.attachment(imageName(id));
+    },
   };
 }
 

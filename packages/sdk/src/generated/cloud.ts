@@ -2599,8 +2599,8 @@ export interface ImageFields {
   readonly sourceUrl?: string;
   /** The volume that it was captured from. */
   readonly capturedFrom?: string;
-  /** As found in the content. */
-  readonly format?: 'raw' | 'qcow2';
+  /** As found in the content. Nothing is cloned from an `iso`: it is put into the drives of machines. */
+  readonly format?: 'raw' | 'qcow2' | 'iso';
   /** Of the content. */
   readonly sizeBytes?: number;
   /** Of the disk a guest sees; no volume made from it may be smaller. */
@@ -2623,7 +2623,7 @@ export interface ImageFields {
     readonly from: string;
   };
 }
-/** A disk that machines are cloned from. Its content never changes. */
+/** A disk that machines are cloned from, or an ISO that they read in their drive. Its content never changes. */
 export type Image = Lifecycle<ImageFields, ImageState>;
 
 /** Registers an image. Its content is uploaded to `/images/{id}/content`, or fetched from `sourceUrl`: an URL, or a `file:` URL of a file on the server, which operators may name. */
@@ -2688,6 +2688,7 @@ export interface ImageGraph {
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
     readonly volumes: VolumeGraph;
+    readonly instances: InstanceGraph;
   };
 }
 
@@ -6058,8 +6059,10 @@ export interface InstanceFields {
   readonly placementGroupId?: Id<'placementGroup'>;
   /** Where its placement group counts it: the host, failure domain or cluster it was placed in. */
   readonly placementDomain?: string;
-  /** The image its root disk was cloned from. */
+  /** The image its root disk was cloned from; absent where that began empty. */
   readonly imageId?: Id<'image'>;
+  /** The ISO in its drive; absent while that is empty. */
+  readonly isoImageId?: Id<'image'>;
   readonly vcpus: number;
   readonly memoryBytes: number;
   readonly vcpusMax: number;
@@ -6091,16 +6094,18 @@ export interface InstanceFields {
 /** A virtual machine. */
 export type Instance = Lifecycle<InstanceFields, InstanceState>;
 
-/** Makes a machine from an image, with its disks and NICs, and starts it. */
+/** Makes a machine from an image, or with an empty root disk and an ISO to install from, with its disks and NICs, and starts it. */
 export interface InstanceCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
   /** Name (the newest version) or id. */
   readonly instanceType: string;
-  /** The image its root disk is cloned from. */
-  readonly imageId: Id<'image'>;
-  /** Default: as large as the image. */
+  /** The image its root disk is cloned from. Without it that is empty, and `isoImageId` is needed. */
+  readonly imageId?: Id<'image'> | undefined;
+  /** The ISO in its drive, from which it boots as long as its disks cannot be booted from. */
+  readonly isoImageId?: Id<'image'> | undefined;
+  /** Default: as large as the image. An empty one needs `sizeBytes`. */
   readonly rootVolume?: {
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
     readonly name?: string | undefined;
@@ -6221,6 +6226,18 @@ export interface InstanceDetachVolume {
   readonly volumeId: Id<'volume'>;
 }
 
+/** Puts an ISO into the drive of the machine; a running guest sees it at once. It stays there over restarts, until it is detached. */
+export interface InstanceAttachIso {
+  /** An image of format `iso`. */
+  readonly imageId: Id<'image'>;
+}
+
+/** Empties the drive of the machine. A running guest that has locked the tray, as while it has the ISO mounted, refuses. */
+export interface InstanceDetachIso {
+  /** Also when the guest has locked the tray. Default: false. */
+  readonly force?: boolean | undefined;
+}
+
 /** Takes a snapshot of each disk of the machine, all at one instant: a snapshotGroup. An agent in the guest holds its writes back meanwhile; without one, a machine with several disks is paused. */
 export interface InstanceSnapshot {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
@@ -6283,6 +6300,7 @@ export interface InstanceGraph {
     readonly instanceType: InstanceTypeGraph;
     readonly host: HostGraph;
     readonly placementGroup: PlacementGroupGraph;
+    readonly isoImage: ImageGraph;
     readonly project: ProjectGraph;
     readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
@@ -6315,14 +6333,15 @@ export interface InstanceFilter {
   readonly instanceTypeId: Id<'instanceType'>;
   readonly hostId: Id<'host'>;
   readonly placementGroupId: Id<'placementGroup'>;
+  readonly isoImageId: Id<'image'>;
 }
 
-export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'migratingToHostId' | 'instanceTypeId' | 'hostId' | 'placementGroupId', InstanceGraph> {
+export class InstancesClient extends Resource<'instance', Instance, InstanceFilter, 'createdAt' | 'name' | 'state' | 'hostname' | 'guestOs' | 'migratingToHostId' | 'instanceTypeId' | 'hostId' | 'placementGroupId' | 'isoImageId', InstanceGraph> {
   constructor(client: Client) {
     super(client, { kind: 'instance', plural: 'instances' });
   }
 
-  /** Makes a machine from an image, with its disks and NICs, and starts it. */
+  /** Makes a machine from an image, or with an empty root disk and an ISO to install from, with its disks and NICs, and starts it. */
   create(input: InstanceCreate, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.createAny(input, options);
   }
@@ -6385,6 +6404,16 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   /** Detaches a volume; a running guest must let go of it. */
   detachVolume(instance: Named<'instance'>, input: InstanceDetachVolume, options: ChangeOptions = {}): Pending<'instance', Instance> {
     return this.act(instance, 'detach-volume', input, options);
+  }
+
+  /** Puts an ISO into the drive of the machine; a running guest sees it at once. It stays there over restarts, until it is detached. */
+  attachIso(instance: Named<'instance'>, input: InstanceAttachIso, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'attach-iso', input, options);
+  }
+
+  /** Empties the drive of the machine. A running guest that has locked the tray, as while it has the ISO mounted, refuses. */
+  detachIso(instance: Named<'instance'>, input: InstanceDetachIso = {}, options: ChangeOptions = {}): Pending<'instance', Instance> {
+    return this.act(instance, 'detach-iso', input, options);
   }
 
   /** Takes a snapshot of each disk of the machine, all at one instant: a snapshotGroup. An agent in the guest holds its writes back meanwhile; without one, a machine with several disks is paused. */
@@ -8108,7 +8137,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly pools: PoolsClient;
   /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
   readonly volumes: VolumesClient;
-  /** A disk that machines are cloned from. Its content never changes. */
+  /** A disk that machines are cloned from, or an ISO that they read in their drive. Its content never changes. */
   readonly images: ImagesClient;
   /** A volume as it was at one point in time: its content and its size. */
   readonly snapshots: SnapshotsClient;

@@ -66,11 +66,13 @@ export async function planMachine(reader: Reader, found: StrayRow, input: AdoptI
     slotsOf(shown.diskIds, record.volumes).map((slot, index) => planDisk(planning, String(shown.diskIds[index]), slot)),
   );
   const plugged = shown.nicIds.filter((nicId) => input.withoutNics?.includes(nicId) !== true);
-  const { vcpus, memoryBytes, diskIds, nicIds } = shown;
+  const { vcpus, memoryBytes, diskIds, nicIds, isoId } = shown;
+  const iso = isoId === undefined ? undefined : await reader.find(image, isoId);
   return {
     row: {
       ...record.instance,
       ...{ id, projectId, name, instanceTypeId, hostId: found.hostId, vcpus, memoryBytes },
+      ...given({ isoImageId: iso?.state === 'available' ? iso.id : undefined }),
       vcpusMax: Math.max(record.instance.vcpusMax, vcpus),
       memoryBytesMax: Math.max(record.instance.memoryBytesMax, memoryBytes),
     },

@@ -2,7 +2,7 @@ import { CloudError, equals, type Id, type RowOf } from '../../kernel/index.ts';
 import type { Call, DiskSpec, MachineSpec, NicLimits, NicSpec, Plug } from '../../strategy/index.ts';
 import { ensurePort, hostLimits, nic, portOf } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { ClassLimits, reachVolume, volume } from '../storage/contract.ts';
+import { ClassLimits, isoSpec, reachVolume, volume } from '../storage/contract.ts';
 import type { Hypervisor } from '../topology/contract.ts';
 import type { Consoles } from './consoles.ts';
 import { instance } from './instance.ts';
@@ -103,6 +103,10 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
   const plugs = await Promise.all(nics.map((entry) => nicSpec(ctx, entry, row, call)));
   const root = rows[0]?.row;
   const seed = root === undefined ? undefined : await writeSeed(ctx, row, hostOf(row), nics, root.poolId, call);
+  const iso =
+    root === undefined || row.isoImageId === undefined
+      ? undefined
+      : await isoSpec(ctx, { imageId: row.isoImageId, poolId: root.poolId, hostId: hostOf(row) }, call);
   return {
     id: row.id,
     name: row.name,
@@ -119,6 +123,7 @@ export async function prepareMachine(ctx: ComputeContext, row: InstanceRow, call
     record: writeRecord(row, rows, nics),
     ...(row.cpuShares === undefined ? {} : { cpuShares: row.cpuShares }),
     ...(seed === undefined ? {} : { seed }),
+    ...(iso === undefined ? {} : { iso }),
   };
 }
 

@@ -7,6 +7,7 @@ import { instance } from './instance.ts';
 import { createInstance } from './instance-create.ts';
 import { instanceDeletion } from './instance-delete.ts';
 import { evacuateAction } from './instance-evacuate.ts';
+import { isoActions } from './instance-iso.ts';
 import { migrateAction } from './instance-migrate.ts';
 import { nicActions } from './instance-nics.ts';
 import { powerActions } from './instance-power.ts';
@@ -45,6 +46,7 @@ export const compute: Module = (cloud) => {
       evacuateAction(services),
       migrateAction(services),
       ...volumeActions(services),
+      ...isoActions(services),
       snapshotAction(services),
       ...nicActions(services),
       resizeAction(services),

@@ -1,9 +1,7 @@
-import type { Static } from 'typebox';
 import {
   type Acceptance,
   type AcceptRequest,
   both,
-  bytesText,
   CloudError,
   change,
   equals,
@@ -19,13 +17,14 @@ import {
 import { given, nameOr } from '../naming.ts';
 import { type NicPlace, nicMoves, nicPlace, nicRow, type PortParams, refuseLost } from '../network/contract.ts';
 import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRequest } from '../placement/contract.ts';
-import { deprecationOf, image, type NewKey, newKey, refuseObsolete, refuseUnencrypted, volume, volumeRows } from '../storage/contract.ts';
+import { type Iso, image, type NewKey, newKey, refuseUnencrypted, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
 import { byClasses, diskField, disksAtFault, protections, refuseUnprotected } from './disk-protection.ts';
 import { instance } from './instance.ts';
 import { type Bounds, boundTo } from './instance-bounds.ts';
-import type { InstanceInput, volumeInput } from './instance-input.ts';
+import type { InstanceInput } from './instance-input.ts';
+import { deprecated, findImage, findIso, refuseDriveless, type Wanted, wantedVolumes } from './instance-source.ts';
 import { instanceType } from './instance-type.ts';
 import { DISKS_MAX } from './slots.ts';
 import { wholeKeys } from './ssh-key.ts';
@@ -60,6 +59,7 @@ export interface CreateParams {
   readonly seat?: GroupSeat;
   /** Reference to what is sealed. */
   readonly userData?: string;
+  readonly isoImageId?: Id<'image'>;
 }
 
 /** Row changes that end everything a creation had made rows for. */
@@ -86,7 +86,9 @@ export type CreateRequest = AcceptRequest<typeof instance, InstanceInput>;
 /** All about a new machine but its place. */
 export interface CreatePlan {
   readonly type: RowOf<typeof instanceType>;
-  readonly source: RowOf<typeof image>;
+  /** What its root disk is cloned from; an empty one is cloned from nothing. */
+  readonly source: RowOf<typeof image> | undefined;
+  readonly iso: Iso | undefined;
   readonly places: readonly NicPlace[];
   readonly sshKeys: string[];
   readonly existing: { readonly volumes: readonly Id<'volume'>[]; readonly poolIds: readonly string[] };
@@ -99,6 +101,7 @@ export async function planCreate(services: ComputeServices, request: CreateReque
   const { input, principal, reader, mint } = request;
   const type = await findType(services, input.instanceType);
   const source = await findImage(services, request);
+  const iso = await findIso(services, request);
   const places = await Promise.all((input.nics ?? []).map((entry, index) => nicPlace(reader, entry, `/nics/${index}`, principal)));
   await refuseLost(
     services,
@@ -108,9 +111,9 @@ export async function planCreate(services: ComputeServices, request: CreateReque
   const sshKeys = wholeKeys(input.sshKeys ?? []);
   refuseTwice(places);
   const existing = await existingVolumes(services, request);
-  const wanted = wantedVolumes(input, source.id, source.virtualSizeBytes ?? 0, mint);
+  const wanted = wantedVolumes(input, source, mint);
   await refuseUnprotected(reader, wanted);
-  return { type, source, places, sshKeys, existing, wanted, bound: await boundTo(request, type, places, existing.poolIds) };
+  return { type, source, iso, places, sshKeys, existing, wanted, bound: await boundTo(request, type, places, existing.poolIds) };
 }
 
 /** @throws CloudError no_capacity, unsupported */
@@ -138,6 +141,7 @@ export async function makeThere(
   const { id, input, projectId } = request;
   const { type, wanted, existing, bound } = plan;
   const hostId = placed.hostId as Id<'host'>;
+  if (plan.iso !== undefined) await refuseDriveless(services, hostId, placed.poolIds[0]);
   const ports = await newPorts(services, request, plan.places);
   const row = { ...instanceRow(request, plan, userData), hostId, ...given({ placementDomain: placed.seat?.domain }) };
   const protectedBy = await protections(request.reader, wanted, placed);
@@ -157,6 +161,7 @@ export async function makeThere(
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
       ...given({ onlyHosts: bound.onlyHosts, clusterId: bound.clusterId, hostLabels: bound.hostLabels, seat: placed.seat, userData }),
+      ...given({ isoImageId: plan.iso?.id }),
     },
     statements: [
       written(row),
@@ -167,36 +172,39 @@ export async function makeThere(
       ...ports.flatMap((port) => port.statements),
       ...protectedBy.flatMap(({ guards }) => guards),
       ...keys.flatMap(({ statements }) => statements),
+      ...(plan.iso === undefined ? [] : [expectState(image, plan.iso.id, ['available'])]),
     ],
     keys: [...wanted.map((entry) => entry.id), ...existing.volumes, ...ports.map((port) => port.params.nicId)],
     notes: {
       placement: placed.reasons,
-      ...given({ deprecatedImage: deprecationOf(plan.source), encryptedByClass: byClasses(protectedBy) }),
+      ...given({ deprecatedImage: deprecated(plan), encryptedByClass: byClasses(protectedBy) }),
     },
   };
 }
 
 /** The row of a machine without its place. */
-export function instanceRow({ id, input, projectId }: CreateRequest, { type, source, sshKeys }: CreatePlan, userData: string | undefined) {
+export function instanceRow(
+  { id, input, projectId }: CreateRequest,
+  { type, source, iso, sshKeys }: CreatePlan,
+  userData: string | undefined,
+) {
   const name = nameOr(input.name, instance, id);
+  const { guestOs, firmware, diskBus } = (source ?? iso) as RowOf<typeof image>;
   const desiredPower: 'running' | 'stopped' = input.start === false ? 'stopped' : 'running';
   return {
     id,
     projectId,
     name,
     instanceTypeId: type.id,
-    imageId: source.id,
     vcpus: type.vcpus,
     memoryBytes: type.memoryBytes,
     vcpusMax: type.vcpusMax,
     memoryBytesMax: type.memoryBytesMax,
-    guestOs: source.guestOs,
-    firmware: source.firmware,
-    diskBus: source.diskBus,
+    ...{ guestOs, firmware, diskBus },
     hostname: input.hostname ?? name,
     sshKeys,
     desiredPower,
-    ...given({ description: input.description, cpuShares: type.cpuShares, userData }),
+    ...given({ description: input.description, cpuShares: type.cpuShares, userData, imageId: source?.id, isoImageId: iso?.id }),
     ...given({ placementGroupId: input.placementGroupId as Id<'placementGroup'> | undefined }),
   };
 }
@@ -208,30 +216,6 @@ const newPorts = (services: ComputeServices, { id, input, projectId, reader, min
       return nicRow(place, owner, { ...services, reader, mint });
     }),
   );
-
-async function findImage({ environment }: ComputeServices, { input, principal, reader }: CreateRequest): Promise<RowOf<typeof image>> {
-  const row = await usable(reader, image, input.imageId, principal, '/imageId');
-  refuseObsolete(row, environment.clock, '/imageId');
-  if (row.state === 'available' && row.virtualSizeBytes !== undefined) return row;
-  throw new CloudError('conflict', `Image ${row.name} is ${row.state}; it needs its content first.`, { pointer: '/imageId' });
-}
-
-type Wanted = Static<typeof volumeInput> & { readonly id: Id<'volume'>; readonly imageId?: Id<'image'>; readonly owned: boolean };
-
-function wantedVolumes(
-  input: InstanceInput,
-  imageId: Id<'image'>,
-  imageBytes: number,
-  mint: (kind: 'volume') => Id<'volume'>,
-): readonly Wanted[] {
-  const sizeBytes = input.rootVolume?.sizeBytes ?? imageBytes;
-  if (sizeBytes < imageBytes)
-    throw new CloudError('invalid_input', `The image needs a root disk of at least ${bytesText(imageBytes)}.`, {
-      pointer: '/rootVolume/sizeBytes',
-    });
-  const root: Wanted = { ...input.rootVolume, id: mint('volume'), sizeBytes, imageId, owned: input.rootVolume?.deleteWithInstance ?? true };
-  return [root, ...(input.volumes ?? []).map((entry) => ({ ...entry, id: mint('volume'), owned: entry.deleteWithInstance ?? false }))];
-}
 
 const volumesAt = (wanted: readonly Wanted[], placed: Placed, keys: readonly NewKey[]): readonly NewVolume[] =>
   wanted.map(

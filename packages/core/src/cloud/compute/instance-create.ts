@@ -1,8 +1,8 @@
-import { announce, bindSaga, CloudError, defineAction, NOTHING_TO_UNDO, revert, saga, transition } from '../../kernel/index.ts';
+import { announce, bindSaga, CloudError, defineAction, type Id, NOTHING_TO_UNDO, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { deletePort, ensurePort, isNicClash, nicMoves, portsReady } from '../network/contract.ts';
 import { isPlaceTaken } from '../placement/contract.ts';
-import { createVolume, removeOrOwe, volume } from '../storage/contract.ts';
+import { createVolume, placeIso, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { type CreateParams, placeAgain } from './instance-accept.ts';
@@ -28,9 +28,15 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
   .subs('volumes', {
     limit: 4,
     run: ({ ctx, params }) => [
-      params.volumes.map(({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) =>
-        bindSaga(createVolume, ctx, given({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) as never),
-      ),
+      [
+        ...params.volumes.map(({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) =>
+          bindSaga(createVolume, ctx, given({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) as never),
+        ),
+        // It lies beside the root disk.
+        ...(params.isoImageId === undefined
+          ? []
+          : params.volumes.slice(0, 1).map(({ poolId }) => bindSaga(placeIso, ctx, { imageId: params.isoImageId as Id<'image'>, poolId }))),
+      ],
     ],
   })
   .each('ports', {
@@ -100,7 +106,8 @@ export const createInstance = (services: ComputeServices) =>
   defineAction({
     kind: instance,
     verb: 'create',
-    description: 'Makes a machine from an image, with its disks and NICs, and starts it.',
+    description:
+      'Makes a machine from an image, or with an empty root disk and an ISO to install from, with its disks and NICs, and starts it.',
     target: 'collection',
     input: instanceInput,
     gate: instanceCreating,

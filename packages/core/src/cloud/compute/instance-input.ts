@@ -20,8 +20,16 @@ export const instanceInput = Type.Object({
   name: Type.Optional(resourceName()),
   description: Type.Optional(Type.String({ maxLength: 1024 })),
   instanceType: Type.String({ maxLength: 63, description: 'Name (the newest version) or id.' }),
-  imageId: Type.String({ format: 'uuid', description: 'The image its root disk is cloned from.' }),
-  rootVolume: Type.Optional(Type.Partial(volumeInput, { description: 'Default: as large as the image.' })),
+  imageId: Type.Optional(
+    Type.String({
+      format: 'uuid',
+      description: 'The image its root disk is cloned from. Without it that is empty, and `isoImageId` is needed.',
+    }),
+  ),
+  isoImageId: Type.Optional(
+    Type.String({ format: 'uuid', description: 'The ISO in its drive, from which it boots as long as its disks cannot be booted from.' }),
+  ),
+  rootVolume: Type.Optional(Type.Partial(volumeInput, { description: 'Default: as large as the image. An empty one needs `sizeBytes`.' })),
   volumes: Type.Optional(Type.Array(volumeInput, { maxItems: 16, description: 'More new disks.' })),
   attachVolumeIds: Type.Optional(
     Type.Array(Type.String({ format: 'uuid' }), { maxItems: 16, uniqueItems: true, description: 'Disks that are there already.' }),

@@ -26,7 +26,10 @@ export const instance = defineKind({
     placementDomain: Type.Optional(
       Type.String({ description: 'Where its placement group counts it: the host, failure domain or cluster it was placed in.' }),
     ),
-    imageId: Type.Optional(Type.String({ format: 'uuid', description: 'The image its root disk was cloned from.' })),
+    imageId: Type.Optional(
+      Type.String({ format: 'uuid', description: 'The image its root disk was cloned from; absent where that began empty.' }),
+    ),
+    isoImageId: Type.Optional(ref('image', 'restrict', { description: 'The ISO in its drive; absent while that is empty.' })),
     vcpus: Type.Integer({ minimum: 1 }),
     memoryBytes: bytes(),
     vcpusMax: Type.Integer({ minimum: 1 }),

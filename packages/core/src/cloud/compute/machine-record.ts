@@ -23,7 +23,7 @@ const instancePart = Type.Object({
   ...common,
   ...Type.Omit(instance.schema, [
     ...(['hostId', 'migratingToHostId', 'placementGroupId', 'placementDomain'] as const),
-    ...(['vcpus', 'memoryBytes', 'userData', 'desiredPower'] as const),
+    ...(['vcpus', 'memoryBytes', 'userData', 'desiredPower', 'isoImageId'] as const),
   ]).properties,
 });
 const volumePart = Type.Object({

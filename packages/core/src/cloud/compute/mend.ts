@@ -2,7 +2,7 @@ import { alone, bytesText, change, describeChain, following, isCloudError, Lane,
 import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { hostLimits, nic } from '../network/contract.ts';
-import { ClassLimits, volume } from '../storage/contract.ts';
+import { ClassLimits, image, isoSpec, volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
 import {
   type ComputeServices,
@@ -15,6 +15,7 @@ import {
   type VolumeRow,
 } from './context.ts';
 import { instance, isMade } from './instance.ts';
+import { isoPool } from './instance-iso.ts';
 import { resizeLive } from './instance-resize.ts';
 import { lateLimits, mendLimits } from './mend-limits.ts';
 
@@ -105,8 +106,14 @@ const limitsOf = (hypervisor: Hypervisor, seen: MachineObservation, row: Instanc
 
 const isLive = ({ power }: MachineObservation) => power === 'running' || power === 'paused';
 
+const isDriveRight = (hypervisor: Hypervisor, seen: MachineObservation, row: InstanceRow) =>
+  !hypervisor.offers('drive') || seen.isoId === row.isoImageId;
+
 const isRight = (hypervisor: Hypervisor, seen: MachineObservation, row: InstanceRow, plugged: Plugged) =>
-  isSized(seen, row) && isPlugged(seen, plugged) && limitsOf(hypervisor, seen, row, plugged) === undefined;
+  isSized(seen, row) &&
+  isDriveRight(hypervisor, seen, row) &&
+  isPlugged(seen, plugged) &&
+  limitsOf(hypervisor, seen, row, plugged) === undefined;
 
 /** Not beside an operation on the machine or on any of its disks and NICs, and none begins before it has ended. */
 async function mendAlone(services: ComputeServices, row: InstanceRow, seen: MachineObservation | undefined, look: Call): Promise<void> {
@@ -158,12 +165,28 @@ async function mendLive(
   for (const id of beside(seen.nicIds, nics)) if (await isKnown(services, nic, id)) await hypervisor.detachNic(row.id, id, call);
   await plugIn(services, hypervisor, row, lacking(disks, seen.diskIds, seen), call);
   for (const port of lacking(nics, seen.nicIds, seen)) await hypervisor.attachNic(row.id, await nicSpec(services, port, row, call), call);
+  if (!isDriveRight(hypervisor, seen, row)) await mendDrive(services, hypervisor, row, seen, call);
   // What has just been plugged in has its limits from its row.
   const late = limitsOf(hypervisor, seen, row, plugged);
   if (late !== undefined) await mendLimits(hypervisor, row.id, late, call);
   if (refusal === undefined) return;
   await showSize(services, row, seen);
   throw refusal.error;
+}
+
+/** A guest that has locked the tray is asked again at the next look. */
+async function mendDrive(
+  services: ComputeServices,
+  hypervisor: Hypervisor,
+  row: InstanceRow,
+  { isoId = '' }: MachineObservation,
+  call: Call,
+) {
+  const { isoImageId: imageId } = row;
+  if (imageId !== undefined) {
+    const poolId = await isoPool(services.reader, row);
+    await hypervisor.insertIso(row.id, await isoSpec(services, { imageId, poolId, hostId: hostOf(row) }, call), call);
+  } else if (await isKnown(services, image, isoId)) await hypervisor.ejectIso(row.id, false, call);
 }
 
 /**
@@ -216,7 +239,7 @@ async function forgetSize({ kernel }: ComputeServices, row: InstanceRow, seen: M
 }
 
 /** What no row and no tombstone explains is not ours to take away: the store may be yesterday's. */
-const isKnown = async ({ reader }: ComputeServices, kind: typeof volume | typeof nic, id: string): Promise<boolean> =>
+const isKnown = async ({ reader }: ComputeServices, kind: typeof volume | typeof nic | typeof image, id: string): Promise<boolean> =>
   (await reader.find(kind, id)) !== undefined;
 
 async function allKnown(services: ComputeServices, late: { readonly disks: readonly string[]; readonly nics: readonly string[] }) {

@@ -105,13 +105,15 @@ async function unexplained(services: ComputeServices, hostId: string, machine: M
 }
 
 /** What a quarantined machine shows, and what its adoption goes by. */
-export interface StrayMachine extends Pick<MachineObservation, 'power' | 'vcpus' | 'memoryBytes' | 'diskIds' | 'nicIds' | 'record'> {
+export interface StrayMachine
+  extends Pick<MachineObservation, 'power' | 'vcpus' | 'memoryBytes' | 'diskIds' | 'nicIds' | 'isoId' | 'record'> {
   /** Of a machine whose row is there all the same: where that says it is. */
   readonly rowHostId?: string;
 }
 
-const details = ({ power, vcpus, memoryBytes, diskIds, nicIds, record }: MachineObservation, row: InstanceRow | undefined) => ({
+const details = ({ power, vcpus, memoryBytes, diskIds, nicIds, isoId, record }: MachineObservation, row: InstanceRow | undefined) => ({
   ...({ power, vcpus, memoryBytes, diskIds, nicIds } satisfies StrayMachine),
+  ...(isoId === undefined ? {} : { isoId }),
   ...(record === undefined ? {} : { record }),
   ...(row === undefined ? {} : { rowHostId: row.hostId }),
 });

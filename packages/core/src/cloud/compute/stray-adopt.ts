@@ -20,7 +20,7 @@ import type { Call } from '../../strategy/index.ts';
 import { nameOr } from '../naming.ts';
 import { membersOfFound, network, nic, subnet } from '../network/contract.ts';
 import { hostCapacity, poolCapacity } from '../placement/contract.ts';
-import { hostPlace, pool, reaches, volume } from '../storage/contract.ts';
+import { hostPlace, image, pool, reaches, volume } from '../storage/contract.ts';
 import { host, stray } from '../topology/contract.ts';
 import { type AdoptedVolume, type MachinePlan, planMachine, planVolume, slotsOf } from './adopt-machine.ts';
 import { type ComputeContext, type ComputeServices, volumesOf } from './context.ts';
@@ -82,6 +82,7 @@ function machineRows({ row, nics, members }: NonNullable<AdoptParams['machine']>
   const desiredPower = state === 'crashed' ? 'running' : state;
   return [
     expectState(instanceType, row.instanceTypeId, ['available']),
+    ...(row.isoImageId === undefined ? [] : [expectState(image, row.isoImageId, ['available'])]),
     create(instance, { ...row, desiredPower, state }),
     ...nics.flatMap((entry) => [
       expectState(network, entry.networkId, ['available']),

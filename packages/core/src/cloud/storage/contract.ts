@@ -2,7 +2,8 @@
 
 export { type DemandingClasses, demandingClasses, encryptedOnly, misfitOf, type Protection, protectionIn } from './class-encryption.ts';
 export { ClassLimits } from './class-limits.ts';
-export { deprecationOf, image, refuseObsolete } from './image.ts';
+export { deprecationOf, image, refuseIso, refuseObsolete } from './image.ts';
+export { copyIso, ISO_COPY_TIMEOUT_MS, type Iso, isoFor, isoSpec, placeIso } from './iso.ts';
 export { pool, scopes } from './pool.ts';
 export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export { notTaking } from './pool-health.ts';

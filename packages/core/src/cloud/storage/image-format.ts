@@ -2,11 +2,14 @@ import { bytesText, CloudError } from '../../kernel/index.ts';
 import type { DiskFormat } from '../../strategy/index.ts';
 import { SECTOR_BYTES } from './volume.ts';
 
+/** Where ISO 9660 and UDF begin to tell what they are: in the 17th of their sectors. */
+const DISC_AT = 16 * 2048 + 1;
 /** So many first bytes tell the format. */
-export const HEAD_BYTES = 512;
+export const HEAD_BYTES = 33_280;
 
 export interface FormatFacts {
-  readonly format: DiskFormat;
+  /** An `iso` is kept and read as it is, as `raw` is. */
+  readonly format: DiskFormat | 'iso';
   readonly virtualSizeBytes: number;
 }
 
@@ -37,6 +40,8 @@ const FOREIGN: readonly Magic[] = [
   { name: 'compressed with zstd', magic: [0x28, 0xb5, 0x2f, 0xfd] },
   { name: 'compressed with lz4', magic: [0x04, 0x22, 0x4d, 0x18] },
 ];
+/** Of ISO 9660, and of UDF alone. Those that are made to be written to USB sticks, too, have a partition table before that. */
+const DISC = ['CD001', 'BEA01'];
 const QCOW2 = [0x51, 0x46, 0x49, 0xfb];
 
 const has = (head: Uint8Array, { at = 0, magic }: Pick<Magic, 'at' | 'magic'>): boolean =>
@@ -51,11 +56,12 @@ const refuse = (message: string) => new CloudError('invalid_input', message);
 export function tellFormat(head: Uint8Array, sizeBytes: number): FormatFacts {
   if (sizeBytes === 0) throw refuse('The content is empty.');
   const foreign = FOREIGN.find((each) => has(head, each));
-  if (foreign !== undefined) throw refuse(`The content is ${foreign.name}; images are qcow2 or raw.`);
+  if (foreign !== undefined) throw refuse(`The content is ${foreign.name}; images are qcow2, raw or ISO.`);
   if (has(head, { magic: QCOW2 })) return { format: 'qcow2', virtualSizeBytes: readQcow2(head) };
   if (sizeBytes % SECTOR_BYTES !== 0)
     throw refuse(`A raw image is a whole number of ${SECTOR_BYTES}-byte sectors; this one has ${bytesText(sizeBytes)}.`);
-  return { format: 'raw', virtualSizeBytes: sizeBytes };
+  const isDisc = DISC.some((magic) => has(head, { at: DISC_AT, magic }));
+  return { format: isDisc ? 'iso' : 'raw', virtualSizeBytes: sizeBytes };
 }
 
 /** Fields of the header that version 2 and 3 have in common, and those of version 3. */

@@ -5,7 +5,7 @@ import { given } from '../naming.ts';
 export const image = defineKind({
   name: 'image',
   plural: 'images',
-  description: 'A disk that machines are cloned from. Its content never changes.',
+  description: 'A disk that machines are cloned from, or an ISO that they read in their drive. Its content never changes.',
   scope: 'project',
   shareable: true,
   schema: Type.Object({
@@ -15,7 +15,11 @@ export const image = defineKind({
     diskBus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata')]),
     sourceUrl: Type.Optional(Type.String({ maxLength: 2048 })),
     capturedFrom: Type.Optional(Type.String({ format: 'uuid', description: 'The volume that it was captured from.' })),
-    format: Type.Optional(Type.Union([Type.Literal('raw'), Type.Literal('qcow2')], { description: 'As found in the content.' })),
+    format: Type.Optional(
+      Type.Union([Type.Literal('raw'), Type.Literal('qcow2'), Type.Literal('iso')], {
+        description: 'As found in the content. Nothing is cloned from an `iso`: it is put into the drives of machines.',
+      }),
+    ),
     sizeBytes: Type.Optional(bytes({ description: 'Of the content.' })),
     virtualSizeBytes: Type.Optional(bytes({ description: 'Of the disk a guest sees; no volume made from it may be smaller.' })),
     sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the content.' })),
@@ -65,5 +69,14 @@ export function refuseObsolete(row: RowOf<typeof image>, clock: Clock, pointer: 
   throw new CloudError('conflict', `Image ${row.name} is obsolete since ${row.obsoleteAt}.${instead}`, {
     pointer,
     params: { ...deprecationOf(row) },
+  });
+}
+
+/** A disk made of one would not boot, or be read-only in disguise. @throws CloudError conflict */
+export function refuseIso({ name, format }: RowOf<typeof image>, pointer: string): void {
+  if (format !== 'iso') return;
+  throw new CloudError('conflict', `Image ${name} is an ISO, from which no disk is made: put it into the drive of a machine.`, {
+    pointer,
+    params: { format },
   });
 }

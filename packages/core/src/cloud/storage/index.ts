@@ -10,6 +10,7 @@ import { imageCreate } from './image-create.ts';
 import { imageDeletion } from './image-delete.ts';
 import { imageDeprecate, imageReinstate } from './image-deprecate.ts';
 import { startPartExpiry, sweepImages } from './image-sweep.ts';
+import { placeIso } from './iso.ts';
 import * as points from './points.ts';
 import { pool } from './pool.ts';
 import type { PoolContext } from './pool-context.ts';
@@ -66,7 +67,7 @@ export const storage: Module = (services) => {
     version: '0.1.0',
     requires: ['topology'],
     kinds: [storageClass, pool, volume, image, snapshot, snapshotGroup],
-    sagas: [dropSnapshot],
+    sagas: [dropSnapshot, placeIso],
     settings: [imageBytesMax, imageDiskBytesMax, imagePartHours],
     actions: [
       ...classActions,

@@ -218,6 +218,18 @@ export class StoragePool {
   deleteImage(id: string, call: Call) {
     return this.#caller.run('images.delete', call, (c) => this.#driver.images.delete(id, c));
   }
+  /** How machines read the pool's copy of an image. */
+  attachImage(id: string, call: Call) {
+    const attach = this.#attachImage;
+    return this.#caller.run('images.attach', call, (c) => attach.call(this.#driver.images, id, c));
+  }
+  /** @throws CloudError `unsupported` where machines cannot read images: asked before anything changes */
+  needImageAttach(): void {
+    void this.#attachImage;
+  }
+  get #attachImage() {
+    return required(this.#driver.images.attach, this.place, 'show an ISO to a machine');
+  }
   inspect(kind: StoredKind, id: string, call: Call) {
     return this.#caller.run('inspect', call, (c) => this.#driver.inspect(kind, id, c));
   }

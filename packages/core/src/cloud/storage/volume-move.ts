@@ -16,6 +16,7 @@ import {
   saga,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { stray } from '../topology/contract.ts';
@@ -69,6 +70,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
       if (row.poolId !== params.fromPoolId || row.sizeBytes !== params.sizeBytes)
         throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       await refuseOtherUser(ctx.reader, row, params.userId);
+      await refuseIsoBeside(ctx.reader, row);
       const beside = await snapshotsOf(ctx.reader, row.id);
       // One in `creating` is of an operation behind this.
       refuseStaying(
@@ -247,6 +249,15 @@ async function refuseUnsettled({ reader }: MoveContext, row: VolumeRow, toPoolId
     });
 }
 
+/** The ISO in the drive of a machine is read from the pool of its root disk. @throws CloudError conflict */
+async function refuseIsoBeside(reader: Reader, { name, slot, instanceId }: VolumeRow): Promise<void> {
+  const user = slot !== 0 || instanceId === undefined ? undefined : await reader.find(instance, instanceId);
+  if (user?.isoImageId === undefined) return;
+  throw new CloudError('conflict', `An ISO is in the drive of instance ${user.name}, beside its root disk ${name}: detach it first.`, {
+    params: { instanceId: user.id, isoImageId: user.isoImageId },
+  });
+}
+
 /** By what the host of the machine can do, and what cannot be done while a guest writes. @throws CloudError unsupported */
 async function refuseUncopied(
   { hosts }: Pick<MoveContext, 'hosts'>,
@@ -320,6 +331,7 @@ export const volumeMove = (context: MoveContext) =>
       else if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
       else if (bytesPerSecond !== undefined)
         throw new CloudError('invalid_input', 'Only what is copied under a running machine is held back.', { pointer: '/bytesPerSecond' });
+      await refuseIsoBeside(reader, row);
       if (user !== undefined && input.poolId !== undefined) await refuseUnreached(reader, input.poolId, user);
       refuseStaying(row, await snapshotsOf(reader, id));
       refuseEncrypted(row, '', 'is not moved: its content is read by its machine alone');

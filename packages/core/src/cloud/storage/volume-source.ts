@@ -11,7 +11,7 @@ import {
   usable,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { deprecationOf, image, refuseObsolete, unusable } from './image.ts';
+import { deprecationOf, image, refuseIso, refuseObsolete, unusable } from './image.ts';
 import type { ImageFacts } from './pools.ts';
 import type { StorageContext } from './removal.ts';
 import { snapshot } from './snapshots/snapshot.ts';
@@ -123,14 +123,16 @@ async function ofVolume(
 type UsableImage = ImageFacts & { readonly id: Id<'image'>; readonly deprecation?: JsonObject };
 
 /** What pools need to know of an image. @throws CloudError conflict while it has no content, or is being deleted */
-export function imageFacts(row: RowOf<typeof image>): ImageFacts {
-  if (row.format === undefined || row.virtualSizeBytes === undefined || row.state !== 'available') throw unusable(row, '/imageId');
-  return { id: row.id, format: row.format, virtualSizeBytes: row.virtualSizeBytes, ...given({ sha256: row.sha256 }) };
+export function imageFacts(row: RowOf<typeof image>, pointer = '/imageId'): ImageFacts {
+  if (row.format === undefined || row.virtualSizeBytes === undefined || row.state !== 'available') throw unusable(row, pointer);
+  const format = row.format === 'iso' ? 'raw' : row.format;
+  return { id: row.id, format, virtualSizeBytes: row.virtualSizeBytes, ...given({ sha256: row.sha256 }) };
 }
 
 /** An image that the caller may use, with its content. @throws CloudError not_found, conflict */
 export async function imageFor(reader: Reader, principal: Principal, imageId: string, clock: Clock): Promise<UsableImage> {
   const row = await usable(reader, image, imageId, principal, '/imageId');
   refuseObsolete(row, clock, '/imageId');
+  refuseIso(row, '/imageId');
   return { ...imageFacts(row), id: row.id, ...given({ deprecation: deprecationOf(row) }) };
 }

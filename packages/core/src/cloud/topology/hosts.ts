@@ -10,6 +10,7 @@ import type {
   HostEndpoint,
   HypervisorDriver,
   HypervisorFactory,
+  IsoSpec,
   MachineSpec,
   NicLimits,
   NicSpec,
@@ -21,6 +22,7 @@ import { host } from './host.ts';
 
 type Feature =
   | 'hotplug'
+  | 'drive'
   | 'diskCopy'
   | 'migration'
   | 'quiesce'
@@ -78,6 +80,18 @@ export class Hypervisor {
   detachNic(id: string, nicId: string, call: Call) {
     const feature = required(this.#driver.hotplug, this.place, 'detach NICs from a machine');
     return this.#caller.run('detachNic', call, (c) => feature.detachNic(id, nicId, c));
+  }
+  insertIso(id: string, iso: IsoSpec, call: Call) {
+    const feature = this.#drive;
+    return this.#caller.run('drive.insert', call, (c) => feature.insert(id, iso, c));
+  }
+  /** Also where the guest has locked the tray, when it is forced. */
+  ejectIso(id: string, forced: boolean, call: Call) {
+    const feature = this.#drive;
+    return this.#caller.run('drive.eject', call, (c) => feature.eject(id, forced, c));
+  }
+  get #drive() {
+    return required(this.#driver.drive, this.place, 'show an ISO to a machine');
   }
   setVcpus(id: string, vcpus: number, call: Call) {
     const feature = required(this.#driver.resize, this.place, 'add processors to a running machine');
@@ -167,9 +181,10 @@ export class Hypervisor {
     return this.#offered(feature) !== undefined;
   }
   #offered(feature: Feature): object | undefined {
-    const { hotplug, diskCopy, migration, resize, secrets, limits, consoles, quiesce } = this.#driver;
+    const { hotplug, drive, diskCopy, migration, resize, secrets, limits, consoles, quiesce } = this.#driver;
     return {
       hotplug,
+      drive,
       diskCopy,
       migration,
       resize,
