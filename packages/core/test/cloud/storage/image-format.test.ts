@@ -23,6 +23,17 @@ describe('the format of an image', () => {
     expect(tellFormat(new Uint8Array(512), 1024)).to.deep.equal({ format: 'raw', virtualSizeBytes: 1024 });
   });
 
+  it('is that of an ISO by ISO 9660 and UDF, also where a partition table is before them', () => {
+    for (const magic of ['CD001', 'BEA01']) {
+      const head = new Uint8Array(HEAD_BYTES);
+      head.set(Buffer.from(magic), 32_769);
+      head.set([0x55, 0xaa], 510);
+      expect(tellFormat(head, 65_536)).to.deep.equal({ format: 'iso', virtualSizeBytes: 65_536 });
+      expect(tellFormat(head.subarray(0, 32_770), 65_536).format).to.equal('raw');
+      expect(refusal(head, 65_537)).to.contain('sectors');
+    }
+  });
+
   it('is refused when the image refers to what is not in it', () => {
     expect(refusal(qcow2({ backingFileOffset: 0x200n }))).to.contain('backing file');
     expect(refusal(qcow2({ version: 2, backingFileOffset: 0x200n }))).to.contain('backing file');
@@ -64,15 +75,15 @@ describe('the format of an image', () => {
     it(`is refused by its name when it is ${what} (${bytes.length} bytes at ${at})`, () => {
       const head = new Uint8Array(HEAD_BYTES);
       head.set(Buffer.from(bytes, 'latin1'), at);
-      expect(refusal(head)).to.contain(what).and.to.contain('images are qcow2 or raw');
+      expect(refusal(head)).to.contain(what).and.to.contain('images are qcow2, raw or ISO');
       head[at] = 0;
       expect(tellFormat(head, 65_536).format).to.equal('raw');
     });
 
   it('of whatever bytes is known or refused, never a fault', () => {
     const head = fc.oneof(
-      fc.uint8Array({ maxLength: HEAD_BYTES }),
-      fc.uint8Array({ maxLength: HEAD_BYTES }).map((tail) => Uint8Array.from([0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3, ...tail])),
+      fc.uint8Array({ maxLength: 512 }),
+      fc.uint8Array({ maxLength: 512 }).map((tail) => Uint8Array.from([0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3, ...tail])),
     );
     fc.assert(fc.property(head, fc.nat(), (bytes, size) => void refusal(bytes, size)));
   });
