@@ -89,7 +89,9 @@ describe('agent: names', function () {
     internet = await upstream();
     network = await BridgedNetwork.start();
     guest = await network.guest('10.0.1.11', '10.0.1.2');
-    agent = await AgentProcess.start({ program: BRIDGED, config: { dns: { upstreams: ['127.0.0.1#9', internet.address] } } });
+    // To the first no way leads, the second refuses.
+    const upstreams = ['255.255.255.255', '127.0.0.1#9', internet.address];
+    agent = await AgentProcess.start({ program: BRIDGED, config: { dns: { upstreams } } });
     receiver = await Receiver.start(agent.controller);
     const input = {
       ...{ networkId, vpcId, bridge: network.bridge, interfaceId: `service-${networkId}`, mac: '02:00:00:00:01:fe' },

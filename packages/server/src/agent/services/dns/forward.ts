@@ -66,8 +66,9 @@ const isAnswerTo = (query: Buffer, answer: Buffer): boolean =>
 const overUdp: Ask = (address, port, query, found, failed) => {
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   socket.on('error', failed);
-  // Connected: from whom it did not ask it takes nothing.
-  socket.connect(port, address, () => socket.send(query));
+  // Connected: from whom it did not ask it takes nothing. As an event, since a function given to `connect` is called where no way leads there, too.
+  socket.on('connect', () => socket.send(query));
+  socket.connect(port, address);
   socket.on('message', (answer) => isAnswerTo(query, answer) && found(answer));
   return () => socket.close();
 };
