@@ -100,6 +100,42 @@ describe('metadata and names on OVN', function () {
     await eventually(ask, ({ rcode }) => rcode === 'NXDOMAIN');
   });
 
+  it('have the names of a peer, both ways, while both sides share them, and no longer than there is a peering', async () => {
+    const [one] = machines as [CloudMachine];
+    const far = await cloud.vpc('vpc-2', '10.8.0.0/24');
+    const peer = await cloud.machine('peer', 1, { networkId: far.networkId });
+    /** Undefined: nobody has answered. */
+    const told = async ({ card, lease }: CloudMachine, name: string, type: 'A' | 'AAAA' | 'PTR' = 'A', more = {}) =>
+      (await askNames(card.netns, { server: lease.dns ?? '', name, type, ...more }).catch(() => undefined))?.answers;
+    const reverse = (address: string) => `${address.split('.').reverse().join('.')}.in-addr.arpa`;
+    const learns = async (answers: readonly unknown[], ...asked: Parameters<typeof told>) => {
+      await eventually(
+        () => told(...asked),
+        (seen) => JSON.stringify(seen) === JSON.stringify(answers),
+      );
+    };
+    const [peerName, ownName] = ['peer.vpc-2.internal', nameOf(one)];
+    await cloud.done('peering.create', { vpcId, peerVpcId: far.vpcId, sharesNames: true });
+    const theirs = await cloud.done('peering.create', { vpcId: far.vpcId, peerVpcId: vpcId });
+    // One side alone: nobody is told, not even who wants it.
+    await learns([], one, peerName);
+    await learns([], peer, ownName);
+    await cloud.done('peering.update', { sharesNames: true }, theirs);
+    await learns([peer.address], one, peerName);
+    await learns([one.address], peer, ownName);
+    await learns([peer.address], one, peerName, 'A', { edns: 1232 });
+    await learns([peerName], one, reverse(peer.address), 'PTR');
+    await learns([ownName], peer, reverse(one.address), 'PTR');
+    await learns([ADDRESS_6], peer, ownName, 'AAAA');
+    await cloud.done('peering.delete', {}, theirs);
+    await learns([], one, peerName);
+    await learns([], peer, ownName);
+    await learns([], one, reverse(peer.address), 'PTR');
+    await learns([], peer, reverse(one.address), 'PTR');
+    // What is each one's own is there all the while.
+    await learns([one.address], one, ownName);
+  });
+
   it('are served in no VPC, too, and neither reach the wire nor are taken from there', async () => {
     const { clusterId } = cloud;
     const physicalNetworkId = await cloud.done('physicalNetwork.create', { clusterId, label: PHYSICAL_NETWORK, role: 'tenant' });
