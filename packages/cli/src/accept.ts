@@ -5,6 +5,7 @@ import { UsageError } from './exit.ts';
 import { defaultColumns, FORMATS, type Format, formatRow, formatRows, type Row } from './format.ts';
 import { kindCalled } from './server.ts';
 import type { Session } from './session.ts';
+import { describeWaiting } from './waiting.ts';
 
 export interface ChangeFlags {
   readonly output: Format;
@@ -213,13 +214,14 @@ export class Progress {
 
 /** Undefined while there is nothing to tell. */
 export function describeProgress(operation: Operation): string | undefined {
-  const { state, percent, lastStep, attention, waitsFor, id } = operation;
+  const { state, percent, lastStep, attention, waitsFor, waiting, id } = operation;
   const done = `${String(percent).padStart(3)} %  ${lastStep ?? ''}`.trimEnd();
   if (state === 'needs_attention' && attention !== undefined)
     return `stuck at ${attention.step} (${attention.phase}): ${attention.message}; it keeps trying. Steer it: pileus operations retry|skip|cancel ${id}`;
   if (state === 'unwinding') return `unwinding  ${lastStep ?? ''}`.trimEnd();
-  if (state === 'queued' && waitsFor !== undefined)
+  if (state === 'queued' && waitsFor !== undefined && waiting?.for !== 'operations' && waiting?.for !== 'recovery')
     return `queued, waits for ${waitsFor}. Why: pileus operations show ${id}; wait no longer: pileus operations cancel ${id}`;
+  if (waiting !== undefined) return `queued, ${describeWaiting(waiting)}`;
   if (state === 'queued' || state === 'parked') return state;
   if (state === 'failed' || state === 'cancelled') return state;
   if (state === 'succeeded') return '100 %  done';

@@ -4,6 +4,7 @@ import { asRow, outputOption, Progress, timeoutOption } from './accept.ts';
 import { type Format, formatRow } from './format.ts';
 import type { Server } from './server.ts';
 import type { Session } from './session.ts';
+import { withSentence } from './waiting.ts';
 
 const VERBS = {
   cancel: 'Asks it to unwind.',
@@ -39,4 +40,5 @@ export function addOperationVerbs(parent: Command, session: Session, { cloud }: 
     });
 }
 
-const show = (session: Session, operation: Operation, format: Format): void => session.out(formatRow(asRow(operation), format));
+const show = (session: Session, operation: Operation, format: Format): void =>
+  session.out(formatRow(withSentence(asRow(operation), format), format));

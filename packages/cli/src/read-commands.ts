@@ -8,6 +8,7 @@ import { type LinkedColumn, linkedColumns, listColumns, withLinked } from './lin
 import { idOf, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { choicesOf, flagNames, parseValue } from './values.ts';
+import { withSentence } from './waiting.ts';
 
 interface ListFlags {
   readonly output: Format;
@@ -179,7 +180,7 @@ export function addGet(parent: Command, session: Session, server: Server, kind: 
     .action(async (named: string, flags: { readonly output: Format; readonly watch?: boolean }) => {
       const rows: Rows = server.cloud.resource(kind);
       const row = await rows.get(named, { signal: session.signal });
-      session.out(formatRow(asRow(row), flags.output));
+      session.out(formatRow(kind.kind === 'operation' ? withSentence(asRow(row), flags.output) : asRow(row), flags.output));
       if (flags.watch !== true) return;
       for await (const change of rows.watch({ signal: session.signal })) {
         if (change.id !== row.id) continue;

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudError } from '@pileus/core/kernel';
-import { PileusError } from '@pileus/sdk';
+import { type Id, PileusError } from '@pileus/sdk';
 import { expect } from 'chai';
 import { deadUrl } from '../../sdk/test/fixture/dead-url.ts';
 import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
 import { reportOf } from '../src/exit.ts';
+import { describeWaiting } from '../src/waiting.ts';
 import { expectSnapshot, Pileus } from './pileus.ts';
 
 describe('cli: help and errors', () => {
@@ -122,6 +123,46 @@ describe('cli: help and errors', () => {
     open();
     expect(code).to.equal(6);
     expect(err).to.match(/Wait on: pileus operations wait [0-9a-f-]{36}\n$/);
+  });
+
+  it('has a sentence for all that an operation may wait for', () => {
+    const holder = { keys: ['a'], operationId: 'o' as Id<'operation'>, action: 'disk.move', resourceId: 'r', state: 'running' } as const;
+    const told = [
+      { for: 'operations', ahead: 1, heldBy: [holder] },
+      { for: 'operations', ahead: 5, heldBy: [{ keys: ['a'] }, holder] },
+      { for: 'turn', ahead: 3, atWorkMax: 256 },
+      { for: 'recovery' },
+      { for: 'capacity' },
+    ].map(describeWaiting);
+    expect(told).to.deep.equal([
+      'waits behind disk.move of r (operation o, running)',
+      'waits behind an operation that this key may not see and 1 more; 5 go before it',
+      'waits for its turn: 3 go before it, 256 are at work at once',
+      'waits until the recovery is confirmed: pileus recovery confirm',
+      'waits for capacity',
+    ]);
+  });
+
+  it('says what an operation waits behind, to who waits for it and to who looks at it', async () => {
+    await pileus.ok('instances', 'create', 'web-2', '--vcpus', '1', '--memory', '1', '--wait');
+    let open = () => {};
+    fixture.workshop.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const first = await pileus.ok('instances', 'stop', 'web-2', '--no-wait', '-o', 'name');
+    const child = pileus.start('instances', 'start', 'web-2', '--wait');
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    while (!err.includes('waits behind')) await sleep(20);
+    const behind = `waits behind instance.stop of [0-9a-f-]{36} \\(operation ${first.trim()}, running\\)`;
+    expect(err).to.match(new RegExp(`queued, ${behind}\n`));
+    const [second] = await pileus.json<{ id: string }[]>('operations', 'list', '--limit', '1');
+    expect(await pileus.ok('operations', 'show', second?.id ?? '')).to.match(new RegExp(`\nwaiting +${behind}\n`));
+    open();
+    expect(await ended).to.equal(0);
   });
 
   it('leaves the operation alone at Ctrl-C, and says so', async () => {

@@ -3,6 +3,31 @@ import type { Id } from './id.ts';
 /** States of an operation. The last three are ends. */
 export type OperationState = 'queued' | 'running' | 'unwinding' | 'needs_attention' | 'parked' | 'succeeded' | 'failed' | 'cancelled';
 
+/** What an operation waits for before it begins, as it is when it is asked for. */
+export interface OperationWaiting {
+  /**
+   * `operations`: those in `heldBy` have what it needs. `turn`: as many as may are at work. `recovery`: a restored store is to be confirmed. Else as
+   * `waitsFor`.
+   */
+  readonly for: string;
+  /** How many go before it: in its queues, or until its turn if no others come. */
+  readonly ahead?: number;
+  /** Those first in its queues, those with most of its keys first. What the caller may not see has its `keys` alone. */
+  readonly heldBy?: readonly {
+    /** Which of its own `keys` are held. */
+    readonly keys: readonly string[];
+    readonly operationId?: Id<'operation'>;
+    readonly action?: string;
+    readonly resourceKind?: string;
+    readonly resourceId?: string;
+    readonly state?: OperationState;
+    /** When it began; of one that waits itself, when it was accepted. */
+    readonly since?: string;
+  }[];
+  /** How many are at work at once. */
+  readonly atWorkMax?: number;
+}
+
 /** One accepted change: its progress, its outcome. It is part of the protocol, the same on every server, and so written here by hand. */
 export interface Operation {
   readonly id: Id<'operation'>;
@@ -21,6 +46,8 @@ export interface Operation {
   readonly attempt: number;
   /** What it waits for before it begins, e.g. `capacity`; `notes` tells what is missing. It can be cancelled. */
   readonly waitsFor?: string;
+  /** Beside the row, where one operation is asked for and has not begun: what keeps it. */
+  readonly waiting?: OperationWaiting;
   /** Path of the step that ended last. */
   readonly lastStep?: string;
   readonly stepsDone: number;

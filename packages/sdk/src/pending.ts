@@ -5,7 +5,7 @@ import { isFinished, type Operation } from './operation.ts';
 import { Reply } from './reply.ts';
 
 export interface WaitOptions {
-  /** Told each time the operation is seen to have moved: a step done, an attempt begun, something it is stuck on. */
+  /** Told each time the operation is seen to have moved: a step done, an attempt begun, something it is stuck on or waits for. */
   readonly onProgress?: (operation: Operation) => void;
   /** Stop waiting after this; the operation goes on. Default: no limit. */
   readonly timeoutMs?: number;
@@ -82,11 +82,14 @@ const LONG_POLL_SECONDS = 30;
 /** With somebody watching, the server is asked often enough to show single steps: at first at once, later four times a second. */
 const PROGRESS_POLL_MS = { first: 20, growth: 1.5, max: 250 } as const;
 
+/** What it waits for changes without its row. */
+const seenOf = ({ generation, waiting }: Operation): string => JSON.stringify([generation, waiting]);
+
 /** The operation at its end. @throws PileusError wait_timeout | aborted */
 export async function waitForEnd(client: Client, operationId: string, options: WaitOptions): Promise<Operation> {
   const deadline = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutMs;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
-  let seen = -1;
+  let seen = '';
   for (let pauseMs: number = PROGRESS_POLL_MS.first; ; pauseMs = Math.min(PROGRESS_POLL_MS.max, pauseMs * PROGRESS_POLL_MS.growth)) {
     const leftSeconds = (deadline - Date.now()) / 1000;
     const waitSeconds = options.onProgress === undefined ? Math.max(0, Math.min(LONG_POLL_SECONDS, Math.floor(leftSeconds))) : 0;
@@ -94,8 +97,9 @@ export async function waitForEnd(client: Client, operationId: string, options: W
       { method: 'GET', path: `/v1/operations/${operationId}?waitSeconds=${waitSeconds}` },
       { ...signal, timeoutMs: (waitSeconds + 30) * 1000 },
     );
-    if (operation.generation !== seen) options.onProgress?.(operation);
-    seen = operation.generation;
+    const now = seenOf(operation);
+    if (now !== seen) options.onProgress?.(operation);
+    seen = now;
     if (isFinished(operation)) return operation;
     if (Date.now() >= deadline)
       throw new PileusError('wait_timeout', `${operation.action} is still ${operation.state} after ${options.timeoutMs} ms; it goes on.`, {

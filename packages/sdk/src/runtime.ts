@@ -33,7 +33,7 @@ export {
 export { type Id, id, isUuid, type Named } from './id.ts';
 export type { Lifecycle } from './lifecycle.ts';
 export type { Comparison, Group as QueryGroup, GroupOptions as QueryGroupOptions, List, ListOptions, Page, Where } from './list.ts';
-export { isFinished, type Operation, type OperationState } from './operation.ts';
+export { isFinished, type Operation, type OperationState, type OperationWaiting } from './operation.ts';
 export { type OperationFields, Operations } from './operations.ts';
 export { Accepted, Pending, type WaitOptions } from './pending.ts';
 export { Query } from './query.ts';

@@ -1,6 +1,6 @@
-import { ERROR_CODES, operation } from '@pileus/core/kernel';
+import { ERROR_CODES, operation, waiting } from '@pileus/core/kernel';
 import { expect } from 'chai';
-import type { Operation, OperationState } from '../src/runtime.ts';
+import type { Operation, OperationState, OperationWaiting } from '../src/runtime.ts';
 import { isFinished, SERVER_CODES } from '../src/runtime.ts';
 
 /** Every field and state, so that the compiler asks for those that are new. */
@@ -16,6 +16,7 @@ const FIELDS: Record<keyof Required<Operation>, true> = {
   keys: true,
   attempt: true,
   waitsFor: true,
+  waiting: true,
   lastStep: true,
   stepsDone: true,
   percent: true,
@@ -29,6 +30,16 @@ const FIELDS: Record<keyof Required<Operation>, true> = {
   updatedAt: true,
   startedAt: true,
   endedAt: true,
+};
+const WAITING: Record<keyof Required<OperationWaiting>, true> = { for: true, ahead: true, heldBy: true, atWorkMax: true };
+const HOLDER: Record<keyof Required<NonNullable<OperationWaiting['heldBy']>[number]>, true> = {
+  keys: true,
+  operationId: true,
+  action: true,
+  resourceKind: true,
+  resourceId: true,
+  state: true,
+  since: true,
 };
 const STATES: Record<OperationState, 'end' | 'way'> = {
   queued: 'way',
@@ -47,7 +58,10 @@ describe('sdk: what it knows of servers by heart', () => {
   });
 
   it('is the operation: its fields, its states, its ends', () => {
-    expect(Object.keys(operation.rowSchema.properties)).to.include.members(Object.keys(FIELDS));
+    // What one waits for is told beside its row.
+    expect([...Object.keys(operation.rowSchema.properties), 'waiting']).to.include.members(Object.keys(FIELDS));
+    expect(Object.keys(waiting.properties)).to.have.members(Object.keys(WAITING));
+    expect(Object.keys(waiting.properties.heldBy.items.properties)).to.have.members(Object.keys(HOLDER));
     expect(Object.keys(STATES).sort()).to.deep.equal(Object.keys(operation.states).sort());
     for (const [state, role] of Object.entries(STATES)) expect(isFinished({ state } as Operation), state).to.equal(role === 'end');
   });

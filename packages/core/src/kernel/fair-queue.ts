@@ -15,6 +15,19 @@ export class FairQueue<T> {
     this.#length += 1;
   }
 
+  /** How many are taken before it, one by one, if no others come; undefined where it does not wait. */
+  ahead(whose: string, item: T): number | undefined {
+    const place = this.#waiting.get(whose)?.indexOf(item) ?? -1;
+    if (place < 0) return undefined;
+    let ahead = 0;
+    let isEarlier = true;
+    for (const [other, own] of this.#waiting) {
+      if (other === whose) isEarlier = false;
+      ahead += other === whose ? place : Math.min(own.length, isEarlier ? place + 1 : place);
+    }
+    return ahead;
+  }
+
   /** The next one, of whom it is longest ago that one was taken. */
   shift(): T | undefined {
     return this.shiftEach(1)[0]?.[1];

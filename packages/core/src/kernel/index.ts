@@ -69,6 +69,7 @@ export { defineSetting, GLOBAL, type Presets, type Setting, type SettingLevel, t
 export { settingsPlugin } from './settings/index.ts';
 export { settingChange, settingValue } from './settings/kinds.ts';
 export { Settings } from './settings/values.ts';
+export { type Waiting, waiting } from './standing.ts';
 export * from './store.ts';
 export { StoreError } from './store-error.ts';
 export { tagging } from './tags/index.ts';

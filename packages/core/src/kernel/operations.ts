@@ -1,10 +1,10 @@
-import { type Action, stateProblem } from './action.ts';
 import { AtWork } from './at-work.ts';
 import { steeringAudit } from './audit/calls.ts';
 import { Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
-import { CloudError, describeChain, type ErrorRecord, toErrorRecord } from './errors.ts';
+import { CloudError, describeChain } from './errors.ts';
 import { FairQueue } from './fair-queue.ts';
+import { checkedAtHead, SATISFIED } from './head-check.ts';
 import type { Ids } from './id.ts';
 import {
   type AcceptedOperation,
@@ -25,6 +25,7 @@ import type { Reader } from './reader.ts';
 import type { Registry } from './registry.ts';
 import { SagaRun } from './saga/run.ts';
 import type { RunPorts } from './saga/subject.ts';
+import { heldFrom, type Standing } from './standing.ts';
 import type { Statement, Store } from './store.ts';
 import { Waiters } from './waiters.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -91,6 +92,17 @@ export class Operations {
   /** Ids of the operations at and behind the head of a key's queue. */
   queue(key: string): readonly string[] {
     return this.#queues.of(key);
+  }
+
+  /** What one that has not begun waits for at this instant; undefined where nothing keeps it. */
+  standing(id: string): Standing | undefined {
+    const live = this.#live.get(id);
+    const held = live?.queued === true ? heldFrom(this.#queues, id, live.keys) : undefined;
+    if (live === undefined || held !== undefined) return held;
+    if (live.queued && this.#held.has(id)) return { for: 'recovery' };
+    if (live.queued && live.waitsFor !== undefined) return { for: live.waitsFor };
+    const ahead = this.#ready.ahead(live.account, id);
+    return ahead === undefined ? undefined : { for: 'turn', ahead, atWorkMax: this.#options.runningMax };
   }
 
   /**
@@ -295,7 +307,9 @@ export class Operations {
       return 'left';
     }
     const last = journal.at(-1)?.type;
-    const refused = live.refused ?? (live.queued || last === 'accepted' ? await asked(() => this.#checkedAtHead(live, action)) : undefined);
+    const refused =
+      live.refused ??
+      (live.queued || last === 'accepted' ? await asked(() => checkedAtHead(this.#options.reader, live, action)) : undefined);
     if (refused === SATISFIED) {
       await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp));
       return 'ended';
@@ -376,17 +390,6 @@ export class Operations {
     for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
   }
 
-  /** State is checked again at the head: what went before in the queues may have changed it. */
-  async #checkedAtHead(live: Live, action: Action): Promise<ErrorRecord | typeof SATISFIED | undefined> {
-    if (live.cancelRequested) return toErrorRecord(new CloudError('cancelled', 'Cancelled before it began.'));
-    if (action.target === 'collection') return undefined;
-    const row = await this.#options.reader.find(action.kind, live.resourceId);
-    if (row === undefined) return { code: 'not_found', message: `No ${action.kind.name} ${live.resourceId}.` };
-    if (action.satisfied?.(row) === true) return SATISFIED;
-    const problem = stateProblem(action, row, live.forced);
-    return problem === undefined ? undefined : toErrorRecord(problem);
-  }
-
   /** Durable before anything begins: after a crash, what is still queued has left nothing behind. */
   async #leaveQueued(live: Live): Promise<void> {
     const set = { state: 'running', startedAt: timestamp(this.#options.environment.clock) };
@@ -394,5 +397,3 @@ export class Operations {
     live.queued = false;
   }
 }
-
-const SATISFIED = Symbol('satisfied');

@@ -26,6 +26,7 @@ export async function openApi(
     readonly store?: Store;
     readonly feedRevisionsMax?: number;
     readonly operationsMax?: number;
+    readonly runningMax?: number;
     readonly plugins?: (services: KernelServices) => readonly Plugin[];
   } = {},
 ) {
@@ -38,6 +39,7 @@ export async function openApi(
     plugins: (services) => [...widgetPlugin(workshop)(services), ...(options.plugins?.(services) ?? [])],
     sealKey: new Uint8Array(32).fill(7),
     ...(options.operationsMax === undefined ? {} : { operationsMax: options.operationsMax }),
+    ...(options.runningMax === undefined ? {} : { runningMax: options.runningMax }),
   });
   await kernel.start();
   const api = new Api(kernel, options.feedRevisionsMax === undefined ? {} : { feedRevisionsMax: options.feedRevisionsMax });

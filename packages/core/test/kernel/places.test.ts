@@ -53,6 +53,20 @@ describe('a fair queue', () => {
     expect(queue.length).to.equal(96);
   });
 
+  it('knows of each how many are taken before it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd')), fc.nat({ max: 10 }), (owners, taken) => {
+        const queue = new FairQueue<number>();
+        for (const [index, who] of owners.entries()) queue.push(who, index);
+        for (let index = 0; index < taken; index += 1) queue.shift();
+        const ahead = owners.map((who, index) => queue.ahead(who, index));
+        const order: number[] = [];
+        for (let item = queue.shift(); item !== undefined; item = queue.shift()) order.push(item);
+        expect(ahead).to.deep.equal(owners.map((_, index) => (order.includes(index) ? order.indexOf(index) : undefined)));
+      }),
+    );
+  });
+
   it('loses nothing and doubles nothing', () => {
     fc.assert(
       fc.property(fc.array(fc.option(fc.constantFrom('a', 'b', 'c'))), (steps) => {

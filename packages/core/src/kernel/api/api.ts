@@ -12,7 +12,7 @@ import { Events } from './events.ts';
 import { Feed } from './feed.ts';
 import { Lists } from './list.ts';
 import { LIMIT_MAX, onlyParameters, wholeNumber } from './list-query.ts';
-import { lookUp } from './lookup.ts';
+import { type Found, lookUp } from './lookup.ts';
 import { openapi } from './openapi.ts';
 import { getOperation, steer } from './operation-routes.ts';
 import { problemResponse, unauthenticated } from './problem.ts';
@@ -153,11 +153,14 @@ export class Api {
     principal: Principal,
     parameters: URLSearchParams,
   ): Promise<ApiResponse> {
-    const { row, text } =
-      route.kind.name === 'operation'
-        ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
-        : await lookUp(this.#kernel.reader, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
-    return unlessKnown(request, `"${row.generation}"`, text, route.operationId);
+    const {
+      row,
+      text,
+      tag = '',
+    }: Found = route.kind.name === 'operation'
+      ? await getOperation(this.#kernel, named, principal, parameters, () => this.#waiting(request))
+      : await lookUp(this.#kernel.reader, route.kind, named, principal, { deleted: parseQuery(DELETED, parameters).deleted === true });
+    return unlessKnown(request, `"${row.generation}${tag}"`, text, route.operationId);
   }
 
   async #previewDeletion(

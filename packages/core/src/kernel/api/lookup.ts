@@ -9,6 +9,8 @@ export interface Found {
   readonly row: RowBase;
   /** As it is stored. */
   readonly text: string;
+  /** Of what is told beside the row, and changes without it: the end of the entity tag. */
+  readonly tag?: string;
 }
 
 /**

@@ -1,16 +1,21 @@
-import type { TSchema } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import type { Action } from '../action.ts';
 import { ERROR_CODES } from '../errors.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { AnyKind } from '../kind.ts';
+import { operation } from '../operation.ts';
 import { QueryGraph } from '../query/graph.ts';
 import type { Registry } from '../registry.ts';
+import { waiting } from '../standing.ts';
 import { pascal } from './names.ts';
 import { pageSchema, QUERY_SCHEMAS } from './openapi-lists.ts';
 import { reference, schemaName } from './openapi-parameters.ts';
 
 /** A schema as the plain JSON it stands for: TypeBox keeps more on it, out of sight. */
 export const plain = (schema: TSchema): JsonObject => JSON.parse(JSON.stringify(schema)) as JsonObject;
+
+/** The component of one operation with what is told beside its row. */
+export const OPERATION_NOW = 'OperationNow';
 
 /** The component of an action's input, e.g. `InstanceCreate`; undefined when it takes none. */
 export const inputName = (action: Action): string | undefined =>
@@ -29,6 +34,7 @@ export function componentsOf(registry: Registry): JsonObject {
     add(name, { ...plain(kind.rowSchema), description: kind.description, ...extensions });
     add(`${name}List`, pageSchema(reference(name)));
   }
+  add(OPERATION_NOW, plain(Type.Object({ ...operation.rowSchema.properties, waiting: Type.Optional(waiting) })));
   for (const action of registry.actions()) {
     const name = inputName(action);
     if (name !== undefined) add(name, { description: action.description, ...plain(action.input) });

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { operation } from '../operation.ts';
 import { DRY_RUN } from './dry-run.ts';
 import { LIMIT_MAX } from './list-query.ts';
-import { inputName, plain } from './openapi-components.ts';
+import { inputName, OPERATION_NOW, plain } from './openapi-components.ts';
 import { describeList, describeQuery } from './openapi-lists.ts';
 import {
   allProjectsParameter,
@@ -107,8 +107,8 @@ function describeGet({ kind }: Route & { type: 'get' }): Described {
     ],
     responses: {
       200: {
-        ...json('The row.', reference(schemaName(kind))),
-        headers: { ETag: { schema: { type: 'string' }, description: 'The generation.' } },
+        ...json('The row.', reference(kind === operation ? OPERATION_NOW : schemaName(kind))),
+        headers: { ETag: { schema: { type: 'string' }, description: 'The generation; of an operation that waits more after it.' } },
       },
       304: { description: 'It is as the ETag says.' },
     },

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { isVisible, lacks, type Principal, renewed } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
+import { waitingAs } from '../standing.ts';
 import { onlyParameters, wholeNumber } from './list-query.ts';
 import { type Found, lookUp } from './lookup.ts';
 import type { Attempt } from './repeats.ts';
@@ -19,9 +21,19 @@ export async function getOperation(
   onlyParameters(parameters, ['waitSeconds']);
   const waitSeconds = wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0;
   const found = await lookUp(kernel.reader, operation, id, principal);
-  if (waitSeconds === 0 || isFinished(found.row as Operation)) return found;
+  if (waitSeconds === 0 || isFinished(found.row as Operation)) return withWaiting(kernel, found, principal);
   await kernel.operations.wait(found.row.id, waitSeconds * 1000, waiting());
-  return lookUp(kernel.reader, operation, found.row.id, await renewed(principal));
+  const asker = await renewed(principal);
+  return withWaiting(kernel, await lookUp(kernel.reader, operation, found.row.id, asker), asker);
+}
+
+/** Beside the row, of one that has not begun, what it waits for. */
+async function withWaiting(kernel: Kernel, found: Found, principal: Principal): Promise<Found> {
+  const standing = isFinished(found.row as Operation) ? undefined : kernel.operations.standing(found.row.id);
+  const waiting = standing === undefined ? undefined : await waitingAs(standing, principal, kernel.reader);
+  if (waiting === undefined) return found;
+  const text = JSON.stringify(waiting);
+  return { row: found.row, text: `${found.text.slice(0, -1)},"waiting":${text}}`, tag: `.${hash('sha256', text, 'base64url')}` };
 }
 
 /** Steers an operation and answers its row. What is cancelled already, or asked to be, stays so. @throws CloudError */
