@@ -42,6 +42,8 @@ describe('cli: tenants', function () {
     expect(await pileus.ok('role-bindings', 'list')).to.match(
       /^NAME +STATE +BUILT IN +ROLE +USER +GROUP +SERVICE ACCOUNT +IN PROJECT +LEVEL .*\nrole-binding-\w+ +available +accountAdmin +- +ann +- +- +- +account /,
     );
+    const told = await pileus.json('access', 'explain', '--user', 'ann', '--permission', 'image.create');
+    expect(told).to.include({ allowed: true, reason: 'A role holds it.' });
     delete pileus.env.PILEUS_PROJECT;
     expect(await pileus.ok('images', 'list', '--all-projects')).to.match(/^NAME +PROJECT ID +STATE/);
   });

@@ -7608,19 +7608,29 @@ export class AccessEndpoints extends Endpoints {
     return this.value({ method: 'GET', path: this.path('roles') }, options);
   }
 
-  /** Tells whether the caller may do something, what was looked at, and which role would let him. */
+  /** Tells whether the caller, or somebody else, may do something, what was looked at, and which role would let him. */
   explain(input: {
     /** E.g. `instance.start`. */
     readonly permission: string;
     /** Whether it holds for this row. */
     readonly resourceId?: string | undefined;
+    /** Whether this user may, instead of the caller. */
+    readonly userId?: Id<'user'> | undefined;
+    /** The same of a service account. */
+    readonly serviceAccountId?: Id<'serviceAccount'> | undefined;
+    /** The same of what a group gives to its members. */
+    readonly groupId?: Id<'group'> | undefined;
+    /** The same of whoever asks with this key. */
+    readonly apiKeyId?: Id<'apiKey'> | undefined;
+    /** Of somebody else: at work in this project. Default: the one that the caller works in. */
+    readonly projectId?: Id<'project'> | undefined;
   }, options: RepeatOptions = {}): Reply<{
     readonly permission: string;
     readonly allowed: boolean;
     readonly reason: string;
     /** At least at this level a role has to be bound: project, account or cloud. */
     readonly level: string;
-    /** Those of the caller, which were looked at. */
+    /** Those of whom it is about, which were looked at. */
     readonly bindings: readonly {
       readonly id: string;
       readonly role: string;

@@ -238,6 +238,91 @@ export const describeRoles = (title: string, open: typeof Tenancy.open) =>
       });
     });
 
+    describe('are explained to who may read them', () => {
+      const explained = async (question: object, ask = acme.admin) => (await ask('POST', '/v1/access/explain', question)).json;
+      const refused = async (question: object, ask: Ask) => {
+        const { code, pointer, params } = await explained(question, ask);
+        return [code, pointer ?? params?.permission];
+      };
+      const who = (name: string) => made(acme.admin, '/v1/users', { name });
+
+      it('of a user and by his groups: as he would be answered himself', async () => {
+        const userId = await who('asked-about');
+        const permission = 'image.update';
+        const none = await explained({ permission, userId });
+        expect(none).to.deep.include({ allowed: false, reason: 'No role lets it work in this project.', bindings: [] });
+        expect(none.grantedBy).to.include('member');
+        const groupId = await made(acme.admin, '/v1/groups', { name: 'web-people' });
+        await made(acme.admin, '/v1/memberships', { groupId, userId });
+        const role = await roleOf([{ permissions: ['image.read'] }, { permissions: [permission], when: "name like 'web-%'" }]);
+        await made(acme.admin, '/v1/role-bindings', { groupId, role });
+        for (const subject of [{ userId }, { groupId }]) {
+          const some = await explained({ permission, ...subject });
+          expect(some).to.include({ allowed: true, reason: 'A role holds it, for some rows only.' });
+          expect(some.bindings).to.have.length(1);
+          for (const [name, allowed] of [
+            ['web-two', true],
+            ['db-one', false],
+          ] as const) {
+            const resourceId = (await acme.admin('GET', `/v1/images/${name}`)).json.id;
+            expect(await explained({ permission, resourceId, ...subject }), name).to.include({ allowed });
+          }
+        }
+        expect(await explained({ permission, userId, projectId: staged })).to.include({ allowed: false });
+        expectStatus(await acme.admin('POST', `/v1/users/${userId}/disable`, {}), 200);
+        expect((await explained({ permission, userId })).reason).to.equal('The user asked-about is disabled: it is let in nowhere.');
+      });
+
+      it('of a service account and of a key, with what it is restricted to', async () => {
+        const serviceAccountId = await made(acme.admin, '/v1/service-accounts', { name: 'robot-asked' });
+        await made(acme.admin, '/v1/role-bindings', { serviceAccountId, role: 'member', level: 'account' });
+        const keyOf = async (name: string, more: object) =>
+          expectStatus(await acme.admin('POST', '/v1/api-keys', { name, serviceAccountId, ...more }), 200).json as {
+            id: string;
+            key: string;
+          };
+        const key = await keyOf('reads', { permissions: ['*.read'] });
+        const tied = await keyOf('tied', { projectId: staged });
+        const permission = 'image.create';
+        expect(await explained({ permission, serviceAccountId })).to.include({ allowed: true, reason: 'A role holds it.' });
+        const restricted = 'The API key is restricted to other permissions.';
+        expect(await explained({ permission, apiKeyId: key.id })).to.include({ allowed: false, reason: restricted });
+        expect(await explained({ permission }, at.as(key.key))).to.include({ allowed: false, reason: restricted });
+        expect(await explained({ permission, apiKeyId: tied.id })).to.include({
+          allowed: false,
+          reason: 'The API key works in another project alone.',
+        });
+        expect(await explained({ permission, apiKeyId: tied.id, projectId: staged })).to.include({ allowed: true });
+        expectStatus(await acme.admin('POST', `/v1/api-keys/${tied.id}/revoke`, {}), 200);
+        expect((await explained({ permission, apiKeyId: tied.id, projectId: staged })).reason).to.equal('The API key is revoked.');
+      });
+
+      it('and to nobody else', async () => {
+        const userId = await who('kept-to-himself');
+        const permission = 'image.read';
+        const stranger = (await at.tenant('strangers')).admin;
+        expect(await refused({ permission, userId }, stranger)).to.deep.equal(['not_found', '/userId']);
+        const inProject = await someone({ role: 'projectAdmin' });
+        expect(await refused({ permission, userId }, inProject)).to.deep.equal(['not_found', '/userId']);
+        const withoutBindings = await someone({ role: await roleOf([{ permissions: ['user.read', 'project.read'] }]), level: 'account' });
+        expect(await refused({ permission, userId }, withoutBindings)).to.deep.equal(['permission_denied', 'roleBinding.read']);
+        await made(acme.admin, '/v1/role-bindings', { userId, role: 'viewer', level: 'account' });
+        const reads = ['user.read', 'project.read', 'role.read', 'membership.read'];
+        const some = [{ permissions: reads }, { permissions: ['roleBinding.read'], when: "name like 'seen-%'" }];
+        expect(await refused({ permission, userId }, await someone({ role: await roleOf(some), level: 'account' }))).to.deep.equal([
+          'permission_denied',
+          'roleBinding.read',
+        ]);
+        const all = await someone({ role: await roleOf([{ permissions: [...reads, 'roleBinding.read'] }]), level: 'account' });
+        expect(await explained({ permission, userId }, all)).to.include({ allowed: true });
+        // He does not see the row: whether somebody else may he is not told either.
+        const resourceId = (await acme.admin('GET', '/v1/images/web-two')).json.id;
+        expect(await refused({ permission, userId, resourceId }, all)).to.deep.equal(['not_found', '/resourceId']);
+        expect(await refused({ permission, userId, groupId: userId }, acme.admin)).to.deep.equal(['invalid_input', '']);
+        expect(await refused({ permission, projectId: staged }, acme.admin)).to.deep.equal(['invalid_input', '/projectId']);
+      });
+    });
+
     it('of the operator reach everywhere, an auditor only reads', async () => {
       const home = '00000000-0000-7000-8000-000000000001';
       const staff = at.as(await at.user(home, 'default', 'staff', { role: 'operator', level: 'cloud' }));

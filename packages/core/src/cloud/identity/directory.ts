@@ -13,11 +13,12 @@ import { account } from './account.ts';
 import { apiKey } from './api-key.ts';
 import { CREDENTIALS, readCredential, secretOf, type TokenId, tokenId } from './credential.ts';
 import { type Caller, Grantee } from './grantee.ts';
+import { bindingsOf, grantsOf, within, worksIn } from './grants.ts';
 import { membership } from './group.ts';
 import { operatorPrincipal } from './principal.ts';
 import { project } from './project.ts';
 import type { Grant } from './reach.ts';
-import { type RoleBinding, role, roleBinding } from './role.ts';
+import { role, roleBinding } from './role.ts';
 import { Roles } from './roles.ts';
 import { session } from './session.ts';
 import { serviceAccount, user } from './user.ts';
@@ -205,7 +206,9 @@ export class Directory {
   }): Promise<Principal> {
     const { subject, actor, credentialId, only, renewed } = asked;
     const ownAccount = subject.row.accountId as Id<'account'>;
-    const all = await this.#grants(await this.#bindings(subject.row.id), ownAccount);
+    const { reader } = this.#services;
+    const { bindings } = await bindingsOf(reader, subject.row.id);
+    const all = await grantsOf(reader, this.roles, bindings, ownAccount);
     const place = await this.#place(all, ownAccount, asked.inProjectId, asked.inProject);
     const isTied = asked.inProjectId !== undefined;
     const grants = isTied && place !== undefined ? all.map((grant) => within(grant, place)) : all;
@@ -222,36 +225,12 @@ export class Directory {
     return new Grantee(caller, grants, this.roles);
   }
 
-  async #bindings(subjectId: string): Promise<readonly RoleBinding[]> {
-    const { reader } = this.#services;
-    const is = (field: string, value: string): Condition => ({ field, op: '=', value });
-    const groups = await reader.list(membership, is('userId', subjectId));
-    const or = [is('userId', subjectId), is('serviceAccountId', subjectId), ...groups.map(({ groupId }) => is('groupId', groupId))];
-    return reader.list(roleBinding, { and: [is('state', 'available'), { or }] });
-  }
-
-  #grants(bindings: readonly RoleBinding[], accountId: string): Promise<readonly Grant[]> {
-    return Promise.all(
-      bindings.map(async (binding): Promise<Grant> => {
-        const named = binding.builtIn ?? (await this.#services.reader.find(role, binding.roleId ?? ''))?.name ?? '';
-        const { level, inProjectId } = binding;
-        const rules = await this.roles.rulesOf(binding);
-        return { level, accountId, rules, bindingId: binding.id, role: named, ...(inProjectId === undefined ? {} : { inProjectId }) };
-      }),
-    );
-  }
-
   /** The project to work in: the one asked for, that of the key, or the first that there is a role for. */
   async #place(grants: readonly Grant[], accountId: string, ofKey: string | undefined, asked: string | undefined) {
     const name = asked ?? ofKey;
     const row = name === undefined ? await this.#firstProject(grants, accountId) : await this.#projectNamed(name, accountId);
     if (name === undefined) return row;
-    const isReached =
-      row !== undefined &&
-      (ofKey === undefined || ofKey === row.id) &&
-      grants.some(
-        ({ level, inProjectId }) => level === 'cloud' || (row.accountId === accountId && (level === 'account' || inProjectId === row.id)),
-      );
+    const isReached = row !== undefined && (ofKey === undefined || ofKey === row.id) && worksIn(grants, accountId, row);
     if (isReached) return row;
     throw noProject(name);
   }
@@ -277,10 +256,6 @@ export class Directory {
     return (await this.#services.reader.list(project, { and }, { limit: 1 }))[0];
   }
 }
-
-/** What reaches further than the one project that a key is tied to ends there. */
-const within = (grant: Grant, { id, accountId }: Pick<RowOf<typeof project>, 'id' | 'accountId'>): Grant =>
-  grant.level === 'project' ? grant : { ...grant, level: 'project', accountId: accountId ?? grant.accountId, inProjectId: id };
 
 const placeKey = (proof: string, inProject = ''): string => `${proof} ${inProject}`;
 

@@ -14,7 +14,8 @@ import { BUILT_IN_ROLES, type Roles } from './roles.ts';
 /** Who asks, by credentials of his own. */
 export interface Caller {
   readonly actor: string;
-  readonly subject: { readonly kind: 'user' | 'serviceAccount'; readonly id: string };
+  /** Absent for a group, which asks for nothing itself. */
+  readonly subject?: { readonly kind: 'user' | 'serviceAccount'; readonly id: string };
   readonly credentialId: string;
   readonly projectId: Id<'project'>;
   readonly accountId: Id<'account'>;
@@ -34,7 +35,7 @@ interface Decision {
 /** A principal by what was bound to him. Deny by default; each permission is decided once. */
 export class Grantee implements Principal {
   readonly actor: string;
-  readonly subject: Caller['subject'];
+  readonly subject?: NonNullable<Caller['subject']>;
   readonly credentialId: string;
   readonly projectId: Id<'project'>;
   readonly accountId: Id<'account'>;
@@ -46,7 +47,7 @@ export class Grantee implements Principal {
 
   constructor(caller: Caller, grants: readonly Grant[], roles: Roles) {
     this.actor = caller.actor;
-    this.subject = caller.subject;
+    if (caller.subject !== undefined) this.subject = caller.subject;
     this.credentialId = caller.credentialId;
     this.projectId = caller.projectId;
     this.accountId = caller.accountId;
@@ -129,11 +130,12 @@ export class Grantee implements Principal {
 }
 
 /** Who may ask for something may see what comes of it, and take it back. */
-const ownOperations = ({ name }: PermissionFact, { actor }: Caller): readonly Condition[] =>
-  name === 'operation.read' || name === 'operation.cancel' ? [is('actor', actor)] : [];
+const ownOperations = ({ name }: PermissionFact, { actor, subject }: Caller): readonly Condition[] =>
+  subject !== undefined && (name === 'operation.read' || name === 'operation.cancel') ? [is('actor', actor)] : [];
 
 /** Everybody sees who he is, and keeps his own keys and sessions. */
 function selfReach({ name, kind }: PermissionFact, { subject }: Caller): readonly Condition[] {
+  if (subject === undefined) return [];
   if (kind?.name === subject.kind && name === readPermission(kind)) return [is('id', subject.id)];
   if (kind?.name === 'apiKey') return [is(subject.kind === 'user' ? 'userId' : 'serviceAccountId', subject.id)];
   return kind?.name === 'session' && subject.kind === 'user' ? [is('userId', subject.id)] : [];
