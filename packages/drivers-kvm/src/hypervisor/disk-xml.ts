@@ -56,8 +56,14 @@ const samePort = (a: string | undefined, b: string | undefined): boolean => a ==
 /** After every disk: what is installed is booted, and what it is installed from when there is nothing to boot yet. */
 const DRIVE_BOOT_ORDER = 100;
 
-/** The drive, with an ISO in it or empty. Disks on SATA leave no port of the first controller free but that of the seed. */
-export function driveElement(iso: Attachment | undefined, bus: 'scsi' | 'sata', diskBus: DiskBus): Element {
+/**
+ * The drive, with an ISO in it or empty. Disks on SATA leave no port of the first controller free but that of the seed. It has a place in the order of booting
+ * where disks have: alone in it, it would keep the disk that is plugged in later from booting.
+ */
+export function driveElement(
+  iso: Attachment | undefined,
+  { bus, diskBus, boots }: { readonly bus: 'scsi' | 'sata'; readonly diskBus: DiskBus; readonly boots: boolean },
+): Element {
   const last =
     diskBus === 'sata' ? { controller: 1, unit: SATA_SLOTS_PER_CONTROLLER } : { controller: 0, unit: SATA_SLOTS_PER_CONTROLLER - 1 };
   const place = bus === 'scsi' ? { controller: 0, bus: 0, target: 2, unit: 0 } : { ...last, bus: 0, target: 0 };
@@ -68,7 +74,7 @@ export function driveElement(iso: Attachment | undefined, bus: 'scsi' | 'sata', 
     iso === undefined ? undefined : sourceElement(iso),
     element('target', { dev: DRIVE_DEVICE, bus }),
     element('readonly'),
-    element('boot', { order: DRIVE_BOOT_ORDER }),
+    boots ? element('boot', { order: DRIVE_BOOT_ORDER }) : undefined,
     element('address', { type: 'drive', ...place }),
   );
 }

@@ -77,7 +77,7 @@ function deviceElements(spec: MachineSpec, profile: GuestProfile, host: HostProf
   return [
     ...spec.disks.toSorted(bySlot).map((disk) => diskElement(disk, spec.diskBus, 'define')),
     spec.seed === undefined ? undefined : seedElement(spec.seed, profile.seedBus),
-    driveElement(spec.iso?.attachment, profile.seedBus, spec.diskBus),
+    driveElement(spec.iso?.attachment, { bus: profile.seedBus, diskBus: spec.diskBus, boots: spec.disks.length > 0 }),
     ...pciPorts(spec),
     scsi ? element('controller', { type: 'scsi', index: 0, model: 'virtio-scsi' }) : undefined,
     ...spec.nics.toSorted(bySlot).map((nic) => nicElement(nic, profile.nicModel)),

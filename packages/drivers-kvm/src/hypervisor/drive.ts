@@ -3,7 +3,7 @@ import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { except } from '../faults.ts';
 import { AffectFlag, domainRef } from '../libvirt/index.ts';
-import { render } from '../xml/element.ts';
+import { child, render } from '../xml/element.ts';
 import { driveElement, isoIn } from './disk-xml.ts';
 import type { Domains } from './domains.ts';
 import { guestProfile } from './guest-profile.ts';
@@ -23,7 +23,9 @@ export function driveVerbs(domains: Domains): NonNullable<HypervisorDriver['driv
     const flags = (active && differs(live) ? AffectFlag.live : 0) | (differs(config) ? AffectFlag.config : 0);
     if (flags === 0) return;
     const { seedBus } = guestProfile(config.guestOs, config.diskBus, 'kvm');
-    const xml = render(driveElement(iso?.attachment, seedBus, config.diskBus));
+    // An update of the definition replaces the drive whole: it keeps its place in the order of booting, or that it has none.
+    const boots = config.drive !== undefined && child(config.drive, 'boot') !== undefined;
+    const xml = render(driveElement(iso?.attachment, { bus: seedBus, diskBus: config.diskBus, boots }));
     const request = { domain: domainRef(id), xml, flags };
     // One that is off may have been defined without a drive, and gets one.
     if (config.drive === undefined) return domains.api.domainAttachDeviceFlags(request, deadline.left);

@@ -75,6 +75,11 @@ describe('the definition of a machine', () => {
     expect(limitsOf(plain, { cpuShares: true, nicLimits: true })).to.equal(undefined);
   });
 
+  it('has its drive booted after disks only: a disk that is plugged in later has no place in that order', () => {
+    expect(domainXml(FULL_MACHINE, { virtType: 'tcg' })).to.include(`<boot order='100'/>`);
+    expect(domainXml({ ...FULL_MACHINE, disks: [] }, { virtType: 'tcg' })).to.not.include('<boot ');
+  });
+
   it('keeps every disk at its own place, whatever other disks there are', () => {
     const disks = FULL_MACHINE.disks.filter((disk) => disk.slot === 1);
     const alone = domainXml({ ...FULL_MACHINE, diskBus: 'sata', disks }, { virtType: 'tcg' });
