@@ -2756,7 +2756,7 @@ export class ImagesClient extends Resource<'image', Image, ImageFilter, 'created
     return this.act(image, 'expunge', input, options);
   }
 
-  /** Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes). A digest in `Repr-Digest` is verified. With it, what has come of an upload that breaks off is kept for a day (`images.partHours`), and `Content-Range: bytes 4096-8191/8192` goes on with it: from any byte that is here or the first that is not, to the end. After a failed upload the image awaits its content as before; `stateReason` tells what failed. */
+  /** Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes), or an ISO. A digest in `Repr-Digest` is verified. With it, what has come of an upload that breaks off is kept for a day (`images.partHours`), and `Content-Range: bytes 4096-8191/8192` goes on with it: from any byte that is here or the first that is not, to the end. After a failed upload the image awaits its content as before; `stateReason` tells what failed. */
   upload(image: Named<'image'>, content: Upload, options: UploadOptions = {}): Reply<Image> {
     return this.send(this.path(image, 'content'), content, options);
   }
