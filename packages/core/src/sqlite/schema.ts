@@ -4,14 +4,17 @@ import type { MigratedBatch, Progress } from '../store/migrate.ts';
 import { type Catalog, type FieldType, ROW, type Row } from '../store/table.ts';
 import { type ColumnType, columnType, columnValue, type IndexPlan, quote, type Table } from './table.ts';
 
-/** What the store keeps for itself. Names of callers' tables begin with a letter, so these cannot clash. */
+/**
+ * What the store keeps for itself. Names of callers' tables begin with a letter, so these cannot clash. The feed has its rowid: as its own index it would take a
+ * page for each row of more than a thousand bytes. One of before stays as it was made.
+ */
 const OWN_TABLES = `
 CREATE TABLE IF NOT EXISTS _meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _table (name TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _migration (plugin TEXT, number INTEGER, cursor TEXT, done INTEGER NOT NULL, PRIMARY KEY (plugin, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _counter (key TEXT PRIMARY KEY, value INTEGER NOT NULL, "limit" INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS _feed (revision INTEGER, ordinal INTEGER, "table" TEXT NOT NULL, key TEXT NOT NULL, type INTEGER NOT NULL, projectId TEXT,
-  row TEXT NOT NULL, PRIMARY KEY (revision, ordinal)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _feed (revision INTEGER NOT NULL, ordinal INTEGER NOT NULL, "table" TEXT NOT NULL, key TEXT NOT NULL, type INTEGER NOT NULL,
+  projectId TEXT, row TEXT NOT NULL, PRIMARY KEY (revision, ordinal));
 INSERT OR IGNORE INTO _meta (name, value) VALUES ('epoch', 0), ('trimmed', 0);
 `;
 
