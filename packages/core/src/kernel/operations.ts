@@ -27,7 +27,7 @@ import { SagaRun } from './saga/run.ts';
 import type { RunPorts } from './saga/subject.ts';
 import { heldFrom, type Standing } from './standing.ts';
 import type { Statement, Store } from './store.ts';
-import { Waiters } from './waiters.ts';
+import { type WaitEnds, Waiters } from './waiters.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export interface OperationsOptions extends Pick<CommitsOptions, 'announced'> {
@@ -159,9 +159,9 @@ export class Operations {
     if (this.#queues.isFirst(live.id)) this.#makeReady(live.id);
   }
 
-  /** The operation when it has ended, or as it is when the time is over. @throws CloudError not_found */
-  async wait(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Operation> {
-    const waiter = this.#waiters.add(id, timeoutMs, signal);
+  /** The operation when it has ended, or as it is when the time is over or the wait is ended. @throws CloudError not_found */
+  async wait(id: string, timeoutMs: number, ends: WaitEnds = {}): Promise<Operation> {
+    const waiter = this.#waiters.add(id, timeoutMs, ends);
     try {
       // One that is at work here has not ended, whatever its row says.
       if (timeoutMs <= 0 || !this.#live.has(id)) {

@@ -59,7 +59,7 @@ export class Parts {
     const goOn = this.#operations.atWork.rest(causeId);
     try {
       for (;;) {
-        const row = await this.#operations.wait(operationId, WAIT_MS, signal);
+        const row = await this.#operations.wait(operationId, WAIT_MS, { signal });
         if (isFinished(row)) return row;
         signal.throwIfAborted();
       }

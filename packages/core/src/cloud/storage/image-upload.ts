@@ -145,7 +145,7 @@ function store({ imageStore, settings }: UploadContext, request: AtWork, id: str
 /** @throws CloudError of the operation when it failed */
 async function complete({ kernel, reader }: UploadContext, row: ImageRow, { principal, signal }: EndpointRequest): Promise<ImageRow> {
   const accepted = await kernel().submit({ action: 'image.complete', resourceId: row.id, input: {}, principal });
-  const ended = await kernel().operations.wait(accepted.operationId, COMPLETE_TIMEOUT_MS, signal);
+  const ended = await kernel().operations.wait(accepted.operationId, COMPLETE_TIMEOUT_MS, { signal });
   if (isFinished(ended) && ended.error !== undefined) throw new CloudError(ended.error.code, ended.error.message);
   return (await reader.find(image, row.id)) ?? row;
 }

@@ -5,6 +5,7 @@ import type { DeletionPreview } from '../cascade/preview.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Registry } from '../registry.ts';
+import type { WaitEnds } from '../waiters.ts';
 import { auditDenied } from './denied.ts';
 import { takeDryRun } from './dry-run.ts';
 import { EndpointCalls } from './endpoint-calls.ts';
@@ -57,7 +58,9 @@ export class Api {
   readonly #repeats: Repeats;
   readonly #endpoints: EndpointCalls;
   #document: { readonly text: string; readonly tag: string } | undefined;
-  readonly #stopping = new AbortController();
+  /** Requests that wait for an operation. */
+  readonly #waits = new Set<() => void>();
+  #stopped = false;
 
   constructor(kernel: Kernel, options: ApiOptions = {}) {
     const { environment, store } = kernel.services;
@@ -85,7 +88,8 @@ export class Api {
 
   /** Ends event streams and answers whoever waits; other requests are still answered. */
   stop(): void {
-    this.#stopping.abort();
+    this.#stopped = true;
+    for (const end of this.#waits) end();
     this.#feed.stop();
   }
 
@@ -186,9 +190,12 @@ export class Api {
     return this.#repeats.run(asked, async (attempt) => ({ answer: await steer(this.#kernel, named, route.verb, principal, attempt) }));
   }
 
-  /** Ends a wait when the caller goes or the server stops. */
-  #waiting(request: ApiRequest): AbortSignal {
-    return AbortSignal.any([request.signal, this.#stopping.signal]);
+  /**
+   * A wait ends when the caller goes or the server stops. By hand: AbortSignal.any keeps books for the garbage collector, and this is on the path of each change
+   * that somebody waits for.
+   */
+  #waiting(request: ApiRequest): WaitEnds {
+    return this.#stopped ? { signal: AbortSignal.abort() } : { signal: request.signal, all: this.#waits };
   }
 
   async #act(

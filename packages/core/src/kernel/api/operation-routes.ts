@@ -3,6 +3,7 @@ import { isVisible, lacks, type Principal, renewed } from '../access.ts';
 import type { Kernel } from '../kernel.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
 import { waitingAs } from '../standing.ts';
+import type { WaitEnds } from '../waiters.ts';
 import { onlyParameters, wholeNumber } from './list-query.ts';
 import { type Found, lookUp } from './lookup.ts';
 import type { Attempt } from './repeats.ts';
@@ -16,7 +17,7 @@ export async function getOperation(
   id: string,
   principal: Principal,
   parameters: URLSearchParams,
-  waiting: () => AbortSignal,
+  waiting: () => WaitEnds,
 ): Promise<Found> {
   onlyParameters(parameters, ['waitSeconds']);
   const waitSeconds = wholeNumber(parameters, 'waitSeconds', { minimum: 0, maximum: WAIT_SECONDS_MAX }) ?? 0;

@@ -5,6 +5,7 @@ import type { KeptRequest } from '../idempotency.ts';
 import type { Accepted, Kernel, SubmitRequest } from '../kernel.ts';
 import type { RowBase } from '../kind.ts';
 import { isFinished, type Operation, operation } from '../operation.ts';
+import type { WaitEnds } from '../waiters.ts';
 import { lookUp } from './lookup.ts';
 import { WAIT_SECONDS_MAX } from './operation-routes.ts';
 import { type ApiRequest, type ApiResponse, badHeader, keyOf } from './request.ts';
@@ -17,8 +18,8 @@ export interface Submission {
   readonly request: ApiRequest;
   readonly principal: Principal;
   readonly route: string;
-  /** Ends a wait early. */
-  readonly waiting: () => AbortSignal;
+  /** What ends a wait early. */
+  readonly waiting: () => WaitEnds;
 }
 
 /** Accepts an action: 202 with what was accepted, or, when the caller prefers to wait and it ends in time, 200 with the operation too. */
