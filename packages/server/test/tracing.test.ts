@@ -2,10 +2,14 @@ import { once } from 'node:events';
 import { propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { CloudError } from '@pileus/core/kernel';
+import { CloudError, Ids, type KernelServices } from '@pileus/core/kernel';
+import { agentLink, nodeEnvironment } from '@pileus/core/node';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
+import { Agents, commandIdOf } from '../../core/src/cloud/agents/agents.ts';
 import { machine, smallCloud } from '../../core/test/cloud/small-cloud.ts';
+import { Receiver } from './agent/agent-process.ts';
+import { AgentWithin } from './agent/agent-within.ts';
 import { eventually, made, openServer, type TestServer } from './server.ts';
 
 describe('server: tracing', () => {
@@ -117,6 +121,40 @@ describe('server: tracing', () => {
     const span = await only();
     expect(span.attributes).to.include({ 'url.path': '/v1/widgets/{id}/echo', 'http.response.status_code': 101 });
     expect(JSON.stringify(span.attributes)).not.to.include('sesame');
+  });
+
+  it('goes on in the agent that an operation commands, and with the outcome that is told, over restarts of the agent', async () => {
+    const agent = await AgentWithin.start();
+    const receiver = await Receiver.start(agent.controller);
+    const environment = nodeEnvironment();
+    const store = { incarnation: 'store', epoch: 1 };
+    const link = agentLink({ identity: agent.controller, callbackUrl: receiver.url });
+    const agents = new Agents({ environment, store, secrets: { digest: () => 'proof' } } as unknown as KernelServices, link);
+    const requestId = new Ids(environment.clock, environment.random).mint('operation');
+    const commandId = commandIdOf(requestId, 'inspect');
+    const gone = new AbortController();
+    const asked = agents
+      .run(agent, commandId, { type: 'host.inspect', input: {} }, { requestId, signal: gone.signal, timeoutMs: 600_000 })
+      .catch((error: unknown) => error);
+    await eventually(() => agent.runs === 1);
+    gone.abort(new Error('the server stops'));
+    await asked;
+    await agent.restart();
+    await eventually(() => agent.runs === 2);
+    agent.open();
+    await eventually(() => exporter.getFinishedSpans().some(({ name }) => name === 'outcome'));
+    const traceId = requestId.replaceAll('-', '');
+    const spans = exporter.getFinishedSpans().filter((span) => span.attributes['pileus.command.id'] === commandId);
+    const [command] = spans.filter(({ name }) => name === 'agent.host.inspect');
+    expect([command?.kind, command?.parentSpanContext?.spanId]).to.deep.equal([SpanKind.CLIENT, traceId.slice(16)]);
+    expect(command?.attributes['pileus.place']).to.equal(agent.url);
+    const there = spans.filter((span) => span !== command);
+    expect(there.map(({ name }) => name)).to.deep.equal(['host.inspect', 'host.inspect', 'outcome']);
+    for (const span of there) expect(span.parentSpanContext?.spanId, span.name).to.equal(command?.spanContext().spanId);
+    expect(new Set(spans.map((span) => span.spanContext().traceId))).to.deep.equal(new Set([traceId]));
+    expect(receiver.traceparents).to.deep.equal([`00-${traceId}-${there[2]?.spanContext().spanId}-01`]);
+    await receiver.close();
+    await agent.close();
   });
 
   it('ends with the answer, not with its head', async () => {

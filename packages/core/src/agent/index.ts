@@ -28,4 +28,5 @@ export {
   mintedAtMs,
   OUTCOME,
   type Outcome,
+  TRACE_HEADER,
 } from './protocol.ts';

@@ -18,6 +18,11 @@ export const AGENT_VERSIONS: readonly number[] = [1];
 export const CALLBACK_HEADER = 'x-callback-url';
 /** Of a command: who gives it, as `incarnation:epoch` of the store. One that is older than another seen before is refused. */
 export const EPOCH_HEADER = 'x-pileus-epoch';
+/**
+ * Of any request, either way, and of no version: which span it is below, as W3C Trace Context has it. A command's is kept with it, so that what it does after a
+ * restart, and its outcome, are in the trace that it came from. Whoever sends none, or heeds none, lacks nothing else.
+ */
+export const TRACE_HEADER = 'traceparent';
 
 /** The newest version that both speak. */
 export const commonVersion = (theirs: readonly number[], ours: readonly number[] = AGENT_VERSIONS): number | undefined =>

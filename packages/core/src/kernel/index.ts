@@ -76,7 +76,7 @@ export { tagging } from './tags/index.ts';
 export { tagPolicy } from './tags/policy.ts';
 export { defineSystemTag, SYSTEM_TAGS_MAX, type SystemTag, systemTag, systemTagChanged, systemTagValues } from './tags/system-tag.ts';
 export { TAGS_MAX, tag } from './tags/tag.ts';
-export { operationContext, traced } from './tracing.ts';
+export { operationContext, parseTraceparent, traced, tracedAway, tracedFor, tracedOn } from './tracing.ts';
 export { updateAction } from './update.ts';
 export { compileInput, type InputCheck } from './validation.ts';
 export type { TakenUp } from './waiting-room.ts';

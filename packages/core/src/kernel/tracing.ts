@@ -1,4 +1,13 @@
-import { context, ProxyTracerProvider, type SpanContext, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  context,
+  isSpanContextValid,
+  ProxyTracerProvider,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { describeChain } from './errors.ts';
 import { isUuid } from './id.ts';
 
@@ -24,14 +33,81 @@ function isTraced(): boolean {
  * steps and its driver calls make one trace, also across restarts; without, this costs next to nothing.
  */
 export function traced<T>(operationId: string, name: string, attributes: Record<string, string>, body: () => Promise<T>): Promise<T> {
-  return isTraced() ? underSpan(operationId, name, attributes, body) : body();
+  return isTraced() ? underSpan(contextOf(operationId), SpanKind.INTERNAL, name, attributes, body) : body();
 }
 
-async function underSpan<T>(operationId: string, name: string, attributes: Record<string, string>, body: () => Promise<T>): Promise<T> {
-  const parent = isUuid(operationId) ? trace.setSpanContext(context.active(), operationContext(operationId)) : context.active();
-  const span = trace.getTracer('pileus').startSpan(name, { attributes }, parent);
+/**
+ * As `traced`, for what another program does: `body` gets the `traceparent` to send along, so that spans over there are below this one. Without an SDK here it
+ * is the operation's own, since there may be one over there; undefined when there is neither an operation nor an SDK.
+ */
+export function tracedAway<T>(
+  operationId: string,
+  name: string,
+  attributes: Record<string, string>,
+  body: (traceparent: string | undefined) => Promise<T>,
+): Promise<T> {
+  return away(contextOf(operationId), name, attributes, body);
+}
+
+/** A piece of what another program has asked for, below what it sent as `traceparent`. Without that it is a trace of its own. */
+export function tracedFor<T>(
+  traceparent: string | undefined,
+  name: string,
+  attributes: Record<string, string>,
+  body: () => Promise<T>,
+): Promise<T> {
+  return isTraced() ? underSpan(parseTraceparent(traceparent), SpanKind.INTERNAL, name, attributes, body) : body();
+}
+
+/** Both: asked for by another program, and told to one. */
+export function tracedOn<T>(
+  traceparent: string | undefined,
+  name: string,
+  attributes: Record<string, string>,
+  body: (traceparent: string | undefined) => Promise<T>,
+): Promise<T> {
+  return away(parseTraceparent(traceparent), name, attributes, body);
+}
+
+function away<T>(
+  parent: SpanContext | undefined,
+  name: string,
+  attributes: Record<string, string>,
+  body: (traceparent: string | undefined) => Promise<T>,
+): Promise<T> {
+  if (!isTraced()) return body(parent === undefined ? undefined : traceparentOf(parent));
+  return underSpan(parent, SpanKind.CLIENT, name, attributes, (span) => body(traceparentOf(span)));
+}
+
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const VERSION = '00';
+const INVALID_VERSION = 'ff';
+
+const traceparentOf = ({ traceId, spanId, traceFlags }: SpanContext): string =>
+  `${VERSION}-${traceId}-${spanId}-${(traceFlags & TraceFlags.SAMPLED).toString(16).padStart(2, '0')}`;
+
+/** Undefined for what is none: a caller is never refused over it. Later versions begin as this one does. (W3C Trace Context) */
+export function parseTraceparent(text: string | undefined): SpanContext | undefined {
+  const [, version, traceId = '', spanId = '', flags = '', more] = TRACEPARENT.exec(text ?? '') ?? [];
+  if (version === undefined || version === INVALID_VERSION || (version === VERSION && more !== undefined)) return undefined;
+  const parsed = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
+  return isSpanContextValid(parsed) ? parsed : undefined;
+}
+
+const contextOf = (operationId: string): SpanContext | undefined => (isUuid(operationId) ? operationContext(operationId) : undefined);
+
+async function underSpan<T>(
+  parent: SpanContext | undefined,
+  kind: SpanKind,
+  name: string,
+  attributes: Record<string, string>,
+  body: (span: SpanContext) => Promise<T>,
+): Promise<T> {
+  const active = context.active();
+  const below = parent === undefined ? active : trace.setSpanContext(active, parent);
+  const span = trace.getTracer('pileus').startSpan(name, { kind, attributes }, below);
   try {
-    return await body();
+    return await body(span.spanContext());
   } catch (error) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: describeChain(error) });
     throw error;

@@ -8,7 +8,7 @@ import { ConfigError, dependingOn } from '../config/load.ts';
 import { readTls } from '../http/tls.ts';
 import type { LoadedAgentConfig } from './config.ts';
 import { isOpen, Journal } from './journal.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type PostOptions } from './outbox.ts';
 import { type Handlers, Runner } from './runner.ts';
 import { AgentServer } from './server.ts';
 import { Supervisor } from './supervisor.ts';
@@ -125,13 +125,13 @@ async function claimed(dataDir: string): Promise<Server> {
 
 function posting(identity: Identity, controllers: readonly string[], { timers }: Environment) {
   const connections = new PinnedConnections(identity, controllers);
-  return async (url: string, body: object, signal: AbortSignal): Promise<number> => {
+  return async (url: string, body: object, { headers, signal }: PostOptions): Promise<number> => {
     const late = new AbortController();
     const cancel = timers.after(CALLBACK_TIMEOUT_MS, () => late.abort(new Error('no answer in time')));
     const stop = () => late.abort(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
     try {
-      return (await exchange(connections, { url, method: 'POST', body, signal: late.signal })).status;
+      return (await exchange(connections, { url, method: 'POST', headers, body, signal: late.signal })).status;
     } finally {
       cancel();
       signal.removeEventListener('abort', stop);

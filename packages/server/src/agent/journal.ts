@@ -10,6 +10,8 @@ export interface Kept {
   /** Of type and input: tells a repeat from another command under the same id. */
   readonly digest: string;
   readonly acceptedAt: string;
+  /** Of the span that it came from. */
+  readonly traceparent?: string;
   input: Json;
   callbackUrl: string;
   attempts: number;
@@ -142,7 +144,7 @@ export class Journal {
   }
 
   /** Known from now on, answered when that is durable. */
-  async accept(command: Pick<Kept, 'id' | 'type' | 'digest' | 'input' | 'callbackUrl'>): Promise<void> {
+  async accept(command: Pick<Kept, 'id' | 'type' | 'digest' | 'input' | 'callbackUrl' | 'traceparent'>): Promise<void> {
     const kept: Kept = { ...command, acceptedAt: timestamp(this.#options.environment.clock), attempts: 0, state: 'queued' };
     this.#add(kept);
     const { input, ...known } = kept;

@@ -1,12 +1,17 @@
-import type { Callback } from '@pileus/core/agent';
-import { describeChain, type Environment } from '@pileus/core/kernel';
+import { type Callback, type Outcome, TRACE_HEADER } from '@pileus/core/agent';
+import { describeChain, type Environment, tracedOn } from '@pileus/core/kernel';
 import { isOpen, type Journal, type Kept } from './journal.ts';
 
 export interface OutboxOptions {
   readonly journal: Journal;
   readonly environment: Environment;
   /** Answers the status. */
-  readonly post: (url: string, body: Callback, signal: AbortSignal) => Promise<number>;
+  readonly post: (url: string, body: Callback, options: PostOptions) => Promise<number>;
+}
+
+export interface PostOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
 }
 
 interface Waiting {
@@ -95,13 +100,13 @@ export class Outbox {
   }
 
   async #tell(waiting: Waiting): Promise<void> {
-    const { journal, environment, post } = this.#options;
-    const { id, type, callbackUrl, finishedAt = '', outcome } = waiting.command;
+    const { journal, environment } = this.#options;
+    const { command } = waiting;
+    const { id, callbackUrl, outcome } = command;
     if (outcome === undefined) return;
     let why: object;
     try {
-      const body = { agentId: journal.agentId, commandId: id, type, finishedAt, outcome };
-      const status = await post(callbackUrl, body, this.#abort.signal);
+      const status = await this.#post({ ...command, outcome });
       if ((status >= 200 && status < 300) || status === NOT_WANTED) {
         await journal.acknowledge(id);
         this.#waiting.delete(id);
@@ -124,6 +129,16 @@ export class Outbox {
     waiting.tries += 1;
     waiting.dueMs = environment.clock.monotonicMs() + pauseMs;
     environment.logger.warn({ commandId: id, tries: waiting.tries, ...why }, 'an outcome was not acknowledged');
+  }
+
+  /** In the trace of the command, also in a later life. */
+  #post({ id, type, callbackUrl, finishedAt = '', outcome, traceparent }: Kept & { readonly outcome: Outcome }): Promise<number> {
+    const { journal, post } = this.#options;
+    const body = { agentId: journal.agentId, commandId: id, type, finishedAt, outcome };
+    const { signal } = this.#abort;
+    return tracedOn(traceparent, 'outcome', { 'pileus.command.id': id }, (header) =>
+      post(callbackUrl, body, { headers: header === undefined ? {} : { [TRACE_HEADER]: header }, signal }),
+    );
   }
 
   #isRefusedForGood(waiting: Waiting, status: number): boolean {

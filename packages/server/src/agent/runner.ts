@@ -1,5 +1,5 @@
 import { type CommandType, type InputOf, isCommandType, type Outcome, type ResultOf } from '@pileus/core/agent';
-import { describeChain, type Environment, Lane, toErrorRecord } from '@pileus/core/kernel';
+import { describeChain, type Environment, Lane, toErrorRecord, tracedFor } from '@pileus/core/kernel';
 import type { Journal, Kept } from './journal.ts';
 
 export interface Handler<T extends CommandType> {
@@ -77,12 +77,13 @@ export class Runner {
   }
 
   /** Undefined when it was broken off because the agent stops. */
-  async #outcomeOf({ id, type, input }: Kept): Promise<Outcome | undefined> {
+  async #outcomeOf({ id, type, input, traceparent }: Kept): Promise<Outcome | undefined> {
     const handler = this.#handler(type);
     // Written by a newer release, before the agent was set back.
     if (handler === undefined) return { ok: false, error: { code: 'unsupported', message: `This agent does not know ${type}.` } };
     try {
-      return { ok: true, result: await handler.run(input as never, { commandId: id, signal: this.#abort.signal }) };
+      const run = () => handler.run(input as never, { commandId: id, signal: this.#abort.signal });
+      return { ok: true, result: await tracedFor(traceparent, type, { 'pileus.command.id': id }, run) };
     } catch (error) {
       if (this.#abort.signal.aborted) return undefined;
       this.#options.environment.logger.warn({ commandId: id, type, error: describeChain(error) }, 'command failed');

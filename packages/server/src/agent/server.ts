@@ -12,6 +12,7 @@ import {
   EPOCH_HEADER,
   type Hello,
   isCommandType,
+  TRACE_HEADER,
 } from '@pileus/core/agent';
 import {
   CloudError,
@@ -21,6 +22,7 @@ import {
   type InputCheck,
   isCloudError,
   type Json,
+  parseTraceparent,
   problemResponse,
 } from '@pileus/core/kernel';
 import { type Identity, normalFingerprint, peerFingerprint } from '@pileus/core/node';
@@ -160,7 +162,7 @@ export class AgentServer {
     }
     if (journal.mayBeForgotten(id)) throw new CloudError('gone', 'It may have been done long ago, and is not known any more.');
     this.#refuseTooMany();
-    await journal.accept({ id, type, input, digest, callbackUrl });
+    await journal.accept({ id, type, input, digest, callbackUrl, ...traceOf(headers[TRACE_HEADER]) });
     const command = journal.find(id);
     if (command === undefined) throw new Error(`command ${id} was accepted and is not there`);
     accepted(command);
@@ -210,6 +212,10 @@ function callbackOf(header: string | readonly string[] | undefined): string {
     throw new CloudError('invalid_input', `The header ${CALLBACK_HEADER} tells where the outcome goes, e.g. https://cloud.example.org/….`);
   return text;
 }
+
+/** What is none is overlooked. */
+const traceOf = (header: string | readonly string[] | undefined): Pick<Kept, 'traceparent'> =>
+  typeof header !== 'string' || parseTraceparent(header) === undefined ? {} : { traceparent: header };
 
 function fenceOf(header: string | readonly string[] | undefined): Fence {
   const [, incarnation, epoch] = /^([^:]{1,100}):(\d{1,15})$/.exec(String(header ?? '')) ?? [];

@@ -155,6 +155,8 @@ export class AgentProcess {
 /** Who is told outcomes. */
 export class Receiver {
   readonly told: Answer['json'][] = [];
+  /** Of which span each was said to be. */
+  readonly traceparents: unknown[] = [];
   /** What it answers. */
   status = 204;
   readonly #server: Server;
@@ -177,6 +179,7 @@ export class Receiver {
         text += chunk;
       });
       request.on('end', () => {
+        receiver.traceparents.push(request.headers.traceparent);
         receiver.told.push(JSON.parse(text));
         response.writeHead(receiver.status).end();
       });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { commonVersion } from '@pileus/core/agent';
-import { type CloudError, isCloudError, type KernelServices } from '@pileus/core/kernel';
+import { type CloudError, isCloudError, type KernelServices, parseTraceparent } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { expect } from 'chai';
 import { Agents, commandIdOf } from '../../../core/src/cloud/agents/agents.ts';
@@ -75,6 +75,50 @@ describe('agent: contract', function () {
     const refused = await agents.run(agent, id('58'), { type: 'host.inspect', input: {} }, call).catch((error: CloudError) => error);
     expect(isCloudError(refused) && refused.code).to.equal('conflict');
     expect(at).to.equal(steps.length);
+  });
+
+  it('says of which trace it is, without an SDK too, where there is one', async () => {
+    const said: unknown[] = [];
+    const services = {
+      environment: nodeEnvironment(),
+      store: { incarnation: 'store', epoch: 1 },
+      secrets: { digest: () => 'proof' },
+    } as unknown as KernelServices;
+    const agents = new Agents(services, {
+      callbackUrl: 'https://cloud.example.org',
+      ask: async (_agent, { method, headers }) => {
+        said.push(headers?.traceparent);
+        return { status: 200, json: method === 'PUT' ? { outcome: { ok: true, result: {} } } : { versions: [1], commands: {} } };
+      },
+    });
+    const agent = { url: 'https://192.0.2.7:7430', fingerprint: 'a'.repeat(64) };
+    const operationId = '01890a5d-ac96-774b-bcce-b302099a8057';
+    for (const requestId of [operationId, 'heartbeat-1']) {
+      const call = { requestId, signal: new AbortController().signal, timeoutMs: 60_000 };
+      await agents.hello(agent, call);
+      await agents.status(agent, call);
+      await agents.run(agent, commandIdOf(operationId, 'inspect'), { type: 'host.inspect', input: {} }, call);
+    }
+    const traceparent = '00-01890a5dac96774bbcceb302099a8057-bcceb302099a8057-01';
+    expect(said).to.deep.equal([...Array(3).fill(traceparent), ...Array(3).fill(undefined)]);
+  });
+
+  it('overlooks what is no place in a trace, and not what later versions of that say', () => {
+    const [traceId, spanId] = ['01890a5dac96774bbcceb302099a8057', 'bcceb302099a8057'];
+    expect(parseTraceparent(`00-${traceId}-${spanId}-01`)).to.deep.equal({ traceId, spanId, traceFlags: 1, isRemote: true });
+    expect(parseTraceparent(`00-${traceId}-${spanId}-00`)).to.deep.include({ spanId, traceFlags: 0 });
+    expect(parseTraceparent(`cc-${traceId}-${spanId}-03-more`)).to.deep.include({ spanId, traceFlags: 1 });
+    for (const none of [
+      undefined,
+      '',
+      `00-${traceId}-${spanId}`,
+      `00-${traceId}-${spanId}-01-more`,
+      `ff-${traceId}-${spanId}-01`,
+      `00-${'0'.repeat(32)}-${spanId}-01`,
+      `00-${traceId}-${'0'.repeat(16)}-01`,
+      `00-${traceId.toUpperCase()}-${spanId}-01`,
+    ])
+      expect(parseTraceparent(none), String(none)).to.equal(undefined);
   });
 
   it('is kept towards a control plane of version 1', async () => {

@@ -12,8 +12,9 @@ import {
   type Hello,
   type Outcome,
   type ResultOf,
+  TRACE_HEADER,
 } from '../../agent/index.ts';
-import { CloudError, ERROR_CODES, type ErrorCode, isCloudError, type KernelServices } from '../../kernel/index.ts';
+import { CloudError, ERROR_CODES, type ErrorCode, isCloudError, type KernelServices, tracedAway } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import type { AgentAddress, AgentLink, AgentRequest } from './agent-link.ts';
 
@@ -51,7 +52,7 @@ export class Agents {
 
   /** Who answers there, and the version to speak with him. @throws CloudError unavailable, unsupported */
   async hello(agent: AgentAddress, call: Call): Promise<Hello & { readonly version: number }> {
-    const hello = await this.#ask<Hello>(agent, { method: 'GET', path: '/' }, call);
+    const hello = await this.#look<Hello>(agent, 'hello', '/', call);
     const version = commonVersion(hello.versions);
     if (version === undefined)
       throw new CloudError('unsupported', 'The agent speaks no version of the contract that this server speaks.', {
@@ -61,7 +62,13 @@ export class Agents {
   }
 
   status(agent: AgentAddress, call: Call): Promise<AgentStatus> {
-    return this.#ask<AgentStatus>(agent, { method: 'GET', path: '/v1/status' }, call);
+    return this.#look<AgentStatus>(agent, 'status', '/v1/status', call);
+  }
+
+  #look<T>(agent: AgentAddress, name: string, path: string, call: Call): Promise<T> {
+    return tracedAway(call.requestId, `agent.${name}`, { 'pileus.place': agent.url }, (traceparent) =>
+      this.#ask<T>(agent, { method: 'GET', path, headers: traceHeaders(traceparent) }, call),
+    );
   }
 
   /**
@@ -69,11 +76,23 @@ export class Agents {
    * not run again, since the agent's journal knows it.
    * @throws CloudError what the agent said, for good; unavailable or timeout when it may be called again
    */
-  async run<T extends CommandType>(
+  run<T extends CommandType>(
     agent: AgentAddress,
     commandId: string,
     command: Extract<AgentCommand, { readonly type: T }>,
     call: Call,
+  ): Promise<ResultOf<T>> {
+    const attributes = { 'pileus.place': agent.url, 'pileus.command.id': commandId };
+    return tracedAway(call.requestId, `agent.${command.type}`, attributes, (traceparent) =>
+      this.#run(agent, commandId, command, { call, traced: traceHeaders(traceparent) }),
+    );
+  }
+
+  async #run<T extends CommandType>(
+    agent: AgentAddress,
+    commandId: string,
+    command: Extract<AgentCommand, { readonly type: T }>,
+    { call, traced }: { readonly call: Call; readonly traced: Readonly<Record<string, string>> },
   ): Promise<ResultOf<T>> {
     const { environment, store, secrets } = this.#services;
     const endMs = environment.clock.monotonicMs() + call.timeoutMs;
@@ -84,6 +103,7 @@ export class Agents {
     const headers = {
       [CALLBACK_HEADER]: `${this.link.callbackUrl}/v1/agent-outcomes/${commandId}/${proof}`,
       [EPOCH_HEADER]: `${store.incarnation}:${store.epoch}`,
+      ...traced,
     };
     try {
       let record = await this.#ask<CommandRecord>(agent, { method: 'PUT', path, headers, body: command }, call);
@@ -92,7 +112,7 @@ export class Agents {
         if (leftMs <= 0) throw new CloudError('timeout', 'The agent is still at it.');
         const outcome = await this.#within(told.promise, Math.min(pauseMs, leftMs), call.signal);
         if (outcome !== undefined) return resultOf(outcome) as ResultOf<T>;
-        record = await this.#ask<CommandRecord>(agent, { method: 'GET', path }, call);
+        record = await this.#ask<CommandRecord>(agent, { method: 'GET', path, headers: traced }, call);
       }
       return resultOf(record.outcome) as ResultOf<T>;
     } finally {
@@ -146,6 +166,9 @@ export class Agents {
     }
   }
 }
+
+const traceHeaders = (traceparent: string | undefined): Readonly<Record<string, string>> =>
+  traceparent === undefined ? {} : { [TRACE_HEADER]: traceparent };
 
 const codeOf = (code: unknown): ErrorCode =>
   typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'internal';
