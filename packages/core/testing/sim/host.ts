@@ -1,4 +1,5 @@
 import type { HostInventory, IsoSpec, MachineSpec, NetworkObservation, NetworkSpec, Plug, PortSpec } from '../../src/strategy/index.ts';
+import type { HypervisorFeature } from '../conformance/hypervisor.ts';
 import { canonical } from './canonical.ts';
 import { SimDiskCopies } from './disk-copy.ts';
 import { SimError } from './fault.ts';
@@ -39,6 +40,8 @@ export class SimHost {
   readonly networks = new Map<string, SimNetwork>();
   /** By reference: what attachments need. */
   readonly secrets = new Map<string, string>();
+  /** Optional features that the hypervisor of this host alone does not have, for drivers that are opened from now on. */
+  readonly lacks = new Set<HypervisorFeature>();
   /** What lies around its networks. */
   readonly kept = new SimKept();
   /** By NIC: when a running machine was last plugged in with it. */

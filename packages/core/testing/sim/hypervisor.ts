@@ -320,12 +320,14 @@ const QUIET_LOOKS = 3;
 
 /** The simulated hypervisor; `without` takes optional features away, to meet typed refusals. */
 export function simulatedHypervisor(world: SimWorld, environment: DriverEnvironment, without: readonly string[]): HypervisorFactory {
-  const offers = (feature: HypervisorFeature) => !without.includes(feature);
-  const any = (...features: HypervisorFeature[]) => features.some(offers);
   return {
     name: 'simulated',
     open(endpoint) {
-      const on = new HostLink(world, environment, hostnameOf(endpoint));
+      const hostname = hostnameOf(endpoint);
+      const on = new HostLink(world, environment, hostname);
+      const lacks = world.hosts.get(hostname)?.lacks;
+      const offers = (feature: HypervisorFeature) => !without.includes(feature) && lacks?.has(feature) !== true;
+      const any = (...features: HypervisorFeature[]) => features.some(offers);
       return {
         inventory: (call) => on.ask('inventory', call, (host) => host.inventory),
         machines: {

@@ -80,6 +80,26 @@ describe('the definition of a machine', () => {
     expect(domainXml({ ...FULL_MACHINE, disks: [] }, { virtType: 'tcg' })).to.not.include('<boot ');
   });
 
+  // A migration takes the definition as it is: nothing in it may be of the host that it leaves, and what opens the pool is given to a host with the root disk.
+  it('reads an ISO on RBD and NFS by what every host calls it, opened by what opens the root disk', () => {
+    const rbd = { type: 'rbd', pool: 'rbd', monitors: ['10.0.0.1:6789'], user: 'pileus', secretRef: 'ceph-1' } as const;
+    const nfs = { type: 'nfs', server: 'filer', export: '/export' } as const;
+    const sourceOf = (root: Attachment, iso: Attachment) => {
+      const disks = [{ volumeId: 'v', attachment: root, slot: 0, readOnly: false }];
+      const xml = domainXml({ ...FULL_MACHINE, disks, iso: { imageId: 'i', attachment: iso } }, { virtType: 'kvm' });
+      const drive = xml.split('<disk ').find((each) => each.includes(`dev='sdzy'`)) ?? '';
+      return [drive.slice(0, drive.indexOf('>')), /<source.*<\/source>/s.exec(drive)?.[0].replaceAll(/\n\s*/g, '')];
+    };
+    expect(sourceOf({ ...rbd, image: 'volume' }, { ...rbd, image: 'image' })).to.deep.equal([
+      `type='network' device='cdrom'`,
+      `<source protocol='rbd' name='rbd/image'><host name='10.0.0.1' port='6789'/><auth username='pileus'><secret type='ceph' usage='ceph-1'/></auth></source>`,
+    ]);
+    expect(sourceOf({ ...nfs, path: 'v.qcow2', format: 'qcow2' }, { ...nfs, path: 'image.raw', format: 'raw' })).to.deep.equal([
+      `type='network' device='cdrom'`,
+      `<source protocol='nfs' name='/export/image.raw'><host name='filer'/><identity user='+0' group='+0'/></source>`,
+    ]);
+  });
+
   it('keeps every disk at its own place, whatever other disks there are', () => {
     const disks = FULL_MACHINE.disks.filter((disk) => disk.slot === 1);
     const alone = domainXml({ ...FULL_MACHINE, diskBus: 'sata', disks }, { virtType: 'tcg' });

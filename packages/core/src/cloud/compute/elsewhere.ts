@@ -1,7 +1,8 @@
-import { CloudError, debt, equals, type Reader } from '../../kernel/index.ts';
+import { CloudError, debt, equals, type Id, type Reader } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { clusterOf, network } from '../network/contract.ts';
 import type { Placed } from '../placement/contract.ts';
+import { host } from '../topology/contract.ts';
 import { type ComputeServices, hostOf, type InstanceRow, nicsOf, volumesOf } from './context.ts';
 import { seatOf } from './instance-delete.ts';
 import { instanceType } from './instance-type.ts';
@@ -50,6 +51,19 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
     },
     reader,
   );
+}
+
+/** What is in the drive of a machine goes with it. @throws CloudError unsupported */
+export async function needDrive(
+  { hosts, reader }: Pick<ComputeServices, 'hosts' | 'reader'>,
+  { name, isoImageId }: Pick<InstanceRow, 'name' | 'isoImageId'>,
+  hostId: Id<'host'>,
+): Promise<void> {
+  if (isoImageId === undefined || (await hosts.hypervisor(hostId)).offers('drive')) return;
+  const to = await reader.get(host, hostId);
+  throw new CloudError('unsupported', `Machines on host ${to.name} have no drive, and instance ${name} has an ISO in its own.`, {
+    params: { capability: 'drive', hostId, isoImageId },
+  });
 }
 
 /** Room for its old size is reserved there, and that is what its old host gives back. @throws CloudError conflict */

@@ -20,7 +20,7 @@ import { type GroupSeat, hostCapacity, isPlaceTaken, leaveGroup, returnToGroup }
 import { pool, volume } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, hostOf, type InstanceRow, nicsOf, prepareMachine, volumesOf } from './context.ts';
-import { placeElsewhere, refuseResized } from './elsewhere.ts';
+import { needDrive, placeElsewhere, refuseResized } from './elsewhere.ts';
 import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { seatOf } from './instance-delete.ts';
@@ -66,6 +66,7 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
       if (!hostIsOff) refusePlugging(row);
       if (!(await ctx.hosts.reachable(hostId)))
         throw new CloudError('unavailable', 'The host that it was to go to is out of reach, too; ask again.');
+      await needDrive(ctx, row, hostId);
       await refuseFoundElsewhere(ctx.reader, row);
       const volumes = await volumesOf(ctx, instanceId);
       await refuseUnfenced(ctx, volumes);
@@ -303,8 +304,10 @@ export const evacuateAction = (services: ComputeServices) =>
       const volumes = await volumesOf(services, row.id);
       await refuseUnfenced(services, volumes);
       const placed = await placeElsewhere(services, row, { hostId: input.hostId, attempt, rehearses });
+      const hostId = placed.hostId as Id<'host'>;
+      await needDrive(services, row, hostId);
       const params: EvacuateParams = {
-        ...{ instanceId: row.id, fromHostId, hostId: placed.hostId as Id<'host'> },
+        ...{ instanceId: row.id, fromHostId, hostId },
         size: { vcpus: row.vcpus, memoryBytes: row.memoryBytes },
         hostIsOff: input.hostIsOff ?? false,
         ...given({ left: seatOf(row), seat: placed.seat }),

@@ -22,7 +22,7 @@ import { type GroupSeat, hostCapacity, isPlaceTaken, leaveGroup, returnToGroup }
 import { pool, volume } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, diskSpec, hostOf, type InstanceRow, nicSpec, nicsOf, volumesOf } from './context.ts';
-import { placeElsewhere, refuseResized } from './elsewhere.ts';
+import { needDrive, placeElsewhere, refuseResized } from './elsewhere.ts';
 import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { seatOf } from './instance-delete.ts';
@@ -67,6 +67,7 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
       for (const id of [fromHostId, hostId])
         if (!(await ctx.hosts.reachable(id)))
           throw new CloudError('unavailable', `Host ${(await ctx.reader.get(host, id)).name} is out of reach; ask again.`);
+      await needDrive(ctx, row, hostId);
       await refuseFoundElsewhere(ctx.reader, row);
       await refuseBound(ctx, row);
       await refuseStill(ctx, row);
@@ -331,6 +332,7 @@ export const migrateAction = (services: ComputeServices) =>
       const placed = await placeElsewhere(services, row, { hostId: input.hostId, clusterId, exceptHosts, attempt, rehearses });
       const hostId = placed.hostId as Id<'host'>;
       (await services.hosts.hypervisor(hostId)).need('migration');
+      await needDrive(services, row, hostId);
       const volumes = await volumesOf(services, row.id);
       const params: MigrateParams = {
         ...{ instanceId: row.id, fromHostId, hostId },

@@ -1,7 +1,7 @@
 import type { HypervisorFeature, StorageFeature } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { HEARTBEAT_MS } from '../little-cloud.ts';
-import { LOOK_MS, MachineStage } from './machine-stage.ts';
+import { LOOK_MS, LOST_MS, MachineStage } from './machine-stage.ts';
 
 /** A machine, and two ISOs. */
 async function open(without: readonly (HypervisorFeature | StorageFeature)[] = []) {
@@ -106,6 +106,84 @@ describe('the drive of a machine', () => {
     await stage.sim.done('volume.move', { poolId }, root?.id);
     await stage.sim.done('instance.attachIso', { imageId }, id);
   });
+});
+
+/** A machine on the first of two hosts, with a root disk in a pool that both reach, and an ISO in its drive. */
+async function openWide() {
+  const stage = await MachineStage.with({ hosts: 2, network: false });
+  const poolId = await stage.sim.done('pool.create', {
+    ...{ name: 'shared', driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'shared' },
+  });
+  const imageId = await stage.iso('debian');
+  const id = await stage.machine({ hostId: stage.hostIds[0], rootVolume: { storageClass: 'shared' }, isoImageId: imageId });
+  /** Who reads the copies of the ISO, one entry for each copy there is. */
+  const copies = () =>
+    [...stage.sim.world.pools].flatMap(([place, { things }]) =>
+      [...things.values()].filter((thing) => thing.id === imageId).map(({ readers }) => [place, [...readers]]),
+    );
+  const isAt = async (number: number) => {
+    expect(await stage.instance(id)).to.include({ hostId: stage.hostIds[number - 1], isoImageId: imageId, state: 'running' });
+    expect([stage.copies(id), stage.real(id, number).spec.iso?.imageId]).to.deep.equal([1, imageId]);
+    expect(copies()).to.deep.equal([[poolId, [`hv${number}/${id}`]]]);
+    expect(stage.sim.world.violations).to.deep.equal([]);
+  };
+  return { stage, id, imageId, isAt };
+}
+
+describe('the drive of a machine that goes elsewhere', () => {
+  it('has its ISO in it there after a migration, and back, read from the one copy, until it is detached', async () => {
+    const { stage, id, imageId, isAt } = await openWide();
+    await isAt(1);
+    for (const number of [2, 1, 2]) {
+      await stage.sim.done('instance.migrate', {}, id);
+      await isAt(number);
+    }
+    expect((await stage.refusal('image.delete', {}, imageId)).code).to.equal('in_use');
+    await stage.sim.run(LOOK_MS);
+    await isAt(2);
+    await stage.sim.done('instance.detachIso', {}, id);
+    expect([stage.real(id, 2).spec.iso, (await stage.instance(id)).isoImageId]).to.deep.equal([undefined, undefined]);
+    await stage.sim.done('image.delete', {}, imageId);
+  });
+
+  it('has its ISO in it there after an evacuation, read from the one copy', async () => {
+    const { stage, id, isAt } = await openWide();
+    await stage.lose(1);
+    await stage.sim.done('instance.evacuate', {}, id);
+    stage.sim.world.boot('hv1');
+    await stage.sim.run(LOST_MS);
+    await isAt(2);
+    await stage.sim.done('instance.detachIso', {}, id);
+    expect(stage.real(id, 2).spec.iso).to.equal(undefined);
+  });
+
+  for (const action of ['instance.migrate', 'instance.evacuate'] as const)
+    it(`keeps it from a host without drives (${action}), before anything changes`, async () => {
+      const { stage, id, imageId } = await openWide();
+      stage.worldHost(2).lacks.add('drive');
+      // Drivers are opened anew.
+      stage.sim.crash();
+      await stage.sim.start();
+      await stage.sim.run(LOST_MS);
+      if (action === 'instance.evacuate') await stage.lose(1);
+      const refused = await stage.refusal(action, {}, id);
+      expect([refused.code, refused.params]).to.deep.equal([
+        'unsupported',
+        { capability: 'drive', hostId: stage.hostIds[1], isoImageId: imageId },
+      ]);
+      expect(refused.publicMessage).to.contain('hv2');
+      if (action === 'instance.evacuate') return;
+      // One that is put in while the machine waits for its turn is met at the head of the queue.
+      await stage.sim.done('instance.detachIso', {}, id);
+      const attached = await stage.sim.submit('instance.attachIso', { imageId }, id);
+      const { operationId } = await stage.sim.submit(action, {}, id);
+      expect((await stage.sim.ended(attached.operationId)).state).to.equal('succeeded');
+      const ended = await stage.sim.ended(operationId);
+      expect([ended.state, ended.error?.code, ended.error?.params]).to.deep.equal(['failed', 'unsupported', refused.params]);
+      expect(await stage.instance(id)).to.include({ hostId: stage.hostIds[0], state: 'running', isoImageId: imageId });
+      await stage.sim.done('instance.detachIso', {}, id);
+      await stage.sim.done(action, {}, id);
+    });
 });
 
 describe('a machine that is installed from an ISO', () => {
