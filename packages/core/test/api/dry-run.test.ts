@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import { WITHOUT_DRY_RUN } from '../../../../tools/generate/reference/without-dry-run.ts';
 import { quotaKey } from '../../src/kernel/index.ts';
 import { made, type OpenApi, openApi, parsed } from './harness.ts';
 import { OTHER_PROJECT, PROJECT, principalOf } from './widgets.ts';
@@ -125,5 +127,30 @@ describe('api: dry runs', () => {
     expect((await api.store.counter(BYTES))?.value).to.equal(25);
     expect((await patch(5)).status).to.equal(200);
     expect((await api.store.counter(BYTES))?.value).to.equal(5);
+  });
+});
+
+/** What is asked by POST since the question is long, and changes nothing. */
+const READS = /^(access\.explain|reachability\.explain|stacks\.plan|[a-z-]+\.query)$/;
+
+interface Call {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string }[];
+}
+
+describe('api: calls that take no dry run', () => {
+  it('are those that the reference lists with a reason, and no other', async () => {
+    const text = await readFile(new URL('../../../../docs/reference/openapi.json', import.meta.url), 'utf8');
+    const { paths } = JSON.parse(text) as { readonly paths: Readonly<Record<string, Readonly<Record<string, Call>>>> };
+    const changing = Object.values(paths)
+      .flatMap((item) => Object.entries(item))
+      .flatMap(([method, call]) => (method === 'get' || READS.test(call.operationId) ? [] : [call]));
+    const takes = (call: Call, parameter: string) => (call.parameters ?? []).some(({ name }) => name === parameter);
+    // A read among them would take none.
+    expect(changing.filter((call) => !takes(call, 'Idempotency-Key')).map(({ operationId }) => operationId)).to.deep.equal([]);
+    const without = changing.filter((call) => !takes(call, 'dryRun')).map(({ operationId }) => operationId);
+    expect(without.sort()).to.deep.equal(Object.keys(WITHOUT_DRY_RUN).sort());
+    const names = changing.filter((call) => takes(call, 'dryRun')).map(({ operationId }) => operationId);
+    expect(names).to.include.members(['instances', 'volumes', 'images'].flatMap((kind) => [`${kind}.recover`, `${kind}.expunge`]));
   });
 });
