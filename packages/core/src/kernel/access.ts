@@ -114,6 +114,33 @@ export async function changeable<K extends AnyKind>(
   throw absent(kind, id, pointer);
 }
 
+/** Rows that tell by this field the id of something else, e.g. volumes that of their pool. */
+export interface Telling {
+  readonly kind: AnyKind;
+  readonly field: string;
+}
+
+/**
+ * The same for what is the operator's, e.g. a host: who does not see it may name it all the same where a row of his own, which he sees, tells him its id.
+ * @throws CloudError `not_found` with the pointer of the field that named it
+ */
+export async function nameable<K extends AnyKind>(
+  reader: Reader,
+  kind: K,
+  id: string,
+  principal: Principal,
+  { pointer, toldBy }: { readonly pointer?: string; readonly toldBy: readonly Telling[] },
+): Promise<RowOf<K>> {
+  if (principal.allows(readPermission(kind))) return usable(reader, kind, id, principal, pointer);
+  for (const { kind: telling, field } of toldBy) {
+    if (!principal.allows(readPermission(telling))) continue;
+    const own = visibleRows(telling, principal, readPermission(telling), { ownOnly: true });
+    const and: readonly Condition[] = [{ field, op: '=', value: id }, ...(own === undefined ? [] : [own])];
+    if ((await reader.texts(telling, { and }, { limit: 1 })).length > 0) return reader.get(kind, id, pointer);
+  }
+  throw absent(kind, id, pointer);
+}
+
 const absent = (kind: AnyKind, id: string, pointer: string | undefined): CloudError =>
   new CloudError('not_found', `No ${kind.name} ${id}.`, pointer === undefined ? {} : { pointer });
 

@@ -4,6 +4,7 @@ export {
   inProject,
   isVisible,
   lacks,
+  nameable,
   type Principal,
   type Reach,
   readPermission,

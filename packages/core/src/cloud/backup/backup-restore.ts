@@ -16,7 +16,7 @@ import {
 } from '../../kernel/index.ts';
 import type { SnapshotRef } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { choosePool, protectionIn, removeOrOwe, snapshot, volume, volumeRows } from '../storage/contract.ts';
+import { choosePool, protectionIn, refuseUnknownPlace, removeOrOwe, snapshot, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { copyIn, Shelf } from './transfer.ts';
@@ -102,8 +102,9 @@ export async function restoring(
   context: BackupContext,
   row: RowOf<typeof backup>,
   input: Asked,
-  { reader, attempt, mint }: Pick<AcceptRequest<typeof backup, unknown>, 'reader' | 'attempt' | 'mint'>,
+  { principal, reader, attempt, mint }: Pick<AcceptRequest<typeof backup, unknown>, 'principal' | 'reader' | 'attempt' | 'mint'>,
 ) {
+  await refuseUnknownPlace(reader, principal, input);
   const { id: backupId, projectId, storeId, sizeBytes } = row;
   const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
   const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);

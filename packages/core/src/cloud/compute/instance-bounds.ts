@@ -3,10 +3,10 @@ import { given } from '../naming.ts';
 import { clusterOf, type NicPlace } from '../network/contract.ts';
 import { type PlacementRequest, placementGroup } from '../placement/contract.ts';
 import { pool } from '../storage/contract.ts';
-import { host } from '../topology/contract.ts';
 import type { instance } from './instance.ts';
 import type { InstanceInput } from './instance-input.ts';
 import type { instanceType } from './instance-type.ts';
+import { namedHost } from './named-host.ts';
 
 export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'clusterId' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
 
@@ -17,7 +17,7 @@ export async function boundTo(
   places: readonly NicPlace[],
   poolIds: readonly string[],
 ): Promise<Bounds> {
-  const asked = input.hostId === undefined ? undefined : (await reader.get(host, input.hostId, '/hostId')).id;
+  const asked = input.hostId === undefined ? undefined : (await namedHost(reader, principal, input.hostId)).id;
   const pools = await Promise.all(poolIds.map((id) => reader.get(pool, id)));
   const bound = [
     { what: 'the host asked for', hostId: asked },

@@ -10,6 +10,7 @@ import {
   type Statement,
 } from '../../kernel/index.ts';
 import type { NetworkFactory, NetworkSpec } from '../../strategy/index.ts';
+import { namedHost } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { type NetworkMode, network } from './network.ts';
@@ -158,20 +159,20 @@ async function atScope(services: CloudServices, driver: string, { hostId }: Netw
     if (hostId !== undefined) throw invalid('/hostId', `Networks of ${driver} are not bound to a host.`);
     return { fields: { driver, scope }, guards: [] };
   }
-  const chosen = await chooseHost(services, hostId, request.attempt, clusterId);
+  const chosen = await chooseHost(services, hostId, request, clusterId);
   return { fields: { driver, scope, hostId: chosen }, guards: [expectState(host, chosen, ['enabled', 'disabled'])] };
 }
 
 async function chooseHost(
   services: CloudServices,
   asked: string | undefined,
-  attempt: number,
+  { principal, reader, attempt }: Request,
   clusterId: Id<'cluster'> | undefined,
 ): Promise<Id<'host'>> {
   const within = clusterId === undefined ? {} : { clusterId };
   const request = { vcpus: 0, memoryBytes: 0, volumes: [], attempt, ...within };
   if (asked === undefined) return (await services.placement.place(request, services.reader)).hostId as Id<'host'>;
-  const row = await services.reader.get(host, asked, '/hostId');
+  const row = await namedHost(reader, principal, asked);
   if (clusterId === undefined || row.clusterId === clusterId) return row.id;
   const { name } = await services.reader.get(cluster, clusterId);
   throw invalid('/hostId', `The physical network is that of cluster ${name}.`);

@@ -1,5 +1,6 @@
 /** What other modules may know of storage. */
 
+export { refuseUnknownPlace } from './asked-place.ts';
 export { type DemandingClasses, demandingClasses, encryptedOnly, misfitOf, type Protection, protectionIn } from './class-encryption.ts';
 export { ClassLimits } from './class-limits.ts';
 export { deprecationOf, image, refuseIso, refuseObsolete } from './image.ts';

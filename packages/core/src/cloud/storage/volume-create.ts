@@ -13,6 +13,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
+import { refuseUnknownPlace } from './asked-place.ts';
 import { protectionIn } from './class-encryption.ts';
 import { image } from './image.ts';
 import { choosePool } from './pool-choice.ts';
@@ -128,6 +129,7 @@ export const volumeCreate = (context: VolumeContext, clock: Clock) =>
     target: 'collection',
     input: volumeCreateInput,
     accept: async ({ id, input, projectId, principal, reader, attempt, mint, seal }) => {
+      await refuseUnknownPlace(reader, principal, input);
       const source = await sourceFor({ ...context, clock }, reader, principal, input, mint);
       const sizeBytes = sizeFor(input.sizeBytes, source);
       const where = given({ poolId: source?.poolId ?? input.poolId, storageClass: input.storageClass, hostId: input.hostId });

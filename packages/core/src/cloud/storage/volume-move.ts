@@ -20,6 +20,7 @@ import { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { stray } from '../topology/contract.ts';
+import { refuseUnknownPlace } from './asked-place.ts';
 import { protectionIn } from './class-encryption.ts';
 import { pool } from './pool.ts';
 import { choosePool, hostPlace, reaches } from './pool-choice.ts';
@@ -318,8 +319,9 @@ export const volumeMove = (context: MoveContext) =>
       ),
     }),
     from: ['available', 'attached'],
-    accept: async ({ id, row, input, reader, attempt }) => {
+    accept: async ({ id, row, input, principal, reader, attempt }) => {
       refuseUnclear(input);
+      await refuseUnknownPlace(reader, principal, input);
       const wanted = given({ poolId: input.poolId, storageClass: input.storageClass });
       const params = { volumeId: id, fromPoolId: row.poolId, sizeBytes: row.sizeBytes, verify: input.verify === true };
       const { bytesPerSecond } = input;

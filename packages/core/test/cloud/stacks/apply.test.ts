@@ -272,7 +272,7 @@ describe('applying a template', () => {
     });
     const submit = (principal: Principal, action: string, input: object, resourceId?: string) =>
       sim.environment.complete(sim.kernel.submit({ action, input, principal, ...(resourceId === undefined ? {} : { resourceId }) }));
-    const template = { resources: { a: disk('a', { poolId: at.poolId }) } };
+    const template = { resources: { a: { kind: 'volume', properties: { name: 'a', sizeBytes: 8192 } } } };
     const refused = await refusal(submit(may('stack.create'), 'stack.create', { name: 's', template }));
     assert.deepInclude(refused, { code: 'permission_denied', params: { permission: 'volume.create' } });
     const { operationId, resourceId } = await submit(may('stack.create', 'volume.create'), 'stack.create', { name: 's', template });
