@@ -1,8 +1,8 @@
 import type { AgentCommand, ServedMachine, ServedNames, ServedNetwork } from '../../agent/index.ts';
-import { type AnyKind, equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import { type AnyKind, equals, isCloudError, type Reader, type RowOf } from '../../kernel/index.ts';
 import { instance, instanceType } from '../compute/contract.ts';
 import { given } from '../naming.ts';
-import { dnsRecord, namesakesOf, network, nic, subnet, vpc } from '../network/contract.ts';
+import { dnsRecord, type Fabric, namesakesOf, network, nic, subnet, vpc } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { cluster, host, zone } from '../topology/contract.ts';
 
@@ -14,6 +14,8 @@ type SubnetRow = RowOf<typeof subnet>;
 export interface Desired {
   readonly commands: ReadonlyMap<string, AgentCommand>;
   readonly vpcIds: ReadonlySet<string>;
+  /** By what they are about: of these nothing is known while the driver of a network is not installed, so they stay as they are. */
+  readonly unknown: ReadonlySet<string>;
 }
 
 /** Rows as they are now, each read once: what machines have in common is much. */
@@ -41,39 +43,68 @@ export async function desiredOn(services: Services, hostId: string): Promise<Des
   const glance = new Glance(reader);
   const commands = new Map<string, AgentCommand>();
   const networkIds = new Set<string>();
+  const unknown = new Set<string>();
   for (const machine of await reader.list(instance, equals('hostId', hostId))) {
     if (!isThere(machine)) continue;
     const nics = (await reader.list(nic, equals('instanceId', machine.id))).filter(isThere);
     const answered = await answeredAmong(services, glance, nics);
     if (answered.size === 0) continue;
     for (const networkId of answered.keys()) networkIds.add(networkId);
-    commands.set(`machines/${machine.id}`, {
-      type: 'machine.serve',
-      input: await machineOf(services, glance, machine, { nics, answered }),
-    });
+    if ([...answered.values()].every(({ isUnknown }) => isUnknown)) unknown.add(`machines/${machine.id}`);
+    else
+      commands.set(`machines/${machine.id}`, {
+        type: 'machine.serve',
+        input: await machineOf(services, glance, machine, { nics, answered }),
+      });
   }
   const vpcIds = new Set<string>();
   for (const networkId of networkIds) {
-    const served = await networkOf(services, networkId);
+    const row = await reader.get(network, networkId);
+    const fabric = await fabricOf(services, row);
+    if (fabric === undefined) {
+      unknown.add(`networks/${networkId}`);
+      if (row.vpcId !== undefined) unknown.add(`names/${row.vpcId}`);
+      continue;
+    }
+    const served = await networkOf(services, row, fabric);
     if (served === undefined) continue;
     commands.set(`networks/${networkId}`, { type: 'network.serve', input: served });
     if (served.vpcId !== undefined) vpcIds.add(served.vpcId);
   }
-  return { commands, vpcIds };
+  return { commands, vpcIds, unknown };
 }
 
-type Answered = ReadonlyMap<string, { readonly domain?: string; readonly mtuBytes?: number }>;
+/** Undefined where its driver is not installed, for the time being or for good: it keeps no other network from being served. */
+async function fabricOf({ fabrics }: Services, row: RowOf<typeof network>): Promise<Fabric | undefined> {
+  try {
+    return await fabrics.of(row);
+  } catch (error) {
+    if (isCloudError(error) && error.code === 'unsupported') return undefined;
+    throw error;
+  }
+}
 
-/** The networks among those of the NICs on which the cloud answers, and the domains of their VPCs. */
-async function answeredAmong({ fabrics }: Services, glance: Glance, nics: readonly NicRow[]): Promise<Answered> {
-  const answered = new Map<string, { readonly domain?: string; readonly mtuBytes?: number }>();
+interface Answer {
+  readonly domain?: string;
+  readonly mtuBytes?: number;
+  /** Whether anybody answers there cannot be told. */
+  readonly isUnknown?: true;
+}
+type Answered = ReadonlyMap<string, Answer>;
+
+/** The networks among those of the NICs on which the cloud answers, as far as it can be told, and the domains of their VPCs. */
+async function answeredAmong(services: Services, glance: Glance, nics: readonly NicRow[]): Promise<Answered> {
+  const answered = new Map<string, Answer>();
   for (const { networkId } of nics) {
     const row = await glance.get(network, networkId);
     const { vpcId, mtuBytes } = row;
     if (vpcId !== undefined) answered.set(networkId, { domain: (await glance.get(vpc, vpcId)).domain, ...given({ mtuBytes }) });
     // One host's alone is that of its hypervisor, where nothing can be plugged in; it is not connected to for that.
-    else if (row.hostId === undefined && (await fabrics.of(row)).servicePort(networkId) !== undefined)
-      answered.set(networkId, given({ mtuBytes }));
+    else if (row.hostId === undefined) {
+      const fabric = await fabricOf(services, row);
+      if (fabric === undefined) answered.set(networkId, { ...given({ mtuBytes }), isUnknown: true });
+      else if (fabric.servicePort(networkId) !== undefined) answered.set(networkId, given({ mtuBytes }));
+    }
   }
   return answered;
 }
@@ -127,10 +158,9 @@ async function nicOf(glance: Glance, row: NicRow, mtuBytes: number | undefined):
 }
 
 /** Undefined where nobody answers for the cloud: the driver cannot, or in a VPC no subnet has an address for it. */
-async function networkOf({ reader, fabrics }: Services, networkId: string): Promise<ServedNetwork | undefined> {
-  const row = await reader.get(network, networkId);
-  const port = (await fabrics.of(row)).servicePort(networkId);
-  const { vpcId, mtuBytes } = row;
+async function networkOf({ reader }: Services, row: RowOf<typeof network>, fabric: Fabric): Promise<ServedNetwork | undefined> {
+  const { id: networkId, vpcId, mtuBytes } = row;
+  const port = fabric.servicePort(networkId);
   if (port === undefined || !isThere(row)) return undefined;
   const subnets = (await reader.list(subnet, equals('networkId', networkId))).filter(isThere);
   const addresses = subnets.flatMap(({ serviceAddress, cidr }) =>

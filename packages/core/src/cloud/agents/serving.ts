@@ -176,7 +176,7 @@ export class Serving {
 
   /** What is to be there is; of what is there beside it, what was withdrawn goes. */
   async #tellAll(row: AgentRow, held: Held, there: readonly string[]): Promise<void> {
-    const { commands, vpcIds } = await desiredOn(this.#services, row.hostId);
+    const { commands, vpcIds, unknown } = await desiredOn(this.#services, row.hostId);
     const desired = new Map(commands);
     for (const vpcId of vpcIds) desired.set(`names/${vpcId}`, await this.#namesOf(vpcId));
     const failures: unknown[] = [];
@@ -187,7 +187,7 @@ export class Serving {
       const tell = ([about, command]: (typeof of)[number]) => this.#tell(row, held, about, command).catch((error) => failures.push(error));
       await Promise.all(of.map((one) => lane.run(async () => void (await tell(one)))));
     }
-    const gone = there.filter((about) => !desired.has(about));
+    const gone = there.filter((about) => !desired.has(about) && !unknown.has(about));
     if (gone.length > 0 && (await removalAllowed(this.#services)))
       for (const about of gone) await this.#withdraw(row, held, about).catch((error) => failures.push(error));
     if (failures.length > 0) throw failures[0];

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { ServedMachine, ServedNames, ServedNetwork } from '../../../src/agent/index.ts';
-import { agent, host, nic } from '../../../src/cloud/index.ts';
+import { agent, host, network, nic } from '../../../src/cloud/index.ts';
+import { change, type Id } from '../../../src/kernel/index.ts';
 import { LOOK_MS, LOST_MS, MachineStage } from '../compute/machine-stage.ts';
 
 const URLS = ['https://192.0.2.1:7430', 'https://192.0.2.2:7430'] as const;
@@ -170,6 +171,44 @@ describe('what agents serve', () => {
     cannot.clear();
     await sim.run(LOOK_MS);
     expect(seen()).to.deep.equal([[second, networkId], 1, 1]);
+  });
+
+  it('is what other networks have while the driver of one is not installed, and of that one what was told before', async () => {
+    const { sim, stage, networkId, machine, served } = await stageWithAgents();
+    const alone = await sim.done('vpc.create', { name: 'vpc-2' });
+    const orphan = await sim.done('network.create', { vpcId: alone, subnets: [{ cidr: '10.1.0.0/24' }] });
+    const physicalNetworkId = await sim.done('physicalNetwork.create', { clusterId: stage.clusterId, label: 'physnet1', role: 'tenant' });
+    const wired = await sim.done('network.create', { physicalNetworkId, vlanId: 0, subnets: [{ cidr: '172.20.0.0/24' }] });
+    const kept = await machine(1, { hostname: 'kept', nics: [{ networkId: wired }] });
+    const mixed = await machine(1, { hostname: 'mixed', nics: [{ networkId: orphan }, { networkId: wired }] });
+    await sim.run(SOON_MS);
+    const seen = () => ({
+      networks: served(1)
+        .networks.map((one) => one.networkId)
+        .sort(),
+      machines: served(1)
+        .machines.map(({ instanceId }) => instanceId)
+        .sort(),
+      names: served(1)
+        .records.map(([name]) => name)
+        .sort(),
+    });
+    const before = seen();
+    expect(before).to.deep.equal({ networks: [orphan, wired].sort(), machines: [kept, mixed].sort(), names: ['mixed.vpc-2.internal'] });
+    const taken = [orphan, wired].map((id) => change(network, id as Id<'network'>, { driver: 'taken-out' }));
+    expect((await sim.environment.complete(sim.kernel.observe(taken))).ok).to.equal(true);
+    const web = await machine(1, { hostname: 'web' });
+    await sim.run(2 * LOOK_MS);
+    expect(seen()).to.deep.equal({
+      networks: [networkId, ...before.networks].sort(),
+      machines: [web, ...before.machines].sort(),
+      names: ['mixed.vpc-2.internal', 'web.vpc-1.internal'],
+    });
+    const after = [orphan, wired].map((id) => change(network, id as Id<'network'>, { driver: 'simulated-shared' }));
+    expect((await sim.environment.complete(sim.kernel.observe(after))).ok).to.equal(true);
+    await sim.done('instance.delete', {}, kept);
+    await sim.run(2 * LOOK_MS);
+    expect(seen().machines).to.deep.equal([web, mixed].sort());
   });
 
   it('is nothing of networks of a hypervisor', async () => {
