@@ -74,11 +74,13 @@ export class InputFlags {
     return input;
   }
 
-  /** The flag that a JSON pointer of the server means, with the rest of the pointer. */
-  flagOf(pointer: string): string | undefined {
+  /** The flag that a JSON pointer of the server means, with the rest of the pointer: by that one of its names which stands among the words typed. */
+  flagOf(pointer: string, words: readonly string[] = []): string | undefined {
     const [, field = '', ...rest] = pointer.split('/');
-    if (!this.#flags.some((flag) => flag.field === field)) return undefined;
-    return [this.flagOfField(field), ...(rest.length === 0 ? [] : [`(${rest.join('/')})`])].join(' ');
+    const flag = this.#flags.find((one) => one.field === field);
+    if (flag === undefined) return undefined;
+    const typed = flag.names.map((name) => `--${name}`).find((name) => words.some((word) => word === name || word.startsWith(`${name}=`)));
+    return [typed ?? this.flagOfField(field), ...(rest.length === 0 ? [] : [`(${rest.join('/')})`])].join(' ');
   }
 
   flagOfField(field: string): string {

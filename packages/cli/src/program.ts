@@ -9,6 +9,7 @@ import { addEvents } from './event-command.ts';
 import { UsageError } from './exit.ts';
 import { addImageUpload } from './image-upload.ts';
 import { addLogin } from './login-commands.ts';
+import { didYouMean } from './near.ts';
 import { addOperationVerbs } from './operation-commands.ts';
 import { addQuota } from './quota-command.ts';
 import { addReach } from './reach-command.ts';
@@ -77,7 +78,18 @@ async function build(session: Session, words: readonly string[]): Promise<Comman
 /** Settings that commander does not hand down to commands made before they were set. */
 function finish(command: Command): void {
   command.exitOverride().helpCommand(false);
+  command.configureOutput({ outputError: (text, write) => write(withNearFlag(text, command)) });
   if (command.commands.length === 0) command.showHelpAfterError(`See what it takes: ${pathOf(command)} --help`);
+}
+
+/** Commander compares an unknown flag with the longest name of each: to who has mistyped a shorter one it would say nothing. */
+function withNearFlag(text: string, { options }: Command): string {
+  const flag = /^error: unknown option '(--[^'=]+)/.exec(text)?.[1];
+  const names = options.flatMap(({ hidden, short, long }) =>
+    hidden ? [] : [short, long].filter((name) => name?.startsWith('--') === true),
+  );
+  const meant = flag === undefined ? undefined : didYouMean(flag, names as readonly string[]);
+  return meant === undefined ? text : `${text.replace(/\n\(Did you mean .*\)\n$/s, '').trimEnd()}\n(${meant})\n`;
 }
 
 /** `pileus instances create` */
@@ -170,25 +182,4 @@ function refuseUnknownVerb(program: Command, resource: string, verb: string | un
     (synonym !== undefined && known.includes(synonym) ? `Did you mean ${synonym}?` : didYouMean(verb, known)) ??
       `Verbs: ${parent.commands.map((command) => command.name()).join(', ')}`,
   );
-}
-
-function didYouMean(word: string, known: readonly string[]): string | undefined {
-  const far = (candidate: string) => (candidate.startsWith(word) ? 0 : distance(word, candidate));
-  const least = Math.min(2, word.length - 1, ...known.map(far));
-  const near = known.filter((candidate) => far(candidate) <= least);
-  return near.length === 0 ? undefined : `Did you mean ${near.join(' or ')}?`;
-}
-
-/** Edits between two words. */
-export function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= from.length; at += 1) {
-    const next = [at];
-    for (let index = 1; index <= to.length; index += 1) {
-      const same = from[at - 1] === to[index - 1] ? 0 : 1;
-      next.push(Math.min((row[index] ?? 0) + 1, (next[index - 1] ?? 0) + 1, (row[index - 1] ?? 0) + same));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

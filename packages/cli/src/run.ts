@@ -9,7 +9,7 @@ import { Session } from './session.ts';
 export async function run(argv: readonly string[]): Promise<number> {
   endWithReader();
   const { words, choice } = takeGlobals(argv);
-  const session = new Session(choice, process.env);
+  const session = new Session(choice, process.env, words);
   session.watchInterrupts();
   try {
     if (words[0] === '--version' || words[0] === '-V') {

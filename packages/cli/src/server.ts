@@ -5,6 +5,7 @@ import { type Cloud, connect } from '@pileus/sdk';
 import { describeServer, type KindDescription, kebab, type ServerDescription } from '@pileus/sdk/document';
 import { cacheDirectory, type Environment } from './directories.ts';
 import { EXIT, UsageError } from './exit.ts';
+import { didYouMean } from './near.ts';
 import type { Target } from './profiles.ts';
 
 /** A server and what it offers. */
@@ -106,7 +107,13 @@ export const groupsOf = ({ groups }: ServerDescription): ServerDescription['grou
 export async function idOf({ cloud, description }: Server, kind: string, named: string): Promise<string> {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(named)) return named;
   const found = kindCalled(kind, description);
-  if (found === undefined) throw new UsageError(`${JSON.stringify(named)} must be an id: the server has no list of ${kind}.`);
+  if (found === undefined) {
+    const kinds = description.kinds.map((one) => one.kind);
+    throw new UsageError(
+      `The server has no kind ${JSON.stringify(kind)}, so there is none called ${JSON.stringify(named)}.`,
+      didYouMean(kind, kinds) ?? `Kinds: ${kinds.join(', ')}`,
+    );
+  }
   const result = await cloud.resource({ kind, plural: found.plural }).get(named).safe();
   if (result.ok) return result.data.id;
   if (result.error.code !== 'not_found') throw result.error;

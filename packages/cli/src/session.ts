@@ -11,14 +11,17 @@ import { openServer } from './server.ts';
 export class Session {
   readonly choice: TargetChoice;
   readonly env: Environment;
+  /** What was typed. */
+  readonly words: readonly string[];
   readonly #interrupt = new AbortController();
   #server: Promise<Server> | undefined;
   /** For messages about errors: what was being done. */
   context: ErrorContext = { command: 'pileus', flagOf: () => undefined };
 
-  constructor(choice: TargetChoice, env: Environment) {
+  constructor(choice: TargetChoice, env: Environment, words: readonly string[] = []) {
     this.choice = choice;
     this.env = env;
+    this.words = words;
   }
 
   /** Aborts when the user has had enough. */

@@ -49,7 +49,7 @@ export function addVerb(parent: Command, session: Session, server: Server, kind:
 /** The context of a command whose flags are known. */
 export const contextOf = (session: Session, { description }: Server, flags: InputFlags): ErrorContext => ({
   ...session.context,
-  flagOf: (pointer) => flags.flagOf(pointer) ?? (pointer === '/name' ? 'the name' : undefined),
+  flagOf: (pointer) => flags.flagOf(pointer, session.words) ?? (pointer === '/name' ? 'the name' : undefined),
   resourceOf: (pointer) => {
     const kind = kindAt(pointer, description);
     return kind === undefined ? undefined : kebab(kind.plural);

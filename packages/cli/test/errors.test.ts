@@ -5,6 +5,8 @@ import { expect } from 'chai';
 import { deadUrl } from '../../sdk/test/fixture/dead-url.ts';
 import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
 import { reportOf } from '../src/exit.ts';
+import { InputFlags } from '../src/flags.ts';
+import { idOf, type Server } from '../src/server.ts';
 import { describeWaiting } from '../src/waiting.ts';
 import { expectSnapshot, Pileus } from './pileus.ts';
 
@@ -44,6 +46,7 @@ describe('cli: help and errors', () => {
     ['unknown verb far from all', 2, ['volumes', 'defragment', 'data']],
     ['too large a size', 2, ['volumes', 'create', 'x', '--size', '9PiB']],
     ['unknown flag', 2, ['instances', 'create', 'x', '--cpus', '2']],
+    ['unknown flag near a short name', 2, ['volumes', 'create', 'x', '--sze', '1GiB']],
     ['missing argument', 2, ['instances', 'start']],
     ['missing fields', 2, ['instances', 'create', 'x']],
     ['bad size', 2, ['instances', 'create', 'x', '--vcpus', '1', '--memory', '2 apples']],
@@ -89,6 +92,24 @@ describe('cli: help and errors', () => {
     expect(reportOf(missing, context).text).to.match(/See what there is: pileus instance-types list$/);
     expect(reportOf(new PileusError('not_found', 'No instance x.'), context).text).to.match(/pileus instances list$/);
     expect(reportOf(missing, { ...context, resourceOf: () => undefined }).text).not.to.include('See what there is');
+  });
+
+  it('names the kind that there is not, where a resource is named beside its kind', async () => {
+    const server = { description: { kinds: [{ kind: 'instance', plural: 'instances' }] } } as unknown as Server;
+    const told = async (kind: string) =>
+      reportOf(await idOf(server, kind, 'web-1').catch((error: unknown) => error), { command: '', flagOf: () => undefined });
+    const text = (kind: string, advice: string) => `error: The server has no kind "${kind}", so there is none called "web-1".\n${advice}`;
+    expect(await told('instnce')).to.deep.equal({ code: 2, text: text('instnce', 'Did you mean instance?') });
+    expect(await told('boat')).to.deep.equal({ code: 2, text: text('boat', 'Kinds: instance') });
+  });
+
+  it('names a flag as it was typed', async () => {
+    const schema = { properties: { kinds: { type: 'array', items: { type: 'string' } } } } as const;
+    const flags = new InputFlags(schema);
+    expect(flags.flagOf('/kinds/0')).to.equal('--kind (0)');
+    expect(flags.flagOf('/kinds/0', ['webhooks', 'create', '--kinds', 'foo'])).to.equal('--kinds (0)');
+    expect(flags.flagOf('/kinds', ['--kinds=foo'])).to.equal('--kinds');
+    expect(flags.flagOf('/kinds', ['--kind', 'foo', '--kinds-of'])).to.equal('--kind');
   });
 
   it('ends with the code of refusals for what cannot be done there', () => {

@@ -5,7 +5,7 @@ import { UsageError } from '../src/exit.ts';
 import { InputFlags } from '../src/flags.ts';
 import { age, size } from '../src/format.ts';
 import { takeGlobals } from '../src/globals.ts';
-import { distance } from '../src/program.ts';
+import { distance } from '../src/near.ts';
 import { parseBytes } from '../src/values.ts';
 
 /** The input that arguments make under a schema. */

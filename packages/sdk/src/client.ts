@@ -239,8 +239,12 @@ function reason(error: unknown): string {
   let at = error;
   for (let depth = 0; depth < 8 && at instanceof Error && at.cause instanceof Error; depth += 1) at = at.cause;
   if (at instanceof AggregateError && at.errors[0] instanceof Error) at = at.errors[0];
+  if (at instanceof Error && 'code' in at && NO_TLS.has(at.code)) return 'it does not speak TLS; is its URL one of http://, not https://?';
   return at instanceof Error ? at.message : String(at);
 }
+
+/** What TLS makes of an answer that is none of TLS: its own words name files of OpenSSL. */
+const NO_TLS: ReadonlySet<unknown> = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
 export async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -63,7 +63,7 @@ export function fetchTransport({ url, fetch = globalThis.fetch }: FetchTransport
   };
 }
 
-/** @throws PileusError invalid_input for what is not an http(s) URL. */
+/** @throws PileusError invalid_input for what is not an http(s) URL, or has the version in it, which each request names. */
 export function baseUrl(url: string): string {
   let parsed: URL;
   try {
@@ -73,7 +73,9 @@ export function baseUrl(url: string): string {
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
     throw new PileusError('invalid_input', `The URL ${url} must begin with http:// or https://.`);
-  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
+  const base = `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
+  if (base.endsWith('/v1')) throw new PileusError('invalid_input', `The URL ${url} must end before /v1: give it as ${base.slice(0, -3)}.`);
+  return base;
 }
 
 export const isReplayable = (body: ReplayableBody | StreamBody): body is ReplayableBody =>

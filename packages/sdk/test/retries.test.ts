@@ -32,6 +32,25 @@ describe('sdk: retries', () => {
       expect(await cloud.instances.list().toArray()).to.have.length(1);
     });
 
+  it('says of a server without TLS that it has none, in words of its own', async () => {
+    const answer = await connect({ url: fixture.url.replace('http:', 'https:'), retry: { attempts: 1 } })
+      .instances.list()
+      .page()
+      .catch((error: unknown) => error);
+    expect(isPileusError(answer) && [answer.code, answer.message]).to.deep.equal([
+      'connection_failed',
+      'No answer from the server (it does not speak TLS; is its URL one of http://, not https://?).',
+    ]);
+  });
+
+  it('refuses a URL with the version in it, which each request names', () => {
+    for (const end of ['/v1', '/v1/'])
+      expect(() => connect({ url: `https://cloud.example/east${end}` })).to.throw(
+        'must end before /v1: give it as https://cloud.example/east.',
+      );
+    connect({ url: 'https://cloud.example/v1-east' });
+  });
+
   it('takes a new key for each call, and the one it is given', async () => {
     await cloud.instances.create(machine('a'));
     await cloud.instances.create(machine('b'));

@@ -61,7 +61,7 @@ describe('api: dry runs', () => {
     expect(problem).to.deep.include({
       code: 'quota_exceeded',
       status: 409,
-      detail: 'The quota widgets of the project is used up: 1 of 1 are in use, and 1 more are asked for.',
+      detail: 'The quota widgets of the project is used up: 1 of 1 in use, 1 more asked for.',
       params: { counter: 'widgets', used: 1, limit: 1, asked: 1, scope: 'project', id: PROJECT },
     });
     const named = parsed(await creating('one'));

@@ -2,7 +2,7 @@ import type { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { except } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
-import { type LibvirtApi, type StoragePool, type StorageVolume, VolumeCreateFlag, VolumeInfoFlag } from '../libvirt/index.ts';
+import { type LibvirtApi, LibvirtError, type StoragePool, type StorageVolume, VolumeCreateFlag, VolumeInfoFlag } from '../libvirt/index.ts';
 import type { VolumeView } from './volume-xml.ts';
 import { poolPath, poolXml, viewVolume, volumeXml } from './volume-xml.ts';
 
@@ -44,9 +44,20 @@ export class DirPool {
 
   /** Defined, its folder made, started, and started with the host. */
   async ensure(deadline: Deadline): Promise<void> {
+    try {
+      await this.#ensure(deadline);
+    } catch (error) {
+      throw explained(error);
+    }
+  }
+
+  async #ensure(deadline: Deadline): Promise<void> {
     const pool = (await this.#find(deadline)) ?? (await this.#define(deadline));
     const path = poolPath(await this.api.storagePoolGetXmlDesc({ pool }, deadline.left));
-    if (path !== this.#path) throw new DriverError('conflict', `pool ${this.name} is at ${path}, not at ${this.#path}`);
+    if (path !== this.#path)
+      throw new DriverError('conflict', `pool ${this.name} is at ${path}, not at ${this.#path}`, {
+        told: 'The host has this pool in another folder already.',
+      });
     if (!(await this.api.storagePoolIsActive({ pool }, deadline.left))) {
       await this.api.storagePoolBuild({ pool }, deadline.left);
       const start = () => this.api.storagePoolCreate({ pool }, deadline.left);
@@ -263,6 +274,17 @@ export class DirPool {
       return pool;
     }
   }
+}
+
+/** What libvirt has no code of its own for, and what whoever chose the folder is told of it. */
+const FOLDERS: readonly (readonly [RegExp, string])[] = [
+  [/Storage source conflict with pool/, 'Another pool of the host has this folder: take another path.'],
+  [/failed to create directory/, 'The host cannot make this folder: take another path, or make it there.'],
+];
+
+export function explained(error: unknown): unknown {
+  const told = error instanceof LibvirtError ? FOLDERS.find(([pattern]) => pattern.test(error.message))?.[1] : undefined;
+  return told === undefined ? error : new DriverError('conflict', 'the folder of the pool cannot be had', { told, cause: error });
 }
 
 /** What was sent at once, and where to in the file. */

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { classify } from '../../src/faults.ts';
 import { kvm } from '../../src/index.ts';
 import { ErrorCode, LibvirtError } from '../../src/libvirt/index.ts';
+import { explained } from '../../src/storage/pool.ts';
 
 describe('the folder of a pool', () => {
   const [storage] = kvm().strategies.storage ?? [];
@@ -26,10 +27,20 @@ describe('the folder of a pool', () => {
       int2: 0,
       net: undefined,
     };
-    const failed = (message: string) =>
-      classify(new LibvirtError('storagePoolCreate', { ...rest, code: ErrorCode.operationFailed, message }));
-    expect(failed("operation failed: Storage source conflict with pool: 'other'")).to.equal('conflict');
-    expect(failed("failed to create directory '/proc/nope': No such file or directory")).to.equal('conflict');
+    const failed = (message: string) => new LibvirtError('storagePoolCreate', { ...rest, code: ErrorCode.operationFailed, message });
+    const told = [
+      ["operation failed: Storage source conflict with pool: 'other'", 'Another pool of the host has this folder: take another path.'],
+      [
+        "failed to create directory '/proc/nope': No such file or directory",
+        'The host cannot make this folder: take another path, or make it there.',
+      ],
+    ] as const;
+    for (const [message, sentence] of told) {
+      const refused = explained(failed(message));
+      expect([classify(failed(message)), classify(refused)]).to.deep.equal(['conflict', 'conflict']);
+      expect(refused).to.include({ told: sentence });
+    }
+    for (const other of [failed('operation failed: something else'), 'lost']) expect(explained(other)).to.equal(other);
   });
 });
 

@@ -13,7 +13,7 @@ export function quotaExceeded({ scope, id, counter, used, limit, asked }: QuotaE
   const text = (amount: number | null) => (amount !== null && /bytes$/i.test(counter) ? bytesText(amount) : String(amount));
   return new CloudError(
     'quota_exceeded',
-    `The quota ${counter} of the ${scope} is used up: ${text(used)} of ${text(limit)} are in use, and ${text(asked)} more are asked for.`,
+    `The quota ${counter} of the ${scope} is used up: ${text(used)} of ${text(limit)} in use, ${text(asked)} more asked for.`,
     { params: { counter, used, limit, asked, scope, id } },
   );
 }
