@@ -37,12 +37,14 @@ describe('the end of the demo', function () {
       .volumes.create({ name: 'of-acme', ...disk })
       .wait();
     const resources = { disk: { kind: 'volume', properties: { name: 'of-stack', ...disk } } };
+    const backups = await cloud.backupStores.create({ name: 'backups', driver: 'simulated', settings: {} }).wait();
+    await cloud.backupPlans.create({ tag: 'kept', storeId: backups.id, schedule: '0 3 * * *' }).wait();
     await cloud.stacks.create({ name: 'stack', template: { resources } }).wait();
 
     await deleteEverything(cloud, inProject);
 
     expect(await cloud.volumes.list({ allProjects: true }).toArray()).to.deep.equal([]);
-    for (const kind of [cloud.stacks, cloud.pools, cloud.hosts, cloud.clusters, cloud.zones])
+    for (const kind of [cloud.stacks, cloud.backupPlans, cloud.backupStores, cloud.pools, cloud.hosts, cloud.clusters, cloud.zones])
       expect(await kind.list().toArray()).to.deep.equal([]);
   });
 });

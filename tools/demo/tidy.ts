@@ -7,6 +7,9 @@ const ofProjects = (cloud: Cloud) => [
   // They delete their resources themselves.
   cloud.stacks,
   cloud.instances,
+  cloud.backupPlans,
+  // What is in one goes with it, and not by itself.
+  cloud.backupSets,
   // They keep snapshots for the next ones.
   cloud.volumeBackups,
   cloud.snapshotGroups,

@@ -48,12 +48,15 @@ export interface Trashed {
 export const secret = (options: { readonly maxLength?: number; readonly description?: string; readonly format?: 'password' } = {}) =>
   Type.String({ maxLength: 65_536, ...options, writeOnly: true, 'x-secret': true });
 
+/** What names of resources look like. */
+export const NAME_PATTERN = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$';
+
 /** A name that is unique among the live rows of its kind in a project (or in the cloud). */
 export const resourceName = () =>
   Type.String({
     minLength: 1,
     maxLength: 63,
-    pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
+    pattern: NAME_PATTERN,
     description: 'Lower-case letters, digits and inner hyphens; unique among live ones.',
   });
 

@@ -1,6 +1,7 @@
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CloudError } from './errors.ts';
+import { NAME_PATTERN } from './kind.ts';
 
 export interface InputCheck {
   /** @throws CloudError `invalid_input` that names the first field at fault by JSON pointer. */
@@ -172,7 +173,7 @@ function demand({ keyword, message, params }: SchemaError): string {
 
 /** What everybody names things by should be told in words. */
 const PATTERNS: Readonly<Record<string, string>> = {
-  '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$': 'consist of lower-case letters, digits and inner hyphens, e.g. web-1',
+  [NAME_PATTERN]: 'consist of lower-case letters, digits and inner hyphens, e.g. web-1',
 };
 
 const COUNTED = {
