@@ -9,6 +9,7 @@ import {
   type RandomBytes,
   unlockedKey,
 } from './key-material.ts';
+import { LuksSectors } from './sectors.ts';
 
 /**
  * The header of a LUKS disk, version 1: which passphrases open it, in eight slots, each with the disk's own key encrypted by one of them. It is read and changed
@@ -117,6 +118,11 @@ export class LuksHeader {
 
   async opens(passphrase: string): Promise<boolean> {
     return (await this.#open(passphrase)) !== undefined;
+  }
+
+  /** What is behind the header. @throws LuksError wrong_passphrase */
+  async unlock(passphrase: string): Promise<LuksSectors> {
+    return new LuksSectors((await this.#need(passphrase)).key);
   }
 
   /**

@@ -1,6 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createCipheriv, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { type HeaderWrite, LUKS_HEADER_BYTES, LuksError, LuksHeader } from '../../src/luks/index.ts';
+import { run } from '../../../../tools/system/command.ts';
+import { type HeaderWrite, LUKS_HEADER_BYTES, LuksError, LuksHeader, LuksSectors } from '../../src/luks/index.ts';
 
 const [OLD, NEW, OTHER] = ['b2xkIGtleQ==', 'bmV3IGtleQ==', 'b3RoZXIga2V5'] as const;
 
@@ -119,5 +123,74 @@ describe('LUKS headers', function () {
     };
     for (const [what, each] of Object.entries({ ...cases, short: bytes.subarray(0, 100), cut: bytes.subarray(0, 100_000) }))
       expect(await reason(() => LuksHeader.read(each)), what).to.equal('unreadable');
+  });
+});
+
+describe('LUKS sectors', function () {
+  this.timeout(300_000);
+
+  it('are those of AES in XTS, whichever are asked for together', () => {
+    for (const keyBytes of [32, 64]) {
+      const [key, plain] = [randomBytes(keyBytes), randomBytes(5 * 512)];
+      const sectors = new LuksSectors(key);
+      for (const first of [0, 7, 2 ** 32 - 2, 2 ** 41]) {
+        const expected = Buffer.concat(
+          Array.from({ length: 5 }, (_, at) => {
+            const number = Buffer.alloc(16);
+            number.writeBigUInt64LE(BigInt(first + at));
+            return createCipheriv(`aes-${keyBytes * 4}-xts`, key, number).update(plain.subarray(at * 512, (at + 1) * 512));
+          }),
+        );
+        const told = sectors.encrypt(first, plain);
+        expect(told.equals(expected), `${keyBytes} bytes, sector ${first}`).to.equal(true);
+        expect(sectors.decrypt(first, told).equals(plain)).to.equal(true);
+        expect(sectors.decrypt(first + 3, told.subarray(3 * 512)).equals(plain.subarray(3 * 512)), 'some of them').to.equal(true);
+      }
+    }
+  });
+
+  it('are whole, and what is given is left as it was', () => {
+    const [sectors, plain] = [new LuksSectors(randomBytes(64)), Buffer.alloc(1024, 1)];
+    expect(sectors.encrypt(0, plain.subarray(512)).length).to.equal(512);
+    expect(plain.equals(Buffer.alloc(1024, 1))).to.equal(true);
+    expect(sectors.decrypt(0, Buffer.alloc(0)).length).to.equal(0);
+    expect(() => sectors.encrypt(0, plain.subarray(1))).to.throw(RangeError, '1023 bytes');
+  });
+
+  describe('on a disk', () => {
+    const SIZE_BYTES = 3 * 2 ** 20 + 512;
+    const content = Buffer.concat([randomBytes(2 ** 20), Buffer.alloc(2 ** 20), randomBytes(2 ** 20 + 512)]);
+    let directory: string;
+    before(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'pileus-luks-'));
+      await writeFile(join(directory, 'key'), OLD);
+    });
+    after(() => rm(directory, { recursive: true, force: true }));
+    const path = (name: string) => join(directory, name);
+    const convert = (...words: readonly string[]) =>
+      run(['qemu-img', 'convert', '--object', `secret,id=key,format=raw,file=${path('key')}`, ...words], { timeoutMs: 120_000 });
+
+    it('that QEMU has written are read', async () => {
+      const disk = await Disk.made();
+      await writeFile(path('plain'), content);
+      await writeFile(path('theirs'), Buffer.concat([disk.bytes, Buffer.alloc(SIZE_BYTES)]));
+      await convert('-n', '-f', 'raw', path('plain'), '--target-image-opts', `driver=luks,key-secret=key,file.filename=${path('theirs')}`);
+      const written = (await readFile(path('theirs'))).subarray(disk.header.contentAtBytes);
+      expect(written.includes(content.subarray(0, 512))).to.equal(false);
+      expect((await disk.header.unlock(OLD)).decrypt(0, written).equals(content)).to.equal(true);
+      expect(await reason(() => disk.header.unlock(NEW))).to.equal('wrong_passphrase');
+    });
+
+    it('are read by QEMU, also after the passphrase was changed', async () => {
+      const disk = await Disk.made();
+      const sectors = await disk.header.unlock(OLD);
+      disk.write(await disk.header.withPassphrase(OLD, NEW)).write(await disk.header.withoutOthers(NEW));
+      await writeFile(path('key'), NEW);
+      await writeFile(path('ours'), Buffer.concat([disk.bytes, sectors.encrypt(0, content)]));
+      await convert('-O', 'raw', '--image-opts', `driver=luks,key-secret=key,file.filename=${path('ours')}`, path('read'));
+      expect((await readFile(path('read'))).equals(content)).to.equal(true);
+      const reopened = await disk.header.unlock(NEW);
+      expect(reopened.decrypt(0, sectors.encrypt(0, content)).equals(content)).to.equal(true);
+    });
   });
 });
