@@ -75,6 +75,11 @@ export interface ContentRef {
   readonly volumeId: string;
 }
 
+/** A passphrase of the header of an encrypted volume, or of the one that a snapshot has of it. */
+interface Opened {
+  readonly key: string;
+}
+
 export interface NewVolume {
   readonly id: string;
   readonly sizeBytes: number;
@@ -121,7 +126,7 @@ export interface StorageDriver {
      * As `volumes.create`, with a header that the key, printable ASCII of 128 characters at most, opens. What an image shows through may lie in the pool as it
      * was put there; all that is written is encrypted. A clone of a snapshot has the header of that, and its key.
      */
-    create(request: NewVolume & { readonly key: string }, call: Call): Promise<void>;
+    create(request: NewVolume & Opened & { readonly toFill?: true }, call: Call): Promise<void>;
     /** As `volumes.resize`, of a volume that no machine has open. */
     resize(id: string, sizeBytes: number, key: string, call: Call): Promise<void>;
     /** What attachments of the volume refer to its key by, whether it is there or not. */
@@ -132,6 +137,17 @@ export interface StorageDriver {
       add(id: string, key: string, added: string, call: Call): Promise<void>;
       /** No other opens it. Of a key that does not open it itself it is a `conflict` that changes nothing. Repeatable. */
       keep(id: string, key: string, call: Call): Promise<void>;
+    };
+    /**
+     * What is in them as machines see it, for backups and for moves: as `contents`, which refuses them, by whole sectors of 512 bytes, and with a key that opens them; of
+     * another, and of a volume that is not encrypted, it is a `conflict`.
+     */
+    readonly contents?: {
+      changes(of: ContentRef & Opened, sinceId: string | undefined, call: Call): AsyncIterable<Extent>;
+      read(of: ContentRef & Opened, offsetBytes: number, lengthBytes: number, call: Call): Promise<Uint8Array>;
+      write(to: { readonly volumeId: string } & Opened, offsetBytes: number, bytes: Uint8Array, call: Call): Promise<void>;
+      /** What was never written is noise to machines, though `read` answers zeroes: who fills a volume that is to have zeroes writes them, too. */
+      readonly needsZeroes: boolean;
     };
   };
   /** Of one volume each, whether a machine has it open or not. */

@@ -12,7 +12,7 @@ const timeouts = { testMs: 10_000 };
 
 describeHypervisor('simulated', { features: ALL, timeouts, makeHarness: () => hypervisorHarness() });
 describeHypervisor('simulated, with no optional feature', { features: [], timeouts, makeHarness: () => hypervisorHarness(ALL) });
-const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'snapshots', 'contents', 'imageAttach'];
+const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'lockedContents', 'snapshots', 'contents', 'imageAttach'];
 describeStorage('simulated', { features: STORED, timeouts, makeHarness: () => storageHarness('simulated') });
 describeStorage('simulated-shared', {
   features: [...STORED, 'facts', 'fence', 'health', 'secret'],

@@ -4,9 +4,19 @@ import type { Harness } from './harness.ts';
 import { Stage } from './harness.ts';
 
 /**
- * The optional parts of `StorageDriver`. `keys` are those of `encryption`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
+ * The optional parts of `StorageDriver`. `keys` and `lockedContents` are those of `encryption`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
  */
-export type StorageFeature = 'snapshots' | 'contents' | 'imageAttach' | 'encryption' | 'keys' | 'facts' | 'fence' | 'health' | 'secret';
+export type StorageFeature =
+  | 'snapshots'
+  | 'contents'
+  | 'imageAttach'
+  | 'encryption'
+  | 'keys'
+  | 'lockedContents'
+  | 'facts'
+  | 'fence'
+  | 'health'
+  | 'secret';
 
 /** A process that has a volume open for writing, as a hypervisor has, and knows nothing of the driver. */
 export interface StorageClient {

@@ -9,6 +9,7 @@ import { encryptedSnapshotTests, encryptionFreezeTable, encryptionTests, keyFree
 import { factTests, secretTests } from './storage-facts.ts';
 import { fenceTable, fenceTests } from './storage-fence.ts';
 import { freezeTable } from './storage-frozen.ts';
+import { lockedContentTests } from './storage-locked-contents.ts';
 import { modelTests } from './storage-model.ts';
 import { cloneOfSnapshotTests, frozenSnapshots, snapshotTests } from './storage-snapshots.ts';
 import type { StorageFeature, StorageHarness } from './storage-stage.ts';
@@ -43,7 +44,8 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     const has = (feature: StorageFeature) => setup.features.includes(feature);
     it('offers exactly the features it is registered with', () => {
       const { encryption, snapshots, contents, images, facts, fence, secret } = stage.driver;
-      const parts = { imageAttach: images.attach, encryption, keys: encryption?.keys, snapshots, contents, facts, fence, secret };
+      const locked = { keys: encryption?.keys, lockedContents: encryption?.contents };
+      const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, secret };
       const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
       expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
     });
@@ -64,6 +66,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     if (has('encryption')) describe('encrypted volumes', () => encryptionTests(stage));
     if (has('keys')) describe('keys of encrypted volumes', () => keyTests(stage));
     if (has('encryption') && has('snapshots')) describe('snapshots of encrypted volumes', () => encryptedSnapshotTests(stage));
+    if (has('lockedContents')) describe('contents of encrypted volumes', () => lockedContentTests(stage, setup.features));
     if (has('contents')) describe('contents of volumes', () => volumeContentTests(stage));
     if (has('snapshots') && has('contents')) {
       describe('contents', () => contentTests(stage));

@@ -53,6 +53,9 @@ export interface SimStored extends StoredObject {
   isFlat: boolean;
 }
 
+/** What is read or written, by its key where it is encrypted. */
+type SimRef = ContentRef & { readonly key?: string | undefined };
+
 /** How a pool is that has no trouble. */
 const SOUND: PoolFacts = { replicas: 3, replicasMin: 2, failureDomain: 'host', deviceClass: 'ssd', health: 'healthy', isNearlyFull: false };
 
@@ -259,22 +262,33 @@ export class SimPool {
     return (this.find('volume', volumeId)?.snapshots ?? []).map(({ id, sizeBytes }) => ({ id, sizeBytes }));
   }
 
-  changes(ref: ContentRef, sinceId: string | undefined): Extent[] {
+  changes(ref: SimRef, sinceId: string | undefined): Extent[] {
+    this.#needOpen(ref);
     const earlier = sinceId === undefined ? SimContent.EMPTY : this.#snapshot({ id: sinceId, volumeId: ref.volumeId }).content;
     const { content, sizeBytes } = this.#content(ref);
     return content.changesSince(earlier, sizeBytes);
   }
 
-  read(ref: ContentRef, offsetBytes: number, lengthBytes: number): Uint8Array {
+  read(ref: SimRef, offsetBytes: number, lengthBytes: number): Uint8Array {
+    this.#needOpen(ref);
     const { content, sizeBytes } = this.#content(ref);
     within(offsetBytes, lengthBytes, sizeBytes);
     return content.read(offsetBytes, lengthBytes);
   }
 
   /** What a driver does; a guest, and a test in its place, writes by `write`. */
-  writeUnused(volumeId: string, offsetBytes: number, bytes: Uint8Array): void {
+  writeUnused({ volumeId, key }: SimRef, offsetBytes: number, bytes: Uint8Array): void {
     this.#unused(volumeId);
+    this.#needOpen({ volumeId, key });
     this.write(volumeId, offsetBytes, bytes);
+  }
+
+  /** By a key, where it is encrypted, and by none where it is not. */
+  #needOpen({ volumeId, key }: SimRef): void {
+    const volume = this.#need('volume', volumeId);
+    if (key === undefined && volume.encryptionKey !== undefined)
+      throw new SimError('unsupported', `volume ${volumeId} is encrypted, and is read by its key alone`);
+    if (key !== undefined && !opens(volume, key)) throw new SimError('conflict', `the key does not open volume ${volumeId}`);
   }
 
   write(volumeId: string, offsetBytes: number, bytes: Uint8Array): void {

@@ -37,6 +37,8 @@ interface Ground {
   readonly without: readonly string[];
 }
 
+const SECTOR_BYTES = 512;
+
 type Ask = <T>(command: string, call: Request<T>['call'], apply: (pool: SimPool) => T) => Promise<T>;
 
 const snapshotsOf = (ask: Ask): NonNullable<StorageDriver['snapshots']> => ({
@@ -52,8 +54,26 @@ const contentsOf = (ask: Ask): NonNullable<StorageDriver['contents']> => ({
     yield* await ask('contents.changes', call, (pool) => pool.changes(ref, sinceId));
   },
   read: (ref, offsetBytes, lengthBytes, call) => ask('contents.read', call, (pool) => pool.read(ref, offsetBytes, lengthBytes)),
-  write: (volumeId, offsetBytes, bytes, call) => ask('contents.write', call, (pool) => pool.writeUnused(volumeId, offsetBytes, bytes)),
+  write: (volumeId, offsetBytes, bytes, call) => ask('contents.write', call, (pool) => pool.writeUnused({ volumeId }, offsetBytes, bytes)),
 });
+
+/** @param needsZeroes as pools of Ceph do */
+const lockedContentsOf = (ask: Ask, needsZeroes: boolean): NonNullable<NonNullable<StorageDriver['encryption']>['contents']> => ({
+  async *changes(ref, sinceId, call) {
+    yield* await ask('lockedContents.changes', call, (pool) => pool.changes(ref, sinceId));
+  },
+  read: (ref, offsetBytes, lengthBytes, call) =>
+    ask('lockedContents.read', call, (pool) => pool.read(ref, wholeSectors(offsetBytes, lengthBytes), lengthBytes)),
+  write: (ref, offsetBytes, bytes, call) =>
+    ask('lockedContents.write', call, (pool) => pool.writeUnused(ref, wholeSectors(offsetBytes, bytes.byteLength), bytes)),
+  needsZeroes,
+});
+
+function wholeSectors(offsetBytes: number, lengthBytes: number): number {
+  if (offsetBytes % SECTOR_BYTES !== 0 || lengthBytes % SECTOR_BYTES !== 0)
+    throw new SimError('invalid', `${lengthBytes} bytes at ${offsetBytes} are no whole sectors`);
+  return offsetBytes;
+}
 
 /** One pool, by its place: on a host, or on the shared site when `hostname` is undefined. */
 function openPool(
@@ -107,6 +127,7 @@ function openPool(
             keep: (id: string, key: string, call: Call) => ask('keys.keep', call, (at) => at.keepKey(id, key)),
           },
         }),
+        ...(offers('lockedContents') && { contents: lockedContentsOf(ask, hostname === undefined) }),
       },
     }),
     ...(offers('snapshots') && { snapshots: snapshotsOf(ask) }),

@@ -1,16 +1,22 @@
-import type { Call, ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
+import type { ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
 import type { OpenImage } from '../rados/index.ts';
 import type { CephPool } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
 import { volumeName } from './names.ts';
+import { Writers } from './writers.ts';
 
 const BYTES_MAX = 8 * 1024 * 1024;
 
 export function contentVerbs(pool: CephPool): NonNullable<StorageDriver['contents']> {
-  const writers = new Writers(pool);
+  const writers = new Writers(pool, (name, deadline) => refuseEncrypted(pool, name, deadline));
   return {
-    changes: (of, sinceId, call) => changes(pool, of, sinceId, call),
+    async *changes(of, sinceId, call) {
+      const deadline = pool.begin(call);
+      await refuseEncrypted(pool, volumeName(of.volumeId), deadline);
+      await using image = readable(pool, of);
+      yield* extentsOf(image, sinceId, deadline);
+    },
 
     async read(of, offsetBytes, lengthBytes, call) {
       const deadline = pool.begin(call);
@@ -34,11 +40,11 @@ export function contentVerbs(pool: CephPool): NonNullable<StorageDriver['content
   };
 }
 
-function refuseTooMuch(lengthBytes: number): void {
+export function refuseTooMuch(lengthBytes: number): void {
   if (lengthBytes > BYTES_MAX) throw new DriverError('invalid', `${lengthBytes} bytes at once; at most ${BYTES_MAX} are taken`);
 }
 
-function refuseBeyond(name: string, sizeBytes: number, endBytes: number): void {
+export function refuseBeyond(name: string, sizeBytes: number, endBytes: number): void {
   if (endBytes > sizeBytes) throw new DriverError('invalid', `${name} has ${sizeBytes} bytes, and is asked for what is at ${endBytes}`);
 }
 
@@ -50,7 +56,7 @@ async function refuseEncrypted(pool: CephPool, name: string, deadline: Deadline)
 }
 
 /** Without a watcher, so that it holds up nothing. */
-const readable = (pool: CephPool, { id, volumeId }: ContentRef): OpenImage =>
+export const readable = (pool: CephPool, { id, volumeId }: ContentRef): OpenImage =>
   pool.images.image(volumeName(volumeId)).open(id === undefined ? { readOnly: true } : { snapshot: id });
 
 /** What is asked for in one call where each object may tell many extents. */
@@ -60,10 +66,11 @@ const WINDOW_BYTES = 4 * 1024 ** 3;
  * Against zeroes by whole objects, from the object map alone. Against an earlier snapshot each object is asked: of object maps it cannot be told, for a revert in
  * between puts back those of its time, and what it changed is then marked as unchanged.
  */
-async function* changes(pool: CephPool, of: ContentRef, sinceId: string | undefined, call: Call): AsyncGenerator<Extent, void, undefined> {
-  const deadline = pool.begin(call);
-  await refuseEncrypted(pool, volumeName(of.volumeId), deadline);
-  await using image = readable(pool, of);
+export async function* extentsOf(
+  image: OpenImage,
+  sinceId: string | undefined,
+  deadline: Deadline,
+): AsyncGenerator<Extent, void, undefined> {
   const sizeBytes = Number((await image.stat(deadline.left)).sizeBytes);
   const how = sinceId === undefined ? { wholeObjects: true } : { wholeObjects: false, sinceSnapshot: sinceId };
   const windowBytes = sinceId === undefined ? sizeBytes : WINDOW_BYTES;
@@ -75,52 +82,5 @@ async function* changes(pool: CephPool, of: ContentRef, sinceId: string | undefi
       const lengthBytes = Math.min(Number(extent.lengthBytes), endBytes - offsetBytes);
       if (lengthBytes > 0) yield { offsetBytes, lengthBytes, hasData: extent.hasData };
     }
-  }
-}
-
-interface Writer {
-  readonly image: OpenImage;
-  /** That nobody else had it open when it was opened here. */
-  readonly isFree: Promise<void>;
-  users: number;
-}
-
-/**
- * Volumes that are open for writing, each once, however many write to it at the same time; closed after the last of them, so that it is free again. Who else has it
- * open is looked at before that, and not for each piece.
- */
-class Writers {
-  readonly #pool: CephPool;
-  readonly #open = new Map<string, Writer>();
-
-  constructor(pool: CephPool) {
-    this.#pool = pool;
-  }
-
-  async with<T>(name: string, deadline: Deadline, work: (image: OpenImage) => Promise<T>): Promise<T> {
-    const shared = this.#open.get(name) ?? this.#begin(name, deadline);
-    shared.users += 1;
-    try {
-      await deadline.bound(shared.isFree, `for ${name} to be looked at`);
-      return await work(shared.image);
-    } catch (error) {
-      // What was found, or the time of who looked, is not that of those who come after.
-      if (this.#open.get(name) === shared) this.#open.delete(name);
-      throw error;
-    } finally {
-      shared.users -= 1;
-      if (shared.users === 0) {
-        if (this.#open.get(name) === shared) this.#open.delete(name);
-        await shared.image.close();
-      }
-    }
-  }
-
-  #begin(name: string, deadline: Deadline): Writer {
-    const isFree = this.#pool.refuseInUse(name, deadline).then(() => refuseEncrypted(this.#pool, name, deadline));
-    isFree.catch(() => undefined);
-    const writer = { image: this.#pool.images.image(name).open(), isFree, users: 0 };
-    this.#open.set(name, writer);
-    return writer;
   }
 }

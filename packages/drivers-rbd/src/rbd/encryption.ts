@@ -7,6 +7,7 @@ import { DriverError } from './driver-error.ts';
 import { unlessAbsent } from './faults.ts';
 import { fill } from './filling.ts';
 import type { Listing } from './listing.ts';
+import { lockedContentVerbs } from './locked-contents.ts';
 import { BASE, imageName, volumeName } from './names.ts';
 import type { Purge } from './purge.ts';
 import { createVolume, refuseOther, resize } from './volumes.ts';
@@ -52,6 +53,8 @@ export function encryptionVerbs(pool: CephPool, purge: Purge, listing: Listing):
       },
       keep: async (id, key, call) => change(pool, volumeName(id), (header) => header.withoutOthers(key), pool.begin(call)),
     },
+
+    contents: lockedContentVerbs(pool),
   };
 }
 

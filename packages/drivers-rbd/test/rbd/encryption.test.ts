@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Call, StorageDriver } from '@pileus/core/strategy';
+import type { Call, ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { run } from '../../../../tools/system/command.ts';
 import { LabPool } from './lab-pool.ts';
@@ -128,17 +128,64 @@ describe('encrypted volumes of a Ceph pool', function () {
     expect(await refusal(qemu(id, KEY, 'length'))).to.match(/cannot unlock any keyslot/);
   });
 
-  it('are not read or written but by machines', async () => {
-    const id = await made({ sizeBytes: MIB });
-    const contents = driver.contents ?? expect.fail('the driver tells no contents');
-    const faults: string[] = [];
-    const attempts = [
-      async () => {
-        for await (const _ of contents.changes({ volumeId: id }, undefined, call())) break;
-      },
-      () => contents.write(id, 0, new Uint8Array(512), call()),
-    ];
-    for (const attempt of attempts) faults.push(await attempt().then(() => 'done', driver.classify));
-    expect(faults).to.deep.equal(['unsupported', 'unsupported']);
+  it('are read as QEMU has written them, and read by QEMU as they were written; the pool has ciphertext', async () => {
+    const sizeBytes = 9 * MIB + 512;
+    const id = await made({ sizeBytes });
+    const contents = encryption().contents ?? expect.fail('the driver does not tell what is in them');
+    const wordPath = join(directory, 'word');
+    await writeFile(wordPath, WORD.repeat(1000));
+    const theirs = Buffer.alloc(sizeBytes);
+    Buffer.alloc(MIB, Buffer.from(WORD.repeat(1000))).copy(theirs, 2 * MIB - 512);
+    theirs.fill(PATTERN, 9 * MIB - 512);
+    // Zeroes that were written are zeroes here, and there.
+    await qemu(id, KEY, `write -s ${wordPath} ${2 * MIB - 512} 1M`, `write -P ${PATTERN} ${9 * MIB - 512} 1024`, 'write -P 0 4M 64k');
+    const read = async (of: ContentRef) => {
+      const parts: Uint8Array[] = [];
+      for (let at = 0; at < sizeBytes; at += 8 * MIB)
+        parts.push(await contents.read({ ...of, key: KEY }, at, Math.min(8 * MIB, sizeBytes - at), call()));
+      return Buffer.concat(parts);
+    };
+    expect((await read({ volumeId: id })).equals(theirs)).to.equal(true);
+    const snapshot = { id: crypto.randomUUID(), volumeId: id };
+    await snapshots().create(snapshot, call());
+
+    const ours = Buffer.concat([Buffer.from(WORD.repeat(100).slice(0, 1024)), Buffer.alloc(512), Buffer.alloc(2048, PATTERN)]);
+    await contents.write({ volumeId: id, key: KEY }, 7 * MIB, ours, call());
+    await contents.write({ volumeId: id, key: KEY }, 0, Buffer.alloc(MIB), call());
+    const told = await qemu(
+      id,
+      KEY,
+      'read -P 0 0 1M',
+      `read -P 0 ${7 * MIB + 1024} 512`,
+      `read -P ${PATTERN} ${7 * MIB + 1536} 2048`,
+      `read -v ${7 * MIB} 512`,
+    );
+    expect(told)
+      .to.match(/what.nobody/)
+      .and.not.match(/fail/i);
+    const changed: Extent[] = [];
+    for await (const extent of contents.changes({ volumeId: id, key: KEY }, snapshot.id, call())) changed.push(extent);
+    for (const at of [0, MIB - 512, 7 * MIB, 7 * MIB + ours.length - 512])
+      expect(changed.some(({ offsetBytes, lengthBytes }) => offsetBytes <= at && at + 512 <= offsetBytes + lengthBytes)).to.equal(true);
+    expect(
+      changed.some(({ offsetBytes, lengthBytes }) => offsetBytes <= 8 * MIB + MIB / 2 && offsetBytes + lengthBytes > 8 * MIB + MIB / 2),
+    ).to.equal(false);
+    expect((await read(snapshot)).equals(theirs)).to.equal(true);
+
+    const bytes = await kept(id);
+    expect(bytes.includes(WORD)).to.equal(false);
+    expect(bytes.includes(Buffer.alloc(64, PATTERN))).to.equal(false);
+    // What is discarded in the pool is zeroes.
+    await run([
+      'qemu-io',
+      '-f',
+      'raw',
+      '-d',
+      'unmap',
+      '-c',
+      `discard ${2 * MIB + 4 * MIB} 1M`,
+      `rbd:rbd/volume-${id}:id=admin:conf=${lab.cluster.configPath}`,
+    ]);
+    expect((await contents.read({ volumeId: id, key: KEY }, 4 * MIB, MIB, call())).every((byte) => byte === 0)).to.equal(true);
   });
 });
