@@ -29,6 +29,7 @@ import type { RunPorts } from './saga/subject.ts';
 import { Secrets } from './secrets.ts';
 import type { Presets } from './settings/definition.ts';
 import { Settings } from './settings/values.ts';
+import { Slices } from './slices.ts';
 import type { CommitResult, Statement, Store } from './store.ts';
 import { startSweep } from './sweep.ts';
 import { compileInput, type InputCheck } from './validation.ts';
@@ -59,6 +60,8 @@ export interface KernelServices {
   readonly secrets: Secrets;
   /** What settings are now. */
   readonly settings: Settings;
+  /** For background work over many rows. */
+  readonly slices: Slices;
   /** Late bound: the kernel exists after its plugins. */
   readonly kernel: () => Kernel;
 }
@@ -117,6 +120,7 @@ export class Kernel {
       ids,
       secrets: new Secrets(options.sealKey, environment, ids, store),
       settings: new Settings({ environment, reader: this.reader, registry: () => this.registry }),
+      slices: new Slices(environment.timers),
       kernel: () => this,
     };
     this.registry = new Registry(

@@ -4,6 +4,8 @@ import type { Outcome } from './row.ts';
 
 /** Transactions of one group; more would make the first of them wait for the last. */
 const GROUP_MAX = 256;
+/** Answers dealt out in one turn of the event loop: each sets off what an operation or a request does next. */
+const ANSWERS_AT_ONCE = 24;
 
 export interface CommitQueueOptions<T> {
   /** How a transaction waits for its group: what the caller changes afterwards must not reach the store. */
@@ -28,6 +30,8 @@ export class CommitQueue<T> {
   readonly #options: CommitQueueOptions<T>;
   #waiting: Pending<T>[] = [];
   #underWay: Pending<T>[] = [];
+  /** Of the group under way, once it is durable: those that were not dealt out yet. */
+  #answers: (() => void)[] = [];
   #scheduled = false;
   #failure: StoreError | undefined;
   #onIdle: (() => void)[] = [];
@@ -46,14 +50,19 @@ export class CommitQueue<T> {
 
   settle(outcomes: readonly Outcome[]): void {
     const group = this.#underWay;
-    this.#underWay = [];
-    let durable = 0;
-    for (const [index, { resolve, reject }] of group.entries()) {
+    const durable = outcomes.reduce((newest, outcome) => ('ok' in outcome && outcome.ok ? outcome.revision : newest), 0);
+    this.#answers = group.map(({ resolve, reject }, index) => {
       const outcome = outcomes[index] as Outcome;
-      if ('rejected' in outcome) reject(new StoreError(outcome.rejected, outcome.outcome));
-      else resolve(outcome);
-      if ('ok' in outcome && outcome.ok) durable = outcome.revision;
-    }
+      return 'rejected' in outcome ? () => reject(new StoreError(outcome.rejected, outcome.outcome)) : () => resolve(outcome);
+    });
+    this.#deal(durable);
+  }
+
+  /** In slices, or what two hundred operations do next would hold the event loop in one go. What they commit meanwhile is one group all the same. */
+  #deal(durable: number): void {
+    for (const answer of this.#answers.splice(0, ANSWERS_AT_ONCE)) answer();
+    if (this.#answers.length > 0) return void setImmediate(() => this.#deal(durable));
+    this.#underWay = [];
     if (durable > 0) this.#options.onDurable(durable);
     // Not at once: most of those who have their answer now commit the next thing in this very turn.
     this.#schedule();
@@ -67,6 +76,7 @@ export class CommitQueue<T> {
   /** The writer is gone: whether the group under way became durable, nobody knows. */
   fail(failure: StoreError): void {
     this.stop(failure);
+    for (const answer of this.#answers.splice(0)) answer();
     for (const { reject } of this.#underWay) reject(new StoreError(failure.message, 'unknown', { cause: failure }));
     for (const { reject } of this.#waiting) reject(new StoreError(failure.message, 'unchanged', { cause: failure }));
     this.#underWay = [];

@@ -38,6 +38,10 @@ interface Plugged {
   readonly limitedNics: readonly NicRow[];
 }
 
+type Gathered = { readonly [part in keyof Plugged]: Plugged[part][number][] };
+
+const NOTHING_PLUGGED: Plugged = { disks: [], nics: [], limitedNics: [] };
+
 /**
  * Makes machines have the disks, NICs, size and limits that their rows say. A call that was given up may land after its undo, and an old definition on a machine
  * that has been stopped since: what came late goes, what it took away comes back. `seen` is the first look; each machine that differs gets a second one.
@@ -49,15 +53,17 @@ export async function mendMachines(
   look: Call,
 ): Promise<void> {
   if (rows.length === 0) return;
-  for (const row of rows) await forgetSize(services, row, seen.get(row.id));
+  const { slices } = services;
+  await slices.each(rows, (row) => forgetSize(services, row, seen.get(row.id)));
   const plugged = await pluggedInto(services, rows);
-  for (const row of rows) await forgetPlugging(services, row, seen.get(row.id), plugged(row.id));
+  await slices.each(rows, (row) => forgetPlugging(services, row, seen.get(row.id), plugged(row.id)));
   const hypervisors = new Map<string, Hypervisor>();
   for (const hostId of new Set(rows.map(hostOf))) hypervisors.set(hostId, await services.hosts.hypervisor(hostId));
-  const differing = rows.filter((row) => {
+  const differing: InstanceRow[] = [];
+  await slices.each(rows, (row) => {
     const machine = seen.get(row.id);
     const hypervisor = hypervisors.get(hostOf(row));
-    return machine !== undefined && hypervisor !== undefined && !isRight(hypervisor, machine, row, plugged(row.id));
+    if (machine !== undefined && hypervisor !== undefined && !isRight(hypervisor, machine, row, plugged(row.id))) differing.push(row);
   });
   if (differing.length === 0 || !(await removalAllowed(services))) return;
   const lane = new Lane(MENDED_AT_ONCE);
@@ -70,20 +76,22 @@ export async function mendMachines(
 }
 
 async function pluggedInto(services: ComputeServices, rows: readonly InstanceRow[]): Promise<(instanceId: string) => Plugged> {
-  const { reader } = services;
+  const { reader, slices } = services;
   const where = { field: 'instanceId', op: 'in', value: rows.map((row) => row.id) } as const;
-  const [volumes, nics] = await Promise.all([reader.list(volume, where), reader.list(nic, where)]);
+  const [volumes, nics] = await Promise.all([slices.list(reader, volume, where), slices.list(reader, nic, where)]);
+  const byMachine = new Map(rows.map((row): [string, Gathered] => [row.id, { disks: [], nics: [], limitedNics: [] }]));
   const limits = new ClassLimits(reader);
-  const limited = await Promise.all(volumes.map(async (row) => ({ ...row, ...given({ limits: await limits.of(row) }) })));
+  await slices.each(volumes, async (row) => {
+    byMachine.get(row.instanceId ?? '')?.disks.push({ ...row, ...given({ limits: await limits.of(row) }) });
+  });
   const hostIds = new Map(rows.map((row) => [row.id as string, row.hostId]));
-  const limitedNics = await Promise.all(
-    nics.map(async (row): Promise<NicRow> => {
-      const { limits: _, ...others } = row;
-      return { ...others, ...given({ limits: await hostLimits(services, row, hostIds.get(row.instanceId)) }) };
-    }),
-  );
-  const of = <T extends { readonly instanceId?: string }>(all: readonly T[], id: string) => all.filter((row) => row.instanceId === id);
-  return (id) => ({ disks: of(limited, id), nics: of(nics, id), limitedNics: of(limitedNics, id) });
+  await slices.each(nics, async (row) => {
+    const { limits: _, ...others } = row;
+    const machine = byMachine.get(row.instanceId);
+    machine?.nics.push(row);
+    machine?.limitedNics.push({ ...others, ...given({ limits: await hostLimits(services, row, hostIds.get(row.instanceId)) }) });
+  });
+  return (id) => byMachine.get(id) ?? NOTHING_PLUGGED;
 }
 
 const beside = (ids: readonly string[], rows: readonly { readonly id: string }[]) => ids.filter((id) => !rows.some((row) => row.id === id));

@@ -38,14 +38,15 @@ const REASON: Record<PowerState | 'absent', { readonly code: string; readonly me
  * the finding is written only if it is unchanged then and no operation holds the row. "Gone" takes two looks.
  */
 export async function observeHost(services: ComputeServices, hostId: string, signal: AbortSignal): Promise<void> {
-  const rows = await services.reader.list(instance, equals('hostId', hostId));
+  const { reader, slices } = services;
+  const rows = await slices.list(reader, instance, equals('hostId', hostId));
   const call: Call = { requestId: `look-${hostId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
   const seen = new Map((await (await services.hosts.hypervisor(hostId)).list(call)).map((machine) => [machine.id, machine]));
-  for (const row of rows) await observeRow(services, row, seen.get(row.id), call);
+  await slices.each(rows, (row) => observeRow(services, row, seen.get(row.id), call));
   const known = new Set(rows.map((row) => row.id as string));
   const strays: Found[] = [];
-  for (const machine of seen.values())
-    if (machine.owner === services.cloudId && !known.has(machine.id)) strays.push(...(await unexplained(services, hostId, machine, call)));
+  const unknown = [...seen.values()].filter(({ id, owner }) => owner === services.cloudId && !known.has(id));
+  await slices.each(unknown, async (machine) => void strays.push(...(await unexplained(services, hostId, machine, call))));
   await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'machine', place: hostId }, strays);
   const observed = rows.filter((row) => OBSERVED.includes(row.state));
   await thawForgotten(services, observed, seen, call);

@@ -146,7 +146,7 @@ async function compare(
     const details = { active: seen.active, nicIds: [...seen.nicIds].sort() };
     return { networks: [{ objectId: seen.id, objectName: seen.name, details }], ports: [] };
   }
-  const nics = await services.reader.list(nic, equals('networkId', seen.id));
+  const nics = await services.slices.list(services.reader, nic, equals('networkId', seen.id));
   if (row.state === 'available' && !held) await repairPorts(services, row, nics, { seen, call });
   const live = new Set<string>(nics.map(({ id }) => id));
   const beside = seen.nicIds.filter((id) => !live.has(id));

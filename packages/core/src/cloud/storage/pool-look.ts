@@ -139,19 +139,20 @@ export class PoolLook {
 
   async #compare(row: PoolRow, opened: StoragePool, hostId: string, call: Call): Promise<void> {
     // Rows are read first: what is made after this is neither unknown nor missing.
-    const volumes = await this.#services.reader.list(volume, equals('poolId', row.id));
-    const gone = await this.#services.reader.list(volume, equals('leftPoolId', row.id));
+    const { reader, slices } = this.#services;
+    const volumes = await slices.list(reader, volume, equals('poolId', row.id));
+    const gone = await reader.list(volume, equals('leftPoolId', row.id));
     const objects = await opened.list(call);
     const known = new Set<string>(volumes.map((entry) => entry.id));
     const rooted = new Set<string | undefined>(volumes.filter(({ slot }) => slot === 0).map(({ instanceId }) => instanceId));
     const unexplained: { readonly kind: StoredKind; readonly found: Found }[] = [];
-    for (const object of objects) {
-      if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) continue;
-      const owner: RowBase | undefined = await this.#services.reader.find(OWNER[object.kind], object.id);
+    await slices.each(objects, async (object) => {
+      if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
+      const owner: RowBase | undefined = await reader.find(OWNER[object.kind], object.id);
       if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner))) await this.#removeLate(opened, object, call);
       else if (owner === undefined ? !(await this.#comesWithMachine(object)) : await this.#liesBeside(row, object))
         unexplained.push({ kind: object.kind, found: found(object) });
-    }
+    });
     for (const objectKind of STORED_KINDS)
       await recordStrays(
         this.#services,
@@ -216,13 +217,13 @@ export class PoolLook {
   async #observeVolumes(at: PoolRow, rows: readonly VolumeRow[], isThere: (id: string) => Promise<boolean>): Promise<void> {
     const before = this.#absent.get(at.id);
     const absent = new Set<string>();
-    for (const row of rows) {
-      if (row.state !== 'available' && row.state !== 'attached') continue;
+    await this.#services.slices.each(rows, async (row) => {
+      if (row.state !== 'available' && row.state !== 'attached') return;
       const isPresent = await isThere(row.id);
       if (!isPresent) absent.add(row.id);
       if (isPresent) await this.#observeVolume(row, 'present');
       else if (before?.has(row.id)) await this.#observeVolume(row, 'missing', `Pool ${at.name} answers and does not have it.`);
-    }
+    });
     this.#absent.set(at.id, absent);
   }
 
