@@ -40,6 +40,7 @@ import { HttpServer } from './http/server.ts';
 import { readTls } from './http/tls.ts';
 import { Admission } from './limits/admission.ts';
 import type { Rate } from './limits/rates.ts';
+import { LoopWatch } from './loop-watch.ts';
 import { openStore } from './store.ts';
 
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`@pileus/server/${name}`);
@@ -110,12 +111,13 @@ const pluginModule = (plugin: PluginSource): ContainerModule =>
  * Puts a server together. The one place that knows all parts, and the only user of the container: nothing is handed the container itself. Reads in order
  * of dependency; parts are made when first asked for, once.
  */
-export async function compose(options: ComposeOptions): Promise<ControlPlane> {
+export async function compose(given: ComposeOptions): Promise<ControlPlane> {
+  const container = new Container({ defaultScope: 'Singleton' });
+  const options = watched(given, (what, seconds) => container.get(METRICS).held(what, seconds));
   const { config, directory, environment } = options;
   const { limits, listen } = config;
   const dataDir = resolve(directory, config.dataDir);
   await dependingOn('dataDir', mkdir(dataDir, { recursive: true, mode: 0o700 }));
-  const container = new Container({ defaultScope: 'Singleton' });
 
   container.bind(ENVIRONMENT).toConstantValue(environment);
   container.bind(METRICS).toDynamicValue(() => new Metrics());
@@ -192,6 +194,11 @@ export async function compose(options: ComposeOptions): Promise<ControlPlane> {
   });
 
   return start(container, options);
+}
+
+/** All that is handed the environment tells there what it is at. */
+function watched(options: ComposeOptions, told: (what: string, seconds: number) => void): ComposeOptions {
+  return { ...options, environment: { ...options.environment, marks: new LoopWatch(options.environment, told) } };
 }
 
 /** Starts the parts in order; what was started is stopped again when a later one fails. */

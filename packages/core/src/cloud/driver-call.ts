@@ -64,8 +64,11 @@ export class DriverCaller {
   async #measured<T>(method: string, call: Call, body: (call: Call) => Promise<T>): Promise<T> {
     const { environment, contract, place, classify, observe } = this.#options;
     const startMs = environment.clock.monotonicMs();
-    const ended = (outcome: 'ok' | Fault) =>
+    environment.marks?.begin(contract, method, call.requestId);
+    const ended = (outcome: 'ok' | Fault) => {
+      environment.marks?.end(contract, method, call.requestId);
       observe({ contract, place, method, seconds: (environment.clock.monotonicMs() - startMs) / 1000, outcome });
+    };
     try {
       const result = await this.#inTime(call, body);
       ended('ok');

@@ -7,6 +7,17 @@ export interface Environment {
   readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;
+  /** Hears what this process is at. Absent where nobody listens. */
+  readonly marks?: Marks;
+}
+
+/**
+ * Told when a piece of work begins and when it ends, some sixty times a creation, so that what held the event loop can be named: it is told `area` and `name`,
+ * of which there are few, and an id of the operation, request or host.
+ */
+export interface Marks {
+  begin(area: string, name: string, id: string): void;
+  end(area: string, name: string, id: string): void;
 }
 
 export interface Clock {

@@ -131,14 +131,22 @@ export class Hooks {
 
   async collect<T, R>(point: Contribution<T, R>, subject: T): Promise<readonly R[]> {
     const results: R[] = [];
-    for (const bound of this.#handlers(point))
-      results.push((await (bound.handler as unknown as (subject: T, ports: HookPorts) => R | Promise<R>)(subject, this.#ports)) as R);
+    const { marks } = this.#environment;
+    for (const { handler, plugin } of this.#handlers(point)) {
+      marks?.begin(point.id, plugin, '');
+      results.push((await (handler as unknown as (subject: T, ports: HookPorts) => R | Promise<R>)(subject, this.#ports)) as R);
+      marks?.end(point.id, plugin, '');
+    }
     return results;
   }
 
   async tell(pointId: string, subject: JsonObject): Promise<void> {
-    for (const bound of this.#points.get(pointId)?.handlers ?? [])
-      await (bound.handler as unknown as (subject: JsonObject) => Promise<void> | void)(subject);
+    const { marks } = this.#environment;
+    for (const { handler, plugin } of this.#points.get(pointId)?.handlers ?? []) {
+      marks?.begin(pointId, plugin, '');
+      await (handler as unknown as (subject: JsonObject) => Promise<void> | void)(subject);
+      marks?.end(pointId, plugin, '');
+    }
   }
 
   #handlers(point: { readonly id: string }): readonly Bound[] {

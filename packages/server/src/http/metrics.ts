@@ -33,6 +33,18 @@ export class Metrics {
     help: 'Time of calls to hypervisors, pools and networks.',
     labelNames: ['contract', 'method', 'outcome'],
   });
+  readonly #held = new Counter({
+    name: 'pileus_event_loop_holds_total',
+    help: 'How often one thing held the event loop for more than 50 ms, by what it was.',
+    labelNames: ['what'],
+    registers: [this.#registry],
+  });
+  readonly #heldSeconds = new Counter({
+    name: 'pileus_event_loop_held_seconds_total',
+    help: 'For how long it did.',
+    labelNames: ['what'],
+    registers: [this.#registry],
+  });
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   /** Looking a label up by its values costs more than the counting. */
   readonly #byRoute = new Map<string, { readonly count: Counter.Internal; readonly time: Duration }>();
@@ -66,6 +78,11 @@ export class Metrics {
     }
     entry.count.inc();
     entry.time.observe(seconds);
+  }
+
+  held(what: string, seconds: number): void {
+    this.#held.inc({ what });
+    this.#heldSeconds.inc({ what }, seconds);
   }
 
   driverCall({ contract, method, outcome, seconds }: DriverCall): void {

@@ -80,6 +80,7 @@ const CROSS_ORIGIN = {
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 75_000;
 const SWEEP_MS = 50;
+const REQUEST = 'request';
 const SOCKET_MESSAGE_BYTES_MAX = 1024 * 1024;
 
 const compilesNothing = () => () => {
@@ -213,11 +214,13 @@ export class HttpServer {
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { environment, metrics } = this.#options;
     const startedMs = environment.clock.monotonicMs();
+    environment.marks?.begin(REQUEST, request.method, request.id);
     const span = this.#span(request);
     const holding = takesLong(request.raw) ? 'streams' : 'requests';
     const { response, leave } = await span.within(() => this.#ask(request, reply.raw, { holding, acceptsSocket: false }));
     const seconds = (environment.clock.monotonicMs() - startedMs) / 1000;
     metrics.request(response.route, request.method, response.status, seconds);
+    environment.marks?.end(REQUEST, `${request.method} ${response.route}`, request.id);
     this.#log(request, response, seconds);
     span.answered(response, this.#options.api.route(response), reply.raw);
     return this.#send(request, reply, response, leave);

@@ -225,7 +225,7 @@ export class SagaRun {
       return this.#journal.commit(path, [entry, ...statements, ...rest]);
     };
     const result = await this.#trials.persist(path, 'do', { attempts: 1, backoffMs: RETRY.backoffMs }, () =>
-      this.#trials.around(path, 'do', 'write', async () => commit(node.do(seen))),
+      this.#trials.around(path, 'do', 'write', async () => commit(this.#trials.writes(path, () => node.do(seen)))),
     );
     if (result === SKIPPED) await commit([]);
     this.#history.add(done);

@@ -187,6 +187,8 @@ export class Trials {
 
   /** One try of an effect's do or undo, ended by its time, a cancel, or a stop of the run. What it owes is collected in `owed`. */
   effect(path: string, phase: 'do' | 'undo', timeoutMs: number | undefined, body: EffectBody, owed: Owed[]): Promise<unknown> {
+    const { operationId, saga } = this.#subject;
+    const { marks } = this.#ports.environment;
     return this.around(path, phase, 'effect', async () => {
       const abort = new AbortController();
       const late = Promise.withResolvers<never>();
@@ -199,18 +201,29 @@ export class Trials {
       const onCancel = () => abort.abort(this.#abort.signal.reason);
       if (phase === 'do' && !this.#pivoted) this.#abort.signal.addEventListener('abort', onCancel, { once: true });
       try {
-        const { operationId, saga } = this.#subject;
         const onProgress = this.#journal.onProgress(path, saga.steps.length);
+        marks?.begin(saga.name, path, operationId);
         const call = { requestId: operationId, signal: abort.signal, timeoutMs: limitMs, onProgress };
         late.promise.catch(() => undefined);
         const answered = Promise.resolve(body({ call, owe: (debt) => owed.push(debt) }));
         return await Promise.race([answered, late.promise, this.#interrupted.promise]);
       } finally {
+        marks?.end(saga.name, path, operationId);
         cancelTimer();
         if (this.#reason !== undefined) abort.abort(this.#reason);
         this.#abort.signal.removeEventListener('abort', onCancel);
       }
     });
+  }
+
+  /** What a write decides to change. */
+  writes<R>(path: string, body: () => R): R {
+    const { marks } = this.#ports.environment;
+    const { operationId, saga } = this.#subject;
+    marks?.begin(saga.name, path, operationId);
+    const statements = body();
+    marks?.end(saga.name, path, operationId);
+    return statements;
   }
 
   around<R>(path: string, phase: 'do' | 'undo', type: 'effect' | 'write', body: () => Promise<R>): Promise<R> {

@@ -72,7 +72,7 @@ export class Unwinding {
     const undone: JournalEntry = { type: 'undone', path };
     const result = await this.#trials.persist(path, 'undo', RETRY, () =>
       this.#trials.around(path, 'undo', 'write', () =>
-        this.#journal.commit(path, [this.#journal.entry(undone), ...undo(seen), this.#shows(path)]),
+        this.#journal.commit(path, [this.#journal.entry(undone), ...this.#trials.writes(path, () => undo(seen)), this.#shows(path)]),
       ),
     );
     if (result === SKIPPED) await this.#journal.commit(path, [this.#journal.entry({ ...undone, skipped: true }), this.#shows(path)]);
