@@ -1,5 +1,6 @@
 import { CloudError, type Environment, type ErrorCode, isCloudError, traced } from '../kernel/index.ts';
 import type { Call, Fault } from '../strategy/index.ts';
+import { Silence } from './silence.ts';
 
 /** Told of each call that ended: for metrics. */
 export type CallObserver = (call: {
@@ -39,19 +40,24 @@ interface CallerOptions {
   readonly place: string;
   readonly classify: (error: unknown) => Fault;
   readonly observe: CallObserver;
+  /** Gives the place of an operation at work to others, while nothing is heard of what it has called; answers how to go on. */
+  readonly rest: (operationId: string) => () => void;
 }
 
 /** What every facade puts around every driver call: a deadline, one meaning for errors, a span, a measurement. */
 export class DriverCaller {
   readonly #options: CallerOptions;
+  readonly #silence: Silence;
   #closed = false;
 
   constructor(options: CallerOptions) {
     this.#options = options;
+    this.#silence = new Silence(options.environment, options.rest);
   }
 
   close(): void {
     this.#closed = true;
+    this.#silence.close();
   }
 
   /** @throws CloudError */
@@ -65,17 +71,19 @@ export class DriverCaller {
     const { environment, contract, place, classify, observe } = this.#options;
     const startMs = environment.clock.monotonicMs();
     environment.marks?.begin(contract, method, call.requestId);
-    const ended = (outcome: 'ok' | Fault) => {
+    const waiting = this.#silence.begin(method, call.requestId);
+    const ended = (outcome: 'ok' | Fault, isHeard: boolean) => {
       environment.marks?.end(contract, method, call.requestId);
+      this.#silence.end(method, waiting, isHeard);
       observe({ contract, place, method, seconds: (environment.clock.monotonicMs() - startMs) / 1000, outcome });
     };
     try {
       const result = await this.#inTime(call, body);
-      ended('ok');
+      ended('ok', true);
       return result;
     } catch (cause) {
       const fault = cause === LATE ? 'unknown_outcome' : isCloudError(cause) ? undefined : classify(cause);
-      ended(fault ?? 'internal');
+      ended(fault ?? 'internal', cause !== LATE && fault !== 'unknown_outcome' && !call.signal.aborted);
       if (fault === undefined) throw cause;
       const why = fault === 'unavailable' ? systemCause(cause) : undefined;
       const what = why === undefined ? `${contract} ${method}` : `${contract} ${method}: ${why}`;

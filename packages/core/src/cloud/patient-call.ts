@@ -23,3 +23,13 @@ export async function patiently<T>(
     }
   }
 }
+
+/** What waits for long within a step, looking again and again: others may have the place of its operation meanwhile. */
+export async function atRest<T>({ rest }: Pick<KernelServices, 'rest'>, call: Call, body: () => Promise<T>): Promise<T> {
+  const goOn = rest(call.requestId);
+  try {
+    return await body();
+  } finally {
+    goOn();
+  }
+}

@@ -1,12 +1,15 @@
 /**
  * Operations that have begun and not ended, and how many of them count against the limit. What tries seldom because it is stuck, and what waits for parts of
- * its own, gives its place to others: else such as wait could keep all places from what they wait for.
+ * its own or for a backend of which nothing is heard, gives its place to others: else such as wait could keep all places from what they wait for, and one
+ * backend that hangs from all that have nothing to do with it.
  */
 export class AtWork {
-  #running = 0;
+  readonly #running = new Set<string>();
   readonly #stuck = new Set<string>();
   /** So many waits each. */
   readonly #resting = new Map<string, number>();
+  /** Of those that run, the ones that hold no place. */
+  readonly #idle = new Set<string>();
   readonly #onRoom: () => void;
 
   /** @param onRoom told when one begins to wait */
@@ -15,41 +18,51 @@ export class AtWork {
   }
 
   get running(): number {
-    return this.#running;
+    return this.#running.size;
   }
 
   /** Those that hold a place. */
   get counted(): number {
-    let counted = this.#running - this.#stuck.size;
-    for (const id of this.#resting.keys()) if (!this.#stuck.has(id)) counted -= 1;
-    return counted;
+    return this.#running.size - this.#idle.size;
   }
 
-  begin(): void {
-    this.#running += 1;
+  begin(id: string): void {
+    this.#running.add(id);
+    this.#judge(id);
   }
 
   end(id: string): void {
-    this.#running -= 1;
+    this.#running.delete(id);
     this.#stuck.delete(id);
+    this.#judge(id);
   }
 
   stick(id: string): void {
     this.#stuck.add(id);
+    this.#judge(id);
+    this.#onRoom();
   }
 
   free(id: string): void {
     this.#stuck.delete(id);
+    this.#judge(id);
   }
 
-  /** It waits for others, which need places of their own. Answers how to go on. */
+  /** It waits: for others, which need places of their own, or for what may never answer. Answers how to go on. */
   rest(id: string): () => void {
     this.#resting.set(id, (this.#resting.get(id) ?? 0) + 1);
+    this.#judge(id);
     this.#onRoom();
     return () => {
       const others = (this.#resting.get(id) ?? 1) - 1;
       if (others > 0) this.#resting.set(id, others);
       else this.#resting.delete(id);
+      this.#judge(id);
     };
+  }
+
+  #judge(id: string): void {
+    if (this.#running.has(id) && (this.#stuck.has(id) || this.#resting.has(id))) this.#idle.add(id);
+    else this.#idle.delete(id);
   }
 }

@@ -64,6 +64,8 @@ export interface KernelServices {
   readonly slices: Slices;
   /** Late bound: the kernel exists after its plugins. */
   readonly kernel: () => Kernel;
+  /** While an operation at work waits for what may never answer, its place is another's. Answers how to go on. */
+  readonly rest: (operationId: string) => () => void;
 }
 
 export interface SubmitRequest {
@@ -122,6 +124,7 @@ export class Kernel {
       settings: new Settings({ environment, reader: this.reader, registry: () => this.registry }),
       slices: new Slices(environment.timers),
       kernel: () => this,
+      rest: (operationId) => this.operations.atWork.rest(operationId),
     };
     this.registry = new Registry(
       [...options.plugins(this.services), auditPlugin(this.services), orphansPlugin(this.services)],

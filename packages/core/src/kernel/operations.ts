@@ -261,7 +261,7 @@ export class Operations {
   }
 
   async #drive(live: Live): Promise<void> {
-    this.atWork.begin();
+    this.atWork.begin(live.id);
     try {
       const how = await this.#runToEnd(live);
       if (how === 'ended') this.#ended(live);
@@ -325,9 +325,9 @@ export class Operations {
         onStuck: () => {
           this.atWork.stick(live.id);
           this.#yieldToForced(live);
-          this.#pump();
         },
         onFreed: () => this.atWork.free(live.id),
+        rest: () => this.atWork.rest(live.id),
         ...(this.#options.around === undefined ? {} : { around: this.#options.around }),
       },
       {

@@ -10,6 +10,7 @@ describe('a call of a driver that fails', () => {
     place: 'network libvirt on host-1',
     classify: () => 'conflict',
     observe: () => undefined,
+    rest: () => () => undefined,
   });
   const failed = async (error: unknown): Promise<string | undefined> => {
     const call = { requestId: 'test', signal: new AbortController().signal, timeoutMs: 1000 };

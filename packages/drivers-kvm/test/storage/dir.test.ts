@@ -170,7 +170,7 @@ describe('a pool on a real host', function () {
     };
     const imageStore = { open: async () => ({ sizeBytes: bytes.length, open }) } as Partial<ImageStore> as ImageStore;
     const caller = new DriverCaller({
-      ...{ environment: nodeEnvironment(), contract: 'storage', place: 'the pool', observe: () => undefined },
+      ...{ environment: nodeEnvironment(), contract: 'storage', place: 'the pool', observe: () => undefined, rest: () => () => undefined },
       classify: (error) => storage.classify(error),
     });
     const pool = new StoragePool('the pool', storage, caller, imageStore);

@@ -134,6 +134,7 @@ export class BackupStores {
       place: `backup store ${row.name}`,
       classify: (error) => driver.classify(error),
       observe: this.#observe,
+      rest: this.#services.rest,
     });
     return new BackupStore(driver, caller, this.#services, key);
   }

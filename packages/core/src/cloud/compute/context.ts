@@ -17,7 +17,7 @@ export interface ComputeServices extends CloudServices {
 /** What compute sagas reach. */
 export type ComputeContext = Pick<
   ComputeServices,
-  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'environment' | 'settings' | 'consoles'
+  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'environment' | 'settings' | 'consoles' | 'rest'
 >;
 
 export type InstanceRow = RowOf<typeof instance>;

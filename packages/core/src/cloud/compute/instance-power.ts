@@ -15,6 +15,7 @@ import {
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { portOf, portsReady } from '../network/contract.ts';
+import { atRest } from '../patient-call.ts';
 import {
   type ComputeContext,
   type ComputeServices,
@@ -109,7 +110,7 @@ export const instanceStop = saga<ComputeContext, StopParams>('instance.stop', 1)
   .effect('power-off', {
     timeoutMs: STOP_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
-      if (params.graceMs > 0) await shutDown(ctx, params, brief(call));
+      if (params.graceMs > 0) await atRest(ctx, call, () => shutDown(ctx, params, brief(call)));
       await power(ctx, params, 'powerOff', brief(call));
       ctx.consoles.revoke({ instanceId: params.instanceId });
     },

@@ -206,6 +206,7 @@ export class Fabrics {
       place,
       classify: (error) => driver.classify(error),
       observe: this.#observe,
+      rest: this.#services.rest,
     });
     this.#tellReadiness ||= driver.readiness !== undefined;
     return new Fabric(driver, caller, (at) => (host === undefined ? new Continuity(this.#services, driverName, at) : undefined));

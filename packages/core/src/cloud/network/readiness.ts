@@ -1,9 +1,10 @@
 import { CloudError, isCloudError, sleep } from '../../kernel/index.ts';
 import type { Call, PortReadiness } from '../../strategy/index.ts';
+import { atRest } from '../patient-call.ts';
 import type { CloudServices } from '../services.ts';
 import { network } from './network.ts';
 
-type Context = Pick<CloudServices, 'fabrics' | 'reader' | 'environment'>;
+type Context = Pick<CloudServices, 'fabrics' | 'reader' | 'environment' | 'rest'>;
 
 /** Flows are on a host in well under a second; a host that comes back has many of them to fetch first. */
 const READY_MS = 45_000;
@@ -21,7 +22,7 @@ export async function portsReady(
 ): Promise<void> {
   if (!ctx.fabrics.tellReadiness) return;
   const untilMs = ctx.environment.clock.monotonicMs() + Math.min(READY_MS, call.timeoutMs);
-  await Promise.all(ports.map((port) => portReady(ctx, port, call, untilMs)));
+  await atRest(ctx, call, () => Promise.all(ports.map((port) => portReady(ctx, port, call, untilMs))));
 }
 
 async function portReady(

@@ -357,6 +357,7 @@ export class Pools {
       place,
       classify: (error) => driver.classify(error),
       observe: this.#observe,
+      rest: this.#services.rest,
     });
     return new StoragePool(place, driver, caller, this.#imageStore);
   }

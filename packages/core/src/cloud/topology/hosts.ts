@@ -298,6 +298,7 @@ export class Hosts {
       place,
       classify: (error) => driver.classify(error),
       observe: this.#observe,
+      rest: this.#services.rest,
     });
     return { uri: row.uri, endpoint, hypervisor: new Hypervisor(place, driver, caller) };
   }

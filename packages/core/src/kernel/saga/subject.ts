@@ -26,6 +26,8 @@ export interface RunPorts {
   readonly onStuck?: () => void;
   /** Told when no step of it needs attention any more. */
   readonly onFreed?: () => void;
+  /** Told when a step waits to be tried again; answers how to go on. */
+  readonly rest?: () => () => void;
   /** Spans, and the faults of tests: called around each do and undo of an effect, and each commit of a write. A throw counts as the step's own. */
   readonly around?: <R>(point: StepPoint, body: () => Promise<R>) => Promise<R>;
 }

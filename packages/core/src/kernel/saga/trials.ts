@@ -171,6 +171,7 @@ export class Trials {
   async #pause(path: string, delayMs: number, phase: 'do' | 'undo'): Promise<'retry' | 'skip' | undefined> {
     const jitter = 0.5 + this.#ports.environment.random.next();
     const stop = new AbortController();
+    const goOn = this.#ports.rest?.();
     if (phase === 'do' && !this.#pivoted) this.#abort.signal.addEventListener('abort', () => stop.abort(), { once: true });
     try {
       const slept = sleep(this.#ports.environment.timers, Math.min(delayMs, BACKOFF_MS_MAX) * jitter, stop.signal).then(
@@ -181,6 +182,7 @@ export class Trials {
       if (verb !== undefined) this.#wakes.delete(path);
       return verb;
     } finally {
+      goOn?.();
       stop.abort();
     }
   }
