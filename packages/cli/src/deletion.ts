@@ -30,7 +30,7 @@ export function describeEffects({ deleted, detached, blocked, recoverable }: Del
 
 const counted = ({ kinds, hidden }: Effect): string =>
   [
-    ...kinds.map(({ kind, total }) => `${total} ${kind}${total === 1 ? '' : 's'}`),
+    ...kinds.map(({ kind, total }) => `${total} ${kind}${total === 1 ? '' : /s$/.test(kind) ? 'es' : 's'}`),
     ...(hidden ? ['more that this key may not see'] : []),
   ].join(', ');
 

@@ -2,7 +2,7 @@ import type { Schema } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { UsageError } from './exit.ts';
-import { anyField, choicesOf, type FindId, flagNames, isBytes, isPassword, parseValue, readText, solid, typeOf } from './values.ts';
+import { anyField, choicesOf, type FindId, flagNames, isPassword, parseValue, readText, solid, takesSize, typeOf } from './values.ts';
 
 /** One field of an input, as flags. */
 interface Flag {
@@ -105,6 +105,8 @@ export class InputFlags {
   async #valueOf({ schema, field, names, type }: Flag, value: unknown, findId: FindId): Promise<unknown> {
     const flag = `--${names[0]}`;
     if (type === 'boolean') return value;
+    // As in JSON, but for texts: "null" may be one.
+    if (type !== 'string' && this.#clearable.includes(field) && [value].flat().every((text) => text === 'null')) return null;
     if (type !== 'array' && type !== 'object') return await parseValue(String(value), schema, field, flag, findId);
     const parts = await Promise.all((value as readonly string[]).map((text) => parseValue(text, schema, field, flag, findId)));
     return type === 'array' ? parts.flat() : merged(parts);
@@ -143,7 +145,7 @@ function placeholder(flag: Flag): string {
   if (choices !== undefined && choices.length <= 6) return choices.join('|');
   if (schema['x-ref'] !== undefined) return schema['x-ref'].kind.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const type = typeOf(schema);
-  if (type === 'number') return isBytes(flag.field) ? 'size' : 'number';
+  if (type === 'number') return takesSize(flag.field) ? 'size' : 'number';
   if (type !== 'object') return 'text';
   const known = Object.entries(schema.properties ?? {}).map(([field, fieldSchema]) => `${flagNames(field, fieldSchema)[0]}=…`);
   return known.length > 0 ? known.join(',') : anyField(schema) === undefined ? 'json' : 'name=value,…';

@@ -146,6 +146,16 @@ export function formatRow(sent: Row, format: Format): string {
     .join('');
 }
 
+/** How it is carried out concerns the server; it is in the other formats. Its name is its id. */
+const WITHIN = new Set([
+  ...['name', 'accountId', 'saga', 'node', 'epoch', 'incarnation', 'keys', 'keyCount', 'place', 'attempt', 'stepsDone'],
+  ...['generation', 'revision', 'schemaVersion', 'updatedAt'],
+]);
+
+/** The same of an operation: in a table, what whoever waits for it asks. */
+export const formatOperation = (row: Row, format: Format): string =>
+  formatRow(format === 'table' ? Object.fromEntries(Object.entries(row).filter(([field]) => !WITHIN.has(field))) : row, format);
+
 const FIRST = ['name', 'id', 'state', 'stateReason'];
 const LAST = ['generation', 'observedGeneration', 'revision', 'schemaVersion', 'createdAt', 'updatedAt', 'deletedAt'];
 /** What a person looks for first, first; the bookkeeping last. */

@@ -13,7 +13,7 @@ import { idOf, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { contextOf } from './verb-commands.ts';
 
-/** `pileus images upload FILE`: registers the image and sends its content. An image of that name that still waits for content takes it. */
+/** `pileus images upload FILE`: registers the image and sends its content. An image of that name takes it that still waits for content, or has it. */
 export function addImageUpload(parent: Command, session: Session, server: Server, kind: KindDescription): void {
   const schema = kind.verbs.find(({ route }) => route === 'create')?.input?.schema ?? {};
   const flags = new InputFlags(schema, ['name', 'sha256', 'sourceUrl'], ['output', 'file']);
@@ -28,7 +28,7 @@ export function addImageUpload(parent: Command, session: Session, server: Server
       const sizeBytes = await sizeOf(file);
       const input = await flags.read(options, { name }, (refKind, text) => idOf(server, refKind, text));
       const sha256 = await digestOf(file, session.signal);
-      const id = await register(session, server, input, name);
+      const id = await register(session, server, input, { name, sha256 });
       const content = await openAsBlob(file);
       await server.cloud.images
         .upload(id, content, { sha256, signal: session.signal, onProgress: progressOf(session, name, sizeBytes) })
@@ -69,7 +69,13 @@ async function digestOf(file: string, signal: AbortSignal): Promise<string> {
   return hash.digest('hex');
 }
 
-async function register(session: Session, { cloud }: Server, input: Record<string, unknown>, name: string) {
+/** One that has the content already was uploaded by whoever did not hear the end. */
+async function register(
+  session: Session,
+  { cloud }: Server,
+  input: Record<string, unknown>,
+  { name, sha256 }: { readonly name: string; readonly sha256: string },
+) {
   try {
     return (
       await cloud
@@ -80,7 +86,7 @@ async function register(session: Session, { cloud }: Server, input: Record<strin
   } catch (error) {
     if (!isPileusError(error) || error.code !== 'name_taken') throw error;
     const there = await cloud.images.get(name);
-    if (there.state !== 'awaiting_content') throw error;
+    if (there.state !== 'awaiting_content' && there.sha256 !== sha256) throw error;
     return there.id;
   }
 }

@@ -1,7 +1,7 @@
 import type { Operation } from '@pileus/sdk';
 import type { Command } from 'commander';
 import { asRow, outputOption, Progress, timeoutOption } from './accept.ts';
-import { type Format, formatRow } from './format.ts';
+import { type Format, formatOperation } from './format.ts';
 import type { Server } from './server.ts';
 import type { Session } from './session.ts';
 import { withSentence } from './waiting.ts';
@@ -41,4 +41,4 @@ export function addOperationVerbs(parent: Command, session: Session, { cloud }: 
 }
 
 const show = (session: Session, operation: Operation, format: Format): void =>
-  session.out(formatRow(withSentence(asRow(operation), format), format));
+  session.out(formatOperation(withSentence(asRow(operation), format), format));

@@ -35,6 +35,7 @@ export function addReach(program: Command, session: Session): void {
     .addHelpText('after', '\nIt ends with 1 when something stops it.')
     .action(async (from: string, to: string, { protocol, port, icmpType, vpc, output }: Flags) => {
       const server = await session.server();
+      session.context = { ...session.context, flagOf };
       const answer = await server.cloud.reachability.explain(
         {
           ...(await end(server, 'from', from)),
@@ -51,13 +52,30 @@ export function addReach(program: Command, session: Session): void {
     });
 }
 
+/** The ends are arguments, and asked for by id: what is wrong with those names itself. */
+const flagOf = (pointer: string): string | undefined =>
+  ({ '/port': '--port', '/protocol': '--protocol', '/icmpType': '--icmp-type', '/vpcId': '--vpc' })[pointer];
+
+async function nicCalled(server: Server, named: string): Promise<string> {
+  try {
+    return await idOf(server, 'nic', named);
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.exitCode !== EXIT.notFound) throw error;
+    throw new UsageError(
+      `There is no machine and no NIC ${named}, nor is that an address.`,
+      'See what there is: pileus instances list',
+      error.exitCode,
+    );
+  }
+}
+
 /** An address, a machine (its first NIC), or a NIC. */
 async function end(server: Server, which: 'from' | 'to', named: string): Promise<Record<string, never>> {
   if (isIP(named) !== 0) return { [`${which}Address`]: named } as never;
   const { cloud } = server;
   const machine = await cloud.instances.get(named).safe();
   if (!machine.ok && machine.error.code !== 'not_found') throw machine.error;
-  if (!machine.ok) return { [`${which}NicId`]: await idOf(server, 'nic', named) } as never;
+  if (!machine.ok) return { [`${which}NicId`]: await nicCalled(server, named) } as never;
   const nics = await cloud.nics.list({ where: { instanceId: machine.data.id } }).toArray();
   const [first] = nics.toSorted((a, b) => a.slot - b.slot);
   if (first === undefined) throw new UsageError(`Machine ${named} has no NIC.`);

@@ -3,7 +3,17 @@ import type { KindDescription, Schema } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { asRow, outputOption } from './accept.ts';
 import { UsageError } from './exit.ts';
-import { chosenColumns, type Format, formatGroups, formatRow, formatRows, type GroupRow, type Row, RowStream } from './format.ts';
+import {
+  chosenColumns,
+  type Format,
+  formatGroups,
+  formatOperation,
+  formatRow,
+  formatRows,
+  type GroupRow,
+  type Row,
+  RowStream,
+} from './format.ts';
 import { type LinkedColumn, linkedColumns, listColumns, withLinked } from './linked-columns.ts';
 import { idOf, type Server } from './server.ts';
 import type { Session } from './session.ts';
@@ -180,11 +190,15 @@ export function addGet(parent: Command, session: Session, server: Server, kind: 
     .action(async (named: string, flags: { readonly output: Format; readonly watch?: boolean }) => {
       const rows: Rows = server.cloud.resource(kind);
       const row = await rows.get(named, { signal: session.signal });
-      session.out(formatRow(kind.kind === 'operation' ? withSentence(asRow(row), flags.output) : asRow(row), flags.output));
+      const shown = (of: object): string =>
+        kind.kind === 'operation'
+          ? formatOperation(withSentence(asRow(of), flags.output), flags.output)
+          : formatRow(asRow(of), flags.output);
+      session.out(shown(row));
       if (flags.watch !== true) return;
       for await (const change of rows.watch({ signal: session.signal })) {
         if (change.id !== row.id) continue;
-        session.out(`${flags.output === 'table' ? `\n${change.type}\n` : ''}${formatRow(asRow(change.row), flags.output)}`);
+        session.out(`${flags.output === 'table' ? `\n${change.type}\n` : ''}${shown(change.row)}`);
         if (change.type === 'deleted') return;
       }
     });

@@ -48,11 +48,14 @@ export function parseBytes(text: string, flag: string): number {
 /** Is the field of a size in bytes? By the rule of names: units come last, but for the bounds of something. */
 export const isBytes = (field: string): boolean => /Bytes(Max|Min)?$/.test(field);
 
+/** A size, or so many bytes in a second. */
+export const takesSize = (field: string): boolean => isBytes(field) || /[bB]ytesPerSecond/.test(field);
+
 const typesOf = (schema: Schema): readonly string[] =>
   schema.anyOf !== undefined
     ? schema.anyOf.flatMap(typesOf)
     : schema.const !== undefined || schema.enum !== undefined
-      ? ['string']
+      ? (schema.enum ?? [schema.const]).map((one) => (typeof one === 'number' ? 'number' : 'string'))
       : typeof schema.type === 'string'
         ? [schema.type]
         : (schema.type ?? []);
@@ -80,13 +83,21 @@ export function solid(schema: Schema): Schema {
 export function choicesOf(schema: Schema): readonly string[] | undefined {
   if (schema.enum !== undefined) return schema.enum.map(String);
   const choices = solid(schema).anyOf;
-  return choices?.every((choice) => typeof choice.const === 'string') === true ? choices.map((choice) => String(choice.const)) : undefined;
+  const isOne = ({ const: only }: Schema): boolean => typeof only === 'string' || typeof only === 'number';
+  return choices?.every(isOne) === true ? choices.map((choice) => String(choice.const)) : undefined;
 }
 
-/** The value of a text for a field. `@file` and `@-` (standard input) stand for the content, and `-` does for that of a password. @throws UsageError naming the flag */
+/**
+ * The value of a text for a field. `@file` and `@-` (standard input) stand for the content, but for what the field's schema has as an example (`@daily`), and
+ * `-` does for that of a password. @throws UsageError naming the flag
+ */
 export async function parseValue(given: string, schema: Schema, field: string, flag: string, findId: FindId): Promise<unknown> {
   const plain = solid(schema);
-  const text = isPassword(plain) ? await passwordOf(given, flag) : await contentOf(given, flag);
+  const text = isPassword(plain)
+    ? await passwordOf(given, flag)
+    : plain.examples?.includes(given) === true
+      ? given
+      : await contentOf(given, flag);
   switch (typeOf(plain)) {
     case 'array': {
       const items = typeof plain.items === 'object' ? plain.items : {};
@@ -99,7 +110,7 @@ export async function parseValue(given: string, schema: Schema, field: string, f
           ? parseYaml(text)
           : await parsePairs(text, plain, flag, findId);
     case 'number':
-      return isBytes(field) ? parseBytes(text, flag) : parseNumber(text, flag);
+      return takesSize(field) ? parseBytes(text, flag) : parseNumber(text, flag);
     case 'boolean':
       if (text !== 'true' && text !== 'false') throw new UsageError(`${flag}: ${JSON.stringify(text)} is neither true nor false.`);
       return text === 'true';
@@ -172,8 +183,9 @@ async function parsePairs(text: string, schema: Schema, flag: string, findId: Fi
 export const anyField = ({ additionalProperties, patternProperties = {} }: Schema): Schema | undefined =>
   typeof additionalProperties === 'object' ? additionalProperties : Object.values(patternProperties)[0];
 
+/** `@@` is an `@` that begins a text. */
 const contentOf = async (given: string, flag: string): Promise<string> =>
-  given.startsWith('@') ? await readText(given.slice(1), flag) : given;
+  given.startsWith('@@') ? given.slice(1) : given.startsWith('@') ? await readText(given.slice(1), flag) : given;
 
 /** A line that nobody should see, e.g. in the history of a shell. */
 export const isPassword = ({ format }: Schema): boolean => format === 'password';

@@ -39,6 +39,8 @@ describe('cli: deletions', () => {
     expect(takesMore({ ...alone, detached })).to.equal(true);
     expect(takesMore({ ...alone, deleted: { ...alone.deleted, hidden: true } })).to.equal(true);
     expect(describeEffects({ ...alone, detached })).to.equal('Deleted: 1 instance. Detached: 2 volumes.');
+    const addresses = { ...nothing, total: 2, kinds: [{ kind: 'reservedAddress', total: 2 }] };
+    expect(describeEffects({ ...alone, detached: addresses })).to.include('Detached: 2 reservedAddresses.');
     expect(describeEffects({ ...alone, recoverable: true })).to.equal('Into the trash: 1 instance.');
     expect(describeEffects({ ...alone, blocked: { ...nothing, hidden: true } })).to.include('In the way: more that this key may not see.');
   });

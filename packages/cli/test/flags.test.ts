@@ -138,9 +138,45 @@ describe('cli: flags', () => {
     expect(await inputOf(schema, args)).to.deep.equal({ tags: { env: 'test', team: 'blue', on: 'call' }, disk: { pool: 'a', class: 'b' } });
   });
 
-  it('takes sizes for the bounds of something, too', async () => {
-    const schema = object({ memoryBytes: { type: 'integer' }, memoryBytesMax: { type: 'integer' } });
-    expect(await inputOf(schema, ['--memory', '1k', '--memory-max', '2k'])).to.deep.equal({ memoryBytes: 1024, memoryBytesMax: 2048 });
+  it('takes sizes for the bounds of something, and for what flows in a second, too', async () => {
+    const schema = object({ memoryBytes: { type: 'integer' }, memoryBytesMax: { type: 'integer' }, bytesPerSecond: { type: 'integer' } });
+    expect(await inputOf(schema, ['--memory', '1k', '--memory-max', '2k', '--bytes-per-second', '100MB'])).to.deep.equal({
+      memoryBytes: 1024,
+      memoryBytesMax: 2048,
+      bytesPerSecond: 100e6,
+    });
+  });
+
+  it('takes one of a few numbers as a number, and names them all', async () => {
+    const schema = object({ family: { anyOf: [{ const: 4 }, { const: 6 }] }, level: { enum: [1, 2] }, word: { enum: ['1', '2'] } });
+    expect(await inputOf(schema, ['--family', '6', '--level', '2', '--word', '2'])).to.deep.equal({ family: 6, level: 2, word: '2' });
+    const command = new Command();
+    new InputFlags(schema).declare(command);
+    expect(command.helpInformation()).to.include('--family <4|6>').and.include('--level <1|2>');
+    const silent = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+    new InputFlags(schema).declare(silent);
+    expect(() => silent.parse(['--family', '5'], { from: 'user' })).to.throw('Allowed choices are 4, 6');
+  });
+
+  it('clears what can be cleared by null, as JSON has it, but for texts', async () => {
+    const nothing: Schema = { type: 'null' };
+    const schema = object({
+      healthCheck: { anyOf: [object({ failures: { type: 'integer' } }), nothing] },
+      routes: { anyOf: [{ type: 'array', items: object({ to: { type: 'string' } }) }, nothing] },
+      ports: { anyOf: [{ type: 'integer' }, nothing] },
+      note: { anyOf: [{ type: 'string' }, nothing] },
+      fixed: { type: 'array', items: { type: 'string' } },
+    });
+    const args = ['--health-check', 'null', '--routes', 'null', '--ports', 'null', '--note', 'null', '--fixed', 'null'];
+    expect(await inputOf(schema, args)).to.deep.equal({ healthCheck: null, routes: null, ports: null, note: 'null', fixed: ['null'] });
+  });
+
+  it('takes @ for a file, but for an example of the field and @@ for a text', async () => {
+    const schema = object({ schedule: { type: 'string', examples: ['30 2 * * *', '@daily'] } });
+    const of = async (text: string) => (await inputOf(schema, ['--schedule', text])).schedule;
+    expect([await of('@daily'), await of('@@daily'), await of('@@x')]).to.deep.equal(['@daily', '@daily', '@x']);
+    const refused = await of('@sometimes').catch((error: unknown) => error);
+    expect(String(refused)).to.include('--schedule: cannot read sometimes');
   });
 
   it('takes the global flags from wherever they stand, but not behind --', () => {

@@ -38,7 +38,12 @@ describe('cli: reach', function () {
     expect(err).not.to.include('--help');
     expect(await pileus.json('reach', 'web-1', '10.20.0.12')).to.deep.include({ verdict: 'reachable', ids: {} });
     expect(await pileus.json('reach', '10.20.0.11', '10.20.0.12', '--vpc', 'shop')).to.deep.include({ verdict: 'reachable' });
-    expect((await pileus.run('reach', 'web-1', 'nobody')).code).to.equal(3);
+    const nobody = await pileus.run('reach', 'web-1', 'nobody');
+    expect(nobody.code).to.equal(3);
+    expect(nobody.err).to.include('There is no machine and no NIC nobody, nor is that an address.\n');
+    const beyond = await pileus.run('reach', 'web-1', 'web-2', '--port', '99999');
+    expect(beyond.code).to.equal(2);
+    expect(beyond.err).to.include('\n  at: --port\n');
   });
 
   it('takes the groups of a new NIC, and of what is there, by name', async () => {

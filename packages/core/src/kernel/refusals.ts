@@ -9,8 +9,12 @@ import { INDEXED_BYTES_MAX, type Statement } from './store.ts';
 
 /** Another row of the kind has the same value in a unique key. */
 export function taken(kind: string, fields: readonly string[] = []): CloudError {
-  const field = fields.find((name) => name !== 'projectId' && name !== 'accountId') ?? 'id';
-  return new CloudError('name_taken', `Another live ${kind} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });
+  const own = fields.filter((name) => name !== 'projectId' && name !== 'accountId');
+  // What a caller would change is said of the thing itself, as a rule, and not what it belongs to.
+  const field = own.findLast((name) => !name.endsWith('Id')) ?? own.at(-1) ?? 'id';
+  const within = own.filter((name) => name !== field).map((name) => name.replace(/Id$/, ''));
+  const where = within.length === 0 ? '' : ` of this ${within.join(' and ')}`;
+  return new CloudError('name_taken', `Another live ${kind}${where} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });
 }
 
 /** It is longer than what is searched by may be. */

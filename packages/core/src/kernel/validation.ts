@@ -49,7 +49,7 @@ function closed(schema: unknown): unknown {
   const copy = Object.fromEntries(
     Object.entries(schema).map(([key, value]) => [
       key,
-      key === 'x-ref' || key === 'default' || key === 'enum' || key === 'const' ? value : closed(value),
+      key === 'x-ref' || key === 'default' || key === 'enum' || key === 'const' || key === 'examples' ? value : closed(value),
     ]),
   );
   return copy.type === 'object' && 'properties' in copy && copy.additionalProperties === undefined

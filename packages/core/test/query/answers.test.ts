@@ -44,6 +44,31 @@ describe('queries: what is answered', () => {
     expect(names(shelvesOf)).to.deep.equal(['high']);
   });
 
+  it('names the values of a field that nothing can equal what was asked for, and where else the slip is', async () => {
+    for (const [filter, field] of [
+      ["state = 'run'", 'state'],
+      ["not (state != 'Still')", 'state'],
+      ["name = 'w0' or state in ('still', 'gone')", 'state'],
+      ["shelf.state = ''", 'shelf.state'],
+    ] as const) {
+      const refused = parsed(await at.ask('GET', `/v1/widgets?${new URLSearchParams({ filter })}`));
+      expect(refused, filter).to.include({ code: 'invalid_input' });
+      expect(refused.params, filter).to.deep.include({ parameter: 'filter', field });
+      expect(String(refused.detail), filter).to.include(`compares ${field} with `);
+    }
+    const { code, detail, params } = parsed(await ask({ where: { field: 'state', op: 'not in', value: ['run'] } }));
+    const { values } = params as { readonly values: readonly string[] };
+    expect([code, detail]).to.deep.equal(['invalid_input', `The filter compares state with "run"; it is one of ${values.join(', ')}.`]);
+    expect(values).to.include.members(['still', 'spinning', 'deleted']);
+    const color = parsed(await at.ask('GET', `/v1/widgets?${new URLSearchParams({ filter: "color = 'blue'" })}`));
+    expect(color.params).to.deep.include({ field: 'color', values: ['red', 'green'] });
+    const parameter = parsed(await at.ask('GET', '/v1/widgets?state=run&state=still'));
+    expect(parameter).to.deep.include({ code: 'invalid_input', params: { parameter: 'state' } });
+    expect(parameter.detail).to.equal(`The parameter state is one of ${values.join(', ')}.`);
+    // What is like a value, or before it, is another question.
+    expect(names(await list({ filter: "state like 'st%' and color is null and state > 'a'" }))).to.have.length(9);
+  });
+
   it('is a read: it needs no key and makes no operation', async () => {
     const before = parsed(await at.ask('GET', '/v1/operations?count=true&limit=0')).count;
     expect((await ask({ where: "name = 'w0'" })).status).to.equal(200);

@@ -38,7 +38,7 @@ export const idOf = (index: number): string => `01900000-0000-7000-8000-${index.
 export function valuesFor(shape: Shape, ids: readonly string[]): readonly (string | number | boolean)[] {
   switch (shape.type) {
     case 'string':
-      return [...TEXTS, ...ids];
+      return shape.values ?? [...TEXTS, ...ids];
     case 'integer':
       return INTEGERS;
     case 'number':

@@ -6,7 +6,7 @@ import type { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
 import { encryptionVerbs } from './encryption.ts';
 import { factsOf, poolDetail } from './facts.ts';
-import { classify, except } from './faults.ts';
+import { classify, except, isCode } from './faults.ts';
 import { fenceVerbs } from './fence.ts';
 import { imageVerbs } from './images.ts';
 import { Listing } from './listing.ts';
@@ -77,10 +77,13 @@ export function rbdStorage(link: ClusterLink, settings: PoolSettings, log: Log):
 async function prepare(pool: CephPool, deadline: Deadline): Promise<void> {
   const { namespace, user } = pool.settings;
   await except(
-    ['EACCES'],
+    ['EACCES', 'EINVAL'],
     () => pool.connect(deadline),
     (error) => {
-      throw new DriverError('invalid', `the cluster does not know user ${user} with this key`, { cause: error });
+      const why = isCode(error, 'EINVAL')
+        ? 'the key cannot be read: it is base64, as in the keyring'
+        : `the cluster does not know user ${user} with this key`;
+      throw new DriverError('invalid', why, { cause: error });
     },
   );
   await poolDetail(pool, deadline);

@@ -345,6 +345,7 @@ describe('the driver of a Ceph pool', function () {
 
   for (const [what, settings, expected, timeoutMs] of [
     ['a key that is not the user’s', { key: 'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==' }, 'invalid', UNTIL_MS],
+    ['a key that is none', { key: 'AQD==' }, 'invalid', UNTIL_MS],
     ['a pool that is not there', { pool: 'nowhere' }, 'not_found', UNTIL_MS],
     ['monitors that nobody answers at', { monitors: '127.0.0.1:1' }, 'unavailable', 3_000],
   ] as const)

@@ -7,6 +7,7 @@ const count = (description: string) => Type.Optional(Type.Integer({ minimum: 1, 
 export const WHEN = {
   schedule: Type.String({
     maxLength: 128,
+    examples: ['30 2 * * *', '@hourly', '@daily', '@weekly', '@monthly'],
     description:
       'Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`.',
   }),

@@ -67,7 +67,7 @@ export function refuseSource(text: string, { imageSources, imageDirectories }: C
   if (isAllowedSource(text, imageSources)) return;
   const why =
     imageSources.length === 0
-      ? 'Import by URL is switched off here (imageSources is empty); upload the content.'
+      ? 'Import by URL is switched off here (`images.sources` of the configuration is empty); upload the content.'
       : 'Images may not be imported from this URL.';
   throw new CloudError('refused', why, { pointer });
 }

@@ -320,8 +320,16 @@ export class Pools {
 
   /** The factory of a driver name. @throws CloudError unsupported */
   factory(name: string): StorageFactory {
-    const factory = this.#services.kernel().registry.strategy('storage', name) as StorageFactory | undefined;
-    if (factory === undefined) throw new CloudError('unsupported', `No storage driver ${name} is installed.`, { pointer: '/driver' });
+    const { registry } = this.#services.kernel();
+    const factory = registry.strategy('storage', name) as StorageFactory | undefined;
+    if (factory === undefined)
+      throw new CloudError(
+        'unsupported',
+        `No storage driver ${name} is installed; there is ${registry.strategyNames('storage').join(', ')}.`,
+        {
+          pointer: '/driver',
+        },
+      );
     return factory;
   }
 

@@ -154,7 +154,11 @@ export class Lists {
       if (LIST_PARAMETERS.has(name)) continue;
       const type = fields.get(name);
       if (type === undefined) throw unknownField(name, fields);
-      found.push({ field: name, op: 'in', value: parameters.getAll(name).map((text) => parseScalar(text, type, name)) });
+      const shape = this.#graph.place(kind).fields.get(name);
+      const values = shape?.type === 'string' ? shape.values : undefined;
+      const asked = parameters.getAll(name);
+      if (values !== undefined && !asked.every((text) => values.includes(text))) throw badParameter(name, `is one of ${values.join(', ')}`);
+      found.push({ field: name, op: 'in', value: asked.map((text) => parseScalar(text, type, name)) });
     }
     return found;
   }

@@ -76,8 +76,18 @@ export async function previewDeletion(
       ({ row: { state }, depth }) => ({ state, depth }),
     ),
     detached: effects(found.detached, ({ edge: { field } }) => ({ field })),
-    blocked: effects(blocked, ({ reason }) => ({ reason })),
+    blocked: effects(onceEach(blocked), ({ reason }) => ({ reason })),
   };
+}
+
+/** What is in the way for several reasons is so once. */
+function onceEach<F extends Found & { readonly reason: string }>(all: readonly F[]): readonly F[] {
+  const rows = new Map<string, F>();
+  for (const each of all) {
+    const before = rows.get(each.row.id);
+    rows.set(each.row.id, before === undefined ? each : { ...before, reason: `${before.reason} ${each.reason}` });
+  }
+  return [...rows.values()];
 }
 
 async function seen(all: readonly Found[], sees: PreviewRequest['sees']): Promise<Sees> {

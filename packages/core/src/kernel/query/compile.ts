@@ -168,6 +168,7 @@ class Compiler {
     const present: Condition = { field, op: 'not null' };
     const value = (given: Parameters<typeof operandValue>[0]): Scalar =>
       operandValue(given, shape.type, { path: filter.field, field, nowMs: this.#context.nowMs });
+    const whole = (given: Parameters<typeof operandValue>[0]): Scalar => oneOf(value(given), shape, filter.field);
     switch (filter.op) {
       case 'like':
       case 'not like': {
@@ -178,11 +179,13 @@ class Compiler {
       }
       case 'in':
       case 'not in': {
-        const among: Condition = { field, op: 'in', value: filter.value.map(value) };
+        const among: Condition = { field, op: 'in', value: filter.value.map(whole) };
         return filter.op === 'in' ? among : { and: [present, { not: among }] };
       }
       case '=':
-        return { field, op: '=', value: value(filter.value) };
+        return { field, op: '=', value: whole(filter.value) };
+      case '!=':
+        return this.#ordered({ field, shape }, filter, whole(filter.value));
       default:
         return this.#ordered({ field, shape }, filter, value(filter.value));
     }
@@ -194,6 +197,18 @@ class Compiler {
     if (op !== '!=') throw wrongFilter(`compares ${path} with ${op}, but nobody declared what it holds: it takes =, !=, in and is null`);
     return { and: [{ field, op: 'not null' }, { not: { field, op: '=', value } }] };
   }
+}
+
+/** Nothing ever equals what the field cannot be: a slip, which an empty answer would hide. @throws CloudError `invalid_input` */
+function oneOf(value: Scalar, shape: Shape, path: string): Scalar {
+  if (shape.type !== 'string' || shape.values === undefined || shape.values.includes(String(value))) return value;
+  throw new CloudError(
+    'invalid_input',
+    `The filter compares ${path} with ${JSON.stringify(value)}; it is one of ${shape.values.join(', ')}.`,
+    {
+      params: { parameter: 'filter', field: path, values: shape.values },
+    },
+  );
 }
 
 function pathOf(text: string): readonly string[] {

@@ -5,7 +5,8 @@ export type ScalarType = 'string' | 'integer' | 'number' | 'boolean' | 'time';
 
 /** What a field holds. */
 export type Shape =
-  | { readonly type: ScalarType }
+  /** `values`: all that it may be, where those are few. */
+  | { readonly type: ScalarType; readonly values?: readonly string[] }
   | { readonly type: 'object'; readonly fields: ReadonlyMap<string, Shape> }
   | { readonly type: 'list'; readonly items: Shape }
   | { readonly type: 'map'; readonly values: Shape }
@@ -84,6 +85,7 @@ interface Schema {
   readonly type?: unknown;
   readonly format?: unknown;
   readonly const?: unknown;
+  readonly enum?: readonly unknown[];
   readonly anyOf?: readonly unknown[];
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly patternProperties?: Readonly<Record<string, unknown>>;
@@ -91,21 +93,26 @@ interface Schema {
 }
 
 export function shapeOf(schema: unknown): Shape {
-  const { type, format, const: literal, anyOf, properties, patternProperties, items } = schema as Schema;
+  const { type, format, const: literal, enum: few, anyOf, properties, patternProperties, items } = schema as Schema;
   if (anyOf !== undefined) return unionOf(anyOf.map(shapeOf));
+  const values = typeof literal === 'string' ? [literal] : few;
+  if (values?.every((value) => typeof value === 'string') === true) return { type: 'string', values };
   if (type === 'string') return { type: format === 'date-time' ? 'time' : 'string' };
   if (type === 'integer' || type === 'number' || type === 'boolean') return { type };
-  if (typeof literal === 'string' || typeof literal === 'boolean') return { type: typeof literal as 'string' | 'boolean' };
+  if (typeof literal === 'boolean') return { type: 'boolean' };
   if (type === 'array') return { type: 'list', items: items === undefined ? { type: 'any' } : shapeOf(items) };
   if (type !== 'object') return { type: 'any' };
   if (properties !== undefined)
     return { type: 'object', fields: new Map(Object.entries(properties).map(([name, each]) => [name, shapeOf(each)])) };
-  const [values] = Object.values(patternProperties ?? {});
-  return values === undefined ? { type: 'any' } : { type: 'map', values: shapeOf(values) };
+  const [each] = Object.values(patternProperties ?? {});
+  return each === undefined ? { type: 'any' } : { type: 'map', values: shapeOf(each) };
 }
 
 /** Of one type, if all are. */
 function unionOf(shapes: readonly Shape[]): Shape {
   const [first = { type: 'any' } as Shape] = shapes;
-  return shapes.every(({ type }) => type === first.type && type !== 'object') ? first : { type: 'any' };
+  if (!shapes.every(({ type }) => type === first.type && type !== 'object')) return { type: 'any' };
+  if (first.type !== 'string') return first;
+  const values = shapes.map((shape) => (shape.type === 'string' ? shape.values : undefined));
+  return values.every((few) => few !== undefined) ? { type: 'string', values: values.flat() } : { type: 'string' };
 }

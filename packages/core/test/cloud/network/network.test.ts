@@ -76,6 +76,16 @@ describe('networks', () => {
     const [row] = await stage.rows(subnet);
     expect((await stage.refusal('network.delete', {}, stage.networkId)).code).to.equal('in_use');
     expect((await stage.refusal('subnet.delete', {}, row?.id)).code).to.equal('in_use');
+    const { kernel, environment } = stage.sim;
+    const request = { force: false, limit: 10, recursive: false, permanent: false, sees: async () => true };
+    const preview = kernel.previewDeletion(
+      kernel.registry.action('network.delete'),
+      (await stage.row(network, stage.networkId)) as never,
+      request,
+    );
+    const { blocked } = await environment.complete(preview);
+    expect([blocked.total, blocked.kinds], 'one NIC, whatever it holds').to.deep.equal([1, [{ kind: 'nic', total: 1 }]]);
+    expect(blocked.rows[0]?.reason).to.include('The networkId of this nic').and.include('The subnetId of this nic');
     expect(stage.sim.kernel.registry.findAction('nic.delete'), 'a NIC goes with its machine, or is detached').to.equal(undefined);
     await stage.into('deleted', id);
     await stage.sim.done('network.delete', {}, stage.networkId);

@@ -5,6 +5,7 @@ import {
   create,
   defineAction,
   defineDeletion,
+  equals,
   expectState,
   type Id,
   NOTHING_TO_UNDO,
@@ -22,6 +23,7 @@ import { ensureKept, type KeptParams, keptRemoval, removeKept } from '../kept.ts
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { ownVpc } from '../vpc/own-vpc.ts';
+import type { vpc } from '../vpc/vpc.ts';
 import { vpcChanges } from '../vpc/vpc-ranges.ts';
 import { externalPlace } from './external.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
@@ -49,6 +51,16 @@ const gatewayCreate = saga<NetworkContext, CreateParams>('natGateway.create', 1)
   .effect('subnets', { do: ({ ctx, params, call }) => ensureKept(keptGateway, ctx, params.id, call), undo: NOTHING_TO_UNDO })
   .build();
 
+/** @throws CloudError name_taken, as the unique key would, in words */
+async function refuseSecond(reader: Reader, { id, name }: RowOf<typeof vpc>): Promise<void> {
+  const [other] = await reader.list(natGateway, equals('vpcId', id), { limit: 1 });
+  if (other !== undefined)
+    throw new CloudError('name_taken', `VPC ${name} has a NAT gateway already: ${other.name}.`, {
+      pointer: '/vpcId',
+      params: { field: 'vpcId', kind: natGateway.name },
+    });
+}
+
 export const createNatGateway = (services: CloudServices, context: () => NetworkContext) =>
   defineAction({
     kind: natGateway,
@@ -69,6 +81,7 @@ export const createNatGateway = (services: CloudServices, context: () => Network
     }),
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
       const owner = await ownVpc(reader, input.vpcId, principal);
+      await refuseSecond(reader, owner);
       const place = await externalPlace(reader, input, principal);
       if (place.network.driver !== owner.driver)
         throw new CloudError('conflict', `The network is one of ${place.network.driver}, the VPC one of ${owner.driver}.`, {

@@ -135,6 +135,19 @@ describe('a NAT gateway', () => {
     ]);
   });
 
+  it('is one a VPC, and says which there is', async () => {
+    const at = await RoutedStage.ready();
+    const { name } = await at.stage.row(natGateway, await at.gateway());
+    const { code, pointer, publicMessage } = await at.stage.refusal('natGateway.create', {
+      vpcId: at.vpcId,
+      externalNetworkId: at.internetId,
+    });
+    expect([code, pointer]).to.deep.equal(['name_taken', '/vpcId']);
+    expect(publicMessage)
+      .to.match(/^VPC .+ has a NAT gateway already: .+\.$/)
+      .and.include(name);
+  });
+
   it('is refused with the field at fault', async () => {
     const at = await RoutedStage.ready();
     const nobody = '00000000-0000-7000-8000-00000000dead';

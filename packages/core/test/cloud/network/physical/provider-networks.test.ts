@@ -27,12 +27,14 @@ describe('physical networks', () => {
       [{ mtuBytes: 576 }, 'invalid_input', '/mtuBytes'],
       [{ role: 'other' }, 'invalid_input', '/role'],
       [{ clusterId: stage.hostIds[0] }, 'not_found', '/clusterId'],
-      [{ label: 'physnet1' }, 'name_taken', undefined],
+      [{ label: 'physnet1' }, 'name_taken', '/label'],
       [{ label: '-o' }, 'invalid_input', '/label'],
     ] as const) {
       const error = await stage.refusal('physicalNetwork.create', { ...good, ...more });
-      expect([error.code, code === 'name_taken' ? undefined : error.pointer], JSON.stringify(more)).to.deep.equal([code, pointer]);
+      expect([error.code, error.pointer], JSON.stringify(more)).to.deep.equal([code, pointer]);
     }
+    const again = await stage.refusal('physicalNetwork.create', { ...good, label: 'physnet1' });
+    expect(again.publicMessage).to.equal('Another live physicalNetwork of this cluster has this label.');
   });
 });
 
