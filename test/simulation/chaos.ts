@@ -1,5 +1,6 @@
 import type { StepPoint } from '@pileus/core/kernel';
 import { SHARED_SITE, type SimCloud, type StoreFaults } from '@pileus/core/testing';
+import type { Deliveries } from './deliveries.ts';
 import type { CallTrouble, FullPool, Kill, PlannedEvent, SiteTrouble, StoreTrouble } from './plan.ts';
 
 type Trouble = Exclude<PlannedEvent, { readonly type: 'ask' }>;
@@ -10,6 +11,7 @@ export class Chaos {
   readonly #storeFaults: Required<Pick<StoreFaults, 'next'>>;
   /** Ids of pools, by name. */
   readonly #pools: (name: string) => string | undefined;
+  readonly #deliveries: Deliveries;
   readonly #tally = new Map<string, number>();
   #raging = true;
   /** What the next step, or the next commit, is killed by. */
@@ -17,8 +19,14 @@ export class Chaos {
   /** The virtual instant at which a killed control plane is started again. */
   downUntilMs = 0;
 
-  constructor(sim: SimCloud, storeFaults: Required<Pick<StoreFaults, 'next'>>, pools: (name: string) => string | undefined) {
+  constructor(
+    sim: SimCloud,
+    storeFaults: Required<Pick<StoreFaults, 'next'>>,
+    deliveries: Deliveries,
+    pools: (name: string) => string | undefined,
+  ) {
     this.#sim = sim;
+    this.#deliveries = deliveries;
     this.#storeFaults = storeFaults;
     this.#pools = pools;
     sim.around = (point, body) => this.#around(point, body);
@@ -34,6 +42,7 @@ export class Chaos {
     else if (trouble.type === 'call') this.#call(trouble);
     else if (trouble.type === 'store') this.#store(trouble);
     else if (trouble.type === 'full') this.#full(trouble);
+    else if (trouble.type === 'delivery') this.#deliveries.trouble(trouble.how);
     else if (trouble.point === 'instant') this.#kill(trouble, 'at an instant');
     else this.#armed = trouble;
   }
@@ -46,6 +55,7 @@ export class Chaos {
     this.downUntilMs = 0;
     for (const how of this.#storeFaults.next.splice(0)) this.#count(`store.${how}`, -1);
     world.faults.clear();
+    this.#deliveries.heal();
     for (const pool of world.pools.values()) pool.othersBytes = 0;
     for (const name of [...world.hosts.keys(), SHARED_SITE]) this.#end(name);
   }
@@ -63,7 +73,8 @@ export class Chaos {
     const refusals = [...world.pools.values()].reduce((total, pool) => total + pool.refusals, 0);
     const seen = { 'call.lost': sum('lost'), 'call.refused': sum('refused'), 'call.held': sum('held'), 'call.dropped': sum('dropped') };
     const struck = [...world.faults.struck].map(([effect, count]) => [`call.${effect}`, count] as const);
-    return Object.fromEntries([...this.#tally, ...struck, ...Object.entries(seen), ['pool.full', refusals] as const].sort());
+    const told = Object.entries(this.#deliveries.met).map(([how, count]) => [`delivery.${how}`, count] as const);
+    return Object.fromEntries([...this.#tally, ...struck, ...told, ...Object.entries(seen), ['pool.full', refusals] as const].sort());
   }
 
   #count(what: string, by = 1): void {

@@ -1,5 +1,6 @@
 import { type Accepted, isCloudError, type Json, type JsonObject, sleep } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
+import { CALLBACKS_URL, type Deliveries } from './deliveries.ts';
 import type { Door, Isolation } from './isolation.ts';
 import type { Mirror } from './mirror.ts';
 import type { Request } from './plan.ts';
@@ -10,6 +11,7 @@ export interface Surroundings {
   readonly site: Site;
   readonly mirror: Mirror;
   readonly isolation: Isolation;
+  readonly deliveries: Deliveries;
   /** Undefined while the control plane is down or starts. */
   readonly door: () => Door | undefined;
   readonly say: (problem: string) => void;
@@ -73,7 +75,8 @@ export class Clients {
     const principal = await principalOf(door.directory, member);
     const input = this.#resolved(request.input) as JsonObject;
     const asked = { action: request.action, input, principal, ...(on === undefined ? {} : { resourceId: on }) };
-    const submit = () => door.kernel.submit({ ...asked, idempotencyKey: `request-${request.id}` });
+    const callback = request.callsBack === true ? { callbackUrl: `${CALLBACKS_URL}/${request.id}` } : {};
+    const submit = () => door.kernel.submit({ ...asked, ...callback, idempotencyKey: `request-${request.id}` });
     if (request.rehearses) void this.#answered(() => door.kernel.rehearse(asked));
     if (request.repeats) void this.#answered(submit).then((answer) => this.#remember(request, member, answer));
     const answer = await submit();
@@ -82,9 +85,9 @@ export class Clients {
     return answer;
   }
 
-  #remember({ id }: Request, member: Member, answer: Accepted | string | object): void {
+  #remember({ id, callsBack }: Request, member: Member, answer: Accepted | string | object): void {
     if (typeof answer !== 'object' || !('operationId' in answer)) return;
-    const { isolation, say, sim } = this.#at;
+    const { isolation, say, sim, deliveries } = this.#at;
     const first = this.#accepted.get(String(id));
     if (first !== undefined) {
       if (JSON.stringify(first) !== JSON.stringify(answer))
@@ -96,6 +99,7 @@ export class Clients {
     this.#count(this.actions, action);
     sim.environment.trace(`request ${id} of ${member.name}: ${action} of ${resourceId} accepted as ${operationId}`);
     isolation.changed(member, action, sim.row(resourceKind, resourceId));
+    if (callsBack === true) deliveries.expect(operationId, `${CALLBACKS_URL}/${id}`);
     if (action === 'apiKey.revoke') this.#revoked.add(resourceId);
   }
 

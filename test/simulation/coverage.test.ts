@@ -1,12 +1,13 @@
 import { assert } from 'chai';
+import { RECEIVER_TROUBLES } from './deliveries.ts';
 import { type History, playHistory } from './history.ts';
-import { CALL_EFFECTS, KILL_POINTS, SITE_TROUBLES, STORE_TROUBLES } from './plan.ts';
+import { CALL_EFFECTS, KILL_POINTS, READ_EFFECTS, SITE_TROUBLES, STORE_TROUBLES } from './plan.ts';
 import { actionsWished } from './wishes.ts';
 
 /** Always the same. On the last of them room is short before quotas are. */
 const SITES = [
   { seed: 1, hosts: 6 },
-  { seed: 2, hosts: 6 },
+  { seed: 2, hosts: 6, further: true },
   { seed: 3, hosts: 6 },
   { seed: 2, hosts: 2 },
 ];
@@ -36,7 +37,8 @@ describe('what random histories are made of', () => {
 
   it('has every trouble, and each meets something', () => {
     assertMet('troubles', [
-      ...CALL_EFFECTS.map((effect) => `call.${effect}`),
+      ...[...CALL_EFFECTS, ...READ_EFFECTS].map((effect) => `call.${effect}`),
+      ...RECEIVER_TROUBLES.map((how) => `delivery.${how}`),
       ...SITE_TROUBLES.map((how) => `site.${how}`),
       ...KILL_POINTS.map((point) => `kill.${point}`),
       ...STORE_TROUBLES.map((how) => `store.${how}`),
@@ -45,7 +47,7 @@ describe('what random histories are made of', () => {
   });
 
   it('has every action that members may wish for, accepted', () => {
-    assertMet('actions', actionsWished());
+    assertMet('actions', actionsWished({ further: true }));
   });
 
   it('has what is refused for lack of room, of quota, of a right, of a key, of a thing', () => {
@@ -60,6 +62,10 @@ describe('what random histories are made of', () => {
       'not_found',
       'conflict',
     ]);
+  });
+
+  it('has events told to those outside who want them', () => {
+    for (const { eventsTaken } of histories.slice(1, 2)) assert.isAbove(eventsTaken, 50);
   });
 
   it('has its commits checked, and its reads', () => {

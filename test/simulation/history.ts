@@ -1,6 +1,7 @@
 import { SimCloud, type StoreFaults, type WorldOptions } from '@pileus/core/testing';
 import { Chaos } from './chaos.ts';
 import { Clients } from './client.ts';
+import { CALLBACKS_URL, Deliveries } from './deliveries.ts';
 import { Invariants } from './invariants.ts';
 import { Door, Isolation } from './isolation.ts';
 import { Mirror } from './mirror.ts';
@@ -15,6 +16,8 @@ export interface HistoryOptions {
   readonly clients?: number;
   /** Virtual time of requests and trouble. Default: three minutes. */
   readonly rageMs?: number;
+  /** Also webhooks and callbacks, moves of volumes, and reads of drivers that go wrong. Default: no. */
+  readonly further?: boolean;
   /** Only these of what was planned, by their ids. Default: all. */
   readonly only?: ReadonlySet<number>;
   /** A backend with a bug: for tests of what finds it. */
@@ -38,6 +41,8 @@ export interface History {
   readonly troubles: Readonly<Record<string, number>>;
   /** Rows that members have read, each looked at for whose it is. */
   readonly rowsRead: number;
+  /** Events that those outside have taken. */
+  readonly eventsTaken: number;
   /** Commits after which what they touched was checked. */
   readonly checks: number;
   /** The last lines of what happened. */
@@ -56,12 +61,20 @@ const QUIET_MS = 300_000;
 /** Of a process that could not start. */
 const RESTART_MS = 2000;
 const TRASH_SECONDS = 60;
+const STRAY_SECONDS = 30;
 
-export const groundOf = ({ seed, hosts, clients = Math.max(3, Math.ceil(hosts / 2)), rageMs = 180_000 }: HistoryOptions): Ground => ({
+export const groundOf = ({
+  seed,
+  hosts,
+  clients = Math.max(3, Math.ceil(hosts / 2)),
+  rageMs = 180_000,
+  further = false,
+}: HistoryOptions): Ground => ({
   seed,
   hosts,
   clients,
   rageMs,
+  further,
 });
 
 /**
@@ -84,6 +97,10 @@ class Play {
   readonly #ground: Ground;
   readonly #sim: SimCloud;
   readonly #storeFaults: StoreFaults & { readonly next: NonNullable<StoreFaults['next']> };
+  readonly #deliveries = new Deliveries(
+    () => this.#sim,
+    (problem) => void this.#problems.push(problem),
+  );
   readonly #lastLines: string[] = [];
   readonly #problems: string[] = [];
   #applied: () => void = () => undefined;
@@ -97,7 +114,13 @@ class Play {
     this.#sim = new SimCloud({
       seed: ground.seed,
       storeFaults: this.#storeFaults,
-      presets: ground.seed % 3 === 0 ? { 'trash.retentionSeconds': TRASH_SECONDS } : {},
+      config: { webhookUrls: [CALLBACKS_URL] },
+      postUrl: this.#deliveries.post,
+      presets: {
+        ...(ground.seed % 3 === 0 ? { 'trash.retentionSeconds': TRASH_SECONDS } : {}),
+        // A copy of a volume that was to be moved and arrived when nobody knew of it any more is nobody's: it goes by what the operator has said.
+        ...(ground.further ? { 'strays.volumes': 'remove', 'strays.afterSeconds': STRAY_SECONDS } : {}),
+      },
       world: {
         hintLoss: 0.2,
         guests: (spec) => ({
@@ -125,12 +148,21 @@ class Play {
     const mirror = new Mirror(sim);
     const isolation = new Isolation(site, say);
     const invariants = new Invariants(sim, mirror, site, say);
-    const chaos = new Chaos(sim, this.#storeFaults, (name) => site.known.get(`pool/${name}`));
-    const clients = new Clients({ sim, site, mirror, isolation, say, door: () => (sim.alive ? this.#door : undefined) });
+    const chaos = new Chaos(sim, this.#storeFaults, this.#deliveries, (name) => site.known.get(`pool/${name}`));
+    const clients = new Clients({
+      sim,
+      site,
+      mirror,
+      isolation,
+      deliveries: this.#deliveries,
+      say,
+      door: () => (sim.alive ? this.#door : undefined),
+    });
     this.#applied = () => {
       const touched = mirror.sync();
       invariants.committed(touched);
       isolation.committed(touched);
+      this.#deliveries.committed(touched);
       this.#checks += 1;
       chaos.durable();
     };
@@ -158,6 +190,7 @@ class Play {
       answers: Object.fromEntries([...clients.codes].sort()),
       troubles,
       rowsRead: isolation.looked,
+      eventsTaken: this.#deliveries.taken,
       checks: this.#checks,
       lastLines: this.#lastLines.slice(-LINES_KEPT),
     };
@@ -187,6 +220,7 @@ class Play {
   }) {
     at.invariants.whole();
     at.isolation.delivered();
+    this.#problems.push(...this.#deliveries.missing(at.mirror));
     this.#problems.push(...atQuiet(this.#sim, at.mirror, at.site, at.clients.operations));
   }
 

@@ -4,7 +4,7 @@ import { told } from './plan.ts';
 import { shrink } from './shrink.ts';
 
 /**
- * `npm run simulate -- --seeds N --hosts H [--first-seed S] [--clients C] [--seconds T] [--only ID,…] [--plays P]`: plays histories until one fails; then leaves out
+ * `npm run simulate -- --seeds N --hosts H [--first-seed S] [--clients C] [--seconds T] [--only ID,…] [--plays P] [--plain]`: plays histories until one fails; then leaves out
  * of that one what it does not need to fail, playing P others at most, and says how to play what is left.
  */
 const { values } = parseArgs({
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '180' },
     only: { type: 'string' },
     plays: { type: 'string', default: '200' },
+    plain: { type: 'boolean', default: false },
   },
 });
 const [seeds, hosts, firstSeed, seconds, plays] = (['seeds', 'hosts', 'first-seed', 'seconds', 'plays'] as const).map((name) =>
@@ -32,7 +33,7 @@ const counted = (counts: Readonly<Record<string, number>>): string =>
 function command(options: HistoryOptions, ids: readonly number[]): string {
   const ground = groundOf(options);
   const fixed = `--first-seed ${ground.seed} --seeds 1 --hosts ${ground.hosts} --clients ${ground.clients} --seconds ${ground.rageMs / 1000}`;
-  return `npm run simulate -- ${fixed} --only ${ids.join(',')}`;
+  return `npm run simulate -- ${fixed}${ground.further ? '' : ' --plain'} --only ${ids.join(',')}`;
 }
 
 async function explain(options: HistoryOptions, failing: History): Promise<void> {
@@ -49,11 +50,11 @@ async function explain(options: HistoryOptions, failing: History): Promise<void>
 let failed = 0;
 for (let seed = firstSeed; seed < firstSeed + seeds && failed === 0; seed += 1) {
   const beganMs = performance.now();
-  const options: HistoryOptions = { seed, hosts, ...clients, rageMs: seconds * 1000, ...only };
+  const options: HistoryOptions = { seed, hosts, ...clients, rageMs: seconds * 1000, further: !values.plain, ...only };
   const history = await playHistory(options);
   const took = ((performance.now() - beganMs) / 1000).toFixed(1);
   console.log(
-    `seed ${seed}: ${history.operations} operations (${counted(history.outcomes)}); ${counted(history.troubles)}; ${history.rowsRead} rows read, ${history.checks} checks; ${took} s; ${history.hash}`,
+    `seed ${seed}: ${history.operations} operations (${counted(history.outcomes)}); ${counted(history.troubles)}; ${history.rowsRead} rows read, ${history.eventsTaken} events told, ${history.checks} checks; ${took} s; ${history.hash}`,
   );
   if (history.problems.length === 0) continue;
   failed += 1;

@@ -16,8 +16,12 @@ export interface Touched {
 
 const CHANGES_AT_ONCE = 1000;
 /** What is asked for is reserved at acceptance, and in the row when it is there: between, a counter has more than the rows. */
-const GROWING = new Set(['instance.resize', 'volume.resize']);
+const GROWING = new Set(['instance.resize', 'volume.resize', 'volume.move']);
 const NONE: ReadonlyMap<string, Row> = new Map();
+
+/** What is moved is reserved in both places until it has left the one. */
+const goal = ({ action, notes }: Operation): readonly string[] =>
+  action === 'volume.move' && notes?.toPoolId !== undefined ? [`capacity/pool/${notes.toPoolId}/bytes`] : [];
 
 /** All live rows of a cloud, kept by its change feed, so that a look after each commit costs what has changed. With them, what counters should be. */
 export class Mirror {
@@ -94,11 +98,7 @@ export class Mirror {
     }
     this.#unfinished.set(id, row);
     const grown = GROWING.has(row.action) && !this.#growing.has(id) ? this.row(row.resourceKind, row.resourceId) : undefined;
-    if (grown !== undefined)
-      this.#growing.set(
-        id,
-        this.counted(row.resourceKind, grown).map(([key]) => key),
-      );
+    if (grown !== undefined) this.#growing.set(id, [...this.counted(row.resourceKind, grown).map(([key]) => key), ...goal(row)]);
     return [];
   }
 

@@ -1,7 +1,10 @@
 import { type FaultEffect, SHARED_SITE, SimRandom } from '@pileus/core/testing';
+import { RECEIVER_TROUBLES, type ReceiverTrouble } from './deliveries.ts';
 import { type Ask, WishList } from './wishes.ts';
 
 export const CALL_EFFECTS = ['fail', 'fail_after', 'timeout_before', 'timeout_after', 'late', 'delay', 'duplicate'] as const;
+/** Of calls that change nothing: they are refused, or what they answer is old when it comes. */
+export const READ_EFFECTS = ['fail', 'timeout_after', 'aged', 'stale'] as const;
 export const SITE_TROUBLES = ['crash', 'freeze', 'partition', 'disconnect'] as const;
 export const KILL_POINTS = ['before_step', 'after_step', 'durable', 'instant'] as const;
 export const STORE_TROUBLES = ['commitFails', 'acknowledgementLost'] as const;
@@ -30,8 +33,10 @@ export type Kill = Planned & { readonly type: 'kill'; readonly point: (typeof KI
 export type StoreTrouble = Planned & { readonly type: 'store'; readonly how: (typeof STORE_TROUBLES)[number] };
 /** Others fill a pool to the brim for a while: the one of a host, or that of a cluster. */
 export type FullPool = Planned & { readonly type: 'full'; readonly pool: string; readonly forMs: number };
+/** The next event that is sent to somebody outside meets it. */
+export type DeliveryTrouble = Planned & { readonly type: 'delivery'; readonly how: ReceiverTrouble };
 export type Request = Planned & Ask;
-export type PlannedEvent = SiteTrouble | CallTrouble | Kill | StoreTrouble | FullPool | Request;
+export type PlannedEvent = SiteTrouble | CallTrouble | Kill | StoreTrouble | FullPool | DeliveryTrouble | Request;
 
 /** What a history is drawn for. */
 export interface Ground {
@@ -41,6 +46,8 @@ export interface Ground {
   readonly clients: number;
   /** Virtual time of requests and trouble. */
   readonly rageMs: number;
+  /** Also webhooks and callbacks, moves of volumes, and reads of drivers that go wrong. */
+  readonly further: boolean;
 }
 
 const HOSTS_IN_CLUSTER = 40;
@@ -76,6 +83,20 @@ const COMMANDS = [
   'deleteNetwork',
 ] as const;
 
+/** Those that reconcilers and sagas look by. */
+const READS = [
+  'machines.list',
+  'machines.inspect',
+  'inventory',
+  'list',
+  'inspect',
+  'capacity',
+  'facts',
+  'snapshots.list',
+  'listNetworks',
+  'inspectNetwork',
+] as const;
+
 /** Everything that will be asked for and go wrong, drawn beforehand: so a history can be played with parts left out. */
 export function drawPlan(ground: Ground): readonly PlannedEvent[] {
   const random = new SimRandom(`plan ${ground.seed}`);
@@ -86,7 +107,7 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
     for (let atMs = random.between(0, 2 * everyMs); atMs < rageMs; atMs += random.between(0, 2 * everyMs))
       events.push({ id: events.length, atMs: Math.round(atMs), ...draw(atMs) } as PlannedEvent);
   };
-  const wishes = new WishList(random, projectsOf(ground), 2 + ground.hosts / 2);
+  const wishes = new WishList(random, projectsOf(ground), 2 + ground.hosts / 2, ground.further);
   often(900 / clients, () => wishes.draw(events.length));
   const hosts = hostNames(ground);
   for (const site of [...hosts, SHARED_SITE]) {
@@ -117,6 +138,15 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
     pool: pools[random.below(pools.length)],
     forMs: 1000 + random.below(60_000),
   }));
+  if (ground.further) {
+    often(1500 / clients, () => ({
+      type: 'call',
+      command: random.pick<string>([...READS]),
+      effect: random.pick<FaultEffect>([...READ_EFFECTS]),
+      delayMs: 100 + random.below(25_000),
+    }));
+    often(4000 / clients, () => ({ type: 'delivery', how: random.pick<ReceiverTrouble>([...RECEIVER_TROUBLES]) }));
+  }
   return events.filter(({ atMs }) => atMs < rageMs).sort((a, b) => a.atMs - b.atMs || a.id - b.id);
 }
 

@@ -113,7 +113,9 @@ function disks(mirror: Mirror, listed: Listed['stored'], say: (text: string) => 
     if (owner === undefined) say(`${kind} ${id} in ${pool} has no row`);
     if (kind === 'volume' && owner !== undefined && owner.sizeBytes !== sizeBytes)
       say(`volume ${id} has ${sizeBytes} bytes, its row ${owner.sizeBytes}`);
-    if (kind === 'volume' && pool.endsWith(String(owner?.poolId))) there.add(id);
+    if (kind !== 'volume' || owner === undefined) continue;
+    if (pool.endsWith(String(owner.poolId))) there.add(id);
+    else say(`volume ${id} is in pool ${owner.poolId}, and a copy of it in ${pool}`);
   }
   for (const [id, { state }] of mirror.rows('volume')) if (!there.has(id)) say(`volume ${id} is ${state}, and in no pool`);
 }

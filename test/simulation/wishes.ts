@@ -1,5 +1,6 @@
 import type { JsonObject } from '@pileus/core/kernel';
 import { SimRandom } from '@pileus/core/testing';
+import { HOOKS_URL } from './deliveries.ts';
 
 /**
  * A request of a member, as it is planned. What begins with `@` in it stands for an id that is known when it is asked: `@17` is what request 17 has made,
@@ -17,14 +18,17 @@ export interface Ask {
   readonly repeats: boolean;
   /** It is rehearsed before. */
   readonly rehearses: boolean;
+  /** Who asks wants to be called back when it has ended. */
+  readonly callsBack?: boolean;
 }
 
 type Wish = Pick<Ask, 'action' | 'input'> & { readonly on?: string };
-type Made = 'instance' | 'volume' | 'snapshot' | 'network' | 'placementGroup' | 'share' | 'any';
+type Made = 'instance' | 'volume' | 'snapshot' | 'network' | 'placementGroup' | 'share' | 'webhook' | 'any';
 
 export const ROLES = ['member', 'projectAdmin', 'viewer', 'named'] as const;
 
 const FOREIGN = 0.04;
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
 /** Draws requests. It remembers what they would make, for later ones to work on. */
 export class WishList {
@@ -33,11 +37,16 @@ export class WishList {
   readonly #made = new Map<string, number[]>();
   readonly #gone = new Map<string, number[]>();
   readonly #size: number;
+  readonly #further: boolean;
   #id = 0;
   #project: string;
 
-  /** @param size what a project may have of machines, at about */
-  constructor(random: SimRandom, projects: readonly [string, ...string[]], size: number) {
+  /**
+   * @param size what a project may have of machines, at about
+   * @param further also what `Ground.further` says
+   */
+  constructor(random: SimRandom, projects: readonly [string, ...string[]], size: number, further: boolean) {
+    this.#further = further;
     this.#size = size;
     this.#random = random;
     this.#projects = projects;
@@ -55,7 +64,8 @@ export class WishList {
     if (/\.(delete|recover|expunge)$/.test(action)) this.#moved(action, on);
     if (action !== 'look' && action !== 'cancel') this.#list(this.#project, 'any').push(id);
     const [repeats, rehearses] = [random.chance(0.15), random.chance(0.05)];
-    return { type: 'ask', who: this.#who(action), action, ...(on === undefined ? {} : { on }), input, repeats, rehearses };
+    const callsBack = this.#further && random.chance(0.15) ? { callsBack: true } : {};
+    return { type: 'ask', who: this.#who(action), action, ...(on === undefined ? {} : { on }), input, repeats, rehearses, ...callsBack };
   }
 
   #who(action: string): string {
@@ -98,7 +108,12 @@ export class WishList {
   }
 
   #wish(): Wish {
-    const wishes = [...this.#machineWishes(), ...this.#diskWishes(), ...this.#otherWishes()];
+    const wishes = [
+      ...this.#machineWishes(),
+      ...this.#diskWishes(),
+      ...this.#otherWishes(),
+      ...(this.#further ? this.#furtherWishes() : []),
+    ];
     let left = this.#random.below(wishes.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, make] of wishes) {
       left -= weight;
@@ -231,6 +246,29 @@ export class WishList {
     ];
   }
 
+  /** Volumes that are moved, and those outside who are told of what happens. */
+  #furtherWishes(): readonly (readonly [number, () => Wish])[] {
+    const random = this.#random;
+    const hook = (verb: string, input: JsonObject = {}) => this.#on(`webhook.${verb}`, 'webhook', input);
+    const kinds = () =>
+      random.pick<readonly string[]>([['instance'], ['volume', 'nic'], ['operation'], ['instance', 'volume', 'network', 'operation']]);
+    const to = () => ({ storageClass: random.pick<string>(['shared', 'standard']) });
+    return [
+      [10, () => this.#on('volume.move', 'volume', to())],
+      [
+        4,
+        () => ({
+          action: 'webhook.create',
+          input: { name: this.#name(), url: `${HOOKS_URL}/${this.#id}`, kinds: [...kinds()], secret: SECRET },
+        }),
+      ],
+      [2, () => hook('update', { kinds: [...kinds()] })],
+      [2, () => hook('disable')],
+      [2, () => hook('enable')],
+      [2, () => hook('delete')],
+    ];
+  }
+
   #machine(more: JsonObject): Wish {
     const random = this.#random;
     const group = () => (random.chance(0.7) ? `@group/${this.#project}/${random.below(3)}` : this.#one('placementGroup'));
@@ -270,8 +308,8 @@ export class WishList {
 }
 
 /** The actions that may be wished for: all that a list draws in the long run. */
-export function actionsWished(): readonly string[] {
-  const wishes = new WishList(new SimRandom('all'), ['a1/p1'], 4);
+export function actionsWished({ further = false }: { readonly further?: boolean } = {}): readonly string[] {
+  const wishes = new WishList(new SimRandom('all'), ['a1/p1'], 4, further);
   const drawn = Array.from({ length: 20_000 }, (_, id) => wishes.draw(id).action);
   return [...new Set(drawn)].filter((action) => action.includes('.')).sort();
 }

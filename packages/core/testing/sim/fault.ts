@@ -20,9 +20,20 @@ export class SimError extends Error {
 /**
  * What an injected fault does to a call. `fail` refuses it before, `fail_after` after it took effect. With `timeout_before` it never lands; with `timeout_after`
  * it lands and the answer is lost; with `late` the caller times out and it lands `delayMs` after that. `hang` never ends, whatever the time-out and signal say, and
- * never lands. `delay` adds `delayMs` to its way there. `duplicate` lands twice, the second time `delayMs` later.
+ * never lands. `delay` adds `delayMs` to its way there. `duplicate` lands twice, the second time `delayMs` later. With `aged` it lands at once, and its answer comes
+ * `delayMs` later, when it may not be true any more. With `stale` a call that lists gets the answer that the same driver got for the one before it.
  */
-export type FaultEffect = 'fail' | 'fail_after' | 'timeout_before' | 'timeout_after' | 'late' | 'hang' | 'delay' | 'duplicate';
+export type FaultEffect =
+  | 'fail'
+  | 'fail_after'
+  | 'timeout_before'
+  | 'timeout_after'
+  | 'late'
+  | 'hang'
+  | 'delay'
+  | 'duplicate'
+  | 'aged'
+  | 'stale';
 
 export interface FaultRule {
   /** Name of the host, or of the site of shared storage; all when left out. */
@@ -35,7 +46,7 @@ export interface FaultRule {
   readonly probability?: number;
   /** Several: one is drawn each time. */
   readonly effect: FaultEffect | readonly [FaultEffect, ...FaultEffect[]];
-  /** For `late`, `delay`, `duplicate`; 60 s when left out. */
+  /** For `late`, `delay`, `duplicate`, `aged`; 60 s when left out. */
   readonly delayMs?: number;
   /** What `fail` and `fail_after` are classified as; `internal` when left out. */
   readonly fault?: Fault;

@@ -9,6 +9,9 @@ import type { SimWorld } from './world.ts';
 /** What a driver object runs in: an incarnation, or for processes that are never killed any environment. */
 export type DriverEnvironment = Environment & Partial<Pick<Incarnation, 'port' | 'alive'>>;
 
+/** They ask for all there is, so that an earlier answer is one to the same question. */
+const LISTS = new Set(['machines.list', 'list', 'listNetworks']);
+
 /** One request: `apply` changes the world in the instant it lands there, whole or not at all. */
 export interface Request<T> {
   readonly command: string;
@@ -23,6 +26,8 @@ export class SimLink {
   readonly #world: SimWorld;
   readonly #site: () => SimSite | undefined;
   readonly #environment: DriverEnvironment;
+  /** What each call that lists everything was answered last. */
+  readonly #answers = new Map<string, unknown>();
   #closed = false;
 
   constructor(world: SimWorld, site: () => SimSite | undefined, environment: DriverEnvironment) {
@@ -106,16 +111,26 @@ export class SimLink {
     const world = this.#world;
     const { command } = request;
     const apply = () => world.land(site, command, request.apply);
-    const answer = attempt(apply, reply);
+    const answer = attempt(fault?.effect === 'stale' ? () => this.#before(command, apply) : () => this.#kept(command, apply), reply);
     if (fault?.effect === 'duplicate')
       world.send(site, fault.delayMs, command, { land: () => void attempt(apply, reply), refuse: () => undefined });
     if (fault?.effect === 'timeout_after' || fault?.effect === 'late') return;
     const { life } = site;
-    world.after(world.latencyMs(), () => {
+    world.after(world.latencyMs() + (fault?.effect === 'aged' ? fault.delayMs : 0), () => {
       if (!site.answers(life)) return;
       if (fault?.effect === 'fail_after') reply.error(injected(site, command, fault));
       else answer();
     });
+  }
+
+  #kept<T>(command: string, apply: () => T): T {
+    const value = apply();
+    if (LISTS.has(command)) this.#answers.set(command, value);
+    return value;
+  }
+
+  #before<T>(command: string, apply: () => T): T {
+    return this.#answers.has(command) ? (this.#answers.get(command) as T) : this.#kept(command, apply);
   }
 }
 

@@ -9,6 +9,9 @@ import {
   enqueued,
   type FeedPlace,
   feedPlace,
+  hookDropped,
+  hookKept,
+  keptHooks,
   placeMoved,
   positionOf,
   type Queued,
@@ -33,7 +36,8 @@ export class Dispatcher {
   readonly #lane = new Lane(1);
   readonly #stopping = new AbortController();
   #place: FeedPlace | undefined;
-  #subscriptions = new Subscriptions([], () => undefined);
+  /** As of the place: kept in the store with it, for rows of webhooks may be ahead of it when a process is killed, and what was wanted before is wanted still. */
+  #subscriptions: Subscriptions;
   /** Since the start somebody has wanted something. */
   #attends = false;
   /** Operations whose end somebody wants to be called back at. */
@@ -45,17 +49,23 @@ export class Dispatcher {
   constructor(services: CloudServices, sender: Sender) {
     this.#services = services;
     this.#sender = sender;
+    this.#subscriptions = this.#subscribed([]);
+  }
+
+  #subscribed(rows: readonly Webhook[]): Subscriptions {
+    return new Subscriptions(rows, (name) => this.#services.kernel().registry.findKind(name));
   }
 
   async start(): Promise<void> {
     const { store, reader } = this.#services;
-    const kindOf = (name: string) => this.#services.kernel().registry.findKind(name);
     this.#place = await feedPlace(store);
     this.#unsubscribe = store.onCommit((revision) => this.#committed(revision));
-    this.#subscriptions = new Subscriptions(this.#place === undefined ? [] : await reader.list(webhook), kindOf);
     if (this.#place === undefined) return;
+    const rows = await reader.list(webhook);
+    if (this.#place.kept !== true) await this.#move(this.#place, [], rows.flatMap(hookKept));
+    this.#subscriptions = this.#subscribed(await keptHooks(store));
     for (const [operationId, url] of await callbacks(store)) this.#callbacks.set(operationId, url);
-    this.#attends = !this.#subscriptions.isEmpty || this.#callbacks.size > 0;
+    this.#attends = rows.length > 0 || this.#callbacks.size > 0;
     this.#committed((await store.bounds()).newest);
   }
 
@@ -71,7 +81,10 @@ export class Dispatcher {
     await this.#lane.run(async () => {
       if (this.#attends) return;
       const { newest } = await this.#services.store.bounds();
-      await this.#move({ revision: newest, next: this.#place?.next ?? 1 }, []);
+      // Of those that are gone meanwhile the part of the feed that is passed over would have told.
+      const gone = this.#subscriptions.rows.map(({ id }) => hookDropped(id));
+      await this.#move({ revision: newest, next: this.#place?.next ?? 1 }, [], gone);
+      this.#subscriptions = this.#subscribed([]);
       this.#attends = true;
     });
   }
@@ -173,18 +186,23 @@ export class Dispatcher {
     }
     if (first.revision > place.revision + 1 && place.revision + 1 < (await store.bounds()).oldest)
       environment.logger.error({ after: place.revision }, 'the feed was trimmed before all of it was queued: events are lost');
-    const { events, ended, changed } = this.#sorted(changes, place);
+    // What is committed may not be: until it is, the webhooks are what they were.
+    const learns = changes.some(({ table }) => table === webhook.name);
+    const subscriptions = learns ? this.#subscribed(this.#subscriptions.rows) : this.#subscriptions;
+    const { events, ended, changed } = this.#sorted(changes, place, subscriptions);
     for (const [id, hook] of changed) if (hook === undefined) await this.#drop(id);
     const gone = new Set(changed.flatMap(([id, hook]) => (hook === undefined ? [id] : [])));
     const kept = events.filter(({ target }) => !gone.has(target));
-    await this.#move({ revision: last.revision, next: place.next + events.length }, kept, ended.map(callbackTaken));
+    const learned = changed.flatMap(([id, hook]) => (hook === undefined ? [hookDropped(id)] : hookKept(hook)));
+    await this.#move({ revision: last.revision, next: place.next + events.length }, kept, [...ended.map(callbackTaken), ...learned]);
+    this.#subscriptions = subscriptions;
     for (const id of ended) this.#callbacks.delete(id);
     for (const [id, hook] of changed) this.#sender.changed(id, hook);
     return true;
   }
 
   /** What is to be told of the changes, which operations with a callback have ended, and which webhooks have changed. */
-  #sorted(changes: readonly Change[], place: FeedPlace) {
+  #sorted(changes: readonly Change[], place: FeedPlace, subscriptions: Subscriptions) {
     const events: Queued[] = [];
     const ended: string[] = [];
     const changed = new Map<string, Webhook | undefined>();
@@ -193,8 +211,8 @@ export class Dispatcher {
         const event = this.#event(target, change, envelopeOf(change, ordinal, this.#named), place.next + events.length, hook);
         events.push(url === undefined ? event : { ...event, url });
       };
-      for (const hook of this.#subscriptions.wanting(change)) tell(hook.id, undefined, hook);
-      if (change.table === webhook.name) changed.set(change.key, this.#subscriptions.learn(change));
+      for (const hook of subscriptions.wanting(change)) tell(hook.id, undefined, hook);
+      if (change.table === webhook.name) changed.set(change.key, subscriptions.learn(change));
       const operation = this.#callbacks.size === 0 ? undefined : endedOperation(change);
       const url = operation === undefined ? undefined : this.#callbacks.get(operation.id);
       if (operation === undefined || url === undefined) continue;

@@ -1,4 +1,5 @@
 import type { Condition, JsonObject, Statement, Store, TableSpec } from '../../kernel/index.ts';
+import type { Webhook } from './subscriptions.ts';
 
 /** What is waiting to be sent, in the order of the feed. One place in it is taken by one event for one target. */
 export interface Queued {
@@ -30,6 +31,7 @@ export const isCallbacks = (target: string): boolean => target.startsWith(CALLBA
 
 const QUEUE = 'eventQueue';
 const CALLBACK = 'callback';
+const HOOK = 'eventHook';
 const SETTING = 'events.place';
 
 const plain = (name: string, key: readonly string[]): TableSpec => ({
@@ -37,7 +39,7 @@ const plain = (name: string, key: readonly string[]): TableSpec => ({
   columns: Object.fromEntries(key.map((field) => [field, 'text' as const])),
 });
 
-export const TABLES: readonly TableSpec[] = [plain(QUEUE, ['target', 'position']), plain(CALLBACK, ['operationId'])];
+export const TABLES: readonly TableSpec[] = [plain(QUEUE, ['target', 'position']), plain(CALLBACK, ['operationId']), plain(HOOK, ['id'])];
 
 const keyOf = ({ target, position }: Pick<Queued, 'target' | 'position'>): string => `${target}/${position}`;
 
@@ -45,7 +47,20 @@ const keyOf = ({ target, position }: Pick<Queued, 'target' | 'position'>): strin
 export interface FeedPlace {
   readonly revision: number;
   readonly next: number;
+  /** The webhooks as of there are kept beside it; older releases kept none. */
+  readonly kept?: boolean;
 }
+
+/** A webhook as of the place in the feed: its row may be ahead of that. */
+export const hookKept = (hook: Webhook): readonly Statement[] => [
+  hookDropped(hook.id),
+  { op: 'insert', table: HOOK, row: { id: hook.id, row: hook as unknown as JsonObject } },
+];
+
+export const hookDropped = (id: string): Statement => ({ op: 'remove', table: HOOK, key: id });
+
+export const keptHooks = async (store: Store): Promise<readonly Webhook[]> =>
+  (await store.list({ table: HOOK })).map((text) => (JSON.parse(text) as { readonly row: Webhook }).row);
 
 export const positionOf = (number: number): string => String(number).padStart(16, '0');
 
@@ -114,5 +129,11 @@ export async function feedPlace(store: Store): Promise<FeedPlace | undefined> {
 /** Moves the place on, from where it is known to be. */
 export const placeMoved = (from: FeedPlace | undefined, { revision, next }: FeedPlace): Statement =>
   from === undefined
-    ? { op: 'insert', table: 'setting', row: { name: SETTING, revision, next } }
-    : { op: 'update', table: 'setting', key: SETTING, set: { revision, next }, expect: { revision: from.revision, next: from.next } };
+    ? { op: 'insert', table: 'setting', row: { name: SETTING, revision, next, kept: true } }
+    : {
+        op: 'update',
+        table: 'setting',
+        key: SETTING,
+        set: { revision, next, kept: true },
+        expect: { revision: from.revision, next: from.next },
+      };

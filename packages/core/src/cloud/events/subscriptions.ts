@@ -29,8 +29,9 @@ export class Subscriptions {
     for (const row of rows) this.#add(row);
   }
 
-  get isEmpty(): boolean {
-    return this.#webhooks.size === 0;
+  /** All of them, in whichever state. */
+  get rows(): readonly Webhook[] {
+    return [...this.#webhooks.values()].flatMap((ofProject) => [...ofProject.values()]);
   }
 
   /** A webhook has changed. Answers it as it is now, unless it is gone. */

@@ -149,7 +149,8 @@ export class PoolLook {
     await slices.each(objects, async (object) => {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
       const owner: RowBase | undefined = await reader.find(OWNER[object.kind], object.id);
-      if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner))) await this.#removeLate(opened, object, call);
+      if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner)))
+        await this.#removeLate({ opened, hostId }, object, call);
       else if (owner === undefined ? !(await this.#comesWithMachine(object)) : await this.#liesBeside(row, object))
         unexplained.push({ kind: object.kind, found: found(object) });
     });
@@ -199,7 +200,11 @@ export class PoolLook {
   }
 
   /** It was deleted or unwound, and its making arrived after that. Ids are never reused, so nothing else can be meant. */
-  async #removeLate(opened: StoragePool, { kind, id }: StoredObject, call: Call): Promise<void> {
+  async #removeLate(
+    { opened, hostId }: { readonly opened: StoragePool; readonly hostId: string },
+    { kind, id }: StoredObject,
+    call: Call,
+  ): Promise<void> {
     const { kernel, environment } = this.#services;
     if (kernel().holds(id) || !(await removalAllowed(this.#services))) return;
     environment.logger.info({ kind, id, place: opened.place }, 'late arrival of something deleted; removed');
@@ -208,8 +213,9 @@ export class PoolLook {
       else if (kind === 'image') await opened.deleteImage(id, call);
       else await opened.deleteSeed(id, call);
     } catch (error) {
-      // A copy that volumes still depend on goes after them.
+      // A copy that volumes still depend on goes after them, and a volume after its snapshots.
       if (!isCloudError(error) || error.code !== 'conflict') throw error;
+      if (kind === 'volume') await this.#snapshots.removeLate({ volumeId: id, opened, hostId }, call);
     }
   }
 

@@ -41,6 +41,57 @@ describe('webhooks and crashes', () => {
     }
   });
 
+  it('tell what was wanted when it happened, whatever has become of the webhook since', async function () {
+    this.timeout(300_000);
+    let told = 0;
+    for (let steps = 1; steps <= 60; steps += 4) {
+      const { sim, receiver, make, b, c } = await opened({ seed: `since ${steps}` });
+      const hook = await make('hook');
+      const ask = (verb: string, input: object, resourceId: string) =>
+        void sim.kernel.submit({ action: `webhook.${verb}`, input, resourceId, principal: sim.principal });
+      ask('update', { description: '1' }, b);
+      ask('disable', {}, hook);
+      ask('update', { description: '1' }, c);
+      for (let step = 0; step < steps; step += 1) await sim.environment.step();
+      sim.crash();
+      await sim.start();
+      await sim.run(5000);
+      if (sim.row('webhook', hook)?.state === 'disabled') await sim.done('webhook.enable', {}, hook);
+      await sim.run(5000);
+      const wanted: { b?: readonly string[]; c?: readonly string[] } = {};
+      let isWanted = false;
+      for (const { key, row } of sim.changes(0, 1000)) {
+        const { state, name, description } = JSON.parse(row) as Record<string, string>;
+        if (key === hook) isWanted = state === 'available';
+        else if (isWanted && (name === 'b' || name === 'c') && description === '1') wanted[name] = [description];
+      }
+      // Of itself it is told, too.
+      const { hook: _, ...others } = receiver.told;
+      expect(others, `${steps} steps`).to.deep.equal(wanted);
+      told += Object.keys(wanted).length;
+    }
+    expect(told).to.be.above(0);
+  });
+
+  it('go on where an older release has not kept what was wanted', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    const hook = await make('hook');
+    await sim.run(1000);
+    const forget = sim.kernel.observe([
+      { op: 'update', table: 'setting', key: 'events.place', set: { kept: null } },
+      { op: 'remove', table: 'eventHook', key: hook },
+    ]);
+    expect((await sim.environment.complete(forget)).ok).to.equal(true);
+    sim.crash();
+    await sim.start();
+    await say(b, 'one');
+    sim.crash();
+    await sim.start();
+    await say(b, 'two');
+    await sim.run(5000);
+    expect(receiver.told).to.deep.equal({ b: ['one', 'two'] });
+  });
+
   it('deliver each event also when the store loses answers', async () => {
     for (let seed = 0; seed < 10; seed += 1) {
       const { sim, receiver, make, say, b, c } = await opened({ seed, storeFaults: { acknowledgementLost: 0.2, commitFails: 0.1 } });

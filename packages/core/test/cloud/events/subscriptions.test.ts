@@ -22,11 +22,11 @@ describe('what webhooks want', () => {
 
   it('changes with them, and ends with them', () => {
     const subscriptions = new Subscriptions([], () => undefined);
-    expect(subscriptions.isEmpty).to.equal(true);
+    expect(subscriptions.rows).to.deep.equal([]);
     const row = hook('alpha') as unknown as object;
     const learn = (type: string) => subscriptions.learn({ ...change('alpha', 'webhook', row), type } as Change)?.id;
     expect([learn('created'), subscriptions.wanting(change('alpha')).length]).to.deep.equal(['hook-of-alpha', 1]);
     expect([learn('deleted'), subscriptions.wanting(change('alpha')).length]).to.deep.equal([undefined, 0]);
-    expect(subscriptions.isEmpty).to.equal(true);
+    expect(subscriptions.rows).to.deep.equal([]);
   });
 });

@@ -12,6 +12,11 @@ type PoolRow = RowOf<typeof pool>;
 
 /** Volumes asked in one look; the next look asks the next ones. */
 const VOLUMES_AT_ONCE = 32;
+interface Looked {
+  readonly volumeId: string;
+  readonly opened: StoragePool;
+  readonly hostId: string;
+}
 /** Rows of one volume in one answer. */
 type Rows = ReadonlyMap<string, readonly SnapshotRow[]>;
 
@@ -58,15 +63,29 @@ export class SnapshotLook {
     return turn;
   }
 
-  async #compare(
-    { volumeId, opened, hostId }: { readonly volumeId: string; readonly opened: StoragePool; readonly hostId: string },
-    rows: readonly SnapshotRow[],
-    call: Call,
-  ): Promise<void> {
+  async #compare({ volumeId, opened, hostId }: Looked, rows: readonly SnapshotRow[], call: Call): Promise<void> {
     const { reader, kernel } = this.#services;
     // Rows were read first: what is made after that is neither unknown nor missing. A volume at work tells nothing for sure.
     const holder = await reader.find(volume, volumeId);
     if (holder === undefined || holder.deletedAt !== undefined || kernel().holds(volumeId)) return;
+    const present = await this.#present({ volumeId, opened, hostId }, rows, call);
+    for (const row of rows)
+      if (row.state === 'available')
+        await this.#observe(
+          row,
+          opened,
+          present.some(({ id }) => id === row.id),
+        );
+  }
+
+  /** What is on a volume that arrived late arrived late, too, and goes before it. */
+  async removeLate(at: Looked, call: Call): Promise<void> {
+    if (at.opened.hasSnapshots) await this.#present(at, [], call);
+  }
+
+  /** What the volume has. Of that, what no row explains is quarantined, and what was deleted removed. */
+  async #present({ volumeId, opened, hostId }: Looked, rows: readonly SnapshotRow[], call: Call) {
+    const { reader, kernel } = this.#services;
     const present = await opened.listSnapshots(volumeId, call);
     const unexplained: Found[] = [];
     for (const { id, sizeBytes } of present) {
@@ -76,13 +95,7 @@ export class SnapshotLook {
       else if (row === undefined) unexplained.push({ objectId: id, objectName: id, details: { sizeBytes, volumeId } });
     }
     await recordStrays(this.#services, { hostId: hostId as never, place: volumeId, objectKind: 'snapshot' }, unexplained);
-    for (const row of rows)
-      if (row.state === 'available')
-        await this.#observe(
-          row,
-          opened,
-          present.some(({ id }) => id === row.id),
-        );
+    return present;
   }
 
   /** It was deleted or given up, and its making arrived after that. */

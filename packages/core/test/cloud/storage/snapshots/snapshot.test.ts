@@ -211,6 +211,20 @@ describe('snapshots that are not what their rows say', () => {
     await sim.done('volume.delete', { permanent: true }, volumeId);
   });
 
+  it('go with a volume that was deleted, and arrived again before them', async () => {
+    const { sim, cloud, snap, things } = await twoSnapshots();
+    const volumeId = await cloud.volume(MIB);
+    const id = await snap(volumeId, 'third');
+    await sim.done('snapshot.delete', {}, id);
+    await sim.done('volume.delete', { permanent: true }, volumeId);
+    things.createVolume(volumeId, MIB);
+    things.createSnapshot({ id, volumeId });
+    // One look takes the snapshot, the next one the volume.
+    await sim.run(2 * LOOKS_MS);
+    expect(things.find('volume', volumeId)).to.equal(undefined);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
+
   it('do not hold the deletion of their volume when they arrive after they were taken back', async () => {
     const { sim, cloud, things } = await twoSnapshots();
     const volumeId = await cloud.volume(MIB);
