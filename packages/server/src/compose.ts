@@ -1,7 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
-import { type AgentLink, type CloudConfig, cloud, Directory, type IdentityProvider, operatorPrincipal } from '@pileus/core';
+import {
+  type AgentLink,
+  type CloudConfig,
+  type CloudOptions,
+  cloud,
+  Directory,
+  type IdentityProvider,
+  operatorPrincipal,
+} from '@pileus/core';
 import {
   Api,
   CloudError,
@@ -121,10 +129,8 @@ export async function compose(given: ComposeOptions): Promise<ControlPlane> {
 
   container.bind(ENVIRONMENT).toConstantValue(environment);
   container.bind(METRICS).toDynamicValue(() => new Metrics());
-  container.bind(STORE).toDynamicValue(async ({ get }) => {
-    const store = await openStore(options, environment);
-    return get(METRICS).measured(store, environment.clock.monotonicMs);
-  });
+  const opened = () => openStore(options, environment);
+  container.bind(STORE).toDynamicValue(async ({ get }) => get(METRICS).measured(await opened(), environment.clock.monotonicMs));
   container.bind(SEAL_KEY).toDynamicValue(() => sealKeyOf(options, join(dataDir, 'seal.key')));
   for (const plugin of options.plugins) await container.load(pluginModule(plugin));
   container.bind(KERNEL).toDynamicValue(async ({ get, getAsync, getAll }) => {
@@ -143,7 +149,7 @@ export async function compose(given: ComposeOptions): Promise<ControlPlane> {
         ...(config.agents === undefined ? {} : { agentLink: await agentLinkOf(config.agents, directory) }),
         postUrl,
         config: cloudConfigOf(config),
-        observeCall: (call) => get(METRICS).driverCall(call),
+        ...measuring(() => get(METRICS)),
         plugins,
       });
     const { operations, running } = limits;
@@ -195,6 +201,11 @@ export async function compose(given: ComposeOptions): Promise<ControlPlane> {
 
   return start(container, options);
 }
+
+const measuring = (metrics: () => Metrics): Pick<CloudOptions, 'observeCall' | 'observeUsage'> => ({
+  observeCall: (call) => metrics().driverCall(call),
+  observeUsage: (hosts) => metrics().usage(hosts),
+});
 
 /** All that is handed the environment tells there what it is at. */
 function watched(options: ComposeOptions, told: (what: string, seconds: number) => void): ComposeOptions {

@@ -21,6 +21,7 @@ import { storage } from './storage/index.ts';
 import { Pools } from './storage/pools.ts';
 import { Hosts } from './topology/hosts.ts';
 import { topology } from './topology/index.ts';
+import { type UsageObserver, Usages } from './topology/usage.ts';
 
 export { type AgentAddress, type AgentLink, type AgentRequest, agent } from './agents/index.ts';
 export { type BulkCipher, inPlace } from './backup/bulk-cipher.ts';
@@ -113,6 +114,7 @@ export { cluster } from './topology/cluster.ts';
 export { host } from './topology/host.ts';
 export { heartbeatSeconds, type StrayVerb, strayAfterSeconds, strayPolicies } from './topology/settings.ts';
 export { stray } from './topology/stray.ts';
+export type { Usage, UsageObserver } from './topology/usage.ts';
 export { zone } from './topology/zone.ts';
 
 export interface CloudOptions {
@@ -135,6 +137,8 @@ export interface CloudOptions {
   readonly agentLink?: AgentLink;
   readonly config?: Partial<CloudConfig>;
   readonly observeCall?: CallObserver;
+  /** Told every ten seconds what hosts use. Default: that is asked of hosts only when somebody wants to know. */
+  readonly observeUsage?: UsageObserver;
   /** Drivers and whatever else extends the cloud. */
   readonly plugins?: readonly PluginSource[];
 }
@@ -160,6 +164,7 @@ export const cloud =
       ...kernel,
       cloudId: options.cloudId,
       hosts,
+      usages: new Usages({ ...kernel, hosts }, options.observeUsage),
       pools: new Pools(kernel, hosts, options.imageStore, observeCall),
       fabrics: new Fabrics(kernel, hosts, observeCall, options.cloudId),
       addresses: new Addresses(),

@@ -10,6 +10,7 @@ import type { Placement } from './placement/placement.ts';
 import type { FetchUrl, ImageStore, OpenFile } from './storage/image-store.ts';
 import type { Pools } from './storage/pools.ts';
 import type { Hosts } from './topology/hosts.ts';
+import type { Usages } from './topology/usage.ts';
 
 /** What cloud modules are built with. Each module uses the others through these contracts and their kinds only. */
 export interface CloudServices extends KernelServices {
@@ -21,6 +22,7 @@ export interface CloudServices extends KernelServices {
   /** Our mark on everything real: constant for the life of this cloud, also across restores. */
   readonly cloudId: string;
   readonly hosts: Hosts;
+  readonly usages: Usages;
   readonly pools: Pools;
   readonly fabrics: Fabrics;
   /** One for all who choose addresses: two would hand out the same. */

@@ -24,6 +24,23 @@ export interface HostInventory {
   readonly virtType: 'kvm' | 'tcg' | 'simulated';
 }
 
+/** What a host and its machines take of it at one moment. Times only grow while what they belong to is on: who asks twice knows how busy it was. */
+export interface HostUsage {
+  /** Without what can be given up at once, such as caches of files. */
+  readonly usedMemoryBytes: number;
+  /** For which its processors were at work, all of them added up. */
+  readonly cpuMs: number;
+  /** Of the machines that are on, ours or not. One that cannot tell at this moment may be left out. */
+  readonly machines: readonly MachineUsage[];
+}
+
+export interface MachineUsage {
+  readonly id: string;
+  /** Of the host's memory, with what its hypervisor needs for it. */
+  readonly usedMemoryBytes: number;
+  readonly cpuMs: number;
+}
+
 export type PowerState = 'running' | 'paused' | 'stopped' | 'crashed';
 
 export interface DiskLimits {
@@ -212,6 +229,10 @@ export interface HypervisorDriver {
     setCpuShares?(id: string, shares: number, call: Call): Promise<void>;
     setDiskLimits?(id: string, volumeId: string, limits: DiskLimits, call: Call): Promise<void>;
     setNicLimits?(id: string, nicId: string, limits: NicLimits, call: Call): Promise<void>;
+  };
+  /** Cheap, and waits for no guest. */
+  readonly usage?: {
+    read(call: Call): Promise<HostUsage>;
   };
   /** Through an agent in the guest. */
   readonly quiesce?: {

@@ -3,7 +3,7 @@ import { describeHypervisor, describeKeepers, describeNetwork, describeStorage, 
 import { hypervisorHarness, keepersHarness, networkHarness, storageHarness } from './simulated-harness.ts';
 
 const ALL: readonly HypervisorFeature[] = [
-  ...(['hotplug', 'drive', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce'] as const),
+  ...(['hotplug', 'drive', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce', 'usage'] as const),
   ...(['cpuShares', 'diskLimits', 'nicLimits', 'serial', 'vnc', 'watch'] as const),
 ];
 

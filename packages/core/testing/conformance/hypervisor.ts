@@ -21,6 +21,7 @@ import { migrationTests } from './hypervisor-migration.ts';
 import { powerTests } from './hypervisor-power.ts';
 import { quiesceTests } from './hypervisor-quiesce.ts';
 import { recordTests } from './hypervisor-record.ts';
+import { usageTests } from './hypervisor-usage.ts';
 import { watchTests } from './hypervisor-watch.ts';
 
 /** What a hypervisor driver may leave out. */
@@ -33,6 +34,7 @@ export type HypervisorFeature =
   | 'growDisk'
   | 'secrets'
   | 'quiesce'
+  | 'usage'
   | 'cpuShares'
   | 'diskLimits'
   | 'nicLimits'
@@ -88,6 +90,7 @@ export function offeredFeatures(driver: HypervisorDriver): HypervisorFeature[] {
     vnc: driver.consoles?.vnc,
     watch: driver.watch,
     quiesce: driver.quiesce,
+    usage: driver.usage,
   };
   return (Object.keys(offers) as HypervisorFeature[]).filter((feature) => offers[feature] !== undefined);
 }
@@ -176,6 +179,7 @@ export function describeHypervisor(name: string, setup: HypervisorSetup): void {
     describe('consoles and hints', () => watchTests(stage, setup.features));
     if (setup.features.includes('drive')) describe('the drive', () => driveTests(stage));
     if (setup.features.includes('quiesce')) describe('guests that hold their writes back', () => quiesceTests(stage));
+    if (setup.features.includes('usage')) describe('what is in use', () => usageTests(stage));
     if (setup.features.includes('diskCopy')) describe('disks that change their place', () => diskCopyTests(stage));
     if (setup.features.includes('migration')) describe('machines that go to another host', () => migrationTests(stage));
     describe('frozen backend', () => freezeTests(stage, setup.features));

@@ -1,4 +1,13 @@
-import type { HostInventory, IsoSpec, MachineSpec, NetworkObservation, NetworkSpec, Plug, PortSpec } from '../../src/strategy/index.ts';
+import type {
+  HostInventory,
+  HostUsage,
+  IsoSpec,
+  MachineSpec,
+  NetworkObservation,
+  NetworkSpec,
+  Plug,
+  PortSpec,
+} from '../../src/strategy/index.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
 import { canonical } from './canonical.ts';
 import { SimDiskCopies } from './disk-copy.ts';
@@ -27,6 +36,8 @@ export interface SimNetwork {
 type Hint = (machineId: string | undefined) => void;
 
 const PLUG_PREFIX = 'sim-';
+const SIM_CPU_RATIO = 0.25;
+const HOST_USED_BYTES = 2 ** 30;
 
 /** A host: its machines and networks. The methods are what its backend does; called from a test they are what an operator does behind our back. */
 export class SimHost {
@@ -64,6 +75,16 @@ export class SimHost {
       hypervisorVersion: '1.0.0',
       virtType: 'simulated',
     };
+  }
+
+  /** All processors are as busy, its own and those of machines that are on. */
+  usage(): HostUsage {
+    const ms = this.#world.environment.clock.monotonicMs() * SIM_CPU_RATIO;
+    const machines = [...this.machines.values()]
+      .filter(({ live }) => live)
+      .map(({ spec: { id, memoryBytes, vcpus } }) => ({ id, usedMemoryBytes: memoryBytes, cpuMs: vcpus * ms }));
+    const usedMemoryBytes = machines.reduce((sum, machine) => sum + machine.usedMemoryBytes, HOST_USED_BYTES);
+    return { usedMemoryBytes, cpuMs: this.inventory.cpus * ms, machines };
   }
 
   define(spec: MachineSpec): void {

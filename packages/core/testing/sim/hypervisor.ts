@@ -347,6 +347,7 @@ export function simulatedHypervisor(world: SimWorld, environment: DriverEnvironm
             thaw: (id: string, call: Call) => on.ask('quiesce.thaw', call, (host) => host.machines.get(id)?.thaw() === true),
           },
         }),
+        ...(offers('usage') && { usage: { read: (call: Call) => on.ask('usage.read', call, (host) => host.usage()) } }),
         ...(offers('diskCopy') && { diskCopy: diskCopyOf(on, environment.timers, environment.clock) }),
         ...(offers('migration') && { migration: migrationOf(on, environment.timers, environment.clock) }),
         ...(any('cpuShares', 'diskLimits', 'nicLimits') && { limits: limitsOf(on, offers) }),

@@ -16,6 +16,7 @@ import { powerVerbs } from './power.ts';
 import { quiesceVerbs } from './quiesce.ts';
 import { secretVerbs } from './secrets.ts';
 import { type LimitFeatures, limitVerbs, resizeVerbs } from './tuning.ts';
+import { usageVerbs } from './usage.ts';
 
 export interface HypervisorOptions extends VirtTypeOptions, LimitFeatures {
   readonly vncSocketDir: string;
@@ -49,6 +50,7 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
     secrets: secretVerbs(link),
     limits: limitVerbs(domains, options),
     quiesce: quiesceVerbs(domains),
+    usage: usageVerbs(link),
     consoles: consoleVerbs(domains, link),
     watch(hint) {
       const stop = link.host.subscribe((event) => {

@@ -24,6 +24,7 @@ describeHypervisor('kvm on a real libvirtd', {
     'diskCopy',
     'migration',
     'quiesce',
+    'usage',
     'resize',
     'growDisk',
     'secrets',

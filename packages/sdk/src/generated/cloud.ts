@@ -1785,6 +1785,17 @@ export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' 
   reconnect(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
     return this.act(host, 'reconnect', {}, options);
   }
+
+  /** How much of its memory and processors a host uses at this moment. */
+  getUsage(host: Named<'host'>, options: CallOptions = {}): Reply<{
+    /** Memory of the host that all that runs there takes. */
+    readonly usedMemoryBytes: number;
+    /** Share of its processors that was at work since it was observed before. Absent when it was not. */
+    readonly cpuRatio?: number;
+    readonly observedAt: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path(host, 'usage') }, options);
+  }
 }
 
 /** The state machine of the kind stray: where each state may go. */
@@ -6459,6 +6470,17 @@ export class InstancesClient extends Resource<'instance', Instance, InstanceFilt
   /** Closes all consoles of the machine and voids their tokens. */
   consoleRevoke(instance: Named<'instance'>, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
     return this.value({ method: 'POST', path: this.path(instance, 'console', 'revoke'), body: {} }, options);
+  }
+
+  /** How much memory and processor time a machine takes at this moment. */
+  getUsage(instance: Named<'instance'>, options: CallOptions = {}): Reply<{
+    /** Memory of the host that the machine takes. */
+    readonly usedMemoryBytes: number;
+    /** Share of its processors that was at work since it was observed before. Absent when it was not. */
+    readonly cpuRatio?: number;
+    readonly observedAt: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path(instance, 'usage') }, options);
   }
 }
 

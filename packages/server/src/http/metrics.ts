@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { UsageObserver } from '@pileus/core';
 import type { Kernel, Store } from '@pileus/core/kernel';
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { type Duration, Durations } from './durations.ts';
@@ -45,6 +46,18 @@ export class Metrics {
     labelNames: ['what'],
     registers: [this.#registry],
   });
+  readonly #hostMemory = new Gauge({
+    name: 'pileus_host_used_memory_bytes',
+    help: 'Memory in use of hosts that answer.',
+    labelNames: ['host'],
+    registers: [this.#registry],
+  });
+  readonly #hostCpu = new Gauge({
+    name: 'pileus_host_cpu_ratio',
+    help: 'Share of the processors at work of hosts that answer.',
+    labelNames: ['host'],
+    registers: [this.#registry],
+  });
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   /** Looking a label up by its values costs more than the counting. */
   readonly #byRoute = new Map<string, { readonly count: Counter.Internal; readonly time: Duration }>();
@@ -83,6 +96,16 @@ export class Metrics {
   held(what: string, seconds: number): void {
     this.#held.inc({ what });
     this.#heldSeconds.inc({ what }, seconds);
+  }
+
+  /** All that there is to tell: of other hosts nothing is known. */
+  usage(hosts: Parameters<UsageObserver>[0]): void {
+    this.#hostMemory.reset();
+    this.#hostCpu.reset();
+    for (const { name: host, usage } of hosts) {
+      this.#hostMemory.set({ host }, usage.usedMemoryBytes);
+      if (usage.cpuRatio !== undefined) this.#hostCpu.set({ host }, usage.cpuRatio);
+    }
   }
 
   driverCall({ contract, method, outcome, seconds }: DriverCall): void {

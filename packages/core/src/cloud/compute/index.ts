@@ -15,6 +15,7 @@ import { cpuSharesAction, resizeAction } from './instance-resize.ts';
 import { MACHINE_GO_ON, payGoingOn, snapshotAction } from './instance-snapshot.ts';
 import { instanceType } from './instance-type.ts';
 import { createInstanceType, instanceTypeDeletion, reviseInstanceType } from './instance-type-verbs.ts';
+import { instanceUsage } from './instance-usage.ts';
 import { volumeActions } from './instance-volumes.ts';
 import { limitActions } from './limits.ts';
 import { MACHINE_REMOVE, payMachineRemoval, payVolumeRelease, VOLUME_RELEASE } from './machine-cleanup.ts';
@@ -57,7 +58,7 @@ export const compute: Module = (cloud) => {
     deletions: [instanceTypeDeletion, instanceDeletion(() => services)],
     settings: [shutdownSeconds],
     settingLevels: [{ kind: instance.name, parent: 'hostId' }],
-    endpoints: consoleEndpoints(consoles),
+    endpoints: [...consoleEndpoints(consoles), instanceUsage(services)],
     points: Object.values(points),
     debts: [
       {

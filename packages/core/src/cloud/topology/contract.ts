@@ -7,4 +7,5 @@ export { type Found, type Ground, recordStrays } from './quarantine.ts';
 export { removalAllowed } from './recovery.ts';
 export { heartbeatSeconds } from './settings.ts';
 export { type StrayKind, stray } from './stray.ts';
+export { type Usage, type UsageObserver, usageSchema } from './usage.ts';
 export { zone } from './zone.ts';

@@ -26,6 +26,7 @@ type Feature =
   | 'diskCopy'
   | 'migration'
   | 'quiesce'
+  | 'usage'
   | 'resize'
   | 'growDisk'
   | 'secrets'
@@ -49,6 +50,10 @@ export class Hypervisor {
 
   inventory(call: Call) {
     return this.#caller.run('inventory', call, (c) => this.#driver.inventory(c));
+  }
+  usage(call: Call) {
+    const feature = required(this.#driver.usage, this.place, 'tell what it and its machines use');
+    return this.#caller.run('usage', call, (c) => feature.read(c));
   }
   define(spec: MachineSpec, call: Call) {
     return this.#caller.run('define', call, (c) => this.#driver.machines.define(spec, c));
@@ -181,7 +186,7 @@ export class Hypervisor {
     return this.#offered(feature) !== undefined;
   }
   #offered(feature: Feature): object | undefined {
-    const { hotplug, drive, diskCopy, migration, resize, secrets, limits, consoles, quiesce } = this.#driver;
+    const { hotplug, drive, diskCopy, migration, resize, secrets, limits, consoles, quiesce, usage } = this.#driver;
     return {
       hotplug,
       drive,
@@ -189,6 +194,7 @@ export class Hypervisor {
       migration,
       resize,
       quiesce,
+      usage,
       growDisk: resize?.growDisk,
       secrets,
       cpuShares: limits?.setCpuShares,

@@ -18,6 +18,7 @@ import { topologySettings } from './settings.ts';
 import { stray } from './stray.ts';
 import { startStrayPolicy } from './stray-policy.ts';
 import { strayDeletion, strayRemove } from './stray-remove.ts';
+import { hostUsage } from './usage.ts';
 import { zone } from './zone.ts';
 import { zoneCreate, zoneDeletion, zoneUpdate } from './zone-create.ts';
 
@@ -63,12 +64,14 @@ export const topology: Module = (services) => {
         return true;
       }),
     ],
-    endpoints: recoveryEndpoints(services),
+    endpoints: [...recoveryEndpoints(services), hostUsage(services)],
     start: async () => {
       await confirmFirstStart(services);
       await watch.start();
       const stopPolicy = startStrayPolicy(services);
+      const stopUsages = services.usages.start();
       return async () => {
+        await stopUsages();
         await stopPolicy();
         await watch.stop();
       };
