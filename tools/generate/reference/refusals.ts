@@ -50,7 +50,7 @@ export async function refusalsPage(): Promise<string> {
     const rows = [...found.values()]
       .sort((one, other) => order(one).localeCompare(order(other), 'en'))
       .map(({ code, text, pointer }) => [
-        `[\`${code}\`](errors.md)`,
+        `[\`${code}\`](errors.md#${code})`,
         cell(text),
         pointer === '' ? '' : `\`${pointer.replaceAll('*', '')}\``,
       ]);
