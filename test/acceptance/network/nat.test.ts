@@ -1,10 +1,13 @@
 import { expect } from 'chai';
 import { EXTERNAL } from '../../lab/ovn/internet.ts';
 import type { Probe } from '../../lab/ovn/probe.ts';
+import type { Greeting } from '../../lab/ovn/probe-commands.ts';
 import { until } from '../../lab/waiting.ts';
 import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
 
 const FAILOVER_MS = 3_000;
+const knock = (address: string) => ({ protocol: 'tcp', address, port: 80, timeoutMs: 1_500 }) as const;
+const WEB6 = { protocol: 'http', address: EXTERNAL.web6, port: 80 } as const;
 const WEB = { protocol: 'http', address: EXTERNAL.web, port: 80 } as const;
 
 describe('the way out of VPCs on OVN, and in', function () {
@@ -14,19 +17,23 @@ describe('the way out of VPCs on OVN, and in', function () {
   let networkId: string;
   let natGatewayId: string;
   let gatewayAddress: string;
+  let gateway6: string;
   let outside: Probe;
   let web: CloudMachine;
 
   before(async () => {
     cloud = await OvnCloud.up({ hosts: 3 });
-    externalNetworkId = await cloud.external();
+    externalNetworkId = await cloud.external({ ipv6: true });
     outside = await cloud.lab.ovn.internet.probe();
     const vpc = await cloud.vpc('vpc');
     networkId = vpc.networkId;
+    const ipv6SubnetId = await cloud.done('subnet.create', { networkId, cidr: 'fd00:1::/64', ipv6Mode: 'slaac' });
     natGatewayId = await cloud.done('natGateway.create', { vpcId: vpc.vpcId, externalNetworkId });
-    gatewayAddress = String((await cloud.row('natGateway', natGatewayId)).address);
+    const gateway = await cloud.row('natGateway', natGatewayId);
+    [gatewayAddress, gateway6] = [String(gateway.address), String(gateway.ipv6Address)];
     const group = await cloud.openGroup(vpc.vpcId);
-    web = await cloud.machine('web', 2, { networkId, securityGroupIds: [group] });
+    const [first] = await cloud.rows('subnet', 'networkId', networkId);
+    web = await cloud.machine('web', 2, { networkId, subnetId: first?.id, ipv6SubnetId, securityGroupIds: [group] });
     await web.probe.serve({ protocol: 'tcp', port: 80 });
   });
   after(() => cloud?.[Symbol.asyncDispose]());
@@ -38,9 +45,9 @@ describe('the way out of VPCs on OVN, and in', function () {
     });
     return cloud.lab.hosts.findIndex((host) => host.name === name);
   };
-  const seen = async (address: string) =>
+  const seen = async (address: string, at: Greeting = WEB) =>
     until(`the internet sees ${address}`, async () => {
-      const greeted = await web.probe.greet(WEB);
+      const greeted = await web.probe.greet(at);
       return 'client' in greeted && greeted.client === address ? true : undefined;
     });
 
@@ -62,29 +69,53 @@ describe('the way out of VPCs on OVN, and in', function () {
       nicId: web.nicId,
       port: 80,
     });
-    expect(await reaches(outside, { address: gatewayAddress, port: 8080 })).to.deep.include({ server: 'web', client: EXTERNAL.gateway });
+    for (const [address, client] of [
+      [gatewayAddress, EXTERNAL.gateway],
+      [gateway6, EXTERNAL.gateway6],
+    ] as const)
+      expect(await reaches(outside, { address, port: 8080 })).to.deep.include({ server: 'web', client });
     await cloud.done('portForward.delete', {}, portForwardId);
     await until('no way in', async () =>
       'error' in (await outside.greet({ protocol: 'tcp', address: gatewayAddress, port: 8080, timeoutMs: 1_500 })) ? true : undefined,
     );
   });
 
+  it('is by IPv6, too: with the address of the gateway, through which nobody comes in unasked', async () => {
+    await seen(gateway6, WEB6);
+    const { ipv6Address } = await cloud.row('nic', web.nicId);
+    // Not even who sends what is for the machine to the gateway.
+    await cloud.lab.ovn.internet.exec(['ip', '-6', 'route', 'replace', 'fd00:1::/64', 'via', gateway6]);
+    const own = String(ipv6Address);
+    const before = await unheard();
+    const knocks = [knock(gateway6), knock(own), { ...knock(own), protocol: 'udp', port: 9 } as const];
+    for (const answer of await Promise.all(knocks.map((each) => outside.greet(each)))) expect(answer).to.have.property('error');
+    expect(await unheard(), 'what has come as far as to the machine').to.equal(before);
+  });
+
+  /** Datagrams of IPv6 that came to a port of the machine at which nobody listens. */
+  const unheard = async (): Promise<string | undefined> =>
+    /^Udp6NoPorts\s+(\d+)$/m.exec((await web.card.exec(['cat', '/proc/net/snmp6'])).stdout)?.[1];
+
   for (const distributed of [false, true])
     it(`is by an elastic IP that is bound to a machine that runs, ${distributed ? "on the machine's own host" : 'through the gateway'}`, async () => {
+      const address6 = distributed ? '2001:db8:0:2::d' : '2001:db8:0:2::c';
       const elasticIpId = await cloud.done('elasticIp.create', { externalNetworkId, distributed });
+      const elasticIp6Id = await cloud.done('elasticIp.create', { externalNetworkId, distributed, address: address6 });
       const address = String((await cloud.row('elasticIp', elasticIpId)).address);
-      await cloud.done('elasticIp.bind', { nicId: web.nicId }, elasticIpId);
+      for (const id of [elasticIpId, elasticIp6Id]) await cloud.done('elasticIp.bind', { nicId: web.nicId }, id);
       expect(await reaches(outside, { address, port: 80 })).to.deep.include({ server: 'web', client: EXTERNAL.gateway });
-      await seen(address);
+      expect(await reaches(outside, { address: address6, port: 80 })).to.deep.include({ server: 'web', client: EXTERNAL.gateway6 });
+      await Promise.all([seen(address), seen(address6, WEB6)]);
       const own = cloud.lab.hosts.indexOf(web.card.host);
       const leavesBy = distributed ? own : await activeHost();
       expect(await busiest(40)).to.equal(leavesBy);
-      await cloud.done('elasticIp.unbind', {}, elasticIpId);
-      await until('nobody at the address', async () =>
-        'error' in (await outside.greet({ protocol: 'tcp', address, port: 80, timeoutMs: 1_500 })) ? true : undefined,
-      );
-      await seen(gatewayAddress);
-      await cloud.done('elasticIp.delete', {}, elasticIpId);
+      for (const id of [elasticIpId, elasticIp6Id]) await cloud.done('elasticIp.unbind', {}, id);
+      await until('nobody at the addresses', async () => {
+        const answers = await Promise.all([address, address6].map((each) => outside.greet(knock(each))));
+        return answers.every((answer) => 'error' in answer) ? true : undefined;
+      });
+      await Promise.all([seen(gatewayAddress), seen(gateway6, WEB6)]);
+      for (const id of [elasticIpId, elasticIp6Id]) await cloud.done('elasticIp.delete', {}, id);
     });
 
   /** The host out of whose external card most packets go while so many requests are made. */

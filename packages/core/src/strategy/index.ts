@@ -41,6 +41,7 @@ export type {
   DnsRecordSpec,
   ElasticIpSpec,
   FabricHost,
+  GatewaySide,
   GatewaySpec,
   HealthCheckSpec,
   Keeper,

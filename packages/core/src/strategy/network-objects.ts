@@ -62,17 +62,23 @@ export interface SecurityGroupSpec extends NetworkObject {
   readonly rules: readonly SecurityRuleSpec[];
 }
 
-/** How a VPC reaches an external network, and is reached from there. */
-export interface GatewaySpec extends NetworkObject {
-  readonly vpcId: string;
-  readonly externalNetworkId: string;
+/** What a gateway is on an external network, in one family of IP. */
+export interface GatewaySide {
   readonly externalSubnetId: string;
   /** Its own address there. */
   readonly address: string;
   readonly externalCidr: string;
   /** Where it sends what is not for the external network itself. */
   readonly nextHop: string;
-  /** Who reaches out with the gateway's address; with `ports`, from these source ports only. */
+}
+
+/** How a VPC reaches an external network, and is reached from there. */
+export interface GatewaySpec extends NetworkObject, GatewaySide {
+  readonly vpcId: string;
+  readonly externalNetworkId: string;
+  /** The same in IPv6, beside what it is in IPv4. */
+  readonly ipv6?: GatewaySide;
+  /** Who reaches out with the gateway's address of the same family; with `ports`, from these source ports only. */
   readonly sources: readonly { readonly cidr: string; readonly ports?: { readonly first: number; readonly last: number } }[];
   /** Host names of those that may carry it, at least one, the preferred one first. When one is lost another takes over; it keeps it when the first is back. */
   readonly hosts: readonly string[];
@@ -99,6 +105,8 @@ export interface PortForwardSpec extends NetworkObject {
   readonly nicId: string;
   readonly nicAddress: string;
   readonly port: number;
+  /** The same port by IPv6, beside IPv4. */
+  readonly ipv6?: { readonly externalAddress: string; readonly nicAddress: string };
 }
 
 export interface BackendSpec {

@@ -94,6 +94,12 @@ export const natScenarios: readonly Scenario[] = [
   on('reservedAddress.delete', kept, () => ({})),
   on('natGateway.create', inVpc, (at) => gateway(at, { portsPerSubnet: 1024 })),
   on(
+    'natGateway.create',
+    async (at) => void (await dualInternet(at)),
+    (at) => gateway(at),
+    'of both families',
+  ),
+  on(
     'natGateway.update',
     (at) => gatewayed(at),
     () => ({ snat: false }),
@@ -185,6 +191,10 @@ async function withNothingBound(at: SmallCloud): Promise<string> {
   return balancerId(at);
 }
 
+async function dualInternet(at: SmallCloud): Promise<void> {
+  await inVpc(at);
+  await at.sim.done('subnet.create', { name: 'internet6', networkId: made(at).internetId, cidr: '2001:db8::/64' });
+}
 function newNetwork(at: SmallCloud): object {
   return { name: 'second', vpcId: made(at).vpcId, subnets: [{ name: 'other', cidr: '10.2.0.0/24' }] };
 }

@@ -6,13 +6,14 @@ import { machine, type SmallCloud } from './small-cloud.ts';
 /** An external network of the operator's. */
 export async function internetOf(
   sim: SimCloud,
-  more: { readonly name?: string; readonly cidr?: string; readonly clusterId?: string } = {},
+  more: { readonly name?: string; readonly cidr?: string; readonly ipv6?: string; readonly clusterId?: string } = {},
 ): Promise<string> {
-  const { name = 'internet', cidr = '203.0.113.0/24', clusterId } = more;
+  const { name = 'internet', cidr = '203.0.113.0/24', ipv6, clusterId } = more;
+  const second = ipv6 === undefined ? [] : [{ name: `subnet6-of-${name}`, cidr: ipv6 }];
   const [place] = await sim.environment.complete(sim.kernel.reader.list(cluster));
   const cables = { name: `cables-of-${name}`, label: `phys-${name}`, role: 'external', clusterId: clusterId ?? place?.id };
   const physicalNetworkId = await sim.done('physicalNetwork.create', cables);
-  return sim.done('network.create', { name, physicalNetworkId, subnets: [{ name: `subnet-of-${name}`, cidr }] });
+  return sim.done('network.create', { name, physicalNetworkId, subnets: [{ name: `subnet-of-${name}`, cidr }, ...second] });
 }
 
 /** A VPC with a machine in it, and an external network that it may be connected with. */

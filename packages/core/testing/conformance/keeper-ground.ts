@@ -46,10 +46,19 @@ export function keeperGround({ newId, owner, hosts, physicalNetwork }: GroundToo
     ...{ mac: `52:54:00:90:00:0${number}`, addresses: [`10.90.0.1${number}`], subnetIds: [subnet.id] },
   });
   const outside = { id: newId(), cidr: '192.0.2.0/24', gateway: '192.0.2.1', dnsServers: [] };
-  const external: NetworkSpec = { id: newId(), owner, name: 'outside', mode: 'provider', segment: { physicalNetwork }, subnets: [outside] };
+  const outside6 = { id: newId(), cidr: '2001:db8:0:2::/64', gateway: '2001:db8:0:2::1', dnsServers: [] };
+  const external: NetworkSpec = {
+    id: newId(),
+    owner,
+    name: 'outside',
+    mode: 'provider',
+    segment: { physicalNetwork },
+    subnets: [outside, outside6],
+  };
   const gateway: GatewaySpec = {
     ...{ id: newId(), owner, vpcId: vpc.id, externalNetworkId: external.id, externalSubnetId: outside.id, hosts },
     ...{ address: '192.0.2.10', externalCidr: outside.cidr, nextHop: outside.gateway, sources: [{ cidr: subnet.cidr }] },
+    ipv6: { externalSubnetId: outside6.id, address: '2001:db8:0:2::10', externalCidr: outside6.cidr, nextHop: outside6.gateway },
   };
   return { vpc, network, ports: [port(3), port(4)], otherVpc, external, gateway };
 }
@@ -82,8 +91,10 @@ export const KEPT_CASES: Cases = {
     return { spec, changed: { ...spec, rules: [...spec.rules, further] } satisfies SecurityGroupSpec };
   },
   gateways: ({ gateway, otherVpc }, { newId }) => {
-    const spec: GatewaySpec = { ...gateway, id: newId(), vpcId: otherVpc.id, address: '192.0.2.20', sources: [] };
-    return { spec, changed: { ...spec, sources: [{ cidr: '10.91.0.0/24' }] } satisfies GatewaySpec };
+    const { ipv6, ...first } = gateway;
+    const spec: GatewaySpec = { ...first, id: newId(), vpcId: otherVpc.id, address: '192.0.2.20', sources: [] };
+    const both = ipv6 === undefined ? {} : { ipv6: { ...ipv6, address: '2001:db8:0:2::20' } };
+    return { spec, changed: { ...spec, ...both, sources: [{ cidr: '10.91.0.0/24' }, { cidr: 'fd00:91::/64' }] } satisfies GatewaySpec };
   },
   elasticIps: ({ gateway, ports: [port, other] }, { newId, owner }) => {
     const of = ({ nicId, addresses: [nicAddress = ''] }: PortSpec) => ({ nicId, nicAddress });

@@ -1,6 +1,7 @@
 import type {
   DnsRecordSpec,
   ElasticIpSpec,
+  GatewaySide,
   GatewaySpec,
   ListenerSpec,
   LoadBalancerSpec,
@@ -33,18 +34,28 @@ export function checkPeering({ id, sides }: PeeringSpec): void {
 }
 
 export function checkGateway(spec: GatewaySpec): void {
-  const { id, vpcId, externalNetworkId, externalSubnetId } = spec;
-  needIds({ id, vpcId, externalNetworkId, externalSubnetId });
-  needWithin(spec.address, spec.externalCidr, '/address');
-  needWithin(spec.nextHop, spec.externalCidr, '/nextHop');
+  const { id, vpcId, externalNetworkId } = spec;
+  needIds({ id, vpcId, externalNetworkId });
+  checkSide(spec, '');
+  if (spec.ipv6 !== undefined) {
+    needAddress(spec.address, '/address', 4);
+    needNetwork(spec.ipv6.externalCidr, '/ipv6/externalCidr', 6);
+    checkSide(spec.ipv6, '/ipv6');
+  }
   need(spec.hosts.length > 0, '/hosts', 'some host must carry it');
   spec.hosts.forEach((host, at) => {
     needName(host, `/hosts/${at}`);
   });
   spec.sources.forEach(({ cidr, ports }, at) => {
-    needNetwork(cidr, `/sources/${at}/cidr`, familyOf(spec.address));
+    needNetwork(cidr, `/sources/${at}/cidr`, spec.ipv6 === undefined ? familyOf(spec.address) : undefined);
     if (ports !== undefined) needRange(ports, `/sources/${at}/ports`);
   });
+}
+
+function checkSide({ externalSubnetId, address, externalCidr, nextHop }: GatewaySide, at: string): void {
+  needId(externalSubnetId, `${at}/externalSubnetId`);
+  needWithin(address, externalCidr, `${at}/address`);
+  needWithin(nextHop, externalCidr, `${at}/nextHop`);
 }
 
 export function checkElasticIp(spec: ElasticIpSpec): void {
@@ -59,6 +70,11 @@ export function checkPortForward(spec: PortForwardSpec): void {
   needIds({ id, vpcId, gatewayId, nicId });
   needAddress(spec.externalAddress, '/externalAddress');
   needAddress(spec.nicAddress, '/nicAddress', familyOf(spec.externalAddress));
+  if (spec.ipv6 !== undefined) {
+    needAddress(spec.externalAddress, '/externalAddress', 4);
+    needAddress(spec.ipv6.externalAddress, '/ipv6/externalAddress', 6);
+    needAddress(spec.ipv6.nicAddress, '/ipv6/nicAddress', 6);
+  }
   needPort(spec.externalPort, '/externalPort');
   needPort(spec.port, '/port');
 }

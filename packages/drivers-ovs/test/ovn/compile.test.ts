@@ -16,6 +16,7 @@ import {
   balancerSpec,
   elasticIpSpec,
   forwardSpec,
+  gatewaySide6,
   gatewaySpec,
   groupSpec,
   idOf,
@@ -114,9 +115,23 @@ const OBJECTS: Readonly<Record<string, () => Compiled>> = {
       ]),
     ),
   gateway: () => compileGateway(gatewaySpec('gate', 'shop', 'outside'), ['chassis-2', 'chassis-1']),
+  'gateway-dual': () =>
+    compileGateway(
+      gatewaySpec('gate', 'shop', 'outside', {
+        ipv6: gatewaySide6('outside'),
+        sources: [{ cidr: '10.0.1.0/24' }, { cidr: 'fd00:1::/64' }],
+      }),
+      ['chassis-1'],
+    ),
+  'elastic-ip-of-ipv6': () =>
+    compileElasticIp(
+      elasticIpSpec('eip6', 'shop', 'gate', w1, { externalAddress: '2001:db8::50', nicAddress: 'fd00:1::11', distributed: true }),
+    ),
   'elastic-ip': () => compileElasticIp(elasticIpSpec('eip', 'shop', 'gate', w1)),
   'elastic-ip-distributed': () => compileElasticIp(elasticIpSpec('eip', 'shop', 'gate', w1, { distributed: true })),
   'port-forward': () => compilePortForward(forwardSpec('ssh', 'shop', 'gate', w1)),
+  'port-forward-dual': () =>
+    compilePortForward(forwardSpec('ssh', 'shop', 'gate', w1, { ipv6: { externalAddress: '2001:db8::10', nicAddress: 'fd00:1::11' } })),
   'load-balancer': () =>
     compileLoadBalancer({
       ...checked,

@@ -4,6 +4,7 @@ import {
   balancerSpec,
   elasticIpSpec,
   forwardSpec,
+  gatewaySide6,
   gatewaySpec,
   groupSpec,
   idOf,
@@ -160,6 +161,11 @@ export const OBJECTS: readonly AnyObject[] = [
       gatewaySpec('gate', 'a', 'outside'),
       gatewaySpec('gate', 'a', 'outside', { hosts: ['host-1', 'host-3'], sources: [{ cidr: '10.0.1.0/24' }] }),
       gatewaySpec('gate', 'a', 'outside', { address: '192.0.2.11', sources: [] }),
+      gatewaySpec('gate', 'a', 'outside', { ipv6: gatewaySide6('outside'), sources: [{ cidr: '10.0.1.0/24' }, { cidr: 'fd00:1::/64' }] }),
+      gatewaySpec('gate', 'a', 'outside', {
+        ipv6: gatewaySide6('outside', { address: '2001:db8::11' }),
+        sources: [{ cidr: 'fd00:1::/64' }],
+      }),
     ],
   ),
   kept(
@@ -173,10 +179,23 @@ export const OBJECTS: readonly AnyObject[] = [
     ],
   ),
   kept(
+    'elasticIps',
+    'eip6',
+    ['gate', 'a2', 'a3'],
+    [
+      elasticIpSpec('eip6', 'a', 'gate', a2, { externalAddress: '2001:db8::50', nicAddress: 'fd00:1::12' }),
+      elasticIpSpec('eip6', 'a', 'gate', a3, { externalAddress: '2001:db8::50', nicAddress: 'fd00:1::13', distributed: true }),
+    ],
+  ),
+  kept(
     'portForwards',
     'ssh',
     ['gate', 'a1'],
-    [forwardSpec('ssh', 'a', 'gate', a1), forwardSpec('ssh', 'a', 'gate', a1, { protocol: 'udp' })],
+    [
+      forwardSpec('ssh', 'a', 'gate', a1),
+      forwardSpec('ssh', 'a', 'gate', a1, { protocol: 'udp' }),
+      forwardSpec('ssh', 'a', 'gate', a1, { ipv6: { externalAddress: '2001:db8::10', nicAddress: 'fd00:1::11' } }),
+    ],
   ),
   kept(
     'loadBalancers',

@@ -9,6 +9,7 @@ import {
   call,
   elasticIpSpec,
   forwardSpec,
+  gatewaySide6,
   gatewaySpec,
   groupSpec,
   idOf,
@@ -97,6 +98,31 @@ const CASES: readonly (readonly [string, Act, string])[] = [
     '/sources/0/ports',
     (driver) =>
       driver.gateways?.ensure(gatewaySpec('g', 'shop', 'out', { sources: [{ cidr: '10.0.0.0/8', ports: { first: 2, last: 1 } }] }), call()),
+    'invalid',
+  ],
+  [
+    '/ipv6/address',
+    (driver) => driver.gateways?.ensure(gatewaySpec('g', 'shop', 'out', { ipv6: gatewaySide6('out', { address: '192.0.2.10' }) }), call()),
+    'invalid',
+  ],
+  [
+    '/ipv6/externalCidr',
+    (driver) =>
+      driver.gateways?.ensure(gatewaySpec('g', 'shop', 'out', { ipv6: gatewaySide6('out', { externalCidr: '192.0.2.0/24' }) }), call()),
+    'invalid',
+  ],
+  [
+    '/sources/0/cidr',
+    (driver) => driver.gateways?.ensure(gatewaySpec('g', 'shop', 'out', { sources: [{ cidr: 'fd00:1::/64' }] }), call()),
+    'invalid',
+  ],
+  [
+    '/ipv6/nicAddress',
+    (driver) =>
+      driver.portForwards?.ensure(
+        forwardSpec('f', 'shop', 'g', port, { ipv6: { externalAddress: '2001:db8::10', nicAddress: '10.0.1.11' } }),
+        call(),
+      ),
     'invalid',
   ],
   [

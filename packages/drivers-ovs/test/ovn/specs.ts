@@ -4,6 +4,7 @@ import type {
   Call,
   DnsRecordSpec,
   ElasticIpSpec,
+  GatewaySide,
   GatewaySpec,
   LoadBalancerSpec,
   NetworkSpec,
@@ -96,6 +97,15 @@ export const gatewaySpec = (name: string, vpc: string, external: string, change:
   nextHop: '192.0.2.1',
   sources: [{ cidr: '10.0.1.0/24' }, { cidr: '10.0.2.0/24', ports: { first: 1024, last: 2047 } }],
   hosts: ['host-1', 'host-2'],
+  ...change,
+});
+
+/** What a gateway is in IPv6, beside IPv4. */
+export const gatewaySide6 = (external: string, change: Partial<GatewaySide> = {}): GatewaySide => ({
+  externalSubnetId: idOf(`${external}-subnet6`),
+  address: '2001:db8::10',
+  externalCidr: '2001:db8::/64',
+  nextHop: '2001:db8::1',
   ...change,
 });
 

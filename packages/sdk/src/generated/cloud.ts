@@ -4316,7 +4316,8 @@ export interface SubnetGraph {
     readonly nicsBySubnet: NicGraph;
     readonly nicsByIpv6Subnet: NicGraph;
     readonly reservedAddresses: ReservedAddressGraph;
-    readonly natGateways: NatGatewayGraph;
+    readonly natGatewaysBySubnet: NatGatewayGraph;
+    readonly natGatewaysByIpv6Subnet: NatGatewayGraph;
     readonly natPortBlocks: NatPortBlockGraph;
     readonly elasticIps: ElasticIpGraph;
     readonly loadBalancers: LoadBalancerGraph;
@@ -5044,9 +5045,13 @@ export interface NatGatewayFields {
   /** Of the external network. */
   readonly subnetId: Id<'subnet'>;
   readonly address: string;
+  /** Of the external network, for `ipv6Address`. */
+  readonly ipv6SubnetId?: Id<'subnet'>;
+  /** Absent: it leads out and in by IPv4 alone. */
+  readonly ipv6Address?: string;
   /** Whether machines without an elastic IP reach out with its address. */
   readonly snat: boolean;
-  /** Each subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all. */
+  /** Each IPv4 subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all. */
   readonly portsPerSubnet?: number;
 }
 /** How a VPC reaches an external network: machines share its address, and elastic IPs and forwarded ports come in through it. */
@@ -5062,9 +5067,13 @@ export interface NatGatewayCreate {
   readonly subnetId?: Id<'subnet'> | undefined;
   /** Its own on the external network. Default: one that is free. */
   readonly address?: string | undefined;
+  /** Of the external network. Default: its first of IPv6, if it has one. */
+  readonly ipv6SubnetId?: Id<'subnet'> | undefined;
+  /** Its own in IPv6. Default: one that is free, if the network has IPv6. */
+  readonly ipv6Address?: string | undefined;
   /** Whether machines without an elastic IP reach out with its address. Default: true. */
   readonly snat?: boolean | undefined;
-  /** Each subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all. */
+  /** Each IPv4 subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all. */
   readonly portsPerSubnet?: number | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
@@ -5087,6 +5096,7 @@ export interface NatGatewayGraph {
     readonly vpc: VpcGraph;
     readonly externalNetwork: NetworkGraph;
     readonly subnet: SubnetGraph;
+    readonly ipv6Subnet: SubnetGraph;
     readonly project: ProjectGraph;
     readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
@@ -5110,12 +5120,14 @@ export interface NatGatewayFilter {
   readonly deletedAt: string;
   readonly projectId: Id<'project'>;
   readonly address: string;
+  readonly ipv6Address: string;
   readonly vpcId: Id<'vpc'>;
   readonly externalNetworkId: Id<'network'>;
   readonly subnetId: Id<'subnet'>;
+  readonly ipv6SubnetId: Id<'subnet'>;
 }
 
-export class NatGatewaysClient extends Resource<'natGateway', NatGateway, NatGatewayFilter, 'createdAt' | 'name' | 'state' | 'address' | 'vpcId' | 'externalNetworkId' | 'subnetId', NatGatewayGraph> {
+export class NatGatewaysClient extends Resource<'natGateway', NatGateway, NatGatewayFilter, 'createdAt' | 'name' | 'state' | 'address' | 'ipv6Address' | 'vpcId' | 'externalNetworkId' | 'subnetId' | 'ipv6SubnetId', NatGatewayGraph> {
   constructor(client: Client) {
     super(client, { kind: 'natGateway', plural: 'nat-gateways' });
   }
@@ -5245,6 +5257,8 @@ export interface ElasticIpFields {
   /** Of the external network. */
   readonly subnetId: Id<'subnet'>;
   readonly address: string;
+  /** Of IP: a NIC has at most one elastic IP of each. */
+  readonly family: 4 | 6;
   readonly nicId?: Id<'nic'>;
   readonly loadBalancerId?: Id<'loadBalancer'>;
   /** What it comes in through while it is bound. */
@@ -5261,7 +5275,7 @@ export interface ElasticIpCreate {
   readonly name?: string | undefined;
   readonly description?: string | undefined;
   readonly externalNetworkId: Id<'network'>;
-  /** Of the external network. Default: its first of IPv4. */
+  /** Of the external network. Default: its first of IPv4, or of `address`. */
   readonly subnetId?: Id<'subnet'> | undefined;
   /** Default: one that is free, and was nobody else's lately. */
   readonly address?: string | undefined;
@@ -5385,7 +5399,7 @@ export interface PortForwardFields {
   readonly nicId: Id<'nic'>;
   readonly port: number;
 }
-/** A port of a NAT gateway's address that stands for a port of a machine. It goes with either of them. */
+/** A port of a NAT gateway's addresses that stands for a port of a machine. It goes with either of them. */
 export type PortForward = Lifecycle<PortForwardFields, PortForwardState>;
 
 /** Leads a port of a NAT gateway's address to a machine. */
@@ -8215,7 +8229,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly natPortBlocks: NatPortBlocksClient;
   /** An address of an external network that belongs to the project, and stands for whichever NIC or load balancer it is bound to. */
   readonly elasticIps: ElasticIpsClient;
-  /** A port of a NAT gateway's address that stands for a port of a machine. It goes with either of them. */
+  /** A port of a NAT gateway's addresses that stands for a port of a machine. It goes with either of them. */
   readonly portForwards: PortForwardsClient;
   /** An address in a subnet whose connections are spread over machines that know nothing of each other. */
   readonly loadBalancers: LoadBalancersClient;

@@ -8,6 +8,9 @@ export interface Cidr {
   readonly size: bigint;
 }
 
+/** Of an address or a network that was checked. */
+export const isIpv6 = (text: string): boolean => text.includes(':');
+
 const BITS = { 4: 32, 6: 128 } as const;
 
 export function parseAddress(text: string): { readonly family: 4 | 6; readonly value: bigint } | undefined {

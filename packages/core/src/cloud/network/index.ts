@@ -83,7 +83,7 @@ export const networking: Module = (services) => {
       ...natting.deletions,
       ...balanced.deletions,
     ],
-    settings: natting.settings,
+    ...{ settings: natting.settings, migrations: natting.migrations },
     endpoints: [reachEndpoint(services), capabilitiesEndpoint(services), ...natting.endpoints, ...balanced.endpoints],
     debts: [
       { task: 'network.delete', pay: (target, place, call) => payNetworkRemoval(services, target as never, place as never, call) },

@@ -23,10 +23,16 @@ export class RoutedStage {
     this.stage = stage;
   }
 
-  static async ready(options: Parameters<typeof MachineStage.with>[1] & { readonly hosts?: number; readonly internet?: string } = {}) {
-    const { hosts = 1, internet = '203.0.113.0/24', ...rest } = options;
+  static async ready(
+    options: Parameters<typeof MachineStage.with>[1] & {
+      readonly hosts?: number;
+      readonly internet?: string;
+      readonly internet6?: string;
+    } = {},
+  ) {
+    const { hosts = 1, internet = '203.0.113.0/24', internet6, ...rest } = options;
     const at = new RoutedStage(await MachineStage.with({ hosts, network: false, cpus: 64 }, rest));
-    at.internetId = await internetOf(at.sim, { cidr: internet });
+    at.internetId = await internetOf(at.sim, { cidr: internet, ...(internet6 === undefined ? {} : { ipv6: internet6 }) });
     at.vpcId = await at.sim.done('vpc.create', { name: 'vpc-1' });
     at.networkId = await at.network('inside', '10.1.0.0/24');
     at.subnetId = await at.subnetIn(at.networkId);

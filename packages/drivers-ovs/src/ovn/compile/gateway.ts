@@ -1,4 +1,4 @@
-import type { ElasticIpSpec, GatewaySpec, PortForwardSpec } from '@pileus/core/strategy';
+import type { ElasticIpSpec, GatewaySide, GatewaySpec, PortForwardSpec } from '@pileus/core/strategy';
 import { familyOf, readNetwork, socketAddress } from '../address.ts';
 import type { Compiled } from '../compiled.ts';
 import { Compilation } from '../compiled.ts';
@@ -13,6 +13,7 @@ import { compileRoute } from './route.ts';
 export function compileGateway(spec: GatewaySpec, chassis: readonly string[]): Compiled {
   const object = new Compilation('gateways', spec);
   const name = gatewayPortName(spec.id);
+  const sides = sidesOf(spec);
   const carriers = chassis.map((chassis_name, at) =>
     object.part('HA_Chassis', `chassis/${chassis_name}`, { chassis_name, priority: carrierPriority(chassis.length, at) }),
   );
@@ -22,7 +23,7 @@ export function compileGateway(spec: GatewaySpec, chassis: readonly string[]): C
     {
       name,
       mac: derivedMac(spec.id, 'gateway'),
-      networks: [`${spec.address}/${readNetwork(spec.externalCidr).prefix}`],
+      networks: sides.map(({ address, externalCidr }) => `${address}/${readNetwork(externalCidr).prefix}`),
       ha_chassis_group: group,
     },
     { places: [`Logical_Router.ports:${spec.vpcId}`] },
@@ -45,16 +46,28 @@ export function compileGateway(spec: GatewaySpec, chassis: readonly string[]): C
       `source/${cidr}`,
       {
         type: 'snat',
-        external_ip: spec.address,
+        external_ip: sides.find(({ address }) => familyOf(address) === readNetwork(cidr).family)?.address ?? spec.address,
         logical_ip: cidr,
         ...(ports === undefined ? {} : { external_port_range: `${ports.first}-${ports.last}` }),
       },
       { places: [`Logical_Router.nat:${spec.vpcId}`] },
     );
-  const destination = familyOf(spec.nextHop) === 4 ? '0.0.0.0/0' : '::/0';
-  compileRoute(object, { routerId: spec.vpcId, role: 'default', destination, nextHop: spec.nextHop, outputPort: name });
+  // Whoever is next to it out there could send what is for a machine to the gateway: what is not translated was not asked for.
+  object.part(
+    'Logical_Router_Policy',
+    'unasked',
+    { priority: 100, match: `inport == "${name}" && !ct.trk`, action: 'drop' },
+    { places: [`Logical_Router.policies:${spec.vpcId}`] },
+  );
+  for (const { nextHop } of sides) {
+    const destination = familyOf(nextHop) === 4 ? '0.0.0.0/0' : '::/0';
+    const role = nextHop === spec.nextHop ? 'default' : 'default/6';
+    compileRoute(object, { routerId: spec.vpcId, role, destination, nextHop, outputPort: name });
+  }
   return object;
 }
+
+const sidesOf = (spec: GatewaySpec): readonly GatewaySide[] => (spec.ipv6 === undefined ? [spec] : [spec, spec.ipv6]);
 
 /** The first of several has the highest. */
 export const carrierPriority = (count: number, at: number): number => 10 * (count - at);
@@ -76,15 +89,18 @@ export function compileElasticIp(spec: ElasticIpSpec): Compiled {
   return object;
 }
 
-/** A forwarded port is a load balancer of the router with one machine behind it. */
+/** A forwarded port is a load balancer of the router with one machine behind it, in each family. */
 export function compilePortForward(spec: PortForwardSpec): Compiled {
   const object = new Compilation('portForwards', spec);
+  const ways = spec.ipv6 === undefined ? [spec] : [spec, spec.ipv6];
   object.main(
     'Load_Balancer',
     {
       name: `forward-${spec.id}`,
       protocol: spec.protocol,
-      vips: { [socketAddress(spec.externalAddress, spec.externalPort)]: socketAddress(spec.nicAddress, spec.port) },
+      vips: Object.fromEntries(
+        ways.map((way) => [socketAddress(way.externalAddress, spec.externalPort), socketAddress(way.nicAddress, spec.port)]),
+      ),
     },
     {
       places: [`Logical_Router.load_balancer:${spec.vpcId}`],

@@ -1,4 +1,4 @@
-import { CloudError, equals, type JsonObject, type Reader, type Statement } from '../../../kernel/index.ts';
+import { both, CloudError, equals, type JsonObject, type Reader, type Statement } from '../../../kernel/index.ts';
 import { instance } from '../../compute/contract.ts';
 import { host } from '../../topology/contract.ts';
 import { backend } from '../balancing/backend.ts';
@@ -30,9 +30,8 @@ export const isNotLedTo = (nicId: string): readonly Statement[] =>
 
 /** @throws CloudError conflict */
 export async function refuseDistributed(reader: Reader, nicId: string): Promise<void> {
-  const [found] = await reader.list(elasticIp, equals('nicId', nicId), { limit: 1 });
-  if (found?.distributed === true)
-    throw new CloudError('conflict', REASON, { pointer: '/nicId', params: { nicId, elasticIpId: found.id } });
+  const [found] = await reader.list(elasticIp, both(equals('nicId', nicId), equals('distributed', true)), { limit: 1 });
+  if (found !== undefined) throw new CloudError('conflict', REASON, { pointer: '/nicId', params: { nicId, elasticIpId: found.id } });
 }
 
 export const isNotDistributed = (nicId: string): Statement => ({

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  both,
   CloudError,
   changeable,
   defineAction,
@@ -122,8 +123,8 @@ export const bindElasticIp = (services: CloudServices, context: () => NetworkCon
       const distributed = input.distributed ?? row.distributed;
       if (loadBalancerId !== undefined && input.distributed === true)
         throw invalid('/distributed', 'The address of a load balancer comes in through the gateway.');
-      if (nicId !== undefined) await refuseBound(reader, 'nicId', nicId);
-      if (loadBalancerId !== undefined) await refuseBound(reader, 'loadBalancerId', loadBalancerId);
+      if (nicId !== undefined) await refuseBound(reader, row, 'nicId', nicId);
+      if (loadBalancerId !== undefined) await refuseBound(reader, row, 'loadBalancerId', loadBalancerId);
       if (distributed && nicId !== undefined) {
         await refuseLedTo(reader, nicId);
         await refuseElsewhere(reader, nicId, row.externalNetworkId);
@@ -185,11 +186,12 @@ async function heldBy(row: Row, reader: Reader): Promise<CloudError | undefined>
   });
 }
 
-async function vpcOfNic(reader: Reader, { address }: Row, nicId: string, principal: Principal): Promise<string> {
+async function vpcOfNic(reader: Reader, { address, family }: Row, nicId: string, principal: Principal): Promise<string> {
   const row = await changeable(reader, nic, nicId, principal, '/nicId');
   const { vpcId } = await reader.get(network, row.networkId);
   if (vpcId === undefined) throw new CloudError('conflict', 'The NIC is not in a VPC.', { pointer: '/nicId' });
-  if (addressOf(row, address) === undefined) throw new CloudError('conflict', 'The NIC has no IPv4 address.', { pointer: '/nicId' });
+  if (addressOf(row, address) === undefined)
+    throw new CloudError('conflict', `The NIC has no IPv${family} address.`, { pointer: '/nicId' });
   return vpcId;
 }
 
@@ -203,11 +205,22 @@ async function vpcOfBalancer(reader: Reader, { address }: Row, loadBalancerId: s
 }
 
 /** What the address would come in through. @throws CloudError conflict */
-async function gatewayFor(reader: Reader, { externalNetworkId }: Row, vpcId: string, pointer: string): Promise<RowOf<typeof natGateway>> {
+async function gatewayFor(
+  reader: Reader,
+  { externalNetworkId, family }: Row,
+  vpcId: string,
+  pointer: string,
+): Promise<RowOf<typeof natGateway>> {
   const gateway = await gatewayOf(reader, vpcId);
   if (gateway === undefined)
     throw new CloudError('conflict', 'Its VPC has no NAT gateway: no external address can come in.', { pointer, params: { vpcId } });
-  if (gateway.externalNetworkId === externalNetworkId) return gateway;
+  if (gateway.externalNetworkId === externalNetworkId) {
+    if (family === 4 || gateway.ipv6Address !== undefined) return gateway;
+    throw new CloudError('conflict', `NAT gateway ${gateway.name} of its VPC has no IPv6 address: nothing comes in by IPv6.`, {
+      pointer,
+      params: { vpcId, natGatewayId: gateway.id },
+    });
+  }
   throw new CloudError('conflict', 'The NAT gateway of its VPC is on another external network than this address.', {
     pointer,
     params: { vpcId, natGatewayId: gateway.id, externalNetworkId: gateway.externalNetworkId },
@@ -215,8 +228,8 @@ async function gatewayFor(reader: Reader, { externalNetworkId }: Row, vpcId: str
 }
 
 /** Two at once are told apart by the unique field. @throws CloudError conflict */
-async function refuseBound(reader: Reader, field: 'nicId' | 'loadBalancerId', id: string): Promise<void> {
-  const [other] = await reader.list(elasticIp, equals(field, id), { limit: 1 });
+async function refuseBound(reader: Reader, { family }: Row, field: 'nicId' | 'loadBalancerId', id: string): Promise<void> {
+  const [other] = await reader.list(elasticIp, both(equals(field, id), equals('family', family)), { limit: 1 });
   if (other === undefined) return;
   throw new CloudError('conflict', `Elastic IP ${other.name} is bound to it already.`, {
     pointer: `/${field}`,

@@ -16,12 +16,13 @@ import { type RowParams, rowCreate, rowTakenBack } from '../../row-only.ts';
 import type { CloudServices } from '../../services.ts';
 import { loadBalancer } from '../balancing/load-balancer.ts';
 import { keptLoadBalancer } from '../balancing/load-balancer-kept.ts';
+import { isIpv6 } from '../cidr.ts';
 import { ensureKept, type KeptParams, removeKept } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { elasticIp } from './elastic-ip.ts';
 import { type Bound, keptElasticIp } from './elastic-ip-kept.ts';
-import { externalPlace } from './external.ts';
+import { externalNetwork, externalSubnet } from './external.ts';
 import { isAddressClash, notKept, reserve } from './reservation.ts';
 
 const { properties } = elasticIp.schema;
@@ -40,7 +41,10 @@ export const createElasticIp = (services: CloudServices) =>
       name: Type.Optional(resourceName()),
       description: properties.description,
       externalNetworkId: properties.externalNetworkId,
-      subnetId: Type.Optional({ ...properties.subnetId, description: 'Of the external network. Default: its first of IPv4.' }),
+      subnetId: Type.Optional({
+        ...properties.subnetId,
+        description: 'Of the external network. Default: its first of IPv4, or of `address`.',
+      }),
       address: Type.Optional({ ...properties.address, description: "Default: one that is free, and was nobody else's lately." }),
       distributed: Type.Optional({
         ...properties.distributed,
@@ -48,18 +52,19 @@ export const createElasticIp = (services: CloudServices) =>
       }),
     }),
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
-      const place = await externalPlace(reader, input, principal);
+      const external = await externalNetwork(reader, input.externalNetworkId, principal);
+      const of = await externalSubnet(reader, external, { ...input, fields: { subnetId: 'subnetId', address: 'address' } });
       const asked = input.address === undefined ? undefined : { address: input.address, pointer: '/address' };
       const holder = { id: mint('reservedAddress'), projectId, elasticIpId: id };
-      const kept = await reserve(services, place.subnet, holder, { asked, rests: true });
+      const kept = await reserve(services, of, holder, { asked, rests: true });
       const row = create(elasticIp, {
-        ...{ id, projectId, name: nameOr(input.name, elasticIp, id), externalNetworkId: place.network.id },
-        ...{ subnetId: place.subnet.id, address: kept.address, distributed: input.distributed ?? false },
+        ...{ id, projectId, name: nameOr(input.name, elasticIp, id), externalNetworkId: external.id },
+        ...{ subnetId: of.id, address: kept.address, family: isIpv6(kept.address) ? 6 : 4, distributed: input.distributed ?? false },
         ...given({ description: input.description }),
       });
       return {
         params: { kind: elasticIp.name, id, reservedAddressId: kept.id } satisfies CreateParams,
-        statements: [expectState(network, place.network.id, ['available']), row, ...kept.statements],
+        statements: [expectState(network, external.id, ['available']), row, ...kept.statements],
       };
     },
     refused: (_, statement) => (isAddressClash(statement) ? 'again' : undefined),

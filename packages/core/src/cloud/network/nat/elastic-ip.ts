@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { defineKind, ref } from '../../../kernel/index.ts';
+import { defineKind, type Migration, ref } from '../../../kernel/index.ts';
 
 export const elasticIp = defineKind({
   name: 'elasticIp',
@@ -12,6 +12,7 @@ export const elasticIp = defineKind({
     externalNetworkId: ref('network', 'restrict'),
     subnetId: ref('subnet', 'restrict', { description: 'Of the external network.' }),
     address: Type.String({ maxLength: 45 }),
+    family: Type.Union([Type.Literal(4), Type.Literal(6)], { description: 'Of IP: a NIC has at most one elastic IP of each.' }),
     nicId: Type.Optional(ref('nic', 'detach')),
     loadBalancerId: Type.Optional(ref('loadBalancer', 'detach')),
     natGatewayId: Type.Optional(ref('natGateway', 'restrict', { description: 'What it comes in through while it is bound.' })),
@@ -25,7 +26,7 @@ export const elasticIp = defineKind({
     deleting: ['deleted'],
   },
   initial: 'available',
-  unique: [['subnetId', 'address'], ['nicId'], ['loadBalancerId']],
+  unique: [['subnetId', 'address'], ['nicId', 'family'], ['loadBalancerId']],
   indexed: ['address'],
   quota: { elasticIps: 1 },
   detached: {
@@ -33,3 +34,11 @@ export const elasticIp = defineKind({
     loadBalancerId: { from: ['binding', 'bound', 'unbinding'], to: 'available', clears: ['natGatewayId'] },
   },
 });
+
+/** Elastic IPs were of IPv4 alone. */
+export const elasticIpFamilies: Migration = {
+  plugin: 'network',
+  number: 1,
+  table: elasticIp.name,
+  up: (row) => ({ family: 4, ...row }),
+};

@@ -1,7 +1,7 @@
 import type { Plugin } from '../../../kernel/index.ts';
 import type { CloudServices } from '../../services.ts';
 import type { NetworkContext } from '../network-context.ts';
-import { elasticIp } from './elastic-ip.ts';
+import { elasticIp, elasticIpFamilies } from './elastic-ip.ts';
 import { bindElasticIp, unbindElasticIp } from './elastic-ip-bind.ts';
 import { keptElasticIp } from './elastic-ip-kept.ts';
 import { createElasticIp, elasticIpDeletion, updateElasticIp } from './elastic-ip-verbs.ts';
@@ -43,6 +43,7 @@ export const nat = (services: CloudServices, context: () => NetworkContext) =>
       portForwardDeletion(context),
     ],
     settings: [elasticIpReuseSeconds],
+    migrations: [elasticIpFamilies],
     hooks: [restingRows(services)],
     endpoints: [natGatewayStatus(services)],
   }) satisfies Partial<Plugin> & { readonly kept: readonly unknown[] };

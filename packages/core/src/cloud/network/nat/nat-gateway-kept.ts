@@ -1,15 +1,18 @@
 import { hash } from 'node:crypto';
 import { CloudError, equals, type Id, type Reader, type RowOf } from '../../../kernel/index.ts';
-import type { Call, GatewaySpec } from '../../../strategy/index.ts';
+import type { Call, GatewaySide, GatewaySpec } from '../../../strategy/index.ts';
+import { given } from '../../naming.ts';
 import { host } from '../../topology/contract.ts';
+import { isIpv6 } from '../cidr.ts';
 import { ensureKept, type KeptKind } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { physicalNetwork } from '../physical/physical-network.ts';
 import { subnet } from '../subnet.ts';
 import { vpc } from '../vpc/vpc.ts';
+import { subnetsOf } from '../vpc/vpc-ranges.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
-import { gatewayOf, sourcesOf } from './port-blocks.ts';
+import { gatewayOf } from './port-blocks.ts';
 
 export const keptGateway: KeptKind<typeof natGateway, 'gateways'> = {
   kind: natGateway,
@@ -29,18 +32,27 @@ export const keptGateway: KeptKind<typeof natGateway, 'gateways'> = {
       address: row.address,
       externalCidr: external.cidr,
       nextHop: external.gateway,
+      ...given({ ipv6: await ipv6Side(ctx.reader, row) }),
       sources: row.snat ? await reachingOut(ctx, row) : [],
       hosts,
     };
   },
 };
 
+async function ipv6Side(reader: Reader, { ipv6SubnetId, ipv6Address }: RowOf<typeof natGateway>): Promise<GatewaySide | undefined> {
+  if (ipv6SubnetId === undefined || ipv6Address === undefined) return undefined;
+  const { id, cidr, gateway } = await reader.get(subnet, ipv6SubnetId);
+  return { externalSubnetId: id, address: ipv6Address, externalCidr: cidr, nextHop: gateway };
+}
+
 async function reachingOut(ctx: NetworkContext, row: RowOf<typeof natGateway>): Promise<GatewaySpec['sources']> {
-  const there = (await sourcesOf(ctx.reader, row.vpcId)).filter(({ state }) => state === 'available');
-  const sorted = there.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const there = (await subnetsOf(ctx.reader, row.vpcId)).filter(({ state }) => state === 'available');
+  const able = there.filter(({ cidr }) => row.ipv6Address !== undefined || !isIpv6(cidr));
+  const sorted = able.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (row.portsPerSubnet === undefined) return sorted.map(({ cidr }) => ({ cidr }));
   const blocks = await ctx.reader.list(natPortBlock, equals('natGatewayId', row.id));
   return sorted.flatMap(({ id, cidr }) => {
+    if (isIpv6(cidr)) return [{ cidr }];
     const block = blocks.find(({ subnetId }) => subnetId === id);
     return block === undefined ? [] : [{ cidr, ports: { first: block.firstPort, last: block.lastPort } }];
   });

@@ -19,13 +19,15 @@ import {
 } from '../../../kernel/index.ts';
 import { given, nameOr } from '../../naming.ts';
 import type { CloudServices } from '../../services.ts';
+import type { Asked } from '../addresses.ts';
 import { ensureKept, type KeptParams, keptRemoval, removeKept } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
+import type { subnet } from '../subnet.ts';
 import { ownVpc } from '../vpc/own-vpc.ts';
 import type { vpc } from '../vpc/vpc.ts';
 import { vpcChanges } from '../vpc/vpc-ranges.ts';
-import { externalPlace } from './external.ts';
+import { externalNetwork, externalSubnet, firstOf } from './external.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
 import { keptGateway, refuseUncarried } from './nat-gateway-kept.ts';
 import { blockGone, freeBlocks, newBlock, type Ports, sourcesOf, takenPorts } from './port-blocks.ts';
@@ -35,6 +37,7 @@ const { properties } = natGateway.schema;
 
 interface CreateParams extends KeptParams {
   readonly reservedAddressId: string;
+  readonly ipv6ReservedAddressId?: string;
   readonly blockIds: readonly string[];
 }
 
@@ -73,6 +76,14 @@ export const createNatGateway = (services: CloudServices, context: () => Network
       externalNetworkId: properties.externalNetworkId,
       subnetId: Type.Optional({ ...properties.subnetId, description: 'Of the external network. Default: its first of IPv4.' }),
       address: Type.Optional({ ...properties.address, description: 'Its own on the external network. Default: one that is free.' }),
+      ipv6SubnetId: Type.Optional({
+        ...properties.ipv6SubnetId,
+        description: 'Of the external network. Default: its first of IPv6, if it has one.',
+      }),
+      ipv6Address: Type.Optional({
+        ...properties.ipv6Address,
+        description: 'Its own in IPv6. Default: one that is free, if the network has IPv6.',
+      }),
       snat: Type.Optional({
         ...properties.snat,
         description: 'Whether machines without an elastic IP reach out with its address. Default: true.',
@@ -82,30 +93,36 @@ export const createNatGateway = (services: CloudServices, context: () => Network
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
       const owner = await ownVpc(reader, input.vpcId, principal);
       await refuseSecond(reader, owner);
-      const place = await externalPlace(reader, input, principal);
-      if (place.network.driver !== owner.driver)
-        throw new CloudError('conflict', `The network is one of ${place.network.driver}, the VPC one of ${owner.driver}.`, {
+      const external = await externalNetwork(reader, input.externalNetworkId, principal);
+      const places = await sidesOf(reader, external, input);
+      if (external.driver !== owner.driver)
+        throw new CloudError('conflict', `The network is one of ${external.driver}, the VPC one of ${owner.driver}.`, {
           pointer: '/externalNetworkId',
         });
       (await services.fabrics.of(owner)).keeper('gateways');
-      await refuseUncarried(reader, { id, external: place.network });
-      const asked = input.address === undefined ? undefined : { address: input.address, pointer: '/address' };
-      const holder = { id: mint('reservedAddress'), projectId, natGatewayId: id };
-      const kept = await reserve(services, place.subnet, holder, { asked, rests: true });
+      await refuseUncarried(reader, { id, external });
+      const keep = ({ subnet: of, asked }: Side) =>
+        reserve(services, of, { id: mint('reservedAddress'), projectId, natGatewayId: id }, { asked, rests: true });
+      const kept = await keep(places.ipv4);
+      const kept6 = places.ipv6 === undefined ? undefined : await keep(places.ipv6);
       const blocks = await firstBlocks(reader, { id, projectId, vpcId: owner.id, length: input.portsPerSubnet }, mint);
       const row = create(natGateway, {
-        ...{ id, projectId, name: nameOr(input.name, natGateway, id), vpcId: owner.id, externalNetworkId: place.network.id },
-        ...{ subnetId: place.subnet.id, address: kept.address, snat: input.snat ?? true },
-        ...given({ portsPerSubnet: input.portsPerSubnet }),
+        ...{ id, projectId, name: nameOr(input.name, natGateway, id), vpcId: owner.id, externalNetworkId: external.id },
+        ...{ subnetId: places.ipv4.subnet.id, address: kept.address, snat: input.snat ?? true },
+        ...given({ ipv6SubnetId: places.ipv6?.subnet.id, ipv6Address: kept6?.address, portsPerSubnet: input.portsPerSubnet }),
       });
       return {
-        params: { id, reservedAddressId: kept.id, blockIds: blocks.map((block) => block.id) } satisfies CreateParams,
+        params: {
+          ...{ id, reservedAddressId: kept.id, blockIds: blocks.map((block) => block.id) },
+          ...given({ ipv6ReservedAddressId: kept6?.id }),
+        } satisfies CreateParams,
         statements: [
           // A VPC changes with its subnets: of a gateway and a subnet side by side the second is decided again, and sees the first.
           vpcChanges(owner),
-          expectState(network, place.network.id, ['available']),
+          expectState(network, external.id, ['available']),
           row,
           ...kept.statements,
+          ...(kept6?.statements ?? []),
           ...blocks.map(({ statement }) => statement),
         ],
         keys: [owner.id],
@@ -114,12 +131,42 @@ export const createNatGateway = (services: CloudServices, context: () => Network
     refused: (_, statement) => (isAddressClash(statement) ? 'again' : undefined),
     saga: gatewayCreate,
     context,
-    unwound: ({ id, reservedAddressId, blockIds }) => [
+    unwound: ({ id, reservedAddressId, ipv6ReservedAddressId, blockIds }) => [
       transition(natGateway, id as never, { from: 'creating', to: 'deleted' }),
       notKept(reservedAddressId),
+      ...(ipv6ReservedAddressId === undefined ? [] : [notKept(ipv6ReservedAddressId)]),
       ...blockIds.map(blockGone),
     ],
   });
+
+interface Side {
+  readonly subnet: RowOf<typeof subnet>;
+  readonly asked: Asked | undefined;
+}
+
+interface AskedSides {
+  readonly subnetId?: string;
+  readonly address?: string;
+  readonly ipv6SubnetId?: string;
+  readonly ipv6Address?: string;
+}
+
+/** Where it is on the external network: in IPv4, and in IPv6 where there is such a subnet. @throws CloudError not_found, invalid_input */
+async function sidesOf(
+  reader: Reader,
+  external: RowOf<typeof network>,
+  { subnetId, address, ipv6SubnetId, ipv6Address }: AskedSides,
+): Promise<{ readonly ipv4: Side; readonly ipv6?: Side }> {
+  const side = async (family: 4 | 6, named: Pick<AskedSides, 'subnetId' | 'address'>, fields: { subnetId: string; address: string }) => ({
+    subnet: await externalSubnet(reader, external, { family, ...named, fields }),
+    asked: named.address === undefined ? undefined : { address: named.address, pointer: `/${fields.address}` },
+  });
+  const ipv4 = await side(4, given({ subnetId, address }), { subnetId: 'subnetId', address: 'address' });
+  const isAsked = ipv6SubnetId !== undefined || ipv6Address !== undefined;
+  if (!isAsked && (await firstOf(reader, external, 6)) === undefined) return { ipv4 };
+  const named = given({ subnetId: ipv6SubnetId, address: ipv6Address });
+  return { ipv4, ipv6: await side(6, named, { subnetId: 'ipv6SubnetId', address: 'ipv6Address' }) };
+}
 
 interface FirstBlocks {
   readonly id: Id<'natGateway'>;

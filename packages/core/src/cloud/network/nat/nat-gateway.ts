@@ -11,20 +11,22 @@ export const natGateway = defineKind({
     externalNetworkId: ref('network', 'restrict'),
     subnetId: ref('subnet', 'restrict', { description: 'Of the external network.' }),
     address: Type.String({ maxLength: 45 }),
+    ipv6SubnetId: Type.Optional(ref('subnet', 'restrict', { description: 'Of the external network, for `ipv6Address`.' })),
+    ipv6Address: Type.Optional(Type.String({ maxLength: 45, description: 'Absent: it leads out and in by IPv4 alone.' })),
     snat: Type.Boolean({ description: 'Whether machines without an elastic IP reach out with its address.' }),
     portsPerSubnet: Type.Optional(
       Type.Integer({
         minimum: 64,
         maximum: 16_384,
         description:
-          'Each subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all.',
+          'Each IPv4 subnet reaches out from a block of so many source ports of its own: who it was can be told by the port. Default: all share all.',
       }),
     ),
   }),
   states: { creating: ['available', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
   initial: 'creating',
-  unique: [['vpcId'], ['subnetId', 'address']],
-  indexed: ['address'],
+  unique: [['vpcId'], ['subnetId', 'address'], ['ipv6SubnetId', 'ipv6Address']],
+  indexed: ['address', 'ipv6Address'],
   quota: { natGateways: 1 },
 });
 

@@ -44,7 +44,7 @@ export async function gatewayOf(reader: Reader, vpcId: string): Promise<RowOf<ty
   return row;
 }
 
-/** The IPv4 subnets of a VPC: who reaches out through its gateway. */
+/** The IPv4 subnets of a VPC: those that may have blocks of ports. */
 export async function sourcesOf(reader: Reader, vpcId: string): Promise<readonly RowOf<typeof subnet>[]> {
   return (await subnetsOf(reader, vpcId)).filter(({ cidr, state }) => !cidr.includes(':') && state !== 'deleting');
 }

@@ -17,7 +17,7 @@ import {
   transition,
   updateAction,
 } from '../../../kernel/index.ts';
-import { nameOr } from '../../naming.ts';
+import { given, nameOr } from '../../naming.ts';
 import type { CloudServices } from '../../services.ts';
 import { type KeptKind, type KeptParams, keptCreation, keptRemoval } from '../kept.ts';
 import { network } from '../network.ts';
@@ -42,12 +42,20 @@ export const keptPortForward: KeptKind<typeof portForward, 'portForwards'> = {
     if (target === undefined && state === 'creating')
       throw new CloudError('conflict', 'The NIC is gone, or on its way out.', { pointer: '/nicId' });
     if (target === undefined || state === 'deleting') return undefined;
-    const { vpcId, address } = await ctx.reader.get(natGateway, natGatewayId);
-    const nicAddress = addressOf(target, address) ?? '';
-    const from = { gatewayId: natGatewayId, externalAddress: address, protocol, externalPort };
-    return { id, owner: ctx.cloudId, vpcId, ...from, nicId, nicAddress, port };
+    const gateway = await ctx.reader.get(natGateway, natGatewayId);
+    const [first = { externalAddress: gateway.address, nicAddress: '' }, second] = waysOf(gateway, target);
+    const from = { gatewayId: natGatewayId, protocol, externalPort };
+    return { id, owner: ctx.cloudId, vpcId: gateway.vpcId, ...from, nicId, port, ...first, ...given({ ipv6: second }) };
   },
 };
+
+/** By each family that both have an address of, IPv4 first. */
+function waysOf({ address, ipv6Address }: RowOf<typeof natGateway>, target: RowOf<typeof nic>) {
+  return [address, ipv6Address].flatMap((externalAddress) => {
+    const nicAddress = externalAddress === undefined ? undefined : addressOf(target, externalAddress);
+    return externalAddress === undefined || nicAddress === undefined ? [] : [{ externalAddress, nicAddress }];
+  });
+}
 
 const { properties } = portForward.schema;
 
@@ -75,8 +83,8 @@ export const createPortForward = (services: CloudServices, context: () => Networ
           pointer: '/nicId',
           params: { vpcId: gateway.vpcId },
         });
-      if (addressOf(target, gateway.address) === undefined)
-        throw new CloudError('conflict', 'The NIC has no IPv4 address.', { pointer: '/nicId' });
+      if (waysOf(gateway, target).length === 0)
+        throw new CloudError('conflict', 'The NIC has no IPv4 address, and the gateway none of IPv6.', { pointer: '/nicId' });
       await refuseDistributed(reader, target.id);
       (await services.fabrics.of(await reader.get(vpc, gateway.vpcId))).keeper('portForwards');
       await refuseTwice(reader, { natGatewayId, protocol, externalPort });

@@ -6,7 +6,7 @@ const port = () => Type.Integer({ minimum: 1, maximum: 65_535 });
 export const portForward = defineKind({
   name: 'portForward',
   plural: 'port-forwards',
-  description: "A port of a NAT gateway's address that stands for a port of a machine. It goes with either of them.",
+  description: "A port of a NAT gateway's addresses that stands for a port of a machine. It goes with either of them.",
   scope: 'project',
   schema: Type.Object({
     natGatewayId: ref('natGateway', 'cascade'),

@@ -8,22 +8,23 @@ import { balanced } from './balance.ts';
 import { addressLike, arriving, type Packet } from './ends.ts';
 import { addressesOf, type Facts, familyOf, type Station } from './facts.ts';
 import { flowText, type Hop, passes, stops } from './hop.ts';
-import type { GatewayRow } from './router.ts';
+import { type GatewayRow, gatewayAddress } from './router.ts';
 
 type ElasticIpRow = RowOf<typeof elasticIp>;
 
 /** Out of a VPC: with the NIC's own elastic IP, or with the address of the gateway. */
 export async function* outwards(facts: Facts, gateway: GatewayRow, { nic: row }: Station, packet: Packet): AsyncGenerator<Hop> {
   const told = await facts.told(natGateway, gateway);
-  const [own] = await facts.reader.list(elasticIp, equals('nicId', row.id), { limit: 1 });
-  let from = gateway.address;
+  const own = await elasticIpOf(facts, row.id, packet.to);
+  let from = gatewayAddress(gateway, packet.to) ?? gateway.address;
   if (own?.state === 'bound') {
     const by = await facts.told(elasticIp, own);
     from = own.address;
     yield passes('elasticIp', `It leaves with the address of elastic IP ${by.name}, ${own.address}.`, by, told);
-  } else if (gateway.snat) yield passes('natGateway', `It leaves with the address of NAT gateway ${told.name}, ${gateway.address}.`, told);
+  } else if (gateway.snat) yield passes('natGateway', `It leaves with the address of NAT gateway ${told.name}, ${from}.`, told);
   else {
-    const message = `NAT gateway ${told.name} does not let out machines without an elastic IP, and NIC ${row.name} has none.`;
+    const which = `an elastic IP of IPv${familyOf(packet.to)}`;
+    const message = `NAT gateway ${told.name} does not let out machines without ${which}, and NIC ${row.name} has none.`;
     yield stops('natGateway', 'no_snat', message, told);
     return;
   }
@@ -40,8 +41,14 @@ async function elasticIpAt(facts: Facts, address: string): Promise<ElasticIpRow 
   return undefined;
 }
 
+/** The one that is bound to a NIC in the family of another address, or is about to be. */
+async function elasticIpOf(facts: Facts, nicId: string, like: string): Promise<ElasticIpRow | undefined> {
+  const [row] = await facts.reader.list(elasticIp, both(equals('nicId', nicId), equals('family', familyOf(like))), { limit: 1 });
+  return row;
+}
+
 async function gatewayAt(facts: Facts, address: string): Promise<GatewayRow | undefined> {
-  const rows = await facts.reader.list(natGateway, equals('address', address));
+  const rows = await facts.reader.list(natGateway, equals(familyOf(address) === 4 ? 'address' : 'ipv6Address', address));
   for (const row of rows) if (await facts.sees(natGateway, row)) return row;
   return undefined;
 }
@@ -69,12 +76,12 @@ export async function* inwards(facts: Facts, packet: Packet): AsyncGenerator<Hop
 
 /** From outside to a NIC that is named: by its elastic IP, or by a port that is forwarded to the one asked for. */
 export async function* inwardsTo(facts: Facts, station: Station, packet: Packet): AsyncGenerator<Hop> {
-  const [bound] = await facts.reader.list(elasticIp, equals('nicId', station.nic.id), { limit: 1 });
+  const bound = await elasticIpOf(facts, station.nic.id, packet.to);
   if (bound?.state === 'bound') {
     yield* throughElasticIp(facts, bound, packet);
     return;
   }
-  const forwards = await facts.reader.list(portForward, both(equals('nicId', station.nic.id), equals('state', 'available')));
+  const forwards = await forwardsTo(facts, station, packet.to);
   const by = forwards.find(({ protocol, port }) => protocol === packet.flow.protocol && port === packet.flow.port);
   const told = await facts.told(nic, station.nic);
   if (by !== undefined) yield* forwarded(facts, by, packet);
@@ -82,6 +89,14 @@ export async function* inwardsTo(facts: Facts, station: Station, packet: Packet)
     const message = `NIC ${told.name} has no elastic IP, and no NAT gateway forwards a port to its ${flowText(packet.flow)}.`;
     yield stops('outside', 'no_way_in', message, told);
   }
+}
+
+/** The ports that lead to a NIC in the family of an address of its own. */
+async function forwardsTo(facts: Facts, { nic: { id } }: Station, like: string): Promise<readonly RowOf<typeof portForward>[]> {
+  const rows = await facts.reader.list(portForward, both(equals('nicId', id), equals('state', 'available')));
+  const leads = rows.map(async (row) => gatewayAddress(await facts.reader.get(natGateway, row.natGatewayId), like) !== undefined);
+  const isLeading = await Promise.all(leads);
+  return rows.filter((_, at) => isLeading[at]);
 }
 
 async function* throughElasticIp(facts: Facts, row: ElasticIpRow, packet: Packet): AsyncGenerator<Hop> {
@@ -100,7 +115,13 @@ async function* throughElasticIp(facts: Facts, row: ElasticIpRow, packet: Packet
 async function* forwarded(facts: Facts, by: RowOf<typeof portForward>, packet: Packet): AsyncGenerator<Hop> {
   const told = await facts.told(portForward, by);
   const station = await facts.station(await facts.reader.get(nic, by.nicId));
-  const to = addressesOf(station.nic).find((address) => familyOf(address) === familyOf(packet.from)) ?? station.nic.address;
+  const family = familyOf(packet.from);
+  const to = addressesOf(station.nic).find((address) => familyOf(address) === family);
+  if (to === undefined) {
+    const why = `NIC ${station.nic.name}, to which ${told.name} forwards the port, has no IPv${family} address.`;
+    yield stops('portForward', 'no_port_forward', why, told);
+    return;
+  }
   const message = `Port ${by.externalPort} of the NAT gateway is forwarded to port ${by.port} of NIC ${station.nic.name}, by ${told.name}.`;
   yield passes('portForward', message, told);
   yield* arriving(facts, station, { ...packet, to, flow: { ...packet.flow, port: by.port } });

@@ -59,6 +59,10 @@ async function routed(facts: Facts, vpcId: string): Promise<readonly Entry[]> {
 
 async function outwards(facts: Facts, vpcId: string, address: string): Promise<readonly Entry[]> {
   const [gateway] = await facts.reader.list(natGateway, both(equals('vpcId', vpcId), equals('state', 'available')), { limit: 1 });
-  if (gateway === undefined || familyOf(gateway.address) !== familyOf(address)) return [];
+  if (gateway === undefined || gatewayAddress(gateway, address) === undefined) return [];
   return [{ destination: familyOf(address) === 4 ? '0.0.0.0/0' : '::/0', step: { type: 'gateway', gateway } }];
 }
+
+/** Its own address of the same family as another, if it has one. */
+export const gatewayAddress = ({ address, ipv6Address }: GatewayRow, like: string): string | undefined =>
+  familyOf(like) === 4 ? address : ipv6Address;

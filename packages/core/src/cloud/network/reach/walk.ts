@@ -7,7 +7,7 @@ import { route } from '../vpc/route.ts';
 import { vpc } from '../vpc/vpc.ts';
 import { balanced } from './balance.ts';
 import { arriving, leaving, type Packet } from './ends.ts';
-import { type Facts, isIn, type Station, type SubnetRow } from './facts.ts';
+import { type Facts, familyOf, isIn, type Station, type SubnetRow } from './facts.ts';
 import { foreign, type Hop, passes, stops, unknown } from './hop.ts';
 import { outwards } from './outside.ts';
 import { type NextStep, nextStep } from './router.ts';
@@ -67,7 +67,7 @@ async function* through(facts: Facts, row: RowOf<typeof vpc>, station: Station, 
   const told = await facts.told(vpc, row);
   const router = `The router of VPC ${told.name}`;
   if (step.type === 'nowhere') {
-    const message = `${router} has no subnet, peering or route for ${packet.to}, and no NAT gateway that leads out.`;
+    const message = `${router} has no subnet, peering or route for ${packet.to}, and no NAT gateway that leads out by IPv${familyOf(packet.to)}.`;
     yield stops('router', 'no_route', message, told);
   } else if (step.type === 'subnet') {
     const to = await facts.told(subnet, step.subnet);
