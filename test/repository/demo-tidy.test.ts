@@ -39,12 +39,32 @@ describe('the end of the demo', function () {
     const resources = { disk: { kind: 'volume', properties: { name: 'of-stack', ...disk } } };
     const backups = await cloud.backupStores.create({ name: 'backups', driver: 'simulated', settings: {} }).wait();
     await cloud.backupPlans.create({ tag: 'kept', storeId: backups.id, schedule: '0 3 * * *' }).wait();
+    await cloud.instanceTypes.create({ name: 'small', vcpus: 1, memoryBytes: 2 ** 27 }).wait();
+    const image = await cloud.images.create({ name: 'disk' }).wait();
+    await cloud.images.upload(image.id, new Uint8Array(4096));
+    const machine = await cloud.instances.create({ name: 'web', instanceType: 'small', imageId: image.id }).wait();
+    await cloud.instances.snapshot(machine.id, { name: 'whole' }).wait();
+    const [root] = await cloud.volumes.list({ where: { instanceId: machine.id } }).toArray();
+    if (root === undefined) throw new Error('a machine without a disk');
+    await cloud.snapshots.create({ name: 'alone', volumeId: root.id }).wait();
+    await cloud.volumeBackups.create({ name: 'kept', volumeId: root.id }).wait();
     await cloud.stacks.create({ name: 'stack', template: { resources } }).wait();
 
     await deleteEverything(cloud, inProject);
 
     expect(await cloud.volumes.list({ allProjects: true }).toArray()).to.deep.equal([]);
-    for (const kind of [cloud.stacks, cloud.backupPlans, cloud.backupStores, cloud.pools, cloud.hosts, cloud.clusters, cloud.zones])
+    for (const kind of [
+      cloud.stacks,
+      cloud.instances,
+      cloud.snapshots,
+      cloud.volumeBackups,
+      cloud.backupPlans,
+      cloud.backupStores,
+      cloud.pools,
+      cloud.hosts,
+      cloud.clusters,
+      cloud.zones,
+    ])
       expect(await kind.list().toArray()).to.deep.equal([]);
   });
 });

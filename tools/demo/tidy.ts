@@ -6,7 +6,6 @@ const TIMEOUT_MS = 180_000;
 const ofProjects = (cloud: Cloud) => [
   // They delete their resources themselves.
   cloud.stacks,
-  cloud.instances,
   cloud.backupPlans,
   // What is in one goes with it, and not by itself.
   cloud.backupSets,
@@ -14,6 +13,8 @@ const ofProjects = (cloud: Cloud) => [
   cloud.volumeBackups,
   cloud.snapshotGroups,
   cloud.snapshots,
+  // Its disks go with it, unless they have snapshots.
+  cloud.instances,
   cloud.volumes,
   cloud.elasticIps,
   cloud.natGateways,

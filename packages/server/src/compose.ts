@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import 'reflect-metadata';
 import {
@@ -49,6 +48,7 @@ import { readTls } from './http/tls.ts';
 import { Admission } from './limits/admission.ts';
 import type { Rate } from './limits/rates.ts';
 import { LoopWatch } from './loop-watch.ts';
+import { makeDirectory } from './make-directory.ts';
 import { openStore } from './store.ts';
 
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`@pileus/server/${name}`);
@@ -124,8 +124,7 @@ export async function compose(given: ComposeOptions): Promise<ControlPlane> {
   const options = watched(given, (what, seconds) => container.get(METRICS).held(what, seconds));
   const { config, directory, environment } = options;
   const { limits, listen } = config;
-  const dataDir = resolve(directory, config.dataDir);
-  await dependingOn('dataDir', mkdir(dataDir, { recursive: true, mode: 0o700 }));
+  const dataDir = await dependingOn('dataDir', makeDirectory(resolve(directory, config.dataDir)));
 
   container.bind(ENVIRONMENT).toConstantValue(environment);
   container.bind(METRICS).toDynamicValue(() => new Metrics());

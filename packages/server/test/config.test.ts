@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeEnvironment } from '@pileus/core/node';
 import { expect } from 'chai';
 import { ConfigError, compose, loadConfig, parseConfig } from '../src/index.ts';
+import { makeDirectory } from '../src/make-directory.ts';
 import { loadPlugins } from '../src/plugins.ts';
 import { describeFailure } from '../src/run.ts';
 import { openStore } from '../src/store.ts';
@@ -31,6 +32,29 @@ describe('server: configuration', () => {
   it('has a default for everything', () => {
     expect(parseConfig({})).to.deep.include({ listen: { host: '127.0.0.1', port: 7420 }, dataDir: './pileus-data', plugins: [] });
     expect(parseConfig(undefined)).to.deep.equal(parseConfig({}));
+  });
+
+  it('names dataDir where that cannot be made, which is told and not waited for', async () => {
+    await writeFile(join(directory, 'a-file'), '');
+    for (const [dataDir, why] of [
+      ['/proc/nope/deep', /ENOENT/],
+      [join(directory, 'a-file'), /EEXIST/],
+      [join(directory, 'a-file', 'below'), /ENOTDIR/],
+    ] as const) {
+      const given = { config: parseConfig({ dataDir, listen: { port: 0 } }), directory, environment: nodeEnvironment(), plugins: [] };
+      const error = await failure(() => compose(given));
+      expect(error, dataDir).to.be.instanceOf(ConfigError);
+      expect(error.message)
+        .to.match(/^The configuration is wrong: dataDir: /)
+        .and.match(why);
+    }
+  });
+
+  it('makes dataDir with all that leads to it, for itself alone', async () => {
+    const deep = join(directory, 'some', 'where', 'deep');
+    await makeDirectory(deep);
+    await makeDirectory(deep);
+    expect((await stat(deep)).mode & 0o777).to.equal(0o700);
   });
 
   it('keeps what has ended for a day at least, and the audit for ever unless told otherwise', () => {

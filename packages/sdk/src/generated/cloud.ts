@@ -3168,7 +3168,7 @@ export interface BackupPlanFields {
   readonly nextRunAt?: string;
   /** When it has begun last. */
   readonly lastRunAt?: string;
-  /** Why the last time it could not ask for all backups. */
+  /** Why the last time it has not asked for all backups, e.g. since the one before is still being copied. */
   readonly lastRefusal?: string;
   /** All that it backs up can be brought back as it was then, or later. Absent while that is not so for some of it. */
   readonly recoveryPointAt?: string;

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { resolve } from 'node:path';
 import { type AgentStatus, COMMANDS } from '@pileus/core/agent';
@@ -6,6 +6,7 @@ import { type Environment, timestamp } from '@pileus/core/kernel';
 import { exchange, type Identity, PinnedConnections } from '@pileus/core/node';
 import { ConfigError, dependingOn } from '../config/load.ts';
 import { readTls } from '../http/tls.ts';
+import { makeDirectory } from '../make-directory.ts';
 import type { LoadedAgentConfig } from './config.ts';
 import { isOpen, Journal } from './journal.ts';
 import { Outbox, type PostOptions } from './outbox.ts';
@@ -49,8 +50,7 @@ const CALLBACK_TIMEOUT_MS = 10_000;
 
 /** Puts an agent together, and starts it. */
 export async function startAgent({ config, directory, environment, duties }: AgentOptions): Promise<Agent> {
-  const dataDir = resolve(directory, config.dataDir);
-  await dependingOn('dataDir', mkdir(dataDir, { recursive: true, mode: 0o700 }));
+  const dataDir = await dependingOn('dataDir', makeDirectory(resolve(directory, config.dataDir)));
   const stops: (() => Promise<unknown> | unknown)[] = [];
   const close = async () => {
     for (const stop of stops.splice(0).reverse()) await stop();

@@ -37,6 +37,8 @@ const AGAIN_MS = 3600_000;
 
 const WATCHED: ReadonlySet<string> = new Set([backup.name, backupSet.name, backupPlan.name]);
 
+const isBefore = ({ nextRunAt = '' }: PlanRow) => ({ field: 'createdAt', op: '<', value: nextRunAt }) as const;
+
 /**
  * Has plans run when they are due, and puts what they have made in order: what is kept, what is tested, what can be recovered. A reconciler: each look goes by rows
  * alone, and asks for operations under names that follow from them, so that a look that is repeated, by another life or another node, asks for the same.
@@ -142,7 +144,7 @@ export class PlanRunner {
     const [action, field] = plan.atOneInstant === true ? ['backupSet.create', 'instanceId'] : ['backup.create', 'volumeId'];
     for (const { id, name } of await this.#subjects(plan)) {
       const input = { [field]: id, storeId: plan.storeId, planId: plan.id };
-      const refusal = await this.#ask(plan, action, input, `${plan.nextRunAt}/${id}`);
+      const refusal = (await this.#beforeIt(plan, id, name)) ?? (await this.#ask(plan, action, input, `${plan.nextRunAt}/${id}`));
       if (refusal !== undefined) refusals.push(`${name}: ${refusal}`);
     }
     const set = {
@@ -150,6 +152,21 @@ export class PlanRunner {
       lastRefusal: refusals.length === 0 ? null : refusals.join(' ').slice(0, 1000),
     };
     await this.#services.kernel().observe([change(backupPlan, plan.id, set, { nextRunAt: plan.nextRunAt ?? null })]);
+  }
+
+  /**
+   * That the one of an earlier time is not done yet: this time is left out, for where copies take longer than the time between them ever more would be under way.
+   * What has come to be since this time is of a look before this one.
+   */
+  async #beforeIt(plan: PlanRow, id: string, name: string): Promise<string | undefined> {
+    const { reader } = this.#services;
+    const isUnderWay = both(equals('planId', plan.id), equals('state', 'creating'));
+    const [one] =
+      plan.atOneInstant === true
+        ? // Whose it is is in its row when it is made; until then the name is.
+          await reader.list(backupSet, both(isUnderWay, equals('instanceName', name), isBefore(plan)), { limit: 1 })
+        : await reader.list(backup, both(isUnderWay, equals('volumeId', id), isBefore(plan)), { limit: 1 });
+    return one === undefined ? undefined : `The backup before it, ${one.name} of ${one.createdAt}, is not done yet.`;
   }
 
   /** What it backs up now: volumes, or whole machines. */

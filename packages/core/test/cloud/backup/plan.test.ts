@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { beyondRetention } from '../../../src/cloud/backup/plan-kept.ts';
 import { nextTime } from '../../../src/cloud/backup/schedule.ts';
-import { backup, backupPlan } from '../../../src/cloud/index.ts';
-import { type CloudError, change, type Id } from '../../../src/kernel/index.ts';
+import { backup, backupPlan, backupSet } from '../../../src/cloud/index.ts';
+import { type CloudError, change, type Id, sleep } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
 import { BackupStage, CHUNK } from './backup-stage.ts';
+import { withMachine } from './set-stage.ts';
 
 const MINUTE_MS = 60_000;
 const PERIOD_MS = 5 * MINUTE_MS;
@@ -69,6 +70,34 @@ describe('plans of backups', function () {
     await stage.sim.run(PERIOD_MS + 2 * MINUTE_MS);
     expect(await made()).to.have.length(3);
   });
+
+  for (const [what, more] of [
+    ['backups', {}],
+    ['a set', { atOneInstant: true }],
+  ] as const)
+    it(`leave a time out while ${what} of an earlier one are copied, and say so`, async () => {
+      const { stage, sim, id: instanceId } = await withMachine();
+      const asked = async () => (await stage.rows(what === 'a set' ? backupSet : backup)).length;
+      const once = what === 'a set' ? 1 : 2;
+      let copying = true;
+      sim.around = async (point, body) => {
+        while (copying && /^copy$/.test(point.path)) await sleep(sim.environment.timers, 1000);
+        return body();
+      };
+      const id = await sim.done('backupPlan.create', { instanceId, schedule: '*/5 * * * *', ...more });
+      await sim.run(PERIOD_MS + 2 * MINUTE_MS);
+      expect((await stage.row(backupPlan, id)).lastRefusal, 'of itself, by a look that comes again').to.equal(undefined);
+      expect(await asked()).to.equal(once);
+      await sim.run(3 * PERIOD_MS);
+      expect(await asked()).to.equal(once);
+      const { lastRefusal, lastRunAt, nextRunAt } = await stage.row(backupPlan, id);
+      expect(lastRefusal).to.match(/: The backup before it, .+ of \d.+Z, is not done yet\./);
+      expect(Date.parse(nextRunAt ?? '') - Date.parse(lastRunAt ?? '')).to.be.at.most(PERIOD_MS);
+      copying = false;
+      await sim.run(PERIOD_MS);
+      expect(await asked()).to.equal(2 * once);
+      expect((await stage.row(backupPlan, id)).lastRefusal).to.equal(undefined);
+    });
 
   it('make each backup once, though the server dies while they run', async () => {
     const { stage, plan, made } = await withVolume();
