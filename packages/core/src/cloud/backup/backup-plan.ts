@@ -46,7 +46,9 @@ export const backupPlan = defineKind({
     verify: Type.Boolean({ description: 'Each backup is restored for a test as soon as it is made.' }),
     nextRunAt: Type.Optional(Type.String({ format: 'date-time', description: 'When it begins next.' })),
     lastRunAt: Type.Optional(Type.String({ format: 'date-time', description: 'When it has begun last.' })),
-    lastRefusal: Type.Optional(Type.String({ description: 'Why the last time it has not asked for all backups, e.g. since the one before is still being copied.' })),
+    lastRefusal: Type.Optional(
+      Type.String({ description: 'Why the last time it has not asked for all backups, e.g. since the one before is still being copied.' }),
+    ),
     recoveryPointAt: Type.Optional(
       Type.String({
         format: 'date-time',
