@@ -24,6 +24,15 @@ const aSnapshot = async (at: SmallCloud) => {
   return undefined;
 };
 
+/** Encrypted, with something in it, and with a backup. */
+const aSealed = async (at: SmallCloud) => {
+  await aStore(at);
+  const id = await at.sim.done('volume.create', { name: 'sealed-1', sizeBytes: 8192, poolId: at.poolId, encrypted: true });
+  at.sim.world.pools.get(`hv1/${at.poolId}`)?.write(id, 0, new Uint8Array(4096).fill(7));
+  extra.set(at, id);
+  return backUp(at, 'backup-1');
+};
+
 const others = new WeakMap<SmallCloud, string>();
 const elsewhere = async (at: SmallCloud) => {
   const id = await aBackup(at);
@@ -101,6 +110,24 @@ export const backupScenarios: readonly Scenario[] = [
   on('backup.restore', elsewhere, (at) => ({ name: 'data-2', poolId: others.get(at) }), 'into another pool'),
   on('backup.verify', aBackup, () => ({})),
   on('backup.verify', aBackup, () => ({ restore: true }), 'with a restore'),
+  on(
+    'backup.create',
+    (at) => aSealed(at).then(() => undefined),
+    (at) => ({ name: 'backup-2', volumeId: extra.get(at) }),
+    'of an encrypted volume',
+  ),
+  on('backup.restore', aSealed, () => ({ name: 'data-2' }), 'of an encrypted volume'),
+  on('backup.restore', aBackup, () => ({ name: 'data-2', encrypted: true }), 'that encrypts'),
+  on('backup.verify', aSealed, () => ({ restore: true }), 'of an encrypted volume, with a restore'),
+  on(
+    'volume.rotateKey',
+    async (at) => {
+      await aSealed(at);
+      return extra.get(at);
+    },
+    () => ({}),
+    'after a backup',
+  ),
   on('backup.delete', aBackup, () => ({})),
   on(
     'backupSet.create',

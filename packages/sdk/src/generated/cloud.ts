@@ -3362,6 +3362,8 @@ export interface BackupSetRestore {
   readonly storageClass?: string | undefined;
   /** A host that must reach the new volume. */
   readonly hostId?: Id<'host'> | undefined;
+  /** Whether it is encrypted, with a key of its own. Default: as the volume was, or as the class demands that is named, or that of the pool. */
+  readonly encrypted?: boolean | undefined;
 }
 
 /** What queries see of backup-sets. */
@@ -3460,6 +3462,8 @@ export interface BackupFields {
   readonly slot?: number;
   /** The same beside the volume, until the next backup is made: from there it is restored at once. */
   readonly snapshotId?: Id<'snapshot'>;
+  /** Its volume was encrypted: what is restored of it is, too, unless that is asked otherwise. */
+  readonly encrypted?: boolean;
   /** Of the volume. This counts for the quota, however little of it is kept anew. */
   readonly sizeBytes: number;
   /** The point in time. */
@@ -3512,6 +3516,8 @@ export interface BackupRestore {
   readonly storageClass?: string | undefined;
   /** A host that must reach the new volume. */
   readonly hostId?: Id<'host'> | undefined;
+  /** Whether it is encrypted, with a key of its own. Default: as the volume was, or as the class demands that is named, or that of the pool. */
+  readonly encrypted?: boolean | undefined;
 }
 
 /** Reads all of a backup and shows in what condition it is. With `restore` also into a volume, which is compared and removed. */

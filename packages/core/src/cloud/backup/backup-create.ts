@@ -20,7 +20,16 @@ import {
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { contentKey, dropSnapshot, snapshot, snapshotRows, takeSnapshot, volume, type WantedSnapshot } from '../storage/contract.ts';
+import {
+  contentKey,
+  dropSnapshot,
+  openedKey,
+  snapshot,
+  snapshotRows,
+  takeSnapshot,
+  volume,
+  type WantedSnapshot,
+} from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { backupPlan } from './backup-plan.ts';
 import { keptIn, readable, refuseUsedOrMoved, sourceOf, type TakenSnapshot } from './backup-source.ts';
@@ -103,7 +112,9 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       const pool = await ctx.pools.open(params.poolId);
       const earlier = await earlierOf(shelf, params, await beside(ctx, params, call), call);
       const facts = { volumeId, volumeName, sizeBytes, takenAt: out.begin.takenAt };
-      const of = { volumeId, ...given({ id: readId(params) }) };
+      // Changed together with the header, by what this waits for.
+      const { encryptionKey } = await ctx.reader.get(volume, volumeId);
+      const of = { volumeId, ...given({ id: readId(params) }), ...(await openedKey(ctx, encryptionKey)) };
       const { manifest, copied } = await copyOut(ctx, shelf, { pool, of, facts, ...given({ earlier, afresh: params.afresh }) }, call);
       // Its machine may have been switched on meanwhile, behind our back.
       if (of.id === undefined) await beside(ctx, params, call);
@@ -179,7 +190,7 @@ export const backupCreate = (context: BackupContext) =>
         expectState(backupStore, store.id, ['available']),
         create(backup, {
           ...facts,
-          ...given({ description: input.description, planId: plan?.id }),
+          ...given({ description: input.description, planId: plan?.id, encrypted: source.encrypted }),
           id,
           name: nameOr(input.name, backup, id),
         }),

@@ -4,9 +4,7 @@ import {
   CloudError,
   defineAction,
   type Id,
-  isCloudError,
   NOTHING_TO_UNDO,
-  type Reader,
   type RowOf,
   resourceName,
   revert,
@@ -16,9 +14,10 @@ import {
 } from '../../kernel/index.ts';
 import type { SnapshotRef } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { choosePool, protectionIn, refuseUnknownPlace, removeOrOwe, snapshot, volume, volumeRows } from '../storage/contract.ts';
+import { newKey, openedKey, refuseUnknownPlace, removeOrOwe, sameKey, snapshot, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
+import { placeToFill } from './restore-place.ts';
 import { copyIn, Shelf } from './transfer.ts';
 
 export interface RestoreParams {
@@ -30,15 +29,18 @@ export interface RestoreParams {
   readonly sizeBytes: number;
   /** Where it is still beside the volume it was made of, in the same pool: that is cloned. */
   readonly snapshot?: SnapshotRef;
+  /** Reference to the new volume's key, which is sealed: of one that is encrypted. */
+  readonly encryptionKey?: string;
 }
 
 export const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore', 1)
   .effect('disk', {
-    do: async ({ ctx, params: { volumeId, poolId, sizeBytes, snapshot }, call }) => {
+    do: async ({ ctx, params: { volumeId, poolId, sizeBytes, snapshot, encryptionKey }, call }) => {
       const pool = await ctx.pools.open(poolId);
       const there = snapshot === undefined ? [] : await pool.listSnapshots(snapshot.volumeId, call);
       const isCloned = snapshot !== undefined && there.some(({ id }) => id === snapshot.id);
-      await pool.createVolume({ id: volumeId, sizeBytes, ...(isCloned ? { snapshot } : { toFill: true }) }, call);
+      const how = { ...(isCloned ? { snapshot } : { toFill: true as const }), ...(await openedKey(ctx, encryptionKey)) };
+      await pool.createVolume({ id: volumeId, sizeBytes, ...how }, call);
       return { isCloned };
     },
     undo: (step) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
@@ -50,7 +52,8 @@ export const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore'
       const shelf = await Shelf.open(ctx, params);
       const manifest = await shelf.manifest(params.backupId, call);
       if (manifest === undefined) throw new CloudError('internal', 'The backup is missing in its store.');
-      await copyIn(ctx, shelf, { manifest, pool: await ctx.pools.open(params.poolId), volumeId: params.volumeId }, call);
+      const to = { volumeId: params.volumeId, ...(await openedKey(ctx, params.encryptionKey)) };
+      await copyIn(ctx, shelf, { manifest, pool: await ctx.pools.open(params.poolId), to }, call);
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -63,23 +66,8 @@ export const restoreBackup = saga<BackupContext, RestoreParams>('backup.restore'
   .build();
 
 /** Takes the acceptance of one back. */
-export const notRestored = ({ volumeId, poolId, sizeBytes }: RestoreParams): readonly Statement[] =>
-  volumeRows.takeBack({ id: volumeId, poolId, sizeBytes });
-
-type Wanted = Parameters<typeof choosePool>[1];
-
-/** A clone takes no time, so its pool is the first choice of who names none. @throws CloudError no_capacity */
-async function besideOrElse(reader: Reader, beside: RowOf<typeof snapshot> | undefined, wanted: Wanted) {
-  const isFree = wanted.poolId === undefined && wanted.storageClass === undefined && wanted.hostId === undefined;
-  if (beside?.state !== 'available' || !isFree) return choosePool(reader, wanted);
-  try {
-    return await choosePool(reader, { ...wanted, poolId: beside.poolId });
-  } catch (error) {
-    // Full; or of a class that takes encrypted volumes only by now.
-    if (!isCloudError(error) || (error.code !== 'no_capacity' && error.code !== 'conflict')) throw error;
-    return choosePool(reader, wanted);
-  }
-}
+export const notRestored = ({ volumeId, ...params }: RestoreParams): readonly Statement[] =>
+  volumeRows.takeBack({ ...params, id: volumeId });
 
 const uuid = Type.Optional(Type.String({ format: 'uuid' }));
 
@@ -88,6 +76,12 @@ export const WHERE_TO = {
   poolId: uuid,
   storageClass: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
   hostId: Type.Optional(Type.String({ format: 'uuid', description: 'A host that must reach the new volume.' })),
+  encrypted: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether it is encrypted, with a key of its own. Default: as the volume was, or as the class demands that is named, or that of the pool.',
+    }),
+  ),
 };
 
 interface Asked {
@@ -95,6 +89,7 @@ interface Asked {
   readonly poolId?: string | undefined;
   readonly storageClass?: string | undefined;
   readonly hostId?: string | undefined;
+  readonly encrypted?: boolean | undefined;
 }
 
 /** What the restore of one backup writes and goes by. @throws CloudError no_capacity, unsupported */
@@ -102,24 +97,33 @@ export async function restoring(
   context: BackupContext,
   row: RowOf<typeof backup>,
   input: Asked,
-  { principal, reader, attempt, mint }: Pick<AcceptRequest<typeof backup, unknown>, 'principal' | 'reader' | 'attempt' | 'mint'>,
+  {
+    principal,
+    reader,
+    attempt,
+    mint,
+    seal,
+  }: Pick<AcceptRequest<typeof backup, unknown>, 'principal' | 'reader' | 'attempt' | 'mint' | 'seal'>,
 ) {
   await refuseUnknownPlace(reader, principal, input);
   const { id: backupId, projectId, storeId, sizeBytes } = row;
   const where = given({ poolId: input.poolId, storageClass: input.storageClass, hostId: input.hostId });
   const beside = row.snapshotId === undefined ? undefined : await reader.find(snapshot, row.snapshotId);
-  const encryptedBy = input.poolId !== undefined ? '/poolId' : input.storageClass !== undefined ? '/storageClass' : '';
-  // What is restored is not encrypted, so it has no place in a class that demands that.
-  const place = await besideOrElse(reader, beside, { ...where, encrypted: false, encryptedBy, sizeBytes, attempt });
-  const { id: poolId } = place;
-  const { guards } = await protectionIn(reader, place, false, encryptedBy);
-  const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId ? beside : undefined;
-  (await context.pools.open(poolId)).needContents();
+  const { encrypted, encryptedBy } = encryptedFor(row, input);
+  const wanted = { ...where, ...given({ encrypted }), encryptedBy, sizeBytes, attempt };
+  const { poolId, isEncrypted, guards } = await placeToFill(context, reader, wanted, beside);
+  const isAlike = isEncrypted === (row.encrypted === true);
+  const cloned = beside !== undefined && beside.state === 'available' && beside.poolId === poolId && isAlike ? beside : undefined;
+  const key =
+    cloned === undefined
+      ? await newKey(context, seal, isEncrypted)
+      : await sameKey(context, seal, await reader.get(volume, cloned.volumeId));
   const volumeId = mint('volume');
   const facts = { projectId: projectId as Id<'project'>, poolId, sizeBytes };
   const params: RestoreParams = {
     ...{ ...facts, backupId, storeId, volumeId },
     ...(cloned === undefined ? {} : { snapshot: { id: cloned.id, volumeId: cloned.volumeId } }),
+    ...given({ encryptionKey: key.row.encryptionKey }),
   };
   return {
     params,
@@ -127,14 +131,27 @@ export async function restoring(
       ...volumeRows.reserve({
         ...given({ snapshotId: cloned?.id }),
         ...facts,
+        ...key.row,
         id: volumeId,
         name: nameOr(input.name, volume, volumeId),
         deleteWithInstance: false,
       }),
       ...guards,
+      ...key.statements,
     ],
     keys: [volumeId, ...(cloned === undefined ? [] : [cloned.id])],
   };
+}
+
+/**
+ * Whether it is to be encrypted, and the field that says so: what was encrypted comes back in the clear only if that is asked for; else the class decides that is named, or that
+ * of the pool that is. Who names neither gets one in the clear, as ever.
+ */
+function encryptedFor(row: RowOf<typeof backup>, { encrypted, poolId, storageClass }: Asked) {
+  const place = poolId !== undefined ? '/poolId' : storageClass !== undefined ? '/storageClass' : '';
+  if (encrypted !== undefined) return { encrypted, encryptedBy: '/encrypted' };
+  if (row.encrypted === true) return { encrypted: true, encryptedBy: place };
+  return place === '' ? { encrypted: false, encryptedBy: place } : { encrypted: undefined, encryptedBy: place };
 }
 
 export const backupRestore = (context: BackupContext) =>

@@ -1,6 +1,6 @@
 import { CloudError, expectState, type Id, type Principal, type Reader, type RowOf, type Statement, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { inUse, refuseEncrypted, refuseOtherUser, refuseUsed, snapshot, userOf, volume } from '../storage/contract.ts';
+import { inUse, needContents, refuseOtherUser, refuseUsed, snapshot, userOf, volume } from '../storage/contract.ts';
 import type { BackupContext } from './context.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -19,17 +19,15 @@ export interface Readable {
 }
 
 /** @throws CloudError conflict, unsupported, in_use */
-export async function readable({ pools }: BackupContext, reader: Reader, row: VolumeRow, kept?: SnapshotRow): Promise<Readable> {
+export async function readable(context: BackupContext, reader: Reader, row: VolumeRow, kept?: SnapshotRow): Promise<Readable> {
   const { name, state, poolId } = row;
-  refuseEncrypted(row, kept === undefined ? '/volumeId' : '/snapshotId', 'backups keep no keys of volumes');
   if (kept === undefined && !WITH_CONTENT.some((each) => each === state))
     throw new CloudError('conflict', `Volume ${name} is ${state}.`, {
       pointer: '/volumeId',
       params: { state, allowed: [...WITH_CONTENT] },
     });
-  const pool = await pools.open(poolId);
-  pool.needContents();
-  if (pool.hasSnapshots) return { hasSnapshots: true };
+  await needContents(context, row, kept === undefined ? '/volumeId' : '/snapshotId');
+  if ((await context.pools.open(poolId)).hasSnapshots) return { hasSnapshots: true };
   const user = await userOf(reader, row);
   if (user === undefined) return { hasSnapshots: false };
   if (user.state !== 'stopped') throw inUse(row, user);

@@ -1,11 +1,12 @@
 import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, inLanes, NOTHING_TO_UNDO, saga, timestamp } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { nameOr } from '../naming.ts';
-import { choosePool, protectionIn, removeOrOwe, volume, volumeRows } from '../storage/contract.ts';
+import { given, nameOr } from '../naming.ts';
+import { newKey, openedKey, removeOrOwe, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { chunkName } from './keys.ts';
+import { placeToFill } from './restore-place.ts';
 import { copyIn, differs, LANES, Shelf } from './transfer.ts';
 import { isDamage } from './vault.ts';
 
@@ -15,6 +16,8 @@ interface Scratch {
   readonly snapshotId: Id<'snapshot'>;
   readonly poolId: Id<'pool'>;
   readonly sizeBytes: number;
+  /** Reference to its key, which is sealed: of one that is encrypted, as its backup's volume was. */
+  readonly encryptionKey?: string;
 }
 
 interface VerifyParams {
@@ -50,20 +53,21 @@ async function check(ctx: BackupContext, params: VerifyParams, call: Call): Prom
 
 /** Restores it and compares what is then in the volume, as a reader of that sees it. */
 async function tryOut(ctx: BackupContext, params: VerifyParams, scratch: Scratch, call: Call) {
-  const { volumeId, snapshotId, poolId, sizeBytes } = scratch;
+  const { volumeId, snapshotId, poolId, sizeBytes, encryptionKey } = scratch;
   const shelf = await Shelf.open(ctx, params);
   const pool = await ctx.pools.open(poolId);
   const manifest = await shelf.manifest(params.backupId, call);
   if (manifest === undefined) throw new CloudError('internal', 'The backup is missing in its store.');
   const { clock } = ctx.environment;
   const beganMs = clock.monotonicMs();
-  await pool.createVolume({ id: volumeId, sizeBytes, toFill: true }, call);
-  await copyIn(ctx, shelf, { manifest, pool, volumeId }, call);
+  const key = await openedKey(ctx, encryptionKey);
+  await pool.createVolume({ id: volumeId, sizeBytes, toFill: true, ...key }, call);
+  await copyIn(ctx, shelf, { manifest, pool, to: { volumeId, ...key } }, call);
   const restoreSeconds = Math.ceil((clock.monotonicMs() - beganMs) / 1000);
   // As whoever restores from there sees it, where the pool keeps snapshots.
   const of = pool.hasSnapshots ? { id: snapshotId, volumeId } : { volumeId };
   if (of.id !== undefined) await pool.createSnapshot(of, call);
-  return { restoreSeconds, isEqual: !(await differs(ctx, shelf, { manifest, pool, of }, call)) };
+  return { restoreSeconds, isEqual: !(await differs(ctx, shelf, { manifest, pool, of: { ...of, ...key } }, call)) };
 }
 
 const scratchOf = ({ params, out }: { readonly params: VerifyParams; readonly out: { readonly check: Checked } }): readonly Scratch[] =>
@@ -131,21 +135,30 @@ export const backupVerify = (context: BackupContext) =>
       ),
     }),
     from: ['available'],
-    accept: async ({ row, input, reader, attempt, mint }) => {
+    accept: async ({ row, input, reader, attempt, mint, seal }) => {
       const { id: backupId, storeId, sizeBytes } = row;
       const projectId = row.projectId as Id<'project'>;
       const params: VerifyParams = { backupId, storeId, projectId };
       if (input.restore !== true) return { params, statements: [] };
-      const place = await choosePool(reader, { sizeBytes, encrypted: false, encryptedBy: '/restore', attempt });
-      const { id: poolId } = place;
-      const { guards } = await protectionIn(reader, place, false, '/restore');
-      (await context.pools.open(poolId)).needContents();
+      const wanted = { sizeBytes, encrypted: row.encrypted === true, encryptedBy: '/restore', attempt };
+      const { poolId, isEncrypted, guards } = await placeToFill(context, reader, wanted);
+      const key = await newKey(context, seal, isEncrypted);
       const volumeId = mint('volume');
-      const scratch: Scratch = { volumeId, snapshotId: mint('snapshot'), poolId, sizeBytes };
+      const scratch: Scratch = {
+        volumeId,
+        snapshotId: mint('snapshot'),
+        poolId,
+        sizeBytes,
+        ...given({ encryptionKey: key.row.encryptionKey }),
+      };
       const name = `restore-test-${nameOr(undefined, volume, volumeId).slice(-8)}`;
       return {
         params: { ...params, scratch },
-        statements: [...volumeRows.reserve({ id: volumeId, projectId, poolId, sizeBytes, name, deleteWithInstance: false }), ...guards],
+        statements: [
+          ...volumeRows.reserve({ id: volumeId, projectId, poolId, sizeBytes, name, deleteWithInstance: false, ...key.row }),
+          ...guards,
+          ...key.statements,
+        ],
         keys: [volumeId],
       };
     },

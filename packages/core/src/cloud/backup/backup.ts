@@ -21,6 +21,9 @@ export const backup = defineKind({
         description: 'The same beside the volume, until the next backup is made: from there it is restored at once.',
       }),
     ),
+    encrypted: Type.Optional(
+      Type.Boolean({ description: 'Its volume was encrypted: what is restored of it is, too, unless that is asked otherwise.' }),
+    ),
     sizeBytes: bytes({ description: 'Of the volume. This counts for the quota, however little of it is kept anew.' }),
     takenAt: Type.Optional(Type.String({ format: 'date-time', description: 'The point in time.' })),
     readBytes: Type.Optional(bytes({ description: 'What was read of the volume to make it.' })),

@@ -1,7 +1,7 @@
 import { CloudError, inLanes } from '../../kernel/index.ts';
-import type { Call, ContentRef } from '../../strategy/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { patiently } from '../patient-call.ts';
-import type { StoragePool } from '../storage/contract.ts';
+import type { ContentAt, StoragePool } from '../storage/contract.ts';
 import type { BackupContext } from './context.ts';
 import { chunkName, keys, lastPart } from './keys.ts';
 import { CHUNK_BYTES, type ChunkRef, LAST_VARIANT, Manifest } from './manifest.ts';
@@ -102,7 +102,7 @@ export interface Copied {
 interface CopyRequest {
   readonly pool: StoragePool;
   /** What does not change meanwhile: a snapshot, or a volume that nobody uses. */
-  readonly of: ContentRef;
+  readonly of: ContentAt;
   /** What the backup before has, and the snapshot it was made of. */
   readonly earlier?: { readonly manifest: Manifest; readonly snapshotId: string };
   /** What is there already is put again: some of it may be damaged. */
@@ -187,20 +187,24 @@ class Keeper {
   }
 }
 
-/** Writes into a new volume, which reads as zeroes, all that a backup has. */
+/** Writes into a new volume all that a backup has; of zeroes only where it does not read as zeroes. */
 export async function copyIn(
   context: Pick<BackupContext, 'environment'>,
   shelf: Shelf,
-  { manifest, pool, volumeId }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly volumeId: string },
+  { manifest, pool, to }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly to: Omit<ContentAt, 'id'> },
   call: Call,
 ): Promise<void> {
-  const kept = [...manifest.kept()];
+  const indexes = pool.needsZeroes(to)
+    ? Array.from({ length: manifest.chunkCount }, (_, at) => at)
+    : [...manifest.kept()].map(([at]) => at);
   let done = 0;
-  await inLanes(kept, LANES, async ([index, chunk]) => {
-    const bytes = await shelf.chunk(chunk, call);
-    await patiently(context, call, (c) => pool.writeVolume(volumeId, manifest.place(index).offsetBytes, bytes, c));
+  await inLanes(indexes, LANES, async (index) => {
+    const { offsetBytes, lengthBytes } = manifest.place(index);
+    const chunk = manifest.chunk(index);
+    const bytes = chunk === undefined ? ZEROES.subarray(0, lengthBytes) : await shelf.chunk(chunk, call);
+    await patiently(context, call, (c) => pool.writeVolume(to, offsetBytes, bytes, c));
     done += 1;
-    call.onProgress?.(done / kept.length);
+    call.onProgress?.(done / indexes.length);
   });
 }
 
@@ -208,7 +212,7 @@ export async function copyIn(
 export async function differs(
   context: Pick<BackupContext, 'environment'>,
   shelf: Shelf,
-  { manifest, pool, of }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly of: ContentRef },
+  { manifest, pool, of }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly of: ContentAt },
   call: Call,
 ): Promise<boolean> {
   const withData = await changedChunks({ pool, of, facts: manifest.head }, manifest, call);

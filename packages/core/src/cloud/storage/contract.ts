@@ -9,7 +9,7 @@ export { pool, scopes } from './pool.ts';
 export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export { notTaking } from './pool-health.ts';
 export { checkedSettings, openedSettings, poolSecrets } from './pool-settings.ts';
-export type { ImageFacts, Pools, StoragePool } from './pools.ts';
+export type { ContentAt, ImageFacts, Pools, StoragePool } from './pools.ts';
 export { REMOVALS, removeOrOwe, type StorageContext } from './removal.ts';
 export { snapshot } from './snapshots/snapshot.ts';
 export { takeSnapshot } from './snapshots/snapshot-create.ts';
@@ -19,7 +19,7 @@ export { contentKey, dropOrOwe, refuseUnkept, snapshotRows, take, type WantedSna
 export { limitsInForce, storageClass } from './storage-class.ts';
 export { diskBytes, diskLimits, volume } from './volume.ts';
 export { type CreateVolumeParams, createVolume, type VolumeContext } from './volume-create.ts';
-export { type NewKey, newKey, openedKey, refuseEncrypted, refuseUnencrypted } from './volume-key.ts';
+export { type NewKey, needContents, newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';
 export { giveSecret, type ReachContext, reachVolume } from './volume-reach.ts';
 export { type NewVolume, type VolumeReservation, volumeRows } from './volume-rows.ts';
 export { imageFor } from './volume-source.ts';

@@ -27,6 +27,9 @@ export interface ImageFacts {
   readonly sha256?: string;
 }
 
+/** What is read, or written to; with its key, where it is encrypted. */
+export type ContentAt = ContentRef & { readonly key?: string };
+
 const BRIEF_TIMEOUT_MS = 60_000;
 
 /** One pool as the cloud holds it. */
@@ -167,12 +170,20 @@ export class StoragePool {
   deleteSnapshot(snapshot: SnapshotRef, call: Call) {
     return this.#caller.run('snapshots.delete', call, (c) => this.#snapshots.delete(snapshot, c));
   }
-  /** @throws CloudError unsupported where what is in volumes cannot be read or written */
-  needContents(): void {
-    void this.#contents;
+  /** @throws CloudError unsupported where what is in volumes, or in encrypted ones, cannot be read or written */
+  needContents(isEncrypted = false): void {
+    void (isEncrypted ? this.#lockedContents : this.#contents);
+  }
+  /** Whether what is in encrypted volumes can be read and written with their keys. */
+  get canCopyEncrypted(): boolean {
+    return this.#driver.encryption?.contents !== undefined;
+  }
+  /** Whether what was never written to a volume is noise to its machine: who fills one writes its zeroes, too. */
+  needsZeroes({ key }: Pick<ContentAt, 'key'>): boolean {
+    return key !== undefined && this.#lockedContents.needsZeroes;
   }
   /** What of a snapshot may differ from an earlier one, or from zeroes. */
-  async changes(of: ContentRef, sinceId: string | undefined, call: Call): Promise<readonly Extent[]> {
+  async changes(of: ContentAt, sinceId: string | undefined, call: Call): Promise<readonly Extent[]> {
     const extents: Extent[] = [];
     await this.eachChange(of, sinceId, call, async (found) => {
       for await (const extent of found) extents.push(extent);
@@ -181,18 +192,28 @@ export class StoragePool {
   }
   /** The same, taken one by one: there may be more than should be in memory. The time is for all that is done with them. */
   eachChange(
-    of: ContentRef,
+    { key, ...of }: ContentAt,
     sinceId: string | undefined,
     call: Call,
     take: (found: AsyncIterable<Extent>, call: Call) => Promise<void>,
   ): Promise<void> {
-    return this.#caller.run('contents.changes', call, (c) => take(this.#contents.changes(of, sinceId, c), c));
+    return this.#caller.run('contents.changes', call, (c) =>
+      take(key === undefined ? this.#contents.changes(of, sinceId, c) : this.#lockedContents.changes({ ...of, key }, sinceId, c), c),
+    );
   }
-  readContent(of: ContentRef, offsetBytes: number, lengthBytes: number, call: Call) {
-    return this.#caller.run('contents.read', call, (c) => this.#contents.read(of, offsetBytes, lengthBytes, c));
+  readContent({ key, ...of }: ContentAt, offsetBytes: number, lengthBytes: number, call: Call) {
+    return this.#caller.run('contents.read', call, (c) =>
+      key === undefined
+        ? this.#contents.read(of, offsetBytes, lengthBytes, c)
+        : this.#lockedContents.read({ ...of, key }, offsetBytes, lengthBytes, c),
+    );
   }
-  writeVolume(volumeId: string, offsetBytes: number, bytes: Uint8Array, call: Call) {
-    return this.#caller.run('contents.write', call, (c) => this.#contents.write(volumeId, offsetBytes, bytes, c));
+  writeVolume({ volumeId, key }: Omit<ContentAt, 'id'>, offsetBytes: number, bytes: Uint8Array, call: Call) {
+    return this.#caller.run('contents.write', call, (c) =>
+      key === undefined
+        ? this.#contents.write(volumeId, offsetBytes, bytes, c)
+        : this.#lockedContents.write({ volumeId, key }, offsetBytes, bytes, c),
+    );
   }
   get #encryption() {
     return required(this.#driver.encryption, this.place, 'encrypt volumes');
@@ -208,6 +229,9 @@ export class StoragePool {
   }
   get #contents() {
     return required(this.#driver.contents, this.place, 'read and write what is in volumes');
+  }
+  get #lockedContents() {
+    return required(this.#encryption.contents, this.place, 'read and write what is in encrypted volumes');
   }
   putSeed(id: string, bytes: Uint8Array, call: Call) {
     return this.#caller.run('seeds.put', call, (c) => this.#driver.seeds.put(id, bytes, c));

@@ -36,7 +36,7 @@ export async function copyContent(
   let writtenBytes = 0;
   await eachPiece(context, { pool: from, of, sizeBytes }, call, async ({ offsetBytes }, bytes) => {
     if (isZero(bytes)) return;
-    await patiently(context, call, (c) => to.writeVolume(volumeId, offsetBytes, bytes, c));
+    await patiently(context, call, (c) => to.writeVolume({ volumeId }, offsetBytes, bytes, c));
     writtenBytes += bytes.length;
   });
   return writtenBytes;

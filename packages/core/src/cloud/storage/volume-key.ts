@@ -48,6 +48,17 @@ export function refuseEncrypted({ name, encrypted }: Pick<RowOf<typeof volume>, 
   if (encrypted) throw new CloudError('unsupported', `Volume ${name} is encrypted, and ${why}.`, given({ pointer: pointer || undefined }));
 }
 
+/** What is in it can be read for others than its machine. @throws CloudError unsupported */
+export async function needContents(
+  { pools }: Pick<StorageContext, 'pools'>,
+  row: Pick<RowOf<typeof volume>, 'name' | 'poolId' | 'encrypted'>,
+  pointer: string,
+): Promise<void> {
+  const pool = await pools.open(row.poolId);
+  if (!pool.canCopyEncrypted) refuseEncrypted(row, pointer, 'in its pool that is read by its machine alone');
+  pool.needContents(row.encrypted);
+}
+
 /** @throws CloudError unsupported */
 export async function refuseUnencrypted({ pools }: Pick<StorageContext, 'pools'>, poolId: string, pointer: string): Promise<void> {
   try {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  bindSaga,
   CloudError,
   change,
   defineAction,
@@ -16,6 +17,7 @@ import {
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { poolReachable } from './removal.ts';
+import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { newKey } from './volume-key.ts';
@@ -24,6 +26,9 @@ import { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } fr
 type VolumeRow = RowOf<typeof volume>;
 
 export type RotateKeyContext = UsedVolumeContext & Pick<KernelServices, 'secrets' | 'environment'>;
+
+/** The least that is read of a volume. */
+const SECTOR_BYTES = 512;
 
 /** References to keys, which are sealed. */
 interface RotateKeyParams {
@@ -49,8 +54,21 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
       await refuseKept(ctx.reader, row);
       if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
       await refuseUsed(ctx, row, call);
+      const beside = (await snapshotsOf(ctx.reader, row.id)).filter(({ system, state }) => system && state === 'available');
+      // From then on there is no way back: the key is tried before.
+      if (beside.length > 0) {
+        const key = await ctx.secrets.open(params.fromKey);
+        await (await ctx.pools.open(params.poolId)).readContent({ volumeId: params.volumeId, key }, 0, SECTOR_BYTES, call);
+      }
+      return { systemIds: beside.map(({ id }) => id) };
     },
     undo: NOTHING_TO_UNDO,
+  })
+  // What is kept for a backup has the header of its time: the next backup reads all.
+  .subs('beside', {
+    limit: 1,
+    run: ({ ctx, params: { volumeId, poolId }, out: { ready } }) =>
+      ready.systemIds.map((snapshotId) => [bindSaga(dropSnapshot, ctx, { snapshotId, volumeId, poolId, system: true, force: true })]),
   })
   .effect('added', {
     do: async ({ ctx, params, call }) => {
@@ -82,7 +100,11 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
 
 /** A snapshot keeps the header of its time, which the old key opens. @throws CloudError in_use */
 const refuseKept = async (reader: Reader, row: VolumeRow): Promise<void> =>
-  refuseSnapshots(row, await snapshotsOf(reader, row.id), 'its key would go on opening');
+  refuseSnapshots(
+    row,
+    (await snapshotsOf(reader, row.id)).filter(({ system }) => !system),
+    'its key would go on opening',
+  );
 
 export const volumeRotateKey = (context: RotateKeyContext) =>
   defineAction({

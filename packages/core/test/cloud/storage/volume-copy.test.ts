@@ -35,7 +35,7 @@ class Kept {
     return this.bytes.subarray(offsetBytes, offsetBytes + lengthBytes);
   }
 
-  async writeVolume(_id: string, offsetBytes: number, bytes: Uint8Array): Promise<void> {
+  async writeVolume(_to: unknown, offsetBytes: number, bytes: Uint8Array): Promise<void> {
     if (this.failsAt === offsetBytes) throw new CloudError('no_capacity', 'full');
     this.writes.push(offsetBytes);
     this.bytes.set(bytes, offsetBytes);

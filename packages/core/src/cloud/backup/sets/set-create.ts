@@ -18,7 +18,7 @@ import {
 } from '../../../kernel/index.ts';
 import { instance } from '../../compute/contract.ts';
 import { given, nameOr } from '../../naming.ts';
-import { refuseEncrypted, refuseUnkept, snapshot, snapshotGroup, volume } from '../../storage/contract.ts';
+import { needContents, refuseUnkept, snapshot, snapshotGroup, volume } from '../../storage/contract.ts';
 import { backup } from '../backup.ts';
 import { backupPlan } from '../backup-plan.ts';
 import { storeFor } from '../store-choice.ts';
@@ -141,9 +141,8 @@ async function refuseUnfit(context: SetContext, { id, name, state }: RowOf<typeo
   if (!MADE.some((each) => each === state))
     throw new CloudError('conflict', `Instance ${name} is ${state}.`, { pointer: '/instanceId', params: { state, allowed: [...MADE] } });
   for (const row of await context.reader.list(volume, equals('instanceId', id))) {
-    refuseEncrypted(row, '/instanceId', 'backups keep no keys of volumes');
     await refuseUnkept(context, row, '/instanceId');
-    (await context.pools.open(row.poolId)).needContents();
+    await needContents(context, row, '/instanceId');
   }
 }
 

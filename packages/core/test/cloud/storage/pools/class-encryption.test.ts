@@ -159,13 +159,17 @@ describe('storage classes that take encrypted volumes only', () => {
     expect(await asked('volume.move', { poolId: plainPoolId }, secret)).to.match(/^unsupported Volume kept is encrypted, and is not moved/);
   });
 
-  it('are no place for what is restored, which is not encrypted: it goes elsewhere, or is refused where they are asked for', async () => {
+  it('encrypt what is restored into them, where they are asked for; else it goes elsewhere, in the clear as it was', async () => {
     const { stage, sim, asked, poolId, plainPoolId } = await withClass();
     await sim.done('backupStore.create', { name: 'cellar', driver: 'simulated' });
     const volumeId = await stage.volume(MIB, { poolId: plainPoolId });
     const backupId = await sim.done('backup.create', { volumeId });
-    expect(await asked('backup.restore', SECRET, backupId)).to.equal(`conflict /storageClass ${ONLY}`);
-    expect(await asked('backup.restore', { poolId }, backupId)).to.equal(`conflict /poolId ${ONLY}`);
+    for (const where of [SECRET, { poolId }]) {
+      expect(await asked('backup.restore', { ...where, encrypted: false }, backupId)).to.equal(`conflict /encrypted ${ONLY}`);
+      const { state, notes } = await stage.outcome('backup.restore', where, backupId);
+      expect(state).to.equal('succeeded');
+      expect(await stage.row(volume, String(notes?.volumeId))).to.include({ poolId, encrypted: true });
+    }
     // The only other pool becomes one of the class.
     await sim.done('pool.update', SECRET, plainPoolId);
     expect(await asked('backup.restore', {}, backupId)).to.match(/^conflict .*takes encrypted volumes only/);
