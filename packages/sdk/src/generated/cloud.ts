@@ -8065,8 +8065,8 @@ export class OrphansEndpoints extends Endpoints {
         readonly kind: string;
         readonly id: string;
       };
-      /** What the setting `orphans.rows` makes of it on `settle`. What is `kept` stays until somebody deletes or changes it. */
-      readonly becomes: 'detached' | 'deleted' | 'kept';
+      /** What the setting `orphans.rows` makes of it on `settle`, or, where it is `removed`, on `remove` alone. What is `kept` stays until its plugin is there. */
+      readonly becomes: 'detached' | 'deleted' | 'removed' | 'kept';
     }[];
     /** Kinds whose plugin is not there: their rows can be read, and nothing can be done to them. */
     readonly absentPlugins: readonly {

@@ -71,10 +71,12 @@ export async function poolReachable(ctx: StorageContext, poolId: string): Promis
 
 /**
  * Removes a stored thing, or, when the pool's host is known to be out of reach, leaves that as a debt of the host. Any other failure is thrown, so that
- * the engine tries again: a host that only stumbled is not owed to.
+ * the engine tries again: a host that only stumbled is not owed to. Of a pool that is gone there is nothing to remove.
  */
 export async function removeOrOwe({ ctx, call, owe }: Step, task: RemovalTask, poolId: string, id: string): Promise<void> {
-  const hostId = await hostOfPool(ctx.reader, poolId);
+  const from = await ctx.reader.find(pool, poolId);
+  if (from === undefined || from.deletedAt !== undefined) return;
+  const { hostId } = from;
   if (hostId !== undefined && !(await ctx.hosts.reachable(hostId))) return owe({ task, place: hostId, target: { poolId, id } });
   await removeFrom(ctx, task, await ctx.pools.open(poolId), id, call);
 }

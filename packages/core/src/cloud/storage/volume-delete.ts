@@ -12,6 +12,7 @@ import {
 } from '../../kernel/index.ts';
 import { instance } from '../compute/contract.ts';
 import { poolCapacity } from '../placement/contract.ts';
+import { pool } from './pool.ts';
 import { deleteVolume, poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
 
@@ -34,7 +35,9 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
         if (!params.force && !(await poolReachable(ctx, id)))
           throw new CloudError('unavailable', 'The host of its pool is out of reach; with `force` it is removed when the host is back.');
       // Its key may have been changed since, or be about to be by what force has passed by.
-      return { poolId, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined) };
+      const home = await ctx.reader.find(pool, poolId);
+      const isLost = home === undefined || home.deletedAt !== undefined;
+      return { poolId, isLost, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined) };
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -51,7 +54,8 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
   .write('deleted', {
     do: ({ params, out: { reach } }) => [
       transition(volume, params.volumeId, { from: 'deleting', to: 'deleted' }),
-      poolCapacity(reach.poolId, params.sizeBytes, -1),
+      // Of a pool that is gone nothing is counted any more.
+      ...(reach.isLost ? [] : [poolCapacity(reach.poolId, params.sizeBytes, -1)]),
       ...reach.keys.map(forgetSealed),
     ],
     undo: FORWARD_ONLY,

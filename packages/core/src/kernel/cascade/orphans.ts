@@ -17,8 +17,9 @@ const ANSWER = Type.Object({
       state: Type.String(),
       field: Type.String({ description: 'The field that points to nothing that lives.' }),
       refersTo: Type.Object({ kind: Type.String(), id: Type.String({ format: 'uuid' }) }),
-      becomes: Type.Union([Type.Literal('detached'), Type.Literal('deleted'), Type.Literal('kept')], {
-        description: 'What the setting `orphans.rows` makes of it on `settle`. What is `kept` stays until somebody deletes or changes it.',
+      becomes: Type.Union([Type.Literal('detached'), Type.Literal('deleted'), Type.Literal('removed'), Type.Literal('kept')], {
+        description:
+          'What the setting `orphans.rows` makes of it on `settle`, or, where it is `removed`, on `remove` alone. What is `kept` stays until its plugin is there.',
       }),
     }),
     { description: `Rows that refer to one that is deleted or was never there: of each field the first ${LIMIT}. There should be none.` },

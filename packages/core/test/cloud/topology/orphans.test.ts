@@ -21,7 +21,7 @@ describe('rows that refer to nothing that lives', () => {
       orphans: [
         {
           ...{ kind: 'volume', id: volumeId, name: 'left', state: 'available' },
-          ...{ field: 'poolId', refersTo: { kind: 'pool', id: nowhere }, becomes: 'kept' },
+          ...{ field: 'poolId', refersTo: { kind: 'pool', id: nowhere }, becomes: 'removed' },
         },
       ],
       absentPlugins: [],
@@ -64,13 +64,13 @@ describe('rows that refer to nothing that lives', () => {
     await sim.run(300_000);
     expect(await told()).to.deep.equal(all);
     const becomes = Object.fromEntries((await listed()).map((each) => [each.id, each.becomes]));
-    const kept = Object.fromEntries(left.map((id) => [id, 'kept']));
-    expect(becomes).to.deep.equal({ ...kept, [attached]: 'detached', [owned]: 'deleted', [member]: 'deleted' });
+    const removed = Object.fromEntries(left.map((id) => [id, 'removed']));
+    expect(becomes).to.deep.equal({ ...removed, [attached]: 'detached', [owned]: 'deleted', [member]: 'deleted' });
     await set('orphans.rows', 'settle');
     await sim.run(90_000);
     expect(await told()).to.deep.equal(all);
     await sim.run(60_000);
-    // What would have been in the way of the deletion of its pool, and what goes with its owner alone, is nobody's to decide.
+    // What would have been in the way of the deletion of its pool, and what goes with its owner alone, is left to who says so.
     expect(await told()).to.deep.equal(left);
     const row = sim.rows('volume').find(({ id }) => id === attached);
     expect([row?.state, row?.instanceId]).to.deep.equal(['available', undefined]);
@@ -78,6 +78,20 @@ describe('rows that refer to nothing that lives', () => {
     expect(sim.row('membership', member)?.deletedAt).not.to.equal(undefined);
     const audit = sim.rows('audit').filter(({ resourceId }) => resourceId === member);
     expect(audit.map(({ actor, action }) => [actor, action])).to.deep.include(['system', 'membership.delete']);
+  });
+
+  it('that were in the way, or are parts of something, go where somebody says that they may, and no counter keeps them', async () => {
+    const { sim, left, told, set } = await torn();
+    await set('orphans.afterSeconds', 60);
+    await set('orphans.rows', 'remove');
+    await sim.run(300_000);
+    expect(await told()).to.deep.equal([]);
+    for (const id of left) expect((sim.row('nic', id) ?? sim.row('volume', id))?.deletedAt, id).not.to.equal(undefined);
+    expect(await sim.quotaProblems()).to.deep.equal([]);
+    // The port of the NIC was on a host.
+    const ports = [...sim.world.host('hv1').networks.values()].flatMap((network) => [...network.ports.keys()]);
+    expect(ports.filter((port) => left.includes(port))).to.deep.equal([]);
+    expect(sim.rows('operation').filter(({ state }) => state === 'needs_attention' || state === 'running')).to.deep.equal([]);
   });
 
   it('are settled also behind many that cannot be', async () => {
