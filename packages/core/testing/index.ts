@@ -7,6 +7,7 @@ export { describeHypervisor } from './conformance/hypervisor.ts';
 export { describeKeepers, type KeeperFeature, type KeepersHarness, type KeepersSetup } from './conformance/keepers.ts';
 export type { NetworkFeature, NetworkHarness, NetworkSetup } from './conformance/network.ts';
 export { describeNetwork } from './conformance/network.ts';
+export { describeSagaStore, type SagaStoreFeature } from './conformance/saga-store.ts';
 export type { StorageClient, StorageFeature, StorageHarness, StorageSetup } from './conformance/storage.ts';
 export { describeStorage } from './conformance/storage.ts';
 export type { StoreFeature, StoreHarness } from './conformance/store.ts';

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from './json.ts';
 /**
  * The store port. A store knows tables, guarded statements, counters and a change feed, and nothing of kinds, sagas or clouds.
  * What reads is answered CloudError `unavailable` when the store is away for longer than it waits.
- * Adapters: `@pileus/core/sqlite` (embedded), PostgreSQL (server). Both pass `describeStore` of `@pileus/core/testing`.
+ * Adapters: `@pileus/core/sqlite` (embedded), PostgreSQL (server). Both pass `describeStore` and `describeSagaStore` of `@pileus/core/testing`.
  */
 export interface Store {
   /** Random, made with the store, changed by a restore: what was written under another incarnation may be history that the world has moved past. */

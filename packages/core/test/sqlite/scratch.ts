@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,9 +9,9 @@ export interface Scratch {
   readonly remove: () => Promise<void>;
 }
 
-/** A folder of one test's own. */
-export async function scratch(): Promise<Scratch> {
-  const folder = await mkdtemp(join(tmpdir(), 'pileus-store-'));
+/** A folder of one test's own. `inMemory`: flushes cost nothing there, which is right where what was written is not to outlive the machine. */
+export async function scratch({ inMemory = false }: { readonly inMemory?: boolean } = {}): Promise<Scratch> {
+  const folder = await mkdtemp(join(inMemory ? await memoryFolder() : tmpdir(), 'pileus-store-'));
   let files = 0;
   const unused = () => {
     files += 1;
@@ -19,3 +19,9 @@ export async function scratch(): Promise<Scratch> {
   };
   return { path: (name) => join(folder, name), unused, remove: () => rm(folder, { recursive: true, force: true }) };
 }
+
+const memoryFolder = (): Promise<string> =>
+  access('/dev/shm').then(
+    () => '/dev/shm',
+    () => tmpdir(),
+  );

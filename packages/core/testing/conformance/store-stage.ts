@@ -18,6 +18,8 @@ export interface StoreHarness {
 
 /** What a harness can do beside the port itself; known before the first test, because tests are generated from it. */
 export type StoreFeature = 'crash' | 'restore';
+/** `takeover`: it can be opened while the opening before is still at work, which that ends. */
+export type SagaStoreFeature = 'takeover';
 
 export const AT = '2030-01-01T00:00:00.000Z';
 export const LATER = '2030-01-02T00:00:00.000Z';
