@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { BackupStoreDriver, Call } from '../../src/strategy/index.ts';
 import { expectTotal } from './classification.ts';
-import type { PreparedCall } from './frozen.ts';
+import type { Changes, Complete, PreparedCall } from './frozen.ts';
 import { frozenCalls } from './frozen.ts';
 import { type Harness, type Setup, Stage, UNANSWERED } from './harness.ts';
 
@@ -224,7 +224,16 @@ function frozenTests(stage: BackupStage): void {
     undo: (call) => stage.driver.delete(key, call),
     left: () => stage.listed(`${key.split('/')[0]}/`),
   });
-  frozenCalls(stage, {
+  const table: Complete<Changes<BackupStoreDriver, 'get' | 'has' | 'list'>> = {
+    ensureStore: async () => {
+      const key = stage.key();
+      await stage.put(key, 'text');
+      return prepared(
+        key,
+        (call) => stage.driver.ensureStore(call),
+        async () => expect(await stage.text(key)).to.equal('text'),
+      );
+    },
     put: async () => {
       const key = stage.key();
       const whole = async () => expect(await stage.text(key)).to.be.oneOf([undefined, 'text']);
@@ -246,7 +255,8 @@ function frozenTests(stage: BackupStage): void {
         async () => expect(await stage.text(key)).to.equal(undefined),
       );
     },
-  });
+  };
+  frozenCalls(stage, table);
 
   it('makes every look fail, never answer "absent"', async () => {
     const key = stage.key();

@@ -16,7 +16,31 @@ export interface PreparedCall {
   lateArrival?(): Promise<unknown>;
 }
 
-export type FreezeTable = Readonly<Record<string, () => Promise<PreparedCall>>>;
+/** `tests`: of a verb whose effect cannot be told as a prepared call can. They are tests of their own. */
+export type FreezeRow = (() => Promise<PreparedCall>) | { readonly tests: () => void };
+export type FreezeTable = Readonly<Record<string, FreezeRow>>;
+
+/** The paths of all that takes a `Call` in an interface of drivers, those of optional parts included: `machines.define`. */
+export type Verbs<D> = {
+  readonly [K in keyof D & string]-?: NonNullable<D[K]> extends (...args: infer A) => unknown
+    ? [Extract<A[number], Call>] extends [never]
+      ? never
+      : K
+    : NonNullable<D[K]> extends readonly unknown[]
+      ? never
+      : NonNullable<D[K]> extends object
+        ? `${K}.${Verbs<NonNullable<D[K]>>}`
+        : never;
+}[keyof D & string];
+
+/** The verbs that change something: all but those that are named as looks. */
+export type Changes<D, Looks extends Verbs<D>> = Exclude<Verbs<D>, Looks>;
+/** A row for each of the verbs: one without does not compile. There may be further rows. */
+export type Complete<V extends string> = Readonly<Record<V, FreezeRow>>;
+/** `machines` of `machines.define`. */
+export type PartOf<V extends string> = V extends `${infer P}.${string}` ? P : never;
+/** The rows of one part. */
+export type PartTable<V extends string, P extends PartOf<V>> = Complete<Extract<V, `${P}.${string}`>>;
 
 interface Classifying {
   classify(error: unknown): Fault;
@@ -28,7 +52,12 @@ interface Classifying {
  * Repeated: the caller asks again after the thaw, and the effect is there once.
  */
 export function frozenCalls<D extends Classifying>(stage: Stage<D, Harness<D>>, table: FreezeTable): void {
-  for (const [verb, prepare] of Object.entries(table)) {
+  for (const [verb, row] of Object.entries(table)) {
+    if ('tests' in row) {
+      row.tests();
+      continue;
+    }
+    const prepare = row;
     stage.selected(`${verb}: given up on a frozen backend and undone, leaves nothing after the thaw`, async () => {
       const prepared = await prepare();
       await stage.whileFrozen(async () => {

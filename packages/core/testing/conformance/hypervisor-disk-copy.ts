@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { Attachment, DiskCopyState, DiskSpec, MachineSpec } from '../../src/strategy/index.ts';
+import type { Attachment, Call, DiskCopyState, DiskSpec, MachineSpec } from '../../src/strategy/index.ts';
+import type { Complete, PreparedCall } from './frozen.ts';
 import { UNANSWERED } from './harness.ts';
 import type { HypervisorStage } from './hypervisor.ts';
 import { part } from './hypervisor-change.ts';
@@ -33,8 +34,8 @@ class Moves {
     return part(this.#stage.driver, 'diskCopy').look(spec.id, disk.volumeId, to, this.#stage.call());
   }
 
-  pivot({ spec, disk, to }: Scene): Promise<void> {
-    return part(this.#stage.driver, 'diskCopy').pivot(spec.id, disk.volumeId, to, this.#stage.call());
+  pivot({ spec, disk, to }: Scene, call = this.#stage.call()): Promise<void> {
+    return part(this.#stage.driver, 'diskCopy').pivot(spec.id, disk.volumeId, to, call);
   }
 
   cancel({ spec, disk }: Pick<Scene, 'spec' | 'disk'>, call = this.#stage.call()): Promise<void> {
@@ -113,7 +114,55 @@ export function diskCopyTests(stage: HypervisorStage): void {
     await other.close();
     expect(await moves.look(at)).to.equal('both');
   });
+}
 
+/** A copy is no thing that could be left: what must not be left is one that goes on. The other verbs are undone with their machine. */
+export function diskCopyFreezeTable(
+  stage: HypervisorStage,
+): Complete<'diskCopy.copy' | 'diskCopy.pivot' | 'diskCopy.cancel' | 'diskCopy.changeSeed'> {
+  const moves = new Moves(stage);
+  const onMachine = (id: string, act: PreparedCall['act'], done: PreparedCall['done']): PreparedCall => ({
+    act,
+    done,
+    undo: (call) => stage.driver.machines.remove(id, call),
+    left: () => stage.listedOf(id),
+  });
+  const copied = async () => {
+    const at = await moves.scene();
+    await moves.copy(at);
+    return at;
+  };
+  return {
+    'diskCopy.copy': { tests: () => frozenCopy(stage, moves) },
+    'diskCopy.pivot': async () => {
+      const at = await copied();
+      return onMachine(
+        at.spec.id,
+        (call) => moves.pivot(at, call),
+        async () => expect(await moves.look(at)).to.equal('there'),
+      );
+    },
+    'diskCopy.cancel': async () => {
+      const at = await copied();
+      return onMachine(
+        at.spec.id,
+        (call) => moves.cancel(at, call),
+        async () => expect(await moves.look(at)).to.equal('apart'),
+      );
+    },
+    'diskCopy.changeSeed': async () => {
+      const [{ attachment: seed }, { attachment: next }] = [await stage.harness.iso(), await stage.harness.iso()];
+      const spec = await stage.running({ seed });
+      const act = (call: Call) => part(stage.driver, 'diskCopy').changeSeed(spec.id, next, call);
+      return onMachine(spec.id, act, async () => {
+        await act(stage.call());
+        await stage.expectPower(spec.id, 'running');
+      });
+    },
+  };
+}
+
+function frozenCopy(stage: HypervisorStage, moves: Moves): void {
   stage.selected('diskCopy.copy: given up on a frozen backend and cancelled after the thaw, is under way no more', async () => {
     const at = await moves.scene();
     await stage.whileFrozen(async () => {

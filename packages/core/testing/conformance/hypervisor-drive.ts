@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { IsoSpec } from '../../src/strategy/index.ts';
-import type { FreezeTable } from './frozen.ts';
+import type { Complete } from './frozen.ts';
 import type { HypervisorStage } from './hypervisor.ts';
 import { part } from './hypervisor-change.ts';
 
@@ -62,7 +62,7 @@ export function driveTests(stage: HypervisorStage): void {
 }
 
 /** Each is undone by the other. */
-export function driveFreezeTable(stage: HypervisorStage): FreezeTable {
+export function driveFreezeTable(stage: HypervisorStage): Complete<'drive.insert' | 'drive.eject'> {
   const prepare = (isFull: boolean) => async () => {
     const drive = part(stage.driver, 'drive');
     const iso = await stage.harness.iso();

@@ -1,28 +1,60 @@
 import { expect } from 'chai';
-import type { Call, MachineSpec, PowerState } from '../../src/strategy/index.ts';
-import type { FreezeTable, PreparedCall } from './frozen.ts';
+import type { Call, HypervisorDriver, MachineSpec, PowerState } from '../../src/strategy/index.ts';
+import type { Changes, Complete, PartOf, PartTable, PreparedCall } from './frozen.ts';
 import { frozenCalls } from './frozen.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 import { part, verb } from './hypervisor-change.ts';
+import { diskCopyFreezeTable } from './hypervisor-disk-copy.ts';
 import { driveFreezeTable } from './hypervisor-drive.ts';
+import { migrationFreezeTable } from './hypervisor-migration.ts';
 import { quiesceFreezeTable } from './hypervisor-quiesce.ts';
 
 const MIB = 2 ** 20;
 
-/** Every mutating verb, frozen. The undo of a change of a machine is to remove the machine, except where the change has an undo of its own. */
+type Looks = 'inventory' | 'usage.read' | 'machines.inspect' | 'machines.list' | 'diskCopy.look' | 'consoles.serial' | 'consoles.vnc';
+type Change = Changes<HypervisorDriver, Looks>;
+
+/** What a driver has that offers a part, or a verb of one. */
+const FEATURE_OF: Readonly<Record<Exclude<PartOf<Change>, 'machines' | 'power' | 'limits'>, HypervisorFeature>> = {
+  hotplug: 'hotplug',
+  drive: 'drive',
+  resize: 'resize',
+  secrets: 'secrets',
+  quiesce: 'quiesce',
+  diskCopy: 'diskCopy',
+  migration: 'migration',
+};
+const FEATURE_OF_VERB: Readonly<Record<Extract<Change, `limits.${string}`> | 'resize.growDisk', HypervisorFeature>> = {
+  'resize.growDisk': 'growDisk',
+  'limits.setCpuShares': 'cpuShares',
+  'limits.setDiskLimits': 'diskLimits',
+  'limits.setNicLimits': 'nicLimits',
+};
+
+/** Every verb that changes something, frozen. The undo of a change of a machine is to remove the machine, except where the change has an undo of its own. */
 export function freezeTests(stage: HypervisorStage, features: readonly HypervisorFeature[]): void {
-  frozenCalls(stage, {
+  const table: Complete<Change> = {
     'machines.define': () => frozenDefine(stage),
     'machines.remove': () => frozenRemove(stage),
     ...powerTable(stage),
-    ...(features.includes('hotplug') ? hotplugTable(stage) : {}),
-    ...(features.includes('drive') ? driveFreezeTable(stage) : {}),
-    ...(features.includes('resize') ? resizeTable(stage) : {}),
-    ...(features.includes('growDisk') ? growthTable(stage) : {}),
-    ...(features.includes('secrets') ? secretTable(stage) : {}),
-    ...(features.includes('quiesce') ? quiesceFreezeTable(stage) : {}),
-    ...limitTable(stage, features),
-  });
+    ...hotplugTable(stage),
+    ...driveFreezeTable(stage),
+    ...resizeTable(stage),
+    ...growthTable(stage),
+    ...secretTable(stage),
+    ...quiesceFreezeTable(stage),
+    ...limitTable(stage),
+    ...diskCopyFreezeTable(stage),
+    ...migrationFreezeTable(stage),
+  };
+  const byVerb: Readonly<Record<string, HypervisorFeature>> = FEATURE_OF_VERB;
+  const byPart: Readonly<Record<string, HypervisorFeature>> = FEATURE_OF;
+  const featureOf = (verb: string) => byVerb[verb] ?? byPart[verb.slice(0, verb.indexOf('.'))];
+  const isOffered = ([verb]: readonly [string, unknown]) => {
+    const feature = featureOf(verb);
+    return feature === undefined || features.includes(feature);
+  };
+  frozenCalls(stage, Object.fromEntries(Object.entries(table).filter(isOffered)));
 }
 
 /** A verb on a machine, undone by removing the machine. */
@@ -65,7 +97,7 @@ async function frozenRemove(stage: HypervisorStage): Promise<PreparedCall> {
   );
 }
 
-function powerTable(stage: HypervisorStage): FreezeTable {
+function powerTable(stage: HypervisorStage): PartTable<Change, 'power'> {
   const { expectPower } = stage;
   const inPower = (spec: MachineSpec, power: PowerState) => () => expectPower.call(stage, spec.id, power);
   const suspended = async () => {
@@ -73,22 +105,17 @@ function powerTable(stage: HypervisorStage): FreezeTable {
     await stage.driver.power.suspend(spec.id, stage.call());
     return spec;
   };
-  const row = (
-    name: 'start' | 'shutdown' | 'powerOff' | 'suspend' | 'resume' | 'reboot' | 'reset',
-    prepare: () => Promise<MachineSpec>,
-    after: PowerState,
-  ) => ({
-    [`power.${name}`]: async () => {
+  const row =
+    (name: 'start' | 'powerOff' | 'suspend' | 'resume' | 'reset', prepare: () => Promise<MachineSpec>, after: PowerState) => async () => {
       const spec = await prepare();
       return onMachine(stage, spec, (call) => stage.driver.power[name](spec.id, call), inPower(spec, after));
-    },
-  });
+    };
   return {
-    ...row('start', () => stage.defined(), 'running'),
-    ...row('powerOff', () => stage.running(), 'stopped'),
-    ...row('suspend', () => stage.running(), 'paused'),
-    ...row('resume', suspended, 'running'),
-    ...row('reset', () => stage.running(), 'running'),
+    'power.start': row('start', () => stage.defined(), 'running'),
+    'power.powerOff': row('powerOff', () => stage.running(), 'stopped'),
+    'power.suspend': row('suspend', () => stage.running(), 'paused'),
+    'power.resume': row('resume', suspended, 'running'),
+    'power.reset': row('reset', () => stage.running(), 'running'),
     'power.shutdown': async () => {
       const spec = await stage.booted();
       const done = async () => {
@@ -111,7 +138,7 @@ function powerTable(stage: HypervisorStage): FreezeTable {
   };
 }
 
-function hotplugTable(stage: HypervisorStage): FreezeTable {
+function hotplugTable(stage: HypervisorStage): PartTable<Change, 'hotplug'> {
   const plugged = async (id: string, what: 'diskIds' | 'nicIds', part: string) =>
     (await stage.see(id))[what].filter((each) => each === part);
   return {
@@ -152,7 +179,7 @@ function hotplugTable(stage: HypervisorStage): FreezeTable {
   };
 }
 
-function resizeTable(stage: HypervisorStage): FreezeTable {
+function resizeTable(stage: HypervisorStage): Complete<'resize.setVcpus' | 'resize.setMemory'> {
   return {
     'resize.setVcpus': async () => {
       const spec = await stage.booted();
@@ -174,7 +201,7 @@ function resizeTable(stage: HypervisorStage): FreezeTable {
   };
 }
 
-function growthTable(stage: HypervisorStage): FreezeTable {
+function growthTable(stage: HypervisorStage): Complete<'resize.growDisk'> {
   return {
     'resize.growDisk': async () => {
       const [spec, resize] = [await stage.booted(), part(stage.driver, 'resize')];
@@ -194,7 +221,7 @@ function growthTable(stage: HypervisorStage): FreezeTable {
 }
 
 /** A host does not list its secrets: one that is there lets the disk in that asks for it. */
-function secretTable(stage: HypervisorStage): FreezeTable {
+function secretTable(stage: HypervisorStage): PartTable<Change, 'secrets'> {
   const prepare = async () => {
     const [spec, hotplug, secrets] = [await stage.booted(), part(stage.driver, 'hotplug'), part(stage.driver, 'secrets')];
     const { disk, secretRef, value } = await stage.harness.sealedDisk(1);
@@ -228,7 +255,7 @@ function secretTable(stage: HypervisorStage): FreezeTable {
   };
 }
 
-function limitTable(stage: HypervisorStage, features: readonly HypervisorFeature[]): FreezeTable {
+function limitTable(stage: HypervisorStage): PartTable<Change, 'limits'> {
   const row = (act: (spec: MachineSpec, call: Call) => Promise<void>, limitsOf: (spec: MachineSpec) => object) => async () => {
     const spec = await stage.running();
     return onMachine(
@@ -244,23 +271,17 @@ function limitTable(stage: HypervisorStage, features: readonly HypervisorFeature
   const iops = { iopsPerSecond: 100 };
   const inbound = { inboundBytesPerSecond: 1 << 20 };
   return {
-    ...(features.includes('cpuShares') && {
-      'limits.setCpuShares': row(
-        (spec, call) => verb(limits(), limits().setCpuShares)(spec.id, 512, call),
-        () => ({ cpuShares: 512 }),
-      ),
-    }),
-    ...(features.includes('diskLimits') && {
-      'limits.setDiskLimits': row(
-        (spec, call) => verb(limits(), limits().setDiskLimits)(spec.id, diskOf(spec), iops, call),
-        (spec) => ({ disks: { [diskOf(spec)]: iops } }),
-      ),
-    }),
-    ...(features.includes('nicLimits') && {
-      'limits.setNicLimits': row(
-        (spec, call) => verb(limits(), limits().setNicLimits)(spec.id, nicOf(spec), inbound, call),
-        (spec) => ({ nics: { [nicOf(spec)]: inbound } }),
-      ),
-    }),
+    'limits.setCpuShares': row(
+      (spec, call) => verb(limits(), limits().setCpuShares)(spec.id, 512, call),
+      () => ({ cpuShares: 512 }),
+    ),
+    'limits.setDiskLimits': row(
+      (spec, call) => verb(limits(), limits().setDiskLimits)(spec.id, diskOf(spec), iops, call),
+      (spec) => ({ disks: { [diskOf(spec)]: iops } }),
+    ),
+    'limits.setNicLimits': row(
+      (spec, call) => verb(limits(), limits().setNicLimits)(spec.id, nicOf(spec), inbound, call),
+      (spec) => ({ nics: { [nicOf(spec)]: inbound } }),
+    ),
   };
 }

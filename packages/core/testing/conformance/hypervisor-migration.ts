@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { MachineObservation, MachineSpec } from '../../src/strategy/index.ts';
+import type { Complete } from './frozen.ts';
 import { UNANSWERED } from './harness.ts';
 import type { HypervisorHarness, HypervisorStage } from './hypervisor.ts';
 import { part } from './hypervisor-change.ts';
@@ -19,11 +20,15 @@ class Way {
     return this.#other;
   }
 
-  async begin(): Promise<void> {
-    this.#other = await this.#stage.harness.elsewhere();
+  hooks(): void {
+    before(async () => {
+      this.#other = await this.#stage.harness.elsewhere();
+    });
+    afterEach(() => this.#sweep());
+    after(() => this.other.driver.close());
   }
 
-  async sweep(): Promise<void> {
+  async #sweep(): Promise<void> {
     for (const id of this.#made.splice(0)) {
       await this.#stage.insist((call) => part(this.#stage.driver, 'migration').cancel(id, call));
       await this.#stage.insist((call) => this.other.driver.machines.remove(id, call));
@@ -48,8 +53,8 @@ class Way {
     return part(this.#stage.driver, 'migration').send(id, this.other.endpoint, call);
   }
 
-  cancel(id: string): Promise<void> {
-    return part(this.#stage.driver, 'migration').cancel(id, this.#stage.call());
+  cancel(id: string, call = this.#stage.call()): Promise<void> {
+    return part(this.#stage.driver, 'migration').cancel(id, call);
   }
 
   there(id: string): Promise<MachineObservation | undefined> {
@@ -68,9 +73,7 @@ class Way {
 /** The contract of `migration`, sentence by sentence. */
 export function migrationTests(stage: HypervisorStage): void {
   const way = new Way(stage);
-  before(() => way.begin());
-  afterEach(() => way.sweep());
-  after(() => way.other.driver.close());
+  way.hooks();
   passageTests(stage, way);
   troubleTests(stage, way);
 }
@@ -161,7 +164,25 @@ function troubleTests(stage: HypervisorStage, way: Way): void {
     expect([first.status, second.status]).to.include('fulfilled');
     expect(await way.active(spec.id)).to.equal('there');
   });
+}
 
+/** The undo of what may be in two places is that it is in one. */
+export function migrationFreezeTable(stage: HypervisorStage): Complete<'migration.send' | 'migration.cancel'> {
+  const onTheWay = (title: string, tests: (way: Way) => void) => ({
+    tests: () =>
+      describe(title, () => {
+        const way = new Way(stage);
+        way.hooks();
+        tests(way);
+      }),
+  });
+  return {
+    'migration.send': onTheWay('a machine that is sent', (way) => frozenSend(stage, way)),
+    'migration.cancel': onTheWay('a machine that is held back', (way) => frozenCancel(stage, way)),
+  };
+}
+
+function frozenSend(stage: HypervisorStage, way: Way): void {
   stage.selected('migration.send: given up on a frozen backend and cancelled after the thaw, is in one place', async () => {
     const spec = await way.running();
     await stage.whileFrozen(async () => {
@@ -171,6 +192,28 @@ function troubleTests(stage: HypervisorStage, way: Way): void {
     const active = () => stage.answered(() => way.active(spec.id));
     const where = await active();
     expect(where).to.be.oneOf(['here', 'there']);
+    await stage.harness.settle();
+    expect(await active()).to.equal(where);
+  });
+}
+
+function frozenCancel(stage: HypervisorStage, way: Way): void {
+  stage.selected('migration.cancel: given up on a frozen backend and repeated after the thaw, leaves it in one place', async () => {
+    const spec = await way.running();
+    const sent = way.send(spec.id).then(
+      () => 'there',
+      (error: unknown) => error,
+    );
+    await stage.whileFrozen(async () => {
+      expect(await stage.fault(way.cancel(spec.id, stage.brief()))).to.be.oneOf(UNANSWERED);
+    });
+    await stage.insist((call) => way.cancel(spec.id, call));
+    const told = await sent;
+    await stage.insist((call) => way.cancel(spec.id, call));
+    const active = () => stage.answered(() => way.active(spec.id));
+    const where = await active();
+    expect(where).to.be.oneOf(['here', 'there']);
+    if (told === 'there') expect(where).to.equal('there');
     await stage.harness.settle();
     expect(await active()).to.equal(where);
   });

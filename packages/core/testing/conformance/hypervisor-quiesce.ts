@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import type { Call, HypervisorDriver } from '../../src/strategy/index.ts';
-import type { FreezeTable } from './frozen.ts';
+import type { Complete } from './frozen.ts';
 import type { HypervisorStage } from './hypervisor.ts';
 import { part } from './hypervisor-change.ts';
 
 /** Frozen inside the call: what may have landed late is seen, and thawed. */
-export function quiesceFreezeTable(stage: HypervisorStage): FreezeTable {
+export function quiesceFreezeTable(stage: HypervisorStage): Complete<'quiesce.freeze' | 'quiesce.thaw'> {
   const quiesce = () => part(stage.driver, 'quiesce');
   return {
     'quiesce.freeze': async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Call, Keeper, KeptSort, NetworkDriver, NetworkObject } from '../../src/strategy/index.ts';
+import type { Call, Keeper, KeptSort, NetworkDriver, NetworkExtras, NetworkObject } from '../../src/strategy/index.ts';
 import { KEPT_SORTS } from '../sim/kept.ts';
-import { type FreezeTable, frozenCalls, type PreparedCall } from './frozen.ts';
+import { type Changes, type Complete, frozenCalls, type PreparedCall, type Verbs } from './frozen.ts';
 import { type Harness, type Setup, Stage, UNANSWERED } from './harness.ts';
 import { type GroundTools, KEPT_CASES, type KeeperGround, type KeptCase, keeperGround } from './keeper-ground.ts';
 
@@ -122,6 +122,7 @@ export function describeKeepers(name: string, setup: KeepersSetup): void {
         describe(sort, () => keeperTests(stage, sort));
         describe(`${sort} on a frozen backend`, () => frozenCalls(stage, freezeTable(stage, sort)));
       }
+    if (setup.features.includes('continuity')) describe('its mark on a frozen backend', () => frozenCalls(stage, otherFreezeTable(stage)));
     describe('what it tells', () => tellingTests(stage, setup));
   });
 }
@@ -189,7 +190,29 @@ function keeperTests(stage: KeeperStage, sort: KeptSort): void {
   });
 }
 
-function freezeTable(stage: KeeperStage, sort: KeptSort): FreezeTable {
+type KeeperVerb = Verbs<Keeper<NetworkObject>>;
+type OtherLooks = 'gateways.activeHost' | 'loadBalancers.health' | 'readiness.port' | 'continuity.read' | 'hosts.list';
+type OtherChange = Exclude<Changes<NetworkExtras, OtherLooks>, `${KeptSort}.${KeeperVerb}`>;
+
+/** Every verb that changes something and is none of a keeper. */
+function otherFreezeTable(stage: KeeperStage): Complete<OtherChange> {
+  return {
+    'continuity.write': async () => {
+      const { continuity } = stage.driver;
+      const life = stage.newId();
+      const write = (serial: number) => async (call: Call) => continuity?.write({ life, serial }, call);
+      await write(1)(stage.call());
+      return {
+        act: write(2),
+        done: async () => expect(await continuity?.read(stage.call())).to.deep.equal({ life, serial: 2 }),
+        undo: write(3),
+        left: async () => ((await continuity?.read(stage.call()))?.serial === 3 ? [] : [life]),
+      };
+    },
+  };
+}
+
+function freezeTable(stage: KeeperStage, sort: KeptSort): Complete<Exclude<KeeperVerb, 'list'>> {
   const prepared = (spec: NetworkObject, act: (call: Call) => Promise<unknown>, done: () => Promise<unknown>): PreparedCall => ({
     act,
     done,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Call, NetworkDriver, NetworkObservation, NetworkSpec, PortSpec } from '../../src/strategy/index.ts';
+import type { Call, NetworkDriver, NetworkExtras, NetworkObservation, NetworkSpec, PortSpec } from '../../src/strategy/index.ts';
 import { expectTotal } from './classification.ts';
-import type { FreezeTable, PreparedCall } from './frozen.ts';
+import type { Changes, Complete, PreparedCall } from './frozen.ts';
 import { frozenCalls } from './frozen.ts';
 import type { Harness, Setup } from './harness.ts';
 import { Stage, UNANSWERED } from './harness.ts';
@@ -263,8 +263,10 @@ function concurrencyTests(stage: NetworkStage): void {
   });
 }
 
-/** Every mutating verb, frozen. */
-function freezeTable(stage: NetworkStage): FreezeTable {
+type Plain = Omit<NetworkDriver, keyof NetworkExtras>;
+
+/** Every verb that changes something, frozen; those of what is kept beside networks and ports are in `keepers.ts`. */
+function freezeTable(stage: NetworkStage): Complete<Changes<Plain, 'inspectNetwork' | 'listNetworks'>> {
   const ofNetwork = (spec: NetworkSpec, act: (call: Call) => Promise<unknown>, done: () => Promise<unknown>): PreparedCall => ({
     act,
     done,

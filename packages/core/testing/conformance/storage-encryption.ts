@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NewVolume, StorageDriver } from '../../src/strategy/index.ts';
-import type { FreezeTable } from './frozen.ts';
+import type { Complete } from './frozen.ts';
 import { MIB, type StorageStage } from './storage-stage.ts';
 
 const KEY = 'c29tZSByYW5kb20gYnl0ZXMgb2YgYSBrZXk=';
@@ -119,7 +119,7 @@ export function encryptedSnapshotTests(stage: StorageStage): void {
   });
 }
 
-export function encryptionFreezeTable(stage: StorageStage): FreezeTable {
+export function encryptionFreezeTable(stage: StorageStage): Complete<'encryption.create' | 'encryption.resize'> {
   return {
     'encryption.create': async () => {
       const id = stage.made('volume');
@@ -144,7 +144,7 @@ export function encryptionFreezeTable(stage: StorageStage): FreezeTable {
   };
 }
 
-export function keyFreezeTable(stage: StorageStage): FreezeTable {
+export function keyFreezeTable(stage: StorageStage): Complete<'encryption.keys.add' | 'encryption.keys.keep'> {
   const opened = async (id: string, key: string) => {
     const sizeBytes = ((await stage.look('volume', id))?.sizeBytes ?? 0) + MIB;
     await encryptionOf(stage).resize(id, sizeBytes, key, stage.call());
@@ -156,7 +156,7 @@ export function keyFreezeTable(stage: StorageStage): FreezeTable {
   };
   /** Whatever has landed or lands yet: what is to open it does. */
   return {
-    'keys.add': async () => {
+    'encryption.keys.add': async () => {
       const id = await made();
       return {
         act: (call) => keysOf(stage).add(id, KEY, OTHER_KEY, call),
@@ -172,7 +172,7 @@ export function keyFreezeTable(stage: StorageStage): FreezeTable {
         left: () => stage.listedOf(id),
       };
     },
-    'keys.keep': async () => {
+    'encryption.keys.keep': async () => {
       const id = await made();
       await keysOf(stage).add(id, KEY, OTHER_KEY, stage.call());
       return {

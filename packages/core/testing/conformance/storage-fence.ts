@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { FreezeTable } from './frozen.ts';
+import type { Complete } from './frozen.ts';
 import type { StorageClient, StorageStage } from './storage-stage.ts';
 
 const isRefused = (client: StorageClient): Promise<boolean> =>
@@ -94,7 +94,7 @@ export function fenceTests(stage: StorageStage): void {
 }
 
 /** Its one mutating verb, frozen. */
-export function fenceTable(stage: StorageStage): FreezeTable {
+export function fenceTable(stage: StorageStage): Complete<'fence.exclude'> {
   return {
     'fence.exclude': async () => {
       const id = await stage.volume();

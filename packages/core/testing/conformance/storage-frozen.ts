@@ -1,11 +1,134 @@
 import { expect } from 'chai';
-import type { Call, StoredKind } from '../../src/strategy/index.ts';
-import type { FreezeTable, PreparedCall } from './frozen.ts';
-import type { StorageStage } from './storage-stage.ts';
+import type { Call, StorageDriver, StoredKind } from '../../src/strategy/index.ts';
+import type { Changes, Complete, FreezeTable, PartOf, PreparedCall } from './frozen.ts';
+import { encryptionFreezeTable, keyFreezeTable } from './storage-encryption.ts';
+import { fenceTable } from './storage-fence.ts';
+import { frozenClone, frozenSnapshots } from './storage-snapshots.ts';
+import type { StorageFeature, StorageStage } from './storage-stage.ts';
 import { content, MIB } from './storage-stage.ts';
 
-/** Every mutating verb, frozen. */
-export function freezeTable(stage: StorageStage): FreezeTable {
+type Looks =
+  | 'capacity'
+  | 'contents.changes'
+  | 'contents.read'
+  | 'encryption.contents.changes'
+  | 'encryption.contents.read'
+  | 'facts'
+  | 'fence.clients'
+  | 'images.attach'
+  | 'inspect'
+  | 'list'
+  | 'secret'
+  | 'snapshots.list';
+type Change = Changes<StorageDriver, Looks>;
+
+/** What a driver has that offers a part, or a verb of one. */
+const FEATURE_OF: Readonly<Record<Exclude<PartOf<Change>, 'volumes' | 'images' | 'seeds'>, StorageFeature>> = {
+  encryption: 'encryption',
+  snapshots: 'snapshots',
+  contents: 'contents',
+  fence: 'fence',
+};
+const FEATURE_OF_VERB: Readonly<Record<Extract<Change, `encryption.${'keys' | 'contents'}.${string}`> | 'releasePool', StorageFeature>> = {
+  'encryption.contents.write': 'lockedContents',
+  'encryption.keys.add': 'keys',
+  'encryption.keys.keep': 'keys',
+  releasePool: 'release',
+};
+
+/** Every verb that changes something, of those that the driver offers, frozen. */
+export function freezeTable(stage: StorageStage, features: readonly StorageFeature[]): FreezeTable {
+  const table: Complete<Change> = {
+    ...basicTable(stage),
+    ...poolTable(stage),
+    ...contentTable(stage),
+    'encryption.contents.write': () => lockedWrite(stage),
+    ...encryptionFreezeTable(stage),
+    ...keyFreezeTable(stage),
+    ...fenceTable(stage),
+    ...frozenSnapshots(stage),
+  };
+  const byVerb: Readonly<Record<string, StorageFeature>> = FEATURE_OF_VERB;
+  const byPart: Readonly<Record<string, StorageFeature>> = FEATURE_OF;
+  const featureOf = (verb: string) => byVerb[verb] ?? byPart[verb.slice(0, Math.max(0, verb.indexOf('.')))];
+  const isOffered = ([verb]: readonly [string, unknown]) => {
+    const feature = featureOf(verb);
+    return feature === undefined || features.includes(feature);
+  };
+  return {
+    ...Object.fromEntries(Object.entries(table).filter(isOffered)),
+    ...(features.includes('snapshots') ? frozenClone(stage) : {}),
+  };
+}
+
+/** A driver that finds nothing to make or to end need not ask the backend, so that on a frozen one it may succeed. */
+function poolTable(stage: StorageStage): Complete<'ensurePool' | 'releasePool'> {
+  const ensure = (call: Call) => stage.driver.ensurePool(call);
+  const release = (call: Call) => stage.driver.releasePool?.(call) ?? expect.fail('the driver cannot release its pool');
+  const tests = (title: string, act: (call: Call) => Promise<void>, prepare = async () => {}) => ({
+    tests: () =>
+      stage.selected(title, async () => {
+        const id = await stage.volume();
+        await prepare();
+        await stage.whileFrozen(() => Promise.allSettled([act(stage.brief())]));
+        await stage.insist(act);
+        await stage.harness.settle();
+        await stage.insist(ensure);
+        await stage.answered(() => stage.expectThere('volume', id, MIB));
+      }),
+  });
+  return {
+    // Where there is something to be made again, it is.
+    ensurePool: tests(
+      'ensurePool: asked for on a frozen backend and repeated after the thaw, makes the pool usable with all that is stored',
+      ensure,
+      async () => stage.driver.releasePool?.(stage.call()),
+    ),
+    releasePool: tests(
+      'releasePool: asked for on a frozen backend and repeated after the thaw, takes nothing that is stored, and what it ended is made again',
+      release,
+    ),
+  };
+}
+
+function contentTable(stage: StorageStage): Complete<'contents.write'> {
+  const bytes = new Uint8Array(4096).fill(7);
+  return {
+    'contents.write': async () => {
+      const volumeId = stage.made('volume');
+      await stage.driver.volumes.create({ id: volumeId, sizeBytes: MIB, toFill: true }, stage.call());
+      return {
+        act: (call) => stage.contents.write(volumeId, 65_536, bytes, call),
+        done: async () => {
+          const read = await stage.contents.read({ volumeId }, 65_536, bytes.length, stage.call());
+          expect(Buffer.from(read).equals(bytes)).to.equal(true);
+        },
+        undo: (call) => stage.driver.volumes.delete(volumeId, call),
+        left: () => stage.listedOf(volumeId),
+      };
+    },
+  };
+}
+
+async function lockedWrite(stage: StorageStage): Promise<PreparedCall> {
+  const { encryption } = stage.driver;
+  const contents = encryption?.contents ?? expect.fail('the driver tells nothing of the contents of encrypted volumes');
+  const volumeId = stage.made('volume');
+  const key = 'YSBrZXk=';
+  const bytes = new Uint8Array(4096).fill(7);
+  await encryption?.create({ id: volumeId, sizeBytes: MIB, toFill: true, key }, stage.call());
+  return {
+    act: (call) => contents.write({ volumeId, key }, 65_536, bytes, call),
+    done: async () => {
+      const read = await contents.read({ volumeId, key }, 65_536, bytes.length, stage.call());
+      expect(Buffer.from(read).equals(bytes)).to.equal(true);
+    },
+    undo: (call) => stage.driver.volumes.delete(volumeId, call),
+    left: () => stage.listedOf(volumeId),
+  };
+}
+
+function basicTable(stage: StorageStage): Complete<Extract<Change, `${'volumes' | 'images' | 'seeds'}.${string}`>> & FreezeTable {
   const thing = (kind: StoredKind, id: string, act: (call: Call) => Promise<unknown>, done: () => Promise<unknown>): PreparedCall => ({
     act,
     done,

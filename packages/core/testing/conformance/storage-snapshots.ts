@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Call, SnapshotRef } from '../../src/strategy/index.ts';
-import type { FreezeTable, PreparedCall } from './frozen.ts';
+import type { Complete, FreezeTable, PreparedCall } from './frozen.ts';
 import type { StorageStage } from './storage-stage.ts';
 import { MIB } from './storage-stage.ts';
 
@@ -182,17 +182,10 @@ export function cloneOfSnapshotTests(stage: StorageStage): void {
 }
 
 /** Every mutating verb on snapshots, frozen. */
-export function frozenSnapshots(stage: StorageStage): FreezeTable {
-  const removal = (volumeId: string) => async (call: Call) => {
-    for (const { id } of await stage.snapshots.list(volumeId, call)) await stage.snapshots.delete({ id, volumeId }, call);
-    await stage.driver.volumes.delete(volumeId, call);
-  };
-  const onVolume = (volumeId: string, act: PreparedCall['act'], done: PreparedCall['done']): PreparedCall => ({
-    act,
-    done,
-    undo: removal(volumeId),
-    left: () => stage.listedOf(volumeId),
-  });
+export function frozenSnapshots(
+  stage: StorageStage,
+): Complete<'snapshots.create' | 'snapshots.delete' | 'snapshots.revert' | 'snapshots.flatten'> {
+  const onVolume = volumeCall(stage);
   return {
     'snapshots.create': async () => {
       const volumeId = await stage.volume();
@@ -234,11 +227,29 @@ export function frozenSnapshots(stage: StorageStage): FreezeTable {
         () => stage.expectThere('volume', clone, MIB),
       );
     },
+  };
+}
+
+/** A call that is undone by removing its volume, with what there is of it. */
+const volumeCall =
+  (stage: StorageStage) =>
+  (volumeId: string, act: PreparedCall['act'], done: PreparedCall['done']): PreparedCall => ({
+    act,
+    done,
+    undo: async (call) => {
+      for (const { id } of await stage.snapshots.list(volumeId, call)) await stage.snapshots.delete({ id, volumeId }, call);
+      await stage.driver.volumes.delete(volumeId, call);
+    },
+    left: () => stage.listedOf(volumeId),
+  });
+
+export function frozenClone(stage: StorageStage): FreezeTable {
+  return {
     'volumes.create from a snapshot': async () => {
       const snapshot = await stage.snapshot(await stage.volume());
       const id = stage.made('volume');
       return {
-        ...onVolume(
+        ...volumeCall(stage)(
           id,
           (call) => stage.driver.volumes.create({ id, sizeBytes: MIB, snapshot }, call),
           () => stage.expectThere('volume', id, MIB),

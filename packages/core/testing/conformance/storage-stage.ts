@@ -4,7 +4,7 @@ import type { Harness } from './harness.ts';
 import { Stage } from './harness.ts';
 
 /**
- * The optional parts of `StorageDriver`. `keys` and `lockedContents` are those of `encryption`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
+ * The optional parts of `StorageDriver`, `release` being `releasePool`. `keys` and `lockedContents` are those of `encryption`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
  */
 export type StorageFeature =
   | 'snapshots'
@@ -16,7 +16,8 @@ export type StorageFeature =
   | 'facts'
   | 'fence'
   | 'health'
-  | 'secret';
+  | 'secret'
+  | 'release';
 
 /** A process that has a volume open for writing, as a hypervisor has, and knows nothing of the driver. */
 export interface StorageClient {

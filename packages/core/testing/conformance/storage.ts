@@ -5,13 +5,13 @@ import { frozenCalls } from './frozen.ts';
 import type { Setup } from './harness.ts';
 import { UNANSWERED } from './harness.ts';
 import { contentTests, volumeContentTests } from './storage-contents.ts';
-import { encryptedSnapshotTests, encryptionFreezeTable, encryptionTests, keyFreezeTable, keyTests } from './storage-encryption.ts';
+import { encryptedSnapshotTests, encryptionTests, keyTests } from './storage-encryption.ts';
 import { factTests, secretTests } from './storage-facts.ts';
-import { fenceTable, fenceTests } from './storage-fence.ts';
+import { fenceTests } from './storage-fence.ts';
 import { freezeTable } from './storage-frozen.ts';
 import { lockedContentTests } from './storage-locked-contents.ts';
 import { modelTests } from './storage-model.ts';
-import { cloneOfSnapshotTests, frozenSnapshots, snapshotTests } from './storage-snapshots.ts';
+import { cloneOfSnapshotTests, snapshotTests } from './storage-snapshots.ts';
 import type { StorageFeature, StorageHarness } from './storage-stage.ts';
 import { content, MIB, StorageStage } from './storage-stage.ts';
 
@@ -43,9 +43,9 @@ export function describeStorage(name: string, setup: StorageSetup): void {
 
     const has = (feature: StorageFeature) => setup.features.includes(feature);
     it('offers exactly the features it is registered with', () => {
-      const { encryption, snapshots, contents, images, facts, fence, secret } = stage.driver;
+      const { encryption, snapshots, contents, images, facts, fence, secret, releasePool: release } = stage.driver;
       const locked = { keys: encryption?.keys, lockedContents: encryption?.contents };
-      const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, secret };
+      const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, secret, release };
       const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
       expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
     });
@@ -73,14 +73,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
       describe('snapshots beside a model', () => modelTests(stage));
     }
     describe('several at once', () => concurrencyTests(stage));
-    describe('frozen backend', () =>
-      frozenCalls(stage, {
-        ...freezeTable(stage),
-        ...(has('encryption') ? encryptionFreezeTable(stage) : {}),
-        ...(has('keys') ? keyFreezeTable(stage) : {}),
-        ...(has('fence') ? fenceTable(stage) : {}),
-        ...(has('snapshots') ? frozenSnapshots(stage) : {}),
-      }));
+    describe('frozen backend', () => frozenCalls(stage, freezeTable(stage, setup.features)));
   });
 }
 

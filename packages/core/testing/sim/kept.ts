@@ -10,17 +10,19 @@ import type {
 } from '../../src/strategy/index.ts';
 import { SimError } from './fault.ts';
 
-/** Every sort of object that a network driver may keep beside networks and ports. */
-export const KEPT_SORTS = [
-  'vpcs',
-  'peerings',
-  'securityGroups',
-  'gateways',
-  'elasticIps',
-  'portForwards',
-  'loadBalancers',
-  'dnsRecords',
-] as const satisfies readonly KeptSort[];
+const EVERY_SORT: Readonly<Record<KeptSort, true>> = {
+  vpcs: true,
+  peerings: true,
+  securityGroups: true,
+  gateways: true,
+  elasticIps: true,
+  portForwards: true,
+  loadBalancers: true,
+  dnsRecords: true,
+};
+
+/** Every sort of object that a network driver may keep beside networks and ports, the outer ones first. */
+export const KEPT_SORTS = Object.keys(EVERY_SORT) as readonly KeptSort[];
 
 export interface SimKeptObject {
   readonly spec: NetworkObject;

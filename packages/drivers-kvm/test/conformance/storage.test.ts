@@ -5,7 +5,7 @@ import { kvm } from '../../src/index.ts';
 import { LabBackend, required } from './lab-host.ts';
 
 describeStorage('libvirt-dir on a real libvirtd', {
-  features: ['contents', 'imageAttach', 'encryption', 'keys'],
+  features: ['contents', 'imageAttach', 'encryption', 'keys', 'release'],
   // Who changes keys on a frozen host derives them a dozen times.
   select: (id) => (FULL || !id.includes('keys.')) && inSlice(4)(id),
   // LUKS derives keys slowly, on a busy machine for half a minute.
