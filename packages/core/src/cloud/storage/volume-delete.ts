@@ -28,39 +28,52 @@ interface DeleteVolumeParams {
 export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.remove', 1)
   .effect('reach', {
     do: async ({ ctx, params }) => {
-      // It may have been moved since this was planned. One that a move is stuck with, which force has passed by, may lie in two pools.
-      const { poolId, movingToPoolId, leftPoolId, encryptionKey, otherKey } = await ctx.reader.get(volume, params.volumeId);
-      const poolIds = [...new Set([poolId, movingToPoolId, leftPoolId].filter((id) => id !== undefined))];
+      const { poolIds } = await placesOf(ctx, params);
       for (const id of poolIds)
         if (!params.force && !(await poolReachable(ctx, id)))
           throw new CloudError('unavailable', 'The host of its pool is out of reach; with `force` it is removed when the host is back.');
-      // Its key may have been changed since, or be about to be by what force has passed by.
-      const home = await ctx.reader.find(pool, poolId);
-      const isLost = home === undefined || home.deletedAt !== undefined;
-      return { poolId, isLost, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined) };
     },
     undo: NOTHING_TO_UNDO,
+    light: true,
   })
   .effect('disk', {
     do: async (step) => {
       const { volumeId, force } = step.params;
+      const { poolIds } = await placesOf(step.ctx, step.params);
       // Without force nothing is owed: the engine tries until the host answers.
-      for (const poolId of step.out.reach.poolIds)
+      for (const poolId of poolIds)
         if (force) await removeOrOwe(step, 'volume.delete', poolId, volumeId);
         else await deleteVolume(step.ctx, await step.ctx.pools.open(poolId), volumeId, step.call);
     },
     undo: FORWARD_ONLY,
   })
+  // A step of its own, for who says that the disk is to be passed over; and behind it, so that its entry need not be durable before the disk goes.
+  .effect('place', {
+    do: async ({ ctx, params }) => {
+      const { poolId, keys } = await placesOf(ctx, params);
+      const home = await ctx.reader.find(pool, poolId);
+      return { poolId, isLost: home === undefined || home.deletedAt !== undefined, keys };
+    },
+    undo: NOTHING_TO_UNDO,
+  })
   .write('deleted', {
-    do: ({ params, out: { reach } }) => [
+    do: ({ params, out: { place } }) => [
       transition(volume, params.volumeId, { from: 'deleting', to: 'deleted' }),
       // Of a pool that is gone nothing is counted any more.
-      ...(reach.isLost ? [] : [poolCapacity(reach.poolId, params.sizeBytes, -1)]),
-      ...reach.keys.map(forgetSealed),
+      ...(place.isLost ? [] : [poolCapacity(place.poolId, params.sizeBytes, -1)]),
+      ...place.keys.map(forgetSealed),
     ],
     undo: FORWARD_ONLY,
   })
   .build();
+
+/** Where it lies, and what it is sealed with: as the row says now, for both may have changed since this was planned. */
+async function placesOf({ reader }: StorageContext, { volumeId }: DeleteVolumeParams) {
+  // One that a move is stuck with, which force has passed by, may lie in two pools. Its key may be about to be changed by what force has passed by.
+  const { poolId, movingToPoolId, leftPoolId, encryptionKey, otherKey } = await reader.get(volume, volumeId);
+  const poolIds = [...new Set([poolId, movingToPoolId, leftPoolId].filter((id) => id !== undefined))];
+  return { poolId, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined) };
+}
 
 /** Names the machine that has it, and the way to free it: another for a root disk, which no machine can do without. */
 async function heldByInstance(row: VolumeRow, reader: Reader): Promise<CloudError | undefined> {

@@ -1,7 +1,7 @@
 import type { SimPool } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { pool, volume } from '../../../src/cloud/index.ts';
-import { type CloudError, debt } from '../../../src/kernel/index.ts';
+import { type CloudError, debt, operation } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
@@ -160,6 +160,21 @@ describe('volumes', () => {
     expect(await cloud.rows(volume)).to.deep.equal([]);
     expect(await cloud.rows(debt)).to.have.length(1);
   });
+
+  for (const step of ['reach', 'disk'])
+    it(`of a machine that goes are gone, and their bytes free again, where an operator passes over a ${step} that fails`, async () => {
+      const stage = await MachineStage.with({ network: false });
+      const id = await stage.machine();
+      stage.sim.around = (point, body) => (point.path === `remove[0.0]/${step}` ? Promise.reject(new Error('struck')) : body());
+      const { operationId } = await stage.sim.submit('instance.delete', {}, id);
+      await stage.sim.run(60_000);
+      expect((await stage.row(operation, operationId)).state).to.equal('needs_attention');
+      stage.sim.around = undefined;
+      await stage.sim.environment.complete(stage.sim.kernel.operations.steer(operationId, 'skip'));
+      expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+      expect(await stage.rows(volume)).to.deep.equal([]);
+      expect((await stage.counter(`capacity/pool/${stage.poolIds[0]}/bytes`))?.value).to.equal(0);
+    });
 
   it('grow, and only grow', async () => {
     const { cloud, poolId, promised, stored } = await open();
