@@ -3,6 +3,7 @@ import type { UsageObserver } from '@pileus/core';
 import type { Kernel, Store } from '@pileus/core/kernel';
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { type Duration, Durations } from './durations.ts';
+import { MeasuredStore } from './measured-store.ts';
 
 const UNFINISHED_STATES = ['queued', 'running', 'unwinding', 'needs_attention', 'parked'];
 const LOOP_RESOLUTION_MS = 20;
@@ -120,27 +121,7 @@ export class Metrics {
 
   /** The store, with its commits measured. */
   measured(store: Store, monotonicMs: () => number): Store {
-    const commitSeconds = this.#commitSeconds.of();
-    const commit: Store['commit'] = async (transaction) => {
-      const startedMs = monotonicMs();
-      try {
-        return await store.commit(transaction);
-      } finally {
-        commitSeconds.observe((monotonicMs() - startedMs) / 1000);
-      }
-    };
-    const methods = new Map<string | symbol, unknown>([['commit', commit]]);
-    return new Proxy(store, {
-      get: (target, name) => {
-        const known = methods.get(name);
-        if (known !== undefined) return known;
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== 'function') return value;
-        const bound: unknown = value.bind(target);
-        methods.set(name, bound);
-        return bound;
-      },
-    });
+    return new MeasuredStore(store, this.#commitSeconds.of(), monotonicMs);
   }
 
   watch(kernel: Kernel): void {
