@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Id } from '@pileus/sdk';
 import { expect } from 'chai';
@@ -209,6 +209,48 @@ describe('machines with disks on Ceph', function () {
       }
       await volumes.delete(id, { permanent: true }).wait();
       await pools.delete(folder).wait();
+    });
+
+    it('have backups of encrypted volumes while they run, restored encrypted: what the guest has written, its zeroes too', async () => {
+      const [one] = guests();
+      const { volumes, instances, backupStores, volumeBackups } = lab.cloud;
+      const cellar = join(lab.lab.sharedDir, 'cellar');
+      await mkdir(cellar);
+      const store = await backupStores.create({ name: 'cellar', driver: 'directory', settings: { path: cellar } }).wait();
+      const { id } = await volumes.create({ name: 'sealed-2', sizeBytes: 16 * MIB, encrypted: true }).wait();
+      const plug = async (volume: Id<'volume'>) => {
+        await instances.attachVolume(firstId, { volumeId: volume }).wait({ timeoutMs: 180_000 });
+        await until('the volume in the guest', async () => (await one.attempt('test', '-b', '/dev/vdb')).exitCode === 0 || undefined);
+      };
+      const unplug = (volume: Id<'volume'>) => instances.detachVolume(firstId, { volumeId: volume }).wait({ timeoutMs: 180_000 });
+      const digest = () => one.shell('sync; sha1sum </dev/vdb');
+      const put = (from: string, seek: number, count: number) =>
+        one.shell(`dd if=/dev/${from} of=/dev/vdb bs=1M seek=${seek} count=${count} conv=fsync 2>/dev/null`);
+      await plug(id);
+      await put('zero', 0, 16);
+      await put('urandom', 5, 3);
+      const digests = [await digest()];
+      const first = await volumeBackups.create({ volumeId: id }).wait({ timeoutMs: 180_000 });
+      await put('urandom', 14, 1);
+      digests.push(await digest());
+      const second = await volumeBackups.create({ volumeId: id }).wait({ timeoutMs: 180_000 });
+      expect(second).to.include({ encrypted: true, readBytes: 4 * MIB });
+      await unplug(id);
+      // The one by a copy, the other by a clone.
+      for (const [at, backup] of [first, second].entries()) {
+        const name = `sealed-again-${at}`;
+        await volumeBackups.restore(backup.id, { name }).wait({ timeoutMs: 180_000 });
+        const restored = await volumes.get(name);
+        expect(restored.encrypted).to.equal(true);
+        await plug(restored.id);
+        expect(await digest()).to.equal(digests[at]);
+        await unplug(restored.id);
+        await volumes.delete(restored.id, { permanent: true }).wait();
+      }
+      await volumes.rotateKey(id).wait();
+      for (const backup of [second, first]) await volumeBackups.delete(backup.id).wait();
+      await volumes.delete(id, { permanent: true }).wait();
+      await backupStores.delete(store.id).wait();
     });
 
     it('are captured while they run, and others boot from that', async () => {
