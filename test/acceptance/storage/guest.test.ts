@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Id } from '@pileus/sdk';
+import { type Id, isPileusError } from '@pileus/sdk';
 import { expect } from 'chai';
 import { run } from '../../../tools/system/command.ts';
 import { FULL } from '../../../tools/test/slice.ts';
@@ -264,6 +264,41 @@ describe('machines with disks on Ceph', function () {
       expect(await booted.shell(`dd if=/dev/vda bs=512 skip=${last} count=1 2>/dev/null | tr -d "\\000"`)).to.equal('captured');
       await instances.delete(id, { permanent: true }).wait();
       await images.delete(captured.id, { permanent: true }).wait();
+    });
+
+    it('go on when the pool is given another user, and the one of before is revoked', async () => {
+      const [one] = guests();
+      const { volumes, instances, pools } = lab.cloud;
+      const { user } = lab.ceph;
+      const id = (await volumes.create({ name: 'later', sizeBytes: 8 * MIB }).wait()).id;
+      const next = await lab.ceph.addUser('pileus-2');
+      const wrong = pools.changeCredentials(lab.poolId, { settings: { user: next.name }, secrets: { key: user.key } }).wait();
+      expect(await wrong.catch((error: unknown) => (isPileusError(error) ? [error.code, error.pointer] : error))).to.deep.equal([
+        'conflict',
+        '/secrets',
+      ]);
+      await pools.changeCredentials(lab.poolId, { settings: { user: next.name }, secrets: { key: next.key } }).wait();
+      // It would open its disks over there as the user of before, with the key of this one.
+      const [, elsewhere] = lab.hostIds;
+      const gone = await instances
+        .migrate(firstId, { hostId: elsewhere })
+        .wait({ timeoutMs: 180_000 })
+        .catch((error: unknown) => error);
+      expect(isPileusError(gone), JSON.stringify(gone)).to.equal(true);
+      expect(await instances.get(firstId)).to.include({ state: 'running', hostId: lab.hostIds[0] });
+      await lab.ceph.ceph('auth', 'del', `client.${user.name}`);
+      // Opened by who is revoked.
+      await one.shell(`echo on | dd of=/dev/vda bs=512 seek=${(await one.diskBytes('vda')) / 512 - 1} conv=sync,fsync 2>/dev/null`);
+      await instances.attachVolume(firstId, { volumeId: id }).wait();
+      await until('the volume in the guest', async () => (await one.attempt('test', '-b', '/dev/vdb')).exitCode === 0 || undefined);
+      await one.run('dd', 'if=/dev/urandom', 'of=/dev/vdb', 'bs=1M', 'count=8', 'conv=fsync');
+      const digest = await one.shell('sha1sum </dev/vdb');
+      await instances.stop(firstId, { force: true }).wait({ timeoutMs: 180_000 });
+      await instances.start(firstId).wait({ timeoutMs: 180_000 });
+      const again = await lab.guest(firstId, 0).booted();
+      expect(await again.shell('sha1sum </dev/vdb')).to.equal(digest);
+      await instances.detachVolume(firstId, { volumeId: id }).wait({ timeoutMs: 180_000 });
+      await volumes.delete(id, { permanent: true }).wait();
     });
   }
 

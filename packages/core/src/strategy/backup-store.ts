@@ -1,4 +1,4 @@
-import type { Call, Fault, SettingFault } from './call.ts';
+import type { Call, Fault, SettingFault, SettingSpec } from './call.ts';
 
 export interface KeyPage {
   /** Ascending by their bytes; 1000 at most. */
@@ -36,8 +36,8 @@ export interface BackupStoreEndpoint {
 
 export interface BackupStoreFactory {
   readonly name: string;
-  /** Setting names with what they mean; `required` ones must be given when a store is registered. Those marked `secret` are sealed and never shown. */
-  readonly settings: Readonly<Record<string, { readonly description: string; readonly required: boolean; readonly secret?: true }>>;
+  /** By their names. */
+  readonly settings: Readonly<Record<string, SettingSpec>>;
   /** The first setting whose value no store could be opened with, asked before one is registered. It looks at the values alone. */
   readonly settingFault?: (settings: Readonly<Record<string, string>>) => SettingFault | undefined;
   open(endpoint: BackupStoreEndpoint): BackupStoreDriver;

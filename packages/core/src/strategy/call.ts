@@ -19,6 +19,17 @@ export interface Call {
  */
 export type Fault = 'not_found' | 'conflict' | 'invalid' | 'unsupported' | 'exhausted' | 'unavailable' | 'unknown_outcome' | 'internal';
 
+/** What a driver asks for. */
+export interface SettingSpec {
+  readonly description: string;
+  /** Must be given when the place is registered. */
+  readonly required: boolean;
+  /** Sealed, and never shown. */
+  readonly secret?: true;
+  /** Says who asks, and not where: it may be changed with the secrets, and the place stays the same. */
+  readonly credential?: true;
+}
+
 /** What is wrong with the value of a setting. The reason goes on from its name, `must be an absolute path`, and quotes no secret. */
 export interface SettingFault {
   readonly setting: string;

@@ -1,5 +1,5 @@
 export type { BackupStoreDriver, BackupStoreEndpoint, BackupStoreFactory, KeyPage } from './backup-store.ts';
-export type { ByteStream, Call, Content, Fault, SettingFault } from './call.ts';
+export type { ByteStream, Call, Content, Fault, SettingFault, SettingSpec } from './call.ts';
 export type {
   DiskBus,
   DiskCopyLimit,

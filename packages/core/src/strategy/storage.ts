@@ -1,4 +1,4 @@
-import type { Call, Content, Fault, SettingFault } from './call.ts';
+import type { Call, Content, Fault, SettingFault, SettingSpec } from './call.ts';
 import type { HostEndpoint } from './hypervisor.ts';
 
 /** The content is encrypted by whoever has the disk open, so that the pool holds ciphertext alone; the secret is a passphrase of its header. */
@@ -231,10 +231,8 @@ export interface PoolEndpoint {
 export interface StorageFactory {
   readonly name: string;
   readonly scope: Scope;
-  /**
-   * Setting names with what they mean; `required` ones must be given when a pool is registered. Those marked `secret` are sealed and never shown.
-   */
-  readonly settings: Readonly<Record<string, { readonly description: string; readonly required: boolean; readonly secret?: true }>>;
+  /** By their names. */
+  readonly settings: Readonly<Record<string, SettingSpec>>;
   /** The first setting whose value no pool could be opened with, asked before one is registered. It looks at the values alone. */
   readonly settingFault?: (settings: Readonly<Record<string, string>>) => SettingFault | undefined;
   open(endpoint: PoolEndpoint): StorageDriver;

@@ -76,6 +76,12 @@ export const backupScenarios: readonly Scenario[] = [
     },
     () => ({}),
   ),
+  on(
+    'backupStore.changeCredentials',
+    (at) =>
+      at.sim.done('backupStore.create', { name: 'store-1', driver: 'simulated', settings: { user: 'one' }, secrets: { key: 'first' } }),
+    () => ({ settings: { user: 'two' }, secrets: { key: 'second' } }),
+  ),
   on('backupStore.delete', aStore, () => ({})),
   on(
     'backup.create',

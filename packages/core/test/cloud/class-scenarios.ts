@@ -38,6 +38,15 @@ export const classScenarios: readonly Scenario[] = [
     'into a class',
   ),
   on(
+    'pool.changeCredentials',
+    async (at) => {
+      const id = await at.sim.done('pool.create', { ...(await shared(at)), settings: { user: 'vm' }, secrets: { key: 'first' } });
+      await at.sim.done('volume.create', { name: 'kept', sizeBytes: 8192, poolId: id });
+      return id;
+    },
+    () => ({ settings: { user: 'vm-2' }, secrets: { key: 'second' } }),
+  ),
+  on(
     'volume.resize',
     async (at) => (await plugged(at)).volumeId,
     () => ({ sizeBytes: 16384 }),

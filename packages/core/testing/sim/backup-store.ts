@@ -16,14 +16,29 @@ function page(objects: ReadonlyMap<string, Uint8Array>, prefix: string, after: s
 export function simulatedBackups(world: SimWorld, environment: DriverEnvironment): BackupStoreFactory {
   return {
     name: 'simulated',
-    settings: { place: { description: 'Which place. Default: the only one.', required: false } },
-    open: ({ settings: { place = 'backups' } }) => openPlace(world, environment, place),
+    settings: {
+      place: { description: 'Which place. Default: the only one.', required: false },
+      user: { description: 'Who asks. Default: anybody.', required: false, credential: true },
+      key: { description: 'What proves that.', required: false, secret: true },
+    },
+    open: ({ settings: { place = 'backups', user = '', key } }) => openPlace(world, environment, { place, user, key }),
   };
 }
 
-function openPlace(world: SimWorld, environment: DriverEnvironment, place: string): BackupStoreDriver {
+interface Visit {
+  readonly place: string;
+  readonly user: string;
+  readonly key: string | undefined;
+}
+
+function openPlace(world: SimWorld, environment: DriverEnvironment, { place, user, key: proof }: Visit): BackupStoreDriver {
   const link = new SimLink(world, () => world.shared, environment);
+  const admit = () => {
+    if (world.backupUsers !== undefined && (proof === undefined || world.backupUsers.get(user) !== proof))
+      throw new SimError('invalid', `${user} is not who he says`);
+  };
   const objects = (): Map<string, Uint8Array> => {
+    admit();
     const found = world.backups.get(place);
     if (found === undefined) throw new SimError('unavailable', `there is no place ${place}`);
     return found;
@@ -37,7 +52,10 @@ function openPlace(world: SimWorld, environment: DriverEnvironment, place: strin
       link.ask({
         command: 'backups.ensureStore',
         call,
-        apply: () => void (world.backups.has(place) || world.backups.set(place, new Map())),
+        apply: () => {
+          admit();
+          if (!world.backups.has(place)) world.backups.set(place, new Map());
+        },
       }),
     put: (key, bytes, call) => ask('put', key, call, (at) => void at.set(key, bytes.slice())),
     get: (key, call) => ask('get', key, call, (at) => at.get(key)?.slice()),

@@ -311,8 +311,7 @@ export class SimHost {
     if (stored?.encryptionKey !== undefined && !opens(stored, key))
       throw new SimError('conflict', `the host has no passphrase for the disk ${volumeId}`);
     if (attachment.type !== 'rbd') return;
-    const { secretRef } = attachment;
-    if (this.secrets.get(secretRef) !== this.#world.poolOf(this.hostname, attachment)?.secret(secretRef))
+    if (!this.#world.poolOf(this.hostname, attachment)?.letsIn(attachment.user, this.secrets.get(attachment.secretRef)))
       throw new SimError('conflict', `the host has no key for the disk ${volumeId}`);
   }
 

@@ -73,6 +73,8 @@ export class SimPool {
   keyholder: string | undefined;
   /** That key; one of the pool's own making if undefined. */
   key: string | undefined;
+  /** The users whom its cluster lets in, with their keys; everybody if undefined. */
+  users: ReadonlyMap<string, string> | undefined;
   readonly things = new Map<string, SimStored>();
   /** What others have put there. */
   othersBytes = 0;
@@ -86,6 +88,18 @@ export class SimPool {
     this.hostname = hostname;
     this.totalBytes = totalBytes;
     this.#violation = violation;
+  }
+
+  /** Who asks, from now on. */
+  admit(user: string | undefined, key: string | undefined): void {
+    if (this.users !== undefined && (user === undefined || this.users.get(user) !== key))
+      throw new SimError('invalid', `the cluster does not know user ${user} with this key`);
+    Object.assign(this, { keyholder: user, key });
+  }
+
+  /** Whether a host that has this key reaches what is there. */
+  letsIn(user: string, key: string | undefined): boolean {
+    return this.users === undefined ? key === this.secret(secretRef(this.poolId)) : key !== undefined && this.users.get(user) === key;
   }
 
   get capacity(): PoolCapacity {
@@ -218,7 +232,7 @@ export class SimPool {
 
   /** The key behind the references of its attachments. */
   secret(ref: string): string {
-    if (this.keyholder === undefined || ref !== secretRef(this.poolId, this.keyholder)) throw new SimError('not_found', `no secret ${ref}`);
+    if (this.keyholder === undefined || ref !== secretRef(this.poolId)) throw new SimError('not_found', `no secret ${ref}`);
     return this.key ?? `key of ${ref}`;
   }
 
@@ -322,7 +336,7 @@ export class SimPool {
     if (kind !== 'seed' && this.keyholder !== undefined)
       return {
         ...{ type: 'rbd', pool: this.poolId, image: key(kind, id), monitors: ['shared'], user: this.keyholder },
-        secretRef: secretRef(this.poolId, this.keyholder),
+        secretRef: secretRef(this.poolId),
       };
     return this.hostname === undefined
       ? { type: 'nfs', server: 'shared', export: `/${this.poolId}`, path: `${kind}/${id}`, format }
@@ -368,7 +382,7 @@ export const opens = ({ encryptionKey, otherKey }: Pick<SimStored, 'encryptionKe
   encryptionKey !== undefined && (encryptionKey === key || (otherKey !== undefined && otherKey === key));
 
 export const passphraseRef = (volumeId: string) => `luks/${volumeId}`;
-export const secretRef = (poolId: string, keyholder: string) => `${poolId}/${keyholder}`;
+export const secretRef = (poolId: string) => `${poolId}/key`;
 
 /** Read or written at once. */
 const PIECE_BYTES_MAX = 8 * 2 ** 20;

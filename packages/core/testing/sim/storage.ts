@@ -89,6 +89,7 @@ function openPool(
   const pool = (): SimPool => {
     const found = world.pools.get(hostname === undefined ? poolId : `${hostname}/${poolId}`);
     if (found === undefined) throw new SimError('not_found', `no pool ${poolId}`);
+    if (hostname === undefined) found.admit(keyholder, key);
     return found;
   };
   const ask: Ask = (command, call, apply) => link.ask({ command, call, apply: () => apply(pool()) });
@@ -102,7 +103,7 @@ function openPool(
         call,
         apply: () => {
           world.ensurePool(poolId, hostname);
-          Object.assign(pool(), { keyholder, key });
+          pool();
         },
       }),
     capacity: (call) => ask('capacity', call, (at) => at.capacity),
@@ -159,7 +160,7 @@ function openPool(
           ask('fence.exclude', call, (at) => at.exclude(volumeId, clients)),
       },
       secret: (ref: string, call: Call) => ask('secret', call, (at) => at.secret(ref)),
-      secretRefs: keyholder === undefined ? [] : [secretRef(poolId, keyholder)],
+      secretRefs: keyholder === undefined ? [] : [secretRef(poolId)],
     }),
     inspect: (kind, id, call) =>
       ask('inspect', call, (at) => {
@@ -191,7 +192,8 @@ export function simulatedSharedStorage(ground: Ground): StorageFactory {
     name: 'simulated-shared',
     scope: 'cluster',
     settings: {
-      user: { description: 'Whose key hosts need to reach its volumes. Default: none is needed.', required: false },
+      path: { description: 'Where it keeps things. Default: a place of its own.', required: false },
+      user: { description: 'Whose key hosts need to reach its volumes. Default: none is needed.', required: false, credential: true },
       key: { description: 'That key. Default: one of its own making.', required: false, secret: true },
     },
     settingFault: ({ user = '', key = '' }) =>
@@ -200,6 +202,6 @@ export function simulatedSharedStorage(ground: Ground): StorageFactory {
         : key.includes('\n')
           ? { setting: 'key', reason: 'must be of one line' }
           : undefined,
-    open: ({ poolId, settings: { user, key } }) => openPool(ground, { poolId, keyholder: user, key }),
+    open: ({ poolId, settings: { path = poolId, user, key } }) => openPool(ground, { poolId: path, keyholder: user, key }),
   };
 }

@@ -60,6 +60,8 @@ export class SimWorld {
   readonly pools = new Map<string, SimPool>();
   /** What lies outside of all pools, by place and key. */
   readonly backups = new Map<string, Map<string, Uint8Array>>();
+  /** Those who are let into places of backups, with their keys; everybody if undefined. */
+  backupUsers: ReadonlyMap<string, string> | undefined;
   readonly shared: SimSite;
   /** What has the networks that span all hosts. It runs nothing. */
   readonly fabric: SimHost;

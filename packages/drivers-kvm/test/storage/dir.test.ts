@@ -9,9 +9,10 @@ import { buildGuestImage } from '../../../../tools/guest/image.ts';
 import { run } from '../../../../tools/system/command.ts';
 import { CACHE_DIR } from '../../../../tools/system/ensure.ts';
 import { DriverCaller } from '../../../core/src/cloud/driver-call.ts';
+import { Exchangeable } from '../../../core/src/cloud/exchangeable.ts';
 import type { ImageStore } from '../../../core/src/cloud/storage/image-store.ts';
-import { StoragePool } from '../../../core/src/cloud/storage/pools.ts';
 import { CLUSTER_BYTES, ClusterMap, qcow2Stream } from '../../../core/src/cloud/storage/qcow2-stream.ts';
+import { StoragePool } from '../../../core/src/cloud/storage/storage-pool.ts';
 import { kvm } from '../../src/index.ts';
 import { LabBackend, required } from '../conformance/lab-host.ts';
 
@@ -173,7 +174,7 @@ describe('a pool on a real host', function () {
       ...{ environment: nodeEnvironment(), contract: 'storage', place: 'the pool', observe: () => undefined, rest: () => () => undefined },
       classify: (error) => storage.classify(error),
     });
-    const pool = new StoragePool('the pool', storage, caller, imageStore);
+    const pool = new StoragePool('the pool', new Exchangeable(storage, () => {}), caller, imageStore);
     const volumes = Array.from({ length: 20 }, () => randomUUID());
     await Promise.all(
       volumes.map(async (volumeId) => {

@@ -4,7 +4,7 @@ import { DriverError } from './driver-error.ts';
 export const SETTINGS = {
   monitors: { description: 'Addresses of the monitors with commas between: `host:port`, or as in `mon_host`.', required: true },
   pool: { description: 'Name of the pool. It is made and given to RBD by who runs the cluster.', required: true },
-  user: { description: 'Whom the cluster knows the key of, without `client.`.', required: true },
+  user: { description: 'Whom the cluster knows the key of, without `client.`.', required: true, credential: true },
   key: { description: 'That key, as in the keyring.', required: true, secret: true },
   namespace: { description: 'A namespace of the pool; it is made if needed. Default: the one without a name.', required: false },
   dataPool: { description: 'The pool that takes the data where `pool` takes the names alone: for erasure coding.', required: false },

@@ -2270,6 +2270,14 @@ export interface PoolUpdate {
   readonly overcommit?: number | undefined;
 }
 
+/** Gives the pool other secrets, and other settings that say who asks. They are tried first; what is under way, and machines that run, go on with those of before. */
+export interface PoolChangeCredentials {
+  /** What the driver asks for, e.g. `path`. */
+  readonly settings?: { readonly [key: string]: string } | undefined;
+  /** What the driver asks for and marks as secret, e.g. `key`. */
+  readonly secrets?: { readonly [key: string]: string } | undefined;
+}
+
 /** What queries see of pools. */
 export interface PoolGraph {
   readonly fields: Omit<PoolFields & { readonly state: PoolState; readonly deletedAt?: string }, 'secrets'>;
@@ -2326,6 +2334,11 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
   /** Deletes the pool and everything it owns. */
   delete(pool: Named<'pool'>, options: DeleteOptions = {}): Pending<'pool', undefined> {
     return this.deleteAny(pool, options);
+  }
+
+  /** Gives the pool other secrets, and other settings that say who asks. They are tried first; what is under way, and machines that run, go on with those of before. */
+  changeCredentials(pool: Named<'pool'>, input: PoolChangeCredentials = {}, options: ChangeOptions = {}): Pending<'pool', Pool> {
+    return this.act(pool, 'change-credentials', input, options);
   }
 
   /** Lets new volumes be made in the pool. */
@@ -3063,6 +3076,14 @@ export interface BackupStoreUpdate {
   readonly description?: string | null | undefined;
 }
 
+/** Gives the store other secrets, and other settings that say who asks. They are tried first; what is under way goes on with those of before. */
+export interface BackupStoreChangeCredentials {
+  /** What the driver asks for, e.g. `path`. */
+  readonly settings?: { readonly [key: string]: string } | undefined;
+  /** What the driver asks for and marks as secret, e.g. `key`. */
+  readonly secrets?: { readonly [key: string]: string } | undefined;
+}
+
 /** What queries see of backup-stores. */
 export interface BackupStoreGraph {
   readonly fields: Omit<BackupStoreFields & { readonly state: BackupStoreState; readonly deletedAt?: string }, 'secrets' | 'key'>;
@@ -3106,6 +3127,11 @@ export class BackupStoresClient extends Resource<'backupStore', BackupStore, Bac
   /** Deletes the backupStore and everything it owns. */
   delete(backupStore: Named<'backupStore'>, options: DeleteOptions = {}): Pending<'backupStore', undefined> {
     return this.deleteAny(backupStore, options);
+  }
+
+  /** Gives the store other secrets, and other settings that say who asks. They are tried first; what is under way goes on with those of before. */
+  changeCredentials(backupStore: Named<'backupStore'>, input: BackupStoreChangeCredentials = {}, options: ChangeOptions = {}): Pending<'backupStore', BackupStore> {
+    return this.act(backupStore, 'change-credentials', input, options);
   }
 
   /** Lets new backups into the store again. */

@@ -21,7 +21,7 @@ export const s3Backups: BackupStoreFactory = {
     bucket: { description: 'A bucket that is there, and has nothing else in it or below the prefix.', required: true },
     prefix: { description: 'A folder in the bucket, e.g. `pileus/`. Default: none.', required: false },
     region: { description: 'Default: `us-east-1`.', required: false },
-    accessKeyId: { description: 'Who asks. He may list the bucket, and read, write and delete objects.', required: true },
+    accessKeyId: { description: 'Who asks. He may list the bucket, and read, write and delete objects.', required: true, credential: true },
     secretAccessKey: { description: 'What proves that.', required: true, secret: true },
   },
   settingFault: ({ endpoint = '', bucket = '', prefix = '' }) => {

@@ -15,6 +15,7 @@ import { planCreate, planDisable, planEnable, planRun, planUpdate } from './plan
 import { backupSet, backupSetDeletion } from './sets/backup-set.ts';
 import { copyDisk, setCreate } from './sets/set-create.ts';
 import { setRestore } from './sets/set-restore.ts';
+import { storeChangeCredentials } from './store-change-credentials.ts';
 import { storeCreate } from './store-create.ts';
 import { storeDeletion, storeDisable, storeEnable } from './store-verbs.ts';
 import { BackupStores } from './stores.ts';
@@ -39,6 +40,7 @@ export const backups: Module = (services) => {
     actions: [
       storeCreate(context),
       updateAction(backupStore, ['description']),
+      storeChangeCredentials(context),
       storeEnable,
       storeDisable,
       backupCreate(context),

@@ -1,6 +1,7 @@
-import { CloudError } from '../../kernel/index.ts';
+import { CloudError, describeChain, type RowOf } from '../../kernel/index.ts';
 import type { BackupStoreDriver, BackupStoreFactory, Call } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
+import { Exchangeable } from '../exchangeable.ts';
 import { patiently } from '../patient-call.ts';
 import type { CloudServices } from '../services.ts';
 import { openedSettings } from '../storage/contract.ts';
@@ -9,15 +10,20 @@ import { inPlace } from './bulk-cipher.ts';
 import { keys, projectOf } from './keys.ts';
 import { Vault } from './vault.ts';
 
+type StoreRow = RowOf<typeof backupStore>;
+
+/** What a store is opened with; the secrets are a reference. */
+export type StoreAccess = Pick<StoreRow, 'settings' | 'secrets'>;
+
 /** One store as the cloud holds it. */
 export class BackupStore {
-  readonly #driver: BackupStoreDriver;
+  readonly #drivers: Exchangeable<BackupStoreDriver>;
   readonly #caller: DriverCaller;
   readonly #services: CloudServices;
   readonly #key: Uint8Array;
 
-  constructor(driver: BackupStoreDriver, caller: DriverCaller, services: CloudServices, key: Uint8Array) {
-    this.#driver = driver;
+  constructor(drivers: Exchangeable<BackupStoreDriver>, caller: DriverCaller, services: CloudServices, key: Uint8Array) {
+    this.#drivers = drivers;
     this.#caller = caller;
     this.#services = services;
     this.#key = key;
@@ -71,11 +77,18 @@ export class BackupStore {
 
   async close(): Promise<void> {
     this.#caller.close();
-    await this.#driver.close();
+    await this.#drivers.close();
+  }
+  /** What begins from now on is done by this one. */
+  exchange(driver: BackupStoreDriver): void {
+    this.#drivers.exchange(driver);
   }
 
+  get #driver(): BackupStoreDriver {
+    return this.#drivers.driver;
+  }
   #run<T>(method: string, call: Call, body: (call: Call) => Promise<T>): Promise<T> {
-    return patiently(this.#services, call, (c) => this.#caller.run(method, c, body));
+    return patiently(this.#services, call, (c) => this.#caller.run(method, c, (each) => this.#drivers.use(() => body(each))));
   }
 }
 
@@ -121,21 +134,47 @@ export class BackupStores {
     await Promise.all([...this.#opened.keys()].map((storeId) => this.forget(storeId)));
   }
 
+  /** The store by another access, beside the one that is used: who asked for it closes it. @throws CloudError not_found, unsupported */
+  async beside(storeId: string, access: StoreAccess): Promise<BackupStore> {
+    return this.#facade({ ...(await this.#row(storeId)), ...access });
+  }
+
+  /** What is asked of the store from now on goes by this access. */
+  async exchange(storeId: string, access: StoreAccess): Promise<void> {
+    const driver = await this.#driver({ ...(await this.#row(storeId)), ...access });
+    (await this.open(storeId)).exchange(driver);
+  }
+
   async #connect(storeId: string): Promise<BackupStore> {
-    const { reader, environment, secrets } = this.#services;
-    const row = await reader.find(backupStore, storeId);
+    return this.#facade(await this.#row(storeId));
+  }
+
+  async #row(storeId: string): Promise<StoreRow & { readonly key: string }> {
+    const row = await this.#services.reader.find(backupStore, storeId);
     if (row?.key === undefined) throw new CloudError('not_found', `No backup store ${storeId}.`);
+    return { ...row, key: row.key };
+  }
+
+  async #driver({ id: storeId, driver, settings, secrets: sealed }: StoreRow): Promise<BackupStoreDriver> {
+    const opened = openedSettings(settings, sealed === undefined ? undefined : await this.#services.secrets.open(sealed));
+    return this.factory(driver).open({ storeId, settings: opened });
+  }
+
+  async #facade(row: StoreRow & { readonly key: string }): Promise<BackupStore> {
+    const { environment, secrets } = this.#services;
     const key = Buffer.from(await secrets.open(row.key), 'base64');
-    const settings = openedSettings(row.settings, row.secrets === undefined ? undefined : await secrets.open(row.secrets));
-    const driver = this.factory(row.driver).open({ storeId, settings });
+    const place = `backup store ${row.name}`;
+    const drivers = new Exchangeable(await this.#driver(row), (error) =>
+      environment.logger.warn({ place, error: describeChain(error) }, 'a driver that was exchanged did not close'),
+    );
     const caller = new DriverCaller({
       environment,
       contract: 'backup',
-      place: `backup store ${row.name}`,
-      classify: (error) => driver.classify(error),
+      place,
+      classify: (error) => drivers.driver.classify(error),
       observe: this.#observe,
       rest: this.#services.rest,
     });
-    return new BackupStore(driver, caller, this.#services, key);
+    return new BackupStore(drivers, caller, this.#services, key);
   }
 }

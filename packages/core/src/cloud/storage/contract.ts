@@ -8,8 +8,8 @@ export { copyIso, ISO_COPY_TIMEOUT_MS, type Iso, isoFor, isoSpec, placeIso } fro
 export { pool, scopes } from './pool.ts';
 export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export { notTaking } from './pool-health.ts';
-export { checkedSettings, openedSettings, poolSecrets } from './pool-settings.ts';
-export type { ContentAt, ImageFacts, Pools, StoragePool } from './pools.ts';
+export { changedSettings, checkedSettings, openedSettings, poolSecrets, readSecrets } from './pool-settings.ts';
+export type { Pools } from './pools.ts';
 export { REMOVALS, removeOrOwe, type StorageContext } from './removal.ts';
 export { snapshot } from './snapshots/snapshot.ts';
 export { takeSnapshot } from './snapshots/snapshot-create.ts';
@@ -17,6 +17,7 @@ export { dropSnapshot } from './snapshots/snapshot-delete.ts';
 export { consistencies, snapshotGroup } from './snapshots/snapshot-group.ts';
 export { contentKey, dropOrOwe, refuseUnkept, snapshotRows, take, type WantedSnapshot } from './snapshots/snapshot-rows.ts';
 export { limitsInForce, storageClass } from './storage-class.ts';
+export type { ContentAt, ImageFacts, StoragePool } from './storage-pool.ts';
 export { diskBytes, diskLimits, volume } from './volume.ts';
 export { type CreateVolumeParams, createVolume, type VolumeContext } from './volume-create.ts';
 export { type NewKey, needContents, newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';

@@ -13,6 +13,7 @@ import { startPartExpiry, sweepImages } from './image-sweep.ts';
 import { placeIso } from './iso.ts';
 import * as points from './points.ts';
 import { pool } from './pool.ts';
+import { poolChangeCredentials } from './pool-change-credentials.ts';
 import type { PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
 import { POOL_CLEAR, payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts';
@@ -73,6 +74,7 @@ export const storage: Module = (services) => {
       ...classActions,
       poolCreate(context),
       poolUpdate(context),
+      poolChangeCredentials({ ...context, pools, secrets }),
       poolEnable,
       poolDisable,
       imageCreate(images),

@@ -100,7 +100,7 @@ export const poolCreate = (context: PoolContext) =>
       const driver = factory.name;
       const { settings, secrets } = checkedSettings(factory, input);
       const { fields, guard } = await standing(reader, factory, input);
-      await refuseTwin(reader, { ...fields, driver, settings });
+      await refuseTwin(reader, factory, { ...fields, driver, settings });
       const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
       const className = input.storageClass ?? POOL_DEFAULTS.storageClass;
       const promised = await classNamed(reader, className);
@@ -141,8 +141,8 @@ export const poolCreate = (context: PoolContext) =>
   });
 
 /** Two pools in one place would each promise all of it. @throws CloudError name_taken */
-async function refuseTwin(reader: Reader, at: PoolPlace): Promise<void> {
-  const twin = await poolAt(reader, at);
+async function refuseTwin(reader: Reader, factory: StorageFactory, at: PoolPlace): Promise<void> {
+  const twin = await poolAt(reader, factory, at);
   if (twin !== undefined)
     throw new CloudError('name_taken', `Pool ${twin.name} is at the same place.`, {
       pointer: '/settings',

@@ -81,7 +81,8 @@ export async function payPoolClearing(ctx: PoolContext, poolId: string, hostId: 
   if (owed.some(({ task, target }) => task !== POOL_CLEAR && target.poolId === poolId))
     throw new CloudError('unavailable', 'Something in the pool could not be removed yet.');
   // Where another pool was registered since, the copies of images are that one's.
-  if (row !== undefined && (await poolAt(ctx.reader, row)) !== undefined) await releasePool(ctx, poolId, call);
+  if (row !== undefined && (await poolAt(ctx.reader, ctx.pools.factory(row.driver), row)) !== undefined)
+    await releasePool(ctx, poolId, call);
   else await clearPool(ctx, poolId, call);
 }
 

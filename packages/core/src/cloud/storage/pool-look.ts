@@ -18,10 +18,10 @@ import { pool } from './pool.ts';
 import { hostPlace, poolsReached } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
 import { alarms, differs as isOther, shown } from './pool-health.ts';
-import type { StoragePool } from './pools.ts';
 import { seedPool } from './seeds.ts';
 import { SnapshotLook } from './snapshots/snapshot-look.ts';
 import { shortfallOf, storageClass } from './storage-class.ts';
+import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
 
 type PoolRow = RowOf<typeof pool>;
@@ -149,7 +149,8 @@ export class PoolLook {
     await slices.each(objects, async (object) => {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
       const owner: RowBase | undefined = await reader.find(OWNER[object.kind], object.id);
-      if (owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner)))
+      const isTrial = object.kind === 'seed' && object.id === row.id;
+      if (isTrial || owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner)))
         await this.#removeLate({ opened, hostId }, object, call);
       else if (owner === undefined ? !(await this.#comesWithMachine(object)) : await this.#liesBeside(row, object))
         unexplained.push({ kind: object.kind, found: found(object) });

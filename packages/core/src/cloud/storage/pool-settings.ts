@@ -38,9 +38,16 @@ export function checkedSettings(
 }
 
 /** What `checkedSettings` gave, together again. */
-export function openedSettings(settings: Readonly<Record<string, string>>, secrets: string | undefined): Readonly<Record<string, string>> {
-  return secrets === undefined ? settings : { ...settings, ...(JSON.parse(secrets) as Record<string, string>) };
-}
+export const openedSettings = (
+  settings: Readonly<Record<string, string>>,
+  secrets: string | undefined,
+): Readonly<Record<string, string>> => ({
+  ...settings,
+  ...readSecrets(secrets),
+});
+
+export const readSecrets = (secrets: string | undefined): Record<string, string> =>
+  secrets === undefined ? {} : (JSON.parse(secrets) as Record<string, string>);
 
 type Place = 'settings' | 'secrets';
 
@@ -61,3 +68,23 @@ function refuseStrangers(factory: Factory, given: Place, values: Readonly<Record
     throw new CloudError('invalid_input', message, { pointer: `/${given}/${name}` });
   }
 }
+
+type Given = Parameters<typeof checkedSettings>[1];
+
+/** Other credentials, and all else as it was. @throws CloudError invalid_input as above, and naming a setting that says where something is */
+export function changedSettings(factory: Factory, now: Required<Given>, asked: Given): PoolSettings {
+  if (Object.keys({ ...asked.settings, ...asked.secrets }).length === 0)
+    throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+  for (const setting of Object.keys(asked.settings ?? {}))
+    if (placeOf(factory, setting) === 'settings' && factory.settings[setting]?.credential !== true)
+      throw new CloudError('invalid_input', `${setting} says where ${factory.name} keeps things, not who asks: it stays as it is.`, {
+        pointer: `/settings/${setting}`,
+      });
+  return checkedSettings(factory, { settings: { ...now.settings, ...asked.settings }, secrets: { ...now.secrets, ...asked.secrets } });
+}
+
+/** The settings that tell one place from another. */
+export const placeSettings = (
+  { settings: specs }: Pick<Factory, 'settings'>,
+  settings: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> => Object.fromEntries(Object.entries(settings).filter(([name]) => specs[name]?.credential !== true));

@@ -1,319 +1,17 @@
-import { CloudError, isCloudError, type KernelServices } from '../../kernel/index.ts';
-import type {
-  Call,
-  ContentRef,
-  DiskFormat,
-  Extent,
-  HostEndpoint,
-  NewVolume,
-  PoolEndpoint,
-  PoolFacts,
-  SnapshotRef,
-  StorageDriver,
-  StorageFactory,
-  StoredKind,
-} from '../../strategy/index.ts';
-import { type CallObserver, DriverCaller, required } from '../driver-call.ts';
+import { CloudError, describeChain, type KernelServices, type RowOf } from '../../kernel/index.ts';
+import type { PoolEndpoint, StorageDriver, StorageFactory } from '../../strategy/index.ts';
+import { type CallObserver, DriverCaller } from '../driver-call.ts';
+import { Exchangeable } from '../exchangeable.ts';
 import type { Hosts } from '../topology/contract.ts';
 import type { ImageStore } from './image-store.ts';
 import { pool } from './pool.ts';
 import { openedSettings } from './pool-settings.ts';
+import { StoragePool } from './storage-pool.ts';
 
-export interface ImageFacts {
-  readonly id: string;
-  readonly format: DiskFormat;
-  readonly virtualSizeBytes: number;
-  /** Of the content: a pool does not take a copy of what is damaged. */
-  readonly sha256?: string;
-}
+type PoolRow = RowOf<typeof pool>;
 
-/** What is read, or written to; with its key, where it is encrypted. */
-export type ContentAt = ContentRef & { readonly key?: string };
-
-const BRIEF_TIMEOUT_MS = 60_000;
-
-/** One pool as the cloud holds it. */
-export class StoragePool {
-  readonly place: string;
-  readonly #driver: StorageDriver;
-  readonly #caller: DriverCaller;
-  readonly #imageStore: ImageStore;
-  readonly #filling = new Map<string, Promise<'filled' | 'given up'>>();
-
-  constructor(place: string, driver: StorageDriver, caller: DriverCaller, imageStore: ImageStore) {
-    this.place = place;
-    this.#driver = driver;
-    this.#caller = caller;
-    this.#imageStore = imageStore;
-  }
-
-  /** Why it cannot be used is told in the driver's words, too: only operators hear of it. */
-  async ensure(call: Call): Promise<void> {
-    try {
-      await this.#caller.run('ensurePool', call, (c) => this.#driver.ensurePool(c));
-    } catch (error) {
-      if (!isCloudError(error) || !(error.cause instanceof Error) || error.code === 'unavailable') throw error;
-      throw new CloudError(error.code, `${error.message} ${error.cause.message}`, { cause: error.cause });
-    }
-  }
-  /** Ends what `ensure` made; what is stored stays. */
-  async release(call: Call): Promise<void> {
-    const release = this.#driver.releasePool;
-    if (release !== undefined) await this.#caller.run('releasePool', call, (c) => release.call(this.#driver, c));
-  }
-  capacity(call: Call) {
-    return this.#caller.run('capacity', call, (c) => this.#driver.capacity(c));
-  }
-  /** How well the pool keeps what is in it; undefined where its driver cannot tell. */
-  async facts(call: Call): Promise<PoolFacts | undefined> {
-    const facts = this.#driver.facts;
-    return facts === undefined ? undefined : this.#caller.run('facts', call, (c) => facts.call(this.#driver, c));
-  }
-  /** Whether what has a volume open can be shut out. */
-  get canFence(): boolean {
-    return this.#driver.fence !== undefined;
-  }
-  /** Who can be seen to have the volume open. @throws CloudError unsupported */
-  clientsOf(volumeId: string, call: Call): Promise<readonly string[]> {
-    return this.#caller.run('fence.clients', call, (c) => this.#fence.clients(volumeId, c));
-  }
-  /** Shuts out what has the volume open now, and the clients that were seen before, for ever; answers how many. @throws CloudError unsupported */
-  fence(volumeId: string, clients: readonly string[], call: Call): Promise<number> {
-    return this.#caller.run('fence.exclude', call, (c) => this.#fence.exclude(volumeId, clients, c));
-  }
-  /** The value behind a `secretRef` of an attachment: never to be kept. @throws CloudError unsupported */
-  async secret(ref: string, call: Call): Promise<string> {
-    const secret = required(this.#driver.secret, this.place, 'give the secrets of its attachments');
-    return this.#caller.run('secret', call, (c) => secret.call(this.#driver, ref, c));
-  }
-  /** Every `secretRef` that its attachments may have. */
-  get secretRefs(): readonly string[] {
-    return this.#driver.secretRefs ?? [];
-  }
-  get hasSnapshots(): boolean {
-    return this.#driver.snapshots !== undefined;
-  }
-  /** @throws CloudError `unsupported` when the driver has none: asked before anything changes. */
-  needSnapshots(): void {
-    void this.#snapshots;
-  }
-  /** Where the pool keeps it for what was cloned from it, these clones are made independent first. */
-  async deleteSnapshotOf(snapshot: SnapshotRef, cloneIds: readonly string[], call: Call): Promise<void> {
-    // Copies take long. What does not is not waited for as long when its answer is lost.
-    const brief = { ...call, timeoutMs: Math.min(call.timeoutMs, BRIEF_TIMEOUT_MS) };
-    try {
-      await this.deleteSnapshot(snapshot, brief);
-    } catch (error) {
-      if (!isCloudError(error) || error.code !== 'conflict' || cloneIds.length === 0) throw error;
-      for (const id of cloneIds) await this.flatten(id, call);
-      await this.deleteSnapshot(snapshot, brief);
-    }
-  }
-  revert(snapshot: SnapshotRef, call: Call) {
-    return this.#caller.run('snapshots.revert', call, (c) => this.#snapshots.revert(snapshot, c));
-  }
-  flatten(volumeId: string, call: Call) {
-    return this.#caller.run('snapshots.flatten', call, (c) => this.#snapshots.flatten(volumeId, c));
-  }
-  /** In the order they were made; none where the driver has no snapshots. */
-  async listSnapshots(volumeId: string, call: Call): Promise<readonly { readonly id: string; readonly sizeBytes: number }[]> {
-    if (this.#driver.snapshots === undefined) return [];
-    return this.#caller.run('snapshots.list', call, (c) => this.#snapshots.list(volumeId, c));
-  }
-  /** With a key, one whose content is encrypted. */
-  createVolume(request: NewVolume & { readonly key?: string; readonly toFill?: true }, call: Call): Promise<void> {
-    const { key, ...plain } = request;
-    if (key === undefined) return this.#caller.run('volumes.create', call, (c) => this.#driver.volumes.create(plain, c));
-    const feature = this.#encryption;
-    return this.#caller.run('encryption.create', call, (c) => feature.create({ ...plain, key }, c));
-  }
-  resizeVolume(id: string, sizeBytes: number, key: string | undefined, call: Call): Promise<void> {
-    if (key === undefined) return this.#caller.run('volumes.resize', call, (c) => this.#driver.volumes.resize(id, sizeBytes, c));
-    const feature = this.#encryption;
-    return this.#caller.run('encryption.resize', call, (c) => feature.resize(id, sizeBytes, key, c));
-  }
-  get canEncrypt(): boolean {
-    return this.#driver.encryption !== undefined;
-  }
-  /** @throws CloudError `unsupported` where what is in volumes cannot be encrypted: asked before anything changes */
-  needEncryption(): void {
-    void this.#encryption;
-  }
-  /** @throws CloudError `unsupported` where the keys of encrypted volumes cannot be changed: asked before anything changes */
-  needKeyChanges(): void {
-    void this.#keys;
-  }
-  /** Both open it. */
-  addKey(volumeId: string, key: string, added: string, call: Call): Promise<void> {
-    return this.#caller.run('keys.add', call, (c) => this.#keys.add(volumeId, key, added, c));
-  }
-  /** No other opens it. */
-  keepKey(volumeId: string, key: string, call: Call): Promise<void> {
-    return this.#caller.run('keys.keep', call, (c) => this.#keys.keep(volumeId, key, c));
-  }
-  /** What hosts keep the key of an encrypted volume under. @throws CloudError unsupported */
-  keyRefOf(volumeId: string): string {
-    return this.#encryption.secretRef(volumeId);
-  }
-  deleteVolume(id: string, call: Call) {
-    return this.#caller.run('volumes.delete', call, (c) => this.#driver.volumes.delete(id, c));
-  }
-  attachVolume(id: string, host: HostEndpoint, call: Call) {
-    return this.#caller.run('volumes.attach', call, (c) => this.#driver.volumes.attach(id, host, c));
-  }
-  releaseVolume(id: string, host: HostEndpoint, call: Call) {
-    return this.#caller.run('volumes.release', call, (c) => this.#driver.volumes.release(id, host, c));
-  }
-  createSnapshot(snapshot: SnapshotRef, call: Call) {
-    return this.#caller.run('snapshots.create', call, (c) => this.#snapshots.create(snapshot, c));
-  }
-  deleteSnapshot(snapshot: SnapshotRef, call: Call) {
-    return this.#caller.run('snapshots.delete', call, (c) => this.#snapshots.delete(snapshot, c));
-  }
-  /** @throws CloudError unsupported where what is in volumes, or in encrypted ones, cannot be read or written */
-  needContents(isEncrypted = false): void {
-    void (isEncrypted ? this.#lockedContents : this.#contents);
-  }
-  /** Whether what is in encrypted volumes can be read and written with their keys. */
-  get canCopyEncrypted(): boolean {
-    return this.#driver.encryption?.contents !== undefined;
-  }
-  /** Whether what was never written to a volume is noise to its machine: who fills one writes its zeroes, too. */
-  needsZeroes({ key }: Pick<ContentAt, 'key'>): boolean {
-    return key !== undefined && this.#lockedContents.needsZeroes;
-  }
-  /** What of a snapshot may differ from an earlier one, or from zeroes. */
-  async changes(of: ContentAt, sinceId: string | undefined, call: Call): Promise<readonly Extent[]> {
-    const extents: Extent[] = [];
-    await this.eachChange(of, sinceId, call, async (found) => {
-      for await (const extent of found) extents.push(extent);
-    });
-    return extents;
-  }
-  /** The same, taken one by one: there may be more than should be in memory. The time is for all that is done with them. */
-  eachChange(
-    { key, ...of }: ContentAt,
-    sinceId: string | undefined,
-    call: Call,
-    take: (found: AsyncIterable<Extent>, call: Call) => Promise<void>,
-  ): Promise<void> {
-    return this.#caller.run('contents.changes', call, (c) =>
-      take(key === undefined ? this.#contents.changes(of, sinceId, c) : this.#lockedContents.changes({ ...of, key }, sinceId, c), c),
-    );
-  }
-  readContent({ key, ...of }: ContentAt, offsetBytes: number, lengthBytes: number, call: Call) {
-    return this.#caller.run('contents.read', call, (c) =>
-      key === undefined
-        ? this.#contents.read(of, offsetBytes, lengthBytes, c)
-        : this.#lockedContents.read({ ...of, key }, offsetBytes, lengthBytes, c),
-    );
-  }
-  writeVolume({ volumeId, key }: Omit<ContentAt, 'id'>, offsetBytes: number, bytes: Uint8Array, call: Call) {
-    return this.#caller.run('contents.write', call, (c) =>
-      key === undefined
-        ? this.#contents.write(volumeId, offsetBytes, bytes, c)
-        : this.#lockedContents.write({ volumeId, key }, offsetBytes, bytes, c),
-    );
-  }
-  get #encryption() {
-    return required(this.#driver.encryption, this.place, 'encrypt volumes');
-  }
-  get #keys() {
-    return required(this.#encryption.keys, this.place, 'change the keys of encrypted volumes');
-  }
-  get #fence() {
-    return required(this.#driver.fence, this.place, 'shut out what has a volume open');
-  }
-  get #snapshots() {
-    return required(this.#driver.snapshots, this.place, 'keep snapshots');
-  }
-  get #contents() {
-    return required(this.#driver.contents, this.place, 'read and write what is in volumes');
-  }
-  get #lockedContents() {
-    return required(this.#encryption.contents, this.place, 'read and write what is in encrypted volumes');
-  }
-  putSeed(id: string, bytes: Uint8Array, call: Call) {
-    return this.#caller.run('seeds.put', call, (c) => this.#driver.seeds.put(id, bytes, c));
-  }
-  deleteSeed(id: string, call: Call) {
-    return this.#caller.run('seeds.delete', call, (c) => this.#driver.seeds.delete(id, c));
-  }
-  deleteImage(id: string, call: Call) {
-    return this.#caller.run('images.delete', call, (c) => this.#driver.images.delete(id, c));
-  }
-  /** How machines read the pool's copy of an image. */
-  attachImage(id: string, call: Call) {
-    const attach = this.#attachImage;
-    return this.#caller.run('images.attach', call, (c) => attach.call(this.#driver.images, id, c));
-  }
-  /** @throws CloudError `unsupported` where machines cannot read images: asked before anything changes */
-  needImageAttach(): void {
-    void this.#attachImage;
-  }
-  get #attachImage() {
-    return required(this.#driver.images.attach, this.place, 'show an ISO to a machine');
-  }
-  inspect(kind: StoredKind, id: string, call: Call) {
-    return this.#caller.run('inspect', call, (c) => this.#driver.inspect(kind, id, c));
-  }
-  list(call: Call) {
-    return this.#caller.run('list', call, (c) => this.#driver.list(c));
-  }
-
-  /**
-   * Fills the pool's copy of an image once, however many ask at the same time. The one that fills reports its progress; the others wait as long as their own calls
-   * allow, and one of them fills when that one was given up.
-   */
-  async ensureImage(image: ImageFacts, call: Call): Promise<void> {
-    for (;;) {
-      const filling = this.#filling.get(image.id);
-      if (filling === undefined) return this.#fillAlone(image, call);
-      const outcome = await this.#caller.run('images.wait', call, (c) => unlessAborted(filling, c.signal));
-      if (outcome === 'filled') return;
-    }
-  }
-
-  async #fillAlone(image: ImageFacts, call: Call): Promise<void> {
-    const fill = this.#fill(image, call).finally(() => this.#filling.delete(image.id));
-    const filling = fill.then(
-      () => 'filled' as const,
-      (error: unknown) => {
-        if (call.signal.aborted || (isCloudError(error) && error.code === 'timeout')) return 'given up' as const;
-        throw error;
-      },
-    );
-    // Perhaps nobody waits.
-    filling.catch(() => undefined);
-    this.#filling.set(image.id, filling);
-    await fill;
-  }
-
-  async #fill(image: ImageFacts, call: Call): Promise<void> {
-    if ((await this.inspect('image', image.id, call)) !== undefined) return;
-    const { sha256, ...facts } = image;
-    const content = await this.#imageStore.open(image.id, sha256);
-    await this.#caller.run('images.put', call, (c) => this.#driver.images.put({ ...facts, content }, c));
-  }
-
-  async close(): Promise<void> {
-    this.#caller.close();
-    await this.#driver.close();
-  }
-}
-
-/** @throws the reason of the signal */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
+/** What a pool is opened with; the secrets are a reference. */
+export type PoolAccess = Pick<PoolRow, 'settings' | 'secrets'>;
 
 /** The pools this node works with, opened on first use. */
 export class Pools {
@@ -373,24 +71,51 @@ export class Pools {
     await Promise.all([...this.#opened.keys()].map((poolId) => this.forget(poolId)));
   }
 
+  /** The pool by another access, beside the one that is used: who asked for it closes it. @throws CloudError not_found, unsupported */
+  async beside(poolId: string, access: PoolAccess): Promise<StoragePool> {
+    const row = await this.#row(poolId);
+    return this.#facade(row, await this.#driver({ ...row, ...access }));
+  }
+
+  /** What is asked of the pool from now on goes by this access. */
+  async exchange(poolId: string, access: PoolAccess): Promise<void> {
+    const driver = await this.#driver({ ...(await this.#row(poolId)), ...access });
+    (await this.open(poolId)).exchange(driver);
+  }
+
   async #connect(poolId: string): Promise<StoragePool> {
-    const { reader, secrets, environment } = this.#services;
-    const row = await reader.find(pool, poolId);
-    if (row === undefined) throw new CloudError('not_found', `No pool ${poolId}.`);
-    const host = row.hostId === undefined ? undefined : await this.#hosts.endpoint(row.hostId);
+    const row = await this.#row(poolId);
     if (row.hostId !== undefined) this.#throughHost.set(poolId, row.hostId);
-    const settings = openedSettings(row.settings, row.secrets === undefined ? undefined : await secrets.open(row.secrets));
-    const endpoint: PoolEndpoint = { poolId, scope: row.scope, settings, ...(host === undefined ? {} : { host }) };
-    const driver = this.factory(row.driver).open(endpoint);
-    const place = `pool ${row.name}`;
-    const caller = new DriverCaller({
+    return this.#facade(row, await this.#driver(row));
+  }
+
+  async #row(poolId: string): Promise<PoolRow> {
+    const row = await this.#services.reader.find(pool, poolId);
+    if (row === undefined) throw new CloudError('not_found', `No pool ${poolId}.`);
+    return row;
+  }
+
+  async #driver({ id: poolId, driver, scope, hostId, settings, secrets: sealed }: PoolRow): Promise<StorageDriver> {
+    const host = hostId === undefined ? undefined : await this.#hosts.endpoint(hostId);
+    const opened = openedSettings(settings, sealed === undefined ? undefined : await this.#services.secrets.open(sealed));
+    const endpoint: PoolEndpoint = { poolId, scope, settings: opened, ...(host === undefined ? {} : { host }) };
+    return this.factory(driver).open(endpoint);
+  }
+
+  #facade({ name }: PoolRow, driver: StorageDriver): StoragePool {
+    const { environment } = this.#services;
+    const place = `pool ${name}`;
+    const drivers = new Exchangeable(driver, (error) =>
+      environment.logger.warn({ place, error: describeChain(error) }, 'a driver that was exchanged did not close'),
+    );
+    const calls = new DriverCaller({
       environment,
       contract: 'storage',
       place,
-      classify: (error) => driver.classify(error),
+      classify: (error) => drivers.driver.classify(error),
       observe: this.#observe,
       rest: this.#services.rest,
     });
-    return new StoragePool(place, driver, caller, this.#imageStore);
+    return new StoragePool(place, drivers, calls, this.#imageStore);
   }
 }

@@ -4,9 +4,10 @@ import { instance, isMade } from '../compute/contract.ts';
 import type { Hosts } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
-import type { Pools, StoragePool } from './pools.ts';
+import type { Pools } from './pools.ts';
 import { seedPool } from './seeds.ts';
 import { snapshot } from './snapshots/snapshot.ts';
+import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
 
 /** What sagas on stored things reach. */

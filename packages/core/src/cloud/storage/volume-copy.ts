@@ -1,7 +1,7 @@
 import type { KernelServices } from '../../kernel/index.ts';
 import type { Call, ContentRef, Extent } from '../../strategy/index.ts';
 import { patiently } from '../patient-call.ts';
-import type { StoragePool } from './pools.ts';
+import type { StoragePool } from './storage-pool.ts';
 
 /** Read and written at once. */
 const PIECE_BYTES = 4 * 2 ** 20;

@@ -1,7 +1,8 @@
 import { CloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type { Attachment, Call } from '../../strategy/index.ts';
 import type { Hosts } from '../topology/contract.ts';
-import type { Pools, StoragePool } from './pools.ts';
+import type { Pools } from './pools.ts';
+import type { StoragePool } from './storage-pool.ts';
 import type { volume } from './volume.ts';
 import { openedKey } from './volume-key.ts';
 

@@ -12,10 +12,10 @@ import {
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { deprecationOf, image, refuseIso, refuseObsolete, unusable } from './image.ts';
-import type { ImageFacts } from './pools.ts';
 import type { StorageContext } from './removal.ts';
 import { snapshot } from './snapshots/snapshot.ts';
 import { refuseUnkept, snapshotRows } from './snapshots/snapshot-rows.ts';
+import type { ImageFacts } from './storage-pool.ts';
 import { volume } from './volume.ts';
 import type { CreateVolumeParams } from './volume-create.ts';
 import type { NewVolume } from './volume-rows.ts';

@@ -64,14 +64,20 @@ describe('pools', () => {
   it('seal what the driver marks as secret, give it to the driver alone, and forget it with the pool', async () => {
     const { cloud } = await open();
     const { sim, clusterId } = cloud;
-    const input = { driver: 'simulated-shared', clusterId, settings: { user: 'vm' }, secrets: { key: 'a key that nobody sees' } };
+    const input = {
+      driver: 'simulated-shared',
+      clusterId,
+      settings: { path: 'there', user: 'vm' },
+      secrets: { key: 'a key that nobody sees' },
+    };
     const id = await sim.done('pool.create', input);
     const row = await cloud.row(pool, id);
     expect(isSealed(row.secrets ?? '')).to.equal(true);
-    expect(row.settings).to.deep.equal({ user: 'vm' });
-    expect(sim.world.pools.get(id)?.key).to.equal('a key that nobody sees');
-    // The key does not tell pools apart: this is the same place.
+    expect(row.settings).to.deep.equal({ path: 'there', user: 'vm' });
+    expect(sim.world.pools.get('there')?.key).to.equal('a key that nobody sees');
+    // Neither the key nor its user tell pools apart: this is the same place.
     expect(await codeOf(sim.submit('pool.create', { ...input, secrets: { key: 'another' } }))).to.equal('name_taken');
+    expect(await codeOf(sim.submit('pool.create', { ...input, settings: { path: 'there', user: 'other' } }))).to.equal('name_taken');
     expect(sim.rows('sealed')).to.have.length(1);
     await sim.done('pool.delete', {}, id);
     expect(sim.rows('sealed')).to.deep.equal([]);

@@ -3,7 +3,7 @@ import type { Call } from '../../../strategy/index.ts';
 import type { CloudServices } from '../../services.ts';
 import { type Found, recordStrays, removalAllowed } from '../../topology/contract.ts';
 import type { pool } from '../pool.ts';
-import type { StoragePool } from '../pools.ts';
+import type { StoragePool } from '../storage-pool.ts';
 import { volume } from '../volume.ts';
 import { snapshot } from './snapshot.ts';
 import type { SnapshotRow } from './snapshot-rows.ts';
