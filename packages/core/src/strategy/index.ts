@@ -72,6 +72,7 @@ export type {
   DiskPlace,
   Extent,
   NewVolume,
+  OthersDisk,
   PoolCapacity,
   PoolEndpoint,
   PoolFacts,

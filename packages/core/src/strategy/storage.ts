@@ -87,6 +87,12 @@ export interface NewVolume {
   readonly snapshot?: SnapshotRef;
 }
 
+/** A disk in the pool that is none of ours. */
+export interface OthersDisk {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
 /** A stretch of a content. Without data it reads as zeroes. */
 export interface Extent {
   readonly offsetBytes: number;
@@ -173,6 +179,20 @@ export interface StorageDriver {
      * Ceph it does, in a directory of a host as soon as the host has written its page cache back.
      */
     write(volumeId: string, offsetBytes: number, bytes: Uint8Array, call: Call): Promise<void>;
+  };
+  /** What others have put into the pool, under names of their own. Nothing of it is changed unless it is asked for here. */
+  readonly others?: {
+    /** A page of their disks, by name, those behind `after`. `next` is the `after` of the next page; without one there is none. */
+    list(request: { readonly after?: string }, call: Call): Promise<{ readonly disks: readonly OthersDisk[]; readonly next?: string }>;
+    /** Its size, and its first bytes: as many as are asked for, 64 KiB at most, or all. `not_found` of one that is ours. */
+    look(name: string, headBytes: number, call: Call): Promise<{ readonly sizeBytes: number; readonly head: Uint8Array }>;
+    /**
+     * From then on it is the volume of this id, in one instant, with all that is in it. `conflict` while somebody has it open, of one that has snapshots or is a clone,
+     * and of one that the pool could not go on with. Repeatable.
+     */
+    adopt(name: string, id: string, call: Call): Promise<void>;
+    /** Takes that back: it has its name again. Repeatable. */
+    giveBack(name: string, id: string, call: Call): Promise<void>;
   };
   /** How well the pool keeps what is in it. Absent: one copy, of which nobody watches the health. */
   facts?(call: Call): Promise<PoolFacts>;

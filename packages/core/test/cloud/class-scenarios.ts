@@ -1,4 +1,5 @@
 import type { Scenario } from '../../testing/index.ts';
+import { SimContent } from '../../testing/sim/content.ts';
 import { on } from './scenario.ts';
 import { attached, extra, nothing, rowsOf } from './set-ups.ts';
 import type { SmallCloud } from './small-cloud.ts';
@@ -36,6 +37,15 @@ export const classScenarios: readonly Scenario[] = [
     },
     () => ({ storageClass: 'fast' }),
     'into a class',
+  ),
+  on(
+    'pool.adopt',
+    async (at) => {
+      const id = await pooled(at);
+      at.sim.world.pools.get(id)?.others.set('vm-100-disk-0', { sizeBytes: 8192, content: SimContent.EMPTY });
+      return id;
+    },
+    () => ({ disk: 'vm-100-disk-0', sizeBytes: 8192, name: 'adopted' }),
   ),
   on(
     'pool.changeCredentials',

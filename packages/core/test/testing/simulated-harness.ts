@@ -24,6 +24,7 @@ import type {
   StorageHarness,
 } from '../../testing/index.ts';
 import { SHARED_SITE, SimEnvironment, SimWorld, simulated } from '../../testing/index.ts';
+import { SimContent } from '../../testing/sim/content.ts';
 
 const HOST: HostEndpoint = { hostId: 'host-1', uri: 'sim://hv1' };
 const OTHER: HostEndpoint = { hostId: 'host-2', uri: 'sim://hv2' };
@@ -244,6 +245,7 @@ export async function storageHarness(
         close: async () => void volume.clients.delete(client),
       };
     },
+    plant: async (name, sizeBytes) => void pool().others.set(name, { sizeBytes, content: SimContent.EMPTY }),
     harm: async () => {
       pool().facts = { ...pool().facts, health: 'degraded', reason: 'a disk is down' };
     },

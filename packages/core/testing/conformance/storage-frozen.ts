@@ -3,6 +3,7 @@ import type { Call, StorageDriver, StoredKind } from '../../src/strategy/index.t
 import type { Changes, Complete, FreezeTable, PartOf, PreparedCall } from './frozen.ts';
 import { encryptionFreezeTable, keyFreezeTable } from './storage-encryption.ts';
 import { fenceTable } from './storage-fence.ts';
+import { othersFreezeTable } from './storage-others.ts';
 import { frozenClone, frozenSnapshots } from './storage-snapshots.ts';
 import type { StorageFeature, StorageStage } from './storage-stage.ts';
 import { content, MIB } from './storage-stage.ts';
@@ -18,6 +19,8 @@ type Looks =
   | 'images.attach'
   | 'inspect'
   | 'list'
+  | 'others.list'
+  | 'others.look'
   | 'secret'
   | 'snapshots.list';
 type Change = Changes<StorageDriver, Looks>;
@@ -28,6 +31,7 @@ const FEATURE_OF: Readonly<Record<Exclude<PartOf<Change>, 'volumes' | 'images' |
   snapshots: 'snapshots',
   contents: 'contents',
   fence: 'fence',
+  others: 'others',
 };
 const FEATURE_OF_VERB: Readonly<Record<Extract<Change, `encryption.${'keys' | 'contents'}.${string}`> | 'releasePool', StorageFeature>> = {
   'encryption.contents.write': 'lockedContents',
@@ -46,6 +50,7 @@ export function freezeTable(stage: StorageStage, features: readonly StorageFeatu
     ...encryptionFreezeTable(stage),
     ...keyFreezeTable(stage),
     ...fenceTable(stage),
+    ...othersFreezeTable(stage),
     ...frozenSnapshots(stage),
   };
   const byVerb: Readonly<Record<string, StorageFeature>> = FEATURE_OF_VERB;

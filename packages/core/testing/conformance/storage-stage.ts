@@ -17,7 +17,8 @@ export type StorageFeature =
   | 'fence'
   | 'health'
   | 'secret'
-  | 'release';
+  | 'release'
+  | 'others';
 
 /** A process that has a volume open for writing, as a hypervisor has, and knows nothing of the driver. */
 export interface StorageClient {
@@ -35,6 +36,8 @@ export interface StorageHarness extends Harness<StorageDriver> {
   harm?(): Promise<void>;
   /** Ends what `harm` did. */
   heal?(): Promise<void>;
+  /** With `others`: a disk of this name is made in the pool, by somebody else. */
+  plant?(name: string, sizeBytes: number): Promise<void>;
 }
 
 export const MIB = 1024 * 1024;

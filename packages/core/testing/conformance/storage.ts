@@ -11,6 +11,7 @@ import { fenceTests } from './storage-fence.ts';
 import { freezeTable } from './storage-frozen.ts';
 import { lockedContentTests } from './storage-locked-contents.ts';
 import { modelTests } from './storage-model.ts';
+import { othersTests } from './storage-others.ts';
 import { cloneOfSnapshotTests, snapshotTests } from './storage-snapshots.ts';
 import type { StorageFeature, StorageHarness } from './storage-stage.ts';
 import { content, MIB, StorageStage } from './storage-stage.ts';
@@ -43,9 +44,9 @@ export function describeStorage(name: string, setup: StorageSetup): void {
 
     const has = (feature: StorageFeature) => setup.features.includes(feature);
     it('offers exactly the features it is registered with', () => {
-      const { encryption, snapshots, contents, images, facts, fence, secret, releasePool: release } = stage.driver;
+      const { encryption, snapshots, contents, images, facts, fence, others, secret, releasePool: release } = stage.driver;
       const locked = { keys: encryption?.keys, lockedContents: encryption?.contents };
-      const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, secret, release };
+      const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, others, secret, release };
       const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
       expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
     });
@@ -56,6 +57,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     if (has('imageAttach')) describe('images that machines read', () => imageAttachTests(stage));
     describe('clones', () => cloneTests(stage));
     describe('seeds', () => seedTests(stage));
+    if (has('others')) describe('disks of others', () => othersTests(stage));
     if (has('facts')) describe('facts', () => factTests(stage, setup.features));
     if (has('secret')) describe('secrets of attachments', () => secretTests(stage));
     if (has('fence')) describe('fence', () => fenceTests(stage));

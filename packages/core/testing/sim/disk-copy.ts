@@ -3,7 +3,7 @@ import { canonical } from './canonical.ts';
 import { SimError } from './fault.ts';
 import type { SimHost } from './host.ts';
 import type { SimMachine } from './machine.ts';
-import { locate, type SimStored } from './pool.ts';
+import { locate, type SimStored } from './stored.ts';
 import type { SimWorld } from './world.ts';
 
 type Disk = MachineSpec['disks'][number];

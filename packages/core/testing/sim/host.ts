@@ -14,9 +14,9 @@ import { SimDiskCopies } from './disk-copy.ts';
 import { SimError } from './fault.ts';
 import { SimKept } from './kept.ts';
 import { SimMachine } from './machine.ts';
-import { opens, type SimStored } from './pool.ts';
 import { SimPorts } from './ports.ts';
 import type { SimSite } from './site.ts';
+import { opens, type SimStored } from './stored.ts';
 import { SimTransfer } from './transfer.ts';
 import type { SimWorld } from './world.ts';
 

@@ -10,48 +10,7 @@ import type {
 } from '../../src/strategy/index.ts';
 import { SimContent } from './content.ts';
 import { SimError } from './fault.ts';
-
-export interface SimSnapshot {
-  readonly id: string;
-  readonly sizeBytes: number;
-  readonly content: SimContent;
-}
-
-export interface SimStored extends StoredObject {
-  sizeBytes: number;
-  /** What a clone of this image is at least. */
-  readonly virtualSizeBytes: number;
-  readonly imageId: string | undefined;
-  /** Hosts from which it is reachable. */
-  readonly attachedTo: Set<string>;
-  /** The running machine that writes to it, `host/machine`. */
-  user: string | undefined;
-  /** Machines that have it in their drive, `host/machine`. */
-  readonly readers: Set<string>;
-  /** Who has its lock: also who went down with its host, until another takes it. */
-  holder: string | undefined;
-  /** Its user has neither a watch nor the lock: frozen for a while, and never wrote. No fence finds it. */
-  isUserHidden: boolean;
-  /** Clients that have it open besides, as a test opens them. */
-  readonly clients: Set<string>;
-  /** Whose writes are refused for ever. */
-  readonly shutOut: Set<string>;
-  /** Volumes cloned from this image. */
-  clones: number;
-  content: SimContent;
-  /** In the order they were made. */
-  snapshots: readonly SimSnapshot[];
-  /** The snapshot that it was cloned from, until it is flattened. */
-  parent: SnapshotRef | undefined;
-  /** The same, kept: by it, and by `imageId`, a repeated creation is known. */
-  madeFrom: string | undefined;
-  /** What opens it, where its content is encrypted. */
-  encryptionKey: string | undefined;
-  /** What opens it, too, while its key is being changed. */
-  otherKey: string | undefined;
-  /** It depends neither on its image any more, nor on a snapshot. */
-  isFlat: boolean;
-}
+import { opens, type SimOthers, type SimSnapshot, type SimStored } from './stored.ts';
 
 /** What is read or written, by its key where it is encrypted. */
 type SimRef = ContentRef & { readonly key?: string | undefined };
@@ -78,6 +37,8 @@ export class SimPool {
   readonly things = new Map<string, SimStored>();
   /** What others have put there. */
   othersBytes = 0;
+  /** Their disks, by name. */
+  readonly others = new Map<string, SimOthers>();
   /** How often there was no room. */
   refusals = 0;
   readonly #violation: (text: string) => void;
@@ -272,6 +233,23 @@ export class SimPool {
     if (image !== undefined) image.clones -= 1;
   }
 
+  adopt(name: string, id: string): void {
+    const disk = this.others.get(name);
+    if (disk === undefined && this.find('volume', id) !== undefined) return;
+    if (disk === undefined) throw new SimError('not_found', `there is no disk ${name}`);
+    if (disk.users !== undefined) throw new SimError('conflict', `disk ${name} is open at ${disk.users.join()}`);
+    this.#add('volume', id, disk.sizeBytes, disk.sizeBytes, undefined).content = disk.content;
+    this.others.delete(name);
+  }
+
+  giveBack(name: string, id: string): void {
+    const volume = this.find('volume', id);
+    if (volume === undefined) return;
+    const { sizeBytes, content } = volume;
+    this.delete('volume', id);
+    this.others.set(name, { sizeBytes, content });
+  }
+
   snapshotsOf(volumeId: string): { readonly id: string; readonly sizeBytes: number }[] {
     return (this.find('volume', volumeId)?.snapshots ?? []).map(({ id, sizeBytes }) => ({ id, sizeBytes }));
   }
@@ -377,10 +355,6 @@ export class SimPool {
   }
 }
 
-/** Whether it is encrypted, and by this key. */
-export const opens = ({ encryptionKey, otherKey }: Pick<SimStored, 'encryptionKey' | 'otherKey'>, key: string | undefined): boolean =>
-  encryptionKey !== undefined && (encryptionKey === key || (otherKey !== undefined && otherKey === key));
-
 export const passphraseRef = (volumeId: string) => `luks/${volumeId}`;
 export const secretRef = (poolId: string) => `${poolId}/key`;
 
@@ -390,13 +364,4 @@ const PIECE_BYTES_MAX = 8 * 2 ** 20;
 function within(offsetBytes: number, lengthBytes: number, sizeBytes: number): void {
   if (offsetBytes < 0 || lengthBytes < 0 || lengthBytes > PIECE_BYTES_MAX || offsetBytes + lengthBytes > sizeBytes)
     throw new SimError('invalid', `${lengthBytes} bytes at ${offsetBytes} of ${sizeBytes}`);
-}
-
-/** Which thing of which pool an attachment means, in the forms that `SimPool` gives. */
-export function locate(attachment: Attachment): { readonly poolId: string; readonly shared: boolean; readonly thing: string } | undefined {
-  if (attachment.type === 'nfs') return { poolId: attachment.export.slice(1), shared: true, thing: attachment.path };
-  if (attachment.type === 'rbd') return { poolId: attachment.pool, shared: true, thing: attachment.image };
-  if (attachment.type !== 'file') return undefined;
-  const [, poolId, thing] = /^\/sim\/([^/]+)\/(.+)$/.exec(attachment.path) ?? [];
-  return poolId === undefined || thing === undefined ? undefined : { poolId, shared: false, thing };
 }

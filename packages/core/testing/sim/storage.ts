@@ -38,6 +38,7 @@ interface Ground {
 }
 
 const SECTOR_BYTES = 512;
+const OTHERS_PAGE = 10;
 
 type Ask = <T>(command: string, call: Request<T>['call'], apply: (pool: SimPool) => T) => Promise<T>;
 
@@ -47,6 +48,24 @@ const snapshotsOf = (ask: Ask): NonNullable<StorageDriver['snapshots']> => ({
   revert: (ref, call) => ask('snapshots.revert', call, (pool) => pool.revert(ref)),
   flatten: (volumeId, call) => ask('snapshots.flatten', call, (pool) => pool.flatten(volumeId)),
   list: (volumeId, call) => ask('snapshots.list', call, (pool) => pool.snapshotsOf(volumeId)),
+});
+
+const othersOf = (ask: Ask): NonNullable<StorageDriver['others']> => ({
+  list: ({ after = '' }, call) =>
+    ask('others.list', call, ({ others }) => {
+      const names = [...others.keys()].filter((name) => name > after).sort();
+      const disks = names.slice(0, OTHERS_PAGE).map((name) => ({ name, sizeBytes: others.get(name)?.sizeBytes ?? 0 }));
+      const last = disks.at(-1)?.name;
+      return { disks, ...(names.length > OTHERS_PAGE && last !== undefined ? { next: last } : {}) };
+    }),
+  look: (name, headBytes, call) =>
+    ask('others.look', call, ({ others }) => {
+      const disk = others.get(name);
+      if (disk === undefined) throw new SimError('not_found', `there is no disk ${name}`);
+      return { sizeBytes: disk.sizeBytes, head: disk.content.read(0, Math.min(headBytes, disk.sizeBytes)) };
+    }),
+  adopt: (name, id, call) => ask('others.adopt', call, (pool) => pool.adopt(name, id)),
+  giveBack: (name, id, call) => ask('others.giveBack', call, (pool) => pool.giveBack(name, id)),
 });
 
 const contentsOf = (ask: Ask): NonNullable<StorageDriver['contents']> => ({
@@ -153,6 +172,7 @@ function openPool(
       delete: remove('seeds.delete', 'seed'),
     },
     ...(hostname === undefined && {
+      others: othersOf(ask),
       facts: (call: Call) => ask('facts', call, (at) => at.facts),
       fence: {
         clients: (volumeId: string, call: Call) => ask('fence.clients', call, (at) => at.clients(volumeId)),

@@ -8,10 +8,10 @@ import type { HostFacts } from './host.ts';
 import { SimHost } from './host.ts';
 import { KEPT_SORTS } from './kept.ts';
 import type { GuestProfile } from './machine.ts';
-import type { SimStored } from './pool.ts';
-import { locate, SimPool } from './pool.ts';
+import { SimPool } from './pool.ts';
 import type { Arrival } from './site.ts';
 import { SimSite } from './site.ts';
+import { locate, type SimStored } from './stored.ts';
 
 export interface WorldOptions {
   /** Bounds of one way between a driver and a backend; `[0, 0]` takes no time at all. */
@@ -175,13 +175,16 @@ export class SimWorld {
         snapshots: snapshots.map((each) => ({ id: each.id, sizeBytes: each.sizeBytes, content: each.content.digest })),
       })),
     );
+    const others = [...this.pools].flatMap(([pool, at]) =>
+      [...at.others].map(([id, { sizeBytes, content }]) => ({ ...{ pool, kind: 'others', id, sizeBytes }, content: content.digest })),
+    );
     const backedUp = [...this.backups].flatMap(([place, objects]) => [...objects.keys()].map((id) => ({ place, id })));
     const sorted = <T extends object>(items: readonly T[]) => (items as readonly (T & { readonly id: string })[]).toSorted(byId);
     return canonical({
       machines: sorted(machines),
       networks: sorted(networks),
       kept: sorted(kept),
-      stored: sorted(stored),
+      stored: sorted([...stored, ...others]),
       backups: sorted(backedUp),
     });
   }

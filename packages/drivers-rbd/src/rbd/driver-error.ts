@@ -4,9 +4,12 @@ import type { Fault } from '@pileus/core/strategy';
 export class DriverError extends Error {
   override readonly name = 'DriverError';
   readonly fault: Fault;
+  /** What whoever asked is told: how to put it right. */
+  readonly told: string | undefined;
 
-  constructor(fault: Fault, message: string, options?: ErrorOptions) {
+  constructor(fault: Fault, message: string, options: ErrorOptions & { readonly told?: string } = {}) {
     super(message, options);
     this.fault = fault;
+    this.told = options.told;
   }
 }

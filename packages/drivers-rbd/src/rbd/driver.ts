@@ -11,6 +11,7 @@ import { fenceVerbs } from './fence.ts';
 import { imageVerbs } from './images.ts';
 import { Listing } from './listing.ts';
 import { nameOf } from './names.ts';
+import { othersVerbs } from './others.ts';
 import { Purge } from './purge.ts';
 import { seedVerbs } from './seeds.ts';
 import type { PoolSettings } from './settings.ts';
@@ -50,6 +51,7 @@ export function rbdStorage(link: ClusterLink, settings: PoolSettings, log: Log):
     encryption: encryptionVerbs(pool, purge, listing),
     snapshots: snapshotVerbs(pool, listing),
     contents: contentVerbs(pool),
+    others: othersVerbs(pool),
     facts: (call) => factsOf(pool, call),
     fence: fenceVerbs(pool),
 

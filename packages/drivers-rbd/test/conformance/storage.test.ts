@@ -15,6 +15,7 @@ describeStorage('rbd on a real Ceph cluster', {
     'keys',
     'lockedContents',
     'release',
+    'others',
   ],
   // Who lets go of a pool waits for what is deleted in it, up to half a minute.
   select: (id) => (FULL || !id.includes('releasePool')) && inSlice(8)(id),

@@ -7,6 +7,7 @@ import { run } from '../../../../tools/system/command.ts';
 import { CephPool } from '../../src/rbd/ceph-pool.ts';
 import { LabPool } from './lab-pool.ts';
 import { call, MIB, OBJECT_BYTES, poolVerbs, UNTIL_MS, until } from './pool-verbs.ts';
+import { QemuClient } from './qemu-client.ts';
 
 interface Used {
   readonly images: readonly { readonly used_size: number }[];
@@ -323,6 +324,43 @@ describe('the driver of a Ceph pool', function () {
     } finally {
       await going.close();
     }
+  });
+
+  it('adopts what others have made, whole and unused, with its content, and gives it its name back', async () => {
+    const others = driver.others ?? assert.fail('no disks of others');
+    const rbd = (...args: string[]) => lab.cluster.rbd(...args);
+    const [id, ours] = [crypto.randomUUID(), await volume()];
+    for (const name of ['vm-1', 'vm-2']) await rbd('create', '--size=4M', `rbd/${name}`);
+    await rbd('create', '--size=4M', '--image-feature=layering', 'rbd/bare');
+    await rbd('bench', '--io-type=write', '--io-size=4096', '--io-total=4096', '--io-threads=1', 'rbd/vm-1');
+    await rbd('snap', 'create', '--no-progress', 'rbd/vm-2@then');
+    await rbd('clone', '--rbd-default-clone-format=2', 'rbd/vm-2@then', 'rbd/clone');
+    const listed = async () => (await others.list({}, call())).disks;
+    const disks = ['bare', 'clone', 'vm-1', 'vm-2'].map((name) => ({ name, sizeBytes: 4 * MIB }));
+    assert.deepEqual(await listed(), disks);
+    const { sizeBytes, head } = await others.look('vm-1', 4096, call());
+    assert.deepEqual([sizeBytes, head.length, head.some((byte) => byte !== 0)], [4 * MIB, 4096, true]);
+    for (const [name, told] of [
+      ['bare', /lacks exclusive-lock, object-map, fast-diff/],
+      ['vm-2', /has snapshots/],
+      ['clone', /is a clone/],
+    ] as const)
+      assert.match(((await others.adopt(name, id, call()).catch((error: unknown) => error)) as { told: string }).told, told);
+    for (const name of ['vm-9', `volume-${ours}`]) assert.equal(await fault(others.adopt(name, id, call())), 'not_found');
+    const machine = await QemuClient.open(`rbd:rbd/vm-1:id=admin:conf=${lab.cluster.configPath}`);
+    assert.equal(await fault(others.adopt('vm-1', id, call())), 'conflict');
+    await machine.close();
+    assert.deepEqual(await listed(), disks);
+    await until(async () => (await fault(others.adopt('vm-1', id, call()))) === 'done', 'nobody has it open');
+    await others.adopt('vm-1', id, call());
+    assert.deepEqual(await driver.inspect('volume', id, call()), { kind: 'volume', id, sizeBytes: 4 * MIB });
+    assert.deepEqual(Buffer.from((await driver.contents?.read({ volumeId: id }, 0, 4096, call())) ?? []), Buffer.from(head));
+    for (let times = 0; times < 2; times += 1) await others.giveBack('vm-1', id, call());
+    assert.deepEqual(await listed(), disks);
+    await others.adopt('vm-1', id, call());
+    await driver.volumes.delete(id, call());
+    for (const verb of ['rm rbd/clone', 'rm rbd/bare', 'snap purge rbd/vm-2', 'rm rbd/vm-2'])
+      await rbd(...verb.split(' '), '--no-progress');
   });
 
   it('names what has to be installed where the libraries are missing', async () => {

@@ -81,6 +81,10 @@ export class LabPool {
     return answers.every((answer) => (answer as { readonly num_ops: number }).num_ops === 0);
   }
 
+  async plant(name: string, sizeBytes: number): Promise<void> {
+    await this.cluster.rbd('create', `--size=${sizeBytes}B`, this.spec(name));
+  }
+
   async harm(): Promise<void> {
     await this.cluster.osd(0).kill();
   }

@@ -2278,6 +2278,17 @@ export interface PoolChangeCredentials {
   readonly secrets?: { readonly [key: string]: string } | undefined;
 }
 
+/** Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. In the pool it has the name of the volume from then on. */
+export interface PoolAdopt {
+  /** What it is called in the pool. */
+  readonly disk: string;
+  /** A multiple of 512, at least 512. As the list of unknown disks shows it: nothing else than what was looked at is taken. */
+  readonly sizeBytes: number;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
 /** What queries see of pools. */
 export interface PoolGraph {
   readonly fields: Omit<PoolFields & { readonly state: PoolState; readonly deletedAt?: string }, 'secrets'>;
@@ -2341,6 +2352,11 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
     return this.act(pool, 'change-credentials', input, options);
   }
 
+  /** Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. In the pool it has the name of the volume from then on. */
+  adopt(pool: Named<'pool'>, input: PoolAdopt, options: ChangeOptions = {}): Pending<'pool', Pool> {
+    return this.act(pool, 'adopt', input, options);
+  }
+
   /** Lets new volumes be made in the pool. */
   enable(pool: Named<'pool'>, options: ChangeOptions = {}): Pending<'pool', Pool> {
     return this.act(pool, 'enable', {}, options);
@@ -2349,6 +2365,18 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
   /** Makes no new volumes in the pool; those in it stay in use. */
   disable(pool: Named<'pool'>, options: ChangeOptions = {}): Pending<'pool', Pool> {
     return this.act(pool, 'disable', {}, options);
+  }
+
+  /** A page of what others have put into the pool: disks that are none of this cloud, which `adopt` makes volumes. */
+  getUnknownDisks(pool: Named<'pool'>, query: { readonly after?: string } = {}, options: CallOptions = {}): Reply<{
+    readonly disks: readonly {
+      readonly name: string;
+      readonly sizeBytes: number;
+    }[];
+    /** Asks for the next page; absent with the last one. */
+    readonly next?: string;
+  }> {
+    return this.value({ method: 'GET', path: this.path(pool, 'unknown-disks'), query }, options);
   }
 }
 

@@ -19,6 +19,8 @@ interface Magic {
   readonly magic: readonly number[] | string;
 }
 
+const LUKS = 'encrypted with LUKS';
+
 /** Content that is neither, though it looks like a raw disk to a program: the mistake is named at upload, not by a guest that does not boot. */
 const FOREIGN: readonly Magic[] = [
   { name: 'a VMDK image', magic: 'KDMV' },
@@ -30,7 +32,7 @@ const FOREIGN: readonly Magic[] = [
   { name: 'a QED image', magic: 'QED\0' },
   { name: 'a Parallels image', magic: 'WithoutFreeSpace' },
   { name: 'a Parallels image', magic: 'WithouFreSpacExt' },
-  { name: 'encrypted with LUKS', magic: [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe] },
+  { name: LUKS, magic: [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe] },
   { name: 'an archive (tar, e.g. an OVA)', at: 257, magic: 'ustar' },
   { name: 'an archive (zip)', magic: [0x50, 0x4b, 0x03, 0x04] },
   { name: 'an archive (7z)', magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c] },
@@ -62,6 +64,12 @@ export function tellFormat(head: Uint8Array, sizeBytes: number): FormatFacts {
     throw refuse(`A raw image is a whole number of ${SECTOR_BYTES}-byte sectors; this one has ${bytesText(sizeBytes)}.`);
   const isDisc = DISC.some((magic) => has(head, { at: DISC_AT, magic }));
   return { format: isDisc ? 'iso' : 'raw', virtualSizeBytes: sizeBytes };
+}
+
+/** What a file, or a disk that is to be read as it is, is in truth: undefined where it may well be a disk, encrypted by whom it belongs to or not. */
+export function wrappingOf(head: Uint8Array): string | undefined {
+  if (has(head, { magic: QCOW2 })) return 'a qcow2 image';
+  return FOREIGN.find((each) => each.name !== LUKS && has(head, each))?.name;
 }
 
 /** Fields of the header that version 2 and 3 have in common, and those of version 3. */

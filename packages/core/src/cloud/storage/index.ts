@@ -13,6 +13,7 @@ import { startPartExpiry, sweepImages } from './image-sweep.ts';
 import { placeIso } from './iso.ts';
 import * as points from './points.ts';
 import { pool } from './pool.ts';
+import { poolAdopt, unknownDisksEndpoint } from './pool-adopt.ts';
 import { poolChangeCredentials } from './pool-change-credentials.ts';
 import type { PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
@@ -75,6 +76,7 @@ export const storage: Module = (services) => {
       poolCreate(context),
       poolUpdate(context),
       poolChangeCredentials({ ...context, pools, secrets }),
+      poolAdopt(context),
       poolEnable,
       poolDisable,
       imageCreate(images),
@@ -122,7 +124,7 @@ export const storage: Module = (services) => {
       onContribution(strayRemoval, (unknown) => removeUnknown(context, unknown)),
     ],
     points: Object.values(points),
-    endpoints: imageContentEndpoints({ ...images, kernel }),
+    endpoints: [...imageContentEndpoints({ ...images, kernel }), unknownDisksEndpoint(context)],
     start: async () => {
       await sweepImages(images, services);
       return startPartExpiry(images, services);

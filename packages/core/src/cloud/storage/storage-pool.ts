@@ -222,6 +222,26 @@ export class StoragePool {
         : this.#lockedContents.write({ volumeId, key }, offsetBytes, bytes, c),
     );
   }
+  /** @throws CloudError `unsupported` where disks of others cannot be told: asked before anything changes */
+  needOthers(): void {
+    void this.#others;
+  }
+  /** A page of the disks that others have put there. */
+  othersDisks(after: string | undefined, call: Call) {
+    return this.#run('others.list', call, (c) => this.#others.list(after === undefined ? {} : { after }, c));
+  }
+  lookAtOthers(name: string, headBytes: number, call: Call) {
+    return this.#run('others.look', call, (c) => this.#others.look(name, headBytes, c));
+  }
+  adoptDisk(name: string, id: string, call: Call) {
+    return this.#run('others.adopt', call, (c) => this.#others.adopt(name, id, c));
+  }
+  giveDiskBack(name: string, id: string, call: Call) {
+    return this.#run('others.giveBack', call, (c) => this.#others.giveBack(name, id, c));
+  }
+  get #others() {
+    return required(this.#driver.others, this.place, 'tell what others have put there');
+  }
   get #encryption() {
     return required(this.#driver.encryption, this.place, 'encrypt volumes');
   }
