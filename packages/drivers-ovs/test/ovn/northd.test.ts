@@ -337,6 +337,7 @@ describe('OVN on rows of the driver', function () {
       await driver.vpcs?.ensure(vpcSpec('bank'), call());
       await driver.ensureNetwork(routedSpec('vault', 'bank', '10.9.0.0/24'), call());
       for (const port of [v1, open]) await driver.ensurePort(port, call());
+      await central.settled();
       expect(await outputOf(v1, '10.0.2.11', 'tcp && tcp.dst == 80')).to.equal(undefined);
       await driver.peerings?.ensure(
         peeringSpec('link', [
