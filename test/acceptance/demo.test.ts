@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { Witness } from '../../tools/demo/witness.ts';
 import { attempt, type CommandResult } from '../../tools/system/command.ts';
 import { ensureSystem } from '../../tools/system/ensure.ts';
 import { virsh } from '../lab/guest-domain.ts';
-import { labUp } from '../lab/lab.ts';
+import { type Lab, labUp } from '../lab/lab.ts';
 
 const MAIN = fileURLToPath(new URL('../../tools/demo/main.ts', import.meta.url));
 const NEVER_HAD_LIBVIRT = fileURLToPath(new URL('never-had-libvirt.sh', import.meta.url));
@@ -106,7 +108,61 @@ describe('the demo', function () {
     expect(shown.stdout).to.include('Using the libvirtd that runs on this machine');
     for (const list of ['list', 'net-list', 'pool-list']) expect((await virsh(host, list, '--all', '--name')).trim(), list).to.equal('');
   });
+
+  it('tells of each thing that is left, by its kind and id, and of nothing that was there before or is not ours', async () => {
+    await using lab = await disposableLab();
+    const host = lab.host(0);
+    const folder = join(host.rootDir, 'lib/images/pileus-demo-left');
+    const witness = new Witness(host.socketPath, folder);
+    await define(lab, 'pileus-before');
+    await witness.begin();
+    expect(await witness.residue()).to.deep.equal([]);
+    await define(lab, 'somebody-else');
+    const ours = await define(lab, 'pileus-left');
+    await mkdir(folder);
+    await writeFile(join(folder, 'volume-left'), '');
+    expect(await witness.residue()).to.have.members([...ours.map(({ what, id }) => `${what} ${id}`), 'file volume-left']);
+    await rm(join(folder, 'volume-left'));
+    for (const { undefine, id } of ours) await virsh(host, undefine, id);
+    expect(await witness.residue()).to.deep.equal([]);
+    // With the last file the folder has gone, too.
+    expect(await readdir(join(folder, '..'))).to.not.include('pileus-demo-left');
+  });
 });
+
+/** One of each sort that libvirt keeps, of that name. */
+async function define(lab: Lab, name: string) {
+  const made = [
+    { what: 'domain', define: 'define', undefine: 'undefine', xml: domainOf },
+    {
+      what: 'network',
+      define: 'net-define',
+      undefine: 'net-undefine',
+      xml: (id: string) => `<network><name>${name}</name><uuid>${id}</uuid></network>`,
+    },
+    {
+      what: 'secret',
+      define: 'secret-define',
+      undefine: 'secret-undefine',
+      xml: (id: string) => `<secret><uuid>${id}</uuid><usage type='ceph'><name>${name}</name></usage></secret>`,
+    },
+    {
+      what: 'pool',
+      define: 'pool-define',
+      undefine: 'pool-undefine',
+      xml: (id: string) => `<pool type='dir'><name>${name}</name><uuid>${id}</uuid><target><path>/tmp/${name}</path></target></pool>`,
+    },
+  ].map((sort) => ({ ...sort, id: randomUUID() }));
+  for (const sort of made) {
+    const path = join(lab.sharedDir, `${sort.id}.xml`);
+    await writeFile(path, sort.xml(sort.id, name));
+    await virsh(lab.host(0), sort.define, path);
+  }
+  return made;
+}
+
+const domainOf = (id: string, name: string): string =>
+  `<domain type='qemu'><name>${name}</name><uuid>${id}</uuid><memory unit='MiB'>32</memory><os><type arch='x86_64'>hvm</type></os></domain>`;
 
 async function disposableLab() {
   const lab = await labUp({ hosts: 1 });
