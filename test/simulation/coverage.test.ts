@@ -15,7 +15,7 @@ const SITES = [
 describe('what random histories are made of', () => {
   const histories: History[] = [];
   before(async function () {
-    this.timeout(300_000);
+    this.timeout(900_000);
     for (const site of SITES) histories.push(await playHistory({ ...site, clients: 10, rageMs: 120_000 }));
   });
 

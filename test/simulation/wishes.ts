@@ -252,9 +252,9 @@ export class WishList {
     const hook = (verb: string, input: JsonObject = {}) => this.#on(`webhook.${verb}`, 'webhook', input);
     const kinds = () =>
       random.pick<readonly string[]>([['instance'], ['volume', 'nic'], ['operation'], ['instance', 'volume', 'network', 'operation']]);
-    const to = () => ({ storageClass: random.pick<string>(['shared', 'standard']) });
     return [
-      [10, () => this.#on('volume.move', 'volume', to())],
+      // Never back: a removal of what was left behind that lands late takes the volume if that is there again (decision 28).
+      [10, () => this.#on('volume.move', 'volume', { storageClass: 'shared' })],
       [
         4,
         () => ({

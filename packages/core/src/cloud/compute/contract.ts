@@ -1,5 +1,5 @@
 /** What other modules may know of compute. */
 export { instance, isMade } from './instance.ts';
-export { instanceType } from './instance-type.ts';
+export { instanceType, newestType } from './instance-type.ts';
 export { namedHost } from './named-host.ts';
 export { moveSeed } from './seed-write.ts';

@@ -1,10 +1,8 @@
 import {
   type Acceptance,
   type AcceptRequest,
-  both,
   CloudError,
   change,
-  equals,
   expectState,
   forgetSealed,
   type Id,
@@ -25,7 +23,7 @@ import { instance } from './instance.ts';
 import { type Bounds, boundTo } from './instance-bounds.ts';
 import type { InstanceInput } from './instance-input.ts';
 import { deprecated, findImage, findIso, refuseDriveless, type Wanted, wantedVolumes } from './instance-source.ts';
-import { instanceType } from './instance-type.ts';
+import { instanceType, newestType } from './instance-type.ts';
 import { DISKS_MAX } from './slots.ts';
 import { wholeKeys } from './ssh-key.ts';
 
@@ -247,10 +245,8 @@ const volumeRow = (entry: Wanted, at: NewVolume, owner: { readonly projectId: Id
   }) as never;
 
 async function findType(services: ComputeServices, nameOrId: string): Promise<RowOf<typeof instanceType>> {
-  const byName = await services.reader.list(instanceType, both(equals('name', nameOrId), equals('state', 'available')));
-  const newest = [...byName].sort((a, b) => b.version - a.version)[0] ?? (await services.reader.find(instanceType, nameOrId));
-  if (newest === undefined || newest.state !== 'available')
-    throw new CloudError('not_found', `No instance type ${nameOrId}.`, { pointer: '/instanceType' });
+  const newest = await newestType(services.reader, nameOrId);
+  if (newest === undefined) throw new CloudError('not_found', `No instance type ${nameOrId}.`, { pointer: '/instanceType' });
   return newest;
 }
 

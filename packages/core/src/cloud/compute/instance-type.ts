@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { bytes, defineKind } from '../../kernel/index.ts';
+import { both, bytes, defineKind, equals, type Reader, type RowOf } from '../../kernel/index.ts';
 import { labels } from '../labels.ts';
 
 /** Immutable: `revise` makes the next version under the same name, and machines keep the version they were made from. */
@@ -28,3 +28,10 @@ export const instanceType = defineKind({
   initial: 'available',
   namedWith: ['version'],
 });
+
+/** The newest version by its name, or the one by its id; undefined where none is to be had. */
+export async function newestType(reader: Reader, nameOrId: string): Promise<RowOf<typeof instanceType> | undefined> {
+  const byName = await reader.list(instanceType, both(equals('name', nameOrId), equals('state', 'available')));
+  const newest = [...byName].sort((a, b) => b.version - a.version)[0] ?? (await reader.find(instanceType, nameOrId));
+  return newest?.state === 'available' ? newest : undefined;
+}

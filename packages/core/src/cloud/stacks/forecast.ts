@@ -19,6 +19,7 @@ import { pathOf, removalInput } from './kinds.ts';
 import { ofResource } from './part-runs.ts';
 import type { Change, Plan } from './plan.ts';
 import { mapped, placeOf, referenceOf } from './template.ts';
+import { togetherBlockers } from './together.ts';
 
 /** What a plan would use of quotas, and what would stand in its way, as far as that can be known before anything of it is done. */
 export interface Forecast {
@@ -50,6 +51,7 @@ export async function forecast(services: CloudServices, principal: Principal, pl
     for (const effect of calls.flat()) add(effect);
   }
   blockers.push(...(await leavingBlockers(services, principal, plan.leaving)));
+  if (!blockers.some(({ code }) => code === 'no_capacity')) blockers.push(...(await togetherBlockers(services.reader, plan)));
   for (const { by, ...effect } of quota.values())
     if (by > 0 && effect.limit !== null && effect.used + by > effect.limit && !blockers.some(({ code }) => code === 'quota_exceeded'))
       blockers.push(quotaExceeded({ ...effect, asked: by }));

@@ -61,6 +61,35 @@ describe('applying a template', () => {
     assert.include(await planned(sim, { name: 'shop', template: shop(at) }), { nothingToDo: true });
   });
 
+  it('is refused as a whole where all hosts together have no room for its machines, or too few are there to keep them apart', async () => {
+    await sim.done('instanceType.create', { name: 'half', vcpus: 1, memoryBytes: 120 * 2 ** 30 });
+    const net = { kind: 'network', properties: { name: 'net', driver: 'simulated', subnets: [{ name: 's', cidr: '10.1.0.0/24' }] } };
+    const machine = (name: string, more: object = {}) => ({
+      kind: 'instance',
+      properties: { name, instanceType: 'half', imageId: 'image-1', nics: [{ networkId: { ref: 'net' } }], ...more },
+    });
+    const of = (...machines: readonly ReturnType<typeof machine>[]) => ({
+      name: 's',
+      template: { resources: { net, ...Object.fromEntries(machines.map((each) => [each.properties.name, each])) } },
+    });
+    const blockers = async (body: object) => (await planned(sim, body)).blockers.map(({ code, detail }) => [code, detail]);
+    assert.deepEqual(await blockers(of(machine('one'), machine('two'))), []);
+    assert.deepEqual(await blockers(of(machine('one'), machine('two'), machine('three', { whenFull: 'wait' }))), []);
+    const three = of(machine('one'), machine('two'), machine('three'));
+    const short = 'All hosts together have too little memory for the machines of the stack.';
+    assert.deepEqual(await blockers(three), [['no_capacity', short]]);
+    const before = sim.rows('operation').length;
+    assert.deepInclude(await refusal(sim.submit('stack.create', three)), { code: 'no_capacity', publicMessage: short });
+    assert.equal(sim.rows('operation').length, before);
+
+    const apart = { kind: 'placementGroup', properties: { name: 'apart', policy: 'antiAffinity' } };
+    const [one, two] = ['one', 'two'].map((name) => machine(name, { instanceType: 'small', placementGroupId: { ref: 'apart' } }));
+    const group = { name: 's', template: { resources: { net, apart, one, two } } };
+    assert.deepEqual(await blockers(group), [
+      ['no_capacity', 'The 2 machines of a placement group keep apart, and there are not so many hosts.'],
+    ]);
+  });
+
   it('can be rehearsed as any action, and tells its plan', async () => {
     const input = { name: 'shop', template: shop(at) };
     const before = await sim.residue();
