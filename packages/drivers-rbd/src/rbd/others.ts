@@ -98,6 +98,9 @@ async function refuseUnfit(pool: CephPool, name: string, deadline: Deadline): Pr
 }
 
 async function giveBack(pool: CephPool, name: string, volume: string, deadline: Deadline): Promise<void> {
+  const adopted = await pool.stat(volume, deadline);
+  // A rename that was killed may leave an image with both names: then it has the one that it is listed by.
+  if (adopted === undefined || (await pool.stat(name, deadline))?.id === adopted.id) return;
   const back = async () => {
     await pool.images.image(volume).metadata.remove(ADOPTED_KEY, deadline.left);
     await pool.images.rename(volume, name, deadline.left);
