@@ -160,6 +160,9 @@ its short name, always the same, \`detail\` tells people what went wrong this ti
 code, \`requestId\` finds the request in the log. Codes that can be retried come with \`Retry-After\`. The \`error\` of an operation that failed has \`code\`, \`pointer\` and
 \`params\` of the same meaning, and says what went wrong in \`message\`. What those that people meet first are about: [questions](../guides/faq.md).
 
+What lay behind it is the operator's: the log has the whole chain of causes, and \`GET /v1/causes/{id}\` that of each failed try of the newest thousand operations since the start of the server,
+for who has the permission \`cause.read\`.
+
 | Code | Status | Title | Try again? | Meaning |
 |---|---|---|---|---|
 ${rows.join('\n')}

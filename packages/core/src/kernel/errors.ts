@@ -184,11 +184,14 @@ export function toProblem({ code, message, ...more }: ErrorRecord): Problem {
 }
 
 /** The whole chain in one line, for the log. */
-export function describeChain(error: unknown): string {
+export const describeChain = (error: unknown): string => chainOf(error).join(' <- ');
+
+/** An error, what caused it, what caused that: at most eight. */
+export function chainOf(error: unknown): readonly string[] {
   const parts: string[] = [];
   for (let at: unknown = error, depth = 0; at !== undefined && depth < 8; depth += 1) {
     parts.push(at instanceof Error ? `${at.name}: ${at.message}` : String(at));
     at = at instanceof Error ? at.cause : undefined;
   }
-  return parts.join(' <- ');
+  return parts;
 }

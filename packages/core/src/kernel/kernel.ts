@@ -5,6 +5,7 @@ import { auditPlugin, Sealer } from './audit/index.ts';
 import { startExpiry } from './cascade/expiry.ts';
 import { orphansPlugin } from './cascade/orphans.ts';
 import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
+import { Causes, causesPlugin } from './causes.ts';
 import type { OutcomeListener } from './commits.ts';
 import { Debts } from './debts.ts';
 import { dormantKinds, recordKinds, refuseNewer } from './dormant.ts';
@@ -112,6 +113,7 @@ export class Kernel {
   constructor(options: KernelOptions) {
     const { environment, store } = options;
     const ids = new Ids(environment.clock, environment.random);
+    const causes = new Causes();
     this.#options = options;
     this.#room = new Places(options.operationsMax ?? 10_000);
     this.reader = new Reader(store);
@@ -127,7 +129,7 @@ export class Kernel {
       rest: (operationId) => this.operations.atWork.rest(operationId),
     };
     this.registry = new Registry(
-      [...options.plugins(this.services), auditPlugin(this.services), orphansPlugin(this.services)],
+      [...options.plugins(this.services), auditPlugin(this.services), orphansPlugin(this.services), causesPlugin(store, causes)],
       environment,
       this.reader,
       { presets: options.presets ?? {}, trashMs: () => trashMs(this.services.settings) },
@@ -144,7 +146,7 @@ export class Kernel {
       places: this.#room,
       announced: () => void this.#outbox.look(),
       audited: (id) => this.audit.ended(id),
-      ...(options.around === undefined ? {} : { around: options.around }),
+      runs: { failed: causes.failed, ...(options.around === undefined ? {} : { around: options.around }) },
     });
     this.onOutcome((statements, ok) => this.services.settings.heed(statements, ok));
     this.onOutcome((statements, ok, revision) => ok && this.audit.hear(statements, revision));

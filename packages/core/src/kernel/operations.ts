@@ -43,7 +43,7 @@ export interface OperationsOptions extends Pick<CommitsOptions, 'announced'> {
   readonly places: Places;
   /** Told of each audited call that has ended, by the id of its row. */
   readonly audited: (id: string) => void;
-  readonly around?: RunPorts['around'];
+  readonly runs: Pick<RunPorts, 'around' | 'failed'>;
 }
 
 /** Runs accepted operations, each when it is first in all its queues, from acceptance or from the journal after a restart, to its end. */
@@ -328,7 +328,7 @@ export class Operations {
         },
         onFreed: () => this.atWork.free(live.id),
         rest: () => this.atWork.rest(live.id),
-        ...(this.#options.around === undefined ? {} : { around: this.#options.around }),
+        ...this.#options.runs,
       },
       {
         operationId: live.id,

@@ -8134,6 +8134,28 @@ export class OrphansEndpoints extends Endpoints {
   }
 }
 
+export class CausesEndpoints extends Endpoints {
+  constructor(client: Client) {
+    super(client, 'causes');
+  }
+
+  /** Why steps of an operation failed, with all that lay behind. For operators: tenants read the `error` of the operation. */
+  get(id: string, options: CallOptions = {}): Reply<{
+    /** Oldest first; none of an operation that failed before this server was started. */
+    readonly causes: readonly {
+      readonly at: string;
+      readonly step: string;
+      readonly phase: 'do' | 'undo';
+      readonly attempt: number;
+      readonly code: string;
+      /** What went wrong, then what that was caused by, down to what the system said. */
+      readonly chain: readonly string[];
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path(id) }, options);
+  }
+}
+
 /** The row type of each kind. */
 export interface CloudRows {
   readonly operation: Operation;
@@ -8336,6 +8358,7 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly backups: BackupsEndpoints;
   readonly audit: AuditEndpoints;
   readonly orphans: OrphansEndpoints;
+  readonly causes: CausesEndpoints;
 
   constructor(target: ConnectOptions | Embedded) {
     super(target);
@@ -8413,6 +8436,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.backups = new BackupsEndpoints(this.client);
     this.audit = new AuditEndpoints(this.client);
     this.orphans = new OrphansEndpoints(this.client);
+    this.causes = new CausesEndpoints(this.client);
   }
 }
 

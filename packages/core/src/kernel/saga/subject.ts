@@ -28,6 +28,17 @@ export interface RunPorts {
   readonly onFreed?: () => void;
   /** Told when a step waits to be tried again; answers how to go on. */
   readonly rest?: () => () => void;
+  /** Told of each try of a step that failed. */
+  readonly failed?: (
+    operationId: string,
+    failure: {
+      readonly at: string;
+      readonly step: string;
+      readonly phase: 'do' | 'undo';
+      readonly attempt: number;
+      readonly error: unknown;
+    },
+  ) => void;
   /** Spans, and the faults of tests: called around each do and undo of an effect, and each commit of a write. A throw counts as the step's own. */
   readonly around?: <R>(point: StepPoint, body: () => Promise<R>) => Promise<R>;
 }

@@ -1,4 +1,4 @@
-import { sleep } from '../environment.ts';
+import { sleep, timestamp } from '../environment.ts';
 import { CloudError, describeChain, ERROR_CODES, type ErrorRecord, toErrorRecord } from '../errors.ts';
 import { traced } from '../tracing.ts';
 import { NeverHappened, type Owed, type RetryPolicy, type StepInput } from './definition.ts';
@@ -134,6 +134,7 @@ export class Trials {
           { operationId: this.#subject.operationId, step: path, phase, attempt, error: describeChain(error) },
           'step failed',
         );
+        this.#tell({ step: path, phase, attempt, error });
         const forEver = phase === 'undo' || this.#pivoted;
         const again = forEver || (ERROR_CODES[record.code].retry === 'same_request' && attempt < policy.attempts && !this.#cancelled);
         // What a cancelled step answers is the cancel's doing.
@@ -148,6 +149,11 @@ export class Trials {
         }
       }
     }
+  }
+
+  #tell(failure: { readonly step: string; readonly phase: 'do' | 'undo'; readonly attempt: number; readonly error: unknown }): void {
+    const { environment, failed } = this.#ports;
+    failed?.(this.#subject.operationId, { at: timestamp(environment.clock), ...failure });
   }
 
   /** A step beside it that went on may have taken its place on the row: then it is shown again. */
