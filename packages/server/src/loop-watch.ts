@@ -85,7 +85,7 @@ export class LoopWatch implements Marks {
     this.#loggedMs = nowMs;
     this.#unlogged = 0;
     // Much less processor time than that: the machine had none to give, or something waited without letting go.
-    this.#environment.logger.warn({ ...first, ms: Math.round(first?.ms ?? 0), cpuMs: Math.round(cpuMs), times }, 'the event loop was held');
+    this.#environment.logger.info({ ...first, ms: Math.round(first?.ms ?? 0), cpuMs: Math.round(cpuMs), times }, 'the event loop was held');
   }
 }
 

@@ -25,7 +25,7 @@ class Bench {
           return () => undefined;
         },
       },
-      logger: { ...this.#sim.logger, warn: (fields, message) => void (message === HELD && this.lines.push(fields)) },
+      logger: { ...this.#sim.logger, info: (fields, message) => void (message === HELD && this.lines.push(fields)) },
     } satisfies Environment,
     (what, seconds) => void this.told.push([what, seconds]),
     () => this.cpuMs,
