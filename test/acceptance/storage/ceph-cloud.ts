@@ -49,6 +49,8 @@ export class CephCloud implements AsyncDisposable {
         kvm: { enabled: false },
         plugins: [{ module: '@pileus/drivers-kvm', export: 'kvm', options }],
         hosts: { heartbeatSeconds: HEARTBEAT_SECONDS },
+        // Moves go to and fro, and every call ends with its connection.
+        settings: { 'volumes.returnSeconds': 0 },
         log: { level: 'debug' },
         // The same in all its lives, so that clients find it again.
         listen: { host: '127.0.0.1', port: await freePort() },

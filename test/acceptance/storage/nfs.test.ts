@@ -36,7 +36,8 @@ if (FULL)
       const dir = made.adopt(await mkdtemp('/tmp/pileus-nfs-cloud-'), (path) => rm(path, { recursive: true, force: true }));
       const options = { virtType: 'tcg', vncSocketDir: dir, cpuShares: false };
       const plugins = [{ module: '@pileus/drivers-kvm', export: 'kvm', options }];
-      const config = { kvm: { enabled: false }, plugins, hosts: { heartbeatSeconds: 0.5 }, log: { level: 'debug' } };
+      const noWait = { 'volumes.returnSeconds': 0 };
+      const config = { kvm: { enabled: false }, plugins, settings: noWait, hosts: { heartbeatSeconds: 0.5 }, log: { level: 'debug' } };
       const server = made.adopt(await ServerProcess.start({ dir: join(dir, 'server'), config }), (each) => each.kill());
       cloud = connect({ url: server.url, apiKey: server.apiKey });
       const zone = await cloud.zones.create({ name: 'lab' }).wait();

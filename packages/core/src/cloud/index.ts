@@ -105,7 +105,7 @@ export { image } from './storage/image.ts';
 export type { FetchUrl, ImageStore, OpenFile } from './storage/image-store.ts';
 export { type PoolEvent, poolDegraded, poolNearlyFull, poolRecovered } from './storage/points.ts';
 export { pool } from './storage/pool.ts';
-export { imageBytesMax, imageDiskBytesMax, imagePartHours } from './storage/settings.ts';
+export { imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds } from './storage/settings.ts';
 export { snapshot } from './storage/snapshots/snapshot.ts';
 export { snapshotGroup } from './storage/snapshots/snapshot-group.ts';
 export { storageClass } from './storage/storage-class.ts';

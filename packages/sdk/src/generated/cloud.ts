@@ -2413,6 +2413,11 @@ export interface VolumeFields {
   readonly movingToPoolId?: Id<'pool'>;
   /** Where a move may have left something of it: that is removed, and until then it moves nowhere else. */
   readonly leftPoolId?: Id<'pool'>;
+  /** Pools that it has left lately, to which it does not return yet. */
+  readonly leftPools?: readonly {
+    readonly poolId: Id<'pool'>;
+    readonly at: string;
+  }[];
   /** A multiple of 512, at least 512. */
   readonly sizeBytes: number;
   /** The image it is a clone of. */

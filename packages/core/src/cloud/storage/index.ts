@@ -23,7 +23,7 @@ import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
 import { poolUpdate } from './pool-update.ts';
 import { payRemoval, REMOVALS, type RemovalTask } from './removal.ts';
-import { imageBytesMax, imageDiskBytesMax, imagePartHours } from './settings.ts';
+import { imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds } from './settings.ts';
 import { snapshotActions } from './snapshots/index.ts';
 import { snapshot } from './snapshots/snapshot.ts';
 import { dropSnapshot, snapshotDeletion } from './snapshots/snapshot-delete.ts';
@@ -70,7 +70,7 @@ export const storage: Module = (services) => {
     requires: ['topology'],
     kinds: [storageClass, pool, volume, image, snapshot, snapshotGroup],
     sagas: [dropSnapshot, placeIso],
-    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours],
+    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds],
     actions: [
       ...classActions,
       poolCreate(context),
@@ -88,7 +88,7 @@ export const storage: Module = (services) => {
       volumeCreate({ ...context, secrets, environment }, environment.clock),
       updateAction(volume, ['description']),
       volumeResize({ ...context, hosts, secrets }),
-      volumeMove({ ...context, hosts, secrets, environment }),
+      volumeMove({ ...context, hosts, secrets, environment, settings }),
       volumeRotateKey({ ...context, hosts, secrets, environment }),
       ...snapshotActions(context),
     ],

@@ -23,6 +23,7 @@ import { SnapshotLook } from './snapshots/snapshot-look.ts';
 import { shortfallOf, storageClass } from './storage-class.ts';
 import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
+import { leftLately } from './volume-return.ts';
 
 type PoolRow = RowOf<typeof pool>;
 type VolumeRow = RowOf<typeof volume>;
@@ -234,11 +235,12 @@ export class PoolLook {
     this.#absent.set(at.id, absent);
   }
 
-  /** Nothing is left here of a volume that was moved: it may be moved again, also to here. */
+  /** Nothing is left here of a volume that was moved: it may be moved again, and after a while to here. */
   async #observeLeft(row: VolumeRow, opened: StoragePool, call: Call): Promise<void> {
     const { kernel } = this.#services;
     if (kernel().holds(row.id) || (await opened.inspect('volume', row.id, call)) !== undefined) return;
-    await kernel().observe([change(volume, row.id, { leftPoolId: null }, { generation: row.generation })]);
+    const left = { leftPoolId: null, leftPools: leftLately(this.#services, row, String(row.leftPoolId)) };
+    await kernel().observe([change(volume, row.id, left, { generation: row.generation })]);
   }
 
   async #observeVolume(row: VolumeRow, status: VolumeRow['status'], statusReason: string | null = null): Promise<void> {

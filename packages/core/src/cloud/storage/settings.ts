@@ -22,3 +22,10 @@ export const imageDiskBytesMax = defineSetting({
   schema: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
   default: 1024 ** 4,
 });
+
+export const volumeReturnSeconds = defineSetting({
+  name: 'volumes.returnSeconds',
+  description: 'How long a volume may not be moved back to a pool that it has left: what removes it there may be late.',
+  schema: Type.Integer({ minimum: 0, maximum: 86_400 }),
+  default: 600,
+});

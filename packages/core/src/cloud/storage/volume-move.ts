@@ -10,6 +10,7 @@ import {
   expectState,
   FORWARD_ONLY,
   type Id,
+  type KernelServices,
   NOTHING_TO_UNDO,
   type Reader,
   type RowOf,
@@ -31,11 +32,12 @@ import { volume } from './volume.ts';
 import { contentsDiffer, copyContent } from './volume-copy.ts';
 import { refuseEncrypted } from './volume-key.ts';
 import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, liveUser, pivot, settle } from './volume-live.ts';
+import { leftLately, refuseEarlyReturn } from './volume-return.ts';
 import { inUse, refuseOtherUser, refuseUsed, userOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 
-export type MoveContext = LiveContext;
+export type MoveContext = LiveContext & Pick<KernelServices, 'settings'>;
 
 interface MoveVolumeParams {
   readonly volumeId: Id<'volume'>;
@@ -59,7 +61,7 @@ const ONCE = { attempts: 1, backoffMs: 0 };
 
 /**
  * The copy has the volume's own name in its pool, so no two of them may be there that could be taken for each other: `leftPoolId` tells where something may lie
- * that is not the volume, and until that is gone, for certain, the volume moves nowhere. Its source is there, whole and unused, until the copy is complete.
+ * that is not the volume, and until that is gone, for certain, the volume moves nowhere; `leftPools` where a removal may be late, so that it does not return there for a while. Its source is there, whole and unused, until the copy is complete.
  *
  * Under a machine that is on its host copies, while the guest goes on. It stands still while the disk changes its place, and goes on only when the row says where that is: so the row is right whatever
  * dies in between: docs/decisions/0028-moves-under-a-running-guest.md.
@@ -174,7 +176,8 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   .effect('source', {
     do: async (step) => {
       const { ctx, params, call } = step;
-      const user = await userOf(ctx.reader, await ctx.reader.get(volume, params.volumeId));
+      const row = await ctx.reader.get(volume, params.volumeId);
+      const user = await userOf(ctx.reader, row);
       if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
         await (await ctx.pools.open(params.fromPoolId)).releaseVolume(params.volumeId, await ctx.hosts.endpoint(user.hostId), call);
       let isOwed = false;
@@ -183,14 +186,14 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
         step.owe(what);
       };
       await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
-      return { isOwed };
+      return { isOwed, leftPools: leftLately(ctx, row, params.fromPoolId) };
     },
     undo: FORWARD_ONLY,
   })
   .write('left', {
     // Of what is owed, the look that does not find it tells that it is gone.
     do: ({ params: { volumeId, fromPoolId, sizeBytes }, out: { source } }) => [
-      ...(source.isOwed ? [] : [change(volume, volumeId, { leftPoolId: null })]),
+      change(volume, volumeId, { ...(source.isOwed ? {} : { leftPoolId: null }), leftPools: source.leftPools }),
       poolCapacity(fromPoolId, sizeBytes, -1),
     ],
     undo: FORWARD_ONLY,
@@ -225,7 +228,8 @@ const refuseStaying = (row: VolumeRow, rows: readonly SnapshotRow[]): void =>
   );
 
 /** @throws CloudError conflict while something may lie in a pool that bears the name of the volume and is not it */
-async function refuseUnsettled({ reader }: MoveContext, row: VolumeRow, toPoolId: Id<'pool'>): Promise<void> {
+async function refuseUnsettled(ctx: MoveContext, row: VolumeRow, toPoolId: Id<'pool'>): Promise<void> {
+  const { reader } = ctx;
   if (row.movingToPoolId !== undefined)
     throw new CloudError('conflict', `Volume ${row.name} is being moved already.`, { params: { movingToPoolId: row.movingToPoolId } });
   const left = row.leftPoolId === undefined ? undefined : await reader.find(pool, row.leftPoolId);
@@ -233,6 +237,7 @@ async function refuseUnsettled({ reader }: MoveContext, row: VolumeRow, toPoolId
     throw new CloudError('conflict', `What the last move of volume ${row.name} left in pool ${left.name} is not removed yet; ask again.`, {
       params: { leftPoolId: left.id },
     });
+  await refuseEarlyReturn(ctx, row, toPoolId);
   const unknown = both(both(equals('place', toPoolId), equals('objectKind', 'volume')), equals('objectId', row.id));
   const [found] = await reader.list(stray, unknown, { limit: 1 });
   if (found !== undefined)

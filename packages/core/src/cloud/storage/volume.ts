@@ -34,6 +34,11 @@ export const volume = defineKind({
         description: 'Where a move may have left something of it: that is removed, and until then it moves nowhere else.',
       }),
     ),
+    leftPools: Type.Optional(
+      Type.Array(Type.Object({ poolId: Type.String({ format: 'uuid' }), at: Type.String({ format: 'date-time' }) }), {
+        description: 'Pools that it has left lately, to which it does not return yet.',
+      }),
+    ),
     sizeBytes: diskBytes(),
     imageId: Type.Optional(ref('image', 'restrict', { description: 'The image it is a clone of.' })),
     snapshotId: Type.Optional(

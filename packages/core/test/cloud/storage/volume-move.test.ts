@@ -6,6 +6,8 @@ import { LOOK_MS, LOST_MS, MachineStage } from '../compute/machine-stage.ts';
 const MIB = 2 ** 20;
 /** Long enough for a step to be tried five times. */
 const STUCK_MS = 15 * 60_000;
+/** `volumes.returnSeconds`. */
+const RETURN_MS = 600_000;
 
 async function open(hosts = 2) {
   const stage = await MachineStage.with({ hosts });
@@ -32,6 +34,7 @@ describe('moves of volumes between pools', () => {
       [here, there],
       [there, here],
     ] as const) {
+      await sim.run(RETURN_MS);
       const ended = await moved(id, to, { verify: to === here });
       expect(ended.error).to.equal(undefined);
       expect([stored(to), stored(from)]).to.deep.equal([[id], []]);
@@ -122,8 +125,29 @@ describe('moves of volumes between pools', () => {
     await sim.run(2 * LOOK_MS);
     expect(stored(there)).to.deep.equal([]);
     expect((await stage.row(volume, id)).leftPoolId).to.equal(undefined);
+    expect(await stage.refusal('volume.move', { poolId: there }, id)).to.include({ code: 'conflict', pointer: '/poolId' });
+    await sim.run(RETURN_MS);
     expect((await moved(id, there)).state).to.equal('succeeded');
     expect(sim.world.read(id)).to.equal('kept');
+  });
+
+  it('return nowhere while what removed them there may be late, and then keep what they are', async () => {
+    const { stage, sim, here, there, stored, moved } = await open();
+    const id = await stage.volume(MIB, { poolId: here });
+    sim.world.write(id, 'kept');
+    // Given up after it was done, done again, and that arrives once more.
+    sim.world.faults.add({ command: 'volumes.delete', times: 1, effect: 'fail_after', fault: 'unavailable' });
+    sim.world.faults.add({ command: 'volumes.delete', times: 1, effect: 'duplicate', delayMs: 120_000 });
+    expect((await moved(id, there)).state).to.equal('succeeded');
+    const { message, params } = await stage.refusal('volume.move', { poolId: here }, id);
+    expect(message).to.match(/has only just left pool .*: it may return from 20\d\d-.*Z on\.$/);
+    expect(params).to.include.keys('leftPoolId', 'returnsAt');
+    const returnsMs = Date.parse(String((params as { readonly returnsAt: string }).returnsAt));
+    await sim.run(returnsMs - sim.environment.clock.nowMs());
+    expect((await moved(id, here)).state).to.equal('succeeded');
+    expect((await stage.row(volume, id)).leftPools?.map(({ poolId }) => poolId)).to.deep.equal([there]);
+    await sim.run(RETURN_MS);
+    expect([stored(here), stored(there), sim.world.read(id)]).to.deep.equal([[id], [], 'kept']);
   });
 
   it('that have left something of which nothing was known show it, and go nowhere near it until somebody has removed it', async () => {

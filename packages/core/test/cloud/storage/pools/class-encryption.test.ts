@@ -148,6 +148,7 @@ describe('storage classes that take encrypted volumes only', () => {
     await sim.done('storageClass.update', { encrypted: null }, classId);
     expect((await stage.row(storageClass, classId)).encrypted).to.equal(undefined);
     expect((await stage.row(volume, await stage.volume(MIB, SECRET))).encrypted).to.equal(undefined);
+    await sim.run(600_000);
     await sim.done('volume.move', SECRET, before);
   });
 
