@@ -13,14 +13,15 @@ export async function residue(labName?: string): Promise<readonly string[]> {
   const slot = labName?.slice(MARK.length);
   const isTheirs = (name: string) =>
     labName === undefined ? name.startsWith(MARK) : name === labName || name === `${labName}m` || name.startsWith(`${labName}-`);
-  const folder = slot === undefined ? LABS_PATH : `${LABS_PATH}${slot}/`;
+  // Of one lab: its folder, and what this process is removing. Others remove theirs meanwhile.
+  const within = slot === undefined ? [LABS_PATH] : [`${LABS_PATH}${slot}/`, `${LABS_PATH}draft-${process.pid}-`];
   const found = await Promise.all([
     named('network namespace', '/run/netns', isTheirs),
     named('link', '/sys/class/net', isTheirs),
     ...CGROUP_FOLDERS.map((folder) => named('control group', folder, isTheirs)),
     named('folder', LABS_PATH, (name) => slot === undefined || name === slot),
-    mounts(folder),
-    processes(folder),
+    mounts(within),
+    processes(within),
   ]);
   return found.flat();
 }
@@ -37,26 +38,23 @@ async function named(what: string, dir: string, match: (name: string) => boolean
   return names.filter(match).map((name) => `${what} ${name}`);
 }
 
-async function mounts(folder: string): Promise<readonly string[]> {
+async function mounts(within: readonly string[]): Promise<readonly string[]> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
-  return lines.filter((line) => isWithin(line, folder)).map((line) => `mount ${line}`);
+  return lines.filter((line) => isWithin(line, within)).map((line) => `mount ${line}`);
 }
 
-/**
- * Whether a line of mountinfo is of something in the folder, or mounted there; or of a lab's folder that is being removed, in which nothing lives that
- * was not forgotten. A lab in another root directory has other paths that end alike.
- */
-function isWithin(line: string, folder: string): boolean {
+/** Whether a line of mountinfo is of something in one of the folders, or mounted there. A lab in another root directory has other paths that end alike. */
+function isWithin(line: string, within: readonly string[]): boolean {
   const [, , , root, mountPoint] = line.split(' ');
-  return [root, mountPoint].some((path) => path?.startsWith(folder) === true || path?.startsWith(`${LABS_PATH}draft-`) === true);
+  return [root, mountPoint].some((path) => within.some((folder) => path?.startsWith(folder) === true));
 }
 
 /** A lab's processes see its folders mounted, whatever their command lines say. */
-async function processes(folder: string): Promise<readonly string[]> {
+async function processes(within: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(
     (await allPids()).map(async (pid) => {
       const seen = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-      return seen.split('\n').some((line) => isWithin(line, folder)) ? [`process ${pid} ${await processName(pid)}`] : [];
+      return seen.split('\n').some((line) => isWithin(line, within)) ? [`process ${pid} ${await processName(pid)}`] : [];
     }),
   );
   return found.flat();

@@ -4,7 +4,8 @@
  * backend that hangs from all that have nothing to do with it.
  */
 export class AtWork {
-  readonly #running = new Set<string>();
+  /** So often each: one that moves back in its queues has begun anew before it has ended. */
+  readonly #running = new Map<string, number>();
   readonly #stuck = new Set<string>();
   /** So many waits each. */
   readonly #resting = new Map<string, number>();
@@ -27,12 +28,14 @@ export class AtWork {
   }
 
   begin(id: string): void {
-    this.#running.add(id);
+    this.#running.set(id, (this.#running.get(id) ?? 0) + 1);
     this.#judge(id);
   }
 
   end(id: string): void {
-    this.#running.delete(id);
+    const more = (this.#running.get(id) ?? 1) - 1;
+    if (more > 0) this.#running.set(id, more);
+    else this.#running.delete(id);
     this.#stuck.delete(id);
     this.#judge(id);
   }

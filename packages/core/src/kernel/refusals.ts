@@ -11,7 +11,7 @@ import { INDEXED_BYTES_MAX, type Statement } from './store.ts';
 export function taken(kind: string, fields: readonly string[] = []): CloudError {
   const own = fields.filter((name) => name !== 'projectId' && name !== 'accountId');
   // What a caller would change is said of the thing itself, as a rule, and not what it belongs to.
-  const field = own.findLast((name) => !name.endsWith('Id')) ?? own.at(-1) ?? 'id';
+  const field = own.findLast((name) => !name.endsWith('Id')) ?? own[0] ?? 'id';
   const within = own.filter((name) => name !== field).map((name) => name.replace(/Id$/, ''));
   const where = within.length === 0 ? '' : ` of this ${within.join(' and ')}`;
   return new CloudError('name_taken', `Another live ${kind}${where} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });

@@ -13,6 +13,7 @@ import { Hooks } from './hook.ts';
 import { type AnyKind, ownerField, type RefEdge, SYSTEM_FIELDS } from './kind.ts';
 import { debt, KERNEL_TABLES, operation } from './operation.ts';
 import type { Callbacks, DebtHandler, Plugin } from './plugin.ts';
+import { shapeOf } from './query/graph.ts';
 import type { Reader } from './reader.ts';
 import { kernelSettings, rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
@@ -332,6 +333,6 @@ const STORE_COLUMNS = new Set(['id', 'generation', 'revision', 'createdAt', 'upd
 
 function columnType(kind: AnyKind, field: string): 'text' | 'integer' {
   if ((SYSTEM_FIELDS as readonly string[]).includes(field) || field === 'accountId') return 'text';
-  const type = (kind.schema.properties[field] as { type?: string } | undefined)?.type;
+  const { type } = shapeOf(kind.schema.properties[field] ?? {});
   return type === 'integer' || type === 'boolean' ? 'integer' : 'text';
 }

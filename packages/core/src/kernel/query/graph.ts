@@ -98,6 +98,7 @@ export function shapeOf(schema: unknown): Shape {
   const values = typeof literal === 'string' ? [literal] : few;
   if (values?.every((value) => typeof value === 'string') === true) return { type: 'string', values };
   if (type === 'string') return { type: format === 'date-time' ? 'time' : 'string' };
+  if (Number.isInteger(literal)) return { type: 'integer' };
   if (type === 'integer' || type === 'number' || type === 'boolean') return { type };
   if (typeof literal === 'boolean') return { type: 'boolean' };
   if (type === 'array') return { type: 'list', items: items === undefined ? { type: 'any' } : shapeOf(items) };
