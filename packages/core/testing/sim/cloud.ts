@@ -335,6 +335,8 @@ const STAMPS = new Set([
   'revision',
   'stateReason',
   'freeBytes',
+  // When a volume was last elsewhere; also after a move that was unwound.
+  'leftPools',
 ]);
 const withoutHex = (name: string): string => name.replaceAll(UUID, '*').replace(/-[0-9a-f]{8,12}$/, '-*');
 
