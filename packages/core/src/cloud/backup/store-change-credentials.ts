@@ -1,36 +1,23 @@
 import { Type } from 'typebox';
-import {
-  CloudError,
-  change,
-  defineAction,
-  FORWARD_ONLY,
-  forgetSealed,
-  type Id,
-  isCloudError,
-  NOTHING_TO_UNDO,
-  saga,
-} from '../../kernel/index.ts';
+import { CloudError, change, defineAction, FORWARD_ONLY, forgetSealed, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { given } from '../naming.ts';
-import { changedSettings, poolSecrets, readSecrets } from '../storage/contract.ts';
+import { type Access, changedAccess, isStill, poolSecrets, triedWith } from '../storage/contract.ts';
 import { backupStore } from './backup-store.ts';
 import type { BackupContext } from './context.ts';
 import { keys } from './keys.ts';
-import type { StoreAccess } from './stores.ts';
 
 interface ChangeCredentialsParams {
   readonly storeId: Id<'backupStore'>;
-  readonly from: StoreAccess;
-  readonly to: StoreAccess;
+  readonly from: Access;
+  readonly to: Access;
 }
 
 /** As that of pools, `pool.changeCredentials`. */
 const changeCredentials = saga<BackupContext, ChangeCredentialsParams>('backupStore.changeCredentials', 1)
   .effect('tried', {
     do: async ({ ctx, params: { storeId, from, to }, call }) => {
-      const { name, settings, secrets } = await ctx.reader.get(backupStore, storeId);
-      if (secrets !== from.secrets || JSON.stringify(settings) !== JSON.stringify(from.settings))
-        throw new CloudError('conflict', `Backup store ${name} was changed meanwhile.`);
+      const { name, ...row } = await ctx.reader.get(backupStore, storeId);
+      if (!isStill(row, from)) throw new CloudError('conflict', `Backup store ${name} was changed meanwhile.`);
       await tryOut(ctx, storeId, to, call);
     },
     undo: NOTHING_TO_UNDO,
@@ -50,20 +37,13 @@ const changeCredentials = saga<BackupContext, ChangeCredentialsParams>('backupSt
   .build();
 
 /** Who comes with them may write, and is in the same place. @throws CloudError pointing at what does not do */
-async function tryOut({ stores }: BackupContext, storeId: string, to: StoreAccess, call: Call): Promise<void> {
-  const beside = await stores.beside(storeId, to);
-  try {
+const tryOut = async ({ stores }: BackupContext, storeId: string, to: Access, call: Call): Promise<void> =>
+  triedWith(await stores.beside(storeId, to), async (beside) => {
     await beside.ensure(call);
     const marker = await beside.get(keys.marker, call);
     if (marker === undefined || Buffer.from(marker).toString() !== storeId)
       throw new CloudError('conflict', 'With these credentials the place is another one.');
-  } catch (error) {
-    if (!isCloudError(error) || error.code !== 'conflict') throw error;
-    throw new CloudError('conflict', error.publicMessage, { pointer: '/secrets', cause: error });
-  } finally {
-    await beside.close();
-  }
-}
+  });
 
 const { properties } = backupStore.schema;
 
@@ -80,15 +60,8 @@ export const storeChangeCredentials = (context: BackupContext) =>
     }),
     from: ['available', 'disabled'],
     accept: async ({ id, row, input, seal }) => {
-      const opened = row.secrets === undefined ? undefined : await context.secrets.open(row.secrets);
-      const now = { settings: row.settings, secrets: readSecrets(opened) };
-      const { settings, secrets } = changedSettings(context.stores.factory(row.driver), now, input);
-      const sealed = secrets === undefined ? undefined : await seal(secrets);
-      const from = { settings: row.settings, ...given({ secrets: row.secrets }) };
-      return {
-        params: { storeId: id, from, to: { settings, ...given({ secrets: sealed?.reference }) } },
-        statements: sealed === undefined ? [] : [sealed.statement],
-      };
+      const { statements, ...access } = await changedAccess(context, context.stores.factory(row.driver), row, { input, seal });
+      return { params: { storeId: id, ...access }, statements };
     },
     saga: changeCredentials,
     context: () => context,

@@ -4,16 +4,13 @@ import { type CallObserver, DriverCaller } from '../driver-call.ts';
 import { Exchangeable } from '../exchangeable.ts';
 import { patiently } from '../patient-call.ts';
 import type { CloudServices } from '../services.ts';
-import { openedSettings } from '../storage/contract.ts';
+import { type Access, openedSettings } from '../storage/contract.ts';
 import { backupStore } from './backup-store.ts';
 import { inPlace } from './bulk-cipher.ts';
 import { keys, projectOf } from './keys.ts';
 import { Vault } from './vault.ts';
 
 type StoreRow = RowOf<typeof backupStore>;
-
-/** What a store is opened with; the secrets are a reference. */
-export type StoreAccess = Pick<StoreRow, 'settings' | 'secrets'>;
 
 /** One store as the cloud holds it. */
 export class BackupStore {
@@ -135,12 +132,12 @@ export class BackupStores {
   }
 
   /** The store by another access, beside the one that is used: who asked for it closes it. @throws CloudError not_found, unsupported */
-  async beside(storeId: string, access: StoreAccess): Promise<BackupStore> {
+  async beside(storeId: string, access: Access): Promise<BackupStore> {
     return this.#facade({ ...(await this.#row(storeId)), ...access });
   }
 
   /** What is asked of the store from now on goes by this access. */
-  async exchange(storeId: string, access: StoreAccess): Promise<void> {
+  async exchange(storeId: string, access: Access): Promise<void> {
     const driver = await this.#driver({ ...(await this.#row(storeId)), ...access });
     (await this.open(storeId)).exchange(driver);
   }

@@ -3,12 +3,13 @@
 export { refuseUnknownPlace } from './asked-place.ts';
 export { type DemandingClasses, demandingClasses, encryptedOnly, misfitOf, type Protection, protectionIn } from './class-encryption.ts';
 export { ClassLimits } from './class-limits.ts';
+export { type Access, changedAccess, isStill, triedWith } from './credentials.ts';
 export { deprecationOf, image, refuseIso, refuseObsolete } from './image.ts';
 export { copyIso, ISO_COPY_TIMEOUT_MS, type Iso, isoFor, isoSpec, placeIso } from './iso.ts';
 export { pool, scopes } from './pool.ts';
 export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export { notTaking } from './pool-health.ts';
-export { changedSettings, checkedSettings, openedSettings, poolSecrets, readSecrets } from './pool-settings.ts';
+export { checkedSettings, openedSettings, poolSecrets } from './pool-settings.ts';
 export type { Pools } from './pools.ts';
 export { REMOVALS, removeOrOwe, type StorageContext } from './removal.ts';
 export { snapshot } from './snapshots/snapshot.ts';

@@ -8,17 +8,16 @@ import {
   FORWARD_ONLY,
   forgetSealed,
   type Id,
-  isCloudError,
   type KernelServices,
   NOTHING_TO_UNDO,
   saga,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { given } from '../naming.ts';
+import { type Access, changedAccess, isStill, triedWith } from './credentials.ts';
 import { pool } from './pool.ts';
 import type { PoolContext } from './pool-context.ts';
-import { changedSettings, poolSecrets, readSecrets } from './pool-settings.ts';
-import type { PoolAccess, Pools } from './pools.ts';
+import { poolSecrets } from './pool-settings.ts';
+import type { Pools } from './pools.ts';
 import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
 
@@ -27,8 +26,8 @@ export type CredentialsContext = Omit<PoolContext, 'pools'> &
 
 interface ChangeCredentialsParams {
   readonly poolId: Id<'pool'>;
-  readonly from: PoolAccess;
-  readonly to: PoolAccess;
+  readonly from: Access;
+  readonly to: Access;
 }
 
 const SECTOR = new Uint8Array(512);
@@ -40,9 +39,8 @@ const SECTOR = new Uint8Array(512);
 const changeCredentials = saga<CredentialsContext, ChangeCredentialsParams>('pool.changeCredentials', 1)
   .effect('seen', {
     do: async ({ ctx, params: { poolId, from, to }, call }) => {
-      const { name, settings, secrets } = await ctx.reader.get(pool, poolId);
-      if (secrets !== from.secrets || JSON.stringify(settings) !== JSON.stringify(from.settings))
-        throw new CloudError('conflict', `Pool ${name} was changed meanwhile.`);
+      const { name, ...row } = await ctx.reader.get(pool, poolId);
+      if (!isStill(row, from)) throw new CloudError('conflict', `Pool ${name} was changed meanwhile.`);
       await tried(ctx, poolId, to, (beside) => lookRound(ctx, poolId, beside, call));
     },
     undo: NOTHING_TO_UNDO,
@@ -77,22 +75,12 @@ const changeCredentials = saga<CredentialsContext, ChangeCredentialsParams>('poo
   .build();
 
 /** With another driver, while everything goes on by the one of before. @throws CloudError pointing at what does not do */
-async function tried(
+const tried = async (
   { pools }: CredentialsContext,
   poolId: string,
-  access: PoolAccess,
+  access: Access,
   act: (beside: StoragePool) => Promise<void>,
-): Promise<void> {
-  const beside = await pools.beside(poolId, access);
-  try {
-    await act(beside);
-  } catch (error) {
-    if (!isCloudError(error) || error.code !== 'conflict') throw error;
-    throw new CloudError('conflict', error.publicMessage, { pointer: '/secrets', cause: error });
-  } finally {
-    await beside.close();
-  }
-}
+): Promise<void> => triedWith(await pools.beside(poolId, access), act);
 
 /** Who comes with them is in the same place: what is there is seen. @throws CloudError conflict */
 async function lookRound({ pools, reader }: CredentialsContext, poolId: string, beside: StoragePool, call: Call): Promise<void> {
@@ -120,17 +108,8 @@ export const poolChangeCredentials = (context: CredentialsContext) =>
     }),
     from: ['available', 'disabled'],
     accept: async ({ id, row, input, seal }) => {
-      const now = {
-        settings: row.settings,
-        secrets: readSecrets(row.secrets === undefined ? undefined : await context.secrets.open(row.secrets)),
-      };
-      const { settings, secrets } = changedSettings(context.pools.factory(row.driver), now, input);
-      const sealed = secrets === undefined ? undefined : await seal(secrets);
-      const from = { settings: row.settings, ...given({ secrets: row.secrets }) };
-      return {
-        params: { poolId: id, from, to: { settings, ...given({ secrets: sealed?.reference }) } },
-        statements: sealed === undefined ? [] : [sealed.statement],
-      };
+      const { statements, ...access } = await changedAccess(context, context.pools.factory(row.driver), row, { input, seal });
+      return { params: { poolId: id, ...access }, statements };
     },
     saga: changeCredentials,
     context: () => context,

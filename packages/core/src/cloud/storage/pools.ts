@@ -3,15 +3,13 @@ import type { PoolEndpoint, StorageDriver, StorageFactory } from '../../strategy
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
 import { Exchangeable } from '../exchangeable.ts';
 import type { Hosts } from '../topology/contract.ts';
+import type { Access } from './credentials.ts';
 import type { ImageStore } from './image-store.ts';
 import { pool } from './pool.ts';
 import { openedSettings } from './pool-settings.ts';
 import { StoragePool } from './storage-pool.ts';
 
 type PoolRow = RowOf<typeof pool>;
-
-/** What a pool is opened with; the secrets are a reference. */
-export type PoolAccess = Pick<PoolRow, 'settings' | 'secrets'>;
 
 /** The pools this node works with, opened on first use. */
 export class Pools {
@@ -72,13 +70,13 @@ export class Pools {
   }
 
   /** The pool by another access, beside the one that is used: who asked for it closes it. @throws CloudError not_found, unsupported */
-  async beside(poolId: string, access: PoolAccess): Promise<StoragePool> {
+  async beside(poolId: string, access: Access): Promise<StoragePool> {
     const row = await this.#row(poolId);
     return this.#facade(row, await this.#driver({ ...row, ...access }));
   }
 
   /** What is asked of the pool from now on goes by this access. */
-  async exchange(poolId: string, access: PoolAccess): Promise<void> {
+  async exchange(poolId: string, access: Access): Promise<void> {
     const driver = await this.#driver({ ...(await this.#row(poolId)), ...access });
     (await this.open(poolId)).exchange(driver);
   }

@@ -4,7 +4,8 @@ import type { StorageContext } from './removal.ts';
 import type { volume } from './volume.ts';
 
 type Keyed = Pick<RowOf<typeof volume>, 'encryptionKey'>;
-type Seal = (value: string) => Promise<{ readonly reference: string; readonly statement: Statement }>;
+/** Of whoever accepts a request. */
+export type Seal = (value: string) => Promise<{ readonly reference: string; readonly statement: Statement }>;
 
 const KEY_BYTES = 32;
 
