@@ -11,6 +11,8 @@ export interface DaemonOptions {
   readonly argv: readonly [string, ...string[]];
   /** Absolute, and named in `argv`: there the daemon writes its process number, as it is where it runs. */
   readonly pidFile: string;
+  /** What it has to be told after each start. */
+  readonly started?: () => Promise<void>;
 }
 
 const GONE_DEADLINE_MS = 60_000;
@@ -26,9 +28,10 @@ export class Daemon {
   /** Does nothing when it runs. @throws Error with its words when it does not get ready */
   async start(): Promise<void> {
     if ((await this.pid()) !== undefined) return;
-    const { run, argv } = this.#options;
+    const { run, argv, started } = this.#options;
     const result = await run(argv, { timeoutMs: 90_000 });
     if (result.exitCode !== 0) throw new Error(`${argv.join(' ')}: ${result.stderr.trim().slice(-2000)}`);
+    await started?.();
   }
 
   /** Where it runs; undefined when it does not. */

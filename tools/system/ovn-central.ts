@@ -84,12 +84,19 @@ export class OvnCentral {
 }
 
 /** One of OVN's or Open vSwitch's daemons, which all take the same words. */
-export function daemonOf(run: Runner, dir: string, name: string, argv: readonly [string, ...string[]]): Daemon {
+export function daemonOf(
+  run: Runner,
+  dir: string,
+  name: string,
+  argv: readonly [string, ...string[]],
+  started?: () => Promise<void>,
+): Daemon {
   const pidFile = join(dir, `${name}.pid`);
   // Else they look for each other's sockets in the system's folders.
   const env = ['env', `OVS_RUNDIR=${dir}`, `OVN_RUNDIR=${dir}`] as const;
   // The controller is the one without: its control socket carries its process number.
   const control = name === 'controller' ? [] : [`--unixctl=${join(dir, `${name}.ctl`)}`];
   const place = [`--pidfile=${pidFile}`, `--log-file=${join(dir, `${name}.log`)}`, ...control];
-  return new Daemon({ run, pidFile, argv: [...env, ...argv, ...place, '--detach', '--no-chdir', '-vconsole:off', '-vsyslog:off'] });
+  const options = { run, pidFile, argv: [...env, ...argv, ...place, '--detach', '--no-chdir', '-vconsole:off', '-vsyslog:off'] as const };
+  return new Daemon(started === undefined ? options : { ...options, started });
 }

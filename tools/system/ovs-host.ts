@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { attempt, run as runHere } from './command.ts';
@@ -60,7 +61,7 @@ export class OvsHost {
     this.socketPath = join(runDir, 'db.sock');
     const remote = `unix:${this.socketPath}`;
     this.database = daemonOf(run, runDir, 'db', ['ovsdb-server', databasePath, `--remote=punix:${this.socketPath}`]);
-    this.vswitchd = daemonOf(run, runDir, 'vswitchd', ['ovs-vswitchd', remote]);
+    this.vswitchd = daemonOf(run, runDir, 'vswitchd', ['ovs-vswitchd', remote], () => this.#keepFromDying());
     this.controller = daemonOf(run, runDir, 'controller', ['ovn-controller', remote]);
   }
 
@@ -107,6 +108,33 @@ export class OvsHost {
     // One that does not run keeps nobody from looking at what there is.
     if (pid !== undefined)
       await attempt(['ovn-appctl', '-t', join(this.#options.runDir, `ovn-controller.${pid}.ctl`), 'debug/ignore-startup-delay']);
+  }
+
+  /**
+   * A switch in user space (Open vSwitch 3.1) ends itself when a connection that it has just forgotten goes on (conntrack.c, `conn_update_state`): anybody's
+   * machine that takes the port of one it closed ten seconds ago will do. It happens to connections that are kept with a translation to themselves, as OVN does
+   * where the switch says that it can. So it has to say that it cannot, after each start, since it writes what it can by itself then.
+   */
+  async #keepFromDying(): Promise<void> {
+    const isNew = (await this.vsctl('--no-wait', 'get', 'open_vswitch', '.', 'datapaths')).trim() === '{}';
+    const row = isNew
+      ? [
+          '--id=@row',
+          'create',
+          'datapath',
+          'capabilities:ct_zero_snat=false',
+          '--',
+          'set',
+          'open_vswitch',
+          '.',
+          'datapaths:netdev=@row',
+          '--',
+        ]
+      : [];
+    // What it does is done after what it writes at its start.
+    await this.vsctl(...row, 'set', 'open_vswitch', '.', `external-ids:started=${randomUUID()}`);
+    const id = (await this.vsctl('--no-wait', 'get', 'open_vswitch', '.', 'datapaths:netdev')).trim();
+    await this.vsctl('--no-wait', 'set', 'datapath', id, 'capabilities:ct_zero_snat=false');
   }
 
   /** As Debian's own start does: the machines of before are gone, their ports go with them. */

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { ensureSystem } from '../../../tools/system/ensure.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
+import { FULL } from '../../../tools/test/slice.ts';
 import { type Lab, labUp } from '../lab.ts';
 import { residue } from '../residue.ts';
 import { until } from '../waiting.ts';
@@ -171,6 +173,35 @@ describe('the lab with OVN', function () {
     await controller.start();
     await answers();
   });
+
+  it('has switches that take no connection to be translated to itself, also after a start', async () => {
+    await lab.host(0).switch.vswitchd.kill();
+    await lab.host(0).switch.vswitchd.start();
+    for (const host of lab.hosts)
+      expect(
+        /ct_zero_snat=\w+/.exec(await host.switch.vsctl('--bare', '--columns=capabilities', 'list', 'datapath'))?.[0],
+        host.name,
+      ).to.equal('ct_zero_snat=false');
+    await answers();
+  });
+
+  // Else ovs-vswitchd ends itself at about the eleventh second.
+  if (FULL)
+    it('passes on a connection that comes back just when its switch has forgotten it', async () => {
+      const { central } = lab.ovn;
+      const directions = ['from-lport', 'to-lport'];
+      await central.nbctl(...directions.flatMap((direction) => ['--', 'acl-add', 'web', direction, '100', 'ip4', 'allow-related']));
+      await central.settle();
+      const [probe] = await Promise.all(machines.map((machine) => machine.probe()));
+      // So that it may take ports again that it has used a moment ago.
+      await machines[0].exec(['sysctl', '-w', 'net.ipv4.tcp_tw_reuse=1']);
+      const knock = (n: number) => probe?.greet({ protocol: 'tcp', address: '10.0.1.12', port: 80, fromPort: 20_000 + n });
+      for (let n = 0; n < 200; n++) expect(await knock(n)).to.have.property('server', 'w2');
+      await sleep(9_000);
+      for (let n = 0; n < 200; n++, await sleep(50)) expect(await knock(n), `${n}`).to.have.property('server', 'w2');
+      await central.nbctl('acl-del', 'web');
+      await central.settle();
+    });
 
   it('measures how long a machine is cut off', async () => {
     const [probe, other] = await Promise.all(machines.map((machine) => machine.probe()));
