@@ -15,9 +15,9 @@ import * as points from './points.ts';
 import { pool } from './pool.ts';
 import { poolAdopt, unknownDisksEndpoint } from './pool-adopt.ts';
 import { poolChangeCredentials } from './pool-change-credentials.ts';
-import type { PoolContext } from './pool-context.ts';
+import { POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
-import { POOL_CLEAR, payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts';
+import { payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts';
 import { poolDisable } from './pool-disable.ts';
 import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
@@ -73,7 +73,7 @@ export const storage: Module = (services) => {
     settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds],
     actions: [
       ...classActions,
-      poolCreate(context),
+      poolCreate({ ...context, settings, environment }),
       poolUpdate(context),
       poolChangeCredentials({ ...context, pools, secrets }),
       poolAdopt(context),
@@ -94,7 +94,7 @@ export const storage: Module = (services) => {
     ],
     deletions: [
       classDeletion,
-      poolDeletion(context),
+      poolDeletion({ ...context, environment }),
       imageDeletion(images),
       volumeDeletion(() => context),
       snapshotDeletion(() => context),

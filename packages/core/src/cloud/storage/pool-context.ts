@@ -4,6 +4,9 @@ import type { Hosts } from '../topology/contract.ts';
 import type { Pools } from './pools.ts';
 import type { StorageContext } from './removal.ts';
 
+/** What a deleted pool owes to its host: copies of images that are there still. */
+export const POOL_CLEAR = 'pool.clear';
+
 /** What sagas on pools reach. */
 export interface PoolContext extends StorageContext {
   readonly pools: Pick<Pools, 'open' | 'factory' | 'forget'>;

@@ -21,6 +21,7 @@ import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts'
 import { releasePool } from './pool-delete.ts';
 import { shown, told } from './pool-health.ts';
 import { type PoolPlace, poolAt } from './pool-place.ts';
+import { type PoolReturnContext, refuseEarlyRegistration } from './pool-return.ts';
 import { checkedSettings, poolSecrets } from './pool-settings.ts';
 import { hostOfPool } from './removal.ts';
 import { storageClass } from './storage-class.ts';
@@ -76,7 +77,7 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
 const { properties } = pool.schema;
 const place = Type.Optional(Type.String({ format: 'uuid' }));
 
-export const poolCreate = (context: PoolContext) =>
+export const poolCreate = (context: PoolContext & PoolReturnContext) =>
   defineAction({
     kind: pool,
     verb: 'create',
@@ -100,7 +101,9 @@ export const poolCreate = (context: PoolContext) =>
       const driver = factory.name;
       const { settings, secrets } = checkedSettings(factory, input);
       const { fields, guard } = await standing(reader, factory, input);
-      await refuseTwin(reader, factory, { ...fields, driver, settings });
+      const at = { ...fields, driver, settings };
+      await refuseTwin(reader, factory, at);
+      await refuseEarlyRegistration(context, factory, at);
       const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
       const className = input.storageClass ?? POOL_DEFAULTS.storageClass;
       const promised = await classNamed(reader, className);

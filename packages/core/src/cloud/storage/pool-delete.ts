@@ -3,6 +3,7 @@ import {
   CloudError,
   debt,
   defineDeletion,
+  type Environment,
   equals,
   FORWARD_ONLY,
   forgetSealed,
@@ -12,6 +13,7 @@ import {
   type RowOf,
   type StateOf,
   saga,
+  timestamp,
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
@@ -19,11 +21,12 @@ import { given } from '../naming.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
-import { forgetPoolLimit, type PoolContext } from './pool-context.ts';
+import { forgetPoolLimit, POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolAt } from './pool-place.ts';
 import { hostOfPool, poolReachable } from './removal.ts';
+import type { StoragePool } from './storage-pool.ts';
 
-export const POOL_CLEAR = 'pool.clear';
+type DeletionContext = PoolContext & { readonly environment: Pick<Environment, 'clock'> };
 
 interface DeletePoolParams {
   readonly poolId: Id<'pool'>;
@@ -32,13 +35,33 @@ interface DeletePoolParams {
   readonly secrets?: string;
 }
 
+async function copiesIn({ reader }: PoolContext, opened: StoragePool, call: Call): Promise<readonly string[]> {
+  const copies: string[] = [];
+  for (const { kind, id } of await opened.list(call)) if (kind === 'image' && (await reader.find(image, id)) !== undefined) copies.push(id);
+  return copies;
+}
+
+/**
+ * Whether there may be something whose removal can be late. It is asked before the first removal: when that is tried again, nothing may be left to be seen of what the
+ * first try is still at.
+ */
+async function mayHaveCopies(ctx: PoolContext, poolId: string, call: Call): Promise<boolean> {
+  try {
+    const opened = await ctx.pools.open(poolId);
+    await opened.ensure(call);
+    return (await copiesIn(ctx, opened, call)).length > 0;
+  } catch {
+    // Of a pool that does not answer nobody knows; whether it can be removed is for the next step to say.
+    return true;
+  }
+}
+
 /** Copies of our images go with their pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. */
 async function clearPool(ctx: PoolContext, poolId: string, call: Call): Promise<void> {
   const opened = await ctx.pools.open(poolId);
   // A host that was started anew may not have opened its pools.
   await opened.ensure(call);
-  for (const { kind, id } of await opened.list(call))
-    if (kind === 'image' && (await ctx.reader.find(image, id)) !== undefined) await opened.deleteImage(id, call);
+  for (const id of await copiesIn(ctx, opened, call)) await opened.deleteImage(id, call);
   await takeSecrets(ctx, poolId, opened.secretRefs, call);
   await releasePool(ctx, poolId, call);
 }
@@ -86,27 +109,33 @@ export async function payPoolClearing(ctx: PoolContext, poolId: string, hostId: 
   else await clearPool(ctx, poolId, call);
 }
 
-const removePool = saga<PoolContext, DeletePoolParams>('pool.remove', 1)
+const removePool = saga<DeletionContext, DeletePoolParams>('pool.remove', 1)
   .effect('reach', {
-    do: async ({ ctx, params }) => {
-      if (!params.force && !(await poolReachable(ctx, params.poolId)))
+    do: async ({ ctx, params, call }) => {
+      const isReachable = await poolReachable(ctx, params.poolId);
+      if (!params.force && !isReachable)
         throw new CloudError('unavailable', 'The host of the pool is out of reach; with `force` it is cleaned up when the host is back.');
+      return { mayHaveCopies: !isReachable || (await mayHaveCopies(ctx, params.poolId, call)) };
     },
     undo: NOTHING_TO_UNDO,
   })
   .effect('clear', {
-    do: async ({ ctx, params, call, owe }) => {
+    do: async ({ ctx, params, call, owe, out: { reach } }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);
       const isOwed = params.force && hostId !== undefined && !(await ctx.hosts.reachable(hostId));
       if (isOwed) owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
       else await clearPool(ctx, params.poolId, call);
-      return { isOwed };
+      return { isOwed, ...given({ copiesRemovedAt: reach?.mayHaveCopies === false ? undefined : timestamp(ctx.environment.clock) }) };
     },
     undo: FORWARD_ONLY,
   })
   .write('deleted', {
     do: ({ params: { poolId, secrets }, out: { clear } }) => [
-      transition(pool, poolId, { from: 'deleting', to: 'deleted', set: { status: 'disconnected' } }),
+      transition(pool, poolId, {
+        from: 'deleting',
+        to: 'deleted',
+        set: { status: 'disconnected', ...given({ copiesRemovedAt: clear.copiesRemovedAt }) },
+      }),
       forgetPoolLimit(poolId),
       // Whoever pays the debt has to open the pool.
       ...(secrets === undefined || clear.isOwed ? [] : [forgetSealed(secrets)]),
@@ -115,7 +144,7 @@ const removePool = saga<PoolContext, DeletePoolParams>('pool.remove', 1)
   })
   .build();
 
-export const poolDeletion = (context: PoolContext) =>
+export const poolDeletion = (context: DeletionContext) =>
   defineDeletion({
     kind: pool,
     from: ['available', 'disabled'],

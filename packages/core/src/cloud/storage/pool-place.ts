@@ -11,16 +11,16 @@ export type PoolPlace = Pick<PoolRow, 'driver' | 'settings' | 'hostId' | 'cluste
 const settingsText = (factory: StorageFactory, { settings }: PoolPlace): string =>
   JSON.stringify(Object.entries(placeSettings(factory, settings)).sort());
 
-/** The live pool at a place, whoever asks there; a pool without settings has a place of its own. */
-export async function poolAt(reader: Reader, factory: StorageFactory, place: PoolPlace): Promise<PoolRow | undefined> {
+/** Whether they mean the same by their driver and its settings; of pools of hosts, if it is the same machine. One without settings has a place of its own. */
+export const isSamePlace = (factory: StorageFactory, row: PoolPlace, place: PoolPlace): boolean => {
   const settings = settingsText(factory, place);
-  if (settings === '[]') return undefined;
+  return settings !== '[]' && row.driver === place.driver && settingsText(factory, row) === settings;
+};
+
+/** The live pool at a place, whoever asks there. */
+export async function poolAt(reader: Reader, factory: StorageFactory, place: PoolPlace): Promise<PoolRow | undefined> {
   return (await reader.list(pool)).find(
     (row) =>
-      row.driver === place.driver &&
-      row.hostId === place.hostId &&
-      row.clusterId === place.clusterId &&
-      row.zoneId === place.zoneId &&
-      settingsText(factory, row) === settings,
+      row.hostId === place.hostId && row.clusterId === place.clusterId && row.zoneId === place.zoneId && isSamePlace(factory, row, place),
   );
 }

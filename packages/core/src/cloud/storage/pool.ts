@@ -39,6 +39,13 @@ export const pool = defineKind({
       Type.String({ description: 'How it does not keep what its class promises: nothing new is placed there meanwhile.' }),
     ),
     status: Type.Union([Type.Literal('connected'), Type.Literal('disconnected')]),
+    copiesRemovedAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description:
+          'Of a deleted one that may have had copies of images: when they were removed. No pool is registered at its place for a while after that.',
+      }),
+    ),
   }),
   states: {
     creating: ['available', 'deleted'],

@@ -25,7 +25,8 @@ export const imageDiskBytesMax = defineSetting({
 
 export const volumeReturnSeconds = defineSetting({
   name: 'volumes.returnSeconds',
-  description: 'How long a volume may not be moved back to a pool that it has left: what removes it there may be late.',
+  description:
+    'How long a volume may not be moved back to a pool that it has left, and no pool registered where one with copies of images was: what removes them there may be late.',
   schema: Type.Integer({ minimum: 0, maximum: 86_400 }),
   default: 600,
 });

@@ -5,6 +5,8 @@ import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
 const POOL_BYTES = 100 * GIB;
 const A_LOOK_MS = 10 * HEARTBEAT_MS;
+/** `volumes.returnSeconds`. */
+const RETURN_MS = 600_000;
 
 async function open() {
   const cloud = await LittleCloud.open({ world: { poolBytes: POOL_BYTES } });
@@ -185,7 +187,8 @@ describe('pools', () => {
     // What is owed is not paid as soon as the host is back.
     const heal = cloud.sim.world.faults.add({ command: 'list', effect: 'fail', fault: 'unavailable' });
     cloud.sim.world.boot('hv1');
-    await cloud.sim.run(A_LOOK_MS);
+    // What was asked before the host went down may come late: until then no pool is registered there.
+    await cloud.sim.run(RETURN_MS);
     await cloud.pool(hostId, { settings: { path: 'shelf' } });
     heal();
     await cloud.sim.run(A_LOOK_MS);
