@@ -75,11 +75,11 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
         except: [...KERNEL_IN_CORE, ...NETWORKS_IN_CORE, ...STORAGE_IN_CORE],
         real: false,
       },
-      { name: 'sdk', lane: 'logic', files: ['packages/sdk/test/**/*.test.ts'], real: false },
+      { name: 'sdk', lane: 'guests', files: ['packages/sdk/test/**/*.test.ts'], real: false },
       { name: 'cli', lane: 'guests', files: ['packages/cli/test/**/*.test.ts'], real: false },
       { name: 'server', lane: 'logic', files: ['packages/server/test/*.test.ts', 'packages/server/test/limits/*.test.ts'], real: false },
       { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], real: false },
-      { name: 'repository', lane: 'guests', files: ['test/repository/**/*.test.ts'], except: [EXAMPLE_GUIDE], real: false },
+      { name: 'repository', lane: 'logic', files: ['test/repository/**/*.test.ts'], except: [EXAMPLE_GUIDE], real: false },
       { name: 'kvm', lane: 'drivers', files: ['packages/drivers-kvm/test/**/*.test.ts'], except: STORAGE_ON_KVM, real: true },
       { name: 'lab', lane: 'drivers', files: ['test/lab/**/*.test.ts'], except: [...OVN_LAB, ...CEPH_LAB], real: true },
       {
@@ -101,7 +101,7 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
       { name: 'tenants', lane: 'guests', files: ['packages/server/test/tenants/**/*.test.ts'], real: false },
       { name: 'sign-in', lane: 'drivers', files: ['packages/server/test/auth/**/*.test.ts'], real: true },
       { name: 'examples', lane: 'guests', files: ['examples/*/test/**/*.test.ts', EXAMPLE_GUIDE], real: false },
-      { name: 'kills', lane: 'drivers', files: ['packages/server/test/kills/**/*.test.ts'], real: false },
+      { name: 'kills', lane: 'logic', files: ['packages/server/test/kills/**/*.test.ts'], real: false },
     ],
   },
   {
