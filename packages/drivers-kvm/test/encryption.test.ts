@@ -22,6 +22,7 @@ describe('a guest on encrypted disks', function () {
   let backend: LabBackend;
   let hypervisor: HypervisorDriver;
   let storage: StorageDriver;
+  let other: StorageDriver;
   let guest: CephGuest;
   let data: DiskSpec;
 
@@ -38,17 +39,21 @@ describe('a guest on encrypted disks', function () {
     backend = await LabBackend.up();
     const { strategies } = kvm({ virtType: 'tcg' });
     const { host } = backend;
+    const open = (name: string) =>
+      required(strategies.storage).open({
+        ...{ poolId: randomUUID(), scope: 'host', host },
+        settings: { path: join(backend.lab.sharedDir, name) },
+      });
     hypervisor = required(strategies.hypervisor).open(host);
-    const settings = { path: join(backend.lab.sharedDir, 'pool') };
-    storage = required(strategies.storage).open({ poolId: randomUUID(), scope: 'host', host, settings });
-    await storage.ensurePool(call());
+    [storage, other] = [open('pool'), open('other')];
+    for (const each of [storage, other]) await each.ensurePool(call());
     imageId = await putGuestImage(storage, call());
     await encryption().create({ id: rootId, sizeBytes: 64 * MIB, imageId, key }, call());
     await encryption().create({ id: dataId, sizeBytes: 8 * MIB, key }, call());
   });
 
   after(async () => {
-    for (const driver of [hypervisor, storage]) await driver?.close();
+    for (const driver of [hypervisor, storage, other]) await driver?.close();
     await backend?.close();
   });
 
@@ -88,6 +93,31 @@ describe('a guest on encrypted disks', function () {
     expect((await storage.inspect('volume', dataId, call()))?.sizeBytes).to.equal(16 * MIB);
   });
 
+  it('goes on while an encrypted disk of its own moves to another pool, where it is ciphertext of the same key', async () => {
+    const copies = hypervisor.diskCopy ?? expect.fail('the driver copies no disks');
+    await other.encryption?.create({ id: dataId, sizeBytes: 16 * MIB, key }, call());
+    const to = await other.volumes.attach(dataId, backend.host, call());
+    const ref = to.encryption?.secretRef ?? expect.fail('it is not encrypted');
+    expect(ref).not.to.equal(encryption().secretRef(dataId));
+    await secrets().put(ref, key, call(), 'luks');
+    await copies.copy(id, dataId, to, {}, call());
+    await guest.shell(`echo ${WORD} | dd of=/dev/vdb bs=512 seek=20000 conv=sync,fsync 2>/dev/null`);
+    await hypervisor.power.suspend(id, call());
+    await until('both to be alike', async () => (await copies.look(id, dataId, to, call())) === 'both' || undefined);
+    await copies.pivot(id, dataId, to, call());
+    await hypervisor.power.resume(id, call());
+    await storage.volumes.release(dataId, backend.host, call());
+    await secrets().delete(encryption().secretRef(dataId), call());
+    await storage.volumes.delete(dataId, call());
+    for (const at of [12000, 20000])
+      expect(await guest.shell(`dd if=/dev/vdb bs=512 skip=${at} count=1 iflag=direct 2>/dev/null | tr -d "\\000"`)).to.equal(WORD);
+    expect((await readFile(fileOf(to))).includes(WORD)).to.equal(false);
+    const definition = await backend.virsh('dumpxml', id, '--inactive');
+    expect(definition).to.include(fileOf(to)).and.not.to.include(fileOf(data.attachment));
+    expect(definition.match(/<encryption format='luks'/g)).to.have.length(2);
+    data = { ...data, attachment: to };
+  });
+
   it('shows its key to nobody on the way', async () => {
     const places: Record<string, string> = {
       definition: await backend.virsh('dumpxml', id, '--security-info'),
@@ -105,13 +135,16 @@ describe('a guest on encrypted disks', function () {
   it('leaves nothing', async () => {
     await hypervisor.hotplug?.detachDisk(id, dataId, call());
     await hypervisor.machines.remove(id, call());
-    for (const volumeId of [rootId, dataId]) {
-      await storage.volumes.release(volumeId, backend.host, call());
-      await secrets().delete(encryption().secretRef(volumeId), call());
-      await storage.volumes.delete(volumeId, call());
+    for (const [driver, volumeId] of [
+      [storage, rootId],
+      [other, dataId],
+    ] as const) {
+      await driver.volumes.release(volumeId, backend.host, call());
+      await secrets().delete(driver.encryption?.secretRef(volumeId) ?? expect.fail('it encrypts nothing'), call());
+      await driver.volumes.delete(volumeId, call());
     }
     expect((await backend.virsh('secret-list')).trim()).to.equal('');
     await storage.images.delete(imageId, call());
-    expect(await readdir(join(backend.lab.sharedDir, 'pool'))).to.deep.equal([]);
+    for (const name of ['pool', 'other']) expect(await readdir(join(backend.lab.sharedDir, name)), name).to.deep.equal([]);
   });
 });

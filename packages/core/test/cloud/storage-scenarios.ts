@@ -67,6 +67,10 @@ async function asleep(at: SmallCloud): Promise<string> {
 
 const sealed = (at: SmallCloud) => at.sim.done('volume.create', { name: 'sealed-1', sizeBytes: 8192, poolId: at.poolId, encrypted: true });
 
+async function sealedRoot(at: SmallCloud): Promise<string> {
+  return at.sim.done('instance.create', machine(at, { rootVolume: { encrypted: true } }));
+}
+
 /** What is done to points in time of volumes and machines, and to encrypted volumes. */
 export const storageScenarios: readonly Scenario[] = [
   on(
@@ -168,6 +172,8 @@ export const storageScenarios: readonly Scenario[] = [
   on('volume.move', movable(stopped), () => ({ storageClass: 'fast', verify: true }), 'the root disk of one that is off, verified'),
   on('volume.move', movable(running), () => ({ storageClass: 'fast', bytesPerSecond: 2 ** 20 }), 'the root disk of one that runs'),
   on('volume.move', movable(asleep), () => ({ storageClass: 'fast' }), 'the root disk of one that is suspended'),
+  on('volume.move', movable(sealed), () => ({ storageClass: 'fast', verify: true }), 'an encrypted one'),
+  on('volume.move', movable(sealedRoot), () => ({ storageClass: 'fast' }), 'the encrypted root disk of one that runs'),
   on('image.capture', running, (_, id) => ({ name: 'image-2', instanceId: id }), 'of one that runs'),
   on('image.capture', stopped, (_, id) => ({ name: 'image-2', instanceId: id }), 'where there are no snapshots', {
     without: ['snapshots'],

@@ -165,7 +165,9 @@ export class SimPool {
     const { attachedTo, encryptionKey } = this.#need('volume', id);
     attachedTo.add(hostname);
     const attachment = this.#attachment('volume', id);
-    return encryptionKey === undefined ? attachment : { ...attachment, encryption: { format: 'luks', secretRef: passphraseRef(id) } };
+    return encryptionKey === undefined
+      ? attachment
+      : { ...attachment, encryption: { format: 'luks', secretRef: passphraseRef(this.poolId, id) } };
   }
 
   release(id: string, hostname: string): void {
@@ -355,7 +357,8 @@ export class SimPool {
   }
 }
 
-export const passphraseRef = (volumeId: string) => `luks/${volumeId}`;
+/** Of each place another, as where a passphrase is known by the path of a file. */
+export const passphraseRef = (poolId: string, volumeId: string) => `luks/${poolId}/${volumeId}`;
 export const secretRef = (poolId: string) => `${poolId}/key`;
 
 /** Read or written at once. */

@@ -140,7 +140,7 @@ function openPool(
           ask('encryption.create', call, (at) => at.createVolume(id, sizeBytes, imageId, snapshot, passphrase)),
         resize: (id: string, sizeBytes: number, key: string, call: Call) =>
           ask('encryption.resize', call, (at) => at.resizeEncrypted(id, sizeBytes, key)),
-        secretRef: passphraseRef,
+        secretRef: (id: string) => passphraseRef(poolId, id),
         ...(offers('keys') && {
           keys: {
             add: (id: string, key: string, added: string, call: Call) => ask('keys.add', call, (at) => at.addKey(id, key, added)),

@@ -1,7 +1,8 @@
 import type { KernelServices } from '../../kernel/index.ts';
-import type { Call, ContentRef, Extent } from '../../strategy/index.ts';
+import type { Call, Extent } from '../../strategy/index.ts';
+import { given } from '../naming.ts';
 import { patiently } from '../patient-call.ts';
-import type { StoragePool } from './storage-pool.ts';
+import type { ContentAt, StoragePool } from './storage-pool.ts';
 
 /** Read and written at once. */
 const PIECE_BYTES = 4 * 2 ** 20;
@@ -20,23 +21,25 @@ type Source = Pick<StoragePool, 'eachChange' | 'readContent'>;
 
 interface CopyRequest {
   readonly from: Source;
-  readonly of: ContentRef;
-  readonly to: Pick<StoragePool, 'writeVolume'>;
-  /** Reads as zeroes, but for what an earlier try of the same copy has written. */
+  readonly of: ContentAt;
+  readonly to: Pick<StoragePool, 'writeVolume' | 'needsZeroes'>;
+  /** Reads as zeroes, but for what an earlier try of the same copy has written. Its key is that of what is read. */
   readonly volumeId: string;
   readonly sizeBytes: number;
 }
 
-/** Copies what a content has, from pool to pool. What reads as zeroes is neither sent nor kept. Answers the bytes written. */
+/** Copies what a content has, from pool to pool. What reads as zeroes is neither sent nor kept, unless it would not read so there. Answers the bytes written. */
 export async function copyContent(
   context: Pick<KernelServices, 'environment'>,
   { from, of, to, volumeId, sizeBytes }: CopyRequest,
   call: Call,
 ): Promise<number> {
   let writtenBytes = 0;
-  await eachPiece(context, { pool: from, of, sizeBytes }, call, async ({ offsetBytes }, bytes) => {
-    if (isZero(bytes)) return;
-    await patiently(context, call, (c) => to.writeVolume({ volumeId }, offsetBytes, bytes, c));
+  const into = { volumeId, ...given({ key: of.key }) };
+  const isWhole = to.needsZeroes(into);
+  await eachPiece(context, { pool: from, of, sizeBytes, isWhole }, call, async ({ offsetBytes }, bytes) => {
+    if (!isWhole && isZero(bytes)) return;
+    await patiently(context, call, (c) => to.writeVolume(into, offsetBytes, bytes, c));
     writtenBytes += bytes.length;
   });
   return writtenBytes;
@@ -49,33 +52,36 @@ export async function contentsDiffer(
   call: Call,
 ): Promise<boolean> {
   let isOther = false;
-  const compare = (one: Source, its: ContentRef, other: Source, others: ContentRef, within: Call) =>
+  const there = { volumeId, ...given({ key: of.key }) };
+  const compare = (one: Source, its: ContentAt, other: Source, others: ContentAt, within: Call) =>
     eachPiece(context, { pool: one, of: its, sizeBytes }, within, async ({ offsetBytes, lengthBytes }, bytes) => {
       const beside = await patiently(context, call, (c) => other.readContent(others, offsetBytes, lengthBytes, c));
       isOther ||= !Buffer.from(bytes).equals(beside);
     });
-  await compare(from, of, to, { volumeId }, call);
+  await compare(from, of, to, there, call);
   // What the first does not tell of, the other may have.
   const { requestId, signal, timeoutMs } = call;
-  if (!isOther) await compare(to, { volumeId }, from, of, { requestId, signal, timeoutMs });
+  if (!isOther) await compare(to, there, from, of, { requestId, signal, timeoutMs });
   return isOther;
 }
 
 interface ReadRequest {
   readonly pool: Source;
-  readonly of: ContentRef;
+  readonly of: ContentAt;
   readonly sizeBytes: number;
+  /** What has none is read, too. */
+  readonly isWhole?: boolean;
 }
 
 /** Reads what has data, a few pieces at once. Ends with the first failure, when the others have ended, too. */
 function eachPiece(
   context: Pick<KernelServices, 'environment'>,
-  { pool, of, sizeBytes }: ReadRequest,
+  { pool, of, sizeBytes, isWhole = false }: ReadRequest,
   call: Call,
   take: (piece: Piece, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   return pool.eachChange(of, undefined, call, async (found, { signal }) => {
-    const pieces = piecesOf(found, sizeBytes);
+    const pieces = piecesOf(isWhole ? allOf(sizeBytes) : found, sizeBytes);
     let hasFailed = false;
     let furthestBytes = 0;
     const lane = async (): Promise<void> => {
@@ -99,6 +105,10 @@ function eachPiece(
     await pieces.return();
     for (const each of lanes) if (each.status === 'rejected') throw each.reason;
   });
+}
+
+async function* allOf(lengthBytes: number): AsyncGenerator<Extent, void, undefined> {
+  yield { offsetBytes: 0, lengthBytes, hasData: true };
 }
 
 /** Extents with data, joined and cut so that each piece lies within one stretch of `PIECE_BYTES`. */

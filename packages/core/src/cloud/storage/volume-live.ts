@@ -47,9 +47,26 @@ export async function copyLive(ctx: LiveContext, move: LiveMove, user: LiveUser,
 }
 
 /** Back to the disk as it was. */
-export async function endCopy(ctx: LiveContext, { volumeId, toPoolId }: LiveMove, { id, hostId }: LiveUser, call: Call): Promise<void> {
-  await (await ctx.hosts.hypervisor(hostId)).cancelDiskCopy(id, volumeId, call);
-  await (await ctx.pools.open(toPoolId)).releaseVolume(volumeId, await ctx.hosts.endpoint(hostId), call);
+export async function endCopy(ctx: LiveContext, { volumeId, fromPoolId, toPoolId }: LiveMove, user: LiveUser, call: Call): Promise<void> {
+  await (await ctx.hosts.hypervisor(user.hostId)).cancelDiskCopy(user.id, volumeId, call);
+  await leavePlace(ctx, { volumeId, poolId: toPoolId, staysIn: fromPoolId }, user.hostId, call);
+}
+
+interface LeftPlace {
+  readonly volumeId: string;
+  readonly poolId: string;
+  /** Where the volume is. */
+  readonly staysIn: string;
+}
+
+/** The host lets go of what a pool has of a volume that is in another, and of the key that it knew for that alone. Repeatable. */
+export async function leavePlace(ctx: LiveContext, { volumeId, poolId, staysIn }: LeftPlace, hostId: string, call: Call): Promise<void> {
+  const left = await ctx.pools.open(poolId);
+  await left.releaseVolume(volumeId, await ctx.hosts.endpoint(hostId), call);
+  if ((await ctx.reader.get(volume, volumeId)).encrypted !== true) return;
+  const secretRef = left.keyRefOf(volumeId);
+  if (secretRef === (await ctx.pools.open(staysIn)).keyRefOf(volumeId)) return;
+  await (await ctx.hosts.hypervisor(hostId)).deleteSecret(secretRef, call);
 }
 
 /**

@@ -30,8 +30,8 @@ import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, type SnapshotRow, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { contentsDiffer, copyContent } from './volume-copy.ts';
-import { refuseEncrypted } from './volume-key.ts';
-import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, liveUser, pivot, settle } from './volume-live.ts';
+import { needContents, openedKey, refuseUnencrypted } from './volume-key.ts';
+import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, leavePlace, liveUser, pivot, settle } from './volume-live.ts';
 import { leftLately, refuseEarlyReturn } from './volume-return.ts';
 import { inUse, refuseOtherUser, refuseUsed, userOf } from './volume-user.ts';
 
@@ -85,7 +85,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
           throw new CloudError('unavailable', `The host of pool ${(await ctx.reader.get(pool, id)).name} is out of reach.`);
       if ((await sizeIn(ctx, params.fromPoolId, params, call)) !== params.sizeBytes) throw ofAnotherSize(params);
       const user = await liveUser(ctx, row.id, call);
-      if (user === undefined) for (const id of [params.fromPoolId, params.toPoolId]) (await ctx.pools.open(id)).needContents();
+      if (user === undefined) await needCopy(ctx, row, params.toPoolId);
       else await refuseUncopied(ctx, user, params);
       return {
         ...given({ user }),
@@ -99,8 +99,11 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
     undo: NOTHING_TO_UNDO,
   })
   .effect('disk', {
-    do: async ({ ctx, params: { volumeId, toPoolId, sizeBytes }, out: { ready }, call }) =>
-      (await ctx.pools.open(toPoolId)).createVolume({ id: volumeId, sizeBytes, ...given({ toFill: ready.user ? undefined : true }) }, call),
+    do: async ({ ctx, params: { volumeId, toPoolId, sizeBytes }, out: { ready }, call }) => {
+      const how = given({ toFill: ready.user ? undefined : (true as const) });
+      const request = { id: volumeId, sizeBytes, ...how, ...(await keyOf(ctx, volumeId)) };
+      await (await ctx.pools.open(toPoolId)).createVolume(request, call);
+    },
     undo: (step) => removeOrOwe(step, 'volume.delete', step.params.toPoolId, step.params.volumeId),
   })
   .effect('content', {
@@ -179,7 +182,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
       const row = await ctx.reader.get(volume, params.volumeId);
       const user = await userOf(ctx.reader, row);
       if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
-        await (await ctx.pools.open(params.fromPoolId)).releaseVolume(params.volumeId, await ctx.hosts.endpoint(user.hostId), call);
+        await leavePlace(ctx, { volumeId: row.id, poolId: params.fromPoolId, staysIn: params.toPoolId }, user.hostId, call);
       let isOwed = false;
       const owe: typeof step.owe = (what) => {
         isOwed = true;
@@ -200,10 +203,13 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   })
   .build();
 
-const copyOf = async ({ pools }: MoveContext, { volumeId, fromPoolId, toPoolId, sizeBytes }: MoveVolumeParams) => ({
-  from: await pools.open(fromPoolId),
-  of: { volumeId },
-  to: await pools.open(toPoolId),
+/** What opens it in both places; nothing where it is not encrypted. */
+const keyOf = async (ctx: MoveContext, volumeId: Id<'volume'>) => openedKey(ctx, (await ctx.reader.get(volume, volumeId)).encryptionKey);
+
+const copyOf = async (ctx: MoveContext, { volumeId, fromPoolId, toPoolId, sizeBytes }: MoveVolumeParams) => ({
+  from: await ctx.pools.open(fromPoolId),
+  of: { volumeId, ...(await keyOf(ctx, volumeId)) },
+  to: await ctx.pools.open(toPoolId),
   volumeId,
   sizeBytes,
 });
@@ -264,6 +270,12 @@ async function refuseIsoBeside(reader: Reader, { name, slot, instanceId }: Volum
   });
 }
 
+/** What is in both pools can be read and written. @throws CloudError unsupported */
+async function needCopy(ctx: MoveContext, row: VolumeRow, toPoolId: Id<'pool'>): Promise<void> {
+  await needContents(ctx, row, '');
+  (await ctx.pools.open(toPoolId)).needContents(row.encrypted);
+}
+
 /** By what the host of the machine can do, and what cannot be done while a guest writes. @throws CloudError unsupported */
 async function refuseUncopied(
   { hosts }: Pick<MoveContext, 'hosts'>,
@@ -296,6 +308,24 @@ async function refuseUnreached(reader: Reader, poolId: string, user: { readonly 
     pointer: '/poolId',
     params: { poolId, hostId: user.hostId },
   });
+}
+
+interface WantedPlace extends Wanted {
+  readonly hostId?: string;
+  readonly attempt: number;
+  readonly isLive: boolean;
+}
+
+/** Where it goes, and stays as it is: encrypted or not. @throws CloudError conflict, no_capacity, not_found, unsupported */
+async function placeFor(ctx: MoveContext, reader: Reader, row: VolumeRow, { isLive, ...wanted }: WantedPlace) {
+  const encrypted = row.encrypted === true;
+  const encryptedBy = wanted.poolId === undefined ? '/storageClass' : '/poolId';
+  const place = await choosePool(reader, { ...wanted, encrypted, encryptedBy, sizeBytes: row.sizeBytes });
+  const { guards } = await protectionIn(reader, place, encrypted, encryptedBy);
+  await refuseUnsettled(ctx, row, place.id);
+  if (encrypted) await refuseUnencrypted(ctx, place.id, encryptedBy);
+  if (!isLive) await needCopy(ctx, row, place.id);
+  return { toPoolId: place.id, guards };
 }
 
 export const volumeMove = (context: MoveContext) =>
@@ -341,19 +371,7 @@ export const volumeMove = (context: MoveContext) =>
       await refuseIsoBeside(reader, row);
       if (user !== undefined && input.poolId !== undefined) await refuseUnreached(reader, input.poolId, user);
       refuseStaying(row, await snapshotsOf(reader, id));
-      refuseEncrypted(row, '', 'is not moved: its content is read by its machine alone');
-      const encryptedBy = input.poolId === undefined ? '/storageClass' : '/poolId';
-      const place = await choosePool(reader, {
-        ...wanted,
-        ...{ encrypted: false, encryptedBy },
-        ...given({ hostId: user?.hostId }),
-        sizeBytes: row.sizeBytes,
-        attempt,
-      });
-      const toPoolId = place.id;
-      const { guards } = await protectionIn(reader, place, false, encryptedBy);
-      await refuseUnsettled(context, row, toPoolId);
-      if (!isLive) for (const poolId of [row.poolId, toPoolId]) (await context.pools.open(poolId)).needContents();
+      const { toPoolId, guards } = await placeFor(context, reader, row, { ...wanted, ...given({ hostId: user?.hostId }), attempt, isLive });
       return {
         params: { ...params, toPoolId, ...given({ userId: user?.id, bytesPerSecond }) },
         statements: [

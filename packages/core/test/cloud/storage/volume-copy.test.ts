@@ -16,6 +16,8 @@ class Kept {
   inFlight = 0;
   inFlightMax = 0;
   failsAt: number | undefined;
+  /** What is encrypted, as in pools where what was never written is noise. */
+  isNoise = false;
 
   async eachChange(_of: unknown, _since: unknown, c: typeof call, take: (found: AsyncIterable<Extent>, c: typeof call) => Promise<void>) {
     await take(this.#extents(), c);
@@ -33,6 +35,10 @@ class Kept {
     this.inFlight -= 1;
     expect(lengthBytes).to.be.at.most(4 * MIB);
     return this.bytes.subarray(offsetBytes, offsetBytes + lengthBytes);
+  }
+
+  needsZeroes({ key }: { readonly key?: string }): boolean {
+    return this.isNoise && key !== undefined;
   }
 
   async writeVolume(_to: unknown, offsetBytes: number, bytes: Uint8Array): Promise<void> {
@@ -58,6 +64,25 @@ describe('copies of volumes', () => {
     expect(await contentsDiffer({ environment }, request(from, to), call)).to.equal(false);
     to.bytes[20 * MIB] = 1;
     expect(await contentsDiffer({ environment }, request(from, to), call)).to.equal(true);
+  });
+
+  it('are whole, zeroes and what the source says nothing of too, where what was never written is noise; by the key of what is read', async () => {
+    const [from, to] = [new Kept(), new Kept()];
+    from.bytes[12 * MIB] = 7;
+    from.eachChange = async (of, _since, c, take) => {
+      expect(of).to.deep.equal({ volumeId: 'a', key: 'its key' });
+      await take((async function* () {})(), c);
+    };
+    to.isNoise = true;
+    to.bytes.fill(9);
+    const sizeBytes = 21 * MIB + 512;
+    await copyContent({ environment }, { ...request(from, to), of: { volumeId: 'a', key: 'its key' }, sizeBytes }, call);
+    expect(to.writes.sort((a, b) => a - b)).to.deep.equal([0, 4, 8, 12, 16, 20].map((at) => at * MIB));
+    expect(Buffer.from(from.bytes.subarray(0, sizeBytes)).equals(to.bytes.subarray(0, sizeBytes))).to.equal(true);
+    expect(to.bytes[sizeBytes]).to.equal(9);
+    to.writes.length = 0;
+    await copyContent({ environment }, request(new Kept(), to), call);
+    expect(to.writes, 'of what is not encrypted').to.deep.equal([]);
   });
 
   it('take nothing of what is beyond the end, where a pool has rounded up', async () => {

@@ -152,12 +152,16 @@ describe('storage classes that take encrypted volumes only', () => {
     await sim.done('volume.move', SECRET, before);
   });
 
-  it('take nothing in by a move that is not encrypted, and what is encrypted is moved nowhere, each by words of its own', async () => {
-    const { stage, asked, poolId, plainPoolId } = await withClass();
+  it('take nothing in by a move that is not encrypted; what is encrypted comes and goes', async () => {
+    const { stage, sim, asked, poolId, plainPoolId } = await withClass();
     const plain = await stage.volume(MIB, { poolId: plainPoolId });
     expect(await asked('volume.move', { poolId }, plain)).to.equal(`conflict /poolId ${ONLY}`);
     const secret = await stage.volume(MIB, { name: 'kept', ...SECRET });
-    expect(await asked('volume.move', { poolId: plainPoolId }, secret)).to.match(/^unsupported Volume kept is encrypted, and is not moved/);
+    await sim.done('volume.move', { poolId: plainPoolId }, secret);
+    expect(await stage.row(volume, secret)).to.include({ poolId: plainPoolId, encrypted: true });
+    const comes = await stage.volume(MIB, { poolId: plainPoolId, encrypted: true });
+    await sim.done('volume.move', SECRET, comes);
+    expect(await stage.row(volume, comes)).to.include({ poolId, encrypted: true });
   });
 
   it('encrypt what is restored into them, where they are asked for; else it goes elsewhere, in the clear as it was', async () => {

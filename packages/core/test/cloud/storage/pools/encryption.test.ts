@@ -148,7 +148,7 @@ describe('encrypted volumes', () => {
     expect(await refusal(opened(unborn))).to.match(/^internal/);
   });
 
-  it('are refused where the driver cannot encrypt, before anything changes; they are no images, and are not moved', async () => {
+  it('are refused where the driver cannot encrypt, before anything changes; they are no images', async () => {
     const { cloud, sim } = await open({ without: ['encryption'] });
     expect(await refusal(sim.submit('volume.create', { sizeBytes: MIB, encrypted: true }))).to.match(/^unsupported \/encrypted /);
     const machine = { name: 'vm', volumes: [{ sizeBytes: MIB, encrypted: true }] };
@@ -157,10 +157,81 @@ describe('encrypted volumes', () => {
     const able = await open();
     const volumeId = await able.cloud.volume(MIB, { encrypted: true });
     expect(await refusal(able.sim.submit('image.capture', { volumeId }))).to.match(/^unsupported \/volumeId /);
-    const poolId = await able.cloud.pool(String(able.cloud.hostIds[0]), { settings: { path: '/other' } });
-    expect(await refusal(able.sim.submit('volume.move', { poolId }, volumeId))).to.match(
-      /^unsupported Volume \S+ is encrypted, and is not moved/,
-    );
+  });
+
+  it('move with their key, and stay encrypted: of nobody, of a machine that is off, and of one that runs; hosts forget the place they left', async () => {
+    const { cloud, sim, onHost } = await open();
+    const [here = ''] = cloud.poolIds;
+    const machine = await cloud.machine({ name: 'vm', volumes: [{ name: 'more', sizeBytes: MIB, encrypted: true }] });
+    const ofMachine = (await cloud.rows(volume)).find(({ slot }) => slot === 1)?.id ?? expect.fail('no second disk');
+    const others = await Promise.all(['1', '2', '3'].map((path) => cloud.pool(String(cloud.hostIds[0]), { settings: { path } })));
+    const [there = '', further = '', beyond = ''] = others;
+    const inPool = (poolId: string, id: string) => {
+      const place = poolId === here ? here : String(others.indexOf(poolId) + 1);
+      return [...sim.world.pools.values()].find((each) => each.poolId === place)?.find('volume', id);
+    };
+    const free = await cloud.volume(MIB, { encrypted: true, poolId: here });
+    const moves = async (id: string, from: string, to: string, more: object = {}) => {
+      const key = inPool(from, id)?.encryptionKey ?? expect.fail('it has no key');
+      sim.world.write(id, `on its way to ${to}`);
+      expect((await cloud.outcome('volume.move', { poolId: to, ...more }, id)).error).to.equal(undefined);
+      expect(inPool(from, id)).to.equal(undefined);
+      expect([inPool(to, id)?.encryptionKey, sim.world.read(id)]).to.deep.equal([key, `on its way to ${to}`]);
+      expect(await cloud.row(volume, id)).to.include({ poolId: to, encrypted: true });
+      expect(sim.world.violations).to.deep.equal([]);
+    };
+    await moves(free, here, there, { verify: true });
+    await moves(ofMachine, here, there);
+    expect(onHost(), 'one key, known for one place').to.deep.equal([inPool(there, ofMachine)?.encryptionKey]);
+    await sim.done('instance.stop', { force: true }, machine);
+    await moves(ofMachine, there, further);
+    expect(onHost()).to.deep.equal([]);
+    await sim.done('instance.start', {}, machine);
+    expect(onHost()).to.deep.equal([inPool(further, ofMachine)?.encryptionKey]);
+
+    const key = onHost();
+    sim.world.slowTransfers(60_000);
+    const { operationId } = await sim.submit('volume.move', { poolId: beyond }, ofMachine);
+    await sim.run(10_000);
+    await sim.environment.complete(sim.kernel.operations.cancel(operationId));
+    expect((await sim.ended(operationId)).state).to.equal('cancelled');
+    await sim.run(60_000);
+    expect([onHost(), inPool(beyond, ofMachine)], 'nothing of a place that it did not come to').to.deep.equal([key, undefined]);
+    await sim.done('instance.delete', { permanent: true }, machine);
+    expect(onHost()).to.deep.equal([]);
+  });
+
+  it('are written whole where what was never written is noise, and as they are where it is not', async () => {
+    const { cloud, sim, stored } = await open();
+    const { clusterId } = cloud;
+    const shared = await sim.done('pool.create', { name: 'shared', driver: 'simulated-shared', clusterId, settings: {} });
+    const id = await cloud.volume(9 * MIB, { encrypted: true, poolId: cloud.poolIds[0] });
+    sim.world.write(id, 'in the middle', 5 * MIB);
+    const { digest } = stored(id).content;
+    const { faults } = sim.world;
+    faults.add({ command: 'lockedContents.write', effect: 'delay', delayMs: 1 });
+    const written = () => faults.struck.get('delay') ?? 0;
+    await sim.done('volume.move', { poolId: shared, verify: true }, id);
+    expect(written(), 'all three pieces').to.equal(3);
+    const other = await cloud.pool(String(cloud.hostIds[0]), { settings: { path: 'other' } });
+    await sim.done('volume.move', { poolId: other, verify: true }, id);
+    expect(written(), 'and the one that has something').to.equal(4);
+    expect([...sim.world.pools.values()].map((each) => each.find('volume', id)?.content.digest)).to.include(digest);
+  });
+
+  it('move only where they stay encrypted, and where what is in them can be read and written; a machine that runs copies by itself', async () => {
+    const without: ('lockedContents' | 'encryption')[] = ['lockedContents'];
+    const { cloud, sim } = await open({ without });
+    const there = await cloud.pool(String(cloud.hostIds[0]), { settings: { path: 'other' } });
+    const id = await cloud.volume(MIB, { name: 'kept', encrypted: true, poolId: cloud.poolIds[0] });
+    const asked = (poolId: string) => refusal(sim.submit('volume.move', { poolId }, id));
+    expect(await asked(there)).to.match(/^unsupported Volume kept is encrypted, and in its pool that is read by its machine alone/);
+    const machine = await cloud.machine({ name: 'vm' });
+    await sim.done('instance.attachVolume', { volumeId: id }, machine);
+    await sim.done('volume.move', { poolId: there }, id);
+    without.push('encryption');
+    const plain = await cloud.pool(String(cloud.hostIds[0]), { name: 'plain', settings: { path: 'plain' } });
+    expect(await asked(plain)).to.match(/^unsupported \/poolId No pool that it may be in can encrypt volumes/);
   });
 
   it('are not plugged in as what they are not: content shown as ciphertext, or ciphertext as content', async () => {
