@@ -2721,6 +2721,8 @@ export interface ImageCapture {
   readonly guestOs?: 'linux' | 'windows' | undefined;
   readonly firmware?: 'bios' | 'uefi' | undefined;
   readonly diskBus?: 'virtio' | 'scsi' | 'sata' | undefined;
+  /** Images are not encrypted. Of a volume that is, one is made only where `false` is said: what is in there is in the clear in it. */
+  readonly encrypted?: boolean | undefined;
 }
 
 /** Says that something else should be used. What is made from the image is told so, and from `obsoleteAt` on nothing new is made from it. Asked again, it says anew what holds. */

@@ -17,7 +17,7 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
-import type { Call, ContentRef } from '../../strategy/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import { given, nameOr } from '../naming.ts';
 import { patiently } from '../patient-call.ts';
@@ -28,9 +28,9 @@ import { ClusterMap, qcow2Stream } from './qcow2-stream.ts';
 import { imageBytesMax } from './settings.ts';
 import { snapshot } from './snapshots/snapshot.ts';
 import { dropOrOwe, hasContent, snapshotRows, type WantedSnapshot } from './snapshots/snapshot-rows.ts';
-import type { StoragePool } from './storage-pool.ts';
+import type { ContentAt, StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
-import { refuseEncrypted } from './volume-key.ts';
+import { needContents, openedKey } from './volume-key.ts';
 import { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -39,7 +39,7 @@ type Traits = Pick<RowOf<typeof image>, 'guestOs' | 'firmware' | 'diskBus'>;
 export interface CaptureContext
   extends UsedVolumeContext,
     Pick<ImageContext, 'imageStore' | 'settings'>,
-    Pick<KernelServices, 'environment'> {}
+    Pick<KernelServices, 'environment' | 'secrets'> {}
 
 interface CaptureParams {
   readonly imageId: Id<'image'>;
@@ -77,7 +77,7 @@ const captureImage = saga<CaptureContext, CaptureParams>('image.capture', 1)
       const isUsable = () => (snapshotId === undefined ? refuseUsed(ctx, row, call) : undefined);
       await isUsable();
       const pool = await ctx.pools.open(poolId);
-      const of = { volumeId, ...given({ id: snapshotId }) };
+      const of = { volumeId, ...given({ id: snapshotId }), ...(await openedKey(ctx, row.encryptionKey)) };
       const virtualSizeBytes = await sizeOf(pool, of, call);
       refuseLargeDisk(ctx.settings, virtualSizeBytes);
       const bytes = contentOf(ctx, { pool, of, sizeBytes: virtualSizeBytes }, call);
@@ -108,7 +108,7 @@ const captureImage = saga<CaptureContext, CaptureParams>('image.capture', 1)
   .build();
 
 /** By the word of the pool. @throws CloudError not_found */
-async function sizeOf(pool: StoragePool, { id, volumeId }: ContentRef, call: Call): Promise<number> {
+async function sizeOf(pool: StoragePool, { id, volumeId }: ContentAt, call: Call): Promise<number> {
   const found =
     id === undefined
       ? await pool.inspect('volume', volumeId, call)
@@ -119,7 +119,7 @@ async function sizeOf(pool: StoragePool, { id, volumeId }: ContentRef, call: Cal
 
 interface Source {
   readonly pool: StoragePool;
-  readonly of: ContentRef;
+  readonly of: ContentAt;
   readonly sizeBytes: number;
 }
 
@@ -143,10 +143,15 @@ async function* contentOf(
 const { properties } = image.schema;
 const uuid = (description: string) => Type.Optional(Type.String({ format: 'uuid', description }));
 const SOURCES = ['instanceId', 'volumeId', 'snapshotId'] as const;
-type Asked = { readonly [K in (typeof SOURCES)[number]]?: string | undefined };
+interface Asked extends Partial<Record<(typeof SOURCES)[number], string>> {
+  /** What the image is to be. */
+  readonly encrypted?: boolean;
+}
 
 interface Captured {
   readonly traits: Partial<Traits>;
+  /** It is encrypted, which the image is not. */
+  readonly isSealed: boolean;
   readonly params: Omit<CaptureParams, 'imageId'>;
   readonly statements?: readonly Statement[];
   readonly keys: readonly string[];
@@ -165,48 +170,64 @@ async function sourceOf(context: CaptureContext, asked: Asked, at: Asking): Prom
   if (first === undefined)
     throw new CloudError('invalid_input', 'An image is captured from an instance, a volume or a snapshot.', { pointer: '/instanceId' });
   if (second !== undefined) throw new CloudError('invalid_input', 'An image is captured from one thing.', { pointer: `/${second}` });
-  if (asked.snapshotId !== undefined) return ofSnapshot(context, at, asked.snapshotId);
+  if (asked.snapshotId !== undefined) return ofSnapshot(context, at, asked.snapshotId, asked);
   const pointer = `/${first}`;
   if (asked.volumeId !== undefined)
-    return ofVolume(context, at, await changeable(reader, volume, asked.volumeId, principal, pointer), pointer);
+    return ofVolume(context, at, await changeable(reader, volume, asked.volumeId, principal, pointer), pointer, asked);
   const machine = await changeable(reader, instance, asked.instanceId ?? '', principal, pointer);
   const root = (await reader.list(volume, equals('instanceId', machine.id))).find(({ slot }) => slot === 0);
   if (root === undefined) throw new CloudError('conflict', `Instance ${machine.name} has no root disk yet.`, { pointer });
-  return ofVolume(context, at, root, pointer);
+  return ofVolume(context, at, root, pointer, asked);
 }
 
-const NO_IMAGE = 'images are not';
+/** What is in it leaves its encryption only where somebody says so. @throws CloudError invalid_input, unsupported */
+function refuseUnasked({ name, encrypted }: VolumeRow, asked: Asked): void {
+  if (asked.encrypted === true) throw new CloudError('unsupported', 'Images are not encrypted.', { pointer: '/encrypted' });
+  if (encrypted !== true || asked.encrypted === false) return;
+  throw new CloudError(
+    'invalid_input',
+    `Volume ${name} is encrypted, and images are not: say that this one is not to be (encrypted: false), and it has in the clear what is in there.`,
+    { pointer: '/encrypted' },
+  );
+}
 
-async function ofSnapshot(context: CaptureContext, { reader, principal }: Asking, id: string): Promise<Captured> {
+async function ofSnapshot(context: CaptureContext, { reader, principal }: Asking, id: string, asked: Asked): Promise<Captured> {
   const kept = await changeable(reader, snapshot, id, principal, '/snapshotId');
   if (kept.state !== 'available')
     throw new CloudError('conflict', `Snapshot ${kept.name} is ${kept.state}.`, { pointer: '/snapshotId', params: { state: kept.state } });
   const source = await reader.get(volume, kept.volumeId);
-  refuseEncrypted(source, '/snapshotId', NO_IMAGE);
-  (await context.pools.open(kept.poolId)).needContents();
+  refuseUnasked(source, asked);
+  await needContents(context, source, '/snapshotId');
   return {
     traits: await traitsOf(reader, source),
+    isSealed: source.encrypted === true,
     params: { poolId: kept.poolId, volumeId: kept.volumeId, snapshotId: kept.id },
     keys: [kept.id],
   };
 }
 
 /** Where the pool keeps snapshots, by one of now, whoever uses the volume; else while nobody does. */
-async function ofVolume(context: CaptureContext, { reader, mint }: Asking, row: VolumeRow, pointer: string): Promise<Captured> {
+async function ofVolume(
+  context: CaptureContext,
+  { reader, mint }: Asking,
+  row: VolumeRow,
+  pointer: string,
+  asked: Asked,
+): Promise<Captured> {
   if (!hasContent(row)) throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer, params: { state: row.state } });
-  refuseEncrypted(row, pointer, NO_IMAGE);
+  refuseUnasked(row, asked);
+  await needContents(context, row, pointer);
   const pool = await context.pools.open(row.poolId);
-  pool.needContents();
-  const traits = await traitsOf(reader, row);
+  const from = { traits: await traitsOf(reader, row), isSealed: row.encrypted === true };
   const params = { poolId: row.poolId, volumeId: row.id };
   if (!pool.hasSnapshots) {
     const user = await userOf(reader, row);
     if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
-    return { traits, params: { ...params, ...given({ userId: user?.id }) }, keys: user === undefined ? [row.id] : [row.id, user.id] };
+    return { ...from, params: { ...params, ...given({ userId: user?.id }) }, keys: user === undefined ? [row.id] : [row.id, user.id] };
   }
   const between = { id: mint('snapshot'), system: true };
   return {
-    traits,
+    ...from,
     params: { ...params, snapshotId: between.id, between: snapshotRows.wanted(row, between) },
     statements: snapshotRows.insert(row, between),
     keys: [row.id],
@@ -236,15 +257,22 @@ export const imageCapture = (context: CaptureContext) =>
       guestOs: Type.Optional(properties.guestOs),
       firmware: Type.Optional(properties.firmware),
       diskBus: Type.Optional(properties.diskBus),
+      encrypted: Type.Optional(
+        Type.Boolean({
+          description:
+            'Images are not encrypted. Of a volume that is, one is made only where `false` is said: what is in there is in the clear in it.',
+        }),
+      ),
     }),
     accept: async ({ id, input, projectId, reader, principal, mint }) => {
-      const { name, description, instanceId, volumeId, snapshotId, ...asked } = input;
+      const { name, description, instanceId, volumeId, snapshotId, encrypted, ...asked } = input;
       const {
         traits,
+        isSealed,
         params,
         statements = [],
         keys,
-      } = await sourceOf(context, { instanceId, volumeId, snapshotId }, { reader, principal, mint });
+      } = await sourceOf(context, given({ instanceId, volumeId, snapshotId, encrypted }), { reader, principal, mint });
       const row: Traits = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio', ...traits, ...given(asked) };
       return {
         params: { ...params, imageId: id },
@@ -253,6 +281,7 @@ export const imageCapture = (context: CaptureContext) =>
           ...statements,
         ],
         keys,
+        ...(isSealed ? { notes: { decrypted: true } } : {}),
       };
     },
     saga: captureImage,

@@ -80,7 +80,7 @@ export const storage: Module = (services) => {
       poolEnable,
       poolDisable,
       imageCreate(images),
-      imageCapture({ ...images, hosts, environment }),
+      imageCapture({ ...images, hosts, environment, secrets }),
       imageComplete(images),
       imageDeprecate(environment.clock),
       imageReinstate,

@@ -69,6 +69,34 @@ describe('images captured from what there is', () => {
     expect(await stage.row(volume, made)).to.include({ sizeBytes: 8 * MIB, imageId });
   });
 
+  it('of an encrypted disk are in the clear, and are made only where somebody says so', async () => {
+    const without: 'lockedContents'[] = [];
+    const stage = await MachineStage.with({}, { without });
+    const { sim } = stage;
+    const id = await stage.machine({ name: 'web', rootVolume: { sizeBytes: 8 * MIB, encrypted: true } });
+    const root = (await stage.disks(id))[0]?.id ?? '';
+    sim.world.write(root, 'then', 3 * MIB);
+    const snapshotId = await sim.done('snapshot.create', { volumeId: root });
+    sim.world.write(root, 'now!', 3 * MIB);
+    for (const source of [{ instanceId: id }, { volumeId: root }, { snapshotId }]) {
+      const told = await refusalOf(stage, source);
+      expect(told).to.include({ code: 'invalid_input', pointer: '/encrypted' });
+      expect(told.message).to.match(/^Volume \S+ is encrypted, and images are not: /);
+      expect(await refusalOf(stage, { ...source, encrypted: true })).to.include({ code: 'unsupported', pointer: '/encrypted' });
+      const ended = await stage.outcome('image.capture', { ...source, encrypted: false });
+      expect([ended.error, ended.notes]).to.deep.equal([undefined, { decrypted: true }]);
+      const row = (await stage.rows(image)).find((each) => each.capturedFrom === root && each.deletedAt === undefined);
+      const disk = diskOf(await whole((await sim.imageStore.open(String(row?.id))).open()));
+      expect(disk.toString('utf8', 3 * MIB, 3 * MIB + 4)).to.equal('snapshotId' in source ? 'then' : 'now!');
+      await sim.done('image.delete', { permanent: true }, String(row?.id));
+    }
+    expect(await refusalOf(stage, { volumeId: await stage.volume(MIB), encrypted: true })).to.include({ code: 'unsupported' });
+    without.push('lockedContents');
+    const other = await stage.pool(stage.hostIds[0] ?? '', { settings: { path: 'other' } });
+    const volumeId = await stage.volume(MIB, { poolId: other, encrypted: true });
+    expect(await refusalOf(stage, { volumeId, encrypted: false })).to.include({ code: 'unsupported', pointer: '/volumeId' });
+  });
+
   it('of a snapshot have what that has', async () => {
     const stage = await MachineStage.with();
     const { sim } = stage;
