@@ -1,6 +1,7 @@
 import type { Id } from './id.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { AnyKind, NameOf, RowOf, StateOf } from './kind.ts';
+import type { Reader } from './reader.ts';
 import type { Expect, Statement } from './store.ts';
 
 type Fields<K> = Partial<
@@ -51,6 +52,20 @@ export function revert<K extends AnyKind>(kind: K, id: Id<NameOf<K>>, move: Move
 /** Changes fields of a live row. */
 export function change<K extends AnyKind>(kind: K, id: Id<NameOf<K>>, set: Clearable<Fields<K>>, expect: Expect = {}): Statement {
   return { op: 'update', table: kind.name, key: id, set: set as JsonObject, expect: { deletedAt: null, ...expect } };
+}
+
+/**
+ * Takes back what an acceptance has noted in the row of its resource. That may be gone when the turn of the operation comes: what was ahead of it has deleted it, or was
+ * its making and has failed.
+ */
+export async function unnote<K extends AnyKind>(
+  reader: Reader,
+  kind: K,
+  id: Id<NameOf<K>>,
+  set: Clearable<Fields<K>>,
+): Promise<readonly Statement[]> {
+  const row = await reader.find(kind, id);
+  return row === undefined || row.deletedAt !== undefined ? [] : [change(kind, id, set)];
 }
 
 /** Guards that a row is live and in one of the states. */

@@ -14,6 +14,7 @@ import {
   type Statement,
   type StepInput,
   saga,
+  unnote,
 } from '../../kernel/index.ts';
 import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
@@ -359,7 +360,10 @@ export const migrateAction = (services: ComputeServices) =>
     refused: (_failure, statement) => (isPlaceTaken(statement) ? 'again' : undefined),
     saga: instanceMigrate,
     context: () => services,
-    unwound: (params) => [change(instance, params.instanceId, { migratingToHostId: null }), ...takenBack(params)],
+    unwound: async (params) => [
+      ...(await unnote(services.reader, instance, params.instanceId, { migratingToHostId: null })),
+      ...takenBack(params),
+    ],
     // Once its row says that it is there, a deletion gives back what it has there.
     abandoned: (params, isDone) => (isDone('moved') ? [] : takenBack(params)),
   });

@@ -7,6 +7,7 @@ import {
   forgetSealed,
   type Id,
   type Reader,
+  type RowOf,
   resourceName,
   revert,
   type Statement,
@@ -20,7 +21,7 @@ import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
 import { releasePool } from './pool-delete.ts';
 import { shown, told } from './pool-health.ts';
-import { type PoolPlace, poolAt } from './pool-place.ts';
+import { likePlace, type PoolPlace, twinAmong } from './pool-place.ts';
 import { type PoolReturnContext, refuseEarlyRegistration } from './pool-return.ts';
 import { checkedSettings, poolSecrets } from './pool-settings.ts';
 import { hostOfPool } from './removal.ts';
@@ -102,8 +103,9 @@ export const poolCreate = (context: PoolContext & PoolReturnContext) =>
       const { settings, secrets } = checkedSettings(factory, input);
       const { fields, guard } = await standing(reader, factory, input);
       const at = { ...fields, driver, settings };
-      await refuseTwin(reader, factory, at);
-      await refuseEarlyRegistration(context, factory, at);
+      const alike = await likePlace(reader, factory, at);
+      refuseTwin(alike, at);
+      await refuseEarlyRegistration(context, at, alike);
       const overcommit = input.overcommit ?? POOL_DEFAULTS.overcommit;
       const className = input.storageClass ?? POOL_DEFAULTS.storageClass;
       const promised = await classNamed(reader, className);
@@ -144,8 +146,8 @@ export const poolCreate = (context: PoolContext & PoolReturnContext) =>
   });
 
 /** Two pools in one place would each promise all of it. @throws CloudError name_taken */
-async function refuseTwin(reader: Reader, factory: StorageFactory, at: PoolPlace): Promise<void> {
-  const twin = await poolAt(reader, factory, at);
+function refuseTwin(alike: readonly RowOf<typeof pool>[], at: PoolPlace): void {
+  const twin = twinAmong(alike, at);
   if (twin !== undefined)
     throw new CloudError('name_taken', `Pool ${twin.name} is at the same place.`, {
       pointer: '/settings',

@@ -11,16 +11,18 @@ export type PoolPlace = Pick<PoolRow, 'driver' | 'settings' | 'hostId' | 'cluste
 const settingsText = (factory: StorageFactory, { settings }: PoolPlace): string =>
   JSON.stringify(Object.entries(placeSettings(factory, settings)).sort());
 
-/** Whether they mean the same by their driver and its settings; of pools of hosts, if it is the same machine. One without settings has a place of its own. */
-export const isSamePlace = (factory: StorageFactory, row: PoolPlace, place: PoolPlace): boolean => {
+/** Pools whose driver and settings mean the same as those of a place, deleted ones included. One without settings has a place of its own. */
+export async function likePlace(reader: Reader, factory: StorageFactory, place: PoolPlace): Promise<readonly PoolRow[]> {
   const settings = settingsText(factory, place);
-  return settings !== '[]' && row.driver === place.driver && settingsText(factory, row) === settings;
-};
+  if (settings === '[]') return [];
+  const rows = await reader.list(pool, undefined, { deleted: true });
+  return rows.filter((row) => row.driver === place.driver && settingsText(factory, row) === settings);
+}
+
+/** The live one of these that belongs where the place does. */
+export const twinAmong = (rows: readonly PoolRow[], { hostId, clusterId, zoneId }: PoolPlace): PoolRow | undefined =>
+  rows.find((row) => row.deletedAt === undefined && row.hostId === hostId && row.clusterId === clusterId && row.zoneId === zoneId);
 
 /** The live pool at a place, whoever asks there. */
-export async function poolAt(reader: Reader, factory: StorageFactory, place: PoolPlace): Promise<PoolRow | undefined> {
-  return (await reader.list(pool)).find(
-    (row) =>
-      row.hostId === place.hostId && row.clusterId === place.clusterId && row.zoneId === place.zoneId && isSamePlace(factory, row, place),
-  );
-}
+export const poolAt = async (reader: Reader, factory: StorageFactory, place: PoolPlace): Promise<PoolRow | undefined> =>
+  twinAmong(await likePlace(reader, factory, place), place);

@@ -15,6 +15,7 @@ import {
   type Reader,
   type RowOf,
   saga,
+  unnote,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
@@ -387,8 +388,8 @@ export const volumeMove = (context: MoveContext) =>
     },
     saga: moveVolume,
     context: () => context,
-    unwound: ({ volumeId, toPoolId, sizeBytes }) => [
-      change(volume, volumeId, { movingToPoolId: null }),
+    unwound: async ({ volumeId, toPoolId, sizeBytes }) => [
+      ...(await unnote(context.reader, volume, volumeId, { movingToPoolId: null })),
       poolCapacity(toPoolId, sizeBytes, -1),
     ],
     // Once the row says that it is there, a deletion gives back what it has there; what it left is given back with the last step.

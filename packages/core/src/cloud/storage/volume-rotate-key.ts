@@ -14,6 +14,7 @@ import {
   type Reader,
   type RowOf,
   saga,
+  unnote,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { poolReachable } from './removal.ts';
@@ -136,5 +137,5 @@ export const volumeRotateKey = (context: RotateKeyContext) =>
     },
     saga: rotateVolumeKey,
     context: () => context,
-    unwound: ({ volumeId, toKey }) => [change(volume, volumeId, { otherKey: null }), forgetSealed(toKey)],
+    unwound: async ({ volumeId, toKey }) => [...(await unnote(context.reader, volume, volumeId, { otherKey: null })), forgetSealed(toKey)],
   });

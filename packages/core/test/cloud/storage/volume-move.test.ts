@@ -131,6 +131,19 @@ describe('moves of volumes between pools', () => {
     expect(sim.world.read(id)).to.equal('kept');
   });
 
+  it('end with a volume that was deleted before it was their turn', async () => {
+    const { sim, here, there, promised, stage } = await open();
+    const id = await stage.volume(9 * MIB, { poolId: here });
+    sim.world.faults.add({ command: 'volumes.resize', effect: 'delay', delayMs: 5000 });
+    await sim.submit('volume.resize', { sizeBytes: 10 * MIB }, id);
+    const deleted = await sim.submit('volume.delete', {}, id);
+    const { operationId } = await sim.submit('volume.move', { poolId: there }, id);
+    expect((await sim.ended(deleted.operationId)).state).to.equal('succeeded');
+    const { state, error } = await sim.ended(operationId);
+    expect([state, error?.code]).to.deep.equal(['failed', 'not_found']);
+    expect([await promised(here), await promised(there)]).to.deep.equal([0, 0]);
+  });
+
   it('return nowhere while what removed them there may be late, and then keep what they are', async () => {
     const { stage, sim, here, there, stored, moved } = await open();
     const id = await stage.volume(MIB, { poolId: here });

@@ -121,6 +121,7 @@ describe('a machine that is migrated', () => {
   it('does not go to a host that is not enabled any more when its turn comes', async () => {
     const { stage, machine, ask, isAt } = await open();
     const id = await machine();
+    stage.sim.world.faults.add({ command: 'limits.setCpuShares', effect: 'delay', delayMs: 5000 });
     await stage.sim.submit('instance.setCpuShares', { cpuShares: 2000 }, id);
     const operationId = await ask(id);
     await stage.sim.submit('host.disable', {}, stage.hostIds[1]);
@@ -128,6 +129,24 @@ describe('a machine that is migrated', () => {
     expect([ended.state, ended.error?.code]).to.deep.equal(['failed', 'conflict']);
     expect(ended.error?.message).to.contain('disabled');
     await isAt(id, 1);
+  });
+
+  it('is not migrated when its making, which that waited for, has failed', async () => {
+    const { stage, machine } = await open();
+    await machine();
+    const { sim, hostIds } = stage;
+    sim.world.faults.add({ command: 'machines.define', effect: 'fail' });
+    const made = await sim.submit('instance.create', {
+      ...{ imageId: stage.imageId, instanceType: 'small', hostId: hostIds[0], rootVolume: { storageClass: 'shared' } },
+    });
+    const { operationId } = await sim.submit('instance.migrate', {}, made.resourceId);
+    expect((await sim.ended(made.operationId)).state).to.equal('failed');
+    const { state, error } = await sim.ended(operationId);
+    expect([state, error?.code]).to.deep.equal(['failed', 'not_found']);
+    expect([await stage.taken(hostIds[0] ?? ''), await stage.taken(hostIds[1] ?? '')]).to.deep.equal([
+      [1, GIB],
+      [0, 0],
+    ]);
   });
 
   it('stays where it was when it is cancelled on its way', async () => {

@@ -122,6 +122,17 @@ describe('encrypted volumes', () => {
     expect(await refusal(without.sim.submit('volume.rotateKey', {}, fixed))).to.match(/^unsupported /);
   });
 
+  it('get no other key when they were deleted before it was its turn', async () => {
+    const { cloud, sim } = await open();
+    const id = await cloud.volume(MIB, { encrypted: true });
+    sim.world.faults.add({ command: 'encryption.resize', effect: 'delay', delayMs: 5000 });
+    await sim.submit('volume.resize', { sizeBytes: 2 * MIB }, id);
+    await sim.submit('volume.delete', {}, id);
+    const { operationId } = await sim.submit('volume.rotateKey', {}, id);
+    expect(await sim.ended(operationId)).to.deep.include({ state: 'failed' });
+    expect(sim.rows('sealed')).to.deep.equal([]);
+  });
+
   it('go with both keys when they are deleted by force in the middle of a change', async () => {
     const { cloud, sim, stored, reference, opened } = await open();
     const id = await cloud.volume(MIB, { encrypted: true });
