@@ -1,12 +1,9 @@
 import { Type } from 'typebox';
 import {
   bindSaga,
-  both,
   CloudError,
   change,
-  debt,
   defineAction,
-  equals,
   expectState,
   FORWARD_ONLY,
   type Id,
@@ -21,19 +18,18 @@ import type { Call } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
 import { poolCapacity } from '../placement/contract.ts';
-import { stray } from '../topology/contract.ts';
 import { refuseUnknownPlace } from './asked-place.ts';
 import { protectionIn } from './class-encryption.ts';
 import { pool } from './pool.ts';
 import { choosePool, hostPlace, reaches } from './pool-choice.ts';
-import { hostOfPool, poolReachable, removeOrOwe } from './removal.ts';
+import { poolReachable, removeOrOwe } from './removal.ts';
 import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, type SnapshotRow, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { contentsDiffer, copyContent } from './volume-copy.ts';
 import { needContents, openedKey, refuseUnencrypted } from './volume-key.ts';
 import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, leavePlace, liveUser, pivot, settle } from './volume-live.ts';
-import { leftLately, refuseEarlyReturn } from './volume-return.ts';
+import { leftLately, refuseUnsettled } from './volume-return.ts';
 import { inUse, refuseOtherUser, refuseUsed, userOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -233,34 +229,6 @@ const refuseStaying = (row: VolumeRow, rows: readonly SnapshotRow[]): void =>
     rows.filter(({ system }) => !system),
     'stay where they are',
   );
-
-/** @throws CloudError conflict while something may lie in a pool that bears the name of the volume and is not it */
-async function refuseUnsettled(ctx: MoveContext, row: VolumeRow, toPoolId: Id<'pool'>): Promise<void> {
-  const { reader } = ctx;
-  if (row.movingToPoolId !== undefined)
-    throw new CloudError('conflict', `Volume ${row.name} is being moved already.`, { params: { movingToPoolId: row.movingToPoolId } });
-  const left = row.leftPoolId === undefined ? undefined : await reader.find(pool, row.leftPoolId);
-  if (left !== undefined)
-    throw new CloudError('conflict', `What the last move of volume ${row.name} left in pool ${left.name} is not removed yet; ask again.`, {
-      params: { leftPoolId: left.id },
-    });
-  await refuseEarlyReturn(ctx, row, toPoolId);
-  const unknown = both(both(equals('place', toPoolId), equals('objectKind', 'volume')), equals('objectId', row.id));
-  const [found] = await reader.list(stray, unknown, { limit: 1 });
-  if (found !== undefined)
-    throw new CloudError('conflict', `Something with the name of volume ${row.name} lies in that pool in quarantine; remove that first.`, {
-      pointer: '/poolId',
-      params: { strayId: found.id },
-    });
-  const hostId = await hostOfPool(reader, toPoolId);
-  if (hostId === undefined) return;
-  const owed = await reader.list(debt, both(equals('place', hostId), equals('state', 'owed')));
-  if (owed.some(({ target }) => target.id === row.id && target.poolId === toPoolId))
-    throw new CloudError('conflict', `What volume ${row.name} has left in that pool is not removed yet; ask again.`, {
-      pointer: '/poolId',
-      params: { leftPoolId: toPoolId },
-    });
-}
 
 /** The ISO in the drive of a machine is read from the pool of its root disk. @throws CloudError conflict */
 async function refuseIsoBeside(reader: Reader, { name, slot, instanceId }: VolumeRow): Promise<void> {
