@@ -17,6 +17,7 @@ import {
 import type { Call } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
+import { patiently } from '../patient-call.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { refuseUnknownPlace } from './asked-place.ts';
 import { protectionIn } from './class-encryption.ts';
@@ -124,7 +125,8 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
       if (params.verify && (await contentsDiffer(ctx, await copyOf(ctx, params), call)))
         throw new CloudError('internal', 'What was copied is not what the volume has.');
       // Somebody may have switched it on meanwhile, behind our back.
-      await refuseUsed(ctx, await ctx.reader.get(volume, params.volumeId), call);
+      const row = await ctx.reader.get(volume, params.volumeId);
+      await patiently(ctx, call, (c) => refuseUsed(ctx, row, c));
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -212,9 +214,10 @@ const copyOf = async (ctx: MoveContext, { volumeId, fromPoolId, toPoolId, sizeBy
 });
 
 /** @throws CloudError not_found */
-async function sizeIn({ pools }: MoveContext, poolId: Id<'pool'>, { volumeId }: MoveVolumeParams, call: Call): Promise<number> {
-  const opened = await pools.open(poolId);
-  const stored = await opened.inspect('volume', volumeId, call);
+async function sizeIn(ctx: MoveContext, poolId: Id<'pool'>, { volumeId }: MoveVolumeParams, call: Call): Promise<number> {
+  const opened = await ctx.pools.open(poolId);
+  // Not for as long as a copy may take: an answer that is lost is asked for again.
+  const stored = await patiently(ctx, call, (c) => opened.inspect('volume', volumeId, c));
   if (stored === undefined) throw new CloudError('not_found', `${opened.place} has nothing of the volume.`);
   return stored.sizeBytes;
 }
