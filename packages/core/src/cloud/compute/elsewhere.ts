@@ -24,10 +24,11 @@ interface Wish {
   readonly rehearses: boolean;
 }
 
-/** Another host for a machine that keeps its disks and addresses. @throws CloudError no_capacity */
+/** Another host for a machine that keeps its disks and addresses. @throws CloudError no_capacity, conflict */
 export async function placeElsewhere(services: ComputeServices, row: InstanceRow, wish: Wish): Promise<Placed> {
   const { reader } = services;
   const { hostId, attempt, rehearses } = wish;
+  refuseSeatOfOthers(services, row);
   const nics = await nicsOf(services, row.id);
   const networks = await Promise.all(nics.map(({ networkId }) => reader.get(network, networkId)));
   const pins = networks.flatMap((each) => each.hostId ?? []);
@@ -50,6 +51,19 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
       }),
     },
     reader,
+  );
+}
+
+/**
+ * Its place in its group changes with the acceptance. What is ahead of it may give back the place of before, as its deletion does, or its making that fails: twice, then.
+ * @throws CloudError conflict
+ */
+function refuseSeatOfOthers({ kernel }: ComputeServices, row: InstanceRow): void {
+  if (seatOf(row) === undefined || !kernel().holds(row.id)) return;
+  throw new CloudError(
+    'conflict',
+    `Instance ${row.name} is in a placement group, and something else is under way with it; ask again when that has ended.`,
+    { params: { placementGroupId: row.placementGroupId ?? null } },
   );
 }
 

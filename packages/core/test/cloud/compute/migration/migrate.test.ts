@@ -149,6 +149,26 @@ describe('a machine that is migrated', () => {
     ]);
   });
 
+  it('leaves the place in its group to what is under way with it: nothing gives that back twice', async () => {
+    const { stage, machine } = await open();
+    await machine();
+    const { sim, hostIds } = stage;
+    const placementGroupId = await sim.done('placementGroup.create', { name: 'apart', policy: 'antiAffinity' });
+    const heal = sim.world.faults.add({ command: 'machines.define', effect: 'fail' });
+    const made = await sim.submit('instance.create', {
+      ...{ imageId: stage.imageId, instanceType: 'small', hostId: hostIds[0], rootVolume: { storageClass: 'shared' }, placementGroupId },
+    });
+    const refused = await stage.refusal('instance.migrate', {}, made.resourceId);
+    expect([refused.code, refused.params]).to.deep.equal(['conflict', { placementGroupId }]);
+    expect((await sim.ended(made.operationId)).state).to.equal('failed');
+    heal();
+    const seats = sim.counters().filter(({ key, value }) => key.startsWith(`placement/group/${placementGroupId}/`) && value !== 0);
+    expect(seats).to.deep.equal([]);
+    const id = await machine({ placementGroupId });
+    await sim.done('instance.migrate', {}, id);
+    expect(await stage.instance(id)).to.include({ hostId: hostIds[1] });
+  });
+
   it('stays where it was when it is cancelled on its way', async () => {
     const { stage, machine, ask, isAt } = await open();
     const id = await machine();
