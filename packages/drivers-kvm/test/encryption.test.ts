@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Attachment, Call, DiskSpec, HypervisorDriver, StorageDriver } from '@pileus/core/strategy';
@@ -6,12 +6,14 @@ import { expect } from 'chai';
 import { CephGuest } from '../../../test/acceptance/storage/ceph-guest.ts';
 import { until } from '../../../test/lab/waiting.ts';
 import { run } from '../../../tools/system/command.ts';
+import { FULL } from '../../../tools/test/slice.ts';
 import { kvm } from '../src/index.ts';
 import { LabBackend, required } from './conformance/lab-host.ts';
 import { putGuestImage } from './put-guest-image.ts';
 
 const MIB = 2 ** 20;
 const WORD = 'what-nobody-else-may-read';
+const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
 const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 180_000 });
 
 describe('a guest on encrypted disks', function () {
@@ -23,10 +25,14 @@ describe('a guest on encrypted disks', function () {
   let hypervisor: HypervisorDriver;
   let storage: StorageDriver;
   let other: StorageDriver;
+  /** Where the second disk is. */
+  let dataPool: StorageDriver;
   let guest: CephGuest;
   let data: DiskSpec;
 
   const encryption = () => storage.encryption ?? expect.fail('the driver encrypts nothing');
+  const contentsOf = (driver: StorageDriver) => driver.encryption?.contents ?? expect.fail('the driver reads nothing by keys');
+  const filled = randomBytes(8 * MIB).fill(0, MIB, 3 * MIB);
   const secrets = () => hypervisor.secrets ?? expect.fail('the driver keeps no secrets');
   const fileOf = (attachment: Attachment) => (attachment.type === 'file' ? attachment.path : expect.fail('no file'));
   const disk = async (volumeId: string, slot: number, value: string): Promise<DiskSpec> => {
@@ -46,10 +52,12 @@ describe('a guest on encrypted disks', function () {
       });
     hypervisor = required(strategies.hypervisor).open(host);
     [storage, other] = [open('pool'), open('other')];
+    dataPool = storage;
     for (const each of [storage, other]) await each.ensurePool(call());
     imageId = await putGuestImage(storage, call());
     await encryption().create({ id: rootId, sizeBytes: 64 * MIB, imageId, key }, call());
-    await encryption().create({ id: dataId, sizeBytes: 8 * MIB, key }, call());
+    await encryption().create({ id: dataId, sizeBytes: 8 * MIB, key, toFill: true }, call());
+    await contentsOf(storage).write({ volumeId: dataId, key }, 0, filled, call());
   });
 
   after(async () => {
@@ -74,10 +82,11 @@ describe('a guest on encrypted disks', function () {
     guest = await new CephGuest(backend.labHost, id).booted();
   });
 
-  it('reads what it wrote; its host has nothing but ciphertext', async () => {
+  it('reads what was written by the key before, and what it wrote; its host has nothing but ciphertext', async () => {
     data = await disk(dataId, 1, key);
     await hypervisor.hotplug?.attachDisk(id, data, call());
     await until('the disk in the guest', async () => (await guest.attempt('test', '-b', '/dev/vdb')).exitCode === 0 || undefined);
+    expect(await guest.shell('sha1sum </dev/vdb')).to.include(sha1(filled));
     for (const device of ['vda', 'vdb'])
       await guest.shell(`echo ${WORD} | dd of=/dev/${device} bs=512 seek=12000 conv=sync,fsync 2>/dev/null`);
     for (const device of ['vda', 'vdb'])
@@ -93,30 +102,33 @@ describe('a guest on encrypted disks', function () {
     expect((await storage.inspect('volume', dataId, call()))?.sizeBytes).to.equal(16 * MIB);
   });
 
-  it('goes on while an encrypted disk of its own moves to another pool, where it is ciphertext of the same key', async () => {
-    const copies = hypervisor.diskCopy ?? expect.fail('the driver copies no disks');
-    await other.encryption?.create({ id: dataId, sizeBytes: 16 * MIB, key }, call());
-    const to = await other.volumes.attach(dataId, backend.host, call());
-    const ref = to.encryption?.secretRef ?? expect.fail('it is not encrypted');
-    expect(ref).not.to.equal(encryption().secretRef(dataId));
-    await secrets().put(ref, key, call(), 'luks');
-    await copies.copy(id, dataId, to, {}, call());
-    await guest.shell(`echo ${WORD} | dd of=/dev/vdb bs=512 seek=20000 conv=sync,fsync 2>/dev/null`);
-    await hypervisor.power.suspend(id, call());
-    await until('both to be alike', async () => (await copies.look(id, dataId, to, call())) === 'both' || undefined);
-    await copies.pivot(id, dataId, to, call());
-    await hypervisor.power.resume(id, call());
-    await storage.volumes.release(dataId, backend.host, call());
-    await secrets().delete(encryption().secretRef(dataId), call());
-    await storage.volumes.delete(dataId, call());
-    for (const at of [12000, 20000])
-      expect(await guest.shell(`dd if=/dev/vdb bs=512 skip=${at} count=1 iflag=direct 2>/dev/null | tr -d "\\000"`)).to.equal(WORD);
-    expect((await readFile(fileOf(to))).includes(WORD)).to.equal(false);
-    const definition = await backend.virsh('dumpxml', id, '--inactive');
-    expect(definition).to.include(fileOf(to)).and.not.to.include(fileOf(data.attachment));
-    expect(definition.match(/<encryption format='luks'/g)).to.have.length(2);
-    data = { ...data, attachment: to };
-  });
+  // Some seconds of a processor for each header that is made.
+  if (FULL)
+    it('goes on while an encrypted disk of its own moves to another pool, where it is ciphertext of the same key', async () => {
+      const copies = hypervisor.diskCopy ?? expect.fail('the driver copies no disks');
+      await other.encryption?.create({ id: dataId, sizeBytes: 16 * MIB, key }, call());
+      const to = await other.volumes.attach(dataId, backend.host, call());
+      const ref = to.encryption?.secretRef ?? expect.fail('it is not encrypted');
+      expect(ref).not.to.equal(encryption().secretRef(dataId));
+      await secrets().put(ref, key, call(), 'luks');
+      await copies.copy(id, dataId, to, {}, call());
+      await guest.shell(`echo ${WORD} | dd of=/dev/vdb bs=512 seek=20000 conv=sync,fsync 2>/dev/null`);
+      await hypervisor.power.suspend(id, call());
+      await until('both to be alike', async () => (await copies.look(id, dataId, to, call())) === 'both' || undefined);
+      await copies.pivot(id, dataId, to, call());
+      await hypervisor.power.resume(id, call());
+      await storage.volumes.release(dataId, backend.host, call());
+      await secrets().delete(encryption().secretRef(dataId), call());
+      await storage.volumes.delete(dataId, call());
+      for (const at of [12000, 20000])
+        expect(await guest.shell(`dd if=/dev/vdb bs=512 skip=${at} count=1 iflag=direct 2>/dev/null | tr -d "\\000"`)).to.equal(WORD);
+      expect((await readFile(fileOf(to))).includes(WORD)).to.equal(false);
+      const definition = await backend.virsh('dumpxml', id, '--inactive');
+      expect(definition).to.include(fileOf(to)).and.not.to.include(fileOf(data.attachment));
+      expect(definition.match(/<encryption format='luks'/g)).to.have.length(2);
+      data = { ...data, attachment: to };
+      dataPool = other;
+    });
 
   it('shows its key to nobody on the way', async () => {
     const places: Record<string, string> = {
@@ -132,12 +144,26 @@ describe('a guest on encrypted disks', function () {
     expect(JSON.parse(places.volume ?? '')['format-specific'].data.encrypt.format).to.equal('luks');
   });
 
+  it('is off, and what it had is read by the key, what its image shows too', async () => {
+    const disks = [
+      { device: 'vda', volumeId: rootId, driver: storage },
+      ...(FULL ? [{ device: 'vdb', volumeId: dataId, driver: dataPool }] : []),
+    ];
+    const seen = await Promise.all(disks.map(({ device }) => guest.shell(`sync; head -c ${8 * MIB} /dev/${device} | sha1sum`)));
+    await hypervisor.power.powerOff(id, call());
+    for (const [at, { device, volumeId, driver }] of disks.entries()) {
+      const bytes = Buffer.from(await contentsOf(driver).read({ volumeId, key }, 0, 8 * MIB, call()));
+      expect(seen[at], device).to.include(sha1(bytes));
+      expect(bytes.indexOf(WORD), device).to.equal(12000 * 512);
+    }
+  });
+
   it('leaves nothing', async () => {
     await hypervisor.hotplug?.detachDisk(id, dataId, call());
     await hypervisor.machines.remove(id, call());
     for (const [driver, volumeId] of [
       [storage, rootId],
-      [other, dataId],
+      [dataPool, dataId],
     ] as const) {
       await driver.volumes.release(volumeId, backend.host, call());
       await secrets().delete(driver.encryption?.secretRef(volumeId) ?? expect.fail('it encrypts nothing'), call());

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Id, isPileusError } from '@pileus/sdk';
 import { expect } from 'chai';
@@ -208,6 +208,55 @@ describe('machines with disks on Ceph', function () {
         expect(await inGuest('sha1sum </dev/vdb')).to.equal(digest);
       }
       await volumes.delete(id, { permanent: true }).wait();
+      await pools.delete(folder).wait();
+    });
+
+    it('take encrypted volumes to a folder of a host, and back, while they are off them and on them; both places have ciphertext alone', async () => {
+      const [one] = guests();
+      const { volumes, instances, pools, images } = lab.cloud;
+      const word = 'what-nobody-else-may-read';
+      const settings = { path: join(lab.lab.sharedDir, 'sealed-folder') };
+      const folder = (await pools.create({ name: 'sealed-folder', driver: 'libvirt-dir', hostId: lab.hostIds[0], settings }).wait()).id;
+      const { id } = await volumes.create({ name: 'sealed-mover', sizeBytes: 16 * MIB, poolId: lab.poolId, encrypted: true }).wait();
+      const plug = async () => {
+        await instances.attachVolume(firstId, { volumeId: id }).wait({ timeoutMs: 180_000 });
+        await until('the volume in the guest', async () => (await one.attempt('test', '-b', '/dev/vdb')).exitCode === 0 || undefined);
+      };
+      const unplug = () => instances.detachVolume(firstId, { volumeId: id }).wait({ timeoutMs: 180_000 });
+      const inPool = async (poolId: string) => {
+        if (poolId === folder) return readFile(join(settings.path, `volume-${id}.qcow2`));
+        const path = join(lab.serverDir, 'sealed-export');
+        await rm(path, { force: true });
+        await lab.ceph.rbd('export', '--no-progress', `${POOL}/volume-${id}`, path);
+        return readFile(path);
+      };
+      await plug();
+      // Zeroes that were written, noise that was not, and a word.
+      await one.shell('dd if=/dev/zero of=/dev/vdb bs=1M count=16 conv=fsync 2>/dev/null');
+      await one.shell('dd if=/dev/urandom of=/dev/vdb bs=1M seek=5 count=4 conv=fsync 2>/dev/null');
+      await one.shell(`echo ${word} | dd of=/dev/vdb bs=512 seek=3000 conv=sync,fsync 2>/dev/null`);
+      const digest = await one.shell('sha1sum </dev/vdb');
+      for (const [poolId, isOn] of [
+        [folder, true],
+        [lab.poolId, true],
+        [folder, false],
+        [lab.poolId, false],
+      ] as const) {
+        if (!isOn) await unplug();
+        await volumes.move(id, { poolId, ...(isOn ? {} : { verify: true }) }).wait({ timeoutMs: 300_000 });
+        expect((await inPool(poolId)).includes(word), `${poolId}, ${isOn ? 'on' : 'off'}`).to.equal(false);
+        if (!isOn) await plug();
+        await one.shell('echo 3 >/proc/sys/vm/drop_caches');
+        expect(await one.shell('sha1sum </dev/vdb'), `${poolId}, ${isOn ? 'on' : 'off'}`).to.equal(digest);
+        const keys = (await virsh(lab.lab.host(0), 'secret-list')).split('\n').filter((line) => line.includes(id));
+        expect(keys, 'one key, for one place').to.have.length(1);
+      }
+      await unplug();
+      const captured = await images.capture({ name: 'in-the-clear', volumeId: id, encrypted: false }).wait({ timeoutMs: 180_000 });
+      expect(captured).to.include({ virtualSizeBytes: 16 * MIB, format: 'qcow2' });
+      await images.delete(captured.id, { permanent: true }).wait();
+      await volumes.delete(id, { permanent: true }).wait();
+      expect(await readdir(settings.path)).to.deep.equal([]);
       await pools.delete(folder).wait();
     });
 

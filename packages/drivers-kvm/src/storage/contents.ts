@@ -27,48 +27,83 @@ export interface DiskFiles<File extends { readonly name: string }> {
  */
 export function contentVerbs<File extends { readonly name: string }>(pool: DiskFiles<File>): NonNullable<StorageDriver['contents']> {
   const disks = new Disks(pool);
+  const open = async (of: ContentRef, call: Call, deadline: Deadline) => {
+    const disk = await disks.open(of, call, deadline);
+    if (disk.isEncrypted) throw new DriverError('unsupported', `volume ${of.volumeId} is encrypted, and is read by its key alone`);
+    return disk;
+  };
   return {
     async *changes(of, sinceId, call): AsyncGenerator<Extent, void, undefined> {
       if (sinceId !== undefined) throw noSnapshots();
       const deadline = new Deadline(call);
-      const disk = await disks.open(of, call, deadline);
-      for (let at = 0; at < disk.sizeBytes; ) {
-        const { lengthBytes, place } = await disk.stretch(at, disk.sizeBytes - at, deadline);
-        yield { offsetBytes: at, lengthBytes, hasData: place.type !== 'zero' };
-        at += lengthBytes;
-      }
+      yield* extentsOf(await open(of, call, deadline), deadline);
     },
 
     async read(of, offsetBytes, lengthBytes, call) {
       const deadline = new Deadline(call);
-      const disk = await disks.open(of, call, deadline);
-      refuse(disk, offsetBytes, lengthBytes);
-      const bytes = Buffer.alloc(lengthBytes);
-      for (let done = 0; done < lengthBytes; ) {
-        const stretch = await disk.stretch(offsetBytes + done, lengthBytes - done, deadline);
-        await disk.readInto(bytes.subarray(done, done + stretch.lengthBytes), offsetBytes + done, stretch, deadline);
-        done += stretch.lengthBytes;
-      }
-      return bytes;
+      return readFrom(await open(of, call, deadline), offsetBytes, lengthBytes, deadline);
     },
 
     async write(volumeId, offsetBytes, bytes, call) {
       const deadline = new Deadline(call);
-      const disk = await disks.open({ volumeId }, call, deadline);
-      refuse(disk, offsetBytes, bytes.length);
-      for (let done = 0; done < bytes.length; ) {
-        const { lengthBytes, place, depth } = await disk.stretch(offsetBytes + done, bytes.length - done, deadline);
-        if (place.type !== 'plain' || depth > 0)
-          throw new DriverError('conflict', `volume ${volumeId} was not made to be filled, and is written to by its machine alone`);
-        const part = bytes.subarray(done, done + lengthBytes);
-        await pool.writePart(disk.file, place.offsetBytes, part, deadline);
-        done += lengthBytes;
-      }
+      await writeTo(await open({ volumeId }, call, deadline), offsetBytes, bytes, deadline);
     },
   };
 }
 
-const noSnapshots = () => new DriverError('not_found', 'the pool keeps no snapshots');
+export async function* extentsOf<File extends { readonly name: string }>(
+  disk: Disk<File>,
+  deadline: Deadline,
+): AsyncGenerator<Extent, void, undefined> {
+  for (let at = 0; at < disk.sizeBytes; ) {
+    const { lengthBytes, place } = await disk.stretch(at, disk.sizeBytes - at, deadline);
+    yield { offsetBytes: at, lengthBytes, hasData: place.type !== 'zero' };
+    at += lengthBytes;
+  }
+}
+
+/** Of what is encrypted, what lies at an offset of the file, in the clear or as it is stored. */
+export interface DiskCipher {
+  decrypt(fileOffsetBytes: number, stored: Uint8Array): Promise<Buffer>;
+  encrypt(fileOffsetBytes: number, plain: Uint8Array): Promise<Buffer>;
+}
+
+export async function readFrom<File extends { readonly name: string }>(
+  disk: Disk<File>,
+  offsetBytes: number,
+  lengthBytes: number,
+  deadline: Deadline,
+  cipher?: DiskCipher,
+): Promise<Buffer> {
+  refuse(disk, offsetBytes, lengthBytes);
+  const bytes = Buffer.alloc(lengthBytes);
+  for (let done = 0; done < lengthBytes; ) {
+    const stretch = await disk.stretch(offsetBytes + done, lengthBytes - done, deadline);
+    await disk.readInto(bytes.subarray(done, done + stretch.lengthBytes), offsetBytes + done, stretch, deadline, cipher);
+    done += stretch.lengthBytes;
+  }
+  return bytes;
+}
+
+export async function writeTo<File extends { readonly name: string }>(
+  disk: Disk<File>,
+  offsetBytes: number,
+  bytes: Uint8Array,
+  deadline: Deadline,
+  cipher?: DiskCipher,
+): Promise<void> {
+  refuse(disk, offsetBytes, bytes.length);
+  for (let done = 0; done < bytes.length; ) {
+    const { lengthBytes, place, depth } = await disk.stretch(offsetBytes + done, bytes.length - done, deadline);
+    if (place.type !== 'plain' || depth > 0)
+      throw new DriverError('conflict', `${disk.file.name} was not made to be filled, and is written to by its machine alone`);
+    const part = bytes.subarray(done, done + lengthBytes);
+    await disk.write(place.offsetBytes, cipher === undefined ? part : await cipher.encrypt(place.offsetBytes, part), deadline);
+    done += lengthBytes;
+  }
+}
+
+export const noSnapshots = () => new DriverError('not_found', 'the pool keeps no snapshots');
 
 function refuse({ sizeBytes }: { readonly sizeBytes: number }, offsetBytes: number, lengthBytes: number): void {
   if (lengthBytes > BYTES_MAX) throw new DriverError('invalid', `${lengthBytes} bytes at once; at most ${BYTES_MAX} are taken`);
@@ -79,6 +114,7 @@ function refuse({ sizeBytes }: { readonly sizeBytes: number }, offsetBytes: numb
 /** One file of a disk. */
 interface Layer<File> {
   readonly file: File;
+  readonly isEncrypted: boolean;
   readonly sizeBytes: number;
   readonly clusterBytes: number;
   stretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Stretch>;
@@ -90,7 +126,7 @@ interface Found extends Stretch {
 }
 
 /** A volume with the files that show through it. */
-class Disk<File extends { readonly name: string }> {
+export class Disk<File extends { readonly name: string }> {
   readonly #pool: DiskFiles<File>;
   readonly #layers: readonly [Layer<File>, ...Layer<File>[]];
 
@@ -107,6 +143,15 @@ class Disk<File extends { readonly name: string }> {
     return this.#layers[0].file;
   }
 
+  /** What shows through it is not. */
+  get isEncrypted(): boolean {
+    return this.#layers[0].isEncrypted;
+  }
+
+  write(fileOffsetBytes: number, bytes: Uint8Array, deadline: Deadline): Promise<void> {
+    return this.#pool.writePart(this.file, fileOffsetBytes, bytes, deadline);
+  }
+
   async stretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Found> {
     let wantedBytes = lengthBytes;
     for (const [depth, layer] of this.#layers.entries()) {
@@ -119,11 +164,14 @@ class Disk<File extends { readonly name: string }> {
     return { depth: this.#layers.length, lengthBytes: wantedBytes, place: { type: 'zero' } };
   }
 
-  async readInto(into: Buffer, offsetBytes: number, { place, depth }: Found, deadline: Deadline): Promise<void> {
+  async readInto(into: Buffer, offsetBytes: number, { place, depth }: Found, deadline: Deadline, cipher?: DiskCipher): Promise<void> {
     const layer = this.#layers[depth];
     if (layer === undefined || place.type === 'zero' || place.type === 'below') return;
+    if (layer.isEncrypted && (cipher === undefined || place.type === 'packed'))
+      throw new DriverError('unsupported', `${layer.file.name} is encrypted as no volume of the pool is`);
     const stored = await this.#pool.readPart(layer.file, place.offsetBytes, lengthOf(place, into.length), deadline);
-    if (place.type === 'plain') stored.copy(into);
+    if (layer.isEncrypted && cipher !== undefined) (await cipher.decrypt(place.offsetBytes, stored)).copy(into);
+    else if (place.type === 'plain') stored.copy(into);
     else unpacked(stored, layer).copy(into, 0, offsetBytes % layer.clusterBytes);
   }
 }
@@ -136,7 +184,7 @@ const unpacked = (bytes: Buffer, { clusterBytes }: { readonly clusterBytes: numb
   inflateRawSync(bytes, { maxOutputLength: clusterBytes });
 
 /** Disks that were looked at, kept while one operation works with them: nobody else does meanwhile. */
-class Disks<File extends { readonly name: string }> {
+export class Disks<File extends { readonly name: string }> {
   readonly #pool: DiskFiles<File>;
   #last: { readonly requestId: string; readonly volumeId: string; readonly header: Buffer; readonly disk: Disk<File> } | undefined;
 
@@ -175,7 +223,8 @@ class Disks<File extends { readonly name: string }> {
     const read = reader(deadline);
     const map = new Qcow2Map(await read(0, QCOW2_HEADER_BYTES));
     const stretch: Layer<File>['stretch'] = (offsetBytes, lengthBytes, within) => map.stretch(offsetBytes, lengthBytes, reader(within));
-    const layer = { file, sizeBytes: map.sizeBytes, clusterBytes: map.clusterBytes, stretch };
+    const { sizeBytes, clusterBytes, isEncrypted } = map;
+    const layer = { file, sizeBytes, clusterBytes, isEncrypted, stretch };
     if (map.backing === undefined) return { layer };
     const { offsetBytes, lengthBytes } = map.backing;
     if (lengthBytes > PATH_BYTES_MAX) throw new DriverError('internal', `${file.name} names a file below in ${lengthBytes} bytes`);
@@ -185,6 +234,6 @@ class Disks<File extends { readonly name: string }> {
   async #rawLayer(file: File, deadline: Deadline): Promise<Layer<File>> {
     const sizeBytes = await this.#pool.fileBytes(file, deadline);
     const stretch: Layer<File>['stretch'] = async (offsetBytes, lengthBytes) => ({ lengthBytes, place: { type: 'plain', offsetBytes } });
-    return { file, sizeBytes, clusterBytes: sizeBytes, stretch };
+    return { file, sizeBytes, clusterBytes: sizeBytes, isEncrypted: false, stretch };
   }
 }

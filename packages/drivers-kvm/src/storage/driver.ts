@@ -2,8 +2,10 @@ import type { StorageDriver, StoredKind, StoredObject } from '@pileus/core/strat
 import { Deadline } from '../deadline.ts';
 import { classify } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
-import { contentVerbs } from './contents.ts';
+import type { StorageVolume } from '../libvirt/index.ts';
+import { contentVerbs, type DiskFiles } from './contents.ts';
 import { imageVerbs, inspectImage, upload } from './images.ts';
+import { lockedContentVerbs } from './locked-contents.ts';
 import { presenceName, readName, seedName } from './names.ts';
 import { DirPool } from './pool.ts';
 import { DirVolumes, encryptionVerbs, volumeVerbs } from './volumes.ts';
@@ -19,6 +21,13 @@ export interface DirStorageOptions {
 export function dirStorage(link: HostLink, options: DirStorageOptions): StorageDriver {
   const pool = new DirPool(link, `pileus-${options.poolId}`, options.path);
   const volumes = new DirVolumes(pool, link, options.path);
+  const files: DiskFiles<StorageVolume> = {
+    volume: (id, deadline) => volumes.find(id, deadline),
+    below: (path, deadline) => pool.findPath(path, deadline),
+    readPart: (file, offsetBytes, lengthBytes, deadline) => pool.readPart(file, offsetBytes, lengthBytes, deadline),
+    writePart: (file, offsetBytes, bytes, deadline) => pool.writePart(file, offsetBytes, bytes, deadline),
+    fileBytes: (file, deadline) => pool.fileBytes(file, deadline),
+  };
   return {
     ensurePool: (call) => pool.ensure(new Deadline(call)),
     releasePool: (call) => pool.release(new Deadline(call)),
@@ -29,14 +38,8 @@ export function dirStorage(link: HostLink, options: DirStorageOptions): StorageD
     },
 
     volumes: volumeVerbs(volumes, options.hostId),
-    encryption: encryptionVerbs(volumes),
-    contents: contentVerbs({
-      volume: (id, deadline) => volumes.find(id, deadline),
-      below: (path, deadline) => pool.findPath(path, deadline),
-      readPart: (file, offsetBytes, lengthBytes, deadline) => pool.readPart(file, offsetBytes, lengthBytes, deadline),
-      writePart: (file, offsetBytes, bytes, deadline) => pool.writePart(file, offsetBytes, bytes, deadline),
-      fileBytes: (file, deadline) => pool.fileBytes(file, deadline),
-    }),
+    encryption: { ...encryptionVerbs(volumes), contents: lockedContentVerbs(files) },
+    contents: contentVerbs(files),
     images: imageVerbs(pool),
     seeds: {
       async put(id, bytes, call) {

@@ -17,6 +17,8 @@ export interface Stretch {
 
 export const QCOW2_HEADER_BYTES = 112;
 const MAGIC = 0x514649fb;
+/** Of encryption. */
+const LUKS_METHOD = 2;
 /** Refcounts that are behind, which readers need not, and the kind of packing, which is checked. */
 const FEATURES_READ = 0b1001n;
 const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
@@ -29,6 +31,8 @@ const TABLES_MAX = 32;
 export class Qcow2Map {
   readonly sizeBytes: number;
   readonly clusterBytes: number;
+  /** What has a place in the file is encrypted with LUKS, by sectors that are counted from the beginning of the file. */
+  readonly isEncrypted: boolean;
   /** Offset and length of the name of the file below. */
   readonly backing: { readonly offsetBytes: number; readonly lengthBytes: number } | undefined;
   readonly #clusterBits: number;
@@ -43,11 +47,18 @@ export class Qcow2Map {
     const features = version < 3 ? 0n : header.readBigUInt64BE(72);
     const packing = version < 3 || header.readUInt32BE(100) <= 104 ? 0 : header.readUInt8(104);
     const encryption = header.readUInt32BE(32);
-    if (version < 2 || version > 3 || (features & ~FEATURES_READ) !== 0n || packing !== 0 || encryption !== 0)
+    if (
+      version < 2 ||
+      version > 3 ||
+      (features & ~FEATURES_READ) !== 0n ||
+      packing !== 0 ||
+      (encryption !== 0 && encryption !== LUKS_METHOD)
+    )
       throw new DriverError(
         'unsupported',
         `a qcow2 file of version ${version} with features ${features}, packing ${packing} and encryption ${encryption} cannot be read`,
       );
+    this.isEncrypted = encryption === LUKS_METHOD;
     this.#clusterBits = header.readUInt32BE(20);
     this.clusterBytes = 2 ** this.#clusterBits;
     this.sizeBytes = Number(header.readBigUInt64BE(24));
@@ -121,7 +132,6 @@ export const QCOW2_FIRST_BYTES = 4096;
 /** The header of version 2, which does not say how long it is. */
 const SECOND_HEADER_BYTES = 72;
 const LUKS_EXTENSION = 0x0537be77;
-const LUKS_METHOD = 2;
 
 /** Where in a qcow2 file the LUKS header of its encrypted content is; undefined where it is not encrypted so. */
 export function luksPlace(first: Buffer): { readonly offsetBytes: number; readonly lengthBytes: number } | undefined {
