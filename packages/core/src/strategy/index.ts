@@ -24,12 +24,16 @@ export type {
   SecretUse,
 } from './hypervisor.ts';
 export type {
+  Encapsulation,
   NetworkDriver,
   NetworkFactory,
+  NetworkLack,
   NetworkObservation,
   NetworkSpec,
   Plug,
   PortSpec,
+  RealmHost,
+  RealmHosts,
   SegmentSpec,
   SubnetSpec,
   Writer,

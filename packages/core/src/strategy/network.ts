@@ -30,12 +30,19 @@ export interface SubnetSpec {
   readonly ipv6Mode?: 'stateful' | 'slaac';
 }
 
+/** What frames travel in between hosts. */
+export type Encapsulation = 'vxlan' | 'geneve';
+
 /** How frames of a network travel on a physical one. */
 export interface SegmentSpec {
   /** As hosts name it, e.g. `physnet1`. */
   readonly physicalNetwork: string;
   /** Untagged when absent. */
   readonly vlanId?: number;
+  /** In tunnels from host to host, in place of the wire. Nobody else in the cloud has the key. */
+  readonly tunnel?: { readonly encapsulation: Encapsulation; readonly key: number };
+  /** Whose hosts are connected. */
+  readonly clusterId?: string;
 }
 
 export interface NetworkSpec {
@@ -110,6 +117,25 @@ export interface Writer {
   readonly epoch: number;
 }
 
+/** A host as the cloud knows it at this moment. */
+export interface RealmHost {
+  /** Its own name. */
+  readonly host: string;
+  /** Where its hypervisor is. */
+  readonly uri: string;
+  readonly clusterId: string;
+  /** False: it is known to be out of reach. Its machines may well run. */
+  readonly answers: boolean;
+}
+export interface RealmHosts {
+  readonly hosts: readonly RealmHost[];
+  /** Whether a host that is not among them is none of the cloud's for certain. */
+  readonly isComplete: boolean;
+}
+
+/** What some drivers cannot do for NICs: tell guests their addresses, keep them from sending from others'. */
+export type NetworkLack = 'dhcp' | 'antiSpoofing';
+
 export interface NetworkFactory {
   readonly name: string;
   readonly scope: Scope;
@@ -117,5 +143,10 @@ export interface NetworkFactory {
   readonly modes?: readonly NetworkSpec['mode'][];
   /** The largest MTU of networks within VPCs: what frames of the hosts' own network have left in tunnels. Default: nothing is known of it. */
   readonly overlayMtuBytes?: number;
-  open(realm: { readonly host?: HostEndpoint; readonly writer?: Writer }): NetworkDriver;
+  /** Tunnels that it makes for networks of mode `provider`. Default: none, it joins them to wires alone. */
+  readonly encapsulations?: readonly Encapsulation[];
+  /** Default: nothing. What is lacking is refused, and told among the capabilities. */
+  readonly lacks?: readonly NetworkLack[];
+  /** `hosts` tells those there are, of a realm that is more than one host. */
+  open(realm: { readonly host?: HostEndpoint; readonly writer?: Writer; readonly hosts?: () => Promise<RealmHosts> }): NetworkDriver;
 }

@@ -3756,6 +3756,11 @@ export interface PhysicalNetworkFields {
   /** VLANs that networks may use; none: untagged alone. */
   readonly firstVlanId?: number;
   readonly lastVlanId?: number;
+  /** In what frames travel from host to host. Absent: as they are, on the wire. */
+  readonly encapsulation?: 'vxlan' | 'geneve';
+  /** Keys that networks may use, with an encapsulation. */
+  readonly firstTunnelKey?: number;
+  readonly lastTunnelKey?: number;
 }
 /** Switches and cables that hosts are connected to. Its role says what may be on it: machines never reach those of storage and management. */
 export type PhysicalNetwork = Lifecycle<PhysicalNetworkFields, PhysicalNetworkState>;
@@ -3770,11 +3775,17 @@ export interface PhysicalNetworkCreate {
   /** What its hosts call it, e.g. `physnet1`. */
   readonly label: string;
   readonly role: 'tenant' | 'storage' | 'management' | 'external';
-  /** Default: 1500. */
+  /** Default: 1500, or 1450 with an encapsulation. */
   readonly mtuBytes?: number | undefined;
   /** VLANs that networks may use; none: untagged alone. */
   readonly firstVlanId?: number | undefined;
   readonly lastVlanId?: number | undefined;
+  /** In what frames travel from host to host. Absent: as they are, on the wire. */
+  readonly encapsulation?: 'vxlan' | 'geneve' | undefined;
+  /** Default, with an encapsulation: 1. */
+  readonly firstTunnelKey?: number | undefined;
+  /** Default, with an encapsulation: 16777215. */
+  readonly lastTunnelKey?: number | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
@@ -3789,7 +3800,7 @@ export interface PhysicalNetworkUpdate {
 /** What queries see of physical-networks. */
 export interface PhysicalNetworkGraph {
   readonly fields: PhysicalNetworkFields & { readonly state: PhysicalNetworkState; readonly deletedAt?: string };
-  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'mtuBytes' | 'firstVlanId' | 'lastVlanId';
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'mtuBytes' | 'firstVlanId' | 'lastVlanId' | 'firstTunnelKey' | 'lastTunnelKey';
   readonly links: {
     readonly cluster: ClusterGraph;
     readonly stackResources: StackResourceGraph;
@@ -4176,6 +4187,8 @@ export interface NetworkFields {
   readonly physicalNetworkId?: Id<'physicalNetwork'>;
   /** Of a provider network; 0 is untagged. */
   readonly vlanId?: number;
+  /** Of a provider network in tunnels between hosts; no other network has it. */
+  readonly tunnelKey?: number;
   /** Told to guests. */
   readonly mtuBytes?: number;
   /** DNS domain told to guests. */
@@ -4201,6 +4214,8 @@ export interface NetworkCreate {
   readonly physicalNetworkId?: Id<'physicalNetwork'> | undefined;
   /** On the physical network; 0 is untagged. Default: the first that is free. */
   readonly vlanId?: number | undefined;
+  /** On a physical network with an encapsulation. Default: one that is free. */
+  readonly tunnelKey?: number | undefined;
   /** Told to guests. */
   readonly mtuBytes?: number | undefined;
   readonly domain?: string | undefined;
@@ -4235,7 +4250,7 @@ export interface NetworkUpdate {
 /** What queries see of networks. */
 export interface NetworkGraph {
   readonly fields: NetworkFields & { readonly state: NetworkState; readonly deletedAt?: string };
-  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'vlanId' | 'mtuBytes';
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'vlanId' | 'tunnelKey' | 'mtuBytes';
   readonly links: {
     readonly host: HostGraph;
     readonly vpc: VpcGraph;
@@ -7924,6 +7939,10 @@ export class CapabilitiesEndpoints extends Endpoints {
       readonly modes: readonly string[];
       /** The most that networks of VPCs may have for their `mtuBytes`. */
       readonly overlayMtuBytes?: number;
+      /** Of physical networks that it makes tunnels for, e.g. `vxlan`. */
+      readonly encapsulations: readonly string[];
+      /** What NICs do not get: `dhcp`, by which guests are told addresses; `antiSpoofing`, which keeps them from sending from others. */
+      readonly lacks: readonly string[];
       /** Which kinds it can make. What is false is refused with `unsupported`. */
       readonly features: {
         readonly vpcs: boolean;

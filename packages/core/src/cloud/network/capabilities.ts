@@ -28,6 +28,11 @@ const answer = Type.Object({
       scope,
       modes: Type.Array(Type.String(), { description: 'Of networks that it makes; `routed`: within VPCs, `provider`: on physical ones.' }),
       overlayMtuBytes: Type.Optional(Type.Integer({ description: 'The most that networks of VPCs may have for their `mtuBytes`.' })),
+      encapsulations: Type.Array(Type.String(), { description: 'Of physical networks that it makes tunnels for, e.g. `vxlan`.' }),
+      lacks: Type.Array(Type.String(), {
+        description:
+          'What NICs do not get: `dhcp`, by which guests are told addresses; `antiSpoofing`, which keeps them from sending from others.',
+      }),
       features: Type.Object(
         Object.fromEntries(Object.keys(FEATURES).map((feature) => [feature, Type.Boolean()])) as Record<
           keyof typeof FEATURES,
@@ -69,6 +74,8 @@ async function told({ fabrics }: CloudServices, factory: NetworkFactory): Promis
     scope: factory.scope,
     modes: [...modes],
     ...(factory.overlayMtuBytes === undefined ? {} : { overlayMtuBytes: factory.overlayMtuBytes }),
+    encapsulations: [...(factory.encapsulations ?? [])],
+    lacks: [...(factory.lacks ?? [])],
     features: Object.fromEntries(features) as Answer['networks'][number]['features'],
   };
 }

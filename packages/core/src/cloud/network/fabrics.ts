@@ -15,7 +15,7 @@ import type {
   ServicePort,
 } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
-import type { Hosts } from '../topology/contract.ts';
+import { type Hosts, realmHosts } from '../topology/contract.ts';
 import type { network } from './network.ts';
 import { Continuity, type MarkPlace } from './physical/continuity.ts';
 
@@ -198,7 +198,7 @@ export class Fabrics {
     const factory = this.factory(driverName);
     const host = hostId === undefined ? undefined : await this.#hosts.endpoint(hostId);
     const writer = { cloudId: this.#cloudId, epoch: this.#services.store.epoch };
-    const driver = factory.open(host === undefined ? { writer } : { host, writer });
+    const driver = factory.open(host === undefined ? { writer, hosts: () => realmHosts(this.#services) } : { host, writer });
     const place = host === undefined ? `network ${driverName}` : `network ${driverName} on ${host.uri}`;
     const caller = new DriverCaller({
       environment: this.#services.environment,

@@ -28,6 +28,7 @@ import { placeNetwork } from './network-place.ts';
 import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
 import { refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
+import { refuseTold } from './told.ts';
 import { remakeLinks } from './vpc/peering-kept.ts';
 import { refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
 
@@ -85,6 +86,10 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
         ...network.schema.properties.vlanId,
         description: 'On the physical network; 0 is untagged. Default: the first that is free.',
       }),
+      tunnelKey: Type.Optional({
+        ...network.schema.properties.tunnelKey,
+        description: 'On a physical network with an encapsulation. Default: one that is free.',
+      }),
       mtuBytes: network.schema.properties.mtuBytes,
       domain: Type.Optional(Type.String({ maxLength: 253, pattern: '^[a-z0-9.-]+$' })),
       subnets: Type.Array(subnetInput, { minItems: 1, maxItems: 16 }),
@@ -94,6 +99,8 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
       if (input.domain !== undefined && !new RegExp(DOMAIN).test(input.domain))
         throw invalid('/domain', 'This is no domain: each part of it has 1 to 63 letters, digits and inner hyphens.');
       const { fields, guards, vpc } = await placeNetwork(services, input, request);
+      refuseTold(services, fields.driver, input, '');
+      for (const [index, entry] of input.subnets.entries()) refuseTold(services, fields.driver, entry, `/subnets/${index}`);
       const subnetIds = input.subnets.map(() => mint('subnet'));
       const rows = input.subnets.map((entry, index) =>
         subnetRow(entry, `/subnets/${index}`, { id: subnetIds[index] as Id<'subnet'>, projectId, networkId: id }, fields.mode),
@@ -116,9 +123,12 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
         statements: [...guards, ...(beside?.guards ?? []), row, ...rows.map((entry) => entry.statement), ...blocks.statements],
       };
     },
-    // A VLAN that was taken meanwhile: another is chosen, or what was asked for is refused by name.
+    // A VLAN or a key that was taken meanwhile: another is chosen, or what was asked for is refused by name.
     refused: ({ reason, fields = [] }, statement) =>
-      reason === 'exists' && statement?.op === 'insert' && statement.table === network.name && fields.includes('vlanId')
+      reason === 'exists' &&
+      statement?.op === 'insert' &&
+      statement.table === network.name &&
+      (fields.includes('vlanId') || fields.includes('tunnelKey'))
         ? 'again'
         : undefined,
     saga: networkCreate,

@@ -15,6 +15,7 @@ import type { CloudServices } from '../services.ts';
 import { cluster, host } from '../topology/contract.ts';
 import { type NetworkMode, network } from './network.ts';
 import { physicalNetwork } from './physical/physical-network.ts';
+import { chooseTunnelKey } from './physical/tunnel-key.ts';
 import { invalid } from './refusal.ts';
 import { ownVpc } from './vpc/own-vpc.ts';
 import type { vpc } from './vpc/vpc.ts';
@@ -27,17 +28,19 @@ export interface NetworkWish {
   readonly vpcId?: string;
   readonly physicalNetworkId?: string;
   readonly vlanId?: number;
+  readonly tunnelKey?: number;
   readonly mtuBytes?: number;
 }
 
 /** Where it is then: fields of its row, and what must still hold when that is written. */
 export interface NetworkPlace {
   readonly fields: Pick<RowOf<typeof network>, 'driver' | 'scope' | 'mode'> &
-    Partial<Pick<RowOf<typeof network>, 'hostId' | 'vpcId' | 'physicalNetworkId' | 'vlanId' | 'mtuBytes'>>;
+    Partial<Pick<RowOf<typeof network>, 'hostId' | 'vpcId' | 'physicalNetworkId' | 'vlanId' | 'tunnelKey' | 'mtuBytes'>>;
   readonly guards: readonly Statement[];
   readonly vpc?: RowOf<typeof vpc>;
 }
 
+type PhysicalRow = RowOf<typeof physicalNetwork>;
 type Request = Pick<AcceptRequest<typeof network, unknown>, 'principal' | 'reader' | 'attempt'>;
 
 /** Modes of networks that stand for themselves. */
@@ -53,7 +56,7 @@ export function placeNetwork(services: CloudServices, wish: NetworkWish, request
     return onPhysicalNetwork(services, { ...wish, physicalNetworkId: wish.physicalNetworkId }, request);
   if (wish.mode === 'routed') throw invalid('/vpcId', 'A routed network is part of a VPC: say of which.');
   if (wish.mode === 'provider') throw invalid('/physicalNetworkId', 'A provider network is part of a physical one: say of which.');
-  refuseBeside(wish, ['vlanId', 'mtuBytes'], 'Only networks of a VPC or of a physical network have one.');
+  refuseBeside(wish, ['vlanId', 'tunnelKey', 'mtuBytes'], 'Only networks of a VPC or of a physical network have one.');
   return byItself(services, wish, request);
 }
 
@@ -70,7 +73,7 @@ async function inVpc(
   wish: NetworkWish & { readonly vpcId: string },
   { principal, reader }: Request,
 ): Promise<NetworkPlace> {
-  refuseBeside(wish, ['physicalNetworkId', 'vlanId', 'hostId'], 'A network of a VPC has none.');
+  refuseBeside(wish, ['physicalNetworkId', 'vlanId', 'tunnelKey', 'hostId'], 'A network of a VPC has none.');
   if (wish.mode !== undefined && wish.mode !== 'routed') throw invalid('/mode', 'Networks of a VPC are routed.');
   const parent = await ownVpc(reader, wish.vpcId, principal);
   if (wish.driver !== undefined && wish.driver !== parent.driver)
@@ -101,21 +104,36 @@ async function onPhysicalNetwork(
   const physical = await reader.get(physicalNetwork, wish.physicalNetworkId, '/physicalNetworkId');
   if (physical.role !== 'tenant' && physical.role !== 'external')
     throw invalid('/physicalNetworkId', `Physical network ${physical.name} has the role ${physical.role}: machines never reach it.`);
-  const { name } = driverFor(services, wish, ['provider']);
+  const { name } = driverFor(services, wish, ['provider'], physical.encapsulation);
   if (services.fabrics.factory(name).scope !== 'host') (await services.fabrics.of({ driver: name })).refuseLost();
   const { fields, guards } = await atScope(services, name, wish, request, physical.clusterId);
   if ((wish.mtuBytes ?? 0) > physical.mtuBytes)
     throw invalid('/mtuBytes', `Physical network ${physical.name} takes ${physical.mtuBytes} bytes at most.`);
-  const vlanId = await chooseVlan(reader, physical, wish.vlanId);
+  const way = await chooseWay(services, physical, wish, reader);
   const mtuBytes = wish.mtuBytes ?? physical.mtuBytes;
   return {
-    fields: { ...fields, mode: 'provider', physicalNetworkId: physical.id, vlanId, mtuBytes },
+    fields: { ...fields, mode: 'provider', physicalNetworkId: physical.id, ...way, mtuBytes },
     guards: [...guards, expectState(physicalNetwork, physical.id, ['available'])],
   };
 }
 
+/** What sets it apart from the others there. */
+async function chooseWay(
+  { environment }: Pick<CloudServices, 'environment'>,
+  physical: PhysicalRow,
+  wish: NetworkWish,
+  reader: Reader,
+): Promise<{ readonly vlanId: number } | { readonly tunnelKey: number }> {
+  if (physical.encapsulation === undefined) {
+    refuseBeside(wish, ['tunnelKey'], `Physical network ${physical.name} has no encapsulation.`);
+    return { vlanId: await chooseVlan(reader, physical, wish.vlanId) };
+  }
+  refuseBeside(wish, ['vlanId'], `Physical network ${physical.name} has keys in place of VLANs.`);
+  return { tunnelKey: await chooseTunnelKey(reader, physical, { asked: wish.tunnelKey, random: environment.random }) };
+}
+
 /** The one asked for, or the first that is free. That it is nobody else's is decided by the unique key of the row. */
-async function chooseVlan(reader: Reader, physical: RowOf<typeof physicalNetwork>, asked: number | undefined): Promise<number> {
+async function chooseVlan(reader: Reader, physical: PhysicalRow, asked: number | undefined): Promise<number> {
   const { firstVlanId, lastVlanId } = physical;
   const taken = new Set((await reader.list(network, equals('physicalNetworkId', physical.id))).map(({ vlanId }) => vlanId));
   if (asked !== undefined) {
@@ -132,14 +150,24 @@ async function chooseVlan(reader: Reader, physical: RowOf<typeof physicalNetwork
   });
 }
 
-const rangeText = ({ firstVlanId, lastVlanId }: RowOf<typeof physicalNetwork>): string =>
+const rangeText = ({ firstVlanId, lastVlanId }: PhysicalRow): string =>
   firstVlanId === undefined ? 'has no VLANs' : `has the VLANs ${firstVlanId} to ${lastVlanId}`;
 
 /** The driver that was asked for, or the first one installed that makes one of these modes. */
-function driverFor({ kernel, fabrics }: CloudServices, wish: NetworkWish, wanted: readonly NetworkMode[]) {
-  const makes = (name: string) => modesOf(fabrics.factory(name)).some((mode) => wanted.includes(mode));
+function driverFor(
+  { kernel, fabrics }: CloudServices,
+  wish: NetworkWish,
+  wanted: readonly NetworkMode[],
+  encapsulation?: PhysicalRow['encapsulation'],
+) {
+  const tunnels = (name: string) => encapsulation === undefined || fabrics.factory(name).encapsulations?.includes(encapsulation) === true;
+  const makes = (name: string) => tunnels(name) && modesOf(fabrics.factory(name)).some((mode) => wanted.includes(mode));
   const installed = kernel().registry.strategyNames('network');
   const name = wish.driver ?? installed.find(makes);
+  if (encapsulation !== undefined && (name === undefined || !tunnels(name)))
+    throw new CloudError('unsupported', `${name ?? 'No network driver that is installed'} makes no tunnels of ${encapsulation}.`, {
+      pointer: wish.driver === undefined ? '/physicalNetworkId' : '/driver',
+    });
   if (name === undefined)
     throw new CloudError('unsupported', `No network driver is installed that makes networks of mode ${wanted.join(' or ')}.`, {
       pointer: wish.mode === undefined ? '/driver' : '/mode',
@@ -186,9 +214,15 @@ function refuseBeside(wish: NetworkWish, fields: readonly (keyof NetworkWish)[],
 /** How the frames of a provider network travel. */
 export async function segmentOf(
   { reader }: { readonly reader: Reader },
-  { physicalNetworkId, vlanId }: RowOf<typeof network>,
+  { physicalNetworkId, vlanId, tunnelKey }: RowOf<typeof network>,
 ): Promise<Pick<NetworkSpec, 'segment'>> {
   if (physicalNetworkId === undefined) return {};
-  const { label } = await reader.get(physicalNetwork, physicalNetworkId);
-  return { segment: { physicalNetwork: label, ...(vlanId === undefined || vlanId === UNTAGGED ? {} : { vlanId }) } };
+  const { label, clusterId, encapsulation } = await reader.get(physicalNetwork, physicalNetworkId);
+  return {
+    segment: {
+      ...{ physicalNetwork: label, clusterId },
+      ...(vlanId === undefined || vlanId === UNTAGGED ? {} : { vlanId }),
+      ...(tunnelKey === undefined || encapsulation === undefined ? {} : { tunnel: { encapsulation, key: tunnelKey } }),
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { defineKind, type RowOf, ref } from '../../kernel/index.ts';
 import { scopes } from '../storage/contract.ts';
+import { TUNNEL_KEY_MAX } from './physical/physical-network.ts';
 
 export const network = defineKind({
   name: 'network',
@@ -20,12 +21,19 @@ export const network = defineKind({
     vpcId: Type.Optional(ref('vpc', 'restrict', { recursive: true, description: 'Of a routed network.' })),
     physicalNetworkId: Type.Optional(ref('physicalNetwork', 'restrict', { recursive: true, description: 'Of a provider network.' })),
     vlanId: Type.Optional(Type.Integer({ minimum: 0, maximum: 4094, description: 'Of a provider network; 0 is untagged.' })),
+    tunnelKey: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: TUNNEL_KEY_MAX,
+        description: 'Of a provider network in tunnels between hosts; no other network has it.',
+      }),
+    ),
     mtuBytes: Type.Optional(Type.Integer({ minimum: 1280, maximum: 9216, description: 'Told to guests.' })),
     domain: Type.Optional(Type.String({ maxLength: 253, pattern: '^[a-z0-9.-]+$', description: 'DNS domain told to guests.' })),
   }),
   states: { creating: ['available', 'deleted'], available: ['deleting'], deleting: ['deleted'] },
   initial: 'creating',
-  unique: [['physicalNetworkId', 'vlanId']],
+  unique: [['physicalNetworkId', 'vlanId'], ['tunnelKey']],
   quota: { networks: 1 },
 });
 

@@ -15,12 +15,14 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
+import type { CloudServices } from '../services.ts';
 import { realizeGatewayOf } from './nat/nat-gateway-kept.ts';
 import { blockGone, blocksFor } from './nat/port-blocks.ts';
 import { network } from './network.ts';
 import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';
 import { refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
+import { refuseTold } from './told.ts';
 import { remakeLinks } from './vpc/peering-kept.ts';
 import { routesThrough } from './vpc/route-create.ts';
 import { vpc } from './vpc/vpc.ts';
@@ -58,7 +60,7 @@ const subnetCreate = saga<NetworkContext, CreateParams>('subnet.create', 1)
   .effect('gateway', { do: ({ ctx, params, call }) => realizeGatewayOf(ctx, params, call), undo: NOTHING_TO_UNDO })
   .build();
 
-export const createSubnet = (context: () => NetworkContext) =>
+export const createSubnet = (services: CloudServices, context: () => NetworkContext) =>
   defineAction({
     kind: subnet,
     verb: 'create',
@@ -67,6 +69,7 @@ export const createSubnet = (context: () => NetworkContext) =>
     input: Type.Object({ networkId: Type.String({ format: 'uuid' }), ...subnetInput.properties }),
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
       const parent = await changeable(reader, network, input.networkId, principal, '/networkId');
+      refuseTold(services, parent.driver, input, '');
       const row = subnetRow(input, '', { id, projectId, networkId: parent.id }, parent.mode);
       const { ranges, guards } = await besides(reader, parent);
       refuseOverlap([row], ranges);

@@ -4,6 +4,7 @@ export { host } from './host.ts';
 export type { Hosts, Hypervisor } from './hosts.ts';
 export { HEARTBEATS_PER_LOOK, hostLook, hostLost, strayRemoval } from './points.ts';
 export { type Found, type Ground, recordStrays } from './quarantine.ts';
+export { realmHosts } from './realm-hosts.ts';
 export { removalAllowed } from './recovery.ts';
 export { heartbeatSeconds } from './settings.ts';
 export { type StrayKind, stray } from './stray.ts';

@@ -20,12 +20,14 @@ describe('what a cloud can', () => {
       { driver: 'simulated-shared', scope: 'cluster' },
     ]);
     expect(told.networks).to.deep.equal([
-      { driver: 'simulated', scope: 'host', modes: ['nat', 'isolated'], features: all(false) },
+      { driver: 'simulated', scope: 'host', modes: ['nat', 'isolated'], encapsulations: [], lacks: [], features: all(false) },
       {
         driver: 'simulated-shared',
         scope: 'zone',
         modes: ['nat', 'isolated', 'routed', 'provider'],
         overlayMtuBytes: 1442,
+        encapsulations: [],
+        lacks: [],
         features: all(true),
       },
     ]);

@@ -4,10 +4,12 @@ import { given, nameOr } from '../../naming.ts';
 import { rowCreate, rowDeletion, rowTakenBack } from '../../row-only.ts';
 import { cluster } from '../../topology/contract.ts';
 import { invalid } from '../refusal.ts';
-import { physicalNetwork } from './physical-network.ts';
+import { physicalNetwork, TUNNEL_KEY_MAX } from './physical-network.ts';
 
 const { properties } = physicalNetwork.schema;
 export const PHYSICAL_MTU_BYTES = 1500;
+/** What VXLAN and Geneve leave of it, over IPv4. */
+const TUNNEL_MTU_BYTES = 1450;
 
 export const createPhysicalNetwork = defineAction({
   kind: physicalNetwork,
@@ -20,14 +22,22 @@ export const createPhysicalNetwork = defineAction({
     clusterId: properties.clusterId,
     label: properties.label,
     role: properties.role,
-    mtuBytes: Type.Optional({ ...properties.mtuBytes, description: `Default: ${PHYSICAL_MTU_BYTES}.` }),
+    mtuBytes: Type.Optional({
+      ...properties.mtuBytes,
+      description: `Default: ${PHYSICAL_MTU_BYTES}, or ${TUNNEL_MTU_BYTES} with an encapsulation.`,
+    }),
     firstVlanId: properties.firstVlanId,
     lastVlanId: properties.lastVlanId,
+    encapsulation: properties.encapsulation,
+    firstTunnelKey: Type.Optional({ ...properties.firstTunnelKey, description: 'Default, with an encapsulation: 1.' }),
+    lastTunnelKey: Type.Optional({ ...properties.lastTunnelKey, description: `Default, with an encapsulation: ${TUNNEL_KEY_MAX}.` }),
   }),
   accept: async ({ id, input, reader }) => {
     await reader.get(cluster, input.clusterId, '/clusterId');
     checkVlans(input);
-    const row = { mtuBytes: PHYSICAL_MTU_BYTES, ...given(input), id, name: nameOr(input.name, physicalNetwork, id) };
+    const keys = tunnelKeys(input);
+    const mtuBytes = keys === undefined ? PHYSICAL_MTU_BYTES : TUNNEL_MTU_BYTES;
+    const row = { mtuBytes, ...given(input), ...keys, id, name: nameOr(input.name, physicalNetwork, id) };
     return {
       params: { kind: physicalNetwork.name, id },
       statements: [
@@ -47,6 +57,28 @@ function checkVlans({ firstVlanId, lastVlanId }: { readonly firstVlanId?: number
   if (firstVlanId === undefined) throw invalid('/firstVlanId', 'A last VLAN needs a first one.');
   if (lastVlanId === undefined) throw invalid('/lastVlanId', 'A first VLAN needs a last one.');
   if (lastVlanId < firstVlanId) throw invalid('/lastVlanId', 'The last VLAN comes before the first.');
+}
+
+interface Tunnelled {
+  readonly encapsulation?: 'vxlan' | 'geneve';
+  readonly role: string;
+  readonly firstVlanId?: number;
+  readonly firstTunnelKey?: number;
+  readonly lastTunnelKey?: number;
+}
+
+/** @throws CloudError invalid_input for keys without an encapsulation, a range that is reversed, or what only a wire has */
+function tunnelKeys({ encapsulation, role, firstVlanId, ...asked }: Tunnelled) {
+  if (encapsulation === undefined) {
+    const field = (['firstTunnelKey', 'lastTunnelKey'] as const).find((each) => asked[each] !== undefined);
+    if (field !== undefined) throw invalid(`/${field}`, 'Only a physical network with an encapsulation has keys.');
+    return undefined;
+  }
+  const { firstTunnelKey = 1, lastTunnelKey = TUNNEL_KEY_MAX } = asked;
+  if (firstVlanId !== undefined) throw invalid('/firstVlanId', 'Networks of tunnels have keys in place of VLANs.');
+  if (role === 'external') throw invalid('/role', 'Tunnels between hosts lead to nobody outside.');
+  if (lastTunnelKey < firstTunnelKey) throw invalid('/lastTunnelKey', 'The last key comes before the first.');
+  return { firstTunnelKey, lastTunnelKey };
 }
 
 export const updatePhysicalNetwork = updateAction(physicalNetwork, ['description']);

@@ -1,6 +1,9 @@
 import { Type } from 'typebox';
 import { defineKind, ref } from '../../../kernel/index.ts';
 
+/** VXLAN and Geneve have 24 bits for it. */
+export const TUNNEL_KEY_MAX = 2 ** 24 - 1;
+
 export const physicalNetwork = defineKind({
   name: 'physicalNetwork',
   plural: 'physical-networks',
@@ -17,6 +20,15 @@ export const physicalNetwork = defineKind({
       Type.Integer({ minimum: 1, maximum: 4094, description: 'VLANs that networks may use; none: untagged alone.' }),
     ),
     lastVlanId: Type.Optional(Type.Integer({ minimum: 1, maximum: 4094 })),
+    encapsulation: Type.Optional(
+      Type.Union([Type.Literal('vxlan'), Type.Literal('geneve')], {
+        description: 'In what frames travel from host to host. Absent: as they are, on the wire.',
+      }),
+    ),
+    firstTunnelKey: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: TUNNEL_KEY_MAX, description: 'Keys that networks may use, with an encapsulation.' }),
+    ),
+    lastTunnelKey: Type.Optional(Type.Integer({ minimum: 1, maximum: TUNNEL_KEY_MAX })),
   }),
   states: { available: ['deleting'], deleting: ['deleted'] },
   initial: 'available',

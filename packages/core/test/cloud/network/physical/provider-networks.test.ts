@@ -45,7 +45,11 @@ describe('networks on a physical network', () => {
     const untaggedId = await stage.sim.done('network.create', { physicalNetworkId, vlanId: 0, mtuBytes: 1500, ...subnets(2) });
     expect(await stage.row(network, id)).to.include({ mode: 'provider', driver: 'simulated-shared', vlanId: 100, mtuBytes: 9000 });
     const segments = [id, untaggedId].map((each) => stage.sim.world.fabric.networks.get(each)?.spec.segment);
-    expect(segments).to.deep.equal([{ physicalNetwork: 'physnet1', vlanId: 100 }, { physicalNetwork: 'physnet1' }]);
+    const { clusterId } = stage;
+    expect(segments).to.deep.equal([
+      { physicalNetwork: 'physnet1', clusterId, vlanId: 100 },
+      { physicalNetwork: 'physnet1', clusterId },
+    ]);
   });
 
   it('never have the same VLAN, also when made side by side, and no more are made than there are', async () => {
