@@ -9,7 +9,8 @@ import { until } from '../waiting.ts';
 import { PHYSICAL_NETWORK } from './host-switch.ts';
 import { EXTERNAL } from './internet.ts';
 import { networkInventory } from './inventory.ts';
-import { LabMachine } from './machine.ts';
+import { BUSYBOX, LabMachine } from './machine.ts';
+import { PlainMesh, plainTunnels } from './plain-mesh.ts';
 
 /** A switch with addresses by DHCP, a router behind it, and a gateway to the external network on the first host. */
 async function makeNetwork({ ovn: { central } }: Lab): Promise<void> {
@@ -54,6 +55,11 @@ async function removeNetwork({ ovn: { central } }: Lab): Promise<void> {
 
 const plug = (lab: Lab, host: number, n: number) =>
   LabMachine.plug(lab.host(host), { name: `w${n}`, mac: `02:00:00:00:01:1${n}`, plug: { interfaceId: `w${n}` } });
+
+const tunnel = (encapsulation: 'vxlan' | 'geneve', key: number) => ({ physicalNetwork: 'overlay', tunnel: { encapsulation, key } });
+
+/** By the names that its bridges, patches and tunnels have. */
+const leftOfPlainNetworks = async (lab: Lab) => (await networkInventory(lab)).filter((line) => / p[ntpw][0-9a-f]{13}$/.test(line));
 
 describe('the lab with OVN', function () {
   this.timeout(300_000);
@@ -143,6 +149,66 @@ describe('the lab with OVN', function () {
     await Promise.all([inside, outside, other].map((machine) => machine.unplug()));
     await central.nbctl('ls-del', 'tagged');
   });
+
+  it('has networks of Open vSwitch alone beside: a mesh of tunnels as hosts come and go', async () => {
+    const mesh = new PlainMesh(lab);
+    await mesh.has(0, 1);
+    const [one, other] = await Promise.all([
+      mesh.network('one', tunnel('vxlan', 9_000_001)),
+      mesh.network('other', tunnel('vxlan', 9_000_002)),
+    ]);
+    const [a1, a2, b2] = await Promise.all([
+      mesh.machine('a1', 0, one, '172.30.0.11'),
+      mesh.machine('a2', 1, one, '172.30.0.12'),
+      mesh.machine('b2', 1, other, '172.30.0.22'),
+    ]);
+    expect(await a1.card.pings(a2.address)).to.equal(true);
+    // All have addresses of the same range: nothing but their networks keeps them apart.
+    const tries = FULL ? 4 : 1;
+    expect(await Promise.all([a1.card.pings(b2.address, tries), b2.card.pings(a2.address, tries)])).to.deep.equal([false, false]);
+
+    await mesh.has(0, 1, 2);
+    const a3 = await mesh.machine('a3', 2, one, '172.30.0.13');
+    expect(await Promise.all([a1.card.pings(a3.address), a3.card.pings(a2.address)])).to.deep.equal([true, true]);
+    expect(await mesh.isInOrder()).to.equal(true);
+    // What is sent to all arrives once: no host passes on what another has sent to all by itself.
+    const [sent, received] = await until('an answer to ARP', async () => {
+      const { stdout } = await a1.card.exec([BUSYBOX, 'arping', '-b', '-c', '2', '-I', 'eth0', a3.address]);
+      const counts = [/Sent (\d+)/, /Received (\d+)/].map((count) => Number(count.exec(stdout)?.[1]));
+      return counts[1] === 0 ? undefined : counts;
+    });
+    expect(received).to.be.at.most(sent ?? 0);
+
+    await a2.unplug();
+    await mesh.has(0, 2);
+    expect(await Promise.all(lab.hosts.map(plainTunnels))).to.deep.equal([['hv3'], [], ['hv1']]);
+    expect(await a3.card.pings(a1.address)).to.equal(true);
+    await mesh.has(0, 1, 2);
+    await Promise.all([a1, a3, b2].map((machine) => machine.unplug()));
+    await mesh[Symbol.asyncDispose]();
+    expect(await leftOfPlainNetworks(lab)).to.deep.equal([]);
+  });
+
+  if (FULL)
+    it('has networks of Open vSwitch alone in Geneve, and on VLANs', async () => {
+      const mesh = new PlainMesh(lab);
+      await mesh.has(0, 1);
+      const overlay = await mesh.network('overlay', tunnel('geneve', 9_000_003));
+      const cable = await mesh.network('cable', { physicalNetwork: PHYSICAL_NETWORK, vlanId: 200 });
+      const [b1, b2] = [await mesh.machine('b1', 0, overlay, '172.30.0.21'), await mesh.machine('b2', 1, overlay, '172.30.0.22')];
+      const v1 = await mesh.machine('v1', 0, cable, '172.30.0.31');
+      const onWire = (name: string, vlan: number) =>
+        LabMachine.plug(lab.host(2), { name, mac: `02:00:00:00:21:0${vlan - 200}`, plug: { bridge: 'br-ex', vlan } });
+      const [same, apart] = [await onWire('same', 200), await onWire('apart', 201)];
+      await Promise.all([same.take('172.30.0.32/24'), apart.take('172.30.0.33/24')]);
+      expect(await Promise.all([b2.card.pings(b1.address), v1.card.pings('172.30.0.32')])).to.deep.equal([true, true]);
+      const crossing = [v1.card.pings('172.30.0.33', 4), v1.card.pings(b1.address, 4), apart.pings(v1.address, 4)];
+      expect(await Promise.all(crossing)).to.deep.equal([false, false, false]);
+      expect(await mesh.isInOrder()).to.equal(true);
+      await Promise.all([same.unplug(), apart.unplug(), ...[b1, b2, v1].map((machine) => machine.unplug())]);
+      await mesh[Symbol.asyncDispose]();
+      expect(await leftOfPlainNetworks(lab)).to.deep.equal([]);
+    });
 
   it('keeps traffic while the central part is killed, and is in order when it is back', async () => {
     const { central } = lab.ovn;

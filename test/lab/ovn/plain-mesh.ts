@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { Call, NetworkDriver, NetworkSpec, RealmHost, SegmentSpec } from '@pileus/core/strategy';
+import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
+import type { LabHost } from '../host.ts';
+import type { Lab } from '../lab.ts';
+import { LabMachine } from './machine.ts';
+
+const OWNER = 'lab';
+const call = (): Call => ({ requestId: 'lab', signal: new AbortController().signal, timeoutMs: 60_000 });
+
+/** A machine on a network of Open vSwitch alone. */
+export interface PlainMachine {
+  readonly card: LabMachine;
+  readonly address: string;
+  unplug(): Promise<void>;
+}
+
+/** Networks of Open vSwitch alone on the switches of a lab's hosts: what OVN does there does not touch them. */
+export class PlainMesh implements AsyncDisposable {
+  readonly driver: NetworkDriver;
+  readonly #lab: Lab;
+  readonly #specs = new Map<string, NetworkSpec>();
+  #hosts: readonly RealmHost[] = [];
+  #machines = 0;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+    const switches = Object.fromEntries(
+      lab.hosts.map((host) => [host.name, { kind: 'unix', path: host.switch.socketPath } as const] as const),
+    );
+    const [factory] = openVswitch({ switches }).strategies.network ?? [];
+    if (factory === undefined) throw new Error('there is no network driver');
+    const hosts = async () => ({ hosts: this.#hosts, isComplete: true });
+    this.driver = factory.open({ writer: { cloudId: OWNER, epoch: 1 }, hosts });
+  }
+
+  /** These hosts, and no others, are the cloud's from now on. */
+  async has(...hosts: readonly number[]): Promise<void> {
+    this.#hosts = hosts.map((n) => ({ host: this.#lab.host(n).name, uri: 'lab://', clusterId: 'lab', answers: true }));
+    for (const spec of this.#specs.values()) await this.driver.ensureNetwork(spec, call());
+  }
+
+  async network(name: string, segment: Omit<SegmentSpec, 'clusterId'>): Promise<NetworkSpec> {
+    const spec: NetworkSpec = {
+      id: randomUUID(),
+      name,
+      owner: OWNER,
+      mode: 'provider',
+      subnets: [],
+      segment: { ...segment, clusterId: 'lab' },
+    };
+    this.#specs.set(spec.id, spec);
+    await this.driver.ensureNetwork(spec, call());
+    return spec;
+  }
+
+  async machine(name: string, host: number, { id: networkId }: NetworkSpec, address: string): Promise<PlainMachine> {
+    this.#machines += 1;
+    const mac = `02:00:00:00:20:${this.#machines.toString(16).padStart(2, '0')}`;
+    const nicId = randomUUID();
+    const port = { nicId, networkId, mac, addresses: [address], owner: OWNER, subnetIds: [], host: this.#lab.host(host).name };
+    const plug = await this.driver.ensurePort(port, call());
+    if (plug.type !== 'ovsPort') throw new Error(`a port that is plugged in as ${plug.type}`);
+    const card = await LabMachine.plug(this.#lab.host(host), { name, mac, plug });
+    await card.take(`${address}/24`);
+    return {
+      card,
+      address,
+      unplug: async () => {
+        await card.unplug();
+        await this.driver.deletePort(port, call());
+      },
+    };
+  }
+
+  /** Whether no switch finds fault with anything. */
+  async isInOrder(): Promise<boolean> {
+    return (await this.driver.listNetworks(call())).every(({ active }) => active);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of this.#specs.keys()) await this.driver.deleteNetwork(id, call());
+    await this.driver.close();
+  }
+}
+
+/** Where the tunnels of a host's networks lead. */
+export async function plainTunnels(host: LabHost): Promise<readonly string[]> {
+  const peers = await host.switch.vsctl('--bare', '--columns=external_ids', 'find', 'port', 'protected=true');
+  return peers.split('\n').flatMap((line) => /pileus-peer=(\S+)/.exec(line)?.[1] ?? []);
+}
