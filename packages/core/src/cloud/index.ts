@@ -4,6 +4,7 @@ import { agents } from './agents/index.ts';
 import type { BulkCipher } from './backup/bulk-cipher.ts';
 import { backups } from './backup/index.ts';
 import { compute } from './compute/index.ts';
+import { Seeds } from './compute/seeds.ts';
 import type { CallObserver } from './driver-call.ts';
 import { events } from './events/index.ts';
 import type { PostUrl } from './events/post-url.ts';
@@ -160,12 +161,14 @@ export const cloud =
   (kernel: KernelServices): readonly Plugin[] => {
     const observeCall = options.observeCall ?? (() => undefined);
     const hosts = new Hosts(kernel, observeCall);
+    const pools = new Pools(kernel, hosts, options.imageStore, observeCall);
     const services: CloudServices = {
       ...kernel,
       cloudId: options.cloudId,
       hosts,
       usages: new Usages({ ...kernel, hosts }, options.observeUsage),
-      pools: new Pools(kernel, hosts, options.imageStore, observeCall),
+      pools,
+      seeds: new Seeds({ ...kernel, hosts, pools }),
       fabrics: new Fabrics(kernel, hosts, observeCall, options.cloudId),
       addresses: new Addresses(),
       placement: new TwoLevelPlacement({

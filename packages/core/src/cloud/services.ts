@@ -1,5 +1,6 @@
 import type { KernelServices, Plugin } from '../kernel/index.ts';
 import type { BulkCipher } from './backup/bulk-cipher.ts';
+import type { Seeds } from './compute/seeds.ts';
 import type { CallObserver } from './driver-call.ts';
 import type { Passwords } from './identity/passwords.ts';
 import type { IdentityProvider } from './identity/provider.ts';
@@ -24,6 +25,7 @@ export interface CloudServices extends KernelServices {
   readonly hosts: Hosts;
   readonly usages: Usages;
   readonly pools: Pools;
+  readonly seeds: Pick<Seeds, 'move'>;
   readonly fabrics: Fabrics;
   /** One for all who choose addresses: two would hand out the same. */
   readonly addresses: Addresses;

@@ -7,7 +7,7 @@ import type { Hypervisor } from '../topology/contract.ts';
 import type { Consoles } from './consoles.ts';
 import { instance } from './instance.ts';
 import { writeRecord } from './machine-record.ts';
-import { writeSeed } from './seed-write.ts';
+import { writeSeed } from './seeds.ts';
 
 /** What the module's parts are made with. */
 export interface ComputeServices extends CloudServices {

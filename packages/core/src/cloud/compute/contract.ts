@@ -2,4 +2,3 @@
 export { instance, isMade } from './instance.ts';
 export { instanceType, newestType } from './instance-type.ts';
 export { namedHost } from './named-host.ts';
-export { moveSeed } from './seed-write.ts';

@@ -52,7 +52,7 @@ export { imageFor } from './volume-source.ts';
 
 /** Pools, the volumes in them, and the images that volumes are cloned from. */
 export const storage: Module = (services) => {
-  const { hosts, pools, reader, kernel, environment, imageStore, settings, config, fetchUrl, openFile, secrets } = services;
+  const { hosts, pools, seeds, reader, kernel, environment, imageStore, settings, config, fetchUrl, openFile, secrets } = services;
   const context: PoolContext = { hosts, pools, reader, drivers: () => kernel().registry.strategyNames('storage') };
   const images: ImageContext = {
     ...context,
@@ -88,7 +88,7 @@ export const storage: Module = (services) => {
       volumeCreate({ ...context, secrets, environment }, environment.clock),
       updateAction(volume, ['description']),
       volumeResize({ ...context, hosts, secrets }),
-      volumeMove({ ...context, hosts, secrets, environment, settings }),
+      volumeMove({ ...context, hosts, seeds, secrets, environment, settings }),
       volumeRotateKey({ ...context, hosts, secrets, environment }),
       ...snapshotActions(context),
     ],

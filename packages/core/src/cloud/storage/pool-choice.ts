@@ -80,7 +80,7 @@ export async function readPools(reader: Reader): Promise<readonly RankedPool[]> 
 
 /**
  * The pool for one volume. The guard of the commit decides; who lost (`attempt` > 0) looks one further down.
- * @throws CloudError not_found, no_capacity with the reason for each pool, unsupported where none can encrypt, conflict where all take encrypted volumes only
+ * @throws CloudError what `notIn` says, not_found, no_capacity with the reason for each pool, unsupported where none can encrypt, conflict where all take encrypted volumes only
  */
 export async function choosePool(
   reader: Reader,
@@ -93,6 +93,8 @@ export async function choosePool(
     /** The field that says so. Default: `/encrypted`. */
     readonly encryptedBy?: string;
     readonly attempt: number;
+    /** What keeps it out of one that fits otherwise: another is taken, and where there is none, it is thrown. */
+    readonly notIn?: (poolId: PoolRow['id']) => Promise<CloudError | undefined>;
   },
 ): Promise<PoolRow> {
   if (wanted.poolId !== undefined) await reader.get(pool, wanted.poolId, '/poolId');
@@ -101,8 +103,15 @@ export async function choosePool(
   const all = await readPools(reader);
   const ranked = rankPools(all, where);
   const fitting = ranked.filter(({ freeBytes }) => freeBytes >= wanted.sizeBytes);
-  const chosen = fitting[wanted.attempt % Math.max(1, fitting.length)];
-  if (chosen !== undefined) return chosen.row;
+  const { notIn = async () => undefined } = wanted;
+  let barred: CloudError | undefined;
+  for (const index of fitting.keys()) {
+    const { row } = fitting[(wanted.attempt + index) % fitting.length] as RankedPool;
+    const why = await notIn(row.id);
+    if (why === undefined) return row;
+    barred ??= why;
+  }
+  if (barred !== undefined) throw barred;
   const fits = all.filter((each) => isMeant(each, where));
   const reasons = Object.fromEntries(
     fits.map((each) => [each.row.name, refusalOf(each, where) ?? shortage(each.freeBytes, wanted.sizeBytes)]),

@@ -1,13 +1,14 @@
-import { CloudError, isCloudError, type KernelServices, NeverHappened, sleep } from '../../kernel/index.ts';
+import { CloudError, isCloudError, NeverHappened, sleep } from '../../kernel/index.ts';
 import type { Attachment, Call } from '../../strategy/index.ts';
-import { instance, moveSeed } from '../compute/contract.ts';
+import { instance } from '../compute/contract.ts';
+import type { CloudServices } from '../services.ts';
 import { ClassLimits } from './class-limits.ts';
 import { volume } from './volume.ts';
 import { type ReachContext, reachVolume } from './volume-reach.ts';
 import { isOn, type UsedVolumeContext, userOf } from './volume-user.ts';
 
 /** What a move of a disk reaches that its machine goes on using. */
-export type LiveContext = UsedVolumeContext & ReachContext & Pick<KernelServices, 'environment'>;
+export type LiveContext = UsedVolumeContext & ReachContext & Pick<CloudServices, 'environment' | 'seeds'>;
 
 /** Whose disk it is, while that is on: held from the acceptance to the end. */
 export interface LiveUser {
@@ -113,7 +114,7 @@ export async function settle(ctx: LiveContext, { volumeId, toPoolId }: LiveMove,
   const limits = { iopsPerSecond: 0, bytesPerSecond: 0, ...(await new ClassLimits(ctx.reader).of(row)) };
   try {
     if (hypervisor.offers('diskLimits')) await hypervisor.setDiskLimits(user.id, volumeId, limits, call);
-    if (row.slot === 0) await moveSeed(ctx, user, toPoolId, call);
+    if (row.slot === 0) await ctx.seeds.move(user, toPoolId, call);
   } catch (error) {
     if (!isCloudError(error) || !NOTHING_CHANGED.has(error.code)) throw error;
     ctx.environment.logger.warn({ volumeId, error: error.publicMessage }, 'a disk was moved under a machine that is not on any more');

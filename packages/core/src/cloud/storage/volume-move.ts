@@ -30,7 +30,7 @@ import { volume } from './volume.ts';
 import { contentsDiffer, copyContent } from './volume-copy.ts';
 import { needContents, openedKey, refuseUnencrypted } from './volume-key.ts';
 import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, leavePlace, liveUser, pivot, settle } from './volume-live.ts';
-import { leftLately, refuseUnsettled } from './volume-return.ts';
+import { barredFrom, leftLately, refuseUnsettled } from './volume-return.ts';
 import { inUse, refuseOtherUser, refuseUsed, userOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -291,11 +291,12 @@ interface WantedPlace extends Wanted {
 /** Where it goes, and stays as it is: encrypted or not. @throws CloudError conflict, no_capacity, not_found, unsupported */
 async function placeFor(ctx: MoveContext, reader: Reader, row: VolumeRow, { isLive, ...wanted }: WantedPlace) {
   const encrypted = row.encrypted === true;
-  const encryptedBy = wanted.poolId === undefined ? '/storageClass' : '/poolId';
-  const place = await choosePool(reader, { ...wanted, encrypted, encryptedBy, sizeBytes: row.sizeBytes });
-  const { guards } = await protectionIn(reader, place, encrypted, encryptedBy);
-  await refuseUnsettled(ctx, row, place.id);
-  if (encrypted) await refuseUnencrypted(ctx, place.id, encryptedBy);
+  const asked = wanted.poolId === undefined ? '/storageClass' : '/poolId';
+  await refuseUnsettled(ctx, row);
+  const notIn = (poolId: Id<'pool'>) => barredFrom(ctx, row, poolId, asked);
+  const place = await choosePool(reader, { ...wanted, encrypted, encryptedBy: asked, sizeBytes: row.sizeBytes, notIn });
+  const { guards } = await protectionIn(reader, place, encrypted, asked);
+  if (encrypted) await refuseUnencrypted(ctx, place.id, asked);
   if (!isLive) await needCopy(ctx, row, place.id);
   return { toPoolId: place.id, guards };
 }
@@ -329,7 +330,6 @@ export const volumeMove = (context: MoveContext) =>
     accept: async ({ id, row, input, principal, reader, attempt }) => {
       refuseUnclear(input);
       await refuseUnknownPlace(reader, principal, input);
-      const wanted = given({ poolId: input.poolId, storageClass: input.storageClass });
       const params = { volumeId: id, fromPoolId: row.poolId, sizeBytes: row.sizeBytes, verify: input.verify === true };
       const { bytesPerSecond } = input;
       const isThere = input.poolId === row.poolId || (await reader.get(pool, row.poolId)).storageClass === input.storageClass;
@@ -343,7 +343,11 @@ export const volumeMove = (context: MoveContext) =>
       await refuseIsoBeside(reader, row);
       if (user !== undefined && input.poolId !== undefined) await refuseUnreached(reader, input.poolId, user);
       refuseStaying(row, await snapshotsOf(reader, id));
-      const { toPoolId, guards } = await placeFor(context, reader, row, { ...wanted, ...given({ hostId: user?.hostId }), attempt, isLive });
+      const { toPoolId, guards } = await placeFor(context, reader, row, {
+        ...given({ poolId: input.poolId, storageClass: input.storageClass, hostId: user?.hostId }),
+        attempt,
+        isLive,
+      });
       return {
         params: { ...params, toPoolId, ...given({ userId: user?.id, bytesPerSecond }) },
         statements: [

@@ -21,7 +21,7 @@ interface Context {
   readonly settings: Settings;
 }
 
-type Row = Pick<RowOf<typeof volume>, 'name' | 'leftPools'>;
+type Row = Pick<RowOf<typeof volume>, 'id' | 'name' | 'leftPools'>;
 
 const untilMs = ({ settings }: Context, at: string): number => Date.parse(at) + settings.global(volumeReturnSeconds) * 1000;
 
@@ -34,29 +34,8 @@ export const leftLately = (ctx: Context, { leftPools = [] }: Pick<Row, 'leftPool
   { poolId, at: timestamp(ctx.environment.clock) },
 ];
 
-/** @throws CloudError conflict while a removal of what the volume was there may still be under way */
-async function refuseEarlyReturn(
-  ctx: Context & { readonly reader: Reader },
-  { name, leftPools = [] }: Row,
-  poolId: Id<'pool'>,
-): Promise<void> {
-  const left = leftPools.find((each) => each.poolId === poolId);
-  if (left === undefined || untilMs(ctx, left.at) <= ctx.environment.clock.nowMs()) return;
-  const returnsAt = new Date(untilMs(ctx, left.at)).toISOString();
-  throw new CloudError(
-    'conflict',
-    `Volume ${name} has only just left pool ${(await ctx.reader.get(pool, poolId)).name}, where what removed it may not have ended: it may return from ${returnsAt} on.`,
-    { pointer: '/poolId', params: { leftPoolId: poolId, returnsAt } },
-  );
-}
-
-/** @throws CloudError conflict while something may lie in a pool that bears the name of the volume and is not it */
-export async function refuseUnsettled(
-  ctx: Context & { readonly reader: Reader },
-  row: RowOf<typeof volume>,
-  toPoolId: Id<'pool'>,
-): Promise<void> {
-  const { reader } = ctx;
+/** @throws CloudError conflict while another move of it has not come to its end */
+export async function refuseUnsettled({ reader }: { readonly reader: Reader }, row: RowOf<typeof volume>): Promise<void> {
   if (row.movingToPoolId !== undefined)
     throw new CloudError('conflict', `Volume ${row.name} is being moved already.`, { params: { movingToPoolId: row.movingToPoolId } });
   const left = row.leftPoolId === undefined ? undefined : await reader.find(pool, row.leftPoolId);
@@ -64,20 +43,46 @@ export async function refuseUnsettled(
     throw new CloudError('conflict', `What the last move of volume ${row.name} left in pool ${left.name} is not removed yet; ask again.`, {
       params: { leftPoolId: left.id },
     });
-  await refuseEarlyReturn(ctx, row, toPoolId);
-  const unknown = both(both(equals('place', toPoolId), equals('objectKind', 'volume')), equals('objectId', row.id));
+}
+
+/**
+ * Why a volume may not come to a pool yet: something may lie there that bears its name and is not it, or a removal of what it was there may still be under way.
+ * `pointer` is to the field that asks for the pool.
+ */
+export async function barredFrom(
+  ctx: Context & { readonly reader: Reader },
+  row: Row,
+  poolId: Id<'pool'>,
+  pointer: string,
+): Promise<CloudError | undefined> {
+  const { reader } = ctx;
+  const returnsAt = returnOf(ctx, row, poolId);
+  if (returnsAt !== undefined)
+    return new CloudError(
+      'conflict',
+      `Volume ${row.name} has only just left pool ${(await reader.get(pool, poolId)).name}, where what removed it may not have ended: it may return from ${returnsAt} on.`,
+      { pointer, params: { leftPoolId: poolId, returnsAt } },
+    );
+  const unknown = both(both(equals('place', poolId), equals('objectKind', 'volume')), equals('objectId', row.id));
   const [found] = await reader.list(stray, unknown, { limit: 1 });
   if (found !== undefined)
-    throw new CloudError('conflict', `Something with the name of volume ${row.name} lies in that pool in quarantine; remove that first.`, {
-      pointer: '/poolId',
+    return new CloudError('conflict', `Something with the name of volume ${row.name} lies in that pool in quarantine; remove that first.`, {
+      pointer,
       params: { strayId: found.id },
     });
-  const hostId = await hostOfPool(reader, toPoolId);
-  if (hostId === undefined) return;
+  const hostId = await hostOfPool(reader, poolId);
+  if (hostId === undefined) return undefined;
   const owed = await reader.list(debt, both(equals('place', hostId), equals('state', 'owed')));
-  if (owed.some(({ target }) => target.id === row.id && target.poolId === toPoolId))
-    throw new CloudError('conflict', `What volume ${row.name} has left in that pool is not removed yet; ask again.`, {
-      pointer: '/poolId',
-      params: { leftPoolId: toPoolId },
-    });
+  if (!owed.some(({ target }) => target.id === row.id && target.poolId === poolId)) return undefined;
+  return new CloudError('conflict', `What volume ${row.name} has left in that pool is not removed yet; ask again.`, {
+    pointer,
+    params: { leftPoolId: poolId },
+  });
+}
+
+/** When it may, where that is later than now. */
+function returnOf(ctx: Context, { leftPools = [] }: Row, poolId: string): string | undefined {
+  const left = leftPools.find((each) => each.poolId === poolId);
+  if (left === undefined || untilMs(ctx, left.at) <= ctx.environment.clock.nowMs()) return undefined;
+  return new Date(untilMs(ctx, left.at)).toISOString();
 }

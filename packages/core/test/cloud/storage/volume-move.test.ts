@@ -164,7 +164,8 @@ describe('moves of volumes between pools', () => {
     sim.world.faults.add({ command: 'volumes.delete', times: 1, effect: 'fail_after', fault: 'unavailable' });
     sim.world.faults.add({ command: 'volumes.delete', times: 1, effect: 'duplicate', delayMs: 120_000 });
     expect((await moved(id, there)).state).to.equal('succeeded');
-    const { message, params } = await stage.refusal('volume.move', { poolId: here }, id);
+    const { message, params, pointer } = await stage.refusal('volume.move', { poolId: here }, id);
+    expect(pointer).to.equal('/poolId');
     expect(message).to.match(/has only just left pool .*: it may return from 20\d\d-.*Z on\.$/);
     expect(params).to.include.keys('leftPoolId', 'returnsAt');
     const returnsMs = Date.parse(String((params as { readonly returnsAt: string }).returnsAt));
@@ -173,6 +174,23 @@ describe('moves of volumes between pools', () => {
     expect((await stage.row(volume, id)).leftPools?.map(({ poolId }) => poolId)).to.deep.equal([there]);
     await sim.run(RETURN_MS);
     expect([stored(here), stored(there), sim.world.read(id)]).to.deep.equal([[id], [], 'kept']);
+  });
+
+  it('go to another pool of the class that is asked for, where one will not have them yet', async () => {
+    const { stage, sim, here, there, moved } = await open(1);
+    const [hostId = ''] = stage.hostIds;
+    const fast = (path: string) => stage.pool(hostId, { storageClass: 'fast', settings: { path } });
+    const first = await fast('first');
+    const id = await stage.volume(MIB, { poolId: first });
+    expect(there).to.equal('');
+    expect((await moved(id, here)).state).to.equal('succeeded');
+    const refused = await stage.refusal('volume.move', { storageClass: 'fast' }, id);
+    expect(refused).to.include({ code: 'conflict', pointer: '/storageClass' });
+    expect(refused.params).to.include({ leftPoolId: first });
+    const second = await fast('second');
+    // The first one is the older, and of equals it would be taken.
+    await sim.done('volume.move', { storageClass: 'fast' }, id);
+    expect((await stage.row(volume, id)).poolId).to.equal(second);
   });
 
   it('that have left something of which nothing was known show it, and go nowhere near it until somebody has removed it', async () => {

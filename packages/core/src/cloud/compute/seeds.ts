@@ -28,15 +28,20 @@ export async function writeSeed(
   return seed;
 }
 
-/** The root disk of a machine that is on has come into another pool: its seed follows. */
-export async function moveSeed(
-  ctx: ReachContext & { readonly reader: Reader },
-  { id, hostId }: { readonly id: string; readonly hostId: string },
-  poolId: string,
-  call: Call,
-): Promise<void> {
-  const row = await ctx.reader.get(instance, id);
-  const plugged = (await ctx.reader.list(nic, equals('instanceId', id))).filter(({ state }) => state === 'attached');
-  const nics = plugged.sort((a, b) => a.slot - b.slot);
-  await (await ctx.hosts.hypervisor(hostId)).changeSeed(id, await writeSeed(ctx, row, hostId, nics, poolId, call), call);
+/** What storage may ask for of the seeds of machines. A service and no function that it imports: machines are made of what storage makes. */
+export class Seeds {
+  readonly #ctx: ReachContext & { readonly reader: Reader };
+
+  constructor(ctx: ReachContext & { readonly reader: Reader }) {
+    this.#ctx = ctx;
+  }
+
+  /** The root disk of a machine that is on has come into another pool: its seed follows. */
+  async move({ id, hostId }: { readonly id: string; readonly hostId: string }, poolId: string, call: Call): Promise<void> {
+    const { reader, hosts } = this.#ctx;
+    const row = await reader.get(instance, id);
+    const plugged = (await reader.list(nic, equals('instanceId', id))).filter(({ state }) => state === 'attached');
+    const nics = plugged.sort((a, b) => a.slot - b.slot);
+    await (await hosts.hypervisor(hostId)).changeSeed(id, await writeSeed(this.#ctx, row, hostId, nics, poolId, call), call);
+  }
 }
