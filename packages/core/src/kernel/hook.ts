@@ -131,21 +131,28 @@ export class Hooks {
 
   async collect<T, R>(point: Contribution<T, R>, subject: T): Promise<readonly R[]> {
     const results: R[] = [];
-    const { marks } = this.#environment;
-    for (const { handler, plugin } of this.#handlers(point)) {
-      marks?.begin(point.id, plugin, '');
-      results.push((await (handler as unknown as (subject: T, ports: HookPorts) => R | Promise<R>)(subject, this.#ports)) as R);
-      marks?.end(point.id, plugin, '');
+    for (const bound of this.#handlers(point)) {
+      const handler = bound.handler as unknown as (subject: T, ports: HookPorts) => R | Promise<R>;
+      results.push(await this.#marked(bound, () => handler(subject, this.#ports)));
     }
     return results;
   }
 
   async tell(pointId: string, subject: JsonObject): Promise<void> {
+    for (const bound of this.#points.get(pointId)?.handlers ?? []) {
+      const handler = bound.handler as unknown as (subject: JsonObject) => Promise<void> | void;
+      await this.#marked(bound, () => handler(subject));
+    }
+  }
+
+  /** Also one that throws has ended. */
+  async #marked<R>({ point, plugin }: Bound, body: () => R | Promise<R>): Promise<R> {
     const { marks } = this.#environment;
-    for (const { handler, plugin } of this.#points.get(pointId)?.handlers ?? []) {
-      marks?.begin(pointId, plugin, '');
-      await (handler as unknown as (subject: JsonObject) => Promise<void> | void)(subject);
-      marks?.end(pointId, plugin, '');
+    marks?.begin(point.id, plugin, '');
+    try {
+      return await body();
+    } finally {
+      marks?.end(point.id, plugin, '');
     }
   }
 
@@ -162,7 +169,7 @@ export class Hooks {
     });
     try {
       const handler = bound.handler as unknown as GateHandler<unknown>;
-      return await Promise.race([Promise.resolve(handler(subject, abort.signal)), late.promise]);
+      return await Promise.race([this.#marked(bound, () => handler(subject, abort.signal)), late.promise]);
     } catch (error) {
       this.#environment.logger.error({ plugin: bound.plugin, gate: bound.point.id, error: describeChain(error) }, 'gate threw; refused');
       return { reason: 'gate_failed', message: `The gate of ${bound.plugin} failed.` };

@@ -229,9 +229,11 @@ export class Trials {
     const { marks } = this.#ports.environment;
     const { operationId, saga } = this.#subject;
     marks?.begin(saga.name, path, operationId);
-    const statements = body();
-    marks?.end(saga.name, path, operationId);
-    return statements;
+    try {
+      return body();
+    } finally {
+      marks?.end(saga.name, path, operationId);
+    }
   }
 
   around<R>(path: string, phase: 'do' | 'undo', type: 'effect' | 'write', body: () => Promise<R>): Promise<R> {
