@@ -11,11 +11,11 @@ import { CACHE_DIR, ensureSystem, type Log } from '../system/ensure.ts';
 import { socketPathOf, writeLibvirtdRoot } from '../system/libvirtd-config.ts';
 import { startLibvirtd } from '../system/libvirtd-process.ts';
 import { OvnCentral } from '../system/ovn-central.ts';
-import { ovnRows } from '../system/ovn-rows.ts';
 import { OvsHost, presentAsSystem, withoutChecksumOffload } from '../system/ovs-host.ts';
 import { OVN_PACKAGES } from '../system/packages.ts';
 import { freeSubnet } from './free-subnet.ts';
 import type { Ground } from './ground.ts';
+import { OvnWitness } from './ovn-witness.ts';
 import type { Place } from './place.ts';
 import { Witness } from './witness.ts';
 
@@ -126,16 +126,6 @@ class OvnHost {
     await gone(['ip', 'netns', 'del', this.#netns], /No such file or directory/);
     await rm(this.rootDir, { recursive: true, force: true });
   }
-
-  /** Rows of OVN and ports of the switch, one line each. */
-  async things(): Promise<readonly string[]> {
-    const [north, south, ports] = await Promise.all([
-      ovnRows(this.central.northboundRemote, 'OVN_Northbound'),
-      ovnRows(this.central.southboundRemote, 'OVN_Southbound'),
-      this.ovs.ports(),
-    ]);
-    return [...north, ...south, ...ports.map((port) => `port ${port}`)];
-  }
 }
 
 /** Removes what may be absent, and again while the kernel is busy with it. @throws Error with the program's words when it stays */
@@ -145,30 +135,5 @@ async function gone(argv: readonly [string, ...string[]], absent: RegExp): Promi
     if (exitCode === 0 || absent.test(stderr)) return;
     if (attemptsLeft === 0) throw new Error(`${argv.join(' ')}: ${stderr.trim()}`);
     await sleep(250);
-  }
-}
-
-/** Looks at libvirt, OVN and the switch with their own programs. */
-class OvnWitness {
-  readonly #libvirt: Witness;
-  readonly #host: OvnHost;
-  #before: readonly string[] = [];
-
-  constructor(libvirt: Witness, host: OvnHost) {
-    this.#libvirt = libvirt;
-    this.#host = host;
-  }
-
-  async begin(): Promise<void> {
-    await this.#libvirt.begin();
-    this.#before = await this.#host.things();
-  }
-
-  async residue(): Promise<readonly string[]> {
-    // What was deleted in the one database is so in the other when northd and the host have come to it.
-    await this.#host.ovs.unplugNeedless();
-    await this.#host.central.settle();
-    const things = (await this.#host.things()).filter((line) => !this.#before.includes(line));
-    return [...(await this.#libvirt.residue()), ...things];
   }
 }

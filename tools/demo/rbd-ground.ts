@@ -1,16 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CephCluster } from '../system/ceph-cluster.ts';
 import { ensureSystem, type Log } from '../system/ensure.ts';
 import { CEPH_PACKAGES } from '../system/packages.ts';
 import { type Ground, realGround } from './ground.ts';
 import type { Place } from './place.ts';
-import type { Witness } from './witness.ts';
+import { RbdWitness } from './rbd-witness.ts';
 
 const POOL = 'demo';
-/** What is deleted is freed behind the answer. */
-const FREED_MS = 120_000;
 
 /** This machine as a host, and a Ceph cluster of its own for the disks: three OSDs, each byte on all of them. */
 export async function rbdGround(place: Place, log: Log): Promise<Ground> {
@@ -32,7 +29,7 @@ export async function rbdGround(place: Place, log: Log): Promise<Ground> {
       pool: ({ zoneId }) => ({ driver: 'rbd', zoneId, settings, secrets: { key: ceph.user.key } }),
       ceph: new DemoPool(ceph),
       backupsDir,
-      witness: ground.witness && new RbdWitness(ground.witness, ceph),
+      witness: ground.witness && new RbdWitness(ground.witness, ceph, POOL),
       stop: async (outcome) => {
         await ground.stop(outcome);
         await ceph[Symbol.asyncDispose]();
@@ -60,40 +57,5 @@ export class DemoPool {
       readonly parent?: { readonly pool: string; readonly image: string; readonly snapshot: string };
     };
     return parent && `${parent.pool}/${parent.image}@${parent.snapshot}`;
-  }
-}
-
-/** Looks at libvirt and at the pool with their own programs. */
-class RbdWitness {
-  readonly #libvirt: Pick<Witness, 'begin' | 'residue'>;
-  readonly #ceph: CephCluster;
-
-  constructor(libvirt: Pick<Witness, 'begin' | 'residue'>, ceph: CephCluster) {
-    this.#libvirt = libvirt;
-    this.#ceph = ceph;
-  }
-
-  begin(): Promise<void> {
-    return this.#libvirt.begin();
-  }
-
-  async residue(): Promise<readonly string[]> {
-    const deadline = performance.now() + FREED_MS;
-    let things = await this.#things();
-    for (; things.length > 0 && performance.now() < deadline; things = await this.#things()) await sleep(500);
-    return [...(await this.#libvirt.residue()), ...things];
-  }
-
-  /** Images with their snapshots and locks, and what is in the trash; one line each. */
-  async #things(): Promise<readonly string[]> {
-    const list = async <T>(...words: readonly string[]) => JSON.parse(await this.#ceph.rbd(...words, '--format=json')) as readonly T[];
-    const images = await list<string>('ls', POOL);
-    const within = images.map(async (image) => {
-      const snapshots = await list<{ readonly name: string }>('snap', 'ls', '--all', `${POOL}/${image}`);
-      const locks = await list<{ readonly locker: string }>('lock', 'ls', `${POOL}/${image}`);
-      return [...snapshots.map(({ name }) => `snapshot ${image}@${name}`), ...locks.map(({ locker }) => `lock of ${locker} on ${image}`)];
-    });
-    const trash = await list<{ readonly name: string }>('trash', 'ls', '--all', POOL);
-    return [...images.map((name) => `image ${name}`), ...(await Promise.all(within)).flat(), ...trash.map(({ name }) => `trash ${name}`)];
   }
 }

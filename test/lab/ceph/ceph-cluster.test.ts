@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { RbdWitness } from '../../../tools/demo/rbd-witness.ts';
 import { CephCluster } from '../../../tools/system/ceph-cluster.ts';
 import { run } from '../../../tools/system/command.ts';
 import { ensureSystem } from '../../../tools/system/ensure.ts';
@@ -16,6 +17,26 @@ const HELD = fileURLToPath(new URL('held-cluster.ts', import.meta.url));
 
 const pidsOf = ({ monitor, osds, manager, gateway }: CephCluster) =>
   [monitor, ...osds, manager, gateway].map(({ pid }) => pid).filter((pid) => pid !== undefined);
+
+/** In the pool `fast` there is the image `first`. */
+async function expectWitnessed(cluster: CephCluster): Promise<void> {
+  const libvirt: string[] = ['secret left'];
+  const witness = new RbdWitness({ begin: async () => {}, residue: async () => libvirt }, cluster, 'fast');
+  await cluster.rbd('snap', 'create', 'fast/first@kept');
+  await cluster.rbd('lock', 'add', 'fast/first', 'held');
+  await cluster.rbd('create', 'fast/second', '--size=4M');
+  await cluster.rbd('trash', 'mv', 'fast/second');
+  const told = await witness.residue(0);
+  const [locker] = told.flatMap((line) => /^lock of (\S+) on first$/.exec(line)?.[1] ?? []);
+  expect(told).to.have.members(['secret left', 'image first', 'snapshot first@kept', `lock of ${locker} on first`, 'trash second']);
+  libvirt.pop();
+  await cluster.rbd('lock', 'rm', 'fast/first', 'held', locker ?? '');
+  await cluster.rbd('snap', 'rm', 'fast/first@kept');
+  await cluster.rbd('rm', 'fast/first');
+  const [kept] = JSON.parse(await cluster.rbd('trash', 'ls', 'fast', '--format=json')) as readonly { readonly id: string }[];
+  await cluster.rbd('trash', 'rm', `fast/${kept?.id}`);
+  expect(await witness.residue()).to.deep.equal([]);
+}
 
 describe('a Ceph cluster of our own', function () {
   this.timeout(300_000);
@@ -29,7 +50,7 @@ describe('a Ceph cluster of our own', function () {
   afterEach(async () => expect(await readdir(directory)).to.deep.equal([]));
   after(() => rm(directory, { recursive: true, force: true }));
 
-  it('takes I/O from whoever knows its monitors and a key, with one of three OSDs dead too, and leaves nothing behind', async () => {
+  it('takes I/O from whoever knows its monitors and a key, with one of three OSDs dead too, is looked through by the witness of the demo, and leaves nothing behind', async () => {
     const cluster = await CephCluster.start({ osds: 3, directory, manager: true, pools: ['rbd', 'fast'] });
     let pids: readonly number[] = [];
     try {
@@ -50,6 +71,7 @@ describe('a Ceph cluster of our own', function () {
       await cluster.untilUp();
       expect((await asUser('ls', 'fast')).trim()).to.equal('first');
       expect((await cluster.rbd('ls', 'rbd')).trim()).to.equal('');
+      await expectWitnessed(cluster);
       await until('health', async () => (await cluster.ceph('health')).startsWith('HEALTH_OK') || undefined);
     } finally {
       await cluster[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { OvnWitness } from '../../../tools/demo/ovn-witness.ts';
 import { ensureSystem } from '../../../tools/system/ensure.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
 import { FULL } from '../../../tools/test/slice.ts';
@@ -312,6 +313,35 @@ describe('the lab with OVN', function () {
       return (await left()).length === 0 ? true : undefined;
     }).catch(async () => expect(await left()).to.deep.equal([]));
     expect(empty.filter((line) => line.endsWith(' port br-int'))).to.have.length(3);
+  });
+
+  it('is looked through by the witness of the demo, for what was not there before', async () => {
+    const { central } = lab.ovn;
+    const ovs = lab.host(0).switch;
+    const witness = new OvnWitness({ begin: async () => {}, residue: async () => ['domain left'] }, { central, ovs });
+    await ovs.vsctl('add-port', 'br-ex', 'before0', '--', 'set', 'interface', 'before0', 'type=internal');
+    await witness.begin();
+    await central.nbctl('ls-add', 'left', '--', 'lsp-add', 'left', 'left-port');
+    await ovs.vsctl('add-port', 'br-ex', 'left0', '--', 'set', 'interface', 'left0', 'type=internal');
+    const north = async (table: string, name: string) =>
+      (await central.nbctl('--bare', '--columns=_uuid', 'find', table, `name=${name}`)).trim();
+    const ours = [
+      `Logical_Switch ${await north('logical_switch', 'left')}`,
+      `Logical_Switch_Port ${await north('logical_switch_port', 'left-port')}`,
+      'port left0',
+    ];
+    const told = await witness.residue();
+    expect(told)
+      .to.include.members(['domain left', ...ours])
+      .and.not.include('port before0');
+    const south = (await central.sbctl('--bare', '--columns=_uuid', 'find', 'port_binding', 'logical_port=left-port')).trim();
+    expect(told).to.include(`Port_Binding ${south}`);
+    await ovs.vsctl('del-port', 'left0');
+    await central.nbctl('ls-del', 'left');
+    // Of the networks of others there may be more rows meanwhile.
+    const left = [...ours, `Port_Binding ${south}`];
+    await until('nothing of it left', async () => ((await witness.residue()).some((line) => left.includes(line)) ? undefined : true));
+    await ovs.vsctl('del-port', 'before0');
   });
 
   it('leaves nothing behind when it goes down', async () => {
