@@ -6,8 +6,6 @@ import { NorthboundWriter } from '../../src/ovn/writer.ts';
 import { type Operation, ovnNorthbound, type Results } from '../../src/ovsdb/index.ts';
 import { idOf } from './specs.ts';
 
-const bounds = new Bounds({ signal: new AbortController().signal, timeoutMs: 60_000 });
-
 const nothing = (object: string): Difference => ({ changes: new Changes(), touched: [object] });
 function row(object: string): Difference {
   const changes = new Changes();
@@ -20,6 +18,7 @@ describe('a writer in the midst of a transaction', () => {
   let isSure: boolean;
   let writer: NorthboundWriter;
   let underWay: Promise<void>;
+  let bounds: Bounds;
 
   /** Has the transaction under way end, and each that follows. */
   const end = () => {
@@ -41,6 +40,8 @@ describe('a writer in the midst of a transaction', () => {
   }
 
   beforeEach(async () => {
+    // It begins to run out when it is made: not when the file is read, which may be minutes before.
+    bounds = new Bounds({ signal: new AbortController().signal, timeoutMs: 60_000 });
     answers = [];
     isSure = false;
     const client = {

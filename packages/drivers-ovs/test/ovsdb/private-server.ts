@@ -39,6 +39,8 @@ export class PrivateServer implements AsyncDisposable {
   readonly address: Address;
   readonly #database: string;
   readonly #args: readonly string[];
+  /** Of the database. */
+  #name: string | undefined;
   #process: ChildProcess | undefined;
 
   private constructor(dir: string, database: string, args: readonly string[]) {
@@ -84,10 +86,13 @@ export class PrivateServer implements AsyncDisposable {
           () => false,
         )
       )
-        return;
+        break;
       if (this.#process.exitCode !== null || tries > 6_000) throw new Error(`ovsdb-server did not start: see ${this.dir}/log`);
       await sleep(10);
     }
+    // It listens a moment before it tells which databases it has: who asks in between is told that there is none.
+    this.#name ??= (await run(['ovsdb-tool', 'db-name', this.#database])).trim();
+    await run(['ovsdb-client', '--timeout=60', 'wait', `unix:${this.socketPath}`, this.#name, 'added']);
   }
 
   /** Ends it at once, as a crash would. */
