@@ -83,4 +83,10 @@ export function sleep(timers: Timers, delayMs: number, signal?: AbortSignal): Pr
 /** RFC 3339, UTC, milliseconds. */
 export const timestamp = (clock: Clock): string => timestampOf(clock.nowMs());
 
-export const timestampOf = (ms: number): string => new Date(ms).toISOString();
+/** The last one that was written: an operation asks for several in one millisecond. */
+let written = { ms: Number.NaN, text: '' };
+
+export function timestampOf(ms: number): string {
+  if (ms !== written.ms) written = { ms, text: new Date(ms).toISOString() };
+  return written.text;
+}

@@ -27,43 +27,51 @@ interface Placed extends Name {
   readonly sizeBytes: number;
 }
 
+interface PlacedFile {
+  readonly file: IsoFile;
+  readonly sector: number;
+}
+
 /** @throws Error when names or their number do not fit into one sector of directory: a mistake of the caller. */
 export function isoImage(label: string, files: readonly IsoFile[]): Uint8Array {
   let next = FILES_AT;
-  const placed = files.map((file, index) => {
+  const placed = files.map((file): PlacedFile => {
     const sector = next;
     next += Math.max(1, sectors(file.bytes.length));
-    return { file, sector, short: ascii(shortName(file.name, index)), long: ucs2(file.name) };
+    return { file, sector };
   });
-  const total = Math.max(next, SECTORS_MIN);
-  const image = new Uint8Array(total * SECTOR);
-  const put = (sector: number, bytes: Uint8Array) => image.set(bytes, sector * SECTOR);
-  put(HEAD_AT, headOf(label, total));
-  put(
-    ROOTS_AT,
-    directory(
-      ROOTS_AT,
-      placed.map(({ short, sector, file }) => ({ bytes: short, sector, sizeBytes: file.bytes.length })),
-    ),
-  );
-  put(
-    ROOTS_AT + 1,
-    directory(
-      ROOTS_AT + 1,
-      placed.map(({ long, sector, file }) => ({ bytes: long, sector, sizeBytes: file.bytes.length })),
-    ),
-  );
-  for (const { file, sector } of placed) put(sector, file.bytes);
+  const image = new Uint8Array(Math.max(next, SECTORS_MIN) * SECTOR);
+  image.set(frontOf(label, image.length / SECTOR, placed), HEAD_AT * SECTOR);
+  for (const { file, sector } of placed) image.set(file.bytes, sector * SECTOR);
   return image;
 }
 
-/** The last one made: those of one label and size have the same, and most have the least size. */
-let head: { readonly label: string; readonly total: number; readonly bytes: Uint8Array } | undefined;
+/** Those made last. Files of the same names and sizes have the same, as the seeds of most machines do: hostnames of a few lengths. */
+const fronts = new Map<string, Uint8Array>();
+const FRONTS_KEPT = 16;
 
-/** Descriptors and path tables, which say nothing of the files. */
-function headOf(label: string, total: number): Uint8Array {
-  if (head?.label !== label || head.total !== total) head = { label, total, bytes: makeHead(label, total) };
-  return head.bytes;
+/** All that lies ahead of the files: descriptors, path tables and directories, which say nothing of what is in them. */
+function frontOf(label: string, total: number, placed: readonly PlacedFile[]): Uint8Array {
+  const key = JSON.stringify([label, total, placed.map(({ file }) => [file.name, file.bytes.length])]);
+  const known = fronts.get(key);
+  if (known !== undefined) return known;
+  const front = new Uint8Array((FILES_AT - HEAD_AT) * SECTOR);
+  const put = (sector: number, bytes: Uint8Array) => front.set(bytes, (sector - HEAD_AT) * SECTOR);
+  put(HEAD_AT, makeHead(label, total));
+  for (const [root, nameOf] of [
+    [ROOTS_AT, (name: string, index: number) => ascii(shortName(name, index))],
+    [ROOTS_AT + 1, ucs2],
+  ] as const)
+    put(
+      root,
+      directory(
+        root,
+        placed.map(({ file, sector }, index) => ({ bytes: nameOf(file.name, index), sector, sizeBytes: file.bytes.length })),
+      ),
+    );
+  if (fronts.size >= FRONTS_KEPT) fronts.clear();
+  fronts.set(key, front);
+  return front;
 }
 
 function makeHead(label: string, total: number): Uint8Array {

@@ -74,8 +74,12 @@ export function readRecord(text: string | undefined): MachineRecord | undefined 
   }
 }
 
-const pick = (part: TObject, row: object) =>
-  Object.fromEntries(Object.entries(row).filter(([field, value]) => field in part.properties && value !== undefined));
+function pick({ properties }: TObject, row: object): object {
+  const fields = row as Readonly<Record<string, unknown>>;
+  const picked: Record<string, unknown> = {};
+  for (const field in fields) if (field in properties && fields[field] !== undefined) picked[field] = fields[field];
+  return picked;
+}
 
 /** What may be long, and is easily given anew. */
 const withoutBulk = ({ volumes, ...record }: { instance: object; volumes: readonly object[] }) => ({

@@ -10,6 +10,8 @@ export interface SeedContent {
   readonly userData?: string;
 }
 
+const text = new TextEncoder();
+
 /** In double quotes, ASCII alone: readers of YAML refuse some characters, and fold others that they take for line breaks. */
 const yamlText = (text: string): string =>
   JSON.stringify(text).replaceAll(/[^\x20-\x7e]/gu, (letter) => `\\U${(letter.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`);
@@ -34,7 +36,6 @@ export function noCloudSeed(content: SeedContent): Uint8Array {
     ]),
     '',
   ].join('\n');
-  const text = new TextEncoder();
   return isoImage('cidata', [
     { name: 'meta-data', bytes: text.encode(metaData) },
     { name: 'user-data', bytes: text.encode(content.userData ?? '#cloud-config\n{}\n') },
