@@ -87,7 +87,7 @@ describe('the seed of a machine, when the server is killed as it is written', fu
       return createUntilSeed(name, tries - 1);
     }
     assert.deepEqual(await seeds(), [`seed-${id}.iso`]);
-    assert.include(done, 'volumes[0.0]/disk');
+    assert.lengthOf(await files('volume'), 1);
     assert.notInclude(done, 'define');
     return { operationId, id };
   }
@@ -107,7 +107,8 @@ describe('the seed of a machine, when the server is killed as it is written', fu
 
   it('goes with a creation that fails in the end', async () => {
     const { operationId } = await createUntilSeed('fails');
-    for (const name of await files('volume')) await rm(join(poolDir, name));
+    // Neither a disk of the size that was asked for nor one that a machine starts with, whichever step the next life begins at.
+    for (const name of await files('volume')) await writeFile(join(poolDir, name), 'no disk');
     await lab.start();
     const ended = await lab.cloud.operations.wait(operationId).safe();
     assert.equal(ended.ok, false);

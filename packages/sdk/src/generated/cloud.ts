@@ -2384,7 +2384,7 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
 
 /** The state machine of the kind volume: where each state may go. */
 export const volumeStates = {
-  creating: ['available', 'deleted'],
+  creating: ['available', 'attached', 'deleted'],
   available: ['attached', 'deleting'],
   attached: ['available', 'deleting'],
   deleting: ['deleted', 'trashed'],

@@ -2,7 +2,7 @@ import { announce, bindSaga, CloudError, defineAction, type Id, NOTHING_TO_UNDO,
 import { given } from '../naming.ts';
 import { deletePort, ensurePort, isNicClash, nicMoves, portsReady } from '../network/contract.ts';
 import { isPlaceTaken } from '../placement/contract.ts';
-import { createVolume, placeIso, removeOrOwe, volume } from '../storage/contract.ts';
+import { makeDisk, placeIso, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { type CreateParams, placeAgain } from './instance-accept.ts';
@@ -30,7 +30,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     run: ({ ctx, params }) => [
       [
         ...params.volumes.map(({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) =>
-          bindSaga(createVolume, ctx, given({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) as never),
+          bindSaga(makeDisk, ctx, given({ volumeId, poolId, sizeBytes, imageId, encryptionKey }) as never),
         ),
         // It lies beside the root disk.
         ...(params.isoImageId === undefined
@@ -83,7 +83,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       transition(instance, params.instanceId, { from: 'creating', to: params.start ? 'running' : 'stopped' }),
       ...params.nics.flatMap((entry) => nicMoves(entry, transition, { from: 'creating', to: 'attached' })),
       ...params.volumes.map(({ volumeId, owned }) =>
-        transition(volume, volumeId, { from: 'available', to: 'attached', set: { deleteWithInstance: owned } }),
+        transition(volume, volumeId, { from: 'creating', to: 'attached', set: { deleteWithInstance: owned } }),
       ),
       ...params.existing.map(({ volumeId, slot }) =>
         transition(volume, volumeId, { from: 'available', to: 'attached', set: { instanceId: params.instanceId, slot } }),
@@ -93,7 +93,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       revert(instance, params.instanceId, { from: params.start ? 'running' : 'stopped', to: 'creating' }),
       ...params.nics.flatMap((entry) => nicMoves(entry, revert, { from: 'attached', to: 'creating' })),
       ...params.volumes.map(({ volumeId }) =>
-        revert(volume, volumeId, { from: 'attached', to: 'available', set: { deleteWithInstance: true } }),
+        revert(volume, volumeId, { from: 'attached', to: 'creating', set: { deleteWithInstance: true } }),
       ),
       ...params.existing.map(({ volumeId }) =>
         revert(volume, volumeId, { from: 'attached', to: 'available', set: { instanceId: null, slot: null } }),

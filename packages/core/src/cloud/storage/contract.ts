@@ -20,7 +20,7 @@ export { contentKey, dropOrOwe, refuseUnkept, snapshotRows, take, type WantedSna
 export { limitsInForce, storageClass } from './storage-class.ts';
 export type { ContentAt, ImageFacts, StoragePool } from './storage-pool.ts';
 export { diskBytes, diskLimits, volume } from './volume.ts';
-export { type CreateVolumeParams, createVolume, type VolumeContext } from './volume-create.ts';
+export { type CreateVolumeParams, makeDisk, type VolumeContext } from './volume-create.ts';
 export { type NewKey, needContents, newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';
 export { giveSecret, type ReachContext, reachVolume } from './volume-reach.ts';
 export { type NewVolume, type VolumeReservation, volumeRows } from './volume-rows.ts';

@@ -34,7 +34,7 @@ import { classActions, classDeletion } from './storage-class-verbs.ts';
 import { removeUnknown } from './stray-removal.ts';
 import { Uploads } from './uploads.ts';
 import { volume } from './volume.ts';
-import { volumeCreate } from './volume-create.ts';
+import { makeDisk, volumeCreate } from './volume-create.ts';
 import { volumeDeletion } from './volume-delete.ts';
 import { volumeMove } from './volume-move.ts';
 import { volumeResize } from './volume-resize.ts';
@@ -69,7 +69,7 @@ export const storage: Module = (services) => {
     version: '0.1.0',
     requires: ['topology'],
     kinds: [storageClass, pool, volume, image, snapshot, snapshotGroup],
-    sagas: [dropSnapshot, placeIso],
+    sagas: [dropSnapshot, makeDisk, placeIso],
     settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds],
     actions: [
       ...classActions,

@@ -7,11 +7,13 @@ import {
   type Id,
   type KernelServices,
   NOTHING_TO_UNDO,
+  type Owed,
   resourceName,
   revert,
   saga,
   transition,
 } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { refuseUnknownPlace } from './asked-place.ts';
 import { protectionIn } from './class-encryption.ts';
@@ -46,22 +48,54 @@ const DISK_TIMEOUT_MS = 60_000;
 /** A clone may have to be made a whole copy. */
 const FLATTEN_TIMEOUT_MS = 3600_000;
 
+interface DiskStep {
+  readonly ctx: VolumeContext;
+  readonly params: CreateVolumeParams;
+  readonly call: Call;
+  readonly owe: (debt: Owed) => void;
+}
+
 const betweenOf = ({ between }: CreateVolumeParams): readonly WantedSnapshot[] => (between === undefined ? [] : [between]);
 
-/** The disk of a volume whose row is there in `creating`. Also runs inside the creation of machines. */
+/** What is cloned from an image needs the pool's copy of it. */
+const imageCopy = {
+  light: true,
+  timeoutMs: COPY_TIMEOUT_MS,
+  do: async ({ ctx, params, call }: DiskStep) => {
+    // What is cloned from a snapshot has the image's content from there.
+    if (params.imageId === undefined || params.snapshot !== undefined) return;
+    const facts = imageFacts(await ctx.reader.get(image, params.imageId));
+    await (await ctx.pools.open(params.poolId)).ensureImage(facts, call);
+  },
+  // The copy is a cache: the next volume finds it, the image's deletion removes it.
+  undo: NOTHING_TO_UNDO,
+} as const;
+
+const disk = {
+  timeoutMs: COPY_TIMEOUT_MS,
+  do: async ({ ctx, params: { volumeId, poolId, sizeBytes, imageId, snapshot, encryptionKey }, call }: DiskStep) => {
+    const pool = await ctx.pools.open(poolId);
+    const source = snapshot === undefined ? given({ imageId }) : { snapshot };
+    // Some pools copy an image that is to be encrypted. What takes no time is not waited for as long when its answer is lost.
+    const isCopy = encryptionKey !== undefined && imageId !== undefined && snapshot === undefined;
+    const bounds = isCopy ? call : { ...call, timeoutMs: Math.min(call.timeoutMs, DISK_TIMEOUT_MS) };
+    await pool.createVolume({ id: volumeId, sizeBytes, ...source, ...(await openedKey(ctx, encryptionKey)) }, bounds);
+  },
+  undo: (step: DiskStep) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
+} as const;
+
+/**
+ * The disk of a volume inside the creation of a machine, whose last write says that it is there: until then the row stays in `creating`, as those of NICs do.
+ * Its entries wait for that of the machine's definition: made again, a disk is as it was.
+ */
+export const makeDisk = saga<VolumeContext, CreateVolumeParams>('volume.make', 1)
+  .effect('image', imageCopy)
+  .effect('disk', { ...disk, light: true })
+  .build();
+
+/** The disk of a volume whose row is there in `creating`. */
 export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.create', 1)
-  .effect('image', {
-    light: true,
-    timeoutMs: COPY_TIMEOUT_MS,
-    do: async ({ ctx, params, call }) => {
-      // What is cloned from a snapshot has the image's content from there.
-      if (params.imageId === undefined || params.snapshot !== undefined) return;
-      const facts = imageFacts(await ctx.reader.get(image, params.imageId));
-      await (await ctx.pools.open(params.poolId)).ensureImage(facts, call);
-    },
-    // The copy is a cache: the next volume finds it, the image's deletion removes it.
-    undo: NOTHING_TO_UNDO,
-  })
+  .effect('image', imageCopy)
   .each('between', {
     items: ({ params }) => betweenOf(params),
     limit: 1,
@@ -69,18 +103,7 @@ export const createVolume = saga<VolumeContext, CreateVolumeParams>('volume.crea
       (await ctx.pools.open(poolId)).createSnapshot({ id: snapshotId, volumeId }, call),
     undo: (step) => dropOrOwe(step, step.item),
   })
-  .effect('disk', {
-    timeoutMs: COPY_TIMEOUT_MS,
-    do: async ({ ctx, params: { volumeId, poolId, sizeBytes, imageId, snapshot, encryptionKey }, call }) => {
-      const pool = await ctx.pools.open(poolId);
-      const source = snapshot === undefined ? given({ imageId }) : { snapshot };
-      // Some pools copy an image that is to be encrypted. What takes no time is not waited for as long when its answer is lost.
-      const isCopy = encryptionKey !== undefined && imageId !== undefined && snapshot === undefined;
-      const bounds = isCopy ? call : { ...call, timeoutMs: Math.min(call.timeoutMs, DISK_TIMEOUT_MS) };
-      await pool.createVolume({ id: volumeId, sizeBytes, ...source, ...(await openedKey(ctx, encryptionKey)) }, bounds);
-    },
-    undo: (step) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
-  })
+  .effect('disk', disk)
   // At once where the backend lets it go while there is a clone; else the clone is made independent first.
   .each('apart', {
     items: ({ params }) => betweenOf(params),

@@ -66,7 +66,7 @@ export const volume = defineKind({
     trash: trashed(),
   }),
   states: {
-    creating: ['available', 'deleted'],
+    creating: ['available', 'attached', 'deleted'],
     available: ['attached', 'deleting'],
     attached: ['available', 'deleting'],
     deleting: ['deleted', 'trashed'],
