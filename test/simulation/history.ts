@@ -62,6 +62,8 @@ const QUIET_MS = 300_000;
 const RESTART_MS = 2000;
 const TRASH_SECONDS = 60;
 const STRAY_SECONDS = 30;
+/** Longer than any call of a history is late after it was given up: it is delayed by 40 s at most, and then kept by a frozen host for a minute at most. */
+const RETURN_SECONDS = 110;
 
 export const groundOf = ({
   seed,
@@ -119,7 +121,9 @@ class Play {
       presets: {
         ...(ground.seed % 3 === 0 ? { 'trash.retentionSeconds': TRASH_SECONDS } : {}),
         // A copy of a volume that was to be moved and arrived when nobody knew of it any more is nobody's: it goes by what the operator has said.
-        ...(ground.further ? { 'strays.volumes': 'remove', 'strays.afterSeconds': STRAY_SECONDS } : {}),
+        ...(ground.further
+          ? { 'strays.volumes': 'remove', 'strays.afterSeconds': STRAY_SECONDS, 'volumes.returnSeconds': RETURN_SECONDS }
+          : {}),
       },
       world: {
         hintLoss: 0.2,

@@ -253,8 +253,9 @@ export class WishList {
     const kinds = () =>
       random.pick<readonly string[]>([['instance'], ['volume', 'nic'], ['operation'], ['instance', 'volume', 'network', 'operation']]);
     return [
-      // Never back: a removal of what was left behind that lands late takes the volume if that is there again (decision 28).
+      // There and back: what has only just left a pool is refused there for a while (decision 28).
       [10, () => this.#on('volume.move', 'volume', { storageClass: 'shared' })],
+      [10, () => this.#on('volume.move', 'volume', { storageClass: 'standard' })],
       [
         4,
         () => ({
