@@ -92,6 +92,34 @@ export class DriverCaller {
     }
   }
 
+  /**
+   * What a driver tells bit by bit, as it comes, within a call that may take long. One who lets nothing be heard for half an hour has lost what was to come: that is
+   * a time-out, long before that of the whole call.
+   * @throws CloudError timeout
+   */
+  async *told<T>(method: string, call: Call, tell: (call: Call) => AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    const { environment, contract, place } = this.#options;
+    const abort = new AbortController();
+    const bits = tell({ ...call, signal: AbortSignal.any([call.signal, abort.signal]) })[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const late = Promise.withResolvers<never>();
+        const cancel = environment.timers.after(BIT_TIMEOUT_MS, () => {
+          abort.abort(new Error(`nothing was heard for ${BIT_TIMEOUT_MS} ms`));
+          late.reject(new CloudError('timeout', `${place} did not answer in time (${contract} ${method}).`));
+        });
+        const bit = await Promise.race([bits.next(), late.promise]).finally(cancel);
+        if (bit.done === true) return;
+        yield bit.value;
+      }
+    } finally {
+      const ended = Promise.resolve(bits.return?.());
+      // One that hangs does not end for being asked to.
+      if (abort.signal.aborted) ended.catch(() => undefined);
+      else await ended;
+    }
+  }
+
   /** Gives up at the deadline even on a driver that does not. */
   async #inTime<T>(call: Call, body: (call: Call) => Promise<T>): Promise<T> {
     const abort = new AbortController();
@@ -115,6 +143,8 @@ export class DriverCaller {
 }
 
 const LATE = Symbol('late');
+/** Who looks through a large disk may find nothing for minutes. */
+const BIT_TIMEOUT_MS = 1_800_000;
 const CAUSES_MAX = 8;
 
 /** What the operating system or TLS said, e.g. `connect ENOENT /run/a`: it names the address that was given, and no secret. */

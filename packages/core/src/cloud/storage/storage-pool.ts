@@ -204,9 +204,9 @@ export class StoragePool {
     call: Call,
     take: (found: AsyncIterable<Extent>, call: Call) => Promise<void>,
   ): Promise<void> {
-    return this.#run('contents.changes', call, (c) =>
-      take(key === undefined ? this.#contents.changes(of, sinceId, c) : this.#lockedContents.changes({ ...of, key }, sinceId, c), c),
-    );
+    const found = (c: Call) =>
+      key === undefined ? this.#contents.changes(of, sinceId, c) : this.#lockedContents.changes({ ...of, key }, sinceId, c);
+    return this.#run('contents.changes', call, (c) => take(this.#calls.told('contents.changes', c, found), c));
   }
   readContent({ key, ...of }: ContentAt, offsetBytes: number, lengthBytes: number, call: Call) {
     return this.#run('contents.read', call, (c) =>

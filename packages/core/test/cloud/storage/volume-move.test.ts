@@ -144,17 +144,26 @@ describe('moves of volumes between pools', () => {
     expect([await promised(here), await promised(there)]).to.deep.equal([0, 0]);
   });
 
-  it('do not wait for an answer that was lost for as long as a copy may take', async () => {
-    const { stage, sim, here, there, moved } = await open();
-    const id = await stage.volume(9 * MIB, { poolId: here });
-    sim.around = (point, body) => {
-      if (point.path === 'verified') sim.world.faults.add({ command: 'inspect', effect: 'timeout_after', times: 1 });
-      return body();
-    };
-    const beganMs = sim.environment.clock.nowMs();
-    expect((await moved(id, there)).state).to.equal('succeeded');
-    expect(sim.environment.clock.nowMs() - beganMs).to.be.below(STUCK_MS);
-  });
+  for (const [path, command, withinMs] of [
+    ['content', 'contents.changes', 35 * 60_000],
+    ['verified', 'inspect', STUCK_MS],
+  ] as const)
+    it(`do not wait for an answer to ${command} that was lost for as long as a copy may take`, async () => {
+      const { stage, sim, here, there, moved } = await open();
+      const id = await stage.volume(9 * MIB, { poolId: here });
+      sim.world.write(id, 'kept', 8 * MIB);
+      sim.around = (point, body) => {
+        if (point.path === path) {
+          sim.around = undefined;
+          sim.world.faults.add({ command, effect: 'timeout_after', times: 1 });
+        }
+        return body();
+      };
+      const beganMs = sim.environment.clock.nowMs();
+      expect((await moved(id, there)).state).to.equal('succeeded');
+      expect(sim.environment.clock.nowMs() - beganMs).to.be.below(withinMs);
+      expect(sim.world.read(id, 8 * MIB)).to.equal('kept');
+    });
 
   it('return nowhere while what removed them there may be late, and then keep what they are', async () => {
     const { stage, sim, here, there, stored, moved } = await open();
