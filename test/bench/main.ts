@@ -1,5 +1,6 @@
-/** Measures what Pileus costs: `npm run bench [-- --json FILE] [-- --only ID]`. What the rows mean: docs/internals/performance.md. */
+/** Measures what Pileus costs: `npm run bench [-- --json FILE] [-- --only ID] [-- --compare FILE [--bound N]]`. What the rows mean: docs/internals/performance.md. */
 import { parseArgs } from 'node:util';
+import { BOUND, compared, comparisonText, passes, rowsOf } from './compare.ts';
 import { createBench } from './create.ts';
 import { crowdBench } from './crowd.ts';
 import { fairnessBench } from './fairness.ts';
@@ -52,5 +53,21 @@ const BENCHES: readonly Bench[] = [
   simulationBench,
 ];
 
-const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });
-await runBenches(BENCHES, { json: values.json, only: values.only });
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    only: { type: 'string' },
+    compare: { type: 'string' },
+    bound: { type: 'string', default: String(BOUND) },
+  },
+});
+const bound = Number(values.bound);
+if (!(bound >= 1)) throw new Error(`--bound ${values.bound} is no number from 1 on`);
+// Read first: a name that is mistyped is found before an hour of measuring.
+const earlier = values.compare === undefined ? undefined : await rowsOf(values.compare);
+const rows = await runBenches(BENCHES, { json: values.json, only: values.only });
+if (earlier !== undefined) {
+  const comparison = compared(rows, earlier, bound);
+  process.stdout.write(`\n${comparisonText(comparison, bound)}`);
+  if (!passes(comparison)) process.exitCode = 1;
+}
