@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './client.ts';
+import { WARM_UP } from './create.ts';
 import { type Fixture, HOSTNAMES, machineInput, makeFixture, overHttp } from './fixture.ts';
 import { type Bench, inFlight, median, percentile, type Row } from './harness.ts';
 import { scratch } from './scratch.ts';
@@ -9,7 +10,6 @@ import { BenchServer } from './server.ts';
 const ROUNDS = 5;
 const COUNT = 400;
 const AT_ONCE = 20;
-const WARM_UP = 600;
 const SETTLE_MS = 200;
 const PROJECT_ID = '00000000-0000-7000-8000-000000000001';
 
