@@ -1,4 +1,12 @@
-import { type Accepted, isPileusError, type Operation, type Pending, type UntypedRow } from '@pileus/sdk';
+import {
+  type Accepted,
+  type ErrorCode,
+  isOperationFailed,
+  isPileusError,
+  type Operation,
+  type Pending,
+  type UntypedRow,
+} from '@pileus/sdk';
 import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit.ts';
@@ -135,6 +143,17 @@ async function acceptAll<R extends UntypedRow | undefined>(
   throw refused.reason;
 }
 
+/** Why the end of what was accepted is not heard of. It comes all the same, and a server that is killed loses nothing. */
+const AWAY = 'It was accepted, and goes on as soon as the server is there again.';
+const UNHEARD: { readonly [C in ErrorCode]?: string } = {
+  aborted: 'Interrupted; the operation goes on.',
+  connection_failed: AWAY,
+  bad_response: AWAY,
+  unavailable: AWAY,
+  busy: 'It was accepted, and goes on.',
+  timeout: AWAY,
+};
+
 async function waitFor<R>(
   session: Session,
   { label, accepted }: { readonly label: string; readonly accepted: Accepted<string, R> },
@@ -148,9 +167,10 @@ async function waitFor<R>(
       ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
     });
   } catch (error) {
-    if (isPileusError(error) && error.code === 'aborted')
+    const why = isPileusError(error) && !isOperationFailed(error) ? UNHEARD[error.code] : undefined;
+    if (why !== undefined)
       session.note(
-        `Interrupted; the operation goes on.\n  wait on:  pileus operations wait ${accepted.operationId}\n  stop it:  pileus operations cancel ${accepted.operationId}`,
+        `${why}\n  wait on:  pileus operations wait ${accepted.operationId}\n  stop it:  pileus operations cancel ${accepted.operationId}`,
       );
     // A verb may be the end of its resource: of a stray that is adopted or removed.
     if (isPileusError(error) && error.code === 'not_found' && (await accepted.operation()).state === 'succeeded') return undefined;

@@ -206,6 +206,22 @@ describe('cli: help and errors', () => {
     expect(err).to.match(/Interrupted; the operation goes on\.\n {2}wait on: {2}pileus operations wait /);
   });
 
+  it('says how to wait on when the server goes away after it has accepted', async () => {
+    let open = () => {};
+    fixture.workshop.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    fixture.faults.plan('GET', /^\/v1\/operations\//, { type: 'reset-before' }, 1000);
+    const { code, err } = await pileus.run('instances', 'start', 'web-1', '--wait');
+    open();
+    fixture.faults.clear();
+    expect(code).to.equal(1);
+    expect(err).to.match(
+      /^It was accepted, and goes on as soon as the server is there again\.\n {2}wait on: {2}pileus operations wait [0-9a-f-]{36}\n/,
+    );
+    expect(err).to.include('(connection_failed)');
+  });
+
   it('says where it looked when nobody answers, and what to do about a wrong key', async () => {
     const lost = await Pileus.at({ url: await deadUrl(), apiKey: 'pil_x' });
     const away = await lost.run('instances', 'list');

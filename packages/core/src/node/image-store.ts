@@ -49,7 +49,7 @@ class DirectoryImageStore implements ImageStore {
       return copy.facts;
     } catch (error) {
       await rm(draft, { force: true });
-      throw error;
+      throw noRoomOr(error);
     } finally {
       await file.close();
     }
@@ -75,7 +75,7 @@ class DirectoryImageStore implements ImageStore {
     } catch (error) {
       if (copy.isBrokenOff && copy.measured.sizeBytes > 0) this.#measured.set(path, copy.measured);
       else await rm(path, { force: true });
-      throw error;
+      throw noRoomOr(error);
     } finally {
       await file.close();
     }
@@ -206,6 +206,13 @@ class DirectoryImageStore implements ImageStore {
 const idOf = (name: string): string => name.split('.', 1)[0] ?? name;
 
 const isAbsence = (cause: unknown): boolean => (cause as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** Said as what it is: whoever uploads can do nothing about it, and whoever runs the server reads it in the reason of the image, too. */
+function noRoomOr(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new CloudError('no_capacity', 'The disk on which the server keeps images is full.', { cause: error });
+}
 
 const anotherDigest = (expected: string, found: string): CloudError =>
   new CloudError('invalid_input', 'The content does not have the digest of Repr-Digest.', { params: { expected, found } });

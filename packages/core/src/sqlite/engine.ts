@@ -111,7 +111,7 @@ export class SqliteEngine {
 
   /**
    * Applies transactions in order and makes them durable together. Each sees those before it; one whose guard fails leaves no trace of itself. When the
-   * database cannot be written, all of them are rejected: unchanged, unless the commit itself failed.
+   * database cannot be written, all of them are rejected: unchanged, unless the commit itself failed for another reason than that there is no room.
    */
   apply(transactions: readonly Transaction[]): Outcome[] {
     const before = this.#revision;
@@ -129,7 +129,7 @@ export class SqliteEngine {
       this.#writer.known.forget();
       this.#revision = before;
       const rejected = `the store could not write: ${error instanceof Error ? error.message : String(error)}`;
-      return transactions.map(() => ({ rejected, outcome: committing ? 'unknown' : 'unchanged' }));
+      return transactions.map(() => ({ rejected, outcome: committing && !isFull(error) ? 'unknown' : 'unchanged' }));
     }
   }
 
@@ -225,6 +225,15 @@ export class SqliteEngine {
     this.#reader = new Reader(this.#statements, catalog);
     this.#writer = new Writer(this.#statements, catalog);
   }
+}
+
+/**
+ * No room for what is appended to the log. The frame that makes a commit is the last one and carries a checksum: what does not fit whole is not there for
+ * whoever opens the file next, and SQLite has taken the transaction back.
+ */
+function isFull(error: unknown): boolean {
+  const SQLITE_FULL = 13;
+  return error instanceof Error && 'errcode' in error && ((error.errcode as number) & 0xff) === SQLITE_FULL;
 }
 
 /** True for what SQLite says of its file, its memory, its locks; false for statements that no row could satisfy. */

@@ -235,6 +235,9 @@ interface Blocker {
   readonly reason: string;
 }
 
+/** Who is told of one at a time mends it, and is refused for the next. */
+const BLOCKERS_TOLD = 4;
+
 /** What no other host reaches. @throws CloudError unsupported that lists it */
 async function refuseBound(ctx: Pick<ComputeContext, 'reader'>, row: InstanceRow): Promise<void> {
   const blockers: Blocker[] = [];
@@ -253,10 +256,12 @@ async function refuseBound(ctx: Pick<ComputeContext, 'reader'>, row: InstanceRow
     if (hostId === undefined) continue;
     blockers.push({ kind: network.name, id, name, reason: 'It is on the host alone: the NIC has to be detached first.' });
   }
-  const [first] = blockers;
-  if (first === undefined) return;
-  const what = `${first.kind === volume.name ? 'Volume' : 'Network'} ${first.name}`;
-  throw new CloudError('unsupported', `Instance ${row.name} cannot leave its host. ${what}: ${first.reason}`, {
+  if (blockers.length === 0) return;
+  const told = blockers
+    .slice(0, BLOCKERS_TOLD)
+    .map(({ kind, name, reason }) => `${kind === volume.name ? 'Volume' : 'Network'} ${name}: ${reason}`);
+  const others = blockers.length > told.length ? ` And ${blockers.length - told.length} more.` : '';
+  throw new CloudError('unsupported', `Instance ${row.name} cannot leave its host. ${told.join(' ')}${others}`, {
     params: { blockers: blockers.map((each) => ({ ...each })) },
   });
 }

@@ -78,6 +78,7 @@ describe('a machine that is migrated', () => {
     expect(refused.code).to.equal('unsupported');
     const { blockers } = refused.params as { readonly blockers: readonly { readonly id: string }[] };
     expect(blockers.map((each) => each.id)).to.deep.equal([disk?.id, networkId]);
+    expect(refused.message).to.match(/cannot leave its host\. Volume \S+: It lies in pool .+ Network \S+: It is on the host alone: .+\.$/);
     expect(refused.publicMessage).to.contain(disk?.name);
   });
 
