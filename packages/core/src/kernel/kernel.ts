@@ -132,7 +132,7 @@ export class Kernel {
       [...options.plugins(this.services), auditPlugin(this.services), orphansPlugin(this.services), causesPlugin(store, causes)],
       environment,
       this.reader,
-      { presets: options.presets ?? {}, trashMs: () => trashMs(this.services.settings) },
+      { presets: options.presets ?? {}, trashMs: () => trashMs(this.services.settings), slices: this.services.slices },
     );
     this.audit = new Sealer({ environment, store, commit: (statements) => this.operations.commit(statements) });
     this.operations = new Operations({

@@ -19,6 +19,7 @@ import { kernelSettings, rowsNeeded } from './retention.ts';
 import { type AnySaga, sagaKey } from './saga/definition.ts';
 import { SettingCatalog } from './settings/catalog.ts';
 import type { Presets } from './settings/definition.ts';
+import { Slices } from './slices.ts';
 import type { StoreSchema, TableSpec } from './store.ts';
 import { withTags } from './tags/creation.ts';
 import { type SystemTag, SystemTags } from './tags/system-tag.ts';
@@ -33,6 +34,7 @@ export interface RegistryOptions {
   readonly presets?: Presets;
   /** How long what is deleted lies in the trash, when it is asked. */
   readonly trashMs?: () => number;
+  readonly slices?: Slices;
 }
 
 /** All that the plugins declared, checked against each other once, at start. @throws Error that names both sides of a clash. */
@@ -60,10 +62,10 @@ export class Registry {
     plugins: readonly Plugin[],
     environment: Environment,
     reader: Reader,
-    { presets = {}, trashMs = () => 0 }: RegistryOptions = {},
+    { presets = {}, trashMs = () => 0, slices = new Slices(environment.timers) }: RegistryOptions = {},
   ) {
     this.plugins = [kernelPlugin, ...plugins];
-    this.cascade = { registry: this, reader, clock: environment.clock, trashMs };
+    this.cascade = { registry: this, reader, clock: environment.clock, trashMs, slices };
     this.hooks = new Hooks(environment, { reader });
     const ids = new Named<Plugin>('plugin');
     for (const plugin of this.plugins) ids.add(plugin.id, plugin, plugin.id);

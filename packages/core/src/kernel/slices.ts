@@ -18,10 +18,10 @@ export class Slices {
     this.#timers = timers;
   }
 
-  /** One after another. What throws ends it. */
-  async each<T>(items: readonly T[], body: (item: T) => void | Promise<void>): Promise<void> {
+  /** One after another, `perTurn` in one turn where each is little work. What throws ends it. */
+  async each<T>(items: readonly T[], body: (item: T) => void | Promise<void>, perTurn = SLICE): Promise<void> {
     for (const [index, item] of items.entries()) {
-      if (index > 0 && index % SLICE === 0) await this.#turn();
+      if (index > 0 && index % perTurn === 0) await this.turn();
       const done = body(item);
       if (done !== undefined) await done;
     }
@@ -34,7 +34,8 @@ export class Slices {
     return rows;
   }
 
-  #turn(): Promise<void> {
+  /** Lets the event loop turn, between two parts of long work. */
+  turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       if (this.#waiting.length === 1) this.#next();

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { PER_TURN } from '../../src/kernel/cascade/survey.ts';
 import { create, type RowBase } from '../../src/kernel/index.ts';
 import { fails, hangs } from './script.ts';
 import { PROJECT, type SimKernel } from './sim-kernel.ts';
@@ -18,18 +19,43 @@ function betweenMarkAndVerify(sim: SimKernel, operationId: string, act: () => Pr
   };
 }
 
-const previewed = (sim: SimKernel, kind: string, id: string) =>
+const MANY = 2500;
+
+const previewed = (sim: SimKernel, kind: string, id: string, sees: () => Promise<boolean> = async () => true) =>
   sim.environment.complete(
     sim.kernel.previewDeletion(sim.kernel.registry.action(`${kind}.delete`), sim.row(kind, id) as unknown as RowBase, {
       force: false,
       permanent: false,
       recursive: false,
       limit: 100,
-      sees: async () => true,
+      sees,
     }),
   );
 
 describe('the plan of a deletion', () => {
+  it('of thousands of rows lets the event loop turn in between', async () => {
+    const { sim, siteId } = await planted();
+    const racks = Array.from({ length: MANY }, (_, index) => newRack(sim, `rack-${index}`, siteId));
+    await sim.environment.complete(sim.kernel.observe(racks));
+    const { slices } = sim.kernel.services;
+    const turn = slices.turn.bind(slices);
+    let [turns, seenInTurn, most] = [0, 0, 0];
+    slices.turn = () => {
+      turns += 1;
+      seenInTurn = 0;
+      return turn();
+    };
+    const { deleted } = await previewed(sim, 'site', siteId, async () => {
+      seenInTurn += 1;
+      most = Math.max(most, seenInTurn);
+      return true;
+    });
+    expect(deleted.total).to.equal(MANY + 1);
+    expect(most).to.be.at.most(PER_TURN);
+    // Sorted in, found to stand or go, in their depths twice, in use, seen.
+    expect(turns).to.be.at.least(6 * Math.floor(MANY / PER_TURN));
+  });
+
   for (const when of ['while it waits', 'while it begins'] as const)
     it(`takes what attached itself ${when}`, async () => {
       const { sim, world, add, siteId, left } = await planted();

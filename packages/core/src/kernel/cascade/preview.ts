@@ -2,7 +2,7 @@ import { type Action, stateProblem } from '../action.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import { inLanes } from '../saga/lanes.ts';
 import { planHash, planOf } from './plan.ts';
-import { type CascadeContext, type Found, type Referring, survey } from './survey.ts';
+import { batches, type CascadeContext, type Found, PER_TURN, type Referring, survey } from './survey.ts';
 
 /** What a deletion would do now, and what stops it. Changes nothing. */
 export interface DeletionPreview {
@@ -54,7 +54,7 @@ export async function previewDeletion(
 ): Promise<DeletionPreview> {
   const root = { kind: action.kind, row };
   const found = await survey(ctx, root, { recursive });
-  const sees = await seen([...found.owned, ...found.detached, ...found.blocking, ...found.blocking.map(({ to }) => to)], asked);
+  const sees = await seen(ctx, [...found.owned, ...found.detached, ...found.blocking, ...found.blocking.map(({ to }) => to)], asked);
   const own = idle ? stateProblem(action, row, force) : undefined;
   const held = own === undefined ? undefined : ((await action.heldBy?.(row as never, ctx.reader)) ?? own);
   const problem = held ?? (await ctx.registry.deletion(action.kind.name).alone?.(row, ctx.reader));
@@ -90,10 +90,13 @@ function onceEach<F extends Found & { readonly reason: string }>(all: readonly F
   return [...rows.values()];
 }
 
-async function seen(all: readonly Found[], sees: PreviewRequest['sees']): Promise<Sees> {
+async function seen({ slices }: CascadeContext, all: readonly Found[], sees: PreviewRequest['sees']): Promise<Sees> {
   const rows = new Map(all.map((found) => [found.row.id as string, found]));
-  const ids = await inLanes([...rows.values()], PARALLEL, async ({ kind, row }) => ((await sees(kind, row)) ? row.id : undefined));
-  const visible = new Set<string | undefined>(ids);
+  const visible = new Set<string>();
+  for (const [index, batch] of batches([...rows.values()], PER_TURN).entries()) {
+    if (index > 0) await slices.turn();
+    await inLanes(batch, PARALLEL, async ({ kind, row }) => void ((await sees(kind, row)) && visible.add(row.id)));
+  }
   return ({ id }) => visible.has(id);
 }
 

@@ -5,6 +5,7 @@ import { operation, UNFINISHED } from '../operation.ts';
 import { both, equals, type Reader } from '../reader.ts';
 import type { Registry } from '../registry.ts';
 import { inLanes } from '../saga/lanes.ts';
+import type { Slices } from '../slices.ts';
 
 export interface CascadeContext {
   readonly registry: Registry;
@@ -12,7 +13,12 @@ export interface CascadeContext {
   readonly clock: Clock;
   /** How long what is deleted can be recovered. 0 = not at all. */
   readonly trashMs: () => number;
+  /** A deletion may be of tens of thousands of rows. */
+  readonly slices: Slices;
 }
+
+/** Rows that are only sorted in a turn of the event loop, a few milliseconds. */
+export const PER_TURN = 1000;
 
 export interface Found {
   readonly kind: AnyKind;
@@ -56,20 +62,22 @@ export async function survey(ctx: CascadeContext, root: Found, { recursive, dele
   const going = deletionId === undefined ? undefined : { deletionId, rootId: root.row.id };
   for (let level: readonly Found[] = [root]; level.length > 0; ) {
     const below = new Map<string, Found>();
-    for (const child of [...(await childrenOf(ctx, level, going)), ...(await takenBy(ctx, level))]) {
+    const sortIn = (child: Referring) => {
       // Rows of an absent plugin cannot be changed, nor left behind: whatever they refer to stays.
       const how = ctx.registry.findDormant(child.kind.name) === undefined ? ownership(child.edge, child.row) : 'restrict';
       relations.push({ ...child, how });
       const goes = how === 'cascade' || (how === 'restrict' && recursive && mayGo(ctx, child));
       if (goes && !owned.has(child.row.id)) below.set(child.row.id, { kind: child.kind, row: child.row });
-    }
+    };
+    await ctx.slices.each(await childrenOf(ctx, level, going), sortIn, PER_TURN);
+    await ctx.slices.each(await takenBy(ctx, level), sortIn, PER_TURN);
     for (const [id, found] of below) owned.set(id, found);
     level = [...below.values()];
   }
-  const standing = relations.filter(({ row }) => !owned.has(row.id));
+  const standing = await filtered(ctx, relations, ({ row }) => !owned.has(row.id));
   const of = (how: OnDelete) => standing.filter((relation) => relation.how === how);
   return {
-    owned: withDepths(owned, relations),
+    owned: await withDepths(ctx, owned, relations),
     detached: of('detach'),
     blocking: [...of('restrict'), ...(await inUse(ctx, relations, owned))],
   };
@@ -96,30 +104,38 @@ export const ownership = (edge: RefEdge, child: RowBase): OnDelete =>
 const mayGo = ({ registry }: CascadeContext, { kind, edge }: Referring): boolean =>
   edge.recursive === true && registry.findDormant(kind.name) === undefined;
 
+async function filtered<T>({ slices }: CascadeContext, all: readonly T[], keeps: (one: T) => boolean): Promise<readonly T[]> {
+  const kept: T[] = [];
+  await slices.each(all, (one) => void (keeps(one) && kept.push(one)), PER_TURN);
+  return kept;
+}
+
 /** What refers goes before what it refers to. */
-function withDepths(owned: ReadonlyMap<string, Found>, relations: readonly Related[]): readonly Owned[] {
+async function withDepths(
+  ctx: CascadeContext,
+  owned: ReadonlyMap<string, Found>,
+  relations: readonly Related[],
+): Promise<readonly Owned[]> {
   const depths = new Map([...owned.keys()].map((id) => [id, 0]));
-  const ways = relations.filter(({ row, how }) => how !== 'detach' && owned.has(row.id));
+  const ways = await filtered(ctx, relations, ({ row, how }) => how !== 'detach' && owned.has(row.id));
   // No way without a circle is longer than there are rows.
   for (let round = 0, deepens = true; deepens && round < owned.size; round += 1) {
     deepens = false;
-    for (const { row, to } of ways) {
+    const deepen = ({ row, to }: Related) => {
       const depth = (depths.get(to.row.id) ?? 0) + 1;
-      if (depth <= (depths.get(row.id) ?? 0)) continue;
+      if (depth <= (depths.get(row.id) ?? 0)) return;
       depths.set(row.id, depth);
       deepens = true;
-    }
+    };
+    await ctx.slices.each(ways, deepen, PER_TURN);
   }
   return [...owned].map(([id, found]) => ({ ...found, depth: depths.get(id) ?? 0 }));
 }
 
 /** What was taken along although something that stays has it: a disk of a machine that is elsewhere. */
-async function inUse(
-  { registry, reader }: CascadeContext,
-  relations: readonly Related[],
-  owned: ReadonlyMap<string, Found>,
-): Promise<readonly Referring[]> {
-  const taken = relations.filter(({ row, how }) => how === 'restrict' && owned.has(row.id));
+async function inUse(ctx: CascadeContext, relations: readonly Related[], owned: ReadonlyMap<string, Found>): Promise<readonly Referring[]> {
+  const { registry, reader } = ctx;
+  const taken = await filtered(ctx, relations, ({ row, how }) => how === 'restrict' && owned.has(row.id));
   const held = taken.flatMap(({ kind, row }) =>
     kind.refs.flatMap((edge) => {
       const id = (row as unknown as Record<string, string | undefined>)[edge.field];
