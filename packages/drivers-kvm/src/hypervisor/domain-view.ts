@@ -32,6 +32,8 @@ export interface DomainView {
   readonly record: string | undefined;
   readonly guestOs: GuestOs;
   readonly diskBus: DiskBus;
+  /** In software, without KVM. */
+  readonly isEmulated: boolean;
   readonly vcpus: number;
   readonly vcpusMax: number;
   readonly memoryBytes: number;
@@ -64,6 +66,7 @@ export function viewDomain(xml: string): DomainView {
     record: readRecord(root),
     guestOs: mark?.guestOs === 'windows' ? 'windows' : 'linux',
     diskBus: mark?.diskBus === 'scsi' || mark?.diskBus === 'sata' ? mark.diskBus : 'virtio',
+    isEmulated: root.attributes.type === 'qemu',
     vcpus: Number(vcpu?.attributes.current ?? vcpu?.text),
     vcpusMax: Number(vcpu?.text),
     memoryBytes: sizeInBytes(child(root, 'currentMemory'), 'KiB'),

@@ -16,8 +16,11 @@ export interface HostProfile {
 
 /** Free PCI Express ports: each takes one device that is plugged in while the machine runs. */
 const SPARE_PORTS = 8;
-/** Bounds the memory of a software-emulated machine: QEMU's own choice is many times the guest's size. */
-const TRANSLATION_CACHE_MIB = 32;
+/**
+ * Bounds the memory of a software-emulated machine: QEMU's own choice is many times the guest's size. One that may get further processors has more, so that a
+ * guest that has booted has not filled it yet: see `room-for-processors.ts`.
+ */
+const TRANSLATION_CACHE_MIB = { fixed: 32, growing: 128 };
 
 /**
  * The name of our machines in libvirt. Ids are unique and never change; the names users choose are neither, and libvirt would refuse the second of two and
@@ -41,7 +44,7 @@ export function domainXml(spec: MachineSpec, host: HostProfile, name: string = d
       element('vcpu', { placement: 'static', current: spec.vcpus }, spec.vcpusMax),
       spec.cpuShares === undefined ? undefined : element('cputune', {}, element('shares', {}, spec.cpuShares)),
       osElement(spec.firmware),
-      featuresElement(profile, host.virtType),
+      featuresElement(spec, profile, host.virtType),
       cpuElement(host.virtType),
       profile.clock,
       element('on_poweroff', {}, 'destroy'),
@@ -60,8 +63,9 @@ function osElement(firmware: Firmware): Element {
   return element('os', { firmware: 'efi' }, type, plain);
 }
 
-function featuresElement(profile: GuestProfile, virtType: VirtType): Element {
-  const cache = element('tcg', {}, element('tb-cache', { unit: 'MiB' }, TRANSLATION_CACHE_MIB));
+function featuresElement({ vcpus, vcpusMax }: MachineSpec, profile: GuestProfile, virtType: VirtType): Element {
+  const sizeMib = vcpusMax > vcpus ? TRANSLATION_CACHE_MIB.growing : TRANSLATION_CACHE_MIB.fixed;
+  const cache = element('tcg', {}, element('tb-cache', { unit: 'MiB' }, sizeMib));
   return element('features', {}, element('acpi'), element('apic'), ...profile.features, virtType === 'tcg' ? cache : undefined);
 }
 

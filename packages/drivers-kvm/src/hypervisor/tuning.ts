@@ -4,6 +4,7 @@ import { DriverError } from '../driver-error.ts';
 import { AffectFlag, domainRef, type TypedParam } from '../libvirt/index.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { kibibytes } from './nic-xml.ts';
+import { needRoom } from './room-for-processors.ts';
 
 /** A running machine changes now and stays changed; of a stopped one only the definition can. */
 const affected = (sight: DomainSight): number => (sight.active ? AffectFlag.live | AffectFlag.config : AffectFlag.config);
@@ -18,6 +19,8 @@ export function resizeVerbs(domains: Domains): NonNullable<HypervisorDriver['res
       const sight = await domains.needSight(id, deadline);
       const { vcpusMax } = sight.config;
       if (vcpus > vcpusMax) throw new DriverError('invalid', `machine ${id} can have ${vcpusMax} processors at most, not ${vcpus}`);
+      if (sight.active && sight.live.isEmulated)
+        await needRoom(domains, id, { from: sight.live.vcpus, to: vcpus, most: vcpusMax }, deadline);
       await domains.api.domainSetVcpusFlags({ domain: domainRef(id), vcpus, flags: affected(sight) }, deadline.left);
     },
 
