@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Id, isPileusError, type PileusError } from '@pileus/sdk';
 import { expect } from 'chai';
 import { ConsoleClient } from './console-client.ts';
@@ -91,14 +92,35 @@ describe('a booted guest', function () {
     serial = await ConsoleClient.open(await lab.cloud.instances.openConsole(id, 'serial'));
   });
 
-  it('gets a disk while it runs, and lets go of it', async () => {
-    const volume = await lab.cloud.volumes.create({ name: 'extra', sizeBytes: 48 * MIB, hostId: lab.hostId }).wait();
-    const has = ({ disks }: GuestView) => disks.some(({ sizeBytes }) => sizeBytes === 48 * MIB);
-    await lab.cloud.instances.attachVolume(id, { volumeId: volume.id }).wait();
-    await untilGuest('the disk', has);
-    await lab.cloud.instances.detachVolume(id, { volumeId: volume.id }).wait();
-    await untilGuest('no such disk', (view) => !has(view));
-    expect(await lab.cloud.volumes.get(volume.id)).to.include({ state: 'available' });
+  for (const [what, sizeBytes, encrypted] of [
+    ['a disk', 48 * MIB, false],
+    ['an encrypted disk', 56 * MIB, true],
+  ] as const)
+    it(`gets ${what} while it runs, and lets go of it`, async () => {
+      const volume = await lab.cloud.volumes.create({ name: what.replaceAll(' ', '-'), sizeBytes, encrypted, hostId: lab.hostId }).wait();
+      const has = ({ disks }: GuestView) => disks.some((disk) => disk.sizeBytes === sizeBytes);
+      await lab.cloud.instances.attachVolume(id, { volumeId: volume.id }).wait();
+      await untilGuest(what, has);
+      await lab.cloud.instances.detachVolume(id, { volumeId: volume.id }).wait();
+      await untilGuest('no such disk', (view) => !has(view));
+      expect(await lab.cloud.volumes.get(volume.id)).to.include({ state: 'available' });
+    });
+
+  it('reads an ISO that is put in while it runs, until it is taken out', async () => {
+    const bytes = Buffer.alloc(256 * 1024, 'Drivers ');
+    // What ISO 9660 begins with, in its seventeenth sector.
+    bytes.set(Buffer.from('\x01CD001\x01\x00', 'latin1'), 32_768);
+    const image = await lab.cloud.images.create({ name: 'drivers' }).wait();
+    await lab.cloud.images.upload(image.id, bytes);
+    const digest = createHash('sha1').update(bytes).digest('hex');
+    const reads = `sha1sum /dev/sr* 2>/dev/null | grep -q ${digest}`;
+    await lab.cloud.instances.attachIso(id, { imageId: image.id }).wait();
+    serial.type(`until ${reads}; do sleep 1; done; echo reads-$((40+2))\n`);
+    await serial.until(/reads-42/);
+    await lab.cloud.instances.detachIso(id).wait();
+    serial.type(`while ${reads}; do sleep 1; done; echo gone-$((40+3))\n`);
+    await serial.until(/gone-43/);
+    await lab.cloud.images.delete(image.id).wait();
   });
 
   it('gets a NIC while it runs, and lets go of it', async () => {

@@ -99,8 +99,9 @@ function refuseLive(hypervisor: Hypervisor, row: InstanceRow, after: Size): void
     throw new CloudError('unsupported', `It can grow to ${bytesText(row.memoryBytesMax)} of memory while it runs; stop it for more.`, {
       pointer: '/memoryBytes',
     });
+  const shrinks = after.vcpus < row.vcpus ? '/vcpus' : '/memoryBytes';
   if (after.vcpus < row.vcpus || after.memoryBytes < row.memoryBytes)
-    throw new CloudError('unsupported', 'A running machine only grows; stop it to shrink it.');
+    throw new CloudError('unsupported', 'A running machine only grows; stop it to shrink it.', { pointer: shrinks });
 }
 
 const growth = (from: Size, to: Size): Size => ({
