@@ -15,6 +15,8 @@ export interface Row {
   readonly floor?: number;
   /** The row's figure over the floor's: how much our part costs. */
   readonly ratio?: number;
+  /** What most of it was. */
+  readonly what?: string;
 }
 
 /** Rows that are measured together. */
@@ -60,11 +62,12 @@ const WIDTHS = [18, 12, 14, 9, 9, 9, 9, 7];
 const line = (texts: readonly string[]): string =>
   texts.map((text, index) => (index === 0 || index === 2 ? text.padEnd(WIDTHS[index] ?? 0) : text.padStart(WIDTHS[index] ?? 0))).join(' ');
 
-const cells = ({ id, value, unit, cpuMs, p50, p99, floor, ratio }: Row): readonly string[] => [
+const cells = ({ id, value, unit, cpuMs, p50, p99, floor, ratio, what }: Row): readonly string[] => [
   id,
   short(value),
   unit,
   ...[cpuMs, p50, p99, floor, ratio].map((figure) => (figure === undefined ? '' : short(figure))),
+  ...(what === undefined ? [] : [` ${what}`]),
 ];
 
 const short = (figure: number): string => {

@@ -6,6 +6,7 @@ import { crowdBench } from './crowd.ts';
 import { fairnessBench } from './fairness.ts';
 import { firstPacketBench } from './first-packet.ts';
 import { type Bench, runBenches } from './harness.ts';
+import { holdsBench } from './holds.ts';
 import { networkPortsBench } from './network-ports.ts';
 import { ovnBench } from './ovn.ts';
 import { ovsdbBench } from './ovsdb.ts';
@@ -38,6 +39,7 @@ const BENCHES: readonly Bench[] = [
   memoryBench,
   millionMemoryBench,
   lagBench,
+  holdsBench,
   queueBench,
   placementBench,
   reportBench,
