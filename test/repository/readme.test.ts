@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type SimulatedServer, startSimulatedServer } from '../../packages/sdk/test/fixture/simulated-server.ts';
-import { run } from '../../tools/system/command.ts';
+import { attempt, run } from '../../tools/system/command.ts';
 import { CodeOfPage, NODE, ROOT, read } from './documents.ts';
 
 describe('the README', function () {
@@ -38,5 +38,8 @@ describe('the README', function () {
     for (const [, script = ''] of text.matchAll(/npm run ([a-z:]+)/g)) expect(scripts, script).to.have.property(script);
     for (const script of ['start', 'test']) expect(scripts).to.have.property(script);
     expect(await run([join(ROOT, 'pileus'), '--version'])).to.match(/^\d+\.\d+\.\d+\n$/);
+    // Nothing is installed: the command line of a clone runs the agent of that clone.
+    const { stderr } = await attempt([join(ROOT, 'pileus'), 'agent', '--config', '/nonexistent.yaml']);
+    expect(stderr).to.match(/^pileus-agent: \/nonexistent\.yaml cannot be read: ENOENT/);
   });
 });

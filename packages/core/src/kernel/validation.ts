@@ -176,6 +176,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   [NAME_PATTERN]: 'consist of lower-case letters, digits and inner hyphens, e.g. web-1',
   // As sha256sum writes it; openssl does it in capitals, with colons.
   '^[0-9a-f]{64}$': 'be a SHA-256: 64 hex digits in lower case, with nothing between them',
+  '^https://[^/?#]+$': 'be like https://192.0.2.7:7430, with nothing behind the port',
 };
 
 const COUNTED = {

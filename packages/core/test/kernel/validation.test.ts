@@ -19,6 +19,7 @@ const shape = Type.Object({
   map: Type.Record(Type.String(), Type.String(), { maxProperties: 1 }),
   parts: Type.Record(Type.String(), Type.Object({ kind: Type.String() })),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  url: Type.String({ pattern: '^https://[^/?#]+$' }),
 });
 const check = compileInput(Type.Partial(shape));
 
@@ -40,6 +41,7 @@ describe('validation', () => {
     [{ name: 'AB' }, '/name: The field /name must match the pattern ^[a-z]*$.'],
     [{ title: 'Web_1' }, '/title: The field /title must consist of lower-case letters, digits and inner hyphens, e.g. web-1.'],
     [{ sha256: '5A:0C' }, '/sha256: The field /sha256 must be a SHA-256: 64 hex digits in lower case, with nothing between them.'],
+    [{ url: 'https://hv1:7430/' }, '/url: The field /url must be like https://192.0.2.7:7430, with nothing behind the port.'],
     [{ sizeBytes: '1' }, '/sizeBytes: The field /sizeBytes must be a whole number.'],
     [{ sizeBytes: 0 }, '/sizeBytes: The field /sizeBytes must be at least 512.'],
     [{ sizeBytes: 8192 }, '/sizeBytes: The field /sizeBytes must be at most 4096.'],
