@@ -50,6 +50,16 @@ export function parseCidr(text: string): Cidr | undefined {
   return { family: parsed.family, base: parsed.value, prefix, size };
 }
 
+/** What was most likely meant by what is not in canonical form: the network that the address is in. Else an example. */
+export function nearestCidr(text: string): string {
+  const [, address = '', prefixText = ''] = /^\s*([^/\s]+)\/(\d{1,3})\s*$/.exec(text) ?? [];
+  const parsed = parseAddress(address);
+  const prefix = Number(prefixText);
+  if (parsed === undefined || prefix > BITS[parsed.family]) return '10.10.0.0/24';
+  const size = 1n << BigInt(BITS[parsed.family] - prefix);
+  return `${formatAddress(parsed.family, parsed.value - (parsed.value % size))}/${prefix}`;
+}
+
 export const contains = (cidr: Cidr, address: { readonly family: 4 | 6; readonly value: bigint }): boolean =>
   address.family === cidr.family && address.value >= cidr.base && address.value < cidr.base + cidr.size;
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { CloudError, create, type Id, type RowOf, resourceName, type Statement } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { type Cidr, contains, formatAddress, overlaps, parseAddress, parseCidr } from './cidr.ts';
+import { type Cidr, contains, formatAddress, nearestCidr, overlaps, parseAddress, parseCidr } from './cidr.ts';
 import type { NetworkMode } from './network.ts';
 import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
@@ -56,7 +56,8 @@ export function subnetRow(
   mode: NetworkMode,
 ): { readonly statement: Statement; readonly cidr: Cidr; readonly pointer: string } {
   const cidr = parseCidr(input.cidr);
-  if (cidr === undefined) throw invalid(`${at}/cidr`, 'This is no network in canonical form, such as 10.10.0.0/24 (host bits zero).');
+  if (cidr === undefined)
+    throw invalid(`${at}/cidr`, `This is no network in canonical form, such as ${nearestCidr(input.cidr)} (host bits zero).`);
   const special = SPECIAL.find(({ range }) => overlaps(range, cidr));
   if (special !== undefined) throw invalid(`${at}/cidr`, `Machines cannot have addresses of it: ${special.text} is ${special.what}.`);
   const least = mode === 'routed' ? ADDRESSES_MIN.routed : ADDRESSES_MIN.other;

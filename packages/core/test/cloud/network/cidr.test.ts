@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { contains, formatAddress, overlaps, parseAddress, parseCidr } from '../../../src/cloud/network/cidr.ts';
+import { contains, formatAddress, nearestCidr, overlaps, parseAddress, parseCidr } from '../../../src/cloud/network/cidr.ts';
 
 /** Addresses as arrays of bits, with nothing but string operations: slow, and another way than the code's. */
 const bitsOf4 = (text: string): string =>
@@ -93,6 +93,22 @@ describe('addresses', () => {
 });
 
 describe('networks in canonical form', () => {
+  it('are guessed from what is not, for who has written the address of a machine', () => {
+    for (const [text, meant] of [
+      ['192.168.150.7/24', '192.168.150.0/24'],
+      ['10.1.2.3/8', '10.0.0.0/8'],
+      [' 10.10.0.0/016 ', '10.10.0.0/16'],
+      ['2001:DB8::17/64', '2001:db8::/64'],
+      ['10.0.0.0/33', '10.10.0.0/24'],
+      ['10.0.0/24', '10.10.0.0/24'],
+      ['lan', '10.10.0.0/24'],
+    ] as const) {
+      expect(nearestCidr(text), text).to.equal(meant);
+      expect(parseCidr(meant), meant).to.not.equal(undefined);
+      expect(parseCidr(text), text).to.equal(undefined);
+    }
+  });
+
   const cidr4 = fc.tuple(ipv4, fc.nat(32));
   const cidr6 = fc.tuple(ipv6, fc.nat(128));
 
