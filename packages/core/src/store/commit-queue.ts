@@ -4,8 +4,9 @@ import type { Outcome } from './row.ts';
 
 /** Transactions of one group; more would make the first of them wait for the last. */
 const GROUP_MAX = 256;
-/** Answers dealt out in one turn of the event loop: each sets off what an operation or a request does next. */
-const ANSWERS_AT_ONCE = 24;
+/** Answers dealt out in one turn of the event loop, each of which sets off what an operation or a request does next: all of a small group, for a turn costs, too. */
+const SMALL_GROUP = 24;
+const ANSWERS_AT_ONCE = 8;
 
 export interface CommitQueueOptions<T> {
   /** How a transaction waits for its group: what the caller changes afterwards must not reach the store. */
@@ -55,13 +56,13 @@ export class CommitQueue<T> {
       const outcome = outcomes[index] as Outcome;
       return 'rejected' in outcome ? () => reject(new StoreError(outcome.rejected, outcome.outcome)) : () => resolve(outcome);
     });
-    this.#deal(durable);
+    this.#deal(durable, group.length <= SMALL_GROUP ? SMALL_GROUP : ANSWERS_AT_ONCE);
   }
 
   /** In slices, or what two hundred operations do next would hold the event loop in one go. What they commit meanwhile is one group all the same. */
-  #deal(durable: number): void {
-    for (const answer of this.#answers.splice(0, ANSWERS_AT_ONCE)) answer();
-    if (this.#answers.length > 0) return void setImmediate(() => this.#deal(durable));
+  #deal(durable: number, atOnce: number): void {
+    for (const answer of this.#answers.splice(0, atOnce)) answer();
+    if (this.#answers.length > 0) return void setImmediate(() => this.#deal(durable, atOnce));
     this.#underWay = [];
     if (durable > 0) this.#options.onDurable(durable);
     // Not at once: most of those who have their answer now commit the next thing in this very turn.

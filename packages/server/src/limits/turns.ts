@@ -4,6 +4,8 @@ import { type Clock, FairQueue } from '@pileus/core/kernel';
 const AT_WORK_MS = 10_000;
 /** Requests begun in one turn of the event loop while several accounts are at work. */
 const BEGUN_A_TURN = 8;
+/** The same of an account that is alone: what a hundred connections ask at once would hold the event loop for as long as all of them take. */
+const BEGUN_ALONE = 16;
 /** Requests of one account in work at once while others are at work, too. */
 const IN_WORK = 4;
 const ACCOUNTS_KEPT = 1000;
@@ -11,7 +13,8 @@ const ACCOUNTS_KEPT = 1000;
 /**
  * Begins requests of accounts in turn. What one thread, one queue of commits and a few readers do for one account, all others wait for; so while several are at
  * work each may begin one request in a turn of the event loop, and have a few in work. What it asks beyond that waits. A flood then costs the others what a few
- * requests of it cost. An account that is alone begins as many as come.
+ * requests of it cost. An account that is alone begins what
+ * comes, in several turns where it is much at once.
  */
 export class Turns {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
@@ -23,6 +26,8 @@ export class Turns {
   readonly #inWork = new Map<string, number>();
   /** Accounts that have begun one in this turn. */
   readonly #begun = new Set<string>();
+  /** Requests that an account which is alone has begun since the last turn that was waited for. */
+  #begunAlone = 0;
   #turning = false;
 
   constructor(options: { readonly clock: Pick<Clock, 'monotonicMs'>; readonly next: (run: () => void) => void }) {
@@ -33,7 +38,8 @@ export class Turns {
   /** Undefined when it may begin at once. `leave` follows when it is answered. */
   take(account: string): Promise<void> | undefined {
     const isAlone = this.#isAlone(account);
-    if (isAlone || this.#mayBegin(account)) {
+    if (isAlone) this.#begunAlone += 1;
+    if (isAlone ? this.#begunAlone <= BEGUN_ALONE : this.#mayBegin(account)) {
       if (!isAlone) this.#turn();
       this.#begin(account);
       return undefined;
@@ -84,10 +90,21 @@ export class Turns {
     this.#next(() => {
       this.#turning = false;
       this.#begun.clear();
-      const begins = this.#waiting.shiftEach(BEGUN_A_TURN, (account) => this.#mayBegin(account));
-      for (const [, begin] of begins) begin();
+      const begins = this.#heardMs.size === 1 ? this.#shiftAlone() : this.#shiftFair();
+      this.#begunAlone = begins.length;
+      for (const begin of begins) begin();
       // Those that may begin no more come to their turn when one of theirs is answered.
       if (begins.length > 0) this.#turn();
     });
+  }
+
+  #shiftAlone(): readonly (() => void)[] {
+    return Array.from({ length: Math.min(this.#waiting.length, BEGUN_ALONE) }, () => this.#waiting.shift()).filter(
+      (begin) => begin !== undefined,
+    );
+  }
+
+  #shiftFair(): readonly (() => void)[] {
+    return this.#waiting.shiftEach(BEGUN_A_TURN, (account) => this.#mayBegin(account)).map(([, begin]) => begin);
   }
 }
