@@ -1,6 +1,7 @@
 import { CloudError, isCloudError, NeverHappened, sleep } from '../../kernel/index.ts';
 import type { Attachment, Call } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
+import { patiently } from '../patient-call.ts';
 import type { CloudServices } from '../services.ts';
 import { ClassLimits } from './class-limits.ts';
 import { volume } from './volume.ts';
@@ -41,7 +42,8 @@ const placeOf = async (ctx: LiveContext, { volumeId, toPoolId }: LiveMove, { hos
 
 /** All of it is in both pools then, and all that the guest writes from then on. */
 export async function copyLive(ctx: LiveContext, move: LiveMove, user: LiveUser, call: Call): Promise<void> {
-  const to = await placeOf(ctx, move, user, call);
+  // Not for as long as the copy may take, during which the machine is held: an answer that is lost is asked for again.
+  const to = await patiently(ctx, call, (c) => placeOf(ctx, move, user, c));
   const { bytesPerSecond } = move;
   const limit = bytesPerSecond === undefined ? {} : { bytesPerSecond };
   await (await ctx.hosts.hypervisor(user.hostId)).copyDisk(user.id, move.volumeId, to, limit, call);
@@ -49,8 +51,9 @@ export async function copyLive(ctx: LiveContext, move: LiveMove, user: LiveUser,
 
 /** Back to the disk as it was. */
 export async function endCopy(ctx: LiveContext, { volumeId, fromPoolId, toPoolId }: LiveMove, user: LiveUser, call: Call): Promise<void> {
-  await (await ctx.hosts.hypervisor(user.hostId)).cancelDiskCopy(user.id, volumeId, call);
-  await leavePlace(ctx, { volumeId, poolId: toPoolId, staysIn: fromPoolId }, user.hostId, call);
+  const hypervisor = await ctx.hosts.hypervisor(user.hostId);
+  await patiently(ctx, call, (c) => hypervisor.cancelDiskCopy(user.id, volumeId, c));
+  await patiently(ctx, call, (c) => leavePlace(ctx, { volumeId, poolId: toPoolId, staysIn: fromPoolId }, user.hostId, c));
 }
 
 interface LeftPlace {

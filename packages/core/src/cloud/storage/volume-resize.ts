@@ -114,7 +114,8 @@ export const volumeResize = (context: ResizeContext) =>
       return {
         params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes, quota },
         statements: [
-          { op: 'expect', table: volume.name, key: id, expect: { sizeBytes: row.sizeBytes } },
+          // What it grows by is reserved where it is: a move may end between the look at its row and this.
+          { op: 'expect', table: volume.name, key: id, expect: { sizeBytes: row.sizeBytes, poolId: row.poolId } },
           poolCapacity(row.poolId, sizeBytes - row.sizeBytes, 1),
           ...quota,
         ],

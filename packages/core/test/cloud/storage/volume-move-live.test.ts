@@ -124,6 +124,30 @@ describe('moves of volumes under a machine that is on', () => {
     expect([ended.state, power(), sim.world.read(data)]).to.deep.equal(['succeeded', 'running', 'first']);
   });
 
+  it('do not wait as long as a copy may take for a host that is to reach the new place', async () => {
+    const { stage, sim, fast, data, at, move, settled } = await open();
+    at('content', (phase) => {
+      if (phase === 'before') sim.world.faults.add({ command: 'volumes.attach', times: 1, effect: 'late', delayMs: 1000 });
+    });
+    const { operationId } = await move();
+    await sim.run(5 * 60_000);
+    expect((await stage.row(operation, operationId)).state).to.equal('succeeded');
+    expect([(await settled(fast, operationId)).state, sim.world.read(data)]).to.deep.equal(['succeeded', 'first']);
+  });
+
+  it('are taken back without waiting for so long, too', async () => {
+    const { stage, sim, slow, data, power, move, settled } = await open();
+    sim.world.slowTransfers(COPY_MS);
+    const { operationId } = await move();
+    await sim.run(COPY_MS / 2);
+    for (const command of ['diskCopy.cancel', 'volumes.release'])
+      sim.world.faults.add({ command, times: 1, effect: 'late', delayMs: 1000 });
+    await sim.environment.complete(sim.kernel.operations.cancel(operationId));
+    await sim.run(5 * 60_000);
+    expect((await stage.row(operation, operationId)).state).to.equal('cancelled');
+    expect([(await settled(slow, operationId)).state, power(), sim.world.read(data)]).to.deep.equal(['cancelled', 'running', 'first']);
+  });
+
   it('are cancelled while they copy, and no longer once the disk may have changed its place', async () => {
     const { sim, slow, data, power, move, settled } = await open();
     sim.world.slowTransfers(COPY_MS);
@@ -173,5 +197,28 @@ describe('moves of volumes under a machine that is on', () => {
     await sim.submit('instance.stop', { force: true }, id);
     expect((await settled(fast, (await move()).operationId)).state).to.equal('succeeded');
     expect(sim.world.read(data)).to.equal('first');
+  });
+
+  it('and a resize that is asked for as they end reserve what it grows by where the disk is', async () => {
+    let after = 0;
+    for (const turns of [0, 6]) {
+      const { sim, fast, data, at, move } = await open();
+      let asked: Promise<{ readonly operationId: string }> | undefined;
+      at('moved', async (phase) => {
+        if (phase === 'after') return;
+        asked = sim.kernel.submit({ action: 'volume.resize', resourceId: data, input: { sizeBytes: 2 * MIB }, principal: sim.principal });
+        for (let turn = 0; turn < turns; turn += 1) await undefined;
+      });
+      await sim.ended((await move()).operationId);
+      const { operationId = '' } = (await asked) ?? {};
+      const resized = await sim.ended(operationId);
+      const first = (table: string, fits: (row: Record<string, unknown>) => boolean) =>
+        sim.changes(0, 10_000).find((each) => each.table === table && fits(JSON.parse(each.row)))?.revision ?? 0;
+      const isAfter =
+        first('operation', ({ id }) => id === operationId) > first('volume', ({ id, poolId }) => id === data && poolId === fast);
+      after += Number(isAfter);
+      expect([isAfter, resized.state]).to.deep.equal([isAfter, isAfter ? 'succeeded' : 'failed']);
+    }
+    expect(after).to.be.above(0);
   });
 });
