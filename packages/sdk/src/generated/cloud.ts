@@ -6165,6 +6165,8 @@ export interface InstanceFields {
   readonly migratingToHostId?: Id<'host'>;
   /** Hosts that were lost while it was made on them, or that it was evacuated from: what is left or arrives late there is removed. */
   readonly formerHostIds?: readonly Id<'host'>[];
+  /** Hosts that it was migrated from: what arrives late there, and is off, is removed while it is seen where it is. */
+  readonly migratedFromHostIds?: readonly Id<'host'>[];
   readonly placementGroupId?: Id<'placementGroup'>;
   /** Where its placement group counts it: the host, failure domain or cluster it was placed in. */
   readonly placementDomain?: string;

@@ -72,10 +72,11 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
       await refuseFoundElsewhere(ctx.reader, row);
       await refuseBound(ctx, row);
       await refuseStill(ctx, row);
-      const { formerHostIds = [] } = row;
+      const { formerHostIds = [], migratedFromHostIds = [] } = row;
       return {
         volumeIds: (await volumesOf(ctx, instanceId)).map(({ id }) => id),
         formerHostIds: formerHostIds.filter((id) => id !== hostId),
+        migratedFromHostIds: [...new Set([...migratedFromHostIds, fromHostId])].filter((id) => id !== hostId),
         untilMs: ctx.environment.clock.nowMs() + timeoutMs,
       };
     },
@@ -104,6 +105,8 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
           hostId,
           migratingToHostId: null,
           formerHostIds: ready.formerHostIds.length === 0 ? null : ready.formerHostIds,
+          // A journal of before has none.
+          ...given({ migratedFromHostIds: ready.migratedFromHostIds }),
           placementDomain: seat?.domain ?? null,
         },
         { hostId: fromHostId },

@@ -130,7 +130,15 @@ export const resizeAction = (services: ComputeServices) =>
       if (row.state === 'running' && !services.kernel().holds(row.id)) refuseLive(await services.hosts.hypervisor(hostOf(row)), row, after);
       const quota = quotaGrowth(instance, row, after);
       const params = { instanceId: row.id, hostId: hostOf(row), before, after, quota };
-      return { params, statements: [...capacity(params, 1), ...quota] };
+      return {
+        params,
+        // What it grows by is reserved where it is: a migration may end between the look at its row and this.
+        statements: [
+          { op: 'expect', table: instance.name, key: row.id, expect: { hostId: params.hostId } },
+          ...capacity(params, 1),
+          ...quota,
+        ],
+      };
     },
     saga: instanceResize,
     context: () => services,

@@ -22,6 +22,11 @@ export const instance = defineKind({
           'Hosts that were lost while it was made on them, or that it was evacuated from: what is left or arrives late there is removed.',
       }),
     ),
+    migratedFromHostIds: Type.Optional(
+      Type.Array(Type.String({ format: 'uuid' }), {
+        description: 'Hosts that it was migrated from: what arrives late there, and is off, is removed while it is seen where it is.',
+      }),
+    ),
     placementGroupId: Type.Optional(ref('placementGroup', 'restrict')),
     placementDomain: Type.Optional(
       Type.String({ description: 'Where its placement group counts it: the host, failure domain or cluster it was placed in.' }),

@@ -92,7 +92,10 @@ async function unexplained(services: ComputeServices, hostId: string, machine: M
   if (services.kernel().holds(machine.id) || machine.incoming === true) return [];
   const row = await services.reader.find(instance, machine.id);
   if (row !== undefined && row.deletedAt === undefined && row.hostId === hostId) return [];
-  const givenUp = row?.deletedAt !== undefined || row?.formerHostIds?.includes(hostId) === true;
+  const givenUp =
+    row?.deletedAt !== undefined ||
+    row?.formerHostIds?.includes(hostId) === true ||
+    (row?.migratedFromHostIds?.includes(hostId) === true && (await isLeftOver(services, row, machine, call)));
   if (givenUp && (await removalAllowed(services))) {
     // The late arrival of a call that was given up: the deleted row is its tombstone, or the row says that this host was given up.
     await alone(services, [machine.id], async () => {
@@ -103,6 +106,17 @@ async function unexplained(services: ComputeServices, hostId: string, machine: M
     return [];
   }
   return [{ objectId: machine.id, objectName: machine.name, details: details(machine, row) }];
+}
+
+const OFF: ReadonlySet<string> = new Set<MachineObservation['power']>(['stopped', 'crashed']);
+
+/**
+ * What was defined late on a host that it was migrated from. One that is on is never taken for that, nor one whose own host does not show it now: the row may be of a
+ * store that was restored, and older than the machine.
+ */
+async function isLeftOver({ hosts }: ComputeServices, row: InstanceRow, { id, power }: MachineObservation, call: Call): Promise<boolean> {
+  if (!OFF.has(power) || !(await hosts.reachable(hostOf(row)))) return false;
+  return (await (await hosts.hypervisor(hostOf(row))).inspect(id, call)) !== undefined;
 }
 
 /** What a quarantined machine shows, and what its adoption goes by. */

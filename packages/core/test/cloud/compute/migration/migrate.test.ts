@@ -1,8 +1,9 @@
+import type { SimHost } from '@pileus/core/testing';
 import { expect } from 'chai';
-import { instance } from '../../../../src/cloud/index.ts';
+import { instance, stray } from '../../../../src/cloud/index.ts';
 import { debt, operation } from '../../../../src/kernel/index.ts';
 import { GIB } from '../../little-cloud.ts';
-import { LOST_MS, MachineStage } from '../machine-stage.ts';
+import { LOOK_MS, LOST_MS, MachineStage } from '../machine-stage.ts';
 
 /** Long enough for an undo that is not answered to be tried five times. */
 const STUCK_MS = 15 * 60_000;
@@ -333,5 +334,55 @@ describe('a machine that is migrated', () => {
     expect((await stage.sim.ended(operationId)).state).to.equal('failed');
     await isAt(id, 1);
     expect((await stage.sim.environment.complete(stage.sim.kernel.reader.get(instance, id as never))).stateReason).to.equal(undefined);
+  });
+
+  it('is cleared of what was defined late where it came from, and goes back there', async () => {
+    const { stage, machine, isAt } = await open();
+    const id = await machine();
+    const { spec } = stage.real(id);
+    await stage.sim.done('instance.migrate', {}, id);
+    stage.worldHost(1).define(spec);
+    await stage.sim.run(LOOK_MS);
+    expect(await stage.rows(stray)).to.deep.equal([]);
+    await isAt(id, 2);
+    await stage.sim.done('instance.migrate', { hostId: stage.hostIds[0] }, id);
+    await stage.sim.run(LOOK_MS);
+    await isAt(id, 1);
+  });
+
+  for (const [what, happens] of [
+    ['is on there', (at: SimHost, id: string) => at.machine(id).start()],
+    ['is all there is of it', (_at: SimHost, id: string, now: SimHost) => now.remove(id)],
+  ] as const)
+    it(`is not cleared of what ${what}, which is a stray`, async () => {
+      const { stage, machine } = await open();
+      const id = await machine();
+      const { spec } = stage.real(id);
+      await stage.sim.done('instance.migrate', {}, id);
+      stage.worldHost(1).define({ ...spec, disks: [], nics: [] });
+      happens(stage.worldHost(1), id, stage.worldHost(2));
+      // The look at the one host may come before that at the other.
+      await stage.sim.run(4 * LOOK_MS);
+      expect(stage.worldHost(1).machines.has(id)).to.equal(true);
+      expect((await stage.rows(stray)).map(({ objectId, hostId }) => [objectId, hostId])).to.deep.equal([[id, stage.hostIds[0]]]);
+    });
+
+  it('and is resized where it is, when that is asked for as it arrives', async () => {
+    const { stage, machine, ask } = await open();
+    const { sim } = stage;
+    const id = await machine();
+    let asked: Promise<{ readonly operationId: string }> | undefined;
+    sim.around = (point, body) => {
+      if (point.path === 'moved')
+        asked ??= sim.kernel.submit({ action: 'instance.resize', resourceId: id, input: { vcpus: 2 }, principal: sim.principal });
+      return body();
+    };
+    await sim.ended(await ask(id));
+    const { operationId = '' } = (await asked) ?? {};
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect([await stage.taken(stage.hostIds[0] ?? ''), await stage.taken(stage.hostIds[1] ?? '')]).to.deep.equal([
+      [0, 0],
+      [2, GIB],
+    ]);
   });
 });
