@@ -1,4 +1,4 @@
-import { CloudError, equals, type Id, type RowOf } from '../../kernel/index.ts';
+import { CloudError, equals, type Id, isCloudError, type RowOf } from '../../kernel/index.ts';
 import type { Call, DiskSpec, MachineSpec, NicLimits, NicSpec, Plug } from '../../strategy/index.ts';
 import { ensurePort, hostLimits, nic, portOf } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
@@ -33,6 +33,21 @@ export function hostOf({ name, hostId }: Pick<InstanceRow, 'name' | 'hostId'>): 
 /** The hypervisor where the machine is now. Operations that wait ask when they begin: a creation ahead of them may be placed again. */
 export const hypervisorOf = async (ctx: Pick<ComputeContext, 'hosts' | 'reader'>, instanceId: string): Promise<Hypervisor> =>
   ctx.hosts.hypervisor(hostOf(await ctx.reader.get(instance, instanceId)));
+
+/** What an undo does to a machine: nothing where its host answers that it does not have it. Its start makes it anew, as its rows say. */
+export async function unlessGone(
+  ctx: Pick<ComputeContext, 'hosts' | 'reader'>,
+  instanceId: Id<'instance'>,
+  call: Call,
+  body: () => Promise<void>,
+): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    if (!isCloudError(error) || error.code !== 'not_found') throw error;
+    if ((await (await hypervisorOf(ctx, instanceId)).inspect(instanceId, call)) !== undefined) throw error;
+  }
+}
 
 export const volumesOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly VolumeRow[]> =>
   [...(await ctx.reader.list(volume, equals('instanceId', instanceId)))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));

@@ -34,7 +34,16 @@ import {
   refuseLost,
 } from '../network/contract.ts';
 import { host } from '../topology/contract.ts';
-import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow, nicSpec, nicsOf } from './context.ts';
+import {
+  type ComputeContext,
+  type ComputeServices,
+  hostOf,
+  hypervisorOf,
+  type InstanceRow,
+  nicSpec,
+  nicsOf,
+  unlessGone,
+} from './context.ts';
 import { instance } from './instance.ts';
 import { freeSlot, NICS_MAX } from './slots.ts';
 
@@ -70,7 +79,8 @@ export const nicAttach = saga<ComputeContext, NicParams>('instance.attachNic', 1
       if (params.port.awaited === true && row.state === 'running') await portsReady(ctx, [params.port], call);
     },
     undo: async ({ ctx, params, call }) => {
-      await (await hypervisorOf(ctx, params.instanceId)).detachNic(params.instanceId, params.port.nicId, call);
+      const { instanceId, port } = params;
+      await unlessGone(ctx, instanceId, call, async () => (await hypervisorOf(ctx, instanceId)).detachNic(instanceId, port.nicId, call));
       await deletePort(ctx, params.port, call);
     },
   })
@@ -94,7 +104,7 @@ export const nicDetach = saga<ComputeContext, NicParams>('instance.detachNic', 1
     do: async ({ ctx, params, call }) => {
       await (await hypervisorOf(ctx, params.instanceId)).detachNic(params.instanceId, params.port.nicId, call);
     },
-    undo: ({ ctx, params, call }) => plug(ctx, params, call),
+    undo: ({ ctx, params, call }) => unlessGone(ctx, params.instanceId, call, () => plug(ctx, params, call)),
   })
   .effect('port', {
     do: async ({ ctx, params, call }) => {

@@ -9,6 +9,7 @@ import {
   hostOf,
   type InstanceRow,
   releaseDisk,
+  unlessGone,
   type VolumeRow,
   volumesOf,
 } from './context.ts';
@@ -32,6 +33,13 @@ async function unplugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskPar
   await releaseDisk(ctx, await ctx.reader.get(volume, volumeId), hostId, call);
 }
 
+/** As an undo: from a machine that may be gone, too. */
+async function takeBackDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, call: Call): Promise<void> {
+  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
+  await unlessGone(ctx, instanceId, call, async () => (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, call));
+  await releaseDisk(ctx, await ctx.reader.get(volume, volumeId), hostId, call);
+}
+
 export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVolume', 1)
   .effect('slot', {
     // Decided at the head of the queue: what went before may have taken one. None for a volume that is there already.
@@ -50,7 +58,7 @@ export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVol
       if (out.slot !== null) await plugDisk(ctx, params, out.slot, call);
     },
     undo: async ({ ctx, params, out, call }) => {
-      if (out.slot !== null) await unplugDisk(ctx, params, call);
+      if (out.slot !== null) await takeBackDisk(ctx, params, call);
     },
   })
   .write('attached', {
@@ -82,8 +90,8 @@ export const volumeDetach = saga<ComputeContext, DiskParams>('instance.detachVol
     do: async ({ ctx, params, out, call }) => {
       if (out.slot !== null) await unplugDisk(ctx, params, call);
     },
-    undo: async ({ ctx, params, out, call }) => {
-      if (out.slot !== null) await plugDisk(ctx, params, out.slot, call);
+    undo: async ({ ctx, params, out: { slot }, call }) => {
+      if (slot !== null) await unlessGone(ctx, params.instanceId, call, () => plugDisk(ctx, params, slot, call));
     },
   })
   .write('available', {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { operation } from '../../../src/kernel/index.ts';
 import { codeOf, GIB } from '../little-cloud.ts';
 import { MachineStage } from './machine-stage.ts';
 
@@ -87,6 +88,35 @@ describe('the parts of a machine', () => {
     expect((await stage.nics(id)).map((row) => row.slot)).to.deep.equal([0, 1, 2, 3, 4]);
     expect(new Set((await stage.nics(id)).map((row) => row.address)).size).to.equal(5);
   });
+
+  for (const verb of ['attachNic', 'detachNic', 'attachVolume', 'detachVolume'] as const)
+    it(`end as failed where the machine is gone when its turn comes, and are as before when it is made anew: ${verb}`, async () => {
+      const stage = await MachineStage.with();
+      const id = await stage.machine({ nics: [{ networkId: stage.networkId }] });
+      const [inside, outside] = [await stage.volume(8192), await stage.volume(8192)];
+      await stage.sim.done('instance.attachVolume', { volumeId: inside }, id);
+      await stage.into('stopped', id);
+      const [nic] = await stage.nics(id);
+      stage.sim.around = async (point, body) => {
+        if (['plug', 'unplug'].includes(point.path)) stage.worldHost().machines.delete(id);
+        return body();
+      };
+      const input = {
+        attachNic: { networkId: stage.networkId },
+        detachNic: { nicId: nic?.id },
+        attachVolume: { volumeId: outside },
+        detachVolume: { volumeId: inside },
+      }[verb];
+      const { operationId } = await stage.sim.submit(`instance.${verb}`, input, id);
+      await stage.sim.run(15 * 60_000);
+      expect((await stage.row(operation, operationId)).state).to.equal('failed');
+      stage.sim.around = undefined;
+      await stage.sim.done('instance.start', {}, id);
+      const { disks, nics } = stage.real(id).spec;
+      expect([disks.length, disks[1]?.volumeId, nics.map(({ nicId }) => nicId)]).to.deep.equal([2, inside, [nic?.id]]);
+      expect((await stage.nics(id)).map(({ state }) => state)).to.deep.equal(['attached']);
+      expect(stage.sim.world.violations).to.deep.equal([]);
+    });
 });
 
 describe('the size of a machine', () => {
