@@ -5,7 +5,9 @@ const AT_WORK_MS = 10_000;
 /** Requests begun in one turn of the event loop while several accounts are at work. */
 const BEGUN_A_TURN = 8;
 /** The same of an account that is alone: what a hundred connections ask at once would hold the event loop for as long as all of them take. */
-const BEGUN_ALONE = 16;
+const BEGUN_ALONE = 32;
+/** From so many on they are counted by the turn: to ask for each turn would cost each request. */
+const COUNTED = 8;
 /** Requests of one account in work at once while others are at work, too. */
 const IN_WORK = 4;
 const ACCOUNTS_KEPT = 1000;
@@ -26,7 +28,7 @@ export class Turns {
   readonly #inWork = new Map<string, number>();
   /** Accounts that have begun one in this turn. */
   readonly #begun = new Set<string>();
-  /** Requests that an account which is alone has begun since the last turn that was waited for. */
+  /** Requests that an account which is alone has begun in this turn, and fewer than `COUNTED` of those before. */
   #begunAlone = 0;
   #turning = false;
 
@@ -39,6 +41,7 @@ export class Turns {
   take(account: string): Promise<void> | undefined {
     const isAlone = this.#isAlone(account);
     if (isAlone) this.#begunAlone += 1;
+    if (this.#begunAlone >= COUNTED) this.#turn();
     if (isAlone ? this.#begunAlone <= BEGUN_ALONE : this.#mayBegin(account)) {
       if (!isAlone) this.#turn();
       this.#begin(account);
