@@ -64,7 +64,7 @@ export class Federation {
       if (isMember === (there !== undefined) || (there !== undefined && kernel().holds(there.id))) return [];
       if (there !== undefined) return [revert(membership, there.id, { from: 'available', to: 'deleted' })];
       const id = ids.mint('membership');
-      return [create(membership, { id, accountId, name: `membership-${id.slice(-8)}`, groupId: of.id, userId })];
+      return [create(membership, { id, accountId, name: `membership-${id.slice(-12)}`, groupId: of.id, userId })];
     });
   }
 }

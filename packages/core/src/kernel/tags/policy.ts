@@ -50,7 +50,7 @@ export const policyActions = (ports: TagPorts): readonly Action[] => [
     accept: ({ id, input, projectId }) => {
       assertKeys([input.key], '');
       assertKinds(ports, input);
-      const row = create(tagPolicy, { id, projectId, ...input, name: input.name ?? `tag-policy-${id.slice(-8)}` });
+      const row = create(tagPolicy, { id, projectId, ...input, name: input.name ?? `tag-policy-${id.slice(-12)}` });
       return { params: { undo: [tagGone({ id, generation: 1 }, tagPolicy.name)] }, statements: [row] };
     },
     saga: changeTags,

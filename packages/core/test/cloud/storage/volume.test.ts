@@ -28,7 +28,7 @@ describe('volumes', () => {
       description: 'data',
       deleteWithInstance: false,
     });
-    expect((await cloud.row(volume, id)).name).to.equal(`volume-${id.slice(-8)}`);
+    expect((await cloud.row(volume, id)).name).to.equal(`volume-${id.slice(-12)}`);
     expect(stored(poolId)).to.deep.equal([{ kind: 'volume', id, sizeBytes: GIB }]);
     expect(await promised(poolId)).to.equal(GIB);
     await cloud.sim.done('volume.delete', {}, id);

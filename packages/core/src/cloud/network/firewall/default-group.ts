@@ -25,7 +25,7 @@ export function defaultGroupStatements(
     statements: [
       create(securityGroup, {
         ...{ id: securityGroupId, projectId, vpcId },
-        name: `default-${securityGroupId.slice(-8)}`,
+        name: `default-${securityGroupId.slice(-12)}`,
         description: 'All from its members, and everything out.',
       }),
       ...rules.map((rule) =>
