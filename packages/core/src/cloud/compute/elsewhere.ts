@@ -46,7 +46,7 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
         clusterId: wish.clusterId ?? (await clusterOf(reader, networks)),
         hostLabels,
         placementGroupId: row.placementGroupId,
-        leaving: seatOf(row),
+        keeping: seatOf(row),
         projectId: row.projectId,
       }),
     },

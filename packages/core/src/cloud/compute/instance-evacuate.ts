@@ -16,7 +16,7 @@ import {
 import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { followMove, portOf, portsReady } from '../network/contract.ts';
-import { type GroupSeat, hostCapacity, isPlaceTaken, leaveGroup, returnToGroup } from '../placement/contract.ts';
+import { type GroupSeat, hostCapacity, isPlaceTaken, leaveFor, stayInGroup } from '../placement/contract.ts';
 import { pool, volume } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, hostOf, type InstanceRow, nicsOf, prepareMachine, volumesOf } from './context.ts';
@@ -91,7 +91,7 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
     undo: FORWARD_ONLY,
   })
   .write('moved', {
-    do: ({ params: { instanceId, fromHostId, hostId, size, seat }, out: { ready } }) => [
+    do: ({ params: { instanceId, fromHostId, hostId, size, seat, left }, out: { ready } }) => [
       transition(instance, instanceId, {
         from: [...FROM],
         to: 'stopped',
@@ -105,6 +105,7 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
         expect: { hostId: fromHostId },
       }),
       ...hostCapacity(fromHostId, size, -1),
+      ...leaveFor(left, seat),
     ],
     undo: FORWARD_ONLY,
   })
@@ -271,10 +272,10 @@ function refuseUnseen(volumes: readonly Seen[]): void {
   );
 }
 
-const takenBack = ({ hostId, size, seat, left }: EvacuateParams): readonly Statement[] => [
+/** What it was given there, of a machine that stays. */
+const takenBack = async ({ reader }: ComputeServices, { hostId, size, seat, left }: EvacuateParams): Promise<readonly Statement[]> => [
   ...hostCapacity(hostId, size, -1),
-  ...leaveGroup(seat),
-  ...returnToGroup(left),
+  ...(await stayInGroup(reader, left, seat)),
 ];
 
 export const evacuateAction = (services: ComputeServices) =>
@@ -315,7 +316,6 @@ export const evacuateAction = (services: ComputeServices) =>
       return {
         params,
         statements: [
-          ...leaveGroup(params.left),
           ...placed.reserve,
           ...volumes.map(({ id }) => ({ op: 'expect', table: volume.name, key: id, expect: { instanceId: row.id } }) as const),
         ],
@@ -326,7 +326,8 @@ export const evacuateAction = (services: ComputeServices) =>
     refused: (_failure, statement) => (isPlaceTaken(statement) ? 'again' : undefined),
     saga: instanceEvacuate,
     context: () => services,
-    unwound: takenBack,
+    unwound: (params) => takenBack(services, params),
     // Once its row says that it is there, a deletion gives back what it has there.
-    abandoned: (params, isDone) => (isDone('moved') ? [] : takenBack(params)),
+    abandoned: ({ hostId, size, seat, left }, isDone) =>
+      isDone('moved') ? [] : [...hostCapacity(hostId, size, -1), ...leaveFor(seat, left)],
   });

@@ -19,7 +19,7 @@ import {
 import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { followMove, network, portOf, portsReady } from '../network/contract.ts';
-import { type GroupSeat, hostCapacity, isPlaceTaken, leaveGroup, returnToGroup } from '../placement/contract.ts';
+import { type GroupSeat, hostCapacity, isPlaceTaken, leaveFor, stayInGroup } from '../placement/contract.ts';
 import { pool, volume } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, diskSpec, hostOf, type InstanceRow, nicSpec, nicsOf, volumesOf } from './context.ts';
@@ -97,7 +97,7 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
     undo: (step) => comeBack(step, step.params),
   })
   .write('moved', {
-    do: ({ params: { instanceId, fromHostId, hostId, size, seat }, out: { ready } }) => [
+    do: ({ params: { instanceId, fromHostId, hostId, size, seat, left }, out: { ready } }) => [
       change(
         instance,
         instanceId,
@@ -112,6 +112,7 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
         { hostId: fromHostId },
       ),
       ...hostCapacity(fromHostId, size, -1),
+      ...leaveFor(left, seat),
     ],
     undo: FORWARD_ONLY,
   })
@@ -306,10 +307,10 @@ async function bounds(services: ComputeServices, row: InstanceRow, hostId: strin
   return { fromHostId: from.id, clusterId: from.clusterId, exceptHosts: others.map(({ id }) => id) };
 }
 
-const takenBack = ({ hostId, size, seat, left }: MigrateParams): readonly Statement[] => [
+/** What it was given there, of a machine that stays. */
+const takenBack = async ({ reader }: ComputeServices, { hostId, size, seat, left }: MigrateParams): Promise<readonly Statement[]> => [
   ...hostCapacity(hostId, size, -1),
-  ...leaveGroup(seat),
-  ...returnToGroup(left),
+  ...(await stayInGroup(reader, left, seat)),
 ];
 
 export const migrateAction = (services: ComputeServices) =>
@@ -353,7 +354,6 @@ export const migrateAction = (services: ComputeServices) =>
       return {
         params,
         statements: [
-          ...leaveGroup(params.left),
           ...placed.reserve,
           change(instance, row.id, { migratingToHostId: hostId }, { migratingToHostId: null }),
           ...volumes.map(({ id }) => ({ op: 'expect', table: volume.name, key: id, expect: { instanceId: row.id } }) as const),
@@ -370,8 +370,9 @@ export const migrateAction = (services: ComputeServices) =>
     context: () => services,
     unwound: async (params) => [
       ...(await unnote(services.reader, instance, params.instanceId, { migratingToHostId: null })),
-      ...takenBack(params),
+      ...(await takenBack(services, params)),
     ],
     // Once its row says that it is there, a deletion gives back what it has there.
-    abandoned: (params, isDone) => (isDone('moved') ? [] : takenBack(params)),
+    abandoned: ({ hostId, size, seat, left }, isDone) =>
+      isDone('moved') ? [] : [...hostCapacity(hostId, size, -1), ...leaveFor(seat, left)],
   });

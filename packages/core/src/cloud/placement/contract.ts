@@ -1,5 +1,5 @@
 /** What other modules may know of placement. */
-export { leaveGroup, returnToGroup } from './group-seats.ts';
+export { leaveFor, leaveGroup, stayInGroup } from './group-seats.ts';
 export {
   type GroupSeat,
   hostCapacity,

@@ -1,6 +1,6 @@
 import { change, expectState, type Id, type Reader, type RowOf, type Statement } from '../../kernel/index.ts';
 import type { IndexedHost } from './indexed.ts';
-import type { GroupSeat } from './placement.ts';
+import type { GroupSeat, PlacementRequest } from './placement.ts';
 import { placementGroup } from './placement-group.ts';
 
 /** Counters of all its seats. */
@@ -12,30 +12,52 @@ const adjust = (seat: GroupSeat, by: 1 | -1): Statement => ({ op: 'adjust', coun
 const limit = (seat: GroupSeat, most: number | null): Statement => ({ op: 'limit', counter: seats(seat), limit: most });
 /** Fails when there is another; the limit lasts for this transaction only. */
 const alone = (seat: GroupSeat): readonly Statement[] => [limit(seat, 1), adjust(seat, 1), limit(seat, null)];
-/** Fails when there is one. */
-const vacated = (seat: GroupSeat): readonly Statement[] => [...alone(seat), adjust(seat, -1)];
+/** Fails when there is one beside those that the asker has there. */
+const vacated = (seat: GroupSeat, own: 0 | 1): readonly Statement[] => [
+  ...[limit(seat, 1 + own), adjust(seat, 1), limit(seat, null)],
+  adjust(seat, -1),
+];
 
 export const leaveGroup = (seat: GroupSeat | undefined): readonly Statement[] => (seat === undefined ? [] : [adjust(seat, -1)]);
 
-/** Takes back what `leaveGroup` did. */
-export const returnToGroup = (seat: GroupSeat | undefined): readonly Statement[] => (seat === undefined ? [] : [adjust(seat, 1)]);
+/** Of a member that is elsewhere now: it held the seat until then, so that it could come back. One that stays in its domain has one seat all the time. */
+export const leaveFor = (left: GroupSeat | undefined, taken: GroupSeat | undefined): readonly Statement[] =>
+  left?.domain === taken?.domain ? [] : leaveGroup(left);
+
+/** Of a member that stays where it was: with it the domain of a group that goes by the first of its members. */
+export async function stayInGroup(
+  reader: Reader,
+  left: GroupSeat | undefined,
+  taken: GroupSeat | undefined,
+): Promise<readonly Statement[]> {
+  if (left === undefined || taken === undefined) return leaveGroup(taken);
+  const group = await reader.find(placementGroup, taken.groupId);
+  const followed = group?.policy === 'affinity' && group.domain === taken.domain && group.domain !== left.domain;
+  return [...leaveFor(taken, left), ...(followed ? [change(placementGroup, group.id, { domain: left.domain })] : [])];
+}
+
+type OwnSeat = Pick<PlacementRequest, 'leaving' | 'keeping'>;
 
 /** A placement group as it binds one more member. */
 export class GroupRule {
   readonly #row: RowOf<typeof placementGroup>;
   /** Members by domain. */
   readonly #members: ReadonlyMap<string, number>;
+  /** What the asker has, not among the members. */
+  readonly #own: OwnSeat;
 
-  constructor(row: RowOf<typeof placementGroup>, members: ReadonlyMap<string, number>) {
+  constructor(row: RowOf<typeof placementGroup>, members: ReadonlyMap<string, number>, own: OwnSeat = {}) {
     this.#row = row;
     this.#members = members;
+    this.#own = own;
   }
 
   /** @throws CloudError not_found */
-  static async read(reader: Reader, groupId: string, leaving: GroupSeat | undefined): Promise<GroupRule> {
+  static async read(reader: Reader, groupId: string, own: OwnSeat): Promise<GroupRule> {
     const row = await reader.get(placementGroup, groupId, '/placementGroupId');
     const counted = await reader.counters(prefixOf(groupId));
-    return new GroupRule(row, sum(groupId, [...counted.map(({ key, value }) => [key, value] as const), ...givenUp(groupId, leaving)]));
+    const seated = own.leaving ?? own.keeping;
+    return new GroupRule(row, sum(groupId, [...counted.map(({ key, value }) => [key, value] as const), ...without(groupId, seated)]), own);
   }
 
   /** With seats that others are about to take, by counter: what is not guarded looks at them too. */
@@ -43,7 +65,7 @@ export class GroupRule {
     const { id, policy } = this.#row;
     if (policy !== 'softAffinity' && policy !== 'softAntiAffinity') return this;
     const known = [...this.#members].map(([domain, count]) => [seats({ groupId: id, domain }), count] as const);
-    return new GroupRule(this.#row, sum(id, [...known, ...promised(prefixOf(id))]));
+    return new GroupRule(this.#row, sum(id, [...known, ...promised(prefixOf(id))]), this.#own);
   }
 
   domainOf(at: IndexedHost): string {
@@ -56,6 +78,8 @@ export class GroupRule {
     const { policy, over } = this.#row;
     const here = this.#members.has(this.domainOf(at));
     if (policy === 'antiAffinity' && here) return `has a member of its group in the same ${WORDS[over]}`;
+    if (policy === 'affinity' && this.#members.size > 1)
+      return `has to wait: the member of its group is on its way to another ${WORDS[over]}`;
     if (policy === 'affinity' && this.#members.size > 0 && !here) return `is not in the ${WORDS[over]} of its group`;
     return undefined;
   }
@@ -84,20 +108,22 @@ export class GroupRule {
   take(seat: GroupSeat): readonly Statement[] {
     const { id, policy, domain } = this.#row;
     const there = expectState(placementGroup, id, ['available']);
+    const { keeping } = this.#own;
+    if (keeping?.groupId === id && keeping.domain === seat.domain) return [there];
     if (policy === 'antiAffinity') return [there, ...alone(seat)];
     if (policy !== 'affinity') return [there, adjust(seat, 1)];
     if (domain === seat.domain) return [expectState(placementGroup, id, ['available'], { domain }), adjust(seat, 1)];
-    // The first of them says where the others go; those who were elsewhere before must all be gone.
+    // The first of them says where the others go; those who were elsewhere before must all be gone, but for one who goes himself.
     return [
       change(placementGroup, id as Id<'placementGroup'>, { domain: seat.domain }, { state: 'available', domain: domain ?? null }),
-      ...(domain === undefined ? [] : vacated({ groupId: id, domain })),
+      ...(domain === undefined ? [] : vacated({ groupId: id, domain }, keeping?.domain === domain ? 1 : 0)),
       adjust(seat, 1),
     ];
   }
 }
 
-const givenUp = (groupId: string, leaving: GroupSeat | undefined): readonly (readonly [string, number])[] =>
-  leaving?.groupId === groupId ? [[seats(leaving), -1]] : [];
+const without = (groupId: string, seat: GroupSeat | undefined): readonly (readonly [string, number])[] =>
+  seat?.groupId === groupId ? [[seats(seat), -1]] : [];
 
 /** Members by domain, where there are any. */
 function sum(groupId: string, counted: readonly (readonly [counter: string, count: number])[]): ReadonlyMap<string, number> {

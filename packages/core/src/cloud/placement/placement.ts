@@ -25,6 +25,8 @@ export interface PlacementRequest {
   readonly placementGroupId?: string;
   /** The seat in that group that is given up for the new one. */
   readonly leaving?: GroupSeat;
+  /** The seat in that group that is kept beside the new one, until the machine has gone. */
+  readonly keeping?: GroupSeat;
   /** Who asks, for filters and scorers of plugins. */
   readonly instanceId?: string;
   readonly instanceTypeId?: string;

@@ -42,11 +42,11 @@ export class TwoLevelPlacement implements Placement {
   }
 
   async #prepare(request: PlacementRequest, reader: Reader): Promise<Ask> {
-    const { placementGroupId, onlyHosts, exceptHosts, leaving } = request;
+    const { placementGroupId, onlyHosts, exceptHosts } = request;
     const subject: PlacementAsk = request;
     const hooks = this.#ports.hooks();
     const [group, filters, scorers] = await Promise.all([
-      placementGroupId === undefined ? undefined : GroupRule.read(reader, placementGroupId, leaving),
+      placementGroupId === undefined ? undefined : GroupRule.read(reader, placementGroupId, request),
       hooks.has(placementFilter) ? hooks.collect(placementFilter, subject) : NONE,
       hooks.has(placementScorer) ? hooks.collect(placementScorer, subject) : NONE,
     ]);
