@@ -1,10 +1,12 @@
+import { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID } from '@pileus/core';
 import { type Accepted, isCloudError, type Json, type JsonObject, sleep } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import { CALLBACKS_URL, type Deliveries } from './deliveries.ts';
 import type { Door, Isolation } from './isolation.ts';
-import type { Mirror } from './mirror.ts';
+import type { Mirror, Row } from './mirror.ts';
 import type { Request } from './plan.ts';
 import { type Member, principalOf, type Site } from './site.ts';
+import { OPERATOR } from './wishes.ts';
 
 export interface Surroundings {
   readonly sim: SimCloud;
@@ -19,7 +21,32 @@ export interface Surroundings {
 
 const ANSWER_WITHIN_MS = 15_000;
 const TRIES = 40;
+/** He has no key: he asks from within. */
+const OPERATORS = {
+  name: OPERATOR,
+  token: '',
+  keyId: '',
+  projectId: DEFAULT_PROJECT_ID as Member['projectId'],
+  accountId: DEFAULT_ACCOUNT_ID as Member['accountId'],
+};
 const NOBODY = '00000000-0000-7000-8000-000000000000';
+
+interface Asked {
+  readonly on: string | undefined;
+  readonly input: JsonObject;
+}
+
+/** Names of what is there when it is asked for. */
+const LIVING = /"@(nic\/)?(live|on)\//;
+
+/** Of machines that are neither about to be nor about to go. */
+const MADE: ReadonlySet<unknown> = new Set(['running', 'suspended', 'stopped', 'crashed', 'missing']);
+
+/** One of those that fit, by a number. */
+function one(rows: ReadonlyMap<string, Row>, place: string | undefined, fits: (row: Row) => boolean): string {
+  const fitting = [...rows.values()].filter(fits);
+  return String(fitting[Number(place) % fitting.length]?.id ?? NOBODY);
+}
 
 /** Those who ask. What is not answered in time is asked again with the same key, as a client over a network does. */
 export class Clients {
@@ -27,6 +54,7 @@ export class Clients {
   /** By the id of the request. */
   readonly #accepted = new Map<string, Accepted>();
   readonly #revoked = new Set<string>();
+  readonly #settled = new Map<number, Asked>();
   /** How often each action was accepted, and each code answered. */
   readonly actions = new Map<string, number>();
   readonly codes = new Map<string, number>();
@@ -43,7 +71,7 @@ export class Clients {
   async ask(request: Request): Promise<void> {
     const { sim, site, say } = this.#at;
     const { environment } = sim;
-    const member = site.members.get(request.who);
+    const member = request.who === OPERATOR ? OPERATORS : site.members.get(request.who);
     if (member === undefined) throw new Error(`nobody is called ${request.who}`);
     for (let attempt = 0; attempt < TRIES && !this.stopped; attempt += 1) {
       const door = this.#at.door();
@@ -63,7 +91,7 @@ export class Clients {
   async #once(door: Door, member: Member, request: Request): Promise<Accepted | string> {
     const { sim, isolation } = this.#at;
     const { random } = sim.environment;
-    const on = request.on === undefined ? undefined : this.#meant(request.on);
+    const { on, input } = this.#asked(request);
     if (request.action === 'look') {
       await isolation.look(door, member, on ?? NOBODY, (limit) => random.below(limit));
       return 'looked';
@@ -72,8 +100,7 @@ export class Clients {
       const { status, json } = await door.ask(member, 'POST', `/v1/operations/${on}/cancel`);
       return status === 200 ? 'cancelled' : String(json.code);
     }
-    const principal = await principalOf(door.directory, member);
-    const input = this.#resolved(request.input) as JsonObject;
+    const principal = member === OPERATORS ? sim.principal : await principalOf(door.directory, member);
     const asked = { action: request.action, input, principal, ...(on === undefined ? {} : { resourceId: on }) };
     const callback = request.callsBack === true ? { callbackUrl: `${CALLBACKS_URL}/${request.id}` } : {};
     const submit = () => door.kernel.submit({ ...asked, ...callback, idempotencyKey: `request-${request.id}` });
@@ -98,7 +125,7 @@ export class Clients {
     this.#accepted.set(String(id), answer);
     this.#count(this.actions, action);
     sim.environment.trace(`request ${id} of ${member.name}: ${action} of ${resourceId} accepted as ${operationId}`);
-    isolation.changed(member, action, sim.row(resourceKind, resourceId));
+    if (member !== OPERATORS) isolation.changed(member, action, sim.row(resourceKind, resourceId));
     if (callsBack === true) deliveries.expect(operationId, `${CALLBACKS_URL}/${id}`);
     if (action === 'apiKey.revoke') this.#revoked.add(resourceId);
   }
@@ -120,16 +147,34 @@ export class Clients {
     }
   }
 
+  /** What is asked for again is the same, also when others live by then. */
+  #asked(request: Request): Asked {
+    const known = this.#settled.get(request.id);
+    if (known !== undefined) return known;
+    const on = request.on === undefined ? undefined : this.#meant(request.on);
+    const asked = { on, input: this.#resolved(request.input) as JsonObject };
+    if (LIVING.test(JSON.stringify([request.on, request.input]))) this.#settled.set(request.id, asked);
+    return asked;
+  }
+
   /** What a plan's name stands for now; what was never made has an id that nobody has. */
   #meant(name: string): string {
     const { mirror, site } = this.#at;
     if (!name.startsWith('@')) return name;
-    const [what = '', id = '', place = '0'] = name.slice(1).split('/');
+    const parts = name.slice(1).split('/');
+    const [what = '', id = ''] = parts;
     if (what === 'op') return this.#accepted.get(id)?.operationId ?? NOBODY;
     if (what === 'nic') {
-      const instanceId = this.#accepted.get(id)?.resourceId;
-      const nics = [...mirror.rows('nic').values()].filter((row) => row.instanceId === instanceId);
-      return String(nics[Number(place) % nics.length]?.id ?? NOBODY);
+      const instanceId = this.#meant(`@${parts.slice(1, -1).join('/')}`);
+      return one(mirror.rows('nic'), parts.at(-1), (row) => row.instanceId === instanceId);
+    }
+    if (what === 'live') {
+      const projectId = site.known.get(`project/${parts.slice(2, -1).join('/')}`);
+      return one(mirror.rows(id), parts.at(-1), (row) => row.projectId === projectId);
+    }
+    if (what === 'on') {
+      const hostId = site.known.get(`host/${id}`);
+      return one(mirror.rows('instance'), parts.at(-1), (row) => row.hostId === hostId && MADE.has(row.state));
     }
     return this.#accepted.get(what)?.resourceId ?? site.known.get(name.slice(1)) ?? NOBODY;
   }

@@ -7,7 +7,8 @@ import { actionsWished } from './wishes.ts';
 /** Always the same. On the last of them room is short before quotas are. */
 const SITES = [
   { seed: 6, hosts: 6 },
-  { seed: 2, hosts: 6, further: true },
+  { seed: 4, hosts: 6, further: true },
+  { seed: 14, hosts: 6, further: true },
   { seed: 8, hosts: 6 },
   { seed: 2, hosts: 2 },
 ];
@@ -19,9 +20,9 @@ describe('what random histories are made of', () => {
     for (const site of SITES) histories.push(await playHistory({ ...site, clients: 10, rageMs: 120_000 }));
   });
 
-  const sum = (what: 'troubles' | 'actions' | 'answers', key: string) =>
+  const sum = (what: 'troubles' | 'actions' | 'succeeded' | 'answers', key: string) =>
     histories.reduce((total, history) => total + (history[what][key] ?? 0), 0);
-  const assertMet = (what: 'troubles' | 'actions' | 'answers', keys: readonly string[]) =>
+  const assertMet = (what: 'troubles' | 'actions' | 'succeeded' | 'answers', keys: readonly string[]) =>
     assert.deepEqual(
       keys.filter((key) => sum(what, key) === 0),
       [],
@@ -48,6 +49,10 @@ describe('what random histories are made of', () => {
 
   it('has every action that members may wish for, accepted', () => {
     assertMet('actions', actionsWished({ further: true }));
+  });
+
+  it('has machines and volumes that have gone elsewhere, and pictures of whole machines', () => {
+    assertMet('succeeded', ['instance.migrate', 'instance.evacuate', 'instance.snapshot', 'volume.move']);
   });
 
   it('has what is refused for lack of room, of quota, of a right, of a key, of a thing', () => {

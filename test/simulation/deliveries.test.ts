@@ -16,7 +16,7 @@ function listening() {
     (problem) => void problems.push(problem),
   );
   const touched = (table: string, id: string, revision: number, after: Row): Touched => ({
-    ...{ table, id, revision, after, before: undefined, released: [] },
+    ...{ table, id, revision, after, before: undefined, held: [] },
   });
   const volume = (id: string, revision: number, projectId = 'p') => touched('volume', id, revision, { projectId });
   deliveries.committed([touched('webhook', 'hook', 1, HOOK), volume('a', 2), volume('b', 2), volume('a', 3), volume('c', 4, 'other')]);

@@ -16,7 +16,7 @@ export interface HistoryOptions {
   readonly clients?: number;
   /** Virtual time of requests and trouble. Default: three minutes. */
   readonly rageMs?: number;
-  /** Also webhooks and callbacks, moves of volumes, and reads of drivers that go wrong. Default: no. */
+  /** Also webhooks and callbacks, moves of volumes and machines, work on hosts, and reads of drivers that go wrong. Default: no. */
   readonly further?: boolean;
   /** Only these of what was planned, by their ids. Default: all. */
   readonly only?: ReadonlySet<number>;
@@ -35,6 +35,8 @@ export interface History {
   readonly outcomes: Readonly<Record<string, number>>;
   /** How often each action was accepted, by its name. */
   readonly actions: Readonly<Record<string, number>>;
+  /** How often each has also succeeded. */
+  readonly succeeded: Readonly<Record<string, number>>;
   /** How requests were answered: `accepted`, or with which code. */
   readonly answers: Readonly<Record<string, number>>;
   /** How often each trouble has met something. */
@@ -93,6 +95,12 @@ export async function playHistory(options: HistoryOptions): Promise<History> {
   } finally {
     play.dispose();
   }
+}
+
+function tally(each: readonly string[]): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const one of each) counts.set(one, (counts.get(one) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }
 
 class Play {
@@ -181,16 +189,18 @@ class Play {
     chaos.heal();
     await this.#settle(chaos, invariants, mirror);
     if (this.#problems.length === 0) this.#atRest({ invariants, isolation, mirror, site, clients });
-    const outcomes = new Map<string, number>();
-    for (const { state } of sim.rows('operation')) outcomes.set(String(state), (outcomes.get(String(state)) ?? 0) + 1);
+    const operations = sim.rows('operation');
+    const asked = new Set(clients.operations);
+    const succeeded = operations.filter(({ id, state }) => state === 'succeeded' && asked.has(String(id)));
     return {
       seed: this.#ground.seed,
       hash: sim.environment.historyHash(),
       problems: this.#problems,
       events,
       operations: clients.operations.length,
-      outcomes: Object.fromEntries(outcomes),
+      outcomes: tally(operations.map(({ state }) => String(state))),
       actions: Object.fromEntries([...clients.actions].sort()),
+      succeeded: tally(succeeded.map(({ action }) => String(action)).sort()),
       answers: Object.fromEntries([...clients.codes].sort()),
       troubles,
       rowsRead: isolation.looked,

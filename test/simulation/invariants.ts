@@ -31,7 +31,7 @@ export class Invariants {
     for (const change of touched) {
       for (const row of [change.before, change.after])
         if (row !== undefined) for (const [key] of this.#mirror.counted(change.table, row)) keys.add(key);
-      for (const key of change.released) keys.add(key);
+      for (const key of change.held) keys.add(key);
       if (change.table === 'nic') this.#address(change);
       if (change.table === 'instance') this.#group(change);
       if (change.after !== undefined) this.#tenancy(change.table, change.after);
@@ -130,7 +130,9 @@ export class Invariants {
         if (running.has(spec.id)) twice.add(spec.id);
         running.set(spec.id, hostname);
       }
-    for (const id of twice) this.#copies(id);
+    for (const id of twice)
+      if (this.#mirror.elsewhere.has(id)) this.#between(id);
+      else this.#copies(id);
   }
 
   #copies(id: string): void {
@@ -146,6 +148,17 @@ export class Invariants {
     const parts = copies.flatMap((copy) => copy.parts);
     if (here.length > 1 || new Set(parts).size < parts.length)
       this.#say(`machine ${id} runs on ${copies.map((copy) => copy.hostname).join(' and on ')}`);
+  }
+
+  /**
+   * One that goes to another host is on both for a while, and one that was evacuated may go on where nobody could look: but it runs in one place at most of those
+   * that are not shut out of its disks, and has them in one. `SimWorld` tells of a disk that is opened twice.
+   */
+  #between(id: string): void {
+    const running = [...this.#sim.world.hosts.values()].filter(({ machines }) => machines.get(id)?.power === 'running');
+    const former = (this.#mirror.row('instance', id)?.formerHostIds ?? []) as readonly string[];
+    const here = running.filter(({ hostname }) => !former.some((hostId) => this.#mirror.row('host', hostId)?.name === hostname));
+    if (here.length > 1) this.#say(`machine ${id} runs on ${running.map(({ hostname }) => hostname).join(' and on ')}`);
   }
 
   /**

@@ -10,18 +10,27 @@ export interface Touched {
   readonly revision: number;
   readonly before: Row | undefined;
   readonly after: Row | undefined;
-  /** Counters in which an operation that has ended now may have held more than the rows count for. */
-  readonly released: readonly string[];
+  /** Counters in which an operation holds something beside the rows, or held it until now. */
+  readonly held: readonly string[];
 }
 
 const CHANGES_AT_ONCE = 1000;
 /** What is asked for is reserved at acceptance, and in the row when it is there: between, a counter has more than the rows. */
 const GROWING = new Set(['instance.resize', 'volume.resize', 'volume.move']);
+/** A machine has room on two hosts from the acceptance on, and both places in its group, until its row says that it is there. */
+const LEAVING = new Set(['instance.migrate', 'instance.evacuate']);
 const NONE: ReadonlyMap<string, Row> = new Map();
 
 /** What is moved is reserved in both places until it has left the one. */
 const goal = ({ action, notes }: Operation): readonly string[] =>
   action === 'volume.move' && notes?.toPoolId !== undefined ? [`capacity/pool/${notes.toPoolId}/bytes`] : [];
+
+/** What an operation holds for a machine that is to go to another host. */
+interface Elsewhere {
+  readonly instanceId: string;
+  readonly hostId: string;
+  readonly counts: readonly (readonly [string, number])[];
+}
 
 /** All live rows of a cloud, kept by its change feed, so that a look after each commit costs what has changed. With them, what counters should be. */
 export class Mirror {
@@ -34,6 +43,10 @@ export class Mirror {
   readonly #quotas: ReadonlyMap<string, Readonly<Record<string, 1 | string>>>;
   /** By kind: the field that says that a row is there for the operator alone, and counts for nobody. */
   readonly #uncounted: ReadonlyMap<string, string | undefined>;
+  /** By the operation, until the machine is there or the operation has ended. */
+  readonly #leaving = new Map<string, Elsewhere>();
+  /** Machines that were asked to go to another host, ever. */
+  readonly elsewhere = new Set<string>();
   #revision = 0;
 
   constructor(sim: SimCloud) {
@@ -57,7 +70,7 @@ export class Mirror {
     return this.#unfinished;
   }
 
-  /** What the rows count for, by the key of the counter. */
+  /** What the rows count for, and what goes elsewhere holds there, by the key of the counter. */
   get sums(): ReadonlyMap<string, number> {
     return this.#sums;
   }
@@ -84,22 +97,65 @@ export class Mirror {
       rows.set(id, after);
       this.#count(table, after, 1);
     }
-    const released = table === 'operation' ? this.#operation(id, after as unknown as Operation | undefined) : [];
-    return { table, id, revision, before, after, released };
+    if (table === 'operation')
+      return { table, id, revision, before, after, held: this.#operation(id, after as unknown as Operation | undefined) };
+    const arrived = table === 'instance' && before !== undefined && before.hostId !== after?.hostId ? this.#arrives(id, after?.hostId) : [];
+    return { table, id, revision, before, after, held: arrived };
   }
 
-  /** Answers the counters that it has let go of, if it has ended now. */
+  /** Answers the counters in which it holds more than the rows count for, or has let go of it now. */
   #operation(id: string, row: Operation | undefined): readonly string[] {
+    const known = this.#unfinished.get(id);
     if (row === undefined || isFinished(row)) {
-      const released = this.#growing.get(id) ?? [];
+      const released = [...(this.#growing.get(id) ?? []), ...this.#leaves(id)];
       this.#growing.delete(id);
       this.#unfinished.delete(id);
       return released;
     }
     this.#unfinished.set(id, row);
-    const grown = GROWING.has(row.action) && !this.#growing.has(id) ? this.row(row.resourceKind, row.resourceId) : undefined;
+    if (known !== undefined) return [];
+    if (LEAVING.has(row.action)) return this.#goes(id, row);
+    const grown = GROWING.has(row.action) ? this.row(row.resourceKind, row.resourceId) : undefined;
     if (grown !== undefined) this.#growing.set(id, [...this.counted(row.resourceKind, grown).map(([key]) => key), ...goal(row)]);
     return [];
+  }
+
+  /** As accepted: its operation tells which host was chosen, and its group what a place there is. */
+  #goes(id: string, { resourceId, notes }: Operation): readonly string[] {
+    const { chosen } = (notes?.placement ?? {}) as { readonly chosen?: string };
+    const to = [...this.rows('host').values()].find(({ name }) => name === chosen);
+    const row = this.row('instance', resourceId);
+    if (to === undefined || row === undefined) throw new Error(`operation ${id} moves what is not there: ${chosen}, ${resourceId}`);
+    const counts: [string, number][] = [
+      [`capacity/host/${to.id}/vcpus`, Number(row.vcpus)],
+      [`capacity/host/${to.id}/memoryBytes`, Number(row.memoryBytes)],
+    ];
+    const group = this.row('placementGroup', row.placementGroupId);
+    if (group !== undefined) {
+      const domain = group.over === 'host' ? to.id : group.over === 'cluster' ? to.clusterId : to.failureDomain;
+      if (row.placementDomain !== domain) counts.push([`placement/group/${group.id}/${domain}`, 1]);
+    }
+    for (const [key, amount] of counts) this.#add(key, amount);
+    this.elsewhere.add(resourceId);
+    this.#leaving.set(id, { instanceId: resourceId, hostId: String(to.id), counts });
+    return counts.map(([key]) => key);
+  }
+
+  /** The row counts there from now on, and no operation. */
+  #arrives(instanceId: string, hostId: unknown): readonly string[] {
+    const [id] =
+      [...this.#leaving].find(
+        ([operationId, to]) =>
+          to.instanceId === instanceId && to.hostId === hostId && this.#unfinished.get(operationId)?.state !== 'queued',
+      ) ?? [];
+    return id === undefined ? [] : this.#leaves(id);
+  }
+
+  #leaves(operationId: string): readonly string[] {
+    const { counts = [] } = this.#leaving.get(operationId) ?? {};
+    this.#leaving.delete(operationId);
+    for (const [key, amount] of counts) this.#add(key, -amount);
+    return counts.map(([key]) => key);
   }
 
   /** Whether more may be reserved than the rows count for. */
@@ -109,11 +165,13 @@ export class Mirror {
   }
 
   #count(table: string, row: Row, sign: 1 | -1): void {
-    for (const [key, amount] of this.counted(table, row)) {
-      const sum = (this.#sums.get(key) ?? 0) + sign * amount;
-      if (sum === 0) this.#sums.delete(key);
-      else this.#sums.set(key, sum);
-    }
+    for (const [key, amount] of this.counted(table, row)) this.#add(key, sign * amount);
+  }
+
+  #add(key: string, amount: number): void {
+    const sum = (this.#sums.get(key) ?? 0) + amount;
+    if (sum === 0) this.#sums.delete(key);
+    else this.#sums.set(key, sum);
   }
 
   /** Which counters a row counts in, and for how much. */

@@ -101,8 +101,10 @@ function machines(mirror: Mirror, listed: Listed['machines'], say: (text: string
     if (nicsOf(machine.id) !== nicIds) say(`${told} has NICs ${nicIds}, its rows ${nicsOf(machine.id)}`);
   }
   const there = new Set(listed.map(({ id }) => id));
-  for (const [id, { state }] of mirror.rows('instance'))
-    if (state !== 'missing' && !there.has(id)) say(`instance ${id} is ${state}, and on no host`);
+  // One that was evacuated, and could not be defined at its new place: its start makes it (decision 26).
+  for (const [id, { state, stateReason }] of mirror.rows('instance'))
+    if (state !== 'missing' && (stateReason as Row | undefined)?.code !== 'not_started' && !there.has(id))
+      say(`instance ${id} is ${state}, and on no host`);
 }
 
 function disks(mirror: Mirror, listed: Listed['stored'], say: (text: string) => void): void {
@@ -140,14 +142,15 @@ const RESTING: Readonly<Record<string, readonly string[]>> = {
   network: ['available'],
   subnet: ['available'],
   nic: ['attached'],
-  host: ['enabled'],
+  host: ['enabled', 'maintenance'],
   pool: ['available'],
 };
 
 /** No row stays in a state that only an operation may hold. */
 const settled = (mirror: Mirror): readonly string[] =>
   Object.entries(RESTING).flatMap(([table, states]) =>
-    [...mirror.rows(table).values()].flatMap((row) =>
-      states.includes(String(row.state)) ? [] : [`${table} ${row.id} rests as ${row.state}`],
-    ),
+    [...mirror.rows(table).values()].flatMap((row) => [
+      ...(states.includes(String(row.state)) ? [] : [`${table} ${row.id} rests as ${row.state}`]),
+      ...(row.migratingToHostId === undefined ? [] : [`${table} ${row.id} rests on its way to ${row.migratingToHostId}`]),
+    ]),
   );

@@ -3,8 +3,9 @@ import { SimRandom } from '@pileus/core/testing';
 import { HOOKS_URL } from './deliveries.ts';
 
 /**
- * A request of a member, as it is planned. What begins with `@` in it stands for an id that is known when it is asked: `@17` is what request 17 has made,
- * `@nic/17/2` one of that machine's NICs, `@op/17` its operation; others name what was there at the beginning.
+ * A request, as it is planned. What begins with `@` in it stands for an id that is known when it is asked: `@17` is what request 17 has made, `@nic/17/2` one of that
+ * machine's NICs, `@op/17` its operation, `@live/volume/a1/p1/5` one of the volumes that the project has then, `@on/hv1/2` one of the machines of that host; others
+ * name what was there at the beginning.
  */
 export interface Ask {
   readonly type: 'ask';
@@ -26,6 +27,12 @@ type Wish = Pick<Ask, 'action' | 'input'> & { readonly on?: string };
 type Made = 'instance' | 'volume' | 'snapshot' | 'network' | 'placementGroup' | 'share' | 'webhook' | 'any';
 
 export const ROLES = ['member', 'projectAdmin', 'viewer', 'named'] as const;
+
+/** Who runs the cloud, and may do what no member may. */
+export const OPERATOR = 'operator';
+const OPERATORS = /^instance\.(migrate|evacuate)$/;
+const LIVE = 0.6;
+const LIVING: ReadonlySet<Made> = new Set(['instance', 'volume', 'snapshot']);
 
 const FOREIGN = 0.04;
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -69,6 +76,7 @@ export class WishList {
   }
 
   #who(action: string): string {
+    if (OPERATORS.test(action)) return OPERATOR;
     const [account = ''] = this.#project.split('/');
     if (/^(share|apiKey|project|roleBinding)\./.test(action)) return `${account}/admin@${this.#project}`;
     const role = this.#random.next();
@@ -94,10 +102,12 @@ export class WishList {
     if (verb !== 'expunge') this.#list(this.#project, kind as Made, to).push(Number(on.slice(1)));
   }
 
-  /** A late one rather than an early one; now and then one of somebody else. */
+  /** A late one rather than an early one; now and then one of somebody else. Much of what is asked for is never made: in further histories most are of those that are there. */
   #one(kind: Made, from = this.#made): string {
     const random = this.#random;
     const project = random.chance(FOREIGN) ? random.pick<string>([...this.#projects]) : this.#project;
+    if (this.#further && from === this.#made && LIVING.has(kind) && random.chance(LIVE))
+      return `@live/${kind}/${project}/${random.below(1000)}`;
     const ids = this.#list(project, kind, from);
     const found = ids[ids.length - 1 - Math.floor(random.next() ** 2 * ids.length)];
     return `@${found ?? `none/${kind}`}`;
@@ -133,7 +143,8 @@ export class WishList {
     return [
       [20, () => this.#machine(random.chance(0.8) ? { nics: [{ networkId: this.#network() }] } : {})],
       [2, () => this.#machine({ attachVolumeIds: [this.#one('volume')] })],
-      [9, () => on('delete', random.chance(0.2) ? { force: true } : {})],
+      // Fewer where some are to be moved about before.
+      [this.#further ? 4 : 9, () => on('delete', random.chance(0.2) ? { force: true } : {})],
       [1, () => on('delete', { permanent: true })],
       [3, () => on('recover')],
       [1, () => on('expunge')],
@@ -246,7 +257,7 @@ export class WishList {
     ];
   }
 
-  /** Volumes that are moved, and those outside who are told of what happens. */
+  /** Volumes and machines that are moved, and those outside who are told of what happens. */
   #furtherWishes(): readonly (readonly [number, () => Wish])[] {
     const random = this.#random;
     const hook = (verb: string, input: JsonObject = {}) => this.#on(`webhook.${verb}`, 'webhook', input);
@@ -256,6 +267,8 @@ export class WishList {
       // There and back: what has only just left a pool is refused there for a while (decision 28).
       [10, () => this.#on('volume.move', 'volume', { storageClass: 'shared' })],
       [10, () => this.#on('volume.move', 'volume', { storageClass: 'standard' })],
+      [8, () => this.#on('instance.migrate', 'instance')],
+      [3, () => this.#on('instance.evacuate', 'instance')],
       [
         4,
         () => ({
@@ -284,6 +297,8 @@ export class WishList {
         ...(random.chance(0.3) ? { whenFull: 'wait' } : {}),
         ...(random.chance(0.3) ? { placementGroupId: group() } : {}),
         ...(random.chance(0.2) ? { rootVolume: this.#storageClass() } : {}),
+        // Only what lies where other hosts reach it goes to them.
+        ...(this.#further && random.chance(0.7) ? { rootVolume: { storageClass: 'shared' } } : {}),
         ...(random.chance(0.3) ? { volumes: [{ sizeBytes: 8192, deleteWithInstance: random.chance(0.5), ...this.#storageClass() }] } : {}),
       },
     };
