@@ -7,6 +7,7 @@ import type { Element } from '../xml/element.ts';
 import { child, render } from '../xml/element.ts';
 import { copyElement, isPlace, seedElement } from './disk-xml.ts';
 import type { DomainSight, Domains } from './domains.ts';
+import { againWhileTrayCloses } from './tray.ts';
 
 /** How often a copy is looked at, and tells how far it is. */
 const PROGRESS_MS = 250;
@@ -92,13 +93,15 @@ export function diskCopyVerbs(domains: Domains): NonNullable<HypervisorDriver['d
 
     async changeSeed(id, seed, call) {
       const deadline = new Deadline(call);
-      const { active, live, config } = await domains.needSight(id, deadline);
-      if (!active) throw new DriverError('conflict', `machine ${id} is off`);
-      const parts = [live, config].map((view) => view.seed).filter((each) => each !== undefined);
-      const bus = child(parts[0], 'target')?.attributes.bus === 'sata' ? 'sata' : 'scsi';
-      if (parts.length === 0 || parts.every((each) => isPlace(child(each, 'source'), seed))) return;
-      const request = { domain: domainRef(id), xml: render(seedElement(seed, bus)), flags: AffectFlag.live | AffectFlag.config | FORCE };
-      await domains.api.domainUpdateDeviceFlags(request, deadline.left);
+      await againWhileTrayCloses(id, deadline, async () => {
+        const { active, live, config } = await domains.needSight(id, deadline);
+        if (!active) throw new DriverError('conflict', `machine ${id} is off`);
+        const parts = [live, config].map((view) => view.seed).filter((each) => each !== undefined);
+        const bus = child(parts[0], 'target')?.attributes.bus === 'sata' ? 'sata' : 'scsi';
+        if (parts.length === 0 || parts.every((each) => isPlace(child(each, 'source'), seed))) return;
+        const request = { domain: domainRef(id), xml: render(seedElement(seed, bus)), flags: AffectFlag.live | AffectFlag.config | FORCE };
+        await domains.api.domainUpdateDeviceFlags(request, deadline.left);
+      });
     },
   };
 }
