@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Id, isPileusError, type PileusError } from '@pileus/sdk';
 import { expect } from 'chai';
+import { FULL } from '../../tools/test/slice.ts';
+import { until } from '../lab/waiting.ts';
 import { ConsoleClient } from './console-client.ts';
 import { eventually, LabCloud, MIB } from './lab-cloud.ts';
+import { CephGuest } from './storage/ceph-guest.ts';
 
 interface GuestView {
   readonly hostname: string;
@@ -104,6 +109,78 @@ describe('a booted guest', function () {
       await lab.cloud.instances.detachVolume(id, { volumeId: volume.id }).wait();
       await untilGuest('no such disk', (view) => !has(view));
       expect(await lab.cloud.volumes.get(volume.id)).to.include({ state: 'available' });
+    });
+
+  // Some seconds of a processor for each header that is made.
+  if (FULL)
+    it('has an encrypted disk backed up when it is off, and restored, sealed and in the clear, when that and its key are gone', async () => {
+      const { volumes, instances, backupStores, volumeBackups } = lab.cloud;
+      const guest = await new CephGuest(lab.host, id).booted();
+      const word = 'what-nobody-else-may-read';
+      const cellar = join(lab.lab.sharedDir, 'cellar');
+      await mkdir(cellar);
+      const filesBefore = await lab.poolFiles();
+      const store = await backupStores.create({ name: 'cellar', driver: 'directory', settings: { path: cellar } }).wait();
+      // Its last chunk is a short one.
+      const volume = await volumes.create({ name: 'sealed', sizeBytes: 18 * MIB, encrypted: true, hostId: lab.hostId }).wait();
+      const plug = async (volumeId: Id<'volume'>) => {
+        await instances.attachVolume(id, { volumeId }).wait({ timeoutMs: 180_000 });
+        await until('the volume in the guest', async () => (await guest.attempt('test', '-b', '/dev/vdb')).exitCode === 0 || undefined);
+      };
+      const unplug = (volumeId: Id<'volume'>) => instances.detachVolume(id, { volumeId }).wait({ timeoutMs: 180_000 });
+      const put = (from: string, seek: number, count: number) =>
+        guest.shell(`dd if=/dev/${from} of=/dev/vdb bs=1M seek=${seek} count=${count} conv=fsync 2>/dev/null`);
+      const digest = () => guest.shell('sync; sha1sum </dev/vdb');
+      const backUp = () => volumeBackups.create({ volumeId: volume.id }).wait({ timeoutMs: 180_000 });
+
+      await plug(volume.id);
+      await put('zero', 0, 9);
+      await put('urandom', 5, 2);
+      await put('urandom', 17, 1);
+      await guest.shell(`echo ${word} | dd of=/dev/vdb bs=512 seek=3000 conv=sync,fsync 2>/dev/null`);
+      const digests = [await digest()];
+      const refused = await refusal(backUp());
+      expect(refused).to.include({ code: 'in_use' });
+      expect(refused.params?.blockers).to.deep.equal([{ kind: 'instance', id, name: 'web-1' }]);
+      await unplug(volume.id);
+      const first = await backUp();
+      // Of five chunks the third has zeroes that were written, and the fourth was never written.
+      expect(first).to.include({ encrypted: true, sizeBytes: 18 * MIB, newBytes: 10 * MIB });
+      await plug(volume.id);
+      await put('urandom', 12, 1);
+      digests.push(await digest());
+      await unplug(volume.id);
+      const second = await backUp();
+      expect(second).to.include({ encrypted: true, newBytes: 4 * MIB });
+      await volumes.rotateKey(volume.id).wait({ timeoutMs: 180_000 });
+      await volumes.delete(volume.id, { permanent: true }).wait();
+
+      for (const [name, backup, sees, encrypted] of [
+        ['first-again', first, digests[0], true],
+        ['second-again', second, digests[1], true],
+        ['second-in-the-clear', second, digests[1], false],
+      ] as const) {
+        await volumeBackups
+          .restore(backup.id, { name, hostId: lab.hostId, ...(encrypted ? {} : { encrypted }) })
+          .wait({ timeoutMs: 180_000 });
+        const restored = await volumes.get(name);
+        expect(restored.encrypted === true).to.equal(encrypted);
+        await plug(restored.id);
+        expect(await digest()).to.equal(sees);
+        await unplug(restored.id);
+        const file = await readFile(join(lab.host.rootDir, 'lib/images/pool', `volume-${restored.id}.qcow2`));
+        expect(file.includes(word), 'its host can read it').to.equal(!encrypted);
+        await volumes.delete(restored.id, { permanent: true }).wait();
+      }
+      await volumeBackups.verify(second.id, { restore: true }).wait({ timeoutMs: 180_000 });
+      expect(await volumeBackups.get(second.id)).to.include({ condition: 'sound' });
+      const kept = (await readdir(cellar, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+      expect(kept.length).to.be.above(5);
+      for (const { parentPath, name } of kept) expect((await readFile(join(parentPath, name))).includes(word), name).to.equal(false);
+      for (const backup of [first, second]) await volumeBackups.delete(backup.id).wait();
+      await backupStores.delete(store.id).wait();
+      expect(await lab.poolFiles()).to.have.members([...filesBefore]);
+      expect(await lab.virsh('secret-list')).not.to.include('volume');
     });
 
   it('reads an ISO that is put in while it runs, until it is taken out', async () => {
