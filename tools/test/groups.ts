@@ -44,6 +44,11 @@ const EXAMPLE_GUIDE = 'test/repository/example-plugin.test.ts';
 
 /** What the acceptance tests are of the kernel in full. */
 const STACKS_REAL = ['test/acceptance/stack.test.ts'];
+/** What the server's tests and those of the command line are of it. */
+const KERNEL_IN_SERVER = ['packages/server/test/{quota,upgrade}.test.ts'];
+const KERNEL_IN_CLI = ['packages/cli/test/{apply,plugins,quota,settings,tenants}.test.ts'];
+/** What histories are of it: what is left to chance beside one zone's machines, and events that reach who asked for them. */
+const KERNEL_IN_HISTORIES = ['test/simulation/{coverage,deliveries}.test.ts'];
 
 /** What the acceptance tests are of networks. */
 const NETWORK_REAL = 'test/acceptance/network/*.test.ts';
@@ -62,7 +67,7 @@ const STORAGE_ON_KVM = [
   'packages/drivers-kvm/test/{disk-copy,encryption}.test.ts',
 ];
 
-/** What belongs to one issue shares its budget: minutes of `npm test` on two cores. */
+/** What belongs to one part of the product shares its budget: minutes of `npm test` on two cores, all lanes busy. */
 export const BUDGETS: readonly { readonly name: string; readonly minutes: number; readonly groups: readonly Group[] }[] = [
   {
     name: 'spine',
@@ -76,9 +81,15 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
         real: false,
       },
       { name: 'sdk', lane: 'guests', files: ['packages/sdk/test/**/*.test.ts'], real: false },
-      { name: 'cli', lane: 'guests', files: ['packages/cli/test/**/*.test.ts'], real: false },
-      { name: 'server', lane: 'logic', files: ['packages/server/test/*.test.ts', 'packages/server/test/limits/*.test.ts'], real: false },
-      { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], real: false },
+      { name: 'cli', lane: 'guests', files: ['packages/cli/test/**/*.test.ts'], except: KERNEL_IN_CLI, real: false },
+      {
+        name: 'server',
+        lane: 'logic',
+        files: ['packages/server/test/*.test.ts', 'packages/server/test/limits/*.test.ts'],
+        except: KERNEL_IN_SERVER,
+        real: false,
+      },
+      { name: 'simulation', lane: 'logic', files: ['test/simulation/**/*.test.ts'], except: KERNEL_IN_HISTORIES, real: false },
       { name: 'repository', lane: 'logic', files: ['test/repository/**/*.test.ts'], except: [EXAMPLE_GUIDE], real: false },
       { name: 'kvm', lane: 'drivers', files: ['packages/drivers-kvm/test/**/*.test.ts'], except: STORAGE_ON_KVM, real: true },
       { name: 'lab', lane: 'drivers', files: ['test/lab/**/*.test.ts'], except: [...OVN_LAB, ...CEPH_LAB], real: true },
@@ -98,7 +109,13 @@ export const BUDGETS: readonly { readonly name: string; readonly minutes: number
       { name: 'core-kernel', lane: 'logic', files: KERNEL_IN_CORE, real: false },
       { name: 'postgres', lane: 'drivers', files: ['packages/server/test/postgres/**/*.test.ts'], real: true },
       { name: 'stacks', lane: 'guests', files: STACKS_REAL, real: true },
-      { name: 'tenants', lane: 'guests', files: ['packages/server/test/tenants/**/*.test.ts'], real: false },
+      { name: 'histories', lane: 'logic', files: KERNEL_IN_HISTORIES, real: false },
+      {
+        name: 'tenants',
+        lane: 'guests',
+        files: ['packages/server/test/tenants/**/*.test.ts', ...KERNEL_IN_SERVER, ...KERNEL_IN_CLI],
+        real: false,
+      },
       { name: 'sign-in', lane: 'drivers', files: ['packages/server/test/auth/**/*.test.ts'], real: true },
       { name: 'examples', lane: 'guests', files: ['examples/*/test/**/*.test.ts', EXAMPLE_GUIDE], real: false },
       { name: 'kills', lane: 'logic', files: ['packages/server/test/kills/**/*.test.ts'], real: false },

@@ -209,12 +209,11 @@ function report(checked: readonly Result[], tested: readonly Result[], skippedWh
     );
   const checkSeconds = checked.reduce((total, result) => total + result.seconds, 0);
   for (const budget of BUDGETS) {
-    const lanes = LANES.map((lane) =>
-      results
-        .filter((result) => budget.groups.some((group) => group.lane === lane && group.name === result.name))
-        .reduce((total, result) => total + result.seconds, 0),
-    );
-    console.log(`${budget.name}: ${((checkSeconds + Math.max(...lanes)) / 60).toFixed(1)} of ${budget.minutes} minutes`);
+    const seconds = results
+      .filter((result) => budget.groups.some((group) => group.name === result.name))
+      .reduce((total, result) => total + result.seconds, 0);
+    // Lanes run side by side, whoever's groups they have: what a group takes of the whole is its part of one lane.
+    console.log(`${budget.name}: ${((checkSeconds + seconds / LANES.length) / 60).toFixed(1)} of ${budget.minutes} minutes`);
   }
   if (skippedWhy !== undefined) console.log(`The groups on real components were skipped: ${skippedWhy}`);
   const failedOnSkip = process.env.CI !== undefined && sum('skipped') > 0;
