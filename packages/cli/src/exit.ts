@@ -67,7 +67,8 @@ const MEANT_AS_FIELD =
 function describe(error: PileusError, context: ErrorContext): string {
   const flag = error.pointer === undefined || error.pointer === '' ? undefined : (context.flagOf(error.pointer) ?? error.pointer);
   const details = Object.entries(error.params)
-    .filter(([, value]) => !isTold(value, error.message))
+    .map(([name, value]) => [name, untold(value, error.message)] as const)
+    .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `  ${name}: ${shown(name, value)}`);
   return lines(
     `error: ${error.message} (${error.code})`,
@@ -81,11 +82,23 @@ function describe(error: PileusError, context: ErrorContext): string {
   );
 }
 
-/** A list that the message has named whole already, e.g. the fields that there are. */
-const isTold = (value: unknown, message: string): boolean => Array.isArray(value) && value.length > 0 && message.includes(value.join(', '));
+/** Resources that stand in the way, as the message names them. */
+const isNamed = (value: unknown): value is { readonly kind: string; readonly name: string } =>
+  typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' && 'name' in value;
+const named = ({ kind, name }: { readonly kind: string; readonly name: string }): string => `${kind} ${name}`;
+
+/** Leaves out of a list what the message has named already: resources, or the whole of it, e.g. the fields that there are. Undefined where nothing is left. */
+function untold(value: unknown, message: string): unknown {
+  if (!Array.isArray(value) || value.length === 0) return value;
+  if (!value.every(isNamed)) return message.includes(value.join(', ')) ? undefined : value;
+  const text = message.toLowerCase();
+  const others = value.filter((each) => ![',', '.', ':', ' '].some((end) => text.includes(`${named(each).toLowerCase()}${end}`)));
+  return others.length === 0 ? undefined : others;
+}
 
 function shown(name: string, value: unknown): string {
   if (typeof value === 'number') return exact(name, value);
+  if (Array.isArray(value) && value.length > 0 && value.every(isNamed)) return value.map(named).join(', ');
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { asRow, type ChangeFlags, declareChange, outputOption } from './accept.ts';
 import { UsageError } from './exit.ts';
 import { type Format, formatRows, type Row } from './format.ts';
+import { didYouMean } from './near.ts';
 import { idOf, kindCalled, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { parseValue } from './values.ts';
@@ -126,9 +127,11 @@ async function set(session: Session, key: string, text: string, flags: Changing)
   const server = await session.server();
   const { items } = await server.cloud.settings.get({ signal: session.signal });
   const schema = items.find((item) => item.key === key)?.schema;
-  // Its name tells the unit; what nobody declares the server refuses.
-  const value =
-    schema === undefined ? text : await parseValue(text, schema, camel(key), 'the value', (kind, named) => idOf(server, kind, named));
+  const keys = items.map((item) => item.key);
+  if (schema === undefined)
+    throw new UsageError(`There is no setting ${key}.`, didYouMean(key, keys) ?? 'See those that there are: pileus settings list');
+  // Its name tells the unit.
+  const value = await parseValue(text, schema, camel(key), 'the value', (kind, named) => idOf(server, kind, named));
   const input = { key, value, ...(await fieldsOf(server, placeOf(flags))) };
   await change(session, server, ['settingValue', 'set'], { input, options: flags });
 }

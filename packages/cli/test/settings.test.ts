@@ -49,7 +49,9 @@ describe('cli: settings', function () {
     const wrong = await pileus.run('settings', 'set', 'strays.volumes', 'burn');
     expect(wrong).to.include({ code: 2 });
     expect(wrong.err).to.include('"keep", "adopt", "remove"');
-    expect((await pileus.run('settings', 'set', 'hosts.colour', 'red')).code).to.equal(2);
+    const unknown = await pileus.run('settings', 'set', 'hosts.shutdownSecond', '3');
+    expect(unknown).to.include({ code: 2 });
+    expect(unknown.err).to.include('There is no setting hosts.shutdownSecond.').and.to.include('Did you mean hosts.shutdownSeconds?');
     expect((await pileus.run('settings', 'set', 'images.bytesMax', '1', '--host', 'hv1')).err).to.include('is for global');
     expect((await pileus.run('settings', 'effective', '--host', 'nobody')).code).to.equal(3);
     expect((await pileus.run('settings', 'effective', '--host', 'hv1', '--zone', 'home')).code).to.equal(2);

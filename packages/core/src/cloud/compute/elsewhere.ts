@@ -55,7 +55,8 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
 }
 
 /**
- * Its place in its group changes with the acceptance. What is ahead of it may give back the place of before, as its deletion does, or its making that fails: twice, then.
+ * A second place in its group is taken with the acceptance, and one of the two given back at its end. What is ahead of it may give back the place of before, as its deletion does, or its making that
+ * fails: twice, then.
  * @throws CloudError conflict
  */
 function refuseSeatOfOthers({ kernel }: ComputeServices, row: InstanceRow): void {
