@@ -34,7 +34,7 @@ describeHypervisor('kvm on a real libvirtd', {
     'watch',
   ],
   // Each of these boots a guest, and some wait for it to let go of a disk: in a full run only.
-  select: (id) => (FULL || !/^(drive\.|resize\.growDisk|secrets\.)/.test(id)) && inSlice(4)(id),
+  select: (id) => (FULL || !/^(drive\.|resize\.growDisk|secrets\.)/.test(id)) && inSlice(6)(id),
   makeHarness: async (): Promise<HypervisorHarness> => {
     const backend = await LabBackend.up({ hosts: 2 });
     const [ceph, guest, data] = await Promise.all([

@@ -10,13 +10,11 @@ const seats = ({ groupId, domain }: GroupSeat): string => prefixOf(groupId) + do
 
 const adjust = (seat: GroupSeat, by: 1 | -1): Statement => ({ op: 'adjust', counter: seats(seat), by });
 const limit = (seat: GroupSeat, most: number | null): Statement => ({ op: 'limit', counter: seats(seat), limit: most });
-/** Fails when there is another; the limit lasts for this transaction only. */
-const alone = (seat: GroupSeat): readonly Statement[] => [limit(seat, 1), adjust(seat, 1), limit(seat, null)];
-/** Fails when there is one beside those that the asker has there. */
-const vacated = (seat: GroupSeat, own: 0 | 1): readonly Statement[] => [
-  ...[limit(seat, 1 + own), adjust(seat, 1), limit(seat, null)],
-  adjust(seat, -1),
-];
+/** Takes one. Fails when there is one beside those that the asker has there; the limit lasts for this transaction only. */
+const alone = (seat: GroupSeat, own: 0 | 1): readonly Statement[] => [limit(seat, 1 + own), adjust(seat, 1), limit(seat, null)];
+
+/** Fails as that does, and takes none. */
+const vacated = (seat: GroupSeat, own: 0 | 1): readonly Statement[] => [...alone(seat, own), adjust(seat, -1)];
 
 export const leaveGroup = (seat: GroupSeat | undefined): readonly Statement[] => (seat === undefined ? [] : [adjust(seat, -1)]);
 
@@ -110,7 +108,7 @@ export class GroupRule {
     const there = expectState(placementGroup, id, ['available']);
     const { keeping } = this.#own;
     if (keeping?.groupId === id && keeping.domain === seat.domain) return [there];
-    if (policy === 'antiAffinity') return [there, ...alone(seat)];
+    if (policy === 'antiAffinity') return [there, ...alone(seat, 0)];
     if (policy !== 'affinity') return [there, adjust(seat, 1)];
     if (domain === seat.domain) return [expectState(placementGroup, id, ['available'], { domain }), adjust(seat, 1)];
     // The first of them says where the others go; those who were elsewhere before must all be gone, but for one who goes himself.

@@ -138,7 +138,7 @@ async function machineIn(state: (typeof STATES)[number], component: Component, w
   const id = await stage.machine({ nics: [{ networkId: stage.networkId }] });
   const thing = (await component.prepare?.(stage, id)) ?? '';
   await stage.into(state, id);
-  return { stage, id, plug: () => component.plug(thing, stage, id), unplug: () => component.unplug(thing, stage, id), has: () => has() };
+  return { stage, id, plug: () => component.plug(thing, stage, id), unplug: () => component.unplug(thing, stage, id), has };
 
   function has(): boolean {
     return stage.copies(id) === 1 && component.has(stage, id, thing);
