@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Cloud, connect } from '@pileus/sdk';
+import { type Cloud, connect, type RetryPolicy } from '@pileus/sdk';
 import { describeServer, type KindDescription, kebab, type ServerDescription } from '@pileus/sdk/document';
 import { cacheDirectory, type Environment } from './directories.ts';
 import { EXIT, UsageError } from './exit.ts';
@@ -18,8 +18,9 @@ export interface Server {
   readonly unasked: boolean;
 }
 
-export const connectTo = ({ url, key, project }: Pick<Target, 'url' | 'key' | 'project'>): Cloud =>
-  connect({ url, ...(key === undefined ? {} : { apiKey: key }), ...(project === undefined ? {} : { project }) });
+/** `onRetry` is told what keeps the server from answering. */
+export const connectTo = ({ url, key, project }: Pick<Target, 'url' | 'key' | 'project'>, onRetry?: RetryPolicy['onRetry']): Cloud =>
+  connect({ url, retry: { onRetry }, ...(key === undefined ? {} : { apiKey: key }), ...(project === undefined ? {} : { project }) });
 
 interface Cached {
   readonly etag?: string | undefined;
@@ -30,8 +31,12 @@ interface Cached {
 const FRESH_MS = 60_000;
 
 /** Reads the server's document: from the cache if it is fresh enough, else asking by ETag whether it still holds. */
-export async function openServer(target: Target, env: Environment, freshMs = FRESH_MS): Promise<Server> {
-  const cloud = connectTo(target);
+export async function openServer(
+  target: Target,
+  env: Environment,
+  { freshMs = FRESH_MS, onRetry }: { readonly freshMs?: number; readonly onRetry?: RetryPolicy['onRetry'] } = {},
+): Promise<Server> {
+  const cloud = connectTo(target, onRetry);
   const file = cacheFile(target, env);
   const cached = await readCache(file);
   const known = (unasked: boolean, { document, etag: tag }: Cached): Server => ({

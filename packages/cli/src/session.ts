@@ -1,11 +1,15 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import type { PileusError } from '@pileus/sdk';
 import type { Environment } from './directories.ts';
 import type { ErrorContext } from './exit.ts';
 import { printable } from './printable.ts';
 import { chooseTarget, type Target, type TargetChoice } from './profiles.ts';
 import type { Server } from './server.ts';
 import { openServer } from './server.ts';
+
+/** A server that is about to be back is not worth a line. */
+const SILENT_MS = 10_000;
 
 /** What one run of the program shares: its server, its streams, and Ctrl-C. */
 export class Session {
@@ -14,6 +18,8 @@ export class Session {
   /** What was typed. */
   readonly words: readonly string[];
   readonly #interrupt = new AbortController();
+  readonly #startMs = performance.now();
+  #isTold = false;
   #server: Promise<Server> | undefined;
   /** For messages about errors: what was being done. */
   context: ErrorContext = { command: 'pileus', flagOf: () => undefined };
@@ -48,7 +54,7 @@ export class Session {
   }
 
   server(): Promise<Server> {
-    this.#server ??= this.target().then((target) => openServer(target, this.env));
+    this.#server ??= this.target().then((target) => openServer(target, this.env, { onRetry: this.#onRetry }));
     return this.#server;
   }
 
@@ -56,9 +62,16 @@ export class Session {
   async renew(): Promise<boolean> {
     const known = await this.#server?.catch(() => undefined);
     if (known === undefined || !known.unasked) return false;
-    this.#server = openServer(await this.target(), this.env, 0);
+    this.#server = openServer(await this.target(), this.env, { freshMs: 0, onRetry: this.#onRetry });
     return (await this.#server).tag !== known.tag;
   }
+
+  /** Who waits for long is told what for, once. */
+  readonly #onRetry = ({ message }: PileusError): void => {
+    if (this.#isTold || performance.now() - this.#startMs < SILENT_MS) return;
+    this.#isTold = true;
+    this.note(`${message} Trying again.`);
+  };
 
   /** A person looks at the output. */
   get interactive(): boolean {

@@ -17,6 +17,8 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** Upper bound of one wait, also of what a server asks for. Default 20,000. */
   readonly maxMs: number;
+  /** Is told why, and after how many tries, before each wait for the next. Tells a person that waits for it. */
+  readonly onRetry?: ((error: PileusError, tries: number) => void) | undefined;
 }
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 6, baseMs: 200, maxMs: 20_000 };
 
@@ -131,7 +133,7 @@ export class Client {
         const error = failure(cause, options.signal);
         if (error.retry !== 'same_request' || !replayable || attempt >= this.#retry.attempts) throw error;
         if (error.code !== 'busy') this.#current += 1;
-        await this.pause(attempt, error.retryAfterMs, options.signal);
+        await this.pause(attempt, error, options.signal);
       }
     }
   }
@@ -147,11 +149,12 @@ export class Client {
     }
   }
 
-  /** Waits before try `attempt + 1`. @throws PileusError aborted */
-  async pause(attempt: number, askedMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const { baseMs, maxMs } = this.#retry;
+  /** Waits before try `attempt + 1`; `error` is what the last one ended with. @throws PileusError aborted */
+  async pause(attempt: number, error: PileusError | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const { baseMs, maxMs, onRetry } = this.#retry;
+    if (error !== undefined) onRetry?.(error, attempt);
     const backoffMs = Math.random() * Math.min(maxMs, baseMs * 2 ** (attempt - 1));
-    await sleep(Math.min(maxMs, askedMs ?? 0) + backoffMs, signal);
+    await sleep(Math.min(maxMs, error?.retryAfterMs ?? 0) + backoffMs, signal);
   }
 
   async #try<T>(request: Outgoing, options: CallOptions, read: (response: TransportResponse) => Promise<T>): Promise<T> {

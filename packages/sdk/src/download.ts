@@ -68,7 +68,7 @@ class Download {
       }
       if (this.#atBytes > fromBytes) attempt = 1;
       if (!this.#goesOn(error, source) || attempt >= client.retry.attempts) throw this.#atBytes === 0 ? error : this.#brokenOff(error);
-      await client.pause(attempt, error.retryAfterMs, signal);
+      await client.pause(attempt, error, signal);
     }
     this.#check();
   }

@@ -110,7 +110,7 @@ async function* messages<K extends string, R>(client: Client, options: EventsOpt
   for (let attempt = 1; ; attempt += 1) {
     const connection = new AbortController();
     const both = signal === undefined ? connection.signal : AbortSignal.any([signal, connection.signal]);
-    let askedMs: number | undefined;
+    let failure: PileusError | undefined;
     try {
       const response = await client.open(feedRequest(cursor, options), both);
       for await (const event of serverSentEvents(alive(response.stream(), connection))) {
@@ -125,12 +125,12 @@ async function* messages<K extends string, R>(client: Client, options: EventsOpt
       if (isPileusError(error) && error.retry !== 'same_request') throw error;
       // A first connection fails like any call; one that was there before comes back.
       if (cursor === undefined && attempt >= client.retry.attempts) throw error;
-      askedMs = isPileusError(error) ? error.retryAfterMs : undefined;
+      failure = isPileusError(error) ? error : undefined;
     } finally {
       connection.abort();
     }
     try {
-      await client.pause(Math.min(attempt, PAUSE_ATTEMPT_MAX), askedMs, signal);
+      await client.pause(Math.min(attempt, PAUSE_ATTEMPT_MAX), failure, signal);
     } catch {
       return;
     }

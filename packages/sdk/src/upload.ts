@@ -85,7 +85,7 @@ class ResumedUpload {
         const again = this.#goesOn(error, fromBytes, isSpoiled);
         if (again === 'no' || attempt >= this.#client.retry.attempts) throw error;
         isSpoiled ||= again === 'from the start';
-        await this.#client.pause(attempt, error.retryAfterMs, signal);
+        await this.#client.pause(attempt, error, signal);
       }
       received = (await receivedBytes(this.#client, this.#path, sha256, signal)) ?? 0;
       if (received > furthest) attempt = 0;

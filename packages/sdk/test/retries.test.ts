@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { retryAfter } from '../src/errors.ts';
+import { type PileusError, retryAfter } from '../src/errors.ts';
 import { isPileusError } from '../src/runtime.ts';
 import { deadUrl } from './fixture/dead-url.ts';
 import { type Cloud, connect } from './fixture/generated/cloud.ts';
@@ -70,6 +70,14 @@ describe('sdk: retries', () => {
     expect((await cloud.instances.get('busy')).name).to.equal('busy');
     fixture.faults.plan('GET', /./, { type: 'refuse', status: 502 });
     expect((await cloud.instances.get('busy')).name).to.equal('busy');
+  });
+
+  it('tells whoever asked what keeps it waiting', async () => {
+    const told: string[] = [];
+    const retry = { ...FAST, onRetry: ({ code }: PileusError, tries: number) => told.push(`${code} ${tries}`) };
+    fixture.faults.plan('GET', /./, { type: 'refuse', status: 503 }, 2);
+    await connect({ url: fixture.url, apiKey: fixture.apiKey, retry }).instances.list().page();
+    expect(told).to.deep.equal(['unavailable 1', 'unavailable 2']);
   });
 
   it('does not come earlier than Retry-After', async () => {
