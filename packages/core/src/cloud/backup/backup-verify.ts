@@ -1,13 +1,12 @@
 import { Type } from 'typebox';
-import { CloudError, change, defineAction, type Id, inLanes, NOTHING_TO_UNDO, saga, timestamp } from '../../kernel/index.ts';
+import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga, timestamp } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { newKey, openedKey, removeOrOwe, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
-import { chunkName } from './keys.ts';
 import { placeToFill } from './restore-place.ts';
-import { copyIn, differs, LANES, Shelf } from './transfer.ts';
+import { copyIn, differs, readThrough, Shelf } from './transfer.ts';
 import { isDamage } from './vault.ts';
 
 /** A volume that is there for the test alone, by a row of its own in `creating`. */
@@ -31,19 +30,13 @@ interface Checked {
   readonly damage: string | null;
 }
 
-/** Reads all that a backup names, each once. What cannot be reached, or fails on the way, is no damage: it is thrown. */
+/** Reads all that a backup names. What cannot be reached, or fails on the way, is no damage: it is thrown. */
 async function check(ctx: BackupContext, params: VerifyParams, call: Call): Promise<Checked> {
   const shelf = await Shelf.open(ctx, params);
   try {
     const manifest = await shelf.manifest(params.backupId, call);
     if (manifest === undefined) return { damage: 'Its manifest is missing.' };
-    const chunks = [...new Map([...manifest.kept()].map(([, chunk]) => [chunkName(chunk), chunk])).values()];
-    let done = 0;
-    await inLanes(chunks, LANES, async (chunk) => {
-      await shelf.chunk(chunk, call);
-      done += 1;
-      call.onProgress?.(done / chunks.length);
-    });
+    await readThrough(shelf, manifest, call);
     return { damage: null };
   } catch (error) {
     if (!isDamage(error)) throw error;

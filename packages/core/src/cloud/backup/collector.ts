@@ -5,6 +5,8 @@ import { removalAllowed } from '../topology/contract.ts';
 import { backup } from './backup.ts';
 import { backupStore } from './backup-store.ts';
 import { chunkName, keys } from './keys.ts';
+import type { Manifest } from './manifest.ts';
+import { missingIn, NameSet } from './name-set.ts';
 import type { BackupStores } from './stores.ts';
 import { Shelf } from './transfer.ts';
 
@@ -19,6 +21,8 @@ const ROUNDS = 3;
 /** How long a removal that was not answered may take effect: a gateway that hung goes on with what it has. */
 const LATE_MS = 24 * 3600_000;
 const CALL_TIMEOUT_MS = 3600_000;
+/** Names on a list: those beyond that are on the next one. */
+const AT_ONCE = 100_000;
 
 interface Place {
   readonly storeId: string;
@@ -172,8 +176,7 @@ export class Collector {
     await this.#forgetLate(place, shelf, call);
     const earlier = await shelf.condemned(call);
     const named = await this.#named(shelf, call);
-    const unnamed = new Set(earlier);
-    for await (const name of shelf.chunkNames(call)) if (!named.has(name)) unnamed.add(name);
+    const unnamed = await missingIn(named, shelf.chunkNames(call), earlier, AT_ONCE);
     if (unnamed.size === 0) return true;
     await shelf.store.put(keys.condemned(shelf.projectId), Buffer.from([...unnamed].join('\n')), call);
     this.#awaited.set(keyOf(place), await this.#atWork(place));
@@ -212,13 +215,18 @@ export class Collector {
     if (kept.size > 0) this.#lookAgain(place);
   }
 
-  /** Names of all chunks that a manifest names. Manifests of deleted backups are removed on the way. */
-  async #named(shelf: Shelf, call: Call): Promise<ReadonlySet<string>> {
-    const named = new Set<string>();
+  /** Names of all chunks that a manifest names, and of its pages. Manifests of deleted backups are removed on the way. */
+  async #named(shelf: Shelf, call: Call): Promise<NameSet> {
+    const named = new NameSet();
+    /** Many backups have the same. */
+    const known = new Set<string>();
     for await (const backupId of shelf.manifestIds(call)) {
       const row = await this.#services.reader.find(backup, backupId);
       if (row?.state === 'deleted') await shelf.deleteManifest(backupId, call);
-      else for (const [, chunk] of (await shelf.manifest(backupId, call))?.kept() ?? []) named.add(chunkName(chunk));
+      else {
+        const manifest = await shelf.manifest(backupId, call);
+        if (manifest !== undefined) await nameAll(shelf, manifest, { named, known }, call);
+      }
     }
     return named;
   }
@@ -231,5 +239,24 @@ export class Collector {
   #warn(error: unknown): void {
     if (!this.#abort.signal.aborted)
       this.#services.environment.logger.warn({ error: describeChain(error) }, 'a backup store was not tidied up');
+  }
+}
+
+/** Those of a page that another manifest has shown are known. */
+async function nameAll(
+  shelf: Shelf,
+  manifest: Manifest,
+  { named, known }: { readonly named: NameSet; readonly known: Set<string> },
+  call: Call,
+): Promise<void> {
+  for (const page of manifest.pages()) {
+    const ref = manifest.refOf(page);
+    if (ref !== undefined) {
+      const name = chunkName(ref);
+      if (known.has(name)) continue;
+      known.add(name);
+      named.add(ref);
+    }
+    for (const [, chunk] of (await shelf.page(manifest, page, call)).kept()) named.add(chunk);
   }
 }

@@ -2,14 +2,18 @@ import { CloudError, inLanes } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { patiently } from '../patient-call.ts';
 import type { ContentAt, StoragePool } from '../storage/contract.ts';
+import { ChunkSet } from './chunk-set.ts';
 import type { BackupContext } from './context.ts';
 import { chunkName, keys, lastPart } from './keys.ts';
-import { CHUNK_BYTES, type ChunkRef, LAST_VARIANT, Manifest } from './manifest.ts';
+import { CHUNK_BYTES, type ChunkRef, Entries, LAST_VARIANT, Manifest, type Page } from './manifest.ts';
 import type { BackupStore } from './stores.ts';
 import { damage, type Vault } from './vault.ts';
 
 /** Chunks on their way at once. */
 export const LANES = 4;
+
+/** Of how many chunks a backup knows by heart that it has kept them. */
+const KNOWN_MAX = 16_384;
 
 /** Where the backups of one project are in one store. */
 export class Shelf {
@@ -38,6 +42,11 @@ export class Shelf {
   async putManifest(backupId: string, manifest: Manifest, call: Call): Promise<void> {
     const sealed = await this.vault.sealManifest(backupId, manifest.toBytes());
     await this.store.put(keys.manifest(this.projectId, backupId), sealed, call);
+  }
+
+  /** Where the chunks of a page are. @throws CloudError internal where it is missing or damaged */
+  page(manifest: Manifest, page: Pick<Page, 'index'>, call: Call): Promise<Entries> {
+    return manifest.page(page, (ref) => this.chunk(ref, call));
   }
 
   async deleteManifest(backupId: string, call: Call): Promise<void> {
@@ -113,44 +122,57 @@ interface CopyRequest {
 /** Reads what may have changed and keeps what the store has not. Repeated, it finds there what it has put, and reads all of it again. */
 export async function copyOut(context: Pick<BackupContext, 'environment'>, shelf: Shelf, request: CopyRequest, call: Call) {
   const { pool, of, earlier, facts } = request;
-  const manifest = Manifest.begin(facts, earlier?.manifest);
+  const manifest = Manifest.begin(facts);
   const keeper = new Keeper(shelf, await shelf.unusable(call), request.afresh === true);
-  const indexes = await changedChunks(request, manifest, call);
+  const changed = await changedChunks(request, manifest, call);
   let [readBytes, newBytes, done] = [0, 0, 0];
-  await inLanes(indexes, LANES, async (index) => {
+  const copy = async (index: number): Promise<ChunkRef | undefined> => {
     const { offsetBytes, lengthBytes } = manifest.place(index);
     const bytes = await patiently(context, call, (c) => pool.readContent(of, offsetBytes, lengthBytes, c));
     readBytes += lengthBytes;
-    if (isZero(bytes)) manifest.set(index, undefined);
-    else {
-      const { chunk, isNew } = await keeper.keep(bytes, call);
-      manifest.set(index, chunk);
-      if (isNew) newBytes += lengthBytes;
-    }
-    done += 1;
-    call.onProgress?.(done / indexes.length);
-  });
+    if (isZero(bytes)) return undefined;
+    const { chunk, isNew } = await keeper.keep(bytes, call);
+    if (isNew) newBytes += lengthBytes;
+    return chunk;
+  };
+  for (const page of manifest.pages()) {
+    const indexes = changed.within(page);
+    if (indexes.length === 0 && earlier !== undefined && manifest.takePage(page, earlier.manifest)) continue;
+    const before = earlier === undefined ? undefined : await shelf.page(earlier.manifest, page, call);
+    const entries = before?.copied(page.count) ?? Entries.nothing(page.count);
+    await inLanes(indexes, LANES, async (index) => {
+      entries.set(index - page.first, await copy(index));
+      done += 1;
+      call.onProgress?.(done / changed.size);
+    });
+    await manifest.setPage(page, entries, async (bytes) => (await keeper.keep(bytes, call)).chunk);
+  }
   return { manifest, copied: { readBytes, newBytes } satisfies Copied };
 }
 
-/** In their order. Without an earlier backup what has no data is as the manifest begins: zeroes. */
-async function changedChunks({ pool, of, earlier }: CopyRequest, manifest: Manifest, call: Call): Promise<readonly number[]> {
-  const changed = new Set<number>();
-  for (const { offsetBytes, lengthBytes, hasData } of await pool.changes(of, earlier?.snapshotId, call)) {
-    if (!hasData && earlier === undefined) continue;
-    const chunkBytes = manifest.head.chunkBytes;
-    const last = Math.ceil((offsetBytes + lengthBytes) / chunkBytes);
-    for (let index = Math.floor(offsetBytes / chunkBytes); index < last; index += 1) changed.add(index);
-  }
-  return [...changed].filter((index) => index < manifest.chunkCount).sort((a, b) => a - b);
+/** Without an earlier backup what has no data is as the manifest begins: zeroes. */
+async function changedChunks({ pool, of, earlier, facts }: CopyRequest, manifest: Manifest, call: Call): Promise<ChunkSet> {
+  const changed = new ChunkSet(manifest.chunkCount);
+  await pool.eachChange(of, earlier?.snapshotId, call, async (found) => {
+    for await (const { offsetBytes, lengthBytes, hasData } of found) {
+      if (!hasData && earlier === undefined) continue;
+      const last = Math.ceil(Math.min(offsetBytes + lengthBytes, facts.sizeBytes) / CHUNK_BYTES);
+      for (let index = Math.floor(offsetBytes / CHUNK_BYTES); index < last; index += 1) changed.add(index);
+    }
+  });
+  // A chunk that the volume ended in, or ends in now, is another where it has another length, with the same in it.
+  const beforeBytes = earlier?.manifest.head.sizeBytes ?? facts.sizeBytes;
+  const endBytes = Math.min(beforeBytes, facts.sizeBytes);
+  if (beforeBytes !== facts.sizeBytes && endBytes % CHUNK_BYTES !== 0) changed.add(Math.floor(endBytes / CHUNK_BYTES));
+  return changed;
 }
 
-/** Puts the chunks of one backup, each once. */
+/** Puts the chunks of one backup, each once; again, if at all, where it has kept many others meanwhile. */
 class Keeper {
   readonly #shelf: Shelf;
   readonly #unusable: ReadonlySet<string>;
   readonly #afresh: boolean;
-  /** By name: what is kept, or is about to be. */
+  /** By name: what was kept last, or is about to be. */
   readonly #kept = new Map<string, Promise<boolean>>();
 
   constructor(shelf: Shelf, unusable: ReadonlySet<string>, afresh: boolean) {
@@ -172,9 +194,16 @@ class Keeper {
     const name = chunkName(chunk);
     const known = this.#kept.get(name);
     const putting = known ?? this.#put(chunk, bytes, call);
-    if (known === undefined) this.#kept.set(name, putting);
+    if (known === undefined) this.#know(name, putting);
     const isNew = await putting;
     return { chunk, isNew: isNew && known === undefined };
+  }
+
+  #know(name: string, putting: Promise<boolean>): void {
+    this.#kept.set(name, putting);
+    if (this.#kept.size <= KNOWN_MAX) return;
+    const [oldest = name] = this.#kept.keys();
+    this.#kept.delete(oldest);
   }
 
   /** Answers whether the store did not have it. */
@@ -187,6 +216,43 @@ class Keeper {
   }
 }
 
+/** One after another, told with what they have; the call is told how far they are. */
+async function eachPage(
+  shelf: Shelf,
+  manifest: Manifest,
+  call: Call,
+  chosen: (page: Page, entries: Entries) => readonly number[],
+  body: (index: number, chunk: ChunkRef | undefined) => Promise<void>,
+): Promise<void> {
+  for (const page of manifest.pages()) {
+    const entries = await shelf.page(manifest, page, call);
+    const indexes = chosen(page, entries);
+    const { first, count } = page;
+    const tell = (part: number) => call.onProgress?.((first + part * count) / manifest.chunkCount);
+    let done = 0;
+    await inLanes(indexes, LANES, async (index) => {
+      await body(index, entries.at(index - first));
+      done += 1;
+      tell(done / indexes.length);
+    });
+    tell(1);
+  }
+}
+
+const all = ({ first, count }: Page): readonly number[] => Array.from({ length: count }, (_, at) => first + at);
+const kept = ({ first }: Page, entries: Entries): readonly number[] => [...entries.kept()].map(([at]) => first + at);
+
+/** Reads all that a backup names. @throws CloudError internal where some of it is missing or damaged */
+export function readThrough(shelf: Shelf, manifest: Manifest, call: Call): Promise<void> {
+  // What a page has in several places is read once.
+  const once = (page: Page, entries: Entries) => [
+    ...new Map([...entries.kept()].map(([at, chunk]) => [chunkName(chunk), page.first + at])).values(),
+  ];
+  return eachPage(shelf, manifest, call, once, async (_, chunk) => {
+    if (chunk !== undefined) await shelf.chunk(chunk, call);
+  });
+}
+
 /** Writes into a new volume all that a backup has; of zeroes only where it does not read as zeroes. */
 export async function copyIn(
   context: Pick<BackupContext, 'environment'>,
@@ -194,17 +260,10 @@ export async function copyIn(
   { manifest, pool, to }: { readonly manifest: Manifest; readonly pool: StoragePool; readonly to: Omit<ContentAt, 'id'> },
   call: Call,
 ): Promise<void> {
-  const indexes = pool.needsZeroes(to)
-    ? Array.from({ length: manifest.chunkCount }, (_, at) => at)
-    : [...manifest.kept()].map(([at]) => at);
-  let done = 0;
-  await inLanes(indexes, LANES, async (index) => {
+  await eachPage(shelf, manifest, call, pool.needsZeroes(to) ? all : kept, async (index, chunk) => {
     const { offsetBytes, lengthBytes } = manifest.place(index);
-    const chunk = manifest.chunk(index);
     const bytes = chunk === undefined ? ZEROES.subarray(0, lengthBytes) : await shelf.chunk(chunk, call);
     await patiently(context, call, (c) => pool.writeVolume(to, offsetBytes, bytes, c));
-    done += 1;
-    call.onProgress?.(done / indexes.length);
   });
 }
 
@@ -216,12 +275,13 @@ export async function differs(
   call: Call,
 ): Promise<boolean> {
   const withData = await changedChunks({ pool, of, facts: manifest.head }, manifest, call);
-  const indexes = [...new Set([...withData, ...[...manifest.kept()].map(([index]) => index)])];
-  const equal = await inLanes(indexes, LANES, async (index) => {
+  const either = (page: Page, entries: Entries) => [...new Set([...withData.within(page), ...kept(page, entries)])];
+  let isOther = false;
+  await eachPage(shelf, manifest, call, either, async (index, chunk) => {
     const { offsetBytes, lengthBytes } = manifest.place(index);
     const bytes = await patiently(context, call, (c) => pool.readContent(of, offsetBytes, lengthBytes, c));
-    const kept = manifest.chunk(index);
-    return kept === undefined ? isZero(bytes) : Buffer.from(await shelf.vault.digest(bytes)).equals(kept.digest);
+    const isAlike = chunk === undefined ? isZero(bytes) : Buffer.from(await shelf.vault.digest(bytes)).equals(chunk.digest);
+    isOther ||= !isAlike;
   });
-  return equal.includes(false);
+  return isOther;
 }

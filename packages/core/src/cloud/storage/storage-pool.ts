@@ -189,15 +189,7 @@ export class StoragePool {
   needsZeroes({ key }: Pick<ContentAt, 'key'>): boolean {
     return key !== undefined && this.#lockedContents.needsZeroes;
   }
-  /** What of a snapshot may differ from an earlier one, or from zeroes. */
-  async changes(of: ContentAt, sinceId: string | undefined, call: Call): Promise<readonly Extent[]> {
-    const extents: Extent[] = [];
-    await this.eachChange(of, sinceId, call, async (found) => {
-      for await (const extent of found) extents.push(extent);
-    });
-    return extents;
-  }
-  /** The same, taken one by one: there may be more than should be in memory. The time is for all that is done with them. */
+  /** What of a snapshot may differ from an earlier one, or from zeroes, one by one: there may be more than should be in memory. The time is for all that is done with them. */
   eachChange(
     { key, ...of }: ContentAt,
     sinceId: string | undefined,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { PAGE_CHUNKS } from '../../../src/cloud/backup/manifest.ts';
 import { A_TIDYING_MS, BackupStage, CHUNK } from './backup-stage.ts';
 
 const CHUNKS = 6;
@@ -23,19 +24,30 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 class Model {
   readonly stage: BackupStage;
   readonly volumeId: string;
+  /** Chunks of zeroes in its middle: with many, its backups have pages. */
+  readonly #between: number;
   readonly backups: { readonly id: string; readonly content: string | undefined }[] = [];
   readonly restored: { readonly id: string; readonly content: string | undefined }[] = [];
   chunks = CHUNKS;
 
-  constructor(stage: BackupStage, volumeId: string) {
+  private constructor(stage: BackupStage, volumeId: string, between: number) {
     this.stage = stage;
     this.volumeId = volumeId;
+    this.#between = between;
+  }
+
+  static async begin(stage: BackupStage, between: number): Promise<Model> {
+    return new Model(stage, await stage.cloud.volume((CHUNKS + between) * CHUNK), between);
+  }
+
+  #place(chunk: number): number {
+    return chunk < CHUNKS / 2 ? chunk : chunk + this.#between;
   }
 
   async apply(each: Step): Promise<void> {
     const { stage, volumeId } = this;
-    if (each.do === 'write' && each.part) stage.write(volumeId, each.chunk * CHUNK + 512, new Uint8Array(512).fill(each.byte));
-    else if (each.do === 'write') stage.fill(volumeId, each.chunk, each.byte);
+    if (each.do === 'write' && each.part) stage.write(volumeId, this.#place(each.chunk) * CHUNK + 512, new Uint8Array(512).fill(each.byte));
+    else if (each.do === 'write') stage.fill(volumeId, this.#place(each.chunk), each.byte);
     else if (each.do === 'backUp') {
       const content = stage.contentOf(volumeId);
       this.backups.push({ id: await stage.backUp(volumeId), content });
@@ -47,7 +59,7 @@ class Model {
       if (of !== undefined) this.restored.push({ id: await stage.restore(of.id), content: of.content });
     } else if (each.do === 'grow') {
       this.chunks += 1;
-      await stage.sim.done('volume.resize', { sizeBytes: this.chunks * CHUNK }, volumeId);
+      await stage.sim.done('volume.resize', { sizeBytes: (this.chunks + this.#between) * CHUNK }, volumeId);
     } else if (each.do === 'crash') {
       stage.sim.crash();
       await stage.sim.start();
@@ -76,10 +88,10 @@ describe('backups, whatever is done in whatever order', function () {
 
   it('bring back what was there, and leave nothing when they are gone', () =>
     fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 20 }), async (steps) => {
+      fc.asyncProperty(fc.constantFrom(0, PAGE_CHUNKS - 2), fc.array(step, { minLength: 4, maxLength: 20 }), async (between, steps) => {
         const stage = await BackupStage.open();
         try {
-          const model = new Model(stage, await stage.cloud.volume(CHUNKS * CHUNK));
+          const model = await Model.begin(stage, between);
           for (const each of steps) await model.apply(each);
           await model.check();
         } finally {
