@@ -10,6 +10,7 @@ interface Schema {
   readonly minimum?: number;
   readonly multipleOf?: number;
   readonly minItems?: number;
+  readonly minLength?: number;
   readonly minProperties?: number;
   readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
@@ -27,7 +28,7 @@ export interface Sown {
   readonly ids: ReadonlyMap<string, string>;
 }
 
-const TEXTS = ['name', '52:54:00:00:00:01', '10.0.0.0/24', '10.0.0.1', 'https://example.org/x'];
+const TEXTS = ['name', '52:54:00:00:00:01', '10.0.0.0/24', '10.0.0.1', 'https://example.org/x', '0'.repeat(64)];
 
 /** A value that the schema takes; ids of rows by the kinds they are of. Texts bear the mark. */
 export function sample(schema: Schema, ids: ReadonlyMap<string, string>, mark: string, fallback: string): unknown {
@@ -41,15 +42,17 @@ export function sample(schema: Schema, ids: ReadonlyMap<string, string>, mark: s
   if (schema.type === 'object') return sampleObject(schema, ids, mark, fallback);
   if (schema.format === 'uuid') return fallback;
   if (schema.format === 'date-time') return '2099-01-01T00:00:00.000Z';
-  const { pattern } = schema;
-  return pattern === undefined ? mark : (TEXTS.find((text) => new RegExp(pattern).test(text)) ?? mark);
+  const { pattern, minLength = 0 } = schema;
+  return pattern === undefined ? mark.padEnd(minLength, '-') : (TEXTS.find((text) => new RegExp(pattern).test(text)) ?? mark);
 }
 
 function sampleObject(schema: Schema, ids: ReadonlyMap<string, string>, mark: string, fallback: string): object {
   const { properties = {}, required = [], minProperties = 0, patternProperties = {} } = schema;
-  const found = Object.fromEntries(required.map((field) => [field, sample(properties[field] ?? {}, ids, mark, fallback)]));
+  const others = Object.keys(properties).filter((field) => !required.includes(field));
+  const wanted = [...required, ...others.slice(0, Math.max(0, minProperties - required.length))];
+  const found = Object.fromEntries(wanted.map((field) => [field, sample(properties[field] ?? {}, ids, mark, fallback)]));
   const [value] = Object.values(patternProperties);
-  return required.length < minProperties && value !== undefined ? { ...found, vcpus: sample(value, ids, mark, fallback) } : found;
+  return wanted.length < minProperties && value !== undefined ? { ...found, vcpus: sample(value, ids, mark, fallback) } : found;
 }
 
 /** Plants rows of all kinds of projects and accounts for one owner, straight into the store. */
