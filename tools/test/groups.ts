@@ -20,7 +20,7 @@ const KERNEL_IN_CORE = [
   'packages/core/test/kernel/{audit,settings}/*.test.ts',
   'packages/core/test/kernel/{cascade-plan,fairness,places,quota}.test.ts',
   'packages/core/test/cloud/{events,identity,placement,settings,stacks}/*.test.ts',
-  'packages/core/test/cloud/{dry-run,further-crash-matrix,tags}.test.ts',
+  'packages/core/test/cloud/{dry-run,every-kind,further-crash-matrix,tags}.test.ts',
   'packages/core/test/api/{access,audit,dry-run,system-tags,tags}.test.ts',
 ];
 
