@@ -1,7 +1,10 @@
 import { expect } from 'chai';
+import { describeQuotaEdge } from './tenants/quota-edge-suite.ts';
 import { expectStatus, made, Tenancy, type Tenant } from './tenants/tenancy.ts';
 
 const FAR_OFF = '2100-01-01T00:00:00.000Z';
+
+describeQuotaEdge('server: the edge of a quota', (options) => Tenancy.open(options));
 
 describe('server: quotas', () => {
   let at: Tenancy;
@@ -16,25 +19,6 @@ describe('server: quotas', () => {
     const { items } = expectStatus(await acme.admin('GET', `/v1/quota${query}`), 200).json as { items: Record<string, unknown>[] };
     return items.find((item) => item.counter === counter && item.scope === scope);
   };
-
-  it('let 200 requests at once end in exactly the quota of the account and of the project', async () => {
-    const second = await made(acme.admin, '/v1/projects', { name: 'second' });
-    await made(at.root(), `/v1/accounts/${acme.accountId}/set-quota`, { limits: { images: 50 } });
-    await made(acme.admin, `/v1/projects/${second}/set-quota`, { limits: { images: 20 } });
-    const asks = [acme.admin, at.as(acme.token, 'second')];
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, index) => asks[index % 2]?.('POST', '/v1/images', { name: `image-${index}` }, { prefer: '' })),
-    );
-    const refused = answers.filter((answer) => answer?.status === 409);
-    expect(answers.filter((answer) => answer?.status === 202)).to.have.length(50);
-    expect(refused).to.have.length(150);
-    for (const answer of refused) expect(answer?.json).to.include({ code: 'quota_exceeded', retry: 'after_state_change' });
-    const scopes = new Set(refused.map((answer) => answer?.json.params.scope));
-    expect(scopes.has('account')).to.equal(true);
-    expect(await used('images', 'account')).to.include({ used: 50, limit: 50, id: acme.accountId });
-    const ofSecond = await used('images', 'project', '?project=second');
-    expect(ofSecond?.used).to.be.at.most(20);
-  });
 
   it('are asked for by who works in a project, and granted by who may share out', async () => {
     const token = await at.user(acme.projectId, 'acme', 'lead', { role: 'projectAdmin', level: 'project' });

@@ -15,7 +15,7 @@ describe('queries on PostgreSQL', function () {
 
   describeQueries('PostgreSQL', {
     open: () => openPostgres({ url: cluster.unused() }, cluster.environment),
-    runs: FULL ? 3000 : 400,
+    runs: FULL ? 10_000 : 400,
     seed,
   });
 });

@@ -1,4 +1,5 @@
 import { describeIsolation } from '../tenants/isolation-suite.ts';
+import { describeQuotaEdge } from '../tenants/quota-edge-suite.ts';
 import { describeRoles } from '../tenants/roles-suite.ts';
 import { Tenancy } from '../tenants/tenancy.ts';
 import { TestCluster } from './cluster.ts';
@@ -16,4 +17,5 @@ describe('tenants on PostgreSQL', function () {
 
   describeIsolation('what one tenant learns of another', open);
   describeRoles('roles', open);
+  describeQuotaEdge('the edge of a quota', open);
 });
