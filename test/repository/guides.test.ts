@@ -1,9 +1,10 @@
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { startSimulatedServer } from '../../packages/sdk/test/fixture/simulated-server.ts';
 import { Tenancy } from '../../packages/server/test/tenants/tenancy.ts';
 import { attempt } from '../../tools/system/command.ts';
-import { CodeOfPage, NODE, ROOT } from './documents.ts';
+import { CodeOfPage, codeOf, NODE, ROOT, read } from './documents.ts';
 
 describe('the code of the guides', function () {
   this.timeout(300_000);
@@ -74,8 +75,9 @@ describe('the code of the guides', function () {
     ['public-addresses.md', 'front.ts', 'conflict /nicId\n203.0.113.80 bound\n'],
     ['load-balancers.md', 'balance.ts', '10.1.0.100 web-1 0 online, web-2 1 online\n'],
     ['snapshots.md', 'before.ts', 'in_use\ncrash before-upgrade-0 before-upgrade-1\n'],
+    ['images.md', 'download.ts', '1048576\n'],
   ] as const)
-    it(`of ${page} compiles, and leads to machines`, async () => {
+    it(`of ${page} compiles, and does what the page says`, async () => {
       await using code = await CodeOfPage.lay(`docs/guides/${page}`);
       expect(await code.typeErrors()).to.equal('');
       const { url, apiKey, close } = await startSimulatedServer();
@@ -90,5 +92,19 @@ describe('the code of the guides', function () {
     await using code = await CodeOfPage.lay('docs/guides/add-a-kind.md');
     expect(await code.typeErrors()).to.equal('');
     expect(await code.run('use.ts')).to.equal('laptop available ssh-ed25519\ninvalid_input at /publicKey\n1\n0\n');
+  });
+
+  it('of tags.md is that of the plugin that it names', async () => {
+    const plugin = await read('packages/core/test/examples/racks/racks.ts');
+    for (const code of (await codeOf('docs/guides/tags.md')).values()) expect(plugin).to.include(code);
+  });
+
+  it('is looked at on every page that has any', async () => {
+    const pages = await readdir(join(ROOT, 'docs'), { recursive: true });
+    const texts = await Promise.all(pages.filter((page) => page.endsWith('.md')).map(async (page) => [page, await read(`docs/${page}`)]));
+    const withCode = texts.flatMap(([page = '', text = '']) => (/^```(ts|js)\b/m.test(text) ? [basename(page)] : []));
+    const tests = await readFile(import.meta.filename, 'utf8');
+    expect(withCode.filter((page) => !tests.includes(page))).to.deep.equal([]);
+    expect(withCode.length).to.be.above(10);
   });
 });
