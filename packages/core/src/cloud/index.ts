@@ -113,7 +113,7 @@ export { storageClass } from './storage/storage-class.ts';
 export { volume } from './storage/volume.ts';
 export { cluster } from './topology/cluster.ts';
 export { host } from './topology/host.ts';
-export { heartbeatSeconds, type StrayVerb, strayAfterSeconds, strayPolicies } from './topology/settings.ts';
+export { heartbeatSeconds, lateSeconds, type StrayVerb, strayAfterSeconds, strayPolicies } from './topology/settings.ts';
 export { stray } from './topology/stray.ts';
 export type { Usage, UsageObserver } from './topology/usage.ts';
 export { zone } from './topology/zone.ts';

@@ -6,6 +6,7 @@ import { host } from '../topology/contract.ts';
 import { type ComputeServices, hostOf, type InstanceRow, nicsOf, volumesOf } from './context.ts';
 import { seatOf } from './instance-delete.ts';
 import { instanceType } from './instance-type.ts';
+import { refuseLateRemoval } from './late.ts';
 import { MACHINE_REMOVE } from './machine-cleanup.ts';
 
 /** Hosts on which something of the machine may be left, and whose turn to be tidied up has not come. */
@@ -29,6 +30,7 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
   const { reader } = services;
   const { hostId, attempt, rehearses } = wish;
   refuseSeatOfOthers(services, row);
+  if (hostId !== undefined) await refuseLateRemoval(services, row, hostId);
   const nics = await nicsOf(services, row.id);
   const networks = await Promise.all(nics.map(({ networkId }) => reader.get(network, networkId)));
   const pins = networks.flatMap((each) => each.hostId ?? []);
@@ -38,7 +40,12 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
     {
       ...{ vcpus: row.vcpus, memoryBytes: row.memoryBytes, volumes: [], attempt, rehearses },
       reaching: [...new Set(volumes.map(({ poolId }) => poolId))],
-      exceptHosts: [hostOf(row), ...(wish.exceptHosts ?? []), ...(await owedFor(reader, row.id))],
+      exceptHosts: [
+        hostOf(row),
+        ...(wish.exceptHosts ?? []),
+        ...(await owedFor(reader, row.id)),
+        ...services.hosts.late.hostsOf({ method: 'remove', machineId: row.id }),
+      ],
       instanceId: row.id,
       instanceTypeId: row.instanceTypeId,
       ...given({

@@ -55,8 +55,8 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       await (await ctx.hosts.hypervisor(params.hostId)).define(spec, call);
     },
     undo: async (step) => {
-      const { ctx, params, call, owe } = step;
-      await machineCleanup(ctx, params, call, owe);
+      const { ctx, params } = step;
+      await machineCleanup(ctx, params, step);
       const disks = [...params.volumes, ...params.existing].map((entry) => entry.volumeId);
       await releaseDisks(ctx, params, disks, step);
       const root = params.volumes.find((entry) => entry.slot === 0);

@@ -14,6 +14,7 @@ import { type GroupSeat, hostCapacity, leaveGroup } from '../placement/contract.
 import { REMOVALS, removeOrOwe } from '../storage/contract.ts';
 import { type ComputeContext, hostOf, type InstanceRow, prepareMachine, releaseDisk, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
+import { brief, SETTLE_TIMEOUT_MS, settleLate, suspectLate } from './late.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceDeleted } from './points.ts';
 
@@ -44,8 +45,10 @@ export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quie
     undo: NOTHING_TO_UNDO,
   })
   .effect('machine', {
-    do: async ({ ctx, params, call, owe }) => {
-      if (params.force) await machineCleanup(ctx, params, call, owe);
+    do: async (step) => {
+      const { ctx, params, call } = step;
+      suspectLate(ctx, step.mayHaveBegun, params.hostId, { method: 'remove', machineId: params.instanceId });
+      if (params.force) await machineCleanup(ctx, params, step);
       else await (await ctx.hosts.hypervisor(params.hostId)).remove(params.instanceId, call);
       ctx.consoles.revoke({ instanceId: params.instanceId });
     },
@@ -90,13 +93,19 @@ const instanceBack = saga<ComputeContext, DeleteParams>('instance.back', 1)
     undo: NOTHING_TO_UNDO,
   })
   .effect('define', {
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    // Its removal may come late, and would end it when it is on again.
     do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(instance, params.instanceId);
-      await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
+      const hypervisor = await ctx.hosts.hypervisor(hostOf(row));
+      const removal = { method: 'remove', machineId: row.id } as const;
+      await settleLate(ctx, hostOf(row), removal, call, (c) => hypervisor.inspect(row.id, c));
+      await hypervisor.define(await prepareMachine(ctx, row, brief(call)), brief(call));
     },
-    undo: async (step) => {
-      const { ctx, params, call, owe } = step;
-      await machineCleanup(ctx, params, call, owe);
+    undo: async (stepForLong) => {
+      const step = { ...stepForLong, call: brief(stepForLong.call) };
+      const { ctx, params } = step;
+      await machineCleanup(ctx, params, step);
       const volumes = await volumesOf(ctx, params.instanceId);
       await releaseDisks(
         ctx,

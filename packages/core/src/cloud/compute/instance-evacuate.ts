@@ -24,6 +24,7 @@ import { needDrive, placeElsewhere, refuseResized } from './elsewhere.ts';
 import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { seatOf } from './instance-delete.ts';
+import { refuseLateRemoval } from './late.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceEvacuated } from './points.ts';
 
@@ -67,6 +68,7 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
       if (!(await ctx.hosts.reachable(hostId)))
         throw new CloudError('unavailable', 'The host that it was to go to is out of reach, too; ask again.');
       await needDrive(ctx, row, hostId);
+      await refuseLateRemoval(ctx, row, hostId);
       await refuseFoundElsewhere(ctx.reader, row);
       const volumes = await volumesOf(ctx, instanceId);
       await refuseUnfenced(ctx, volumes);
@@ -111,9 +113,9 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
   })
   .effect('leave', {
     do: async (step) => {
-      const { ctx, params, out, call, owe } = step;
+      const { ctx, params, out } = step;
       const there = { instanceId: params.instanceId, hostId: params.fromHostId };
-      await machineCleanup(ctx, there, call, owe);
+      await machineCleanup(ctx, there, step);
       await releaseDisks(
         ctx,
         there,

@@ -17,6 +17,7 @@ import { given } from '../naming.ts';
 import { copyIso, deprecationOf, ISO_COPY_TIMEOUT_MS, image, isoFor, isoSpec, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow } from './context.ts';
 import { instance } from './instance.ts';
+import { brief, SETTLE_TIMEOUT_MS, settleLate, suspectLate } from './late.ts';
 
 interface AttachParams {
   readonly instanceId: Id<'instance'>;
@@ -63,6 +64,28 @@ async function eject(ctx: ComputeContext, { instanceId, force }: DetachParams, c
   }
 }
 
+interface Step {
+  readonly ctx: ComputeContext;
+  readonly params: { readonly instanceId: Id<'instance'> };
+  readonly call: Call;
+  readonly mayHaveBegun: boolean;
+}
+
+/** Changes what is in the drive, for good: what was asked before and may come late is taken back as long. */
+async function changeDrive(
+  { ctx, params: { instanceId }, call, mayHaveBegun }: Step,
+  method: 'insertIso' | 'ejectIso',
+  body: (call: Call) => Promise<void>,
+  isUndo = false,
+): Promise<void> {
+  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
+  const opposite = { method: method === 'insertIso' ? 'ejectIso' : 'insertIso', machineId: instanceId } as const;
+  suspectLate(ctx, mayHaveBegun, hostId, { method, machineId: instanceId });
+  suspectLate(ctx, isUndo && mayHaveBegun, hostId, opposite);
+  await body(brief(call));
+  await settleLate(ctx, hostId, opposite, call, body);
+}
+
 export const isoAttach = saga<ComputeContext, AttachParams>('instance.attachIso', 1)
   .effect('ready', {
     timeoutMs: ISO_COPY_TIMEOUT_MS,
@@ -84,11 +107,14 @@ export const isoAttach = saga<ComputeContext, AttachParams>('instance.attachIso'
     undo: ({ params: { instanceId }, out: { ready } }) => (!ready.isNew ? [] : [change(instance, instanceId, { isoImageId: null })]),
   })
   .effect('insert', {
-    do: async ({ ctx, params, out: { ready }, call }) => {
-      if (ready.isNew) await insert(ctx, params, call);
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    do: async (step) => {
+      if (step.out.ready.isNew) await changeDrive(step, 'insertIso', (c) => insert(step.ctx, step.params, c));
     },
-    undo: async ({ ctx, params: { instanceId }, out: { ready }, call }) => {
-      if (ready.isNew) await eject(ctx, { instanceId, force: true }, call);
+    // The image is deleted only when nothing can put it in any more.
+    undo: async (step) => {
+      const { instanceId } = step.params;
+      if (step.out.ready.isNew) await changeDrive(step, 'ejectIso', (c) => eject(step.ctx, { instanceId, force: true }, c), true);
     },
   })
   .build();
@@ -99,11 +125,14 @@ export const isoDetach = saga<ComputeContext, DetachParams>('instance.detachIso'
     undo: NOTHING_TO_UNDO,
   })
   .effect('eject', {
-    do: async ({ ctx, params, out: { ready }, call }) => {
-      if (ready.imageId !== null) await eject(ctx, params, call);
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    do: async (step) => {
+      if (step.out.ready.imageId !== null) await changeDrive(step, 'ejectIso', (c) => eject(step.ctx, step.params, c));
     },
-    undo: async ({ ctx, params: { instanceId }, out: { ready }, call }) => {
-      if (ready.imageId !== null) await insert(ctx, { instanceId, imageId: ready.imageId }, call);
+    undo: async (step) => {
+      const { imageId } = step.out.ready;
+      const { instanceId } = step.params;
+      if (imageId !== null) await changeDrive(step, 'insertIso', (c) => insert(step.ctx, { instanceId, imageId }, c), true);
     },
   })
   .write('out', {

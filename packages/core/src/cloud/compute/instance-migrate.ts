@@ -28,6 +28,7 @@ import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { seatOf } from './instance-delete.ts';
 import { MACHINE_GO_ON } from './instance-snapshot.ts';
+import { brief, refuseLateRemoval, settleLate, suspectLate } from './late.ts';
 import { MACHINE_REMOVE, machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceMigrated } from './points.ts';
 
@@ -46,11 +47,6 @@ interface MigrateParams {
 const TIMEOUT_SECONDS = { least: 10, most: 86_400, unlessAsked: 1800 } as const;
 /** Longer than the longest that may be asked for. */
 const SEND_TIMEOUT_MS = 2 * TIMEOUT_SECONDS.most * 1000;
-/** For one call of a step that takes longer as a whole. */
-const CALL_TIMEOUT_MS = 60_000;
-
-const brief = (call: Call): Call => ({ ...call, timeoutMs: Math.min(call.timeoutMs, CALL_TIMEOUT_MS) });
-
 /**
  * A running machine goes to another host, memory and all. What makes it run once at most: it arrives paused, and is let go on by `arrive` alone, when its row says that it is there. Until
  * then it is its old host's as long as that shows it on, which is where an undo leaves it: docs/decisions/0027-live-migration.md.
@@ -69,6 +65,7 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
         if (!(await ctx.hosts.reachable(id)))
           throw new CloudError('unavailable', `Host ${(await ctx.reader.get(host, id)).name} is out of reach; ask again.`);
       await needDrive(ctx, row, hostId);
+      await refuseLateRemoval(ctx, row, hostId);
       await refuseFoundElsewhere(ctx.reader, row);
       await refuseBound(ctx, row);
       await refuseStill(ctx, row);
@@ -128,9 +125,9 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
   .effect('ports', { do: ({ ctx, params, call }) => bindPorts(ctx, params.instanceId, call), undo: FORWARD_ONLY })
   .effect('leave', {
     do: async (step) => {
-      const { ctx, params, out, call, owe } = step;
+      const { ctx, params, out } = step;
       const there = { instanceId: params.instanceId, hostId: params.fromHostId };
-      await machineCleanup(ctx, there, call, owe);
+      await machineCleanup(ctx, there, step);
       await releaseDisks(ctx, there, out.ready.volumeIds, step);
     },
     undo: FORWARD_ONLY,
@@ -193,10 +190,12 @@ async function goOver(ctx: ComputeContext, params: MigrateParams, untilMs: numbe
  * Back to its old host, which has to answer for that: else nobody knows whether what was sent still lands there. From its new host it comes back the way it went, once it has gone on there.
  */
 async function comeBack(
-  { ctx, call, owe }: Pick<StepInput<ComputeContext, unknown, unknown>, 'ctx' | 'call' | 'owe'>,
+  { ctx, call, owe, mayHaveBegun }: Pick<StepInput<ComputeContext, unknown, unknown>, 'ctx' | 'call' | 'owe' | 'mayHaveBegun'>,
   params: MigrateParams,
 ) {
   const { instanceId, fromHostId, hostId } = params;
+  const removal = { method: 'remove', machineId: instanceId } as const;
+  for (const id of [fromHostId, hostId]) suspectLate(ctx, mayHaveBegun, id, removal);
   const old = await ctx.hosts.hypervisor(fromHostId);
   await old.cancelSend(instanceId, brief(call));
   const other = (await ctx.hosts.reachable(hostId)) ? await ctx.hosts.hypervisor(hostId) : undefined;
@@ -206,6 +205,8 @@ async function comeBack(
   // It runs there only once an earlier attempt to bring it back has made it: then that copy is the newer one.
   if (other !== undefined && isOn(there) && (there.power === 'running' || !isOn(here))) {
     if (isOn(here)) await old.remove(instanceId, brief(call));
+    // One that comes late would end what has come back.
+    await settleLate(ctx, fromHostId, removal, call, (c) => old.inspect(instanceId, c));
     await other.power('resume', instanceId, brief(call));
     await other.sendMachine(instanceId, await ctx.hosts.endpoint(fromHostId), { ...call, timeoutMs: params.timeoutMs });
     await old.power('resume', instanceId, brief(call));

@@ -34,17 +34,9 @@ import {
   refuseLost,
 } from '../network/contract.ts';
 import { host } from '../topology/contract.ts';
-import {
-  type ComputeContext,
-  type ComputeServices,
-  hostOf,
-  hypervisorOf,
-  type InstanceRow,
-  nicSpec,
-  nicsOf,
-  unlessGone,
-} from './context.ts';
+import { type ComputeContext, type ComputeServices, hostOf, type InstanceRow, nicSpec, nicsOf, unlessGone } from './context.ts';
 import { instance } from './instance.ts';
+import { brief, SETTLE_TIMEOUT_MS, settleLate, suspectLate } from './late.ts';
 import { freeSlot, NICS_MAX } from './slots.ts';
 
 interface NicParams {
@@ -52,10 +44,40 @@ interface NicParams {
   readonly port: PortParams;
 }
 
-async function plug(ctx: ComputeContext, { instanceId, port }: NicParams, call: Call): Promise<void> {
+interface Step {
+  readonly ctx: ComputeContext;
+  readonly params: NicParams;
+  readonly call: Call;
+  readonly mayHaveBegun: boolean;
+}
+
+const asked = (method: 'attachNic' | 'detachNic', { instanceId, port }: NicParams) =>
+  ({ method, machineId: instanceId, partId: port.nicId }) as const;
+
+/** An unplugging that may come late would take it out again. */
+async function plug({ ctx, params, call, mayHaveBegun }: Step): Promise<void> {
+  const { instanceId, port } = params;
   const row = await ctx.reader.get(instance, instanceId);
-  const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), row, call);
-  await (await ctx.hosts.hypervisor(hostOf(row))).attachNic(instanceId, spec, call);
+  const hostId = hostOf(row);
+  suspectLate(ctx, mayHaveBegun, hostId, asked('attachNic', params));
+  const attach = async (c: Call) => {
+    const spec = await nicSpec(ctx, await ctx.reader.get(nic, port.nicId), row, c);
+    await (await ctx.hosts.hypervisor(hostId)).attachNic(instanceId, spec, c);
+  };
+  await attach(brief(call));
+  await settleLate(ctx, hostId, asked('detachNic', params), call, attach);
+}
+
+/** Its port and address are another's only when no plugging can come late any more. */
+async function unplug({ ctx, params, call, mayHaveBegun }: Step, isUndo = false): Promise<void> {
+  const { instanceId, port } = params;
+  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
+  suspectLate(ctx, mayHaveBegun, hostId, asked('detachNic', params));
+  suspectLate(ctx, isUndo && mayHaveBegun, hostId, asked('attachNic', params));
+  const detach = async (c: Call) => (await ctx.hosts.hypervisor(hostId)).detachNic(instanceId, port.nicId, c);
+  const detachOnce = (c: Call) => (isUndo ? unlessGone(ctx, instanceId, c, () => detach(c)) : detach(c));
+  await detachOnce(brief(call));
+  await settleLate(ctx, hostId, asked('attachNic', params), call, detachOnce);
 }
 
 /** @throws CloudError conflict */
@@ -72,16 +94,17 @@ async function refuseElsewhere(reader: Reader, to: RowOf<typeof network>, row: I
 
 export const nicAttach = saga<ComputeContext, NicParams>('instance.attachNic', 1)
   .effect('plug', {
-    do: async ({ ctx, params, call }) => {
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    do: async (step) => {
+      const { ctx, params, call } = step;
       const row = await ctx.reader.get(instance, params.instanceId);
       await refuseElsewhere(ctx.reader, await ctx.reader.get(network, params.port.networkId), row);
-      await plug(ctx, params, call);
-      if (params.port.awaited === true && row.state === 'running') await portsReady(ctx, [params.port], call);
+      await plug(step);
+      if (params.port.awaited === true && row.state === 'running') await portsReady(ctx, [params.port], brief(call));
     },
-    undo: async ({ ctx, params, call }) => {
-      const { instanceId, port } = params;
-      await unlessGone(ctx, instanceId, call, async () => (await hypervisorOf(ctx, instanceId)).detachNic(instanceId, port.nicId, call));
-      await deletePort(ctx, params.port, call);
+    undo: async (step) => {
+      await unplug(step, true);
+      await deletePort(step.ctx, step.params.port, brief(step.call));
     },
   })
   .write('attached', {
@@ -101,10 +124,13 @@ export const nicDetach = saga<ComputeContext, NicParams>('instance.detachNic', 1
     undo: ({ params }) => [revert(nic, params.port.nicId, { from: 'deleting', to: 'attached' })],
   })
   .effect('unplug', {
-    do: async ({ ctx, params, call }) => {
-      await (await hypervisorOf(ctx, params.instanceId)).detachNic(params.instanceId, params.port.nicId, call);
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    do: (step) => unplug(step),
+    undo: async (step) => {
+      const { ctx, params, call } = step;
+      suspectLate(ctx, step.mayHaveBegun, hostOf(await ctx.reader.get(instance, params.instanceId)), asked('detachNic', params));
+      await unlessGone(ctx, params.instanceId, brief(call), () => plug(step));
     },
-    undo: ({ ctx, params, call }) => unlessGone(ctx, params.instanceId, call, () => plug(ctx, params, call)),
   })
   .effect('port', {
     do: async ({ ctx, params, call }) => {

@@ -14,6 +14,7 @@ import {
   volumesOf,
 } from './context.ts';
 import { instance } from './instance.ts';
+import { brief, SETTLE_TIMEOUT_MS, settleLate, suspectLate } from './late.ts';
 import { DISKS_MAX, freeSlot } from './slots.ts';
 
 interface DiskParams {
@@ -21,23 +22,41 @@ interface DiskParams {
   readonly volumeId: Id<'volume'>;
 }
 
-async function plugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, slot: number, call: Call): Promise<void> {
-  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
-  const spec = await diskSpec(ctx, await ctx.reader.get(volume, volumeId), hostId, slot, call);
-  await (await ctx.hosts.hypervisor(hostId)).attachDisk(instanceId, spec, call);
+interface Step {
+  readonly ctx: ComputeContext;
+  readonly params: DiskParams;
+  readonly call: Call;
+  readonly mayHaveBegun: boolean;
 }
 
-async function unplugDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, call: Call): Promise<void> {
+const asked = (method: 'attachDisk' | 'detachDisk', { instanceId, volumeId }: DiskParams) =>
+  ({ method, machineId: instanceId, partId: volumeId }) as const;
+
+/** An unplugging that may come late would take it out again. */
+async function plugDisk({ ctx, params, call, mayHaveBegun }: Step, slot: number): Promise<void> {
+  const { instanceId, volumeId } = params;
   const hostId = hostOf(await ctx.reader.get(instance, instanceId));
-  await (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, call);
-  await releaseDisk(ctx, await ctx.reader.get(volume, volumeId), hostId, call);
+  suspectLate(ctx, mayHaveBegun, hostId, asked('attachDisk', params));
+  const plug = async (c: Call) => {
+    const spec = await diskSpec(ctx, await ctx.reader.get(volume, volumeId), hostId, slot, c);
+    await (await ctx.hosts.hypervisor(hostId)).attachDisk(instanceId, spec, c);
+  };
+  await plug(brief(call));
+  await settleLate(ctx, hostId, asked('detachDisk', params), call, plug);
 }
 
-/** As an undo: from a machine that may be gone, too. */
-async function takeBackDisk(ctx: ComputeContext, { instanceId, volumeId }: DiskParams, call: Call): Promise<void> {
-  const hostId = hostOf(await ctx.reader.get(instance, instanceId));
-  await unlessGone(ctx, instanceId, call, async () => (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, call));
-  await releaseDisk(ctx, await ctx.reader.get(volume, volumeId), hostId, call);
+/** Another may have the volume only when no plugging can come late any more: until then it stays this machine's. */
+async function unplugDisk({ ctx, params, call, mayHaveBegun }: Step, isUndo = false): Promise<void> {
+  const { instanceId, volumeId } = params;
+  const row = await ctx.reader.get(instance, instanceId);
+  const hostId = hostOf(row);
+  suspectLate(ctx, mayHaveBegun, hostId, asked('detachDisk', params));
+  suspectLate(ctx, row.pluggingSince !== undefined || (isUndo && mayHaveBegun), hostId, asked('attachDisk', params));
+  const detach = async (c: Call) => (await ctx.hosts.hypervisor(hostId)).detachDisk(instanceId, volumeId, c);
+  const unplug = (c: Call) => (isUndo ? unlessGone(ctx, instanceId, c, () => detach(c)) : detach(c));
+  await unplug(brief(call));
+  await settleLate(ctx, hostId, asked('attachDisk', params), call, unplug);
+  await releaseDisk(ctx, await ctx.reader.get(volume, volumeId), hostId, brief(call));
 }
 
 export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVolume', 1)
@@ -54,11 +73,13 @@ export const volumeAttach = saga<ComputeContext, DiskParams>('instance.attachVol
     undo: NOTHING_TO_UNDO,
   })
   .effect('plug', {
-    do: async ({ ctx, params, out, call }) => {
-      if (out.slot !== null) await plugDisk(ctx, params, out.slot, call);
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    do: async (step) => {
+      if (step.out.slot !== null) await plugDisk(step, step.out.slot);
     },
-    undo: async ({ ctx, params, out, call }) => {
-      if (out.slot !== null) await takeBackDisk(ctx, params, call);
+    // From a machine that may be gone, too.
+    undo: async (step) => {
+      if (step.out.slot !== null) await unplugDisk(step, true);
     },
   })
   .write('attached', {
@@ -87,11 +108,16 @@ export const volumeDetach = saga<ComputeContext, DiskParams>('instance.detachVol
     undo: NOTHING_TO_UNDO,
   })
   .effect('unplug', {
-    do: async ({ ctx, params, out, call }) => {
-      if (out.slot !== null) await unplugDisk(ctx, params, call);
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    do: async (step) => {
+      if (step.out.slot !== null) await unplugDisk(step);
     },
-    undo: async ({ ctx, params, out: { slot }, call }) => {
-      if (slot !== null) await unlessGone(ctx, params.instanceId, call, () => plugDisk(ctx, params, slot, call));
+    undo: async (step) => {
+      const { ctx, params, out, call } = step;
+      const { slot } = out;
+      if (slot === null) return;
+      suspectLate(ctx, step.mayHaveBegun, hostOf(await ctx.reader.get(instance, params.instanceId)), asked('detachDisk', params));
+      await unlessGone(ctx, params.instanceId, brief(call), () => plugDisk(step, slot));
     },
   })
   .write('available', {

@@ -3,6 +3,7 @@ import type { Call } from '../../strategy/index.ts';
 import { pool, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, releaseDisk } from './context.ts';
 import { instance, isMade } from './instance.ts';
+import { suspectLate } from './late.ts';
 
 export const MACHINE_REMOVE = 'machine.remove';
 export const VOLUME_RELEASE = 'volume.release';
@@ -11,9 +12,9 @@ export const VOLUME_RELEASE = 'volume.release';
 export async function machineCleanup(
   ctx: ComputeContext,
   machine: { readonly instanceId: string; readonly hostId: string },
-  call: Call,
-  owe: (debt: Owed) => void,
+  { call, owe, mayHaveBegun }: { readonly call: Call; readonly owe: (debt: Owed) => void; readonly mayHaveBegun: boolean },
 ): Promise<void> {
+  suspectLate(ctx, mayHaveBegun, machine.hostId, { method: 'remove', machineId: machine.instanceId });
   if (await ctx.hosts.reachable(machine.hostId)) await (await ctx.hosts.hypervisor(machine.hostId)).remove(machine.instanceId, call);
   else owe({ task: MACHINE_REMOVE, place: machine.hostId, target: { instanceId: machine.instanceId } });
 }
@@ -22,6 +23,8 @@ export async function machineCleanup(
 export async function payMachineRemoval(ctx: ComputeContext, instanceId: string, hostId: string, call: Call): Promise<void> {
   const row = await ctx.reader.find(instance, instanceId);
   if (row?.hostId === hostId && isMade(row)) return;
+  // Whoever paid before, and was killed over it, may have asked.
+  suspectLate(ctx, true, hostId, { method: 'remove', machineId: instanceId });
   await (await ctx.hosts.hypervisor(hostId)).remove(instanceId, call);
 }
 

@@ -2,6 +2,7 @@
 export { cluster } from './cluster.ts';
 export { host } from './host.ts';
 export type { Hosts, Hypervisor } from './hosts.ts';
+export type { MachineAsk } from './late-calls.ts';
 export { HEARTBEATS_PER_LOOK, hostLook, hostLost, strayRemoval } from './points.ts';
 export { type Found, type Ground, recordStrays } from './quarantine.ts';
 export { realmHosts } from './realm-hosts.ts';

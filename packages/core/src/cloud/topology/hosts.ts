@@ -1,4 +1,4 @@
-import { CloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
+import { CloudError, isCloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type {
   Attachment,
   ByteStream,
@@ -19,6 +19,7 @@ import type {
 import { type CallObserver, DriverCaller, required } from '../driver-call.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
+import { LateCalls, type MachineAsk } from './late-calls.ts';
 
 type Feature =
   | 'hotplug'
@@ -41,11 +42,23 @@ export class Hypervisor {
   readonly place: string;
   readonly #driver: HypervisorDriver;
   readonly #caller: DriverCaller;
+  readonly #noteLate: (ask: MachineAsk) => void;
 
-  constructor(place: string, driver: HypervisorDriver, caller: DriverCaller) {
+  constructor(place: string, driver: HypervisorDriver, caller: DriverCaller, noteLate: (ask: MachineAsk) => void) {
     this.place = place;
     this.#driver = driver;
     this.#caller = caller;
+    this.#noteLate = noteLate;
+  }
+
+  /** What may be done behind what takes it back is remembered where it is not answered. */
+  async #remembered(name: string, ask: MachineAsk, call: Call, body: (call: Call) => Promise<void>): Promise<void> {
+    try {
+      await this.#caller.run(name, call, body);
+    } catch (error) {
+      if (isCloudError(error) && error.code === 'timeout') this.#noteLate(ask);
+      throw error;
+    }
   }
 
   inventory(call: Call) {
@@ -65,35 +78,41 @@ export class Hypervisor {
     return this.#caller.run('list', call, (c) => this.#driver.machines.list(c));
   }
   remove(id: string, call: Call) {
-    return this.#caller.run('remove', call, (c) => this.#driver.machines.remove(id, c));
+    return this.#remembered('remove', { method: 'remove', machineId: id }, call, (c) => this.#driver.machines.remove(id, c));
   }
   power(verb: keyof HypervisorDriver['power'], id: string, call: Call) {
     return this.#caller.run(verb, call, (c) => this.#driver.power[verb](id, c));
   }
   attachDisk(id: string, disk: DiskSpec, call: Call) {
     const feature = required(this.#driver.hotplug, this.place, 'attach disks to a machine');
-    return this.#caller.run('attachDisk', call, (c) => feature.attachDisk(id, disk, c));
+    const ask = { method: 'attachDisk', machineId: id, partId: disk.volumeId } as const;
+    return this.#remembered('attachDisk', ask, call, (c) => feature.attachDisk(id, disk, c));
   }
   detachDisk(id: string, volumeId: string, call: Call) {
     const feature = required(this.#driver.hotplug, this.place, 'detach disks from a machine');
-    return this.#caller.run('detachDisk', call, (c) => feature.detachDisk(id, volumeId, c));
+    const ask = { method: 'detachDisk', machineId: id, partId: volumeId } as const;
+    return this.#remembered('detachDisk', ask, call, (c) => feature.detachDisk(id, volumeId, c));
   }
   attachNic(id: string, nic: NicSpec, call: Call) {
     const feature = required(this.#driver.hotplug, this.place, 'attach NICs to a machine');
-    return this.#caller.run('attachNic', call, (c) => feature.attachNic(id, nic, c));
+    const ask = { method: 'attachNic', machineId: id, partId: nic.nicId } as const;
+    return this.#remembered('attachNic', ask, call, (c) => feature.attachNic(id, nic, c));
   }
   detachNic(id: string, nicId: string, call: Call) {
     const feature = required(this.#driver.hotplug, this.place, 'detach NICs from a machine');
-    return this.#caller.run('detachNic', call, (c) => feature.detachNic(id, nicId, c));
+    const ask = { method: 'detachNic', machineId: id, partId: nicId } as const;
+    return this.#remembered('detachNic', ask, call, (c) => feature.detachNic(id, nicId, c));
   }
   insertIso(id: string, iso: IsoSpec, call: Call) {
     const feature = this.#drive;
-    return this.#caller.run('drive.insert', call, (c) => feature.insert(id, iso, c));
+    const ask = { method: 'insertIso', machineId: id } as const;
+    return this.#remembered('drive.insert', ask, call, (c) => feature.insert(id, iso, c));
   }
   /** Also where the guest has locked the tray, when it is forced. */
   ejectIso(id: string, forced: boolean, call: Call) {
     const feature = this.#drive;
-    return this.#caller.run('drive.eject', call, (c) => feature.eject(id, forced, c));
+    const ask = { method: 'ejectIso', machineId: id } as const;
+    return this.#remembered('drive.eject', ask, call, (c) => feature.eject(id, forced, c));
   }
   get #drive() {
     return required(this.#driver.drive, this.place, 'show an ISO to a machine');
@@ -231,9 +250,12 @@ export class Hosts {
   readonly #services: KernelServices;
   readonly #observe: CallObserver;
   readonly #opened = new Map<string, Promise<Opened>>();
+  /** Also of connections that were opened anew since. */
+  readonly late: LateCalls;
 
   constructor(services: KernelServices, observe: CallObserver) {
     this.#services = services;
+    this.late = new LateCalls(services);
     this.#observe = observe;
   }
 
@@ -303,9 +325,12 @@ export class Hosts {
       contract: 'hypervisor',
       place,
       classify: (error) => driver.classify(error),
-      observe: this.#observe,
+      observe: (ended) => {
+        this.late.ended(hostId, ended.outcome !== 'unknown_outcome' && ended.outcome !== 'unavailable');
+        this.#observe(ended);
+      },
       rest: this.#services.rest,
     });
-    return { uri: row.uri, endpoint, hypervisor: new Hypervisor(place, driver, caller) };
+    return { uri: row.uri, endpoint, hypervisor: new Hypervisor(place, driver, caller, (ask) => this.late.note(hostId, ask)) };
   }
 }

@@ -12,6 +12,14 @@ export const heartbeatSeconds = defineSetting({
   levels,
 });
 
+export const lateSeconds = defineSetting({
+  name: 'hosts.lateSeconds',
+  description:
+    'How long a host that has left a call unanswered must have answered again before that call counts as one that will not be carried out any more: so long a disk that could not be attached is not released, and a machine does not return to where it was removed.',
+  schema: Type.Integer({ minimum: 0, maximum: 3600 }),
+  default: 60,
+});
+
 export const strayAfterSeconds = defineSetting({
   name: 'strays.afterSeconds',
   description: 'How long something unknown lies in quarantine before it is adopted or removed.',
@@ -44,4 +52,4 @@ export const strayPolicies: Readonly<Record<StrayKind, Setting<StrayVerb>>> = {
 };
 
 export const straySettings: readonly Setting[] = [strayAfterSeconds, ...new Set(Object.values(strayPolicies))];
-export const topologySettings: readonly Setting[] = [heartbeatSeconds, ...straySettings];
+export const topologySettings: readonly Setting[] = [heartbeatSeconds, lateSeconds, ...straySettings];

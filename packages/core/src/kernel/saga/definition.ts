@@ -34,6 +34,8 @@ export interface StepInput<C, P, O> {
   readonly out: O;
   readonly operationId: string;
   readonly call: Call;
+  /** An earlier life of the operation may have begun this step: what it called then may not have come to its end. */
+  readonly mayHaveBegun: boolean;
   /** Leaves a cleanup as a visible debt instead of waiting for a place that is out of reach. */
   readonly owe: (debt: Owed) => void;
 }

@@ -13,7 +13,7 @@ const BACKOFF_MS_MAX = 30_000;
 /** What a trial answers when an operator said to go on as if it had been done. */
 export const SKIPPED = Symbol('skipped');
 
-export type EffectBody = (input: Pick<StepInput<unknown, unknown, unknown>, 'call' | 'owe'>) => unknown;
+export type EffectBody = (input: Pick<StepInput<unknown, unknown, unknown>, 'call' | 'owe' | 'mayHaveBegun'>) => unknown;
 
 export class StepFailed extends Error {
   readonly path: string;
@@ -195,7 +195,7 @@ export class Trials {
 
   /** One try of an effect's do or undo, ended by its time, a cancel, or a stop of the run. What it owes is collected in `owed`. */
   effect(path: string, phase: 'do' | 'undo', timeoutMs: number | undefined, body: EffectBody, owed: Owed[]): Promise<unknown> {
-    const { operationId, saga } = this.#subject;
+    const { operationId, saga, resumed } = this.#subject;
     const { marks } = this.#ports.environment;
     return this.around(path, phase, 'effect', async () => {
       const abort = new AbortController();
@@ -213,7 +213,7 @@ export class Trials {
         marks?.begin(saga.name, path, operationId);
         const call = { requestId: operationId, signal: abort.signal, timeoutMs: limitMs, onProgress };
         late.promise.catch(() => undefined);
-        const answered = Promise.resolve(body({ call, owe: (debt) => owed.push(debt) }));
+        const answered = Promise.resolve(body({ call, mayHaveBegun: resumed === true, owe: (debt) => owed.push(debt) }));
         return await Promise.race([answered, late.promise, this.#interrupted.promise]);
       } finally {
         marks?.end(saga.name, path, operationId);
