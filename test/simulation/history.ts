@@ -130,13 +130,9 @@ class Play {
         ...(ground.seed % 3 === 0 ? { 'trash.retentionSeconds': TRASH_SECONDS } : {}),
         // A copy of a volume that was to be moved and arrived when nobody knew of it any more is nobody's: it goes by what the operator has said.
         ...(ground.further
-          ? {
-              'strays.volumes': 'remove',
-              'strays.afterSeconds': STRAY_SECONDS,
-              'volumes.returnSeconds': RETURN_SECONDS,
-              'hosts.lateSeconds': RETURN_SECONDS,
-            }
+          ? { 'strays.volumes': 'remove', 'strays.afterSeconds': STRAY_SECONDS, 'volumes.returnSeconds': RETURN_SECONDS }
           : {}),
+        'hosts.lateSeconds': RETURN_SECONDS,
       },
       world: {
         hintLoss: 0.2,

@@ -28,6 +28,7 @@ import {
 } from './context.ts';
 import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
+import { brief } from './late.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 import { shutdownSeconds } from './settings.ts';
 
@@ -40,8 +41,6 @@ interface StopParams extends PowerParams {
 
 const BOOT_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 15 * 60_000;
-/** For one call of a step that takes longer as a whole. */
-const CALL_TIMEOUT_MS = 60_000;
 const POLL_MS = 500;
 
 const alive: readonly StateOf<typeof instance>[] = ['running', 'suspended', 'stopped', 'crashed', 'missing'];
@@ -59,8 +58,6 @@ async function powerBack(ctx: ComputeContext, params: PowerParams, verb: 'suspen
   const seen = await hypervisor.inspect(params.instanceId, call);
   if (seen?.power === (verb === 'resume' ? 'paused' : 'running')) await hypervisor.power(verb, params.instanceId, call);
 }
-
-const brief = (call: Call): Call => ({ ...call, timeoutMs: Math.min(call.timeoutMs, CALL_TIMEOUT_MS) });
 
 const becomes = (params: PowerParams, to: 'running' | 'stopped' | 'suspended') =>
   transition(instance, params.instanceId, { from: alive, to, set: { desiredPower: to, stateReason: null } });

@@ -23,8 +23,6 @@ export async function machineCleanup(
 export async function payMachineRemoval(ctx: ComputeContext, instanceId: string, hostId: string, call: Call): Promise<void> {
   const row = await ctx.reader.find(instance, instanceId);
   if (row?.hostId === hostId && isMade(row)) return;
-  // Whoever paid before, and was killed over it, may have asked.
-  suspectLate(ctx, true, hostId, { method: 'remove', machineId: instanceId });
   await (await ctx.hosts.hypervisor(hostId)).remove(instanceId, call);
 }
 
