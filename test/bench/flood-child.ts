@@ -13,8 +13,8 @@ async function ask(connection: number): Promise<void> {
   for (let index = 0; !stopped; index += 1) {
     const name = `flood-${process.pid}-${connection}-${index}`;
     const { status } =
-      kind === 'create'
-        ? await client.ask('POST', '/v1/samples', JSON.stringify({ name, labels: {} }))
+      kind !== 'read'
+        ? await client.ask('POST', '/v1/samples', JSON.stringify({ name, labels: {} }), kind === 'whole' ? { prefer: 'wait=60' } : {})
         : await client.ask('GET', '/v1/samples?limit=20');
     if (status >= 500) throw new Error(`${kind}: ${status}`);
     answered += 1;

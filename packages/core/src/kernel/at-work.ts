@@ -1,20 +1,24 @@
+import { Places } from './places.ts';
+
 /**
  * Operations that have begun and not ended, and how many of them count against the limit. What tries seldom because it is stuck, and what waits for parts of
  * its own or for a backend of which nothing is heard, gives its place to others: else such as wait could keep all places from what they wait for, and one
- * backend that hangs from all that have nothing to do with it.
+ * backend that hangs from all that have nothing to do with it. When those of one account have taken all places, others still find a few.
  */
 export class AtWork {
-  /** So often each: one that moves back in its queues has begun anew before it has ended. */
-  readonly #running = new Map<string, number>();
+  /** Whose each is, and how often it runs: one that moves back in its queues has begun anew before it has ended. */
+  readonly #running = new Map<string, { readonly account: string; times: number }>();
   readonly #stuck = new Set<string>();
   /** So many waits each. */
   readonly #resting = new Map<string, number>();
-  /** Of those that run, the ones that hold no place. */
-  readonly #idle = new Set<string>();
+  /** Of those that run, the ones that hold a place. */
+  readonly #counted = new Set<string>();
+  readonly #places: Places;
   readonly #onRoom: () => void;
 
   /** @param onRoom told when one begins to wait */
-  constructor(onRoom: () => void) {
+  constructor(max: number, onRoom: () => void) {
+    this.#places = new Places(max);
     this.#onRoom = onRoom;
   }
 
@@ -22,22 +26,27 @@ export class AtWork {
     return this.#running.size;
   }
 
-  /** Those that hold a place. */
-  get counted(): number {
-    return this.#running.size - this.#idle.size;
+  hasRoomFor(account: string): boolean {
+    return this.#places.hasRoomFor(account);
   }
 
-  begin(id: string): void {
-    this.#running.set(id, (this.#running.get(id) ?? 0) + 1);
+  begin(id: string, account: string): void {
+    const run = this.#running.get(id);
+    if (run === undefined) this.#running.set(id, { account, times: 1 });
+    else run.times += 1;
     this.#judge(id);
   }
 
   end(id: string): void {
-    const more = (this.#running.get(id) ?? 1) - 1;
-    if (more > 0) this.#running.set(id, more);
-    else this.#running.delete(id);
+    const run = this.#running.get(id);
+    if (run === undefined) return;
+    run.times -= 1;
     this.#stuck.delete(id);
-    this.#judge(id);
+    if (run.times > 0) this.#judge(id);
+    else {
+      this.#leave(id, run.account);
+      this.#running.delete(id);
+    }
   }
 
   stick(id: string): void {
@@ -65,7 +74,16 @@ export class AtWork {
   }
 
   #judge(id: string): void {
-    if (this.#running.has(id) && (this.#stuck.has(id) || this.#resting.has(id))) this.#idle.add(id);
-    else this.#idle.delete(id);
+    const run = this.#running.get(id);
+    if (run === undefined) return;
+    if (this.#stuck.has(id) || this.#resting.has(id)) this.#leave(id, run.account);
+    else if (!this.#counted.has(id)) {
+      this.#counted.add(id);
+      this.#places.add(run.account);
+    }
+  }
+
+  #leave(id: string, account: string): void {
+    if (this.#counted.delete(id)) this.#places.remove(account);
   }
 }

@@ -1,3 +1,4 @@
+import { CommitTurns } from './commit-turns.ts';
 import { type Environment, sleep, timestamp } from './environment.ts';
 import { CloudError, describeChain, isCloudError } from './errors.ts';
 import { BACKOFF_MS, BACKOFF_MS_MAX, patiently } from './patience.ts';
@@ -23,6 +24,14 @@ export type Committed = Extract<CommitResult, { ok: true }> | Refusal;
 /** Whether these statements are written, and with which revision; 0 where that is not known. */
 export type OutcomeListener = (statements: readonly Statement[], ok: boolean, revision: number) => void;
 
+/** How long a commit tries, and for whom. */
+export interface CommitFor {
+  /** With `once`, a failure that is known to have changed nothing is thrown. Default: it is tried until the outcome is known. */
+  readonly patience?: 'once' | 'forever';
+  /** Those of one account wait for each other before those of others wait for them. Absent: the cloud's own, which go at once. */
+  readonly account?: string;
+}
+
 /** Statements as they go to the store, and what they change in the use of quotas. */
 interface Prepared {
   readonly sent: readonly Statement[];
@@ -37,9 +46,11 @@ export class Commits {
   readonly #ledger: QuotaLedger;
   readonly #attachments: Attachments;
   readonly #listeners = new Set<OutcomeListener>();
+  readonly #turns: CommitTurns;
   #stopping = false;
 
   constructor(options: CommitsOptions) {
+    this.#turns = new CommitTurns(options.environment.clock);
     this.#options = options;
     this.#ledger = new QuotaLedger(options.registry, options.store);
     this.#attachments = new Attachments(options.registry, options.store);
@@ -62,29 +73,30 @@ export class Commits {
 
   /**
    * Durable when it answers. A store that rejects is asked again until the outcome is known: the insert of a row whose key was minted for this commit
-   * fails `exists` exactly when an earlier try has landed. With `once`, a failure that is known to have changed nothing is thrown instead.
+   * fails `exists` exactly when an earlier try has landed.
    * @throws CloudError `unavailable`, also with `once` when another node has taken over; else Fenced then
    */
-  async commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
+  async commit(statements: readonly Statement[], whose: CommitFor = {}): Promise<Committed> {
     const prepare = () => this.#prepare(statements);
     for (;;) {
-      const prepared = await (patience === 'once' ? prepare() : patiently(this.#options.environment, () => this.#stopping, prepare));
-      const result = await this.#send(prepared, statements, patience);
+      const prepared = await (whose.patience === 'once' ? prepare() : patiently(this.#options.environment, () => this.#stopping, prepare));
+      const result = await this.#send(prepared, statements, whose);
       if (result.ok || result.along !== true) return result;
     }
   }
 
   /** Counts what kinds have begun to count since the store was last opened. */
   countAnew(): Promise<void> {
-    const restate = (statements: readonly Statement[]) => this.#send({ sent: statements, changes: [] }, statements, 'forever');
+    const restate = (statements: readonly Statement[]) => this.#send({ sent: statements, changes: [] }, statements, {});
     return countAnew({ ...this.#options, ledger: this.#ledger, restate });
   }
 
-  async #send({ sent, changes, along }: Prepared, statements: readonly Statement[], patience: 'once' | 'forever'): Promise<Committed> {
+  async #send({ sent, changes, along }: Prepared, statements: readonly Statement[], { patience, account }: CommitFor): Promise<Committed> {
     const { store, environment, node, announced } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const result = await store.commit({ node, epoch: store.epoch, at: timestamp(environment.clock), statements: sent });
+        const write = () => store.commit({ node, epoch: store.epoch, at: timestamp(environment.clock), statements: sent });
+        const result = await (account === undefined ? write() : this.#turns.run(account, sent.length, write));
         if (!result.ok && result.reason === 'fenced') throw new Fenced();
         const failed = result.ok ? undefined : sent[result.statement];
         const landed = !result.ok && attempt > 0 && result.reason === 'exists' && isMintedOnce(failed);

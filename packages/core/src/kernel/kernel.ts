@@ -322,7 +322,7 @@ export class Kernel {
     const statements = [...this.#acceptances.statements(accepting, { ...named, queued }), ...callback];
     let accepted = false;
     try {
-      const result = await this.operations.commit(statements, 'once');
+      const result = await this.operations.commit(statements, { patience: 'once', account: principal.accountId });
       accepted = result.ok;
       if (!result.ok) {
         const statement = statements[result.statement];

@@ -1,6 +1,6 @@
 import { AtWork } from './at-work.ts';
 import { steeringAudit } from './audit/calls.ts';
-import { Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
+import { type CommitFor, Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { CloudError, describeChain } from './errors.ts';
 import { FairQueue } from './fair-queue.ts';
@@ -57,30 +57,27 @@ export class Operations {
   readonly #held = new Set<string>();
   readonly waiting: WaitingRoom;
   readonly #waiters: Waiters;
-  readonly atWork = new AtWork(() => this.#pump());
+  readonly atWork: AtWork;
   #stopping = false;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: OperationsOptions) {
     this.#options = options;
     this.commits = new Commits(options);
+    this.atWork = new AtWork(options.runningMax, () => this.#pump());
     this.#waiters = new Waiters(options.environment.timers);
     this.waiting = new WaitingRoom({
       ...options,
       live: (id) => this.#live.get(id),
       queue: (key) => this.#queues.of(key),
       stamp: () => this.stamp,
-      commit: (statements) => this.commit(statements),
+      commit: (statements, whose) => this.commit(statements, whose),
       extend: (live, keys) => void this.#extend(live, keys),
       ready: (id) => this.#makeReady(id),
     });
   }
 
-  get node(): string {
-    return this.#options.node;
-  }
-
-  /** Who writes the journal, in every entry. */
+  /** Who accepts operations and writes the journal, in every row and entry. */
   get stamp(): { readonly node: string; readonly epoch: number } {
     return { node: this.#options.node, epoch: this.#options.store.epoch };
   }
@@ -216,8 +213,8 @@ export class Operations {
   }
 
   /** @see Commits.commit */
-  commit(statements: readonly Statement[], patience: 'once' | 'forever' = 'forever'): Promise<Committed> {
-    return this.commits.commit(statements, patience);
+  commit(statements: readonly Statement[], whose?: CommitFor): Promise<Committed> {
+    return this.commits.commit(statements, whose);
   }
 
   #liveOrThrow(row: Operation): Live {
@@ -254,14 +251,16 @@ export class Operations {
   }
 
   #pump(): void {
-    while (!this.#stopping && this.atWork.counted < this.#options.runningMax && this.#ready.length > 0) {
-      const live = this.#live.get(this.#ready.shift() ?? '');
+    while (!this.#stopping) {
+      const [next] = this.#ready.shiftEach(1, (account) => this.atWork.hasRoomFor(account));
+      if (next === undefined) return;
+      const live = this.#live.get(next[1]);
       if (live !== undefined) void this.#drive(live);
     }
   }
 
   async #drive(live: Live): Promise<void> {
-    this.atWork.begin(live.id);
+    this.atWork.begin(live.id, live.account);
     try {
       const how = await this.#runToEnd(live);
       if (how === 'ended') this.#ended(live);
@@ -311,7 +310,7 @@ export class Operations {
       live.refused ??
       (live.queued || last === 'accepted' ? await asked(() => checkedAtHead(this.#options.reader, live, action)) : undefined);
     if (refused === SATISFIED) {
-      await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp));
+      await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp), live);
       return 'ended';
     }
     if (live.queued && refused === undefined) await this.#leaveQueued(live);
@@ -320,7 +319,7 @@ export class Operations {
         environment: this.#options.environment,
         ids: this.#options.ids,
         stamp: this.stamp,
-        commit: (statements) => this.commit(statements),
+        commit: (statements) => this.commit(statements, live),
         definition: (key) => this.#options.registry.saga(key),
         onStuck: () => {
           this.atWork.stick(live.id);
@@ -393,7 +392,7 @@ export class Operations {
   /** Durable before anything begins: after a crash, what is still queued has left nothing behind. */
   async #leaveQueued(live: Live): Promise<void> {
     const set = { state: 'running', startedAt: timestamp(this.#options.environment.clock) };
-    await this.commit([{ op: 'update', table: 'operation', key: live.id, set }]);
+    await this.commit([{ op: 'update', table: 'operation', key: live.id, set }], live);
     live.queued = false;
   }
 }

@@ -2,6 +2,7 @@ import type { Acceptance } from './action.ts';
 import type { Committed } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { type ErrorRecord, toErrorRecord } from './errors.ts';
+import { FairQueue } from './fair-queue.ts';
 import type { JsonObject } from './json.ts';
 import { type Live, loadJournal } from './live-operation.ts';
 import { keysJournaled, keysShown } from './operation.ts';
@@ -16,7 +17,7 @@ export interface WaitingRoomPorts {
   /** Ids at and behind the head of a key's queue. */
   readonly queue: (key: string) => readonly string[];
   readonly stamp: () => { readonly node: string; readonly epoch: number };
-  readonly commit: (statements: readonly Statement[]) => Promise<Committed>;
+  readonly commit: (statements: readonly Statement[], whose: Live) => Promise<Committed>;
   /** Gives an operation more keys, of things that nobody else can wait for yet. */
   readonly extend: (live: Live, keys: readonly string[]) => void;
   /** What has left the room goes on. */
@@ -38,6 +39,8 @@ export class WaitingRoom {
   readonly #ports: WaitingRoomPorts;
   readonly #ids = new Set<string>();
   readonly #listeners = new Set<() => void>();
+  /** Of whom one was taken up; the latest last. Those who wait for nothing any more are not kept. */
+  readonly #served = new Set<string>();
 
   constructor(ports: WaitingRoomPorts) {
     this.#ports = ports;
@@ -49,9 +52,23 @@ export class WaitingRoom {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Those that wait for it, in order of acceptance. */
+  isAwaited(what: string): boolean {
+    for (const id of this.#ids) if (this.#ports.live(id)?.waitsFor === what) return true;
+    return false;
+  }
+
+  /**
+   * Those that wait for it, of each account in turn, and its own in order of acceptance: first of whom none was taken up yet, then of whom it is longest ago.
+   * Who has asked for a hundred keeps nobody from the next that comes free.
+   */
   waitingFor(what: string): readonly string[] {
-    return [...this.#ids].filter((id) => this.#ports.live(id)?.waitsFor === what).sort();
+    const waiting = [...this.#ids].flatMap((id) => this.#ports.live(id) ?? []).filter(({ waitsFor }) => waitsFor === what);
+    const inOrder = waiting.sort((one, other) => (one.id < other.id ? -1 : 1));
+    const queue = new FairQueue<string>();
+    const served = [...this.#served];
+    const turnOf = ({ account }: Live) => served.indexOf(account);
+    for (const { account, id } of inOrder.toSorted((one, other) => turnOf(one) - turnOf(other))) queue.push(account, id);
+    return Array.from(inOrder, () => queue.shift() ?? '');
   }
 
   /** What was decided when it was accepted. */
@@ -118,7 +135,7 @@ export class WaitingRoom {
       },
       ...next.statements,
     ];
-    const result = await commit(statements);
+    const result = await commit(statements, live);
     if (!result.ok) {
       const statement = statements[result.statement];
       return { ok: false, failure: result, ...(statement === undefined ? {} : { statement }) };
@@ -127,12 +144,19 @@ export class WaitingRoom {
     live.nextNumber += 1;
     live.queued = false;
     delete live.waitsFor;
+    this.#servedNow(live.account);
     extend(
       live,
       keys.filter((key) => !live.keys.includes(key)),
     );
     this.leave(id);
     return { ok: true };
+  }
+
+  #servedNow(account: string): void {
+    const waiting = new Set([...this.#ids].map((id) => this.#ports.live(id)?.account));
+    for (const other of this.#served) if (other === account || !waiting.has(other)) this.#served.delete(other);
+    this.#served.add(account);
   }
 
   #deletes(one: Live | undefined, other: Live): boolean {

@@ -203,7 +203,10 @@ export const CONFIG = Type.Object({
         Type.Integer({ minimum: 1, description: 'Requests of one API key at once, after a pause. Default: those of a second.' }),
       ),
       operations: count(10_000, 'Unfinished operations; beyond, changes are answered 429. A quarter more is for accounts that have few.'),
-      running: count(256, 'Operations at work at once; the others are queued.'),
+      running: count(
+        256,
+        'Operations at work at once; the others are queued. When one account has taken all places, others find up to a quarter more.',
+      ),
       unindexedRows: count(
         20_000,
         'Rows that a query may look at one by one because no index leads to them; beyond, it is refused with `needs_index`.',

@@ -20,8 +20,8 @@ const mayFree = (statement: Statement): boolean =>
   (statement.op === 'update' && PLACES.has(statement.table));
 
 /**
- * Looks through the machines that wait for room whenever some may have come free: the first that came first, and each that fits, whoever waits before it. So
- * a large one keeps no small one waiting; it may itself wait long for room in one piece.
+ * Looks through the machines that wait for room whenever some may have come free: accounts in turn, of each the first that came first, and each that fits,
+ * whoever waits before it. So a large one keeps no small one waiting; it may itself wait long for room in one piece.
  */
 export class WaitingMachines {
   readonly #services: ComputeServices;
@@ -40,7 +40,7 @@ export class WaitingMachines {
     const { waiting } = kernel.operations;
     this.#stops.push(
       kernel.onOutcome((statements, ok) => {
-        if (ok && statements.some(mayFree) && waiting.waitingFor(CAPACITY).length > 0) this.#soon();
+        if (ok && statements.some(mayFree) && waiting.isAwaited(CAPACITY)) this.#soon();
       }),
       waiting.onArrival(() => this.#soon()),
     );
@@ -65,7 +65,7 @@ export class WaitingMachines {
     this.#cancelTimer = this.#services.environment.timers.after(delayMs, () => {
       this.#looking = this.#look().finally(() => {
         this.#looking = undefined;
-        const isAnyone = this.#services.kernel().operations.waiting.waitingFor(CAPACITY).length > 0;
+        const isAnyone = this.#services.kernel().operations.waiting.isAwaited(CAPACITY);
         if (this.#again || isAnyone) this.#in(this.#again ? PAUSE_MS : IDLE_MS);
         this.#again = false;
       });

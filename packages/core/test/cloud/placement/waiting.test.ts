@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { instance, volume } from '../../../src/cloud/index.ts';
-import { operation } from '../../../src/kernel/index.ts';
+import { operation, type Principal } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
 import { GIB } from '../little-cloud.ts';
 
@@ -59,6 +59,26 @@ describe('machines that wait for room', () => {
     await stage.sim.done('instance.delete', {}, ones[1]);
     await stage.sim.done('instance.delete', {}, small.resourceId);
     expect((await stage.sim.ended(large.operationId, 5000)).state).to.equal('succeeded');
+  });
+
+  it('of several accounts are made in turn, those of each in the order of their coming', async () => {
+    const { stage, wait, state, settle } = await tight();
+    const ones = [await stage.machine(), await stage.machine()];
+    const many = [await wait(), await wait(), await wait()];
+    const other = { ...stage.sim.principal, accountId: '01890000-0000-7000-8000-0000000000ff' as Principal['accountId'] };
+    const late = await stage.sim.environment.complete(
+      stage.sim.kernel.submit({ action: 'instance.create', input: stage.input({ whenFull: 'wait' }), principal: other }),
+    );
+    const states = () => Promise.all([...many, late].map(({ operationId }) => state(operationId)));
+    await stage.sim.done('instance.delete', {}, ones[0]);
+    await settle();
+    expect(await states()).to.deep.equal(['succeeded', 'queued', 'queued', 'queued']);
+    await stage.sim.done('instance.delete', {}, ones[1]);
+    await settle();
+    expect(await states()).to.deep.equal(['succeeded', 'queued', 'queued', 'succeeded']);
+    await stage.sim.done('instance.delete', {}, many[0]?.resourceId);
+    await settle();
+    expect(await states()).to.deep.equal(['succeeded', 'succeeded', 'queued', 'succeeded']);
   });
 
   it('take no place among the operations at work, however many they are', async () => {
