@@ -18,7 +18,7 @@ import { type LinkedColumn, linkedColumns, listColumns, withLinked } from './lin
 import { idOf, type Server } from './server.ts';
 import type { Session } from './session.ts';
 import { choicesOf, flagNames, parseValue } from './values.ts';
-import { withSentence } from './waiting.ts';
+import { withSentence, withWait } from './waiting.ts';
 
 interface ListFlags {
   readonly output: Format;
@@ -90,7 +90,14 @@ export function addList(parent: Command, session: Session, server: Server, kind:
     const columns = columnsOf(flags, kind, linked);
     // Other forms show rows as the server sent them.
     const complete = async (some: readonly object[]) =>
-      flags.output === 'table' ? await withLinked(some.map(asRow), linked, columns, session.signal) : some.map(asRow);
+      flags.output === 'table'
+        ? await withLinked(
+            some.map((row) => withWait(asRow(row))),
+            linked,
+            columns,
+            session.signal,
+          )
+        : some.map(asRow);
     if (flags.watch === true) return await watchList(session, { rows, options, complete }, new RowStream(flags.output, columns));
     const list = await rows.list(options).toArray();
     if (list.length === 0 && flags.output === 'table') return session.note(noneOf(kind, options));

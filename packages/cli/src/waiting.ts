@@ -20,3 +20,12 @@ export const withSentence = (operation: Row, format: Format): Row =>
   operation.waiting === undefined || format !== 'table'
     ? operation
     : { ...operation, waiting: describeWaiting(operation.waiting as OperationWaiting) };
+
+const SHORT: Readonly<Record<string, string>> = { operations: 'others', turn: 'its turn', recovery: 'the recovery' };
+
+/** In a list the state tells beside it what a row waits for. */
+export function withWait(row: Row): Row {
+  const { state, waiting, waitsFor } = row;
+  const what = (waiting as OperationWaiting | undefined)?.for ?? waitsFor;
+  return typeof state === 'string' && typeof what === 'string' ? { ...row, state: `${state}, waits for ${SHORT[what] ?? what}` } : row;
+}

@@ -181,6 +181,7 @@ describe('cli: help and errors', () => {
     const behind = `waits behind instance.stop of [0-9a-f-]{36} \\(operation ${first.trim()}, running\\)`;
     expect(err).to.match(new RegExp(`queued, ${behind}\n`));
     const [second] = await pileus.json<{ id: string }[]>('operations', 'list', '--limit', '1');
+    expect(await pileus.ok('operations', 'list', '--limit', '1')).to.match(/ queued, waits for others /);
     expect(await pileus.ok('operations', 'show', second?.id ?? '')).to.match(new RegExp(`\nwaiting +${behind}\n`));
     open();
     expect(await ended).to.equal(0);

@@ -159,6 +159,12 @@ describe('cli: tenants', function () {
     );
     expect(waiting).to.include({ code: 6 });
     expect(waiting.err).to.match(/queued, waits for capacity\. Why: pileus operations show [0-9a-f-]+; wait no longer: /);
+    const forRoom = ['--filter', "waitsFor = 'capacity'"];
+    expect(await pileus.ok('instances', 'list', ...forRoom)).to.match(/^late +creating, waits for capacity /m);
+    expect(await pileus.ok('instances', 'list', ...forRoom, '--count')).to.equal('1\n');
+    const operations = ['operations', 'list', ...forRoom];
+    expect(await pileus.ok(...operations, '--columns', 'action,state')).to.match(/^instance\.create +queued, waits for capacity$/m);
     await pileus.ok('instances', 'delete', 'late', '--wait');
+    expect(await pileus.ok(...operations, '--count')).to.equal('0\n');
   });
 });

@@ -338,6 +338,7 @@ export class Operations {
         attempt: live.attempt,
         cancelRequested: live.cancelRequested,
         resumed: live.resumed,
+        waitsFor: live.waitsFor,
         refused,
         unwound: action.unwound,
         abandoned: async (params, isDone) =>

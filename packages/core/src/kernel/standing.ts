@@ -29,7 +29,9 @@ export const waiting = Type.Object(
       Type.Integer({ minimum: 0, description: 'How many go before it: in its queues, or until its turn if no others come.' }),
     ),
     heldBy: Type.Optional(
-      Type.Array(holder, { description: `Those first in its queues, ${HOLDERS_SHOWN} at most, those with most of its keys first.` }),
+      Type.Array(holder, {
+        description: `Those first in its queues, ${HOLDERS_SHOWN} at most, those with most of its keys first. Not in lists.`,
+      }),
     ),
     atWorkMax: Type.Optional(Type.Integer({ minimum: 1, description: 'How many are at work at once.' })),
   },

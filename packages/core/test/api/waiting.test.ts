@@ -62,6 +62,28 @@ describe('api: what an operation waits for', () => {
     expect((await api.ask('GET', `/v1/operations/${theirs}`, { principal: other })).status).to.equal(404);
   });
 
+  it('tells it in lists, too, without who holds what; filters, counts and projections are of the rows', async () => {
+    await start();
+    const id = await made(api, 'one');
+    shut();
+    const [first, second, third] = [await spin(id), await spin(id), await spin(id)];
+    const list = async (query: string) => parsed(await api.ask('GET', `/v1/operations?resourceId=${id}&${query}`, { principal }));
+    const { items } = await list('sort=createdAt');
+    const told = new Map((items as { id: string; waiting?: unknown }[]).map((row) => [row.id, row.waiting]));
+    expect([first, second, third].map((each) => told.get(each))).to.deep.equal([
+      undefined,
+      { for: 'operations', ahead: 1 },
+      { for: 'operations', ahead: 2 },
+    ]);
+    expect((await list('state=queued&count=true&limit=0')).count).to.equal(2);
+    expect((await list(`filter=${encodeURIComponent(`id = '${second}'`)}&fields=id,state`)).items).to.deep.equal([
+      { id: second, state: 'queued' },
+    ]);
+    open();
+    await api.ask('GET', `/v1/operations/${third}?waitSeconds=60`, { principal });
+    expect((await list('state=succeeded')).items.filter((row: object) => 'waiting' in row)).to.deep.equal([]);
+  });
+
   it('tells when its turn comes, where as many as may are at work', async () => {
     await start({ runningMax: 1 });
     const ids = [await made(api, 'one'), await made(api, 'two'), await made(api, 'three')];

@@ -6161,6 +6161,8 @@ export interface InstanceFields {
   readonly instanceTypeId: Id<'instanceType'>;
   /** Where it is; absent while it waits for room. */
   readonly hostId?: Id<'host'>;
+  /** What it waits for before it is made: `capacity` with `whenFull: wait`. What is missing is in `notes` of its operation; cancel that, or delete it, and it waits no longer. */
+  readonly waitsFor?: string;
   /** Where it is being migrated to: that host is neither deleted nor taken out of use meanwhile. */
   readonly migratingToHostId?: Id<'host'>;
   /** Hosts that were lost while it was made on them, or that it was evacuated from: what is left or arrives late there is removed. */

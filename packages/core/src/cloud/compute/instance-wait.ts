@@ -72,7 +72,10 @@ function waits(request: CreateRequest, plan: CreatePlan, { publicMessage, params
   return {
     // The steps never see these: they begin with what `takeUp` decides.
     params: waiting as unknown as CreateParams,
-    statements: [create(instance, instanceRow(request, plan, userData)), expectState(instanceType, plan.type.id, ['available'])],
+    statements: [
+      create(instance, { ...instanceRow(request, plan, userData), waitsFor: CAPACITY }),
+      expectState(instanceType, plan.type.id, ['available']),
+    ],
     keys: [...plan.existing.volumes],
     waitsFor: CAPACITY,
     notes: { placement: { waiting: publicMessage, ...params } } as JsonObject,
@@ -83,7 +86,7 @@ function waits(request: CreateRequest, plan: CreatePlan, { publicMessage, params
 export function takeBackCreate(params: CreateParams | WaitingParams): readonly Statement[] {
   if (!isWaiting(params)) return takeBack(params, true);
   return [
-    transition(instance, params.instanceId, { from: 'creating', to: 'deleted' }),
+    transition(instance, params.instanceId, { from: 'creating', to: 'deleted', set: { waitsFor: null } }),
     ...(params.userData === undefined ? [] : [forgetSealed(params.userData)]),
   ];
 }
@@ -105,6 +108,6 @@ export async function takeUpCreate(services: ComputeServices, params: WaitingPar
   const plan = await planCreate(services, request);
   const placed = await placeCreate(services, request, plan);
   return makeThere(services, request, { plan, placed, userData }, ({ hostId, placementDomain }) =>
-    change(instance, id, { hostId, ...given({ placementDomain }) }, { state: 'creating', hostId: null }),
+    change(instance, id, { hostId, waitsFor: null, ...given({ placementDomain }) }, { state: 'creating', hostId: null }),
   );
 }

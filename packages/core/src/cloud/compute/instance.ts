@@ -10,6 +10,12 @@ export const instance = defineKind({
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     instanceTypeId: ref('instanceType', 'restrict'),
     hostId: Type.Optional(ref('host', 'restrict', { recursive: true, description: 'Where it is; absent while it waits for room.' })),
+    waitsFor: Type.Optional(
+      Type.String({
+        description:
+          'What it waits for before it is made: `capacity` with `whenFull: wait`. What is missing is in `notes` of its operation; cancel that, or delete it, and it waits no longer.',
+      }),
+    ),
     migratingToHostId: Type.Optional(
       Type.String({
         format: 'uuid',

@@ -4,6 +4,7 @@ import { isVisible, lacks, type Principal, readPermission } from '../access.ts';
 import type { DeletionPreview } from '../cascade/preview.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
+import { operation } from '../operation.ts';
 import type { Registry } from '../registry.ts';
 import type { WaitEnds } from '../waiters.ts';
 import { auditDenied } from './denied.ts';
@@ -15,7 +16,7 @@ import { Lists } from './list.ts';
 import { LIMIT_MAX, onlyParameters, wholeNumber } from './list-query.ts';
 import { type Found, lookUp } from './lookup.ts';
 import { openapi } from './openapi.ts';
-import { getOperation, steer } from './operation-routes.ts';
+import { besideInList, getOperation, steer } from './operation-routes.ts';
 import { problemResponse, unauthenticated } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { Repeats } from './repeats.ts';
@@ -75,6 +76,7 @@ export class Api {
       store,
       clock: environment.clock,
       place: () => this.#feed.place(),
+      beside: (kind) => (kind === operation ? (text) => besideInList(kernel.operations, text) : undefined),
       rowsMax: options.unindexedRowsMax,
     });
     this.#repeats = new Repeats({ ...kernel.services, commit: (statements) => kernel.operations.commit(statements) });

@@ -25,6 +25,8 @@ export interface ListOptions {
   readonly clock: Clock;
   /** The place in the change feed that whatever is read from now on has come to. */
   readonly place: () => string;
+  /** What is told beside a row, of this kind; undefined where nothing is. */
+  readonly beside?: (kind: AnyKind) => ((text: string) => string) | undefined;
   /** See `ApiOptions.unindexedRowsMax`. */
   readonly rowsMax?: number | undefined;
 }
@@ -96,10 +98,12 @@ export class Lists {
     // One more, to know whether more follow.
     const rows = query.limit === 0 ? [] : await this.#placed({ ...asked, order: sort.order, ...after, limit: query.limit + 1 });
     const page = rows.slice(0, query.limit).map(({ text }) => text);
+    const beside = this.#options.beside?.(kind);
     const next = rows.length > query.limit ? `,"next":"${writeCursor(rows[query.limit - 1]?.place() ?? [], sort)}"` : '';
     const count = query.count ? `,"count":${await store.count(asked)}` : '';
     const { fields: kept } = query;
-    const items = kept === undefined ? page : page.map((text) => JSON.stringify(projected(JSON.parse(text), kept)));
+    const whole = beside === undefined ? page : page.map(beside);
+    const items = kept === undefined ? whole : page.map((text) => JSON.stringify(projected(JSON.parse(text), kept)));
     return pageBytes(items, `]${next}${count}${flags(unindexed)},"cursor":"${cursor}"}`);
   }
 

@@ -32,7 +32,10 @@ export function componentsOf(registry: Registry): JsonObject {
     const name = schemaName(kind);
     const extensions = { 'x-pileus-kind': kind.name, 'x-pileus-states': kind.states, 'x-pileus-links': linksOf(graph, kind) };
     add(name, { ...plain(kind.rowSchema), description: kind.description, ...extensions });
-    add(`${name}List`, pageSchema(reference(name)));
+    add(
+      `${name}List`,
+      pageSchema(kind === operation ? { ...reference(name), ...plain(Type.Object({ waiting: Type.Optional(waiting) })) } : reference(name)),
+    );
   }
   add(OPERATION_NOW, plain(Type.Object({ ...operation.rowSchema.properties, waiting: Type.Optional(waiting) })));
   for (const action of registry.actions()) {

@@ -20,6 +20,7 @@ export class Journal {
   readonly #ports: RunPorts;
   readonly #operationId: string;
   readonly #history: History;
+  readonly #waitsFor: string | undefined;
   #number: number;
   #percent = 0;
   /** The step whose need of attention is on the row. */
@@ -35,8 +36,9 @@ export class Journal {
   #cancelFlush: (() => void) | undefined;
   #flushing: Promise<unknown> = Promise.resolve();
 
-  constructor(ports: RunPorts, { operationId, nextNumber, resumed }: RunSubject, history: History) {
+  constructor(ports: RunPorts, { operationId, nextNumber, resumed, waitsFor }: RunSubject, history: History) {
     this.#ports = ports;
+    this.#waitsFor = waitsFor;
     this.#operationId = operationId;
     this.#history = history;
     this.#number = nextNumber;
@@ -131,6 +133,7 @@ export class Journal {
       ...(state === 'succeeded' ? { percent: 100 } : {}),
       ...(error === undefined ? {} : { error }),
       ...(lastStep === undefined ? {} : { lastStep }),
+      ...(this.#waitsFor === undefined ? {} : { waitsFor: null }),
     });
   }
 

@@ -64,6 +64,8 @@ export interface RunSubject {
   readonly resumed?: boolean;
   /** It must not begin: whatever an earlier life may have begun is undone, and it ends. */
   readonly refused?: ErrorRecord | undefined;
+  /** What it has waited for and did not get. */
+  readonly waitsFor?: string | undefined;
   readonly unwound?: Unwound | undefined;
   /** Committed with the end of a run that is abandoned: what it had reserved beyond its rows, which the forced operation does not know of. */
   readonly abandoned?: Abandoned | undefined;

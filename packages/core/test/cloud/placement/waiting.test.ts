@@ -28,13 +28,15 @@ describe('machines that wait for room', () => {
       reasons: { hv1: 'has 0 of 1 virtual processors free' },
     });
     expect(await stage.instance(resourceId))
-      .to.include({ state: 'creating' })
+      .to.include({ state: 'creating', waitsFor: 'capacity' })
       .and.not.have.property('hostId');
     expect(await stage.rows(volume)).to.have.length(1);
     await stage.sim.done('instance.delete', {}, first);
     const ended = await stage.sim.ended(operationId, 5000);
     expect(ended).to.include({ state: 'succeeded' }).and.not.have.property('waitsFor');
-    expect(await stage.instance(resourceId)).to.include({ state: 'running', hostId: stage.hostIds[0] });
+    expect(await stage.instance(resourceId))
+      .to.include({ state: 'running', hostId: stage.hostIds[0] })
+      .and.not.have.property('waitsFor');
     expect(await stage.taken(stage.hostIds[0] ?? '')).to.deep.equal([1, GIB]);
     await stage.sim.done('instance.delete', {}, resourceId);
     expect(await stage.taken(stage.hostIds[0] ?? '')).to.deep.equal([0, 0]);
@@ -114,8 +116,12 @@ describe('machines that wait for room', () => {
       const { operationId, resourceId } = await wait({ userData: '#cloud-config' });
       if (how === 'cancel') await stage.sim.environment.complete(stage.sim.kernel.operations.cancel(operationId));
       else await stage.sim.done('instance.delete', how === 'force' ? { force: true } : {}, resourceId);
-      expect((await stage.sim.ended(operationId, 5000)).state).to.equal('cancelled');
-      expect((await stage.instance(resourceId)).state).to.equal('deleted');
+      expect(await stage.sim.ended(operationId, 5000))
+        .to.include({ state: 'cancelled' })
+        .and.not.have.property('waitsFor');
+      expect(await stage.instance(resourceId))
+        .to.include({ state: 'deleted' })
+        .and.not.have.property('waitsFor');
       expect(await stage.sim.residue()).to.equal(before);
     });
 
@@ -135,8 +141,8 @@ describe('machines that wait for room', () => {
     const { operationId, resourceId } = await wait({ nics: [{ networkId }] });
     await stage.sim.done('network.delete', {}, networkId);
     await stage.sim.done('instance.delete', {}, first);
-    const { state, error } = await stage.sim.ended(operationId, 5000);
-    expect([state, error?.code]).to.deep.equal(['failed', 'not_found']);
+    const { state, error, waitsFor } = await stage.sim.ended(operationId, 5000);
+    expect([state, error?.code, waitsFor]).to.deep.equal(['failed', 'not_found', undefined]);
     expect((await stage.instance(resourceId)).state).to.equal('deleted');
   });
 
