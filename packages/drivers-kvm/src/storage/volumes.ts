@@ -70,11 +70,23 @@ export class DirVolumes {
       } as const;
       if (await this.#pool.create(request, deadline)) return;
     }
+    await this.#untilMade(id, deadline);
     const present = await this.view(id, deadline);
     if (present?.capacityBytes !== asMade(sizeBytes))
       throw new DriverError('conflict', `volume ${id} is there with ${present?.capacityBytes} bytes, not ${sizeBytes}`);
     if (present.isEncrypted !== isEncrypted)
       throw new DriverError('conflict', `volume ${id} is there, and is ${isEncrypted ? 'not ' : ''}encrypted`);
+  }
+
+  /**
+   * One that is there may be in the making yet, by a call whose answer was lost: to make the header of an encrypted one takes a busy host minutes. Libvirt shows it,
+   * and lets nobody read it before it is whole; if it does not come to that, it is gone. @throws DriverError unavailable
+   */
+  async #untilMade(id: string, deadline: Deadline): Promise<void> {
+    const volume = await this.find(id, deadline);
+    const read = async () => volume !== undefined && (await this.#pool.readPart(volume, 0, 1, deadline)).length > 0;
+    if (!(await except(['noStorageVolume'], read, () => false)))
+      throw new DriverError('unavailable', `volume ${id} was in the making, and is not there any more`);
   }
 
   async resize(id: string, sizeBytes: number, deadline: Deadline): Promise<void> {
