@@ -194,7 +194,7 @@ function tellFailures(results: readonly Result[]): void {
   for (const { name, failures = [] } of results)
     for (const { title, file, error } of failures)
       console.log(
-        `\n[${name}] FAILED: ${title}\n  ${file === undefined ? '' : relative(root, file)}\n  ${error.slice(0, 2000).replaceAll('\n', '\n  ')}`,
+        `\n[${name}] FAILED: ${title}\n  ${file === undefined ? '' : relative(root, file)}\n  ${error.slice(0, 4000).replaceAll('\n', '\n  ')}`,
       );
 }
 

@@ -4,6 +4,14 @@ const Mocha = require('mocha');
 
 const { EVENT_RUN_END, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING, EVENT_SUITE_BEGIN } = Mocha.Runner.constants;
 
+/** An error, what caused it, and what caused that. */
+function told(error) {
+  const words = [];
+  for (let at = error; at !== undefined && at !== null && words.length < 4; at = at.cause)
+    words.push(String(at.stack ?? at).slice(0, 2000));
+  return words.join('\ncaused by: ');
+}
+
 module.exports = class TotalsReporter extends Mocha.reporters.Base {
   constructor(runner, options) {
     super(runner, options);
@@ -23,8 +31,8 @@ module.exports = class TotalsReporter extends Mocha.reporters.Base {
     });
     runner.on(EVENT_TEST_FAIL, (test, error) => {
       totals.failed += 1;
-      totals.failures.push({ title: test.fullTitle(), file: test.file, error: String(error?.stack ?? error).slice(0, 4000) });
-      console.log(`[${group}]   FAILED: ${test.fullTitle()}\n${String(error?.stack ?? error).slice(0, 4000)}`);
+      totals.failures.push({ title: test.fullTitle(), file: test.file, error: told(error) });
+      console.log(`[${group}]   FAILED: ${test.fullTitle()}\n${told(error)}`);
     });
     runner.on(EVENT_RUN_END, () => {
       totals.slowest.sort((a, b) => b.ms - a.ms);
