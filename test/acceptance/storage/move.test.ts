@@ -71,7 +71,12 @@ describe('a disk that moves under its guest while something at it dies', functio
       it(`has all that its guest was told is written, and is where its row says (${blow}, ${round}, seed ${chance.seed})`, async () => {
         const from = (await lab.cloud.volumes.get(volumeId)).poolId;
         const to = from === localId ? lab.poolId : localId;
-        const { operationId } = await lab.cloud.volumes.move(volumeId, { poolId: to, bytesPerSecond: BYTES_PER_SECOND });
+        // What the move before has left, and owes, is gone when the next look at its pool says so.
+        const { operationId } = await until('the volume to be let go', async () => {
+          const asked = await lab.cloud.volumes.move(volumeId, { poolId: to, bytesPerSecond: BYTES_PER_SECOND }).safe();
+          if (!asked.ok && asked.error.params.leftPoolId === undefined) throw asked.error;
+          return asked.ok ? asked.data : undefined;
+        });
         const delayMs = chance.below(STRIKES_WITHIN_MS);
         await sleep(delayMs);
         const before = blow === 'host' ? await countOf(lab.guest(id, 0)) : 0;
