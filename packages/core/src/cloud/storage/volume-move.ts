@@ -71,6 +71,9 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
       if (row.poolId !== params.fromPoolId || row.sizeBytes !== params.sizeBytes)
         throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       await refuseOtherUser(ctx.reader, row, params.userId);
+      // What went before may have taken its machine to another host.
+      const at = await userOf(ctx.reader, row);
+      if (at !== undefined) await refuseUnreached(ctx.reader, params.toPoolId, at);
       await refuseIsoBeside(ctx.reader, row);
       const beside = await snapshotsOf(ctx.reader, row.id);
       // One in `creating` is of an operation behind this.

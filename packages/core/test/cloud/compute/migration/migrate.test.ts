@@ -1,6 +1,6 @@
 import type { SimHost } from '@pileus/core/testing';
 import { expect } from 'chai';
-import { instance, stray } from '../../../../src/cloud/index.ts';
+import { instance, stray, volume } from '../../../../src/cloud/index.ts';
 import { debt, operation } from '../../../../src/kernel/index.ts';
 import { GIB } from '../../little-cloud.ts';
 import { LOOK_MS, LOST_MS, MachineStage } from '../machine-stage.ts';
@@ -8,7 +8,6 @@ import { LOOK_MS, LOST_MS, MachineStage } from '../machine-stage.ts';
 /** Long enough for an undo that is not answered to be tried five times. */
 const STUCK_MS = 15 * 60_000;
 const COPY_MS = 5000;
-
 /** Hosts that share a pool of class `shared` and a network; memory takes its time from one to the other. */
 async function open(hosts = 2) {
   const stage = await MachineStage.with({ hosts, network: false }, { world: { transferMs: COPY_MS } });
@@ -307,6 +306,18 @@ describe('a machine that is migrated', () => {
       await stage.sim.done('instance.start', {}, id);
       expect([stage.real(id, 2).power, stage.copies(id), stage.sim.world.violations]).to.deep.equal(['running', 1, []]);
     });
+
+  it('takes no disk to the host that it has left, when that was asked for before it was gone', async () => {
+    const { stage, machine, ask } = await open();
+    const id = await machine();
+    const [disk] = (await stage.rows(volume)).filter(({ instanceId }) => instanceId === id);
+    await ask(id);
+    await stage.sim.submit('instance.stop', {}, id);
+    const { operationId } = await stage.sim.submit('volume.move', { poolId: stage.poolIds[0] }, disk?.id);
+    expect((await stage.sim.ended(operationId)).error).to.include({ code: 'conflict', pointer: '/poolId' });
+    await stage.sim.done('instance.start', {}, id);
+    expect(stage.real(id, 2).power).to.equal('running');
+  });
 
   it('does not go where there is room for its old size, when it was resized before its turn came', async () => {
     const { stage, machine, ask } = await open();
