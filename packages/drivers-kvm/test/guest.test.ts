@@ -38,6 +38,18 @@ describe('a guest on the three drivers of one host', function () {
     await backend?.close();
   });
 
+  /** A driver of the guest that takes hold of its bus resets what is on it: the tray is closed then, and libvirt takes it for open. */
+  async function closeTrayUnheard(machineId: string, guest: CephGuest): Promise<void> {
+    const open = { execute: 'blockdev-open-tray', arguments: { id: 'scsi0-0-2-0', force: true } };
+    const takenForOpen = async () => (await backend.virsh('dumpxml', machineId)).includes("tray='open'") || undefined;
+    await backend.virsh('qemu-monitor-command', machineId, JSON.stringify(open));
+    await until('libvirt to hear of it', takenForOpen);
+    await guest.shell(
+      'cd /sys/bus/virtio/drivers/virtio_scsi && for each in virtio*; do echo $each >unbind; echo $each >bind; done; test -e /dev/sr0 || sleep 1',
+    );
+    expect(await takenForOpen()).to.equal(true);
+  }
+
   /** What is in the drive is what the pool has, as the guest reads it; what the guest has open is ejected by force alone. Its id, with the drive empty. */
   async function readsIso(machineId: string): Promise<string> {
     const { drive } = hypervisor;
@@ -51,7 +63,10 @@ describe('a guest on the three drivers of one host', function () {
     const digest = createHash('sha1').update(bytes).digest('hex');
     const read = async () => (await guest.attempt('sh', '-c', 'sha1sum </dev/sr0')).output.split(' ')[0];
     expect(await read(), 'nothing is in the drive').not.to.equal(digest);
-    await drive.insert(machineId, { imageId, attachment }, call());
+    for (const next of [randomUUID(), imageId]) {
+      await closeTrayUnheard(machineId, guest);
+      await drive.insert(machineId, { imageId: next, attachment }, call());
+    }
     await until('the guest to read the ISO', async () => (await read()) === digest || undefined);
     // The kernel locks the tray for who has the disc open.
     await guest.begin('exec 3</dev/sr0 && touch /run/held && sleep 1000');

@@ -93,7 +93,7 @@ export function diskCopyVerbs(domains: Domains): NonNullable<HypervisorDriver['d
 
     async changeSeed(id, seed, call) {
       const deadline = new Deadline(call);
-      await againWhileTrayCloses(id, deadline, async () => {
+      await againWhileTrayCloses(domains, { id, of: 'seed', forced: true }, deadline, async () => {
         const { active, live, config } = await domains.needSight(id, deadline);
         if (!active) throw new DriverError('conflict', `machine ${id} is off`);
         const parts = [live, config].map((view) => view.seed).filter((each) => each !== undefined);

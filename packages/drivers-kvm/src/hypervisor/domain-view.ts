@@ -155,7 +155,7 @@ function viewNic(nic: Element): PluggedNic[] {
   return alias === undefined ? [] : [{ ...alias, mac: child(nic, 'mac')?.attributes.address ?? '', element: nic }];
 }
 
-function aliasOf(device: Element): string {
+export function aliasOf(device: Element): string {
   return child(device, 'alias')?.attributes.name ?? '';
 }
 

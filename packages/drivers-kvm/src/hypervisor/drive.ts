@@ -42,7 +42,7 @@ export function driveVerbs(domains: Domains): NonNullable<HypervisorDriver['driv
   };
   const changeInTray = (id: string, iso: IsoSpec | undefined, forced: boolean, call: Call): Promise<void> => {
     const deadline = new Deadline(call);
-    return againWhileTrayCloses(id, deadline, () => change(id, iso, forced, deadline));
+    return againWhileTrayCloses(domains, { id, of: 'drive', forced }, deadline, () => change(id, iso, forced, deadline));
   };
   return {
     insert: (id, iso, call) => changeInTray(id, iso, true, call),
