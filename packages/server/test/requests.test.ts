@@ -97,6 +97,31 @@ describe('server: requests', () => {
       expect((await server.plane.kernel.services.store.bounds()).newest).to.equal(newest);
     });
 
+  it('takes JSON that is nested as deep as anything wants, and braces in a text for what they are', async () => {
+    for (const [fields, says] of [
+      [`"note":"\\"${'{['.repeat(500)}"`, 'The field /sizeBytes is missing.'],
+      [`"sizeBytes":${'['.repeat(127)}${']'.repeat(127)}`, 'The field /sizeBytes must be a whole number.'],
+      [`"sizeBytes":${'['.repeat(128)}${']'.repeat(128)}`, 'The body is nested more than 128 deep.'],
+    ]) {
+      const { json } = await server.ask('POST', '/v1/widgets', {
+        raw: `{"name":"deep",${fields}}`,
+        headers: { 'content-type': 'application/json' },
+      });
+      expect(json.detail).to.equal(says);
+    }
+  });
+
+  it('answers what it cannot read of a head as a problem, too', async () => {
+    for (const [path, says] of [
+      ['/v1/widgets/%ff', 'The path of the URL cannot be decoded.'],
+      [`/v1/widgets?filter=${'x'.repeat(20_000)}`, 'The URL and the headers of a request are less than 16384 bytes.'],
+    ] as const) {
+      const { json, ...answer } = await server.ask('GET', path);
+      expect([answer.status, json.code, json.detail]).to.deep.equal([400, 'invalid_input', says]);
+      expect(answer.headers.get('content-type')).to.include('application/problem+json');
+    }
+  });
+
   it('looks through as many rows without an index as the configuration lets it', async () => {
     const small = await openServer({ config: { limits: { unindexedRows: 1 } } });
     for (const name of ['a', 'b']) await made(small, name, { note: 'x' });

@@ -97,11 +97,33 @@ function readAll(request: IncomingMessage, limits: BodyLimits, timers: Timers): 
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** More than any route takes, and less than what walks through a value by recursion can stand. */
+const NESTING_MAX = 128;
+
 function parse(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
+  if (isNestedDeeper(bytes, NESTING_MAX))
+    throw new CloudError('invalid_input', `The body is nested more than ${NESTING_MAX} deep.`, { pointer: '' });
   try {
     return JSON.parse(decoder.decode(bytes)) as unknown;
   } catch (cause) {
     throw new CloudError('invalid_input', 'The body is not valid JSON in UTF-8.', { pointer: '', cause });
   }
+}
+
+const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
+
+function isNestedDeeper(json: Buffer, max: number): boolean {
+  if (json.length <= max) return false;
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (byte === QUOTE) isText = !isText;
+    else if (isText) at += byte === BACKSLASH ? 1 : 0;
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      if (++depth > max) return true;
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
+  }
+  return false;
 }

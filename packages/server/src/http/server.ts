@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import cors from '@fastify/cors';
@@ -112,6 +112,8 @@ export class HttpServer {
       return503OnClosing: false,
       exposeHeadRoutes: false,
       schemaController: NO_SCHEMAS,
+      // What fastify cannot read of a request that is HTTP, such as its path, goes by no error handler.
+      frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => this.#carried(error, request, reply),
       clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => this.#refuse(error, socket),
       http: { headersTimeout: HEADERS_TIMEOUT_MS },
       ...(options.tls === undefined ? {} : { https: options.tls }),
@@ -128,10 +130,7 @@ export class HttpServer {
     const app = this.#app;
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    app.setErrorHandler(
-      (error: FastifyError, request, reply) =>
-        void reply.send(this.#send(request, reply, this.#problem(carrierError(error), request), undefined)),
-    );
+    app.setErrorHandler((error: FastifyError, request, reply) => this.#carried(error, request, reply));
     app.setNotFoundHandler((request, reply) => this.#serve(request, reply));
     if (this.#options.origins.length > 0) await app.register(cors, { ...CROSS_ORIGIN, origin: [...this.#options.origins] });
     await app.register(websocket, { options: { maxPayload: SOCKET_MESSAGE_BYTES_MAX, perMessageDeflate: false } });
@@ -285,13 +284,17 @@ export class HttpServer {
     raw.once('close', cancel);
   }
 
+  #carried(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+    this.#send(request, reply, this.#problem(carrierError(error), request), undefined);
+  }
+
   /** What cannot be read as HTTP has no request to answer; the connection ends with the answer. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
     const id = this.#options.mintRequestId();
-    const { status, headers, body } = this.#problem(new CloudError('invalid_input', 'This is not readable as HTTP.'), { id });
+    const { status, headers, body } = this.#problem(unreadable(error), { id });
     const head = Object.entries({ ...headers, 'content-length': Buffer.byteLength(String(body)), connection: 'close' });
-    socket.end(`HTTP/1.1 ${status} Bad Request\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
   }
 
   #problem(error: unknown, { id }: Pick<FastifyRequest, 'id'>): ApiResponse {
@@ -365,7 +368,15 @@ const takesLong = ({ method, url = '', headers }: IncomingMessage): boolean =>
 /** fastify's own refusals: a head that cannot be read, a media type that is none. */
 function carrierError(error: FastifyError): Error {
   if (error.statusCode === 415) return new CloudError('unsupported_media_type', 'The Content-Type cannot be read.', { cause: error });
+  if (error.code === 'FST_ERR_BAD_URL') return new CloudError('invalid_input', 'The path of the URL cannot be decoded.', { cause: error });
   if (error.statusCode !== undefined && error.statusCode < 500)
     return new CloudError('invalid_input', 'The request is malformed.', { cause: error });
   return error;
+}
+
+function unreadable({ code }: NodeJS.ErrnoException): CloudError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new CloudError('invalid_input', `The URL and the headers of a request are less than ${maxHeaderSize} bytes.`);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new CloudError('invalid_input', 'The head of the request did not arrive in time.');
+  return new CloudError('invalid_input', 'This is not readable as HTTP.');
 }

@@ -1,4 +1,4 @@
-import { isCloudError } from '../errors.ts';
+import { CloudError, isCloudError } from '../errors.ts';
 import type { AnyKind } from '../kind.ts';
 import type { Presets, Setting, SettingLevel } from './definition.ts';
 
@@ -18,7 +18,7 @@ interface Level extends SettingLevel {
   readonly plugin: string;
 }
 
-/** The settings that the plugins declare, with the levels they inherit along. @throws Error that names both sides of what does not fit together */
+/** The settings that the plugins declare, with the levels they inherit along. @throws Error that names both sides of what does not fit together, CloudError (invalid_input) for what the configuration says of them */
 export class SettingCatalog {
   readonly #declared = new Map<string, Declared>();
   readonly #levels = new Map<string, Level>();
@@ -67,12 +67,14 @@ export class SettingCatalog {
 
   #checkPreset(name: string): void {
     const declared = this.#declared.get(name);
-    if (declared === undefined) throw new Error(`the configuration has a value for the setting ${name}, which no plugin declares`);
+    if (declared === undefined)
+      throw new CloudError('invalid_input', `There is a value for the setting ${name}, which no plugin declares.`);
     try {
       declared.setting.assert(this.#presets[name]);
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      throw new Error(`the configuration has a wrong value for the setting ${name} of plugin ${declared.plugin}: ${error.publicMessage}`, {
+      const { plugin } = declared;
+      throw new CloudError('invalid_input', `The setting ${name} of plugin ${plugin} has a wrong value: ${error.publicMessage}`, {
         cause: error,
       });
     }

@@ -94,7 +94,7 @@ describe('what plugins declare of settings', () => {
   it('refuses values of the configuration that do not fit, and those of settings that nobody declares', () => {
     const plugins = [homes, plugin('heating', { settings: [warmth] })];
     expect(() => register(plugins, { 'rooms.warmthDegrees': -1 })).to.throw(
-      'the configuration has a wrong value for the setting rooms.warmthDegrees of plugin heating: The field /value must be at least 0',
+      'The setting rooms.warmthDegrees of plugin heating has a wrong value: The field /value must be at least 0',
     );
     expect(() => register(plugins, { 'rooms.light': true })).to.throw('a value for the setting rooms.light, which no plugin declares');
   });
