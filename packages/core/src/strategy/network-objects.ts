@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import type { SegmentSpec } from './network.ts';
 
 /**
  * What a network driver may keep beside networks and ports. Every object carries all that is needed to make it: the cost of a change is that of the object, not of
@@ -228,6 +229,11 @@ export interface NetworkExtras extends Keepers {
   /** Of networks in a VPC those with service addresses, of others all with a subnet; they need not be there yet. */
   readonly services?: { portOf(networkId: string): ServicePort };
   readonly hosts?: { list(call: Call): Promise<readonly FabricHost[]> };
+  /**
+   * What a host lacks to carry a segment of a physical network, as far as it is known now: words that follow its name, e.g. `tells no bridge for physnet1`.
+   * Undefined where nothing is known to be missing, as of a host that has not told anything yet.
+   */
+  readonly connections?: { missing(host: string, segment: SegmentSpec): string | undefined };
   /** Whether the fabric bounds what machines of a host send, as their ports say, so that the host itself need not. As far as it is known now. */
   readonly sending?: { isBounded(host: string | undefined): boolean };
 }

@@ -53,6 +53,8 @@ export class SimHost {
   readonly secrets = new Map<string, string>();
   /** Optional features that the hypervisor of this host alone does not have, for drivers that are opened from now on. */
   readonly lacks = new Set<HypervisorFeature>();
+  /** Physical networks that it is not connected to, by what hosts call them; to all others it is. */
+  readonly unconnected = new Set<string>();
   /** What lies around its networks. */
   readonly kept = new SimKept();
   /** By NIC: when a running machine was last plugged in with it. */

@@ -68,17 +68,21 @@ function sharedExtras(world: SimWorld, ask: Ask): NetworkExtras {
           at.kept.mark = mark;
         }),
     },
+    connections: {
+      missing: (host, { physicalNetwork }) =>
+        world.hosts.get(host)?.unconnected.has(physicalNetwork) === true ? `tells no bridge for ${physicalNetwork}` : undefined,
+    },
     sending: { isBounded: () => world.boundsSending },
     hosts: { list: (call) => ask('hosts.list', call, () => [...world.hosts.values()].map(hostFacts)) },
     loadBalancers: { ...keepers.loadBalancers, health: (id, call) => ask('loadBalancers.health', call, (at) => at.kept.health(id)) },
   };
 }
 
-const hostFacts = ({ hostname }: SimHost): FabricHost => ({
+const hostFacts = ({ hostname, unconnected }: SimHost): FabricHost => ({
   host: hostname,
   datapath: 'kernel',
   tunnelAddress: `tunnel-${hostname}`,
-  physicalNetworks: ['physnet1'],
+  physicalNetworks: ['physnet1'].filter((label) => !unconnected.has(label)),
 });
 
 function refuseOccupied(at: SimHost, vpcId: string): void {

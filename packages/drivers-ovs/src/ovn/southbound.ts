@@ -1,4 +1,4 @@
-import type { FabricHost } from '@pileus/core/strategy';
+import type { FabricHost, SegmentSpec } from '@pileus/core/strategy';
 import {
   type Address,
   type CallOptions,
@@ -55,6 +55,13 @@ export class Southbound implements AsyncDisposable {
     const { Chassis } = this.replica.tables;
     const chassis = host === undefined ? [...Chassis] : Chassis.find({ hostname: host });
     return chassis.some((each) => datapathOf(each) === 'userspace');
+  }
+
+  /** What a host lacks to carry a segment. Of one that has not told anything nothing is known. */
+  missing(host: string, { physicalNetwork }: SegmentSpec): string | undefined {
+    const known = this.replica.tables.Chassis.find({ hostname: host });
+    if (known.length === 0 || known.some((chassis) => mappingsOf(chassis).includes(physicalNetwork))) return undefined;
+    return `tells no bridge for ${physicalNetwork}`;
   }
 
   /** How OVN calls a host. One that it does not know yet is expected to be called as it is. */

@@ -1,3 +1,4 @@
+import type { SegmentSpec } from '@pileus/core/strategy';
 import { DriverError } from '../ovn/driver-error.ts';
 import { bridgeName, patchName, tunnelName, wireName } from './names.ts';
 import { NETWORK, networkMarks, PEER, type StoredNetwork } from './stored-network.ts';
@@ -51,9 +52,15 @@ export interface CompiledBridge {
 }
 
 /** Why a host cannot carry a network. */
-export function lacking({ segment: { physicalNetwork, tunnel } }: StoredNetwork, here: SwitchFacts): string | undefined {
-  if (tunnel !== undefined) return here.tunnelAddress === undefined ? `host ${here.host} tells no address of its tunnels` : undefined;
-  return here.bridges[physicalNetwork] === undefined ? `host ${here.host} tells no bridge for ${physicalNetwork}` : undefined;
+export function lacking({ segment }: Pick<StoredNetwork, 'segment'>, here: SwitchFacts): string | undefined {
+  const missing = missingFor(segment, here);
+  return missing === undefined ? undefined : `host ${here.host} ${missing}`;
+}
+
+/** What a host does not tell that it would have to. */
+export function missingFor({ physicalNetwork, tunnel }: SegmentSpec, here: SwitchFacts): string | undefined {
+  if (tunnel !== undefined) return here.tunnelAddress === undefined ? 'tells no address of its tunnels' : undefined;
+  return here.bridges[physicalNetwork] === undefined ? `tells no bridge for ${physicalNetwork}` : undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { Bounds } from '../ovn/bounds.ts';
 import { DriverError } from '../ovn/driver-error.ts';
 import { classify } from '../ovn/faults.ts';
 import { checkNetwork, checkPort } from './check.ts';
+import { missingFor } from './compile.ts';
 import { Mesh } from './mesh.ts';
 import { bridgeName } from './names.ts';
 import { nicMark, storedOf } from './stored-network.ts';
@@ -32,6 +33,12 @@ export function openVswitchDriver(switches: Switches): NetworkDriver {
     classify,
     close: () => switches.close(),
     readiness: { port: async (nicId, call) => readinessOf(await mesh.look(new Bounds(call)), nicId) },
+    connections: {
+      missing: (host, segment) => {
+        const facts = switches.factsOf(host);
+        return facts === undefined ? undefined : missingFor(segment, facts);
+      },
+    },
     hosts: { list: async (call) => (await mesh.look(new Bounds(call))).answering.map(factsOf) },
   };
 }

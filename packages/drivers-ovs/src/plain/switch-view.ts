@@ -85,6 +85,11 @@ export class SwitchView {
     return [...this.#tables.Bridge].flatMap(({ external_ids }) => readNetwork(external_ids)?.id ?? []);
   }
 
+  /** Whether the host has said anything of itself. */
+  get isKnown(): boolean {
+    return this.#tables.Open_vSwitch.size > 0;
+  }
+
   /** What the host says of itself: by our keys, or by those that OVN has for the same. */
   facts(): SwitchFacts {
     const [row] = [...this.#tables.Open_vSwitch];

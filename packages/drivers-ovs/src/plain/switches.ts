@@ -1,6 +1,7 @@
 import type { RealmHost, RealmHosts, Writer } from '@pileus/core/strategy';
 import { Bounds } from '../ovn/bounds.ts';
 import type { Address } from '../ovsdb/index.ts';
+import type { SwitchFacts } from './compile.ts';
 import { removalOf } from './difference.ts';
 import { HostSwitch } from './host-switch.ts';
 
@@ -43,6 +44,12 @@ export class Switches {
     const answering = all.filter(({ known }) => known.answers);
     await Promise.all(answering.map(({ at }) => at.look(bounds)));
     return { all, answering, isComplete };
+  }
+
+  /** What a host has told when it was last looked at. Undefined of one that has told nothing yet. */
+  factsOf(host: string): SwitchFacts | undefined {
+    const at = this.#opened.get(host)?.at;
+    return at?.view.isKnown === true ? at.view.facts() : undefined;
   }
 
   async close(): Promise<void> {

@@ -169,6 +169,12 @@ describe('OVN on rows of the driver', function () {
         { host: 'host-1', datapath: 'userspace', tunnelAddress: '192.0.2.1', physicalNetworks: ['physnet1'] },
         { host: 'host-2', datapath: 'kernel', tunnelAddress: '192.0.2.2', physicalNetworks: ['physnet1'] },
       ]);
+      const missing = (host: string, physicalNetwork: string) => driver.connections?.missing(host, { physicalNetwork });
+      expect([missing('host-1', 'physnet1'), missing('host-1', 'physnet2'), missing('host-9', 'physnet2')]).to.deep.equal([
+        undefined,
+        'tells no bridge for physnet2',
+        undefined,
+      ]);
       const plug = { type: 'ovsPort', bridge: 'br-int', interfaceId: w1.nicId };
       expect(await driver.ensurePort({ ...w1, host: 'host-1' }, call())).to.deep.equal({ ...plug, offloads: false });
       expect(await driver.ensurePort({ ...w1, host: 'host-2' }, call())).to.deep.equal(plug);

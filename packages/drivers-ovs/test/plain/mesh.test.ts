@@ -249,6 +249,17 @@ describe('the mesh of Open vSwitch alone', function () {
     await switches.vsctl('hv2', 'remove', 'open_vswitch', '.', 'external-ids', 'pileus-tunnel-ip');
     const network = overlay(25);
     await driver.ensureNetwork(network, call());
+    const missing = (host: string, segment: SegmentSpec) => driver.connections?.missing(host, segment);
+    const segment = network.segment as SegmentSpec;
+    expect(['hv1', 'hv2', 'hv9'].map((host) => missing(host, segment))).to.deep.equal([
+      undefined,
+      'tells no address of its tunnels',
+      undefined,
+    ]);
+    expect(['physnet1', 'physnet9'].map((physicalNetwork) => missing('hv2', { physicalNetwork }))).to.deep.equal([
+      undefined,
+      'tells no bridge for physnet9',
+    ]);
     expect(await Promise.all(['hv1', 'hv2', 'hv3'].map(async (host) => (await switches.bridges(host)).length))).to.deep.equal([1, 0, 0]);
     for (const [host, text] of [
       ['hv2', 'DriverError: host hv2 tells no address of its tunnels'],

@@ -1,6 +1,6 @@
 import { CloudError, debt, equals, type Id, type Reader } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { clusterOf, network } from '../network/contract.ts';
+import { clusterOf, network, unconnectedToAny } from '../network/contract.ts';
 import type { Placed } from '../placement/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeServices, hostOf, type InstanceRow, nicsOf, volumesOf } from './context.ts';
@@ -51,6 +51,7 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
       ...given({
         onlyHosts: hostId === undefined ? (pins.length === 0 ? undefined : pins) : [hostId],
         clusterId: wish.clusterId ?? (await clusterOf(reader, networks)),
+        unconnected: await unconnectedToAny(services, networks),
         hostLabels,
         placementGroupId: row.placementGroupId,
         keeping: seatOf(row),

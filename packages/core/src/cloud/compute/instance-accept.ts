@@ -13,7 +13,7 @@ import {
   usable,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
-import { type NicPlace, nicMoves, nicPlace, nicRow, type PortParams, refuseLost } from '../network/contract.ts';
+import { type NicPlace, network, nicMoves, nicPlace, nicRow, type PortParams, refuseLost, unconnectedToAny } from '../network/contract.ts';
 import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRequest } from '../placement/contract.ts';
 import { type Iso, image, type NewKey, newKey, refuseUnencrypted, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
@@ -111,7 +111,7 @@ export async function planCreate(services: ComputeServices, request: CreateReque
   const existing = await existingVolumes(services, request);
   const wanted = wantedVolumes(input, source, mint);
   await refuseUnprotected(reader, wanted);
-  return { type, source, iso, places, sshKeys, existing, wanted, bound: await boundTo(request, type, places, existing.poolIds) };
+  return { type, source, iso, places, sshKeys, existing, wanted, bound: await boundTo(services, request, type, places, existing.poolIds) };
 }
 
 /** @throws CloudError no_capacity, unsupported */
@@ -284,6 +284,9 @@ function refuseTwice(places: readonly NicPlace[]): void {
 
 const PLACEMENTS_MAX = 3;
 
+const networksOf = ({ reader }: Pick<ComputeServices, 'reader'>, nics: CreateParams['nics']) =>
+  Promise.all(nics.map(({ networkId }) => reader.get(network, networkId)));
+
 /** Who waits to delete the machine is served at once by a creation that fails; the plan of the deletion knows nothing of disks elsewhere. */
 async function deletionWaits({ kernel, reader }: ComputeServices, instanceId: string): Promise<boolean> {
   const waiting = await Promise.all(
@@ -318,6 +321,7 @@ export async function placeAgain(
     ),
     exceptHosts: givenUp,
     instanceId: params.instanceId,
+    ...given({ unconnected: await unconnectedToAny(services, await networksOf(services, params.nics)) }),
     ...given({ clusterId: params.clusterId, hostLabels: params.hostLabels, placementGroupId: params.seat?.groupId, leaving: params.seat }),
     instanceTypeId,
     ...given({ projectId }),

@@ -1,17 +1,19 @@
 import { type AcceptRequest, CloudError, type RowOf, usable } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { clusterOf, type NicPlace } from '../network/contract.ts';
+import { clusterOf, type NicPlace, unconnectedToAny } from '../network/contract.ts';
 import { type PlacementRequest, placementGroup } from '../placement/contract.ts';
 import { pool } from '../storage/contract.ts';
+import type { ComputeServices } from './context.ts';
 import type { instance } from './instance.ts';
 import type { InstanceInput } from './instance-input.ts';
 import type { instanceType } from './instance-type.ts';
 import { namedHost } from './named-host.ts';
 
-export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'clusterId' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
+export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'clusterId' | 'unconnected' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
 
 /** Where a new machine may go, by all that it is bound to. @throws CloudError conflict when that lies on different hosts */
 export async function boundTo(
+  services: Pick<ComputeServices, 'fabrics'>,
   { input, principal, reader }: AcceptRequest<typeof instance, InstanceInput>,
   type: RowOf<typeof instanceType>,
   places: readonly NicPlace[],
@@ -33,12 +35,11 @@ export async function boundTo(
     });
   }
   if (input.placementGroupId !== undefined) await usable(reader, placementGroup, input.placementGroupId, principal, '/placementGroupId');
+  const networks = places.map((place) => place.network);
   return given({
     onlyHosts: pins.length === 0 ? undefined : pins,
-    clusterId: await clusterOf(
-      reader,
-      places.map((place) => place.network),
-    ),
+    clusterId: await clusterOf(reader, networks),
+    unconnected: await unconnectedToAny({ fabrics: services.fabrics, reader }, networks),
     reaching: pools.length === 0 ? undefined : poolIds,
     hostLabels: labelsOf(type.hostLabels, input.hostLabels),
     placementGroupId: input.placementGroupId,

@@ -1,16 +1,5 @@
 import { Type } from 'typebox';
-import {
-  CloudError,
-  defineAction,
-  type Id,
-  NOTHING_TO_UNDO,
-  type Reader,
-  type RowOf,
-  revert,
-  saga,
-  transition,
-  usable,
-} from '../../kernel/index.ts';
+import { CloudError, defineAction, type Id, NOTHING_TO_UNDO, type RowOf, revert, saga, transition, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import {
@@ -32,6 +21,7 @@ import {
   portsReady,
   realizeNicUsers,
   refuseLost,
+  refuseUnconnected,
 } from '../network/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, hostOf, type InstanceRow, nicSpec, nicsOf, unlessGone } from './context.ts';
@@ -81,10 +71,19 @@ async function unplug({ ctx, params, call, mayHaveBegun }: Step, isUndo = false)
 }
 
 /** @throws CloudError conflict */
-async function refuseElsewhere(reader: Reader, to: RowOf<typeof network>, row: InstanceRow): Promise<void> {
+async function refuseElsewhere(
+  ctx: Pick<ComputeContext, 'fabrics' | 'reader'>,
+  to: RowOf<typeof network>,
+  row: InstanceRow,
+): Promise<void> {
+  const { reader } = ctx;
   const { hostId, physicalNetworkId } = to;
-  if (physicalNetworkId !== undefined && (await clusterOf(reader, [to])) !== (await reader.get(host, hostOf(row))).clusterId)
-    throw new CloudError('conflict', 'The network is that of another cluster.', { pointer: '/networkId' });
+  if (physicalNetworkId !== undefined) {
+    const at = await reader.get(host, hostOf(row));
+    if ((await clusterOf(reader, [to])) !== at.clusterId)
+      throw new CloudError('conflict', 'The network is that of another cluster.', { pointer: '/networkId' });
+    await refuseUnconnected(ctx, to, at, '/networkId');
+  }
   if (hostId === undefined || hostId === row.hostId) return;
   throw new CloudError('conflict', 'The network is on another host.', {
     pointer: '/networkId',
@@ -98,7 +97,7 @@ export const nicAttach = saga<ComputeContext, NicParams>('instance.attachNic', 1
     do: async (step) => {
       const { ctx, params, call } = step;
       const row = await ctx.reader.get(instance, params.instanceId);
-      await refuseElsewhere(ctx.reader, await ctx.reader.get(network, params.port.networkId), row);
+      await refuseElsewhere(ctx, await ctx.reader.get(network, params.port.networkId), row);
       await plug(step);
       if (params.port.awaited === true && row.state === 'running') await portsReady(ctx, [params.port], brief(call));
     },
@@ -163,7 +162,7 @@ export const nicActions = (services: ComputeServices) => [
     from: ['running', 'stopped', 'suspended'],
     accept: async ({ row, input, projectId, principal, reader, mint }) => {
       const place = await nicPlace(reader, input, '', principal);
-      await refuseElsewhere(reader, place.network, row);
+      await refuseElsewhere({ fabrics: services.fabrics, reader }, place.network, row);
       await refuseLost(services, [place.network]);
       (await services.hosts.hypervisor(hostOf(row))).need('hotplug');
       const id = mint('nic');

@@ -14,8 +14,9 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { portOf, portsReady } from '../network/contract.ts';
+import { network, portOf, portsReady, refuseUnconnected } from '../network/contract.ts';
 import { atRest } from '../patient-call.ts';
+import { host } from '../topology/contract.ts';
 import {
   type ComputeContext,
   type ComputeServices,
@@ -72,9 +73,20 @@ async function defineAnew(ctx: ComputeContext, params: PowerParams, call: Call):
   return hostOf(row);
 }
 
+/** What its host was connected to when it came there may be so no longer. @throws CloudError conflict */
+async function refuseCutOff(ctx: ComputeContext, instanceId: Id<'instance'>): Promise<void> {
+  const nics = (await nicsOf(ctx, instanceId)).filter(isPlugged);
+  if (nics.length === 0) return;
+  const at = await ctx.reader.get(host, hostOf(await ctx.reader.get(instance, instanceId)));
+  for (const { networkId } of nics) await refuseUnconnected(ctx, await ctx.reader.get(network, networkId), at);
+}
+
 export const instanceStart = saga<ComputeContext, PowerParams>('instance.start', 1)
   .effect('define', {
-    do: ({ ctx, params, call }) => defineAnew(ctx, params, call),
+    do: async ({ ctx, params, call }) => {
+      await refuseCutOff(ctx, params.instanceId);
+      return defineAnew(ctx, params, call);
+    },
     undo: NOTHING_TO_UNDO,
   })
   .effect('start', {

@@ -12,6 +12,7 @@ import type {
   NetworkSpec,
   PortReadiness,
   PortSpec,
+  SegmentSpec,
   ServicePort,
 } from '../../strategy/index.ts';
 import { type CallObserver, DriverCaller } from '../driver-call.ts';
@@ -88,6 +89,11 @@ export class Fabric {
   /** Whether it bounds by itself what machines of a host send. */
   boundsSending(hostname: string | undefined): boolean {
     return this.#driver.sending?.isBounded(hostname) === true;
+  }
+
+  /** What a host lacks to carry a segment of a physical network, as far as that is known now. */
+  missing(hostname: string, segment: SegmentSpec): string | undefined {
+    return this.#driver.connections?.missing(hostname, segment);
   }
 
   /** Whether its driver keeps objects of this sort. */

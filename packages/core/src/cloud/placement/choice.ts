@@ -108,6 +108,8 @@ function refusalOf(ask: Ask, index: CapacityIndex, at: IndexedHost): Refusal | u
     if (at.labels[label] !== value) return no('labels', `lacks the label ${label}=${value}`);
   for (const id of request.reaching ?? [])
     if (index.pools.get(id)?.reachedBy(at) !== true) return no('reach', 'does not reach the volumes to be attached');
+  const unconnected = request.unconnected?.(at.hostname);
+  if (unconnected !== undefined) return no('network', unconnected);
   const apart = ask.group?.refuse(at);
   if (apart !== undefined) return no('group', apart);
   for (const filter of ask.filters) {

@@ -94,6 +94,8 @@ export class IndexedHost implements HostView {
   /** Of its own. */
   readonly pools = new Set<IndexedPool>();
   name = '';
+  /** What drivers of networks call it. */
+  hostname = '';
   failureDomain = '';
   labels: Readonly<Record<string, string>> = {};
   virtType: string | undefined;
@@ -126,6 +128,7 @@ export class IndexedHost implements HostView {
 
   show(row: RowOf<typeof host>): void {
     this.name = row.name;
+    this.hostname = row.hostname ?? row.name;
     this.failureDomain = row.failureDomain;
     this.labels = row.labels ?? {};
     this.virtType = row.virtType;

@@ -20,6 +20,8 @@ export interface PlacementRequest {
   readonly clusterId?: string;
   /** Pools of volumes that are there already: the host has to reach them all. */
   readonly reaching?: readonly string[];
+  /** Why the host of that name cannot have its networks; undefined where nothing is known against it. */
+  readonly unconnected?: (hostname: string) => string | undefined;
   /** Labels that the host must have. */
   readonly hostLabels?: Readonly<Record<string, string>>;
   readonly placementGroupId?: string;

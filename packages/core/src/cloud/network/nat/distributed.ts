@@ -3,10 +3,14 @@ import { instance } from '../../compute/contract.ts';
 import { host } from '../../topology/contract.ts';
 import { backend } from '../balancing/backend.ts';
 import { network } from '../network.ts';
+import type { NetworkContext } from '../network-context.ts';
 import { nic } from '../nic.ts';
+import { fabricName, unconnectedTo } from '../physical/connected.ts';
 import { physicalNetwork } from '../physical/physical-network.ts';
 import { elasticIp } from './elastic-ip.ts';
 import { portForward } from './port-forward.ts';
+
+type Context = Pick<NetworkContext, 'fabrics' | 'reader'>;
 
 /*
  * A NIC has a distributed elastic IP, or is a backend of a load balancer or behind a forwarded port, never both: its answers leave from its own host, and many of the
@@ -41,17 +45,20 @@ export const isNotDistributed = (nicId: string): Statement => ({
 });
 
 /** Whether the machine's own host is one of those that are connected to the external network: only then can packets leave from there. */
-export async function leavesItself(reader: Reader, nicId: string, externalNetworkId: string): Promise<boolean> {
-  const { physicalNetworkId } = await reader.get(network, externalNetworkId);
+export async function leavesItself(ctx: Context, nicId: string, externalNetworkId: string): Promise<boolean> {
+  const { reader } = ctx;
+  const external = await reader.get(network, externalNetworkId);
+  const { physicalNetworkId } = external;
   const { hostId } = await reader.get(instance, (await reader.get(nic, nicId)).instanceId);
   if (physicalNetworkId === undefined || hostId === undefined) return true;
   const { clusterId } = await reader.get(physicalNetwork, physicalNetworkId);
-  return (await reader.get(host, hostId)).clusterId === clusterId;
+  const at = await reader.get(host, hostId);
+  return at.clusterId === clusterId && (await unconnectedTo(ctx, external))?.(fabricName(at)) === undefined;
 }
 
 /** @throws CloudError conflict */
-export async function refuseElsewhere(reader: Reader, nicId: string, externalNetworkId: string): Promise<void> {
-  if (!(await leavesItself(reader, nicId, externalNetworkId)))
+export async function refuseElsewhere(ctx: Context, nicId: string, externalNetworkId: string): Promise<void> {
+  if (!(await leavesItself(ctx, nicId, externalNetworkId)))
     throw new CloudError(
       'conflict',
       'The host of the machine is not connected to the external network: have it come in through the gateway.',

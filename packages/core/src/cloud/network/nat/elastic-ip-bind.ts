@@ -127,7 +127,7 @@ export const bindElasticIp = (services: CloudServices, context: () => NetworkCon
       if (loadBalancerId !== undefined) await refuseBound(reader, row, 'loadBalancerId', loadBalancerId);
       if (distributed && nicId !== undefined) {
         await refuseLedTo(reader, nicId);
-        await refuseElsewhere(reader, nicId, row.externalNetworkId);
+        await refuseElsewhere({ fabrics: services.fabrics, reader }, nicId, row.externalNetworkId);
       }
       (await services.fabrics.of(await reader.get(network, row.externalNetworkId))).keeper(
         nicId === undefined ? 'loadBalancers' : 'elasticIps',

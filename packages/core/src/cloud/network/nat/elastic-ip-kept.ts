@@ -20,7 +20,7 @@ export const keptElasticIp: KeptKind<typeof elasticIp, 'elasticIps'> = {
     const { vpcId = '' } = await ctx.reader.get(network, port.networkId);
     const nicAddress = addressOf(port, address) ?? '';
     // The machine may have moved since to a host that is not connected: there it is reached through the gateway.
-    const distributed = row.distributed && (await leavesItself(ctx.reader, nicId, externalNetworkId));
+    const distributed = row.distributed && (await leavesItself(ctx, nicId, externalNetworkId));
     return { id, owner: ctx.cloudId, vpcId, gatewayId: natGatewayId, externalAddress: address, nicId, nicAddress, distributed };
   },
 };

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { CloudError, equals, type Id, type Reader, type RowOf } from '../../../kernel/index.ts';
+import { CloudError, equals, type Reader, type RowOf } from '../../../kernel/index.ts';
 import type { Call, GatewaySide, GatewaySpec } from '../../../strategy/index.ts';
 import { given } from '../../naming.ts';
 import { host } from '../../topology/contract.ts';
@@ -7,6 +7,7 @@ import { isIpv6 } from '../cidr.ts';
 import { ensureKept, type KeptKind } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
+import { fabricName, unconnectedTo } from '../physical/connected.ts';
 import { physicalNetwork } from '../physical/physical-network.ts';
 import { subnet } from '../subnet.ts';
 import { vpc } from '../vpc/vpc.ts';
@@ -20,7 +21,7 @@ export const keptGateway: KeptKind<typeof natGateway, 'gateways'> = {
   fabric: async (ctx, row) => ctx.fabrics.of(await ctx.reader.get(vpc, row.vpcId)),
   spec: async (ctx, row) => {
     const external = await ctx.reader.get(subnet, row.subnetId);
-    const hosts = await carriersOf(ctx.reader, row);
+    const hosts = await carriersOf(ctx, row.externalNetworkId, row.id);
     // It is made again when there is a host.
     if (hosts.length === 0) return undefined;
     return {
@@ -58,37 +59,50 @@ async function reachingOut(ctx: NetworkContext, row: RowOf<typeof natGateway>): 
   });
 }
 
+type Context = Pick<NetworkContext, 'fabrics' | 'reader'>;
+
+/** Hosts that are named in a refusal. */
+const TOLD_MAX = 8;
+
 /** Hosts that are kept from machines carry a gateway only while there are no others. */
 const CARRYING = ['enabled', 'disabled', 'maintenance'] as const;
 
 /**
  * Names of hosts that are connected to the external network and may carry the gateway. Each gateway has an order of its own, so that they spread, and which stays
- * when others come and go.
+ * when others come and go. While none is connected it stays with those that would be.
  */
-async function carriersOf(
-  reader: Reader,
-  { id, externalNetworkId }: Pick<RowOf<typeof natGateway>, 'id' | 'externalNetworkId'>,
-): Promise<readonly string[]> {
-  const { physicalNetworkId } = await reader.get(network, externalNetworkId);
-  if (physicalNetworkId === undefined) return [];
-  const { clusterId } = await reader.get(physicalNetwork, physicalNetworkId);
-  const hosts = await reader.list(host, equals('clusterId', clusterId));
+async function carriersOf(ctx: Context, externalNetworkId: string, id: string): Promise<readonly string[]> {
+  const { all, connected } = await hostsAround(ctx, await ctx.reader.get(network, externalNetworkId));
+  const hosts = connected.length > 0 ? connected : all;
   const state = CARRYING.find((each) => hosts.some((row) => row.state === each));
   const ranked = hosts
     .filter((row) => row.state === state)
-    .map((row) => ({ name: row.hostname ?? row.name, rank: hash('sha256', `${id} ${row.id}`, 'hex') }));
+    .map((row) => ({ name: fabricName(row), rank: hash('sha256', `${id} ${row.id}`, 'hex') }));
   return ranked.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map((each) => each.name);
 }
 
+/** Hosts of the cluster whose physical network it is on, and those of them of which nothing is known that would keep them from it, with what keeps the others. */
+async function hostsAround(ctx: Context, external: RowOf<typeof network>) {
+  if (external.physicalNetworkId === undefined) return { all: [], connected: [], told: [] };
+  const { clusterId } = await ctx.reader.get(physicalNetwork, external.physicalNetworkId);
+  const all = await ctx.reader.list(host, equals('clusterId', clusterId));
+  const unconnected = await unconnectedTo(ctx, external);
+  const why = all.map((row) => unconnected?.(fabricName(row)));
+  return {
+    all,
+    connected: all.filter((_, index) => why[index] === undefined),
+    told: all.flatMap(({ name }, index) => (why[index] === undefined ? [] : [`Host ${name} ${why[index]}.`])),
+  };
+}
+
 /** @throws CloudError no_capacity where no host could carry it */
-export async function refuseUncarried(
-  reader: Reader,
-  { id, external }: { readonly id: Id<'natGateway'>; readonly external: RowOf<typeof network> },
-): Promise<void> {
-  if ((await carriersOf(reader, { id, externalNetworkId: external.id })).length > 0) return;
-  throw new CloudError('no_capacity', `No host is connected to network ${external.name} that could carry the gateway.`, {
+export async function refuseUncarried(ctx: Context, external: RowOf<typeof network>): Promise<void> {
+  const { connected, told } = await hostsAround(ctx, external);
+  if (connected.some(({ state }) => CARRYING.some((each) => each === state))) return;
+  const message = `No host is connected to network ${external.name} that could carry the gateway.`;
+  throw new CloudError('no_capacity', told[0] === undefined ? message : `${message} ${told[0]}`, {
     pointer: '/externalNetworkId',
-    params: { reasons: [external.name] },
+    params: { reasons: told.length === 0 ? [external.name] : told.slice(0, TOLD_MAX) },
   });
 }
 

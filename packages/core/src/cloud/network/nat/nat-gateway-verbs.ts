@@ -100,7 +100,7 @@ export const createNatGateway = (services: CloudServices, context: () => Network
           pointer: '/externalNetworkId',
         });
       (await services.fabrics.of(owner)).keeper('gateways');
-      await refuseUncarried(reader, { id, external });
+      await refuseUncarried({ fabrics: services.fabrics, reader }, external);
       const keep = ({ subnet: of, asked }: Side) =>
         reserve(services, of, { id: mint('reservedAddress'), projectId, natGatewayId: id }, { asked, rests: true });
       const kept = await keep(places.ipv4);

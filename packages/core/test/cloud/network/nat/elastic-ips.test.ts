@@ -117,6 +117,13 @@ describe('an elastic IP', () => {
     const id = await at.elasticIp({ distributed: true });
     expect(await at.refused('elasticIp.bind', { nicId: far?.id }, id)).to.deep.equal(['conflict', '/distributed']);
     await sim.done('elasticIp.bind', { nicId: far?.id, distributed: false }, id);
+    await sim.done('elasticIp.unbind', {}, id);
+    const { nicId } = await at.machine();
+    stage.worldHost(1).unconnected.add('phys-internet');
+    expect(await at.refused('elasticIp.bind', { nicId, distributed: true }, id)).to.deep.equal(['conflict', '/distributed']);
+    stage.worldHost(1).unconnected.clear();
+    await sim.done('elasticIp.bind', { nicId, distributed: true }, id);
+    expect(at.kept('elasticIps', id)).to.deep.include({ distributed: true });
   });
 
   it('that is distributed comes in through the gateway while its machine is on a host that is not connected', async () => {
@@ -136,7 +143,8 @@ describe('an elastic IP', () => {
         if (key === instanceId) return { ...row, hostId: thereId };
         return key === thereId && clusterId !== undefined ? { ...row, clusterId } : row;
       };
-      const ctx = { reader: { ...reader, find: reader.find.bind(reader), list: reader.list.bind(reader), get }, cloudId: 'cloud' };
+      const fabrics = { of: async () => ({ missing: () => undefined }) };
+      const ctx = { reader: { ...reader, find: reader.find.bind(reader), list: reader.list.bind(reader), get }, fabrics, cloudId: 'cloud' };
       const row = await stage.row(elasticIp, id);
       return sim.environment.complete(keptElasticIp.spec(ctx as never, row));
     };

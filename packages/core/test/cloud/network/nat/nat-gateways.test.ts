@@ -135,6 +135,28 @@ describe('a NAT gateway', () => {
     ]);
   });
 
+  it('is carried by hosts alone that tell what leads out, and refused where none does', async () => {
+    const at = await RoutedStage.ready({ hosts: 2 });
+    const [one, two] = [at.stage.worldHost(1), at.stage.worldHost(2)];
+    for (const each of [one, two]) each.unconnected.add('phys-internet');
+    const refused = await at.stage.refusal('natGateway.create', { vpcId: at.vpcId, externalNetworkId: at.internetId });
+    expect([refused.code, refused.pointer]).to.deep.equal(['no_capacity', '/externalNetworkId']);
+    const told = (name: string) => `Host ${name} is not connected to network internet: it tells no bridge for phys-internet.`;
+    expect(refused.params?.reasons).to.have.members([told('hv1'), told('hv2')]);
+    expect(refused.publicMessage).to.match(/ Host hv[12] is not connected to network internet: it tells no bridge for phys-internet\.$/);
+    two.unconnected.clear();
+    const id = await at.gateway();
+    const carriers = () => (at.kept('gateways', id) as { hosts: readonly string[] }).hosts;
+    expect(carriers()).to.deep.equal(['hv2']);
+    one.unconnected.clear();
+    await at.sim.run(LOOK_MS);
+    expect(carriers()).to.have.members(['hv1', 'hv2']);
+    // It stays where it is while nobody can carry it.
+    for (const each of [one, two]) each.unconnected.add('phys-internet');
+    await at.sim.run(LOOK_MS);
+    expect(carriers()).to.have.members(['hv1', 'hv2']);
+  });
+
   it('is one a VPC, and says which there is', async () => {
     const at = await RoutedStage.ready();
     const { name } = await at.stage.row(natGateway, await at.gateway());

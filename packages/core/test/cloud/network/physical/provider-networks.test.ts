@@ -114,4 +114,57 @@ describe('networks on a physical network', () => {
     const error = await stage.refusal('instance.attachNic', { networkId }, there);
     expect([error.code, error.pointer]).to.deep.equal(['conflict', '/networkId']);
   });
+
+  it('keep machines from hosts that tell nothing that leads to it, with the host and the label at fault', async () => {
+    const { stage, physicalNetworkId } = await stageWithCables();
+    const networkId = await stage.sim.done('network.create', { name: 'office', physicalNetworkId, ...subnets(1) });
+    const [near, far] = [stage.worldHost(1), stage.worldHost(2)];
+    const words = (name: string) => `is not connected to network office: it tells no bridge for ${name}`;
+    near.unconnected.add('physnet1');
+    const hostOf = async (id: string) => (await stage.instance(id)).hostId;
+    for (let count = 0; count < 3; count += 1)
+      expect(await hostOf(await stage.machine({ nics: [{ networkId }] }))).to.equal(stage.hostIds[1]);
+    const there = await stage.refusal('instance.create', stage.input({ nics: [{ networkId }], hostId: stage.hostIds[0] }));
+    expect(there.code).to.equal('no_capacity');
+    expect(there.params?.reasons).to.deep.include({ hv1: words('physnet1') });
+    const elsewhere = await stage.machine({ hostId: stage.hostIds[0] });
+    const plugged = await stage.refusal('instance.attachNic', { networkId }, elsewhere);
+    expect([plugged.code, plugged.pointer]).to.deep.equal(['conflict', '/networkId']);
+    expect(plugged.publicMessage).to.equal(`Host hv1 ${words('physnet1')}.`);
+    far.unconnected.add('physnet1');
+    const nowhere = await stage.refusal('instance.create', stage.input({ nics: [{ networkId }] }));
+    expect([nowhere.code, nowhere.params?.reasons]).to.deep.equal(['no_capacity', { hv1: words('physnet1'), hv2: words('physnet1') }]);
+    near.unconnected.clear();
+    expect(await hostOf(await stage.machine({ nics: [{ networkId }] }))).to.equal(stage.hostIds[0]);
+  });
+
+  it('start no machine where its host has lost what led to it', async () => {
+    const { stage, physicalNetworkId } = await stageWithCables();
+    const networkId = await stage.sim.done('network.create', { name: 'office', physicalNetworkId, ...subnets(1) });
+    const id = await stage.into('stopped', await stage.machine({ nics: [{ networkId }], hostId: stage.hostIds[0] }));
+    stage.worldHost(1).unconnected.add('physnet1');
+    const refused = await stage.sim.ended((await stage.sim.submit('instance.start', {}, id)).operationId);
+    expect([refused.state, refused.error?.code, refused.error?.message]).to.deep.equal([
+      'failed',
+      'conflict',
+      'Host hv1 is not connected to network office: it tells no bridge for physnet1.',
+    ]);
+    expect(stage.real(id).live).to.equal(false);
+    stage.worldHost(1).unconnected.clear();
+    await stage.sim.done('instance.start', {}, id);
+  });
+
+  it('let no machine move to a host that does not lead there', async () => {
+    const { stage, physicalNetworkId } = await stageWithCables();
+    const networkId = await stage.sim.done('network.create', { name: 'office', physicalNetworkId, ...subnets(1) });
+    const shared = { driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'shared' };
+    await stage.sim.done('pool.create', { name: 'shared', ...shared });
+    const id = await stage.machine({ hostId: stage.hostIds[0], rootVolume: { storageClass: 'shared' }, nics: [{ networkId }] });
+    stage.worldHost(2).unconnected.add('physnet1');
+    const refused = await stage.refusal('instance.migrate', {}, id);
+    expect(refused.code).to.equal('no_capacity');
+    expect(refused.params?.reasons).to.deep.include({ hv2: 'is not connected to network office: it tells no bridge for physnet1' });
+    stage.worldHost(2).unconnected.clear();
+    await stage.sim.done('instance.migrate', {}, id);
+  });
 });
