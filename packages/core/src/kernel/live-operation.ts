@@ -23,6 +23,8 @@ export interface Live {
   resumed: boolean;
   journal: readonly JournalEntry[] | undefined;
   nextNumber: number;
+  /** How far it has come, as its row tells, when its run begins. */
+  percent: number;
   run?: SagaRun;
   /** What it waits for, first in all its queues, before it begins. */
   waitsFor?: string;
@@ -33,7 +35,7 @@ export interface Live {
   /** Forced, and another has ended for it half done: only this one removes what that one left. */
   passed?: boolean;
 }
-export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'run' | 'refused' | 'next' | 'passed'>;
+export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'percent' | 'run' | 'refused' | 'next' | 'passed'>;
 
 async function journalOf(store: Store, operationId: string): Promise<readonly JournalRow[]> {
   const where = { field: 'operationId', op: '=', value: operationId } as const;
@@ -87,7 +89,19 @@ export const liveAgain = (row: Operation, keys: readonly string[]): Live => ({
   resumed: row.state !== 'queued',
   journal: undefined,
   nextNumber: 1,
+  percent: row.percent,
 });
+
+/** Unwound, and durably at its new place. */
+export function beginAnew(live: Live): void {
+  live.keys = live.next ?? live.keys;
+  live.attempt += 1;
+  live.queued = true;
+  live.resumed = false;
+  live.journal = undefined;
+  live.percent = live.run?.percent ?? live.percent;
+  delete live.run;
+}
 
 /** It was as asked already. */
 export const satisfiedAt = (live: Live, at: string, stamp: JsonObject): readonly Statement[] => [

@@ -8,6 +8,7 @@ import { checkedAtHead, SATISFIED } from './head-check.ts';
 import type { Ids } from './id.ts';
 import {
   type AcceptedOperation,
+  beginAnew,
   type Live,
   liveAgain,
   loadJournal,
@@ -145,7 +146,7 @@ export class Operations {
 
   /** Takes an operation that has its place and whose acceptance is durable. */
   enqueue(accepted: AcceptedOperation, params: unknown): void {
-    this.#take({ ...accepted, resumed: false, journal: [{ type: 'accepted', params }], nextNumber: 1 });
+    this.#take({ ...accepted, resumed: false, journal: [{ type: 'accepted', params }], nextNumber: 1, percent: 0 });
   }
 
   #take(live: Live): void {
@@ -335,6 +336,7 @@ export class Operations {
         ctx: action.context(),
         journal,
         nextNumber: live.nextNumber,
+        percent: live.percent,
         attempt: live.attempt,
         cancelRequested: live.cancelRequested,
         resumed: live.resumed,
@@ -379,14 +381,8 @@ export class Operations {
     };
   }
 
-  /** Unwound, and durably at its new place. */
   #moved(live: Live): void {
-    live.keys = live.next ?? live.keys;
-    live.attempt += 1;
-    live.queued = true;
-    live.resumed = false;
-    live.journal = undefined;
-    delete live.run;
+    beginAnew(live);
     for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
   }
 

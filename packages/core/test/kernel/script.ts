@@ -21,7 +21,7 @@ import {
 import type { Call } from '../../src/strategy/index.ts';
 import { PROJECT, SimKernel, type SimKernelOptions } from './sim-kernel.ts';
 
-type Act = (call: Call) => unknown;
+export type Act = (call: Call) => unknown;
 
 /** The world that sagas of tests change: it writes down what was asked of it, answers as planned, and survives crashes. */
 export class Script {

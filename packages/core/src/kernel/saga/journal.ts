@@ -23,6 +23,8 @@ export class Journal {
   readonly #waitsFor: string | undefined;
   #number: number;
   #percent = 0;
+  /** What was told before this run began: less is never told. */
+  readonly #toldPercent: number;
   /** The step whose need of attention is on the row. */
   #shown: string | undefined;
   /** Entries that wait for the next commit. */
@@ -36,18 +38,20 @@ export class Journal {
   #cancelFlush: (() => void) | undefined;
   #flushing: Promise<unknown> = Promise.resolve();
 
-  constructor(ports: RunPorts, { operationId, nextNumber, resumed, waitsFor }: RunSubject, history: History) {
+  constructor(ports: RunPorts, { operationId, nextNumber, percent, resumed, waitsFor }: RunSubject, history: History) {
     this.#ports = ports;
     this.#waitsFor = waitsFor;
     this.#operationId = operationId;
     this.#history = history;
     this.#number = nextNumber;
+    this.#toldPercent = percent;
     this.#isPlain = resumed !== true;
     this.#toldMs = ports.environment.clock.monotonicMs();
   }
 
+  /** How far it has come, as it is told. */
   get percent(): number {
-    return this.#percent;
+    return Math.max(this.#percent, this.#toldPercent);
   }
 
   get shown(): string | undefined {
@@ -153,7 +157,7 @@ export class Journal {
   }
 
   #told(lastStep: string, stepsDone: number): JsonObject {
-    return { lastStep, percent: this.#percent, stepsDone };
+    return { lastStep, percent: this.percent, stepsDone };
   }
 
   update(change: JsonObject): Statement {
@@ -180,7 +184,7 @@ export class Journal {
     return (fraction) => {
       const nowMs = clock.monotonicMs();
       const percent = Math.min(99, base + Math.floor((100 * Math.min(1, Math.max(0, fraction))) / topSteps));
-      if (percent <= this.#percent || nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
+      if (percent <= this.percent || nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
       lastMs = nowMs;
       this.#percent = percent;
       this.#ports.commit([this.update({ percent, lastStep: path })]).catch(() => undefined);

@@ -46,6 +46,10 @@ export class SagaRun {
     this.#unwinding = new Unwinding(parts, subject.resumed === true);
   }
 
+  get percent(): number {
+    return this.#journal.percent;
+  }
+
   /** Ends as soon as the step at work has answered, and unwinds; without effect once a forward-only step may have begun. */
   cancel(): boolean {
     if (this.#trials.pivoted) return false;

@@ -58,6 +58,8 @@ export interface RunSubject {
   readonly journal: readonly JournalEntry[];
   /** Number of the next entry; numbers grow, and may have gaps. */
   readonly nextNumber: number;
+  /** How far it has come, as its row tells. */
+  readonly percent: number;
   readonly attempt: number;
   readonly cancelRequested: boolean;
   /** Taken over from an earlier life, which may have begun steps after the journal's end. */
