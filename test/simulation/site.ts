@@ -1,4 +1,4 @@
-import { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID, type Directory } from '@pileus/core';
+import type { Directory } from '@pileus/core';
 import { type Id, inProject, type JsonObject, type Principal } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import { clusterOf, clustersOf, type Ground, hostNames, projectsOf } from './plan.ts';
@@ -143,7 +143,3 @@ function plant(sim: SimCloud, ground: Ground): Site['planted'] {
     { kind: 'network', id: network, host },
   ];
 }
-
-/** Rows of the operator himself. */
-export const isOperators = ({ projectId, accountId }: Readonly<Record<string, unknown>>): boolean =>
-  projectId === DEFAULT_PROJECT_ID || accountId === DEFAULT_ACCOUNT_ID;

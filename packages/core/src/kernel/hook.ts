@@ -26,7 +26,6 @@ export interface Notice<T extends JsonObject> {
   readonly id: string;
   readonly [payload]?: T;
 }
-export type HookPoint = Gate<never> | Contribution<never, unknown> | Notice<never>;
 
 export const gate = <T>(id: string): Gate<T> => ({ type: 'gate', id });
 export const contribution = <T, R>(id: string): Contribution<T, R> => ({ type: 'contribution', id });

@@ -1,4 +1,4 @@
-import { type Principal, type Registry, type Store, tableOf } from '../../src/kernel/index.ts';
+import type { Principal, Registry, Store } from '../../src/kernel/index.ts';
 import type { Json, JsonObject } from '../../src/kernel/json.ts';
 import type { AnyKind } from '../../src/kernel/kind.ts';
 import { fieldsOf, type Shape } from '../../src/kernel/query/graph.ts';
@@ -150,6 +150,3 @@ export function principals({ projects, rows }: QueryWorld): readonly (Principal 
   const connected = { field: 'status', op: '=', value: 'present' } as const;
   return [of(first), of(second, { limits: (permission) => (permission === 'volume.read' ? connected : undefined) }), of(first, {}, true)];
 }
-
-/** Whether the store keeps the field as a column. */
-export const isColumn = (kind: AnyKind, field: string): boolean => field in tableOf(kind).columns;
