@@ -39,10 +39,11 @@ const counted = (counts: Readonly<Record<string, number>>): string =>
     .map(([what, count]) => `${count} ${what}`)
     .join(', ');
 
-function command(options: HistoryOptions, ids: readonly number[]): string {
+/** How the history is played again: the whole of it, or these of its events. */
+function command(options: HistoryOptions, { only }: Pick<HistoryOptions, 'only'> = options): string {
   const ground = groundOf(options);
   const fixed = `--first-seed ${ground.seed} --seeds 1 --hosts ${ground.hosts} --clients ${ground.clients} --seconds ${ground.rageMs / 1000}`;
-  return `npm run simulate -- ${fixed}${ground.further ? '' : ' --plain'} --only ${ids.join(',')}`;
+  return `npm run simulate -- ${fixed}${ground.further ? '' : ' --plain'}${only === undefined ? '' : ` --only ${[...only].join(',')}`}`;
 }
 
 async function explain(options: HistoryOptions, failing: History): Promise<void> {
@@ -53,7 +54,7 @@ async function explain(options: HistoryOptions, failing: History): Promise<void>
     `\nof ${failing.events.length} events these ${ids.length} are left after ${played} plays${isMinimal ? '; none of them can go' : ''}:`,
   );
   console.log(history.events.map((event) => `  ${told(event)}`).join('\n'));
-  console.log(`\nit fails with:\n  ${history.problems.join('\n  ')}\n\nplay it again: ${command(options, ids)}`);
+  console.log(`\nit fails with:\n  ${history.problems.join('\n  ')}\n\nplay it again: ${command(options, { only: new Set(ids) })}`);
 }
 
 /** One that fails by throwing has failed like any other: the others are played all the same. */
@@ -87,7 +88,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds && (failed.length === 0 || v
   if (problems.length === 0) continue;
   failed.push(seed);
   // Written at once: a night that is broken off has told of those that it has found.
-  if (values.failed !== undefined) await appendFile(values.failed, `${JSON.stringify({ seed, hosts, seconds, problems })}\n`);
+  if (values.failed !== undefined) await appendFile(values.failed, `${JSON.stringify({ seed, problems, again: command(options) })}\n`);
   if (history === undefined) console.log(`\nseed ${seed} fails:\n  ${problems.join('\n  ')}`);
   else if (failed.length === 1) await explain(options, history);
   else console.log(`\nseed ${seed} fails:\n  ${problems.join('\n  ')}`);

@@ -30,7 +30,7 @@ describe('the runner of many seeds', function () {
 
   it('goes on behind one that fails, writes each to a file at once, and ends with 1', async () => {
     const file = join(folder, 'failed.jsonl');
-    const all = await simulate('--seeds', '3', '--hosts', '0', '--keep-going', '--failed', file);
+    const all = await simulate('--seeds', '3', '--hosts', '0', '--clients', '4', '--keep-going', '--failed', file);
     assert.equal(all.exitCode, 1);
     assert.match(all.sum, /^3 of 3 seeds .* 3 failed \(1, 2, 3\); .*; next: --first-seed 4$/);
     const lines = (await readFile(file, 'utf8'))
@@ -38,8 +38,11 @@ describe('the runner of many seeds', function () {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.deepEqual(
-      lines.map(({ seed, hosts }) => ({ seed, hosts })),
-      [1, 2, 3].map((seed) => ({ seed, hosts: 0 })),
+      lines.map(({ seed, again }) => ({ seed, again })),
+      [1, 2, 3].map((seed) => ({
+        seed,
+        again: `npm run simulate -- --first-seed ${seed} --seeds 1 --hosts 0 --clients 4 --seconds 180`,
+      })),
     );
   });
 
