@@ -16,6 +16,8 @@ import { residue } from './residue.ts';
 import { claimSlot, keptStates, LABS_DIR, lives, type Owner, releaseSlot, thisProcess } from './slots.ts';
 import { until, untilLogged } from './waiting.ts';
 
+const NODE = join(import.meta.dirname, '../../tools/node.sh');
+
 describe('the lab', function () {
   this.timeout(300_000);
   let lab: Lab;
@@ -38,17 +40,26 @@ describe('the lab', function () {
       .and.not.match(/pileuslab/);
   });
 
-  it('leaves nothing behind when it goes down', async () => {
-    const other = await labUp({ hosts: 3 });
+  it('comes up and goes down by one command each, and leaves nothing behind', async () => {
+    const command = async (file: string, ...args: readonly string[]) => {
+      const { stdout, stderr, exitCode } = await attempt(['sh', NODE, join(import.meta.dirname, file), ...args]);
+      expect(exitCode, stderr).to.equal(0);
+      return stdout;
+    };
+    const [made = '', ...shown] = (await command('up.ts', '--hosts', '3')).trimEnd().split('\n');
+    const [name = ''] = made.split(' ');
+    const kept = (await unownedLabs()).find((each) => each.kept && each.lab.name === name)?.lab;
+    if (kept === undefined) throw new Error(`no lab ${name} is there`);
     try {
-      const host = other.host(0);
+      expect(shown).to.deep.equal(kept.hosts.map(({ name: host, socketPath }) => `${host}  virsh -c qemu:///system?socket=${socketPath}`));
+      const host = kept.host(0);
       await startNetwork(host, 'nat', '192.168.50', true);
       await startGuest(host, { name: 'left', image: halt, nic: { network: 'nat', mac: '52:54:00:00:00:01' } });
-      expect(await residue(other.name)).to.not.have.length(0);
+      expect(await residue(name)).to.not.have.length(0);
     } finally {
-      await other.down();
+      expect(await command('down.ts', name)).to.equal(`${name}: down\nNothing is left.\n`);
     }
-    expect(await residue(other.name)).to.deep.equal([]);
+    expect(await residue(name)).to.deep.equal([]);
   });
 
   it('leaves nothing behind when one of its hosts cannot be made', async () => {

@@ -15,6 +15,7 @@ const { values } = parseArgs({
 const system = await ensureSystem({ log: console.error, also: values.ovn ? OVN_PACKAGES : [] });
 if (!system.ok) throw new Error(system.reason);
 const lab = await labUp({ hosts: Number(values.hosts), tls: values.tls, cgroups: values.cgroups, ovn: values.ovn, keep: true });
+console.log(`${lab.name}  sh tools/node.sh test/lab/down.ts ${lab.name}`);
 for (const host of lab.hosts) console.log(`${host.name}  virsh -c qemu:///system?socket=${host.socketPath}`);
 if (values.ovn) {
   const { central, internet } = lab.ovn;
