@@ -61,7 +61,11 @@ describe('the demo', function () {
     const shown = await attempt([...WITHOUT_NAMESPACES, ...argv], options());
     expect(shown.exitCode, `${shown.stdout}\n${shown.stderr}`).to.equal(0);
     expect(shown.stdout).to.match(/^SIMULATED: .*namespaces.*unshare failed/m);
-    expect(shown.stdout).to.include('"hypervisor":"simulated"');
+    const report = JSON.parse(shown.stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+    expect(report).to.include({ hypervisor: 'simulated', residue: 0 });
+    // Nothing boots there that could answer.
+    expect(report.timings).to.have.all.keys(...STAGES.filter((stage) => stage !== 'http'));
+    expect(shown.stdout).to.include('asked of the pretended world itself');
   });
 
   it('takes everything down when its terminal is closed', async () => {
@@ -96,6 +100,8 @@ describe('the demo', function () {
     expect(await exit).to.deep.equal([1, null]);
     const log = join(stateDir, 'failed-server.log');
     expect(said).to.include(`The server's log is kept in ${log}`);
+    // Nobody has looked, and nothing is not what is said then.
+    expect(JSON.parse(said.at(-1) ?? '')).to.include({ residue: 1 });
     expect((await readFile(log, 'utf8')).length).to.be.above(0);
   });
 

@@ -7,6 +7,7 @@ import { openSqlite } from '@pileus/core/sqlite';
 import { SimWorld, simulated } from '@pileus/core/testing';
 import { connect, embeddedTransport } from '@pileus/sdk';
 import { expect } from 'chai';
+import { leftIn } from '../../tools/demo/simulated-drivers.ts';
 import { deleteEverything } from '../../tools/demo/tidy.ts';
 
 describe('the end of the demo', function () {
@@ -50,8 +51,12 @@ describe('the end of the demo', function () {
     await cloud.volumeBackups.create({ name: 'kept', volumeId: root.id }).wait();
     await cloud.stacks.create({ name: 'stack', template: { resources } }).wait();
 
+    const sorts = () => new Set(leftIn(world).map((line) => line.split(' ')[0]));
+    expect([...sorts()]).to.include.members(['machine', 'volume', 'image', 'backup']);
+
     await deleteEverything(cloud, inProject);
 
+    expect(leftIn(world)).to.deep.equal([]);
     expect(await cloud.volumes.list({ allProjects: true }).toArray()).to.deep.equal([]);
     for (const kind of [
       cloud.stacks,

@@ -85,11 +85,11 @@ export class Demo {
     let residue: readonly string[] | undefined;
     try {
       await this.#removeEarlier(place, ground);
-      await ground.witness?.begin();
+      await ground.witness.begin();
       const shown = await this.#serve(place, ground);
       if (!shown.ok && !this.#interrupt.signal.aborted) this.#log(`The server's log is kept in ${await place.keepLog()}`);
       residue = await this.#lookForResidue(ground);
-      if (residue.length === 0) await place.forgetCloud();
+      if (residue.length === 0 || ground.hypervisor === 'simulated') await place.forgetCloud();
       return { ...shown, hypervisor: ground.hypervisor, residue };
     } finally {
       await ground.stop({ clean: residue?.length === 0 });
@@ -140,8 +140,7 @@ Ctrl-C removes all of it and ends.`);
   }
 
   async #lookForResidue({ witness }: Ground): Promise<readonly string[]> {
-    if (witness === undefined) return [];
-    const residue = await this.#stages.finish('check', 'What is left of it, asked of libvirt itself', () => witness.residue());
+    const residue = await this.#stages.finish('check', `What is left of it, asked of ${witness.place}`, () => witness.residue());
     for (const thing of residue) this.#log(`Left behind: ${thing}`);
     return residue;
   }
@@ -150,7 +149,8 @@ Ctrl-C removes all of it and ends.`);
   async #removeEarlier(place: Place, ground: Ground): Promise<void> {
     if (!(await place.hasEarlierCloud())) return place.forgetCloud();
     this.#log('Removing what an earlier demo left');
-    if (ground.witness !== undefined) {
+    // A pretended world has gone with its server.
+    if (ground.hypervisor !== 'simulated') {
       const cloud = await this.#startServer(place, ground);
       try {
         await this.#deleteEverything(cloud);

@@ -8,9 +8,19 @@ import { probeHypervisor } from '../probe/probe.ts';
 import { CACHE_DIR, ensureSystem, type Log } from '../system/ensure.ts';
 import { type Libvirtd, startPrivateLibvirtd } from '../system/private-libvirtd.ts';
 import type { Place } from './place.ts';
+import { SimulatedWitness } from './simulated-witness.ts';
 import { Witness } from './witness.ts';
 
 const SIMULATED_DRIVERS = fileURLToPath(new URL('simulated-drivers.ts', import.meta.url));
+
+/** Looks what is there, past the server: at the beginning, and in the end for what has come since. */
+export interface LookAround {
+  /** What it asks, as people are told. */
+  readonly place: string;
+  begin(): Promise<void>;
+  /** What is left, one line each. */
+  residue(): Promise<readonly string[]>;
+}
 
 /** What the demo's machines stand on. */
 export interface Ground {
@@ -23,8 +33,7 @@ export interface Ground {
   readonly serverConfig: Readonly<Record<string, unknown>>;
   /** The content of the image that is uploaded. */
   readonly image: { readonly path: string; readonly sha256: string; readonly sizeBytes: number } | undefined;
-  /** Looks at what is really there; undefined where nothing is real. */
-  readonly witness: Pick<Witness, 'begin' | 'residue'> | undefined;
+  readonly witness: LookAround;
   /** Where elastic IPs come from; there only with OVN. */
   readonly external?: { readonly label: string; readonly cidr: string; readonly gateway: string };
   /** What the cluster says of disks; there only with Ceph. */
@@ -41,20 +50,21 @@ export async function findGround(place: Place, log: Log): Promise<Ground> {
   if (!system.ok) {
     log(`SIMULATED: ${system.reason}.`);
     log('What follows is the real server, API and SDK, but the machines are pretended ones: nothing boots.');
-    return simulatedGround();
+    return simulatedGround(place);
   }
   return realGround(place, log);
 }
 
-function simulatedGround(): Ground {
+function simulatedGround(place: Place): Ground {
   const name = hostname();
+  const leftPath = join(place.serverDir, 'left.json');
   return {
     hypervisor: 'simulated',
     hostUri: `sim://${name}`,
     pool: ({ hostId }) => ({ hostId }),
-    serverConfig: { kvm: { enabled: false }, plugins: [{ module: SIMULATED_DRIVERS, options: { hostname: name } }] },
+    serverConfig: { kvm: { enabled: false }, plugins: [{ module: SIMULATED_DRIVERS, options: { hostname: name, leftPath } }] },
     image: undefined,
-    witness: undefined,
+    witness: new SimulatedWitness(leftPath),
     stop: async () => {},
   };
 }

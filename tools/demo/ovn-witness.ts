@@ -1,16 +1,17 @@
 import type { OvnCentral } from '../system/ovn-central.ts';
 import { ovnRows } from '../system/ovn-rows.ts';
 import type { OvsHost } from '../system/ovs-host.ts';
-import type { Ground } from './ground.ts';
+import type { LookAround } from './ground.ts';
 
 /** Looks at libvirt, OVN and the switch with their own programs. */
 export class OvnWitness {
-  readonly #libvirt: NonNullable<Ground['witness']>;
+  readonly place = 'libvirt, OVN and the switch themselves';
+  readonly #libvirt: Pick<LookAround, 'begin' | 'residue'>;
   readonly #central: OvnCentral;
   readonly #ovs: OvsHost;
   #before: readonly string[] = [];
 
-  constructor(libvirt: NonNullable<Ground['witness']>, { central, ovs }: { readonly central: OvnCentral; readonly ovs: OvsHost }) {
+  constructor(libvirt: Pick<LookAround, 'begin' | 'residue'>, { central, ovs }: { readonly central: OvnCentral; readonly ovs: OvsHost }) {
     this.#libvirt = libvirt;
     this.#central = central;
     this.#ovs = ovs;

@@ -29,7 +29,7 @@ export async function rbdGround(place: Place, log: Log): Promise<Ground> {
       pool: ({ zoneId }) => ({ driver: 'rbd', zoneId, settings, secrets: { key: ceph.user.key } }),
       ceph: new DemoPool(ceph),
       backupsDir,
-      witness: ground.witness && new RbdWitness(ground.witness, ceph, POOL),
+      witness: new RbdWitness(ground.witness, ceph, POOL),
       stop: async (outcome) => {
         await ground.stop(outcome);
         await ceph[Symbol.asyncDispose]();

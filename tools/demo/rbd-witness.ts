@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CephCluster } from '../system/ceph-cluster.ts';
-import type { Ground } from './ground.ts';
+import type { LookAround } from './ground.ts';
 
 /** What is deleted is freed behind the answer. */
 const FREED_MS = 120_000;
 
 /** Looks at libvirt and at the pool with their own programs. */
 export class RbdWitness {
-  readonly #libvirt: NonNullable<Ground['witness']>;
+  readonly place = 'libvirt and Ceph themselves';
+  readonly #libvirt: Pick<LookAround, 'begin' | 'residue'>;
   readonly #ceph: Pick<CephCluster, 'rbd'>;
   readonly #pool: string;
 
-  constructor(libvirt: NonNullable<Ground['witness']>, ceph: Pick<CephCluster, 'rbd'>, pool: string) {
+  constructor(libvirt: Pick<LookAround, 'begin' | 'residue'>, ceph: Pick<CephCluster, 'rbd'>, pool: string) {
     this.#libvirt = libvirt;
     this.#ceph = ceph;
     this.#pool = pool;

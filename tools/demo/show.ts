@@ -46,10 +46,9 @@ export async function showMachine({ cloud, ground, stages, progress, signal, log
     `./pileus instances get ${instance.name}`,
     './pileus operations list',
     `./pileus console ${instance.name}`,
-    `curl http://${nic.address}/`,
   ];
   if (ground.hypervisor === 'simulated') return { guest: { console: said }, haveALook, toured };
   const guest = await stages.run('http', `http://${nic.address}/, answered by the guest`, () => askGuest(toured, signal));
   log(`  guest                ${JSON.stringify(guest)}`);
-  return { guest, haveALook, toured };
+  return { guest, haveALook: [...haveALook, `curl http://${nic.address}/`], toured };
 }

@@ -13,6 +13,7 @@ const SHELVES = [
 
 /** Looks at libvirt with virsh, which knows nothing of our own client: what is there that was not there before? */
 export class Witness {
+  readonly place = 'libvirt itself';
   readonly #socketPath: string;
   readonly #imagesDir: string;
   #before: ReadonlySet<string> = new Set();
