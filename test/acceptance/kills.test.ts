@@ -88,6 +88,8 @@ describe('a server that is killed at random moments of creates and deletes', fun
     expect(ports, 'ports of the network').to.deep.equal([]);
     const left = facts();
     expect(left.unfinished, 'operations').to.deep.equal([]);
+    // Addresses and copies of images among them.
+    for (const [kind, rows] of Object.entries(left.live)) expect(idsOf(rows), kind).to.have.members(idsOf(baseline.live[kind]));
     for (const kind of ['instance', 'volume', 'nic', 'debt', 'stray']) expect(left.live[kind], kind).to.deep.equal([]);
     expect(withoutProbes(left.counters), 'reservations').to.deep.equal(withoutProbes(baseline.counters));
 
@@ -100,6 +102,8 @@ describe('a server that is killed at random moments of creates and deletes', fun
     expect(await lab.poolFiles(), 'files of the pool').to.deep.equal([]);
   }
 });
+
+const idsOf = (rows: StoreFacts['live'][string] = []): readonly unknown[] => rows.map(({ id }) => id);
 
 /** The health check counts its own writes. */
 const withoutProbes = (counters: StoreFacts['counters']): StoreFacts['counters'] =>
