@@ -9,6 +9,8 @@ import { attempt, type CommandOptions, type CommandResult, run } from './command
 import { freePort } from './free-port.ts';
 
 export interface CephClusterOptions {
+  /** Default 1. Of three, two are enough. */
+  readonly monitors?: 1 | 3;
   /** Default 1. With three, pools keep three copies and take writes with two. */
   readonly osds?: 1 | 3;
   /** Default `bluestore`; an OSD of `memstore` comes back empty, starts in half the time, and takes its size from memory. */
@@ -37,15 +39,16 @@ export interface S3Endpoint {
 
 const MGR_MODULES = ['mgr_module.py', 'mgr_util.py', 'rbd_support'];
 const READY_MS = 120_000;
+const MONITORS = ['a', 'b', 'c'] as const;
 
 /**
- * A Ceph cluster of one's own: one monitor and its OSDs, in a fresh folder, on ports of its own. Its daemons are children of this process and end with it at the
+ * A Ceph cluster of one's own: its monitor, or three, and OSDs, in a fresh folder, on ports of its own. Its daemons are children of this process and end with it at the
  * latest; each can be killed, frozen and started again by itself.
  */
 export class CephCluster implements AsyncDisposable {
   readonly dir: string;
   readonly fsid: string;
-  readonly monitor: ChildDaemon;
+  readonly monitorDaemons: readonly [ChildDaemon, ...ChildDaemon[]];
   readonly osds: readonly ChildDaemon[];
   /** These two run only if they were asked for. */
   readonly manager: ChildDaemon;
@@ -67,7 +70,9 @@ export class CephCluster implements AsyncDisposable {
     this.user = { name: 'pileus', key: newKey() };
     const daemon = (name: string, program: string, ...words: readonly string[]) =>
       new ChildDaemon({ argv: [program, `--conf=${this.configPath}`, '-f', ...words], logPath: join(dir, 'log', `${name}.out`) });
-    this.monitor = daemon('mon.a', 'ceph-mon', '--id=a');
+    const monitor = (id: string) => daemon(`mon.${id}`, 'ceph-mon', `--id=${id}`);
+    const [first, ...others] = MONITORS;
+    this.monitorDaemons = [monitor(first), ...others.slice(0, layout.ports.length - 1).map(monitor)];
     this.osds = Array.from({ length: layout.osds }, (_, index) => daemon(`osd.${index}`, 'ceph-osd', `--id=${index}`));
     this.manager = daemon('mgr.x', 'ceph-mgr', '--id=x');
     const endpoint = `beast endpoint=${address}:${gatewayPort}`;
@@ -85,11 +90,12 @@ export class CephCluster implements AsyncDisposable {
     const { osds = 1, store = 'bluestore', address = '127.0.0.1', pools = ['rbd'], directory = tmpdir() } = options;
     const osdBytes = options.osdBytes ?? (store === 'memstore' ? 2 : 8) * 2 ** 30;
     const dir = await mkdtemp(join(directory, 'pileus-ceph-'));
-    const [port, gatewayPort] = [await freePort(address), await freePort(address)];
-    const cluster = new CephCluster({ dir, fsid: randomUUID(), address, port, osds, store, osdBytes }, gatewayPort);
+    const ports: number[] = [];
+    while (ports.length < (options.monitors ?? 1)) ports.push(await freePort(address));
+    const cluster = new CephCluster({ dir, fsid: randomUUID(), address, ports, osds, store, osdBytes }, await freePort(address));
     try {
       await cluster.#make();
-      await Promise.all([cluster.monitor.start(), ...cluster.osds.map((osd) => osd.start())]);
+      await Promise.all([...cluster.monitorDaemons, ...cluster.osds].map((daemon) => daemon.start()));
       if (options.manager === true) await cluster.manager.start();
       for (const pool of pools) await cluster.createPool(pool);
       // Of the modules that a manager always has, most are not there.
@@ -104,7 +110,12 @@ export class CephCluster implements AsyncDisposable {
 
   /** As attachments name them. */
   get monitors(): readonly string[] {
-    return [`${this.#layout.address}:${this.#layout.port}`];
+    return this.#layout.ports.map((port) => `${this.#layout.address}:${port}`);
+  }
+
+  /** The only one, or the first. */
+  get monitor(): ChildDaemon {
+    return this.monitorDaemons[0];
   }
 
   get configPath(): string {
@@ -142,7 +153,7 @@ export class CephCluster implements AsyncDisposable {
   async createPool(name: string): Promise<void> {
     const whileTheyRun = async (work: Promise<string>) => {
       const outcome = await work.catch((error: unknown) => error);
-      for (const daemon of [this.monitor, ...this.osds]) await daemon.expectRunning();
+      for (const daemon of [...this.monitorDaemons, ...this.osds]) await daemon.expectRunning();
       if (outcome instanceof Error) throw outcome;
     };
     await whileTheyRun(this.ceph('osd', 'pool', 'create', name));
@@ -164,7 +175,7 @@ export class CephCluster implements AsyncDisposable {
 
   /** Ends all of its daemons and removes its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.gateway, this.manager, ...this.osds, this.monitor].map((daemon) => daemon.kill()));
+    await Promise.all([this.gateway, this.manager, ...this.osds, ...this.monitorDaemons].map((daemon) => daemon.kill()));
     await rm(this.dir, { recursive: true, force: true });
   }
 
@@ -175,8 +186,8 @@ export class CephCluster implements AsyncDisposable {
 
   /** Folders, settings, keys, and what monitor and OSDs start from. All keys are the monitor's from its birth: each asked for later costs half a second. */
   async #make(): Promise<void> {
-    const { dir, fsid, address, port, osds } = this.#layout;
-    for (const name of ['keys', 'run', 'log', 'mon', 'mgr', 'mgr-modules', 'gateway']) await mkdir(join(dir, name));
+    const { dir, fsid, address, ports, osds } = this.#layout;
+    for (const name of ['keys', 'run', 'log', 'mgr', 'mgr-modules', 'gateway']) await mkdir(join(dir, name));
     for (const name of MGR_MODULES) await symlink(join('/usr/share/ceph/mgr', name), join(dir, 'mgr-modules', name));
     await writeFile(this.configPath, cephConfig(this.#layout));
     const keyring = await this.#writeKeys();
@@ -187,9 +198,7 @@ export class CephCluster implements AsyncDisposable {
       '--create',
       '--fsid',
       fsid,
-      '--addv',
-      'a',
-      `[v2:${address}:${port}]`,
+      ...ports.flatMap((port, index) => ['--addv', MONITORS[index] ?? '', `[v2:${address}:${port}]`]),
       '--set-min-mon-release',
       'pacific',
       monmap,
@@ -197,7 +206,10 @@ export class CephCluster implements AsyncDisposable {
     // With our settings, else it makes a rule that never puts two copies on one host, and there is but one.
     await run(['osdmaptool', conf, osdmap, '--createsimple', String(osds)]);
     await Promise.all([
-      run(['ceph-mon', conf, '--mkfs', '--id=a', `--monmap=${monmap}`, `--osdmap=${osdmap}`, `--keyring=${keyring}`]),
+      ...MONITORS.slice(0, ports.length).map(async (id) => {
+        await mkdir(join(dir, `mon.${id}`));
+        await run(['ceph-mon', conf, '--mkfs', `--id=${id}`, `--monmap=${monmap}`, `--osdmap=${osdmap}`, `--keyring=${keyring}`]);
+      }),
       ...this.osds.map(async (_, id) => {
         await mkdir(join(dir, `osd.${id}`));
         await run(['ceph-osd', conf, '--mkfs', '--no-mon-config', `--id=${id}`, `--osd-uuid=${randomUUID()}`, `--monmap=${monmap}`], {
@@ -211,7 +223,7 @@ export class CephCluster implements AsyncDisposable {
     const { dir, osds } = this.#layout;
     const all = { mon: 'allow *', mgr: 'allow *', osd: 'allow *', mds: 'allow *' };
     const entries = [
-      { name: 'mon.', file: 'mon.a', key: newKey(), caps: { mon: 'allow *' } },
+      { name: 'mon.', key: newKey(), caps: { mon: 'allow *' } },
       { name: 'client.admin', key: this.admin.key, caps: all },
       { name: `client.${this.user.name}`, key: this.user.key, caps: RBD_CAPS },
       { name: 'client.gateway', key: newKey(), caps: { mon: 'allow rw', osd: 'allow rwx', mgr: 'allow rw' } },
@@ -220,8 +232,12 @@ export class CephCluster implements AsyncDisposable {
         ...{ name: `osd.${id}`, key: newKey() },
         caps: { mon: 'allow profile osd', mgr: 'allow profile osd', osd: 'allow *' },
       })),
-    ].map(({ name, key, caps, ...rest }) => ({ file: 'file' in rest ? rest.file : name, text: keyringEntry(name, key, caps) }));
-    for (const { file, text } of entries) await writeFile(keyringOf(dir, file), text, { mode: 0o600 });
+    ].map(({ name, key, caps }) => ({ name, text: keyringEntry(name, key, caps) }));
+    // Monitors have one key.
+    const files = entries.flatMap(({ name, text }) =>
+      (name === 'mon.' ? this.monitorDaemons.map((_, index) => `mon.${MONITORS[index]}`) : [name]).map((file) => ({ file, text })),
+    );
+    for (const { file, text } of files) await writeFile(keyringOf(dir, file), text, { mode: 0o600 });
     const bootstrap = keyringOf(dir, 'bootstrap');
     await writeFile(bootstrap, entries.map(({ text }) => text).join(''), { mode: 0o600 });
     return bootstrap;

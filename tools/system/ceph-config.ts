@@ -11,9 +11,9 @@ export interface CephUser {
 export interface CephLayout {
   readonly dir: string;
   readonly fsid: string;
-  /** Where the monitor listens, for version 2 of the protocol alone. */
+  /** Where monitors listen, each at a port of its own, for version 2 of the protocol alone. */
   readonly address: string;
-  readonly port: number;
+  readonly ports: readonly number[];
   readonly osds: number;
   readonly store: 'bluestore' | 'memstore';
   /** Of each OSD, in a sparse file. */
@@ -62,11 +62,11 @@ export function cephConfig(layout: CephLayout): string {
     .join('\n');
 }
 
-function globalSettings({ dir, fsid, address, port, osds }: CephLayout): Settings {
+function globalSettings({ dir, fsid, address, ports, osds }: CephLayout): Settings {
   const replicas = Math.min(osds, 3);
   return {
     fsid,
-    mon_host: `[v2:${address}:${port}]`,
+    mon_host: ports.map((port) => `[v2:${address}:${port}]`).join(','),
     auth_cluster_required: 'cephx',
     auth_service_required: 'cephx',
     auth_client_required: 'cephx',
@@ -92,7 +92,7 @@ function globalSettings({ dir, fsid, address, port, osds }: CephLayout): Setting
 
 function monitorSettings({ dir }: CephLayout): Settings {
   return {
-    mon_data: join(dir, 'mon'),
+    mon_data: join(dir, 'mon.$id'),
     mon_cluster_log_file: join(dir, 'log/cluster.log'),
     mon_allow_pool_delete: true,
     mon_allow_pool_size_one: true,

@@ -19,7 +19,7 @@ describe('a pool of Ceph that is in trouble', function () {
   let lab: CephCloud;
 
   before(async () => {
-    lab = await CephCloud.up({ osds: 3, hosts: 1 });
+    lab = await CephCloud.up({ osds: 3, hosts: 1, monitors: FULL ? 3 : 1 });
   });
   after(() => lab?.[Symbol.asyncDispose]());
 
@@ -75,7 +75,7 @@ describe('a pool of Ceph that is in trouble', function () {
       expect(seen).to.deep.equal(expected);
     });
 
-    it('holds up what a machine writes while it takes nothing, goes on without a monitor, and loses nothing', async () => {
+    it('holds up what a machine writes while it takes nothing, goes on with two of three monitors and with none, and loses nothing', async () => {
       const machine = await lab.machine('writer', await lab.uploadGuestImage(), 0);
       const guest = await lab.guest(machine.id, 0).booted();
       const { id: volumeId } = await lab.cloud.volumes.create({ name: 'log', sizeBytes: 16 * MIB }).wait();
@@ -112,10 +112,16 @@ describe('a pool of Ceph that is in trouble', function () {
       await quota(0);
       await goesOn('with room again');
 
-      await lab.ceph.monitor.kill();
+      const [first, ...others] = lab.ceph.monitorDaemons;
+      await first.kill();
+      await goesOn('with two of three monitors');
+      const { id: secondId } = await lab.cloud.volumes.create({ name: 'with-two', sizeBytes: 8 * MIB }).wait({ timeoutMs: 180_000 });
+      await lab.cloud.instances.attachVolume(machine.id, { volumeId: secondId }).wait({ timeoutMs: 180_000 });
+      await until('the second volume', async () => (await guest.attempt('test', '-b', '/dev/vdc')).exitCode === 0 || undefined);
+      await Promise.all(others.map((monitor) => monitor.kill()));
       await goesOn('without a monitor');
-      await lab.ceph.monitor.start();
-      await goesOn('with a monitor again');
+      await Promise.all(lab.ceph.monitorDaemons.map((monitor) => monitor.start()));
+      await goesOn('with all monitors again');
 
       await guest.run('touch', '/run/stop');
       await until('the last write', async () => (await guest.attempt('test', '-e', '/run/stopped')).exitCode === 0 || undefined);
@@ -125,15 +131,18 @@ describe('a pool of Ceph that is in trouble', function () {
       );
       await untilPool('recovery', ({ health, status }) => health === 'healthy' && status === 'connected');
       await lab.cloud.instances.delete(machine.id).wait({ timeoutMs: 180_000 });
-      await lab.cloud.volumes.delete(volumeId).wait();
+      for (const id of [volumeId, secondId]) await lab.cloud.volumes.delete(id).wait();
       const { seen, expected } = await settledInventory(lab);
       expect(seen).to.deep.equal(expected);
     });
 
-    it('is used again when its monitor was dead and is back', async () => {
-      await lab.ceph.monitor.kill();
-      await untilPool('the loss', ({ status, health }) => status !== 'connected' || health !== 'healthy');
-      await lab.ceph.monitor.start();
+    it('says why it cannot be had when its monitors are dead, and is used again when they are back', async () => {
+      await Promise.all(lab.ceph.monitorDaemons.map((monitor) => monitor.kill()));
+      await untilPool(
+        'the loss',
+        ({ status, statusReason = '' }) => status === 'disconnected' && /^pool ceph /.test(statusReason),
+      );
+      await Promise.all(lab.ceph.monitorDaemons.map((monitor) => monitor.start()));
       await untilPool('the return', ({ status, health }) => status === 'connected' && health === 'healthy');
       expect(await codeOf(lab.cloud.volumes.create({ name: 'again', sizeBytes: 8 * MIB }).wait())).to.equal('succeeded');
     });

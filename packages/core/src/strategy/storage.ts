@@ -19,6 +19,7 @@ export type DiskPlace =
       /** Absent: the one without a name. */
       readonly namespace?: string;
       readonly image: string;
+      /** Each `host`, or `host:port`; IPv6 in brackets. */
       readonly monitors: readonly string[];
       readonly user: string;
       readonly secretRef: string;

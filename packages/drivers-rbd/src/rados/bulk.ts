@@ -122,7 +122,8 @@ export class RbdBulk {
   }
 
   async #convert(words: readonly string[], { timeoutMs, signal, onProgress, passphrase }: ConvertOptions): Promise<void> {
-    await using conf = await openConf(this.#credentials);
+    const { monitors } = await this.#cluster.info({ timeoutMs, signal });
+    await using conf = await openConf({ ...this.#credentials, monitors });
     let told = 0;
     const onOutput = (text: string): void => {
       const share = Number(/\((\d+\.\d+)\/100%\)[^(]*$/.exec(text)?.[1] ?? 0) / 100;

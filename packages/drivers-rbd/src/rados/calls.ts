@@ -141,6 +141,8 @@ export interface ClusterInfo {
   readonly rbdVersion: readonly [number, number, number];
   /** Of this client's sessions, as the blocklist takes them. */
   readonly addresses: readonly string[];
+  /** As in `mon_host`, by addresses: what this connection was made with. */
+  readonly monitors: string;
 }
 
 interface Signature {

@@ -86,6 +86,7 @@ const meanings: Readonly<Record<string, string>> = {
  * - `ENOTEMPTY`: an image with snapshots, which is not removed.
  * - `EACCES` (wrong user or key), `EPERM` (caps too low; in the trash: not yet due).
  * - `ETIMEDOUT`: from `connect` no monitor answered.
+ * - `EADDRNOTAVAIL`: from `connect` the name of no monitor has an address, `EAGAIN`: or nobody could be asked for it.
  * - `EUCLEAN`: a removal found nothing to remove, and the image is still listed: the pool is full, or it is half removed and another try did not help either.
  * - `ESHUTDOWN`: blocklisted; the next call has a new connection.
  * - `ELIBACC`: librados or librbd is not installed, or cannot be loaded.

@@ -40,6 +40,7 @@ export type { Outcome, Watcher } from './errors.ts';
 export { AbortedError, BusyError, ConnectionLostError, RadosError, TimeoutError, UnansweredError, UnsupportedError } from './errors.ts';
 export type { ImageMetadata, ImageSnapshots, OpenOptions, RbdImage } from './image.ts';
 export type { ClusterDf, ClusterHealth, HealthCheck, PoolDetail, PoolDf } from './monitor.ts';
+export { entriesOf, hostsOf, monitorsIn } from './monitors.ts';
 export { type DiffOptions, type Extent, IO_BYTES_MAX, type OpenImage } from './open-image.ts';
 export type { CloneSource, NewImage, PageOptions, RbdNamespaces, RbdPool } from './pool.ts';
 export { ToolError } from './tool.ts';

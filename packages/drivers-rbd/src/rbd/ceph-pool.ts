@@ -1,5 +1,6 @@
 import type { Attachment, Call } from '@pileus/core/strategy';
 import type { CallOptions, ImageSize, ImageStat, NewImageOptions, RadosCluster, RbdPool, Watcher, WatchKey } from '../rados/index.ts';
+import { hostsOf } from '../rados/index.ts';
 import type { ClusterLink } from './cluster-links.ts';
 import { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
@@ -187,7 +188,15 @@ export class CephPool {
 
   attachment(image: string): Attachment {
     const { pool, namespace, monitors, user } = this.settings;
-    return { type: 'rbd', pool, ...(namespace === '' ? {} : { namespace }), image, monitors, user, secretRef: this.secretRef };
+    return {
+      type: 'rbd',
+      pool,
+      ...(namespace === '' ? {} : { namespace }),
+      image,
+      monitors: hostsOf(monitors),
+      user,
+      secretRef: this.secretRef,
+    };
   }
 
   /** The same for all that is in the pool: they have one key. */

@@ -1,4 +1,5 @@
 import type { PoolCapacity, StorageDriver, StoredKind, StoredObject } from '@pileus/core/strategy';
+import type { RadosError } from '../rados/index.ts';
 import { CephPool, type Log } from './ceph-pool.ts';
 import type { ClusterLink } from './cluster-links.ts';
 import { contentVerbs } from './contents.ts';
@@ -79,13 +80,10 @@ export function rbdStorage(link: ClusterLink, settings: PoolSettings, log: Log):
 async function prepare(pool: CephPool, deadline: Deadline): Promise<void> {
   const { namespace, user } = pool.settings;
   await except(
-    ['EACCES', 'EINVAL'],
+    ['EACCES', 'EINVAL', 'EADDRNOTAVAIL'],
     () => pool.connect(deadline),
     (error) => {
-      const why = isCode(error, 'EINVAL')
-        ? 'the key cannot be read: it is base64, as in the keyring'
-        : `the cluster does not know user ${user} with this key`;
-      throw new DriverError('invalid', why, { cause: error });
+      throw new DriverError('invalid', unusable(error, user), { cause: error });
     },
   );
   await poolDetail(pool, deadline);
@@ -101,6 +99,12 @@ async function prepare(pool: CephPool, deadline: Deadline): Promise<void> {
       () => pool.images.namespaces.create(namespace, deadline.left),
       () => undefined,
     );
+}
+
+function unusable(error: RadosError, user: string): string {
+  if (isCode(error, 'EADDRNOTAVAIL')) return `the monitors cannot be found: ${error.message}`;
+  if (isCode(error, 'EINVAL')) return 'the key cannot be read: it is base64, as in the keyring';
+  return `the cluster does not know user ${user} with this key`;
 }
 
 /**

@@ -25,6 +25,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   // The libraries are not there, and the message says which: whoever installs them need change nothing else.
   ELIBACC: 'unavailable',
   EAGAIN: 'unavailable',
+  // Names of monitors may get their addresses back, with the server that knows them.
+  EADDRNOTAVAIL: 'unavailable',
   ENOTCONN: 'unavailable',
   ECONNREFUSED: 'unavailable',
   EHOSTUNREACH: 'unavailable',

@@ -1,4 +1,5 @@
 import type { PoolEndpoint, SettingFault, StorageFactory } from '@pileus/core/strategy';
+import { entriesOf, monitorsIn } from '../rados/index.ts';
 import { DriverError } from './driver-error.ts';
 
 export const SETTINGS = {
@@ -26,8 +27,10 @@ const PLAIN = ['pool', 'user', 'namespace', 'dataPool'] as const;
 
 /** What no pool can be opened with. The key is not quoted. */
 export function settingFault(settings: Readonly<Record<string, string>>): SettingFault | undefined {
-  const empty = NEEDED.find((name) => (name === 'monitors' ? readMonitors(settings[name] ?? '').length === 0 : !settings[name]));
+  const empty = NEEDED.find((name) => (name === 'monitors' ? monitorsIn(settings[name] ?? '').length === 0 : !settings[name]));
   if (empty !== undefined) return { setting: empty, reason: 'must not be empty' };
+  const noAddress = monitorsIn(settings.monitors ?? '').find((monitor) => entriesOf(monitor) === undefined);
+  if (noAddress !== undefined) return { setting: 'monitors', reason: `has ${JSON.stringify(noAddress)}, which is no address` };
   const odd = PLAIN.find((name) => /[/@\s]/.test(settings[name] ?? ''));
   if (odd !== undefined) return { setting: odd, reason: 'may contain no /, no @ and no space' };
   if (!/^[A-Za-z0-9+/]+=*$/.test(settings.key?.trim() ?? '')) return { setting: 'key', reason: 'is not of the form that keyrings have' };
@@ -39,12 +42,5 @@ export function readSettings({ poolId, settings }: PoolEndpoint): PoolSettings {
   const fault = settingFault(settings);
   if (fault !== undefined) throw new DriverError('invalid', `pool ${poolId}: the setting ${fault.setting} ${fault.reason}`);
   const { monitors = '', user = '', key = '', pool = '', namespace = '', dataPool } = settings;
-  return { poolId, monitors: readMonitors(monitors), key: key.trim(), user: user.replace(/^client\./, ''), pool, namespace, dataPool };
+  return { poolId, monitors: monitorsIn(monitors), key: key.trim(), user: user.replace(/^client\./, ''), pool, namespace, dataPool };
 }
-
-/** At commas, but for those within brackets: `[v2:10.0.0.1:3300,v1:10.0.0.1:6789],10.0.0.2`. */
-const readMonitors = (text: string): readonly string[] =>
-  text
-    .split(/,(?![^[]*\])/)
-    .map((each) => each.trim())
-    .filter((each) => each !== '');

@@ -385,6 +385,7 @@ describe('the driver of a Ceph pool', function () {
     ['a key that is not the user’s', { key: 'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==' }, 'invalid', UNTIL_MS],
     ['a key that is none', { key: 'AQD==' }, 'invalid', UNTIL_MS],
     ['a pool that is not there', { pool: 'nowhere' }, 'not_found', UNTIL_MS],
+    ['monitors whose names have no address', { monitors: 'nowhere..invalid:3300' }, 'invalid', UNTIL_MS],
     ['monitors that nobody answers at', { monitors: '127.0.0.1:1' }, 'unavailable', 3_000],
   ] as const)
     it(`says of ${what} that it is ${expected}`, async () => {

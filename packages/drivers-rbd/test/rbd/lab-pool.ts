@@ -60,7 +60,7 @@ export class LabPool {
   }
 
   #daemons() {
-    return [this.cluster.monitor, ...this.cluster.osds];
+    return [...this.cluster.monitorDaemons, ...this.cluster.osds];
   }
 
   /** Until no disk has anything under way, some looks in a row: between two of them it has read what was sent. */

@@ -14,6 +14,8 @@ describe('the settings of a Ceph pool', () => {
   it('are refused by name where no pool can be opened with them, and the key is not quoted', () => {
     for (const change of [
       { monitors: ' , ' },
+      { monitors: '192.0.2.5,a b' },
+      { monitors: '[v2:192.0.2.5:3300' },
       { pool: '' },
       { pool: 'a/b' },
       { user: 'a b' },

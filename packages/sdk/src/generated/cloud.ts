@@ -2235,6 +2235,8 @@ export interface PoolFields {
   /** How it does not keep what its class promises: nothing new is placed there meanwhile. */
   readonly shortfall?: string;
   readonly status: 'connected' | 'disconnected';
+  /** Why it is disconnected: what the last looks at it were answered. */
+  readonly statusReason?: string;
   /** Of a deleted one that may have had copies of images: when they were removed. No pool is registered at its place for a while after that. */
   readonly copiesRemovedAt?: string;
 }

@@ -30,6 +30,7 @@ type VolumeRow = RowOf<typeof volume>;
 
 const MISSES_MAX = 3;
 const CALL_TIMEOUT_MS = 30_000;
+const REASON_MAX = 1_024;
 /** Hosts do not beat in step: a shared pool is due a little before all of its hosts have been looked at again. */
 const SHARE_OF_LOOK = 0.9;
 /** A change of less than this share of the pool is not worth a write. */
@@ -70,7 +71,7 @@ export class PoolLook {
   /** The pools that are managed through a lost host cannot be reached any more, either. */
   async lost(hostId: string): Promise<void> {
     for (const row of await this.#services.reader.list(pool, equals('hostId', hostId)))
-      if (row.status === 'connected') await this.#observe(row, { status: 'disconnected' });
+      if (row.status === 'connected') await this.#observe(row, { status: 'disconnected', statusReason: 'Its host is lost.' });
   }
 
   #isDue(row: PoolRow, everyMs: number): boolean {
@@ -100,7 +101,9 @@ export class PoolLook {
     const misses = (this.#misses.get(row.id) ?? 0) + 1;
     this.#misses.set(row.id, misses);
     this.#services.environment.logger.warn({ poolId: row.id, misses, error: describeChain(error) }, 'look at a pool failed');
-    if (misses >= MISSES_MAX && row.status === 'connected') await this.#observe(row, { status: 'disconnected' });
+    const statusReason = (isCloudError(error) ? error.message : 'It could not be looked at.').slice(0, REASON_MAX);
+    if (misses >= MISSES_MAX && (row.status === 'connected' || row.statusReason !== statusReason))
+      await this.#observe(row, { status: 'disconnected', statusReason });
   }
 
   async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity, facts: ReturnType<typeof shown>): Promise<void> {
@@ -112,7 +115,7 @@ export class PoolLook {
     const { ids } = this.#services;
     await this.#observe(
       row,
-      { status: 'connected', totalBytes, freeBytes, ...facts },
+      { status: 'connected', statusReason: null, totalBytes, freeBytes, ...facts },
       alarms(row, facts, () => ids.mint('notice')),
     );
   }
@@ -126,7 +129,9 @@ export class PoolLook {
   /** Of the pool as it was looked at; else the next look decides. */
   async #observe(
     row: PoolRow,
-    seen: Partial<Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & ReturnType<typeof shown>>,
+    seen: Partial<
+      Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & { readonly statusReason: string | null } & ReturnType<typeof shown>
+    >,
     told: readonly Statement[] = [],
   ): Promise<void> {
     await this.#services

@@ -39,6 +39,7 @@ export const pool = defineKind({
       Type.String({ description: 'How it does not keep what its class promises: nothing new is placed there meanwhile.' }),
     ),
     status: Type.Union([Type.Literal('connected'), Type.Literal('disconnected')]),
+    statusReason: Type.Optional(Type.String({ description: 'Why it is disconnected: what the last looks at it were answered.' })),
     copiesRemovedAt: Type.Optional(
       Type.String({
         format: 'date-time',

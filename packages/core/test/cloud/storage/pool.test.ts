@@ -119,11 +119,21 @@ describe('pools', () => {
     const id = await cloud.pool(hostId);
     const heal = cloud.sim.world.faults.add({ command: 'capacity', effect: 'fail', fault: 'unavailable' });
     await cloud.sim.run(4 * A_LOOK_MS);
-    expect((await cloud.row(pool, id)).status).to.equal('disconnected');
+    const { status, statusReason, generation } = await cloud.row(pool, id);
+    expect(status).to.equal('disconnected');
+    expect(statusReason).to.include('cannot be reached (storage capacity)');
     expect(await codeOf(cloud.sim.submit('volume.create', { sizeBytes: GIB }))).to.equal('no_capacity');
-    heal();
     await cloud.sim.run(A_LOOK_MS);
-    expect((await cloud.row(pool, id)).status).to.equal('connected');
+    expect((await cloud.row(pool, id)).generation, 'the same again is not written').to.equal(generation);
+    heal();
+    const other = cloud.sim.world.faults.add({ command: 'ensurePool', effect: 'fail', fault: 'invalid' });
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(pool, id)).statusReason).to.include('refused the values given');
+    other();
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.row(pool, id))
+      .to.include({ status: 'connected' })
+      .and.not.to.have.property('statusReason');
   });
 
   it('that are disabled keep their volumes and get no more', async () => {

@@ -1,6 +1,6 @@
 import type { Watcher } from '../errors.ts';
 
-export const [ENOENT, EBUSY, EINVAL, ERANGE, EUCLEAN] = [2, 16, 22, 34, 117] as const;
+export const [ENOENT, EAGAIN, EBUSY, EINVAL, ERANGE, EADDRNOTAVAIL, EUCLEAN] = [2, 11, 16, 22, 34, 99, 117] as const;
 
 /** librbd answered so. */
 export class NativeFailure extends Error {

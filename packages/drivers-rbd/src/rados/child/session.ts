@@ -1,6 +1,8 @@
+import { lookup } from 'node:dns/promises';
 import type { ClusterInfo, ImageAt, Place } from '../calls.ts';
 import type { ConnectMessage } from '../messages.ts';
-import { check, ENOENT, NativeFailure, PoolAbsent } from './failures.ts';
+import { addressesOf, NoAddress } from '../monitors.ts';
+import { check, EADDRNOTAVAIL, EAGAIN, ENOENT, NativeFailure, PoolAbsent } from './failures.ts';
 import { addressOf, bytesAt, type Pointer, rados, rbd, textAt, textIn } from './native.ts';
 
 /** Nothing is read from files or told to a terminal. Clones are of version 2, which need no protected snapshots. Writes answer when they are durable. */
@@ -15,23 +17,28 @@ const SETTINGS: Readonly<Record<string, string>> = {
   rbd_cache: 'false',
 };
 
+const LOOKUP_MS = 5_000;
+
 /** The connection of this process. */
 export class Session {
   readonly #cluster: Pointer;
+  readonly #monitors: string;
 
-  private constructor(cluster: Pointer) {
+  private constructor(cluster: Pointer, monitors: string) {
     this.#cluster = cluster;
+    this.#monitors = monitors;
   }
 
-  static async connect({ monitors, user, key, timeoutMs }: ConnectMessage): Promise<Session> {
+  static async connect({ monitors: named, user, key, timeoutMs }: ConnectMessage): Promise<Session> {
+    const monitors = await known(named);
     const out = Buffer.alloc(8);
     check(rados.rados_create2.now(out, 'ceph', `client.${user}`, 0), 'no client');
     const cluster = out.readBigUInt64LE();
     const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1_000)));
     for (const [name, value] of Object.entries({ ...SETTINGS, mon_host: monitors, key, client_mount_timeout: seconds }))
       check(rados.rados_conf_set.now(cluster, name, value), `setting ${name}`);
-    check(await rados.rados_connect.later(cluster), `client.${user} at ${monitors}`);
-    return new Session(cluster);
+    check(await rados.rados_connect.later(cluster), `client.${user} at ${named}`);
+    return new Session(cluster, monitors);
   }
 
   async disconnect(): Promise<void> {
@@ -122,7 +129,21 @@ export class Session {
       radosVersion: version((...parts) => rados.rados_version.now(...parts)),
       rbdVersion: version((...parts) => rbd.rbd_version.now(...parts)),
       addresses: addresses.split(',').filter((address) => address !== ''),
+      monitors: this.#monitors,
     };
+  }
+}
+
+/** By addresses. Whoever would know one and does not answer is not waited for longer than an answer takes. */
+async function known(monitors: string): Promise<string> {
+  try {
+    return await addressesOf(monitors, async (name) => {
+      const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('no answer')), LOOKUP_MS).unref());
+      return (await Promise.race([lookup(name, { all: true }), late])).map(({ address }) => address);
+    });
+  } catch (error) {
+    if (!(error instanceof NoAddress)) throw error;
+    throw new NativeFailure(error.isCertain ? EADDRNOTAVAIL : EAGAIN, error.message);
   }
 }
 
