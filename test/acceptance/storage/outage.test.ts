@@ -138,10 +138,7 @@ describe('a pool of Ceph that is in trouble', function () {
 
     it('says why it cannot be had when its monitors are dead, and is used again when they are back', async () => {
       await Promise.all(lab.ceph.monitorDaemons.map((monitor) => monitor.kill()));
-      await untilPool(
-        'the loss',
-        ({ status, statusReason = '' }) => status === 'disconnected' && /^pool ceph /.test(statusReason),
-      );
+      await untilPool('the loss', ({ status, statusReason = '' }) => status === 'disconnected' && /^pool ceph /.test(statusReason));
       await Promise.all(lab.ceph.monitorDaemons.map((monitor) => monitor.start()));
       await untilPool('the return', ({ status, health }) => status === 'connected' && health === 'healthy');
       expect(await codeOf(lab.cloud.volumes.create({ name: 'again', sizeBytes: 8 * MIB }).wait())).to.equal('succeeded');
