@@ -72,6 +72,12 @@ export const BANS: readonly Ban[] = [
     except: ['packages/server/src/compose.ts'],
   },
   {
+    pattern: /^import (?!type ).*from 'node:http'/,
+    instead: 'core/src/node/plain-http.ts; an import of it loads a client for `fetch`, 9 MiB',
+    within: ['packages/core/src', 'packages/drivers-kvm/src', 'packages/drivers-rbd/src', 'packages/drivers-ovs/src', 'packages/server/src'],
+    except: ['packages/server/src/agent'],
+  },
+  {
     pattern: /from 'rxjs'/,
     instead: 'async iterables; rxjs is for @pileus/sdk/rxjs alone',
     within: PRODUCT,

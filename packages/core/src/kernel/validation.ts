@@ -1,5 +1,5 @@
-import type { TObject, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import type { TObject } from 'typebox';
+import { Compile } from 'typebox/schema';
 import { CloudError } from './errors.ts';
 import { NAME_PATTERN } from './kind.ts';
 
@@ -16,7 +16,7 @@ export function compileInput(schema: TObject): InputCheck {
       compiled ??= compile(schema);
       const check = compiled;
       if (check.Check(input)) return;
-      const errors = check.Errors(input);
+      const [, errors] = check.Errors(input);
       const [error] = errors;
       throw new CloudError('invalid_input', describe(error, input, { errors, schema }), { pointer: pointerOf(error) });
     },
@@ -30,7 +30,7 @@ function compile(schema: TObject): ReturnType<typeof Compile> {
   const text = JSON.stringify(schema);
   const known = compiledByText.get(text);
   if (known !== undefined) return known;
-  const compiled = Compile(closed(schema) as TSchema);
+  const compiled = Compile(closed(schema) as object);
   compiledByText.set(text, compiled);
   return compiled;
 }

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { type IncomingMessage, request as plainRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
+import { request as plainRequest } from './plain-http.ts';
 
 /** Who one is: a certificate and its key, in PEM. */
 export interface Identity {

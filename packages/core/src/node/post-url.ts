@@ -1,10 +1,11 @@
 import { lookup } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { isPublicAddress } from '../cloud/events/addresses.ts';
 import type { PostUrl } from '../cloud/index.ts';
 import { CloudError } from '../kernel/index.ts';
+import { Agent as HttpAgent, request as httpRequest } from './plain-http.ts';
 
 const refused = (): CloudError => new CloudError('refused', 'The URL leads to an address that is not public.');
 
