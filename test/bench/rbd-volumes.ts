@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cloud, systemPrincipal } from '@pileus/core';
 import { Api, Kernel } from '@pileus/core/kernel';
 import { directoryImageStore, nodeEnvironment } from '@pileus/core/node';
@@ -13,12 +15,29 @@ import { scratch } from './scratch.ts';
 const MIB = 2 ** 20;
 const END_MS = 120_000;
 const SIZE_BYTES = 256 * MIB;
-const EACH = 100;
+const EACH = 64;
 const AT_ONCE = 16;
+/** By the command line, which starts a process for each. */
+const COMMANDS = 16;
 const ROUNDS = 3;
+/** The kernel's, of a processor's time. */
+const TICK_MS = 10;
+const PURGE_LOOK_MS = 500;
 const HOST = 'hv1';
 const BASE = 'base';
 const VERBS = ['create', 'clone', 'delete'] as const;
+type Verb = (typeof VERBS)[number];
+const SIDES = ['ours', 'bare', 'cli'] as const;
+type SideName = (typeof SIDES)[number];
+
+/** Of one act of a round. */
+interface Measured {
+  readonly aSecond: number;
+  /** Processor time of all who ask the cluster: this process, those of its connections, and programs. */
+  readonly cpuMs: number;
+  /** And of the cluster that was asked. */
+  readonly clusterMs: number;
+}
 
 interface Side {
   /** Makes, or takes away, the things of a round by their numbers. */
@@ -96,10 +115,45 @@ class Ground implements AsyncDisposable {
     };
   }
 
+  cli(): Side {
+    const name = (index: number) => `bare/volume-${index}`;
+    return {
+      create: async (index) => void (await this.#cluster.rbd('create', name(index), `--size=${SIZE_BYTES}B`)),
+      clone: async (index) => {
+        await this.#cluster.rbd('clone', `bare/image@${BASE}`, name(index));
+        await this.#cluster.rbd('resize', '--no-progress', name(index), `--size=${SIZE_BYTES}B`);
+      },
+      delete: async (index) => void (await this.#cluster.rbd('trash', 'mv', name(index))),
+    };
+  }
+
+  async measured(count: number, act: (index: number) => Promise<void>): Promise<Measured> {
+    const before = await this.#processorMs();
+    const startedMs = performance.now();
+    await inFlight(AT_ONCE, 0, count, act);
+    const tookMs = performance.now() - startedMs;
+    const after = await this.#processorMs();
+    const each = (of: 'clients' | 'cluster') => (after[of] - before[of]) / count;
+    return { aSecond: count / (tookMs / 1000), cpuMs: each('clients'), clusterMs: each('cluster') };
+  }
+
+  /** Of this process with those that it has waited for, and of its children that live yet, which are daemons of the cluster or connections to it. */
+  async #processorMs(): Promise<{ readonly clients: number; readonly cluster: number }> {
+    const daemons = new Set([this.#cluster.monitor, ...this.#cluster.osds, this.#cluster.manager].map(({ pid }) => pid));
+    const [own, ended] = await ticksOf(process.pid);
+    const sums = { clients: own + ended, cluster: 0 };
+    for (const pid of (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')).split(' ').map(Number)) {
+      if (pid === 0) continue;
+      const [ticks] = await ticksOf(pid);
+      sums[daemons.has(pid) ? 'cluster' : 'clients'] += ticks;
+    }
+    return { clients: sums.clients * TICK_MS, cluster: sums.cluster * TICK_MS };
+  }
+
   /** Both trashes are empty: what one side deleted costs the other nothing. */
   async purge(): Promise<void> {
     for (const { id } of await this.#bare.trash.list()) await this.#bare.trash.remove(id, { timeoutMs: END_MS });
-    for (const pool of ['rbd', 'bare']) while ((await this.#cluster.rbd('trash', 'ls', pool)).trim() !== '');
+    for (const pool of ['rbd', 'bare']) while ((await this.#cluster.rbd('trash', 'ls', pool)).trim() !== '') await sleep(PURGE_LOOK_MS);
   }
 
   async #done(action: string, input: object, resourceId?: string): Promise<string> {
@@ -144,34 +198,54 @@ class Ground implements AsyncDisposable {
   }
 }
 
-async function perSecond(act: (index: number) => Promise<void>): Promise<number> {
-  const startedMs = performance.now();
-  await inFlight(AT_ONCE, 0, EACH, act);
-  return EACH / ((performance.now() - startedMs) / 1000);
+/** Of the process itself, and of those it has waited for; zeroes of one that has ended. */
+async function ticksOf(pid: number): Promise<readonly [number, number]> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15);
+  return [user + system, endedUser + endedSystem];
 }
 
-/** Volumes a second through the control plane, beside the same by the binding alone on the same cluster at the same time of day. */
+type Rounds = Record<SideName, Record<Verb, Measured[]>>;
+
+function rowsOf(rounds: Rounds): readonly Row[] {
+  const of = (side: SideName, verb: Verb, what: keyof Measured) => median(rounds[side][verb].map((each) => each[what]));
+  return VERBS.flatMap((verb): Row[] => {
+    const value = of('ours', verb, 'aSecond');
+    // Of pairs in turns: what else the machine did meanwhile was done to both.
+    const ratioTo = (side: SideName) =>
+      median(rounds.ours[verb].map(({ aSecond }, index) => aSecond / (rounds[side][verb][index]?.aSecond ?? Number.NaN)));
+    const cpuOf = (side: SideName) => `${of(side, verb, 'cpuMs').toFixed(1)} + ${of(side, verb, 'clusterMs').toFixed(1)} ms`;
+    const row = { value, unit: '1/s', cpuMs: of('ours', verb, 'cpuMs') };
+    return [
+      {
+        ...{ id: `rbd.${verb}`, ...row, floor: of('bare', verb, 'aSecond'), ratio: ratioTo('bare') },
+        what: `CPU of clients + cluster: ${SIDES.map((side) => `${side} ${cpuOf(side)}`).join(', ')}`,
+      },
+      { id: `rbd.${verb}.cli`, ...row, floor: of('cli', verb, 'aSecond'), ratio: ratioTo('cli') },
+    ];
+  });
+}
+
+/** Volumes a second through the control plane, beside the same by the binding alone and by `rbd`, on the same cluster at the same time of day. */
 export const rbdVolumesBench: Bench = {
-  ids: VERBS.map((verb) => `rbd.${verb}`),
+  ids: VERBS.flatMap((verb) => [`rbd.${verb}`, `rbd.${verb}.cli`]),
   async run() {
     await using ground = await Ground.lay();
-    const rates = { ours: { create: [], clone: [], delete: [] }, bare: { create: [], clone: [], delete: [] } } as Record<
-      'ours' | 'bare',
-      Record<(typeof VERBS)[number], number[]>
-    >;
+    const none = (): Record<Verb, Measured[]> => ({ create: [], clone: [], delete: [] });
+    const rounds: Rounds = { ours: none(), bare: none(), cli: none() };
     for (let round = 0; round < ROUNDS; round += 1)
       for (const making of ['create', 'clone'] as const)
-        for (const [name, side] of [
-          ['ours', ground.ours()],
-          ['bare', ground.bare()],
-        ] as const) {
-          rates[name][making].push(await perSecond((index) => side[making](index)));
-          rates[name].delete.push(await perSecond((index) => side.delete(index)));
+        for (const name of round % 2 === 0 ? SIDES : SIDES.toReversed()) {
+          const side = ground[name]();
+          const count = name === 'cli' ? COMMANDS : EACH;
+          rounds[name][making].push(await ground.measured(count, (index) => side[making](index)));
+          rounds[name].delete.push(await ground.measured(count, (index) => side.delete(index)));
           await ground.purge();
         }
-    return VERBS.map((verb): Row => {
-      const [value, floor] = [median(rates.ours[verb]), median(rates.bare[verb])];
-      return { id: `rbd.${verb}`, value, unit: '1/s', floor, ratio: value / floor };
-    });
+    return rowsOf(rounds);
   },
 };
