@@ -1,7 +1,7 @@
 import { assert } from 'chai';
 import { RECEIVER_TROUBLES } from './deliveries.ts';
 import { type History, playHistory } from './history.ts';
-import { CALL_EFFECTS, KILL_POINTS, READ_EFFECTS, SITE_TROUBLES, STORE_TROUBLES } from './plan.ts';
+import { CALL_EFFECTS, COMMANDS, KILL_POINTS, READ_EFFECTS, READS, SITE_TROUBLES, STORE_TROUBLES } from './plan.ts';
 import { actionsWished } from './wishes.ts';
 
 /** Always the same. On the last of them room is short before quotas are. */
@@ -13,6 +13,8 @@ const SITES = [
   { seed: 2, hosts: 2 },
 ];
 
+type Counted = 'troubles' | 'calls' | 'actions' | 'succeeded' | 'answers';
+
 describe('what random histories are made of', () => {
   const histories: History[] = [];
   before(async function () {
@@ -20,9 +22,8 @@ describe('what random histories are made of', () => {
     for (const site of SITES) histories.push(await playHistory({ ...site, clients: 10, rageMs: 120_000 }));
   });
 
-  const sum = (what: 'troubles' | 'actions' | 'succeeded' | 'answers', key: string) =>
-    histories.reduce((total, history) => total + (history[what][key] ?? 0), 0);
-  const assertMet = (what: 'troubles' | 'actions' | 'succeeded' | 'answers', keys: readonly string[]) =>
+  const sum = (what: Counted, key: string) => histories.reduce((total, history) => total + (history[what][key] ?? 0), 0);
+  const assertMet = (what: Counted, keys: readonly string[]) =>
     assert.deepEqual(
       keys.filter((key) => sum(what, key) === 0),
       [],
@@ -45,6 +46,10 @@ describe('what random histories are made of', () => {
       ...STORE_TROUBLES.map((how) => `store.${how}`),
       ...['call.lost', 'call.refused', 'call.held', 'pool.filled', 'pool.full'],
     ]);
+  });
+
+  it('has every call that is to go wrong by its name', () => {
+    assertMet('calls', [...COMMANDS, ...READS]);
   });
 
   it('has every action that members may wish for, accepted', () => {

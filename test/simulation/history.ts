@@ -41,6 +41,8 @@ export interface History {
   readonly answers: Readonly<Record<string, number>>;
   /** How often each trouble has met something. */
   readonly troubles: Readonly<Record<string, number>>;
+  /** How often drivers were asked for what, by the names that calls are struck by. */
+  readonly calls: Readonly<Record<string, number>>;
   /** Rows that members have read, each looked at for whose it is. */
   readonly rowsRead: number;
   /** Events that those outside have taken. */
@@ -204,6 +206,7 @@ class Play {
       succeeded: tally(succeeded.map(({ action }) => String(action)).sort()),
       answers: Object.fromEntries([...clients.codes].sort()),
       troubles,
+      calls: Object.fromEntries([...sim.world.faults.asked].sort()),
       rowsRead: isolation.looked,
       eventsTaken: this.#deliveries.taken,
       checks: this.#checks,

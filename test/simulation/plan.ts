@@ -65,14 +65,14 @@ export const projectsOf = ({ hosts }: Ground): readonly [string, ...string[]] =>
   ).flat() as [string, ...string[]];
 
 /** Those that change something; any other call has its turn, too. */
-const COMMANDS = [
+export const COMMANDS = [
   'machines.define',
   'machines.remove',
-  'machines.start',
-  'machines.stop',
-  'machines.suspend',
-  'machines.resume',
-  'machines.attachDisk',
+  'power.start',
+  'power.powerOff',
+  'power.suspend',
+  'power.resume',
+  'hotplug.attachDisk',
   'volumes.create',
   'volumes.delete',
   'volumes.attach',
@@ -86,7 +86,7 @@ const COMMANDS = [
 ] as const;
 
 /** Those that reconcilers and sagas look by. */
-const READS = [
+export const READS = [
   'machines.list',
   'machines.inspect',
   'inventory',
@@ -96,7 +96,7 @@ const READS = [
   'facts',
   'snapshots.list',
   'listNetworks',
-  'inspectNetwork',
+  'continuity.read',
 ] as const;
 
 /** Everything that will be asked for and go wrong, drawn beforehand: so a history can be played with parts left out. */

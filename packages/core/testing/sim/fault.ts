@@ -63,6 +63,8 @@ export class Faults {
   readonly #random: Random;
   /** How often each effect has struck. */
   readonly struck = new Map<FaultEffect, number>();
+  /** How often there was a call, struck or not, by its command. */
+  readonly asked = new Map<string, number>();
   readonly #met = new Set<string>();
   #rules: { readonly rule: FaultRule; left: number }[] = [];
 
@@ -90,6 +92,7 @@ export class Faults {
 
   /** What strikes this call, if anything; counts it. */
   strike(host: string, command: string): StruckFault | undefined {
+    this.asked.set(command, (this.asked.get(command) ?? 0) + 1);
     for (const entry of this.#rules) {
       const { rule } = entry;
       if (entry.left <= 0 || (rule.host ?? host) !== host || (rule.command ?? command) !== command) continue;
