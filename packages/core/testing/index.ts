@@ -17,7 +17,7 @@ export { type Below, FIREWALL_GROUND, type FirewallGround, randomFirewall } from
 export { type Sown, sample, sow } from './isolation/sown.ts';
 export { describeIsolation } from './isolation/suite.ts';
 export { describeQueries, type QuerySuite } from './query/suite.ts';
-export { type Choose, crashMatrix, type Scenario } from './saga/matrix.ts';
+export { type Choose, crashMatrix, type Scenario, TWICE } from './saga/matrix.ts';
 export { type Around, SimCloud, type SimCloudOptions } from './sim/cloud.ts';
 export type { SimOptions } from './sim/environment.ts';
 export { Incarnation, SimEnvironment } from './sim/environment.ts';

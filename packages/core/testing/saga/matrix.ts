@@ -133,8 +133,11 @@ async function play({ scenario, options }: Played, fault: Fault | undefined, rep
   return { before, after, miscounted, state: ended.state, error: ended.error, places };
 }
 
+/** Ends the title of a history in which drivers are asked for everything twice. */
+export const TWICE = ', every effect run twice';
+
 const label = ({ place, when, how }: Fault, repeat: boolean): string =>
-  `${how} ${when} ${place.phase === 'undo' ? 'undoing ' : ''}${place.path}${repeat ? ', every effect run twice' : ''}`;
+  `${how} ${when} ${place.phase === 'undo' ? 'undoing ' : ''}${place.path}${repeat ? TWICE : ''}`;
 
 /** Every do: fail and crash, before and after, with and without repeats. */
 function faultsOf(places: readonly Place[]): readonly { readonly fault: Fault; readonly repeat: boolean }[] {
@@ -166,7 +169,7 @@ const withoutChosen = (residue: string): string =>
  * crash the next life fails at once; every effect also run twice. Whatever happens the operation ends, and the world is as it was before or as it is after an
  * undisturbed run: never in between, and the use of quotas is what its rows count for. Where nothing goes wrong the request comes several times with one key,
  * at once and after its end: each is answered alike, and the world is as after one. The options are for the scenario's cloud; `choose` is for where a history
- * takes long.
+ * takes long, and `chooseUndone` is of those in which an undo goes wrong after a failure.
  * Answers how many histories were played.
  * @throws AssertionError naming the history that left something behind
  */
@@ -174,6 +177,7 @@ export async function crashMatrix(
   scenario: Scenario,
   options: Partial<SimCloudOptions> = {},
   choose: Choose = (histories) => histories,
+  chooseUndone: Choose = (histories) => histories,
 ): Promise<number> {
   const of = { scenario, options };
   const clean = await playRepeated(of);
@@ -198,8 +202,8 @@ export async function crashMatrix(
     const next = fault.how === 'crashes' ? nextLife(run.places, fault.place) : undefined;
     if (next !== undefined) await check({ place: next, when: 'before', how: 'fails' }, false, fault);
     if (fault.how !== 'fails' || fault.when !== 'after') continue;
-    for (const second of faultsOf(run.places.filter((place) => place.phase === 'undo')))
-      if (!second.repeat) await check(second.fault, false, fault);
+    const undone = faultsOf(run.places.filter((place) => place.phase === 'undo')).filter((second) => !second.repeat);
+    for (const second of chooseUndone(undone, (each) => label(each.fault, false))) await check(second.fault, false, fault);
   }
   return played;
 }

@@ -278,10 +278,11 @@ export class SimCloud {
    */
   async residue(): Promise<string> {
     const tables = this.kernel.registry.kinds().filter((kind) => kind.name !== 'operation');
-    const rows: { readonly table: string; readonly row: Record<string, unknown> }[] = [];
-    for (const kind of tables)
-      for (const text of await this.#witness.list({ table: kind.name }))
-        rows.push({ table: kind.name, row: JSON.parse(text) as Record<string, unknown> });
+    // At once: a real store answers what comes together together.
+    const lists = await Promise.all(
+      tables.map(async ({ name: table }) => (await this.#witness.list({ table })).map((text) => ({ table, row: JSON.parse(text) as Row }))),
+    );
+    const rows = lists.flat();
     const names = new Map(rows.map(({ table, row }) => [String(row.id), `<${table}:${withoutHex(String(row.name))}>`]));
     const counters = (await this.#witness.counters('')).filter((counter) => counter.value !== 0 || counter.limit !== null);
     // That a fabric is in use is known with the first look at it, whenever that is.
@@ -304,6 +305,8 @@ export class SimCloud {
     return sorted(renamed);
   }
 }
+
+type Row = Readonly<Record<string, unknown>>;
 
 interface WorldView {
   readonly stored: readonly { readonly kind: string; readonly id: string }[];

@@ -167,7 +167,25 @@ export const sqlType = (type: FieldType): string =>
   ({ text: 'text COLLATE "C"', integer: 'double precision', none: 'jsonb' })[type ?? 'none'];
 
 export const catalogOf = (specs: readonly TableSpec[], schema: string): Catalog<PgTable> =>
-  new Catalog(specs.map((spec) => new PgTable(spec, schema)));
+  new Catalog(specs.map((spec) => plan(spec, schema)));
+
+/** A process has one store as a rule, and tests have a few. */
+const SCHEMAS_KEPT = 8;
+
+/** What each start needs several times over is worked out once. */
+const planned = new WeakMap<TableSpec, Map<string, PgTable>>();
+
+function plan(spec: TableSpec, schema: string): PgTable {
+  const known = planned.get(spec) ?? new Map<string, PgTable>();
+  planned.set(spec, known);
+  const table = known.get(schema) ?? new PgTable(spec, schema);
+  known.set(schema, table);
+  for (const other of known.keys()) {
+    if (known.size <= SCHEMAS_KEPT) break;
+    known.delete(other);
+  }
+  return table;
+}
 
 /** A value as comparisons see it: booleans are 0 and 1, what is no scalar is its text. */
 export function scalar(value: Json | undefined): string | number | null {

@@ -1,109 +1,73 @@
-import { type Choose, crashMatrix, type Scenario } from '@pileus/core/testing';
+import type { Scenario } from '@pileus/core/testing';
 import { assert } from 'chai';
 import { FULL, share } from '../../../../tools/test/slice.ts';
 import { scenarios } from '../../../core/test/cloud/scenarios.ts';
-import { PostgresBackend } from './backend.ts';
 import { TestCluster } from './cluster.ts';
+import type { Choices } from './matrix-choices.ts';
+import { MatrixPlayers } from './matrix-players.ts';
+import { MatrixPlays } from './matrix-plays.ts';
 
-/** Others with each commit, all of them in a full run: a history takes about a quarter of a second here, and some actions have hundreds. */
+/** Others with each commit: a history takes about a tenth of a second of the processor here, and some actions have hundreds. */
 const ACTIONS = 3;
 const HISTORIES = 4;
 
-/** Played side by side: a history waits for the database for most of its time. */
-const SIDE_BY_SIDE = FULL ? 6 : 3;
-/** Begun ahead of the test that waits for them, so that a long one keeps no others from being played. */
-const AHEAD = 4 * SIDE_BY_SIDE;
+/**
+ * In a full run all scenarios are played, by more than one processor can reckon, and of each action each way that a step or an undo can go wrong once. With
+ * `PILEUS_MATRICES=whole` each of them in each scenario, and after each failure that leads to an undo, and with every effect run twice: all that is played on the
+ * embedded store with every commit.
+ */
+const PROCESSES = 2;
+const SIDE_BY_SIDE = 3;
 
-const choose =
-  ({ name }: Scenario): Choose =>
-  (histories, titleOf) =>
-    share(HISTORIES, histories, (history) => `${name} ${titleOf(history)}`);
+const someOf = ({ name }: Scenario): Choices => ({
+  choose: (histories, titleOf) => share(HISTORIES, histories, (history) => `${name} ${titleOf(history)}`),
+});
 
-/** Plays scenarios ahead of their tests, in their order, each on a store of its own. */
-class Players {
-  readonly #cluster: TestCluster;
-  readonly #waiting: (() => Promise<void>)[] = [];
-  readonly #played = new Map<Scenario, Promise<number>>();
-  readonly #players: Promise<void>[] = [];
-  #busy = 0;
-  readonly #idle: PostgresBackend[] = [];
-  readonly #backends: PostgresBackend[] = [];
-  #stopped = false;
+interface Plays {
+  /** How many histories of each. */
+  readonly played: ReadonlyMap<Scenario, Promise<number>>;
+  readonly stop: () => Promise<void>;
+}
 
-  constructor(cluster: TestCluster) {
-    this.#cluster = cluster;
-  }
+/** All are begun, so that a long one keeps no others from being played. */
+function begin(chosen: readonly Scenario[], play: (scenario: Scenario) => Promise<number>, stop: Plays['stop']): Plays {
+  const played = new Map(chosen.map((scenario) => [scenario, play(scenario)] as const));
+  // Whoever waits for it hears of it; nobody does where a test is left out.
+  for (const playing of played.values()) playing.catch(() => undefined);
+  return { played, stop };
+}
 
-  /** How many histories of the first were played. The others are begun. */
-  played([first, ...others]: readonly Scenario[]): Promise<number> {
-    if (first === undefined) return Promise.resolve(0);
-    for (const scenario of [first, ...others]) this.#begin(scenario);
-    return this.#played.get(first) ?? Promise.resolve(0);
-  }
+async function beginHere(chosen: readonly Scenario[]): Promise<Plays> {
+  const cluster = await TestCluster.start({ inMemory: true });
+  const plays = new MatrixPlays(cluster, someOf);
+  const stop = async () => {
+    await plays.stop();
+    await cluster.stop();
+  };
+  return begin(chosen, (scenario) => plays.play(scenario), stop);
+}
 
-  /** What is under way ends with its next history. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#waiting.length = 0;
-    await Promise.all(this.#players);
-    for (const backend of this.#backends) await backend.close();
-  }
-
-  #begin(scenario: Scenario): void {
-    if (this.#played.has(scenario)) return;
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    // Whoever waits for it hears of it; nobody does where a test is left out.
-    promise.catch(() => undefined);
-    this.#played.set(scenario, promise);
-    this.#waiting.push(() => this.#play(scenario).then(resolve, reject));
-    if (this.#busy === SIDE_BY_SIDE) return;
-    this.#busy += 1;
-    this.#players.push(this.#serve());
-  }
-
-  async #serve(): Promise<void> {
-    for (let play = this.#waiting.shift(); play !== undefined; play = this.#waiting.shift()) await play();
-    this.#busy -= 1;
-  }
-
-  async #play(scenario: Scenario): Promise<number> {
-    const backend = this.#idle.pop() ?? this.#another();
-    const prepare: typeof scenario.prepare = async (options) => {
-      if (this.#stopped) throw new Error('the tests have ended');
-      await backend.empty();
-      return scenario.prepare(options);
-    };
-    try {
-      return await crashMatrix({ ...scenario, prepare }, { backend }, choose(scenario));
-    } finally {
-      this.#idle.push(backend);
-    }
-  }
-
-  #another(): PostgresBackend {
-    const backend = new PostgresBackend(this.#cluster);
-    this.#backends.push(backend);
-    return backend;
-  }
+function beginElsewhere(chosen: readonly Scenario[]): Plays {
+  const players = new MatrixPlayers({ processes: PROCESSES, sideBySide: SIDE_BY_SIDE });
+  return begin(
+    chosen,
+    (scenario) => players.play(scenario),
+    () => players.stop(),
+  );
 }
 
 /** The same histories as on the embedded store. */
 describe('actions on PostgreSQL, in every way they can go wrong', function () {
-  this.timeout(FULL ? 3_600_000 : 300_000);
-  let cluster: TestCluster;
-  let players: Players;
-  before(async () => {
-    cluster = await TestCluster.start({ inMemory: true });
-    players = new Players(cluster);
-  });
-  after(async () => {
-    await players?.stop();
-    await cluster?.stop();
-  });
-
+  this.timeout(FULL ? 7_200_000 : 300_000);
   const chosen = share(ACTIONS, scenarios, ({ name }) => name);
-  for (const [index, scenario] of chosen.entries())
+  let plays: Plays | undefined;
+  before(async () => {
+    plays = FULL ? beginElsewhere(chosen) : await beginHere(chosen);
+  });
+  after(() => plays?.stop());
+
+  for (const scenario of chosen)
     it(`${scenario.name} ends whole or not at all`, async () => {
-      assert.isAbove(await players.played(chosen.slice(index, index + AHEAD)), 0);
+      assert.isAbove((await plays?.played.get(scenario)) ?? 0, 0);
     });
 });
