@@ -23,14 +23,13 @@ describe('the way out of VPCs on OVN, and in', function () {
 
   before(async () => {
     cloud = await OvnCloud.up({ hosts: 3 });
-    externalNetworkId = await cloud.external({ ipv6: true });
+    externalNetworkId = await cloud.external({ ipv4: false, ipv6: true });
     outside = await cloud.lab.ovn.internet.probe();
     const vpc = await cloud.vpc('vpc');
     networkId = vpc.networkId;
     const ipv6SubnetId = await cloud.done('subnet.create', { networkId, cidr: 'fd00:1::/64', ipv6Mode: 'slaac' });
     natGatewayId = await cloud.done('natGateway.create', { vpcId: vpc.vpcId, externalNetworkId });
-    const gateway = await cloud.row('natGateway', natGatewayId);
-    [gatewayAddress, gateway6] = [String(gateway.address), String(gateway.ipv6Address)];
+    gateway6 = String((await cloud.row('natGateway', natGatewayId)).ipv6Address);
     const group = await cloud.openGroup(vpc.vpcId);
     const [first] = await cloud.rows('subnet', 'networkId', networkId);
     web = await cloud.machine('web', 2, { networkId, subnetId: first?.id, ipv6SubnetId, securityGroupIds: [group] });
@@ -50,6 +49,18 @@ describe('the way out of VPCs on OVN, and in', function () {
       const greeted = await web.probe.greet(at);
       return 'client' in greeted && greeted.client === address ? true : undefined;
     });
+
+  it('is by IPv6 where the external network has nothing else, and by IPv4 once the gateway is given an address there', async () => {
+    await seen(gateway6, WEB6);
+    expect(await web.probe.greet({ ...WEB, timeoutMs: 1_500 })).to.have.property('error');
+    const subnetId = await cloud.done('subnet.create', {
+      networkId: externalNetworkId,
+      ...{ cidr: EXTERNAL.cidr, gateway: EXTERNAL.gateway },
+    });
+    await cloud.done('natGateway.update', { subnetId }, natGatewayId);
+    gatewayAddress = String((await cloud.row('natGateway', natGatewayId)).address);
+    await Promise.all([seen(gatewayAddress), seen(gateway6, WEB6)]);
+  });
 
   it('is by the address of the gateway, which the internet sees, and names are found there', async () => {
     await seen(gatewayAddress);

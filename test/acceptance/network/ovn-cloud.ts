@@ -152,14 +152,14 @@ export class OvnCloud implements AsyncDisposable {
   }
 
   /** The external network of the lab, behind which the internet is. */
-  async external({ ipv6 = false }: { readonly ipv6?: boolean } = {}): Promise<string> {
+  async external({ ipv4 = true, ipv6 = false }: { readonly ipv4?: boolean; readonly ipv6?: boolean } = {}): Promise<string> {
     const physicalNetworkId = await this.done('physicalNetwork.create', {
       clusterId: this.clusterId,
       label: PHYSICAL_NETWORK,
       role: 'external',
     });
     const subnets = [
-      { cidr: EXTERNAL.cidr, gateway: EXTERNAL.gateway },
+      ...(ipv4 ? [{ cidr: EXTERNAL.cidr, gateway: EXTERNAL.gateway }] : []),
       ...(ipv6 ? [{ cidr: EXTERNAL.cidr6, gateway: EXTERNAL.gateway6 }] : []),
     ];
     return this.done('network.create', { name: 'external', physicalNetworkId, vlanId: 0, subnets });

@@ -14,6 +14,12 @@ const gatewayed = async (at: SmallCloud, more: object = {}, setUp = unpeopled) =
   gateways.set(at, id);
   return id;
 };
+/** Made before its external network had IPv6. */
+const elder = async (at: SmallCloud) => {
+  const id = await gatewayed(at);
+  await at.sim.done('subnet.create', { name: 'six', networkId: made(at).internetId, cidr: '2001:db8::/64' });
+  return id;
+};
 const ported = (at: SmallCloud) => gatewayed(at, { portsPerSubnet: 1024 });
 const gateways = new WeakMap<SmallCloud, string>();
 const gatewayId = (at: SmallCloud) => gateways.get(at) ?? '';
@@ -111,6 +117,12 @@ export const natScenarios: readonly Scenario[] = [
     'to ports for each subnet',
   ),
   on('natGateway.update', ported, () => ({ portsPerSubnet: null }), 'to ports for all'),
+  on(
+    'natGateway.update',
+    (at) => elder(at),
+    () => ({ ipv6Address: '2001:db8::9' }),
+    'to both families',
+  ),
   on('natGateway.delete', ported, () => ({})),
   on('network.create', async (at) => void (await ported(at)), newNetwork, 'behind a gateway'),
   on('subnet.create', async (at) => void (await ported(at)), newSubnet, 'behind a gateway'),

@@ -5128,9 +5128,10 @@ export interface NatGatewayFields {
   readonly schemaVersion: number;
   readonly vpcId: Id<'vpc'>;
   readonly externalNetworkId: Id<'network'>;
-  /** Of the external network. */
-  readonly subnetId: Id<'subnet'>;
-  readonly address: string;
+  /** Of the external network, for `address`. */
+  readonly subnetId?: Id<'subnet'>;
+  /** In IPv4. Absent: it leads out and in by IPv6 alone. */
+  readonly address?: string;
   /** Of the external network, for `ipv6Address`. */
   readonly ipv6SubnetId?: Id<'subnet'>;
   /** Absent: it leads out and in by IPv4 alone. */
@@ -5149,9 +5150,9 @@ export interface NatGatewayCreate {
   readonly name?: string | undefined;
   readonly vpcId: Id<'vpc'>;
   readonly externalNetworkId: Id<'network'>;
-  /** Of the external network. Default: its first of IPv4. */
+  /** Of the external network. Default: its first of IPv4, if it has one. */
   readonly subnetId?: Id<'subnet'> | undefined;
-  /** Its own on the external network. Default: one that is free. */
+  /** Its own in IPv4 on the external network. Default: one that is free, if the network has IPv4. */
   readonly address?: string | undefined;
   /** Of the external network. Default: its first of IPv6, if it has one. */
   readonly ipv6SubnetId?: Id<'subnet'> | undefined;
@@ -5165,13 +5166,21 @@ export interface NatGatewayCreate {
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
-/** Changes name, snat, portsPerSubnet of the natGateway. */
+/** Changes name, snat, portsPerSubnet of the natGateway, and gives it an address in a family in which it has none. */
 export interface NatGatewayUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   /** Whether machines without an elastic IP reach out with its address. */
   readonly snat?: boolean | undefined;
   readonly portsPerSubnet?: number | null | undefined;
+  /** Of the external network, for a gateway that has no IPv4 yet. */
+  readonly subnetId?: Id<'subnet'> | undefined;
+  /** For a gateway that has no IPv4 yet. Default: one of `subnetId` that is free. */
+  readonly address?: string | undefined;
+  /** Of the external network, for a gateway that has no IPv6 yet. */
+  readonly ipv6SubnetId?: Id<'subnet'> | undefined;
+  /** For a gateway that has no IPv6 yet. Default: one of `ipv6SubnetId` that is free. */
+  readonly ipv6Address?: string | undefined;
 }
 
 /** What queries see of nat-gateways. */
@@ -5223,7 +5232,7 @@ export class NatGatewaysClient extends Resource<'natGateway', NatGateway, NatGat
     return this.createAny(input, options);
   }
 
-  /** Changes name, snat, portsPerSubnet of the natGateway. */
+  /** Changes name, snat, portsPerSubnet of the natGateway, and gives it an address in a family in which it has none. */
   update(natGateway: Named<'natGateway'>, input: NatGatewayUpdate = {}, options: ChangeOptions = {}): Pending<'natGateway', NatGateway> {
     return this.updateAny(natGateway, input, options);
   }

@@ -215,11 +215,15 @@ async function gatewayFor(
   if (gateway === undefined)
     throw new CloudError('conflict', 'Its VPC has no NAT gateway: no external address can come in.', { pointer, params: { vpcId } });
   if (gateway.externalNetworkId === externalNetworkId) {
-    if (family === 4 || gateway.ipv6Address !== undefined) return gateway;
-    throw new CloudError('conflict', `NAT gateway ${gateway.name} of its VPC has no IPv6 address: nothing comes in by IPv6.`, {
-      pointer,
-      params: { vpcId, natGatewayId: gateway.id },
-    });
+    if ((family === 4 ? gateway.address : gateway.ipv6Address) !== undefined) return gateway;
+    throw new CloudError(
+      'conflict',
+      `NAT gateway ${gateway.name} of its VPC has no IPv${family} address: nothing comes in by IPv${family}.`,
+      {
+        pointer,
+        params: { vpcId, natGatewayId: gateway.id },
+      },
+    );
   }
   throw new CloudError('conflict', 'The NAT gateway of its VPC is on another external network than this address.', {
     pointer,

@@ -7,7 +7,7 @@ import { subnet } from '../subnet.ts';
 
 type NetworkRow = RowOf<typeof network>;
 type SubnetRow = RowOf<typeof subnet>;
-type Family = 4 | 6;
+export type Family = 4 | 6;
 
 /** The external network that a request names. @throws CloudError not_found, invalid_input, conflict */
 export async function externalNetwork(reader: Reader, id: string, principal: Principal): Promise<NetworkRow> {

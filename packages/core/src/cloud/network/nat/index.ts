@@ -27,7 +27,7 @@ export const nat = (services: CloudServices, context: () => NetworkContext) =>
       createReservedAddress(services),
       updateReservedAddress,
       createNatGateway(services, context),
-      updateNatGateway(context),
+      updateNatGateway(services, context),
       createElasticIp(services),
       updateElasticIp,
       bindElasticIp(services, context),

@@ -20,35 +20,41 @@ export const keptGateway: KeptKind<typeof natGateway, 'gateways'> = {
   sort: 'gateways',
   fabric: async (ctx, row) => ctx.fabrics.of(await ctx.reader.get(vpc, row.vpcId)),
   spec: async (ctx, row) => {
-    const external = await ctx.reader.get(subnet, row.subnetId);
+    const [first, second] = await sidesOf(ctx.reader, row);
     const hosts = await carriersOf(ctx, row.externalNetworkId, row.id);
     // It is made again when there is a host.
-    if (hosts.length === 0) return undefined;
+    if (hosts.length === 0 || first === undefined) return undefined;
     return {
       id: row.id,
       owner: ctx.cloudId,
       vpcId: row.vpcId,
       externalNetworkId: row.externalNetworkId,
-      externalSubnetId: row.subnetId,
-      address: row.address,
-      externalCidr: external.cidr,
-      nextHop: external.gateway,
-      ...given({ ipv6: await ipv6Side(ctx.reader, row) }),
+      ...first,
+      ...given({ ipv6: second }),
       sources: row.snat ? await reachingOut(ctx, row) : [],
       hosts,
     };
   },
 };
 
-async function ipv6Side(reader: Reader, { ipv6SubnetId, ipv6Address }: RowOf<typeof natGateway>): Promise<GatewaySide | undefined> {
-  if (ipv6SubnetId === undefined || ipv6Address === undefined) return undefined;
-  const { id, cidr, gateway } = await reader.get(subnet, ipv6SubnetId);
-  return { externalSubnetId: id, address: ipv6Address, externalCidr: cidr, nextHop: gateway };
+/** By each family that it has an address in, IPv4 first. */
+async function sidesOf(reader: Reader, row: RowOf<typeof natGateway>): Promise<readonly GatewaySide[]> {
+  const own = [
+    { subnetId: row.subnetId, address: row.address },
+    { subnetId: row.ipv6SubnetId, address: row.ipv6Address },
+  ];
+  const sides: GatewaySide[] = [];
+  for (const { subnetId, address } of own) {
+    if (subnetId === undefined || address === undefined) continue;
+    const { id, cidr, gateway } = await reader.get(subnet, subnetId);
+    sides.push({ externalSubnetId: id, address, externalCidr: cidr, nextHop: gateway });
+  }
+  return sides;
 }
 
 async function reachingOut(ctx: NetworkContext, row: RowOf<typeof natGateway>): Promise<GatewaySpec['sources']> {
   const there = (await subnetsOf(ctx.reader, row.vpcId)).filter(({ state }) => state === 'available');
-  const able = there.filter(({ cidr }) => row.ipv6Address !== undefined || !isIpv6(cidr));
+  const able = there.filter(({ cidr }) => (isIpv6(cidr) ? row.ipv6Address : row.address) !== undefined);
   const sorted = able.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (row.portsPerSubnet === undefined) return sorted.map(({ cidr }) => ({ cidr }));
   const blocks = await ctx.reader.list(natPortBlock, equals('natGatewayId', row.id));

@@ -17,27 +17,28 @@ import {
   saga,
   transition,
 } from '../../../kernel/index.ts';
+import type { Call } from '../../../strategy/index.ts';
 import { given, nameOr } from '../../naming.ts';
 import type { CloudServices } from '../../services.ts';
-import type { Asked } from '../addresses.ts';
 import { ensureKept, type KeptParams, keptRemoval, removeKept } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
-import type { subnet } from '../subnet.ts';
 import { ownVpc } from '../vpc/own-vpc.ts';
 import type { vpc } from '../vpc/vpc.ts';
 import { vpcChanges } from '../vpc/vpc-ranges.ts';
-import { externalNetwork, externalSubnet, firstOf } from './external.ts';
+import { externalNetwork } from './external.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
 import { keptGateway, refuseUncarried } from './nat-gateway-kept.ts';
+import { furtherSides, type KeptSides, keepSides, newSides } from './nat-gateway-sides.ts';
 import { blockGone, freeBlocks, newBlock, type Ports, sourcesOf, takenPorts } from './port-blocks.ts';
-import { isAddressClash, notKept, reserve } from './reservation.ts';
+import { portForward } from './port-forward.ts';
+import { keptPortForward } from './port-forward-verbs.ts';
+import { isAddressClash, notKept } from './reservation.ts';
 
 const { properties } = natGateway.schema;
 
 interface CreateParams extends KeptParams {
-  readonly reservedAddressId: string;
-  readonly ipv6ReservedAddressId?: string;
+  readonly reservedIds: readonly string[];
   readonly blockIds: readonly string[];
 }
 
@@ -74,8 +75,14 @@ export const createNatGateway = (services: CloudServices, context: () => Network
       name: Type.Optional(resourceName()),
       vpcId: properties.vpcId,
       externalNetworkId: properties.externalNetworkId,
-      subnetId: Type.Optional({ ...properties.subnetId, description: 'Of the external network. Default: its first of IPv4.' }),
-      address: Type.Optional({ ...properties.address, description: 'Its own on the external network. Default: one that is free.' }),
+      subnetId: Type.Optional({
+        ...properties.subnetId,
+        description: 'Of the external network. Default: its first of IPv4, if it has one.',
+      }),
+      address: Type.Optional({
+        ...properties.address,
+        description: 'Its own in IPv4 on the external network. Default: one that is free, if the network has IPv4.',
+      }),
       ipv6SubnetId: Type.Optional({
         ...properties.ipv6SubnetId,
         description: 'Of the external network. Default: its first of IPv6, if it has one.',
@@ -94,35 +101,29 @@ export const createNatGateway = (services: CloudServices, context: () => Network
       const owner = await ownVpc(reader, input.vpcId, principal);
       await refuseSecond(reader, owner);
       const external = await externalNetwork(reader, input.externalNetworkId, principal);
-      const places = await sidesOf(reader, external, input);
+      const sides = await newSides(reader, external, input);
+      if (input.portsPerSubnet !== undefined) refuseBlocks(sides.some(({ family }) => family === 4));
       if (external.driver !== owner.driver)
         throw new CloudError('conflict', `The network is one of ${external.driver}, the VPC one of ${owner.driver}.`, {
           pointer: '/externalNetworkId',
         });
       (await services.fabrics.of(owner)).keeper('gateways');
       await refuseUncarried({ fabrics: services.fabrics, reader }, external);
-      const keep = ({ subnet: of, asked }: Side) =>
-        reserve(services, of, { id: mint('reservedAddress'), projectId, natGatewayId: id }, { asked, rests: true });
-      const kept = await keep(places.ipv4);
-      const kept6 = places.ipv6 === undefined ? undefined : await keep(places.ipv6);
+      const kept = await keepSides(services, sides, { projectId, natGatewayId: id }, mint);
       const blocks = await firstBlocks(reader, { id, projectId, vpcId: owner.id, length: input.portsPerSubnet }, mint);
       const row = create(natGateway, {
         ...{ id, projectId, name: nameOr(input.name, natGateway, id), vpcId: owner.id, externalNetworkId: external.id },
-        ...{ subnetId: places.ipv4.subnet.id, address: kept.address, snat: input.snat ?? true },
-        ...given({ ipv6SubnetId: places.ipv6?.subnet.id, ipv6Address: kept6?.address, portsPerSubnet: input.portsPerSubnet }),
+        ...kept.fields,
+        ...{ snat: input.snat ?? true, ...given({ portsPerSubnet: input.portsPerSubnet }) },
       });
       return {
-        params: {
-          ...{ id, reservedAddressId: kept.id, blockIds: blocks.map((block) => block.id) },
-          ...given({ ipv6ReservedAddressId: kept6?.id }),
-        } satisfies CreateParams,
+        params: { id, reservedIds: kept.reservedIds, blockIds: blocks.map((block) => block.id) } satisfies CreateParams,
         statements: [
           // A VPC changes with its subnets: of a gateway and a subnet side by side the second is decided again, and sees the first.
           vpcChanges(owner),
           expectState(network, external.id, ['available']),
           row,
           ...kept.statements,
-          ...(kept6?.statements ?? []),
           ...blocks.map(({ statement }) => statement),
         ],
         keys: [owner.id],
@@ -131,41 +132,17 @@ export const createNatGateway = (services: CloudServices, context: () => Network
     refused: (_, statement) => (isAddressClash(statement) ? 'again' : undefined),
     saga: gatewayCreate,
     context,
-    unwound: ({ id, reservedAddressId, ipv6ReservedAddressId, blockIds }) => [
+    unwound: ({ id, reservedIds, blockIds }) => [
       transition(natGateway, id as never, { from: 'creating', to: 'deleted' }),
-      notKept(reservedAddressId),
-      ...(ipv6ReservedAddressId === undefined ? [] : [notKept(ipv6ReservedAddressId)]),
+      ...reservedIds.map(notKept),
       ...blockIds.map(blockGone),
     ],
   });
 
-interface Side {
-  readonly subnet: RowOf<typeof subnet>;
-  readonly asked: Asked | undefined;
-}
-
-interface AskedSides {
-  readonly subnetId?: string;
-  readonly address?: string;
-  readonly ipv6SubnetId?: string;
-  readonly ipv6Address?: string;
-}
-
-/** Where it is on the external network: in IPv4, and in IPv6 where there is such a subnet. @throws CloudError not_found, invalid_input */
-async function sidesOf(
-  reader: Reader,
-  external: RowOf<typeof network>,
-  { subnetId, address, ipv6SubnetId, ipv6Address }: AskedSides,
-): Promise<{ readonly ipv4: Side; readonly ipv6?: Side }> {
-  const side = async (family: 4 | 6, named: Pick<AskedSides, 'subnetId' | 'address'>, fields: { subnetId: string; address: string }) => ({
-    subnet: await externalSubnet(reader, external, { family, ...named, fields }),
-    asked: named.address === undefined ? undefined : { address: named.address, pointer: `/${fields.address}` },
-  });
-  const ipv4 = await side(4, given({ subnetId, address }), { subnetId: 'subnetId', address: 'address' });
-  const isAsked = ipv6SubnetId !== undefined || ipv6Address !== undefined;
-  if (!isAsked && (await firstOf(reader, external, 6)) === undefined) return { ipv4 };
-  const named = given({ subnetId: ipv6SubnetId, address: ipv6Address });
-  return { ipv4, ipv6: await side(6, named, { subnetId: 'ipv6SubnetId', address: 'ipv6Address' }) };
+/** @throws CloudError conflict */
+function refuseBlocks(hasIpv4: boolean): void {
+  if (hasIpv4) return;
+  throw new CloudError('conflict', 'Blocks of ports are of IPv4, which the gateway has not.', { pointer: '/portsPerSubnet' });
 }
 
 interface FirstBlocks {
@@ -195,6 +172,8 @@ interface Settings {
   readonly portsPerSubnet?: number | null;
   readonly name?: string;
 }
+/** Where it is on the external network, in a family that it did not have; null where it is taken back. */
+type Sides = { readonly [F in keyof KeptSides['fields']]?: string | null };
 interface MovedBlock extends Ports {
   readonly id: string;
   readonly before: Ports;
@@ -203,21 +182,39 @@ interface UpdateParams extends KeptParams {
   readonly projectId: string;
   /** As it was when ports were chosen. */
   readonly generation?: number;
-  readonly set: Settings;
-  readonly before: Settings;
+  readonly set: Settings & Sides;
+  readonly before: Settings & Sides;
+  /** Of addresses that it gets. */
+  readonly reservedIds?: readonly string[];
   readonly moved: readonly MovedBlock[];
   readonly made: readonly (Ports & { readonly id: string; readonly subnetId: string })[];
   /** No subnet has ports of its own any more. */
   readonly gone: readonly string[];
 }
 
-const settings = (id: string, set: Settings, generation?: number): Statement =>
-  change(natGateway, id as never, set as never, { state: 'available', ...(generation === undefined ? {} : { generation }) });
+/** Addresses are given to a gateway that has none yet: of two that ask, the second is refused. */
+const settings = (id: string, set: Settings & Sides, generation?: number): Statement => {
+  const lacks = Object.fromEntries(
+    (['address', 'ipv6Address'] as const).flatMap((field) => (typeof set[field] === 'string' ? [[field, null]] : [])),
+  );
+  return change(natGateway, id as never, set as never, {
+    state: 'available',
+    ...lacks,
+    ...(generation === undefined ? {} : { generation }),
+  });
+};
+async function realizeSet(ctx: NetworkContext, { id, reservedIds }: UpdateParams, call: Call): Promise<void> {
+  await ensureKept(keptGateway, ctx, id, call);
+  if (reservedIds === undefined) return;
+  // Forwarded ports lead in by each family that both ends have.
+  const forwards = await ctx.reader.list(portForward, equals('natGatewayId', id));
+  for (const each of forwards) if (each.state === 'available') await ensureKept(keptPortForward, ctx, each.id, call);
+}
 const ports = ({ firstPort, lastPort }: Ports): Ports => ({ firstPort, lastPort });
 
 const gatewayUpdate = saga<NetworkContext, UpdateParams>('natGateway.update', 1)
   // Undone last, when the rows are as they were.
-  .effect('back', { do: () => undefined, undo: ({ ctx, params, call }) => ensureKept(keptGateway, ctx, params.id, call) })
+  .effect('back', { do: () => undefined, undo: ({ ctx, params, call }) => realizeSet(ctx, params, call) })
   .write('set', {
     do: ({ params: { id, set, generation, moved, made, projectId } }) => [
       settings(id, set, generation),
@@ -230,34 +227,62 @@ const gatewayUpdate = saga<NetworkContext, UpdateParams>('natGateway.update', 1)
       ...made.map((block) => blockGone(block.id)),
     ],
   })
-  .effect('realize', { do: ({ ctx, params, call }) => ensureKept(keptGateway, ctx, params.id, call), undo: NOTHING_TO_UNDO })
+  .effect('realize', { do: ({ ctx, params, call }) => realizeSet(ctx, params, call), undo: NOTHING_TO_UNDO })
   .write('free', { do: ({ params }) => params.gone.map(blockGone), undo: NOTHING_TO_UNDO })
   .build();
 
-export const updateNatGateway = (context: () => NetworkContext) =>
+export const updateNatGateway = (services: CloudServices, context: () => NetworkContext) =>
   defineAction({
     kind: natGateway,
     verb: 'update',
-    description: 'Changes name, snat, portsPerSubnet of the natGateway.',
+    description: 'Changes name, snat, portsPerSubnet of the natGateway, and gives it an address in a family in which it has none.',
     target: 'resource',
     input: Type.Object({
       name: Type.Optional(resourceName()),
       snat: Type.Optional(properties.snat),
       portsPerSubnet: Type.Optional(Type.Union([Type.Integer({ minimum: 64, maximum: 16_384 }), Type.Null()])),
+      subnetId: Type.Optional({ ...properties.subnetId, description: 'Of the external network, for a gateway that has no IPv4 yet.' }),
+      address: Type.Optional({
+        ...properties.address,
+        description: 'For a gateway that has no IPv4 yet. Default: one of `subnetId` that is free.',
+      }),
+      ipv6SubnetId: Type.Optional({
+        ...properties.ipv6SubnetId,
+        description: 'Of the external network, for a gateway that has no IPv6 yet.',
+      }),
+      ipv6Address: Type.Optional({
+        ...properties.ipv6Address,
+        description: 'For a gateway that has no IPv6 yet. Default: one of `ipv6SubnetId` that is free.',
+      }),
     }),
     from: ['available'],
-    accept: async ({ row, input, reader, mint }) => {
+    accept: async ({ row, input, principal, reader, mint }) => {
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
       const { id, projectId, generation, name, snat, portsPerSubnet = null } = row;
-      const blocks = await blocksAfter(reader, row, input.portsPerSubnet, mint);
+      const { subnetId, address, ipv6SubnetId, ipv6Address, ...rest } = input;
+      const asked = given({ subnetId, address, ipv6SubnetId, ipv6Address });
+      const isMore = Object.keys(asked).length > 0;
+      const external = isMore ? await externalNetwork(reader, row.externalNetworkId, principal) : undefined;
+      const further = external === undefined ? [] : await furtherSides(reader, row, external, asked);
+      if (typeof rest.portsPerSubnet === 'number') refuseBlocks(row.address !== undefined || further.some(({ family }) => family === 4));
+      const kept = await keepSides(services, further, { projectId: row.projectId as Id<'project'>, natGatewayId: id }, mint);
+      const blocks = await blocksAfter(reader, row, rest.portsPerSubnet, mint);
       const before = { name, snat, portsPerSubnet };
-      const kept = Object.fromEntries(Object.keys(input).map((field) => [field, before[field as keyof typeof before]]));
-      const asSeen = input.portsPerSubnet === undefined ? {} : { generation };
-      const params: UpdateParams = { id, projectId: projectId ?? '', ...asSeen, set: input, before: kept, ...blocks };
-      return { params, statements: [], keys: [row.vpcId] };
+      const was = Object.fromEntries(Object.keys(rest).map((field) => [field, before[field as keyof typeof before]]));
+      const lacked = Object.fromEntries(Object.keys(kept.fields).map((field) => [field, null]));
+      const asSeen = rest.portsPerSubnet === undefined ? {} : { generation };
+      const params: UpdateParams = {
+        ...{ id, projectId: projectId ?? '', ...asSeen, ...blocks },
+        set: { ...rest, ...kept.fields },
+        before: { ...was, ...lacked },
+        ...(kept.reservedIds.length === 0 ? {} : { reservedIds: kept.reservedIds }),
+      };
+      return { params, statements: kept.statements, keys: [row.vpcId] };
     },
+    refused: (_, statement) => (isAddressClash(statement) ? 'again' : undefined),
     saga: gatewayUpdate,
     context,
+    unwound: ({ reservedIds = [] }) => reservedIds.map(notKept),
   });
 
 async function blocksAfter(

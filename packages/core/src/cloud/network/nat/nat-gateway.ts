@@ -9,8 +9,8 @@ export const natGateway = defineKind({
   schema: Type.Object({
     vpcId: ref('vpc', 'restrict', { recursive: true }),
     externalNetworkId: ref('network', 'restrict'),
-    subnetId: ref('subnet', 'restrict', { description: 'Of the external network.' }),
-    address: Type.String({ maxLength: 45 }),
+    subnetId: Type.Optional(ref('subnet', 'restrict', { description: 'Of the external network, for `address`.' })),
+    address: Type.Optional(Type.String({ maxLength: 45, description: 'In IPv4. Absent: it leads out and in by IPv6 alone.' })),
     ipv6SubnetId: Type.Optional(ref('subnet', 'restrict', { description: 'Of the external network, for `ipv6Address`.' })),
     ipv6Address: Type.Optional(Type.String({ maxLength: 45, description: 'Absent: it leads out and in by IPv4 alone.' })),
     snat: Type.Boolean({ description: 'Whether machines without an elastic IP reach out with its address.' }),

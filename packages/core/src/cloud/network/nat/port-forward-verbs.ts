@@ -43,7 +43,7 @@ export const keptPortForward: KeptKind<typeof portForward, 'portForwards'> = {
       throw new CloudError('conflict', 'The NIC is gone, or on its way out.', { pointer: '/nicId' });
     if (target === undefined || state === 'deleting') return undefined;
     const gateway = await ctx.reader.get(natGateway, natGatewayId);
-    const [first = { externalAddress: gateway.address, nicAddress: '' }, second] = waysOf(gateway, target);
+    const [first = { externalAddress: gateway.address ?? gateway.ipv6Address ?? '', nicAddress: '' }, second] = waysOf(gateway, target);
     const from = { gatewayId: natGatewayId, protocol, externalPort };
     return { id, owner: ctx.cloudId, vpcId: gateway.vpcId, ...from, nicId, port, ...first, ...given({ ipv6: second }) };
   },
@@ -84,7 +84,7 @@ export const createPortForward = (services: CloudServices, context: () => Networ
           params: { vpcId: gateway.vpcId },
         });
       if (waysOf(gateway, target).length === 0)
-        throw new CloudError('conflict', 'The NIC has no IPv4 address, and the gateway none of IPv6.', { pointer: '/nicId' });
+        throw new CloudError('conflict', 'The NIC and the gateway have no addresses of the same family.', { pointer: '/nicId' });
       await refuseDistributed(reader, target.id);
       (await services.fabrics.of(await reader.get(vpc, gateway.vpcId))).keeper('portForwards');
       await refuseTwice(reader, { natGatewayId, protocol, externalPort });

@@ -16,7 +16,7 @@ type ElasticIpRow = RowOf<typeof elasticIp>;
 export async function* outwards(facts: Facts, gateway: GatewayRow, { nic: row }: Station, packet: Packet): AsyncGenerator<Hop> {
   const told = await facts.told(natGateway, gateway);
   const own = await elasticIpOf(facts, row.id, packet.to);
-  let from = gatewayAddress(gateway, packet.to) ?? gateway.address;
+  let from = gatewayAddress(gateway, packet.to) ?? '';
   if (own?.state === 'bound') {
     const by = await facts.told(elasticIp, own);
     from = own.address;

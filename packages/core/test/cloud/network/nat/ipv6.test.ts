@@ -85,6 +85,122 @@ describe('IPv6 of a NAT gateway', () => {
   });
 });
 
+describe('a NAT gateway that is older than IPv6 of its external network', () => {
+  /** With a machine of both families, a forwarded port to it, and IPv6 that came after. */
+  async function older() {
+    const at = await RoutedStage.ready();
+    const id = await at.gateway();
+    const machine = await dualMachine(at);
+    const forwardId = await at.sim.done('portForward.create', {
+      ...{ natGatewayId: id, nicId: machine.nicId, protocol: 'tcp', externalPort: 2201, port: 22 },
+    });
+    await at.sim.done('subnet.create', { networkId: at.internetId, cidr: INTERNET6 });
+    const sources = () =>
+      (at.kept('gateways', id) as { readonly sources: readonly { readonly cidr: string }[] }).sources.map(({ cidr }) => cidr).toSorted();
+    return { at, id, machine, forwardId, sources, ipv6SubnetId: await subnet6(at) };
+  }
+
+  it('is given an address there, and leads out and in by both from then on', async () => {
+    const { at, id, machine, forwardId, sources, ipv6SubnetId } = await older();
+    expect(sources()).to.deep.equal(['10.1.0.0/24', '10.6.0.0/24']);
+    const elasticIpId = await at.elasticIp({ address: '2001:db8::77' });
+    expect(await at.refused('elasticIp.bind', { nicId: machine.nicId }, elasticIpId)).to.deep.equal(['conflict', '/nicId']);
+    await at.sim.done('natGateway.update', { ipv6SubnetId }, id);
+    expect(await at.stage.row(natGateway, id)).to.include({ address: '203.0.113.2', ipv6SubnetId, ipv6Address: '2001:db8::2' });
+    expect(at.kept('gateways', id)).to.deep.include({
+      ipv6: { externalSubnetId: ipv6SubnetId, address: '2001:db8::2', externalCidr: INTERNET6, nextHop: '2001:db8::1' },
+    });
+    expect(sources()).to.deep.equal(['10.1.0.0/24', '10.6.0.0/24', 'fd00:6::/64']);
+    expect(at.kept('portForwards', forwardId)).to.deep.include({
+      ipv6: { externalAddress: '2001:db8::2', nicAddress: machine.address6 },
+    });
+    await at.sim.done('elasticIp.bind', { nicId: machine.nicId }, elasticIpId);
+    // What it has is as it was asked for already.
+    await at.sim.done('natGateway.update', { ipv6Address: '2001:db8::2', snat: true }, id);
+    await at.sim.done('elasticIp.unbind', {}, elasticIpId);
+    for (const [action, target] of [
+      ['portForward.delete', forwardId],
+      ['elasticIp.delete', elasticIpId],
+      ['natGateway.delete', id],
+    ] as const)
+      await at.sim.done(action, {}, target);
+    expect(await at.stage.rows(reservedAddress)).to.deep.equal([]);
+  });
+
+  it('keeps what it has, and is refused with the field at fault', async () => {
+    const { at, id, ipv6SubnetId } = await older();
+    for (const [input, code, pointer] of [
+      [{ ipv6Address: '203.0.113.9' }, 'invalid_input', '/ipv6Address'],
+      [{ ipv6Address: 'fd00::9' }, 'invalid_input', '/ipv6Address'],
+      [{ ipv6SubnetId: await at.subnetIn(at.internetId) }, 'invalid_input', '/ipv6SubnetId'],
+      [{ address: '203.0.113.9' }, 'conflict', '/address'],
+      [{ subnetId: ipv6SubnetId }, 'conflict', '/subnetId'],
+    ] as const)
+      expect(await at.refused('natGateway.update', input, id), JSON.stringify(input)).to.deep.equal([code, pointer]);
+    await at.sim.done('natGateway.update', { ipv6Address: '2001:db8::9' }, id);
+    expect(await at.refused('natGateway.update', { ipv6Address: '2001:db8::10' }, id)).to.deep.equal(['conflict', '/ipv6Address']);
+  });
+
+  it('gets one address, whoever asks at once, and lets go of the others', async () => {
+    const { at, id } = await older();
+    const wishes = ['2001:db8::51', '2001:db8::52', '2001:db8::53'];
+    const ends = await at.atOnce(wishes.map((ipv6Address) => ({ action: 'natGateway.update', input: { ipv6Address }, resourceId: id })));
+    expect(ends.filter((end) => end === 'succeeded')).to.have.length(1);
+    const { ipv6Address } = await at.stage.row(natGateway, id);
+    const kept = (await at.stage.rows(reservedAddress)).map(({ address }) => address);
+    expect(kept.filter((address) => address.includes(':'))).to.deep.equal([ipv6Address]);
+  });
+});
+
+describe('a NAT gateway on an external network of IPv6 alone', () => {
+  const six = () => RoutedStage.ready({ internet: INTERNET6 });
+
+  it('leads IPv6 out and in, and nothing else', async () => {
+    const at = await six();
+    const { nicId, address6 } = await dualMachine(at);
+    expect(
+      await at.refused('natGateway.create', { ...{ vpcId: at.vpcId, externalNetworkId: at.internetId }, portsPerSubnet: 1024 }),
+    ).to.deep.equal(['conflict', '/portsPerSubnet']);
+    const id = await at.gateway();
+    const row = await at.stage.row(natGateway, id);
+    expect([row.address, row.subnetId, row.ipv6Address]).to.deep.equal([undefined, undefined, '2001:db8::2']);
+    expect(at.kept('gateways', id)).to.deep.include({
+      ...{ externalSubnetId: row.ipv6SubnetId, address: '2001:db8::2', externalCidr: INTERNET6, nextHop: '2001:db8::1' },
+      sources: [{ cidr: 'fd00:6::/64' }],
+    });
+    expect(at.kept('gateways', id)).to.not.have.property('ipv6');
+    expect(await at.refused('natGateway.update', { portsPerSubnet: 1024 }, id)).to.deep.equal(['conflict', '/portsPerSubnet']);
+    const forwarded = { natGatewayId: id, protocol: 'tcp', externalPort: 2201, port: 22 };
+    const four = await at.machine();
+    expect(await at.refused('portForward.create', { ...forwarded, nicId: four.nicId })).to.deep.equal(['conflict', '/nicId']);
+    const forwardId = await at.sim.done('portForward.create', { ...forwarded, nicId });
+    expect(at.kept('portForwards', forwardId)).to.deep.include({ externalAddress: '2001:db8::2', nicAddress: address6 });
+    const elasticIpId = await at.elasticIp();
+    expect(await at.stage.row(elasticIp, elasticIpId)).to.include({ family: 6 });
+    await at.sim.done('elasticIp.bind', { nicId }, elasticIpId);
+    const ask = (toAddress: string) =>
+      at.stage.ask('POST', '/reachability/explain', {
+        principal: at.sim.principal,
+        body: { fromNicId: nicId, toAddress, protocol: 'tcp', port: 443 },
+      });
+    expect(await ask('198.51.100.9')).to.deep.include({ verdict: 'blocked', reason: 'no_route' });
+    expect(await ask(CLIENT6)).to.deep.include({ verdict: 'reachable' });
+  });
+
+  it('is given IPv4 when the network has that', async () => {
+    const at = await six();
+    const id = await at.gateway();
+    await at.sim.done('subnet.create', { networkId: at.internetId, cidr: '203.0.113.0/24' });
+    await at.sim.done('natGateway.update', { address: '203.0.113.9', portsPerSubnet: 1024 }, id);
+    expect(await at.stage.row(natGateway, id)).to.include({ address: '203.0.113.9', ipv6Address: '2001:db8::2', portsPerSubnet: 1024 });
+    expect(at.kept('gateways', id)).to.deep.include({
+      ...{ address: '203.0.113.9', externalCidr: '203.0.113.0/24' },
+      sources: [{ cidr: '10.1.0.0/24', ports: { first: 64_512, last: 65_535 } }],
+    });
+    expect((at.kept('gateways', id) as { readonly ipv6?: object }).ipv6).to.deep.include({ address: '2001:db8::2' });
+  });
+});
+
 describe('an elastic IP of IPv6', () => {
   it('is bound to a NIC beside one of IPv4, and never two of one family', async () => {
     const at = await dual();

@@ -186,12 +186,14 @@ describe('a NAT gateway', () => {
     ] as const)
       expect(await at.refused('natGateway.create', input), JSON.stringify(input)).to.deep.equal([code, pointer]);
     const six = await internetOf(at.sim, { name: 'six', cidr: '2001:db8::/64' });
-    expect(await at.refused('natGateway.create', { vpcId, externalNetworkId: six })).to.deep.equal(['invalid_input', '/externalNetworkId']);
     const subnetOfSix = await at.subnetIn(six);
-    expect(await at.refused('natGateway.create', { vpcId, externalNetworkId: six, subnetId: subnetOfSix })).to.deep.equal([
-      'invalid_input',
-      '/subnetId',
-    ]);
+    for (const [input, pointer] of [
+      [{ subnetId: subnetOfSix }, '/subnetId'],
+      [{ address: '203.0.113.9' }, '/address'],
+    ] as const)
+      expect(await at.refused('natGateway.create', { vpcId, externalNetworkId: six, ...input })).to.deep.equal(['invalid_input', pointer]);
+    await at.sim.done('subnet.delete', {}, subnetOfSix);
+    expect(await at.refused('natGateway.create', { vpcId, externalNetworkId: six })).to.deep.equal(['invalid_input', '/externalNetworkId']);
     await at.gateway();
     expect(await at.refused('natGateway.create', { vpcId, externalNetworkId })).to.deep.equal(['name_taken', '/vpcId']);
   });
