@@ -11,6 +11,14 @@ const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 /** Where the commands of Open vSwitch and libvirt look for its sockets. */
 const SYSTEM_RUN_DIR = '/run/openvswitch';
 
+/** As Debian starts it: it also listens where `ovs-vsctl set-manager` says, with the keys of `ovs-vsctl set-ssl`. */
+const TOLD_REMOTES = [
+  '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+  '--private-key=db:Open_vSwitch,SSL,private_key',
+  '--certificate=db:Open_vSwitch,SSL,certificate',
+  '--bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert',
+];
+
 /** Has those find the sockets in `runDir`, in the mount namespace that `run` runs programs in. */
 export async function presentAsSystem(runDir: string, run: Runner): Promise<void> {
   await mkdir(runDir, { recursive: true });
@@ -60,7 +68,7 @@ export class OvsHost {
     this.#options = options;
     this.socketPath = join(runDir, 'db.sock');
     const remote = `unix:${this.socketPath}`;
-    this.database = daemonOf(run, runDir, 'db', ['ovsdb-server', databasePath, `--remote=punix:${this.socketPath}`]);
+    this.database = daemonOf(run, runDir, 'db', ['ovsdb-server', databasePath, `--remote=punix:${this.socketPath}`, ...TOLD_REMOTES]);
     this.vswitchd = daemonOf(run, runDir, 'vswitchd', ['ovs-vswitchd', remote], () => this.#keepFromDying());
     this.controller = daemonOf(run, runDir, 'controller', ['ovn-controller', remote]);
   }

@@ -74,7 +74,7 @@ describe('the lab with OVN', function () {
 
   before(async () => {
     expect(await ensureSystem({ log: () => {}, also: TEST_PACKAGES })).to.deep.equal({ ok: true });
-    lab = await labUp({ hosts: 3, ovn: true, libvirt: false });
+    lab = await labUp({ hosts: 3, ovn: true, libvirt: false, tls: true });
     empty = await networkInventory(lab);
     await makeNetwork(lab);
     machines = await Promise.all([plug(lab, 0, 1), plug(lab, 1, 2)]);
@@ -156,7 +156,7 @@ describe('the lab with OVN', function () {
   });
 
   it('has networks of Open vSwitch alone beside: a mesh of tunnels as hosts come and go', async () => {
-    const mesh = new PlainMesh(lab);
+    const mesh = await PlainMesh.open(lab);
     await mesh.has(0, 1);
     const [one, other] = await Promise.all([
       mesh.network('one', tunnel('vxlan', 9_000_001)),
@@ -196,7 +196,7 @@ describe('the lab with OVN', function () {
 
   if (FULL)
     it('has networks of Open vSwitch alone in Geneve, and on VLANs', async () => {
-      const mesh = new PlainMesh(lab);
+      const mesh = await PlainMesh.open(lab);
       await mesh.has(0, 1);
       const overlay = await mesh.network('overlay', tunnel('geneve', 9_000_003));
       const cable = await mesh.network('cable', { physicalNetwork: PHYSICAL_NETWORK, vlanId: 200 });

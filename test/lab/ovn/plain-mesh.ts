@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Call, NetworkDriver, NetworkSpec, RealmHost, SegmentSpec } from '@pileus/core/strategy';
 import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
 import type { LabHost } from '../host.ts';
@@ -23,20 +24,32 @@ export class PlainMesh implements AsyncDisposable {
   #hosts: readonly RealmHost[] = [];
   #machines = 0;
 
-  constructor(lab: Lab) {
+  private constructor(lab: Lab) {
     this.#lab = lab;
-    const switches = Object.fromEntries(
-      lab.hosts.map((host) => [host.name, { kind: 'unix', path: host.switch.socketPath } as const] as const),
-    );
-    const [factory] = openVswitch({ switches }).strategies.network ?? [];
+    if (lab.client === undefined) throw new Error('a lab without certificates');
+    const [factory] = openVswitch({ tls: lab.client }).strategies.network ?? [];
     if (factory === undefined) throw new Error('there is no network driver');
     const hosts = async () => ({ hosts: this.#hosts, isComplete: true });
     this.driver = factory.open({ writer: { cloudId: OWNER, epoch: 1 }, hosts });
   }
 
+  /** On switches that listen for the cloud by mutual TLS, as operators have them do. */
+  static async open(lab: Lab): Promise<PlainMesh> {
+    const listen = (host: LabHost) => {
+      const pki = join(host.rootDir, 'etc/pki');
+      const keys = ['server-key.pem', 'server-cert.pem', 'ca-cert.pem'].map((name) => join(pki, name));
+      return host.switch.vsctl('set-ssl', ...keys, '--', 'set-manager', `pssl:6640:${host.address}`);
+    };
+    await Promise.all(lab.hosts.map(listen));
+    return new PlainMesh(lab);
+  }
+
   /** These hosts, and no others, are the cloud's from now on. */
   async has(...hosts: readonly number[]): Promise<void> {
-    this.#hosts = hosts.map((n) => ({ host: this.#lab.host(n).name, uri: 'lab://', clusterId: 'lab', answers: true }));
+    this.#hosts = hosts.map((n) => {
+      const { name, address } = this.#lab.host(n);
+      return { host: name, uri: `qemu+tls://${address}/system`, clusterId: 'lab', answers: true };
+    });
     for (const spec of this.#specs.values()) await this.driver.ensureNetwork(spec, call());
   }
 
@@ -81,6 +94,7 @@ export class PlainMesh implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const id of this.#specs.keys()) await this.driver.deleteNetwork(id, call());
     await this.driver.close();
+    await Promise.all(this.#lab.hosts.map((host) => host.switch.vsctl('del-manager', '--', 'del-ssl')));
   }
 }
 
