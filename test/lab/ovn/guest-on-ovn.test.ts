@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { buildGuestImage } from '../../../tools/guest/image.ts';
 import { CACHE_DIR, ensureSystem } from '../../../tools/system/ensure.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
+import { FULL } from '../../../tools/test/slice.ts';
 import { startGuest, virsh } from '../guest-domain.ts';
 import { type Lab, labUp } from '../lab.ts';
 import { until, untilLogged } from '../waiting.ts';
 import { LabMachine } from './machine.ts';
+import { PlainMesh } from './plain-mesh.ts';
 
 const DHCP = ['server_id=10.0.1.1', 'server_mac=02:00:00:00:01:01', 'lease_time=3600', 'router=10.0.1.1', 'mtu=1442'];
 
@@ -18,7 +20,7 @@ describe('guests of libvirt on OVN', function () {
 
   before(async () => {
     expect(await ensureSystem({ log: () => {}, also: TEST_PACKAGES })).to.deep.equal({ ok: true });
-    lab = await labUp({ hosts: 2, ovn: true });
+    lab = await labUp({ hosts: 2, ovn: true, tls: FULL });
     const { central } = lab.ovn;
     const routes = 'options:classless_static_route="{169.254.169.254/32,10.0.1.2, 0.0.0.0/0,10.0.1.1}"';
     const options = [...DHCP.map((option) => `options:${option}`), routes];
@@ -72,4 +74,53 @@ describe('guests of libvirt on OVN', function () {
     await virsh(lab.host(0), 'destroy', 'guest-1');
     await until('the port gone', async () => ((await ports()).includes('vnet') ? undefined : true));
   });
+
+  if (FULL)
+    it('are on networks of Open vSwitch alone, too, with addresses of their seeds', async () => {
+      const image = await buildGuestImage({ cacheDir: CACHE_DIR, log: () => {} });
+      const mesh = await PlainMesh.open(lab);
+      await mesh.has(0, 1);
+      const network = await mesh.network('guests', { physicalNetwork: 'overlay', tunnel: { encapsulation: 'vxlan', key: 9_000_011 } });
+      const addresses = ['172.30.2.11', '172.30.2.12'] as const;
+      const ports = await Promise.all(addresses.map((address, host) => mesh.port(host, network, address)));
+      const consoles = await Promise.all(
+        ports.map(({ mac, plug }, index) => {
+          const name = `plain-${index + 1}`;
+          const nic0 = `match: {macaddress: "${mac}"}, addresses: [${addresses[index]}/24], mtu: 1450`;
+          const seed = {
+            'meta-data': `instance-id: ${name}\nlocal-hostname: ${name}\n`,
+            'user-data': '#cloud-config\n',
+            'network-config': `version: 2\nethernets: {nic0: {${nic0}}}\n`,
+          };
+          return startGuest(lab.host(index), { name, image, seed, nic: { plug, mac } });
+        }),
+      );
+      for (const [index, { consoleLog }] of consoles.entries()) {
+        const [, address] = await untilLogged(consoleLog, /PILEUS-GUEST-ADDRESS eth0 (\S+)/);
+        expect(address).to.equal(`${addresses[index]}/24`);
+        await untilLogged(consoleLog, /PILEUS-GUEST-READY/);
+      }
+      expect(await Promise.all(ports.map((port) => port.state()))).to.deep.equal(['ready', 'ready']);
+      // Beside the first guest, which asks the second on the other host.
+      const witness = await mesh.machine('p', 0, network, '172.30.2.13');
+      const probe = await witness.card.probe();
+      const seen = await until('the guest on the other host', async () => {
+        const url = `http://${addresses[0]}/cgi-bin/probe.cgi?get=http://${addresses[1]}/`;
+        const answer = await probe.ask('get', { url, timeoutMs: 10_000 });
+        return 'body' in answer && answer.body !== '' ? answer.body : undefined;
+      });
+      expect(JSON.parse(seen)).to.have.deep.property('nics', [{ name: 'eth0', mac: ports[1]?.mac, address: `${addresses[1]}/24` }]);
+      await Promise.all(lab.hosts.map((host, index) => virsh(host, 'destroy', `plain-${index + 1}`)));
+      await until('the ports gone', async () => {
+        const states = await Promise.all(ports.map((port) => port.state()));
+        return states.every((state) => state === 'unplugged') ? true : undefined;
+      });
+      await witness.unplug();
+      for (const port of ports) await port.remove();
+      await mesh[Symbol.asyncDispose]();
+      await until('nothing of the network', async () => {
+        const bridges = await Promise.all(lab.hosts.map((host) => host.switch.vsctl('list-br')));
+        return bridges.every((names) => !/^pn/m.test(names)) ? true : undefined;
+      });
+    });
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Call, NetworkDriver, NetworkSpec, RealmHost, SegmentSpec } from '@pileus/core/strategy';
+import type { Call, NetworkDriver, NetworkSpec, Plug, RealmHost, SegmentSpec } from '@pileus/core/strategy';
 import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
 import type { LabHost } from '../host.ts';
 import type { Lab } from '../lab.ts';
@@ -14,6 +14,14 @@ export interface PlainMachine {
   readonly card: LabMachine;
   readonly address: string;
   unplug(): Promise<void>;
+}
+
+export interface PlainPort {
+  readonly mac: string;
+  readonly plug: Extract<Plug, { readonly type: 'ovsPort' }>;
+  /** As the driver sees it. */
+  state(): Promise<string | undefined>;
+  remove(): Promise<void>;
 }
 
 /** Networks of Open vSwitch alone on the switches of a lab's hosts: what OVN does there does not touch them. */
@@ -67,13 +75,23 @@ export class PlainMesh implements AsyncDisposable {
     return spec;
   }
 
-  async machine(name: string, host: number, { id: networkId }: NetworkSpec, address: string): Promise<PlainMachine> {
+  /** Where a machine is to be plugged in, with the MAC that it is to have. */
+  async port(host: number, { id: networkId }: NetworkSpec, address: string): Promise<PlainPort> {
     this.#machines += 1;
     const mac = `02:00:00:00:20:${this.#machines.toString(16).padStart(2, '0')}`;
     const nicId = randomUUID();
-    const port = { nicId, networkId, mac, addresses: [address], owner: OWNER, subnetIds: [], host: this.#lab.host(host).name };
-    const plug = await this.driver.ensurePort(port, call());
+    const spec = { nicId, networkId, mac, addresses: [address], owner: OWNER, subnetIds: [], host: this.#lab.host(host).name };
+    const plug = await this.driver.ensurePort(spec, call());
     if (plug.type !== 'ovsPort') throw new Error(`a port that is plugged in as ${plug.type}`);
+    return {
+      ...{ mac, plug },
+      state: async () => (await this.driver.readiness?.port(nicId, call()))?.state,
+      remove: () => this.driver.deletePort(spec, call()),
+    };
+  }
+
+  async machine(name: string, host: number, network: NetworkSpec, address: string): Promise<PlainMachine> {
+    const { mac, plug, remove } = await this.port(host, network, address);
     const card = await LabMachine.plug(this.#lab.host(host), { name, mac, plug });
     await card.take(`${address}/24`);
     return {
@@ -81,7 +99,7 @@ export class PlainMesh implements AsyncDisposable {
       address,
       unplug: async () => {
         await card.unplug();
-        await this.driver.deletePort(port, call());
+        await remove();
       },
     };
   }
