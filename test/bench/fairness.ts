@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from './client.ts';
+import { bareWaits } from './fairness-floor.ts';
 import { type Bench, median, percentile, type Row } from './harness.ts';
 import { TIMED } from './probes.ts';
 import { scratch } from './scratch.ts';
@@ -13,8 +14,6 @@ const SAMPLES = fileURLToPath(new URL('./sample-plugin.ts', import.meta.url));
 const FLOOD = fileURLToPath(new URL('./flood-child.ts', import.meta.url));
 const ROUNDS = 4;
 const REQUESTS = 200;
-/** The quiet tenant asks so often. */
-const EVERY_MS = 10;
 const BEGIN_MS = 500;
 
 const KINDS = ['read', 'create', 'whole'] as const;
@@ -23,10 +22,13 @@ type Kind = (typeof KINDS)[number];
 /** What the flood has in flight. */
 const CONNECTIONS: Readonly<Record<Kind, number>> = { read: 64, create: 64, whole: 200 };
 
-/** With a limit for each key, a little above what the quiet tenant asks; and without. */
+/** The same of bare transactions, beside one other writer: what no store that flushes can do better. */
+const BARE = 'fairness.bare';
+
+/** Without limits, the quiet tenant a hundred times a second; and with a limit for each key, a little above what he then asks. */
 const RULES = [
-  { name: '', limits: {} },
-  { name: '.limited', limits: { keyRequestsPerSecond: 1.5 * (1000 / EVERY_MS) } },
+  { name: '', everyMs: 10, limits: {} },
+  { name: '.limited', everyMs: 100, limits: { keyRequestsPerSecond: 15, keyBurst: 30 } },
 ] as const;
 type Rules = (typeof RULES)[number];
 
@@ -34,9 +36,14 @@ const rowsOf = (kind: Kind, { name }: Rules): readonly string[] => [`fairness.${
 
 /** What one tenant waits for an answer while another floods the server, beside what he waits while nobody does, in turns. */
 export const fairnessBench: Bench = {
-  ids: RULES.flatMap((rules) => KINDS.flatMap((kind) => rowsOf(kind, rules))),
+  ids: [BARE, ...RULES.flatMap((rules) => KINDS.flatMap((kind) => rowsOf(kind, rules)))],
   async run(wants) {
     const rows: Row[] = [];
+    if (wants(BARE)) {
+      const { alone, beside } = await bareWaits(REQUESTS, RULES[0].everyMs);
+      process.stderr.write(`bare writes: p50 ${median(alone).toFixed(2)} ms alone, ${median(beside).toFixed(2)} ms beside one other\n`);
+      rows.push(waitRow(BARE, beside, alone));
+    }
     for (const rules of RULES) {
       const kinds = KINDS.filter((kind) => rowsOf(kind, rules).some(wants));
       if (kinds.length > 0) rows.push(...(await contests(kinds, rules)));
@@ -81,13 +88,13 @@ async function contest(
   const alone = new Waits();
   const flooded = new Waits();
   let answered = 0;
-  await asked(kind, server, quiet, 'warm-up');
+  await asked(kind, rules, server, { client: quiet, round: 'warm-up' });
   for (let round = 0; round < ROUNDS; round += 1) {
-    alone.add(await asked(kind, server, quiet, `alone-${round}`));
+    alone.add(await asked(kind, rules, server, { client: quiet, round: `alone-${round}` }));
     const flood = fork(FLOOD, [server.url, loud, kind, String(CONNECTIONS[kind])], { execArgv: process.execArgv });
     await sleep(BEGIN_MS);
     const before = performance.now();
-    flooded.add(await asked(kind, server, quiet, `flooded-${round}`));
+    flooded.add(await asked(kind, rules, server, { client: quiet, round: `flooded-${round}` }));
     const seconds = (performance.now() - before + BEGIN_MS) / 1000;
     answered += (await stopped(flood)) / seconds / ROUNDS;
   }
@@ -95,15 +102,21 @@ async function contest(
   process.stderr.write(
     `the flood of ${kind}${rules.name} was answered ${answered.toFixed(0)} times a second; quiet alone ${quietly(alone.tookMs)}, in the server ${quietly(alone.servedMs)}\n`,
   );
-  const row = (id: string, ours: readonly number[], floors: readonly number[]): Row => {
-    const [value, floor] = [percentile(ours, 0.99), percentile(floors, 0.99)];
-    return { id, value, unit: 'ms p99', p50: median(ours), p99: value, floor, ratio: value / floor };
-  };
   const [seen = '', served = ''] = rowsOf(kind, rules);
-  return [row(seen, flooded.tookMs, alone.tookMs), row(served, flooded.servedMs, alone.servedMs)];
+  return [waitRow(seen, flooded.tookMs, alone.tookMs), waitRow(served, flooded.servedMs, alone.servedMs)];
 }
 
-async function asked(kind: Kind, server: BenchServer, client: Client, round: string): Promise<Waits> {
+function waitRow(id: string, beside: readonly number[], alone: readonly number[]): Row {
+  const [value, floor] = [percentile(beside, 0.99), percentile(alone, 0.99)];
+  return { id, value, unit: 'ms p99', p50: median(beside), p99: value, floor, ratio: value / floor };
+}
+
+async function asked(
+  kind: Kind,
+  { everyMs }: Rules,
+  server: BenchServer,
+  { client, round }: { readonly client: Client; readonly round: string },
+): Promise<Waits> {
   const waits = new Waits();
   await server.probe();
   const timed: Readonly<Record<string, string>> = { [TIMED]: '1' };
@@ -116,7 +129,7 @@ async function asked(kind: Kind, server: BenchServer, client: Client, round: str
         : await client.ask('GET', '/v1/samples?limit=20', undefined, timed);
     if (status >= 400) throw new Error(`${kind}: ${status}`);
     waits.tookMs.push(performance.now() - startedMs);
-    await sleep(EVERY_MS);
+    await sleep(everyMs);
   }
   waits.servedMs.push(...(await server.probe()).servedMs);
   return waits;
