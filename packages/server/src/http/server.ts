@@ -1,4 +1,4 @@
-import { type IncomingMessage, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import cors from '@fastify/cors';
@@ -36,6 +36,9 @@ export interface HttpServerOptions {
   /** Of web pages that may call from browsers. */
   readonly origins: readonly string[];
 }
+
+/** An import of it would load a client for `fetch`, which stays in memory. */
+const { maxHeaderSize, STATUS_CODES } = process.getBuiltinModule('node:http');
 
 const METHODS = ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 /** What pages of allowed origins may send and read. Keys are sent by hand, never by the browser itself: no credentials. */
