@@ -30,6 +30,7 @@ import {
 import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { brief } from './late.ts';
+import { notMaintained, refuseMaintained } from './maintained.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 import { shutdownSeconds } from './settings.ts';
 
@@ -68,6 +69,7 @@ const isPlugged = ({ state }: NicRow): boolean => state === 'attached';
 /** Also makes a machine anew that somebody removed, brings changed sizes into force, and gives the host the keys that it needs. */
 async function defineAnew(ctx: ComputeContext, params: PowerParams, call: Call): Promise<string> {
   const row = await ctx.reader.get(instance, params.instanceId);
+  await refuseMaintained(ctx.reader, row);
   await refuseFoundElsewhere(ctx.reader, row);
   await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
   return hostOf(row);
@@ -100,6 +102,7 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
   .write('running', {
     do: ({ params, out, operationId }) => [
       becomes(params, 'running'),
+      notMaintained(out.define),
       announce(instanceStarted, `${operationId}/started`, { instanceId: params.instanceId, hostId: out.define }),
     ],
     undo: NOTHING_TO_UNDO,
@@ -193,6 +196,8 @@ interface Verb<P extends PowerParams> {
   readonly from: readonly StateOf<typeof instance>[];
   readonly saga: Saga<ComputeContext, P>;
   readonly satisfied?: (row: InstanceRow) => boolean;
+  /** Whether it starts a machine that is off. */
+  readonly starts?: true;
   readonly input?: TObject;
   readonly more?: (input: Record<string, unknown>, row: InstanceRow) => Promise<Omit<P, keyof PowerParams>>;
 }
@@ -207,10 +212,10 @@ function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb
     from: spec.from,
     ...(spec.satisfied === undefined ? {} : { satisfied: spec.satisfied }),
     ...(spec.verb === 'start' ? { gate: instanceStarting } : {}),
-    accept: async ({ row, input }) => ({
-      params: { instanceId: row.id, ...(await spec.more?.(input as Record<string, unknown>, row)) } as P,
-      statements: [],
-    }),
+    accept: async ({ row, input }) => {
+      if (spec.starts && row.state !== 'running' && row.state !== 'suspended') await refuseMaintained(services.reader, row);
+      return { params: { instanceId: row.id, ...(await spec.more?.(input as Record<string, unknown>, row)) } as P, statements: [] };
+    },
     saga: spec.saga,
     context: () => services,
   });
@@ -230,6 +235,7 @@ export const powerActions = (services: ComputeServices): readonly Action[] => [
     from: ['stopped', 'crashed', 'missing'],
     saga: instanceStart,
     satisfied: (row) => row.state === 'running',
+    starts: true,
   }),
   verbAction(services, {
     verb: 'stop',
@@ -264,5 +270,6 @@ export const powerActions = (services: ComputeServices): readonly Action[] => [
     description: 'Presses the reset button.',
     from: ['running', 'suspended', 'crashed'],
     saga: instanceReset,
+    starts: true,
   }),
 ];

@@ -99,7 +99,7 @@ function refusalOf(ask: Ask, index: CapacityIndex, at: IndexedHost): Refusal | u
   if (request.clusterId !== undefined && at.clusterId !== request.clusterId)
     return no(ELSEWHERE, 'is in another cluster than its networks');
   if (ask.except.has(at.id)) return no('excluded', 'excluded');
-  if (at.state !== 'enabled') return no('state', `is ${at.state}`);
+  if (at.state !== 'enabled') return no('state', at.state === 'maintenance' ? 'is in maintenance' : `is ${at.state}`);
   if (at.status !== 'connected') return no('status', `is ${at.status}`);
   if (!at.computes) return no('role', 'does not run machines');
   if (at.virtType === 'tcg' && !at.cluster.allowEmulation)

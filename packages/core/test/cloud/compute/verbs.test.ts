@@ -1,4 +1,6 @@
 import { assert, expect } from 'chai';
+import { host } from '../../../src/cloud/index.ts';
+import { sleep } from '../../../src/kernel/index.ts';
 import { codeOf, GIB } from '../little-cloud.ts';
 import { MachineStage, type State } from './machine-stage.ts';
 
@@ -180,4 +182,48 @@ describe('a machine', () => {
     expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
     expect(stage.sim.environment.clock.monotonicMs() - startMs).to.be.below(120_000);
   });
+
+  it('stays off while its host is in maintenance, and comes up when that is over', async () => {
+    const stage = await MachineStage.with();
+    const [hostId = ''] = stage.hostIds;
+    const ids = {
+      stopped: await stage.into('stopped', await stage.machine()),
+      crashed: await stage.into('crashed', await stage.machine()),
+      missing: await stage.into('missing', await stage.machine()),
+    };
+    await stage.sim.done('host.maintain', {}, hostId);
+    for (const [verb, id] of [...Object.values(ids).map((each) => ['start', each] as const), ['reset', ids.crashed] as const]) {
+      const { code, publicMessage } = await stage.refusal(`instance.${verb}`, {}, id);
+      expect([verb, code]).to.deep.equal([verb, 'conflict']);
+      expect(publicMessage).to.match(/^The host of instance vm-\d is in maintenance/);
+    }
+    await stage.sim.done('host.disable', {}, hostId);
+    await stage.sim.done('instance.start', {}, ids.stopped);
+    await stage.sim.done('host.enable', {}, hostId);
+    await stage.sim.done('instance.reset', {}, ids.crashed);
+    await stage.sim.done('instance.start', {}, ids.missing);
+    expect(await codeOf(stage.sim.done('host.maintain', {}, hostId))).to.equal('in_use');
+  });
+
+  for (const path of ['define', 'start'])
+    it(`is off again where a maintenance of its host begins before the step ${path} of its start`, async () => {
+      const stage = await MachineStage.with();
+      const [hostId = ''] = stage.hostIds;
+      const id = await stage.into('stopped', await stage.machine());
+      const { operationId } = await stage.sim.submit('instance.start', {}, id);
+      stage.sim.around = async (point, body, sim) => {
+        if (point.operationId === operationId && point.path === path && point.phase === 'do') {
+          const { principal, kernel } = sim;
+          await kernel.submit({ action: 'host.maintain', input: {}, principal, resourceId: hostId });
+          // Durable, with the look for machines that run.
+          await sleep(sim.environment.timers, 1000);
+        }
+        return body();
+      };
+      const { state, error } = await stage.sim.ended(operationId);
+      expect([state, error?.code]).to.deep.equal(['failed', 'conflict']);
+      expect((await stage.row(host, hostId)).state).to.equal('maintenance');
+      expect(stage.real(id).power).to.equal('stopped');
+      expect((await stage.instance(id)).state).to.equal('stopped');
+    });
 });

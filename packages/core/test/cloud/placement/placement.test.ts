@@ -124,7 +124,7 @@ describe('placement', () => {
       (cause: CloudError) => cause,
     );
     expect(error.params?.reasons).to.deep.equal({
-      hv0: 'is maintenance',
+      hv0: 'is in maintenance',
       hv1: 'is disconnected',
       hv2: 'does not run machines',
       hv3: 'has no hardware virtualisation, and its cluster does not allow emulation',
