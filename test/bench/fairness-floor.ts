@@ -15,15 +15,17 @@ if (!isMainThread) serve(workerData as string);
 /** Commits all that has come since the last flush together, as stores do. */
 function serve(path: string): void {
   const database = new DatabaseSync(path);
-  database.exec('pragma journal_mode = wal; pragma synchronous = full; create table rows (id integer primary key, text text)');
+  for (const sql of ['pragma journal_mode = wal', 'pragma synchronous = full', 'create table rows (id integer primary key, text text)'])
+    database.exec(sql);
+  const [begin, commit] = [database.prepare('begin'), database.prepare('commit')];
   const insert = database.prepare('insert into rows (text) values (?)');
   let waiting: number[] = [];
   const flush = (): void => {
     const group = waiting;
     waiting = [];
-    database.exec('begin');
+    begin.run();
     for (const _ of group) for (let row = 0; row < ROWS; row += 1) insert.run(ROW);
-    database.exec('commit');
+    commit.run();
     parentPort?.postMessage(group);
   };
   parentPort?.on('message', (ticket: number) => {

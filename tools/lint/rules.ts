@@ -74,7 +74,13 @@ export const BANS: readonly Ban[] = [
   {
     pattern: /^import (?!type ).*from 'node:http'/,
     instead: 'core/src/node/plain-http.ts; an import of it loads a client for `fetch`, 9 MiB',
-    within: ['packages/core/src', 'packages/drivers-kvm/src', 'packages/drivers-rbd/src', 'packages/drivers-ovs/src', 'packages/server/src'],
+    within: [
+      'packages/core/src',
+      'packages/drivers-kvm/src',
+      'packages/drivers-rbd/src',
+      'packages/drivers-ovs/src',
+      'packages/server/src',
+    ],
     except: ['packages/server/src/agent'],
   },
   {
