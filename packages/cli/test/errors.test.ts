@@ -213,7 +213,7 @@ describe('cli: help and errors', () => {
       open = resolve;
     });
     fixture.faults.plan('GET', /^\/v1\/operations\//, { type: 'reset-before' }, 1000);
-    const { code, err } = await pileus.run('instances', 'start', 'web-1', '--wait');
+    const { code, err } = await pileus.run('instances', 'start', 'web-1', '--wait', '--timeout', '1');
     open();
     fixture.faults.clear();
     expect(code).to.equal(1);

@@ -17,10 +17,12 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** Upper bound of one wait, also of what a server asks for. Default 20,000. */
   readonly maxMs: number;
+  /** For how long who waits for what was accepted goes on asking while the server does not answer, as when it is restarted. Default 60,000. */
+  readonly awayMs: number;
   /** Is told why, and after how many tries, before each wait for the next. Tells a person that waits for it. */
   readonly onRetry?: ((error: PileusError, tries: number) => void) | undefined;
 }
-export const DEFAULT_RETRY: RetryPolicy = { attempts: 6, baseMs: 200, maxMs: 20_000 };
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 6, baseMs: 200, maxMs: 20_000, awayMs: 60_000 };
 
 export interface CallOptions {
   /** Gives up; the call rejects with code `aborted`. A change that was already sent may still be accepted. */

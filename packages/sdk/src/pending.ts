@@ -1,5 +1,5 @@
 import { type CallOptions, type Client, type RepeatOptions, sleep } from './client.ts';
-import { OperationFailed, PileusError } from './errors.ts';
+import { isPileusError, OperationFailed, PileusError } from './errors.ts';
 import type { Id } from './id.ts';
 import { isFinished, type Operation } from './operation.ts';
 import { Reply } from './reply.ts';
@@ -82,6 +82,9 @@ const LONG_POLL_SECONDS = 30;
 /** With somebody watching, the server is asked often enough to show single steps: at first at once, later four times a second. */
 const PROGRESS_POLL_MS = { first: 20, growth: 1.5, max: 250 } as const;
 
+/** After all tries of a request this is how long it takes at most to the next, in steps of the backoff. */
+const AWAY_ATTEMPT = 3;
+
 /** What it waits for changes without its row. */
 const seenOf = ({ generation, waiting }: Operation): string => JSON.stringify([generation, waiting]);
 
@@ -90,13 +93,22 @@ export async function waitForEnd(client: Client, operationId: string, options: W
   const deadline = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutMs;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   let seen = '';
+  let answeredMs = Date.now();
   for (let pauseMs: number = PROGRESS_POLL_MS.first; ; pauseMs = Math.min(PROGRESS_POLL_MS.max, pauseMs * PROGRESS_POLL_MS.growth)) {
     const leftSeconds = (deadline - Date.now()) / 1000;
     const waitSeconds = options.onProgress === undefined ? Math.max(0, Math.min(LONG_POLL_SECONDS, Math.floor(leftSeconds))) : 0;
-    const operation = await client.json<Operation>(
+    const asked = client.json<Operation>(
       { method: 'GET', path: `/v1/operations/${operationId}?waitSeconds=${waitSeconds}` },
       { ...signal, timeoutMs: (waitSeconds + 30) * 1000 },
     );
+    const operation = await asked.catch(async (error: unknown) => {
+      // What was accepted goes on when the server is back: one that is restarted is no reason to let go of it.
+      const isAway = isPileusError(error) && error.retry === 'same_request';
+      if (!isAway || Date.now() >= Math.min(deadline, answeredMs + client.retry.awayMs)) throw error;
+      await client.pause(AWAY_ATTEMPT, error, options.signal);
+    });
+    if (operation === undefined) continue;
+    answeredMs = Date.now();
     const now = seenOf(operation);
     if (now !== seen) options.onProgress?.(operation);
     seen = now;

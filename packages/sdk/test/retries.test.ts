@@ -98,6 +98,20 @@ describe('sdk: retries', () => {
     expect(fixture.seen).to.have.length(4);
   });
 
+  it('waits on for what was accepted while the server is away, for as long as it is told', async () => {
+    fixture.faults.plan('GET', /^\/v1\/operations\//, { type: 'refuse', status: 503 }, 20);
+    expect((await cloud.instances.create(machine('restarted')).wait()).state).to.equal('running');
+    fixture.faults.plan('GET', /^\/v1\/operations\//, { type: 'reset-before' }, 1000);
+    const accepted = await cloud.instances.create(machine('unheard'));
+    const impatient = connect({ url: fixture.url, apiKey: fixture.apiKey, retry: { ...FAST, awayMs: 0 } });
+    const before = fixture.seen.length;
+    const unheard = await impatient.operations.wait(accepted.operationId).safe();
+    expect(!unheard.ok && unheard.error.code).to.equal('connection_failed');
+    expect(fixture.seen.length - before).to.equal(6);
+    const late = await accepted.wait({ timeoutMs: 1 }).safe();
+    expect(!late.ok && late.error.code).to.equal('connection_failed');
+  });
+
   it('names the reason when nobody answers, and stops at once when the caller gives up', async () => {
     const nobody = connect({ url: await deadUrl(), retry: { attempts: 2, baseMs: 1 } });
     const result = await nobody.instances.get('x').safe();
