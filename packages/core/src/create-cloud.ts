@@ -22,6 +22,7 @@ import {
   nodeEnvironment,
   openFile,
   postUrl,
+  refuseOtherKey,
   threadedCipher,
 } from './node/index.ts';
 
@@ -60,7 +61,8 @@ const DIRECTORIES: Plugin = { id: 'backup-directories', version: '0.1.0', strate
 /** Starts a cloud in this process, without a server. */
 export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
   const { store, plugins, dataDir = './pileus-data', environment = nodeEnvironment() } = options;
-  const sealKey = options.sealKey ?? (await loadSealKey(join(dataDir, 'seal.key'), environment.random));
+  const path = join(dataDir, 'seal.key');
+  const sealKey = options.sealKey ?? (await loadSealKey(path, environment.random));
   const modules = cloud({
     cloudId: await cloudIdOf(sealKey),
     imageStore: await directoryImageStore(join(dataDir, 'images')),
@@ -77,6 +79,7 @@ export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
     store,
     sealKey,
     plugins: (services) => [...modules(services), backups(services, join(dataDir, 'backups'))],
+    prepared: () => refuseOtherKey(store, { sealKey, path: options.sealKey === undefined ? path : 'sealKey' }, environment),
     ...(options.presets === undefined ? {} : { presets: options.presets }),
   });
   await kernel.start();

@@ -32,6 +32,7 @@ import {
   nextTurn,
   openFile,
   postUrl,
+  refuseOtherKey,
   replaceSealKey,
   threadedCipher,
 } from '@pileus/core/node';
@@ -160,6 +161,7 @@ export async function compose(given: ComposeOptions): Promise<ControlPlane> {
       operationsMax: operations,
       runningMax: running,
       presets: presetsOf(config),
+      prepared: () => refuseOtherKey(store, { sealKey, path: join(dataDir, 'seal.key'), replaced: options.replaceSealKey }, environment),
     });
   });
   container

@@ -1,7 +1,8 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Environment, Store } from '@pileus/core/kernel';
 import { openSqlite, restoreSqlite } from '@pileus/core/sqlite';
 import { dependingOn, type LoadedConfig } from './config/load.ts';
+import { makeDirectory } from './make-directory.ts';
 import type { PostgresOptions } from './postgres/index.ts';
 
 /** Loaded by servers alone that use it: it takes time at the start, and memory. */
@@ -19,8 +20,11 @@ export async function openStore(loaded: LoadedConfig, environment: Environment):
 export async function restoreStore(loaded: LoadedConfig, environment: Environment, from: string): Promise<string> {
   const options = postgresOf(loaded);
   if (options === undefined) {
-    await restoreSqlite({ from, to: fileOf(loaded) });
-    return fileOf(loaded);
+    const to = fileOf(loaded);
+    // On another machine nothing is there yet.
+    await dependingOn(loaded.config.store.path === undefined ? 'dataDir' : 'store.path', makeDirectory(dirname(to)));
+    await restoreSqlite({ from, to });
+    return to;
   }
   const { restorePostgres, targetOf } = await judged(options);
   await restorePostgres({ ...options, from }, environment);

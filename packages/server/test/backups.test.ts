@@ -1,7 +1,9 @@
-import { access, readdir, rm } from 'node:fs/promises';
+import { access, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { restoreSqlite } from '@pileus/core/sqlite';
 import { expect } from 'chai';
+import { parseConfig } from '../src/config/load.ts';
+import { restoreStore } from '../src/store.ts';
 import { openServer, type TestServer } from './server.ts';
 
 describe('server: backups', () => {
@@ -20,6 +22,14 @@ describe('server: backups', () => {
     const audit = (await server.plane.kernel.services.store.list({ table: 'audit' })).map((text) => JSON.parse(text));
     expect(audit).to.have.length(1);
     expect(audit[0]).to.deep.include({ action: 'store.backup', actor: 'key:root', request: { name: 'nightly' }, result: 'succeeded' });
+  });
+
+  it('is made anew from one where there is nothing yet, as on another machine', async () => {
+    const { json } = await server.ask('POST', '/v1/backups', { body: { name: 'elsewhere' } });
+    const config = parseConfig({ dataDir: 'other/machine' });
+    const place = await restoreStore({ config, directory: server.directory }, server.plane.kernel.services.environment, json.path);
+    expect(place).to.equal(join(server.directory, 'other/machine/pileus.db'));
+    expect((await stat(place)).size).to.be.above(0);
   });
 
   it('makes one copy for one key, also after a restart, and one that was broken off is made by its repeat', async () => {

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Secrets, sealAnew } from '@pileus/core/kernel';
+import { Secrets, StoreError, sealAnew } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { type Event, readEvents } from './events.ts';
 import { eventually, made, openServer, type TestServer } from './server.ts';
@@ -91,6 +91,43 @@ describe('server: life', () => {
     const third = await restart(second);
     expect(third.plane.sealedAnew).to.equal(undefined);
     expect(await readFile(file)).to.deep.equal(after);
+  });
+
+  it('does not begin with another sealing key than its store has, unless that is to be replaced', async () => {
+    const first = await serve();
+    await made(first, 'one', { password: 'planted-1' });
+    const file = join(first.directory, 'seal.key');
+    const key = await readFile(file);
+    open.splice(open.indexOf(first), 1);
+    await first.plane.close();
+    const given = { directory: first.directory, key: first.key, workshop: first.workshop };
+    // The second time it is another one that is there, made by the first.
+    await rm(file);
+    for (const _ of ['lost', 'another'])
+      expect(await openServer(given).catch(({ name, message }: Error) => `${name} ${message}`)).to.match(
+        /^StoreError .*seal\.key is not the key that the store is sealed with: put that one in its place\./,
+      );
+    await writeFile(file, key);
+    const second = await serve(given);
+    expect((await second.ask('GET', '/v1/widgets/one')).status).to.equal(200);
+    open.splice(open.indexOf(second), 1);
+    await second.plane.close();
+    await rm(file);
+    const third = await serve({ ...given, replaceSealKey: true });
+    expect(third.plane.sealedAnew?.unreadable).to.have.length(await third.plane.kernel.services.store.count({ table: 'sealed' }));
+    expect((await restart(third)).plane.sealedAnew).to.equal(undefined);
+  });
+
+  it('says in its log why the store takes nothing, and to who asked that it does not', async () => {
+    const server = await serve();
+    const { store } = server.plane.kernel.services;
+    const commit = store.commit.bind(store);
+    store.commit = () => Promise.reject(new StoreError('database or disk is full'));
+    const refused = await server.ask('POST', '/v1/widgets', { body: { name: 'one', sizeBytes: 1 } });
+    store.commit = commit;
+    expect([refused.status, refused.json.detail]).to.deep.equal([503, 'The store cannot take it now.']);
+    await eventually(() => server.log().includes('database or disk is full'));
+    await made(server, 'one');
   });
 
   it('answers a repeat with the same bytes after a restart', async () => {

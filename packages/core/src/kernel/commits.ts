@@ -112,6 +112,8 @@ export class Commits {
         if (error instanceof Fenced || (this.#stopping && attempt > 3)) throw error;
         if (patience === 'once' && (isCloudError(error) || (error instanceof StoreError && error.outcome === 'unchanged'))) {
           this.#tell(sent, false);
+          // Who asked is told no more than that: why, as that the disk is full, is for who runs the server.
+          environment.logger.error({ error: describeChain(error) }, 'commit failed; who asked is told to try again');
           throw new CloudError('unavailable', 'The store cannot take it now.', { cause: error });
         }
         environment.logger.error({ error: describeChain(error) }, 'commit failed; trying again');

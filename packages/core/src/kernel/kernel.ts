@@ -50,6 +50,8 @@ export interface KernelOptions {
   /** What settings are where nothing is set, by name, in place of their defaults. */
   readonly presets?: Presets;
   readonly around?: RunPorts['around'];
+  /** When the store has its tables, before anything is taken up: who throws ends the start. */
+  readonly prepared?: () => Promise<void>;
 }
 
 /** What modules are built with. */
@@ -162,6 +164,7 @@ export class Kernel {
     const { store } = this.#options;
     await refuseNewer(store, this.registry);
     await store.prepare(this.registry.schema());
+    await this.#options.prepared?.();
     this.registry.addDormant(await dormantKinds(store, this.registry));
     await this.services.settings.load();
     await this.operations.commits.countAnew();

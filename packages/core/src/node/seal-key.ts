@@ -2,7 +2,7 @@ import { hkdf } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import type { Random } from '../kernel/index.ts';
+import { type Random, StoreError } from '../kernel/index.ts';
 
 const KEY_BYTES = 32;
 
@@ -58,7 +58,7 @@ async function readKey(path: string): Promise<Uint8Array | undefined> {
   try {
     const key = await readFile(path);
     if (key.length === 0 || key.length % KEY_BYTES !== 0)
-      throw new Error(`${path} is no sealing key: it has ${key.length} bytes and not ${KEY_BYTES}, or ${KEY_BYTES} for each key`);
+      throw new StoreError(`${path} is no sealing key: it has ${key.length} bytes and not ${KEY_BYTES}, or ${KEY_BYTES} for each key`);
     return new Uint8Array(key);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

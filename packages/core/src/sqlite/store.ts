@@ -132,8 +132,14 @@ class SqliteStore implements Store {
       this.#use([]);
     } catch (error) {
       await this.#writer.terminate();
-      throw error;
+      throw this.#named(error);
     }
+  }
+
+  /** SQLite says what is wrong, and not with which file. */
+  #named(error: unknown): unknown {
+    if (!(error instanceof StoreError) || error.message.includes(this.#path)) return error;
+    return new StoreError(`${this.#path}: ${error.message}`, error.outcome, { cause: error });
   }
 
   async prepare(schema: StoreSchema): Promise<void> {
@@ -146,7 +152,9 @@ class SqliteStore implements Store {
         endPrepare: () => writer.call('endPrepare'),
       },
       schema,
-    );
+    ).catch((error: unknown) => {
+      throw this.#named(error);
+    });
     this.#use(schema.tables);
   }
 
