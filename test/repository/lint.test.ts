@@ -38,6 +38,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['packages/cli/src/x.ts', 'say(`A ${kind} is gone`);', 'oneOf(kind)'],
   ['packages/cli/src/x.ts', "eval('1');", 'data, not code'],
   ['packages/server/src/run.ts', "import { Container } from 'inversify';", 'for server/src/compose.ts alone'],
+  ['packages/server/src/http/x.ts', "import { createServer } from 'node:http';", 'core/src/node/plain-http.ts'],
   ['packages/core/src/kernel/x.ts', "import { Observable } from 'rxjs';", 'async iterables'],
 ];
 
@@ -48,6 +49,8 @@ const taken: readonly (readonly [string, string])[] = [
   ['packages/core/src/node/x.ts', 'const at = Date.now();'],
   ['packages/core/test/x.ts', "import { kvm } from '@pileus/drivers-kvm';"],
   ['packages/server/src/compose.ts', "import { Container } from 'inversify';"],
+  ['packages/server/src/http/x.ts', "import type { Server } from 'node:http';"],
+  ['packages/server/src/agent/x.ts', "import { createServer } from 'node:http';"],
 ];
 
 describe('the lint of the repository', () => {
