@@ -115,7 +115,16 @@ describe('server: life', () => {
     await rm(file);
     const third = await serve({ ...given, replaceSealKey: true });
     expect(third.plane.sealedAnew?.unreadable).to.have.length(await third.plane.kernel.services.store.count({ table: 'sealed' }));
-    expect((await restart(third)).plane.sealedAnew).to.equal(undefined);
+    const fourth = await restart(third);
+    expect(fourth.plane.sealedAnew).to.equal(undefined);
+    open.splice(open.indexOf(fourth), 1);
+    await fourth.plane.close();
+    // A copy from before the key was replaced names the same cloud, and opens nothing that was sealed since.
+    const keys = await readFile(file);
+    await writeFile(file, keys.subarray(0, 32));
+    expect(await openServer(given).catch(({ name }: Error) => name)).to.equal('StoreError');
+    await writeFile(file, keys);
+    await serve(given);
   });
 
   it('says in its log why the store takes nothing, and to who asked that it does not', async () => {

@@ -66,6 +66,10 @@ async function readKey(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
+/** One after the other, the newest last. */
+export const keysOf = (bytes: Uint8Array): readonly Uint8Array[] =>
+  Array.from({ length: bytes.length / KEY_BYTES }, (_, index) => bytes.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES));
+
 /** The name of a cloud, constant as long as its first sealing key is, also across restores of its store. It tells nothing of the key. */
 export async function cloudIdOf(sealKey: Uint8Array): Promise<string> {
   const bytes = Buffer.from(await promisify(hkdf)('sha256', sealKey.subarray(0, KEY_BYTES), '', 'pileus cloud id', 16));

@@ -1,7 +1,15 @@
 import { type Environment, type Store, StoreError, timestamp } from '../kernel/index.ts';
-import { cloudIdOf } from './seal-key.ts';
+import { cloudIdOf, keysOf } from './seal-key.ts';
 
 const SETTING = 'sealKey';
+
+/** Keys by the names that they would give a cloud, which tell nothing of them. */
+interface Known {
+  /** That of the first key. */
+  readonly cloudId: string;
+  /** That of the key which seals. */
+  readonly newest: string;
+}
 
 export interface StoreKey {
   readonly sealKey: Uint8Array;
@@ -12,16 +20,19 @@ export interface StoreKey {
 }
 
 /**
- * A store remembers which key its values are sealed with, by the name that the key gives the cloud. With another nothing could be opened, and what is on hosts
- * would bear the mark of another cloud: a data directory that was lost or mixed up would show only when it is too late. For between the tables and any work.
+ * A store remembers which key names its cloud and which one seals. Without the one, what is on hosts would bear the mark of another cloud, and without the other
+ * nothing could be opened: a data directory that was lost or mixed up, or a copy of the key of before it was replaced, would show only when it is too late. For
+ * between the tables and any work.
  * @throws StoreError naming the file when the store is another key's
  */
 export async function refuseOtherKey(store: Store, { sealKey, path, replaced = false }: StoreKey, { clock }: Environment): Promise<void> {
-  const cloudId = await cloudIdOf(sealKey);
+  const names = await Promise.all(keysOf(sealKey).map(cloudIdOf));
+  const now: Known = { cloudId: names[0] ?? '', newest: names.at(-1) ?? '' };
   const text = await store.read('setting', SETTING);
-  const known = text === undefined ? undefined : (JSON.parse(text) as { readonly cloudId: string }).cloudId;
-  if (known === cloudId) return;
-  if (known !== undefined && !replaced)
+  const known = text === undefined ? undefined : (JSON.parse(text) as Known);
+  const fits = known === undefined || (known.cloudId === now.cloudId && names.includes(known.newest));
+  if (known !== undefined && fits && known.newest === now.newest) return;
+  if (!fits && !replaced)
     throw new StoreError(
       `${path} is not the key that the store is sealed with: put that one in its place. Where it is lost for good, start pileus-server once with --replace-seal-key: what is sealed is lost with it`,
     );
@@ -29,7 +40,7 @@ export async function refuseOtherKey(store: Store, { sealKey, path, replaced = f
     ...{ node: 'start', epoch: store.epoch, at: timestamp(clock) },
     statements: [
       { op: 'remove', table: 'setting', key: SETTING },
-      { op: 'insert', table: 'setting', row: { name: SETTING, cloudId } },
+      { op: 'insert', table: 'setting', row: { name: SETTING, ...now } },
     ],
   });
   if (!result.ok) throw new StoreError(`the store cannot keep which key it is sealed with: ${result.reason}`);
