@@ -55,6 +55,19 @@ describe('networks of physical ones on OVN', function () {
     expect(taken.pointer, taken.message).to.equal('/vlanId');
   });
 
+  it('take no machine where no host leads to them, and say what it does not tell', async () => {
+    const { clusterId } = cloud;
+    const nowhere = await cloud.done('physicalNetwork.create', { clusterId, label: 'nowhere', role: 'tenant' });
+    const networkId = await cloud.done('network.create', {
+      name: 'lost',
+      physicalNetworkId: nowhere,
+      subnets: [{ cidr: '172.23.0.0/24' }],
+    });
+    const { code, params } = await cloud.refused('instance.create', cloud.machineInput('lost', 0, { networkId }));
+    expect(code).to.equal('no_capacity');
+    expect(Object.values(params?.reasons as object)).to.include('is not connected to network lost: it tells no bridge for nowhere');
+  });
+
   it('leave nothing in OVN and on the hosts', async () => {
     expect(await cloud.clear()).to.deep.equal([]);
   });

@@ -1,6 +1,6 @@
 import { announce, bindSaga, CloudError, defineAction, type Id, NOTHING_TO_UNDO, revert, saga, transition } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
-import { deletePort, ensurePort, isNicClash, nicMoves, portsReady } from '../network/contract.ts';
+import { deletePort, ensureNewPort, isNicClash, nicMoves, portsReady } from '../network/contract.ts';
 import { isPlaceTaken } from '../placement/contract.ts';
 import { makeDisk, placeIso, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
@@ -44,7 +44,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     items: ({ params }) => params.nics,
     limit: 4,
     do: async ({ ctx, params, item, call }) => {
-      await ensurePort(ctx, item, params, call);
+      await ensureNewPort(ctx, item, params, call);
     },
     undo: ({ ctx, item, call, owe }) => deletePort(ctx, item, call, owe),
   })

@@ -8,7 +8,7 @@ export { network } from './network.ts';
 export { nic, nicLimits } from './nic.ts';
 export { clusterOf, isNicClash, type NicPlace, nicInput, nicMoves, nicPlace, nicRow, refuseLost } from './nic-place.ts';
 export { refuseUnconnected, unconnectedToAny } from './physical/connected.ts';
-export { deletePort, ensurePort, hostLimits, type PortParams, portOf } from './ports.ts';
+export { deletePort, ensureNewPort, ensurePort, hostLimits, type PortParams, portOf } from './ports.ts';
 export { portsReady } from './readiness.ts';
 export { subnet } from './subnet.ts';
 export { peering } from './vpc/peering.ts';

@@ -8,6 +8,7 @@ import { nicBack, nicQuiesce } from './nat/nic-users.ts';
 import { network } from './network.ts';
 import type { NetworkContext } from './network-context.ts';
 import { nic } from './nic.ts';
+import { refuseUnconnected } from './physical/connected.ts';
 import { vpc } from './vpc/vpc.ts';
 
 /** What is known of a NIC when it is accepted, and told to the sagas. */
@@ -62,8 +63,31 @@ export async function hostLimits(
 export const ensurePort = (ctx: NetworkContext, port: PortParams, machine: PortMachine, call: Call, arriving?: string): Promise<Plug> =>
   ctx.fabrics.inTurn(port.nicId, () => makePort(ctx, port, machine, call, arriving));
 
+/**
+ * The same for a new machine. When its place was chosen a driver that had just been opened may not have known yet what its hosts lead to; now it does.
+ * @throws CloudError conflict
+ */
+export const ensureNewPort = (ctx: NetworkContext, port: PortParams, machine: PortMachine, call: Call): Promise<Plug> =>
+  ctx.fabrics.inTurn(port.nicId, async () => {
+    const row = await ctx.reader.get(network, port.networkId);
+    const plug = await portThere(ctx, port, row, machine, call);
+    if (row.physicalNetworkId !== undefined && machine.hostId !== undefined)
+      await refuseUnconnected(ctx, row, await ctx.reader.get(host, machine.hostId));
+    return plug;
+  });
+
 async function makePort(ctx: NetworkContext, port: PortParams, machine: PortMachine, call: Call, arriving?: string): Promise<Plug> {
-  const row = await ctx.reader.get(network, port.networkId);
+  return portThere(ctx, port, await ctx.reader.get(network, port.networkId), machine, call, arriving);
+}
+
+async function portThere(
+  ctx: NetworkContext,
+  port: PortParams,
+  row: RowOf<typeof network>,
+  machine: PortMachine,
+  call: Call,
+  arriving?: string,
+): Promise<Plug> {
   const fabric = await ctx.fabrics.of(row);
   return fabric.ensurePort(await portSpec(ctx, port, row, machine, arriving), call);
 }

@@ -138,6 +138,21 @@ describe('networks on a physical network', () => {
     expect(await hostOf(await stage.machine({ nics: [{ networkId }] }))).to.equal(stage.hostIds[0]);
   });
 
+  it('make no machine on a host of which that is known only after its place was chosen', async () => {
+    const { stage, physicalNetworkId } = await stageWithCables();
+    const networkId = await stage.sim.done('network.create', { name: 'office', physicalNetworkId, ...subnets(1) });
+    const asked = await stage.sim.submit('instance.create', stage.input({ nics: [{ networkId }], hostId: stage.hostIds[0] }));
+    stage.worldHost(1).unconnected.add('physnet1');
+    const { state, error } = await stage.sim.ended(asked.operationId);
+    expect([state, error?.code, error?.message]).to.deep.equal([
+      'failed',
+      'conflict',
+      'Host hv1 is not connected to network office: it tells no bridge for physnet1.',
+    ]);
+    expect(stage.worldHost(1).machines.size).to.equal(0);
+    expect(stage.sim.world.fabric.networks.get(networkId)?.ports.size).to.equal(0);
+  });
+
   it('start no machine where its host has lost what led to it', async () => {
     const { stage, physicalNetworkId } = await stageWithCables();
     const networkId = await stage.sim.done('network.create', { name: 'office', physicalNetworkId, ...subnets(1) });
