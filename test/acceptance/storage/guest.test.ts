@@ -161,7 +161,7 @@ describe('machines with disks on Ceph', function () {
       await instances.attachVolume(firstId, { volumeId: id }).wait();
       await until('the volume in the guest', async () => (await one.attempt('test', '-b', '/dev/vdb')).exitCode === 0 || undefined);
     };
-    const read = () => one.shell('dd if=/dev/vdb bs=512 skip=9000 count=1 iflag=direct 2>/dev/null | tr -d "\\000"');
+    const read = (sector = 9000) => one.shell(`dd if=/dev/vdb bs=512 skip=${sector} count=1 iflag=direct 2>/dev/null | tr -d "\\000"`);
     await plugged();
     await one.shell(`echo ${word} | dd of=/dev/vdb bs=512 seek=9000 conv=sync,fsync 2>/dev/null`);
     await volumes.resize(id, { sizeBytes: 16 * MIB }).wait();
@@ -172,11 +172,15 @@ describe('machines with disks on Ceph', function () {
     const bytes = await readFile(path);
     expect(bytes.subarray(0, 4).toString('latin1')).to.equal('LUKS');
     expect([bytes.length, bytes.includes(word)]).to.deep.equal([18 * MIB, false]);
+    // Under the machine, which writes on; then it is opened anew, by the key that the host is given then.
+    await one.shell(`echo before-${word} | dd of=/dev/vdb bs=512 seek=9001 conv=sync,fsync 2>/dev/null`);
+    await volumes.rotateKey(id).wait({ timeoutMs: 180_000 });
+    await one.shell(`echo ${word} | dd of=/dev/vdb bs=512 seek=9001 conv=sync,fsync 2>/dev/null`);
     await instances.detachVolume(firstId, { volumeId: id }).wait({ timeoutMs: 180_000 });
     expect(await virsh(lab.lab.host(0), 'secret-list')).not.to.include('volume');
     await volumes.rotateKey(id).wait();
     await plugged();
-    expect(await read()).to.equal(word);
+    expect([await read(), await read(9001)]).to.deep.equal([word, word]);
     await instances.detachVolume(firstId, { volumeId: id }).wait({ timeoutMs: 180_000 });
     await volumes.delete(id, { permanent: true }).wait();
   });

@@ -144,6 +144,14 @@ export interface StorageDriver {
       add(id: string, key: string, added: string, call: Call): Promise<void>;
       /** No other opens it. Of a key that does not open it itself it is a `conflict` that changes nothing. Repeatable. */
       keep(id: string, key: string, call: Call): Promise<void>;
+      /**
+       * Both also while a machine has it open, which neither fails a read or a write for that nor waits for longer than for another's look at its disk: it goes on with
+       * what it has opened, and asks for the key when it opens it anew. Absent: nobody may have it open.
+       */
+      readonly live?: {
+        add(id: string, key: string, added: string, call: Call): Promise<void>;
+        keep(id: string, key: string, call: Call): Promise<void>;
+      };
     };
     /**
      * What is in them as machines see it, for backups and for moves: as `contents`, which refuses them, by whole sectors of 512 bytes, and with a key that opens them; of

@@ -71,6 +71,13 @@ async function sealedRoot(at: SmallCloud): Promise<string> {
   return at.sim.done('instance.create', machine(at, { rootVolume: { encrypted: true } }));
 }
 
+/** In a pool that changes keys of what machines have open. */
+async function sealedLive(at: SmallCloud): Promise<string> {
+  const id = await sealed(await shared(at));
+  await at.sim.done('instance.attachVolume', { volumeId: id }, await running(at));
+  return id;
+}
+
 /** What is done to points in time of volumes and machines, and to encrypted volumes. */
 export const storageScenarios: readonly Scenario[] = [
   on(
@@ -108,6 +115,7 @@ export const storageScenarios: readonly Scenario[] = [
     () => ({}),
     'of the root disk of a machine that is off',
   ),
+  on('volume.rotateKey', sealedLive, () => ({}), 'of a disk in use'),
   on('volume.delete', sealed, () => ({ permanent: true }), 'encrypted'),
   on(
     'instance.attachVolume',

@@ -15,7 +15,7 @@ describeHypervisor('simulated, with no optional feature', { features: [], timeou
 const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'lockedContents', 'snapshots', 'contents', 'imageAttach'];
 describeStorage('simulated', { features: STORED, timeouts, makeHarness: () => storageHarness('simulated') });
 describeStorage('simulated-shared', {
-  features: [...STORED, 'facts', 'fence', 'health', 'secret', 'others'],
+  features: [...STORED, 'liveKeys', 'facts', 'fence', 'health', 'secret', 'others'],
   timeouts,
   makeHarness: () => storageHarness('simulated-shared'),
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NewVolume, StorageDriver } from '../../src/strategy/index.ts';
-import type { Complete } from './frozen.ts';
+import type { Complete, FreezeRow } from './frozen.ts';
 import { MIB, type StorageStage } from './storage-stage.ts';
 
 const KEY = 'c29tZSByYW5kb20gYnl0ZXMgb2YgYSBrZXk=';
@@ -9,6 +9,7 @@ const encryptionOf = (stage: StorageStage): NonNullable<StorageDriver['encryptio
   stage.driver.encryption ?? expect.fail('the driver encrypts nothing');
 
 const keysOf = (stage: StorageStage) => encryptionOf(stage).keys ?? expect.fail('the driver changes no keys');
+const liveKeysOf = (stage: StorageStage) => keysOf(stage).live ?? expect.fail('the driver changes no keys of volumes in use');
 
 /** Volumes whose content is ciphertext. That a guest reads what it wrote, and the pool's content is another, is shown where there are guests. */
 export function encryptionTests(stage: StorageStage): void {
@@ -91,6 +92,29 @@ export function keyTests(stage: StorageStage): void {
   );
 }
 
+/** Where they can be changed while a machine has the volume. */
+export function liveKeyTests(stage: StorageStage): void {
+  stage.selected('another key takes the place of the one of before while a machine has the volume open, and without it', async () => {
+    const id = stage.made('volume');
+    const { create, resize } = encryptionOf(stage);
+    const { add, keep } = liveKeysOf(stage);
+    const conflict = async (work: Promise<void>) => expect(await stage.fault(work)).to.equal('conflict');
+    await create({ id, sizeBytes: 4 * MIB, key: KEY }, stage.call());
+    // By one who knows nothing of the header, and so writes nothing: that a guest goes on is shown where there are guests.
+    await stage.whileHeld(id, async () => {
+      await conflict(add(id, OTHER_KEY, 'a third', stage.call()));
+      for (let round = 0; round < 2; round += 1) await add(id, KEY, OTHER_KEY, stage.call());
+      await conflict(keep(id, 'a third', stage.call()));
+      for (let round = 0; round < 2; round += 1) await keep(id, OTHER_KEY, stage.call());
+    });
+    await conflict(resize(id, 8 * MIB, KEY, stage.call()));
+    await resize(id, 8 * MIB, OTHER_KEY, stage.call());
+    await add(id, OTHER_KEY, KEY, stage.call());
+    await keep(id, KEY, stage.call());
+    await resize(id, 16 * MIB, KEY, stage.call());
+  });
+}
+
 /** Where there are snapshots, too. */
 export function encryptedSnapshotTests(stage: StorageStage): void {
   it('snapshots of one have its size; clones of them are as it is, and opened by its key alone', async () => {
@@ -144,7 +168,20 @@ export function encryptionFreezeTable(stage: StorageStage): Complete<'encryption
   };
 }
 
-export function keyFreezeTable(stage: StorageStage): Complete<'encryption.keys.add' | 'encryption.keys.keep'> {
+type KeyVerb = 'encryption.keys.add' | 'encryption.keys.keep' | 'encryption.keys.live.add' | 'encryption.keys.live.keep';
+
+export function keyFreezeTable(stage: StorageStage): Complete<KeyVerb> {
+  const [add, keep] = frozenKeys(stage, () => keysOf(stage));
+  const [addLive, keepLive] = frozenKeys(stage, () => liveKeysOf(stage));
+  return {
+    'encryption.keys.add': add,
+    'encryption.keys.keep': keep,
+    'encryption.keys.live.add': addLive,
+    'encryption.keys.live.keep': keepLive,
+  };
+}
+
+function frozenKeys(stage: StorageStage, keys: () => Pick<ReturnType<typeof keysOf>, 'add' | 'keep'>): readonly [FreezeRow, FreezeRow] {
   const opened = async (id: string, key: string) => {
     const sizeBytes = ((await stage.look('volume', id))?.sizeBytes ?? 0) + MIB;
     await encryptionOf(stage).resize(id, sizeBytes, key, stage.call());
@@ -155,39 +192,39 @@ export function keyFreezeTable(stage: StorageStage): Complete<'encryption.keys.a
     return id;
   };
   /** Whatever has landed or lands yet: what is to open it does. */
-  return {
-    'encryption.keys.add': async () => {
+  return [
+    async () => {
       const id = await made();
       return {
-        act: (call) => keysOf(stage).add(id, KEY, OTHER_KEY, call),
+        act: (call) => keys().add(id, KEY, OTHER_KEY, call),
         done: async () => {
           await opened(id, KEY);
           await opened(id, OTHER_KEY);
         },
         undo: async (call) => {
-          await keysOf(stage).keep(id, KEY, call);
+          await keys().keep(id, KEY, call);
           await opened(id, KEY);
           await stage.delete('volume', id, call);
         },
         left: () => stage.listedOf(id),
       };
     },
-    'encryption.keys.keep': async () => {
+    async () => {
       const id = await made();
-      await keysOf(stage).add(id, KEY, OTHER_KEY, stage.call());
+      await keys().add(id, KEY, OTHER_KEY, stage.call());
       return {
-        act: (call) => keysOf(stage).keep(id, OTHER_KEY, call),
+        act: (call) => keys().keep(id, OTHER_KEY, call),
         done: async () => {
           await opened(id, OTHER_KEY);
           expect(await stage.fault(opened(id, KEY))).to.equal('conflict');
         },
         undo: async (call) => {
-          await keysOf(stage).add(id, OTHER_KEY, KEY, call);
+          await keys().add(id, OTHER_KEY, KEY, call);
           await opened(id, KEY);
           await stage.delete('volume', id, call);
         },
         left: () => stage.listedOf(id),
       };
     },
-  };
+  ];
 }

@@ -37,6 +37,8 @@ const FEATURE_OF_VERB: Readonly<Record<Extract<Change, `encryption.${'keys' | 'c
   'encryption.contents.write': 'lockedContents',
   'encryption.keys.add': 'keys',
   'encryption.keys.keep': 'keys',
+  'encryption.keys.live.add': 'liveKeys',
+  'encryption.keys.live.keep': 'liveKeys',
   releasePool: 'release',
 };
 

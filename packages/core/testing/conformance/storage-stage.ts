@@ -12,6 +12,7 @@ export type StorageFeature =
   | 'imageAttach'
   | 'encryption'
   | 'keys'
+  | 'liveKeys'
   | 'lockedContents'
   | 'facts'
   | 'fence'
@@ -30,7 +31,7 @@ export interface StorageClient {
 export interface StorageHarness extends Harness<StorageDriver> {
   /** The host from which volumes are reached. */
   readonly host: HostEndpoint;
-  /** With `snapshots`, `contents` or `fence`: opens a volume of the pool, each time as a client of its own. */
+  /** With `snapshots`, `contents`, `fence` or `liveKeys`: opens a volume of the pool, each time as a client of its own. */
   client?(volumeId: string): Promise<StorageClient>;
   /** With `health`: a copy of what is in the pool is lost, say because a disk fails. */
   harm?(): Promise<void>;

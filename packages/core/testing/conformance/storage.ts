@@ -5,7 +5,7 @@ import { frozenCalls } from './frozen.ts';
 import type { Setup } from './harness.ts';
 import { UNANSWERED } from './harness.ts';
 import { contentTests, volumeContentTests } from './storage-contents.ts';
-import { encryptedSnapshotTests, encryptionTests, keyTests } from './storage-encryption.ts';
+import { encryptedSnapshotTests, encryptionTests, keyTests, liveKeyTests } from './storage-encryption.ts';
 import { factTests, secretTests } from './storage-facts.ts';
 import { fenceTests } from './storage-fence.ts';
 import { freezeTable } from './storage-frozen.ts';
@@ -45,7 +45,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     const has = (feature: StorageFeature) => setup.features.includes(feature);
     it('offers exactly the features it is registered with', () => {
       const { encryption, snapshots, contents, images, facts, fence, others, secret, releasePool: release } = stage.driver;
-      const locked = { keys: encryption?.keys, lockedContents: encryption?.contents };
+      const locked = { keys: encryption?.keys, liveKeys: encryption?.keys?.live, lockedContents: encryption?.contents };
       const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, others, secret, release };
       const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
       expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
@@ -67,6 +67,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     }
     if (has('encryption')) describe('encrypted volumes', () => encryptionTests(stage));
     if (has('keys')) describe('keys of encrypted volumes', () => keyTests(stage));
+    if (has('liveKeys')) describe('keys of encrypted volumes in use', () => liveKeyTests(stage));
     if (has('encryption') && has('snapshots')) describe('snapshots of encrypted volumes', () => encryptedSnapshotTests(stage));
     if (has('lockedContents')) describe('contents of encrypted volumes', () => lockedContentTests(stage, setup.features));
     if (has('contents')) describe('contents of volumes', () => volumeContentTests(stage));

@@ -102,17 +102,17 @@ export class SimPool {
     this.resizeVolume(id, sizeBytes);
   }
 
-  addKey(id: string, key: string, added: string): void {
-    const volume = this.#rekeyed(id, key);
+  addKey(id: string, key: string, added: string, whose?: 'in use'): void {
+    const volume = this.#rekeyed(id, key, whose);
     if (!opens(volume, added)) volume.otherKey = added;
   }
 
-  keepKey(id: string, key: string): void {
-    Object.assign(this.#rekeyed(id, key), { encryptionKey: key, otherKey: undefined });
+  keepKey(id: string, key: string, whose?: 'in use'): void {
+    Object.assign(this.#rekeyed(id, key, whose), { encryptionKey: key, otherKey: undefined });
   }
 
-  #rekeyed(id: string, key: string): SimStored {
-    const volume = this.#unused(id);
+  #rekeyed(id: string, key: string, whose: 'in use' | undefined): SimStored {
+    const volume = whose === 'in use' ? this.#need('volume', id) : this.#unused(id);
     if (volume.snapshots.length > 0) throw new SimError('conflict', `volume ${id} has snapshots, which would keep their headers`);
     if (!opens(volume, key)) throw new SimError('conflict', `the key does not open volume ${id}`);
     return volume;

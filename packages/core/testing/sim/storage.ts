@@ -76,6 +76,18 @@ const contentsOf = (ask: Ask): NonNullable<StorageDriver['contents']> => ({
   write: (volumeId, offsetBytes, bytes, call) => ask('contents.write', call, (pool) => pool.writeUnused({ volumeId }, offsetBytes, bytes)),
 });
 
+/** @param isLive as of pools of Ceph, and not of folders of hosts */
+const keysOf = (ask: Ask, isLive: boolean): NonNullable<NonNullable<StorageDriver['encryption']>['keys']> => ({
+  add: (id, key, added, call) => ask('keys.add', call, (at) => at.addKey(id, key, added)),
+  keep: (id, key, call) => ask('keys.keep', call, (at) => at.keepKey(id, key)),
+  ...(isLive && {
+    live: {
+      add: (id, key, added, call) => ask('keys.live.add', call, (at) => at.addKey(id, key, added, 'in use')),
+      keep: (id, key, call) => ask('keys.live.keep', call, (at) => at.keepKey(id, key, 'in use')),
+    },
+  }),
+});
+
 /** @param needsZeroes as pools of Ceph do */
 const lockedContentsOf = (ask: Ask, needsZeroes: boolean): NonNullable<NonNullable<StorageDriver['encryption']>['contents']> => ({
   async *changes(ref, sinceId, call) {
@@ -141,12 +153,7 @@ function openPool(
         resize: (id: string, sizeBytes: number, key: string, call: Call) =>
           ask('encryption.resize', call, (at) => at.resizeEncrypted(id, sizeBytes, key)),
         secretRef: (id: string) => passphraseRef(poolId, id),
-        ...(offers('keys') && {
-          keys: {
-            add: (id: string, key: string, added: string, call: Call) => ask('keys.add', call, (at) => at.addKey(id, key, added)),
-            keep: (id: string, key: string, call: Call) => ask('keys.keep', call, (at) => at.keepKey(id, key)),
-          },
-        }),
+        ...(offers('keys') && { keys: keysOf(ask, hostname === undefined && offers('liveKeys')) }),
         ...(offers('lockedContents') && { contents: lockedContentsOf(ask, hostname === undefined) }),
       },
     }),

@@ -45,39 +45,68 @@ export function encryptionVerbs(pool: CephPool, purge: Purge, listing: Listing):
 
     secretRef: (id) => pool.keyRef(id),
 
-    keys: {
-      async add(id, key, added, call) {
-        const deadline = pool.begin(call);
-        await change(pool, volumeName(id), (header) => header.withPassphrase(key, added), deadline);
-        await needOpen(pool, volumeName(id), added, deadline);
-      },
-      keep: async (id, key, call) => change(pool, volumeName(id), (header) => header.withoutOthers(key), pool.begin(call)),
-    },
+    keys: { ...keyVerbs(pool, refuseOpen), live: keyVerbs(pool, refuseLost) },
 
     contents: lockedContentVerbs(pool),
   };
 }
 
-/** Each write is durable when it is answered, so they come to be in their order. @throws DriverError not_found, conflict, LuksError conflict */
-async function change(
-  pool: CephPool,
-  name: string,
-  make: (header: LuksHeader) => Promise<HeaderWrite[]>,
-  deadline: Deadline,
-): Promise<void> {
-  // A connection of ours that was lost in the middle of this is shut out by that, too.
+/** Whether others may have a volume open while its header is changed. A connection of ours that was lost in the middle of that is shut out by either. */
+type Refusal = (pool: CephPool, name: string, deadline: Deadline) => Promise<void>;
+
+/** @throws DriverError conflict, not_found */
+async function refuseOpen(pool: CephPool, name: string, deadline: Deadline): Promise<void> {
   await pool.refuseInUse(name, deadline);
-  const { headerBytes } = await pool.needVolume(name, deadline);
-  if (headerBytes === 0) throw new DriverError('conflict', `${name} is not encrypted`);
-  const snapshots = (await unlessAbsent(() => pool.images.image(name).snapshots.list(deadline.left))) ?? [];
-  if (snapshots.some(({ kind }) => kind === 'user'))
-    throw new DriverError('conflict', `${name} has snapshots, which would keep their headers`);
   await pool.shutOutGone(name, deadline);
-  await using image = pool.images.image(name).open();
-  const bytes = await image.read(0, headerBytes, deadline.left);
-  const writes = await make(LuksHeader.read(bytes));
-  for (const write of writes) await image.write(write.offsetBytes, write.bytes, deadline.left);
 }
+
+/**
+ * QEMU reads the header when it opens the disk, and never again, and writes it never. So it is changed beside QEMU: the lock of the image goes to us for these writes
+ * and comes back with QEMU's next. One who has the lock and is not heard of would be shut out by that, and a machine may be its.
+ * @throws DriverError conflict, not_found
+ */
+async function refuseLost(pool: CephPool, name: string, deadline: Deadline): Promise<void> {
+  const others = await pool.othersOn(name, deadline);
+  if (others === undefined) throw new DriverError('not_found', `the pool has no ${name}`);
+  if (others.length === 0) {
+    await pool.shutOutGone(name, deadline);
+    return;
+  }
+  const holders = (await unlessAbsent(() => pool.images.image(name).locks(deadline.left)))?.lockers ?? [];
+  for (const { address } of holders)
+    if (!pool.isOurs(address) && !others.some((other) => other.address === address))
+      throw new DriverError('conflict', `${name} is locked by ${address}, of whom nothing is heard`);
+}
+
+type KeyVerbs = Pick<NonNullable<NonNullable<StorageDriver['encryption']>['keys']>, 'add' | 'keep'>;
+
+function keyVerbs(pool: CephPool, refuse: Refusal): KeyVerbs {
+  const change = changing(pool, refuse);
+  return {
+    async add(id, key, added, call) {
+      const deadline = pool.begin(call);
+      await change(volumeName(id), (header) => header.withPassphrase(key, added), deadline);
+      await needOpen(pool, volumeName(id), added, deadline);
+    },
+    keep: async (id, key, call) => change(volumeName(id), (header) => header.withoutOthers(key), pool.begin(call)),
+  };
+}
+
+/** Each write is durable when it is answered, so they come to be in their order. @throws DriverError not_found, conflict, LuksError conflict */
+const changing =
+  (pool: CephPool, refuse: Refusal) =>
+  async (name: string, make: (header: LuksHeader) => Promise<HeaderWrite[]>, deadline: Deadline): Promise<void> => {
+    await refuse(pool, name, deadline);
+    const { headerBytes } = await pool.needVolume(name, deadline);
+    if (headerBytes === 0) throw new DriverError('conflict', `${name} is not encrypted`);
+    const snapshots = (await unlessAbsent(() => pool.images.image(name).snapshots.list(deadline.left))) ?? [];
+    if (snapshots.some(({ kind }) => kind === 'user'))
+      throw new DriverError('conflict', `${name} has snapshots, which would keep their headers`);
+    await using image = pool.images.image(name).open();
+    const bytes = await image.read(0, headerBytes, deadline.left);
+    const writes = await make(LuksHeader.read(bytes));
+    for (const write of writes) await image.write(write.offsetBytes, write.bytes, deadline.left);
+  };
 
 /** @throws DriverError not_found, invalid */
 async function refuseSmaller(pool: CephPool, { imageId, sizeBytes }: NewVolume, deadline: Deadline): Promise<void> {

@@ -13,6 +13,7 @@ describeStorage('rbd on a real Ceph cluster', {
     'secret',
     'encryption',
     'keys',
+    'liveKeys',
     'lockedContents',
     'release',
     'others',

@@ -1,16 +1,22 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { run } from '../../../../tools/system/command.ts';
 import { LabPool } from './lab-pool.ts';
+import { QemuClient } from './qemu-client.ts';
 
 const MIB = 2 ** 20;
 const KEY = 'cXVpdGUgcmFuZG9t';
 const WORD = 'what-nobody-else-may-read';
 /** QEMU's, of which one word is written all over a stretch. */
 const PATTERN = 0x5a;
+/** How often the key of a volume in use is changed. */
+const CHANGES = process.env.PILEUS_FULL === '1' ? 40 : 1;
+/** A lock whose holder is gone is waited for as long as that; who is there gives it up at once, in the time that a busy machine takes. */
+const STALL_MS_MAX = 30_000;
 
 const call = (): Call => ({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 240_000 });
 
@@ -126,6 +132,47 @@ describe('encrypted volumes of a Ceph pool', function () {
     await keys.keep(id, other, call());
     expect(await qemu(id, other, 'read -P 1 0 64k')).not.to.match(/fail/i);
     expect(await refusal(qemu(id, KEY, 'length'))).to.match(/cannot unlock any keyslot/);
+  });
+
+  it('are given another key while a machine writes to them, which neither fails nor stands still for that', async () => {
+    const id = await made({ sizeBytes: 16 * MIB });
+    const live = encryption().keys?.live ?? expect.fail('the driver changes no keys of what is open');
+    const path = join(directory, 'live-key');
+    await writeFile(path, KEY);
+    const image = `file.driver=rbd,file.pool=rbd,file.image=volume-${id},file.user=admin,file.conf=${lab.cluster.configPath}`;
+    const words = ['--object', `secret,id=key,format=raw,file=${path}`, '--image-opts', `driver=luks,key-secret=key,${image}`];
+    const machine = await QemuClient.run('-t', 'none', ...words);
+    const keys = [KEY, ...Array.from({ length: CHANGES }, (_, index) => Buffer.from(`key number ${index}`).toString('base64'))];
+    let [isDone, written, longestMs] = [false, 0, 0];
+    const writing = (async () => {
+      for (; !isDone; written += 1) {
+        const startedMs = performance.now();
+        await machine.ask(`write -P ${(written % 250) + 1} ${(written % 256) * 64}k 64k`, /wrote 65536/);
+        longestMs = Math.max(longestMs, performance.now() - startedMs);
+      }
+    })();
+    try {
+      for (const [index, key] of keys.slice(0, -1).entries()) {
+        const next = keys[index + 1] ?? '';
+        const before = written;
+        for (let round = 0; round < 2; round += 1) await live.add(id, key, next, call());
+        for (let round = 0; round < 2; round += 1) await live.keep(id, next, call());
+        while (written < before + 2) await Promise.race([writing, sleep(10)]);
+      }
+    } finally {
+      isDone = true;
+      await writing;
+      await machine.close();
+    }
+    expect(longestMs).to.be.below(STALL_MS_MAX);
+    const [last] = keys.slice(-1);
+    const at = written - 1;
+    expect(await qemu(id, last ?? '', `read -P ${(at % 250) + 1} ${(at % 256) * 64}k 64k`)).not.to.match(/fail/i);
+    for (const former of keys.slice(0, -1)) expect(await refusal(qemu(id, former, 'length'))).to.match(/cannot unlock any keyslot/);
+    // Nobody has it open: the same.
+    await live.add(id, last ?? '', KEY, call());
+    await live.keep(id, KEY, call());
+    expect(await qemu(id, KEY, 'length')).to.match(/^16 MiB/);
   });
 
   it('are read as QEMU has written them, and read by QEMU as they were written; the pool has ciphertext', async () => {

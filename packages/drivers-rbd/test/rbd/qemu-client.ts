@@ -22,8 +22,13 @@ export class QemuClient {
   }
 
   /** Returns when the disk is open for writing. */
-  static async open(disk: string): Promise<QemuClient> {
-    const client = new QemuClient(spawn('qemu-io', ['-f', 'raw', '-t', 'none', disk], { stdio: 'pipe' }));
+  static open(disk: string): Promise<QemuClient> {
+    return QemuClient.run('-f', 'raw', '-t', 'none', disk);
+  }
+
+  /** The same of a disk that is told in other words. */
+  static async run(...words: readonly string[]): Promise<QemuClient> {
+    const client = new QemuClient(spawn('qemu-io', words, { stdio: 'pipe' }));
     await client.ask('read 0 512', /read 512/);
     return client;
   }

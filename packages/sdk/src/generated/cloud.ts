@@ -2601,7 +2601,7 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
     return this.act(volume, 'move', input, options);
   }
 
-  /** Gives an encrypted volume another key: the one of before opens it no more. Of one that nobody uses, or that of a machine that is off, without snapshots. */
+  /** Gives an encrypted volume another key: the one of before opens it no more. Of one without snapshots that nobody uses, or whose machine is off; where its pool can, also while that is on. */
   rotateKey(volume: Named<'volume'>, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.act(volume, 'rotate-key', {}, options);
   }

@@ -28,6 +28,13 @@ export type ContentAt = ContentRef & { readonly key?: string };
 
 const BRIEF_TIMEOUT_MS = 60_000;
 
+/** An encrypted volume whose key is changed. */
+interface Rekeyed {
+  readonly volumeId: string;
+  /** A machine may have it open meanwhile. */
+  readonly isLive: boolean;
+}
+
 /** One pool as the cloud holds it. */
 export class StoragePool {
   readonly place: string;
@@ -150,13 +157,17 @@ export class StoragePool {
   needKeyChanges(): void {
     void this.#keys;
   }
+  /** Whether that is so while a machine has the volume open, too. */
+  get changesKeysLive(): boolean {
+    return this.#driver.encryption?.keys?.live !== undefined;
+  }
   /** Both open it. */
-  addKey(volumeId: string, key: string, added: string, call: Call): Promise<void> {
-    return this.#run('keys.add', call, (c) => this.#keys.add(volumeId, key, added, c));
+  addKey({ volumeId, isLive }: Rekeyed, key: string, added: string, call: Call): Promise<void> {
+    return this.#run(isLive ? 'keys.live.add' : 'keys.add', call, (c) => this.#rekeying(isLive).add(volumeId, key, added, c));
   }
   /** No other opens it. */
-  keepKey(volumeId: string, key: string, call: Call): Promise<void> {
-    return this.#run('keys.keep', call, (c) => this.#keys.keep(volumeId, key, c));
+  keepKey({ volumeId, isLive }: Rekeyed, key: string, call: Call): Promise<void> {
+    return this.#run(isLive ? 'keys.live.keep' : 'keys.keep', call, (c) => this.#rekeying(isLive).keep(volumeId, key, c));
   }
   /** What hosts keep the key of an encrypted volume under. @throws CloudError unsupported */
   keyRefOf(volumeId: string): string {
@@ -236,6 +247,9 @@ export class StoragePool {
   }
   get #encryption() {
     return required(this.#driver.encryption, this.place, 'encrypt volumes');
+  }
+  #rekeying(isLive: boolean) {
+    return isLive ? required(this.#keys.live, this.place, 'change the keys of encrypted volumes in use') : this.#keys;
   }
   get #keys() {
     return required(this.#encryption.keys, this.place, 'change the keys of encrypted volumes');

@@ -16,13 +16,15 @@ import {
   saga,
   unnote,
 } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
+import type { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
 import { poolReachable } from './removal.ts';
 import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { newKey } from './volume-key.ts';
-import { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
+import { inUse, isOn, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 
@@ -39,6 +41,22 @@ interface RotateKeyParams {
   readonly toKey: string;
   /** The machine that has the volume, which is held with it. */
   readonly userId?: string;
+  /** That machine may be on: its host has the key, too. */
+  readonly isLive?: boolean;
+}
+
+const ON: readonly RowOf<typeof instance>['state'][] = ['running', 'suspended'];
+
+const target = ({ volumeId, isLive = false }: RotateKeyParams) => ({ volumeId, isLive });
+
+/** Its host is given the key, for when it opens the volume anew. One that is out of reach is given it when it starts a machine with the volume. */
+async function tell(ctx: RotateKeyContext, { volumeId, poolId, isLive }: RotateKeyParams, sealed: string, call: Call): Promise<void> {
+  const user = isLive === true ? await userOf(ctx.reader, await ctx.reader.get(volume, volumeId)) : undefined;
+  if (user === undefined || !(await ctx.hosts.reachable(user.hostId))) return;
+  const hypervisor = await ctx.hosts.hypervisor(user.hostId);
+  if (!(await isOn(hypervisor, user.id, volumeId, call))) return;
+  const secretRef = (await ctx.pools.open(poolId)).keyRefOf(volumeId);
+  await hypervisor.putSecret(secretRef, await ctx.secrets.open(sealed), call, 'luks');
 }
 
 /**
@@ -54,7 +72,7 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
       await refuseOtherUser(ctx.reader, row, params.userId);
       await refuseKept(ctx.reader, row);
       if (!(await poolReachable(ctx, params.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
-      await refuseUsed(ctx, row, call);
+      if (params.isLive !== true) await refuseUsed(ctx, row, call);
       const beside = (await snapshotsOf(ctx.reader, row.id)).filter(({ system, state }) => system && state === 'available');
       // From then on there is no way back: the key is tried before.
       if (beside.length > 0) {
@@ -74,10 +92,10 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
   .effect('added', {
     do: async ({ ctx, params, call }) => {
       const [key, added] = await Promise.all([ctx.secrets.open(params.fromKey), ctx.secrets.open(params.toKey)]);
-      await (await ctx.pools.open(params.poolId)).addKey(params.volumeId, key, added, call);
+      await (await ctx.pools.open(params.poolId)).addKey(target(params), key, added, call);
     },
     undo: async ({ ctx, params, call }) => {
-      const keep = async () => (await ctx.pools.open(params.poolId)).keepKey(params.volumeId, await ctx.secrets.open(params.fromKey), call);
+      const keep = async () => (await ctx.pools.open(params.poolId)).keepKey(target(params), await ctx.secrets.open(params.fromKey), call);
       // Of what is gone nothing is opened by any key.
       await keep().catch((error: unknown) => {
         if (!isCloudError(error) || error.code !== 'not_found') throw error;
@@ -88,9 +106,13 @@ export const rotateVolumeKey = saga<RotateKeyContext, RotateKeyParams>('volume.r
     do: ({ params: { volumeId, fromKey, toKey } }) => [change(volume, volumeId, { encryptionKey: toKey, otherKey: fromKey })],
     undo: ({ params: { volumeId, fromKey, toKey } }) => [change(volume, volumeId, { encryptionKey: fromKey, otherKey: toKey })],
   })
+  .effect('told', {
+    do: ({ ctx, params, call }) => tell(ctx, params, params.toKey, call),
+    undo: ({ ctx, params, call }) => tell(ctx, params, params.fromKey, call),
+  })
   .effect('kept', {
     do: async ({ ctx, params, call }) =>
-      (await ctx.pools.open(params.poolId)).keepKey(params.volumeId, await ctx.secrets.open(params.toKey), call),
+      (await ctx.pools.open(params.poolId)).keepKey(target(params), await ctx.secrets.open(params.toKey), call),
     undo: FORWARD_ONLY,
   })
   .write('rotated', {
@@ -112,21 +134,23 @@ export const volumeRotateKey = (context: RotateKeyContext) =>
     kind: volume,
     verb: 'rotateKey',
     description:
-      'Gives an encrypted volume another key: the one of before opens it no more. Of one that nobody uses, or that of a machine that is off, without snapshots.',
+      'Gives an encrypted volume another key: the one of before opens it no more. Of one without snapshots that nobody uses, or whose machine is off; where its pool can, also while that is on.',
     target: 'resource',
     input: Type.Object({}),
     from: ['available', 'attached'],
     accept: async ({ id, row, reader, seal }) => {
       const { encryptionKey: fromKey } = row;
       if (fromKey === undefined) throw new CloudError('conflict', `Volume ${row.name} is not encrypted.`);
-      (await context.pools.open(row.poolId)).needKeyChanges();
+      const pool = await context.pools.open(row.poolId);
+      pool.needKeyChanges();
       const user = await userOf(reader, row);
-      if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
+      const isLive = user !== undefined && ON.includes(user.state) && pool.changesKeysLive;
+      if (user !== undefined && user.state !== 'stopped' && !isLive) throw inUse(row, user);
       await refuseKept(reader, row);
       const key = await newKey(context, seal, true);
       const toKey = String(key.row.encryptionKey);
       return {
-        params: { volumeId: id, poolId: row.poolId, fromKey, toKey, ...given({ userId: user?.id }) },
+        params: { volumeId: id, poolId: row.poolId, fromKey, toKey, ...given({ userId: user?.id, isLive: isLive || undefined }) },
         statements: [
           expectState(volume, id, ['available', 'attached'], { generation: row.generation }),
           ...key.statements,

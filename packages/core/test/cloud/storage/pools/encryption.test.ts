@@ -101,6 +101,34 @@ describe('encrypted volumes', () => {
     expect(JSON.stringify([tables, await cloud.rows(volume)])).not.to.contain(String(stored(id).encryptionKey));
   });
 
+  it('get another key under a machine that is on or stands still, where their pool can; its host is given it', async () => {
+    const { cloud, sim, reference, opened, onHost } = await open();
+    const poolId = await sim.done('pool.create', { driver: 'simulated-shared', clusterId: cloud.clusterId });
+    const id = await cloud.volume(MIB, { encrypted: true, poolId });
+    const kept = () => sim.world.pools.get(poolId)?.find('volume', id) ?? expect.fail(`nothing of volume ${id}`);
+    const machine = await cloud.machine({ name: 'vm', volumes: [] });
+    await sim.done('instance.attachVolume', { volumeId: id }, machine);
+    const seen = [await reference(id)];
+    for (const verb of ['resume', 'suspend', 'resume']) {
+      if (seen.length > 1) await sim.done(`instance.${verb}`, {}, machine);
+      const key = kept().encryptionKey;
+      await sim.done('volume.rotateKey', {}, id);
+      expect(kept().encryptionKey).not.to.equal(key);
+      expect(kept().otherKey).to.equal(undefined);
+      expect(await opened(await reference(id))).to.equal(kept().encryptionKey);
+      expect(onHost()).to.deep.equal([kept().encryptionKey]);
+      for (const sealed of seen) expect(await refusal(opened(sealed))).to.match(/^internal/);
+      seen.push(await reference(id));
+    }
+    // The step that cannot be undone is the last: until then the host has the key of before again.
+    const key = kept().encryptionKey;
+    sim.world.faults.add({ command: 'secrets.put', times: 1, effect: 'fail', fault: 'invalid' });
+    const { operationId } = await sim.submit('volume.rotateKey', {}, id);
+    expect(await sim.ended(operationId)).to.deep.include({ state: 'failed' });
+    expect([kept().encryptionKey, kept().otherKey, onHost()]).to.deep.equal([key, undefined, [key]]);
+    expect(await opened(await reference(id))).to.equal(key);
+  });
+
   it('keep their key where it cannot be changed, by a refusal that says why', async () => {
     const { cloud, sim, stored, reference } = await open();
     const refused = (id: string) => refusal(sim.submit('volume.rotateKey', {}, id));
