@@ -8,7 +8,7 @@ import { actionsWished } from './wishes.ts';
 const SITES = [
   { seed: 6, hosts: 6 },
   { seed: 4, hosts: 6, further: true },
-  { seed: 27, hosts: 6, further: true },
+  { seed: 20012, hosts: 6, further: true },
   { seed: 8, hosts: 6 },
   { seed: 2, hosts: 2 },
 ];
