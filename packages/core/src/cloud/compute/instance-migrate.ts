@@ -117,7 +117,12 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
     do: async ({ ctx, params: { instanceId, hostId }, call }) => {
       const there = await ctx.hosts.hypervisor(hostId);
       // Off or gone by now: looks show that.
-      if ((await there.inspect(instanceId, call))?.power === 'paused') await there.power('resume', instanceId, call);
+      if ((await there.inspect(instanceId, call))?.power === 'paused') {
+        // What released a disk there before the machine came may have been carried out since, or again.
+        for (const { id, poolId } of await volumesOf(ctx, instanceId))
+          await (await ctx.pools.open(poolId)).attachVolume(id, await ctx.hosts.endpoint(hostId), call);
+        await there.power('resume', instanceId, call);
+      }
       ctx.consoles.revoke({ instanceId });
     },
     undo: FORWARD_ONLY,
