@@ -1713,6 +1713,12 @@ export interface HostUpdate {
   readonly memoryOvercommit?: number | null | undefined;
 }
 
+/** Migrates all machines that run on the host to others, 4 at once, and takes it out of use for work on it. Stopped machines stay. When one cannot go, or it is cancelled, the host is as it was; those that have gone over stay there. */
+export interface HostDrain {
+  /** How long the memory of a machine may take to go over; then it stays where it is. Default: 1800. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
 /** What queries see of hosts. */
 export interface HostGraph {
   readonly fields: Omit<HostFields & { readonly state: HostState; readonly deletedAt?: string }, 'tlsCredentials'>;
@@ -1784,6 +1790,11 @@ export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' 
   /** Opens every connection to the host anew, and looks at it at once. */
   reconnect(host: Named<'host'>, options: ChangeOptions = {}): Pending<'host', Host> {
     return this.act(host, 'reconnect', {}, options);
+  }
+
+  /** Migrates all machines that run on the host to others, 4 at once, and takes it out of use for work on it. Stopped machines stay. When one cannot go, or it is cancelled, the host is as it was; those that have gone over stay there. */
+  drain(host: Named<'host'>, input: HostDrain = {}, options: ChangeOptions = {}): Pending<'host', Host> {
+    return this.act(host, 'drain', input, options);
   }
 
   /** How much of its memory and processors a host uses at this moment. */
@@ -6336,7 +6347,7 @@ export interface InstanceEvacuate {
 export interface InstanceMigrate {
   /** Where to. Default: the host that suits it best. */
   readonly hostId?: Id<'host'> | undefined;
-  /** How long its memory may take to go over; then it stays where it is. Default: 1800. */
+  /** How long the memory of a machine may take to go over; then it stays where it is. Default: 1800. */
   readonly timeoutSeconds?: number | undefined;
 }
 

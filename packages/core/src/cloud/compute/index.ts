@@ -3,6 +3,7 @@ import type { Module } from '../services.ts';
 import { hostLook } from '../topology/contract.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
 import type { ComputeServices } from './context.ts';
+import { drainAction } from './host-drain.ts';
 import { instance } from './instance.ts';
 import { createInstance } from './instance-create.ts';
 import { instanceDeletion } from './instance-delete.ts';
@@ -46,6 +47,7 @@ export const compute: Module = (cloud) => {
       ...powerActions(services),
       evacuateAction(services),
       migrateAction(services),
+      drainAction(services),
       ...volumeActions(services),
       ...isoActions(services),
       snapshotAction(services),

@@ -45,6 +45,13 @@ interface MigrateParams {
 }
 
 const TIMEOUT_SECONDS = { least: 10, most: 86_400, unlessAsked: 1800 } as const;
+export const goOverSeconds = Type.Optional(
+  Type.Integer({
+    minimum: TIMEOUT_SECONDS.least,
+    maximum: TIMEOUT_SECONDS.most,
+    description: `How long the memory of a machine may take to go over; then it stays where it is. Default: ${TIMEOUT_SECONDS.unlessAsked}.`,
+  }),
+);
 /** Longer than the longest that may be asked for. */
 const SEND_TIMEOUT_MS = 2 * TIMEOUT_SECONDS.most * 1000;
 /**
@@ -249,7 +256,7 @@ interface Blocker {
 const BLOCKERS_TOLD = 4;
 
 /** What no other host reaches. @throws CloudError unsupported that lists it */
-async function refuseBound(ctx: Pick<ComputeContext, 'reader'>, row: InstanceRow): Promise<void> {
+export async function refuseBound(ctx: Pick<ComputeContext, 'reader'>, row: InstanceRow): Promise<void> {
   const blockers: Blocker[] = [];
   for (const { id, name, poolId } of await volumesOf(ctx, row.id)) {
     const at = await ctx.reader.get(pool, poolId);
@@ -329,13 +336,7 @@ export const migrateAction = (services: ComputeServices) =>
     permission: 'host.migrate',
     input: Type.Object({
       hostId: Type.Optional(Type.String({ format: 'uuid', description: 'Where to. Default: the host that suits it best.' })),
-      timeoutSeconds: Type.Optional(
-        Type.Integer({
-          minimum: TIMEOUT_SECONDS.least,
-          maximum: TIMEOUT_SECONDS.most,
-          description: `How long its memory may take to go over; then it stays where it is. Default: ${TIMEOUT_SECONDS.unlessAsked}.`,
-        }),
-      ),
+      timeoutSeconds: goOverSeconds,
     }),
     from: ['running'],
     accept: async ({ row, input, reader, attempt, rehearses }) => {

@@ -14,18 +14,23 @@ import {
 import { instance } from '../compute/contract.ts';
 import { host } from './host.ts';
 
-const ON_THE_HOST = ['creating', 'running', 'suspended', 'deleting'];
+/** Machines in these states are on their host; in others they are only rows that name it. */
+export const ON_THE_HOST: readonly string[] = ['creating', 'running', 'suspended', 'deleting'];
 
 /** @throws CloudError in_use that lists the machines */
-async function refuseMachines(reader: Reader, hostId: string): Promise<void> {
+export async function refuseMachines(reader: Reader, hostId: string): Promise<void> {
   const machines = [
     ...(await reader.list(instance, both(equals('hostId', hostId), { field: 'state', op: 'in', value: ON_THE_HOST }))),
     ...(await reader.list(instance, equals('migratingToHostId', hostId))),
   ];
   if (machines.length > 0)
-    throw new CloudError('in_use', `${machines.length} machines are on the host, or on their way to it; migrate or stop them first.`, {
-      params: { blockers: machines.slice(0, 100).map(({ id, name }) => ({ kind: instance.name, id, name })) },
-    });
+    throw new CloudError(
+      'in_use',
+      `${machines.length} machines are on the host, or on their way to it; drain the host, or stop them first.`,
+      {
+        params: { blockers: machines.slice(0, 100).map(({ id, name }) => ({ kind: instance.name, id, name })) },
+      },
+    );
 }
 
 interface MaintainParams {
