@@ -211,7 +211,7 @@ describe('retention: operations', () => {
         sealKey: new Uint8Array(32),
         presets: { 'retention.operationDays': days },
       });
-    expect(() => make(0.9)).to.throw('retention.operationDays of plugin kernel: The field /value must be at least 1');
+    expect(() => make(0.9)).to.throw('retention.operationDays of plugin kernel has a wrong value: The field /value must be at least 1');
     make(1);
   });
 });

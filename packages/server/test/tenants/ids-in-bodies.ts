@@ -64,6 +64,8 @@ export const NOT_TOLD: Readonly<Record<string, string>> = {
   'system-tags.clear /resourceId': 'the same',
   'nat-gateways.create /subnetId': 'of an external network, which an operator makes',
   'nat-gateways.create /ipv6SubnetId': 'the same',
+  'nat-gateways.update /subnetId': 'the same',
+  'nat-gateways.update /ipv6SubnetId': 'the same',
   'elastic-ips.create /subnetId': 'the same',
   'peerings.create /peerVpcId': 'the driver of one’s own VPC is asked first: see packages/core/test/cloud/network/vpc/peerings.test.ts',
   'access.explain /resourceId': 'whether a permission holds for a row: for one that is not seen it does not',

@@ -101,7 +101,7 @@ async function goOver({ ctx, params, operationId, call }: Step, { instanceId, op
   if (state !== 'succeeded') await failed('conflict', error?.message ?? 'it was cancelled.');
 }
 
-/** One that is on its way is called back; one that has gone over stays there. */
+/** One that is still on its way, for a restart came between, is called back; one that has gone over stays there. */
 async function stay({ ctx, params, operationId, call }: Step, { operationId: own }: Move): Promise<void> {
   const { parts } = ctx.kernel();
   if ((await parts.find(own)) !== undefined) await parts.stopped(own, operationId, params.caller.actor, call.signal);
