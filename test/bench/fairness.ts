@@ -1,17 +1,16 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from './client.ts';
 import { bareWaits } from './fairness-floor.ts';
-import { type Bench, median, percentile, type Row } from './harness.ts';
+import { MANY, manyTenants } from './fairness-many.ts';
+import { Flood, tenant, told, waitRow } from './fairness-parts.ts';
+import { type Bench, median, type Row } from './harness.ts';
 import { TIMED } from './probes.ts';
 import { scratch } from './scratch.ts';
 import { BenchServer } from './server.ts';
 
 const SAMPLES = fileURLToPath(new URL('./sample-plugin.ts', import.meta.url));
-const FLOOD = fileURLToPath(new URL('./flood-child.ts', import.meta.url));
 const ROUNDS = 4;
 const REQUESTS = 200;
 const BEGIN_MS = 500;
@@ -36,7 +35,7 @@ const rowsOf = (kind: Kind, { name }: Rules): readonly string[] => [`fairness.${
 
 /** What one tenant waits for an answer while another floods the server, beside what he waits while nobody does, in turns. */
 export const fairnessBench: Bench = {
-  ids: [BARE, ...RULES.flatMap((rules) => KINDS.flatMap((kind) => rowsOf(kind, rules)))],
+  ids: [BARE, ...MANY, ...RULES.flatMap((rules) => KINDS.flatMap((kind) => rowsOf(kind, rules)))],
   async run(wants) {
     const rows: Row[] = [];
     if (wants(BARE)) {
@@ -44,6 +43,7 @@ export const fairnessBench: Bench = {
       process.stderr.write(`bare writes: p50 ${median(alone).toFixed(2)} ms alone, ${median(beside).toFixed(2)} ms beside one other\n`);
       rows.push(waitRow(BARE, beside, alone));
     }
+    rows.push(...(await manyTenants(wants)));
     for (const rules of RULES) {
       const kinds = KINDS.filter((kind) => rowsOf(kind, rules).some(wants));
       if (kinds.length > 0) rows.push(...(await contests(kinds, rules)));
@@ -91,24 +91,18 @@ async function contest(
   await asked(kind, rules, server, { client: quiet, round: 'warm-up' });
   for (let round = 0; round < ROUNDS; round += 1) {
     alone.add(await asked(kind, rules, server, { client: quiet, round: `alone-${round}` }));
-    const flood = fork(FLOOD, [server.url, loud, kind, String(CONNECTIONS[kind])], { execArgv: process.execArgv });
+    const flood = new Flood(server.url, loud, kind, CONNECTIONS[kind]);
     await sleep(BEGIN_MS);
     const before = performance.now();
     flooded.add(await asked(kind, rules, server, { client: quiet, round: `flooded-${round}` }));
     const seconds = (performance.now() - before + BEGIN_MS) / 1000;
-    answered += (await stopped(flood)) / seconds / ROUNDS;
+    answered += (await flood.stop()) / seconds / ROUNDS;
   }
-  const quietly = (waits: readonly number[]) => `p50 ${median(waits).toFixed(2)} ms, p99 ${percentile(waits, 0.99).toFixed(2)} ms`;
   process.stderr.write(
-    `the flood of ${kind}${rules.name} was answered ${answered.toFixed(0)} times a second; quiet alone ${quietly(alone.tookMs)}, in the server ${quietly(alone.servedMs)}\n`,
+    `the flood of ${kind}${rules.name} was answered ${answered.toFixed(0)} times a second; quiet alone ${told(alone.tookMs)}, in the server ${told(alone.servedMs)}\n`,
   );
   const [seen = '', served = ''] = rowsOf(kind, rules);
   return [waitRow(seen, flooded.tookMs, alone.tookMs), waitRow(served, flooded.servedMs, alone.servedMs)];
-}
-
-function waitRow(id: string, beside: readonly number[], alone: readonly number[]): Row {
-  const [value, floor] = [percentile(beside, 0.99), percentile(alone, 0.99)];
-  return { id, value, unit: 'ms p99', p50: median(beside), p99: value, floor, ratio: value / floor };
 }
 
 async function asked(
@@ -133,30 +127,4 @@ async function asked(
   }
   waits.servedMs.push(...(await server.probe()).servedMs);
   return waits;
-}
-
-async function stopped(flood: ChildProcess): Promise<number> {
-  const told = once(flood, 'message');
-  const ended = once(flood, 'exit');
-  flood.kill('SIGTERM');
-  const [{ answered }] = (await told) as [{ answered: number }];
-  await ended;
-  return answered;
-}
-
-/** An account with a project, and a session of its administrator. */
-async function tenant({ client }: BenchServer, name: string): Promise<string> {
-  const accountId = await client.done('POST', '/v1/accounts', { name });
-  const { items } = JSON.parse((await client.ask('GET', `/v1/projects?allProjects=true&accountId=${accountId}`)).text);
-  const inProject = { 'x-pileus-project': items[0].id as string };
-  const done = async (path: string, body: object) => {
-    const answer = await client.ask('POST', path, JSON.stringify(body), { prefer: 'wait=60', ...inProject });
-    if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-    return JSON.parse(answer.text) as { readonly resourceId: string; readonly token: string };
-  };
-  const password = `the password of ${name}`;
-  const { resourceId: userId } = await done('/v1/users', { name: 'admin' });
-  await done(`/v1/users/${userId}/password`, { password });
-  await done('/v1/role-bindings', { userId, role: 'accountAdmin', level: 'account' });
-  return (await done('/v1/sessions', { account: name, user: 'admin', password })).token;
 }

@@ -25,9 +25,9 @@ import {
   agentLink,
   argon2Passwords,
   backups,
-  cloudIdOf,
   directoryImageStore,
   fetchUrl,
+  identityOf,
   loadSealKey,
   nextTurn,
   openFile,
@@ -140,7 +140,7 @@ export async function compose(given: ComposeOptions): Promise<ControlPlane> {
     const modules =
       options.modules?.(plugins) ??
       cloud({
-        cloudId: await cloudIdOf(sealKey),
+        cloudId: await identityOf(store, sealKey),
         imageStore: await directoryImageStore(join(dataDir, 'images')),
         ...IMPORTS,
         passwords: argon2Passwords(environment.random),

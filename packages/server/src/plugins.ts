@@ -5,25 +5,34 @@ import { isCloudError, type Plugin, type PluginSource } from '@pileus/core/kerne
 import { ConfigError } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 
-type Entry = Config['plugins'][number];
+/** With where it stands in the configuration. */
+type Entry = Config['plugins'][number] & { readonly place: string };
 
-/** Loads the plugins that the configuration names. @throws ConfigError naming the module that is not there, exports no plugin or refuses its options */
+/** Loads the plugins that the configuration names. @throws ConfigError naming the module that is not there, exports no plugin, refuses its options or fails as it is made */
 export async function loadPlugins(entries: Config['plugins'], directory: string): Promise<readonly PluginSource[]> {
-  return Promise.all(entries.map((entry) => loadPlugin(entry, directory)));
+  return Promise.all(entries.map((entry, index) => loadPlugin({ ...entry, place: `plugins[${index}]` }, directory)));
 }
 
 async function loadPlugin(entry: Entry, directory: string): Promise<PluginSource> {
   const exported = await exportOf(entry, directory);
   const made = typeof exported === 'function' ? await madeBy(exported as (options: unknown) => unknown, entry) : exported;
   if (typeof made !== 'function') return checked(made, entry);
-  return (services) => checked((made as (given: typeof services) => unknown)(services), entry);
+  return (services) => {
+    try {
+      return checked((made as (given: typeof services) => unknown)(services), entry);
+    } catch (cause) {
+      throw cause instanceof ConfigError ? cause : failed(entry, cause);
+    }
+  };
 }
 
-async function exportOf({ module, export: name = 'default' }: Entry, directory: string): Promise<unknown> {
+async function exportOf({ module, export: name = 'default', place }: Entry, directory: string): Promise<unknown> {
   try {
     return ((await import(specifierOf(module, directory))) as Record<string, unknown>)[name];
   } catch (cause) {
-    throw new ConfigError(`The plugin ${module} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ConfigError(`The plugin ${module} (${place}) cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -37,18 +46,25 @@ function specifierOf(module: string, directory: string): string {
   }
 }
 
-async function madeBy(make: (options: unknown) => unknown, { module, options }: Entry): Promise<unknown> {
+async function madeBy(make: (options: unknown) => unknown, entry: Entry): Promise<unknown> {
   try {
-    return await make(options);
+    return await make(entry.options);
   } catch (cause) {
-    if (!isCloudError(cause)) throw cause;
-    throw new ConfigError(`The options of the plugin ${module} are wrong: ${cause.publicMessage}`, { cause });
+    if (!isCloudError(cause)) throw failed(entry, cause);
+    throw new ConfigError(`The options of the plugin ${entry.module} (${entry.place}) are wrong: ${cause.publicMessage}`, { cause });
   }
 }
 
-function checked(value: unknown, { module, export: name = 'default' }: Entry): Plugin {
+/** Whoever wrote it is told where in it that was; the rest of the trace is ours. */
+function failed({ module, place }: Entry, cause: unknown): ConfigError {
+  const [, where = ''] = cause instanceof Error ? (cause.stack?.match(/^ +(at .*)$/m) ?? []) : [];
+  const what = cause instanceof Error ? cause.message : String(cause);
+  return new ConfigError(`The plugin ${module} (${place}) failed as it was made: ${what}${where === '' ? '' : `, ${where}`}`, { cause });
+}
+
+function checked(value: unknown, { module, export: name = 'default', place }: Entry): Plugin {
   if (isPlugin(value)) return value;
-  throw new ConfigError(`The plugin ${module} exports no plugin as ${name}: a plugin has an id and a version.`);
+  throw new ConfigError(`The plugin ${module} (${place}) exports no plugin as ${name}: a plugin has an id and a version.`);
 }
 
 const isPlugin = (value: unknown): value is Plugin =>

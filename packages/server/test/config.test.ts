@@ -94,6 +94,7 @@ describe('server: configuration', () => {
       [{ lissten: {} }, 'There is no key lissten; there is listen, cors,'],
       [{ listen: { prt: 1 } }, 'There is no key listen.prt; there is host, port, tls.'],
       [{ plugins: [{ module: 7 }] }, 'plugins[0].module must be a text.'],
+      [{ dataDir: '' }, 'dataDir must have at least 1 character.'],
       [{ webhooks: { urls: ['nonsense'] } }, 'webhooks.urls[0] must match the pattern ^https?://[^/].'],
       [{ images: { sources: ['nonsense'] } }, 'images.sources[0] must match'],
     ] as const)
@@ -190,7 +191,27 @@ describe('server: configuration', () => {
     const [none] = await loadPlugins([entry({ id: 'late' })], directory);
     expect(() => typeof none === 'function' && none(services)).to.throw(ConfigError, 'exports no plugin as default');
     expect((await failure(() => loadPlugins([entry({})], directory))).message).to.equal(
-      'The options of the plugin pileus-installed are wrong: The field /id is missing.',
+      'The options of the plugin pileus-installed (plugins[0]) are wrong: The field /id is missing.',
+    );
+  });
+
+  it('names a plugin that fails as it is made, its place in the configuration, and where in it that was', async () => {
+    await writeFile(
+      join(directory, 'failing.mjs'),
+      `export default { id: 'plain', version: '1' };
+       export const atOnce = () => { throw new TypeError('x is not a function'); };
+       export const late = () => (services) => { throw 'no services'; };`,
+    );
+    const entries = (name: string) => [{ module: './failing.mjs' }, { module: './failing.mjs', export: name }];
+    const { name, message } = await failure(() => loadPlugins(entries('atOnce'), directory));
+    expect(name).to.equal('ConfigError');
+    expect(message).to.match(
+      /^The plugin \.\/failing\.mjs \(plugins\[1\]\) failed as it was made: x is not a function, at atOnce .*failing\.mjs:2:\d+\)$/,
+    );
+    const [, late] = await loadPlugins(entries('late'), directory);
+    expect(() => typeof late === 'function' && late({} as never)).to.throw(
+      ConfigError,
+      'The plugin ./failing.mjs (plugins[1]) failed as it was made: no services',
     );
   });
 });

@@ -50,7 +50,7 @@ export class Commits {
   #stopping = false;
 
   constructor(options: CommitsOptions) {
-    this.#turns = new CommitTurns(options.environment.clock);
+    this.#turns = new CommitTurns(options.environment);
     this.#options = options;
     this.#ledger = new QuotaLedger(options.registry, options.store);
     this.#attachments = new Attachments(options.registry, options.store);

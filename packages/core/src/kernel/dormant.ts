@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox';
+import { prepareSettings } from './early-setting.ts';
 import type { JsonObject } from './json.ts';
 import { type AnyKind, defineKind, type KindSpec } from './kind.ts';
-import { KERNEL_TABLES } from './operation.ts';
 import { type Registry, tableOf } from './registry.ts';
 import type { Statement, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -61,7 +61,7 @@ async function recorded(store: Store): Promise<readonly KindRecord[]> {
  * @throws StoreError naming the kind, the plugin and both versions
  */
 export async function refuseNewer(store: Store, registry: Registry): Promise<void> {
-  await store.prepare({ tables: KERNEL_TABLES.filter(({ name }) => name === SETTING_TABLE), migrations: [] });
+  await prepareSettings(store);
   for (const { plugin, spec } of await recorded(store)) {
     const { name, schemaVersion } = spec as unknown as AnyKind;
     const declared = registry.findKind(name);

@@ -19,6 +19,9 @@ export interface PartRequest extends Pick<SubmitRequest, 'action' | 'input' | 'p
 
 const WAIT_MS = 3600_000;
 
+/** Of a step that waits for such operations. When one wait is over it looks again, and waits on. */
+export const AWAITS_PARTS = { timeoutMs: 24 * WAIT_MS, retry: { attempts: Number.MAX_SAFE_INTEGER, backoffMs: 500 } } as const;
+
 /**
  * Operations that an operation asks for: accepted as if a caller asked, with everything that this means, once for each id however often it is asked, so that
  * a step that is done again after a crash finds what it has begun. They take no part in the limit on unfinished operations, which the asking one has passed.

@@ -19,4 +19,4 @@ export {
 } from './pinned.ts';
 export { postUrl } from './post-url.ts';
 export { cloudIdOf, loadSealKey, replaceSealKey } from './seal-key.ts';
-export { refuseOtherKey, type StoreKey } from './store-key.ts';
+export { identityOf, refuseOtherKey, type StoreKey } from './store-key.ts';

@@ -26,7 +26,7 @@ export async function loadSealKey(path: string, random: Random): Promise<Uint8Ar
 
 /**
  * Puts another key behind those that there are, whole or not at all, and answers all of them. What is sealed from now on takes copies of the file with this key.
- * Those before it stay: they open what is not sealed anew yet, and backups of before. The first one names the cloud. For who has the store open alone.
+ * Those before it stay: they open what is not sealed anew yet, and backups of before. For who has the store open alone.
  */
 export async function replaceSealKey(path: string, random: Random): Promise<Uint8Array> {
   const known = await loadSealKey(path, random);
@@ -70,7 +70,7 @@ async function readKey(path: string): Promise<Uint8Array | undefined> {
 export const keysOf = (bytes: Uint8Array): readonly Uint8Array[] =>
   Array.from({ length: bytes.length / KEY_BYTES }, (_, index) => bytes.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES));
 
-/** The name of a cloud, constant as long as its first sealing key is, also across restores of its store. It tells nothing of the key. */
+/** The name that a sealing key gives a cloud whose store has none: the one of before where the store is lost and the key is not. It tells nothing of the key. */
 export async function cloudIdOf(sealKey: Uint8Array): Promise<string> {
   const bytes = Buffer.from(await promisify(hkdf)('sha256', sealKey.subarray(0, KEY_BYTES), '', 'pileus cloud id', 16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;

@@ -1,13 +1,12 @@
-import { type Environment, type Store, StoreError, timestamp } from '../kernel/index.ts';
+import { type Environment, earlySetting, type Store, StoreError, timestamp } from '../kernel/index.ts';
 import { cloudIdOf, keysOf } from './seal-key.ts';
 
 const SETTING = 'sealKey';
 
-/** Keys by the names that they would give a cloud, which tell nothing of them. */
 interface Known {
-  /** That of the first key. */
+  /** Our mark on everything real: the name that the first key gave, whatever keys there are now. */
   readonly cloudId: string;
-  /** That of the key which seals. */
+  /** The key that seals, by the name that it would give a cloud, which tells nothing of it. */
   readonly newest: string;
 }
 
@@ -19,22 +18,27 @@ export interface StoreKey {
   readonly replaced?: boolean | undefined;
 }
 
+/** The name of the cloud that a store is of; of a new one that which the key gives it. So what is on hosts stays its own when the key is lost, and when the store is. */
+export async function identityOf(store: Store, sealKey: Uint8Array): Promise<string> {
+  const text = await earlySetting(store, SETTING);
+  return text === undefined ? cloudIdOf(sealKey) : (JSON.parse(text) as Known).cloudId;
+}
+
 /**
- * A store remembers which key names its cloud and which one seals. Without the one, what is on hosts would bear the mark of another cloud, and without the other
- * nothing could be opened: a data directory that was lost or mixed up, or a copy of the key of before it was replaced, would show only when it is too late. For
- * between the tables and any work.
+ * A store remembers which key seals it. Without that nothing could be opened: a data directory that was lost or mixed up, or a copy of the key of before it was
+ * replaced, would show only when it is too late. For between the tables and any work.
  * @throws StoreError naming the file when the store is another key's
  */
 export async function refuseOtherKey(store: Store, { sealKey, path, replaced = false }: StoreKey, { clock }: Environment): Promise<void> {
   const names = await Promise.all(keysOf(sealKey).map(cloudIdOf));
-  const now: Known = { cloudId: names[0] ?? '', newest: names.at(-1) ?? '' };
   const text = await store.read('setting', SETTING);
   const known = text === undefined ? undefined : (JSON.parse(text) as Known);
-  const fits = known === undefined || (known.cloudId === now.cloudId && names.includes(known.newest));
+  const now: Known = { cloudId: known?.cloudId ?? names[0] ?? '', newest: names.at(-1) ?? '' };
+  const fits = known === undefined || names.includes(known.newest);
   if (known !== undefined && fits && known.newest === now.newest) return;
   if (!fits && !replaced)
     throw new StoreError(
-      `${path} is not the key that the store is sealed with: put that one in its place. Where it is lost for good, start pileus-server once with --replace-seal-key: what is sealed is lost with it`,
+      `${path} is not the key that the store is sealed with: put that one in its place. Where it is lost for good, start pileus-server once with --replace-seal-key: what is sealed is lost with it, and what is on hosts stays this cloud's`,
     );
   const result = await store.commit({
     ...{ node: 'start', epoch: store.epoch, at: timestamp(clock) },

@@ -144,13 +144,16 @@ export const CONFIG = Type.Object({
     'Calls from web pages.',
   ),
   dataDir: Type.String({
+    minLength: 1,
     default: './pileus-data',
     description:
       'Directory of everything that is kept: the embedded store, the sealing key, the content of images. Made at the first start, for the owner alone.',
   }),
   store: group(
     {
-      path: Type.Optional(Type.String({ description: 'Database file of the embedded store. Default: `pileus.db` in `dataDir`.' })),
+      path: Type.Optional(
+        Type.String({ minLength: 1, description: 'Database file of the embedded store. Default: `pileus.db` in `dataDir`.' }),
+      ),
       url: Type.Optional(
         Type.String({
           pattern: '^postgres(ql)?://',
@@ -196,7 +199,7 @@ export const CONFIG = Type.Object({
         Type.Number({
           exclusiveMinimum: 0,
           description:
-            'Requests of one API key in the long run; beyond, they are answered 429, and a second late to who does not heed that. `RateLimit` in each answer tells what is left. Default: as many as come.',
+            'Requests of one API key in the long run; beyond, they are answered 429, and one to two seconds late to who does not heed that. `RateLimit` in each answer tells what is left. Default: as many as come.',
         }),
       ),
       keyBurst: Type.Optional(

@@ -30,6 +30,9 @@ export interface Admitted {
 /** Refusals beyond which a key is told late. */
 const REFUSALS_AT_ONCE = 20;
 const REFUSAL_DELAY_MS = 1000;
+/** Many that were told at the same instant would ask again at the same instant, ever after: each is told so much later than the others, spread by the golden ratio. */
+const REFUSAL_SPREAD_MS = 1000;
+const GOLDEN = 0.618034;
 
 const ANONYMOUS = 'anonymous';
 const FREE: Admitted = {};
@@ -39,6 +42,7 @@ export class Admission {
   readonly #places: Readonly<Record<Holding, Places>>;
   readonly #rates: Rates | undefined;
   readonly #turns: Turns;
+  #spread = 0;
 
   constructor({ clock, nextTurn, limits }: AdmissionOptions) {
     this.#places = { requests: new Places(limits.requests), streams: new Places(limits.streams) };
@@ -53,7 +57,9 @@ export class Admission {
     const headers = rateHeaders(this.#rates.rate, allowance);
     if (allowance.granted) return { headers };
     const refusal = tooOften(allowance.retrySeconds);
-    return allowance.refusals > REFUSALS_AT_ONCE ? { headers, refusal, delayMs: REFUSAL_DELAY_MS } : { headers, refusal };
+    if (allowance.refusals <= REFUSALS_AT_ONCE) return { headers, refusal };
+    this.#spread = (this.#spread + GOLDEN) % 1;
+    return { headers, refusal, delayMs: REFUSAL_DELAY_MS + Math.floor(this.#spread * REFUSAL_SPREAD_MS) };
   }
 
   /** Takes a place and answers how to leave it. @throws CloudError `busy` when there is none */

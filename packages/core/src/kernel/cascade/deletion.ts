@@ -48,7 +48,7 @@ export interface DeletionSpec<K extends AnyKind, R extends RowBase, C, P extends
   readonly context: () => C;
   /** What both sagas go by. Asked again after the row is marked: of what that changes (its state) it must not depend. */
   readonly params: (row: R, request: { readonly force: boolean }) => P;
-  /** Further keys of the operation: what its removal changes and other operations change, too, e.g. the object that it is a part of. */
+  /** Further keys of the operation, and of its recovery: what these change and other operations change, too, e.g. the object that it is a part of. */
   readonly shares?: (params: P) => readonly string[];
   /** Why it cannot be deleted by itself. With what owns it, it goes all the same. */
   readonly alone?: (row: R, reader: Reader) => Promise<CloudError | undefined>;

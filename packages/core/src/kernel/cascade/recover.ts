@@ -102,7 +102,9 @@ export const recoverAction = ({ kind, from }: Deletion, context: () => CascadeCo
     accept: async ({ row }) => {
       await refuseMember(context(), { kind, row });
       const members = await membersOf(context(), { kind, row });
-      return { params: { members }, statements: [], keys: members.map(({ id }) => id) };
+      const { registry } = context();
+      const shared = members.flatMap((member) => registry.deletion(member.kind).shares?.(member.params) ?? []);
+      return { params: { members }, statements: [], keys: [...new Set([...members.map(({ id }) => id), ...shared])] };
     },
     saga: cascadeRecover,
     context,
