@@ -14,6 +14,7 @@ export interface LinkedColumn {
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
   instance: ['addresses'],
   volume: ['instance'],
+  attachment: ['volume', 'instance'],
   snapshot: ['volume'],
   snapshotGroup: ['instance', 'consistency'],
   backupSet: ['instance', 'consistency'],

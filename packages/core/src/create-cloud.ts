@@ -14,10 +14,10 @@ import {
 import {
   argon2Passwords,
   backups,
-  cloudIdOf,
   directoryBackups,
   directoryImageStore,
   fetchUrl,
+  identityOf,
   loadSealKey,
   nodeEnvironment,
   openFile,
@@ -64,7 +64,7 @@ export async function createCloud(options: CreateCloudOptions): Promise<Cloud> {
   const path = join(dataDir, 'seal.key');
   const sealKey = options.sealKey ?? (await loadSealKey(path, environment.random));
   const modules = cloud({
-    cloudId: await cloudIdOf(sealKey),
+    cloudId: await identityOf(store, sealKey),
     imageStore: await directoryImageStore(join(dataDir, 'images')),
     fetchUrl,
     openFile,

@@ -84,9 +84,9 @@ export { reservedAddress } from './network/nat/reserved-address.ts';
 export { elasticIpReuseSeconds } from './network/nat/settings.ts';
 export { network } from './network/network.ts';
 export { nic } from './network/nic.ts';
-export { fabricLost } from './network/physical/continuity.ts';
 export { fabric } from './network/physical/fabric.ts';
 export { physicalNetwork } from './network/physical/physical-network.ts';
+export { fabricDegraded, fabricLost, fabricRecovered, hostNetworkDegraded, hostNetworkRecovered } from './network/points.ts';
 export { subnet } from './network/subnet.ts';
 export { peering } from './network/vpc/peering.ts';
 export { route } from './network/vpc/route.ts';
@@ -102,6 +102,7 @@ export {
 } from './placement/index.ts';
 export type { CloudConfig, CloudServices, Module } from './services.ts';
 export { stack, stackResource, stackRevision } from './stacks/index.ts';
+export { attachment } from './storage/attachment.ts';
 export { image } from './storage/image.ts';
 export type { FetchUrl, ImageStore, OpenFile } from './storage/image-store.ts';
 export { type PoolEvent, poolDegraded, poolNearlyFull, poolRecovered } from './storage/points.ts';

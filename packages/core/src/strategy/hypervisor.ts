@@ -94,6 +94,8 @@ export interface DiskSpec {
   /** Order on the bus and for booting; 0 is the root disk. */
   readonly slot: number;
   readonly readOnly: boolean;
+  /** Other machines may have it open, too, here and on other hosts: nothing of it is kept on the way that they would not see. Absent: this one alone. */
+  readonly shareable?: true;
   readonly limits?: DiskLimits;
 }
 export interface NicSpec {

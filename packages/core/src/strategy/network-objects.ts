@@ -180,6 +180,29 @@ export interface ContinuityMark {
   readonly serial: number;
 }
 
+/** A host, and the ports that are to be plugged in there at this moment: those of machines that run. */
+export interface HostPorts {
+  /** Its own name. */
+  readonly host: string;
+  readonly nicIds: readonly string[];
+}
+
+/** What is wrong on a host with the networks of machines that run there. */
+export interface HostTrouble {
+  readonly host: string;
+  /** Words that follow its name, e.g. `is not known to OVN`. Of which nothing is wrong but single ports: undefined. */
+  readonly reason?: string;
+  /** Of the ports that were asked for those that are not plugged in there. */
+  readonly unplugged: readonly string[];
+}
+
+export interface FabricTroubles {
+  /** Of what the hosts share, in words that follow the driver's name. */
+  readonly reason?: string;
+  /** Those alone with whom something is wrong. */
+  readonly hosts: readonly HostTrouble[];
+}
+
 /** What the hosts of a fabric can. Probed, by host name. */
 export interface FabricHost {
   readonly host: string;
@@ -229,6 +252,11 @@ export interface NetworkExtras extends Keepers {
   /** Of networks in a VPC those with service addresses, of others all with a subnet; they need not be there yet. */
   readonly services?: { portOf(networkId: string): ServicePort };
   readonly hosts?: { list(call: Call): Promise<readonly FabricHost[]> };
+  /**
+   * Whether hosts do for machines that run what they are told. Asked with each look: from one to the next a host has time to catch up, so that who has not is in
+   * trouble. Nothing is repaired.
+   */
+  readonly health?: { troubles(hosts: readonly HostPorts[], call: Call): Promise<FabricTroubles> };
   /**
    * What a host lacks to carry a segment of a physical network, as far as it is known now: words that follow its name, e.g. `tells no bridge for physnet1`.
    * Undefined where nothing is known to be missing, as of a host that has not told anything yet.

@@ -118,8 +118,10 @@ export interface StorageDriver {
      * is going to fill it before a machine opens it, and may refuse others with a `conflict`.
      */
     create(request: NewVolume & { readonly toFill?: true }, call: Call): Promise<void>;
-    /** Growth only; a smaller size is `invalid`. */
-    resize(id: string, sizeBytes: number, call: Call): Promise<void>;
+    /** `create` writes all of the volume, which takes as long as it is large. Absent: it takes an instant, but for what is said of encrypted ones. */
+    readonly fillsVolumes?: true;
+    /** Growth only; a smaller size is `invalid`. Absent: volumes keep the size that they were made with. */
+    resize?(id: string, sizeBytes: number, call: Call): Promise<void>;
     /** `conflict` while a machine has it open, or snapshots of it are there. What takes long goes on after the answer; the volume is gone at once. */
     delete(id: string, call: Call): Promise<void>;
     /** Makes the volume reachable from the host. Repeatable. */
@@ -165,6 +167,39 @@ export interface StorageDriver {
       readonly needsZeroes: boolean;
     };
   };
+  /**
+   * Volumes that several machines have open at once. All else is with them as with others: `volumes` attaches, resizes and deletes them, they have snapshots and
+   * contents. Hypervisors are told of their disks that they are `shareable`.
+   */
+  readonly shareable?: {
+    /**
+     * Empty; never a clone, and never encrypted. One that is there and is not shareable is a `conflict`, as one that is shareable is for `volumes.create`. What one
+     * machine has written and flushed the others read.
+     */
+    create(request: { readonly id: string; readonly sizeBytes: number }, call: Call): Promise<void>;
+    /**
+     * Where one machine can be shut out of such a volume, while the others go on. `fence` shuts out all of them. A client that was frozen for a while is out of sight, so who is
+     * whose is learned when it is certain, and kept with the volume.
+     */
+    readonly fence?: {
+      /**
+       * Called each time when the machine has just opened the volume, before another machine is let open it, and when it has arrived on another host: who has it open
+       * and is not known to be another machine's is this one's from now on, in place of who was known before. Answers how many those are. 0, and nobody is known any
+       * more: none is seen, or it cannot be told whose they are.
+       */
+      learn(volumeId: string, machineId: string, call: Call): Promise<number>;
+      /** Who is known to be the machine's, by names that mean something to the driver alone. */
+      clients(volumeId: string, machineId: string, call: Call): Promise<readonly string[]>;
+      /**
+       * After it answers, none that was known to be the machine's can write to the volume ever again, frozen hosts that come back included; all others can, and the machine can
+       * once it has opened it anew. Repeatable. Answers the number of clients shut out. `conflict` when none is known, `unavailable` while somebody
+       * has it open who is known to be nobody's: then nobody is shut out.
+       */
+      exclude(volumeId: string, machineId: string, call: Call): Promise<number>;
+      /** The machine has closed the volume for good. Repeatable. */
+      forget(volumeId: string, machineId: string, call: Call): Promise<void>;
+    };
+  };
   /** Of one volume each, whether a machine has it open or not. */
   readonly snapshots?: {
     /** What was written before it is called is in it, what is written after it answers is not. Repeatable: the first point in time stays. */
@@ -189,18 +224,31 @@ export interface StorageDriver {
      */
     write(volumeId: string, offsetBytes: number, bytes: Uint8Array, call: Call): Promise<void>;
   };
+  /**
+   * A word of 15 hexadecimal digits that is with a volume for as long as nothing can have changed in it: whoever opens the volume to write, whatever program that is,
+   * takes it away before the first write, and no loss of power brings it back. So who reads all of a volume while the word is there, before and after, and finds the
+   * same word later, need not read it again. One that was set by a call whose outcome is unknown may come late, and be there with anything: words are never used twice.
+   */
+  readonly marks?: {
+    /** Of a volume that no machine has open (`conflict`, where that can be seen). False: this one can have none. Repeatable. */
+    set(volumeId: string, word: string, call: Call): Promise<boolean>;
+    get(volumeId: string, call: Call): Promise<string | undefined>;
+  };
   /** What others have put into the pool, under names of their own. Nothing of it is changed unless it is asked for here. */
   readonly others?: {
     /** A page of their disks, by name, those behind `after`. `next` is the `after` of the next page; without one there is none. */
     list(request: { readonly after?: string }, call: Call): Promise<{ readonly disks: readonly OthersDisk[]; readonly next?: string }>;
-    /** Its size, and its first bytes: as many as are asked for, 64 KiB at most, or all. `not_found` of one that is ours. */
+    /**
+     * Its size, and its first bytes as a machine would read them: as many as are asked for, 64 KiB at most, or all. `not_found` of one that is ours; of one that the
+     * pool could not go on with it may be a `conflict`.
+     */
     look(name: string, headBytes: number, call: Call): Promise<{ readonly sizeBytes: number; readonly head: Uint8Array }>;
     /**
-     * From then on it is the volume of this id, in one instant, with all that is in it. `conflict` while somebody has it open, of one that has snapshots or is a clone,
-     * and of one that the pool could not go on with. Repeatable.
+     * From then on it is the volume of this id, in one instant, with all that is in it, and is deleted with it. `conflict` while somebody can be seen to have it open,
+     * of one that has snapshots or is a clone, and of one that the pool could not go on with. Repeatable.
      */
     adopt(name: string, id: string, call: Call): Promise<void>;
-    /** Takes that back: it has its name again. Repeatable. */
+    /** Takes that back: it has its name again, unless something else has (`conflict`). Repeatable. */
     giveBack(name: string, id: string, call: Call): Promise<void>;
   };
   /** How well the pool keeps what is in it. Absent: one copy, of which nobody watches the health. */

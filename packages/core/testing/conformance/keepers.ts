@@ -191,7 +191,7 @@ function keeperTests(stage: KeeperStage, sort: KeptSort): void {
 }
 
 type KeeperVerb = Verbs<Keeper<NetworkObject>>;
-type OtherLooks = 'gateways.activeHost' | 'loadBalancers.health' | 'readiness.port' | 'continuity.read' | 'hosts.list';
+type OtherLooks = 'gateways.activeHost' | 'loadBalancers.health' | 'readiness.port' | 'continuity.read' | 'hosts.list' | 'health.troubles';
 type OtherChange = Exclude<Changes<NetworkExtras, OtherLooks>, `${KeptSort}.${KeeperVerb}`>;
 
 /** Every verb that changes something and is none of a keeper. */

@@ -3,7 +3,9 @@ import type { Call, StorageDriver, StoredKind } from '../../src/strategy/index.t
 import type { Changes, Complete, FreezeTable, PartOf, PreparedCall } from './frozen.ts';
 import { encryptionFreezeTable, keyFreezeTable } from './storage-encryption.ts';
 import { fenceTable } from './storage-fence.ts';
+import { marksFreezeTable } from './storage-marks.ts';
 import { othersFreezeTable } from './storage-others.ts';
+import { shareableFreezeTable } from './storage-shareable.ts';
 import { frozenClone, frozenSnapshots } from './storage-snapshots.ts';
 import type { StorageFeature, StorageStage } from './storage-stage.ts';
 import { content, MIB } from './storage-stage.ts';
@@ -19,9 +21,11 @@ type Looks =
   | 'images.attach'
   | 'inspect'
   | 'list'
+  | 'marks.get'
   | 'others.list'
   | 'others.look'
   | 'secret'
+  | 'shareable.fence.clients'
   | 'snapshots.list';
 type Change = Changes<StorageDriver, Looks>;
 
@@ -31,15 +35,25 @@ const FEATURE_OF: Readonly<Record<Exclude<PartOf<Change>, 'volumes' | 'images' |
   snapshots: 'snapshots',
   contents: 'contents',
   fence: 'fence',
+  shareable: 'shareable',
   others: 'others',
+  marks: 'marks',
 };
-const FEATURE_OF_VERB: Readonly<Record<Extract<Change, `encryption.${'keys' | 'contents'}.${string}`> | 'releasePool', StorageFeature>> = {
+type VerbOfPart =
+  | Extract<Change, `encryption.${'keys' | 'contents'}.${string}` | `shareable.fence.${string}`>
+  | 'releasePool'
+  | 'volumes.resize';
+const FEATURE_OF_VERB: Readonly<Record<VerbOfPart, StorageFeature>> = {
   'encryption.contents.write': 'lockedContents',
   'encryption.keys.add': 'keys',
   'encryption.keys.keep': 'keys',
   'encryption.keys.live.add': 'liveKeys',
   'encryption.keys.live.keep': 'liveKeys',
+  'shareable.fence.exclude': 'sharedFence',
+  'shareable.fence.forget': 'sharedFence',
+  'shareable.fence.learn': 'sharedFence',
   releasePool: 'release',
+  'volumes.resize': 'growth',
 };
 
 /** Every verb that changes something, of those that the driver offers, frozen. */
@@ -52,7 +66,9 @@ export function freezeTable(stage: StorageStage, features: readonly StorageFeatu
     ...encryptionFreezeTable(stage),
     ...keyFreezeTable(stage),
     ...fenceTable(stage),
+    ...shareableFreezeTable(stage),
     ...othersFreezeTable(stage),
+    ...marksFreezeTable(stage),
     ...frozenSnapshots(stage),
   };
   const byVerb: Readonly<Record<string, StorageFeature>> = FEATURE_OF_VERB;
@@ -172,7 +188,7 @@ function basicTable(stage: StorageStage): Complete<Extract<Change, `${'volumes' 
     'volumes.create from an image': async () => create(await stage.image()),
     'volumes.resize': async () => {
       const id = await stage.volume();
-      const act = (call: Call) => stage.driver.volumes.resize(id, 2 * MIB, call);
+      const act = (call: Call) => stage.grow(id, 2 * MIB, call);
       return thing('volume', id, act, () => stage.expectThere('volume', id, 2 * MIB));
     },
     'volumes.delete': async () => deletion('volume', await stage.volume()),

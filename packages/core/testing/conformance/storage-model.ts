@@ -94,7 +94,7 @@ class Model {
   async #grow(id: string): Promise<void> {
     const slots = this.volumes.get(id) ?? [];
     if (slots.length >= SLOTS_MAX) return;
-    await this.#stage.driver.volumes.resize(id, (slots.length + 1) * SLOT_BYTES, this.#stage.call());
+    await this.#stage.grow(id, (slots.length + 1) * SLOT_BYTES);
     this.volumes.set(id, [...slots, 0]);
     this.history.push(`grow ${this.#name(id)}`);
   }

@@ -9,7 +9,7 @@ export function snapshotTests(stage: StorageStage): void {
   it('create makes one of the size that the volume has then, and again changes nothing', async () => {
     const volumeId = await stage.volume();
     const first = await stage.snapshot(volumeId);
-    await stage.driver.volumes.resize(volumeId, 2 * MIB, stage.call());
+    await stage.grow(volumeId, 2 * MIB);
     const second = await stage.snapshot(volumeId);
     for (const snapshot of [first, second]) await stage.snapshots.create(snapshot, stage.call());
     expect(await stage.snapshots.list(volumeId, stage.call())).to.deep.equal([
@@ -67,7 +67,7 @@ function revertTests(stage: StorageStage): void {
   it('revert gives the size back, again changes nothing, and all snapshots stay', async () => {
     const volumeId = await stage.volume();
     const small = await stage.snapshot(volumeId);
-    await stage.driver.volumes.resize(volumeId, 2 * MIB, stage.call());
+    await stage.grow(volumeId, 2 * MIB);
     const large = await stage.snapshot(volumeId);
     for (const [snapshot, sizeBytes] of [
       [small, MIB],
@@ -212,7 +212,7 @@ export function frozenSnapshots(
     'snapshots.revert': async () => {
       const volumeId = await stage.volume();
       const snapshot = await stage.snapshot(volumeId);
-      await stage.driver.volumes.resize(volumeId, 2 * MIB, stage.call());
+      await stage.grow(volumeId, 2 * MIB);
       return onVolume(
         volumeId,
         (call) => stage.snapshots.revert(snapshot, call),

@@ -4,9 +4,10 @@ import type { Harness } from './harness.ts';
 import { Stage } from './harness.ts';
 
 /**
- * The optional parts of `StorageDriver`, `release` being `releasePool`. `keys` and `lockedContents` are those of `encryption`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
+ * The optional parts of `StorageDriver`, `growth` being `volumes.resize` and `release` `releasePool`. `keys` and `lockedContents` are those of `encryption`, `sharedFence` that of `shareable`; `health`, of harnesses whose drivers have `facts`, is not a part of the driver: the backend can be brought into trouble.
  */
 export type StorageFeature =
+  | 'growth'
   | 'snapshots'
   | 'contents'
   | 'imageAttach'
@@ -17,9 +18,12 @@ export type StorageFeature =
   | 'facts'
   | 'fence'
   | 'health'
+  | 'shareable'
+  | 'sharedFence'
   | 'secret'
   | 'release'
-  | 'others';
+  | 'others'
+  | 'marks';
 
 /** A process that has a volume open for writing, as a hypervisor has, and knows nothing of the driver. */
 export interface StorageClient {
@@ -31,8 +35,8 @@ export interface StorageClient {
 export interface StorageHarness extends Harness<StorageDriver> {
   /** The host from which volumes are reached. */
   readonly host: HostEndpoint;
-  /** With `snapshots`, `contents`, `fence` or `liveKeys`: opens a volume of the pool, each time as a client of its own. */
-  client?(volumeId: string): Promise<StorageClient>;
+  /** With `snapshots`, `contents`, `fence`, `shareable` or `liveKeys`: opens a volume of the pool, each time as a client of its own; one that is shareable as hypervisors open such. */
+  client?(volumeId: string, how?: { readonly shareable: true }): Promise<StorageClient>;
   /** With `health`: a copy of what is in the pool is lost, say because a disk fails. */
   harm?(): Promise<void>;
   /** Ends what `harm` did. */
@@ -69,6 +73,16 @@ export class StorageStage extends Stage<StorageDriver, StorageHarness> {
     const id = this.made('volume');
     await this.driver.volumes.create({ id, sizeBytes }, this.call());
     return id;
+  }
+
+  get canGrow(): boolean {
+    return this.driver.volumes.resize !== undefined;
+  }
+
+  async grow(id: string, sizeBytes: number, call: Call = this.call()): Promise<void> {
+    const { volumes } = this.driver;
+    if (volumes.resize === undefined) expect.fail('the driver grows no volumes');
+    await volumes.resize(id, sizeBytes, call);
   }
 
   get snapshots(): NonNullable<StorageDriver['snapshots']> {

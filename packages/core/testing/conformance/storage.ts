@@ -10,8 +10,10 @@ import { factTests, secretTests } from './storage-facts.ts';
 import { fenceTests } from './storage-fence.ts';
 import { freezeTable } from './storage-frozen.ts';
 import { lockedContentTests } from './storage-locked-contents.ts';
+import { markTests } from './storage-marks.ts';
 import { modelTests } from './storage-model.ts';
 import { othersTests } from './storage-others.ts';
+import { shareableTests, sharedFenceTests } from './storage-shareable.ts';
 import { cloneOfSnapshotTests, snapshotTests } from './storage-snapshots.ts';
 import type { StorageFeature, StorageHarness } from './storage-stage.ts';
 import { content, MIB, StorageStage } from './storage-stage.ts';
@@ -44,23 +46,43 @@ export function describeStorage(name: string, setup: StorageSetup): void {
 
     const has = (feature: StorageFeature) => setup.features.includes(feature);
     it('offers exactly the features it is registered with', () => {
-      const { encryption, snapshots, contents, images, facts, fence, others, secret, releasePool: release } = stage.driver;
+      const { volumes, encryption, snapshots, contents, images, facts, fence, others, marks, secret, shareable } = stage.driver;
+      const release = stage.driver.releasePool;
       const locked = { keys: encryption?.keys, liveKeys: encryption?.keys?.live, lockedContents: encryption?.contents };
-      const parts = { imageAttach: images.attach, encryption, ...locked, snapshots, contents, facts, fence, others, secret, release };
+      const shared = { shareable, sharedFence: shareable?.fence };
+      const parts = {
+        growth: volumes.resize,
+        imageAttach: images.attach,
+        encryption,
+        ...locked,
+        ...shared,
+        snapshots,
+        contents,
+        facts,
+        fence,
+        others,
+        marks,
+        secret,
+        release,
+      };
       const offered = Object.entries(parts).flatMap(([feature, part]) => (part === undefined ? [] : [feature]));
       expect(offered).to.have.members(setup.features.filter((feature) => feature !== 'health'));
     });
     describe('pool', () => poolTests(stage));
     describe('volumes', () => volumeTests(stage));
+    if (has('growth')) describe('growth', () => growthTests(stage));
     describe('reaching a volume', () => attachTests(stage));
     describe('images', () => imageTests(stage));
     if (has('imageAttach')) describe('images that machines read', () => imageAttachTests(stage));
     describe('clones', () => cloneTests(stage));
     describe('seeds', () => seedTests(stage));
+    if (has('marks')) describe('marks of volumes', () => markTests(stage));
     if (has('others')) describe('disks of others', () => othersTests(stage));
     if (has('facts')) describe('facts', () => factTests(stage, setup.features));
     if (has('secret')) describe('secrets of attachments', () => secretTests(stage));
     if (has('fence')) describe('fence', () => fenceTests(stage));
+    if (has('shareable')) describe('volumes of several machines', () => shareableTests(stage, setup.features));
+    if (has('sharedFence')) describe('fence of one machine among several', () => sharedFenceTests(stage));
     if (has('snapshots')) {
       describe('snapshots', () => snapshotTests(stage));
       describe('clones of snapshots', () => cloneOfSnapshotTests(stage));
@@ -154,19 +176,21 @@ function volumeTests(stage: StorageStage): void {
     await stage.driver.volumes.delete(id, stage.call());
     await stage.driver.volumes.delete(stage.newId(), stage.call());
   });
+}
 
+function growthTests(stage: StorageStage): void {
   it('resize grows, again changes nothing, and a smaller size is invalid', async () => {
     const id = await stage.volume();
     for (let round = 0; round < 2; round += 1) {
-      await stage.driver.volumes.resize(id, 2 * MIB, stage.call());
+      await stage.grow(id, 2 * MIB);
       await stage.expectThere('volume', id, 2 * MIB);
     }
-    expect(await stage.fault(stage.driver.volumes.resize(id, MIB, stage.call()))).to.equal('invalid');
+    expect(await stage.fault(stage.grow(id, MIB))).to.equal('invalid');
     await stage.expectThere('volume', id, 2 * MIB);
   });
 
   it('resize of an absent volume is not_found', async () => {
-    expect(await stage.fault(stage.driver.volumes.resize(stage.newId(), MIB, stage.call()))).to.equal('not_found');
+    expect(await stage.fault(stage.grow(stage.newId(), MIB))).to.equal('not_found');
   });
 }
 
@@ -327,8 +351,10 @@ function concurrencyTests(stage: StorageStage): void {
     const twice = (act: () => Promise<unknown>) => Promise.all([act(), act()]);
     await twice(() => volumes.create({ id, sizeBytes: MIB }, stage.call()));
     await stage.expectThere('volume', id, MIB);
-    await twice(() => volumes.resize(id, 2 * MIB, stage.call()));
-    await stage.expectThere('volume', id, 2 * MIB);
+    if (stage.canGrow) {
+      await twice(() => stage.grow(id, 2 * MIB));
+      await stage.expectThere('volume', id, 2 * MIB);
+    }
     await twice(() => volumes.delete(id, stage.call()));
     await stage.expectAbsent('volume', id);
     await twice(() => stage.put(imageId, content(MIB), stage.call()));

@@ -3,7 +3,7 @@ import { canonical } from './canonical.ts';
 import { SimError } from './fault.ts';
 import type { SimHost } from './host.ts';
 import type { SimMachine } from './machine.ts';
-import { locate, type SimStored } from './stored.ts';
+import { locate, type SimStored, usersOf } from './stored.ts';
 import type { SimWorld } from './world.ts';
 
 type Disk = MachineSpec['disks'][number];
@@ -55,7 +55,8 @@ export class SimDiskCopies {
     const key = `${machine.spec.id}/${volumeId}`;
     if (this.#copies.has(key)) throw new SimError('conflict', `the disk ${volumeId} is copied elsewhere`);
     const target = this.#host.needDisk({ volumeId, attachment: to });
-    if (target.user !== undefined) throw new SimError('conflict', `what is there is in use by ${target.user}`);
+    const [inUseBy] = usersOf(target);
+    if (inUseBy !== undefined) throw new SimError('conflict', `what is there is in use by ${inUseBy}`);
     if (target.sizeBytes < (machine.diskBytes.get(volumeId) ?? 0)) throw new SimError('invalid', 'what is there is smaller');
     target.user = `${this.#host.hostname}/${machine.spec.id}`;
     const copy: Copy = { to, isWhole: false };

@@ -16,7 +16,7 @@ import { SimKept } from './kept.ts';
 import { SimMachine } from './machine.ts';
 import { SimPorts } from './ports.ts';
 import type { SimSite } from './site.ts';
-import { opens, type SimStored } from './stored.ts';
+import { opens, type SimShared, type SimStored } from './stored.ts';
 import { SimTransfer } from './transfer.ts';
 import type { SimWorld } from './world.ts';
 
@@ -55,6 +55,10 @@ export class SimHost {
   readonly lacks = new Set<HypervisorFeature>();
   /** Physical networks that it is not connected to, by what hosts call them; to all others it is. */
   readonly unconnected = new Set<string>();
+  /** Why its switch does not do what it is told, in words that follow its name; of the fabric: why nobody's does. */
+  switchTrouble: string | undefined;
+  /** NICs that its machines have and its switch has lost. */
+  readonly unplugged = new Set<string>();
   /** What lies around its networks. */
   readonly kept = new SimKept();
   /** By NIC: when a running machine was last plugged in with it. */
@@ -216,13 +220,34 @@ export class SimHost {
     const user = `${this.hostname}/${machine.spec.id}`;
     machine.diskBytes.set(disk.volumeId, volume.sizeBytes);
     if (disk.readOnly) return;
+    if ((volume.shared !== undefined) !== (disk.shareable === true))
+      this.#world.violations.push(
+        `volume ${disk.volumeId} is opened by ${user} as ${disk.shareable ? 'one of several machines' : 'its own alone'}`,
+      );
+    if (volume.shared !== undefined) {
+      this.#join(volume.shared, machine, disk.volumeId);
+      return;
+    }
     if (volume.user !== undefined && volume.user !== user && this.#world.isShared(disk.attachment))
       this.#world.violations.push(`volume ${disk.volumeId} is opened by ${user} under ${volume.user}`);
     if (volume.user !== undefined && volume.user !== user)
       throw new SimError('conflict', `the disk ${disk.volumeId} is in use by ${volume.user}`);
     volume.user = user;
+    volume.mark = undefined;
     volume.holder = user;
     volume.isUserHidden = false;
+  }
+
+  /** With others, on this host and elsewhere; not with itself on another host. */
+  #join({ users, hidden }: SimShared, { spec: { id } }: SimMachine, volumeId: string): void {
+    const user = `${this.hostname}/${id}`;
+    const other = [...users].find((each) => each !== user && each.endsWith(`/${id}`));
+    if (other !== undefined) {
+      this.#world.violations.push(`volume ${volumeId} is opened by ${user} under ${other}`);
+      throw new SimError('conflict', `the disk ${volumeId} is in use by ${other}`);
+    }
+    users.add(user);
+    hidden.delete(user);
   }
 
   dropDisk(machine: SimMachine, disk: MachineSpec['disks'][number]): void {
@@ -230,6 +255,8 @@ export class SimHost {
     const user = `${this.hostname}/${machine.spec.id}`;
     machine.diskBytes.delete(disk.volumeId);
     if (volume?.user === user) volume.user = undefined;
+    volume?.shared?.users.delete(user);
+    volume?.shared?.hidden.delete(user);
     if (volume?.holder === user && this.site.up) volume.holder = undefined;
     // Whoever opens it anew is another client.
     volume?.shutOut.delete(user);

@@ -1,6 +1,8 @@
 import type {
   Call,
   FabricHost,
+  FabricTroubles,
+  HostPorts,
   Keeper,
   KeptSort,
   NetworkDriver,
@@ -74,8 +76,21 @@ function sharedExtras(world: SimWorld, ask: Ask): NetworkExtras {
     },
     sending: { isBounded: () => world.boundsSending },
     hosts: { list: (call) => ask('hosts.list', call, () => [...world.hosts.values()].map(hostFacts)) },
+    health: { troubles: (hosts, call) => ask('health.troubles', call, (at) => troublesOf(world, at, hosts)) },
     loadBalancers: { ...keepers.loadBalancers, health: (id, call) => ask('loadBalancers.health', call, (at) => at.kept.health(id)) },
   };
+}
+
+/** Of hosts of this world: those of others are not known here. */
+function troublesOf(world: SimWorld, { switchTrouble: reason }: SimHost, hosts: readonly HostPorts[]): FabricTroubles {
+  const seen = hosts.flatMap(({ host, nicIds }) => {
+    const at = world.hosts.get(host);
+    if (at === undefined) return [];
+    const unplugged = nicIds.filter((id) => at.pluggedAtMs(id) === undefined || at.unplugged.has(id));
+    return [{ host, unplugged, ...(at.switchTrouble === undefined ? {} : { reason: at.switchTrouble }) }];
+  });
+  const troubled = seen.filter((each) => 'reason' in each || each.unplugged.length > 0);
+  return { ...(reason === undefined ? {} : { reason }), hosts: troubled };
 }
 
 const hostFacts = ({ hostname, unconnected }: SimHost): FabricHost => ({

@@ -10,7 +10,7 @@ import type {
 } from '../../src/strategy/index.ts';
 import { SimContent } from './content.ts';
 import { SimError } from './fault.ts';
-import { opens, type SimOthers, type SimSnapshot, type SimStored } from './stored.ts';
+import { opens, type SimOthers, type SimSnapshot, type SimStored, usersOf } from './stored.ts';
 
 /** What is read or written, by its key where it is encrypted. */
 type SimRef = ContentRef & { readonly key?: string | undefined };
@@ -41,14 +41,14 @@ export class SimPool {
   readonly others = new Map<string, SimOthers>();
   /** How often there was no room. */
   refusals = 0;
-  readonly #violation: (text: string) => void;
+  readonly violation: (text: string) => void;
   #usedBytes = 0;
 
   constructor(poolId: string, hostname: string | undefined, totalBytes: number, violation: (text: string) => void) {
     this.poolId = poolId;
     this.hostname = hostname;
     this.totalBytes = totalBytes;
-    this.#violation = violation;
+    this.violation = violation;
   }
 
   /** Who asks, from now on. */
@@ -78,7 +78,11 @@ export class SimPool {
   createVolume(id: string, sizeBytes: number, imageId?: string, snapshot?: SnapshotRef, key?: string): void {
     const there = this.find('volume', id);
     if (there !== undefined) {
-      const isSame = there.imageId === imageId && (snapshot === undefined || there.madeFrom === snapshot.id) && there.encryptionKey === key;
+      const isSame =
+        there.shared === undefined &&
+        there.imageId === imageId &&
+        (snapshot === undefined || there.madeFrom === snapshot.id) &&
+        there.encryptionKey === key;
       if (there.sizeBytes === sizeBytes && isSame) return;
       throw new SimError('conflict', `volume ${id} is there with another size or source`);
     }
@@ -94,6 +98,15 @@ export class SimPool {
     volume.madeFrom = snapshot?.id;
     volume.encryptionKey = key;
     if (image !== undefined) image.clones += 1;
+  }
+
+  createShareable(id: string, sizeBytes: number): void {
+    const there = this.find('volume', id);
+    if (there === undefined) {
+      const shared = { users: new Set<string>(), hidden: new Set<string>(), known: new Map<string, readonly string[]>() };
+      Object.assign(this.#add('volume', id, sizeBytes, sizeBytes, undefined), { shared });
+    } else if (there.shared === undefined || there.sizeBytes !== sizeBytes)
+      throw new SimError('conflict', `volume ${id} is there with another size, or for one machine alone`);
   }
 
   resizeEncrypted(id: string, sizeBytes: number, key: string): void {
@@ -122,7 +135,7 @@ export class SimPool {
     const volume = this.#need('volume', id);
     if (sizeBytes < volume.sizeBytes) throw new SimError('invalid', 'a volume only grows');
     this.#take(sizeBytes - volume.sizeBytes);
-    volume.sizeBytes = sizeBytes;
+    Object.assign(volume, { sizeBytes, mark: undefined });
   }
 
   /** Whole, since it happens in one instant. */
@@ -148,7 +161,7 @@ export class SimPool {
     if (stored === undefined) return;
     if (stored.snapshots.length > 0) throw new SimError('conflict', `${kind} ${id} has ${stored.snapshots.length} snapshots`);
     if (stored.clones > 0) throw new SimError('conflict', `${stored.clones} volumes depend on image ${id}`);
-    for (const user of [...stored.readers, stored.user]) if (user !== undefined) this.#violation(`${kind} ${id} was deleted under ${user}`);
+    for (const user of [...stored.readers, ...usersOf(stored)]) this.violation(`${kind} ${id} was deleted under ${user}`);
     this.#letImageGo(stored);
     this.things.delete(key(kind, id));
     this.#usedBytes -= stored.sizeBytes;
@@ -172,14 +185,16 @@ export class SimPool {
 
   release(id: string, hostname: string): void {
     const volume = this.find('volume', id);
-    if (volume?.user?.startsWith(`${hostname}/`)) this.#violation(`volume ${id} was released under ${volume.user}`);
+    const user = volume && usersOf(volume).find((each) => each.startsWith(`${hostname}/`));
+    if (user !== undefined) this.violation(`volume ${id} was released under ${user}`);
     volume?.attachedTo.delete(hostname);
   }
 
   /** Who can be seen to have it open, or to have its lock. */
   clients(id: string): string[] {
-    const { clients, user, holder, isUserHidden } = this.#need('volume', id);
-    const machines = isUserHidden ? [] : [user, holder].filter((each) => each !== undefined);
+    const { clients, user, holder, isUserHidden, shared } = this.#need('volume', id);
+    const several = [...(shared?.users ?? [])].filter((each) => !shared?.hidden.has(each));
+    const machines = isUserHidden ? [] : [user, holder, ...several].filter((each) => each !== undefined);
     return [...new Set([...clients, ...machines])];
   }
 
@@ -190,6 +205,7 @@ export class SimPool {
     for (const client of open) volume.shutOut.add(client);
     volume.clients.clear();
     if (volume.user !== undefined && open.has(volume.user)) volume.user = undefined;
+    for (const client of open) volume.shared?.users.delete(client);
     return open.size;
   }
 
@@ -289,11 +305,12 @@ export class SimPool {
     const volume = this.#need('volume', volumeId);
     within(offsetBytes, bytes.byteLength, volume.sizeBytes);
     volume.content = volume.content.written(offsetBytes, bytes);
+    volume.mark = undefined;
   }
 
   #unused(volumeId: string): SimStored {
     const volume = this.#need('volume', volumeId);
-    const user = volume.user ?? [...volume.clients][0];
+    const user = usersOf(volume)[0] ?? [...volume.clients][0];
     if (user !== undefined) throw new SimError('conflict', `volume ${volumeId} is in use by ${user}`);
     return volume;
   }
@@ -301,7 +318,7 @@ export class SimPool {
   #content({ id, volumeId }: ContentRef): Pick<SimSnapshot, 'sizeBytes' | 'content'> {
     if (id !== undefined) return this.#snapshot({ id, volumeId });
     const volume = this.#need('volume', volumeId);
-    if (volume.user !== undefined) this.#violation(`volume ${volumeId} was read under ${volume.user}`);
+    for (const user of usersOf(volume)) this.violation(`volume ${volumeId} was read under ${user}`);
     return volume;
   }
 
@@ -332,7 +349,18 @@ export class SimPool {
   #add(kind: StoredKind, id: string, sizeBytes: number, virtualSizeBytes: number, imageId: string | undefined): SimStored {
     this.#take(sizeBytes);
     const stored: SimStored = {
-      ...{ kind, id, sizeBytes, virtualSizeBytes, imageId, clones: 0, user: undefined, holder: undefined, isUserHidden: false },
+      ...{
+        kind,
+        id,
+        sizeBytes,
+        virtualSizeBytes,
+        imageId,
+        clones: 0,
+        user: undefined,
+        shared: undefined,
+        holder: undefined,
+        isUserHidden: false,
+      },
       ...{ attachedTo: new Set(), readers: new Set(), clients: new Set(), shutOut: new Set() },
       ...{
         content: SimContent.EMPTY,

@@ -13,7 +13,9 @@ import { SimContent } from './content.ts';
 import { SimError } from './fault.ts';
 import type { DriverEnvironment, Request } from './link.ts';
 import { SimLink } from './link.ts';
+import { marked, setMark } from './marks.ts';
 import { passphraseRef, type SimPool, secretRef } from './pool.ts';
+import { shareableOf } from './shared-volumes.ts';
 import { hostnameOf } from './uri.ts';
 import type { SimWorld } from './world.ts';
 
@@ -62,10 +64,16 @@ const othersOf = (ask: Ask): NonNullable<StorageDriver['others']> => ({
     ask('others.look', call, ({ others }) => {
       const disk = others.get(name);
       if (disk === undefined) throw new SimError('not_found', `there is no disk ${name}`);
+      if (disk.isUnfit === true) throw new SimError('conflict', `disk ${name} is a clone`);
       return { sizeBytes: disk.sizeBytes, head: disk.content.read(0, Math.min(headBytes, disk.sizeBytes)) };
     }),
   adopt: (name, id, call) => ask('others.adopt', call, (pool) => pool.adopt(name, id)),
   giveBack: (name, id, call) => ask('others.giveBack', call, (pool) => pool.giveBack(name, id)),
+});
+
+const marksOf = (ask: Ask): NonNullable<StorageDriver['marks']> => ({
+  set: (volumeId, word, call) => ask('marks.set', call, (pool) => setMark(pool, volumeId, word)),
+  get: (volumeId, call) => ask('marks.get', call, (pool) => marked(pool, volumeId).mark),
 });
 
 const contentsOf = (ask: Ask): NonNullable<StorageDriver['contents']> => ({
@@ -139,9 +147,12 @@ function openPool(
       }),
     capacity: (call) => ask('capacity', call, (at) => at.capacity),
     volumes: {
+      ...(world.fillsVolumes && { fillsVolumes: true as const }),
       create: ({ id, sizeBytes, imageId, snapshot }, call) =>
         ask('volumes.create', call, (at) => at.createVolume(id, sizeBytes, imageId, snapshot)),
-      resize: (id, sizeBytes, call) => ask('volumes.resize', call, (at) => at.resizeVolume(id, sizeBytes)),
+      ...(offers('growth') && {
+        resize: (id: string, sizeBytes: number, call: Call) => ask('volumes.resize', call, (at) => at.resizeVolume(id, sizeBytes)),
+      }),
       delete: remove('volumes.delete', 'volume'),
       attach: (id, host, call) => ask('volumes.attach', call, (at) => at.attach(id, hostnameOf(host))),
       release: (id, host, call) => ask('volumes.release', call, (at) => at.release(id, hostnameOf(host))),
@@ -157,8 +168,8 @@ function openPool(
         ...(offers('lockedContents') && { contents: lockedContentsOf(ask, hostname === undefined) }),
       },
     }),
-    ...(offers('snapshots') && { snapshots: snapshotsOf(ask) }),
-    ...(offers('contents') && { contents: contentsOf(ask) }),
+    ...(offers('shareable') && { shareable: shareableOf(ask, hostname === undefined && offers('sharedFence')) }),
+    ...{ ...(offers('snapshots') && { snapshots: snapshotsOf(ask) }), ...(offers('contents') && { contents: contentsOf(ask) }) },
     images: {
       put: ({ id, virtualSizeBytes, content }, call) => {
         let read = SimContent.EMPTY;
@@ -178,6 +189,7 @@ function openPool(
       put: (id, bytes, call) => ask('seeds.put', call, (at) => at.putSeed(id, bytes.byteLength)),
       delete: remove('seeds.delete', 'seed'),
     },
+    ...(hostname !== undefined && offers('marks') && { marks: marksOf(ask) }),
     ...(hostname === undefined && {
       others: othersOf(ask),
       facts: (call: Call) => ask('facts', call, (at) => at.facts),

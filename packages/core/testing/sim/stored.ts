@@ -7,6 +7,16 @@ export interface SimSnapshot {
   readonly content: SimContent;
 }
 
+/** What sets a volume of several machines apart. */
+export interface SimShared {
+  /** The running machines that write to it, each `host/machine`. */
+  readonly users: Set<string>;
+  /** Those of them that cannot be seen: frozen for a while. */
+  readonly hidden: Set<string>;
+  /** By machine: who is known to have it open for it. */
+  readonly known: Map<string, readonly string[]>;
+}
+
 export interface SimStored extends StoredObject {
   sizeBytes: number;
   /** What a clone of this image is at least. */
@@ -14,8 +24,9 @@ export interface SimStored extends StoredObject {
   readonly imageId: string | undefined;
   /** Hosts from which it is reachable. */
   readonly attachedTo: Set<string>;
-  /** The running machine that writes to it, `host/machine`. */
+  /** The running machine that writes to it, `host/machine`; never of one that is shareable. */
   user: string | undefined;
+  readonly shared: SimShared | undefined;
   /** Machines that have it in their drive, `host/machine`. */
   readonly readers: Set<string>;
   /** Who has its lock: also who went down with its host, until another takes it. */
@@ -39,6 +50,8 @@ export interface SimStored extends StoredObject {
   encryptionKey: string | undefined;
   /** What opens it, too, while its key is being changed. */
   otherKey: string | undefined;
+  /** With it since it was last opened to write. */
+  mark?: string | undefined;
   /** It depends neither on its image any more, nor on a snapshot. */
   isFlat: boolean;
 }
@@ -49,7 +62,15 @@ export interface SimOthers {
   readonly content: SimContent;
   /** Who has it open. */
   readonly users?: readonly string[];
+  /** The pool could not go on with it, as it could not with a clone. */
+  readonly isUnfit?: boolean;
 }
+
+/** The machines that have it open for writing. */
+export const usersOf = ({ user, shared }: Pick<SimStored, 'user' | 'shared'>): readonly string[] => [
+  ...(user === undefined ? [] : [user]),
+  ...(shared?.users ?? []),
+];
 
 /** Whether it is encrypted, and by this key. */
 export const opens = ({ encryptionKey, otherKey }: Pick<SimStored, 'encryptionKey' | 'otherKey'>, key: string | undefined): boolean =>

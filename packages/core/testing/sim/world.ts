@@ -53,6 +53,8 @@ export const SHARED_SITE = 'shared';
  *     life.kill();
  */
 export class SimWorld {
+  /** Pools write all of a volume when they make it: told to the cloud, which then waits for longer. */
+  fillsVolumes = false;
   readonly environment: Environment;
   readonly faults: Faults;
   readonly hosts = new Map<string, SimHost>();

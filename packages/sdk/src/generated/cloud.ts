@@ -252,6 +252,7 @@ export interface ProjectGraph {
     readonly shares: ShareGraph;
     readonly quotaRequests: QuotaRequestGraph;
     readonly volumes: VolumeGraph;
+    readonly attachments: AttachmentGraph;
     readonly images: ImageGraph;
     readonly snapshots: SnapshotGraph;
     readonly snapshotGroups: SnapshotGroupGraph;
@@ -1659,10 +1660,18 @@ export interface HostFields {
   readonly vcpuOvercommit?: number;
   /** Memory promised per memory of the host. Default: as its cluster says. */
   readonly memoryOvercommit?: number;
+  /** `compute`: machines are placed there. `storage`: it may be given pools of its own. What is there already stays. */
   readonly roles: readonly ('compute' | 'storage')[];
   /** Whether it answers. */
   readonly status: 'connecting' | 'connected' | 'disconnected';
   readonly statusReason?: string;
+  /** What may keep machines that run there from their networks, by network driver; absent where nothing is known. */
+  readonly networkTroubles?: readonly {
+    readonly driver: string;
+    /** In words that follow the name of the host. */
+    readonly reason: string;
+    readonly since: string;
+  }[];
   readonly hostname?: string;
   readonly hostUuid?: string;
   readonly cpus?: number;
@@ -1686,6 +1695,7 @@ export interface HostCreate {
   readonly tlsCredentials?: string | undefined;
   /** Default: the name; each host fails on its own. */
   readonly failureDomain?: string | undefined;
+  /** `compute`: machines are placed there. `storage`: it may be given pools of its own. What is there already stays. */
   readonly roles?: readonly ('compute' | 'storage')[] | undefined;
   /** What sets it apart, for instance types and requests that ask for it. */
   readonly labels?: { readonly [key: string]: string } | undefined;
@@ -1707,6 +1717,7 @@ export interface HostUpdate {
   readonly tlsCredentials?: string | undefined;
   /** Rack or other unit that fails as one. */
   readonly failureDomain?: string | undefined;
+  /** `compute`: machines are placed there. `storage`: it may be given pools of its own. What is there already stays. */
   readonly roles?: readonly ('compute' | 'storage')[] | undefined;
   readonly labels?: { readonly [key: string]: string } | null | undefined;
   readonly vcpuOvercommit?: number | null | undefined;
@@ -2293,7 +2304,7 @@ export interface PoolChangeCredentials {
   readonly secrets?: { readonly [key: string]: string } | undefined;
 }
 
-/** Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. In the pool it has the name of the volume from then on. */
+/** Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. Nothing is copied: from then on it is the volume, and goes with it. */
 export interface PoolAdopt {
   /** What it is called in the pool. */
   readonly disk: string;
@@ -2367,7 +2378,7 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
     return this.act(pool, 'change-credentials', input, options);
   }
 
-  /** Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. In the pool it has the name of the volume from then on. */
+  /** Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. Nothing is copied: from then on it is the volume, and goes with it. */
   adopt(pool: Named<'pool'>, input: PoolAdopt, options: ChangeOptions = {}): Pending<'pool', Pool> {
     return this.act(pool, 'adopt', input, options);
   }
@@ -2452,6 +2463,8 @@ export interface VolumeFields {
     /** 0 lifts the limit. */
     readonly bytesPerSecond?: number;
   };
+  /** Several machines may have it at once, each by an `attachment`, and `instanceId` stays empty. Said when it is made, for good. Default: false. */
+  readonly shareable?: boolean;
   /** Its content is encrypted (LUKS) before it leaves its host; the cloud keeps the key. Default: false. */
   readonly encrypted?: boolean;
   /** Reference to a sealed value. */
@@ -2496,6 +2509,8 @@ export interface VolumeCreate {
   readonly hostId?: Id<'host'> | undefined;
   /** Whether its content is encrypted. Default: as the class of its pool demands, else false; what is cloned from a snapshot or a volume is as that. */
   readonly encrypted?: boolean | undefined;
+  /** Whether several machines may have it at once, as cluster file systems want; what they write at once is for them to agree on. It is made empty and not encrypted, in a pool that offers that. Default: false. */
+  readonly shareable?: boolean | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
@@ -2556,6 +2571,7 @@ export interface VolumeGraph {
     readonly stackResources: StackResourceGraph;
     readonly tags: TagGraph;
     readonly systemTags: SystemTagGraph;
+    readonly attachments: AttachmentGraph;
     readonly snapshots: SnapshotGraph;
     readonly backupPlans: BackupPlanGraph;
     readonly volumeBackups: BackupGraph;
@@ -2635,6 +2651,83 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
   /** Limits a disk, at once where it is in use. */
   setLimits(volume: Named<'volume'>, input: VolumeSetLimits, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.act(volume, 'set-limits', input, options);
+  }
+}
+
+/** The state machine of the kind attachment: where each state may go. */
+export const attachmentStates = {
+  attached: ['deleting', 'deleted'],
+  deleting: ['deleted', 'trashed'],
+  trashed: ['attached', 'deleting'],
+  deleted: [],
+} as const;
+export type AttachmentState = keyof typeof attachmentStates;
+
+export interface AttachmentFields {
+  readonly id: Id<'attachment'>;
+  readonly projectId: Id<'project'>;
+  /** Lower-case letters, digits and inner hyphens; unique among live ones. */
+  readonly name: string;
+  readonly stateReason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  };
+  readonly generation: number;
+  readonly observedGeneration?: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly volumeId: Id<'volume'>;
+  readonly instanceId: Id<'instance'>;
+  /** Place on the machine, among all its disks. */
+  readonly slot: number;
+  /** Present while it lies in the trash. */
+  readonly trash?: {
+    /** When it was deleted. */
+    readonly at: string;
+    /** What was deleted; all that went with it is recovered or expunged with it. */
+    readonly rootId: string;
+    /** The state it was in. */
+    readonly from: string;
+  };
+}
+/** A volume of several machines, as one of them has it. Made where such a volume is attached, and gone where it is detached, or with the machine. */
+export type Attachment = Lifecycle<AttachmentFields, AttachmentState>;
+
+/** What queries see of attachments. */
+export interface AttachmentGraph {
+  readonly fields: AttachmentFields & { readonly state: AttachmentState; readonly deletedAt?: string };
+  readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'slot';
+  readonly links: {
+    readonly volume: VolumeGraph;
+    readonly instance: InstanceGraph;
+    readonly project: ProjectGraph;
+    readonly stackResources: StackResourceGraph;
+    readonly tags: TagGraph;
+    readonly systemTags: SystemTagGraph;
+  };
+}
+
+/** What lists of attachments can filter by. */
+export interface AttachmentFilter {
+  readonly id: Id<'attachment'>;
+  readonly name: string;
+  readonly state: AttachmentState;
+  readonly generation: number;
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string;
+  readonly projectId: Id<'project'>;
+  readonly volumeId: Id<'volume'>;
+  readonly instanceId: Id<'instance'>;
+}
+
+export class AttachmentsClient extends Resource<'attachment', Attachment, AttachmentFilter, 'createdAt' | 'name' | 'state' | 'volumeId' | 'instanceId', AttachmentGraph> {
+  constructor(client: Client) {
+    super(client, { kind: 'attachment', plural: 'attachments' });
   }
 }
 
@@ -3696,6 +3789,8 @@ export interface FabricFields {
   readonly driver: string;
   /** Left in the fabric when it was first used, or built anew. */
   readonly life: string;
+  /** Why changes do not come through: what hosts share does not answer, or does not follow. Absent where it does. */
+  readonly trouble?: string;
   /** Left there from time to time; it only grows. */
   readonly serial: number;
 }
@@ -6442,6 +6537,7 @@ export interface InstanceGraph {
     readonly systemTags: SystemTagGraph;
     readonly settingValues: SettingValueGraph;
     readonly volumes: VolumeGraph;
+    readonly attachments: AttachmentGraph;
     readonly snapshots: SnapshotGraph;
     readonly snapshotGroups: SnapshotGroupGraph;
     readonly backupPlans: BackupPlanGraph;
@@ -8234,6 +8330,7 @@ export interface CloudRows {
   readonly storageClass: StorageClass;
   readonly pool: Pool;
   readonly volume: Volume;
+  readonly attachment: Attachment;
   readonly image: Image;
   readonly snapshot: Snapshot;
   readonly snapshotGroup: SnapshotGroup;
@@ -8319,6 +8416,8 @@ export class Cloud extends BaseCloud<CloudRows> {
   readonly pools: PoolsClient;
   /** A disk. It outlives the machines it is attached to, unless it was made to go with one. */
   readonly volumes: VolumesClient;
+  /** A volume of several machines, as one of them has it. Made where such a volume is attached, and gone where it is detached, or with the machine. */
+  readonly attachments: AttachmentsClient;
   /** A disk that machines are cloned from, or an ISO that they read in their drive. Its content never changes. */
   readonly images: ImagesClient;
   /** A volume as it was at one point in time: its content and its size. */
@@ -8437,6 +8536,7 @@ export class Cloud extends BaseCloud<CloudRows> {
     this.storageClasses = new StorageClassesClient(this.client);
     this.pools = new PoolsClient(this.client);
     this.volumes = new VolumesClient(this.client);
+    this.attachments = new AttachmentsClient(this.client);
     this.images = new ImagesClient(this.client);
     this.snapshots = new SnapshotsClient(this.client);
     this.snapshotGroups = new SnapshotGroupsClient(this.client);

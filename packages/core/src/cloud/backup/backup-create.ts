@@ -1,12 +1,10 @@
 import { Type } from 'typebox';
 import {
   bindSaga,
-  both,
   CloudError,
   change,
   create,
   defineAction,
-  equals,
   expectState,
   type Id,
   NOTHING_TO_UNDO,
@@ -37,6 +35,7 @@ import { backupStore } from './backup-store.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { storeFor } from './store-choice.ts';
 import { type Copied, copyOut, Shelf } from './transfer.ts';
+import { madeOf, settled, watch } from './unchanged.ts';
 
 interface CreateBackupParams {
   readonly backupId: Id<'backup'>;
@@ -110,7 +109,9 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       const { backupId, volumeId, volumeName, sizeBytes } = params;
       const shelf = await Shelf.open(ctx, params);
       const pool = await ctx.pools.open(params.poolId);
-      const earlier = await earlierOf(shelf, params, await beside(ctx, params, call), call);
+      const snapshotIds = await beside(ctx, params, call);
+      const watched = readId(params) === undefined ? await watch(ctx, shelf, params, call) : {};
+      const earlier = watched.earlier ?? (await earlierOf(shelf, params, snapshotIds, call));
       const facts = { volumeId, volumeName, sizeBytes, takenAt: out.begin.takenAt };
       // Changed together with the header, by what this waits for.
       const { encryptionKey } = await ctx.reader.get(volume, volumeId);
@@ -118,7 +119,7 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       const { manifest, copied } = await copyOut(ctx, shelf, { pool, of, facts, ...given({ earlier, afresh: params.afresh }) }, call);
       // Its machine may have been switched on meanwhile, behind our back.
       if (of.id === undefined) await beside(ctx, params, call);
-      await shelf.putManifest(backupId, manifest, call);
+      await shelf.putManifest(backupId, await settled(pool, volumeId, { watched, manifest }, call), call);
       return copied;
     },
     undo: async ({ ctx, params, call }) => {
@@ -246,8 +247,7 @@ const keysOf = (volumeId: string, snapshotId: string, earlier: Before['earlier']
 const isOvertaken = (then: Before, now: Before): boolean => then.earlier?.backupId !== now.earlier?.backupId;
 
 async function before(reader: Reader, volumeId: Id<'volume'>, storeId: Id<'backupStore'>): Promise<Before> {
-  const rows = await reader.list(backup, both(equals('volumeId', volumeId), equals('state', 'available')));
-  const made = rows.filter((row) => row.storeId === storeId).sort((a, b) => ((a.takenAt ?? '') < (b.takenAt ?? '') ? 1 : -1));
+  const made = await madeOf(reader, volumeId, storeId);
   const last = made.find(({ snapshotId }) => snapshotId !== undefined);
   return {
     ...(last?.snapshotId === undefined ? {} : { earlier: { backupId: last.id, snapshotId: last.snapshotId } }),

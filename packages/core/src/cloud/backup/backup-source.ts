@@ -1,6 +1,6 @@
 import { CloudError, expectState, type Id, type Principal, type Reader, type RowOf, type Statement, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { inUse, needContents, refuseOtherUser, refuseUsed, snapshot, userOf, volume } from '../storage/contract.ts';
+import { needContents, refuseOtherUser, refuseShared, refuseUsed, refuseUsers, snapshot, usersOf, volume } from '../storage/contract.ts';
 import type { BackupContext } from './context.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -28,10 +28,14 @@ export async function readable(context: BackupContext, reader: Reader, row: Volu
     });
   await needContents(context, row, kept === undefined ? '/volumeId' : '/snapshotId');
   if ((await context.pools.open(poolId)).hasSnapshots) return { hasSnapshots: true };
-  const user = await userOf(reader, row);
-  if (user === undefined) return { hasSnapshots: false };
-  if (user.state !== 'stopped') throw inUse(row, user);
-  return { hasSnapshots: false, userId: user.id };
+  const users = await usersOf(reader, row);
+  refuseShared(row, users);
+  refuseUsers(
+    row,
+    users.filter(({ state: its }) => its !== 'stopped'),
+  );
+  const [user] = users;
+  return { hasSnapshots: false, ...(user === undefined ? {} : { userId: user.id }) };
 }
 
 /** A snapshot that its user has taken, and that is backed up. */

@@ -26,6 +26,8 @@ interface Head {
   readonly volumeId: string;
   readonly volumeName: string;
   readonly takenAt: string;
+  /** What was with the volume all the while it was read: where it still is, nothing has changed since. */
+  readonly mark?: string;
 }
 
 const ENTRY_BYTES = DIGEST_BYTES + 1;
@@ -125,6 +127,10 @@ export class Manifest {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(head.length);
     return Buffer.concat([length, head, this.#entries.bytes]);
+  }
+
+  withMark(mark: string): Manifest {
+    return new Manifest({ ...this.head, mark }, this.#entries);
   }
 
   get chunkCount(): number {

@@ -16,7 +16,7 @@ import {
 import { instance } from '../compute/contract.ts';
 import { project, systemPrincipal } from '../identity/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { volume } from '../storage/contract.ts';
+import { disksOf, volume } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { backupPlan } from './backup-plan.ts';
 import { beyondRetention, type Kept, keptBy } from './plan-kept.ts';
@@ -183,7 +183,7 @@ export class PlanRunner {
 
   async #volumes({ volumeId, instanceId, tag: wanted, projectId }: PlanRow): Promise<readonly VolumeRow[]> {
     const { reader } = this.#services;
-    if (instanceId !== undefined) return reader.list(volume, equals('instanceId', instanceId));
+    if (instanceId !== undefined) return disksOf(reader, [instanceId]);
     const ids = volumeId === undefined ? await this.#tagged(volume, wanted ?? '', projectId) : [volumeId];
     const rows = await Promise.all(ids.map((id) => reader.find(volume, id)));
     return rows.filter((row) => row !== undefined).filter(({ state }) => state === 'available' || state === 'attached');

@@ -112,8 +112,8 @@ interface CopyRequest {
   readonly pool: StoragePool;
   /** What does not change meanwhile: a snapshot, or a volume that nobody uses. */
   readonly of: ContentAt;
-  /** What the backup before has, and the snapshot it was made of. */
-  readonly earlier?: { readonly manifest: Manifest; readonly snapshotId: string };
+  /** What the backup before has, and the snapshot it was made of; without one, nothing has changed since. */
+  readonly earlier?: { readonly manifest: Manifest; readonly snapshotId?: string };
   /** What is there already is put again: some of it may be damaged. */
   readonly afresh?: true;
   readonly facts: Parameters<typeof Manifest.begin>[0];
@@ -153,6 +153,7 @@ export async function copyOut(context: Pick<BackupContext, 'environment'>, shelf
 /** Without an earlier backup what has no data is as the manifest begins: zeroes. */
 async function changedChunks({ pool, of, earlier, facts }: CopyRequest, manifest: Manifest, call: Call): Promise<ChunkSet> {
   const changed = new ChunkSet(manifest.chunkCount);
+  if (earlier !== undefined && earlier.snapshotId === undefined) return changed;
   await pool.eachChange(of, earlier?.snapshotId, call, async (found) => {
     for await (const { offsetBytes, lengthBytes, hasData } of found) {
       if (!hasData && earlier === undefined) continue;

@@ -19,6 +19,8 @@ export interface AdoptedVolume {
   readonly volumeId: Id<'volume'>;
   /** On the machine that is adopted with it. */
   readonly slot?: number;
+  /** Other machines may have it, too: an attachment says that this one has. */
+  readonly isShared?: true;
 }
 
 /** Everything that the adoption of one machine makes, decided when it was accepted. */
@@ -103,6 +105,7 @@ export async function planVolume(
     ...given({
       description: kept.description,
       limits: kept.limits,
+      shareable: kept.shareable,
       imageId: source?.deletedAt === undefined ? source?.id : undefined,
     }),
   };
@@ -154,7 +157,7 @@ async function typeOf({ reader, record }: Planning, asked: string | undefined): 
 async function planDisk(planning: Planning, id: string, slot: number): Promise<{ volume: AdoptedVolume; strayId?: Id<'stray'> }> {
   const { reader, record } = planning;
   const row = await reader.find(volume, id);
-  if (row?.state === 'available') return { volume: { volumeId: row.id, slot } };
+  if (row?.state === 'available') return { volume: { volumeId: row.id, slot, ...sharedMark(row) } };
   if (row !== undefined)
     throw new CloudError('conflict', `Its disk ${row.name} is ${row.state}${row.instanceId === undefined ? '' : ' elsewhere'}.`, {
       params: given({ volumeId: row.id, state: row.state, instanceId: row.instanceId }),
@@ -165,11 +168,12 @@ async function planDisk(planning: Planning, id: string, slot: number): Promise<{
   const kept = record.volumes.find((entry) => entry.id === id);
   const name = kept?.name ?? `${record.instance.name.slice(0, 48).replace(/-+$/, '')}-disk-${slot}`;
   const projectId = await owner(reader, kept?.projectId ?? planning.projectId, planning.projectId);
-  return {
-    volume: { row: await planVolume(reader, inPool, { ...kept, name, projectId }), volumeId: id as Id<'volume'>, slot },
-    strayId: inPool.id,
-  };
+  const planned = await planVolume(reader, inPool, { ...kept, name, projectId });
+  return { volume: { row: planned, volumeId: id as Id<'volume'>, slot, ...sharedMark(planned) }, strayId: inPool.id };
 }
+
+const sharedMark = ({ shareable }: { readonly shareable?: boolean }) =>
+  given({ isShared: shareable === true ? (true as const) : undefined });
 
 async function planNic({ reader, found, record, projectId: fallback }: Planning, id: string): Promise<Planned<typeof nic>> {
   const kept = record.nics.find((entry) => entry.id === id);

@@ -2,7 +2,7 @@ import { CloudError, equals, type Id, isCloudError, type RowOf } from '../../ker
 import type { Call, DiskSpec, MachineSpec, NicLimits, NicSpec, Plug } from '../../strategy/index.ts';
 import { ensurePort, hostLimits, nic, portOf } from '../network/contract.ts';
 import type { CloudServices } from '../services.ts';
-import { ClassLimits, isoSpec, reachVolume, volume } from '../storage/contract.ts';
+import { ClassLimits, disksOf, isoSpec, type MachineDisk, machinesOf, reachVolume, volume } from '../storage/contract.ts';
 import type { Hypervisor } from '../topology/contract.ts';
 import type { Consoles } from './consoles.ts';
 import { instance } from './instance.ts';
@@ -17,7 +17,7 @@ export interface ComputeServices extends CloudServices {
 /** What compute sagas reach. */
 export type ComputeContext = Pick<
   ComputeServices,
-  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'environment' | 'settings' | 'consoles' | 'rest'
+  'hosts' | 'pools' | 'fabrics' | 'reader' | 'secrets' | 'cloudId' | 'ids' | 'environment' | 'settings' | 'consoles' | 'rest'
 >;
 
 export type InstanceRow = RowOf<typeof instance>;
@@ -49,8 +49,8 @@ export async function unlessGone(
   }
 }
 
-export const volumesOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly VolumeRow[]> =>
-  [...(await ctx.reader.list(volume, equals('instanceId', instanceId)))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));
+export const volumesOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly MachineDisk[]> =>
+  [...(await disksOf(ctx.reader, [instanceId]))].sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));
 
 export const nicsOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: string): Promise<readonly NicRow[]> =>
   [...(await ctx.reader.list(nic, equals('instanceId', instanceId)))].sort((a, b) => a.slot - b.slot);
@@ -58,20 +58,26 @@ export const nicsOf = async (ctx: Pick<ComputeContext, 'reader'>, instanceId: st
 export async function diskSpec(ctx: ComputeContext, row: VolumeRow, hostId: string, slot: number, call: Call): Promise<DiskSpec> {
   const attachment = await reachVolume(ctx, row, row.poolId, hostId, call);
   const limits = await new ClassLimits(ctx.reader).of(row);
-  return { volumeId: row.id, attachment, slot, readOnly: false, ...(limits === undefined ? {} : { limits }) };
+  const shareable = row.shareable === true ? { shareable: true as const } : {};
+  return { volumeId: row.id, attachment, slot, readOnly: false, ...shareable, ...(limits === undefined ? {} : { limits }) };
 }
 
-/** Ends what `diskSpec` made ready on the host. Repeatable. */
+/** Ends what `diskSpec` made ready on the host for the machine, unless another one there has the disk, too. Repeatable. */
 export async function releaseDisk(
-  ctx: Pick<ComputeContext, 'hosts' | 'pools'>,
-  row: Pick<VolumeRow, 'id' | 'poolId' | 'encrypted'>,
-  hostId: string,
+  ctx: Pick<ComputeContext, 'hosts' | 'pools' | 'reader'>,
+  row: VolumeRow,
+  { instanceId, hostId }: { readonly instanceId: string; readonly hostId: string },
   call: Call,
 ): Promise<void> {
+  if (row.shareable === true && (await hasOther(ctx, row, instanceId, hostId))) return;
   const pool = await ctx.pools.open(row.poolId);
   await pool.releaseVolume(row.id, await ctx.hosts.endpoint(hostId), call);
   if (row.encrypted) await (await ctx.hosts.hypervisor(hostId)).deleteSecret(pool.keyRefOf(row.id), call);
 }
+
+/** Not those that are being deleted with it: one of them would leave it to the other. */
+const hasOther = async ({ reader }: Pick<ComputeContext, 'reader'>, row: VolumeRow, instanceId: string, hostId: string): Promise<boolean> =>
+  (await machinesOf(reader, row)).some((other) => other.id !== instanceId && other.hostId === hostId && other.state !== 'deleting');
 
 /** The NIC as its machine gets it, with its port made ready for the machine's host. */
 export async function nicSpec(ctx: ComputeContext, row: NicRow, { hostname, hostId }: InstanceRow, call: Call): Promise<NicSpec> {

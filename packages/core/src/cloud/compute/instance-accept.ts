@@ -24,6 +24,7 @@ import { type Bounds, boundTo } from './instance-bounds.ts';
 import type { InstanceInput } from './instance-input.ts';
 import { deprecated, findImage, findIso, refuseDriveless, type Wanted, wantedVolumes } from './instance-source.ts';
 import { instanceType, newestType } from './instance-type.ts';
+import type { NewAttachment } from './shared-disks.ts';
 import { DISKS_MAX } from './slots.ts';
 import { wholeKeys } from './ssh-key.ts';
 
@@ -46,7 +47,7 @@ export interface CreateParams {
   readonly hostname: string;
   readonly size: { readonly vcpus: number; readonly memoryBytes: number };
   readonly volumes: readonly NewVolume[];
-  readonly existing: readonly { readonly volumeId: Id<'volume'>; readonly slot: number }[];
+  readonly existing: readonly { readonly volumeId: Id<'volume'>; readonly slot: number; readonly shared?: NewAttachment }[];
   readonly nics: readonly PortParams[];
   readonly start: boolean;
   /** Restricts a second placement as it did the first. */
@@ -89,7 +90,11 @@ export interface CreatePlan {
   readonly iso: Iso | undefined;
   readonly places: readonly NicPlace[];
   readonly sshKeys: string[];
-  readonly existing: { readonly volumes: readonly Id<'volume'>[]; readonly poolIds: readonly string[] };
+  readonly existing: {
+    readonly volumes: readonly Id<'volume'>[];
+    readonly sharedIds: readonly string[];
+    readonly poolIds: readonly string[];
+  };
   readonly wanted: readonly Wanted[];
   readonly bound: Bounds;
 }
@@ -154,7 +159,10 @@ export async function makeThere(
       hostname: row.hostname,
       size: { vcpus: type.vcpus, memoryBytes: type.memoryBytes },
       volumes,
-      existing: existing.volumes.map((volumeId, index) => ({ volumeId, slot: volumes.length + index })),
+      existing: existing.volumes.map((volumeId, index) => {
+        const shared = existing.sharedIds.includes(volumeId) ? { attachmentId: request.mint('attachment'), projectId } : undefined;
+        return { volumeId, slot: volumes.length + index, ...given({ shared }) };
+      }),
       nics: ports.map((port) => port.params),
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
@@ -252,6 +260,7 @@ async function findType(services: ComputeServices, nameOrId: string): Promise<Ro
 
 async function existingVolumes(services: ComputeServices, { input, principal, reader }: CreateRequest) {
   const volumes: Id<'volume'>[] = [];
+  const sharedIds: string[] = [];
   const poolIds = new Set<string>();
   for (const [index, id] of (input.attachVolumeIds ?? []).entries()) {
     const pointer = `/attachVolumeIds/${index}`;
@@ -260,9 +269,10 @@ async function existingVolumes(services: ComputeServices, { input, principal, re
     if (row.state !== 'available' && !services.kernel().holds(row.id))
       throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { pointer });
     volumes.push(row.id);
+    if (row.shareable === true) sharedIds.push(row.id);
     poolIds.add(row.poolId);
   }
-  return { volumes, poolIds: [...poolIds] };
+  return { volumes, sharedIds, poolIds: [...poolIds] };
 }
 
 /** @throws CloudError invalid_input */

@@ -2,7 +2,7 @@ import { announce, bindSaga, CloudError, defineAction, type Id, NOTHING_TO_UNDO,
 import { given } from '../naming.ts';
 import { deletePort, ensureNewPort, isNicClash, nicMoves, portsReady } from '../network/contract.ts';
 import { isPlaceTaken } from '../placement/contract.ts';
-import { makeDisk, placeIso, removeOrOwe, volume } from '../storage/contract.ts';
+import { attachment, type MachineDisk, makeDisk, placeIso, removeOrOwe, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, prepareMachine } from './context.ts';
 import { instance } from './instance.ts';
 import { type CreateParams, placeAgain } from './instance-accept.ts';
@@ -10,6 +10,7 @@ import { instanceInput } from './instance-input.ts';
 import { acceptCreate, takeBackCreate } from './instance-wait.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceCreated, instanceCreating } from './points.ts';
+import { asDiskOf, attachmentRow, forget, opening, refuseCrowd } from './shared-disks.ts';
 
 const BOOT_TIMEOUT_MS = 120_000;
 
@@ -22,6 +23,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     do: async ({ ctx, item: { volumeId } }) => {
       const row = await ctx.reader.get(volume, volumeId);
       if (row.state !== 'available') throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { params: { volumeId } });
+      await refuseCrowd(ctx, row);
     },
     undo: NOTHING_TO_UNDO,
   })
@@ -67,7 +69,9 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
     timeoutMs: BOOT_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
       if (!params.start) return;
-      await (await ctx.hosts.hypervisor(params.hostId)).power('start', params.instanceId, call);
+      const hypervisor = await ctx.hosts.hypervisor(params.hostId);
+      const shared = await sharedWith(ctx, params);
+      await opening(ctx, params.instanceId, shared, call, () => hypervisor.power('start', params.instanceId, call));
       const awaited = params.nics.filter((port) => port.awaited === true);
       if (awaited.length > 0) await portsReady(ctx, awaited, call);
     },
@@ -75,6 +79,7 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       // Out of reach: the removal that is owed for the step before takes a running machine too.
       if (await ctx.hosts.reachable(params.hostId))
         await (await ctx.hosts.hypervisor(params.hostId)).power('powerOff', params.instanceId, call);
+      await forget(ctx, params.instanceId, await sharedWith(ctx, params), call);
     },
   })
   .write('ready', {
@@ -85,8 +90,10 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       ...params.volumes.map(({ volumeId, owned }) =>
         transition(volume, volumeId, { from: 'creating', to: 'attached', set: { deleteWithInstance: owned } }),
       ),
-      ...params.existing.map(({ volumeId, slot }) =>
-        transition(volume, volumeId, { from: 'available', to: 'attached', set: { instanceId: params.instanceId, slot } }),
+      ...params.existing.flatMap(({ volumeId, slot, shared }) =>
+        shared === undefined
+          ? [transition(volume, volumeId, { from: 'available', to: 'attached', set: { instanceId: params.instanceId, slot } })]
+          : attachmentRow(shared, { volumeId, instanceId: params.instanceId, slot }),
       ),
     ],
     undo: ({ params }) => [
@@ -95,12 +102,21 @@ export const instanceCreate = saga<ComputeContext, CreateParams>('instance.creat
       ...params.volumes.map(({ volumeId }) =>
         revert(volume, volumeId, { from: 'attached', to: 'creating', set: { deleteWithInstance: true } }),
       ),
-      ...params.existing.map(({ volumeId }) =>
-        revert(volume, volumeId, { from: 'attached', to: 'available', set: { instanceId: null, slot: null } }),
+      ...params.existing.map(({ volumeId, shared }) =>
+        shared === undefined
+          ? revert(volume, volumeId, { from: 'attached', to: 'available', set: { instanceId: null, slot: null } })
+          : revert(attachment, shared.attachmentId, { from: 'attached', to: 'deleted' }),
       ),
     ],
   })
   .build();
+
+const sharedWith = ({ reader }: ComputeContext, { existing }: CreateParams): Promise<readonly MachineDisk[]> =>
+  Promise.all(
+    existing.flatMap(({ volumeId, shared }) =>
+      shared === undefined ? [] : [reader.get(volume, volumeId).then((row) => asDiskOf(row, shared))],
+    ),
+  );
 
 export const createInstance = (services: ComputeServices) =>
   defineAction({

@@ -17,6 +17,7 @@ import { instance } from './instance.ts';
 import { brief, SETTLE_TIMEOUT_MS, settleLate, suspectLate } from './late.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceDeleted } from './points.ts';
+import { forget } from './shared-disks.ts';
 
 interface DeleteParams {
   readonly instanceId: Id<'instance'>;
@@ -60,7 +61,8 @@ export const instanceQuiesce = saga<ComputeContext, DeleteParams>('instance.quie
       for (const row of await volumesOf(ctx, params.instanceId)) {
         const pool = await ctx.pools.open(row.poolId);
         if (params.force) await releaseDisks(ctx, params, [row.id], step);
-        else await releaseDisk(ctx, row, params.hostId, call);
+        else await releaseDisk(ctx, row, params, call);
+        if (!params.force) await forget(ctx, params.instanceId, [row], call);
         if (row.slot !== 0) continue;
         if (params.force) await removeOrOwe(step, 'seed.delete', row.poolId, params.instanceId);
         else await REMOVALS['seed.delete'](pool, params.instanceId, call);

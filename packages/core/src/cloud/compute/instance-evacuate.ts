@@ -17,7 +17,7 @@ import type { Call } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { followMove, portOf, portsReady } from '../network/contract.ts';
 import { type GroupSeat, hostCapacity, isPlaceTaken, leaveFor, stayInGroup } from '../placement/contract.ts';
-import { pool, volume } from '../storage/contract.ts';
+import { pool } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import { type ComputeContext, type ComputeServices, hostOf, type InstanceRow, nicsOf, prepareMachine, volumesOf } from './context.ts';
 import { needDrive, placeElsewhere, refuseResized } from './elsewhere.ts';
@@ -26,7 +26,9 @@ import { instance } from './instance.ts';
 import { seatOf } from './instance-delete.ts';
 import { refuseLateRemoval } from './late.ts';
 import { machineCleanup, releaseDisks } from './machine-cleanup.ts';
+import { refuseMaintained } from './maintained.ts';
 import { instanceEvacuated } from './points.ts';
+import { keepsDisk, opening } from './shared-disks.ts';
 
 interface EvacuateParams {
   readonly instanceId: Id<'instance'>;
@@ -65,6 +67,8 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
       refuseResized(row, size);
       await refuseAnswering(ctx, row, fromHostId);
       if (!hostIsOff) refusePlugging(row);
+      const to = await ctx.reader.get(host, hostId);
+      if (to.state !== 'enabled') throw new CloudError('conflict', `Host ${to.name} is ${to.state} by now.`);
       if (!(await ctx.hosts.reachable(hostId)))
         throw new CloudError('unavailable', 'The host that it was to go to is out of reach, too; ask again.');
       await needDrive(ctx, row, hostId);
@@ -72,11 +76,11 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
       await refuseFoundElsewhere(ctx.reader, row);
       const volumes = await volumesOf(ctx, instanceId);
       await refuseUnfenced(ctx, volumes);
-      const seen = await clientsOf(ctx, volumes, call);
+      const seen = await clientsOf(ctx, instanceId, volumes, call);
       if (WAS_ON.has(row.state) && !hostIsOff) refuseUnseen(seen);
       const { formerHostIds = [] } = row;
       return {
-        volumes: seen.map(({ id, poolId, clients }) => ({ id, poolId, clients })),
+        volumes: seen.map(({ id, poolId, clients, isShared }) => ({ id, poolId, clients, ...given({ isShared }) })),
         formerHostIds: [...new Set([...formerHostIds, fromHostId])].filter((id) => id !== hostId),
         was: row.state,
         at: timestamp(ctx.environment.clock),
@@ -87,8 +91,11 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
   .each('fence', {
     items: ({ out }) => out.ready.volumes,
     limit: 4,
-    do: async ({ ctx, item, call }) => {
-      await (await ctx.pools.open(item.poolId)).fence(item.id, item.clients, call);
+    do: async ({ ctx, params, item: { id, poolId, clients, isShared }, call }) => {
+      const at = await ctx.pools.open(poolId);
+      // Of one that others have, too, the machine alone is shut out. Where nothing is known of it, somebody has said that its host is off, or it was off itself.
+      if (isShared !== true) await at.fence(id, clients, call);
+      else if (clients.length > 0) await at.shutOut(id, params.instanceId, call);
     },
     undo: FORWARD_ONLY,
   })
@@ -130,6 +137,7 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
     do: ({ ctx, params: { instanceId, hostId }, call }) =>
       asFarAsItGoes(ctx, hostId, async () => {
         const row = await ctx.reader.get(instance, instanceId);
+        await refuseMaintained(ctx.reader, row);
         await (await ctx.hosts.hypervisor(hostId)).define(await prepareMachine(ctx, row, call), call);
         for (const { id, state } of await nicsOf(ctx, instanceId)) if (state === 'attached') await followMove(ctx, id, call);
       }),
@@ -188,7 +196,8 @@ async function startOrTell(ctx: ComputeContext, params: EvacuateParams, call: Ca
 }
 
 async function startThere(ctx: ComputeContext, { instanceId, hostId }: EvacuateParams, call: Call): Promise<void> {
-  await (await ctx.hosts.hypervisor(hostId)).power('start', instanceId, call);
+  const hypervisor = await ctx.hosts.hypervisor(hostId);
+  await opening(ctx, instanceId, await volumesOf(ctx, instanceId), call, () => hypervisor.power('start', instanceId, call));
   if (!ctx.fabrics.tellReadiness) return;
   const nics = await nicsOf(ctx, instanceId);
   await portsReady(ctx, nics.filter(({ state }) => state === 'attached').map(portOf), call);
@@ -235,27 +244,38 @@ type Volume = Awaited<ReturnType<typeof volumesOf>>[number];
 
 /** Every disk has to be one from which the old host can be shut out. @throws CloudError unsupported */
 async function refuseUnfenced({ reader, pools }: Pick<ComputeContext, 'reader' | 'pools'>, volumes: readonly Volume[]): Promise<void> {
-  for (const { id, name, poolId } of volumes) {
+  for (const { id, name, poolId, attachmentId } of volumes) {
     const row = await reader.get(pool, poolId);
     const params = { volumeId: id, poolId };
     if (row.scope === 'host')
       throw new CloudError('unsupported', `Volume ${name} lies on the lost host itself, in pool ${row.name}.`, { params });
-    if (!(await pools.open(poolId)).canFence)
+    const opened = await pools.open(poolId);
+    if (attachmentId === undefined ? !opened.canFence : !opened.canShutOut)
       throw new CloudError('unsupported', `Pool ${row.name} cannot shut the lost host out of volume ${name}.`, { params });
   }
 }
 
 interface Seen extends Pick<Volume, 'id' | 'name' | 'poolId'> {
   readonly clients: readonly string[];
+  /** Other machines may have it open, too. */
+  readonly isShared?: true;
 }
 
 /** Whose guest may write when its host thaws. */
 const WAS_ON: ReadonlySet<string> = new Set(['running', 'suspended']);
 
-async function clientsOf({ pools }: Pick<ComputeContext, 'pools'>, volumes: readonly Volume[], call: Call): Promise<readonly Seen[]> {
+async function clientsOf(
+  { pools }: Pick<ComputeContext, 'pools'>,
+  instanceId: string,
+  volumes: readonly Volume[],
+  call: Call,
+): Promise<readonly Seen[]> {
   const seen: Seen[] = [];
-  for (const { id, name, poolId } of volumes)
-    seen.push({ id, name, poolId, clients: await (await pools.open(poolId)).clientsOf(id, call) });
+  for (const { id, name, poolId, attachmentId } of volumes) {
+    const at = await pools.open(poolId);
+    if (attachmentId === undefined) seen.push({ id, name, poolId, clients: await at.clientsOf(id, call) });
+    else seen.push({ id, name, poolId, clients: await at.clientsOfMachine(id, instanceId, call), isShared: true });
+  }
   return seen;
 }
 
@@ -317,10 +337,7 @@ export const evacuateAction = (services: ComputeServices) =>
       };
       return {
         params,
-        statements: [
-          ...placed.reserve,
-          ...volumes.map(({ id }) => ({ op: 'expect', table: volume.name, key: id, expect: { instanceId: row.id } }) as const),
-        ],
+        statements: [...placed.reserve, ...volumes.map((disk) => keepsDisk(disk, row.id))],
         keys: volumes.map(({ id }) => id),
         notes: { placement: placed.reasons },
       };

@@ -31,6 +31,7 @@ import { MACHINE_GO_ON } from './instance-snapshot.ts';
 import { brief, refuseLateRemoval, settleLate, suspectLate } from './late.ts';
 import { MACHINE_REMOVE, machineCleanup, releaseDisks } from './machine-cleanup.ts';
 import { instanceMigrated } from './points.ts';
+import { keepsDisk, opening } from './shared-disks.ts';
 
 interface MigrateParams {
   readonly instanceId: Id<'instance'>;
@@ -123,13 +124,15 @@ export const instanceMigrate = saga<ComputeContext, MigrateParams>('instance.mig
   .effect('arrive', {
     do: async ({ ctx, params: { instanceId, hostId }, call }) => {
       const there = await ctx.hosts.hypervisor(hostId);
-      // Off or gone by now: looks show that.
-      if ((await there.inspect(instanceId, call))?.power === 'paused') {
+      const disks = await volumesOf(ctx, instanceId);
+      // Also where an earlier try has let it go on, and came no further.
+      await opening(ctx, instanceId, disks, call, async () => {
+        // Off or gone by now: looks show that.
+        if ((await there.inspect(instanceId, call))?.power !== 'paused') return;
         // What released a disk there before the machine came may have been carried out since, or again.
-        for (const { id, poolId } of await volumesOf(ctx, instanceId))
-          await (await ctx.pools.open(poolId)).attachVolume(id, await ctx.hosts.endpoint(hostId), call);
+        for (const { id, poolId } of disks) await (await ctx.pools.open(poolId)).attachVolume(id, await ctx.hosts.endpoint(hostId), call);
         await there.power('resume', instanceId, call);
-      }
+      });
       ctx.consoles.revoke({ instanceId });
     },
     undo: FORWARD_ONLY,
@@ -221,7 +224,8 @@ async function comeBack(
     await settleLate(ctx, fromHostId, removal, call, (c) => old.inspect(instanceId, c));
     await other.power('resume', instanceId, brief(call));
     await other.sendMachine(instanceId, await ctx.hosts.endpoint(fromHostId), { ...call, timeoutMs: params.timeoutMs });
-    await old.power('resume', instanceId, brief(call));
+    const disks = await volumesOf(ctx, instanceId);
+    await opening(ctx, instanceId, disks, brief(call), () => old.power('resume', instanceId, brief(call)));
     return;
   }
   // What has gone over, or is on its way back, stands still or is not here: while nobody sees the other, only one that runs here is right for certain.
@@ -363,7 +367,7 @@ export const migrateAction = (services: ComputeServices) =>
         statements: [
           ...placed.reserve,
           change(instance, row.id, { migratingToHostId: hostId }, { migratingToHostId: null }),
-          ...volumes.map(({ id }) => ({ op: 'expect', table: volume.name, key: id, expect: { instanceId: row.id } }) as const),
+          ...volumes.map((disk) => keepsDisk(disk, row.id)),
         ],
         keys: volumes.map(({ id }) => id),
         notes: {

@@ -4,9 +4,11 @@ import {
   announce,
   CloudError,
   defineAction,
+  type Failed,
   FORWARD_ONLY,
   type Id,
   NOTHING_TO_UNDO,
+  type Reader,
   type Saga,
   type StateOf,
   saga,
@@ -14,6 +16,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import { given } from '../naming.ts';
 import { network, portOf, portsReady, refuseUnconnected } from '../network/contract.ts';
 import { atRest } from '../patient-call.ts';
 import { host } from '../topology/contract.ts';
@@ -26,16 +29,20 @@ import {
   type NicRow,
   nicsOf,
   prepareMachine,
+  volumesOf,
 } from './context.ts';
 import { refuseFoundElsewhere } from './found-elsewhere.ts';
 import { instance } from './instance.ts';
 import { brief } from './late.ts';
-import { notMaintained, refuseMaintained } from './maintained.ts';
+import { notMaintained, refuseMaintained, refuseStartAmidDrain, refuseSuspensionAmidDrain } from './maintained.ts';
 import { instanceStarted, instanceStarting, instanceStopped } from './points.ts';
 import { shutdownSeconds } from './settings.ts';
+import { opening, refuseUnheld, sharedIds } from './shared-disks.ts';
 
 interface PowerParams {
   readonly instanceId: Id<'instance'>;
+  /** Volumes of several machines that it has, which are held while it opens them. */
+  readonly sharedIds?: readonly Id<'volume'>[];
 }
 interface StopParams extends PowerParams {
   readonly graceMs: number;
@@ -69,6 +76,7 @@ const isPlugged = ({ state }: NicRow): boolean => state === 'attached';
 /** Also makes a machine anew that somebody removed, brings changed sizes into force, and gives the host the keys that it needs. */
 async function defineAnew(ctx: ComputeContext, params: PowerParams, call: Call): Promise<string> {
   const row = await ctx.reader.get(instance, params.instanceId);
+  await refuseUnheld(ctx, row.id, params.sharedIds);
   await refuseMaintained(ctx.reader, row);
   await refuseFoundElsewhere(ctx.reader, row);
   await (await ctx.hosts.hypervisor(hostOf(row))).define(await prepareMachine(ctx, row, call), call);
@@ -83,6 +91,10 @@ async function refuseCutOff(ctx: ComputeContext, instanceId: Id<'instance'>): Pr
   for (const { networkId } of nics) await refuseUnconnected(ctx, await ctx.reader.get(network, networkId), at);
 }
 
+async function switchOn(ctx: ComputeContext, params: PowerParams, call: Call): Promise<void> {
+  await opening(ctx, params.instanceId, await volumesOf(ctx, params.instanceId), call, () => power(ctx, params, 'start', call));
+}
+
 export const instanceStart = saga<ComputeContext, PowerParams>('instance.start', 1)
   .effect('define', {
     do: async ({ ctx, params, call }) => {
@@ -94,7 +106,7 @@ export const instanceStart = saga<ComputeContext, PowerParams>('instance.start',
   .effect('start', {
     timeoutMs: BOOT_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
-      await power(ctx, params, 'start', call);
+      await switchOn(ctx, params, call);
       if (ctx.fabrics.tellReadiness) await portsReady(ctx, (await nicsOf(ctx, params.instanceId)).filter(isPlugged).map(portOf), call);
     },
     undo: ({ ctx, params, call }) => power(ctx, params, 'powerOff', call),
@@ -172,22 +184,36 @@ export const instanceReboot = saga<ComputeContext, PowerParams>('instance.reboot
 
 /** The reset button. A machine that has crashed has none: it is started. */
 export const instanceReset = saga<ComputeContext, PowerParams>('instance.reset', 1)
+  .effect('reach', {
+    do: async ({ ctx, params, call }) => {
+      const row = await ctx.reader.get(instance, params.instanceId);
+      const seen = await (await ctx.hosts.hypervisor(hostOf(row))).inspect(params.instanceId, call);
+      if (seen === undefined) throw new CloudError('conflict', 'The machine is missing on its host; start it.');
+      return { wasOffOn: row.state === 'crashed' ? hostOf(row) : null };
+    },
+    undo: NOTHING_TO_UNDO,
+  })
   .effect('reset', {
     timeoutMs: BOOT_TIMEOUT_MS,
     do: async ({ ctx, params, call }) => {
       const hypervisor = await hypervisorOf(ctx, params.instanceId);
-      const seen = await hypervisor.inspect(params.instanceId, call);
-      if (seen === undefined) throw new CloudError('conflict', 'The machine is missing on its host; start it.');
-      if (seen.power === 'running' || seen.power === 'paused') await hypervisor.power('reset', params.instanceId, call);
-      if (seen.power === 'paused') await hypervisor.power('resume', params.instanceId, call);
-      if (seen.power === 'crashed') await hypervisor.power('powerOff', params.instanceId, call);
-      if (seen.power !== 'crashed' && seen.power !== 'stopped') return;
+      const power = (await hypervisor.inspect(params.instanceId, call))?.power;
+      if (power === 'running' || power === 'paused') await hypervisor.power('reset', params.instanceId, call);
+      if (power === 'paused') await hypervisor.power('resume', params.instanceId, call);
+      if (power === 'crashed') await hypervisor.power('powerOff', params.instanceId, call);
+      if (power === 'running' || power === 'paused') return;
       await defineAnew(ctx, params, call);
-      await hypervisor.power('start', params.instanceId, call);
+      await switchOn(ctx, params, call);
     },
+    // Any other counted as on, and no maintenance begins beside it.
+    undo: async ({ ctx, params, out, call }) => {
+      if (out.reach.wasOffOn !== null) await power(ctx, params, 'powerOff', call);
+    },
+  })
+  .write('running', {
+    do: ({ params, out: { reach } }) => [becomes(params, 'running'), ...(reach.wasOffOn === null ? [] : [notMaintained(reach.wasOffOn)])],
     undo: NOTHING_TO_UNDO,
   })
-  .write('running', { do: ({ params }) => [becomes(params, 'running')], undo: NOTHING_TO_UNDO })
   .build();
 
 interface Verb<P extends PowerParams> {
@@ -196,10 +222,19 @@ interface Verb<P extends PowerParams> {
   readonly from: readonly StateOf<typeof instance>[];
   readonly saga: Saga<ComputeContext, P>;
   readonly satisfied?: (row: InstanceRow) => boolean;
-  /** Whether it starts a machine that is off. */
-  readonly starts?: true;
+  /** @throws CloudError where it may not be asked for now, of this machine */
+  readonly refuse?: (reader: Reader, row: InstanceRow) => Promise<void>;
+  /** It makes the machine open its disks. */
+  readonly opens?: true;
   readonly input?: TObject;
   readonly more?: (input: Record<string, unknown>, row: InstanceRow) => Promise<Omit<P, keyof PowerParams>>;
+}
+
+/** For verbs that start a machine which is off. */
+async function refuseStart(reader: Reader, row: InstanceRow): Promise<void> {
+  if (row.state === 'running' || row.state === 'suspended') return;
+  await refuseMaintained(reader, row);
+  await refuseStartAmidDrain(reader, row);
 }
 
 function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb<P>): Action {
@@ -213,12 +248,26 @@ function verbAction<P extends PowerParams>(services: ComputeServices, spec: Verb
     ...(spec.satisfied === undefined ? {} : { satisfied: spec.satisfied }),
     ...(spec.verb === 'start' ? { gate: instanceStarting } : {}),
     accept: async ({ row, input }) => {
-      if (spec.starts && row.state !== 'running' && row.state !== 'suspended') await refuseMaintained(services.reader, row);
-      return { params: { instanceId: row.id, ...(await spec.more?.(input as Record<string, unknown>, row)) } as P, statements: [] };
+      await spec.refuse?.(services.reader, row);
+      const keys = spec.opens === true ? await sharedIds(services, row.id) : [];
+      const shared = given({ sharedIds: keys.length === 0 ? undefined : keys });
+      return {
+        params: { instanceId: row.id, ...shared, ...(await spec.more?.(input as Record<string, unknown>, row)) } as P,
+        statements: [],
+        keys,
+      };
     },
+    ...(spec.opens === true ? { again: ({ params }: Failed<P>) => withAll(services, params) } : {}),
     saga: spec.saga,
     context: () => services,
   });
+}
+
+/** With the disks that it was given by what went before; undefined where it failed for a reason of its own. */
+async function withAll<P extends PowerParams>(services: ComputeServices, params: P) {
+  const keys = await sharedIds(services, params.instanceId);
+  if (keys.every((id) => params.sharedIds?.includes(id) === true)) return undefined;
+  return { params: { ...params, sharedIds: keys }, statements: [], keys, queue: true as const };
 }
 
 const stopInput = Type.Object({
@@ -235,7 +284,8 @@ export const powerActions = (services: ComputeServices): readonly Action[] => [
     from: ['stopped', 'crashed', 'missing'],
     saga: instanceStart,
     satisfied: (row) => row.state === 'running',
-    starts: true,
+    refuse: refuseStart,
+    opens: true,
   }),
   verbAction(services, {
     verb: 'stop',
@@ -256,6 +306,7 @@ export const powerActions = (services: ComputeServices): readonly Action[] => [
     from: ['running'],
     saga: instanceSuspend,
     satisfied: (row) => row.state === 'suspended',
+    refuse: refuseSuspensionAmidDrain,
   }),
   verbAction(services, {
     verb: 'resume',
@@ -270,6 +321,7 @@ export const powerActions = (services: ComputeServices): readonly Action[] => [
     description: 'Presses the reset button.',
     from: ['running', 'suspended', 'crashed'],
     saga: instanceReset,
-    starts: true,
+    refuse: refuseStart,
+    opens: true,
   }),
 ];

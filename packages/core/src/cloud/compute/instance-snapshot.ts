@@ -27,6 +27,7 @@ import {
 import { type ComputeContext, type ComputeServices, hostOf, hypervisorOf, type InstanceRow, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { FOUND_PAUSED } from './observe.ts';
+import { sharedOf } from './shared-disks.ts';
 import { DISKS_MAX } from './slots.ts';
 
 interface SnapshotParams {
@@ -61,7 +62,9 @@ async function holdStill(ctx: ComputeContext, { instanceId, disks }: SnapshotPar
   if (hypervisor.offers('quiesce')) {
     try {
       await hypervisor.freeze(instanceId, call);
-      return { by: 'agent', consistency: 'filesystem' };
+      // Its guest does not speak for others that have one of the disks, too.
+      const isAlone = sharedOf(await volumesOf(ctx, instanceId)).length === 0;
+      return { by: 'agent', consistency: isAlone ? 'filesystem' : 'crash' };
     } catch (error) {
       // No agent answers in this guest.
       if (!isCloudError(error) || error.code !== 'unsupported') throw error;

@@ -2,8 +2,8 @@ import { Type } from 'typebox';
 import { change, defineAction, type Id, NOTHING_TO_UNDO, saga } from '../../kernel/index.ts';
 import type { Call, DiskLimits, NicLimits } from '../../strategy/index.ts';
 import { nic, nicLimits } from '../network/contract.ts';
-import { ClassLimits, diskLimits, volume } from '../storage/contract.ts';
-import { type ComputeContext, type ComputeServices, nicSpec } from './context.ts';
+import { ClassLimits, diskLimits, machinesOf, volume } from '../storage/contract.ts';
+import { type ComputeContext, type ComputeServices, type InstanceRow, nicSpec } from './context.ts';
 import { instance } from './instance.ts';
 
 interface LimitParams<L> {
@@ -18,31 +18,29 @@ export const against = <L extends object>(limits: L, other: L): L => ({
 });
 
 /** The host on which the machine runs; a machine that does not run gets its limits when it starts. */
-async function liveHost(ctx: ComputeContext, instanceId: string | undefined): Promise<string | undefined> {
-  const row = instanceId === undefined ? undefined : await ctx.reader.get(instance, instanceId);
-  return row?.state === 'running' || row?.state === 'suspended' ? row.hostId : undefined;
-}
+const liveHost = ({ state, hostId }: InstanceRow): string | undefined =>
+  state === 'running' || state === 'suspended' ? hostId : undefined;
 
-/** The row, which is changed last, says what the limits were and which machine has the disk: it may be another than when this was accepted. */
+/** The row, which is changed last, says what the limits were and which machines have the disk: they may be others than when this was accepted. */
 async function limitDisk(ctx: ComputeContext, params: LimitParams<DiskLimits>, phase: 'do' | 'undo', call: Call): Promise<void> {
   const row = await ctx.reader.get(volume, params.id);
-  const { instanceId } = row;
-  const hostId = await liveHost(ctx, instanceId);
-  if (hostId === undefined || instanceId === undefined) return;
+  const on = (await machinesOf(ctx.reader, row)).flatMap((machine) => ({ id: machine.id, hostId: liveHost(machine) }));
+  if (on.length === 0) return;
   // What its class allows holds beside its own.
   const inForce = new ClassLimits(ctx.reader);
   const [now = {}, after = {}] = [await inForce.of(row), await inForce.of({ ...row, limits: params.after as never })];
   const wanted = phase === 'do' ? against(after, now) : against(now, after);
-  await (await ctx.hosts.hypervisor(hostId)).setDiskLimits(instanceId, params.id, wanted, call);
+  for (const { id, hostId } of on)
+    if (hostId !== undefined) await (await ctx.hosts.hypervisor(hostId)).setDiskLimits(id, params.id, wanted, call);
 }
 
 async function limitNic(ctx: ComputeContext, params: LimitParams<NicLimits>, phase: 'do' | 'undo', call: Call): Promise<void> {
   const row = await ctx.reader.get(nic, params.id);
   const { limits = {}, instanceId } = row;
-  const hostId = await liveHost(ctx, instanceId);
+  const machine = await ctx.reader.get(instance, instanceId);
+  const hostId = liveHost(machine);
   if (hostId === undefined) return;
   const wanted = phase === 'do' ? against(params.after, limits) : against(limits, params.after);
-  const machine = await ctx.reader.get(instance, instanceId);
   const limited = { ...row, limits: wanted };
   // What the machine sends may be for its switch to bound.
   const own = wanted.outboundBytesPerSecond === undefined ? wanted : (await nicSpec(ctx, limited, machine, call)).limits;
@@ -76,14 +74,10 @@ export const limitActions = (services: ComputeServices) => [
     target: 'resource',
     input: Type.Object({ limits: diskLimits }),
     from: ['available', 'attached'],
-    accept: async ({ row, input }) => {
-      const hostId = await liveHost(services, row.instanceId);
-      if (hostId !== undefined) (await services.hosts.hypervisor(hostId)).need('diskLimits');
-      return {
-        params: { id: row.id, after: input.limits },
-        statements: [],
-        keys: row.instanceId === undefined ? [] : [row.instanceId],
-      };
+    accept: async ({ row, input, reader }) => {
+      const machines = await machinesOf(reader, row);
+      for (const hostId of machines.map(liveHost)) if (hostId !== undefined) (await services.hosts.hypervisor(hostId)).need('diskLimits');
+      return { params: { id: row.id, after: input.limits }, statements: [], keys: machines.map(({ id }) => id) };
     },
     saga: volumeSetLimits,
     context: () => services,
@@ -95,8 +89,8 @@ export const limitActions = (services: ComputeServices) => [
     target: 'resource',
     input: Type.Object({ limits: nicLimits }),
     from: ['attached'],
-    accept: async ({ row, input }) => {
-      const hostId = await liveHost(services, row.instanceId);
+    accept: async ({ row, input, reader }) => {
+      const hostId = liveHost(await reader.get(instance, row.instanceId));
       if (hostId !== undefined) (await services.hosts.hypervisor(hostId)).need('nicLimits');
       return {
         params: { id: row.id, after: input.limits },

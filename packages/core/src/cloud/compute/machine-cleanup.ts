@@ -1,6 +1,6 @@
 import { CloudError, type Owed } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { pool, volume } from '../storage/contract.ts';
+import { attachmentsOf, machinesOf, pool, volume } from '../storage/contract.ts';
 import { type ComputeContext, type ComputeServices, releaseDisk } from './context.ts';
 import { instance, isMade } from './instance.ts';
 import { suspectLate } from './late.ts';
@@ -39,7 +39,7 @@ export async function releaseDisks(
   const isReachable = await ctx.hosts.reachable(hostId);
   for (const id of volumeIds) {
     const row = await ctx.reader.get(volume, id);
-    if (isReachable) await releaseDisk(ctx, row, hostId, call);
+    if (isReachable) await releaseDisk(ctx, row, { instanceId, hostId }, call);
     else if ((await ctx.reader.get(pool, row.poolId)).scope !== 'host')
       owe({ task: VOLUME_RELEASE, place: hostId, target: { volumeId: id, instanceId } });
   }
@@ -55,9 +55,11 @@ export async function payVolumeRelease(
   const row = await reader.find(volume, volumeId);
   if (row === undefined || row.deletedAt !== undefined) return;
   if (kernel().holds(volumeId)) throw new CloudError('conflict', 'An operation is at work on the volume.');
-  const user = row.instanceId === undefined ? undefined : await reader.find(instance, row.instanceId);
-  if (user?.hostId === hostId) return;
+  if ((await machinesOf(reader, row)).some((user) => user.hostId === hostId)) return;
   if ((await (await hosts.hypervisor(hostId)).inspect(instanceId, call)) !== undefined)
     throw new CloudError('conflict', 'The machine that had it is still there.');
-  await releaseDisk({ hosts, pools }, row, hostId, call);
+  await releaseDisk({ hosts, pools, reader }, row, { instanceId, hostId }, call);
+  // One that was evacuated has it elsewhere.
+  const has = (await attachmentsOf(reader, row.id)).some((each) => each.instanceId === instanceId);
+  if (row.shareable === true && !has) await (await pools.open(row.poolId)).forgetMachine(row.id, instanceId, call);
 }

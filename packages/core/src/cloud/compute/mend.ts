@@ -1,23 +1,26 @@
-import { alone, bytesText, change, describeChain, following, isCloudError, Lane, timestamp } from '../../kernel/index.ts';
+import {
+  type AnyKind,
+  alone,
+  bytesText,
+  type Condition,
+  change,
+  describeChain,
+  following,
+  isCloudError,
+  Lane,
+  timestamp,
+} from '../../kernel/index.ts';
 import type { Call, MachineObservation } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import { hostLimits, nic } from '../network/contract.ts';
-import { ClassLimits, image, isoSpec, volume } from '../storage/contract.ts';
+import { ClassLimits, disksOf, image, isoSpec, type MachineDisk, volume } from '../storage/contract.ts';
 import { type Hypervisor, removalAllowed } from '../topology/contract.ts';
-import {
-  type ComputeServices,
-  diskSpec,
-  hostOf,
-  type InstanceRow,
-  type NicRow,
-  nicSpec,
-  prepareMachine,
-  type VolumeRow,
-} from './context.ts';
+import { type ComputeServices, diskSpec, hostOf, type InstanceRow, type NicRow, nicSpec, prepareMachine } from './context.ts';
 import { instance, isMade } from './instance.ts';
 import { isoPool } from './instance-iso.ts';
 import { resizeLive } from './instance-resize.ts';
 import { lateLimits, mendLimits } from './mend-limits.ts';
+import { opening } from './shared-disks.ts';
 
 /** Short: a guest that does not let go is asked again at the next look. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -32,7 +35,7 @@ const MEMORY_ROUNDED_BYTES = 2 ** 20;
 
 /** The rows of what belongs to one machine. What is not `attached` is on its way in or out. */
 interface Plugged {
-  readonly disks: readonly VolumeRow[];
+  readonly disks: readonly MachineDisk[];
   readonly nics: readonly NicRow[];
   /** The NICs with the limits that are for the host to see to. */
   readonly limitedNics: readonly NicRow[];
@@ -77,8 +80,9 @@ export async function mendMachines(
 
 async function pluggedInto(services: ComputeServices, rows: readonly InstanceRow[]): Promise<(instanceId: string) => Plugged> {
   const { reader, slices } = services;
-  const where = { field: 'instanceId', op: 'in', value: rows.map((row) => row.id) } as const;
-  const [volumes, nics] = await Promise.all([slices.list(reader, volume, where), slices.list(reader, nic, where)]);
+  const ids = rows.map((row) => row.id);
+  const sliced = { list: <K extends AnyKind>(kind: K, where: Condition) => slices.list(reader, kind, where) };
+  const [volumes, nics] = await Promise.all([disksOf(sliced, ids), sliced.list(nic, { field: 'instanceId', op: 'in', value: ids })]);
   const byMachine = new Map(rows.map((row): [string, Gathered] => [row.id, { disks: [], nics: [], limitedNics: [] }]));
   const limits = new ClassLimits(reader);
   await slices.each(volumes, async (row) => {
@@ -205,7 +209,7 @@ async function plugIn(
   services: ComputeServices,
   hypervisor: Hypervisor,
   row: InstanceRow,
-  disks: readonly VolumeRow[],
+  disks: readonly MachineDisk[],
   call: Call,
 ): Promise<void> {
   if (disks.length === 0) return;
@@ -213,7 +217,10 @@ async function plugIn(
   if (row.pluggingSince === undefined)
     await kernel().observe([change(instance, row.id, { pluggingSince: timestamp(environment.clock) }, { hostId: hostOf(row) })]);
   try {
-    for (const disk of disks) await hypervisor.attachDisk(row.id, await diskSpec(services, disk, hostOf(row), disk.slot ?? 0, call), call);
+    for (const disk of disks) {
+      const spec = await diskSpec(services, disk, hostOf(row), disk.slot ?? 0, call);
+      await opening(services, row.id, [disk], call, () => hypervisor.attachDisk(row.id, spec, call));
+    }
   } catch (error) {
     // Without an answer it stays so, until a later look finds the machine whole.
     if (!isCloudError(error) || PASSING.has(error.code)) throw error;

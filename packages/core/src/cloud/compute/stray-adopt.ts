@@ -17,16 +17,17 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { nameOr } from '../naming.ts';
+import { given, nameOr } from '../naming.ts';
 import { membersOfFound, network, nic, subnet } from '../network/contract.ts';
 import { hostCapacity, poolCapacity } from '../placement/contract.ts';
-import { hostPlace, image, pool, reaches, volume } from '../storage/contract.ts';
+import { attachment, hostPlace, image, pool, reaches, volume } from '../storage/contract.ts';
 import { host, stray } from '../topology/contract.ts';
 import { type AdoptedVolume, type MachinePlan, planMachine, planVolume, slotsOf } from './adopt-machine.ts';
 import { type ComputeContext, type ComputeServices, volumesOf } from './context.ts';
 import { instance } from './instance.ts';
 import { instanceType } from './instance-type.ts';
 import { STATE_OF } from './observe.ts';
+import { attachmentRow, type NewAttachment } from './shared-disks.ts';
 
 type StrayRow = RowOf<typeof stray>;
 type Seen = (typeof STATE_OF)[keyof typeof STATE_OF];
@@ -40,10 +41,15 @@ interface AdoptParams {
     /** What puts its NICs into security groups. */
     readonly members: readonly Statement[];
   };
-  readonly volumes: readonly AdoptedVolume[];
+  readonly volumes: readonly Adopted[];
   /** What the rows will count for, taken when it was accepted. */
   readonly quota?: readonly Statement[];
 }
+
+/** With the row that says that the machine has it, where others may have it, too. */
+type Adopted = AdoptedVolume & {
+  readonly attachment?: { readonly id: Id<'attachment'>; readonly projectId: Id<'project'>; readonly name: string };
+};
 
 /** What the world shows when the adoption begins. */
 interface Look {
@@ -51,6 +57,8 @@ interface Look {
   readonly state?: Seen;
   /** Where a volume that is adopted by itself is plugged in. */
   readonly use?: { readonly instanceId: Id<'instance'>; readonly slot: number };
+  /** The same where it is plugged into several: it is a volume of several machines. */
+  readonly shared?: readonly (NonNullable<Look['use']> & NewAttachment)[];
 }
 
 const ALIVE: readonly Seen[] = ['running', 'suspended', 'stopped', 'crashed'];
@@ -69,7 +77,9 @@ export const adoptStray = saga<ComputeContext, AdoptParams>('stray.adopt', 1)
     do: ({ params, out: { look } }) => [
       expectState(host, params.hostId, ['enabled', 'disabled', 'maintenance']),
       ...(params.machine === undefined ? [] : machineRows(params.machine, look.state ?? 'stopped')),
-      ...params.volumes.flatMap((entry) => volumeRows(entry, useOf(params, entry, look))),
+      ...params.volumes.flatMap((entry) =>
+        look.shared === undefined ? volumeRows(entry, useOf(params, entry, look)) : sharedRows(entry, look.shared),
+      ),
       ...params.strayIds.map((id) => transition(stray, id, { from: 'quarantined', to: 'deleted' })),
       ...quotaReleased(params.quota),
     ],
@@ -93,16 +103,32 @@ function machineRows({ row, nics, members }: NonNullable<AdoptParams['machine']>
   ];
 }
 
-const useOf = ({ machine }: AdoptParams, { slot }: AdoptedVolume, look: Look): Look['use'] =>
+const useOf = ({ machine }: AdoptParams, { slot }: Adopted, look: Look): Look['use'] =>
   machine === undefined || slot === undefined ? look.use : { instanceId: machine.row.id, slot };
 
-function volumeRows({ row, volumeId }: AdoptedVolume, use: Look['use']): readonly Statement[] {
+function volumeRows({ row, volumeId, attachment: shared }: Adopted, use: Look['use']): readonly Statement[] {
   const user = use === undefined ? [] : [expectState(instance, use.instanceId, ALIVE)];
+  if (shared !== undefined && use !== undefined) {
+    const volumeThere = row === undefined ? expectState(volume, volumeId, ['available']) : create(volume, { ...row, state: 'available' });
+    return [...user, volumeThere, create(attachment, { ...shared, ...use, volumeId })];
+  }
   if (row !== undefined) {
     const state = use === undefined ? 'available' : 'attached';
     return [...user, expectState(pool, row.poolId, ['available', 'disabled']), create(volume, { ...row, ...use, state })];
   }
   return use === undefined ? [] : [...user, transition(volume, volumeId, { from: 'available', to: 'attached', set: use })];
+}
+
+function sharedRows({ row, volumeId }: Adopted, uses: NonNullable<Look['shared']>): readonly Statement[] {
+  if (row === undefined) return [];
+  return [
+    expectState(pool, row.poolId, ['available', 'disabled']),
+    create(volume, { ...row, shareable: true, state: 'available' }),
+    ...uses.flatMap(({ instanceId, slot, ...shared }) => [
+      expectState(instance, instanceId, ALIVE),
+      ...attachmentRow(shared, { volumeId, instanceId, slot }),
+    ]),
+  ];
 }
 
 /** The machine must be what was planned for. */
@@ -127,15 +153,26 @@ async function lookForUse(ctx: ComputeContext, { volumes }: AdoptParams, call: C
   if (stored?.sizeBytes !== row.sizeBytes)
     throw new CloudError('conflict', 'The volume is not as it was found. Look at the record again when its pool has been looked at.');
   const at = await ctx.reader.get(pool, row.poolId);
+  const { canShare } = await ctx.pools.open(row.poolId);
+  const uses: NonNullable<Look['use']>[] = [];
   for (const place of await ctx.reader.list(host)) {
     if (!reaches(at, await hostPlace(ctx.reader, place.id))) continue;
     if (place.status !== 'connected')
       throw new CloudError('unavailable', `Host ${place.name} is out of reach, and a machine on it may have the volume plugged in.`);
     const machines = await (await ctx.hosts.hypervisor(place.id)).list(call);
-    const user = machines.find((machine) => machine.diskIds.includes(row.id));
-    if (user !== undefined) return { use: await useBy(ctx, user, row.id) };
+    for (const user of machines.filter((machine) => machine.diskIds.includes(row.id))) uses.push(await useBy(ctx, user, row.id));
+    if (uses.length > 0 && !canShare) break;
   }
-  return {};
+  const [use] = uses;
+  if (uses.length < 2 || !canShare) return given({ use });
+  return {
+    shared: await Promise.all(
+      uses.map(async (each) => {
+        const { projectId = row.projectId } = await ctx.reader.get(instance, each.instanceId);
+        return { ...each, attachmentId: ctx.ids.mint('attachment'), projectId: projectId as Id<'project'> };
+      }),
+    ),
+  };
 }
 
 async function useBy(
@@ -173,7 +210,12 @@ type Request = AcceptRequest<typeof stray, Static<typeof input>> & { readonly ro
 
 async function acceptMachine({ row, input: asked, reader, projectId, mint }: Request): Promise<Acceptance<AdoptParams>> {
   const plan = await planMachine(reader, row, asked, projectId);
-  const { row: planned, seen, nics, volumes, strayIds } = plan;
+  const { row: planned, seen, nics, strayIds } = plan;
+  const volumes = plan.volumes.map((entry): Adopted => {
+    if (entry.isShared !== true) return entry;
+    const id = mint('attachment');
+    return { ...entry, attachment: { id, projectId: planned.projectId ?? projectId, name: nameOr(undefined, attachment, id) } };
+  });
   const members = await membersOfFound(reader, nics, mint);
   const quota = [...quotaOfRow(instance, planned), ...volumes.flatMap(quotaOf)];
   return {

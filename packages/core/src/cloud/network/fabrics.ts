@@ -3,6 +3,8 @@ import type {
   BackendHealth,
   Call,
   ContinuityMark,
+  FabricTroubles,
+  HostPorts,
   Keeper,
   KeptObjects,
   KeptSort,
@@ -26,6 +28,8 @@ export class Fabric {
   readonly #caller: DriverCaller;
   /** Where its driver marks what it programs. */
   readonly #continuity: Continuity | undefined;
+  /** By host name. */
+  #troubled: ReadonlyMap<string, string> = new Map();
 
   constructor(driver: NetworkDriver, caller: DriverCaller, continuityOf: (place: MarkPlace) => Continuity | undefined) {
     this.#driver = driver;
@@ -94,6 +98,19 @@ export class Fabric {
   /** What a host lacks to carry a segment of a physical network, as far as that is known now. */
   missing(hostname: string, segment: SegmentSpec): string | undefined {
     return this.#driver.connections?.missing(hostname, segment);
+  }
+
+  /** Whether hosts do for machines that run what they are told. Undefined where the driver cannot tell. */
+  async troubles(hosts: readonly HostPorts[], call: Call): Promise<FabricTroubles | undefined> {
+    const { health } = this.#driver;
+    const seen = health && (await this.#caller.run('health.troubles', call, (c) => health.troubles(hosts, c)));
+    this.#troubled = new Map(seen?.hosts.flatMap(({ host, reason }) => (reason === undefined ? [] : [[host, reason]])));
+    return seen;
+  }
+
+  /** What is wrong with a host, as it was last seen. */
+  troubleOf(hostname: string): string | undefined {
+    return this.#troubled.get(hostname);
   }
 
   /** Whether its driver keeps objects of this sort. */

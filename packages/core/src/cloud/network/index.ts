@@ -17,11 +17,11 @@ import { network } from './network.ts';
 import { createNetwork, networkDeletion, payNetworkRemoval } from './network-create.ts';
 import { NetworkLook, removeStrayNetwork, removeStrayPort } from './network-look.ts';
 import { nic } from './nic.ts';
-import { fabricLost } from './physical/continuity.ts';
 import { fabric } from './physical/fabric.ts';
 import { rebuildFabric } from './physical/fabric-rebuild.ts';
 import { physicalNetwork } from './physical/physical-network.ts';
 import { createPhysicalNetwork, physicalNetworkDeletion, updatePhysicalNetwork } from './physical/physical-network-create.ts';
+import { fabricDegraded, fabricLost, fabricRecovered, hostNetworkDegraded, hostNetworkRecovered } from './points.ts';
 import { nicDeletion, payPortRemoval } from './ports.ts';
 import { reachEndpoint } from './reach/endpoint.ts';
 import { subnet } from './subnet.ts';
@@ -89,7 +89,7 @@ export const networking: Module = (services) => {
       { task: 'network.delete', pay: (target, place, call) => payNetworkRemoval(services, target as never, place as never, call) },
       { task: 'port.delete', pay: (target, _, call) => payPortRemoval(services, target as never, call) },
     ],
-    points: [fabricLost],
+    points: [fabricLost, fabricDegraded, fabricRecovered, hostNetworkDegraded, hostNetworkRecovered],
     hooks: [
       ...natting.hooks,
       // After machines: a port that is to go does not go under a machine that is to go, too.

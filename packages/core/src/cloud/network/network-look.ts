@@ -8,6 +8,7 @@ import { compareKept, repairKept, type SharedGround } from './kept-look.ts';
 import { network } from './network.ts';
 import { realize } from './network-context.ts';
 import { nic } from './nic.ts';
+import { Troubles } from './physical/troubles.ts';
 import { mendPort } from './ports.ts';
 
 const LOOK_TIMEOUT_MS = 30_000;
@@ -24,9 +25,11 @@ export class NetworkLook {
   readonly #services: CloudServices;
   /** By driver without hosts. */
   readonly #lookedAtMs = new Map<string, number>();
+  readonly #troubles: Troubles;
 
   constructor(services: CloudServices) {
     this.#services = services;
+    this.#troubles = new Troubles(services);
   }
 
   async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
@@ -46,7 +49,8 @@ export class NetworkLook {
   async #lookAtShared({ hostId, driver, call }: Omit<SharedGround, 'fabric'>): Promise<void> {
     const services = this.#services;
     const fabric = await services.fabrics.of({ driver });
-    if (!(await fabric.continues(call))) return;
+    // First: where a host does not answer what follows may not come to its end.
+    if (!(await this.#troubles.look(driver, fabric, call))) return;
     const ground = { hostId, driver, fabric, call };
     await repairKept(services, ground, BELOW_NETWORKS);
     await compareKept(services, ground, ABOVE_NETWORKS);

@@ -1,4 +1,5 @@
 import {
+  AWAITS_PARTS,
   bindSaga,
   CloudError,
   change,
@@ -62,9 +63,6 @@ export interface ApplyParams {
 }
 
 const PARALLEL = 8;
-/** One wait for a part. When it is over the step looks again, and waits on. */
-const WAIT_MS = 24 * 3600_000;
-const RETRY = { attempts: Number.MAX_SAFE_INTEGER, backoffMs: 500 };
 
 interface OfOne<T> {
   readonly one: T;
@@ -75,8 +73,7 @@ interface OfOne<T> {
 /** In the place of a step: what has to be done to one resource. */
 export const changeResource = saga<CloudServices, OfOne<Work>>('stack.change', 1)
   .effect('parts', {
-    timeoutMs: WAIT_MS,
-    retry: RETRY,
+    ...AWAITS_PARTS,
     do: ({ ctx, params: { one, ...rest }, ...at }) => carryOut({ ...at, ...rest, services: ctx }, one),
     undo: ({ ctx, params: { one, ...rest }, ...at }) => takeBack({ ...at, ...rest, services: ctx }, one),
   })
@@ -88,7 +85,7 @@ export const removeResource = saga<CloudServices, OfOne<{ readonly name: string;
   1,
 )
   .effect('remove', {
-    timeoutMs: WAIT_MS,
+    timeoutMs: AWAITS_PARTS.timeoutMs,
     do: ({ ctx, params: { one, ...rest }, ...at }) => remove({ ...at, ...rest, services: ctx }, one.name, one),
     undo: FORWARD_ONLY,
   })

@@ -1,6 +1,7 @@
 /** What other modules may know of storage. */
 
 export { refuseUnknownPlace } from './asked-place.ts';
+export { attachment, MACHINES_MAX } from './attachment.ts';
 export { type DemandingClasses, demandingClasses, encryptedOnly, misfitOf, type Protection, protectionIn } from './class-encryption.ts';
 export { ClassLimits } from './class-limits.ts';
 export { type Access, changedAccess, isStill, triedWith } from './credentials.ts';
@@ -25,4 +26,15 @@ export { type NewKey, needContents, newKey, openedKey, refuseUnencrypted, sameKe
 export { giveSecret, type ReachContext, reachVolume } from './volume-reach.ts';
 export { type NewVolume, type VolumeReservation, volumeRows } from './volume-rows.ts';
 export { imageFor } from './volume-source.ts';
-export { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
+export {
+  attachmentsOf,
+  disksOf,
+  type MachineDisk,
+  machinesOf,
+  refuseOtherUser,
+  refuseShared,
+  refuseUsed,
+  refuseUsers,
+  type UsedVolumeContext,
+  usersOf,
+} from './volume-user.ts';

@@ -22,7 +22,8 @@ export async function changedAccess(
   row: Access,
   { input, seal }: { readonly input: Parameters<typeof changedSettings>[2]; readonly seal: Seal },
 ): Promise<ChangedAccess> {
-  const now = { settings: row.settings, secrets: readSecrets(row.secrets === undefined ? undefined : await secrets.open(row.secrets)) };
+  const known = row.secrets === undefined ? undefined : await openedIfAny(secrets, row.secrets);
+  const now = { settings: row.settings, secrets: readSecrets(known) };
   const changed = changedSettings(factory, now, input);
   const sealed = changed.secrets === undefined ? undefined : await seal(changed.secrets);
   return {
@@ -31,6 +32,13 @@ export async function changedAccess(
     statements: sealed === undefined ? [] : [sealed.statement],
   };
 }
+
+/** What no key opens, for that is lost, is given anew as a whole. */
+const openedIfAny = (secrets: KernelServices['secrets'], reference: string): Promise<string | undefined> =>
+  secrets.open(reference).catch((error: unknown) => {
+    if (!isCloudError(error) || error.code !== 'internal') throw error;
+    return undefined;
+  });
 
 /** Whether a row still says what a request was decided on. */
 export const isStill = ({ settings, secrets }: Access, from: Access): boolean =>

@@ -31,7 +31,7 @@ import { dropOrOwe, hasContent, snapshotRows, type WantedSnapshot } from './snap
 import type { ContentAt, StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
 import { needContents, openedKey } from './volume-key.ts';
-import { inUse, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
+import { refuseOtherUser, refuseShared, refuseUsed, refuseUsers, type UsedVolumeContext, usersOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 type Traits = Pick<RowOf<typeof image>, 'guestOs' | 'firmware' | 'diskBus'>;
@@ -221,8 +221,13 @@ async function ofVolume(
   const from = { traits: await traitsOf(reader, row), isSealed: row.encrypted === true };
   const params = { poolId: row.poolId, volumeId: row.id };
   if (!pool.hasSnapshots) {
-    const user = await userOf(reader, row);
-    if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
+    const users = await usersOf(reader, row);
+    refuseShared(row, users);
+    refuseUsers(
+      row,
+      users.filter(({ state }) => state !== 'stopped'),
+    );
+    const [user] = users;
     return { ...from, params: { ...params, ...given({ userId: user?.id }) }, keys: user === undefined ? [row.id] : [row.id, user.id] };
   }
   const between = { id: mint('snapshot'), system: true };

@@ -1,6 +1,7 @@
 import { type DebtHandler, onContribution, onNotice, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
 import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
+import { attachment, attachmentDeletion } from './attachment.ts';
 import { image } from './image.ts';
 import { imageCapture } from './image-capture.ts';
 import { imageComplete } from './image-complete.ts';
@@ -40,6 +41,7 @@ import { volumeMove } from './volume-move.ts';
 import { volumeResize } from './volume-resize.ts';
 import { volumeRotateKey } from './volume-rotate-key.ts';
 
+export { attachment } from './attachment.ts';
 export { image } from './image.ts';
 export * from './points.ts';
 export { pool } from './pool.ts';
@@ -68,7 +70,7 @@ export const storage: Module = (services) => {
     id: 'storage',
     version: '0.1.0',
     requires: ['topology'],
-    kinds: [storageClass, pool, volume, image, snapshot, snapshotGroup],
+    kinds: [storageClass, pool, volume, attachment, image, snapshot, snapshotGroup],
     sagas: [dropSnapshot, makeDisk, placeIso],
     settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds],
     actions: [
@@ -97,6 +99,7 @@ export const storage: Module = (services) => {
       poolDeletion({ ...context, environment }),
       imageDeletion(images),
       volumeDeletion(() => context),
+      attachmentDeletion,
       snapshotDeletion(() => context),
       snapshotGroupDeletion,
     ],

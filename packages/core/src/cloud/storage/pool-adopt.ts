@@ -91,6 +91,7 @@ async function found({ pools }: PoolContext, poolId: string, disk: string, call:
   try {
     return await (await pools.open(poolId)).lookAtOthers(disk, HEAD_BYTES, call);
   } catch (error) {
+    if (isCloudError(error) && error.code === 'conflict') throw at(error, '/disk');
     if (!isCloudError(error) || error.code !== 'not_found') throw error;
     throw new CloudError('not_found', `The pool has no disk ${disk} of others.`, { pointer: '/disk', cause: error });
   }
@@ -103,7 +104,7 @@ export const poolAdopt = (context: PoolContext) =>
     kind: pool,
     verb: 'adopt',
     description:
-      'Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. In the pool it has the name of the volume from then on.',
+      'Makes a disk that others have put into the pool a volume of the project that is worked in, with all that is in it. Nothing is copied: from then on it is the volume, and goes with it.',
     target: 'resource',
     makes: [volume],
     input: Type.Object({

@@ -166,7 +166,7 @@ function factoryFor({ drivers, pools }: PoolContext, { driver, ...at }: Places &
   return factories.find(({ scope }) => at[FIELD_OF[scope]] !== undefined) ?? factories[0] ?? pools.factory('');
 }
 
-/** Where the pool belongs by its driver's scope, and that this is in use. @throws CloudError invalid_input, not_found */
+/** Where the pool belongs by its driver's scope, and that this is in use. @throws CloudError invalid_input, not_found, conflict */
 async function standing(
   reader: Reader,
   { name, scope }: StorageFactory,
@@ -181,6 +181,8 @@ async function standing(
     throw new CloudError('invalid_input', `Pools of ${name} belong to a ${scope}: give ${field}.`, { pointer: `/${field}` });
   if (scope === 'host') {
     const row = await reader.get(host, id, '/hostId');
+    if (!row.roles.includes('storage'))
+      throw new CloudError('conflict', `Host ${row.name} is for machines alone: its roles are without storage.`, { pointer: '/hostId' });
     return { fields: { hostId: row.id }, guard: expectState(host, row.id, ['enabled', 'disabled', 'maintenance']) };
   }
   if (scope === 'cluster') {

@@ -31,6 +31,8 @@ type VolumeRow = RowOf<typeof volume>;
 const MISSES_MAX = 3;
 const CALL_TIMEOUT_MS = 30_000;
 const REASON_MAX = 1_024;
+/** Without long numbers: a driver that tells how long it waited, or by which port, says the same each time in other words. Short ones may be the error itself. */
+const wordsOf = (reason = ''): string => reason.replaceAll(/\d{4,}/g, '#');
 /** Hosts do not beat in step: a shared pool is due a little before all of its hosts have been looked at again. */
 const SHARE_OF_LOOK = 0.9;
 /** A change of less than this share of the pool is not worth a write. */
@@ -102,7 +104,7 @@ export class PoolLook {
     this.#misses.set(row.id, misses);
     this.#services.environment.logger.warn({ poolId: row.id, misses, error: describeChain(error) }, 'look at a pool failed');
     const statusReason = (isCloudError(error) ? error.message : 'It could not be looked at.').slice(0, REASON_MAX);
-    if (misses >= MISSES_MAX && (row.status === 'connected' || row.statusReason !== statusReason))
+    if (misses >= MISSES_MAX && (row.status === 'connected' || wordsOf(row.statusReason) !== wordsOf(statusReason)))
       await this.#observe(row, { status: 'disconnected', statusReason });
   }
 

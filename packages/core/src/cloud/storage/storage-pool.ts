@@ -1,3 +1,4 @@
+// Long because it is one facade: each of the verbs of a pool is a few lines.
 import { CloudError, isCloudError } from '../../kernel/index.ts';
 import type {
   Call,
@@ -27,6 +28,8 @@ export interface ImageFacts {
 export type ContentAt = ContentRef & { readonly key?: string };
 
 const BRIEF_TIMEOUT_MS = 60_000;
+/** What does not take long is not waited for as long when its answer is lost. */
+const briefly = (call: Call): Call => ({ ...call, timeoutMs: Math.min(call.timeoutMs, BRIEF_TIMEOUT_MS) });
 
 /** An encrypted volume whose key is changed. */
 interface Rekeyed {
@@ -113,8 +116,8 @@ export class StoragePool {
   }
   /** Where the pool keeps it for what was cloned from it, these clones are made independent first. */
   async deleteSnapshotOf(snapshot: SnapshotRef, cloneIds: readonly string[], call: Call): Promise<void> {
-    // Copies take long. What does not is not waited for as long when its answer is lost.
-    const brief = { ...call, timeoutMs: Math.min(call.timeoutMs, BRIEF_TIMEOUT_MS) };
+    // Copies take long.
+    const brief = briefly(call);
     try {
       await this.deleteSnapshot(snapshot, brief);
     } catch (error) {
@@ -134,15 +137,53 @@ export class StoragePool {
     if (this.#driver.snapshots === undefined) return [];
     return this.#run('snapshots.list', call, (c) => this.#snapshots.list(volumeId, c));
   }
-  /** With a key, one whose content is encrypted. */
-  createVolume(request: NewVolume & { readonly key?: string; readonly toFill?: true }, call: Call): Promise<void> {
-    const { key, ...plain } = request;
+  /** With a key, one whose content is encrypted; `shareable`, an empty one that several machines may have open at once. */
+  createVolume(
+    request: NewVolume & { readonly key?: string; readonly toFill?: true; readonly shareable?: true },
+    call: Call,
+  ): Promise<void> {
+    const { key, shareable, ...plain } = request;
+    const several = shareable === true ? this.#shareable : undefined;
+    if (several !== undefined) return this.#run('shareable.create', call, (c) => several.create(plain, c));
     if (key === undefined) return this.#run('volumes.create', call, (c) => this.#driver.volumes.create(plain, c));
     const feature = this.#encryption;
     return this.#run('encryption.create', call, (c) => feature.create({ ...plain, key }, c));
   }
-  resizeVolume(id: string, sizeBytes: number, key: string | undefined, call: Call): Promise<void> {
-    if (key === undefined) return this.#run('volumes.resize', call, (c) => this.#driver.volumes.resize(id, sizeBytes, c));
+  get canShare(): boolean {
+    return this.#driver.shareable !== undefined;
+  }
+  /** Whether one machine can be shut out of a volume that others have, too. */
+  get canShutOut(): boolean {
+    return this.#driver.shareable?.fence !== undefined;
+  }
+  /** It has just opened the volume, which no other machine may do until this answers. Answers how many clients are known to be it. */
+  async learnMachine(volumeId: string, machineId: string, call: Call): Promise<number> {
+    const fence = this.#driver.shareable?.fence;
+    return fence === undefined ? 0 : this.#run('shareable.fence.learn', call, (c) => fence.learn(volumeId, machineId, c));
+  }
+  async forgetMachine(volumeId: string, machineId: string, call: Call): Promise<void> {
+    const fence = this.#driver.shareable?.fence;
+    if (fence !== undefined) await this.#run('shareable.fence.forget', call, (c) => fence.forget(volumeId, machineId, c));
+  }
+  /** What is known to be the machine. @throws CloudError unsupported */
+  clientsOfMachine(volumeId: string, machineId: string, call: Call): Promise<readonly string[]> {
+    return this.#run('shareable.fence.clients', call, (c) => this.#machineFence.clients(volumeId, machineId, c));
+  }
+  /** Shuts the machine out of the volume, and no other; answers how many clients it was. @throws CloudError unsupported */
+  shutOut(volumeId: string, machineId: string, call: Call): Promise<number> {
+    return this.#run('shareable.fence.exclude', call, (c) => this.#machineFence.exclude(volumeId, machineId, c));
+  }
+  /** Whether a volume is written whole when it is made, which takes as long as it is large. */
+  get fillsVolumes(): boolean {
+    return this.#driver.volumes.fillsVolumes === true;
+  }
+  /** @throws CloudError `unsupported` where volumes keep the size that they were made with: asked before anything changes */
+  needGrowth(): void {
+    void this.#resize;
+  }
+  async resizeVolume(id: string, sizeBytes: number, key: string | undefined, call: Call): Promise<void> {
+    const resize = this.#resize;
+    if (key === undefined) return this.#run('volumes.resize', call, (c) => resize.call(this.#driver.volumes, id, sizeBytes, c));
     const feature = this.#encryption;
     return this.#run('encryption.resize', call, (c) => feature.resize(id, sizeBytes, key, c));
   }
@@ -225,6 +266,16 @@ export class StoragePool {
         : this.#lockedContents.write({ volumeId, key }, offsetBytes, bytes, c),
     );
   }
+  /** A word that is with a volume until somebody opens it to write. False where this one can have none. */
+  async markVolume(volumeId: string, word: string, call: Call): Promise<boolean> {
+    const { marks } = this.#driver;
+    return marks !== undefined && (await this.#run('marks.set', briefly(call), (c) => marks.set(volumeId, word, c)));
+  }
+  /** The word, while it is there. */
+  async markOf(volumeId: string, call: Call): Promise<string | undefined> {
+    const { marks } = this.#driver;
+    return marks === undefined ? undefined : this.#run('marks.get', briefly(call), (c) => marks.get(volumeId, c));
+  }
   /** @throws CloudError `unsupported` where disks of others cannot be told: asked before anything changes */
   needOthers(): void {
     void this.#others;
@@ -242,6 +293,9 @@ export class StoragePool {
   giveDiskBack(name: string, id: string, call: Call) {
     return this.#run('others.giveBack', call, (c) => this.#others.giveBack(name, id, c));
   }
+  get #resize() {
+    return required(this.#driver.volumes.resize, this.place, 'grow volumes');
+  }
   get #others() {
     return required(this.#driver.others, this.place, 'tell what others have put there');
   }
@@ -256,6 +310,12 @@ export class StoragePool {
   }
   get #fence() {
     return required(this.#driver.fence, this.place, 'shut out what has a volume open');
+  }
+  get #shareable() {
+    return required(this.#driver.shareable, this.place, 'make volumes of several machines');
+  }
+  get #machineFence() {
+    return required(this.#driver.shareable?.fence, this.place, 'shut one machine out of a volume of several');
   }
   get #snapshots() {
     return required(this.#driver.snapshots, this.place, 'keep snapshots');

@@ -24,6 +24,7 @@ import { dropOrOwe, snapshotRows, type WantedSnapshot } from './snapshots/snapsh
 import { diskBytes, volume } from './volume.ts';
 import { newKey, openedKey, refuseUnencrypted, sameKey } from './volume-key.ts';
 import { volumeRows } from './volume-rows.ts';
+import { sharedNotIn } from './volume-share.ts';
 import { imageFacts, sourceFor, type VolumeSource } from './volume-source.ts';
 
 export type VolumeContext = StorageContext & Pick<KernelServices, 'secrets' | 'environment'>;
@@ -37,6 +38,7 @@ export interface CreateVolumeParams {
   readonly snapshot?: { readonly id: Id<'snapshot'>; readonly volumeId: Id<'volume'> };
   /** Reference to its key, which is sealed: of one that is encrypted. */
   readonly encryptionKey?: string;
+  readonly shareable?: true;
   /** That snapshot is one of its own, for as long as the copy of a volume takes: its row is there in `creating`. */
   readonly between?: WantedSnapshot;
 }
@@ -73,13 +75,16 @@ const imageCopy = {
 
 const disk = {
   timeoutMs: COPY_TIMEOUT_MS,
-  do: async ({ ctx, params: { volumeId, poolId, sizeBytes, imageId, snapshot, encryptionKey }, call }: DiskStep) => {
+  do: async ({ ctx, params: { volumeId, poolId, sizeBytes, imageId, snapshot, encryptionKey, shareable }, call }: DiskStep) => {
     const pool = await ctx.pools.open(poolId);
     const source = snapshot === undefined ? given({ imageId }) : { snapshot };
-    // Some pools copy an image that is to be encrypted. What takes no time is not waited for as long when its answer is lost.
-    const isCopy = encryptionKey !== undefined && imageId !== undefined && snapshot === undefined;
+    // Some pools write all of a volume, or copy an image that is to be encrypted. What takes no time is not waited for as long when its answer is lost.
+    const isCopy = pool.fillsVolumes || (encryptionKey !== undefined && imageId !== undefined && snapshot === undefined);
     const bounds = isCopy ? call : { ...call, timeoutMs: Math.min(call.timeoutMs, DISK_TIMEOUT_MS) };
-    await pool.createVolume({ id: volumeId, sizeBytes, ...source, ...(await openedKey(ctx, encryptionKey)) }, bounds);
+    await pool.createVolume(
+      { id: volumeId, sizeBytes, ...source, ...given({ shareable }), ...(await openedKey(ctx, encryptionKey)) },
+      bounds,
+    );
   },
   undo: (step: DiskStep) => removeOrOwe(step, 'volume.delete', step.params.poolId, step.params.volumeId),
 } as const;
@@ -141,6 +146,12 @@ export const volumeCreateInput = Type.Object({
         'Whether its content is encrypted. Default: as the class of its pool demands, else false; what is cloned from a snapshot or a volume is as that.',
     }),
   ),
+  shareable: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether several machines may have it at once, as cluster file systems want; what they write at once is for them to agree on. It is made empty and not encrypted, in a pool that offers that. Default: false.',
+    }),
+  ),
 });
 
 export const volumeCreate = (context: VolumeContext, clock: Clock) =>
@@ -156,20 +167,22 @@ export const volumeCreate = (context: VolumeContext, clock: Clock) =>
       const source = await sourceFor({ ...context, clock }, reader, principal, input, mint);
       const sizeBytes = sizeFor(input.sizeBytes, source);
       const where = given({ poolId: source?.poolId ?? input.poolId, storageClass: input.storageClass, hostId: input.hostId });
-      const { encrypted, by } = encryptedFor(input.encrypted, source);
-      const place = await choosePool(reader, { ...where, ...given({ encrypted }), encryptedBy: by, sizeBytes, attempt });
+      const shareable = input.shareable === true ? (true as const) : undefined;
+      const { encrypted, by } = shareable ? plainFor(input, source) : encryptedFor(input.encrypted, source);
+      const notIn = shareable && sharedNotIn(context);
+      const place = await choosePool(reader, { ...where, ...given({ encrypted, notIn }), encryptedBy: by, sizeBytes, attempt });
       const { id: poolId } = place;
       const { isEncrypted, byClass, guards } = await protectionIn(reader, place, encrypted, by);
       const { statements = [], keys = [], row = {}, params = {}, notes } = source ?? {};
       const key = source?.content === undefined ? await newKey(context, seal, isEncrypted) : await sameKey(context, seal, source.content);
       if (isEncrypted) await refuseUnencrypted(context, poolId, by);
       return {
-        params: { volumeId: id, poolId, sizeBytes, ...params, ...given({ encryptionKey: key.row.encryptionKey }) },
+        params: { volumeId: id, poolId, sizeBytes, ...params, ...given({ encryptionKey: key.row.encryptionKey, shareable }) },
         statements: [
           ...volumeRows.reserve({
             ...row,
             ...key.row,
-            ...given({ description: input.description }),
+            ...given({ description: input.description, shareable }),
             id,
             projectId,
             poolId,
@@ -203,6 +216,14 @@ function encryptedFor(
   if (asked !== undefined && asked !== encrypted)
     throw new CloudError('invalid_input', `A clone of a ${source.what} is encrypted if and only if that is.`, { pointer: '/encrypted' });
   return { encrypted, by: `/${source.what}Id` };
+}
+
+/** One of several machines is empty at first, and not encrypted. @throws CloudError invalid_input */
+function plainFor({ encrypted }: { readonly encrypted?: boolean }, source: VolumeSource | undefined) {
+  const refuse = (why: string) => new CloudError('invalid_input', `A volume of several machines ${why}.`, { pointer: '/shareable' });
+  if (source !== undefined) throw refuse('is made empty');
+  if (encrypted === true) throw refuse('is not encrypted');
+  return { encrypted: false, by: '/shareable' };
 }
 
 /** @throws CloudError invalid_input when it does not fit, or no size is known */

@@ -15,6 +15,7 @@ import { poolCapacity } from '../placement/contract.ts';
 import { pool } from './pool.ts';
 import { deleteVolume, poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
+import { attachmentsOf, blockersOf, listed, machinesOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 
@@ -77,13 +78,27 @@ async function placesOf({ reader }: StorageContext, { volumeId }: DeleteVolumePa
 
 /** Names the machine that has it, and the way to free it: another for a root disk, which no machine can do without. */
 async function heldByInstance(row: VolumeRow, reader: Reader): Promise<CloudError | undefined> {
-  const holder = row.instanceId === undefined ? undefined : await reader.find(instance, row.instanceId);
+  const [holder] = await machinesOf(reader, row);
   if (row.state !== 'attached' || holder === undefined) return undefined;
   const message =
     row.slot === 0
       ? `Volume ${row.name} is the root disk of instance ${holder.name}; delete the instance first.`
       : `Volume ${row.name} is attached to instance ${holder.name}; run detach-volume on the instance first.`;
-  return new CloudError('in_use', message, { params: { blockers: [{ kind: instance.name, id: holder.id, name: holder.name }] } });
+  return new CloudError('in_use', message, { params: { blockers: blockersOf([holder]) } });
+}
+
+/** Of one of several machines the state does not tell. Those that lie in the trash have it when they are back. */
+async function refuseAttached(row: VolumeRow, reader: Reader): Promise<CloudError | undefined> {
+  const attachments = row.shareable === true ? await attachmentsOf(reader, row.id) : [];
+  const machines = (await Promise.all(attachments.map(({ instanceId }) => reader.find(instance, instanceId)))).filter(
+    (one) => one !== undefined,
+  );
+  if (machines.length === 0) return undefined;
+  const isTrash = attachments.every(({ state }) => state === 'trashed');
+  const how = isTrash ? 'expunge or recover what lies in the trash first' : 'run detach-volume on each first';
+  return new CloudError('in_use', `Volume ${row.name} is attached to ${listed(machines)}; ${how}.`, {
+    params: { blockers: blockersOf(machines) },
+  });
 }
 
 /** Alone a volume must be free; a machine's deletion takes those along that go with it. */
@@ -92,6 +107,7 @@ export const volumeDeletion = (context: () => StorageContext) =>
     kind: volume,
     from: ['available'],
     heldBy: heldByInstance,
+    alone: refuseAttached,
     remove: removeVolume,
     trash: {},
     context,

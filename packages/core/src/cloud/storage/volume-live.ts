@@ -6,7 +6,7 @@ import type { CloudServices } from '../services.ts';
 import { ClassLimits } from './class-limits.ts';
 import { volume } from './volume.ts';
 import { type ReachContext, reachVolume } from './volume-reach.ts';
-import { isOn, type UsedVolumeContext, userOf } from './volume-user.ts';
+import { type UsedVolumeContext, usersOn } from './volume-user.ts';
 
 /** What a move of a disk reaches that its machine goes on using. */
 export type LiveContext = UsedVolumeContext & ReachContext & Pick<CloudServices, 'environment' | 'seeds'>;
@@ -30,11 +30,8 @@ const LOOK_MS = 50;
 
 /** The machine that has the volume, by what its host sees; undefined for one that is off. @throws CloudError unavailable */
 export async function liveUser(ctx: UsedVolumeContext, volumeId: string, call: Call): Promise<LiveUser | undefined> {
-  const user = await userOf(ctx.reader, await ctx.reader.get(volume, volumeId));
-  if (user === undefined) return undefined;
-  if (!(await ctx.hosts.reachable(user.hostId))) throw new CloudError('unavailable', `The host of instance ${user.name} is out of reach.`);
-  const { id, hostId } = user;
-  return (await isOn(await ctx.hosts.hypervisor(hostId), id, volumeId, call)) ? { id, hostId } : undefined;
+  const [user] = await usersOn(ctx, await ctx.reader.get(volume, volumeId), call);
+  return user === undefined ? undefined : { id: user.id, hostId: user.hostId };
 }
 
 const placeOf = async (ctx: LiveContext, { volumeId, toPoolId }: LiveMove, { hostId }: LiveUser, call: Call): Promise<Attachment> =>

@@ -31,7 +31,8 @@ import { contentsDiffer, copyContent } from './volume-copy.ts';
 import { needContents, openedKey, refuseUnencrypted } from './volume-key.ts';
 import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, leavePlace, liveUser, pivot, settle } from './volume-live.ts';
 import { barredFrom, leftLately, refuseUnsettled } from './volume-return.ts';
-import { inUse, refuseOtherUser, refuseUsed, userOf } from './volume-user.ts';
+import { sharedNotIn } from './volume-share.ts';
+import { inUse, refuseOtherUser, refuseShared, refuseUsed, usersOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 
@@ -72,7 +73,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
         throw new CloudError('conflict', `Volume ${row.name} was changed meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       await refuseOtherUser(ctx.reader, row, params.userId);
       // What went before may have taken its machine to another host.
-      const at = await userOf(ctx.reader, row);
+      const [at] = await usersOf(ctx.reader, row);
       if (at !== undefined) await refuseUnreached(ctx.reader, params.toPoolId, at);
       await refuseIsoBeside(ctx.reader, row);
       const beside = await snapshotsOf(ctx.reader, row.id);
@@ -101,7 +102,11 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   })
   .effect('disk', {
     do: async ({ ctx, params: { volumeId, toPoolId, sizeBytes }, out: { ready }, call }) => {
-      const how = given({ toFill: ready.user ? undefined : (true as const) });
+      const { shareable } = await ctx.reader.get(volume, volumeId);
+      const how = given({
+        toFill: ready.user || shareable ? undefined : (true as const),
+        shareable: shareable ? (true as const) : undefined,
+      });
       const request = { id: volumeId, sizeBytes, ...how, ...(await keyOf(ctx, volumeId)) };
       await (await ctx.pools.open(toPoolId)).createVolume(request, call);
     },
@@ -182,7 +187,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
     do: async (step) => {
       const { ctx, params, call } = step;
       const row = await ctx.reader.get(volume, params.volumeId);
-      const user = await userOf(ctx.reader, row);
+      const [user] = await usersOf(ctx.reader, row);
       if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
         await leavePlace(ctx, { volumeId: row.id, poolId: params.fromPoolId, staysIn: params.toPoolId }, user.hostId, call);
       let isOwed = false;
@@ -296,7 +301,9 @@ async function placeFor(ctx: MoveContext, reader: Reader, row: VolumeRow, { isLi
   const encrypted = row.encrypted === true;
   const asked = wanted.poolId === undefined ? '/storageClass' : '/poolId';
   await refuseUnsettled(ctx, row);
-  const notIn = (poolId: Id<'pool'>) => barredFrom(ctx, row, poolId, asked);
+  const notShared = sharedNotIn(ctx, asked);
+  const notIn = async (poolId: Id<'pool'>) =>
+    (row.shareable === true ? await notShared(poolId) : undefined) ?? (await barredFrom(ctx, row, poolId, asked));
   const place = await choosePool(reader, { ...wanted, encrypted, encryptedBy: asked, sizeBytes: row.sizeBytes, notIn });
   const { guards } = await protectionIn(reader, place, encrypted, asked);
   if (encrypted) await refuseUnencrypted(ctx, place.id, asked);
@@ -337,10 +344,12 @@ export const volumeMove = (context: MoveContext) =>
       const { bytesPerSecond } = input;
       const isThere = input.poolId === row.poolId || (await reader.get(pool, row.poolId)).storageClass === input.storageClass;
       if (isThere) return { params: { ...params, toPoolId: row.poolId }, statements: [], satisfied: true };
-      const user = await userOf(reader, row);
+      const users = await usersOf(reader, row);
+      refuseShared(row, users);
+      const [user] = users;
       const isLive = user?.state === 'running' || user?.state === 'suspended';
       if (user !== undefined && isLive) await refuseUncopied(context, user, params);
-      else if (user !== undefined && user.state !== 'stopped') throw inUse(row, user);
+      else if (user !== undefined && user.state !== 'stopped') throw inUse(row, [user]);
       else if (bytesPerSecond !== undefined)
         throw new CloudError('invalid_input', 'Only what is copied under a running machine is held back.', { pointer: '/bytesPerSecond' });
       await refuseIsoBeside(reader, row);

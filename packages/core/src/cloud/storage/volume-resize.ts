@@ -21,7 +21,7 @@ import { refuseFull } from './pool-choice.ts';
 import { poolReachable } from './removal.ts';
 import { diskBytes, volume } from './volume.ts';
 import { openedKey } from './volume-key.ts';
-import { isOn, type UsedVolumeContext, userOf, type VolumeUser } from './volume-user.ts';
+import { isOn, type UsedVolumeContext, usersOf, usersOn, type VolumeUser } from './volume-user.ts';
 
 interface ResizeVolumeParams {
   readonly volumeId: Id<'volume'>;
@@ -50,25 +50,20 @@ const resizeVolume = saga<ResizeContext, ResizeVolumeParams>('volume.resize', 1)
         throw new CloudError('conflict', `Volume ${row.name} has ${bytesText(stored.sizeBytes)} in ${pool.place}, and only grows.`, {
           params: { sizeBytes: stored.sizeBytes },
         });
-      const user = await userOf(ctx.reader, row);
-      if (user === undefined) return;
-      if (!(await ctx.hosts.reachable(user.hostId)))
-        throw new CloudError('unavailable', `The host of instance ${user.name} is out of reach.`);
-      const hypervisor = await ctx.hosts.hypervisor(user.hostId);
-      if (await isOn(hypervisor, user.id, row.id, call)) hypervisor.need('growDisk');
+      for (const { hostId } of await usersOn(ctx, row, call)) (await ctx.hosts.hypervisor(hostId)).need('growDisk');
     },
     undo: NOTHING_TO_UNDO,
   })
   .effect('disk', {
     do: async ({ ctx, params, call }) => {
       const row = await ctx.reader.get(volume, params.volumeId);
-      const user = await userOf(ctx.reader, row);
+      const users = await usersOf(ctx.reader, row);
       const grown = { ...row, sizeBytes: params.sizeBytes };
-      if (user !== undefined && (await growInUse(ctx, user, grown, call))) return;
+      if (await growInUse(ctx, users, grown, call)) return;
       const { key } = await openedKey(ctx, row.encryptionKey);
       await (await ctx.pools.open(params.poolId)).resizeVolume(params.volumeId, params.sizeBytes, key, call);
       // It may have been switched on meanwhile, behind our back.
-      if (user !== undefined) await growInUse(ctx, user, grown, call);
+      await growInUse(ctx, users, grown, call);
     },
     undo: FORWARD_ONLY,
   })
@@ -78,11 +73,18 @@ const resizeVolume = saga<ResizeContext, ResizeVolumeParams>('volume.resize', 1)
   })
   .build();
 
+/** Grows the disk through the machines that have it. False where none of them is on. */
+async function growInUse(ctx: UsedVolumeContext, users: readonly VolumeUser[], row: RowOf<typeof volume>, call: Call): Promise<boolean> {
+  let isGrown = false;
+  for (const user of users) isGrown = (await growUnder(ctx, user, row, call)) || isGrown;
+  return isGrown;
+}
+
 /**
- * Grows the disk through the machine that has it, with what its class allows at that size. False where the machine is off; it is also for the pool alone once the
- * host cannot be asked any more: the guest sees the size at its next start then.
+ * With what its class allows at that size. False where the machine is off; it is also for the pool alone once the host cannot be asked any more: the guest sees the
+ * size at its next start then.
  */
-async function growInUse(ctx: UsedVolumeContext, user: VolumeUser, row: RowOf<typeof volume>, call: Call): Promise<boolean> {
+async function growUnder(ctx: UsedVolumeContext, user: VolumeUser, row: RowOf<typeof volume>, call: Call): Promise<boolean> {
   if (!(await ctx.hosts.reachable(user.hostId))) return false;
   const hypervisor = await ctx.hosts.hypervisor(user.hostId);
   if (!(await isOn(hypervisor, user.id, row.id, call))) return false;
@@ -106,10 +108,11 @@ export const volumeResize = (context: ResizeContext) =>
           pointer: '/sizeBytes',
           params: { minimumBytes: row.sizeBytes },
         });
+      (await context.pools.open(row.poolId)).needGrowth();
       await refuseFull(reader, row.poolId, sizeBytes - row.sizeBytes);
-      const user = await userOf(reader, row);
-      if (user !== undefined && (user.state === 'running' || user.state === 'suspended'))
-        (await context.hosts.hypervisor(user.hostId)).need('growDisk');
+      const users = await usersOf(reader, row);
+      for (const { state, hostId } of users)
+        if (state === 'running' || state === 'suspended') (await context.hosts.hypervisor(hostId)).need('growDisk');
       const quota = quotaGrowth(volume, row, { sizeBytes });
       return {
         params: { volumeId: id, poolId: row.poolId, fromBytes: row.sizeBytes, sizeBytes, quota },
@@ -119,7 +122,7 @@ export const volumeResize = (context: ResizeContext) =>
           poolCapacity(row.poolId, sizeBytes - row.sizeBytes, 1),
           ...quota,
         ],
-        keys: user === undefined ? [] : [user.id],
+        keys: users.map(({ id: userId }) => userId),
       };
     },
     saga: resizeVolume,

@@ -24,7 +24,7 @@ import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
 import { newKey } from './volume-key.ts';
-import { inUse, isOn, refuseOtherUser, refuseUsed, type UsedVolumeContext, userOf } from './volume-user.ts';
+import { inUse, isOn, refuseOtherUser, refuseUsed, type UsedVolumeContext, usersOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 
@@ -51,7 +51,7 @@ const target = ({ volumeId, isLive = false }: RotateKeyParams) => ({ volumeId, i
 
 /** Its host is given the key, for when it opens the volume anew. One that is out of reach is given it when it starts a machine with the volume. */
 async function tell(ctx: RotateKeyContext, { volumeId, poolId, isLive }: RotateKeyParams, sealed: string, call: Call): Promise<void> {
-  const user = isLive === true ? await userOf(ctx.reader, await ctx.reader.get(volume, volumeId)) : undefined;
+  const [user] = isLive === true ? await usersOf(ctx.reader, await ctx.reader.get(volume, volumeId)) : [];
   if (user === undefined || !(await ctx.hosts.reachable(user.hostId))) return;
   const hypervisor = await ctx.hosts.hypervisor(user.hostId);
   if (!(await isOn(hypervisor, user.id, volumeId, call))) return;
@@ -143,9 +143,9 @@ export const volumeRotateKey = (context: RotateKeyContext) =>
       if (fromKey === undefined) throw new CloudError('conflict', `Volume ${row.name} is not encrypted.`);
       const pool = await context.pools.open(row.poolId);
       pool.needKeyChanges();
-      const user = await userOf(reader, row);
+      const [user] = await usersOf(reader, row);
       const isLive = user !== undefined && ON.includes(user.state) && pool.changesKeysLive;
-      if (user !== undefined && user.state !== 'stopped' && !isLive) throw inUse(row, user);
+      if (user !== undefined && user.state !== 'stopped' && !isLive) throw inUse(row, [user]);
       await refuseKept(reader, row);
       const key = await newKey(context, seal, true);
       const toKey = String(key.row.encryptionKey);

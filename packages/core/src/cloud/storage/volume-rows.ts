@@ -23,6 +23,7 @@ export type NewVolume = Pick<
   | 'slot'
   | 'description'
   | 'limits'
+  | 'shareable'
   | 'encrypted'
   | 'encryptionKey'
 > & { readonly projectId: Id<'project'> };

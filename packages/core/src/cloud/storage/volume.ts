@@ -51,6 +51,12 @@ export const volume = defineKind({
     deleteWithInstance: Type.Boolean(),
     slot: Type.Optional(Type.Integer({ minimum: 0, description: 'Place on the machine; 0 is the root disk.' })),
     limits: Type.Optional(diskLimits),
+    shareable: Type.Optional(
+      Type.Boolean({
+        description:
+          'Several machines may have it at once, each by an `attachment`, and `instanceId` stays empty. Said when it is made, for good. Default: false.',
+      }),
+    ),
     encrypted: Type.Optional(
       Type.Boolean({ description: 'Its content is encrypted (LUKS) before it leaves its host; the cloud keeps the key. Default: false.' }),
     ),

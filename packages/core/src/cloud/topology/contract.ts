@@ -1,7 +1,7 @@
 /** What other modules may know of topology. */
 export { cluster } from './cluster.ts';
 export { host } from './host.ts';
-export { ON_THE_HOST, refuseMachines } from './host-maintain.ts';
+export { machinesComing, machinesOn, ON_THE_HOST, refuseMachines } from './host-maintain.ts';
 export type { Hosts, Hypervisor } from './hosts.ts';
 export type { MachineAsk } from './late-calls.ts';
 export { HEARTBEATS_PER_LOOK, hostLook, hostLost, strayRemoval } from './points.ts';

@@ -7,6 +7,7 @@ import {
   type Id,
   NOTHING_TO_UNDO,
   type Reader,
+  type RowOf,
   revert,
   saga,
   transition,
@@ -17,12 +18,16 @@ import { host } from './host.ts';
 /** Machines in these states are on their host; in others they are only rows that name it. */
 export const ON_THE_HOST: readonly string[] = ['creating', 'running', 'suspended', 'deleting'];
 
+export const machinesOn = (reader: Reader, hostId: string): Promise<readonly RowOf<typeof instance>[]> =>
+  reader.list(instance, both(equals('hostId', hostId), { field: 'state', op: 'in', value: ON_THE_HOST }));
+
+/** On their way to it from others. */
+export const machinesComing = (reader: Reader, hostId: string): Promise<readonly RowOf<typeof instance>[]> =>
+  reader.list(instance, equals('migratingToHostId', hostId));
+
 /** @throws CloudError in_use that lists the machines */
 export async function refuseMachines(reader: Reader, hostId: string): Promise<void> {
-  const machines = [
-    ...(await reader.list(instance, both(equals('hostId', hostId), { field: 'state', op: 'in', value: ON_THE_HOST }))),
-    ...(await reader.list(instance, equals('migratingToHostId', hostId))),
-  ];
+  const machines = [...(await machinesOn(reader, hostId)), ...(await machinesComing(reader, hostId))];
   if (machines.length > 0)
     throw new CloudError(
       'in_use',

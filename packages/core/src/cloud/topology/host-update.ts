@@ -100,9 +100,10 @@ export const hostUpdate = (context: HostContext) =>
       const { tlsCredentials, ...plain } = input;
       const tls = tlsCredentials === undefined ? undefined : checkedCredentials(tlsCredentials);
       if (input.uri !== undefined) {
-        const known = row.tlsCredentials === undefined ? undefined : await context.secrets.open(row.tlsCredentials);
+        // With others those of before need not be opened, nor can they where their key is lost.
+        const known = tls ?? (row.tlsCredentials === undefined ? undefined : await context.secrets.open(row.tlsCredentials));
         const { hypervisor } = await reader.get(cluster, row.clusterId);
-        await context.hosts.refuseUnreachable(hypervisor, endpointOf(id, input.uri, tls ?? known));
+        await context.hosts.refuseUnreachable(hypervisor, endpointOf(id, input.uri, known));
       }
       const credentials = tls === undefined ? undefined : await seal(tls);
       const set = { ...plain, ...given({ tlsCredentials: credentials?.reference }) } as JsonObject;

@@ -24,11 +24,25 @@ export const host = defineKind({
     memoryOvercommit: Type.Optional(
       Type.Number({ minimum: 0.5, maximum: 4, description: 'Memory promised per memory of the host. Default: as its cluster says.' }),
     ),
-    roles: Type.Array(Type.Union([Type.Literal('compute'), Type.Literal('storage')]), { minItems: 1, uniqueItems: true }),
+    roles: Type.Array(Type.Union([Type.Literal('compute'), Type.Literal('storage')]), {
+      minItems: 1,
+      uniqueItems: true,
+      description: '`compute`: machines are placed there. `storage`: it may be given pools of its own. What is there already stays.',
+    }),
     status: Type.Union([Type.Literal('connecting'), Type.Literal('connected'), Type.Literal('disconnected')], {
       description: 'Whether it answers.',
     }),
     statusReason: Type.Optional(Type.String()),
+    networkTroubles: Type.Optional(
+      Type.Array(
+        Type.Object({
+          driver: Type.String(),
+          reason: Type.String({ description: 'In words that follow the name of the host.' }),
+          since: Type.String({ format: 'date-time' }),
+        }),
+        { description: 'What may keep machines that run there from their networks, by network driver; absent where nothing is known.' },
+      ),
+    ),
     hostname: Type.Optional(Type.String()),
     hostUuid: Type.Optional(Type.String()),
     cpus: Type.Optional(Type.Integer()),

@@ -17,10 +17,6 @@ import type { BackupContext } from '../context.ts';
 /** What the making of a set reaches: what it does to the machine is done by operations of their own, which hold that no longer than they need it. */
 export interface SetContext extends BackupContext, Pick<CloudServices, 'kernel' | 'ids'> {}
 
-/** One wait for an operation. When it is over the step looks again, and waits on. */
-export const PART_WAIT_MS = 24 * 3600_000;
-export const PART_RETRY = { attempts: Number.MAX_SAFE_INTEGER, backoffMs: 500 };
-
 /** An operation that a set has asked for, by an id that was chosen before. */
 export interface SetPart {
   readonly operationId: Id<'operation'>;

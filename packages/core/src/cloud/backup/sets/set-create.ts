@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  AWAITS_PARTS,
   bindSaga,
   CloudError,
   change,
@@ -18,12 +19,12 @@ import {
 } from '../../../kernel/index.ts';
 import { instance } from '../../compute/contract.ts';
 import { given, nameOr } from '../../naming.ts';
-import { needContents, refuseUnkept, snapshot, snapshotGroup, volume } from '../../storage/contract.ts';
+import { disksOf, needContents, refuseUnkept, snapshot, snapshotGroup, volume } from '../../storage/contract.ts';
 import { backup } from '../backup.ts';
 import { backupPlan } from '../backup-plan.ts';
 import { storeFor } from '../store-choice.ts';
 import { backupSet } from './backup-set.ts';
-import { carryOut, PART_RETRY, PART_WAIT_MS, removed, type SetContext, type SetPart, stopped } from './parts.ts';
+import { carryOut, removed, type SetContext, type SetPart, stopped } from './parts.ts';
 
 interface CreateSetParams {
   readonly setId: Id<'backupSet'>;
@@ -44,8 +45,7 @@ interface CopyParams {
 /** In the place of a step: a backup of one of the disks. */
 export const copyDisk = saga<SetContext, CopyParams>('backupSet.copy', 1)
   .effect('backup', {
-    timeoutMs: PART_WAIT_MS,
-    retry: PART_RETRY,
+    ...AWAITS_PARTS,
     do: async ({ params, ...step }) => {
       await carryOut({ ...step, ...params }, params.part);
     },
@@ -64,8 +64,7 @@ const PARALLEL = 2;
  */
 export const createSet = saga<SetContext, CreateSetParams>('backupSet.create', 1)
   .effect('instant', {
-    timeoutMs: PART_WAIT_MS,
-    retry: PART_RETRY,
+    ...AWAITS_PARTS,
     do: async ({ params, ...step }) => {
       const { projectId, instanceId, takeId } = params;
       const part = { operationId: takeId, action: 'instance.snapshot', resourceId: instanceId, input: {} };
@@ -83,8 +82,7 @@ export const createSet = saga<SetContext, CreateSetParams>('backupSet.create', 1
     run: ({ ctx, params: { projectId }, out }) => [out.instant.copies.map(({ part }) => bindSaga(copyDisk, ctx, { projectId, part }))],
   })
   .effect('apart', {
-    timeoutMs: PART_WAIT_MS,
-    retry: PART_RETRY,
+    ...AWAITS_PARTS,
     do: async ({ params, out, ...step }) => {
       await removed({ ...step, ...params }, snapshotGroup, out.instant.groupId);
       const row = await step.ctx.reader.find(instance, params.instanceId);
@@ -140,7 +138,7 @@ const MADE = ['running', 'suspended', 'stopped', 'crashed'] as const;
 async function refuseUnfit(context: SetContext, { id, name, state }: RowOf<typeof instance>): Promise<void> {
   if (!MADE.some((each) => each === state))
     throw new CloudError('conflict', `Instance ${name} is ${state}.`, { pointer: '/instanceId', params: { state, allowed: [...MADE] } });
-  for (const row of await context.reader.list(volume, equals('instanceId', id))) {
+  for (const row of await disksOf(context.reader, [id])) {
     await refuseUnkept(context, row, '/instanceId');
     await needContents(context, row, '/instanceId');
   }

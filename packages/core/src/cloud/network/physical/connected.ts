@@ -24,10 +24,13 @@ export async function unconnectedTo({ fabrics, reader }: Context, row: NetworkRo
   };
 }
 
-/** The same for all networks of a machine. */
+/** Why machines with these networks are not placed on a host: it does not lead there, or does not do what it is told. */
 export async function unconnectedToAny(ctx: Context, networks: readonly NetworkRow[]): Promise<Unconnected | undefined> {
   const known = (await Promise.all(networks.map((row) => unconnectedTo(ctx, row)))).filter((each) => each !== undefined);
-  return known.length === 0 ? undefined : (hostname) => known.map((each) => each(hostname)).find((why) => why !== undefined);
+  const shared = networks.filter(({ vpcId, physicalNetworkId }) => vpcId !== undefined || physicalNetworkId !== undefined);
+  const fabrics = new Set(await Promise.all(shared.map((row) => ctx.fabrics.of(row))));
+  const whys = [...known, ...[...fabrics].map((each) => (hostname: string) => each.troubleOf(hostname))];
+  return whys.length === 0 ? undefined : (hostname) => whys.map((why) => why(hostname)).find((why) => why !== undefined);
 }
 
 /** @throws CloudError conflict */

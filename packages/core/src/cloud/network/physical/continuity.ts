@@ -5,16 +5,13 @@ import {
   create,
   equals,
   type KernelServices,
-  notice,
   type RowOf,
   timestamp,
   transition,
 } from '../../../kernel/index.ts';
 import type { Call, ContinuityMark } from '../../../strategy/index.ts';
+import { fabricLost } from '../points.ts';
 import { fabric } from './fabric.ts';
-
-/** A fabric has come back empty or from yesterday: nothing is changed there until an operator has it built anew. */
-export const fabricLost = notice<{ readonly fabricId: string; readonly driver: string; readonly reason: string }>('fabric.lost');
 
 /** What is left in a fabric, to know it again. */
 export interface MarkPlace {

@@ -10,6 +10,11 @@ export const fabric = defineKind({
   schema: Type.Object({
     driver: Type.String(),
     life: Type.String({ description: 'Left in the fabric when it was first used, or built anew.' }),
+    trouble: Type.Optional(
+      Type.String({
+        description: 'Why changes do not come through: what hosts share does not answer, or does not follow. Absent where it does.',
+      }),
+    ),
     serial: Type.Integer({ minimum: 0, description: 'Left there from time to time; it only grows.' }),
   }),
   states: { ready: ['lost'], lost: ['ready'] },

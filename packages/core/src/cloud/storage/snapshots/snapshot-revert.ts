@@ -14,11 +14,11 @@ import {
   type Statement,
   saga,
 } from '../../../kernel/index.ts';
-import { instance } from '../../compute/contract.ts';
 import { poolCapacity } from '../../placement/contract.ts';
 import { refuseFull } from '../pool-choice.ts';
 import { poolReachable, type StorageContext } from '../removal.ts';
 import { volume } from '../volume.ts';
+import { blockersOf, machinesOf, refuseShared } from '../volume-user.ts';
 import { snapshot } from './snapshot.ts';
 import { snapshotGroup } from './snapshot-group.ts';
 import { contentKey, hasContent, type SnapshotRow } from './snapshot-rows.ts';
@@ -88,10 +88,13 @@ async function refuseUsed(reader: Reader, kept: SnapshotRow): Promise<void> {
     throw new CloudError('conflict', `Snapshot ${kept.name} is ${kept.state}.`, { params: { state: kept.state } });
   const row = await reader.get(volume, kept.volumeId);
   if (!hasContent(row)) throw new CloudError('conflict', `Volume ${row.name} is ${row.state}.`, { params: { state: row.state } });
-  const user = row.instanceId === undefined ? undefined : await reader.find(instance, row.instanceId);
-  if (user === undefined || OFF.includes(user.state)) return;
+  const machines = await machinesOf(reader, row);
+  refuseShared(row, machines);
+  const on = machines.filter(({ state }) => !OFF.includes(state));
+  const [user] = on;
+  if (user === undefined) return;
   throw new CloudError('in_use', `Volume ${row.name} is in use by instance ${user.name}, which is ${user.state}; stop it first.`, {
-    params: { blockers: [{ kind: instance.name, id: user.id, name: user.name }] },
+    params: { blockers: blockersOf(on) },
   });
 }
 
@@ -103,14 +106,16 @@ async function planRevert(reader: Reader, kept: readonly SnapshotRow[]) {
   const keys = new Set<string>();
   for (const row of kept) {
     await refuseUsed(reader, row);
-    const { id, poolId, sizeBytes: fromBytes, instanceId, ...rest } = await reader.get(volume, row.volumeId);
+    const disk = await reader.get(volume, row.volumeId);
+    const { id, poolId, sizeBytes: fromBytes } = disk;
     const growth = Math.max(0, row.sizeBytes - fromBytes);
     await refuseFull(reader, poolId, growth);
     volumes.push({ snapshotId: row.id, volumeId: id, poolId, fromBytes, sizeBytes: row.sizeBytes });
-    quota.push(...quotaGrowth(volume, { ...rest, id, sizeBytes: fromBytes }, { sizeBytes: row.sizeBytes }));
+    quota.push(...quotaGrowth(volume, disk, { sizeBytes: row.sizeBytes }));
     guards.push({ op: 'expect', table: volume.name, key: id, expect: { sizeBytes: fromBytes } });
     if (growth > 0) guards.push(poolCapacity(poolId, growth, 1));
-    for (const key of [id, contentKey(id), row.id, instanceId]) if (key !== undefined) keys.add(key);
+    const machines = await machinesOf(reader, disk);
+    for (const key of [id, contentKey(id), row.id, ...machines.map((machine) => machine.id)]) keys.add(key);
   }
   return { params: { volumes, quota } satisfies RevertParams, statements: [...guards, ...quota], keys: [...keys] };
 }

@@ -1,0 +1,16 @@
+import { notice } from '../../kernel/index.ts';
+
+/** A fabric has come back empty or from yesterday: nothing is changed there until an operator has it built anew. */
+export const fabricLost = notice<{ readonly fabricId: string; readonly driver: string; readonly reason: string }>('fabric.lost');
+
+/** What the hosts of a fabric share does not answer, or does not follow: machines keep what they have, and changes do not come through. */
+export const fabricDegraded = notice<{ readonly fabricId: string; readonly driver: string; readonly reason: string }>('fabric.degraded');
+/** Changes of a fabric come through again. */
+export const fabricRecovered = notice<{ readonly fabricId: string; readonly driver: string }>('fabric.recovered');
+
+/** A host that answers does not do what its machines' networks need: those that run there may be cut off. */
+export const hostNetworkDegraded = notice<{ readonly hostId: string; readonly driver: string; readonly reason: string }>(
+  'host.networkDegraded',
+);
+/** A host does again what its machines' networks of that driver need. */
+export const hostNetworkRecovered = notice<{ readonly hostId: string; readonly driver: string }>('host.networkRecovered');
