@@ -30,6 +30,7 @@ import { compileSecurityGroup } from './compile/security-group.ts';
 import { compileVpc } from './compile/vpc.ts';
 import { DriverError } from './driver-error.ts';
 import { classify } from './faults.ts';
+import { Health } from './health.ts';
 import type { Inventory } from './inventory.ts';
 import { foreign, keeperOf } from './keepers.ts';
 import { servicePortMac, servicePortName } from './names.ts';
@@ -51,6 +52,7 @@ export function ovnDriver(northbound: Northbound, southbound: Southbound, option
   const { inventory } = northbound;
   const carriers = new Carriers(northbound, southbound);
   const readiness = new Readiness(northbound, southbound);
+  const health = new Health(northbound, southbound);
   return {
     ensureNetwork: async (spec: NetworkSpec, call: Call) => {
       checkNetwork(spec);
@@ -82,6 +84,7 @@ export function ovnDriver(northbound: Northbound, southbound: Southbound, option
     },
     ...keepersOf(northbound, southbound, carriers, options),
     readiness: { port: (nicId, call) => readiness.port(nicId, call) },
+    health: { troubles: (hosts, call) => health.troubles(hosts, call) },
     continuity: {
       read: (call) => northbound.readMark(new Bounds(call)),
       write: (mark, call) => northbound.writeMark(mark, new Bounds(call)),

@@ -22,11 +22,20 @@ export function derivedMac(id: string, role: string): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
+/**
+ * A change of a name costs all who follow the row that it is in as much as the row has names: OVN writes such a row as a whole, and hosts read it. So those of a
+ * large VPC are spread over several, which costs a small one next to nothing.
+ */
+const DNS_ROWS = 16;
+
 /** Names of port groups and address sets have letters, digits and _ alone. */
 const word = (id: string): string => id.replaceAll('-', '');
 
 /** Of a VPC: what its machines find by name, what spreads connections in it, and the ports that are filtered. */
-export const dnsOf = (vpcId: string): string => derivedUuid(vpcId, 'dns');
+export const dnsOf = (vpcId: string): readonly string[] =>
+  Array.from({ length: DNS_ROWS }, (_, at) => derivedUuid(vpcId, `dns/${at}`)).sort();
+/** Which of these has a name. */
+export const dnsRowOf = (vpcId: string, name: string): string => derivedUuid(vpcId, `dns/${(digest(name)[0] ?? 0) % DNS_ROWS}`);
 export const balancersOf = (vpcId: string): string => derivedUuid(vpcId, 'balancers');
 export const filteredOf = (vpcId: string): string => derivedUuid(vpcId, 'filtered');
 export const filteredName = (vpcId: string): string => `filtered_${word(vpcId)}`;

@@ -53,7 +53,7 @@ export class Readiness {
 }
 
 /** Numbers of configurations: hosts tell which they have reached. Those who ask at the same time get the same. */
-class Configurations {
+export class Configurations {
   readonly #client: OvsdbClient<OvnNorthbound>;
   #current: Promise<number> | undefined;
   #next: Promise<number> | undefined;

@@ -15,9 +15,11 @@ const SELECTION = {
   Chassis_Private: true,
   Encap: true,
   Port_Binding: { columns: ['logical_port', 'type', 'chassis', 'up'] },
+  SB_Global: { columns: ['nb_cfg'] },
   Service_Monitor: true,
 } as const;
 type Tables = Pick<OvnSouthbound, 'Chassis' | 'Chassis_Private' | 'Encap' | 'Service_Monitor'> & {
+  readonly SB_Global: Pick<SouthboundRows.SBGlobal, '_uuid' | 'nb_cfg'>;
   readonly Port_Binding: Pick<SouthboundRows.PortBinding, '_uuid' | 'logical_port' | 'type' | 'chassis' | 'up'>;
 };
 
@@ -74,6 +76,12 @@ export class Southbound implements AsyncDisposable {
     const [binding] = this.replica.tables.Port_Binding.find({ logical_port: logicalPort });
     const chassis = binding?.chassis === undefined ? undefined : this.replica.tables.Chassis.get(binding.chassis);
     return chassis === undefined ? undefined : { chassis, isUp: binding?.up === true };
+  }
+
+  /** Up to which configuration OVN has told hosts what is to be. */
+  get configuration(): number {
+    const [row] = [...this.replica.tables.SB_Global];
+    return row?.nb_cfg ?? 0;
   }
 
   /** Up to which configuration a host has all flows. */

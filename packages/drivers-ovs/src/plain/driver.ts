@@ -4,6 +4,7 @@ import { DriverError } from '../ovn/driver-error.ts';
 import { classify } from '../ovn/faults.ts';
 import { checkNetwork, checkPort } from './check.ts';
 import { missingFor } from './compile.ts';
+import { troubles } from './health.ts';
 import { Mesh } from './mesh.ts';
 import { bridgeName } from './names.ts';
 import { nicMark, storedOf } from './stored-network.ts';
@@ -33,6 +34,7 @@ export function openVswitchDriver(switches: Switches): NetworkDriver {
     classify,
     close: () => switches.close(),
     readiness: { port: async (nicId, call) => readinessOf(await mesh.look(new Bounds(call)), nicId) },
+    health: { troubles: (hosts, call) => troubles(switches, hosts, call) },
     connections: {
       missing: (host, segment) => {
         const facts = switches.factsOf(host);

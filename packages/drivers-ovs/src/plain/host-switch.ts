@@ -1,6 +1,7 @@
 import type { Writer } from '@pileus/core/strategy';
 import type { Bounds } from '../ovn/bounds.ts';
 import { DriverError } from '../ovn/driver-error.ts';
+import { Milestone } from '../ovn/milestone.ts';
 import { type Address, everyRow, type OpenVswitch, type Operation, OvsdbClient, OvsdbError, openVswitch } from '../ovsdb/index.ts';
 import { SELECTION, type SwitchReplica, SwitchView } from './switch-view.ts';
 
@@ -16,8 +17,10 @@ export class HostSwitch implements AsyncDisposable {
   readonly #replica: SwitchReplica;
   readonly #epochKey: string;
   readonly #epoch: number;
+  readonly #milestone: Milestone;
 
-  constructor(host: string, address: Address, { cloudId, epoch }: Writer) {
+  constructor(host: string, address: Address, { cloudId, epoch }: Writer, milestone = new Milestone()) {
+    this.#milestone = milestone;
     this.host = host;
     this.#client = new OvsdbClient({ database: openVswitch, remotes: [address] });
     this.#replica = this.#client.replicate(SELECTION);
@@ -30,6 +33,16 @@ export class HostSwitch implements AsyncDisposable {
   async look(bounds: Bounds): Promise<void> {
     await this.#replica.ready(bounds.left);
     await this.#recorded(bounds);
+  }
+
+  /** Whether the switch does what its database says: it counts up to where it was told that has come. */
+  async follows(bounds: Bounds): Promise<boolean> {
+    const asked = this.#milestone.isTime ? [Open_vSwitch.mutate(everyRow, { next_cfg: { add: 1 } })] : [];
+    const results = await this.#client.transact([Open_vSwitch.select(everyRow, ['cur_cfg', 'next_cfg']), ...asked], bounds.left);
+    const [row] = results[0];
+    if (row === undefined) return false;
+    if (asked.length > 0) this.#milestone.tell(row.next_cfg + 1);
+    return !this.#milestone.isAhead(row.cur_cfg);
   }
 
   /**

@@ -46,6 +46,14 @@ export class Switches {
     return { all, answering, isComplete };
   }
 
+  /** One host of the cloud, looked at alone: the others may answer or not. Undefined of who is none. @throws what keeps it from being looked at */
+  async lookAt(host: string, bounds: Bounds): Promise<HostSwitch | undefined> {
+    const known = (await this.#hosts()).hosts.find((each) => each.host === host);
+    const at = known && this.#open(known);
+    await at?.look(bounds);
+    return at;
+  }
+
   /** What a host has told when it was last looked at. Undefined of one that has told nothing yet. */
   factsOf(host: string): SwitchFacts | undefined {
     const at = this.#opened.get(host)?.at;

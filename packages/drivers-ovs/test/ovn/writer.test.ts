@@ -60,15 +60,19 @@ describe('writing to the northbound database', function () {
       const { transactions, changes } = northbound.sent;
       return { transactions: transactions - before.transactions, changes: changes - before.changes };
     };
-    const first = await changesOf(() => driver.ensurePort(nthPort(0), call()));
-    expect(first).to.deep.equal({ transactions: 1, changes: 5 });
+    /** The port, its switch, two groups, and its name both ways, which may be in the same row of names. */
+    const isOne = ({ transactions, changes }: { readonly transactions: number; readonly changes: number }) => {
+      expect(transactions).to.equal(1);
+      expect(changes).to.be.within(5, 6);
+    };
+    isOne(await changesOf(() => driver.ensurePort(nthPort(0), call())));
     const many = await changesOf(() =>
       Promise.all(Array.from({ length: PORTS }, (_, at) => driver.ensurePort(nthPort(at + 1), call(120_000)))),
     );
     expect(many.transactions).to.be.at.most(PORTS / 50);
-    expect(await changesOf(() => driver.ensurePort(nthPort(PORTS + 1), call()))).to.deep.equal(first);
+    isOne(await changesOf(() => driver.ensurePort(nthPort(PORTS + 1), call())));
     expect(await changesOf(() => driver.ensurePort(nthPort(1), call()))).to.deep.equal({ transactions: 0, changes: 0 });
-    expect(await changesOf(() => driver.deletePort(nthPort(1), call()))).to.deep.equal({ ...first, changes: 5 });
+    isOne(await changesOf(() => driver.deletePort(nthPort(1), call())));
     expect((await driver.inspectNetwork(idOf('front'), call()))?.nicIds).to.have.length(PORTS + 1);
   });
 

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Call, NetworkDriver, NetworkSpec, PortSpec, SegmentSpec } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { FULL } from '../../../../tools/test/slice.ts';
+import { Bounds } from '../../src/ovn/bounds.ts';
+import { Milestone } from '../../src/ovn/milestone.ts';
+import { HostSwitch } from '../../src/plain/host-switch.ts';
 import { bridgeName, patchName, wireName } from '../../src/plain/names.ts';
 import { PrivateSwitches } from './private-switches.ts';
 
@@ -242,6 +245,35 @@ describe('the mesh of Open vSwitch alone', function () {
     expect((await driver.hosts?.list(call()))?.[1]).to.deep.equal({
       ...{ host: 'hv2', datapath: 'kernel', tunnelAddress: '192.0.2.2', physicalNetworks: ['physnet1'] },
     });
+  });
+
+  it('tells of a host that its switch does not answer, does not follow, has lost a bridge, or a port of a machine', async () => {
+    const network = networkOf({ vlanId: 100 });
+    await driver.ensureNetwork(network, call());
+    const { nicId } = await plug(network, 'hv1');
+    const ask = async (host: string, nicIds: readonly string[] = [], timeoutMs = 30_000) =>
+      (await driver.health?.troubles([{ host, nicIds }], { ...call(), timeoutMs }))?.hosts;
+    expect(await ask('hv1')).to.deep.equal([]);
+    expect(await ask('hv9')).to.deep.equal([], 'it is none of the cloud');
+    expect(await ask('hv1', [nicId])).to.deep.equal([{ host: 'hv1', unplugged: [nicId] }]);
+    const plugged = ['--', 'set', 'interface', 'tap1', `external-ids:iface-id=${nicId}`];
+    await switches.vsctl('hv1', 'add-port', bridgeName(network.id), 'tap1', ...plugged);
+    expect(await ask('hv1', [nicId])).to.deep.equal([]);
+    await switches.vsctl('hv1', 'del-br', 'br-ex');
+    const reason = 'has no bridge br-ex, which it tells for physnet1';
+    expect(await ask('hv1', [nicId])).to.deep.equal([{ host: 'hv1', unplugged: [], reason }]);
+    switches.server('hv2').freeze();
+    try {
+      const [seen] = (await ask('hv2', [], 200)) ?? [];
+      expect([seen?.host, seen?.reason?.split(':')[0]]).to.deep.equal(['hv2', 'has an Open vSwitch that does not answer']);
+    } finally {
+      switches.server('hv2').thaw();
+    }
+    await using at = new HostSwitch('hv1', switches.server('hv1').address, { cloudId: OWNER, epoch: 1 }, new Milestone(0));
+    const follows = () => at.follows(new Bounds(call()));
+    expect([await follows(), await follows()]).to.deep.equal([true, false], 'there is no ovs-vswitchd');
+    await switches.vsctl('hv1', 'set', 'open_vswitch', '.', 'cur_cfg=1000000');
+    expect(await follows()).to.equal(true);
   });
 
   it('makes nothing on hosts of other clusters, or without what it needs', async () => {

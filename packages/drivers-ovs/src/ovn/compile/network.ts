@@ -22,7 +22,7 @@ export function compileNetwork(spec: NetworkSpec, mtu: Mtu): Compiled {
   const object = new Compilation('networks', spec);
   const mtuBytes = spec.mtuBytes ?? (spec.mode === 'provider' ? mtu.providerBytes : mtu.overlayBytes);
   for (const subnet of spec.subnets) compileDhcp(object, { network: spec, subnet, mtuBytes });
-  const shared = spec.vpcId === undefined ? {} : { load_balancer_group: [balancersOf(spec.vpcId)], dns_records: [dnsOf(spec.vpcId)] };
+  const shared = spec.vpcId === undefined ? {} : { load_balancer_group: [balancersOf(spec.vpcId)], dns_records: dnsOf(spec.vpcId) };
   object.main(
     'Logical_Switch',
     { name: spec.id, ...shared, acls: [...compileServiceRules(object, spec), ...compileWireRules(object, spec)], other_config: {} },

@@ -3,7 +3,7 @@ import { familyOf, reverseName, securityNetworks } from '../address.ts';
 import type { Claim, Compiled, Place } from '../compiled.ts';
 import { Compilation } from '../compiled.ts';
 import { DriverError } from '../driver-error.ts';
-import { alsoOf, dhcpOf, dnsOf, filteredOf } from '../names.ts';
+import { alsoOf, dhcpOf, dnsRowOf, filteredOf } from '../names.ts';
 
 /** Other priorities would only matter if there were several rules for a port. */
 const SENDING_PRIORITY = 1_000;
@@ -76,11 +76,8 @@ function placesOf(spec: PortSpec): readonly Place[] {
 function namesOf({ vpcId, hostname, domain, addresses }: PortSpec): readonly Claim[] {
   if (vpcId === undefined || hostname === undefined || domain === undefined || addresses.length === 0) return [];
   const name = `${hostname}.${domain}`.toLowerCase();
-  const place = `DNS.records:${dnsOf(vpcId)}` as const;
-  return [
-    { place, key: name, values: addresses },
-    ...addresses.map((address): Claim => ({ place, key: reverseName(address), values: [name] })),
-  ];
+  const claim = (key: string, values: readonly string[]): Claim => ({ place: `DNS.records:${dnsRowOf(vpcId, key)}`, key, values });
+  return [claim(name, addresses), ...addresses.map((address) => claim(reverseName(address), [name]))];
 }
 
 /**

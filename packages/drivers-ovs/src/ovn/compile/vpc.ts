@@ -14,7 +14,7 @@ import { compileRoute } from './route.ts';
 export function compileVpc(spec: VpcSpec): Compiled {
   const object = new Compilation('vpcs', spec);
   const balancers = object.add('Load_Balancer_Group', balancersOf(spec.id), { name: balancersName(spec) }, {});
-  object.add('DNS', dnsOf(spec.id), {}, {});
+  for (const uuid of dnsOf(spec.id)) object.add('DNS', uuid, {}, {});
   object.main('Logical_Router', { name: spec.id, load_balancer_group: [balancers], options: {} }, { notes: { 'pileus-name': spec.name } });
   for (const route of spec.routes)
     for (const destination of destinationsOf(route, spec))
