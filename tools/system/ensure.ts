@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { attempt } from './command.ts';
-import { exists, missingGuestPackages, missingSystemPackages } from './packages.ts';
+import { exists, missingSystemPackages, missingUnpackedPackages } from './packages.ts';
 
 export type Log = (line: string) => void;
 export type SystemOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -17,13 +17,15 @@ export interface SystemOptions {
   readonly cacheDir?: string;
   /** Packages beside those that guests need. */
   readonly also?: readonly string[];
+  /** Packages that are unpacked beside those of guests, and not installed. */
+  readonly unpacked?: readonly string[];
 }
 
 /**
  * Makes this machine able to run real guests: installs the missing Debian packages and unpacks the guest's parts into the
  * cache. With nothing missing it reads the package database and returns: no network. `reason` is a sentence for the operator.
  */
-export async function ensureSystem({ log, cacheDir = CACHE_DIR, also = [] }: SystemOptions): Promise<SystemOutcome> {
+export async function ensureSystem({ log, cacheDir = CACHE_DIR, also = [], unpacked = [] }: SystemOptions): Promise<SystemOutcome> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return no(`real guests need Linux on x86-64, and this is ${process.platform} on ${process.arch}`);
   if (process.getuid?.() !== 0) return no('real guests need root, and this process is not root');
@@ -32,11 +34,20 @@ export async function ensureSystem({ log, cacheDir = CACHE_DIR, also = [] }: Sys
   if (namespaces.exitCode !== 0)
     return no(`real guests need namespaces and networks of their own, which root may not make here: ${lastLine(namespaces.stderr)}`);
 
-  const missing = [...(await missingSystemPackages(also)), ...(await missingGuestPackages(cacheDir))];
+  const missing = [...(await missingSystemPackages(also)), ...(await missingUnpackedPackages(cacheDir, unpacked))];
   if (missing.length === 0) return { ok: true };
   log(`Setting up ${missing.length} system packages: ${missing.join(' ')}`);
   await mkdir('/run/lock', { recursive: true });
-  const argv = ['flock', LOCK, process.execPath, ...process.execArgv, INSTALL, cacheDir, ...also] as const;
+  const argv = [
+    'flock',
+    LOCK,
+    process.execPath,
+    ...process.execArgv,
+    INSTALL,
+    cacheDir,
+    ...also,
+    ...unpacked.map((name) => `unpack:${name}`),
+  ] as const;
   const install = await attempt([...argv], { timeoutMs: 30 * 60_000 });
   if (install.exitCode !== 0) return no(`the system packages could not be installed: ${lastLine(install.stderr)}`);
   return { ok: true };

@@ -2,13 +2,14 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt, run } from './command.ts';
-import { type GuestPackage, missingGuestPackages, missingSystemPackages, unpackedDir } from './packages.ts';
+import { missingSystemPackages, missingUnpackedPackages, unpackedDir } from './packages.ts';
 import { withoutClusters } from './postgres-policy.ts';
 import { withServicesHeld } from './service-policy.ts';
 
 const APT = ['apt-get', '--quiet=2', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'] as const;
 const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 const TIMEOUT_MS = 15 * 60_000;
+const UNPACK = 'unpack:';
 
 async function installSystemPackages(names: readonly string[]): Promise<void> {
   await withServicesHeld(() =>
@@ -19,7 +20,7 @@ async function installSystemPackages(names: readonly string[]): Promise<void> {
 }
 
 /** The meta package names the kernel of the day; the others are what they say. */
-async function realPackage(name: GuestPackage): Promise<string> {
+async function realPackage(name: string): Promise<string> {
   if (name !== 'linux-image-cloud-amd64') return name;
   const depends = await run(['apt-cache', 'depends', '--important', name], { env: ENV });
   const kernel = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
@@ -27,7 +28,7 @@ async function realPackage(name: GuestPackage): Promise<string> {
   return kernel;
 }
 
-async function unpackGuestPackage(cacheDir: string, name: GuestPackage): Promise<void> {
+async function unpackPackage(cacheDir: string, name: string): Promise<void> {
   await mkdir(join(cacheDir, 'packages'), { recursive: true });
   const workDir = await mkdtemp(join(cacheDir, 'packages', '.unpack-'));
   try {
@@ -46,10 +47,12 @@ async function unpackGuestPackage(cacheDir: string, name: GuestPackage): Promise
   }
 }
 
+/** Of names, those behind `unpack:` are unpacked, and the others installed. */
 async function installMissing(cacheDir: string, also: readonly string[]): Promise<void> {
-  const system = await missingSystemPackages(also);
+  const unpacked = also.flatMap((name) => (name.startsWith(UNPACK) ? [name.slice(UNPACK.length)] : []));
+  const system = await missingSystemPackages(also.filter((name) => !name.startsWith(UNPACK)));
   if (system.length > 0) await installSystemPackages(system);
-  for (const name of await missingGuestPackages(cacheDir)) await unpackGuestPackage(cacheDir, name);
+  for (const name of await missingUnpackedPackages(cacheDir, unpacked)) await unpackPackage(cacheDir, name);
 }
 
 /**

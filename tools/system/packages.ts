@@ -47,7 +47,14 @@ export const TEST_PACKAGES: readonly string[] = [
 
 /** Unpacked into the cache and never installed: a kernel in /boot or another busybox would change the machine itself. */
 export const GUEST_PACKAGES = ['linux-image-cloud-amd64', 'busybox-static', 'qemu-guest-agent'] as const;
-export type GuestPackage = (typeof GUEST_PACKAGES)[number];
+
+/** What a machine with LVM, iSCSI and several paths needs beside what is installed; unpacked like that, since udev and its like have no place on this machine. */
+export const SAN_PACKAGES = [
+  ...['lvm2', 'dmsetup', 'libdevmapper1.02.1', 'libdevmapper-event1.02.1', 'udev'],
+  ...['tgt', 'libibverbs1', 'librdmacm1', 'libaio1', 'libnl-3-200', 'libnl-route-3-200'],
+  ...['open-iscsi', 'libisns0', 'libopeniscsiusr', 'multipath-tools', 'liburcu8', 'libjson-c5'],
+] as const;
+export type UnpackedPackage = (typeof GUEST_PACKAGES)[number] | (typeof SAN_PACKAGES)[number];
 
 export async function missingSystemPackages(also: readonly string[] = []): Promise<readonly string[]> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own.
@@ -61,14 +68,15 @@ export async function missingSystemPackages(also: readonly string[] = []): Promi
   return [...SYSTEM_PACKAGES, ...also].filter((name) => !installed.has(name));
 }
 
-/** The folder that a guest package is unpacked in. It appears by a rename, so it is complete when it exists. */
-export function unpackedDir(cacheDir: string, name: GuestPackage): string {
+/** The folder that a package is unpacked in. It appears by a rename, so it is complete when it exists. */
+export function unpackedDir(cacheDir: string, name: string): string {
   return join(cacheDir, 'packages', name);
 }
 
-export async function missingGuestPackages(cacheDir: string): Promise<readonly GuestPackage[]> {
-  const present = await Promise.all(GUEST_PACKAGES.map((name) => exists(unpackedDir(cacheDir, name))));
-  return GUEST_PACKAGES.filter((_, index) => !present[index]);
+export async function missingUnpackedPackages(cacheDir: string, also: readonly string[] = []): Promise<readonly string[]> {
+  const names = [...GUEST_PACKAGES, ...also];
+  const present = await Promise.all(names.map((name) => exists(unpackedDir(cacheDir, name))));
+  return names.filter((_, index) => !present[index]);
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -52,7 +52,7 @@ export class PrivatePostgres implements AsyncDisposable {
     const dir = await mkdtemp(join(directory, 'pileus-pg-'));
     try {
       const password = 'of the tests: p@ss/w:rd';
-      const server = new PrivatePostgres({ dir, bin: await binaries(), port: await freePort(), password, settings });
+      const server = new PrivatePostgres({ dir, bin: await postgresPrograms(), port: await freePort(), password, settings });
       await server.#make();
       await server.up();
       return server;
@@ -159,10 +159,11 @@ async function runs(pid: number): Promise<boolean> {
   return /^\d+ \(postgres\) [^Z]/.test(await stat(pid));
 }
 
-const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+/** Words for `setpriv`. */
+export const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 
-/** Of the newest version that is installed. */
-async function binaries(): Promise<string> {
+/** Where those of the newest version are that is installed. */
+export async function postgresPrograms(): Promise<string> {
   const versions = (await readdir(VERSIONS).catch(() => [])).filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(b) - Number(a));
   if (versions[0] === undefined) throw new Error('PostgreSQL is not installed: sh tools/node.sh tools/system/main.ts');
   return join(VERSIONS, versions[0], 'bin');

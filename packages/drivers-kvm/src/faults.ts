@@ -37,7 +37,13 @@ export function classify(error: unknown): Fault {
 
 /** What libvirt has no code of its own for. Its texts are not translated for a service, and name the part of the host that is full or missing. */
 const TEXTS: readonly (readonly [RegExp, Fault])[] = [
-  [/No space left on device|Cannot allocate memory/i, 'exhausted'],
+  [/No space left on device|Cannot allocate memory|insufficient free space/i, 'exhausted'],
+  // A pool whose disks do not answer is stopped by libvirt, until it is started again.
+  [
+    /storage pool .* is not active|cannot find (?:logical volume group|any matching source)|Volume group "[^"]*" not found|Cannot process volume group/,
+    'unavailable',
+  ],
+  [/Logical volume \S+ (?:is )?in use|open logical volume/, 'conflict'],
   // A folder that another pool has, or that the host cannot make.
   [/Storage source conflict with pool|failed to create directory/, 'conflict'],
   [/Invalid password, cannot unlock any keyslot/, 'conflict'],

@@ -1,12 +1,14 @@
-import { isAbsolute, resolve } from 'node:path/posix';
-import type { DriverPlugin, HostEndpoint, SettingFault } from '@pileus/core/strategy';
+import type { DriverPlugin, HostEndpoint } from '@pileus/core/strategy';
 import { DriverError } from './driver-error.ts';
 import { HostLinks, type LinkOptions } from './host-links.ts';
 import { kvmHypervisor } from './hypervisor/driver.ts';
+import { lvmStorage } from './lvm-storage/driver.ts';
+import { LVM_SETTINGS, lvmSettingFault, readLvmSettings } from './lvm-storage/settings.ts';
 import { libvirtNetworks } from './network/driver.ts';
 import { nfsStorage } from './nfs-storage/driver.ts';
 import { NFS_SETTINGS, readNfsSettings } from './nfs-storage/settings.ts';
 import { dirStorage } from './storage/driver.ts';
+import { FOLDER_RULE, folderFault } from './storage/folder.ts';
 
 export interface KvmOptions extends LinkOptions {
   /**
@@ -32,8 +34,8 @@ export interface KvmOptions extends LinkOptions {
 }
 
 /**
- * KVM hosts through libvirt: hypervisor `kvm`, storage `libvirt-dir` (a folder of one host) and `nfs` (an export that all hosts of a zone reach), and network
- * `libvirt` (NAT or isolated networks of one host). What a host needs is in this package's README.
+ * KVM hosts through libvirt: hypervisor `kvm`, storage `libvirt-dir` (a folder of one host), `libvirt-lvm` (a volume group of one host) and `nfs` (an export that all
+ * hosts of a zone reach), and network `libvirt` (NAT or isolated networks of one host). What a host needs is in this package's README.
  */
 export function kvm(options: KvmOptions = {}): DriverPlugin {
   const {
@@ -67,8 +69,20 @@ export function kvm(options: KvmOptions = {}): DriverPlugin {
           open: ({ poolId, host, settings }) => {
             const endpoint = needHost(host, `pool ${poolId}`);
             const { path } = settings;
-            if (path === undefined || folderFault(path) !== undefined) throw new DriverError('invalid', `pool ${poolId}: path ${FOLDER}`);
+            if (path === undefined || folderFault(path) !== undefined)
+              throw new DriverError('invalid', `pool ${poolId}: path ${FOLDER_RULE}`);
             return dirStorage(links.open(endpoint), { poolId, path, hostId: endpoint.hostId });
+          },
+        },
+        {
+          name: 'libvirt-lvm',
+          scope: 'host',
+          settings: LVM_SETTINGS,
+          settingFault: lvmSettingFault,
+          open: (endpoint) => {
+            const host = needHost(endpoint.host, `pool ${endpoint.poolId}`);
+            const { poolId } = endpoint;
+            return lvmStorage(links.open(host), { poolId, ...readLvmSettings(endpoint), hostId: host.hostId });
           },
         },
         { name: 'nfs', scope: 'zone', settings: NFS_SETTINGS, open: (endpoint) => nfsStorage(readNfsSettings(endpoint)) },
@@ -77,12 +91,6 @@ export function kvm(options: KvmOptions = {}): DriverPlugin {
     },
   };
 }
-
-const FOLDER = 'must be the absolute path of a folder other than the root, with no // and no . or .. in it and no slash at its end';
-
-/** Libvirt keeps paths in this form: in another one, a pool would not be found again by its own. */
-const folderFault = (path: string): SettingFault | undefined =>
-  path !== '/' && isAbsolute(path) && path === resolve(path) ? undefined : { setting: 'path', reason: FOLDER };
 
 function needHost(host: HostEndpoint | undefined, what: string): HostEndpoint {
   if (host === undefined) throw new DriverError('invalid', `${what} is of one host, and none was given`);

@@ -21,11 +21,12 @@ export function diskElement(disk: DiskSpec, bus: DiskBus, use: 'define' | 'plug'
   return element(
     'disk',
     { type: sourceType(attachment), device: 'disk' },
-    element('driver', { name: 'qemu', type: formatOf(attachment), cache: cacheOf(attachment), discard: 'unmap' }),
+    element('driver', { name: 'qemu', type: formatOf(attachment), cache: cacheOf(disk), discard: 'unmap' }),
     sourceElement(attachment),
     element('target', { dev: deviceName(bus, slot), bus }),
     disk.limits === undefined ? undefined : limitsElement(disk.limits),
     disk.readOnly ? element('readonly') : undefined,
+    disk.shareable ? element('shareable') : undefined,
     use === 'define' ? element('boot', { order: slot + 1 }) : undefined,
     element('serial', {}, diskSerial(disk.volumeId)),
     element('alias', { name: volumeAlias(disk.volumeId) }),
@@ -145,9 +146,11 @@ function formatOf(attachment: Attachment): string {
   return attachment.type === 'file' || attachment.type === 'nfs' ? attachment.format : 'raw';
 }
 
-/** librbd has a cache of its own, which heeds the guest's flushes and is shut by `none`; the host's own pages are never between a guest and a file. */
-function cacheOf(attachment: Attachment): 'none' | 'writeback' {
-  return attachment.type === 'rbd' ? 'writeback' : 'none';
+/**
+ * librbd has a cache of its own, which heeds the guest's flushes and is shut by `none`: it would keep from a machine what another has written. The host's own pages are never between a guest and a file.
+ */
+function cacheOf({ attachment, shareable }: DiskSpec): 'none' | 'writeback' {
+  return attachment.type === 'rbd' && !shareable ? 'writeback' : 'none';
 }
 
 function sourceElement(attachment: Attachment): Element {

@@ -5,7 +5,7 @@ export const headBytes = 28;
 /** 32 MiB of message and the length itself. */
 export const frameBytesMax = 33_554_436;
 
-export const messageType = { call: 0, reply: 1, message: 2, stream: 3 } as const;
+export const messageType = { call: 0, reply: 1, message: 2, stream: 3, streamHole: 6 } as const;
 export const messageStatus = { ok: 0, error: 1, continue: 2 } as const;
 
 export interface Head {

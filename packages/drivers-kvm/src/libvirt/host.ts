@@ -3,12 +3,13 @@ import { type ConnectionOptions, type ConnectionState, LibvirtConnection, sessio
 import { remaining } from './deadline.ts';
 import { AbortedError, ConnectionLostError, TimeoutError } from './errors.ts';
 import type { LibvirtEvent, LibvirtListener } from './event-feed.ts';
+import { VolumeUploadFlag } from './generated/constants.ts';
 import { bindLibvirtApi, domainEvents, procedures } from './generated/procedures.ts';
 import type { Domain, LibvirtApi } from './generated/types.ts';
 import type { CallOptions, Procedure } from './procedure.ts';
 import { type DomainEventKind, type OpenedStream, Session } from './session.ts';
 import type { LibvirtStream } from './stream.ts';
-import { type DownloadRequest, download, type UploadRequest, upload } from './transfer.ts';
+import { type DownloadRequest, download, type UploadRequest, upload, type ZeroRequest, zero } from './transfer.ts';
 
 export interface LibvirtHostOptions extends ConnectionOptions {
   /** Deadline of a call of lane `jobs` that names none. Default 120,000; 0 is none. */
@@ -100,6 +101,13 @@ export class LibvirtHost implements AsyncDisposable {
     const { volume, offsetBytes = 0, lengthBytes = 0 } = request;
     const { stream } = await this.#openStream(procedures.storageVolUpload, { volume, offsetBytes, lengthBytes }, options);
     return upload(stream, request);
+  }
+
+  /** Has the host write zeroes over a part of a volume that is a block device; in a file it would skip what is there. If it rejects, that was aborted there. */
+  async zeroVolume({ volume, offsetBytes, lengthBytes }: ZeroRequest, options: CallOptions = {}): Promise<void> {
+    const request = { volume, offsetBytes, lengthBytes, flags: VolumeUploadFlag.sparse };
+    const { stream } = await this.#openStream(procedures.storageVolUpload, request, options);
+    await zero(stream, lengthBytes);
   }
 
   /** Opens the volume's content for reading. It ends only if all of it came; destroying it aborts the download at the host. */

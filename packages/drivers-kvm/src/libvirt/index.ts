@@ -27,6 +27,6 @@ export type { CallOptions, Effect, Lane, Procedure } from './procedure.ts';
 export { domainRef, networkRef, poolRef } from './refs.ts';
 export type { DomainEventKind } from './session.ts';
 export type { LibvirtStream } from './stream.ts';
-export type { DownloadRequest, UploadRequest } from './transfer.ts';
+export type { DownloadRequest, UploadRequest, ZeroRequest } from './transfer.ts';
 export type { Address, TlsAddress, UnixAddress } from './transport.ts';
 export type { TypedParam, TypedParams, TypedValue } from './typed-params.ts';

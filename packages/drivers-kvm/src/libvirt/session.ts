@@ -127,7 +127,8 @@ export class Session {
   async openStream<A, R>(procedure: Procedure<A, R>, args: A, options: CallOptions): Promise<OpenedStream<R>> {
     const serial = this.#nextSerial();
     const stream: LibvirtStream = new LibvirtStream({
-      send: (status, data) => this.#sendStream(procedure, serial, status, data),
+      send: (status, data) => this.#sendStream(procedure, serial, { type: messageType.stream, status }, data),
+      skip: (hole) => this.#sendStream(procedure, serial, { type: messageType.streamHole, status: messageStatus.continue }, hole),
       pause: () => this.#setLagging(stream, true),
       resume: () => this.#setLagging(stream, false),
     });
@@ -168,10 +169,15 @@ export class Session {
     return this.#requests.add(serial, procedure.name, message, options, late);
   }
 
-  #sendStream(procedure: Procedure<never, unknown>, serial: number, status: number, data: Uint8Array): Promise<void> {
+  #sendStream(
+    procedure: Procedure<never, unknown>,
+    serial: number,
+    kind: { readonly type: number; readonly status: number },
+    data: Uint8Array,
+  ): Promise<void> {
     const message = Buffer.allocUnsafe(headBytes + data.length);
     message.set(data, headBytes);
-    seal(message, { program: procedure.program, procedure: procedure.number, type: messageType.stream, serial, status });
+    seal(message, { program: procedure.program, procedure: procedure.number, serial, ...kind });
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(new ConnectionLostError(`${procedure.name}: ${this.#ended.message}`, 'unknown'));
       this.#outbox.push(message, resolve);

@@ -9,6 +9,8 @@ const chunkBytesMax = 262_120;
 export interface StreamLink {
   /** Resolves when the operating system has taken the message; rejects when the session has ended. */
   send(status: number, data: Uint8Array): Promise<void>;
+  /** Resolves and rejects as `send` does. */
+  skip(hole: Uint8Array): Promise<void>;
   /** libvirt has no flow control per stream: not reading the socket is all there is. */
   pause(): void;
   resume(): void;
@@ -46,6 +48,13 @@ export class LibvirtStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
     this.#sendData(chunk).then(() => callback(), callback);
+  }
+
+  /** What comes next are so many zeroes. Only of a stream that was opened as sparse, and that nothing is being written to. */
+  async skip(lengthBytes: number): Promise<void> {
+    const hole = Buffer.alloc(12);
+    hole.writeBigInt64BE(BigInt(lengthBytes));
+    await this.#link.skip(hole);
   }
 
   async #sendData(chunk: Buffer): Promise<void> {

@@ -13,6 +13,13 @@ export interface DownloadRequest {
   readonly onProgress?: (bytes: number) => void;
 }
 
+/** A part of a volume. The host does not answer anybody while it writes the last of it: large ones are better asked for in pieces. */
+export interface ZeroRequest {
+  readonly volume: StorageVolume;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
 export interface UploadRequest extends DownloadRequest {
   /** Read only as fast as the host takes it. */
   readonly source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -47,6 +54,19 @@ export async function upload(stream: LibvirtStream, request: UploadRequest): Pro
     await closed;
   }
   return sent;
+}
+
+/** Resolves when the host has confirmed that so many bytes are zeroes now: it writes them itself. */
+export async function zero(stream: LibvirtStream, lengthBytes: number): Promise<void> {
+  const closed = new Promise((resolve) => stream.once('close', resolve));
+  stream.resume();
+  try {
+    await stream.skip(lengthBytes);
+    await pipeline([], stream);
+  } finally {
+    stream.destroy();
+    await closed;
+  }
 }
 
 export function download(stream: LibvirtStream, { onProgress }: DownloadRequest): Readable {

@@ -2,9 +2,10 @@ import type { Attachment, Content, NewVolume, StorageDriver, StoredObject } from
 import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { QCOW2_HEADER_BYTES, Qcow2Map } from '../storage/qcow2.ts';
+import { MARK_AT, markOf, wordOf } from '../storage/qcow2-mark.ts';
 import { fileName, readName } from './names.ts';
 import { inTurns, type NewPart, type NfsPool, type StoredFile } from './pool.ts';
-import { emptyQcow2, refuseLarger, sizePart } from './qcow2-file.ts';
+import { emptyQcow2, refuseBeyondTable, refuseLarger, sizePart } from './qcow2-file.ts';
 
 const NAME_BYTES_MAX = 1024;
 /** Gathered before they are sent. */
@@ -47,7 +48,7 @@ export async function storedObject(pool: NfsPool, file: StoredFile, deadline: De
 
 /**
  * qcow2 files, which take room only for what is written and say where that is; with an image below. One that is to be filled is a
- * plain file, since what writes to it is not QEMU.
+ * plain file, since what writes to it is not QEMU; so is one of several machines, each of which would read the tables of qcow2 once.
  */
 export function volumeVerbs(pool: NfsPool): StorageDriver['volumes'] {
   return {
@@ -62,7 +63,13 @@ export function volumeVerbs(pool: NfsPool): StorageDriver['volumes'] {
       if (sizeBytes === present) return;
       if (sizeBytes < present) throw new DriverError('invalid', `volume ${id} has ${present} bytes and cannot shrink to ${sizeBytes}`);
       if (file.format === 'raw') await pool.resize(file, sizeBytes, attributes, deadline);
-      else await pool.write(file, [sizePart(sizeBytes)], deadline);
+      else {
+        const header = await pool.read(file, 0, QCOW2_HEADER_BYTES, deadline);
+        refuseBeyondTable(header, sizeBytes);
+        const mark = markOf(header);
+        const unmark = mark?.word === undefined ? [] : [{ offsetBytes: MARK_AT, bytes: wordOf(undefined, mark) }];
+        await pool.write(file, [...unmark, sizePart(sizeBytes)], deadline);
+      }
     },
 
     delete: (id, call) => pool.delete('volume', id, new Deadline(call)),
@@ -98,9 +105,22 @@ async function create(pool: NfsPool, request: NewVolume & { readonly toFill?: tr
     const fill = (part: NewPart) => (toFill === true ? part.resize(sizeBytes) : fillQcow2(part, sizeBytes, backing));
     if (await pool.put({ kind: 'volume', id, format }, fill, deadline)) return;
   }
-  const present = await viewDisk(pool, await pool.need('volume', id, deadline), deadline);
+  const file = await pool.need('volume', id, deadline);
+  if (file.format === 'raw' && toFill !== true)
+    throw new DriverError('conflict', `volume ${id} is there, and is for several machines, or to be filled`);
+  const present = await viewDisk(pool, file, deadline);
   if (present.sizeBytes !== sizeBytes)
     throw new DriverError('conflict', `volume ${id} is there with ${present.sizeBytes} bytes, not ${sizeBytes}`);
+}
+
+export async function createShareable(
+  pool: NfsPool,
+  { id, sizeBytes }: Pick<NewVolume, 'id' | 'sizeBytes'>,
+  deadline: Deadline,
+): Promise<void> {
+  const there = await pool.find('volume', id, deadline);
+  if (there?.format === 'qcow2') throw new DriverError('conflict', `volume ${id} is there, and is for one machine alone`);
+  await create(pool, { id, sizeBytes, toFill: true }, deadline);
 }
 
 async function fillQcow2(part: NewPart, sizeBytes: number, backing: Parameters<typeof emptyQcow2>[1]): Promise<void> {

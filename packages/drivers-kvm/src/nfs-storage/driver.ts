@@ -1,14 +1,24 @@
 import type { StorageDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import type { ExportPlace } from '../nfs/index.ts';
-import { contentVerbs } from '../storage/contents.ts';
-import { imageVerbs, needBelow, seedVerbs, storedObject, viewDisk, volumeVerbs } from './disks.ts';
+import { contentVerbs, type DiskFiles } from '../storage/contents.ts';
+import { markVerbs } from '../storage/marks.ts';
+import { createShareable, imageVerbs, needBelow, seedVerbs, storedObject, viewDisk, volumeVerbs } from './disks.ts';
 import { classifyNfs } from './faults.ts';
+import { readName } from './names.ts';
+import { type NamedFile, othersVerbs } from './others.ts';
 import { inTurns, NfsPool } from './pool.ts';
 
 /** Volumes as files of an NFS export that every host reaches: QEMU and this driver speak NFS by themselves, and nothing is mounted. */
 export function nfsStorage(place: ExportPlace): StorageDriver {
   const pool = new NfsPool(place);
+  const files: DiskFiles<NamedFile> = {
+    volume: (id, deadline) => pool.find('volume', id, deadline),
+    below: (url, deadline) => needBelow(pool, url, deadline),
+    readPart: (file, offsetBytes, lengthBytes, deadline) => pool.read(file, offsetBytes, lengthBytes, deadline),
+    writePart: (file, offsetBytes, bytes, deadline) => pool.write(file, [{ offsetBytes, bytes }], deadline),
+    fileBytes: async (file, deadline) => (await pool.attributes(file, deadline)).sizeBytes,
+  };
   return {
     ensurePool: (call) => pool.ensure(new Deadline(call)),
 
@@ -18,15 +28,13 @@ export function nfsStorage(place: ExportPlace): StorageDriver {
     },
 
     volumes: volumeVerbs(pool),
+    shareable: { create: (request, call) => createShareable(pool, request, new Deadline(call)) },
+    others: othersVerbs(pool, files),
     images: imageVerbs(pool),
     seeds: seedVerbs(pool),
-    contents: contentVerbs({
-      volume: (id, deadline) => pool.find('volume', id, deadline),
-      below: (url, deadline) => needBelow(pool, url, deadline),
-      readPart: (file, offsetBytes, lengthBytes, deadline) => pool.read(file, offsetBytes, lengthBytes, deadline),
-      writePart: (file, offsetBytes, bytes, deadline) => pool.write(file, [{ offsetBytes, bytes }], deadline),
-      fileBytes: async (file, deadline) => (await pool.attributes(file, deadline)).sizeBytes,
-    }),
+    contents: contentVerbs(files),
+    // NFS does not tell who has a file open.
+    marks: markVerbs({ ...files, isOurs: ({ name }) => readName(name) !== undefined, isInUse: async () => false }),
 
     async inspect(kind, id, call) {
       const deadline = new Deadline(call);

@@ -19,6 +19,13 @@ export interface StoredFile extends PoolFile {
   readonly handle: Handle;
 }
 
+/** Under a name that is none of ours. */
+export interface OthersFile {
+  readonly name: string;
+  readonly handle: Handle;
+  readonly attributes: FileAttributes;
+}
+
 const FORMATS: readonly DiskFormat[] = ['qcow2', 'raw'];
 /** Calls at a time, where there are many to make. */
 const WIDTH = 8;
@@ -92,6 +99,53 @@ export class NfsPool {
       return [{ kind: file.kind, id: file.id, format: file.format, name: file.name, handle, sizeBytes }];
     });
     return known.flat();
+  }
+
+  /** What others have put there: of its folders and special names, none. */
+  async others(deadline: Deadline): Promise<readonly OthersFile[]> {
+    const root = await this.#export.root(deadline.left);
+    const names: DirectoryEntry[] = [];
+    let isMarked = false;
+    for await (const entry of this.#export.list(root, () => deadline.left)) {
+      isMarked ||= entry.name === MARK_NAME;
+      if (entry.name !== MARK_NAME && entry.name !== PARTS_NAME && readName(entry.name) === undefined) names.push(entry);
+    }
+    if (!isMarked) throw this.#unmarked();
+    const found = await inTurns(names, async ({ name, handle, attributes }) =>
+      handle === undefined || attributes === undefined ? this.other(name, deadline) : { name, handle, attributes },
+    );
+    return found.flatMap((file) => (file?.attributes.isFile === true ? [file] : []));
+  }
+
+  /** Undefined only when it is certainly not there, or is none of others. */
+  async other(name: string, deadline: Deadline): Promise<OthersFile | undefined> {
+    if (name === MARK_NAME || name === PARTS_NAME || readName(name) !== undefined) return undefined;
+    const root = await this.#export.root(deadline.left);
+    const handle = await this.#export.lookup(root, name, deadline.left);
+    if (handle !== undefined) return { name, handle, attributes: await this.attributes({ handle }, deadline) };
+    await this.#refuseUnmarked(deadline);
+    return undefined;
+  }
+
+  /** Gives a file of others its name here, in one instant. What has that name already is replaced. */
+  async take(name: string, file: PoolFile, deadline: Deadline): Promise<void> {
+    const root = await this.#export.root(deadline.left);
+    await unless('noent', () => this.#export.rename(root, name, root, fileName(file), deadline.left));
+  }
+
+  /** Gives it back the name that it had; what has that name meanwhile stays. @throws DriverError conflict */
+  async giveBack(file: StoredFile, name: string, deadline: Deadline): Promise<void> {
+    const root = await this.#export.root(deadline.left);
+    const linked = await unless('exist', async () => {
+      await this.#export.link(file.handle, root, name, deadline.left);
+      return true;
+    });
+    if (linked !== true) {
+      const [ours, other] = [await this.attributes(file, deadline), await this.other(name, deadline)];
+      if (other?.attributes.fileId !== ours.fileId)
+        throw new DriverError('conflict', `${name} is there, and another file`, { told: `Something else is called ${name} meanwhile.` });
+    }
+    await this.#remove(root, file.name, deadline);
   }
 
   attributes({ handle }: Pick<StoredFile, 'handle'>, deadline: Deadline): Promise<FileAttributes> {

@@ -39,7 +39,7 @@ export function emptyQcow2(
   };
 }
 
-/** What is to be written over a file that was made here, to give its disk another size. */
+/** What is to be written over a file, to give its disk another size that its table has room for. */
 export function sizePart(sizeBytes: number): Qcow2Part {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(sizeBytes));
@@ -49,6 +49,16 @@ export function sizePart(sizeBytes: number): Qcow2Part {
 /** @throws DriverError invalid */
 export function refuseLarger(sizeBytes: number): void {
   if (sizeBytes > DISK_BYTES_MAX) throw new DriverError('invalid', `a disk of ${sizeBytes} bytes; at most ${DISK_BYTES_MAX} are kept`);
+}
+
+/** Files that others have made have no more room in their table than their disk needs. @throws DriverError conflict */
+export function refuseBeyondTable(header: Buffer, sizeBytes: number): void {
+  const clusterBytes = 2 ** header.readUInt32BE(20);
+  const reachBytes = header.readUInt32BE(36) * (clusterBytes / ENTRY_BYTES) * clusterBytes;
+  if (sizeBytes > reachBytes)
+    throw new DriverError('conflict', `the table of the file reaches ${reachBytes} bytes, not ${sizeBytes}`, {
+      told: `The file was made elsewhere, with room for ${reachBytes} bytes: move the volume to a pool, this one or another, to grow it beyond that.`,
+    });
 }
 
 function header(sizeBytes: number, backing: { readonly name: string; readonly format: string } | undefined): Buffer {

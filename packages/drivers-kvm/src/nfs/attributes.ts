@@ -7,6 +7,12 @@ export interface NfsTime {
 }
 
 export interface FileAttributes {
+  /** And not a folder, or a link to another name. */
+  readonly isFile: boolean;
+  /** How many names it has. */
+  readonly names: number;
+  /** On the server's disk: that of another file is another one. */
+  readonly fileId: string;
   readonly sizeBytes: number;
   /** Taken on the server's disk: less than the size where there are holes. */
   readonly usedBytes: number;
@@ -15,14 +21,23 @@ export interface FileAttributes {
   readonly changedAt: NfsTime;
 }
 
+const REGULAR = 1;
+
 export function readAttributes(r: XdrReader): FileAttributes {
-  // Type, mode, links, owner, group.
-  r.fixed(20);
+  const isFile = r.uint() === REGULAR;
+  // Mode.
+  r.fixed(4);
+  const names = r.uint();
+  // Owner, group.
+  r.fixed(8);
   const sizeBytes = r.u64();
   const usedBytes = r.u64();
-  // Device, file system, number of the file, and when it was read.
-  r.fixed(32);
-  return { sizeBytes, usedBytes, modifiedAt: readTime(r), changedAt: readTime(r) };
+  // Device.
+  r.fixed(8);
+  const fileId = r.fixed(16).toString('hex');
+  // When it was read.
+  r.fixed(8);
+  return { isFile, names, fileId, sizeBytes, usedBytes, modifiedAt: readTime(r), changedAt: readTime(r) };
 }
 
 const readTime = (r: XdrReader): NfsTime => ({ seconds: r.uint(), nanoseconds: r.uint() });

@@ -1,10 +1,11 @@
 import { inflateRawSync } from 'node:zlib';
-import type { Call, ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
+import type { Call, ContentRef, DiskFormat, Extent, StorageDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
-import { type Place, QCOW2_HEADER_BYTES, Qcow2Map, type Stretch } from './qcow2.ts';
+import { noSnapshots, refuse } from './content-bounds.ts';
+import { backingFormat, type Place, QCOW2_FIRST_BYTES, QCOW2_HEADER_BYTES, Qcow2Map, type Stretch } from './qcow2.ts';
+import { MARK_AT, type Mark, markOf, wordOf } from './qcow2-mark.ts';
 
-const BYTES_MAX = 8 * 1024 * 1024;
 /** Files below one another: an image, and the volume on it. */
 const LAYERS_MAX = 4;
 const PATH_BYTES_MAX = 4096;
@@ -93,6 +94,7 @@ export async function writeTo<File extends { readonly name: string }>(
   cipher?: DiskCipher,
 ): Promise<void> {
   refuse(disk, offsetBytes, bytes.length);
+  await disk.unmark(deadline);
   for (let done = 0; done < bytes.length; ) {
     const { lengthBytes, place, depth } = await disk.stretch(offsetBytes + done, bytes.length - done, deadline);
     if (place.type !== 'plain' || depth > 0)
@@ -103,20 +105,13 @@ export async function writeTo<File extends { readonly name: string }>(
   }
 }
 
-export const noSnapshots = () => new DriverError('not_found', 'the pool keeps no snapshots');
-
-function refuse({ sizeBytes }: { readonly sizeBytes: number }, offsetBytes: number, lengthBytes: number): void {
-  if (lengthBytes > BYTES_MAX) throw new DriverError('invalid', `${lengthBytes} bytes at once; at most ${BYTES_MAX} are taken`);
-  if (offsetBytes + lengthBytes > sizeBytes)
-    throw new DriverError('invalid', `the volume has ${sizeBytes} bytes, and is asked for what is at ${offsetBytes + lengthBytes}`);
-}
-
 /** One file of a disk. */
 interface Layer<File> {
   readonly file: File;
   readonly isEncrypted: boolean;
   readonly sizeBytes: number;
   readonly clusterBytes: number;
+  readonly mark?: Mark | undefined;
   stretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Stretch>;
 }
 
@@ -146,6 +141,17 @@ export class Disk<File extends { readonly name: string }> {
   /** What shows through it is not. */
   get isEncrypted(): boolean {
     return this.#layers[0].isEncrypted;
+  }
+
+  /** Its own, and those that show through. */
+  get files(): readonly File[] {
+    return this.#layers.map(({ file }) => file);
+  }
+
+  /** Before it is written to. */
+  async unmark(deadline: Deadline): Promise<void> {
+    const [{ file, mark }] = this.#layers;
+    if (mark?.word !== undefined) await this.#pool.writePart(file, MARK_AT, wordOf(undefined, mark), deadline);
   }
 
   write(fileOffsetBytes: number, bytes: Uint8Array, deadline: Deadline): Promise<void> {
@@ -199,36 +205,62 @@ export class Disks<File extends { readonly name: string }> {
     const header = await this.#pool.readPart(volume, 0, QCOW2_HEADER_BYTES, deadline);
     const last = this.#last;
     if (last?.requestId === requestId && last.volumeId === volumeId && last.header.equals(header)) return last.disk;
-    const disk = new Disk(this.#pool, await this.#layers(volume, deadline));
+    const disk = await openFile(this.#pool, volume, undefined, deadline);
     this.#last = { requestId, volumeId, header, disk };
     return disk;
   }
+}
 
-  async #layers(top: File, deadline: Deadline): Promise<readonly [Layer<File>, ...Layer<File>[]]> {
-    const below: Layer<File>[] = [];
-    const { layer: first, path } = await this.#layer(top, deadline);
-    for (let next = path; next !== undefined; ) {
-      if (below.length === LAYERS_MAX) throw new DriverError('unsupported', `${top.name} has more than ${LAYERS_MAX} files below`);
-      const found = await this.#layer(await this.#pool.below(next, deadline), deadline);
-      below.push(found.layer);
-      next = found.path;
-    }
-    return [first, ...below];
+interface BelowIt {
+  readonly path: string;
+  /** As the file above says; what it does not say is told by the name. */
+  readonly format: DiskFormat | undefined;
+}
+
+/** A file with those that show through it. */
+export async function openFile<File extends { readonly name: string }>(
+  pool: DiskFiles<File>,
+  top: File,
+  format: DiskFormat | undefined,
+  deadline: Deadline,
+): Promise<Disk<File>> {
+  const layers = new Layers(pool);
+  const below: Layer<File>[] = [];
+  const { layer: first, under } = await layers.open(top, format, deadline);
+  for (let next = under; next !== undefined; ) {
+    if (below.length === LAYERS_MAX) throw new DriverError('unsupported', `${top.name} has more than ${LAYERS_MAX} files below`);
+    const found = await layers.open(await pool.below(next.path, deadline), next.format, deadline);
+    below.push(found.layer);
+    next = found.under;
+  }
+  return new Disk(pool, [first, ...below]);
+}
+
+class Layers<File extends { readonly name: string }> {
+  readonly #pool: DiskFiles<File>;
+
+  constructor(pool: DiskFiles<File>) {
+    this.#pool = pool;
   }
 
-  async #layer(file: File, deadline: Deadline): Promise<{ readonly layer: Layer<File>; readonly path?: string }> {
-    if (file.name.endsWith('.raw')) return { layer: await this.#rawLayer(file, deadline) };
+  async open(
+    file: File,
+    format: DiskFormat | undefined,
+    deadline: Deadline,
+  ): Promise<{ readonly layer: Layer<File>; readonly under?: BelowIt }> {
+    if ((format ?? (file.name.endsWith('.raw') ? 'raw' : 'qcow2')) === 'raw') return { layer: await this.#rawLayer(file, deadline) };
     const reader = (within: Deadline) => (offsetBytes: number, lengthBytes: number) =>
       this.#pool.readPart(file, offsetBytes, lengthBytes, within);
     const read = reader(deadline);
-    const map = new Qcow2Map(await read(0, QCOW2_HEADER_BYTES));
+    const head = await read(0, QCOW2_FIRST_BYTES);
+    const map = new Qcow2Map(head.subarray(0, QCOW2_HEADER_BYTES));
     const stretch: Layer<File>['stretch'] = (offsetBytes, lengthBytes, within) => map.stretch(offsetBytes, lengthBytes, reader(within));
     const { sizeBytes, clusterBytes, isEncrypted } = map;
-    const layer = { file, sizeBytes, clusterBytes, isEncrypted, stretch };
+    const layer = { file, sizeBytes, clusterBytes, isEncrypted, mark: markOf(head), stretch };
     if (map.backing === undefined) return { layer };
     const { offsetBytes, lengthBytes } = map.backing;
     if (lengthBytes > PATH_BYTES_MAX) throw new DriverError('internal', `${file.name} names a file below in ${lengthBytes} bytes`);
-    return { layer, path: (await read(offsetBytes, lengthBytes)).toString() };
+    return { layer, under: { path: (await read(offsetBytes, lengthBytes)).toString(), format: backingFormat(head) } };
   }
 
   async #rawLayer(file: File, deadline: Deadline): Promise<Layer<File>> {

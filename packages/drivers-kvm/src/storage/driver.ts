@@ -1,13 +1,18 @@
-import type { StorageDriver, StoredKind, StoredObject } from '@pileus/core/strategy';
+import type { StorageDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { classify } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
 import type { StorageVolume } from '../libvirt/index.ts';
 import { contentVerbs, type DiskFiles } from './contents.ts';
-import { imageVerbs, inspectImage, upload } from './images.ts';
+import { imageVerbs } from './images.ts';
 import { lockedContentVerbs } from './locked-contents.ts';
-import { presenceName, readName, seedName } from './names.ts';
+import { markVerbs } from './marks.ts';
+import { readName } from './names.ts';
+import { othersVerbs } from './others.ts';
 import { DirPool } from './pool.ts';
+import { seedVerbs } from './seeds.ts';
+import { inspectFile, listFiles } from './stored-files.ts';
+import { isInUse } from './volume-in-use.ts';
 import { DirVolumes, encryptionVerbs, volumeVerbs } from './volumes.ts';
 
 export interface DirStorageOptions {
@@ -38,46 +43,26 @@ export function dirStorage(link: HostLink, options: DirStorageOptions): StorageD
     },
 
     volumes: volumeVerbs(volumes, options.hostId),
+    shareable: { create: (request, call) => volumes.createShareable(request, new Deadline(call)) },
     encryption: { ...encryptionVerbs(volumes), contents: lockedContentVerbs(files) },
     contents: contentVerbs(files),
+    marks: markVerbs({
+      ...files,
+      isOurs: ({ name }) => readName(name) !== undefined,
+      isInUse: ({ key }, deadline) => isInUse(link, key, deadline),
+    }),
+    others: othersVerbs(pool, volumes, link, files),
     images: imageVerbs(pool),
-    seeds: {
-      async put(id, bytes, call) {
-        const deadline = new Deadline(call);
-        const name = seedName(id);
-        const old = await pool.find(name, deadline);
-        if (old !== undefined && (await pool.fileBytes(old, deadline)) !== bytes.length) await pool.delete(name, deadline);
-        const content = { sizeBytes: bytes.length, open: () => only(bytes) };
-        const seed = await upload(pool, { name, content }, deadline);
-        return { type: 'file', path: seed.key, format: 'raw' };
-      },
-      delete: (id, call) => pool.delete(seedName(id), new Deadline(call)),
-    },
+    seeds: seedVerbs(pool),
 
-    inspect: (kind, id, call) => inspect(pool, kind, id, new Deadline(call)),
+    inspect: (kind, id, call) => inspectFile(pool, kind, id, new Deadline(call)),
 
     async list(call) {
       const deadline = new Deadline(call);
-      const files = (await pool.list(deadline)).flatMap((volume) => readName(volume.name) ?? []);
-      const things = files.flatMap(({ kind, id }) =>
-        kind === 'image' ? [] : [{ kind: kind === 'imageMark' ? 'image' : kind, id } as const],
-      );
-      const stored = await Promise.all(things.map(({ kind, id }) => inspect(pool, kind, id, deadline)));
-      return stored.filter((each) => each !== undefined);
+      return listFiles(pool, await pool.list(deadline), deadline);
     },
 
     classify,
     close: () => link.close(),
   };
-}
-
-async function inspect(pool: DirPool, kind: StoredKind, id: string, deadline: Deadline): Promise<StoredObject | undefined> {
-  if (kind === 'image') return inspectImage(pool, id, deadline);
-  const volume = await pool.find(presenceName(kind, id), deadline);
-  const view = volume && (await pool.view(volume, deadline));
-  return view && { kind, id, sizeBytes: view.capacityBytes };
-}
-
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -4,7 +4,8 @@ import { LUKS_SECTOR_BYTES, LuksHeader, type LuksSectors } from '@pileus/core/lu
 import type { Call, ContentRef, StorageDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
-import { type Disk, type DiskCipher, type DiskFiles, Disks, extentsOf, noSnapshots, readFrom, writeTo } from './contents.ts';
+import { noSnapshots } from './content-bounds.ts';
+import { type Disk, type DiskCipher, type DiskFiles, Disks, extentsOf, readFrom, writeTo } from './contents.ts';
 import { luksPlace, QCOW2_FIRST_BYTES } from './qcow2.ts';
 
 type LockedContents = NonNullable<NonNullable<StorageDriver['encryption']>['contents']>;

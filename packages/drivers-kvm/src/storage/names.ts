@@ -6,21 +6,22 @@ import type { DiskFormat, StoredKind } from '@pileus/core/strategy';
  */
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const PATTERNS = {
-  volume: new RegExp(`^volume-(${UUID})\\.qcow2$`),
+  volume: new RegExp(`^volume-(${UUID})\\.(qcow2|raw)$`),
   seed: new RegExp(`^seed-(${UUID})\\.iso$`),
   image: new RegExp(`^image-(${UUID})\\.(qcow2|raw)$`),
   imageMark: new RegExp(`^image-(${UUID})\\.complete$`),
 } as const;
 
-export const volumeName = (id: string): string => `volume-${id}.qcow2`;
+/** Of one machine, or raw of several. */
+export const volumeName = (id: string, format: DiskFormat = 'qcow2'): string => `volume-${id}.${format}`;
 export const seedName = (id: string): string => `seed-${id}.iso`;
 export const imageName = (id: string, format: DiskFormat): string => `image-${id}.${format}`;
 export const imageMarkName = (id: string): string => `image-${id}.complete`;
 
-/** The file whose being there says that a thing is there. */
-export function presenceName(kind: StoredKind, id: string): string {
-  if (kind === 'volume') return volumeName(id);
-  return kind === 'seed' ? seedName(id) : imageMarkName(id);
+/** The files of which one being there says that a thing is there. */
+export function presenceNames(kind: StoredKind, id: string): readonly string[] {
+  if (kind === 'volume') return [volumeName(id), volumeName(id, 'raw')];
+  return [kind === 'seed' ? seedName(id) : imageMarkName(id)];
 }
 
 export interface PoolFile {

@@ -1,3 +1,4 @@
+import type { Fault } from '@pileus/core/strategy';
 import type { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { except } from '../faults.ts';
@@ -25,41 +26,77 @@ export interface VolumeContent {
   readonly onProgress: (bytes: number) => void;
 }
 
-/** A libvirt pool that is a folder, and its files. */
+/** What a pool of libvirt is of: its place is a path or a name. */
+export interface PoolForm {
+  xmlOf(name: string, place: string): string;
+  placeOf(xml: string): string | undefined;
+  /** Whether libvirt makes the place where there is none. */
+  readonly isMade: boolean;
+  readonly refusals: readonly Refusal[];
+}
+
+/** What libvirt has no code of its own for, and what whoever chose the place is told of it. */
+export interface Refusal {
+  readonly pattern: RegExp;
+  readonly fault: Fault;
+  readonly told: string;
+}
+
+const FOLDER: PoolForm = {
+  xmlOf: poolXml,
+  placeOf: poolPath,
+  isMade: true,
+  refusals: [
+    {
+      pattern: /Storage source conflict with pool/,
+      fault: 'conflict',
+      told: 'Another pool of the host has this folder: take another path.',
+    },
+    {
+      pattern: /failed to create directory/,
+      fault: 'conflict',
+      told: 'The host cannot make this folder: take another path, or make it there.',
+    },
+  ],
+};
+
+/** A libvirt pool that is a folder, or of another form, and its files. */
 export class DirPool {
   readonly name: string;
-  readonly #path: string;
+  readonly #place: string;
+  readonly #form: PoolForm;
   readonly #link: HostLink;
   #ref: StoragePool | undefined;
 
-  constructor(link: HostLink, name: string, path: string) {
+  constructor(link: HostLink, name: string, place: string, form: PoolForm = FOLDER) {
     this.#link = link;
     this.name = name;
-    this.#path = path;
+    this.#place = place;
+    this.#form = form;
   }
 
   get api(): LibvirtApi {
     return this.#link.host.api;
   }
 
-  /** Defined, its folder made, started, and started with the host. */
+  /** Defined, its folder made where it is one, started, and started with the host. */
   async ensure(deadline: Deadline): Promise<void> {
     try {
       await this.#ensure(deadline);
     } catch (error) {
-      throw explained(error);
+      throw explained(error, this.#form.refusals);
     }
   }
 
   async #ensure(deadline: Deadline): Promise<void> {
     const pool = (await this.#find(deadline)) ?? (await this.#define(deadline));
-    const path = poolPath(await this.api.storagePoolGetXmlDesc({ pool }, deadline.left));
-    if (path !== this.#path)
-      throw new DriverError('conflict', `pool ${this.name} is at ${path}, not at ${this.#path}`, {
-        told: 'The host has this pool in another folder already.',
+    const place = this.#form.placeOf(await this.api.storagePoolGetXmlDesc({ pool }, deadline.left));
+    if (place !== this.#place)
+      throw new DriverError('conflict', `pool ${this.name} is at ${place}, not at ${this.#place}`, {
+        told: 'The host has this pool in another place already.',
       });
     if (!(await this.api.storagePoolIsActive({ pool }, deadline.left))) {
-      await this.api.storagePoolBuild({ pool }, deadline.left);
+      if (this.#form.isMade) await this.api.storagePoolBuild({ pool }, deadline.left);
       const start = () => this.api.storagePoolCreate({ pool }, deadline.left);
       await except(['operationInvalid'], start, async (refusal) => {
         if (!(await this.api.storagePoolIsActive({ pool }, deadline.left))) throw refusal;
@@ -92,13 +129,8 @@ export class DirPool {
 
   /** Libvirt knows how full a folder is only from its last look at it. It does not look while a volume is being written; then the last look has to do. */
   async info(deadline: Deadline): Promise<{ readonly capacityBytes: number; readonly availableBytes: number }> {
-    const pool = await this.ref(deadline);
-    await except(
-      ['operationInvalid', 'internalError'],
-      () => this.api.storagePoolRefresh({ pool }, deadline.left),
-      () => {},
-    );
-    return this.api.storagePoolGetInfo({ pool }, deadline.left);
+    await this.refresh(deadline);
+    return this.api.storagePoolGetInfo({ pool: await this.ref(deadline) }, deadline.left);
   }
 
   /** Undefined only when the host says that there is none. */
@@ -144,6 +176,16 @@ export class DirPool {
     }
   }
 
+  /** As `create`, of a form that only its caller knows. */
+  make(xml: string, deadline: Deadline): Promise<boolean> {
+    const make = async () => {
+      const pool = await this.ref(deadline);
+      await this.api.storageVolCreateXml({ pool, xml }, deadline.left);
+      return true;
+    };
+    return except(['storageVolumeExists'], make, () => false);
+  }
+
   /** Deleting what is absent succeeds. */
   async delete(name: string, deadline: Deadline): Promise<void> {
     const volume = await this.find(name, deadline);
@@ -159,14 +201,19 @@ export class DirPool {
   /** Undefined when the file is gone. Libvirt shows volumes that it is still making, without a file or with a header half written: those are waited for. */
   async view(volume: StorageVolume, deadline: Deadline): Promise<VolumeView | undefined> {
     for (let looks = 1; ; looks += 1) {
-      const look = async () => viewVolume(await this.api.storageVolGetXmlDesc({ volume }, deadline.left));
-      const view = await except<VolumeView | undefined>(['noStorageVolume'], look, () => undefined);
+      const view = await this.glance(volume, deadline);
       if (view !== undefined && (!view.unfinished || looks >= UNFINISHED_LOOKS_MAX)) return view;
       if (view === undefined && (await this.find(volume.name, deadline)) === undefined) return undefined;
       // If there is no file because it was taken away behind libvirt's back, a refresh tells libvirt.
-      if (view === undefined) await this.#refresh(deadline);
+      if (view === undefined) await this.refresh(deadline);
       await deadline.pause(BUSY_RETRY_MS, `${volume.name} to be made`);
     }
+  }
+
+  /** One look, at what is made already. Undefined when the file is gone, or not there yet. */
+  glance(volume: StorageVolume, deadline: Deadline): Promise<VolumeView | undefined> {
+    const look = async () => viewVolume(await this.api.storageVolGetXmlDesc({ volume }, deadline.left));
+    return except<VolumeView | undefined>(['noStorageVolume'], look, () => undefined);
   }
 
   /** Length of the volume's file. */
@@ -191,6 +238,15 @@ export class DirPool {
     const written = await deadline.bound(this.#whenIdle(upload, deadline), `writing ${volume.name}`);
     if (written === lengthBytes && seen.last !== undefined) await this.#refuseLost(volume, seen.last, deadline);
     return written;
+  }
+
+  /** Has the host write zeroes over a part of a volume that is a block device. */
+  async zeroPart(volume: StorageVolume, offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<void> {
+    const zero = () => {
+      const { signal, leftMs } = deadline;
+      return this.#link.host.zeroVolume({ volume, offsetBytes, lengthBytes }, { signal, timeoutMs: leftMs });
+    };
+    await deadline.bound(this.#whenIdle(zero, deadline), `clearing ${volume.name}`);
   }
 
   /** Writes a part of the volume's file, as `write` does. */
@@ -239,7 +295,7 @@ export class DirPool {
   }
 
   /** Libvirt refuses while a volume is being made or written. */
-  async #refresh(deadline: Deadline): Promise<void> {
+  async refresh(deadline: Deadline): Promise<void> {
     const pool = await this.ref(deadline);
     await except(
       ['operationInvalid', 'internalError'],
@@ -266,7 +322,7 @@ export class DirPool {
 
   async #define(deadline: Deadline): Promise<StoragePool> {
     try {
-      return await this.api.storagePoolDefineXml({ xml: poolXml(this.name, this.#path) }, deadline.left);
+      return await this.api.storagePoolDefineXml({ xml: this.#form.xmlOf(this.name, this.#place) }, deadline.left);
     } catch (error) {
       // Another driver object may have defined it at the same moment, under a UUID of its own.
       const pool = await this.#find(deadline);
@@ -276,15 +332,24 @@ export class DirPool {
   }
 }
 
-/** What libvirt has no code of its own for, and what whoever chose the folder is told of it. */
-const FOLDERS: readonly (readonly [RegExp, string])[] = [
-  [/Storage source conflict with pool/, 'Another pool of the host has this folder: take another path.'],
-  [/failed to create directory/, 'The host cannot make this folder: take another path, or make it there.'],
-];
+/** The first of them that is there. */
+export async function findOneOf(
+  pool: Pick<DirPool, 'find'>,
+  names: readonly string[],
+  deadline: Deadline,
+): Promise<StorageVolume | undefined> {
+  for (const name of names) {
+    const found = await pool.find(name, deadline);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
 
-export function explained(error: unknown): unknown {
-  const told = error instanceof LibvirtError ? FOLDERS.find(([pattern]) => pattern.test(error.message))?.[1] : undefined;
-  return told === undefined ? error : new DriverError('conflict', 'the folder of the pool cannot be had', { told, cause: error });
+export function explained(error: unknown, refusals: readonly Refusal[] = FOLDER.refusals): unknown {
+  const refusal = error instanceof LibvirtError ? refusals.find(({ pattern }) => pattern.test(error.message)) : undefined;
+  return refusal === undefined
+    ? error
+    : new DriverError(refusal.fault, 'the place of the pool cannot be had', { told: refusal.told, cause: error });
 }
 
 /** What was sent at once, and where to in the file. */

@@ -1,3 +1,4 @@
+import type { DiskFormat } from '@pileus/core/strategy';
 import { DriverError } from '../driver-error.ts';
 
 /** Reads from a file; past its end there are zeroes. */
@@ -132,15 +133,27 @@ export const QCOW2_FIRST_BYTES = 4096;
 /** The header of version 2, which does not say how long it is. */
 const SECOND_HEADER_BYTES = 72;
 const LUKS_EXTENSION = 0x0537be77;
+const BACKING_FORMAT_EXTENSION = 0xe2792aca;
 
 /** Where in a qcow2 file the LUKS header of its encrypted content is; undefined where it is not encrypted so. */
 export function luksPlace(first: Buffer): { readonly offsetBytes: number; readonly lengthBytes: number } | undefined {
   if (first.readUInt32BE(0) !== MAGIC || first.readUInt32BE(32) !== LUKS_METHOD) return undefined;
+  const place = extensionOf(first, LUKS_EXTENSION);
+  return place && { offsetBytes: Number(place.readBigUInt64BE(0)), lengthBytes: Number(place.readBigUInt64BE(8)) };
+}
+
+/** What the file below is, as this one says; undefined where it does not say, or says what is not known. */
+export function backingFormat(first: Buffer): DiskFormat | undefined {
+  const format = extensionOf(first, BACKING_FORMAT_EXTENSION)?.toString();
+  return format === 'raw' || format === 'qcow2' ? format : undefined;
+}
+
+/** What an extension of the header has in it. */
+function extensionOf(first: Buffer, wanted: number): Buffer | undefined {
   const headerBytes = first.readUInt32BE(4) < 3 ? SECOND_HEADER_BYTES : first.readUInt32BE(100);
-  for (let at = headerBytes; at + 24 <= first.length; ) {
+  for (let at = headerBytes; at + 8 <= first.length; ) {
     const [type, lengthBytes] = [first.readUInt32BE(at), first.readUInt32BE(at + 4)];
-    if (type === LUKS_EXTENSION)
-      return { offsetBytes: Number(first.readBigUInt64BE(at + 8)), lengthBytes: Number(first.readBigUInt64BE(at + 16)) };
+    if (type === wanted && at + 8 + lengthBytes <= first.length) return first.subarray(at + 8, at + 8 + lengthBytes);
     if (type === 0) return undefined;
     at += 8 + Math.ceil(lengthBytes / 8) * 8;
   }

@@ -1,8 +1,8 @@
 import type { Deadline } from '../deadline.ts';
 import { except } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
-import { BlockResizeFlag, ListDomainsFlag } from '../libvirt/index.ts';
-import { child, childrenNamed } from '../xml/element.ts';
+import { BlockResizeFlag, ListDomainsFlag, type StorageVolume } from '../libvirt/index.ts';
+import { child, childrenNamed, type Element } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
 
 /**
@@ -17,6 +17,28 @@ export async function growInUse(link: HostLink, path: string, sizeBytes: number,
 /** Whether a running machine of this host has the file open. */
 export const isInUse = async (link: HostLink, path: string, deadline: Deadline): Promise<boolean> =>
   (await userOf(link, path, deadline)) !== undefined;
+
+/** The name of a machine of this host, running or not, that has the file as a disk, or one below a disk. */
+export async function machineWith(link: HostLink, file: StorageVolume, deadline: Deadline): Promise<string | undefined> {
+  const { api } = link.host;
+  for (const domain of await api.connectListAllDomains({}, deadline.left)) {
+    const read = () => api.domainGetXmlDesc({ domain }, deadline.left);
+    const xml = await except(['noDomain'], read, () => '<domain/>');
+    if (hasSource(child(parse(xml), 'devices'), file)) return domain.name;
+  }
+  return undefined;
+}
+
+function hasSource(node: Element | undefined, file: StorageVolume): boolean {
+  if (node === undefined) return false;
+  const { file: path, dev, pool, volume } = node.name === 'source' ? node.attributes : {};
+  return (
+    path === file.key ||
+    dev === file.key ||
+    (pool === file.pool && volume === file.name) ||
+    node.children.some((each) => hasSource(each, file))
+  );
+}
 
 async function userOf(link: HostLink, path: string, deadline: Deadline) {
   const { api } = link.host;

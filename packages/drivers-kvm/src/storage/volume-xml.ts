@@ -34,7 +34,14 @@ export function volumeXml(request: {
       element('name', {}, name),
       element('capacity', { unit: 'bytes' }, sizeBytes),
       element('allocation', { unit: 'bytes' }, 0),
-      element('target', {}, element('format', { type: format }), secretRef === undefined ? undefined : encryptionElement(secretRef)),
+      element(
+        'target',
+        {},
+        element('format', { type: format }),
+        // Of itself libvirt makes version 2, whose header has no room for marks.
+        format === 'qcow2' ? element('compat', {}, '1.1') : undefined,
+        secretRef === undefined ? undefined : encryptionElement(secretRef),
+      ),
       backing && element('backingStore', {}, element('path', {}, backing.path), element('format', { type: backing.format })),
     ),
   );
@@ -48,17 +55,27 @@ export interface VolumeView {
   /** The file whose content shows through, if there is one. */
   readonly backingPath: string | undefined;
   readonly isEncrypted: boolean;
+  /** And not a folder. */
+  readonly isFile: boolean;
+  /** What libvirt takes it for, by what is in it: `raw`, `qcow2` and many more. */
+  readonly format: string | undefined;
+  readonly fileBytes: number;
 }
 
 export function viewVolume(xml: string): VolumeView {
   const root = parse(xml);
   const capacityBytes = sizeInBytes(child(root, 'capacity'));
-  const sizeless = capacityBytes === 0 || capacityBytes === sizeInBytes(child(root, 'physical'));
+  const fileBytes = sizeInBytes(child(root, 'physical'));
+  const sizeless = capacityBytes === 0 || capacityBytes === fileBytes;
+  const format = descend(root, 'target', 'format')?.attributes.type;
   return {
     capacityBytes,
-    unfinished: sizeless && descend(root, 'target', 'format')?.attributes.type === 'qcow2',
+    unfinished: sizeless && format === 'qcow2',
     path: descend(root, 'target', 'path')?.text ?? '',
     backingPath: descend(root, 'backingStore', 'path')?.text,
     isEncrypted: descend(root, 'target', 'encryption') !== undefined,
+    isFile: root.attributes.type === 'file',
+    format,
+    fileBytes,
   };
 }

@@ -1,5 +1,6 @@
+import { basename } from 'node:path';
 import { type HeaderWrite, LuksHeader } from '@pileus/core/luks';
-import type { Attachment, HostEndpoint, NewVolume, StorageDriver } from '@pileus/core/strategy';
+import type { Attachment, DiskFormat, HostEndpoint, NewVolume, StorageDriver } from '@pileus/core/strategy';
 import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { except } from '../faults.ts';
@@ -7,16 +8,16 @@ import type { HostLink } from '../host-links.ts';
 import type { StorageVolume } from '../libvirt/index.ts';
 import { deleteSecret, putSecret } from '../secrets.ts';
 import { findImage } from './images.ts';
-import { volumeName } from './names.ts';
-import type { DirPool } from './pool.ts';
+import { presenceNames, readName, volumeName } from './names.ts';
+import { type DirPool, findOneOf } from './pool.ts';
 import { luksPlace, QCOW2_FIRST_BYTES } from './qcow2.ts';
 import { growInUse, isInUse } from './volume-in-use.ts';
-import type { VolumeView } from './volume-xml.ts';
+import type { Backing, VolumeView } from './volume-xml.ts';
 
 /** Libvirt makes files of whole KiB. */
 const asMade = (sizeBytes: number): number => Math.ceil(sizeBytes / 1024) * 1024;
 
-/** The qcow2 files of a folder that are volumes. */
+/** The files of a folder that are volumes: qcow2, which one machine alone can have open, and raw for several. */
 export class DirVolumes {
   readonly #pool: DirPool;
   readonly #link: HostLink;
@@ -34,7 +35,7 @@ export class DirVolumes {
   }
 
   find(id: string, deadline: Deadline): Promise<StorageVolume | undefined> {
-    return this.#pool.find(volumeName(id), deadline);
+    return findOneOf(this.#pool, presenceNames('volume', id), deadline);
   }
 
   /** @throws DriverError not_found */
@@ -70,12 +71,49 @@ export class DirVolumes {
       } as const;
       if (await this.#pool.create(request, deadline)) return;
     }
+    await this.#refuseOther(id, sizeBytes, isEncrypted, deadline);
+  }
+
+  /** One that shows a disk of others through, which nobody else is to use from then on. @throws DriverError conflict */
+  async createOver(
+    { id, sizeBytes, below }: { readonly id: string; readonly sizeBytes: number; readonly below: Backing },
+    deadline: Deadline,
+  ): Promise<void> {
+    const known = await this.find(id, deadline);
+    const request = { name: volumeName(id), sizeBytes, format: 'qcow2', backing: below } as const;
+    if (known === undefined && (await this.#pool.create(request, deadline))) return;
+    await this.#refuseOther(id, sizeBytes, false, deadline);
+    if ((await this.view(id, deadline))?.backingPath !== below.path)
+      throw new DriverError('conflict', `volume ${id} is there, and does not show ${below.path}`);
+  }
+
+  async #refuseOther(id: string, sizeBytes: number, isEncrypted: boolean, deadline: Deadline): Promise<void> {
     await this.#untilMade(id, deadline);
-    const present = await this.view(id, deadline);
-    if (present?.capacityBytes !== asMade(sizeBytes))
-      throw new DriverError('conflict', `volume ${id} is there with ${present?.capacityBytes} bytes, not ${sizeBytes}`);
+    const present = await this.#needLike(id, { format: 'qcow2', sizeBytes: asMade(sizeBytes) }, deadline);
     if (present.isEncrypted !== isEncrypted)
       throw new DriverError('conflict', `volume ${id} is there, and is ${isEncrypted ? 'not ' : ''}encrypted`);
+  }
+
+  /** Raw: the tables of qcow2 are read by each machine once. */
+  async createShareable({ id, sizeBytes }: Pick<NewVolume, 'id' | 'sizeBytes'>, deadline: Deadline): Promise<void> {
+    const request = { name: volumeName(id, 'raw'), sizeBytes, format: 'raw' } as const;
+    if ((await this.find(id, deadline)) !== undefined || !(await this.#pool.create(request, deadline)))
+      await this.#needLike(id, request, deadline);
+  }
+
+  /** @throws DriverError conflict */
+  async #needLike(
+    id: string,
+    { format, sizeBytes }: { readonly format: DiskFormat; readonly sizeBytes: number },
+    deadline: Deadline,
+  ): Promise<VolumeView> {
+    const volume = await this.need(id, deadline);
+    const view = await this.view(id, deadline);
+    if (formatOf(volume) !== format)
+      throw new DriverError('conflict', `volume ${id} is there, and is for ${format === 'raw' ? 'one machine alone' : 'several machines'}`);
+    if (view?.capacityBytes !== sizeBytes)
+      throw new DriverError('conflict', `volume ${id} is there with ${view?.capacityBytes} bytes, not ${sizeBytes}`);
+    return view;
   }
 
   /**
@@ -125,8 +163,39 @@ export class DirVolumes {
     );
   }
 
+  /** Paths of what shows through, each with the name of a file that shows it. */
+  async shown(files: readonly StorageVolume[], by: 'by volumes' | 'by any', deadline: Deadline): Promise<ReadonlyMap<string, string>> {
+    const looked = files.filter(({ name }) => by === 'by any' || readName(name)?.kind === 'volume');
+    const views = await Promise.all(looked.map(async (file) => ({ name: file.name, view: await this.#pool.glance(file, deadline) })));
+    return new Map(views.flatMap(({ name, view }) => (view?.backingPath === undefined ? [] : [[view.backingPath, name]])));
+  }
+
   async delete(id: string, deadline: Deadline): Promise<void> {
-    await this.#pool.delete(volumeName(id), deadline);
+    const adopted = await this.#adopted(id, deadline);
+    // First: until the volume is gone, it says what is below it.
+    if (adopted !== undefined) await this.#pool.delete(adopted, deadline);
+    await this.giveUp(id, deadline);
+  }
+
+  /** The name of the disk of others that it was made of, which nothing else shows. */
+  async #adopted(id: string, deadline: Deadline): Promise<string | undefined> {
+    const volume = await this.find(id, deadline);
+    const path = volume && (await this.#pool.glance(volume, deadline))?.backingPath;
+    if (path === undefined || readName(basename(path)) !== undefined) return undefined;
+    await this.#pool.refresh(deadline);
+    const files = await this.#pool.list(deadline);
+    const isOfPool = files.some(({ key }) => key === path);
+    const showers = await this.shown(
+      files.filter(({ name }) => name !== volume?.name),
+      'by any',
+      deadline,
+    );
+    return isOfPool && !showers.has(path) ? basename(path) : undefined;
+  }
+
+  /** Without what shows through it. */
+  async giveUp(id: string, deadline: Deadline): Promise<void> {
+    for (const name of presenceNames('volume', id)) await this.#pool.delete(name, deadline);
     // Of a creation or growth that was cut off.
     await deleteSecret(this.#link.host.api, this.secretRef(id), deadline);
   }
@@ -143,6 +212,8 @@ export class DirVolumes {
   }
 }
 
+const formatOf = ({ name }: StorageVolume): DiskFormat => (name.endsWith('.raw') ? 'raw' : 'qcow2');
+
 export function volumeVerbs(volumes: DirVolumes, hostId: string): StorageDriver['volumes'] {
   return {
     create: (request, call) => volumes.create(request, false, new Deadline(call)),
@@ -152,12 +223,12 @@ export function volumeVerbs(volumes: DirVolumes, hostId: string): StorageDriver[
     async attach(id, host, call): Promise<Attachment> {
       onlyFrom(host);
       const deadline = new Deadline(call);
-      const { key: path } = await volumes.need(id, deadline);
+      const volume = await volumes.need(id, deadline);
       const isEncrypted = (await volumes.view(id, deadline))?.isEncrypted === true;
       return {
         type: 'file',
-        path,
-        format: 'qcow2',
+        path: volume.key,
+        format: formatOf(volume),
         ...(isEncrypted && { encryption: { format: 'luks', secretRef: volumes.secretRef(id) } }),
       };
     },

@@ -59,6 +59,25 @@ describe('the definition of a machine', () => {
     ]);
   });
 
+  it('lets other machines have a disk that is shareable, of which no cache keeps what they are to see', async () => {
+    const attachments: Attachment[] = [
+      { type: 'rbd', pool: 'rbd', image: 'v', monitors: ['mon'], user: 'u', secretRef: 'r' },
+      { type: 'file', path: '/pool/v.raw', format: 'raw' },
+      { type: 'nfs', server: 'filer', export: '/export', path: 'v.raw', format: 'raw' },
+    ];
+    const documentOf = (change: { readonly shareable?: true }) => {
+      const disks = attachments.map((attachment, slot) => ({ volumeId: `v${slot}`, attachment, slot, readOnly: false, ...change }));
+      return domainXml({ ...FULL_MACHINE, disks }, { virtType: 'kvm', vncSocketDir: 'auto' });
+    };
+    const shared = documentOf({ shareable: true });
+    await validate('domain', { shared });
+    expect(shared.match(/<shareable\/>/g)).to.have.length(3);
+    expect(shared).to.not.include('writeback');
+    const alone = documentOf({});
+    expect(alone).to.not.include('shareable');
+    expect(alone.match(/cache='writeback'/g)).to.have.length(1);
+  });
+
   it('is refused for a disk in a namespace of Ceph, for which libvirt has no word', () => {
     const rbd = { type: 'rbd', pool: 'rbd', image: 'v', monitors: ['mon'], user: 'u', secretRef: 'r', namespace: 'n' } as const;
     const disks = [{ volumeId: 'v', attachment: rbd, slot: 0, readOnly: false }];

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeEnvironment } from '@pileus/core/node';
@@ -8,6 +8,7 @@ import { run } from '../../../../tools/system/command.ts';
 import { ensureSystem } from '../../../../tools/system/ensure.ts';
 import { NfsServer } from '../../../../tools/system/nfs-server.ts';
 import { TEST_PACKAGES } from '../../../../tools/system/packages.ts';
+import { QemuClient } from '../../../../tools/system/qemu-client.ts';
 import { kvm } from '../../src/index.ts';
 
 /** A real NFS server, on the network of a lab whose hosts reach it. */
@@ -49,6 +50,16 @@ export class NfsBackend {
   /** As QEMU's own client reaches a file: the witness, which knows nothing of ours. */
   url(name: string): string {
     return `nfs://${this.lab.fabricAddress}${this.server.folder}/${name}`;
+  }
+
+  client(volumeId: string): Promise<QemuClient> {
+    return QemuClient.open(this.url(`volume-${volumeId}.raw`));
+  }
+
+  /** As somebody on the server makes a disk. */
+  async plant(name: string, sizeBytes: number): Promise<void> {
+    await writeFile(join(this.server.folder, name), '');
+    await truncate(join(this.server.folder, name), sizeBytes);
   }
 
   async freeze(): Promise<void> {

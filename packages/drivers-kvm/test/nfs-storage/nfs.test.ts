@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, Content, StorageDriver } from '@pileus/core/strategy';
@@ -59,7 +59,7 @@ describe('a pool on a real NFS server', function () {
     const disk = backend.url(`volume-${id}.qcow2`);
     await run(['qemu-img', 'check', '-f', 'qcow2', disk]);
     await run(['qemu-io', '-f', 'qcow2', '-c', 'write -P 9 70000 512', '-c', `write -P 8 ${7 * MIB} 4096`, disk]);
-    await storage.volumes.resize(id, 16 * MIB, call());
+    await storage.volumes.resize?.(id, 16 * MIB, call());
     await run(['qemu-io', '-f', 'qcow2', '-c', `write -P 7 ${15 * MIB} 65536`, disk]);
     await run(['qemu-img', 'check', '-f', 'qcow2', disk]);
     const expected = Buffer.concat([image, Buffer.alloc(13 * MIB)]);
@@ -84,12 +84,53 @@ describe('a pool on a real NFS server', function () {
     expect([await files(), await parts()]).to.deep.equal([[], []]);
   });
 
+  it('makes volumes of what others have put there, by a new name, and gives them back', async () => {
+    const others = storage.others ?? expect.fail('the driver tells no disks of others');
+    const at = (name: string) => join(backend.server.folder, name);
+    const theirs = new NfsExport({ server: backend.lab.fabricAddress, path: backend.server.folder, credential: ROOT });
+    const root = await theirs.root(bounds());
+    await mkdir(at('folder'));
+    await writeFile(at('notes.txt'), 'no disk');
+    for (const format of ['raw', 'qcow2'] as const) {
+      const [id, name] = [randomUUID(), `vm of ${format}.img`];
+      await run(['qemu-img', 'create', '-q', '-f', format, at(name), `${4 * MIB}`]);
+      await run(['qemu-io', '-f', format, '-c', `write -P 9 0 ${MIB}`, at(name)]);
+      expect(await others.list({}, call())).to.deep.equal({ disks: [{ name, sizeBytes: 4 * MIB }] });
+      await others.adopt(name, id, call());
+      expect((await files()).toSorted()).to.deep.equal(['folder', 'notes.txt', `volume-${id}.${format}`]);
+      await writeFile(at(name), 'another');
+      expect(await fault(others.giveBack(name, id, call()))).to.equal('conflict');
+      expect(await readFile(at(name), 'utf8')).to.equal('another');
+      await rm(at(name));
+      for (let times = 0; times < 2; times += 1) await others.giveBack(name, id, call());
+      expect((await files()).toSorted()).to.deep.equal(['folder', 'notes.txt', name]);
+      const file = (await theirs.lookup(root, name, bounds())) ?? expect.fail('the file is not there');
+      await theirs.link(file, root, 'second', bounds());
+      expect(await fault(others.adopt(name, id, call()))).to.equal('conflict');
+      await theirs.remove(root, 'second', bounds());
+      await others.adopt(name, id, call());
+      await run(['qemu-io', '-f', format, '-c', 'write -P 7 65536 4096', backend.url(`volume-${id}.${format}`)]);
+      const read = await contents().read({ volumeId: id }, 0, 4 * MIB, call());
+      const expected = Buffer.alloc(4 * MIB);
+      expected.fill(9, 0, MIB).fill(7, 65_536, 69_632);
+      expect(Buffer.compare(read, expected)).to.equal(0);
+      // The table of one that others have made reaches no further than its disk needs.
+      const isRoomy = await fault(storage.volumes.resize?.(id, 1024 * MIB, call()) ?? expect.fail('it grows no volumes'));
+      expect(isRoomy).to.equal(format === 'raw' ? 'done' : 'conflict');
+      await storage.volumes.delete(id, call());
+      expect((await files()).toSorted()).to.deep.equal(['folder', 'notes.txt']);
+    }
+    theirs.close();
+    await rm(at('folder'), { recursive: true });
+    await rm(at('notes.txt'));
+  });
+
   it('takes a new volume little room, and its disk no more than 64 TiB', async () => {
     const id = randomUUID();
     await storage.volumes.create({ id, sizeBytes: 2 ** 46 }, call());
     expect((await stat(join(backend.server.folder, `volume-${id}.qcow2`))).blocks * 512).to.be.lessThan(MIB);
     await run(['qemu-io', '-f', 'qcow2', '-c', `write -P 7 ${2 ** 46 - 4096} 4096`, backend.url(`volume-${id}.qcow2`)]);
-    expect(await fault(storage.volumes.resize(id, 2 ** 46 + 512, call()))).to.equal('invalid');
+    expect(await fault(storage.volumes.resize?.(id, 2 ** 46 + 512, call()) ?? Promise.resolve())).to.equal('invalid');
     await storage.volumes.delete(id, call());
     expect(await fault(storage.volumes.create({ id, sizeBytes: 2 ** 46 + 512 }, call()))).to.equal('invalid');
     expect(await files()).to.deep.equal([]);
@@ -109,7 +150,7 @@ describe('a pool on a real NFS server', function () {
         () => driver.inspect('volume', id, call()),
         () => driver.list(call()),
         () => driver.volumes.create({ id: randomUUID(), sizeBytes: MIB }, call()),
-        () => driver.volumes.resize(id, 2 * MIB, call()),
+        () => driver.volumes.resize?.(id, 2 * MIB, call()) ?? expect.fail('the driver grows no volumes'),
         () => driver.volumes.attach(id, backend.host, call()),
         () => driver.volumes.release(id, backend.host, call()),
         () => driver.volumes.delete(id, call()),
@@ -168,7 +209,7 @@ describe('a pool on a real NFS server', function () {
     const { changedAt } = await late.attributes(file, bounds());
     // Clocks of file systems tick every few milliseconds, and what changes within one has one time.
     await sleep(50);
-    await storage.volumes.resize(id, 4 * MIB, call());
+    await storage.volumes.resize?.(id, 4 * MIB, call());
     const refusal = await late.resize(file, 2 * MIB, changedAt, bounds()).catch((error: unknown) => error);
     expect(refusal).to.have.property('status', 'notSync');
     expect(await storage.inspect('volume', id, call())).to.include({ sizeBytes: 4 * MIB });

@@ -253,9 +253,13 @@ describe('a pool on a real host', function () {
     const profile = { guestOs: 'linux', firmware: 'bios', diskBus: 'virtio' } as const;
     const machine = { id: randomUUID(), name: 'm', owner: 'o', ...size, ...profile, disks, nics: [] };
     await hypervisor.machines.define(machine, call());
+    expect(await storage.marks?.set(id, '1'.repeat(15), call())).to.equal(true);
     await hypervisor.power.start(machine.id, call());
-    await storage.volumes.resize(id, 3 * MIB, call());
+    await storage.volumes.resize?.(id, 3 * MIB, call());
     expect(await backend.virsh('domblkinfo', machine.id, 'vda')).to.match(/Capacity:\s+3145728/);
+    expect(await storage.marks?.get(id, call()), 'its QEMU has it open to write').to.equal(undefined);
+    const marked = await storage.marks?.set(id, '1'.repeat(15), call()).catch((error: unknown) => storage.classify(error));
+    expect(marked).to.equal('conflict');
     await hypervisor.machines.remove(machine.id, call());
     expect(await storage.inspect('volume', id, call())).to.include({ sizeBytes: 3 * MIB });
     await storage.volumes.delete(id, call());

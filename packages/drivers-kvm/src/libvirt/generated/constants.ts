@@ -135,6 +135,9 @@ export type PoolCreateFlag = (typeof PoolCreateFlag)[keyof typeof PoolCreateFlag
 export const VolumeCreateFlag = { preallocateMetadata: 1, reflink: 2, validate: 4 } as const;
 export type VolumeCreateFlag = (typeof VolumeCreateFlag)[keyof typeof VolumeCreateFlag];
 
+export const VolumeUploadFlag = { sparse: 1 } as const;
+export type VolumeUploadFlag = (typeof VolumeUploadFlag)[keyof typeof VolumeUploadFlag];
+
 export const VolumeDeleteFlag = { zeroed: 1, withSnapshots: 2 } as const;
 export type VolumeDeleteFlag = (typeof VolumeDeleteFlag)[keyof typeof VolumeDeleteFlag];
 
