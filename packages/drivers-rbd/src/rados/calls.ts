@@ -169,7 +169,13 @@ export interface Calls {
   'namespace.list': { readonly args: { readonly pool: string }; readonly result: readonly string[] };
   'image.create': { readonly args: ImageAt & NewImageOptions & { readonly sizeBytes: bigint }; readonly result: null };
   'image.clone': {
-    readonly args: ImageAt & NewImageOptions & { readonly parent: ImageAt; readonly snapshot: string | bigint };
+    readonly args: ImageAt &
+      NewImageOptions & {
+        readonly parent: ImageAt;
+        readonly snapshot: string | bigint;
+        readonly sizeBytes?: bigint;
+        readonly metadata?: readonly (readonly [key: string, value: string])[];
+      };
     readonly result: null;
   };
   'image.list': {
@@ -181,12 +187,12 @@ export interface Calls {
     readonly args: Place & { readonly ids: readonly string[]; readonly metadataKey?: string };
     readonly result: readonly (ImageSize | null)[];
   };
+  'image.size': { readonly args: ImageAt & { readonly metadataKey?: string }; readonly result: ImageSize };
   'image.stat': { readonly args: ImageAt & { readonly snapshot?: string; readonly metadataKey?: string }; readonly result: ImageStat };
   'image.resize': {
     readonly args: ImageAt & {
       readonly sizeBytes: bigint;
       readonly allowShrink: boolean;
-      readonly metadata?: readonly (readonly [key: string, value: string])[];
     };
     readonly result: null;
   };
@@ -216,6 +222,7 @@ export interface Calls {
   'snapshot.list': { readonly args: ImageAt; readonly result: readonly Snapshot[] };
   'snapshot.rollback': { readonly args: ImageAt & { readonly snapshot: string }; readonly result: null };
   'trash.move': { readonly args: ImageAt & { readonly keepMs: number }; readonly result: null };
+  'trash.putAway': { readonly args: ImageAt & { readonly as: string }; readonly result: null };
   'trash.list': { readonly args: Place; readonly result: readonly TrashEntry[] };
   'trash.restore': { readonly args: Place & { readonly id: string; readonly name: string }; readonly result: null };
   'trash.remove': { readonly args: Place & { readonly id: string; readonly force: boolean }; readonly result: null };

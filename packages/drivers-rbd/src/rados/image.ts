@@ -4,6 +4,7 @@ import type {
   Child,
   ImageAt,
   ImageFeature,
+  ImageSize,
   ImageStat,
   ImageUsage,
   Locks,
@@ -42,6 +43,11 @@ export class RbdImage {
     return this.#at.image;
   }
 
+  /** How large it is, with the word that is kept under a key: without opening it. */
+  async size({ metadataKey, ...options }: CallOptions & { readonly metadataKey?: string } = {}): Promise<ImageSize> {
+    return await this.#call('image.size', { ...this.#at, ...(metadataKey === undefined ? {} : { metadataKey }) }, options);
+  }
+
   /** Of the image, or of one of its snapshots; with the word that is kept under a key, from the same opening. */
   async stat(options: CallOptions & { readonly snapshot?: string; readonly metadataKey?: string } = {}): Promise<ImageStat> {
     const { snapshot, metadataKey } = options;
@@ -49,17 +55,10 @@ export class RbdImage {
     return await this.#call('image.stat', { ...this.#at, ...more }, options);
   }
 
-  /**
-   * A smaller size is refused (`EINVAL`) without `allowShrink`. Machines that have it open see the new size only when told. `metadata` is set while it is open for
-   * that, once it has the size.
-   */
-  async resize(
-    sizeBytes: number | bigint,
-    options: CallOptions & { readonly allowShrink?: boolean; readonly metadata?: Readonly<Record<string, string>> } = {},
-  ): Promise<void> {
-    const { allowShrink = false, metadata } = options;
-    const words = metadata === undefined ? {} : { metadata: Object.entries(metadata) };
-    await this.#call('image.resize', { ...this.#at, sizeBytes: bytesOf('sizeBytes', sizeBytes), allowShrink, ...words }, options);
+  /** A smaller size is refused (`EINVAL`) without `allowShrink`. Machines that have it open see the new size only when told. */
+  async resize(sizeBytes: number | bigint, options: CallOptions & { readonly allowShrink?: boolean } = {}): Promise<void> {
+    const { allowShrink = false } = options;
+    await this.#call('image.resize', { ...this.#at, sizeBytes: bytesOf('sizeBytes', sizeBytes), allowShrink }, options);
   }
 
   /** Copies what is still read from the parent; of an image without one it changes nothing. */

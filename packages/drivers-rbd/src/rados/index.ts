@@ -42,6 +42,6 @@ export type { ImageMetadata, ImageSnapshots, OpenOptions, RbdImage } from './ima
 export type { ClusterDf, ClusterHealth, HealthCheck, PoolDetail, PoolDf } from './monitor.ts';
 export { entriesOf, hostsOf, monitorsIn } from './monitors.ts';
 export { type DiffOptions, type Extent, IO_BYTES_MAX, type OpenImage } from './open-image.ts';
-export type { CloneSource, NewImage, PageOptions, RbdNamespaces, RbdPool } from './pool.ts';
+export type { CloneSource, NewClone, NewImage, PageOptions, RbdNamespaces, RbdPool } from './pool.ts';
 export { ToolError } from './tool.ts';
 export type { RbdTrash } from './trash.ts';

@@ -16,6 +16,13 @@ export interface NewImage extends NewImageOptions {
   readonly sizeBytes: number | bigint;
 }
 
+export interface NewClone extends NewImageOptions {
+  /** Default: that of the snapshot; a smaller one is refused (`EINVAL`). */
+  readonly sizeBytes?: number | bigint;
+  /** Words that are kept with it (see `metadata` of an image), which it gets in the instant in which it has its size: who finds them finds all of it. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 export interface PageOptions extends CallOptions {
   /** The last name of the page before. */
   readonly after?: string;
@@ -73,10 +80,14 @@ export class RbdPool {
     await this.#call('image.create', { ...this.#at, ...how, image: name, sizeBytes: bytesOf('sizeBytes', sizeBytes) }, options);
   }
 
-  /** A copy-on-write clone (version 2: the snapshot needs no protection). It has the size of the snapshot. */
-  async clone(source: CloneSource, name: string, how: NewImageOptions = {}, options?: CallOptions): Promise<void> {
+  /** A copy-on-write clone (version 2: the snapshot needs no protection). */
+  async clone(source: CloneSource, name: string, { sizeBytes, metadata, ...how }: NewClone = {}, options?: CallOptions): Promise<void> {
     const parent = { ...placeOf(source.pool ?? this), image: source.image };
-    await this.#call('image.clone', { ...this.#at, ...how, image: name, parent, snapshot: source.snapshot }, options);
+    const more = {
+      ...(sizeBytes === undefined ? {} : { sizeBytes: bytesOf('sizeBytes', sizeBytes) }),
+      ...(metadata === undefined ? {} : { metadata: Object.entries(metadata) }),
+    };
+    await this.#call('image.clone', { ...this.#at, ...how, ...more, image: name, parent, snapshot: source.snapshot }, options);
   }
 
   /** A full copy of an image, or of a snapshot of it, with its snapshots left out. Killed on its way it leaves a part of one. */

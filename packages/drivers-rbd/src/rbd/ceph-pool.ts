@@ -81,9 +81,10 @@ export class CephPool {
 
   /** Of a volume by its name, or of one of its snapshots; undefined as with `stat`. */
   async volume(name: string, deadline: Deadline, snapshot?: string): Promise<VolumeStat | undefined> {
-    const at = { metadataKey: HEADER_KEY, ...(snapshot === undefined ? {} : { snapshot }) };
-    const stat = await unlessAbsent(() => this.images.image(name).stat({ ...deadline.left, ...at }));
-    return stat && volumeStat(stat);
+    const image = this.images.image(name);
+    const how = { ...deadline.left, metadataKey: HEADER_KEY };
+    const size = await unlessAbsent(() => (snapshot === undefined ? image.size(how) : image.stat({ ...how, snapshot })));
+    return size && volumeStat(size);
   }
 
   /** @throws DriverError not_found */

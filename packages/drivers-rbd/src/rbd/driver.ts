@@ -16,6 +16,7 @@ import { othersVerbs } from './others.ts';
 import { Purge } from './purge.ts';
 import { seedVerbs } from './seeds.ts';
 import type { PoolSettings } from './settings.ts';
+import { shareableVerbs } from './shareable.ts';
 import { snapshotVerbs } from './snapshots.ts';
 import { volumeVerbs } from './volumes.ts';
 
@@ -55,6 +56,7 @@ export function rbdStorage(link: ClusterLink, settings: PoolSettings, log: Log):
     others: othersVerbs(pool),
     facts: (call) => factsOf(pool, call),
     fence: fenceVerbs(pool),
+    shareable: shareableVerbs(pool, purge),
 
     async secret(ref, call) {
       pool.begin(call);

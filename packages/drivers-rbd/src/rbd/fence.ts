@@ -16,13 +16,18 @@ export function fenceVerbs(pool: CephPool): NonNullable<StorageDriver['fence']> 
       const deadline = pool.begin(call);
       const name = volumeName(volumeId);
       const addresses = new Set([...clients, ...(await clientsOf(pool, name, deadline))]);
-      for (const address of addresses) await pool.cluster.blocklist.add(address, SHUT_OUT_MS, deadline.left);
-      await refuseShort(pool, addresses, deadline);
-      await waitUntilGone(pool, name, addresses, deadline);
-      await settle(pool, deadline);
+      await shutOut(pool, name, addresses, deadline);
       return addresses.size;
     },
   };
+}
+
+/** When it answers none of them writes to the image, ever, and others can open it. @throws DriverError unavailable */
+export async function shutOut(pool: CephPool, name: string, addresses: ReadonlySet<string>, deadline: Deadline): Promise<void> {
+  for (const address of addresses) await pool.cluster.blocklist.add(address, SHUT_OUT_MS, deadline.left);
+  await refuseShort(pool, addresses, deadline);
+  await waitUntilGone(pool, name, addresses, deadline);
+  await settle(pool, deadline);
 }
 
 /**

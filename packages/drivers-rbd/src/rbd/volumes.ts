@@ -1,4 +1,5 @@
 import type { NewVolume, StorageDriver } from '@pileus/core/strategy';
+import type { ImageFeature } from '../rados/index.ts';
 import { type CephPool, HEADER_KEY, inUse, type VolumeStat } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
@@ -8,7 +9,7 @@ import type { Listing } from './listing.ts';
 import { BASE, imageName, partName, volumeName } from './names.ts';
 import type { Purge } from './purge.ts';
 
-type CreateRequest = NewVolume & { readonly isEncrypted: boolean };
+type CreateRequest = NewVolume & { readonly isEncrypted: boolean; readonly isShareable?: boolean };
 
 /** What a clone is made of. */
 interface Source {
@@ -28,7 +29,13 @@ interface Half {
   readonly sizeBytes: number;
   readonly isClone: boolean;
   readonly isEncrypted: boolean;
+  readonly isShareable: boolean;
 }
+
+/**
+ * Without the lock of who writes, which would go from one machine to the next, and without what needs it: changes are told by reading then.
+ */
+const SHAREABLE: readonly ImageFeature[] = ['layering', 'deep-flatten'];
 
 const HALF_PAUSE_MS = 500;
 /** Another call may be making the image at this moment; what is not whole after that was left by one that was killed. */
@@ -48,6 +55,10 @@ export function volumeVerbs(pool: CephPool, purge: Purge, listing: Listing): Sto
     async delete(id, call) {
       const deadline = pool.begin(call);
       const name = volumeName(id);
+      if (await isPutAway(pool, name, id, deadline)) {
+        purge.kick();
+        return;
+      }
       // A removal that meets a machine makes its writes wait, so who has it open is looked at first.
       const usage = await unlessAbsent(() => pool.images.image(name).usage(deadline.left));
       if (usage === undefined) {
@@ -70,12 +81,18 @@ export function volumeVerbs(pool: CephPool, purge: Purge, listing: Listing): Sto
 
     /** An image needs no preparation on the host, so there is nothing to end. The cluster is asked all the same: success says that it can be reached. */
     async release(id, _host, call) {
-      await pool.stat(volumeName(id), pool.begin(call));
+      await pool.volume(volumeName(id), pool.begin(call));
     },
   };
 }
 
-/** The new name says in the trash that it was deleted, and not put there by somebody. */
+/** At once, where nothing is in the way. The name that it has in the trash says that it was deleted, and not put there by somebody. */
+async function isPutAway(pool: CephPool, name: string, id: string, deadline: Deadline): Promise<boolean> {
+  const put = () => pool.images.trash.putAway(name, partName('volume', id), deadline.left).then(() => true);
+  return (await unlessAbsent(() => except(['EBUSY', 'ENOTEMPTY', 'EOPNOTSUPP'], put, () => false))) ?? false;
+}
+
+/** What has snapshots in the trash, or is held by a watch with nobody behind it, has to be named anew first. */
 async function putAway(pool: CephPool, purge: Purge, id: string, deadline: Deadline): Promise<void> {
   const part = partName('volume', id);
   await pool.hide(volumeName(id), part, deadline.left);
@@ -85,19 +102,19 @@ async function putAway(pool: CephPool, purge: Purge, id: string, deadline: Deadl
 
 /** One that is encrypted is a clone of one that is: others are made otherwise. */
 export async function createVolume(pool: CephPool, purge: Purge, request: CreateRequest, deadline: Deadline): Promise<void> {
-  const { id, sizeBytes, isEncrypted } = request;
+  const { id, sizeBytes, isEncrypted, isShareable = false } = request;
   const name = volumeName(id);
   const source = sourceOf(request);
-  const half = { name, sizeBytes, isEncrypted, isClone: source !== undefined };
+  const half = { name, sizeBytes, isEncrypted, isShareable, isClone: source !== undefined };
   const made = await except(
     ['EEXIST'],
-    () => (source === undefined ? createEmpty(pool, name, sizeBytes, deadline) : clone(pool, half, source, deadline)),
+    () => (source === undefined ? createEmpty(pool, half, deadline) : clone(pool, half, source, deadline)),
     () => false,
   );
   if (made || (await isThere(pool, half, deadline))) return;
   if (!(await removeHalf(pool, half, () => putAway(pool, purge, id, deadline), deadline))) return;
   // Once more, and not for ever: somebody else may be making and removing it.
-  if (source === undefined) await createEmpty(pool, name, sizeBytes, deadline);
+  if (source === undefined) await createEmpty(pool, half, deadline);
   else await clone(pool, half, source, deadline);
 }
 
@@ -131,22 +148,24 @@ function sourceOf({ imageId, snapshot }: CreateRequest): Source | undefined {
   return snapshot && { image: volumeName(snapshot.volumeId), snapshot: snapshot.id };
 }
 
-async function createEmpty(pool: CephPool, name: string, sizeBytes: number, deadline: Deadline): Promise<true> {
-  await pool.images.create(name, { ...pool.newImage, sizeBytes }, deadline.left);
+async function createEmpty(pool: CephPool, { name, sizeBytes, isShareable }: Half, deadline: Deadline): Promise<true> {
+  const how = { ...pool.newImage, sizeBytes, ...(isShareable && { features: SHAREABLE }) };
+  await pool.images.create(name, how, deadline.left);
   return true;
 }
 
 async function clone(pool: CephPool, { name, sizeBytes, isEncrypted }: Half, source: Source, deadline: Deadline): Promise<true> {
   const { image, snapshot } = source;
-  const least = await pool.volume(image, deadline, snapshot);
+  // An image never changes, and shows with its snapshot or not at all: its size is had without opening it.
+  const least = await pool.volume(image, deadline, snapshot === BASE ? undefined : snapshot);
   if (least === undefined) throw new DriverError('not_found', `the pool has no ${image} with a snapshot ${snapshot}`);
   const { headerBytes } = least;
   if (least.sizeBytes > sizeBytes)
     throw new DriverError('invalid', `a clone of ${image} has ${least.sizeBytes} bytes at least, not ${sizeBytes}`);
   if (headerBytes > 0 !== isEncrypted) throw new DriverError('conflict', `${image} is ${isEncrypted ? 'not ' : ''}encrypted`);
-  await pool.images.clone(source, name, pool.newImage, deadline.left);
   const metadata = { [WHOLE_KEY]: name, ...(isEncrypted && { [HEADER_KEY]: String(headerBytes) }) };
-  await pool.images.image(name).resize(sizeBytes + headerBytes, { ...deadline.left, metadata });
+  const how = { ...pool.newImage, sizeBytes: sizeBytes + headerBytes, metadata };
+  await pool.images.clone(source, name, how, deadline.left);
   return true;
 }
 
@@ -162,23 +181,32 @@ export async function resize(pool: CephPool, listing: Listing, name: string, siz
 }
 
 /** @throws DriverError conflict when what has the name is of another size, or encrypted otherwise */
-export function refuseOther(stat: VolumeStat, { name, sizeBytes, isEncrypted }: Omit<Half, 'isClone'>): void {
+export function refuseOther(stat: VolumeStat, { name, sizeBytes, isEncrypted }: Omit<Half, 'isClone' | 'isShareable'>): void {
   if (stat.headerBytes > 0 !== isEncrypted)
     throw new DriverError('conflict', `${name} is there, and is ${isEncrypted ? 'not ' : ''}encrypted`);
   if (stat.sizeBytes !== sizeBytes) throw new DriverError('conflict', `${name} is there with ${stat.sizeBytes} bytes, not ${sizeBytes}`);
 }
 
 /** Whether what has the name is what was asked for, whole. @throws DriverError conflict when it is whole and of another size */
-async function isThere(pool: CephPool, { name, sizeBytes, isClone, isEncrypted }: Half, deadline: Deadline): Promise<boolean> {
+async function isThere(pool: CephPool, { name, sizeBytes, isClone, isEncrypted, isShareable }: Half, deadline: Deadline): Promise<boolean> {
   for (let look = 0; look < MAKING_LOOKS; look += 1) {
     if (look > 0) await deadline.pause(MAKING_PAUSE_MS, `for ${name} to be made`);
     const stat = await pool.volume(name, deadline);
     if (stat === undefined) continue;
     if (isClone && (await unlessAbsent(() => pool.images.image(name).metadata.get(WHOLE_KEY, deadline.left))) !== name) continue;
     refuseOther(stat, { name, sizeBytes, isEncrypted });
-    return isClone || !(await lacksObjectMap(pool, name, sizeBytes, deadline));
+    if (isClone) return true;
+    await refuseOtherwiseShared(pool, name, isShareable, deadline);
+    return isShareable || !(await lacksObjectMap(pool, name, sizeBytes, deadline));
   }
   return false;
+}
+
+/** @throws DriverError conflict */
+async function refuseOtherwiseShared(pool: CephPool, name: string, isShareable: boolean, deadline: Deadline): Promise<void> {
+  const { features } = await pool.need(name, deadline);
+  if (features.includes('exclusive-lock') === isShareable)
+    throw new DriverError('conflict', `${name} is there, and is for ${isShareable ? 'one machine alone' : 'several machines'}`);
 }
 
 /**

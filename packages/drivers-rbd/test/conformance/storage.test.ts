@@ -4,11 +4,14 @@ import { LabPool } from '../rbd/lab-pool.ts';
 
 describeStorage('rbd on a real Ceph cluster', {
   features: [
+    'growth',
     'snapshots',
     'contents',
     'imageAttach',
     'facts',
     'fence',
+    'shareable',
+    'sharedFence',
     'health',
     'secret',
     'encryption',

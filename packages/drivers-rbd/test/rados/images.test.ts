@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { CephCluster } from '../../../../tools/system/ceph-cluster.ts';
+import { run } from '../../../../tools/system/command.ts';
 import { type Extent, type ImageFeature, RadosCluster, type RbdPool } from '../../src/rados/index.ts';
 import { all, refusal } from './outcomes.ts';
 
@@ -7,6 +9,19 @@ const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
 const names = async (pool: RbdPool): Promise<readonly string[]> => (await all(pool.images())).map(({ name }) => name);
+
+/** Keeps what leads from the name of an image to it; answers what puts that back. */
+async function namesOf(ceph: CephCluster, image: string, id: string): Promise<() => Promise<void>> {
+  const rados = (...words: readonly string[]) => run(['rados', `--conf=${ceph.configPath}`, '--pool=rbd', ...words]);
+  const keys = [`name_${image}`, `id_${id}`];
+  const file = (what: string) => join(ceph.dir, `${what}.kept`);
+  await rados('get', `rbd_id.${image}`, file('id'));
+  for (const key of keys) await rados('getomapval', 'rbd_directory', key, file(key));
+  return async () => {
+    await rados('put', `rbd_id.${image}`, file('id'));
+    for (const key of keys) await rados('setomapval', 'rbd_directory', key, '--input-file', file(key));
+  };
+}
 
 describe('images in a pool of a real cluster', function () {
   this.timeout(300_000);
@@ -74,6 +89,11 @@ describe('images in a pool of a real cluster', function () {
     expect((await pool.image('sized-1').stat({ metadataKey: 'kept' })).metadataValue).to.equal('a word');
     expect((await pool.image('sized-0').stat({ metadataKey: 'kept' })).metadataValue).to.equal(undefined);
     expect(await pool.sizes([])).to.deep.equal([]);
+    expect(await pool.image('sized-0').size()).to.deep.equal(first);
+    expect(await pool.image('sized-1').size({ metadataKey: 'kept' })).to.deep.equal({ ...second, metadataValue: 'a word' });
+    const absent = await refusal(pool.image('sized').size());
+    expect([absent.code, absent.lacksPool]).to.deep.equal(['ENOENT', false]);
+    expect((await refusal(cluster.pool('none').image('sized-0').size())).lacksPool).to.equal(true);
   });
 
   it('are listed page by page in the order of their names', async () => {
@@ -194,6 +214,52 @@ describe('images in a pool of a real cluster', function () {
       expect(Buffer.from(await disk.read(0, 13)).toString('latin1')).to.equal('running\0still');
     }
     await image.snapshots.remove('before');
+  });
+
+  it('are put into the trash by another name, but not what is open, has snapshots or wants more than that', async () => {
+    await pool.create('away', { sizeBytes: MIB });
+    const image = pool.image('away');
+    const { id } = await image.stat();
+    const put = () => pool.trash.putAway('away', 'gone');
+    {
+      await using open = image.open();
+      await open.write(0, Buffer.from('kept'));
+      expect((await refusal(put())).watchers?.map(({ address }) => address)).to.deep.equal((await cluster.info()).addresses);
+    }
+    await image.snapshots.create('then');
+    expect((await refusal(put())).code).to.equal('ENOTEMPTY');
+    await image.snapshots.remove('then');
+    await image.enableFeatures(['journaling']);
+    expect((await refusal(put())).code).to.equal('EOPNOTSUPP');
+    await image.disableFeatures(['journaling']);
+    expect(await names(pool)).to.deep.equal(['away']);
+    const inTrash = async () => (await pool.trash.list()).filter((entry) => entry.id === id);
+    expect(await inTrash()).to.deep.equal([]);
+
+    const putBack = await namesOf(ceph, 'away', id);
+    await put();
+    expect(await names(pool)).to.deep.equal([]);
+    expect((await refusal(put())).code).to.equal('ENOENT');
+    const [entry, ...others] = await inTrash();
+    expect(entry).to.include({ id, name: 'gone', source: 'user' });
+    expect(others).to.deep.equal([]);
+    expect(Math.abs(Date.now() - (entry?.movedAt.getTime() ?? 0))).to.be.below(300_000);
+    // As who is killed after the first of its steps leaves it.
+    await putBack();
+    expect((await image.stat()).id).to.equal(id);
+    await put();
+    expect((await refusal(image.stat())).code).to.equal('ENOENT');
+    expect(await names(pool)).to.deep.equal([]);
+
+    await pool.trash.restore(id, 'back');
+    {
+      await using open = pool.image('back').open({ readOnly: true });
+      expect(Buffer.from(await open.read(0, 4)).toString()).to.equal('kept');
+    }
+    await pool.trash.putAway('back', 'gone');
+    await pool.trash.remove(id);
+    expect(await inTrash()).to.deep.equal([]);
+    expect(await ceph.rbd('trash', 'ls', '--all')).not.to.include(id);
   });
 
   it('go to the trash at once, and come back or go for good', async () => {

@@ -112,6 +112,44 @@ describe('snapshots and clones on a real cluster', function () {
     expect((await all(pool.images())).length).to.equal(0);
   });
 
+  it('can be cloned larger, with words, and are then as what librbd has made larger', async () => {
+    await pool.create('small', { sizeBytes: 6 * MIB });
+    await write('small', 0, 'small');
+    await pool.image('small').snapshots.create('v1');
+    const source = { image: 'small', snapshot: 'v1' };
+    await pool.clone(source, 'grown', { sizeBytes: 41 * MIB, metadata: { owner: 'größer', other: 'x' } });
+    const grown = pool.image('grown');
+    const stat = await grown.stat({ metadataKey: 'owner' });
+    expect(stat).to.include({ sizeBytes: 41n * BigInt(MIB), objects: 11n, metadataValue: 'größer' });
+    expect(stat.parent).to.include({ image: 'small', overlapBytes: 6n * BigInt(MIB) });
+    expect(await grown.metadata.get('other')).to.equal('x');
+    await write('grown', 40 * MIB, 'end');
+    expect([await read('grown', 0, 5), await read('grown', 6 * MIB, 3), await read('grown', 40 * MIB, 3)]).to.deep.equal([
+      'small',
+      '\0\0\0',
+      'end',
+    ]);
+    await ceph.rbd('object-map', 'check', 'rbd/grown', '--no-progress');
+    expect((await grown.stat()).flags).to.deep.equal([]);
+    await grown.snapshots.create('later');
+    await grown.snapshots.remove('later');
+    await grown.flatten();
+    expect(await read('grown', 0, 5)).to.equal('small');
+
+    await pool.clone(source, 'equal', { sizeBytes: 6 * MIB, order: 23 });
+    expect(await pool.image('equal').stat()).to.include({ sizeBytes: 6n * BigInt(MIB), objects: 1n });
+    expect((await refusal(pool.clone(source, 'smaller', { sizeBytes: 5 * MIB }))).code).to.equal('EINVAL');
+    expect((await refusal(pool.image('smaller').stat())).code).to.equal('ENOENT');
+    expect((await refusal(pool.clone(source, 'equal', { sizeBytes: 64 * MIB }))).code).to.equal('EEXIST');
+    expect((await pool.image('equal').size()).sizeBytes).to.equal(6n * BigInt(MIB));
+    const features = ['layering', 'exclusive-lock', 'journaling'] as const;
+    await pool.clone(source, 'journaled', { features, sizeBytes: 64 * MIB, metadata: { owner: 'x' } });
+    expect(await pool.image('journaled').stat({ metadataKey: 'owner' })).to.include({ sizeBytes: 64n * BigInt(MIB), metadataValue: 'x' });
+    for (const name of ['grown', 'equal', 'journaled']) await pool.remove(name);
+    await pool.image('small').snapshots.remove('v1');
+    await pool.remove('small');
+  });
+
   it('are told of pools, the cluster and its blocklist as the monitors have them', async () => {
     await cluster.createPool('second', { pgs: 4 });
     await cluster.createPool('second', { pgs: 4 });

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { SnapshotRef, StorageDriver } from '@pileus/core/strategy';
 import { assert } from 'chai';
 import { run } from '../../../../tools/system/command.ts';
+import { QemuClient } from '../../../../tools/system/qemu-client.ts';
 import { CephPool } from '../../src/rbd/ceph-pool.ts';
 import { LabPool } from './lab-pool.ts';
 import { call, MIB, OBJECT_BYTES, poolVerbs, UNTIL_MS, until } from './pool-verbs.ts';
-import { QemuClient } from './qemu-client.ts';
 
 interface Used {
   readonly images: readonly { readonly used_size: number }[];

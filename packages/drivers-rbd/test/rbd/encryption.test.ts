@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, ContentRef, Extent, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { run } from '../../../../tools/system/command.ts';
+import { QemuClient } from '../../../../tools/system/qemu-client.ts';
 import { LabPool } from './lab-pool.ts';
-import { QemuClient } from './qemu-client.ts';
 
 const MIB = 2 ** 20;
 const KEY = 'cXVpdGUgcmFuZG9t';

@@ -34,7 +34,7 @@ export function killed(driver: StorageDriver, delayMs?: () => number): StorageDr
       return await insist(driver, () => act(...args));
     };
   const { volumes, snapshots, contents, images } = driver;
-  if (snapshots === undefined || contents === undefined) return assert.fail('no snapshots');
+  if (snapshots === undefined || contents === undefined || volumes.resize === undefined) return assert.fail('no snapshots, or no growth');
   return {
     ...driver,
     volumes: { ...volumes, create: verb(volumes.create), resize: verb(volumes.resize), delete: verb(volumes.delete) },

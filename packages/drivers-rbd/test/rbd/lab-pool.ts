@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeEnvironment } from '@pileus/core/node';
 import type { PoolEndpoint, StorageDriver } from '@pileus/core/strategy';
 import { CephCluster, type CephClusterOptions } from '../../../../tools/system/ceph-cluster.ts';
+import { QemuClient } from '../../../../tools/system/qemu-client.ts';
 import { type RbdOptions, rbd } from '../../src/rbd/index.ts';
-import { QemuClient } from './qemu-client.ts';
 
 const SETTLED_MS = 180_000;
 const POOL_ID = '01900000-0000-7000-8000-00000000900b';
@@ -75,9 +75,7 @@ export class LabPool {
   }
 
   async #isIdle(): Promise<boolean> {
-    const answers = await Promise.all(
-      this.cluster.osds.map((_, index) => askSocket(join(this.cluster.dir, 'run', `osd.${index}.asok`), 'dump_ops_in_flight')),
-    );
+    const answers = await Promise.all(this.cluster.osds.map((_, index) => askOsd(this.cluster, index, 'dump_ops_in_flight')));
     return answers.every((answer) => (answer as { readonly num_ops: number }).num_ops === 0);
   }
 
@@ -100,8 +98,8 @@ export class LabPool {
 }
 
 /** What a daemon of Ceph answers at its own socket: four bytes of length, then JSON. */
-async function askSocket(path: string, prefix: string): Promise<unknown> {
-  const socket = connect(path);
+export async function askOsd(cluster: CephCluster, osd: number, prefix: string): Promise<unknown> {
+  const socket = connect(join(cluster.dir, 'run', `osd.${osd}.asok`));
   socket.write(`${JSON.stringify({ prefix })}\0`);
   const parts: Buffer[] = [];
   for await (const part of socket) parts.push(part as Buffer);

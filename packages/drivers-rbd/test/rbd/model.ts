@@ -140,7 +140,7 @@ export class PoolModel {
     const volume = this.#pick(which);
     if (volume === undefined || volume.sizeBytes >= 24 * MIB) return;
     const sizeBytes = volume.sizeBytes + (1 + (other % 2)) * 2 * MIB;
-    await this.#driver.volumes.resize(volume.id, sizeBytes, call());
+    await this.#driver.volumes.resize?.(volume.id, sizeBytes, call());
     volume.sizeBytes = sizeBytes;
   }
 

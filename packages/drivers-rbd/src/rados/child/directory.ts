@@ -39,23 +39,31 @@ export async function findId(session: Session, { pool, namespace, image }: Image
 
 /** Of images by their ids, from where librbd keeps it: one look each, where to open an image takes ten. */
 export async function sizesOf(session: Session, args: Args<'image.sizes'>): Promise<Result<'image.sizes'>> {
-  const { pool, namespace, ids, metadataKey } = args;
-  const word = metadataKey === undefined ? undefined : `${METADATA_PREFIX}${metadataKey}`;
+  const { ids, metadataKey } = args;
   const sizes = new Map<string, ImageSize>();
   const queue = ids.values();
   const work = async () => {
     for (const id of queue) {
-      const found = await readKeys(session, { pool, namespace, object: `rbd_header.${id}` }, [
-        'size',
-        ...(word === undefined ? [] : [word]),
-      ]);
-      const [size, value] = [found.get('size'), word === undefined ? undefined : found.get(word)];
-      if (size === undefined) continue;
-      sizes.set(id, { sizeBytes: size.readBigUInt64LE(), ...(value === undefined ? {} : { metadataValue: value.toString() }) });
+      const size = await readSize(session, args, id, metadataKey);
+      if (size !== undefined) sizes.set(id, size);
     }
   };
   await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, work));
   return ids.map((id) => sizes.get(id) ?? null);
+}
+
+/** Undefined where there is no image of this id. */
+export async function readSize(
+  session: Session,
+  { pool, namespace }: Place,
+  id: string,
+  metadataKey: string | undefined,
+): Promise<ImageSize | undefined> {
+  const word = metadataKey === undefined ? undefined : `${METADATA_PREFIX}${metadataKey}`;
+  const keys = ['size', ...(word === undefined ? [] : [word])];
+  const found = await readKeys(session, { pool, namespace, object: `rbd_header.${id}` }, keys);
+  const [size, value] = [found.get('size'), word === undefined ? undefined : found.get(word)];
+  return size && { sizeBytes: size.readBigUInt64LE(), ...(value === undefined ? {} : { metadataValue: value.toString() }) };
 }
 
 const SOURCES = ['user', 'mirroring', 'migration', 'removing', 'parent'] as const;

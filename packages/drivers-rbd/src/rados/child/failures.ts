@@ -1,6 +1,7 @@
 import type { Watcher } from '../errors.ts';
 
-export const [ENOENT, EAGAIN, EBUSY, EINVAL, ERANGE, EADDRNOTAVAIL, EUCLEAN] = [2, 11, 16, 22, 34, 99, 117] as const;
+export const [ENOENT, EAGAIN, EBUSY, EEXIST, EINVAL, ERANGE, ENOTEMPTY] = [2, 11, 16, 17, 22, 34, 39] as const;
+export const [EOPNOTSUPP, EADDRNOTAVAIL, EUCLEAN] = [95, 99, 117] as const;
 
 /** librbd answered so. */
 export class NativeFailure extends Error {

@@ -1,7 +1,6 @@
 import type { Args, CallName, Result } from '../calls.ts';
 import { listImages, listTrash, sizesOf } from './directory.ts';
 import {
-  cloneImage,
   copyImage,
   createImage,
   flattenImage,
@@ -23,6 +22,7 @@ import { moveToTrash, removeFromTrash, removeImage, restoreFromTrash } from './r
 import type { Session } from './session.ts';
 import { settlePool } from './settling.ts';
 import { createSnapshot, listSnapshots, removeSnapshot, rollBack } from './snapshots.ts';
+import { cloneGrown, putAway, sizeOf } from './unopened.ts';
 
 interface Connected {
   readonly session: Session;
@@ -51,9 +51,10 @@ export const HANDLERS: Handlers = {
   'namespace.remove': of(removeNamespace),
   'namespace.list': of(listNamespaces),
   'image.create': of(createImage),
-  'image.clone': of(cloneImage),
+  'image.clone': of(cloneGrown),
   'image.list': of(listImages),
   'image.sizes': of(sizesOf),
+  'image.size': of(sizeOf),
   'image.stat': of(statImage),
   'image.resize': of(resizeImage),
   'image.rename': of(renameImage),
@@ -75,6 +76,7 @@ export const HANDLERS: Handlers = {
   'snapshot.list': of(listSnapshots),
   'snapshot.rollback': of(rollBack),
   'trash.move': of(moveToTrash),
+  'trash.putAway': of(putAway),
   'trash.list': of(listTrash),
   'trash.restore': of(restoreFromTrash),
   'trash.remove': of(removeFromTrash),

@@ -157,7 +157,10 @@ export async function listChildren(session: Session, args: Args<'image.children'
   });
 }
 
-export async function resizeImage(session: Session, args: Args<'image.resize'>, progress: Progress): Promise<null> {
+type Words = readonly (readonly [key: string, value: string])[];
+
+/** `words` are set while it is open for that, once it has the size. */
+export async function resizeImage(session: Session, args: Args<'image.resize'>, progress: Progress, words: Words = []): Promise<null> {
   return await session.withImage(args, 'write', async (image) => {
     const telling = (tell: Pointer) => rbd.rbd_resize2.later(image, args.sizeBytes, args.allowShrink, tell, null);
     // The silent form of librbd shrinks whatever was allowed; growth has no steps to tell.
@@ -165,7 +168,7 @@ export async function resizeImage(session: Session, args: Args<'image.resize'>, 
       ? withProgress(progress, telling, () => rbd.rbd_resize.later(image, args.sizeBytes))
       : tellingProgress(progress, telling);
     check(await resize, nameOf(args));
-    for (const [key, value] of args.metadata ?? []) check(await rbd.rbd_metadata_set.later(image, key, value), `${key} of ${nameOf(args)}`);
+    for (const [key, value] of words) check(await rbd.rbd_metadata_set.later(image, key, value), `${key} of ${nameOf(args)}`);
     return null;
   });
 }
