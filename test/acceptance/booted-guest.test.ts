@@ -152,12 +152,16 @@ describe('a booted guest', function () {
       await unplug(volume.id);
       const second = await backUp();
       expect(second).to.include({ encrypted: true, newBytes: 4 * MIB });
+      // Nobody has opened it to write since.
+      const third = await backUp();
+      expect(third).to.include({ encrypted: true, readBytes: 0, newBytes: 0 });
       await volumes.rotateKey(volume.id).wait({ timeoutMs: 180_000 });
       await volumes.delete(volume.id, { permanent: true }).wait();
 
       for (const [name, backup, sees, encrypted] of [
         ['first-again', first, digests[0], true],
         ['second-again', second, digests[1], true],
+        ['third-again', third, digests[1], true],
         ['second-in-the-clear', second, digests[1], false],
       ] as const) {
         await volumeBackups
@@ -177,7 +181,7 @@ describe('a booted guest', function () {
       const kept = (await readdir(cellar, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
       expect(kept.length).to.be.above(5);
       for (const { parentPath, name } of kept) expect((await readFile(join(parentPath, name))).includes(word), name).to.equal(false);
-      for (const backup of [first, second]) await volumeBackups.delete(backup.id).wait();
+      for (const backup of [first, second, third]) await volumeBackups.delete(backup.id).wait();
       await backupStores.delete(store.id).wait();
       expect(await lab.poolFiles()).to.have.members([...filesBefore]);
       expect(await lab.virsh('secret-list')).not.to.include('volume');

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cloud, systemPrincipal } from '@pileus/core';
 import { Api, Kernel } from '@pileus/core/kernel';
@@ -11,15 +12,44 @@ import { scratch } from './scratch.ts';
 
 const MIB = 2 ** 20;
 const END_MS = 60_000;
-const MACHINES = 40;
-const NICS_EACH = 8;
-const AT_ONCE = 20;
 const ROUNDS = 4;
 const HOST = 'hv1';
+
+/** So many machines, of which some are given NICs at once, each one after the other: they share its queue. */
+interface Crowd {
+  readonly machines: number;
+  readonly nicsEach: number;
+  readonly atOnce: number;
+}
+const CROWDS: Readonly<Record<string, Crowd>> = {
+  'network.ports': { machines: 40, nicsEach: 8, atOnce: 20 },
+  'network.ports.100': { machines: 100, nicsEach: 4, atOnce: 100 },
+};
 
 interface Round {
   readonly perSecond: number;
   readonly cpuMs: number;
+  /** Of OVN's own processes. */
+  readonly centralMs: number;
+}
+
+/** What the kernel counts processor time in. */
+const TICK_MS = 10;
+
+/** Processor time of all processes that this one has begun and that are there. */
+function childrenMs(): number {
+  let ticks = 0;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    let stat = '';
+    try {
+      stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    } catch {
+      // It has ended.
+    }
+    const [, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(parent) === process.pid) ticks += Number(rest[9]) + Number(rest[10]);
+  }
+  return ticks * TICK_MS;
 }
 
 /** A control plane on the embedded store, whose machines are simulated and whose networks are by OVN or simulated, side by side. */
@@ -60,28 +90,35 @@ class Ground implements AsyncDisposable {
   }
 
   /** A VPC by this driver, and NICs for machines that are off. */
-  async network(driver: string): Promise<{ readonly networkId: string; readonly machines: readonly string[] }> {
-    const vpcId = await this.#done('vpc.create', { driver, name: driver });
+  async network(
+    driver: string,
+    name: string,
+    count: number,
+  ): Promise<{ readonly networkId: string; readonly machines: readonly string[] }> {
+    const vpcId = await this.#done('vpc.create', { driver, name });
     const networkId = await this.#done('network.create', { vpcId, subnets: [{ cidr: '10.0.0.0/16' }] });
     const machines: string[] = [];
-    for (let index = 0; index < MACHINES; index += 1)
+    for (let index = 0; index < count; index += 1)
       machines.push(await this.#done('instance.create', { instanceType: 'tiny', imageId: this.#imageId, start: false, nics: [] }));
     return { networkId, machines };
   }
 
-  async round({ networkId, machines }: { readonly networkId: string; readonly machines: readonly string[] }): Promise<Round> {
-    const count = machines.length * NICS_EACH;
-    const cpu = process.cpuUsage();
+  async round(
+    { networkId, machines }: { readonly networkId: string; readonly machines: readonly string[] },
+    { nicsEach, atOnce }: Crowd,
+  ): Promise<Round> {
+    const count = machines.length * nicsEach;
+    const [cpu, central] = [process.cpuUsage(), childrenMs()];
     const startedMs = performance.now();
-    // Of each machine one NIC after the other: they share its queue.
-    await inFlight(AT_ONCE, 0, machines.length, async (index) => {
-      for (let slot = 0; slot < NICS_EACH; slot += 1) await this.#done('instance.attachNic', { networkId }, machines[index]);
+    await inFlight(atOnce, 0, machines.length, async (index) => {
+      for (let slot = 0; slot < nicsEach; slot += 1) await this.#done('instance.attachNic', { networkId }, machines[index]);
     });
     const perSecond = count / ((performance.now() - startedMs) / 1000);
     const { user, system } = process.cpuUsage(cpu);
+    const centralMs = (childrenMs() - central) / count;
     for (const nic of await this.#kernel.reader.list(this.#kernel.registry.kind('nic')))
       await this.#done('instance.detachNic', { nicId: nic.id }, String((nic as unknown as { instanceId: string }).instanceId));
-    return { perSecond, cpuMs: (user + system) / 1000 / count };
+    return { perSecond, cpuMs: (user + system) / 1000 / count, centralMs };
   }
 
   async #done(action: string, input: object, resourceId?: string): Promise<string> {
@@ -130,21 +167,27 @@ class Ground implements AsyncDisposable {
 
 /** NICs that the control plane makes a second in a VPC by OVN, beside the same requests where networks are simulated. */
 export const networkPortsBench: Bench = {
-  ids: ['network.ports', 'network.ports.cpu'],
-  async run() {
+  ids: Object.keys(CROWDS).flatMap((id) => [id, `${id}.cpu`, `${id}.central`]),
+  async run(wants) {
     await using ground = await Ground.lay();
-    const [real, floor] = [await ground.network('ovn'), await ground.network('simulated-shared')];
-    const [ours, floors] = [[] as Round[], [] as Round[]];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      ours.push(await ground.round(real));
-      floors.push(await ground.round(floor));
+    const rows: Row[] = [];
+    for (const [id, crowd] of Object.entries(CROWDS)) {
+      if (![id, `${id}.cpu`, `${id}.central`].some(wants)) continue;
+      const [real, floor] = [
+        await ground.network('ovn', `real-${crowd.atOnce}`, crowd.machines),
+        await ground.network('simulated-shared', `floor-${crowd.atOnce}`, crowd.machines),
+      ];
+      const [ours, floors] = [[] as Round[], [] as Round[]];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        ours.push(await ground.round(real, crowd));
+        floors.push(await ground.round(floor, crowd));
+      }
+      const of = (rounds: readonly Round[], field: keyof Round) => median(rounds.map((round) => round[field]));
+      const [value, least, cpuMs, leastMs] = [of(ours, 'perSecond'), of(floors, 'perSecond'), of(ours, 'cpuMs'), of(floors, 'cpuMs')];
+      rows.push({ id, value, unit: '1/s', cpuMs, floor: least, ratio: value / least });
+      rows.push({ id: `${id}.cpu`, value: cpuMs, unit: 'ms', floor: leastMs, ratio: cpuMs / leastMs });
+      rows.push({ id: `${id}.central`, value: of(ours, 'centralMs'), unit: 'ms' });
     }
-    const [value, least] = [median(ours.map(({ perSecond }) => perSecond)), median(floors.map(({ perSecond }) => perSecond))];
-    const [cpuMs, leastMs] = [median(ours.map((round) => round.cpuMs)), median(floors.map((round) => round.cpuMs))];
-    const rows: readonly Row[] = [
-      { id: 'network.ports', value, unit: '1/s', cpuMs, floor: least, ratio: value / least },
-      { id: 'network.ports.cpu', value: cpuMs, unit: 'ms', floor: leastMs, ratio: cpuMs / leastMs },
-    ];
     return rows;
   },
 };

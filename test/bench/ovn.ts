@@ -59,13 +59,18 @@ class Ground implements AsyncDisposable {
     ]);
   }
 
-  port(name: string, index: number): Promise<unknown> {
-    const place = { vpcId: idOf('vpc'), securityGroupIds: [idOf('group')] };
+  port(name: string, index: number, more: object = {}): Promise<unknown> {
+    const place = { vpcId: idOf('vpc'), securityGroupIds: [idOf('group')], ...more };
     return this.driver.ensurePort(portSpec(name, 'net', addressOf(index), place), call(120_000));
   }
 
+  /** As machines have them: with a name, both ways. */
+  named(name: string, index: number): Promise<unknown> {
+    return this.port(name, index, { hostname: name, domain: 'vpc.internal' });
+  }
+
   async fill(count: number): Promise<void> {
-    await inFlight(AT_ONCE, 0, count, (index) => this.port(`port-${index}`, index + 256).then(() => undefined));
+    await inFlight(AT_ONCE, 0, count, (index) => this.named(`port-${index}`, index + 256).then(() => undefined));
   }
 
   async empty(prefix: string, count: number): Promise<void> {
@@ -134,7 +139,7 @@ interface Cost {
   readonly heapBytes: number;
 }
 
-/** What one change costs in a VPC of so many ports: a port gets another address, the group another rule. */
+/** What one change costs in a VPC of so many ports, with names: a port gets another address, the group another rule. */
 async function changed(size: number): Promise<Cost> {
   await using ground = await Ground.lay({ northd: false });
   await ground.fill(size);
@@ -142,7 +147,7 @@ async function changed(size: number): Promise<Cost> {
   const sent = ground.northbound.sent.changes;
   const before = process.cpuUsage();
   for (let index = 0; index < CHANGES; index += 1) {
-    await ground.port('port-0', 60_000 + (index % 2));
+    await ground.named('port-0', 60_000 + (index % 2));
     await ground.driver.securityGroups?.ensure(ground.group(1000 + index), call());
   }
   const { user, system } = process.cpuUsage(before);

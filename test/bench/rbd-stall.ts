@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, StorageDriver } from '@pileus/core/strategy';
 import { LabPool } from '../../packages/drivers-rbd/test/rbd/lab-pool.ts';
-import type { QemuClient } from '../../packages/drivers-rbd/test/rbd/qemu-client.ts';
+import type { QemuClient } from '../../tools/system/qemu-client.ts';
 import { type Bench, median, percentile, type Row } from './harness.ts';
 
 const MIB = 2 ** 20;

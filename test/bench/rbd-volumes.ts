@@ -8,6 +8,7 @@ import { openSqlite } from '@pileus/core/sqlite';
 import { SimWorld, simulated } from '@pileus/core/testing';
 import { RadosCluster, type RbdPool } from '@pileus/drivers-rbd/rados';
 import { rbd } from '@pileus/drivers-rbd/rbd';
+import { askOsd } from '../../packages/drivers-rbd/test/rbd/lab-pool.ts';
 import { CephCluster } from '../../tools/system/ceph-cluster.ts';
 import { type Bench, inFlight, median, type Row } from './harness.ts';
 import { scratch } from './scratch.ts';
@@ -37,6 +38,8 @@ interface Measured {
   readonly cpuMs: number;
   /** And of the cluster that was asked. */
   readonly clusterMs: number;
+  /** What its disks were asked: the one figure of these that no load changes. */
+  readonly calls: number;
 }
 
 interface Side {
@@ -108,10 +111,9 @@ class Ground implements AsyncDisposable {
     return {
       create: (index) => this.#bare.create(name(index), { sizeBytes: SIZE_BYTES }),
       clone: async (index) => {
-        await this.#bare.clone({ image: 'image', snapshot: BASE }, name(index));
-        await this.#bare.image(name(index)).resize(SIZE_BYTES);
+        await this.#bare.clone({ image: 'image', snapshot: BASE }, name(index), { sizeBytes: SIZE_BYTES });
       },
-      delete: (index) => this.#bare.trash.move(name(index)),
+      delete: (index) => this.#bare.trash.putAway(name(index), `part-${index}`),
     };
   }
 
@@ -128,13 +130,22 @@ class Ground implements AsyncDisposable {
   }
 
   async measured(count: number, act: (index: number) => Promise<void>): Promise<Measured> {
+    const callsBefore = await this.#calls();
     const before = await this.#processorMs();
     const startedMs = performance.now();
     await inFlight(AT_ONCE, 0, count, act);
     const tookMs = performance.now() - startedMs;
     const after = await this.#processorMs();
     const each = (of: 'clients' | 'cluster') => (after[of] - before[of]) / count;
-    return { aSecond: count / (tookMs / 1000), cpuMs: each('clients'), clusterMs: each('cluster') };
+    const calls = ((await this.#calls()) - callsBefore) / count;
+    return { aSecond: count / (tookMs / 1000), cpuMs: each('clients'), clusterMs: each('cluster'), calls };
+  }
+
+  /** All that clients have asked the disks so far. */
+  async #calls(): Promise<number> {
+    // At once: what was deleted begins to be freed a second later.
+    const told = await Promise.all(this.#cluster.osds.map((_, index) => askOsd(this.#cluster, index, 'perf dump')));
+    return (told as readonly { readonly osd: { readonly op: number } }[]).reduce((sum, { osd }) => sum + osd.op, 0);
   }
 
   /** Of this process with those that it has waited for, and of its children that live yet, which are daemons of the cluster or connections to it. */
@@ -189,6 +200,8 @@ class Ground implements AsyncDisposable {
       acceptsSocket: false,
     });
     if (status !== 200) throw new Error(`the upload was answered ${status}`);
+    // As on the other side, the pool has a copy of it before anything is cloned.
+    await this.#done('volume.delete', {}, await this.#done('volume.create', { imageId: this.#imageId }));
     await this.#bare.create('image', { sizeBytes: MIB });
     await this.#bare.image('image').snapshots.create(BASE);
   }
@@ -219,11 +232,12 @@ function rowsOf(rounds: Rounds): readonly Row[] {
     const ratioTo = (side: SideName) =>
       median(rounds.ours[verb].map(({ aSecond }, index) => aSecond / (rounds[side][verb][index]?.aSecond ?? Number.NaN)));
     const cpuOf = (side: SideName) => `${of(side, verb, 'cpuMs').toFixed(1)} + ${of(side, verb, 'clusterMs').toFixed(1)} ms`;
+    const costOf = (side: SideName) => `${side} ${cpuOf(side)}, ${of(side, verb, 'calls').toFixed(1)} calls`;
     const row = { value, unit: '1/s', cpuMs: of('ours', verb, 'cpuMs') };
     return [
       {
         ...{ id: `rbd.${verb}`, ...row, floor: of('bare', verb, 'aSecond'), ratio: ratioTo('bare') },
-        what: `CPU of clients + cluster: ${SIDES.map((side) => `${side} ${cpuOf(side)}`).join(', ')}`,
+        what: `CPU of clients + cluster, and calls of its disks: ${SIDES.map(costOf).join('; ')}`,
       },
       { id: `rbd.${verb}.cli`, ...row, floor: of('cli', verb, 'aSecond'), ratio: ratioTo('cli') },
     ];

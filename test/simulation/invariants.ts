@@ -114,7 +114,8 @@ export class Invariants {
       if (other !== undefined && other.projectId !== row.projectId) this.#say(`${table} ${row.id} uses ${kind} ${id} of another project`);
     };
     if (table === 'instance') same('placementGroup', row.placementGroupId);
-    if (table === 'volume' || table === 'nic') same('instance', row.instanceId);
+    if (table === 'volume' || table === 'nic' || table === 'attachment') same('instance', row.instanceId);
+    if (table === 'attachment') same('volume', row.volumeId);
   }
 
   /**

@@ -82,12 +82,14 @@ function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>):
 }
 
 function machines(mirror: Mirror, listed: Listed['machines'], say: (text: string) => void): void {
-  const parts = (table: string) => {
+  const parts = (...tables: readonly string[]) => {
     const owned = new Map<unknown, string[]>();
-    for (const [id, { instanceId }] of mirror.rows(table)) owned.set(instanceId, [...(owned.get(instanceId) ?? []), id]);
+    for (const table of tables)
+      for (const [id, { instanceId, volumeId = id, state }] of mirror.rows(table))
+        if (state !== 'trashed') owned.set(instanceId, [...(owned.get(instanceId) ?? []), String(volumeId)]);
     return (id: string) => (owned.get(id) ?? []).sort().join();
   };
-  const [disksOf, nicsOf] = [parts('volume'), parts('nic')];
+  const [disksOf, nicsOf] = [parts('volume', 'attachment'), parts('nic')];
   for (const machine of listed) {
     const row = mirror.row('instance', machine.id);
     const told = `machine ${machine.id}`;
@@ -130,9 +132,12 @@ const attachesLate = ({ world }: SimCloud): boolean =>
 function forgotten(mirror: Mirror, listed: Listed['stored'], say: (text: string) => void): void {
   for (const { kind, id, pool, attachedTo } of listed) {
     if (kind !== 'volume' || pool.includes('/')) continue;
-    const user = mirror.row('instance', mirror.row('volume', id)?.instanceId);
-    const used = mirror.row('host', user?.hostId)?.name;
-    for (const host of attachedTo) if (host !== used) say(`volume ${id} is left attached to ${host}`);
+    const attachments = [...mirror.rows('attachment').values()].filter(({ volumeId, state }) => volumeId === id && state !== 'trashed');
+    const used = [mirror.row('volume', id), ...attachments].map((row) => {
+      const user = mirror.row('instance', row?.instanceId);
+      return mirror.row('host', user?.hostId)?.name;
+    });
+    for (const host of attachedTo) if (!used.includes(host)) say(`volume ${id} is left attached to ${host}`);
   }
 }
 
@@ -142,6 +147,7 @@ const RESTING: Readonly<Record<string, readonly string[]>> = {
   network: ['available'],
   subnet: ['available'],
   nic: ['attached'],
+  attachment: ['attached'],
   host: ['enabled', 'maintenance'],
   pool: ['available'],
 };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { SimWorld, simulated } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { type Cloud, createCloud } from '../src/index.ts';
-import { jsonBody } from '../src/kernel/index.ts';
-import { nodeEnvironment } from '../src/node/index.ts';
+import { jsonBody, type Store } from '../src/kernel/index.ts';
+import { identityOf, nodeEnvironment, refuseOtherKey } from '../src/node/index.ts';
 import { openSqlite } from '../src/sqlite/index.ts';
 
 describe('a cloud inside a process', () => {
@@ -48,5 +48,30 @@ describe('a cloud inside a process', () => {
     await using second = await start();
     expect((await ask(second, 'GET', '/v1/zones/north')).status).to.equal(200);
     expect(await readdir(dataDir)).to.include.members(['cloud.db', 'seal.key', 'images']);
+  });
+
+  it('knows what is on hosts for its own when the sealing key is lost and replaced, and when the store is lost', async () => {
+    const world = new SimWorld(environment, {});
+    const open = (name = 'cloud') => openSqlite({ path: join(dataDir, `${name}.db`) });
+    const marks = () => [...world.fabric.networks.values()].map(({ owner }) => owner);
+    const withNetwork = async (store: Store, sealKey: Uint8Array) => {
+      await using cloud = await createCloud({ plugins: [simulated({ world, environment })], store, dataDir, sealKey });
+      const subnets = [{ cidr: '10.0.0.0/24' }];
+      const { json } = await ask(cloud, 'POST', '/v1/networks', { name: `n${marks().length}`, driver: 'simulated-shared', subnets });
+      expect(json.operation.state).to.equal('succeeded');
+    };
+    const [first, second] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    await withNetwork(await open(), first);
+    const [mark] = marks();
+    const shut = await open();
+    const refused = await withNetwork(shut, second).catch(({ message }: Error) => message);
+    await shut.close();
+    expect(refused).to.match(/^sealKey is not the key that the store is sealed with.* what is on hosts stays this cloud's/);
+    const store = await open();
+    expect(await identityOf(store, second)).to.equal(mark);
+    await refuseOtherKey(store, { sealKey: second, path: 'sealKey', replaced: true }, environment);
+    await withNetwork(store, second);
+    await withNetwork(await open('another'), first);
+    expect(marks()).to.deep.equal([mark, mark, mark]);
   });
 });

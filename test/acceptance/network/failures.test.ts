@@ -106,6 +106,30 @@ describe('networks on OVN while parts of it fail', function () {
       );
     });
 
+  const onHost = (what: string) => what.endsWith('of its host');
+  const troubles = [
+    ...['northd', 'the northbound database', 'the southbound database', 'the controller of its host'].map((what) => [what, 'hangs']),
+    ['the switch of its host', 'is killed'],
+  ] as const;
+  for (const [what = '', how] of FULL ? troubles : [])
+    it(`show that ${what} ${how}, and no more when it is over`, async () => {
+      const told = async () => {
+        const row = onHost(what) ? await cloud.row('host', String(cloud.hostIds[1])) : (await cloud.rows('fabric'))[0];
+        return row?.networkTroubles ?? row?.trouble;
+      };
+      const over = (when: string) => until(`no trouble ${when}`, async () => ((await told()) === undefined ? true : undefined));
+      await over('before');
+      const daemon = (daemons[what] as () => Daemon)();
+      await (how === 'hangs' ? daemon.freeze() : daemon.kill());
+      try {
+        await until(`trouble while ${what} ${how}`, told);
+      } finally {
+        await (how === 'hangs' ? daemon.thaw() : daemon.start());
+      }
+      await over('afterwards');
+      expect((await cloud.row('host', String(cloud.hostIds[0]))).networkTroubles).to.equal(undefined);
+    });
+
   it('leave nothing in OVN and on the hosts', async () => {
     expect(await cloud.clear()).to.deep.equal([]);
   });

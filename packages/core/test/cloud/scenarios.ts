@@ -8,6 +8,7 @@ import { furtherScenarios } from './further-scenarios.ts';
 import { isoScenarios } from './iso-scenarios.ts';
 import { migrationScenarios } from './migration-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
+import { sharedDiskScenarios } from './shared-disk-scenarios.ts';
 import { stackScenarios } from './stacks/scenarios.ts';
 import { storageScenarios } from './storage-scenarios.ts';
 
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   ...migrationScenarios,
   ...classScenarios,
   ...isoScenarios,
+  ...sharedDiskScenarios,
 ];
 
 /** Actions whose way is played elsewhere: by an upload, on quarantined things, after a restore. */

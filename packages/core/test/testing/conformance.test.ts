@@ -12,14 +12,27 @@ const timeouts = { testMs: 10_000 };
 
 describeHypervisor('simulated', { features: ALL, timeouts, makeHarness: () => hypervisorHarness() });
 describeHypervisor('simulated, with no optional feature', { features: [], timeouts, makeHarness: () => hypervisorHarness(ALL) });
-const STORED: readonly StorageFeature[] = ['encryption', 'keys', 'lockedContents', 'snapshots', 'contents', 'imageAttach'];
-describeStorage('simulated', { features: STORED, timeouts, makeHarness: () => storageHarness('simulated') });
+const STORED: readonly StorageFeature[] = [
+  'growth',
+  'encryption',
+  'keys',
+  'lockedContents',
+  'snapshots',
+  'contents',
+  'imageAttach',
+  'shareable',
+];
+describeStorage('simulated', { features: [...STORED, 'marks'], timeouts, makeHarness: () => storageHarness('simulated') });
 describeStorage('simulated-shared', {
-  features: [...STORED, 'liveKeys', 'facts', 'fence', 'health', 'secret', 'others'],
+  features: [...STORED, 'liveKeys', 'sharedFence', 'facts', 'fence', 'health', 'secret', 'others'],
   timeouts,
   makeHarness: () => storageHarness('simulated-shared'),
 });
-describeStorage('simulated, with no optional feature', { features: [], timeouts, makeHarness: () => storageHarness('simulated', STORED) });
+describeStorage('simulated, with no optional feature', {
+  features: [],
+  timeouts,
+  makeHarness: () => storageHarness('simulated', [...STORED, 'marks']),
+});
 describeNetwork('simulated', { features: ['stop', 'foreign'], timeouts, makeHarness: () => networkHarness('hv1') });
 describeNetwork('simulated-shared', {
   features: ['stop', 'foreign'],

@@ -329,7 +329,7 @@ describe('the order of things', () => {
     const at = lab('full', { poolBytes: 1500 });
     await disk(at, 'v');
     expect(await at.outcome(at.shared.volumes.create({ id: 'w', sizeBytes: 1024 }, at.call()))).to.equal('exhausted');
-    expect(await at.outcome(at.shared.volumes.resize('v', 2048, at.call()))).to.equal('exhausted');
+    expect(await at.outcome(at.shared.volumes.resize?.('v', 2048, at.call()) ?? Promise.resolve())).to.equal('exhausted');
     expect(await at.environment.complete(at.shared.capacity(at.call()))).to.deep.equal({ totalBytes: 1500, freeBytes: 476 });
   });
 });

@@ -205,12 +205,17 @@ describe('a machine', () => {
     expect(await codeOf(stage.sim.done('host.maintain', {}, hostId))).to.equal('in_use');
   });
 
-  for (const path of ['define', 'start'])
-    it(`is off again where a maintenance of its host begins before the step ${path} of its start`, async () => {
+  for (const [verb, path, state] of [
+    ['start', 'define', 'stopped'],
+    ['start', 'start', 'stopped'],
+    ['reset', 'reset', 'crashed'],
+    ['reset', 'running', 'crashed'],
+  ] as const)
+    it(`is off again where a maintenance of its host begins before the step ${path} of its ${verb}`, async () => {
       const stage = await MachineStage.with();
       const [hostId = ''] = stage.hostIds;
-      const id = await stage.into('stopped', await stage.machine());
-      const { operationId } = await stage.sim.submit('instance.start', {}, id);
+      const id = await stage.into(state, await stage.machine());
+      const { operationId } = await stage.sim.submit(`instance.${verb}`, {}, id);
       stage.sim.around = async (point, body, sim) => {
         if (point.operationId === operationId && point.path === path && point.phase === 'do') {
           const { principal, kernel } = sim;
@@ -220,10 +225,10 @@ describe('a machine', () => {
         }
         return body();
       };
-      const { state, error } = await stage.sim.ended(operationId);
-      expect([state, error?.code]).to.deep.equal(['failed', 'conflict']);
+      const { state: end, error } = await stage.sim.ended(operationId);
+      expect([end, error?.code]).to.deep.equal(['failed', 'conflict']);
       expect((await stage.row(host, hostId)).state).to.equal('maintenance');
-      expect(stage.real(id).power).to.equal('stopped');
-      expect((await stage.instance(id)).state).to.equal('stopped');
+      expect(stage.real(id).live).to.equal(false);
+      expect((await stage.instance(id)).state).to.equal(state);
     });
 });

@@ -1,3 +1,4 @@
+import { SimError } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { pool, volume } from '../../../src/cloud/index.ts';
 import { debt, isSealed } from '../../../src/kernel/index.ts';
@@ -55,6 +56,17 @@ describe('pools', () => {
       expect(error?.pointer).to.equal(pointer);
       expect(await cloud.rows(pool)).to.deep.equal([]);
     });
+
+  it('are on hosts that are for storage, too', async () => {
+    const { cloud, hostId } = await open();
+    await cloud.sim.done('host.update', { roles: ['compute'] }, hostId);
+    const refused = await cloud.sim.submit('pool.create', { driver: 'simulated', hostId }).catch((error: unknown) => error);
+    expect(refused).to.include({ code: 'conflict', pointer: '/hostId' });
+    await cloud.sim.done('host.update', { roles: ['storage'] }, hostId);
+    const id = await cloud.pool(hostId, { overcommit: 1 });
+    await cloud.sim.done('host.update', { roles: ['compute'] }, hostId);
+    expect(await cloud.row(pool, id)).to.include({ state: 'available', status: 'connected' });
+  });
 
   it('are of the first driver installed whose pools belong where they are to be', async () => {
     const { cloud } = await open();
@@ -134,6 +146,26 @@ describe('pools', () => {
     expect(await cloud.row(pool, id))
       .to.include({ status: 'connected' })
       .and.not.to.have.property('statusReason');
+  });
+
+  it('that fail in the same way each time are not written anew for the numbers in what their driver tells', async () => {
+    let [waitedMs, code] = [0, 5];
+    const landing = <T>(_site: string, command: string, apply: () => T): T => {
+      if (command !== 'capacity' || waitedMs === 0) return apply();
+      waitedMs += 1;
+      throw Object.assign(new SimError('unavailable', 'away'), { told: `error ${code} after ${waitedMs} ms` });
+    };
+    const cloud = await LittleCloud.open({ world: { landing } });
+    const id = await cloud.pool(await cloud.host('hv1'));
+    waitedMs = 30_000;
+    await cloud.sim.run(4 * A_LOOK_MS);
+    const { statusReason, generation } = await cloud.row(pool, id);
+    expect(statusReason).to.match(/ error 5 after 300\d\d ms$/);
+    await cloud.sim.run(4 * A_LOOK_MS);
+    expect((await cloud.row(pool, id)).generation).to.equal(generation);
+    code = 13;
+    await cloud.sim.run(A_LOOK_MS);
+    expect((await cloud.row(pool, id)).statusReason).to.include(' error 13 after ');
   });
 
   it('that are disabled keep their volumes and get no more', async () => {

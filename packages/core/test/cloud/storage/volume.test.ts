@@ -176,6 +176,18 @@ describe('volumes', () => {
       expect((await stage.counter(`capacity/pool/${stage.poolIds[0]}/bytes`))?.value).to.equal(0);
     });
 
+  it('are waited for as long as they are large, where their pool writes all of them', async () => {
+    const { cloud, hostId } = await open();
+    const { world } = cloud.sim;
+    world.faults.add({ command: 'volumes.create', effect: 'delay', delayMs: 30 * 60_000 });
+    for (const fillsVolumes of [false, true]) {
+      world.fillsVolumes = fillsVolumes;
+      const poolId = await cloud.pool(hostId);
+      const { state, error } = await cloud.outcome('volume.create', { sizeBytes: GIB, poolId });
+      expect([state, error?.code]).to.deep.equal(fillsVolumes ? ['succeeded', undefined] : ['failed', 'timeout']);
+    }
+  });
+
   it('grow, and only grow', async () => {
     const { cloud, poolId, promised, stored } = await open();
     const id = await cloud.volume(GIB);

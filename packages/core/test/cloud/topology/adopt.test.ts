@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crashMatrix } from '@pileus/core/testing';
 import { expect } from 'chai';
-import { instance, instanceType, nic, securityGroupMember, stray, volume, vpc } from '../../../src/cloud/index.ts';
+import { attachment, instance, instanceType, nic, securityGroupMember, stray, volume, vpc } from '../../../src/cloud/index.ts';
 import type { AnyKind, Operation, RowOf } from '../../../src/kernel/index.ts';
 import { SSH_KEY } from '../compute/machine-stage.ts';
 import { machine, type SmallCloud, smallCloud } from '../small-cloud.ts';
@@ -279,6 +279,43 @@ describe('adoption', () => {
     const ended = await cloud.adopt(root?.id ?? '');
     expect(ended.error).to.deep.include({ code: 'conflict', params: { objectId: other } });
     expect(await cloud.stray(root?.id ?? '')).to.include({ state: 'quarantined' });
+  });
+
+  it('of a machine that has a volume of several brings that along, and others that had it can have it again', async () => {
+    const known: string[] = [];
+    for (const name of ['vm-1', 'vm-2']) known.push(await cloud.done('instance.create', machine(cloud.at, { name, nics: [] })));
+    cloud.backup();
+    const volumeId = await cloud.done('volume.create', { name: 'quorum', sizeBytes: 8192, poolId: cloud.at.poolId, shareable: true });
+    for (const id of known) await cloud.done('instance.attachVolume', { volumeId }, id);
+    const later = await cloud.done('instance.create', machine(cloud.at, { name: 'vm-3', nics: [], attachVolumeIds: [volumeId] }));
+    const before = (await cloud.rows(attachment)).map(({ instanceId, slot }) => [instanceId, slot]);
+    await cloud.restore();
+    expect((await cloud.adopt(volumeId, { name: 'quorum' })).error?.params).to.deep.equal({ objectId: later });
+    expect((await cloud.adopt(later)).state).to.equal('succeeded');
+    await cloud.at.sim.run(A_LOOK_MS);
+    const [row] = (await cloud.rows(volume)).filter(({ id }) => id === volumeId);
+    expect(row).to.include({ state: 'available', shareable: true, name: 'quorum' });
+    expect((await cloud.rows(attachment)).map(({ instanceId, slot }) => [instanceId, slot])).to.deep.equal(before.slice(2));
+    for (const id of known) await cloud.done('instance.attachVolume', { volumeId }, id);
+    expect(cloud.at.sim.world.violations).to.deep.equal([]);
+  });
+
+  it('of a volume that two known machines have plugged in attaches it to both', async () => {
+    const known: string[] = [];
+    for (const name of ['vm-1', 'vm-2']) known.push(await cloud.done('instance.create', machine(cloud.at, { name, nics: [] })));
+    cloud.backup();
+    const volumeId = await cloud.done('volume.create', { name: 'quorum', sizeBytes: 8192, poolId: cloud.at.poolId, shareable: true });
+    for (const id of known) await cloud.done('instance.attachVolume', { volumeId }, id);
+    await cloud.restore();
+    expect((await cloud.adopt(volumeId, { name: 'quorum' })).state).to.equal('succeeded');
+    expect((await cloud.rows(volume)).find(({ id }) => id === volumeId)).to.include({ state: 'available', shareable: true });
+    expect((await cloud.rows(attachment)).map(({ instanceId, slot }) => [instanceId, slot]).sort()).to.deep.equal(
+      known.map((id) => [id, 1]).sort(),
+    );
+    await cloud.at.sim.run(A_LOOK_MS);
+    for (const id of known) await cloud.done('instance.detachVolume', { volumeId }, id);
+    await cloud.done('volume.delete', {}, volumeId);
+    expect(cloud.at.sim.world.violations).to.deep.equal([]);
   });
 
   it('does nothing when the machine has changed since it was found', async () => {

@@ -105,6 +105,12 @@ describe('hosts', () => {
     expect((await stage.row(host, id)).tlsCredentials).to.match(/^sealed:/);
     const asked = { clusterId: stage.clusterId, uri: 'sim://hv2', tlsCredentials: '{"ca":1}' };
     expect(await codeOf(stage.sim.submit('host.create', asked))).to.equal('invalid_input');
+    // The key is lost: others take their place.
+    const [{ id: key } = {}] = stage.sim.rows('sealed');
+    const lost = stage.sim.kernel.observe([{ op: 'update', table: 'sealed', key: String(key), set: { sealed: 'bG9zdA==' } }]);
+    await stage.sim.environment.complete(lost);
+    await stage.sim.done('host.update', { uri: 'sim://hv1', tlsCredentials }, id);
+    await stage.sim.done('host.reconnect', {}, id);
   });
 
   it('changes an address only to where the same host answers', async () => {

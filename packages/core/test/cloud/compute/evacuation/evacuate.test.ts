@@ -79,6 +79,27 @@ describe('a machine that is evacuated', () => {
     }
   });
 
+  it('does not come up on a host that is taken into maintenance meanwhile', async () => {
+    const { stage, machine } = await open();
+    const [id, [, to = '']] = [await machine(), stage.hostIds];
+    await partition(stage);
+    await stage.sim.submit('instance.reboot', {}, id);
+    const { operationId: early } = await stage.sim.submit('instance.evacuate', {}, id);
+    await stage.sim.done('host.maintain', {}, to);
+    expect((await stage.sim.ended(early)).error?.message).to.equal('Host hv2 is maintenance by now.');
+    expect(await stage.instance(id)).to.include({ hostId: stage.hostIds[0] });
+    await stage.sim.done('host.enable', {}, to);
+    const { operationId } = await stage.sim.submit('instance.evacuate', {}, id);
+    await stage.sim.done('host.maintain', {}, to);
+    expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+    const row = await stage.instance(id);
+    expect(row).to.include({ hostId: to, state: 'stopped' });
+    expect(row.stateReason?.message).to.match(/is off: The host of instance vm-1 is in maintenance/);
+    await stage.sim.done('host.enable', {}, to);
+    await stage.sim.done('instance.start', {}, id);
+    expect(stage.sim.world.violations).to.deep.equal([]);
+  });
+
   it('that was off stays off, and is not sent to a host where a removal is still owed', async () => {
     const { stage, machine } = await open(3);
     const id = await machine({ start: false });

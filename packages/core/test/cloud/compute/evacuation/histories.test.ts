@@ -1,6 +1,6 @@
 import { assert, expect } from 'chai';
 import { FULL } from '../../../../../../tools/test/slice.ts';
-import { host } from '../../../../src/cloud/index.ts';
+import { attachment, host } from '../../../../src/cloud/index.ts';
 import { debt } from '../../../../src/kernel/index.ts';
 import { SimRandom } from '../../../../testing/index.ts';
 import { LOOK_MS, LOST_MS, MachineStage } from '../machine-stage.ts';
@@ -9,25 +9,31 @@ const HOSTS = 3;
 const MACHINES = 3;
 const STEPS = 40;
 const SEEDS = FULL ? 40 : 6;
+/** Of those with a volume that several of them have. */
+const SHARED_SEEDS = FULL ? 40 : 3;
 
 const TROUBLES = ['crash', 'partition', 'freeze', 'disconnect'] as const;
 const CURES = { crash: 'boot', partition: 'reconnect', freeze: 'thaw', disconnect: 'reconnect' } as const;
 const VERBS = ['start', 'stop', 'reset', 'migrate', 'migrate', 'migrate', 'evacuate', 'evacuate', 'evacuate'] as const;
+const SHARED_VERBS = [...VERBS, 'attachVolume', 'attachVolume', 'attachVolume', 'detachVolume'] as const;
 
 /** Hosts fall and rise, machines are started, stopped, migrated and evacuated, the control plane is killed: told by one seed. */
 class History {
   readonly #stage: MachineStage;
   readonly #random: SimRandom;
   readonly #ids: readonly string[];
+  /** What several of them may have. */
+  readonly #volumeId: string | undefined;
   readonly #ill = new Map<string, (typeof TROUBLES)[number]>();
   readonly #asked: string[] = [];
   evacuated = 0;
   migrated = 0;
 
-  constructor(stage: MachineStage, seed: string, ids: readonly string[]) {
+  constructor(stage: MachineStage, seed: string, ids: readonly string[], volumeId?: string) {
     this.#stage = stage;
     this.#random = new SimRandom(seed);
     this.#ids = ids;
+    this.#volumeId = volumeId;
   }
 
   #one<T>(of: readonly T[]): T {
@@ -41,8 +47,8 @@ class History {
     else if (what < 0.35) this.#rise(this.#one([...this.#ill.keys()]));
     else if (what < 0.4) await this.#kill();
     else {
-      const verb = this.#one(VERBS);
-      const input = verb === 'stop' ? { force: true } : {};
+      const verb = this.#one(this.#volumeId === undefined ? VERBS : SHARED_VERBS);
+      const input = verb === 'stop' ? { force: true } : verb.endsWith('Volume') ? { volumeId: this.#volumeId } : {};
       const id = verb === 'evacuate' ? await this.#needy() : this.#one(this.#ids);
       const asked = await sim.submit(`instance.${verb}`, input, id).catch(() => undefined);
       if (asked !== undefined) this.#asked.push(asked.operationId);
@@ -101,30 +107,62 @@ describe('machines between hosts that come and go', () => {
   for (let seed = 1; seed <= SEEDS; seed += 1)
     it(`are never on two at once, and no disk is open to two: seed ${seed}`, async function () {
       this.timeout(240_000);
-      const stage = await MachineStage.with({ hosts: HOSTS, network: false }, { seed: `evacuation ${seed}` });
-      await stage.sim.done('pool.create', {
-        ...{ name: 'shared', driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'shared' },
-      });
-      const ids: string[] = [];
-      for (let at = 0; at < MACHINES; at += 1) ids.push(await stage.machine({ rootVolume: { storageClass: 'shared' } }));
-      const history = new History(stage, `history ${seed}`, ids);
-      for (let at = 0; at < STEPS; at += 1) await history.step();
-      await history.heal();
-      evacuated += history.evacuated;
-      migrated += history.migrated;
-      for (const id of ids) {
-        const row = await stage.instance(id);
-        // One whose second host was lost, too, before it was there waits to be started.
-        const isNowhere = stage.copies(id) === 0 && row.state === 'stopped' && row.stateReason?.code === 'not_started';
-        if (isNowhere) await stage.sim.done('instance.start', {}, id);
-        expect(stage.copies(id), `copies of ${JSON.stringify(row)}`).to.equal(1);
-        const there = stage.sim.world.host((await stage.row(host, row.hostId ?? '')).name).machine(id);
-        expect(there.live, `${id} is ${row.state}`).to.equal(isNowhere || row.state === 'running');
-      }
-      expect([await stage.rows(debt), stage.sim.world.violations]).to.deep.equal([[], []]);
-      for (const hostId of stage.hostIds) {
-        const rows = await Promise.all(ids.map((id) => stage.instance(id)));
-        expect((await stage.taken(hostId))[0] ?? 0).to.equal(rows.filter((row) => row.hostId === hostId).length);
-      }
+      await play(`evacuation ${seed}`, `history ${seed}`);
     });
+
+  for (let seed = 1; seed <= SHARED_SEEDS; seed += 1)
+    it(`have one disk in common, which is open to those that it is attached to: seed ${seed}`, async function () {
+      this.timeout(240_000);
+      await play(`sharing ${seed}`, `shared history ${seed}`, true);
+    });
+
+  async function play(seed: string, told: string, isShared = false): Promise<void> {
+    const stage = await MachineStage.with({ hosts: HOSTS, network: false }, { seed });
+    const poolId = await stage.sim.done('pool.create', {
+      ...{ name: 'shared', driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'shared' },
+    });
+    const ids: string[] = [];
+    for (let at = 0; at < MACHINES; at += 1) ids.push(await stage.machine({ rootVolume: { storageClass: 'shared' } }));
+    const volumeId = isShared
+      ? await stage.sim.done('volume.create', { name: 'quorum', sizeBytes: 8192, poolId, shareable: true })
+      : undefined;
+    for (const id of volumeId === undefined ? [] : ids.slice(0, 2)) await stage.sim.done('instance.attachVolume', { volumeId }, id);
+    const history = new History(stage, told, ids, volumeId);
+    for (let at = 0; at < STEPS; at += 1) await history.step();
+    await history.heal();
+    evacuated += history.evacuated;
+    migrated += history.migrated;
+    for (const id of ids) {
+      const row = await stage.instance(id);
+      // One whose second host was lost, too, before it was there waits to be started.
+      const isNowhere = stage.copies(id) === 0 && row.state === 'stopped' && row.stateReason?.code === 'not_started';
+      if (isNowhere) await stage.sim.done('instance.start', {}, id);
+      expect(stage.copies(id), `copies of ${JSON.stringify(row)}`).to.equal(1);
+      const there = stage.sim.world.host((await stage.row(host, row.hostId ?? '')).name).machine(id);
+      expect(there.live, `${id} is ${row.state}`).to.equal(isNowhere || row.state === 'running');
+    }
+    expect([await stage.rows(debt), stage.sim.world.violations]).to.deep.equal([[], []]);
+    for (const hostId of stage.hostIds) {
+      const rows = await Promise.all(ids.map((id) => stage.instance(id)));
+      expect((await stage.taken(hostId))[0] ?? 0).to.equal(rows.filter((row) => row.hostId === hostId).length);
+    }
+    if (volumeId !== undefined) await expectShared(stage, poolId, volumeId);
+  }
 });
+
+/** It is open in those that are on and have it, each known to be itself, and no host keeps it reachable for nobody. */
+async function expectShared(stage: MachineStage, poolId: string, volumeId: string): Promise<void> {
+  const wanted: string[] = [];
+  const hosts = new Set<string>();
+  for (const { instanceId } of await stage.rows(attachment)) {
+    const row = await stage.instance(instanceId);
+    const { name } = await stage.row(host, row.hostId ?? '');
+    hosts.add(name);
+    if (stage.sim.world.host(name).machine(instanceId).live) wanted.push(`${name}/${instanceId}`);
+  }
+  const stored = stage.sim.world.pools.get(poolId)?.things.get(`volume/${volumeId}`);
+  expect([...(stored?.shared?.users ?? [])].sort()).to.deep.equal(wanted.sort());
+  expect([...(stored?.attachedTo ?? [])].filter((name) => !hosts.has(name))).to.deep.equal([]);
+  for (const [machineId, clients] of stored?.shared?.known ?? [])
+    for (const client of clients) expect(client, 'is known to be what it is').to.match(new RegExp(`/${machineId}$`));
+}

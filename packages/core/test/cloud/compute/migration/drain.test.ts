@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { host, instance } from '../../../../src/cloud/index.ts';
 import { isFinished, operation } from '../../../../src/kernel/index.ts';
-import { MachineStage } from '../machine-stage.ts';
+import { LOST_MS, MachineStage } from '../machine-stage.ts';
 
 const COPY_MS = 5000;
 const LOOK_MS = 500;
@@ -29,8 +29,15 @@ async function open(machines: number, setting: object = { hosts: 3, cpus: 64 }) 
     }
     return { most, ...(await stage.row(operation, operationId)) };
   };
+  /** A machine whose turn has not come. */
+  const waiting = async () => {
+    const row = (await stage.rows(instance)).find(
+      (each) => each.hostId === first && each.state === 'running' && each.migratingToHostId === undefined,
+    );
+    return row?.id ?? '';
+  };
   const oneCopyEach = () => expect([ids.map((id) => stage.copies(id)), sim.world.violations]).to.deep.equal([ids.map(() => 1), []]);
-  return { stage, sim, first, ids, machine, countOf, stateOfHost, drained, oneCopyEach };
+  return { stage, sim, first, ids, machine, countOf, stateOfHost, drained, waiting, oneCopyEach };
 }
 
 describe('a host that is drained', () => {
@@ -116,5 +123,70 @@ describe('a host that is drained', () => {
     const { blockers } = refused.params as { readonly blockers: readonly { readonly id: string; readonly reason: string }[] };
     expect(blockers.map(({ id }) => id)).to.have.members([ids[0], bound]);
     expect(blockers.find(({ id }) => id === bound)?.reason).to.contain('It lies in pool');
+  });
+
+  it('sends what is started there meanwhile after the others, and lets nothing come about there that could not be sent', async () => {
+    const { stage, sim, first, ids, countOf, stateOfHost, waiting, oneCopyEach } = await open(8);
+    const [restarted = ''] = ids;
+    await stage.into('stopped', restarted);
+    const bound = await stage.into('stopped', await stage.machine({ hostId: first }));
+    const { operationId } = await sim.submit('host.drain', {}, first);
+    while ((await countOf('elsewhere running')) < 1) await sim.run(LOOK_MS);
+    await sim.done('instance.start', {}, restarted);
+    const waits = await waiting();
+    const refused = await stage.refusal('instance.start', {}, bound);
+    expect(refused.publicMessage).to.match(/^The host of instance vm-\d is being drained, which it cannot leave: /);
+    expect((refused.params as { readonly blockers: readonly unknown[] }).blockers).to.have.lengthOf(1);
+    expect((await stage.refusal('instance.suspend', {}, waits)).publicMessage).to.match(
+      /^The host of instance vm-\d is being drained: suspend it /,
+    );
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect([await stateOfHost(), await countOf('elsewhere running'), await countOf('here stopped')]).to.deep.equal(['maintenance', 8, 1]);
+    await sim.done('instance.suspend', {}, waits);
+    oneCopyEach();
+  });
+
+  it('waits for what else is under way with a machine, and is not given up for it', async () => {
+    const { stage, sim, first, countOf, stateOfHost, waiting, oneCopyEach } = await open(12);
+    const { operationId } = await sim.submit('host.drain', {}, first);
+    while ((await countOf('elsewhere running')) < 1) await sim.run(LOOK_MS);
+    const { operationId: byHand } = await sim.submit('instance.migrate', { hostId: stage.hostIds[2] }, await waiting());
+    expect([(await sim.ended(operationId)).state, (await sim.ended(byHand)).state]).to.deep.equal(['succeeded', 'succeeded']);
+    expect([await stateOfHost(), await countOf('elsewhere running')]).to.deep.equal(['maintenance', 12]);
+    oneCopyEach();
+  });
+
+  it('sends a machine to another host when the one that it was going to is lost, or taken out of use as well', async () => {
+    const { stage, sim, first, countOf, stateOfHost, oneCopyEach } = await open(6, { hosts: 4, cpus: 64 });
+    const { operationId } = await sim.submit('host.drain', {}, first);
+    while ((await stage.rows(instance)).every(({ migratingToHostId }) => migratingToHostId !== stage.hostIds[1])) await sim.run(LOOK_MS);
+    sim.world.crash('hv2');
+    const { operationId: other } = await sim.submit('host.drain', {}, stage.hostIds[2]);
+    expect([(await sim.ended(operationId)).state, (await sim.ended(other)).state]).to.deep.equal(['succeeded', 'succeeded']);
+    expect([await stateOfHost(), await countOf('elsewhere running')]).to.deep.equal(['maintenance', 6]);
+    expect((await stage.rows(instance)).map(({ hostId }) => hostId)).to.deep.equal(Array(6).fill(stage.hostIds[3]));
+    sim.world.boot('hv2');
+    await sim.run(LOST_MS);
+    oneCopyEach();
+  });
+
+  it('is drained by the second who asked when the first gives up', async () => {
+    const { sim, first, ids, countOf, stateOfHost, oneCopyEach } = await open(8);
+    const { operationId } = await sim.submit('host.drain', {}, first);
+    while ((await countOf('elsewhere running')) < 1) await sim.run(LOOK_MS);
+    const { operationId: second } = await sim.submit('host.drain', {}, first);
+    await sim.environment.complete(sim.kernel.operations.cancel(operationId));
+    expect([(await sim.ended(operationId)).state, (await sim.ended(second)).state]).to.deep.equal(['cancelled', 'succeeded']);
+    expect([await stateOfHost(), await countOf('elsewhere running')]).to.deep.equal(['maintenance', ids.length]);
+    oneCopyEach();
+  });
+
+  it('is refused where the host does not answer', async () => {
+    const { stage, sim, first } = await open(1);
+    sim.world.crash('hv1');
+    await sim.run(LOST_MS);
+    expect((await stage.refusal('host.drain', {}, first)).publicMessage).to.equal(
+      'Host hv1 is out of reach. If it is lost, its machines can be evacuated.',
+    );
   });
 });

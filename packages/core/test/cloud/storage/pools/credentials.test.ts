@@ -58,6 +58,20 @@ describe('the credentials of a pool', () => {
     expect(sim.world.violations).to.deep.equal([]);
   });
 
+  it('are given anew where no key opens those of before', async () => {
+    const { cloud, sim, id, change } = await open();
+    for (const { id: key } of sim.rows('sealed'))
+      await sim.environment.complete(
+        sim.kernel.observe([{ op: 'update', table: 'sealed', key: String(key), set: { sealed: 'bG9zdA==' } }]),
+      );
+    sim.crash();
+    await sim.start();
+    expect((await change(SECOND)).state).to.equal('succeeded');
+    await cloud.volume(GIB);
+    await sim.run(20 * HEARTBEAT_MS);
+    expect((await cloud.row(pool, id)).status).to.equal('connected');
+  });
+
   it('may be the key alone', async () => {
     const { cloud, id, there, change } = await open();
     there.users = undefined;

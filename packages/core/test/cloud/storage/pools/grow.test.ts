@@ -87,6 +87,17 @@ describe('a volume that is attached', () => {
     expect(await seen()).to.include({ row: 2 * GIB, pool: 2 * GIB });
   });
 
+  it('is not grown where its pool grows none, and nothing changes', async () => {
+    const { stage, id, diskId, seen } = await open({ without: ['growth'] });
+    const before = await seen();
+    for (const state of ['running', 'stopped'] as const) {
+      if (state === 'stopped') await stage.into('stopped', id);
+      const refused = await stage.refusal('volume.resize', { sizeBytes: 2 * GIB }, diskId);
+      expect([refused.code, refused.publicMessage]).to.deep.equal(['unsupported', 'pool shared cannot grow volumes.']);
+    }
+    expect({ ...(await seen()), guest: GIB }).to.deep.equal(before);
+  });
+
   it('is not grown while its host is out of reach; one that is lost on the way grows in its pool', async () => {
     const { stage, diskId, seen } = await open();
     atDisk(stage, () => stage.sim.world.partition('hv1'));

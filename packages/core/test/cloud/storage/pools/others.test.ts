@@ -67,6 +67,7 @@ describe('disks that others have put into a pool', () => {
   qcow2.set([0x51, 0x46, 0x49, 0xfb]);
   for (const [what, plant, input, told] of [
     ['somebody has open', { ...DISK, users: ['client.4711'] }, {}, ['conflict', '/disk']],
+    ['the pool could not go on with', { ...DISK, isUnfit: true }, {}, ['conflict', '/disk']],
     ['has another size', { ...DISK, sizeBytes: 2 * GIB }, {}, ['conflict', '/sizeBytes']],
     ['is a file with a disk in it', { ...DISK, content: SimContent.EMPTY.written(0, qcow2) }, {}, ['conflict', '/disk']],
     ['is not there', DISK, { disk: 'vm-101-disk-0' }, ['not_found', '/disk']],
