@@ -61,10 +61,11 @@ const CEPH_LAB = ['test/lab/ceph/*.test.ts'];
 
 /** What the tests on libvirt are of storage beside pools and volumes of a host. */
 const STORAGE_ON_KVM = [
-  'packages/drivers-kvm/test/{nfs,nfs-storage}/*.test.ts',
+  'packages/drivers-kvm/test/{lvm-storage,nfs,nfs-storage}/*.test.ts',
   'packages/drivers-kvm/test/conformance/nfs.test.ts',
   'packages/drivers-kvm/test/hypervisor/{migration,quiesce}.test.ts',
   'packages/drivers-kvm/test/{disk-copy,encryption}.test.ts',
+  'packages/drivers-kvm/test/storage/dir-disks.test.ts',
 ];
 
 /** What belongs to one part of the product shares its budget: minutes of `npm test` on two cores, all lanes busy. */
