@@ -32,7 +32,7 @@ export class Contract {
   }
 
   check(method: string, url: string, { status, headers, json, text }: Answer): void {
-    const path = url.split('?', 1)[0] ?? '';
+    const [path = '', query] = url.split('?', 2);
     if (!path.startsWith('/v1/')) return;
     const declared = this.#response(this.#operation(method, path), status);
     expect(declared, `${method} ${path} answers ${status}, which the document does not have: ${text}`).not.to.equal(undefined);
@@ -45,7 +45,11 @@ export class Contract {
     const entry = declared.content[mediaType] ?? declared.content['application/octet-stream'];
     expect(entry, `${method} ${path} answers ${status} as ${mediaType}, which the document does not have`).not.to.equal(undefined);
     if (!mediaType.endsWith('json')) return;
-    const errors = [...this.#validator(entry?.schema ?? {}).Errors(json)];
+    // Rows have the fields that were asked for alone, as the parameter and the list's schema say: none of them is required then.
+    const isParts = new URLSearchParams(query).has('fields');
+    const errors = [...this.#validator(entry?.schema ?? {}).Errors(json)].filter(
+      ({ keyword, instancePath }) => !(isParts && keyword === 'required' && instancePath.startsWith('/items/')),
+    );
     expect(errors, `${method} ${path} ${status}: ${text}`).to.deep.equal([]);
   }
 

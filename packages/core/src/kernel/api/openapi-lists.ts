@@ -27,7 +27,11 @@ export function describeList({ kind }: { readonly kind: AnyKind }): Described {
         { type: 'string' },
         "Over every field, along the graph both ways, e.g. `state = 'running' and has(volumes: sizeBytes > 100GiB)`. The grammar is in the guide to queries.",
       ),
-      queryParameter('fields', { type: 'string' }, `Fields to answer in the place of whole rows, ${PATHS}.`),
+      queryParameter(
+        'fields',
+        { type: 'string' },
+        `Fields to answer in the place of whole rows, ${PATHS}; items then lack all others, required ones too.`,
+      ),
       queryParameter(
         'sort',
         { type: 'string', 'x-pileus-sorts': [...sortFields(kind)] },
@@ -105,7 +109,7 @@ export const QUERY_SCHEMAS: JsonObject = {
   Query: object(
     {
       where: filter,
-      fields: paths('Fields to answer in the place of whole rows.'),
+      fields: paths('Fields to answer in the place of whole rows; items then lack all others, required ones too.'),
       sort: paths('Fields to sort by, `-` before one for descending order.'),
       limit: { type: 'integer', minimum: 0, maximum: LIMIT_MAX, default: LIMIT_DEFAULT },
       after: { type: 'string' },
@@ -134,7 +138,7 @@ export const pageSchema = (items: JsonObject): JsonObject => ({
   type: 'object',
   required: ['items', 'cursor'],
   properties: {
-    items: { type: 'array', items, description: 'With `fields` these have those fields alone.' },
+    items: { type: 'array', items, description: 'With `fields` these have those fields alone: others are absent, required ones too.' },
     next: { type: 'string', description: 'Cursor of the next page; absent on the last.' },
     cursor: { type: 'string', description: 'Place in the change feed: watch from there to miss nothing.' },
     count: { type: 'integer', description: 'How many there are, when asked for.' },
