@@ -74,7 +74,14 @@ export function othersVerbs(
       const user = await machineWith(link, file, deadline);
       if (user !== undefined) throw cannotBe(name, `Machine ${user} of the host has it as a disk: detach it there first.`);
       await pool.refresh(deadline);
-      const shower = (await volumes.shown(await pool.list(deadline), 'by any', deadline)).get(file.key);
+      const files = await pool.list(deadline);
+      const twin = await twinOf(pool, file, files, deadline);
+      if (twin !== undefined)
+        throw cannotBe(
+          name,
+          `It seems to be ${twin} by another name (a link): remove one of the two. If they are two files, \`touch\` one.`,
+        );
+      const shower = (await volumes.shown(files, 'by any', deadline)).get(file.key);
       if (shower !== undefined && shower !== volumeName(id))
         throw cannotBe(name, `It shows through in ${shower}, which would change with it: flatten that first.`);
       await volumes.createOver({ id, sizeBytes, below: { path: file.key, format } }, deadline);
@@ -94,6 +101,19 @@ export function othersVerbs(
       if (path !== undefined && basename(path) === name) await volumes.giveUp(id, deadline);
     },
   };
+}
+
+/** The name of another file that may be the same one, by a link: libvirt follows those, and tells no two names of one file apart. */
+async function twinOf(
+  pool: DirPool,
+  file: StorageVolume,
+  files: readonly StorageVolume[],
+  deadline: Deadline,
+): Promise<string | undefined> {
+  const own = await pool.glance(file, deadline);
+  const others = files.filter(({ key }) => key !== file.key);
+  const views = await Promise.all(others.map(async (other) => ({ name: other.name, view: await pool.glance(other, deadline) })));
+  return views.find(({ view }) => view?.fileBytes === own?.fileBytes && view?.changedAt === own?.changedAt)?.name;
 }
 
 /** As libvirt tells it, without a look at what is in it. */

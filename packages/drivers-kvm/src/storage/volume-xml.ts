@@ -60,6 +60,8 @@ export interface VolumeView {
   /** What libvirt takes it for, by what is in it: `raw`, `qcow2` and many more. */
   readonly format: string | undefined;
   readonly fileBytes: number;
+  /** When what is in it, and what is known of it, was changed last, to the nanosecond: of a link, those of what it leads to. */
+  readonly changedAt: string;
 }
 
 export function viewVolume(xml: string): VolumeView {
@@ -77,5 +79,6 @@ export function viewVolume(xml: string): VolumeView {
     isFile: root.attributes.type === 'file',
     format,
     fileBytes,
+    changedAt: ['mtime', 'ctime'].map((each) => descend(root, 'target', 'timestamps', each)?.text ?? '').join(' '),
   };
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Call, Content, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
@@ -138,6 +138,16 @@ describe('disks in a folder of a real host', function () {
     expect(await refusal()).to.match(/^It shows through in user.qcow2/);
     expect(await refusal('user.qcow2')).to.match(/^It is a clone/);
     await rm(user);
+    // Each of two volumes would take the one file along.
+    for (const [make, other] of [
+      [symlink, base],
+      [link, file],
+    ] as const) {
+      await make(other, join(path, 'second.img'));
+      expect(await refusal()).to.match(/^It seems to be second.img by another name/);
+      expect(await refusal('second.img')).to.match(/^It seems to be base.qcow2 by another name/);
+      await rm(join(path, 'second.img'));
+    }
     expect([await storage.inspect('volume', id, call()), (await readdir(path)).toSorted()]).to.deep.equal([undefined, [base]]);
     expect(await refusal()).to.equal('adopted');
     await storage.volumes.delete(id, call());
