@@ -5,7 +5,7 @@ import { type SimulatedServer, startSimulatedServer } from '../../packages/sdk/t
 import { run } from '../../tools/system/command.ts';
 import { NODE, ROOT, read } from './documents.ts';
 
-/** Flags that the guides give to each command, by its words, e.g. `instances create`. */
+/** Flags that the guides give to each command, by its words, e.g. `instances create`; with `true` or `false` behind one where they give it that. */
 async function commands(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const found = new Map<string, Set<string>>();
   for (const page of (await readdir(join(ROOT, 'docs/guides'))).filter((name) => name.endsWith('.md')))
@@ -14,10 +14,18 @@ async function commands(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
         .replaceAll(/\\\n\s*/g, '')
         .matchAll(/^(?:\w+=.*\$\()?pileus ([a-z-]+(?: [a-z][a-z-]*(?=[ )\n]|$))?)(.*)$/gm)) {
         const flags = found.get(words) ?? new Set();
-        for (const [, flag = ''] of rest.replaceAll(/'[^']*'|"[^"]*"/g, '').matchAll(/ (--[a-z-]+)/g)) flags.add(flag);
+        for (const [, flag = ''] of rest.replaceAll(/'[^']*'|"[^"]*"/g, '').matchAll(/ (--[a-z-]+(?: (?:true|false)\b)?)/g))
+          flags.add(flag);
         found.set(words, flags);
       }
   return found;
+}
+
+/** What is said with the flag alone takes no word, and would be a name with one; the opposite, which the help leaves out, has a flag of its own. */
+function isTaken(flag: string, help: string): boolean {
+  const [name = '', value] = flag.split(' ');
+  const plain = name.replace(/^--no-/, '--');
+  return new RegExp(value === undefined ? `${plain}\\b` : `${plain}(?:, --[a-z-]+)* <`).test(help);
 }
 
 /** Shared by all runs: what is looked at is what the program says, not its compilation. */
@@ -41,7 +49,7 @@ describe('the commands of the guides', function () {
     for (const [words, flags] of all) {
       const text = await help(words);
       if (!text.includes(`pileus ${words}`)) unknown.push(words);
-      for (const flag of flags) if (!new RegExp(`${flag}\\b`).test(text)) unknown.push(`${words} ${flag}`);
+      for (const flag of flags) if (!isTaken(flag, text)) unknown.push(`${words} ${flag}`);
     }
     expect(unknown).to.deep.equal([]);
   });
