@@ -118,6 +118,36 @@ describe('what a killed client leaves in a Ceph pool', function () {
     await until(async () => !(await trash()).includes(id), 'its space is freed');
   });
 
+  (FULL ? it : () => undefined)('frees all of a volume whose way into the trash was cut short between its two names', async () => {
+    const rados = async (...words: readonly string[]) =>
+      (await run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', ...words])).trim();
+    for (const left of ['rbd_directory', 'rbd_id'] as const) {
+      const id = await volume(2 * OBJECT_BYTES);
+      const name = `volume-${id}`;
+      await driver.contents?.write(id, 0, new Uint8Array(4096).fill(3), call());
+      const { id: imageId } = JSON.parse(await lab.cluster.rbd('info', '--format=json', `rbd/${name}`)) as { readonly id: string };
+      const directory = await mkdtemp(join(tmpdir(), 'pileus-rbd-'));
+      try {
+        const file = (key: string) => join(directory, key);
+        const keys = [`name_${name}`, `id_${imageId}`];
+        for (const key of keys) await rados('getomapval', 'rbd_directory', key, file(key));
+        await rados('get', `rbd_id.${name}`, file('id'));
+        const part = `part-volume-${id}-0123456789ab`;
+        await lab.cluster.rbd('rename', `rbd/${name}`, `rbd/${part}`);
+        await lab.cluster.rbd('trash', 'mv', `rbd/${part}`);
+        if (left === 'rbd_id') await rados('put', `rbd_id.${name}`, file('id'));
+        else for (const key of keys) await rados('setomapval', 'rbd_directory', key, '--input-file', file(key));
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+      await driver.volumes.delete(id, call());
+      assert.notInclude(await lab.cluster.rbd('ls'), id, left);
+      assert.isUndefined(await driver.inspect('volume', id, call()));
+      await until(async () => !(await trash()).includes(id), 'it leaves the trash');
+      assert.notInclude(await rados('ls'), imageId, `${left}: its data goes, too`);
+    }
+  });
+
   it('goes on with a deletion that was killed before the volume was in the trash', async () => {
     const [again, forgotten] = [await volume(), await volume()];
     for (const id of [again, forgotten]) await lab.cluster.rbd('rename', `rbd/volume-${id}`, `rbd/part-volume-${id}-0123456789ab`);
