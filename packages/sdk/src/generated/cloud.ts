@@ -2259,6 +2259,15 @@ export interface PoolFields {
   readonly status: 'connected' | 'disconnected';
   /** Why it is disconnected: what the last looks at it were answered. */
   readonly statusReason?: string;
+  /** When it was disconnected or `unavailable` in the last 30 days, by the looks at it, the last one last. */
+  readonly outages?: readonly {
+    readonly from: string;
+    /** Absent while it lasts. */
+    readonly to?: string;
+    readonly reason: string;
+  }[];
+  /** These take more of 30 days than the setting `pools.availabilityTarget` leaves them. */
+  readonly isBelowTarget?: boolean;
   /** Of a deleted one that may have had copies of images: when they were removed. No pool is registered at its place for a while after that. */
   readonly copiesRemovedAt?: string;
 }
@@ -2403,6 +2412,28 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
     readonly next?: string;
   }> {
     return this.value({ method: 'GET', path: this.path(pool, 'unknown-disks'), query }, options);
+  }
+
+  /** How much of the last 30 days a pool could be had, by the looks at it, and what is left of the time in which it may not. */
+  getAvailability(pool: Named<'pool'>, options: CallOptions = {}): Reply<{
+    /** Since when that is known: the beginning of the days, or of the pool. */
+    readonly since: string;
+    /** Of the time since then. */
+    readonly availableShare: number;
+    /** What it is to be over 30 days, by the setting pools.availabilityTarget. */
+    readonly target: number;
+    readonly outageSeconds: number;
+    /** For so long it may yet be away within these days. */
+    readonly budgetLeftSeconds: number;
+    /** When it was disconnected or `unavailable` in the last 30 days, by the looks at it, the last one last. */
+    readonly outages: readonly {
+      readonly from: string;
+      /** Absent while it lasts. */
+      readonly to?: string;
+      readonly reason: string;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path(pool, 'availability') }, options);
   }
 }
 

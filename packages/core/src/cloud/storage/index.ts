@@ -15,6 +15,7 @@ import { placeIso } from './iso.ts';
 import * as points from './points.ts';
 import { pool } from './pool.ts';
 import { poolAdopt, unknownDisksEndpoint } from './pool-adopt.ts';
+import { poolAvailability } from './pool-availability.ts';
 import { poolChangeCredentials } from './pool-change-credentials.ts';
 import { POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
@@ -24,7 +25,7 @@ import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
 import { poolUpdate } from './pool-update.ts';
 import { payRemoval, REMOVALS, type RemovalTask } from './removal.ts';
-import { imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds } from './settings.ts';
+import { imageBytesMax, imageDiskBytesMax, imagePartHours, poolTarget, volumeReturnSeconds } from './settings.ts';
 import { snapshotActions } from './snapshots/index.ts';
 import { snapshot } from './snapshots/snapshot.ts';
 import { dropSnapshot, snapshotDeletion } from './snapshots/snapshot-delete.ts';
@@ -72,7 +73,7 @@ export const storage: Module = (services) => {
     requires: ['topology'],
     kinds: [storageClass, pool, volume, attachment, image, snapshot, snapshotGroup],
     sagas: [dropSnapshot, makeDisk, placeIso],
-    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds],
+    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds, poolTarget],
     actions: [
       ...classActions,
       poolCreate({ ...context, settings, environment }),
@@ -127,7 +128,7 @@ export const storage: Module = (services) => {
       onContribution(strayRemoval, (unknown) => removeUnknown(context, unknown)),
     ],
     points: Object.values(points),
-    endpoints: [...imageContentEndpoints({ ...images, kernel }), unknownDisksEndpoint(context)],
+    endpoints: [...imageContentEndpoints({ ...images, kernel }), unknownDisksEndpoint(context), poolAvailability(services)],
     start: async () => {
       await sweepImages(images, services);
       return startPartExpiry(images, services);

@@ -6,7 +6,7 @@ export type PoolEvent = {
   readonly health: 'healthy' | 'degraded' | 'unavailable';
   readonly reason: string;
 };
-/** A pool keeps fewer copies than it should, or has reads or writes waiting: nothing new is placed there. */
+/** A pool keeps fewer copies than it should, has reads or writes waiting, or cannot be had (`unavailable`): nothing new is placed there. */
 export const poolDegraded = notice<PoolEvent>('pool.degraded');
 /** The backend of a pool warns that it will soon refuse writes: nothing new is placed there. */
 export const poolNearlyFull = notice<PoolEvent>('pool.nearlyFull');

@@ -58,13 +58,19 @@ export const differs = (row: PoolRow, changes: Changes): boolean =>
 const isTroubled = ({ health, shortfall }: Changes): boolean =>
   health === 'degraded' || health === 'unavailable' || (shortfall ?? null) !== null;
 
-/** The alarms that a change of facts is, for the transaction that shows it. */
-export function alarms(row: PoolRow, now: Changes, mint: () => string): readonly Statement[] {
-  const was = { troubled: isTroubled(row), full: row.isNearlyFull === true };
-  const is = { troubled: isTroubled(now), full: now.isNearlyFull === true };
-  const subject = { poolId: row.id as Id<'pool'>, health: now.health ?? 'healthy', reason: now.healthReason ?? now.shortfall ?? '' };
+/** The alarms that a change of facts is, for the transaction that shows it. `away`: why it cannot be looked at any more; its facts are the last ones then. */
+export function alarms(row: PoolRow, now: Changes, mint: () => string, away?: string): readonly Statement[] {
+  const was = { troubled: isTroubled(row) || row.status === 'disconnected', full: row.isNearlyFull === true };
+  const is = { troubled: isTroubled(now) || away !== undefined, full: now.isNearlyFull === true };
+  const health = {
+    was: row.status === 'disconnected' ? 'unavailable' : row.health,
+    is: away === undefined ? now.health : 'unavailable',
+  } as const;
+  const reason = away ?? now.healthReason ?? now.shortfall ?? '';
+  const subject = { poolId: row.id as Id<'pool'>, health: health.is ?? 'healthy', reason };
+  const isWorse = !was.troubled || (health.is ?? undefined) !== health.was;
   return [
-    ...(is.troubled && (!was.troubled || now.health !== row.health) ? [announce(poolDegraded, mint(), subject)] : []),
+    ...(is.troubled && isWorse ? [announce(poolDegraded, mint(), subject)] : []),
     ...(is.full && !was.full ? [announce(poolNearlyFull, mint(), subject)] : []),
     ...((was.troubled || was.full) && !is.troubled && !is.full ? [announce(poolRecovered, mint(), subject)] : []),
   ];

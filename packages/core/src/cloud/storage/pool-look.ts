@@ -15,10 +15,12 @@ import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import { image } from './image.ts';
 import { pool } from './pool.ts';
+import { outagesAfter } from './pool-availability.ts';
 import { hostPlace, poolsReached } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
 import { alarms, differs as isOther, shown } from './pool-health.ts';
 import { seedPool } from './seeds.ts';
+import { poolTarget } from './settings.ts';
 import { SnapshotLook } from './snapshots/snapshot-look.ts';
 import { shortfallOf, storageClass } from './storage-class.ts';
 import type { StoragePool } from './storage-pool.ts';
@@ -31,6 +33,7 @@ type VolumeRow = RowOf<typeof volume>;
 const MISSES_MAX = 3;
 const CALL_TIMEOUT_MS = 30_000;
 const REASON_MAX = 1_024;
+const HOST_LOST = 'Its host is lost.';
 /** Without long numbers: a driver that tells how long it waited, or by which port, says the same each time in other words. Short ones may be the error itself. */
 const wordsOf = (reason = ''): string => reason.replaceAll(/\d{4,}/g, '#');
 /** Hosts do not beat in step: a shared pool is due a little before all of its hosts have been looked at again. */
@@ -48,7 +51,8 @@ const OWNER: Record<StoredKind, AnyKind> = { volume, image, seed: instance };
  */
 export class PoolLook {
   readonly #services: CloudServices;
-  readonly #misses = new Map<string, number>();
+  /** By pool: looks in a row that came to nothing, and when the first of them was. */
+  readonly #misses = new Map<string, { readonly count: number; readonly sinceMs: number }>();
   readonly #lookedAtMs = new Map<string, number>();
   /** By pool: volumes that the last look did not find. Gone takes two: a directory may be unmounted for a moment. */
   readonly #absent = new Map<string, ReadonlySet<string>>();
@@ -73,7 +77,7 @@ export class PoolLook {
   /** The pools that are managed through a lost host cannot be reached any more, either. */
   async lost(hostId: string): Promise<void> {
     for (const row of await this.#services.reader.list(pool, equals('hostId', hostId)))
-      if (row.status === 'connected') await this.#observe(row, { status: 'disconnected', statusReason: 'Its host is lost.' });
+      if (row.status === 'connected') await this.#away(row, HOST_LOST);
   }
 
   #isDue(row: PoolRow, everyMs: number): boolean {
@@ -100,12 +104,30 @@ export class PoolLook {
   }
 
   async #missed(row: PoolRow, error: unknown): Promise<void> {
-    const misses = (this.#misses.get(row.id) ?? 0) + 1;
-    this.#misses.set(row.id, misses);
+    const before = this.#misses.get(row.id) ?? { count: 0, sinceMs: this.#services.environment.clock.nowMs() };
+    const misses = before.count + 1;
+    this.#misses.set(row.id, { ...before, count: misses });
     this.#services.environment.logger.warn({ poolId: row.id, misses, error: describeChain(error) }, 'look at a pool failed');
     const statusReason = (isCloudError(error) ? error.message : 'It could not be looked at.').slice(0, REASON_MAX);
-    if (misses >= MISSES_MAX && (row.status === 'connected' || wordsOf(row.statusReason) !== wordsOf(statusReason)))
-      await this.#observe(row, { status: 'disconnected', statusReason });
+    if (misses >= MISSES_MAX) await this.#away(row, statusReason, before.sinceMs);
+  }
+
+  async #away(row: PoolRow, statusReason: string, sinceMs?: number): Promise<void> {
+    const isNews = row.status === 'connected' || wordsOf(row.statusReason) !== wordsOf(statusReason);
+    const outages = this.#outages(row, statusReason, sinceMs);
+    if (!isNews && outages === undefined) return;
+    const { ids } = this.#services;
+    await this.#observe(
+      row,
+      { ...(isNews && { status: 'disconnected', statusReason }), ...outages },
+      alarms(row, row, () => ids.mint('notice'), statusReason),
+    );
+  }
+
+  #outages(row: PoolRow, reason: string | undefined, sinceMs?: number) {
+    const { environment, settings } = this.#services;
+    const probed = { nowMs: environment.clock.nowMs(), reason, target: settings.global(poolTarget) };
+    return outagesAfter(row, sinceMs === undefined ? probed : { ...probed, sinceMs });
   }
 
   async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity, facts: ReturnType<typeof shown>): Promise<void> {
@@ -113,11 +135,12 @@ export class PoolLook {
     const differs = (now: number, known: number | undefined) =>
       known === undefined || Math.abs(now - known) > WORTH_WRITING * Math.max(totalBytes, 1);
     const resized = differs(totalBytes, row.totalBytes) || differs(freeBytes, row.freeBytes);
-    if (!resized && row.status === 'connected' && !isOther(row, facts)) return;
+    const outages = this.#outages(row, facts.health === 'unavailable' ? (facts.healthReason ?? 'unavailable') : undefined);
+    if (!resized && row.status === 'connected' && !isOther(row, facts) && outages === undefined) return;
     const { ids } = this.#services;
     await this.#observe(
       row,
-      { status: 'connected', statusReason: null, totalBytes, freeBytes, ...facts },
+      { status: 'connected', statusReason: null, totalBytes, freeBytes, ...facts, ...outages },
       alarms(row, facts, () => ids.mint('notice')),
     );
   }
@@ -132,7 +155,8 @@ export class PoolLook {
   async #observe(
     row: PoolRow,
     seen: Partial<
-      Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & { readonly statusReason: string | null } & ReturnType<typeof shown>
+      Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & { readonly statusReason: string | null } & ReturnType<typeof shown> &
+        NonNullable<ReturnType<typeof outagesAfter>>
     >,
     told: readonly Statement[] = [],
   ): Promise<void> {

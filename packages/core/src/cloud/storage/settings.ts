@@ -30,3 +30,11 @@ export const volumeReturnSeconds = defineSetting({
   schema: Type.Integer({ minimum: 0, maximum: 86_400 }),
   default: 600,
 });
+
+export const poolTarget = defineSetting({
+  name: 'pools.availabilityTarget',
+  description:
+    'Share of 30 days in which each pool is to be had: 0.9995 leaves 21 minutes and 36 seconds of outages. One that was away for longer shows `isBelowTarget`.',
+  schema: Type.Number({ minimum: 0, maximum: 1 }),
+  default: 0.9995,
+});

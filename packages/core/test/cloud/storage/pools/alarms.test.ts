@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { SHARED_SITE } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { delivery, type Post } from '../../../../src/cloud/index.ts';
 import type { Principal } from '../../../../src/kernel/index.ts';
@@ -35,6 +37,17 @@ describe('alarms of pools', () => {
     expect(told.map(({ type, subject, data }) => [type, subject, data.row.health])).to.deep.equal([
       ['pileus.pool.updated', `pool/${id}`, 'degraded'],
     ]);
+  });
+
+  it('are of pools that cannot be reached, too, by what the guide asks for', async () => {
+    const { cloud, id, told, hook } = await open(() => 204);
+    const guide = await readFile(new URL('../../../../../../docs/guides/storage-classes.md', import.meta.url), 'utf8');
+    const [, when] = /--when "([^"]+)"/.exec(guide) ?? [];
+    await cloud.sim.done('webhook.create', { ...hook, when });
+    cloud.sim.world.disconnect(SHARED_SITE);
+    await cloud.sim.run(6 * HOUR_MS);
+    expect(told[0]).to.include({ type: 'pileus.pool.updated', subject: `pool/${id}` });
+    expect(told[0]?.data.row).to.include({ status: 'disconnected' });
   });
 
   it('that nobody takes are dead letters of the project that wanted them, and are replayed', async () => {
