@@ -7,6 +7,7 @@ const TIMEOUT_MS = 3_000;
 const SEND_EVERY_MS = 50;
 /** How long the last answers of a stream may take. */
 const LAST_ANSWERS_MS = 500;
+const SPREAD = { atOnce: 32, firstPort: 2_000, timeoutMs: 30_000 } as const;
 
 type Ask<C extends Command> = ProbeCommands[C]['ask'];
 type Answer<C extends Command> = Promise<ProbeCommands[C]['answer']>;
@@ -26,6 +27,7 @@ export const ask: { readonly [C in Exclude<Command, 'serve' | 'close'>]: (what: 
   stream,
   streaming,
   gap,
+  spread,
   resolve,
   get,
 };
@@ -165,6 +167,21 @@ async function gap({ id }: Ask<'gap'>): Answer<'gap'> {
   const { end } = streamOf(id);
   streams.delete(id);
   return end();
+}
+
+/** From ports one after the other: each is another connection for whoever goes by addresses and ports. */
+async function spread({ address, port, count }: Ask<'spread'>): Answer<'spread'> {
+  const tally: Record<string, number> = {};
+  const ports = Array.from({ length: count }, (_, n) => SPREAD.firstPort + n).values();
+  const talk = async () => {
+    for (const fromPort of ports) {
+      const greeted = await greetByDatagram({ protocol: 'udp', address, port, fromPort, timeoutMs: SPREAD.timeoutMs });
+      const name = 'server' in greeted ? greeted.server : 'error';
+      tally[name] = (tally[name] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: SPREAD.atOnce }, talk));
+  return tally;
 }
 
 async function resolve({ server, name, type, timeoutMs = TIMEOUT_MS }: Ask<'resolve'>): Answer<'resolve'> {

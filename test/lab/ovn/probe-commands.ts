@@ -20,6 +20,11 @@ export interface ProbeCommands {
   streaming: { ask: { readonly id: string; readonly timeoutMs: number }; answer: { readonly alive: boolean } };
   /** Ends a stream, once the last answers had their time. `gapMs`: the longest time without an answer. */
   gap: { ask: { readonly id: string }; answer: { readonly sent: number; readonly received: number; readonly gapMs: number } };
+  /** Talks once each from so many sockets of its own to a served UDP port, some at a time. Answers how often which server answered; `error` counts those that nobody did within 30 s. */
+  spread: {
+    ask: { readonly address: string; readonly port: number; readonly count: number };
+    answer: Readonly<Record<string, number>>;
+  };
   /** Asks a DNS server, without EDNS, as small resolvers do. */
   resolve: {
     ask: { readonly server: string; readonly name: string; readonly type: 'A' | 'AAAA' | 'PTR'; readonly timeoutMs?: number };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { compileDnsRecord } from '../../src/ovn/compile/dns-record.ts';
 import { compileElasticIp, compileGateway, compilePortForward } from '../../src/ovn/compile/gateway.ts';
-import { compileLoadBalancer, countsOf } from '../../src/ovn/compile/load-balancer.ts';
+import { compileLoadBalancer } from '../../src/ovn/compile/load-balancer.ts';
 import { compileNetwork } from '../../src/ovn/compile/network.ts';
 import { compilePeering, transitOf } from '../../src/ovn/compile/peering.ts';
 import { compilePort } from '../../src/ovn/compile/port.ts';
@@ -177,17 +177,6 @@ describe('the compiler', () => {
   it('leaves to the host what is not bounded here', () => {
     const bounded = { ...portSpec('p1', 'alone', '10.5.0.11'), outboundBytesPerSecond: 1_000_001 };
     expect(written(compilePort(bounded))).to.equal(written(compilePort(portSpec('p1', 'alone', '10.5.0.11'))));
-  });
-
-  it('names who is to get more so much more often, and not too often', () => {
-    const counts = (...weights: number[]) => countsOf(weights.map((weight) => ({ weight })));
-    expect(counts(100, 50, 0, 50)).to.deep.equal([2, 1, 1]);
-    expect(counts(7)).to.deep.equal([1]);
-    expect(counts()).to.deep.equal([]);
-    expect(counts(0)).to.deep.equal([]);
-    const many = counts(...Array.from({ length: 50 }, (_, at) => 51 + at));
-    expect(many.reduce((sum, count) => sum + count)).to.be.within(200, 312);
-    expect(Math.min(...many)).to.be.at.least(1);
   });
 
   it('says so where subnets leave no addresses for what is between routers', () => {

@@ -298,9 +298,9 @@ describe('OVN on rows of the driver', function () {
       ).to.deep.equal(['unsupported', '/distributed']);
       await central.settled();
       const flows = await central.sbctl('lflow-list', idOf('front'));
-      expect(/ct_lb\w*\(backends=([0-9.:,]+)\)/.exec(flows)?.[1]).to.equal(
-        '10.0.1.11:8080,10.0.1.11:8080,10.0.1.11:8080,10.0.2.11:8080,10.0.2.11:8080',
-      );
+      const named = /ct_lb\w*\(backends=([0-9.:,]+)\)/.exec(flows)?.[1]?.split(',') ?? [];
+      const often = (address: string) => named.filter((each) => each === `${address}:8080`).length;
+      expect([named.length, often('10.0.1.11'), often('10.0.2.11')]).to.deep.equal([32, 19, 13]);
       const nobody = without.listeners.map((listener) => ({
         ...listener,
         backends: listener.backends.map((each) => ({ ...each, weight: 0 })),

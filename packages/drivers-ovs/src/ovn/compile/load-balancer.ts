@@ -3,6 +3,7 @@ import { socketAddress } from '../address.ts';
 import type { Compiled } from '../compiled.ts';
 import { Compilation } from '../compiled.ts';
 import { balancersOf } from '../names.ts';
+import { countsOf, interleaved } from './spread.ts';
 
 /** OVN's load balancers have one protocol: there is a row for each. They are on all switches and on the router of the VPC, so that no packet takes a detour. */
 export function compileLoadBalancer(spec: LoadBalancerSpec): Compiled {
@@ -34,9 +35,8 @@ const addressesOf = ({ address, externalAddress }: LoadBalancerSpec): readonly s
 
 function vipsOf(spec: LoadBalancerSpec, listeners: readonly ListenerSpec[]): Readonly<Record<string, string>> {
   const entries = listeners.flatMap(({ port, backends }) => {
-    const counts = countsOf(backends);
-    const behind = shares(backends)
-      .flatMap(({ address, port: to }, at) => new Array<string>(counts[at] ?? 0).fill(socketAddress(address, to)))
+    const behind = interleaved(shares(backends), countsOf(backends))
+      .map(({ address, port: to }) => socketAddress(address, to))
       .join(',');
     return addressesOf(spec).map((address) => [socketAddress(address, port), behind] as const);
   });
@@ -44,20 +44,6 @@ function vipsOf(spec: LoadBalancerSpec, listeners: readonly ListenerSpec[]): Rea
 }
 
 const shares = (backends: readonly BackendSpec[]): readonly BackendSpec[] => backends.filter(({ weight }) => weight > 0);
-
-/** A listener has so many entries at most: hosts look at as many when they choose. */
-const ENTRIES_MAX = 256;
-
-const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
-
-/** OVN knows no weights: who is to get more is named more often. */
-export function countsOf(backends: readonly Pick<BackendSpec, 'weight'>[]): readonly number[] {
-  const weights = backends.map(({ weight }) => weight).filter((weight) => weight > 0);
-  const common = weights.reduce(divisor, 0) || 1;
-  const counts = weights.map((weight) => weight / common);
-  const sum = counts.reduce((total, count) => total + count, 0);
-  return sum <= ENTRIES_MAX ? counts : counts.map((count) => Math.max(1, Math.round((count * ENTRIES_MAX) / sum)));
-}
 
 function compileChecks(object: Compilation, spec: LoadBalancerSpec, listeners: readonly ListenerSpec[]): readonly string[] {
   return listeners.flatMap(({ id, port, healthCheck }) => {
