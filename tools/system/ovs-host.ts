@@ -104,7 +104,12 @@ export class OvsHost {
 
   /** Returns when no packet is passed on by flows that are no more: what hosts remember of decisions they took goes a moment after the decisions change. */
   async forgotten(): Promise<void> {
-    await runHere(['ovs-appctl', '-t', join(this.#options.runDir, 'vswitchd.ctl'), 'revalidator/wait']);
+    await this.appctl('revalidator/wait');
+  }
+
+  /** `ovs-appctl` to the switch. */
+  appctl(...words: readonly string[]): Promise<string> {
+    return runHere(['ovs-appctl', '-t', join(this.#options.runDir, 'vswitchd.ctl'), ...words]);
   }
 
   /**

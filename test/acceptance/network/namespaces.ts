@@ -11,6 +11,8 @@ export class Namespaces {
   readonly #lab: Lab;
   readonly #world: SimWorld;
   readonly #cards = new Map<string, LabMachine>();
+  /** Of machines that have come to another host, and stand still there yet. */
+  readonly #still = new Set<string>();
   /** Work on cards, one after the other: plugging in and out of one card must not overtake each other. */
   #turn: Promise<unknown> = Promise.resolve();
   #named = 0;
@@ -43,11 +45,20 @@ export class Namespaces {
             await this.#sync(hostname);
           };
         };
-        const { power, machines, hotplug } = driver;
+        const { power, machines, hotplug, migration } = driver;
         return {
           ...driver,
           machines: { ...machines, remove: after(machines.remove) },
           power: Object.fromEntries(Object.entries(power).map(([verb, act]) => [verb, after(act)])) as HypervisorDriver['power'],
+          ...(migration && {
+            migration: {
+              ...migration,
+              send: async (id, target, call) => {
+                await migration.send(id, target, call);
+                await this.#sync(target.uri.slice('sim://'.length));
+              },
+            },
+          }),
           ...(hotplug && { hotplug: { ...hotplug, attachNic: after(hotplug.attachNic), detachNic: after(hotplug.detachNic) } }),
         };
       },
@@ -68,14 +79,24 @@ export class Namespaces {
   async #plug(hostname: string): Promise<void> {
     const host = this.#lab.hosts.find(({ name }) => name === hostname) as LabHost;
     const live = [...this.#world.host(hostname).machines.values()].filter((machine) => machine.live);
-    const wanted = new Map(live.flatMap(({ spec }) => spec.nics.map((nic) => [nic.nicId, { ...nic, label: spec.name }] as const)));
+    const wanted = new Map(
+      live.flatMap(({ spec, power }) =>
+        spec.nics.map((nic) => [nic.nicId, { ...nic, label: spec.name, runs: power === 'running' }] as const),
+      ),
+    );
     for (const [nicId, card] of this.#cards) {
       if (wanted.has(nicId) || card.host.name !== hostname) continue;
       await card.unplug();
       this.#cards.delete(nicId);
     }
-    for (const [nicId, { plug, mac, label }] of wanted) {
-      if (this.#cards.has(nicId) || plug.type !== 'ovsPort') continue;
+    for (const [nicId, { plug, mac, label, runs }] of wanted) {
+      const card = this.#cards.get(nicId);
+      if (card !== undefined && card.host.name !== hostname) {
+        await card.leaveFor(host);
+        this.#still.add(nicId);
+      }
+      if (card !== undefined && runs && this.#still.delete(nicId)) await card.goOn();
+      if (card !== undefined || plug.type !== 'ovsPort') continue;
       const wires = { name: `m${this.#named++}`, label, mac, plug: { interfaceId: plug.interfaceId, bridge: plug.bridge } };
       this.#cards.set(nicId, await LabMachine.plug(host, wires));
     }

@@ -4,6 +4,8 @@ import { type AgentLink, cloud, systemPrincipal } from '@pileus/core';
 import { Api, bytesBody, type CloudError, isCloudError, jsonBody, Kernel, type RequestBody, type Store } from '@pileus/core/kernel';
 import { directoryImageStore, nodeEnvironment } from '@pileus/core/node';
 import { openSqlite } from '@pileus/core/sqlite';
+import type { DriverPlugin } from '@pileus/core/strategy';
+import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
 import { ovn } from '@pileus/drivers-ovs/ovn';
 import { ensureSystem } from '../../../tools/system/ensure.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
@@ -33,6 +35,13 @@ export interface CloudMachine {
   readonly lease: Lease;
 }
 
+export interface OvnCloudOptions {
+  readonly hosts?: number;
+  readonly agentLink?: AgentLink;
+  /** Networks are of Open vSwitch alone, with addresses that nobody tells machines. */
+  readonly plain?: boolean;
+}
+
 type Row = Readonly<Record<string, unknown>> & { readonly id: string };
 
 /**
@@ -44,6 +53,7 @@ export class OvnCloud implements AsyncDisposable {
   readonly #dir: string;
   readonly #namespaces: Namespaces;
   readonly #agentLink: AgentLink | undefined;
+  readonly #plain: boolean;
   #kernel: Kernel | undefined;
   #store: Store | undefined;
   #imageId = '';
@@ -51,17 +61,18 @@ export class OvnCloud implements AsyncDisposable {
   clusterId = '';
   #empty: readonly string[] = [];
 
-  private constructor(lab: Lab, dir: string, agentLink: AgentLink | undefined) {
+  private constructor(lab: Lab, dir: string, agentLink: AgentLink | undefined, plain: boolean) {
     this.lab = lab;
+    this.#plain = plain;
     this.#dir = dir;
     this.#agentLink = agentLink;
     this.#namespaces = new Namespaces(lab, nodeEnvironment());
   }
 
-  static async up({ hosts = 3, agentLink }: { readonly hosts?: number; readonly agentLink?: AgentLink } = {}): Promise<OvnCloud> {
+  static async up({ hosts = 3, agentLink, plain = false }: OvnCloudOptions = {}): Promise<OvnCloud> {
     const system = await ensureSystem({ log: () => {}, also: TEST_PACKAGES });
     if (!system.ok) throw new Error(system.reason);
-    const made = new OvnCloud(await labUp({ hosts, ovn: true, libvirt: false }), await mkdtemp('/tmp/pileus-ovn-cloud-'), agentLink);
+    const made = new OvnCloud(await labUp({ hosts, ovn: true, libvirt: false }), await mkdtemp('/tmp/pileus-ovn-cloud-'), agentLink, plain);
     try {
       await made.start();
       await made.#populate();
@@ -82,8 +93,6 @@ export class OvnCloud implements AsyncDisposable {
   async start(): Promise<void> {
     const environment = nodeEnvironment();
     this.#store = await openSqlite({ path: join(this.#dir, 'pileus.db') });
-    const { northbound, southbound } = this.lab.ovn;
-    const network = ovn({ northbound: [{ kind: 'tcp', ...northbound }], southbound: [{ kind: 'tcp', ...southbound }] });
     this.#kernel = new Kernel({
       environment,
       store: this.#store,
@@ -91,12 +100,21 @@ export class OvnCloud implements AsyncDisposable {
       plugins: cloud({
         cloudId: 'network-acceptance',
         imageStore: await directoryImageStore(join(this.#dir, 'images')),
-        plugins: [this.#namespaces.plugin, network],
+        plugins: [this.#namespaces.plugin, this.#network()],
         ...(this.#agentLink === undefined ? {} : { agentLink: this.#agentLink }),
       }),
       presets: { 'hosts.heartbeatSeconds': HEARTBEAT_SECONDS },
     });
     await this.#kernel.start();
+  }
+
+  #network(): DriverPlugin {
+    const { ovn: central, hosts } = this.lab;
+    if (this.#plain)
+      return openVswitch({
+        switches: Object.fromEntries(hosts.map((host) => [host.name, { kind: 'unix', path: host.switch.socketPath } as const])),
+      });
+    return ovn({ northbound: [{ kind: 'tcp', ...central.northbound }], southbound: [{ kind: 'tcp', ...central.southbound }] });
   }
 
   /** The control plane is gone; machines and their networks are as they were. */
@@ -178,8 +196,9 @@ export class OvnCloud implements AsyncDisposable {
     name: string,
     host: number,
     nic: { readonly networkId: string } & Readonly<Record<string, unknown>>,
+    more: object = {},
   ): Promise<CloudMachine> {
-    return this.found(await this.done('instance.create', this.machineInput(name, host, nic)));
+    return this.found(await this.done('instance.create', { ...this.machineInput(name, host, nic), ...more }));
   }
 
   machineInput(name: string, host: number, nic: object): object {
@@ -192,7 +211,9 @@ export class OvnCloud implements AsyncDisposable {
     const [nic] = await this.rows('nic', 'instanceId', id);
     if (nic === undefined) throw new Error(`${String(name)} has no NIC`);
     const card = this.#namespaces.card(nic.id);
-    const lease = await until(`a lease of ${String(name)}`, () => card.dhcp());
+    const lease = this.#plain ? {} : await until(`a lease of ${String(name)}`, () => card.dhcp());
+    // Nobody answers DHCP there.
+    if (this.#plain) await card.take(`${String(nic.address)}/24`);
     const probe = await card.probe();
     return { id, name: String(name), nicId: nic.id, address: String(nic.address), mac: String(nic.mac), card, probe, lease };
   }
@@ -204,6 +225,13 @@ export class OvnCloud implements AsyncDisposable {
 
   card(nicId: string): LabMachine {
     return this.#namespaces.card(nicId);
+  }
+
+  /** Rows of what is wanted, and of what OVN made of it, and what is plugged in on hosts: not what OVN learns by the way. */
+  async wanted(): Promise<readonly string[]> {
+    return (await networkInventory(this.lab)).filter(
+      (line) => !/^southbound (?!Port_Binding|Datapath_Binding|Port_Group|Address_Set|DNS)/.test(line),
+    );
   }
 
   /** What there is of networks beside what there was when the cloud came up. */

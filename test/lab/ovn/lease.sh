@@ -1,6 +1,7 @@
 #!/bin/sh
 # udhcpc calls this with the lease in its environment; it prints what it has taken, a line each.
-case "$1" in
+event=$1
+case "$event" in
 bound | renew)
   ip addr replace "$ip/${mask:-24}" dev "$interface"
   [ -z "${mtu:-}" ] || ip link set "$interface" mtu "$mtu"
@@ -14,6 +15,6 @@ bound | renew)
   else
     for gateway in ${router:-}; do ip route replace default via "$gateway"; done
   fi
-  for name in ip mask router dns domain mtu lease staticroutes serverid hostname; do eval "echo \"$name=\${$name:-}\""; done
+  for name in event ip mask router dns domain mtu lease staticroutes serverid hostname; do eval "echo \"$name=\${$name:-}\""; done
   ;;
 esac

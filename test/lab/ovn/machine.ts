@@ -1,4 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { attempt, type CommandResult, run } from '../../../tools/system/command.ts';
 import { enterEnclosure } from '../../../tools/system/enclosure.ts';
@@ -13,6 +17,12 @@ export const BUSYBOX = join(unpackedDir(CACHE_DIR, 'busybox-static'), 'bin/busyb
 const ON_LEASE_6 = fileURLToPath(new URL('lease6.sh', import.meta.url));
 const ON_LEASE = fileURLToPath(new URL('lease.sh', import.meta.url));
 
+const DHCP_CLIENT = [
+  ...([BUSYBOX, 'udhcpc', '-i', 'eth0', '-f', '-t', '8', '-T', '1'] as const),
+  ...['mtu', 'staticroutes', 'domain', 'dns'].flatMap((name) => ['-O', name]),
+  ...['-s', ON_LEASE],
+] as const;
+
 export interface MachineWires {
   /** Short and unique on its host. */
   readonly name: string;
@@ -23,22 +33,33 @@ export interface MachineWires {
   readonly plug: { readonly interfaceId: string; readonly bridge?: string } | { readonly bridge: string; readonly vlan?: number };
 }
 
-/** What a DHCP server told, by the names of udhcpc: `ip`, `router`, `dns`, `mtu`, `domain`, `staticroutes` … */
+/** What a DHCP server told, by the names of udhcpc: `ip`, `router`, `dns`, `mtu`, `domain`, `staticroutes` …; `event` is `bound` for a new one and `renew` for one that goes on. */
 export type Lease = Readonly<Record<string, string>>;
+
+/** A lease that a machine keeps, as long as it is not disposed of. */
+export interface KeptLease extends AsyncDisposable {
+  /** Has its client ask its server to let it go on, as it would by itself at half of its time. Answers each lease that was told since the beginning. */
+  renewed(): Promise<readonly Lease[]>;
+}
+
+const RENEWAL_MS = 60_000;
+const leaseOf = (lines: readonly string[]): Lease =>
+  Object.fromEntries(lines.flatMap((line) => [...line.matchAll(/^(\w+)=(.*)$/g)].map(([, name, value]) => [name, value])));
 
 /** A machine without a hypervisor: a network namespace with one card, plugged into its host's switch as a guest's would be. It ends with its host. */
 export class LabMachine {
   readonly name: string;
-  readonly host: LabHost;
+  /** Called after the host that it was first plugged in at. */
   readonly netns: string;
   /** On the host: a port of its switch. */
   readonly device: string;
   readonly #wires: MachineWires;
+  #host: LabHost;
   #probe: Probe | undefined;
 
   private constructor(host: LabHost, wires: MachineWires) {
     this.name = wires.name;
-    this.host = host;
+    this.#host = host;
     this.#wires = wires;
     this.netns = `${host.netns}-${wires.name}`;
     this.device = `p-${wires.name}`.slice(0, 15);
@@ -53,6 +74,29 @@ export class LabMachine {
       await machine.#remove();
       throw error;
     }
+  }
+
+  /** Where it is plugged in. */
+  get host(): LabHost {
+    return this.#host;
+  }
+
+  /**
+   * Goes to another host with all that runs in it, addresses and connections too, as a guest does that is migrated: plugged in there, and without a carrier until `goOn`.
+   */
+  async leaveFor(host: LabHost): Promise<void> {
+    await this.host.switch.vsctl('--if-exists', 'del-port', this.device);
+    await run(['ip', '-n', this.host.netns, 'link', 'set', this.device, 'netns', host.netns]);
+    this.#host = host;
+    await this.#addPort();
+  }
+
+  /** Has its carrier, and tells everybody on its network where it is now, as QEMU does for a guest. */
+  async goOn(): Promise<void> {
+    await ipBatch(this.host.netns, [`link set ${this.device} up`]);
+    const { stdout } = await this.exec(['ip', '-oneline', '-4', 'addr', 'show', 'dev', 'eth0', 'scope', 'global']);
+    const address = /inet ([0-9.]+)/.exec(stdout)?.[1];
+    if (address !== undefined) await this.exec([BUSYBOX, 'arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', address]);
   }
 
   /** What talks and serves in it. */
@@ -71,11 +115,40 @@ export class LabMachine {
 
   /** Takes an address by DHCP, as machines do when they start; undefined when nobody answers. */
   async dhcp(): Promise<Lease | undefined> {
-    const options = ['mtu', 'staticroutes', 'domain', 'dns'].flatMap((name) => ['-O', name]);
-    const tries = ['-f', '-q', '-n', '-t', '8', '-T', '1'];
-    const client = await this.exec([BUSYBOX, 'udhcpc', '-i', 'eth0', ...tries, ...options, '-s', ON_LEASE]);
-    if (client.exitCode !== 0) return undefined;
-    return Object.fromEntries(client.stdout.split('\n').flatMap((line) => [...line.matchAll(/^(\w+)=(.*)$/g)].map(([, k, v]) => [k, v])));
+    const client = await this.exec([...DHCP_CLIENT, '-q', '-n']);
+    return client.exitCode === 0 ? leaseOf(client.stdout.split('\n')) : undefined;
+  }
+
+  /** Takes an address by DHCP and keeps its client. */
+  async keepsLease(): Promise<KeptLease> {
+    const client = spawn('ip', ['netns', 'exec', this.netns, ...DHCP_CLIENT], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const leases: Lease[] = [];
+    let lines: string[] = [];
+    if (client.stdout !== null)
+      createInterface({ input: client.stdout }).on('line', (line) => {
+        lines.push(line);
+        if (!line.startsWith('hostname=')) return;
+        leases.push(leaseOf(lines));
+        lines = [];
+      });
+    const told = async (count: number) => {
+      for (const deadline = performance.now() + RENEWAL_MS; leases.length < count; await sleep(20))
+        if (performance.now() > deadline) throw new Error(`${this.name} is told of no lease`);
+      return leases;
+    };
+    const end = () => endOf(client);
+    await told(1).catch(async (error) => {
+      await end();
+      throw error;
+    });
+    return {
+      renewed: () => {
+        const before = leases.length;
+        client.kill('SIGUSR1');
+        return told(before + 1);
+      },
+      [Symbol.asyncDispose]: end,
+    };
   }
 
   /** Takes an address by DHCPv6; undefined when nobody answers. */
@@ -115,13 +188,19 @@ export class LabMachine {
   }
 
   async #plug(): Promise<void> {
-    const { mac, plug } = this.#wires;
+    const { mac } = this.#wires;
     await run(['ip', 'netns', 'add', this.netns]);
     await ipBatch(this.host.netns, [
       `link add ${this.device} type veth peer name eth0 address ${mac} netns ${this.netns}`,
       `link set ${this.device} up`,
     ]);
     await withoutChecksumOffload(this.netns, 'eth0');
+    await this.#addPort();
+    await ipBatch(this.netns, ['link set lo up', 'link set eth0 up']);
+  }
+
+  async #addPort(): Promise<void> {
+    const { mac, plug } = this.#wires;
     const interfaceWords =
       'interfaceId' in plug
         ? ['--', 'set', 'interface', this.device, `external-ids:iface-id=${plug.interfaceId}`, `external-ids:attached-mac=${mac}`]
@@ -130,6 +209,11 @@ export class LabMachine {
     const bridge = plug.bridge ?? 'br-int';
     const port = ['--may-exist', 'add-port', bridge, this.device, ...vlan, '--', 'set', 'port', this.device, 'other_config:transient=true'];
     await this.host.switch.vsctl(...port, ...interfaceWords);
-    await ipBatch(this.netns, ['link set lo up', 'link set eth0 up']);
   }
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 }

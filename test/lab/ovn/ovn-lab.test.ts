@@ -11,7 +11,8 @@ import { PHYSICAL_NETWORK } from './host-switch.ts';
 import { EXTERNAL } from './internet.ts';
 import { networkInventory } from './inventory.ts';
 import { BUSYBOX, LabMachine } from './machine.ts';
-import { PlainMesh, plainTunnels } from './plain-mesh.ts';
+import { expectNoPlainTraces, PlainMesh, plainTunnels } from './plain-mesh.ts';
+import type { Probe } from './probe.ts';
 
 /** A switch with addresses by DHCP, a router behind it, and a gateway to the external network on the first host. */
 async function makeNetwork({ ovn: { central } }: Lab): Promise<void> {
@@ -58,6 +59,12 @@ const plug = (lab: Lab, host: number, n: number) =>
   LabMachine.plug(lab.host(host), { name: `w${n}`, mac: `02:00:00:00:01:1${n}`, plug: { interfaceId: `w${n}` } });
 
 const tunnel = (encapsulation: 'vxlan' | 'geneve', key: number) => ({ physicalNetwork: 'overlay', tunnel: { encapsulation, key } });
+
+const reaches = (from: Probe | undefined, to: { readonly address: string; readonly port: number }) =>
+  until(`${from?.name} reaches ${to.address}`, async () => {
+    const greeted = await from?.greet({ protocol: 'tcp', ...to });
+    return greeted !== undefined && 'server' in greeted ? true : undefined;
+  });
 
 /** By the names that its bridges, patches and tunnels have. A switch takes a bridge's link away a moment after its database has forgotten the bridge. */
 async function expectNothingOfPlainNetworks(lab: Lab): Promise<void> {
@@ -184,12 +191,38 @@ describe('the lab with OVN', function () {
     });
     expect(received).to.be.at.most(sent ?? 0);
 
+    // It moves while it is spoken to, and speaks itself; those who know it from before have to find it again.
+    const [onA1, onA2, onA3] = await Promise.all([a1, a2, a3].map(({ card }) => card.probe()));
+    await onA2?.serve({ protocol: 'udp', port: 7 });
+    await onA1?.serve({ protocol: 'tcp', port: 80 });
+    await reaches(onA2, { address: a1.address, port: 80 });
+    for (const probe of [onA1, onA3]) await probe?.ask('stream', { id: 'moving', address: a2.address, port: 7, periodMs: 20 });
+    await onA2?.ask('hold', { id: 'moving', address: a1.address, port: 80 });
+    const goesOn = async (when: string) => {
+      for (const probe of [onA1, onA3])
+        expect(await probe?.ask('streaming', { id: 'moving', timeoutMs: 60_000 }), `${probe?.name} ${when}`).to.deep.equal({ alive: true });
+      expect(await onA2?.ask('held', { id: 'moving', timeoutMs: 60_000 }), when).to.deep.equal({ alive: true });
+    };
+    await goesOn('before');
+    await b2.unplug();
+    for (const [to, from] of [
+      [2, 1],
+      [1, 2],
+      [0, 1],
+    ] as const) {
+      await a2.migrate(to);
+      await goesOn(`on host ${to}`);
+      if (from === 1) await expectNoPlainTraces(lab.host(from), one, a2.mac);
+    }
+    await Promise.all([onA1, onA3].map((probe) => probe?.ask('gap', { id: 'moving' })));
+    expect(await mesh.isInOrder()).to.equal(true);
+
     await a2.unplug();
     await mesh.has(0, 2);
     expect(await Promise.all(lab.hosts.map(plainTunnels))).to.deep.equal([['hv3'], [], ['hv1']]);
     expect(await a3.card.pings(a1.address)).to.equal(true);
     await mesh.has(0, 1, 2);
-    await Promise.all([a1, a3, b2].map((machine) => machine.unplug()));
+    await Promise.all([a1, a3].map((machine) => machine.unplug()));
     await mesh[Symbol.asyncDispose]();
     await expectNothingOfPlainNetworks(lab);
   });

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Call, NetworkDriver, NetworkSpec, Plug, RealmHost, SegmentSpec } from '@pileus/core/strategy';
 import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
+import { bridgeName } from '../../../packages/drivers-ovs/src/plain/names.ts';
 import type { LabHost } from '../host.ts';
 import type { Lab } from '../lab.ts';
+import { until } from '../waiting.ts';
 import { LabMachine } from './machine.ts';
 
 const OWNER = 'lab';
@@ -12,7 +14,10 @@ const call = (): Call => ({ requestId: 'lab', signal: new AbortController().sign
 /** A machine on a network of Open vSwitch alone. */
 export interface PlainMachine {
   readonly card: LabMachine;
+  readonly mac: string;
   readonly address: string;
+  /** Goes to another host as one that is migrated: there, and no longer here, before its NIC is told to be there. */
+  migrate(host: number): Promise<void>;
   unplug(): Promise<void>;
 }
 
@@ -21,6 +26,7 @@ export interface PlainPort {
   readonly plug: Extract<Plug, { readonly type: 'ovsPort' }>;
   /** As the driver sees it. */
   state(): Promise<string | undefined>;
+  bindTo(host: number): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -86,17 +92,24 @@ export class PlainMesh implements AsyncDisposable {
     return {
       ...{ mac, plug },
       state: async () => (await this.driver.readiness?.port(nicId, call()))?.state,
+      bindTo: async (to) => {
+        await this.driver.ensurePort({ ...spec, host: this.#lab.host(to).name }, call());
+      },
       remove: () => this.driver.deletePort(spec, call()),
     };
   }
 
   async machine(name: string, host: number, network: NetworkSpec, address: string): Promise<PlainMachine> {
-    const { mac, plug, remove } = await this.port(host, network, address);
+    const { mac, plug, bindTo, remove } = await this.port(host, network, address);
     const card = await LabMachine.plug(this.#lab.host(host), { name, mac, plug });
     await card.take(`${address}/24`);
     return {
-      card,
-      address,
+      ...{ card, mac, address },
+      migrate: async (to) => {
+        await card.leaveFor(this.#lab.host(to));
+        await card.goOn();
+        await bindTo(to);
+      },
       unplug: async () => {
         await card.unplug();
         await remove();
@@ -120,4 +133,30 @@ export class PlainMesh implements AsyncDisposable {
 export async function plainTunnels(host: LabHost): Promise<readonly string[]> {
   const peers = await host.switch.vsctl('--bare', '--columns=external_ids', 'find', 'port', 'protected=true');
   return peers.split('\n').flatMap((line) => /pileus-peer=(\S+)/.exec(line)?.[1] ?? []);
+}
+
+/** Returns when a host has nothing of the machines on one of these networks. What a switch keeps of flows goes when nothing has come for some seconds. */
+export async function expectNoPlainTraces(host: LabHost, network: Pick<NetworkSpec, 'id'>, mac: string): Promise<void> {
+  let left: readonly string[] = [];
+  await until(`nothing of ${mac} on ${host.name}`, async () => {
+    left = await plainTraces(host, network, mac);
+    return left.length === 0 ? true : undefined;
+  }).catch((cause: Error) => {
+    throw new Error(`${cause.message}: ${left.join('; ')}`);
+  });
+}
+
+/** All that a host has of the machines on one of these networks: ports and tunnels, NICs that are told to be there, where a MAC was learned to be, and flows of it. */
+async function plainTraces({ switch: ovs }: LabHost, { id }: Pick<NetworkSpec, 'id'>, mac: string): Promise<readonly string[]> {
+  const bridge = bridgeName(id);
+  await ovs.forgotten();
+  const lines = async (told: Promise<string>, isMeant: (line: string) => boolean) =>
+    (await told).split('\n').filter((line) => line !== '' && isMeant(line));
+  const found = await Promise.all([
+    lines(ovs.vsctl('list-ports', bridge), () => true),
+    lines(ovs.vsctl('br-get-external-id', bridge), (line) => line.startsWith('pileus-nic')),
+    lines(ovs.appctl('fdb/show', bridge), (line) => line.includes(mac)),
+    lines(ovs.appctl('dpctl/dump-flows'), (line) => line.includes(mac)),
+  ]);
+  return found.flat();
 }
