@@ -60,6 +60,17 @@ describe('addresses and names on OVN', function () {
     expect(asker.lease.staticroutes).to.include('172.16.0.0/12 10.0.0.9').and.include('0.0.0.0/0 10.0.0.1');
   });
 
+  it('tell machines what has changed when their lease is renewed', async () => {
+    const subnetId = (await cloud.rows('subnet', 'networkId', networkId)).find(({ cidr }) => cidr === '10.0.0.0/24')?.id;
+    await using lease = await asker.card.keepsLease();
+    const becomes = (dns: string) =>
+      until(`DNS servers ${dns}`, async () => ((await lease.renewed()).at(-1)?.dns === dns ? true : undefined));
+    await cloud.done('subnet.update', { dnsServers: ['192.0.2.53', '192.0.2.54'] }, subnetId);
+    await becomes('192.0.2.53 192.0.2.54');
+    await cloud.done('subnet.update', { dnsServers: null }, subnetId);
+    await becomes('10.0.0.2');
+  });
+
   it('answer names of machines both ways within 5 s, and no longer when they are gone', async () => {
     await inTime(async (turn) => {
       const name = `web-${turn}.shop.internal`;
