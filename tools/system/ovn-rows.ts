@@ -17,8 +17,18 @@ interface DumpedTable {
   readonly data: readonly (readonly unknown[])[];
 }
 
-/** The rows that networks have in one of OVN's databases, one line each: table and uuid. Asked of `ovsdb-client`, which knows nothing of our own. */
+/** The rows that networks have in one of OVN's databases, one line each: table and uuid. */
 export async function ovnRows(remote: string, database: OvnDatabase): Promise<readonly string[]> {
+  return (await dumped(remote, database)).map(({ table, row }) => `${table} ${(row._uuid as readonly string[])[1]}`);
+}
+
+/** The same with all that they hold, but for what OVN writes there by itself. */
+export async function ovnContents(remote: string, database: OvnDatabase): Promise<readonly string[]> {
+  return (await dumped(remote, database)).map(({ table, row: { up: _, ...row } }) => `${table} ${JSON.stringify(row)}`).sort();
+}
+
+/** Asked of `ovsdb-client`, which knows nothing of our own. */
+async function dumped(remote: string, database: OvnDatabase) {
   // A document for each table, one behind the other.
   const dump = await run(['ovsdb-client', '--format=json', '--timeout=60', 'dump', remote, database]);
   const texts = dump.split(/\n(?=\{)/).filter((text) => text.trim() !== '');
@@ -26,7 +36,9 @@ export async function ovnRows(remote: string, database: OvnDatabase): Promise<re
     const { caption, headings, data } = JSON.parse(text) as DumpedTable;
     const table = caption.replace(/ table$/, '');
     if (OF_ITSELF[database].has(table)) return [];
-    const uuid = headings.indexOf('_uuid');
-    return data.map((row) => `${table} ${(row[uuid] as readonly string[])[1]}`);
+    return data.map((values) => ({
+      table,
+      row: Object.fromEntries(headings.map((name, at) => [name, values[at]])) as Readonly<Record<string, unknown>>,
+    }));
   });
 }

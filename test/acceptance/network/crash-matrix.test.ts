@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { haltImage } from '../../../tools/guest/image.ts';
 import { CACHE_DIR, ensureSystem } from '../../../tools/system/ensure.ts';
+import { ovnContents } from '../../../tools/system/ovn-rows.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
 import { FULL, share } from '../../../tools/test/slice.ts';
 import { virsh } from '../../lab/guest-domain.ts';
@@ -14,19 +15,13 @@ import { eventually, MIB } from '../lab-cloud.ts';
 import { faultsOf, Stepped, titleOf } from '../stepped.ts';
 import type { Fault, Order } from '../stepped-cloud.ts';
 import { readStore } from '../store-witness.ts';
+import { crashPairs } from './crash-pairs.ts';
 
 /** Faults of each pair that `npm test` plays, others with each commit. */
 const FAULTS = 2;
 const SETTLE_MS = 120_000;
 /** What of the southbound database is made of what is wanted, and not learned by the way. */
 const MADE = /^southbound (Port_Binding|Datapath_Binding|Port_Group|Address_Set|DNS|Load_Balancer) /;
-
-/** What is made, and how it is taken back. */
-interface Pair {
-  readonly kind: string;
-  readonly make: () => Order;
-  readonly takeBack: () => Order;
-}
 
 describe('networks on real OVN and libvirt, each step of their sagas failing and killed', function () {
   this.timeout(FULL ? 3_600_000 : 900_000);
@@ -50,8 +45,8 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
     await rm(dir, { recursive: true, force: true });
   });
 
-  async function made(action: string, input: object, contentPath?: string): Promise<string> {
-    const outcome = await cloud.perform({ action, input, ...(contentPath === undefined ? {} : { contentPath }) });
+  async function made(action: string, input: object, more: Pick<Order, 'resourceId' | 'contentPath'> = {}): Promise<string> {
+    const outcome = await cloud.perform({ action, input, ...more });
     if (outcome?.state !== 'succeeded') throw new Error(`${action}: ${JSON.stringify(outcome)}`);
     return outcome.resourceId;
   }
@@ -62,7 +57,7 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
     const hostId = await made('host.create', { clusterId, uri: `qemu+unix:///system?socket=${lab.host(0).socketPath}` });
     await made('pool.create', { hostId, settings: { path: '/var/lib/libvirt/images/pool' } });
     await made('instanceType.create', { name: 'tiny', vcpus: 1, memoryBytes: 64 * MIB });
-    const imageId = await made('image.create', { name: 'halt' }, (await haltImage({ cacheDir: CACHE_DIR })).path);
+    const imageId = await made('image.create', { name: 'halt' }, { contentPath: (await haltImage({ cacheDir: CACHE_DIR })).path });
     const physicalNetworkId = await made('physicalNetwork.create', { clusterId, label: PHYSICAL_NETWORK, role: 'external' });
     const subnets = [{ cidr: EXTERNAL.cidr, gateway: EXTERNAL.gateway }];
     ids.external = await made('network.create', { physicalNetworkId, vlanId: 0, subnets });
@@ -75,7 +70,7 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
     ids.gateway = await made('natGateway.create', { vpcId: ids.vpc, externalNetworkId: ids.external });
     ids.elasticIp = await made('elasticIp.create', { externalNetworkId: ids.external });
     ids.closed = await made('vpc.create', { name: 'closed' });
-    await made('network.create', { vpcId: ids.closed, subnets: [{ cidr: '10.8.0.0/24' }] });
+    ids.closedNetwork = await made('network.create', { vpcId: ids.closed, subnets: [{ cidr: '10.8.0.0/24' }] });
     ids.group = await made('securityGroup.create', { vpcId: ids.vpc, name: 'standing' });
     // The other side has agreed.
     await made('peering.create', { vpcId: ids.closed, peerVpcId: ids.vpc });
@@ -84,9 +79,10 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
   const instance = (name: string) => ({ name, instanceType: 'tiny', imageId: ids.image, nics: [{ networkId: ids.network }] });
   const rowsOf = (kind: string) => readStore(join(dir, 'pileus.db')).live[kind] ?? [];
   const named = (kind: string, name: string) => String(rowsOf(kind).find((row) => row.name === name)?.id);
+  const held = () => ovnContents(lab.ovn.central.northboundRemote, 'OVN_Northbound');
 
-  /** What virsh, OVN's own programs and the database file say, without what differs between two of a kind. */
-  async function world(): Promise<object> {
+  /** What virsh, OVN's own programs and the database file say, without what differs between two of a kind; of things that stay the same ones all that they hold. */
+  async function world(isChange = false): Promise<object> {
     const inventory = (await networkInventory(lab)).filter((line) => !line.startsWith('southbound') || MADE.test(line));
     const things: Record<string, number> = {};
     for (const line of inventory) {
@@ -97,99 +93,29 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
     const domains = await Promise.all((await words('list', '--all', '--uuid')).map((uuid) => virsh(lab.host(0), 'domstate', uuid)));
     const { live, counters } = readStore(join(dir, 'pileus.db'));
     const rows = Object.entries(live).flatMap(([kind, all]) => all.map(({ state }) => `${kind} ${state}`));
-    return { things, domains: domains.map((state) => state.trim()).sort(), rows: rows.sort(), counters };
+    const contents = isChange ? { held: await held() } : {};
+    return { things, domains: domains.map((state) => state.trim()).sort(), rows: rows.sort(), counters, ...contents };
   }
 
   /** Late calls of a killed process land, and looks repair, within moments. */
   async function expectWorld(wanted: object, title: string): Promise<void> {
-    const same = async () => (JSON.stringify(await world()) === JSON.stringify(wanted) ? true : undefined);
-    await eventually(title, same, SETTLE_MS).catch(async () => expect(await world(), title).to.deep.equal(wanted));
+    const look = () => world('held' in wanted);
+    const same = async () => (JSON.stringify(await look()) === JSON.stringify(wanted) ? true : undefined);
+    await eventually(title, same, SETTLE_MS).catch(async () => expect(await look(), title).to.deep.equal(wanted));
   }
 
-  const memberId = () => String(rowsOf('securityGroupMember').find(({ securityGroupId }) => securityGroupId === ids.group)?.id);
-  const gone = (kind: string, name: string): Order => ({ action: `${kind}.delete`, input: {}, resourceId: named(kind, name) });
-  const pairs: readonly Pair[] = [
-    { kind: 'a VPC', make: () => ({ action: 'vpc.create', input: { name: 'other' } }), takeBack: () => gone('vpc', 'other') },
-    {
-      kind: 'a network',
-      make: () => ({ action: 'network.create', input: { name: 'more', vpcId: ids.vpc, subnets: [{ cidr: '10.0.1.0/24' }] } }),
-      takeBack: () => gone('network', 'more'),
-    },
-    {
-      kind: 'a machine with a NIC',
-      make: () => ({ action: 'instance.create', input: instance('late') }),
-      takeBack: () => gone('instance', 'late'),
-    },
-    {
-      kind: 'an elastic IP',
-      make: () => ({ action: 'elasticIp.bind', input: { nicId: ids.nic }, ...elastic() }),
-      takeBack: () => ({ action: 'elasticIp.unbind', input: {}, ...elastic() }),
-    },
-    {
-      kind: 'a load balancer',
-      make: () => ({ action: 'loadBalancer.create', input: { name: 'spread', subnetId: ids.subnet } }),
-      takeBack: () => gone('loadBalancer', 'spread'),
-    },
-  ];
-  const elastic = () => ({ resourceId: ids.elasticIp ?? '' });
-  /** One of them with each commit. */
-  const further: readonly Pair[] = [
-    {
-      kind: 'a NAT gateway',
-      make: () => ({ action: 'natGateway.create', input: { name: 'way-out', vpcId: ids.closed, externalNetworkId: ids.external } }),
-      takeBack: () => gone('natGateway', 'way-out'),
-    },
-    {
-      kind: 'a forwarded port',
-      make: () => ({
-        action: 'portForward.create',
-        input: { name: 'ssh', natGatewayId: ids.gateway, protocol: 'tcp', externalPort: 2222, nicId: ids.nic, port: 22 },
-      }),
-      takeBack: () => gone('portForward', 'ssh'),
-    },
-    {
-      kind: 'a security group',
-      make: () => ({ action: 'securityGroup.create', input: { name: 'more', vpcId: ids.vpc } }),
-      takeBack: () => gone('securityGroup', 'more'),
-    },
-    {
-      kind: 'a rule of a security group',
-      make: () => ({
-        action: 'securityGroupRule.create',
-        input: {
-          name: 'web',
-          securityGroupId: ids.group,
-          direction: 'inbound',
-          protocol: 'tcp',
-          firstPort: 80,
-          lastPort: 80,
-          cidrs: ['0.0.0.0/0'],
-        },
-      }),
-      takeBack: () => gone('securityGroupRule', 'web'),
-    },
-    {
-      kind: 'a member of a security group',
-      make: () => ({ action: 'securityGroupMember.create', input: { securityGroupId: ids.group, nicId: ids.nic } }),
-      takeBack: () => ({ action: 'securityGroupMember.delete', input: {}, resourceId: memberId() }),
-    },
-    {
-      kind: 'a peering',
-      make: () => ({ action: 'peering.create', input: { name: 'link', vpcId: ids.vpc, peerVpcId: ids.closed } }),
-      takeBack: () => gone('peering', 'link'),
-    },
-  ];
-
-  for (const { kind, make, takeBack } of [...pairs, ...share(1, further, (pair) => pair.kind)])
+  const { always, further } = crashPairs({ ids, named, rowsOf, made, instance });
+  for (const { kind, prepare, make, takeBack, isChange } of [...always, ...share(1, further, (pair) => pair.kind)])
     it(`leave ${kind} as it was or as it should be, and nothing in between`, async () => {
+      await prepare?.();
       // Caches and what is learned are there from the first one on.
       expect(await cloud.toTheEnd(make())).to.equal(true);
       expect(await cloud.toTheEnd(takeBack())).to.equal(true);
       await lab.ovn.central.settle();
-      const without = await world();
+      const without = await world(isChange);
       const there = await cloud.perform(make());
       await lab.ovn.central.settle();
-      const with_ = await world();
+      const with_ = await world(isChange);
       expect(with_).to.not.deep.equal(without);
       const back = await cloud.perform(takeBack());
       await expectWorld(without, 'taken back undisturbed');
@@ -209,6 +135,29 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
         const isBack = await cloud.toTheEnd({ ...takeBack(), ...(struck.takeBack === undefined ? {} : { fault: struck.takeBack }) });
         await expectWorld(isBack ? without : with_, `${title} (${isBack ? 'gone' : 'unwound'})`);
         if (!isBack) expect(await cloud.toTheEnd(takeBack()), 'taken back after one that was unwound').to.equal(true);
+      }
+    });
+
+  if (FULL)
+    it('leave a fabric that was lost as it was, wherever its rebuilding is cut short', async () => {
+      const before = await held();
+      const lost = async (): Promise<Order> => {
+        await lab.ovn.central.loseNorthbound();
+        const id = await eventually('the fabric to be lost', async () => rowsOf('fabric').find(({ state }) => state === 'lost')?.id);
+        return { action: 'fabric.rebuild', input: {}, resourceId: String(id) };
+      };
+      const whole = async (title: string) => {
+        const same = async () => (JSON.stringify(await held()) === JSON.stringify(before) ? true : undefined);
+        await eventually(title, same, SETTLE_MS).catch(async () => expect(await held(), title).to.deep.equal(before));
+      };
+      const undisturbed = await cloud.perform(await lost());
+      await whole('undisturbed');
+      const faults = faultsOf(undisturbed?.places ?? []);
+      expect(faults).to.not.have.length(0);
+      for (const fault of faults) {
+        const order = await lost();
+        if (!(await cloud.toTheEnd({ ...order, fault }))) expect(await cloud.toTheEnd(order)).to.equal(true);
+        await whole(titleOf('rebuild', fault));
       }
     });
 });
