@@ -72,6 +72,22 @@ describe('the way out of VPCs on OVN, and in', function () {
     expect(await outside.greet({ protocol: 'tcp', address: gatewayAddress, port: 80, timeoutMs: 1_500 })).to.have.property('error');
   });
 
+  it('is with ports that no other subnet has, where each has its own', async () => {
+    await cloud.done('natGateway.update', { portsPerSubnet: 1024 }, natGatewayId);
+    const [first] = await cloud.rows('subnet', 'networkId', networkId);
+    const [block] = await cloud.rows('natPortBlock', 'subnetId', first?.id);
+    const ports = async () => {
+      const greeted = await web.probe.greet(WEB);
+      return 'clientPort' in greeted ? greeted.clientPort : undefined;
+    };
+    const isOwn = (port: number) => port >= Number(block?.firstPort) && port <= Number(block?.lastPort);
+    expect(Number(block?.lastPort) - Number(block?.firstPort)).to.equal(1023);
+    await until('ports of the block', async () => isOwn((await ports()) ?? 0) || undefined);
+    for (let n = 0; n < 20; n++)
+      expect(await ports()).to.satisfy((port?: number) => port !== undefined && isOwn(port), JSON.stringify(block));
+    await cloud.done('natGateway.update', { portsPerSubnet: null }, natGatewayId);
+  });
+
   it('is by a forwarded port', async () => {
     const portForwardId = await cloud.done('portForward.create', {
       natGatewayId,

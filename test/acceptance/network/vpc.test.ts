@@ -44,6 +44,24 @@ describe('VPCs on OVN', function () {
     await cut(a.probe, { address: b.address, port: 80 });
   });
 
+  it('have a machine that runs in one more of their networks, and no longer when that NIC is taken away', async () => {
+    const { vpcId, networkId } = await cloud.vpc('plugged', '10.7.0.0/24');
+    const second = await cloud.network(vpcId, '10.7.1.0/24');
+    const a = await cloud.machine('two-cards', 0, { networkId });
+    const b = await cloud.machine('neighbour', 1, { networkId: second });
+    await cloud.done('instance.attachNic', { networkId: second }, a.id);
+    const nic = (await cloud.rows('nic', 'instanceId', a.id)).find(({ networkId: of }) => of === second);
+    const card = cloud.card(String(nic?.id));
+    expect(await until('a lease of the second card', () => card.dhcp())).to.include({ ip: nic?.address });
+    const probe = await card.probe();
+    await probe.serve({ protocol: 'tcp', port: 80 });
+    expect(await reaches(b.probe, { address: String(nic?.address), port: 80 })).to.include({ client: b.address });
+    expect(await a.card.pings(b.address), 'by the first card').to.equal(true);
+    await cloud.done('instance.detachNic', { nicId: nic?.id }, a.id);
+    await cut(b.probe, { address: String(nic?.address), port: 80 });
+    expect(await a.card.pings(b.address), 'by the first card, still').to.equal(true);
+  });
+
   it('send what is for beyond to a machine that a route names, and drop what a route leads nowhere', async () => {
     const { vpcId, networkId } = await cloud.vpc('with-routes', '10.3.0.0/24');
     const open = { networkId, securityGroupIds: [await cloud.openGroup(vpcId, 'routes')] };
