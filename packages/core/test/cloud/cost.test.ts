@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { type zone as Zone, zone } from '../../src/cloud/index.ts';
 import { Api, create, type RowOf, type Statement, type Store, type Transaction } from '../../src/kernel/index.ts';
 import { MachineStage } from './compute/machine-stage.ts';
+import { GIB } from './little-cloud.ts';
 
 const FILE = new URL('cost.json', import.meta.url);
 /** A field more in a row is no news, a row more is. */
@@ -90,6 +91,10 @@ async function costs(): Promise<Readonly<Record<string, Cost>>> {
     get: await costOf(stage, () => get(`/v1/instances/${id}`)),
     'list.100': await costOf(stage, () => get('/v1/zones?limit=100')),
     'instance.delete': await costOf(stage, () => sim.done('instance.delete', {}, id)),
+    'volume.create': await costOf(stage, async () => {
+      id = await sim.done('volume.create', { sizeBytes: GIB });
+    }),
+    'volume.delete': await costOf(stage, () => sim.done('volume.delete', {}, id)),
   };
   api.stop();
   sim.dispose();

@@ -86,6 +86,21 @@ describe('a light step', () => {
     expect(world.lines).to.deep.equal(['do a', 'do b', 'do b']);
   });
 
+  it('is shown a little later where a step that cannot be taken back begins at once, and takes its time', async () => {
+    const final = script('final').effect('a', light('a')).effect('b', destroy('b')).build();
+    const { sim, world, id } = await scripted((w) => [act(w, 'go', final)]);
+    let begun: unknown;
+    world.plan('do b', () => {
+      begun = { journal: paths(sim, operationId), ...sim.operation(operationId) };
+      return hangs();
+    });
+    let operationId = '';
+    ({ operationId } = await sim.submit({ action: 'thing.go', resourceId: id }));
+    await sim.run(150);
+    expect(begun).to.deep.include({ journal: ['done a'], stepsDone: 0 });
+    expect(sim.operation(operationId)).to.include({ lastStep: 'a', stepsDone: 1, percent: 50 });
+  });
+
   it('is durable before anything of two steps behind it that go side by side, whose commits may overtake each other', async () => {
     const gone = script('gone')
       .write('w', { do: ({ params }) => [revert(thing, params.tag as never, { from: 'idle', to: 'deleted' })], undo: FORWARD_ONLY })

@@ -107,12 +107,23 @@ export class Journal {
     return this.#held.length === 0 ? this.#flushing : this.#send();
   }
 
-  #send(): Promise<unknown> {
+  /** The same, in the middle of a run: what it would show on the row may come soon, as in `progress`. */
+  settle(): Promise<unknown> {
+    const isSoon = this.#isPlain && this.#sinceToldMs < HELD_MS;
+    return this.#held.length === 0 || !isSoon ? this.flush() : this.#send(true);
+  }
+
+  #send(isToldSoon = false): Promise<unknown> {
     const held = this.#takeHeld();
     if (held.length === 0 && this.#untold === undefined) return this.#flushing;
+    const told = held.length === 0 ? {} : this.#told(this.#lastHeld, this.#history.stepsDone);
     // Its state is left as it is: a step beside these may need attention.
-    const how = this.update(held.length === 0 ? {} : this.#told(this.#lastHeld, this.#history.stepsDone));
-    const flushed = this.#flushing.then(() => this.#ports.commit(inOneRow([...held, how])));
+    const how = isToldSoon ? [] : [this.update(told)];
+    if (isToldSoon) {
+      this.#untold = { ...this.#untold, ...told };
+      this.#sendLater(Math.max(0, HELD_MS - this.#sinceToldMs));
+    }
+    const flushed = this.#flushing.then(() => this.#ports.commit(inOneRow([...held, ...how])));
     // What cannot be committed here cannot be by the next commit either, which tells.
     this.#flushing = flushed.catch(() => undefined);
     return flushed;

@@ -210,7 +210,7 @@ export class SagaRun {
   /** A resume that finds the steps before this one not journaled would take it for one that has not begun. */
   async #pivot(path: string): Promise<void> {
     if (this.#trials.pivoted) return;
-    await this.#journal.flush();
+    await this.#journal.settle();
     this.#trials.stopIfEnding(path);
     this.#trials.pivot();
   }
