@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run as runHere } from './command.ts';
 import { Daemon, type Runner } from './daemon.ts';
@@ -57,6 +57,16 @@ export class OvnCentral {
     await this.northbound.kill();
     await rm(this.#file('nb'));
     await this.start();
+  }
+
+  /** The northbound database as it is now. What this answers has it come back so, as of a machine that was restored. */
+  async keptNorthbound(): Promise<() => Promise<void>> {
+    const kept = await runHere(['ovsdb-client', '--timeout=60', 'backup', this.northboundRemote, 'OVN_Northbound']);
+    return async () => {
+      await this.northbound.kill();
+      await writeFile(this.#file('nb'), kept);
+      await this.start();
+    };
   }
 
   /** SIGKILL to all three. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FULL } from '../../../tools/test/slice.ts';
 import { until } from '../../lab/waiting.ts';
 import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
 
@@ -26,13 +27,21 @@ describe('OVN whose northbound database comes back empty', function () {
   };
   const routers = async () => (await cloud.lab.ovn.central.nbctl('--bare', '--columns=name', 'list', 'Logical_Router')).trim();
 
-  it('is not written to until an operator says so, and then has all of it again', async () => {
-    expect(await fabric()).to.include({ driver: 'ovn', state: 'ready' });
-    await cloud.lab.ovn.central.loseNorthbound();
-    const lost = await until('the fabric to be lost', async () => {
+  /** As it was before it was lost the first time. */
+  let bringBack: () => Promise<void>;
+  const isLost = () =>
+    until('the fabric to be lost', async () => {
       const row = await fabric();
       return row.state === 'lost' ? row : undefined;
     });
+
+  it('is not written to until an operator says so, and then has all of it again', async () => {
+    expect(await fabric()).to.include({ driver: 'ovn', state: 'ready' });
+    const former = await cloud.done('vpc.create', { name: 'former' });
+    bringBack = await cloud.lab.ovn.central.keptNorthbound();
+    await cloud.done('vpc.delete', {}, former);
+    await cloud.lab.ovn.central.loseNorthbound();
+    const lost = await isLost();
     expect(lost.stateReason).to.include({ code: 'fabric_lost' });
     for (const [action, input] of [
       ['vpc.create', { name: 'other' }],
@@ -52,6 +61,24 @@ describe('OVN whose northbound database comes back empty', function () {
     const c = await cloud.machine('c', 0, { networkId });
     await reaches(c.probe, { address: b.address, port: 80 });
   });
+
+  if (FULL)
+    it('is not written to either when it comes back as it was before, and then has all that there is now, and nothing else', async () => {
+      const b2 = await cloud.machine('b2', 1, { networkId });
+      await b2.probe.serve({ protocol: 'tcp', port: 80 });
+      await cloud.lab.ovn.central.settle();
+      // OVN makes its own rows anew.
+      const wanted = async () => (await cloud.wanted()).map((line) => line.replace(/^(southbound \S+) .*/, '$1')).sort();
+      const before = await wanted();
+      await bringBack();
+      const lost = await isLost();
+      expect((await cloud.refused('vpc.create', { name: 'other' })).code).to.equal('conflict');
+      expect(await cloud.lab.ovn.central.nbctl('--bare', '--columns=name', 'list', 'Logical_Switch_Port')).to.not.include(b2.nicId);
+      await cloud.done('fabric.rebuild', {}, lost.id);
+      await reaches(a.probe, { address: b2.address, port: 80 });
+      const same = async () => (JSON.stringify(await wanted()) === JSON.stringify(before) ? true : undefined);
+      await until('what there was', same).catch(async () => expect(await wanted()).to.deep.equal(before));
+    });
 
   it('leaves nothing in OVN and on the hosts', async () => {
     expect(await cloud.clear()).to.deep.equal([]);
