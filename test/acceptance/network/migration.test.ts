@@ -10,8 +10,8 @@ const ECHO = 7;
 const SHARED = { rootVolume: { storageClass: 'shared' } };
 
 /** The machine that goes over is a network namespace: it takes its connections along, and tells its network where it is, as QEMU does for a guest. */
-async function cloudOf(plain: boolean): Promise<OvnCloud> {
-  const cloud = await OvnCloud.up({ hosts: 3, plain });
+async function cloudOf(network: 'ovn' | 'openvswitch'): Promise<OvnCloud> {
+  const cloud = await OvnCloud.up({ hosts: 3, networks: [network] });
   await cloud.done('pool.create', { name: 'shared', driver: 'simulated-shared', clusterId: cloud.clusterId, storageClass: 'shared' });
   return cloud;
 }
@@ -58,7 +58,7 @@ if (FULL) {
     let cloud: OvnCloud;
 
     before(async () => {
-      cloud = await cloudOf(true);
+      cloud = await cloudOf('openvswitch');
     });
     after(() => cloud?.[Symbol.asyncDispose]());
 
@@ -123,7 +123,7 @@ if (FULL) {
     let cloud: OvnCloud;
 
     before(async () => {
-      cloud = await cloudOf(false);
+      cloud = await cloudOf('ovn');
     });
     after(() => cloud?.[Symbol.asyncDispose]());
 

@@ -9,6 +9,7 @@ import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
 import { ovn } from '@pileus/drivers-ovs/ovn';
 import { ensureSystem } from '../../../tools/system/ensure.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
+import type { LabHost } from '../../lab/host.ts';
 import { type Lab, labUp } from '../../lab/lab.ts';
 import { PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
 import { EXTERNAL } from '../../lab/ovn/internet.ts';
@@ -35,11 +36,13 @@ export interface CloudMachine {
   readonly lease: Lease;
 }
 
+type Fabric = 'ovn' | 'openvswitch';
+
 export interface OvnCloudOptions {
   readonly hosts?: number;
   readonly agentLink?: AgentLink;
-  /** Networks are of Open vSwitch alone, with addresses that nobody tells machines. */
-  readonly plain?: boolean;
+  /** What makes networks. On those of Open vSwitch alone nobody tells machines their addresses. Default: OVN. */
+  readonly networks?: readonly Fabric[];
 }
 
 type Row = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -53,7 +56,7 @@ export class OvnCloud implements AsyncDisposable {
   readonly #dir: string;
   readonly #namespaces: Namespaces;
   readonly #agentLink: AgentLink | undefined;
-  readonly #plain: boolean;
+  readonly #networks: readonly Fabric[];
   #kernel: Kernel | undefined;
   #store: Store | undefined;
   #imageId = '';
@@ -61,18 +64,23 @@ export class OvnCloud implements AsyncDisposable {
   clusterId = '';
   #empty: readonly string[] = [];
 
-  private constructor(lab: Lab, dir: string, agentLink: AgentLink | undefined, plain: boolean) {
+  private constructor(lab: Lab, dir: string, agentLink: AgentLink | undefined, networks: readonly Fabric[]) {
     this.lab = lab;
-    this.#plain = plain;
+    this.#networks = networks;
     this.#dir = dir;
     this.#agentLink = agentLink;
     this.#namespaces = new Namespaces(lab, nodeEnvironment());
   }
 
-  static async up({ hosts = 3, agentLink, plain = false }: OvnCloudOptions = {}): Promise<OvnCloud> {
+  static async up({ hosts = 3, agentLink, networks = ['ovn'] }: OvnCloudOptions = {}): Promise<OvnCloud> {
     const system = await ensureSystem({ log: () => {}, also: TEST_PACKAGES });
     if (!system.ok) throw new Error(system.reason);
-    const made = new OvnCloud(await labUp({ hosts, ovn: true, libvirt: false }), await mkdtemp('/tmp/pileus-ovn-cloud-'), agentLink, plain);
+    const made = new OvnCloud(
+      await labUp({ hosts, ovn: true, libvirt: false }),
+      await mkdtemp('/tmp/pileus-ovn-cloud-'),
+      agentLink,
+      networks,
+    );
     try {
       await made.start();
       await made.#populate();
@@ -100,7 +108,7 @@ export class OvnCloud implements AsyncDisposable {
       plugins: cloud({
         cloudId: 'network-acceptance',
         imageStore: await directoryImageStore(join(this.#dir, 'images')),
-        plugins: [this.#namespaces.plugin, this.#network()],
+        plugins: [this.#namespaces.plugin, ...this.#networks.map((name) => this.#fabric(name))],
         ...(this.#agentLink === undefined ? {} : { agentLink: this.#agentLink }),
       }),
       presets: { 'hosts.heartbeatSeconds': HEARTBEAT_SECONDS },
@@ -108,13 +116,11 @@ export class OvnCloud implements AsyncDisposable {
     await this.#kernel.start();
   }
 
-  #network(): DriverPlugin {
-    const { ovn: central, hosts } = this.lab;
-    if (this.#plain)
-      return openVswitch({
-        switches: Object.fromEntries(hosts.map((host) => [host.name, { kind: 'unix', path: host.switch.socketPath } as const])),
-      });
-    return ovn({ northbound: [{ kind: 'tcp', ...central.northbound }], southbound: [{ kind: 'tcp', ...central.southbound }] });
+  #fabric(name: Fabric): DriverPlugin {
+    const { northbound, southbound } = this.lab.ovn;
+    if (name === 'ovn') return ovn({ northbound: [{ kind: 'tcp', ...northbound }], southbound: [{ kind: 'tcp', ...southbound }] });
+    const addressOf = (host: LabHost) => [host.name, { kind: 'unix', path: host.switch.socketPath }] as const;
+    return openVswitch({ switches: Object.fromEntries(this.lab.hosts.map(addressOf)) });
   }
 
   /** The control plane is gone; machines and their networks are as they were. */
@@ -211,11 +217,17 @@ export class OvnCloud implements AsyncDisposable {
     const [nic] = await this.rows('nic', 'instanceId', id);
     if (nic === undefined) throw new Error(`${String(name)} has no NIC`);
     const card = this.#namespaces.card(nic.id);
-    const lease = this.#plain ? {} : await until(`a lease of ${String(name)}`, () => card.dhcp());
-    // Nobody answers DHCP there.
-    if (this.#plain) await card.take(`${String(nic.address)}/24`);
+    const lease = await this.addressed(card, nic);
     const probe = await card.probe();
     return { id, name: String(name), nicId: nic.id, address: String(nic.address), mac: String(nic.mac), card, probe, lease };
+  }
+
+  /** Has a card take the address of its NIC: by DHCP, where somebody answers that. */
+  async addressed(card: LabMachine, nic: Row): Promise<Lease> {
+    const { driver } = await this.row('network', String(nic.networkId));
+    if (driver === 'ovn') return until(`a lease of ${card.name}`, () => card.dhcp());
+    await card.take(`${String(nic.address)}/24`);
+    return {};
   }
 
   /** What an endpoint that changes nothing answers. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FULL } from '../../../tools/test/slice.ts';
 import { EXTERNAL_BRIDGE, PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
 import { LabMachine } from '../../lab/ovn/machine.ts';
 import { OvnCloud, reaches } from './ovn-cloud.ts';
@@ -72,3 +73,52 @@ describe('networks of physical ones on OVN', function () {
     expect(await cloud.clear()).to.deep.equal([]);
   });
 });
+
+if (FULL)
+  describe('networks of several drivers in one cloud', function () {
+    this.timeout(600_000);
+    let cloud: OvnCloud;
+
+    before(async () => {
+      cloud = await OvnCloud.up({ hosts: 2, networks: ['ovn', 'openvswitch'] });
+    });
+    after(() => cloud?.[Symbol.asyncDispose]());
+
+    it('are made by the one that they name, else by the first that can, and a machine may be in one of each', async () => {
+      const { clusterId } = cloud;
+      const physical = (label: string, more: object) => cloud.done('physicalNetwork.create', { clusterId, label, role: 'tenant', ...more });
+      const wire = await physical(PHYSICAL_NETWORK, { firstVlanId: 300, lastVlanId: 309 });
+      const overlay = await physical('overlay', { encapsulation: 'vxlan', firstTunnelKey: 9_300_000, lastTunnelKey: 9_300_009 });
+      const { vpcId, networkId: inVpc } = await cloud.vpc('shop', '172.25.0.0/24');
+      // All have the same addresses: nothing but their networks keeps machines apart.
+      const subnets = [{ cidr: '172.25.0.0/24', gateway: '172.25.0.1' }];
+      const made = {
+        vpc: inVpc,
+        wire: await cloud.done('network.create', { name: 'wire', physicalNetworkId: wire, subnets }),
+        'plain wire': await cloud.done('network.create', { name: 'plain-wire', physicalNetworkId: wire, driver: 'openvswitch', subnets }),
+        tunnels: await cloud.done('network.create', { name: 'tunnels', physicalNetworkId: overlay, subnets }),
+      };
+      const drivers = Object.values(made).map(async (id) => (await cloud.row('network', id)).driver);
+      expect(await Promise.all(drivers)).to.deep.equal(['ovn', 'ovn', 'openvswitch', 'openvswitch']);
+      const refused = await cloud.refused('network.create', {
+        name: 'no',
+        vpcId,
+        driver: 'openvswitch',
+        subnets: [{ cidr: '172.26.0.0/24' }],
+      });
+      expect([refused.code, refused.pointer]).to.deep.equal(['invalid_input', '/driver']);
+
+      const nics = Object.values(made).map((networkId, at) => ({ networkId, address: `172.25.0.${11 + at}` }));
+      const many = await cloud.done('instance.create', { ...cloud.machineInput('many', 0, {}), nics });
+      for (const nic of await cloud.rows('nic', 'instanceId', many)) await cloud.addressed(cloud.card(nic.id), nic);
+      for (const [at, { networkId, address }] of nics.entries()) {
+        const one = await cloud.machine(`one-${at}`, 1, { networkId, address: `172.25.0.${21 + at}` });
+        const tries = nics.map(({ address: to }) => one.card.pings(to, to === address ? 60 : 2));
+        expect(await Promise.all(tries), Object.keys(made)[at]).to.deep.equal(nics.map((each) => each.address === address));
+      }
+    });
+
+    it('leave nothing in OVN and on the hosts', async () => {
+      expect(await cloud.clear()).to.deep.equal([]);
+    });
+  });

@@ -205,11 +205,12 @@ describe('the lab with OVN', function () {
     };
     await goesOn('before');
     await b2.unplug();
-    for (const [to, from] of [
+    const moves = [
       [2, 1],
       [1, 2],
       [0, 1],
-    ] as const) {
+    ] as const;
+    for (const [to, from] of moves.slice(0, FULL ? moves.length : 1)) {
       await a2.migrate(to);
       await goesOn(`on host ${to}`);
       if (from === 1) await expectNoPlainTraces(lab.host(from), one, a2.mac);
