@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,8 @@ const READY_MS = 90_000;
 export interface NfsServerOptions {
   /** The network namespace that it runs in: its ports are those that every client expects. */
   readonly netns: string;
+  /** Whom all clients are there, with the folder his own. Default: whoever they say that they are. */
+  readonly squashTo?: number;
 }
 
 /** An NFS server in user space (nfs-ganesha, with rpcbind) that exports one folder by version 3 over TCP. Its daemons end with this process at the latest. */
@@ -32,12 +34,13 @@ export class NfsServer implements AsyncDisposable {
   }
 
   /** Returns when it can be mounted. */
-  static async start({ netns }: NfsServerOptions): Promise<NfsServer> {
+  static async start({ netns, squashTo }: NfsServerOptions): Promise<NfsServer> {
     const server = new NfsServer(await mkdtemp(join(tmpdir(), 'pileus-nfs-')), netns);
     try {
       await mkdir(server.folder, { recursive: true });
       for (const name of ['run', 'nfs']) await mkdir(join(server.#dir, name));
-      await writeFile(server.#configPath, configOf(server.folder));
+      if (squashTo !== undefined) await chown(server.folder, squashTo, squashTo);
+      await writeFile(server.#configPath, configOf(server.folder, squashTo));
       await server.#portmapper.start();
       await server.#answers('portmapper', server.#portmapper);
       await server.up();
@@ -129,7 +132,7 @@ export class NfsServer implements AsyncDisposable {
   }
 }
 
-const configOf = (folder: string): string => `
+const configOf = (folder: string, squashTo: number | undefined): string => `
 NFS_CORE_PARAM { Protocols = 3; Enable_NLM = false; Enable_RQUOTA = false; }
 EXPORT {
   Export_Id = 1;
@@ -138,7 +141,7 @@ EXPORT {
   Protocols = 3;
   Transports = TCP;
   Access_Type = RW;
-  Squash = No_Root_Squash;
+  ${squashTo === undefined ? 'Squash = No_Root_Squash;' : `Squash = All_Squash; Anonymous_Uid = ${squashTo}; Anonymous_Gid = ${squashTo};`}
   SecType = sys;
   FSAL { Name = VFS; }
 }

@@ -68,6 +68,8 @@ export function othersVerbs(pool: NfsPool, files: DiskFiles<NamedFile>): NonNull
       refuseUnfit(name, found);
       if (found.file.attributes.names > 1)
         throw cannotBe(name, 'It has a second name (a hard link), under which others would write to it: remove that first.');
+      if (!(await pool.mayWrite(found.file, deadline)))
+        throw cannotBe(name, 'The user of the pool may not read it and write to it on the filer: change its owner or its mode.');
       await pool.take(name, { kind: 'volume', id, format: found.format }, deadline);
       // An earlier try may have come in between.
       await pool.need('volume', id, deadline);

@@ -127,6 +127,10 @@ export class NfsPool {
     return undefined;
   }
 
+  mayWrite({ handle }: Pick<StoredFile, 'handle'>, deadline: Deadline): Promise<boolean> {
+    return this.#export.mayWrite(handle, deadline.left);
+  }
+
   /** Gives a file of others its name here, in one instant. What has that name already is replaced. */
   async take(name: string, file: PoolFile, deadline: Deadline): Promise<void> {
     const root = await this.#export.root(deadline.left);

@@ -42,6 +42,8 @@ const [FSSTAT, FSINFO, COMMIT] = [nfs('fsstat', 18), nfs('fsinfo', 19), nfs('com
 
 /** Read, look up, change, extend and delete. */
 const ALL_ACCESS = 0x1f;
+/** Read, change and extend: a file is deleted from its folder. */
+const FILE_ACCESS = 0x0d;
 const MOUNT_TIMEOUT_MS = 20_000;
 /** At once, whatever the server would take. */
 const PIECE_BYTES_MAX = 2 ** 20;
@@ -97,17 +99,26 @@ export class NfsExport {
   }
 
   /** Whether we may do all there is to do in the folder. */
-  async mayChange(folder: Handle, options: CallOptions): Promise<boolean> {
+  mayChange(folder: Handle, options: CallOptions): Promise<boolean> {
+    return this.#may(ALL_ACCESS, folder, options);
+  }
+
+  /** Whether we may read the file and write to it. */
+  mayWrite(file: Handle, options: CallOptions): Promise<boolean> {
+    return this.#may(FILE_ACCESS, file, options);
+  }
+
+  async #may(wanted: number, handle: Handle, options: CallOptions): Promise<boolean> {
     const answer = await this.#call(
       ACCESS,
       (w) => {
-        w.bytes(folder);
-        w.uint(ALL_ACCESS);
+        w.bytes(handle);
+        w.uint(wanted);
       },
       options,
     );
     answer.optional(() => readAttributes(answer));
-    return answer.uint() === ALL_ACCESS;
+    return answer.uint() === wanted;
   }
 
   /** `notSync` when the file changed after `unchangedSince`: what arrives late does nothing then. */

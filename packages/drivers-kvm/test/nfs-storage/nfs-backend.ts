@@ -6,7 +6,7 @@ import type { PoolEndpoint, StorageDriver } from '@pileus/core/strategy';
 import { type Lab, type LabOptions, labUp } from '../../../../test/lab/lab.ts';
 import { run } from '../../../../tools/system/command.ts';
 import { ensureSystem } from '../../../../tools/system/ensure.ts';
-import { NfsServer } from '../../../../tools/system/nfs-server.ts';
+import { NfsServer, type NfsServerOptions } from '../../../../tools/system/nfs-server.ts';
 import { TEST_PACKAGES } from '../../../../tools/system/packages.ts';
 import { QemuClient } from '../../../../tools/system/qemu-client.ts';
 import { kvm } from '../../src/index.ts';
@@ -23,12 +23,12 @@ export class NfsBackend {
     this.server = server;
   }
 
-  static async up(options: Partial<LabOptions> = {}): Promise<NfsBackend> {
+  static async up({ squashTo, ...options }: Partial<LabOptions> & Pick<NfsServerOptions, 'squashTo'> = {}): Promise<NfsBackend> {
     const system = await ensureSystem({ log: () => {}, also: TEST_PACKAGES });
     if (!system.ok) throw new Error(system.reason);
     const lab = await labUp({ hosts: 0, ...options });
     try {
-      const server = await NfsServer.start({ netns: lab.name });
+      const server = await NfsServer.start({ netns: lab.name, ...(squashTo !== undefined && { squashTo }) });
       await writeFile(join(server.folder, 'pileus-pool'), '');
       return new NfsBackend(lab, server);
     } catch (error) {

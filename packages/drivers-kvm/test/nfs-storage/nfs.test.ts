@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, Content, StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { until } from '../../../../test/lab/waiting.ts';
 import { run } from '../../../../tools/system/command.ts';
+import { FULL } from '../../../../tools/test/slice.ts';
 import { Deadline } from '../../src/deadline.ts';
 import { NfsError, NfsExport } from '../../src/nfs/index.ts';
 import { NfsPool } from '../../src/nfs-storage/pool.ts';
@@ -294,5 +295,36 @@ describe('a pool on a real NFS server', function () {
       expect(await fault(driver.ensurePool(call()))).to.equal('unavailable');
       await driver.close();
     }
+  });
+});
+
+/** A server of its own takes its time: of the full run. */
+(FULL ? describe : () => undefined)('a pool on an NFS server for which all clients are one user', function () {
+  this.timeout(240_000);
+
+  it('makes no volume of a disk that this user may not write to, which no machine could', async () => {
+    const uid = 990;
+    await using made = new AsyncDisposableStack();
+    const backend = made.adopt(await NfsBackend.up({ squashTo: uid }), (each) => each.close());
+    const storage = made.adopt(await backend.open(), (each) => each.close());
+    await storage.ensurePool(call());
+    const others = storage.others ?? expect.fail('the driver tells no disks of others');
+    const [id, file] = [randomUUID(), join(backend.server.folder, 'theirs.img')];
+    await writeFile(file, Buffer.alloc(MIB, 1));
+    await chmod(file, 0o644);
+    const refusal = await others.adopt('theirs.img', id, call()).catch((error: unknown) => error);
+    expect([storage.classify(refusal), (refusal as { readonly told?: string }).told]).to.deep.equal([
+      'conflict',
+      'The user of the pool may not read it and write to it on the filer: change its owner or its mode.',
+    ]);
+    expect(await readdir(backend.server.folder)).to.include('theirs.img');
+    await chown(file, uid, uid);
+    // The server may go by what it has known of the file for a minute.
+    await until(
+      'the server to see it',
+      async () => (await others.adopt('theirs.img', id, call()).catch(() => 'refused')) !== 'refused' || undefined,
+    );
+    await storage.contents?.write(id, 0, new Uint8Array(512).fill(2), call());
+    await storage.volumes.delete(id, call());
   });
 });
