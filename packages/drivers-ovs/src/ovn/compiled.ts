@@ -37,6 +37,8 @@ export const OWN_COLUMNS = {
 } as const satisfies { readonly [N in keyof OvnNorthbound]?: NewRow<OvnNorthbound[N]> };
 
 export type OwnTable = keyof typeof OWN_COLUMNS;
+/** What `ovn-northd` writes into each new row otherwise, in a transaction of its own. From then on it is OVN's. */
+export const FIRST_COLUMNS: { readonly [N in OwnTable]?: NewRow<OvnNorthbound[N]> } = { Logical_Switch_Port: { up: false } };
 /** What an object may say of a row. */
 export type OwnRow<N extends OwnTable> = Pick<NewRow<OvnNorthbound[N]>, keyof (typeof OWN_COLUMNS)[N] & keyof NewRow<OvnNorthbound[N]>>;
 

@@ -1,6 +1,6 @@
 import { Changes } from './changes.ts';
 import type { Claim, Compiled, CompiledRow, ObjectKey, OwnTable, Place } from './compiled.ts';
-import { OWN_COLUMNS } from './compiled.ts';
+import { FIRST_COLUMNS, OWN_COLUMNS } from './compiled.ts';
 import { DriverError } from './driver-error.ts';
 import type { AnyOwnRow, Inventory } from './inventory.ts';
 import { marksChange, marksOf, placeParts } from './marks.ts';
@@ -44,7 +44,8 @@ function ensureRow(inventory: Inventory, { object, owner }: Compiled, row: Compi
   const actual = inventory.row(table, uuid);
   const marks = marksOf(row, object, owner);
   if (actual === undefined) {
-    changes.insert(table, uuid, table === 'Load_Balancer_Group' ? row.columns : { ...row.columns, external_ids: marks });
+    const columns = { ...FIRST_COLUMNS[table], ...row.columns };
+    changes.insert(table, uuid, table === 'Load_Balancer_Group' ? columns : { ...columns, external_ids: marks });
     for (const place of row.places) changes.member(place, uuid, true);
     return;
   }

@@ -13,6 +13,8 @@ const SELECTION = {
   ...(Object.fromEntries(Object.keys(OWN_COLUMNS).map((table) => [table, true])) as { readonly [N in OwnTable]: true }),
   NAT: { indexes: [['logical_port']] },
 } as const;
+/** Columns that marks are read from. */
+const MARKING: ReadonlySet<string> = new Set(['external_ids', 'name']);
 type Tables = { readonly [N in OwnTable]: OvnNorthbound[N] };
 
 const claimKey = ({ place, key }: Pick<Claim, 'place' | 'key'>): string => `${place} ${key}`;
@@ -29,7 +31,11 @@ export class Inventory implements AsyncDisposable {
     this.#replica = client.replicate(SELECTION) as unknown as Replica<Tables>;
     this.#replica.subscribe((event) => {
       if (event.kind !== 'changes') return;
-      for (const { table, uuid, row } of event.changes) this.#note(table, uuid, row);
+      for (const change of event.changes) {
+        // Sets that many share change all the time: what the row says of itself stays.
+        if (change.kind === 'modify' && !change.columns.some((column) => MARKING.has(column))) continue;
+        this.#note(change.table, change.uuid, change.row);
+      }
     });
   }
 

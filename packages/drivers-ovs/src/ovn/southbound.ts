@@ -14,7 +14,8 @@ const SELECTION = {
   Chassis: { indexes: [['hostname']] },
   Chassis_Private: true,
   Encap: true,
-  Port_Binding: { columns: ['logical_port', 'type', 'chassis', 'up'] },
+  // Of ports that are plugged in: the others tell nothing that the northbound database does not.
+  Port_Binding: { columns: ['logical_port', 'type', 'chassis', 'up'], where: [['chassis', '!=', undefined]] },
   SB_Global: { columns: ['nb_cfg'] },
   Service_Monitor: true,
 } as const;

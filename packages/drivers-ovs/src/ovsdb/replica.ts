@@ -94,6 +94,7 @@ export class Replica<R extends Record<string, Row>> implements Resident, AsyncDi
 
   /** Resolves when it has everything for the first time. */
   ready(options: CallOptions = {}): Promise<void> {
+    if (this.#state !== 'syncing') return this.#first.promise;
     return within(`the first replica of ${this.#database.name}`, this.#first.promise, options);
   }
 

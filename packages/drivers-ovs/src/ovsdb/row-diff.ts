@@ -2,7 +2,7 @@ import type { Atom, ColumnType } from './column-type.ts';
 import { before, decode, decodeAtom, emptyCopy, members, pairs, sorted, type Value, type ValueMap } from './values.ts';
 
 /** From so many members on a set is rebuilt; below, each is put in or taken out where it belongs. */
-const rebuiltFrom = 16;
+const rebuiltFrom = 128;
 
 /**
  * A column's value after a `modify`. Columns of at most one value come whole. Of sets come the members that only one side has; of maps those pairs, and the

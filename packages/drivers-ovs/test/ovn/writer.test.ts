@@ -76,6 +76,21 @@ describe('writing to the northbound database', function () {
     expect((await driver.inspectNetwork(idOf('front'), call()))?.nicIds).to.have.length(PORTS + 1);
   });
 
+  it('says at once of a new port that it is not up, as OVN would, and nothing of that afterwards', async () => {
+    const { driver } = world.open();
+    await shop(driver);
+    const { Logical_Switch_Port } = ovnNorthbound.tables;
+    const isUp = async () => {
+      const [rows] = await world.client.transact([Logical_Switch_Port.select(nthPort(0).nicId, ['up'])]);
+      return rows.map(({ up }) => up);
+    };
+    await driver.ensurePort(nthPort(0), call());
+    expect(await isUp()).to.deep.equal([false]);
+    await world.client.transact([Logical_Switch_Port.update(nthPort(0).nicId, { up: true })]);
+    await driver.ensurePort({ ...nthPort(0), hostname: 'renamed' }, call());
+    expect(await isUp()).to.deep.equal([true]);
+  });
+
   it('does not let one call fail with another in its transaction', async () => {
     const { driver } = world.open();
     await shop(driver);
