@@ -7,6 +7,7 @@ import { openSqlite } from '@pileus/core/sqlite';
 import { SimWorld, simulated } from '@pileus/core/testing';
 import { ovn } from '@pileus/drivers-ovs/ovn';
 import { PrivateCentral } from '../../packages/drivers-ovs/test/ovn/private-central.ts';
+import { bareNetwork } from './bare-network.ts';
 import { type Bench, inFlight, median, type Row } from './harness.ts';
 import { scratch } from './scratch.ts';
 
@@ -25,6 +26,10 @@ const CROWDS: Readonly<Record<string, Crowd>> = {
   'network.ports': { machines: 40, nicsEach: 8, atOnce: 20 },
   'network.ports.100': { machines: 100, nicsEach: 4, atOnce: 100 },
 };
+
+/** Rows of a crowd, beside the one of its own name. */
+const PARTS = ['cpu', 'central', 'limit', 'reached'] as const;
+const idsOf = (id: string): readonly string[] => [id, ...PARTS.map((part) => `${id}.${part}`)];
 
 interface Round {
   readonly perSecond: number;
@@ -52,7 +57,7 @@ function childrenMs(): number {
   return ticks * TICK_MS;
 }
 
-/** A control plane on the embedded store, whose machines are simulated and whose networks are by OVN or simulated, side by side. */
+/** A control plane on the embedded store, whose machines are simulated and whose networks are by OVN, simulated or the least that writes what OVN needs. */
 class Ground implements AsyncDisposable {
   readonly #kernel: Kernel;
   readonly #stack: AsyncDisposableStack;
@@ -66,12 +71,17 @@ class Ground implements AsyncDisposable {
   static async lay(): Promise<Ground> {
     await using stack = new AsyncDisposableStack();
     const central = stack.use(await PrivateCentral.start());
+    const bareCentral = stack.use(await PrivateCentral.start());
     const dir = stack.use(await scratch());
     const environment = nodeEnvironment();
     const store = await openSqlite({ path: join(dir.path, 'pileus.db') });
     stack.defer(() => store.close());
     const world = new SimWorld(environment, { latencyMs: [0, 0] });
     world.addHost(HOST);
+    const simulation = simulated({ world, environment });
+    const shared = simulation.strategies.network?.find(({ name }) => name === 'simulated-shared');
+    if (shared === undefined) throw new Error('there is no simulated network that all see');
+    const bare = { id: 'bare', version: '0.0.0', strategies: { network: [bareNetwork('bare', shared, bareCentral)] } };
     const kernel = new Kernel({
       environment,
       store,
@@ -79,7 +89,7 @@ class Ground implements AsyncDisposable {
       plugins: cloud({
         cloudId: 'bench',
         imageStore: await directoryImageStore(join(dir.path, 'images')),
-        plugins: [simulated({ world, environment }), ovn(central.options)],
+        plugins: [simulation, ovn(central.options), bare],
       }),
     });
     await kernel.start();
@@ -165,28 +175,37 @@ class Ground implements AsyncDisposable {
   }
 }
 
+/** Rows of what was measured with our driver, with the simulated one, and with the simulated one that writes into OVN's database. */
+function rowsOf(id: string, ours: readonly Round[], floors: readonly Round[], bare: readonly Round[]): readonly Row[] {
+  const of = (rounds: readonly Round[], field: keyof Round) => median(rounds.map((round) => round[field]));
+  const row = (name: string, unit: string, value: number, floor: number): Row => ({ id: name, value, unit, floor, ratio: value / floor });
+  const [value, floor, limit] = [ours, floors, bare].map((rounds) => of(rounds, 'perSecond')) as [number, number, number];
+  const cpuMs = of(ours, 'cpuMs');
+  return [
+    { ...row(id, '1/s', value, floor), cpuMs },
+    row(`${id}.cpu`, 'ms', cpuMs, of(floors, 'cpuMs')),
+    row(`${id}.central`, 'ms', of(ours, 'centralMs'), of(bare, 'centralMs')),
+    { ...row(`${id}.limit`, '1/s', limit, floor), cpuMs: of(bare, 'cpuMs') },
+    row(`${id}.reached`, '1/s', value, limit),
+  ];
+}
+
 /** NICs that the control plane makes a second in a VPC by OVN, beside the same requests where networks are simulated. */
 export const networkPortsBench: Bench = {
-  ids: Object.keys(CROWDS).flatMap((id) => [id, `${id}.cpu`, `${id}.central`]),
+  ids: Object.keys(CROWDS).flatMap(idsOf),
   async run(wants) {
     await using ground = await Ground.lay();
     const rows: Row[] = [];
     for (const [id, crowd] of Object.entries(CROWDS)) {
-      if (![id, `${id}.cpu`, `${id}.central`].some(wants)) continue;
-      const [real, floor] = [
-        await ground.network('ovn', `real-${crowd.atOnce}`, crowd.machines),
-        await ground.network('simulated-shared', `floor-${crowd.atOnce}`, crowd.machines),
-      ];
-      const [ours, floors] = [[] as Round[], [] as Round[]];
-      for (let round = 0; round < ROUNDS; round += 1) {
-        ours.push(await ground.round(real, crowd));
-        floors.push(await ground.round(floor, crowd));
-      }
-      const of = (rounds: readonly Round[], field: keyof Round) => median(rounds.map((round) => round[field]));
-      const [value, least, cpuMs, leastMs] = [of(ours, 'perSecond'), of(floors, 'perSecond'), of(ours, 'cpuMs'), of(floors, 'cpuMs')];
-      rows.push({ id, value, unit: '1/s', cpuMs, floor: least, ratio: value / least });
-      rows.push({ id: `${id}.cpu`, value: cpuMs, unit: 'ms', floor: leastMs, ratio: cpuMs / leastMs });
-      rows.push({ id: `${id}.central`, value: of(ours, 'centralMs'), unit: 'ms' });
+      if (!idsOf(id).some(wants)) continue;
+      const { atOnce, machines } = crowd;
+      const places = [];
+      for (const driver of ['ovn', 'simulated-shared', 'bare']) places.push(await ground.network(driver, `${driver}-${atOnce}`, machines));
+      const rounds = places.map(() => [] as Round[]);
+      for (let round = 0; round < ROUNDS; round += 1)
+        for (const [at, place] of places.entries()) rounds[at]?.push(await ground.round(place, crowd));
+      const [ours = [], floors = [], bare = []] = rounds;
+      rows.push(...rowsOf(id, ours, floors, bare));
     }
     return rows;
   },
