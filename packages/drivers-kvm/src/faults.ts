@@ -6,7 +6,7 @@ import { type ErrorCode, LibvirtError, UnansweredError } from './libvirt/index.t
 type CodeName = keyof typeof ErrorCode;
 
 const FAULTS: Readonly<Partial<Record<Fault, readonly CodeName[]>>> = {
-  not_found: ['noDomain', 'noNetwork', 'noStoragePool', 'noStorageVolume', 'deviceMissing'],
+  not_found: ['noDomain', 'noCheckpoint', 'noBackup', 'noNetwork', 'noStoragePool', 'noStorageVolume', 'deviceMissing'],
   conflict: [
     'domainExists',
     'networkExists',

@@ -126,6 +126,26 @@ export interface DiskCopyLimit {
  */
 export type DiskCopyState = 'apart' | 'copying' | 'both' | 'there';
 
+/** What is copied of a disk at an instant, and where to. */
+export interface DiskBackup {
+  readonly volumeId: string;
+  /** Of the form that the pool of the disk gives: qcow2, as large as the disk, empty, and in no use. */
+  readonly to: Attachment;
+  /** From that instant on it is noted under this name where the guest writes: word characters and hyphens, at most 64. */
+  readonly trail: string;
+  /** Only what was written since the instant of an earlier trail of the disk is wanted. */
+  readonly since?: string;
+  /** What the place may grow by. */
+  readonly roomBytes: number;
+}
+
+export interface DiskBackupBegun {
+  /** Only what was written since the trail that was asked for, by pieces which may be larger. Else all. */
+  readonly isPart: boolean;
+  /** Else the disk can have no trail: all is copied the next time. */
+  readonly hasTrail: boolean;
+}
+
 export type SecretUse = 'ceph' | 'luks';
 export type GuestOs = 'linux' | 'windows';
 export type Firmware = 'bios' | 'uefi';
@@ -270,6 +290,29 @@ export interface HypervisorDriver {
     cancel(id: string, volumeId: string, call: Call): Promise<void>;
     /** A machine that is on shows its seed from another place from now on, also after a power-off. Of one that has none nothing changes; `conflict` for one that is off. */
     changeSeed(id: string, seed: Attachment, call: Call): Promise<void>;
+  };
+  /**
+   * Copies what is in disks of machines that are on, as it is at one instant, while their guests go on. One copy of a machine at a time. It ends with its machine, and
+   * with a transfer of it to another host; time-outs, aborts and lost connections do not end it: `cancel` does.
+   */
+  readonly diskBackup?: {
+    /** Forms of places that can be copied to. */
+    readonly places: readonly Attachment['type'][];
+    /**
+     * The instant is between this call and its answer: what the guest has seen done before is in the copy, what it writes after the answer is not. The copy goes on behind that. Of what was written since a
+     * trail only that is copied, though it reads as zeroes now, where it is certain that nothing is missing in the trail: it is lost with a host that crashes, a
+     * transfer of the machine, a disk that grows, is moved or unplugged. Else all is, as if no trail had been asked for. `exhausted`, with nothing begun, where that
+     * may take more than there is room; `conflict` for a machine that is off, or while a copy of one of its disks is under way, `not_found` for a disk that it does not have.
+     */
+    begin(id: string, backup: DiskBackup, call: Call): Promise<DiskBackupBegun>;
+    /** Waits until all of it is in the place. `unavailable` where it is not certain that it is, nor will be: it broke off, or nobody knows of it. Tells its progress. */
+    finish(id: string, volumeId: string, to: Attachment, call: Call): Promise<void>;
+    /** Ends what was asked before for this disk, and its trail. When this has answered no copy of it is under way any more. Of a machine that is off or absent nothing changes. Repeatable. */
+    cancel(id: string, volumeId: string, trail: string, call: Call): Promise<void>;
+    /** The names of trails that the disk may have: those that `begin` may be asked for. None of a machine that is off or absent. */
+    trails(id: string, volumeId: string, call: Call): Promise<readonly string[]>;
+    /** Ends the trails of the disk, but these. Of a machine that is off or absent nothing changes. */
+    keepTrails(id: string, volumeId: string, kept: readonly string[], call: Call): Promise<void>;
   };
   /** Live migration; both hosts have to offer it. */
   readonly migration?: {

@@ -1,6 +1,8 @@
 export type { BackupStoreDriver, BackupStoreEndpoint, BackupStoreFactory, KeyPage } from './backup-store.ts';
 export type { ByteStream, Call, Content, Fault, SettingFault, SettingSpec } from './call.ts';
 export type {
+  DiskBackup,
+  DiskBackupBegun,
   DiskBus,
   DiskCopyLimit,
   DiskCopyState,

@@ -223,6 +223,12 @@ export interface StorageDriver {
      * Ceph it does, in a directory of a host as soon as the host has written its page cache back.
      */
     write(volumeId: string, offsetBytes: number, bytes: Uint8Array, call: Call): Promise<void>;
+    /**
+     * Where a stretch of a volume that was made empty was written to since, by whole pieces of the pool's: ascending, never overlapping. `hasData` is false where it was
+     * written with zeroes; what was never written is left out. No machine may have it open. Absent: that cannot be told from zeroes, and hypervisors are asked for no
+     * `diskBackup` into volumes of the pool.
+     */
+    written?(volumeId: string, within: { readonly offsetBytes: number; readonly lengthBytes: number }, call: Call): AsyncIterable<Extent>;
   };
   /**
    * A word of 15 hexadecimal digits that is with a volume for as long as nothing can have changed in it: whoever opens the volume to write, whatever program that is,

@@ -3,7 +3,7 @@ import { describeHypervisor, describeKeepers, describeNetwork, describeStorage, 
 import { hypervisorHarness, keepersHarness, networkHarness, storageHarness } from './simulated-harness.ts';
 
 const ALL: readonly HypervisorFeature[] = [
-  ...(['hotplug', 'drive', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce', 'usage'] as const),
+  ...(['hotplug', 'drive', 'diskBackup', 'diskCopy', 'migration', 'resize', 'growDisk', 'secrets', 'quiesce', 'usage'] as const),
   ...(['cpuShares', 'diskLimits', 'nicLimits', 'serial', 'vnc', 'watch'] as const),
 ];
 
@@ -22,7 +22,7 @@ const STORED: readonly StorageFeature[] = [
   'imageAttach',
   'shareable',
 ];
-describeStorage('simulated', { features: [...STORED, 'marks'], timeouts, makeHarness: () => storageHarness('simulated') });
+describeStorage('simulated', { features: [...STORED, 'marks', 'written'], timeouts, makeHarness: () => storageHarness('simulated') });
 describeStorage('simulated-shared', {
   features: [...STORED, 'liveKeys', 'sharedFence', 'facts', 'fence', 'health', 'secret', 'others'],
   timeouts,
@@ -31,7 +31,7 @@ describeStorage('simulated-shared', {
 describeStorage('simulated, with no optional feature', {
   features: [],
   timeouts,
-  makeHarness: () => storageHarness('simulated', [...STORED, 'marks']),
+  makeHarness: () => storageHarness('simulated', [...STORED, 'marks', 'written']),
 });
 describeNetwork('simulated', { features: ['stop', 'foreign'], timeouts, makeHarness: () => networkHarness('hv1') });
 describeNetwork('simulated-shared', {

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import type { HypervisorDriver } from '../../src/strategy/index.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 
-type Part<K extends 'hotplug' | 'drive' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'> =
-  NonNullable<HypervisorDriver[K]>;
+type Part<
+  K extends 'hotplug' | 'drive' | 'diskBackup' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce',
+> = NonNullable<HypervisorDriver[K]>;
 
 /** A part that the driver is registered with. */
-export function part<K extends 'hotplug' | 'drive' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce'>(
-  driver: HypervisorDriver,
-  name: K,
-): Part<K> {
+export function part<
+  K extends 'hotplug' | 'drive' | 'diskBackup' | 'diskCopy' | 'migration' | 'resize' | 'limits' | 'consoles' | 'secrets' | 'quiesce',
+>(driver: HypervisorDriver, name: K): Part<K> {
   const offered = driver[name];
   if (offered === undefined) throw new Error(`the driver does not offer ${name}`);
   return offered;

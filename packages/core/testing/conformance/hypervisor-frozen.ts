@@ -4,6 +4,7 @@ import type { Changes, Complete, PartOf, PartTable, PreparedCall } from './froze
 import { frozenCalls } from './frozen.ts';
 import type { HypervisorFeature, HypervisorStage } from './hypervisor.ts';
 import { part, verb } from './hypervisor-change.ts';
+import { diskBackupFreezeTable } from './hypervisor-disk-backup.ts';
 import { diskCopyFreezeTable } from './hypervisor-disk-copy.ts';
 import { driveFreezeTable } from './hypervisor-drive.ts';
 import { migrationFreezeTable } from './hypervisor-migration.ts';
@@ -11,7 +12,16 @@ import { quiesceFreezeTable } from './hypervisor-quiesce.ts';
 
 const MIB = 2 ** 20;
 
-type Looks = 'inventory' | 'usage.read' | 'machines.inspect' | 'machines.list' | 'diskCopy.look' | 'consoles.serial' | 'consoles.vnc';
+type Looks =
+  | 'inventory'
+  | 'usage.read'
+  | 'machines.inspect'
+  | 'machines.list'
+  | 'diskBackup.finish'
+  | 'diskBackup.trails'
+  | 'diskCopy.look'
+  | 'consoles.serial'
+  | 'consoles.vnc';
 type Change = Changes<HypervisorDriver, Looks>;
 
 /** What a driver has that offers a part, or a verb of one. */
@@ -21,6 +31,7 @@ const FEATURE_OF: Readonly<Record<Exclude<PartOf<Change>, 'machines' | 'power' |
   resize: 'resize',
   secrets: 'secrets',
   quiesce: 'quiesce',
+  diskBackup: 'diskBackup',
   diskCopy: 'diskCopy',
   migration: 'migration',
 };
@@ -44,6 +55,7 @@ export function freezeTests(stage: HypervisorStage, features: readonly Hyperviso
     ...secretTable(stage),
     ...quiesceFreezeTable(stage),
     ...limitTable(stage),
+    ...diskBackupFreezeTable(stage),
     ...diskCopyFreezeTable(stage),
     ...migrationFreezeTable(stage),
   };

@@ -13,6 +13,7 @@ import { expectTotal } from './classification.ts';
 import type { Harness, Setup } from './harness.ts';
 import { Stage, UNANSWERED } from './harness.ts';
 import { changeTests } from './hypervisor-change.ts';
+import { diskBackupTests } from './hypervisor-disk-backup.ts';
 import { diskCopyTests } from './hypervisor-disk-copy.ts';
 import { diskTests } from './hypervisor-disks.ts';
 import { driveTests } from './hypervisor-drive.ts';
@@ -28,6 +29,7 @@ import { watchTests } from './hypervisor-watch.ts';
 export type HypervisorFeature =
   | 'hotplug'
   | 'drive'
+  | 'diskBackup'
   | 'diskCopy'
   | 'migration'
   | 'resize'
@@ -50,7 +52,7 @@ export interface HypervisorHarness extends Harness<HypervisorDriver> {
   machine(): Promise<MachineSpec>;
   /** A further disk that exists and no machine uses. */
   disk(slot: number): Promise<DiskSpec>;
-  /** A further place that is as large as a disk, and that nobody uses. Asked only of a driver that offers `diskCopy`. */
+  /** A further place that is as large as a disk, and that nobody uses. Asked only of a driver that offers `diskCopy` or `diskBackup`. */
   place(disk: DiskSpec): Promise<Attachment>;
   /** A further disk that the backend opens for those alone that know the value behind its `secretRef`: of no other disk. */
   sealedDisk(slot: number): Promise<{ readonly disk: DiskSpec; readonly secretRef: string; readonly value: string }>;
@@ -78,6 +80,7 @@ export function offeredFeatures(driver: HypervisorDriver): HypervisorFeature[] {
   const offers: Record<HypervisorFeature, unknown> = {
     hotplug: driver.hotplug,
     drive: driver.drive,
+    diskBackup: driver.diskBackup,
     diskCopy: driver.diskCopy,
     migration: driver.migration,
     resize: driver.resize,
@@ -180,6 +183,7 @@ export function describeHypervisor(name: string, setup: HypervisorSetup): void {
     if (setup.features.includes('drive')) describe('the drive', () => driveTests(stage));
     if (setup.features.includes('quiesce')) describe('guests that hold their writes back', () => quiesceTests(stage));
     if (setup.features.includes('usage')) describe('what is in use', () => usageTests(stage));
+    if (setup.features.includes('diskBackup')) describe('disks as they are at one instant', () => diskBackupTests(stage));
     if (setup.features.includes('diskCopy')) describe('disks that change their place', () => diskCopyTests(stage));
     if (setup.features.includes('migration')) describe('machines that go to another host', () => migrationTests(stage));
     describe('frozen backend', () => freezeTests(stage, setup.features));

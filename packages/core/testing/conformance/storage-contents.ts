@@ -78,6 +78,22 @@ export function volumeContentTests(stage: StorageStage): void {
   });
 }
 
+/** Who writes to what the pool makes empty are hypervisors, whose suites compare bytes. */
+export function writtenTests(stage: StorageStage): void {
+  it('of an empty volume there is nothing, and of one that is absent it is not_found', async () => {
+    const written = async (volumeId: string) => {
+      const { contents } = stage.driver;
+      const found: Extent[] = [];
+      for await (const each of contents?.written?.(volumeId, { offsetBytes: 0, lengthBytes: MIB }, stage.call()) ??
+        expect.fail('the driver does not tell'))
+        found.push(each);
+      return found;
+    };
+    expect(await written(await stage.volume())).to.deep.equal([]);
+    expect(await stage.fault(written(stage.newId()))).to.equal('not_found');
+  });
+}
+
 /** What the contract says of the bytes in snapshots and clones. */
 export function contentTests(stage: StorageStage): void {
   const write = (volumeId: string, offsetBytes: number, value: number) =>

@@ -14,6 +14,7 @@ type Looks =
   | 'capacity'
   | 'contents.changes'
   | 'contents.read'
+  | 'contents.written'
   | 'encryption.contents.changes'
   | 'encryption.contents.read'
   | 'facts'

@@ -23,7 +23,8 @@ export type StorageFeature =
   | 'secret'
   | 'release'
   | 'others'
-  | 'marks';
+  | 'marks'
+  | 'written';
 
 /** A process that has a volume open for writing, as a hypervisor has, and knows nothing of the driver. */
 export interface StorageClient {

@@ -4,7 +4,7 @@ import { expectTotal } from './classification.ts';
 import { frozenCalls } from './frozen.ts';
 import type { Setup } from './harness.ts';
 import { UNANSWERED } from './harness.ts';
-import { contentTests, volumeContentTests } from './storage-contents.ts';
+import { contentTests, volumeContentTests, writtenTests } from './storage-contents.ts';
 import { encryptedSnapshotTests, encryptionTests, keyTests, liveKeyTests } from './storage-encryption.ts';
 import { factTests, secretTests } from './storage-facts.ts';
 import { fenceTests } from './storage-fence.ts';
@@ -62,6 +62,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
         fence,
         others,
         marks,
+        written: contents?.written,
         secret,
         release,
       };
@@ -93,6 +94,7 @@ export function describeStorage(name: string, setup: StorageSetup): void {
     if (has('encryption') && has('snapshots')) describe('snapshots of encrypted volumes', () => encryptedSnapshotTests(stage));
     if (has('lockedContents')) describe('contents of encrypted volumes', () => lockedContentTests(stage, setup.features));
     if (has('contents')) describe('contents of volumes', () => volumeContentTests(stage));
+    if (has('written')) describe('where a volume was written to', () => writtenTests(stage));
     if (has('snapshots') && has('contents')) {
       describe('contents', () => contentTests(stage));
       describe('snapshots beside a model', () => modelTests(stage));

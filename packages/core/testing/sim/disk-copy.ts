@@ -58,6 +58,7 @@ export class SimDiskCopies {
     const [inUseBy] = usersOf(target);
     if (inUseBy !== undefined) throw new SimError('conflict', `what is there is in use by ${inUseBy}`);
     if (target.sizeBytes < (machine.diskBytes.get(volumeId) ?? 0)) throw new SimError('invalid', 'what is there is smaller');
+    this.#host.diskBackups.lose(machine.spec.id, volumeId);
     target.user = `${this.#host.hostname}/${machine.spec.id}`;
     const copy: Copy = { to, isWhole: false };
     this.#copies.set(key, copy);

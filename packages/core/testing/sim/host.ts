@@ -10,6 +10,7 @@ import type {
 } from '../../src/strategy/index.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
 import { canonical } from './canonical.ts';
+import { SimDiskBackups } from './disk-backup.ts';
 import { SimDiskCopies } from './disk-copy.ts';
 import { SimError } from './fault.ts';
 import { SimKept } from './kept.ts';
@@ -47,6 +48,7 @@ export class SimHost {
   readonly machines = new Map<string, SimMachine>();
   /** By machine: what is on its way from here. */
   readonly sending = new Map<string, SimTransfer>();
+  readonly diskBackups: SimDiskBackups;
   readonly diskCopies: SimDiskCopies;
   readonly networks = new Map<string, SimNetwork>();
   /** By reference: what attachments need. */
@@ -68,6 +70,7 @@ export class SimHost {
 
   constructor(world: SimWorld, hostname: string, hostUuid: string, site: SimSite, facts: HostFacts) {
     this.#world = world;
+    this.diskBackups = new SimDiskBackups(world, this);
     this.diskCopies = new SimDiskCopies(world, this);
     this.hostname = hostname;
     this.site = site;
@@ -124,6 +127,8 @@ export class SimHost {
     const to = this.#world.hosts.get(hostname);
     if (to === undefined || to === this) throw new SimError('unavailable', `${this.hostname} does not reach ${hostname}`);
     if (this.diskCopies.has(id)) throw new SimError('conflict', `a disk of machine ${id} is being copied`);
+    this.diskBackups.end(id);
+    this.diskBackups.lose(id);
     const underWay = this.sending.get(id);
     if (underWay !== undefined && underWay.to !== to)
       throw new SimError('conflict', `machine ${id} is on its way to ${underWay.to.hostname}`);
@@ -144,6 +149,7 @@ export class SimHost {
   powerOff(): void {
     this.sending.clear();
     for (const [id, machine] of this.machines) {
+      this.diskBackups.lose(id);
       if (machine.incoming) this.machines.delete(id);
       machine.stop();
     }
@@ -151,6 +157,7 @@ export class SimHost {
 
   remove(id: string): void {
     this.machines.get(id)?.stop();
+    this.diskBackups.lose(id);
     if (this.machines.delete(id)) this.hint(id);
   }
 
@@ -267,6 +274,7 @@ export class SimHost {
     const disk = machine.spec.disks.find((each) => each.volumeId === volumeId);
     const pool = disk && !machine.lost.has(volumeId) ? this.#world.poolOf(this.hostname, disk.attachment) : undefined;
     if (pool === undefined) throw new SimError('not_found', `the machine has no disk ${volumeId}`);
+    this.diskBackups.lose(machine.spec.id, volumeId);
     pool.resizeVolume(volumeId, sizeBytes);
     machine.diskBytes.set(volumeId, sizeBytes);
     this.hint(machine.spec.id);
@@ -354,6 +362,7 @@ export class SimHost {
       occupy: (machine: SimMachine) => this.#occupy(machine),
       vacate: (machine: SimMachine) => {
         this.diskCopies.endAll(machine);
+        this.diskBackups.end(machine.spec.id);
         for (const disk of machine.spec.disks) this.dropDisk(machine, disk);
         if (machine.spec.iso !== undefined) this.dropIso(machine, machine.spec.iso);
       },

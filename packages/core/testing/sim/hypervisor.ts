@@ -1,6 +1,7 @@
 import { sleep } from '../../src/kernel/environment.ts';
 import type { ByteStream, Call, DiskSpec, HypervisorDriver, HypervisorFactory, NicSpec } from '../../src/strategy/index.ts';
 import type { HypervisorFeature } from '../conformance/hypervisor.ts';
+import { diskBackupOf } from './disk-backup.ts';
 import { SimError } from './fault.ts';
 import type { SimHost } from './host.ts';
 import type { DriverEnvironment } from './link.ts';
@@ -72,6 +73,7 @@ function hotplugOf(on: HostLink): NonNullable<HypervisorDriver['hotplug']> {
         const disk = machine.spec.disks.find((each) => each.volumeId === volumeId);
         if (disk === undefined) return;
         if (host.diskCopies.has(id, volumeId)) throw new SimError('conflict', `the disk ${volumeId} is being copied`);
+        host.diskBackups.lose(id, volumeId);
         host.dropDisk(machine, disk);
         machine.lost.delete(volumeId);
         machine.spec = { ...machine.spec, disks: without(machine.spec.disks, (each) => each === disk) };
@@ -348,6 +350,7 @@ export function simulatedHypervisor(world: SimWorld, environment: DriverEnvironm
           },
         }),
         ...(offers('usage') && { usage: { read: (call: Call) => on.ask('usage.read', call, (host) => host.usage()) } }),
+        ...(offers('diskBackup') && { diskBackup: diskBackupOf(on, environment.timers, (call) => bounded(call, environment.clock)) }),
         ...(offers('diskCopy') && { diskCopy: diskCopyOf(on, environment.timers, environment.clock) }),
         ...(offers('migration') && { migration: migrationOf(on, environment.timers, environment.clock) }),
         ...(any('cpuShares', 'diskLimits', 'nicLimits') && { limits: limitsOf(on, offers) }),

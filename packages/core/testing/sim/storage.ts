@@ -1,6 +1,7 @@
 import type {
   Call,
   Content,
+  Extent,
   HostEndpoint,
   NewVolume,
   PoolEndpoint,
@@ -10,6 +11,7 @@ import type {
 } from '../../src/strategy/index.ts';
 import type { StorageFeature } from '../conformance/storage-stage.ts';
 import { SimContent } from './content.ts';
+import { writtenIn } from './disk-backup.ts';
 import { SimError } from './fault.ts';
 import type { DriverEnvironment, Request } from './link.ts';
 import { SimLink } from './link.ts';
@@ -76,7 +78,13 @@ const marksOf = (ask: Ask): NonNullable<StorageDriver['marks']> => ({
   get: (volumeId, call) => ask('marks.get', call, (pool) => marked(pool, volumeId).mark),
 });
 
-const contentsOf = (ask: Ask): NonNullable<StorageDriver['contents']> => ({
+/** @param tells where volumes were written to, as folders of hosts do */
+const contentsOf = (ask: Ask, tells: boolean): NonNullable<StorageDriver['contents']> => ({
+  ...(tells && {
+    async *written(volumeId: string, within: Omit<Extent, 'hasData'>, call: Call) {
+      yield* await ask('contents.written', call, (pool) => writtenIn(pool, volumeId, within));
+    },
+  }),
   async *changes(ref, sinceId, call) {
     yield* await ask('contents.changes', call, (pool) => pool.changes(ref, sinceId));
   },
@@ -113,6 +121,11 @@ function wholeSectors(offsetBytes: number, lengthBytes: number): number {
     throw new SimError('invalid', `${lengthBytes} bytes at ${offsetBytes} are no whole sectors`);
   return offsetBytes;
 }
+
+const keptOf = (ask: Ask, offers: (feature: StorageFeature) => boolean, tells: boolean) => ({
+  ...(offers('snapshots') && { snapshots: snapshotsOf(ask) }),
+  ...(offers('contents') && { contents: contentsOf(ask, tells) }),
+});
 
 /** One pool, by its place: on a host, or on the shared site when `hostname` is undefined. */
 function openPool(
@@ -169,7 +182,7 @@ function openPool(
       },
     }),
     ...(offers('shareable') && { shareable: shareableOf(ask, hostname === undefined && offers('sharedFence')) }),
-    ...{ ...(offers('snapshots') && { snapshots: snapshotsOf(ask) }), ...(offers('contents') && { contents: contentsOf(ask) }) },
+    ...keptOf(ask, offers, hostname !== undefined && offers('written')),
     images: {
       put: ({ id, virtualSizeBytes, content }, call) => {
         let read = SimContent.EMPTY;

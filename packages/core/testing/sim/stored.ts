@@ -1,4 +1,4 @@
-import type { Attachment, SnapshotRef, StoredObject } from '../../src/strategy/index.ts';
+import type { Attachment, Extent, SnapshotRef, StoredObject } from '../../src/strategy/index.ts';
 import type { SimContent } from './content.ts';
 
 export interface SimSnapshot {
@@ -52,6 +52,8 @@ export interface SimStored extends StoredObject {
   otherKey: string | undefined;
   /** With it since it was last opened to write. */
   mark?: string | undefined;
+  /** Of one that was made empty: where a copy of a disk was written to. */
+  written?: readonly Extent[];
   /** It depends neither on its image any more, nor on a snapshot. */
   isFlat: boolean;
 }

@@ -7,6 +7,7 @@ import type { Element } from '../xml/element.ts';
 import { child, render } from '../xml/element.ts';
 import { copyElement, isPlace, seedElement } from './disk-xml.ts';
 import type { DomainSight, Domains } from './domains.ts';
+import { Trails } from './trails.ts';
 import { againWhileTrayCloses } from './tray.ts';
 
 /** How often a copy is looked at, and tells how far it is. */
@@ -52,7 +53,11 @@ export function diskCopyVerbs(domains: Domains): NonNullable<HypervisorDriver['d
           most = Math.min(1, share);
           call.onProgress?.(most);
         } else if (hasBegun) throw new DriverError('unavailable', `the copy of volume ${volumeId} has broken off`);
-        else if (!seen.isCopied) hasBegun = await copies.begin(id, seen.device, to, params, deadline);
+        else if (!seen.isCopied) {
+          // They are of the file that the disk is in.
+          await new Trails(domains.api).drop(id, deadline, { volumeId });
+          hasBegun = await copies.begin(id, seen.device, to, params, deadline);
+        }
       }
     },
 

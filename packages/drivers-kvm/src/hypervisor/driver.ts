@@ -4,6 +4,7 @@ import { Deadline } from '../deadline.ts';
 import { classify } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
 import { consoleVerbs } from './consoles.ts';
+import { diskBackupVerbs } from './disk-backup.ts';
 import { diskCopyVerbs } from './disk-copy.ts';
 import { vncSocket } from './domain-xml.ts';
 import { Domains } from './domains.ts';
@@ -44,6 +45,7 @@ export function kvmHypervisor(link: HostLink, options: HypervisorOptions): Hyper
     power: powerVerbs(domains),
     hotplug: hotplugVerbs(domains, link),
     drive: driveVerbs(domains),
+    diskBackup: diskBackupVerbs(domains),
     diskCopy: diskCopyVerbs(domains),
     migration: migrationVerbs(domains, link, options.migration),
     resize: resizeVerbs(domains),

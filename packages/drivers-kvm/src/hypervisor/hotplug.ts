@@ -11,6 +11,7 @@ import type { DomainView } from './domain-view.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { guestProfile } from './guest-profile.ts';
 import { nicElement } from './nic-xml.ts';
+import { Trails } from './trails.ts';
 
 type Part = 'live' | 'config';
 /** Finds a device of ours in a view of its machine. */
@@ -35,7 +36,12 @@ export function hotplugVerbs(domains: Domains, link: HostLink): NonNullable<Hype
   return {
     attachDisk: (id, disk, call) =>
       plug.attach(id, findDisk(disk.volumeId), (view) => diskElement(disk, view.diskBus, 'plug'), new Deadline(call)),
-    detachDisk: (id, volumeId, call) => plug.detach(id, findDisk(volumeId), new Deadline(call)),
+    async detachDisk(id, volumeId, call) {
+      const deadline = new Deadline(call);
+      const { active } = await domains.needSight(id, deadline);
+      if (active) await new Trails(domains.api).drop(id, deadline, { volumeId });
+      await plug.detach(id, findDisk(volumeId), deadline);
+    },
     attachNic: (id, nic, call) => {
       const build = (view: DomainView) => nicElement(nic, guestProfile(view.guestOs, view.diskBus, 'kvm').nicModel);
       return plug.attach(id, findNic(nic.nicId), build, new Deadline(call));

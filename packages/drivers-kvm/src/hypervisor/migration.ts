@@ -5,8 +5,10 @@ import { DriverError } from '../driver-error.ts';
 import { except } from '../faults.ts';
 import { type HostLink, locate } from '../host-links.ts';
 import { domainRef, JobType, MigrateFlag } from '../libvirt/index.ts';
+import { DiskBackups } from './disk-backup.ts';
 import { type Domains, unknownMachine } from './domains.ts';
 import { isRunning } from './power.ts';
+import { Trails } from './trails.ts';
 
 export interface MigrationOptions {
   /**
@@ -44,7 +46,9 @@ export function migrationVerbs(domains: Domains, link: HostLink, options: Migrat
     const info = () => domains.api.domainGetJobInfo({ domain: domainRef(id) }, deadline.left);
     // Unsupported of one that is coming here: only where it comes from can it be stopped.
     const job = await except(['noDomain', 'operationInvalid', 'operationUnsupported'], info, () => undefined);
-    return job !== undefined && (job.type === JobType.bounded || job.type === JobType.unbounded);
+    if (job === undefined || (job.type !== JobType.bounded && job.type !== JobType.unbounded)) return false;
+    // Libvirt counts a backup as a job of the same sort.
+    return !(await new DiskBackups(domains).isAny(id, deadline));
   };
 
   /** Somebody asked for it before: its end is awaited. */
@@ -62,6 +66,8 @@ export function migrationVerbs(domains: Domains, link: HostLink, options: Migrat
       if (await isUnderWay(id, deadline)) return join(id, deadline);
       // QEMU 7.2 dies of an assertion when it sends what has stood still since it came: its disks are another's yet.
       if (!isRunning(status)) throw new DriverError('conflict', `machine ${id} does not run`);
+      // Libvirt sends no machine with a copy under way, or with checkpoints.
+      await giveUpBackups(domains, id, deadline);
       const ended = new AbortController();
       const told = tell(domains, id, call, ended.signal);
       const uri = peerUri(link, target, options.pkiPath);
@@ -87,6 +93,13 @@ export function migrationVerbs(domains: Domains, link: HostLink, options: Migrat
       }
     },
   };
+}
+
+async function giveUpBackups(domains: Domains, id: string, deadline: Deadline): Promise<void> {
+  const backups = new DiskBackups(domains);
+  for (; await backups.isAny(id, deadline); await deadline.pause(LOOK_MS, `a copy of a disk of machine ${id} to end`))
+    await backups.abort(id, deadline);
+  await new Trails(domains.api).drop(id, deadline);
 }
 
 /** Tells how much of the memory has gone over, until it has ended. Memory is written again while it goes: the share never falls. */

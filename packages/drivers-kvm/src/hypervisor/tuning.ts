@@ -5,6 +5,7 @@ import { AffectFlag, domainRef, type TypedParam } from '../libvirt/index.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { kibibytes } from './nic-xml.ts';
 import { needRoom } from './room-for-processors.ts';
+import { Trails } from './trails.ts';
 
 /** A running machine changes now and stays changed; of a stopped one only the definition can. */
 const affected = (sight: DomainSight): number => (sight.active ? AffectFlag.live | AffectFlag.config : AffectFlag.config);
@@ -45,6 +46,8 @@ export function resizeVerbs(domains: Domains): NonNullable<HypervisorDriver['res
       if (sizeBytes < capacityBytes)
         throw new DriverError('invalid', `volume ${volumeId} has ${capacityBytes} bytes already, and only grows`);
       if (sizeBytes === capacityBytes) return;
+      // QEMU does not grow a disk with a trail that it takes for nothing.
+      await new Trails(domains.api).drop(id, deadline, { volumeId });
       await domains.api.domainBlockResize({ domain, disk, size: sizeBytes, flags: SIZE_IN_BYTES }, deadline.left);
     },
   };

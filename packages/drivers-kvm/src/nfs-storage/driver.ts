@@ -19,6 +19,8 @@ export function nfsStorage(place: ExportPlace): StorageDriver {
     writePart: (file, offsetBytes, bytes, deadline) => pool.write(file, [{ offsetBytes, bytes }], deadline),
     fileBytes: async (file, deadline) => (await pool.attributes(file, deadline)).sizeBytes,
   };
+  // Libvirt copies disks of machines that are on into files of their host alone.
+  const { written: _, ...contents } = contentVerbs(files);
   return {
     ensurePool: (call) => pool.ensure(new Deadline(call)),
 
@@ -32,7 +34,7 @@ export function nfsStorage(place: ExportPlace): StorageDriver {
     others: othersVerbs(pool, files),
     images: imageVerbs(pool),
     seeds: seedVerbs(pool),
-    contents: contentVerbs(files),
+    contents,
     // NFS does not tell who has a file open.
     marks: markVerbs({ ...files, isOurs: ({ name }) => readName(name) !== undefined, isInUse: async () => false }),
 

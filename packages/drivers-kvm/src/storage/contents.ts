@@ -4,7 +4,7 @@ import { Deadline } from '../deadline.ts';
 import { DriverError } from '../driver-error.ts';
 import { noSnapshots, refuse } from './content-bounds.ts';
 import { backingFormat, type Place, QCOW2_FIRST_BYTES, QCOW2_HEADER_BYTES, Qcow2Map, type Stretch } from './qcow2.ts';
-import { MARK_AT, type Mark, markOf, wordOf } from './qcow2-mark.ts';
+import { isTold, MARK_AT, type Mark, markOf, untold } from './qcow2-mark.ts';
 
 /** Files below one another: an image, and the volume on it. */
 const LAYERS_MAX = 4;
@@ -26,7 +26,9 @@ export interface DiskFiles<File extends { readonly name: string }> {
  * The bytes of volumes, through nothing but parts of files: the tables of qcow2 are read here. A volume that is to be filled has its tables from the beginning, or
  * none, so that a write changes no table.
  */
-export function contentVerbs<File extends { readonly name: string }>(pool: DiskFiles<File>): NonNullable<StorageDriver['contents']> {
+export function contentVerbs<File extends { readonly name: string }>(
+  pool: DiskFiles<File>,
+): Required<NonNullable<StorageDriver['contents']>> {
   const disks = new Disks(pool);
   const open = async (of: ContentRef, call: Call, deadline: Deadline) => {
     const disk = await disks.open(of, call, deadline);
@@ -37,7 +39,15 @@ export function contentVerbs<File extends { readonly name: string }>(pool: DiskF
     async *changes(of, sinceId, call): AsyncGenerator<Extent, void, undefined> {
       if (sinceId !== undefined) throw noSnapshots();
       const deadline = new Deadline(call);
+      disks.forget();
       yield* extentsOf(await open(of, call, deadline), deadline);
+    },
+
+    async *written(volumeId, within, call): AsyncGenerator<Extent, void, undefined> {
+      const deadline = new Deadline(call);
+      // An operation that begins anew has made another one under the same name.
+      disks.forget();
+      yield* writtenIn(await open({ volumeId }, call, deadline), within, deadline);
     },
 
     async read(of, offsetBytes, lengthBytes, call) {
@@ -59,6 +69,20 @@ export async function* extentsOf<File extends { readonly name: string }>(
   for (let at = 0; at < disk.sizeBytes; ) {
     const { lengthBytes, place } = await disk.stretch(at, disk.sizeBytes - at, deadline);
     yield { offsetBytes: at, lengthBytes, hasData: place.type !== 'zero' };
+    at += lengthBytes;
+  }
+}
+
+async function* writtenIn<File extends { readonly name: string }>(
+  disk: Disk<File>,
+  { offsetBytes, lengthBytes: withinBytes }: { readonly offsetBytes: number; readonly lengthBytes: number },
+  deadline: Deadline,
+): AsyncGenerator<Extent, void, undefined> {
+  if (disk.files.length > 1) throw new DriverError('conflict', `${disk.file.name} was not made empty`);
+  const endBytes = Math.min(offsetBytes + withinBytes, disk.sizeBytes);
+  for (let at = offsetBytes; at < endBytes; ) {
+    const { lengthBytes, place } = await disk.ownStretch(at, endBytes - at, deadline);
+    if (place.type !== 'below') yield { offsetBytes: at, lengthBytes, hasData: place.type !== 'zero' };
     at += lengthBytes;
   }
 }
@@ -151,11 +175,16 @@ export class Disk<File extends { readonly name: string }> {
   /** Before it is written to. */
   async unmark(deadline: Deadline): Promise<void> {
     const [{ file, mark }] = this.#layers;
-    if (mark?.word !== undefined) await this.#pool.writePart(file, MARK_AT, wordOf(undefined, mark), deadline);
+    if (mark !== undefined && isTold(mark)) await this.#pool.writePart(file, MARK_AT, untold(mark), deadline);
   }
 
   write(fileOffsetBytes: number, bytes: Uint8Array, deadline: Deadline): Promise<void> {
     return this.#pool.writePart(this.file, fileOffsetBytes, bytes, deadline);
+  }
+
+  /** In the volume's own file. */
+  ownStretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Stretch> {
+    return this.#layers[0].stretch(offsetBytes, lengthBytes, deadline);
   }
 
   async stretch(offsetBytes: number, lengthBytes: number, deadline: Deadline): Promise<Found> {
@@ -196,6 +225,11 @@ export class Disks<File extends { readonly name: string }> {
 
   constructor(pool: DiskFiles<File>) {
     this.#pool = pool;
+  }
+
+  /** Who begins to read looks anew. */
+  forget(): void {
+    this.#last = undefined;
   }
 
   async open({ id, volumeId }: ContentRef, { requestId }: Call, deadline: Deadline): Promise<Disk<File>> {

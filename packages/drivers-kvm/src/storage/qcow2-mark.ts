@@ -24,6 +24,15 @@ export function markOf(header: Buffer): Mark | undefined {
   return { known: bits & KNOWN, word };
 }
 
+/** That the bitmaps in the file are right, by which QEMU notes where it was written to. */
+const HAS_BITMAPS = 1n;
+
+/** Whether the header says something of the content that a write makes untrue. */
+export const isTold = ({ known, word }: Mark): boolean => word !== undefined || (known & HAS_BITMAPS) !== 0n;
+
+/** What is to be written at `MARK_AT` before that: QEMU throws the bitmaps away when it opens the file next. */
+export const untold = ({ known }: Mark): Buffer => wordOf(undefined, { known: known & ~HAS_BITMAPS, word: undefined });
+
 /** What is to be written at `MARK_AT`; without a word, none is there then. @throws DriverError invalid */
 export function wordOf(word: string | undefined, { known }: Mark): Buffer {
   if (word !== undefined && !WORD.test(word)) throw new DriverError('invalid', `${word} is no mark: they are 15 hexadecimal digits`);

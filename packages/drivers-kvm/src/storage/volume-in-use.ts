@@ -1,7 +1,9 @@
 import type { Deadline } from '../deadline.ts';
 import { except } from '../faults.ts';
 import type { HostLink } from '../host-links.ts';
+import { Trails } from '../hypervisor/trails.ts';
 import { BlockResizeFlag, ListDomainsFlag, type StorageVolume } from '../libvirt/index.ts';
+import { volumeOfAlias } from '../mark.ts';
 import { child, childrenNamed, type Element } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
 
@@ -10,8 +12,12 @@ import { parse } from '../xml/reader.ts';
  */
 export async function growInUse(link: HostLink, path: string, sizeBytes: number, deadline: Deadline): Promise<boolean> {
   const user = await userOf(link, path, deadline);
-  if (user !== undefined) await link.host.api.domainBlockResize({ ...user, size: sizeBytes, flags: BlockResizeFlag.bytes }, deadline.left);
-  return user !== undefined;
+  if (user === undefined) return false;
+  const { domain, disk, volumeId } = user;
+  // QEMU does not grow a disk with a trail that it takes for nothing.
+  if (volumeId !== undefined) await new Trails(link.host.api).drop(domain.uuid, deadline, { volumeId });
+  await link.host.api.domainBlockResize({ domain, disk, size: sizeBytes, flags: BlockResizeFlag.bytes }, deadline.left);
+  return true;
 }
 
 /** Whether a running machine of this host has the file open. */
@@ -45,14 +51,14 @@ async function userOf(link: HostLink, path: string, deadline: Deadline) {
   const domains = await api.connectListAllDomains({ flags: ListDomainsFlag.active }, deadline.left);
   for (const domain of domains) {
     const read = () => api.domainGetXmlDesc({ domain }, deadline.left);
-    const disk = diskOf(await except(['noDomain'], read, () => '<domain/>'), path);
-    if (disk !== undefined) return { domain, disk };
+    const found = diskOf(await except(['noDomain'], read, () => '<domain/>'), path);
+    if (found?.disk !== undefined) return { ...found, domain, disk: found.disk };
   }
   return undefined;
 }
 
-function diskOf(xml: string, path: string): string | undefined {
+function diskOf(xml: string, path: string) {
   const disks = childrenNamed(child(parse(xml), 'devices'), 'disk');
-  const disk = disks.find((each) => child(each, 'source')?.attributes.file === path);
-  return child(disk, 'target')?.attributes.dev;
+  const found = disks.find((each) => child(each, 'source')?.attributes.file === path);
+  return found && { disk: child(found, 'target')?.attributes.dev, volumeId: volumeOfAlias(child(found, 'alias')?.attributes.name ?? '') };
 }

@@ -11,6 +11,7 @@ import { findImage } from './images.ts';
 import { presenceNames, readName, volumeName } from './names.ts';
 import { type DirPool, findOneOf } from './pool.ts';
 import { luksPlace, QCOW2_FIRST_BYTES } from './qcow2.ts';
+import { isTold, MARK_AT, markOf, untold } from './qcow2-mark.ts';
 import { growInUse, isInUse } from './volume-in-use.ts';
 import type { Backing, VolumeView } from './volume-xml.ts';
 
@@ -133,6 +134,9 @@ export class DirVolumes {
     if (sizeBytes === present) return;
     if (sizeBytes < present) throw new DriverError('invalid', `volume ${id} has ${present} bytes and cannot shrink to ${sizeBytes}`);
     if (await growInUse(this.#link, volume.key, sizeBytes, deadline)) return;
+    const mark = formatOf(volume) === 'raw' ? undefined : markOf(await this.#pool.readPart(volume, 0, QCOW2_FIRST_BYTES, deadline));
+    // Qemu-img does not grow a disk with bitmaps that QEMU takes for nothing.
+    if (mark !== undefined && isTold(mark)) await this.#pool.writePart(volume, MARK_AT, untold(mark), deadline);
     await this.#pool.resize(volume, sizeBytes, deadline);
   }
 

@@ -21,6 +21,7 @@ describeHypervisor('kvm on a real libvirtd', {
   features: [
     'hotplug',
     'drive',
+    'diskBackup',
     'diskCopy',
     'migration',
     'quiesce',

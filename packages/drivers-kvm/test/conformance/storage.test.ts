@@ -10,7 +10,19 @@ import { LabBackend, required } from './lab-host.ts';
 const SLOW = /keys\.|encryption\.contents|encrypted (one|pieces|content|contents)\b/;
 
 describeStorage('libvirt-dir on a real libvirtd', {
-  features: ['growth', 'contents', 'imageAttach', 'encryption', 'keys', 'lockedContents', 'release', 'shareable', 'others', 'marks'],
+  features: [
+    'growth',
+    'contents',
+    'imageAttach',
+    'encryption',
+    'keys',
+    'lockedContents',
+    'release',
+    'shareable',
+    'others',
+    'marks',
+    'written',
+  ],
   select: (id) => (FULL || !SLOW.test(id)) && inSlice(6)(id),
   // LUKS derives keys slowly, on a busy machine for half a minute.
   timeouts: { callMs: 120_000, testMs: 900_000 },

@@ -252,6 +252,21 @@ export class StoragePool {
       key === undefined ? this.#contents.changes(of, sinceId, c) : this.#lockedContents.changes({ ...of, key }, sinceId, c);
     return this.#run('contents.changes', call, (c) => take(this.#calls.told('contents.changes', c, found), c));
   }
+  /** Whether it can be told from zeroes where a volume was never written to. */
+  get tellsWritten(): boolean {
+    return this.#driver.contents?.written !== undefined;
+  }
+  /** Where a volume that was made empty was written to since. */
+  async written(volumeId: string, within: Omit<Extent, 'hasData'>, call: Call): Promise<readonly Extent[]> {
+    const { contents } = this.#driver;
+    const written = required(contents?.written, this.place, 'tell where a volume was written to');
+    return this.#run('contents.written', call, async (c) => {
+      const found: Extent[] = [];
+      for await (const extent of this.#calls.told('contents.written', c, (told) => written.call(contents, volumeId, within, told)))
+        found.push(extent);
+      return found;
+    });
+  }
   readContent({ key, ...of }: ContentAt, offsetBytes: number, lengthBytes: number, call: Call) {
     return this.#run('contents.read', call, (c) =>
       key === undefined

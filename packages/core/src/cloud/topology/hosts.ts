@@ -3,6 +3,8 @@ import type {
   Attachment,
   ByteStream,
   Call,
+  DiskBackup,
+  DiskBackupBegun,
   DiskCopyLimit,
   DiskCopyState,
   DiskLimits,
@@ -24,6 +26,7 @@ import { LateCalls, type MachineAsk } from './late-calls.ts';
 type Feature =
   | 'hotplug'
   | 'drive'
+  | 'diskBackup'
   | 'diskCopy'
   | 'migration'
   | 'quiesce'
@@ -184,6 +187,32 @@ export class Hypervisor {
   get #diskCopy() {
     return required(this.#driver.diskCopy, this.place, 'move a disk that is in use');
   }
+  /** Answers when the instant is over. */
+  beginDiskBackup(id: string, backup: DiskBackup, call: Call): Promise<DiskBackupBegun> {
+    const feature = this.#diskBackup;
+    if (!feature.places.includes(backup.to.type))
+      throw new CloudError('unsupported', `${this.place} cannot copy a disk that is in use into such a place.`);
+    return this.#caller.run('diskBackup.begin', call, (c) => feature.begin(id, backup, c));
+  }
+  finishDiskBackup(id: string, volumeId: string, to: Attachment, call: Call) {
+    const feature = this.#diskBackup;
+    return this.#caller.run('diskBackup.finish', call, (c) => feature.finish(id, volumeId, to, c));
+  }
+  cancelDiskBackup(id: string, volumeId: string, trail: string, call: Call) {
+    const feature = this.#diskBackup;
+    return this.#caller.run('diskBackup.cancel', call, (c) => feature.cancel(id, volumeId, trail, c));
+  }
+  trails(id: string, volumeId: string, call: Call) {
+    const feature = this.#diskBackup;
+    return this.#caller.run('diskBackup.trails', call, (c) => feature.trails(id, volumeId, c));
+  }
+  keepTrails(id: string, volumeId: string, kept: readonly string[], call: Call) {
+    const feature = this.#diskBackup;
+    return this.#caller.run('diskBackup.keepTrails', call, (c) => feature.keepTrails(id, volumeId, kept, c));
+  }
+  get #diskBackup() {
+    return required(this.#driver.diskBackup, this.place, 'copy a disk as it is at one instant while it is in use');
+  }
   freeze(id: string, call: Call) {
     const feature = required(this.#driver.quiesce, this.place, 'ask a guest to hold its writes back');
     return this.#caller.run('freeze', call, (c) => feature.freeze(id, c));
@@ -205,10 +234,11 @@ export class Hypervisor {
     return this.#offered(feature) !== undefined;
   }
   #offered(feature: Feature): object | undefined {
-    const { hotplug, drive, diskCopy, migration, resize, secrets, limits, consoles, quiesce, usage } = this.#driver;
+    const { hotplug, drive, diskBackup, diskCopy, migration, resize, secrets, limits, consoles, quiesce, usage } = this.#driver;
     return {
       hotplug,
       drive,
+      diskBackup,
       diskCopy,
       migration,
       resize,

@@ -8,7 +8,7 @@ const WITHOUT = { without: ['snapshots'] } as const;
 
 /** A machine with a data disk of something, in a pool that keeps no snapshots, and a backup store. */
 async function withMachine() {
-  const stage = await MachineStage.with({}, WITHOUT);
+  const stage = await MachineStage.with({}, { without: ['snapshots', 'diskBackup'] });
   const { sim } = stage;
   await sim.done('backupStore.create', { name: 'store', driver: 'simulated' });
   const id = await stage.machine({ name: 'db' });

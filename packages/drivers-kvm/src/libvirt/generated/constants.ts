@@ -1,6 +1,6 @@
 // Generated from protocol.idl by tools/generate/libvirt-protocol.ts. Do not edit.
 
-export const ErrorCode = { ok: 0, internalError: 1, noSupport: 3, noConnect: 5, invalidDomain: 7, invalidArgument: 8, operationFailed: 9, osType: 16, xmlError: 27, domainExists: 28, operationDenied: 29, openFailed: 30, xmlDetail: 35, networkExists: 37, systemError: 38, rpc: 39, noDomain: 42, noNetwork: 43, authFailed: 45, invalidStoragePool: 46, invalidStorageVolume: 47, noStoragePool: 49, noStorageVolume: 50, operationInvalid: 55, noNetworkFilter: 62, noSecret: 66, configUnsupported: 67, operationTimeout: 68, noDomainSnapshot: 72, argumentUnsupported: 74, storagePoolBuilt: 76, operationAborted: 78, noDomainMetadata: 80, migrateUnsafe: 81, overflow: 82, blockCopyActive: 83, operationUnsupported: 84, agentUnresponsive: 86, resourceBusy: 87, accessDenied: 88, storageVolumeExists: 90, cpuIncompatible: 91, xmlInvalidSchema: 92, noServer: 95, agentUnsynced: 97, deviceMissing: 99, multipleDomains: 110 } as const;
+export const ErrorCode = { ok: 0, internalError: 1, noSupport: 3, noConnect: 5, invalidDomain: 7, invalidArgument: 8, operationFailed: 9, osType: 16, xmlError: 27, domainExists: 28, operationDenied: 29, openFailed: 30, xmlDetail: 35, networkExists: 37, systemError: 38, rpc: 39, noDomain: 42, noNetwork: 43, authFailed: 45, invalidStoragePool: 46, invalidStorageVolume: 47, noStoragePool: 49, noStorageVolume: 50, operationInvalid: 55, noNetworkFilter: 62, noSecret: 66, configUnsupported: 67, operationTimeout: 68, noDomainSnapshot: 72, argumentUnsupported: 74, storagePoolBuilt: 76, operationAborted: 78, noDomainMetadata: 80, migrateUnsafe: 81, overflow: 82, blockCopyActive: 83, operationUnsupported: 84, agentUnresponsive: 86, resourceBusy: 87, accessDenied: 88, storageVolumeExists: 90, cpuIncompatible: 91, xmlInvalidSchema: 92, noServer: 95, agentUnsynced: 97, deviceMissing: 99, noCheckpoint: 103, noBackup: 104, checkpointInconsistent: 109, multipleDomains: 110 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
 export const DomainState = { nostate: 0, running: 1, blocked: 2, paused: 3, shutdown: 4, shutoff: 5, crashed: 6, pmSuspended: 7 } as const;
@@ -125,6 +125,18 @@ export type SnapshotCreateFlag = (typeof SnapshotCreateFlag)[keyof typeof Snapsh
 
 export const SnapshotDeleteFlag = { children: 1, metadataOnly: 2, childrenOnly: 4 } as const;
 export type SnapshotDeleteFlag = (typeof SnapshotDeleteFlag)[keyof typeof SnapshotDeleteFlag];
+
+export const CheckpointXmlFlag = { secure: 1, noDomain: 2, size: 4 } as const;
+export type CheckpointXmlFlag = (typeof CheckpointXmlFlag)[keyof typeof CheckpointXmlFlag];
+
+export const CheckpointDeleteFlag = { children: 1, metadataOnly: 2, childrenOnly: 4 } as const;
+export type CheckpointDeleteFlag = (typeof CheckpointDeleteFlag)[keyof typeof CheckpointDeleteFlag];
+
+export const BackupBeginFlag = { reuseExternal: 1 } as const;
+export type BackupBeginFlag = (typeof BackupBeginFlag)[keyof typeof BackupBeginFlag];
+
+export const JobOperation = { unknown: 0, start: 1, save: 2, restore: 3, migrationIn: 4, migrationOut: 5, snapshot: 6, snapshotRevert: 7, dump: 8, backup: 9 } as const;
+export type JobOperation = (typeof JobOperation)[keyof typeof JobOperation];
 
 export const PoolBuildFlag = { new: 0, repair: 1, resize: 2, noOverwrite: 4, overwrite: 8 } as const;
 export type PoolBuildFlag = (typeof PoolBuildFlag)[keyof typeof PoolBuildFlag];

@@ -19,6 +19,8 @@ function writeNetworkFilter(w: XdrWriter, v: t.NetworkFilter): void { w.string(v
 export function readNetworkFilter(r: XdrReader): t.NetworkFilter { const name = r.string(); const uuid = r.uuid(); return { name, uuid }; }
 function writeSnapshot(w: XdrWriter, v: t.Snapshot): void { w.string(v.name); writeDomain(w, v.domain); }
 export function readSnapshot(r: XdrReader): t.Snapshot { const name = r.string(); const domain = readDomain(r); return { name, domain }; }
+function writeCheckpoint(w: XdrWriter, v: t.Checkpoint): void { w.string(v.name); writeDomain(w, v.domain); }
+export function readCheckpoint(r: XdrReader): t.Checkpoint { const name = r.string(); const domain = readDomain(r); return { name, domain }; }
 export function readErrorBody(r: XdrReader): t.ErrorBody { const code = r.int(); const domain = r.int(); const message = r.optional(() => r.string()); const level = r.int(); const dom = r.optional(() => readDomain(r)); const str1 = r.optional(() => r.string()); const str2 = r.optional(() => r.string()); const str3 = r.optional(() => r.string()); const int1 = r.int(); const int2 = r.int(); const net = r.optional(() => readNetwork(r)); return { code, domain, message, level, dom, str1, str2, str3, int1, int2, net }; }
 export function readNodeStat(r: XdrReader): t.NodeStat { const field = r.string(); const value = r.u64(); return { field, value }; }
 export function readMemoryStat(r: XdrReader): t.MemoryStat { const tag = r.int(); const value = r.u64(); return { tag, value }; }
@@ -316,6 +318,21 @@ export const procedures = {
   domainRevertToSnapshot: define<t.DomainRevertToSnapshotArguments, void>({ name: 'domainRevertToSnapshot', program: remoteProgram, number: 192, effect: 'mutate', lane: 'solo',
     write(w, v) { writeSnapshot(w, v.snapshot); w.uint(v.flags ?? 0); },
     read() {} }),
+  domainListAllCheckpoints: define<t.DomainListAllCheckpointsArguments, readonly t.Checkpoint[]>({ name: 'domainListAllCheckpoints', program: remoteProgram, number: 413, effect: 'read', lane: 'control',
+    write(w, v) { writeDomain(w, v.domain); w.int(1); w.uint(v.flags ?? 0); },
+    read(r) { const checkpoints = r.list(16384, () => readCheckpoint(r)); r.int(); return checkpoints; } }),
+  domainCheckpointGetXmlDesc: define<t.DomainCheckpointGetXmlDescArguments, string>({ name: 'domainCheckpointGetXmlDesc', program: remoteProgram, number: 412, effect: 'read', lane: 'jobs',
+    write(w, v) { writeCheckpoint(w, v.checkpoint); w.uint(v.flags ?? 0); },
+    read(r) { const xml = r.string(); return xml; } }),
+  domainCheckpointDelete: define<t.DomainCheckpointDeleteArguments, void>({ name: 'domainCheckpointDelete', program: remoteProgram, number: 417, effect: 'mutate', lane: 'jobs',
+    write(w, v) { writeCheckpoint(w, v.checkpoint); w.uint(v.flags ?? 0); },
+    read() {} }),
+  domainBackupBegin: define<t.DomainBackupBeginArguments, void>({ name: 'domainBackupBegin', program: remoteProgram, number: 421, effect: 'mutate', lane: 'jobs',
+    write(w, v) { writeDomain(w, v.domain); w.string(v.backupXml); w.optional(v.checkpointXml, (item) => w.string(item)); w.uint(v.flags ?? 0); },
+    read() {} }),
+  domainBackupGetXmlDesc: define<t.DomainBackupGetXmlDescArguments, string>({ name: 'domainBackupGetXmlDesc', program: remoteProgram, number: 422, effect: 'read', lane: 'control',
+    write(w, v) { writeDomain(w, v.domain); w.uint(v.flags ?? 0); },
+    read(r) { const xml = r.string(); return xml; } }),
   domainFsFreeze: define<t.DomainFsFreezeArguments, number>({ name: 'domainFsFreeze', program: remoteProgram, number: 335, effect: 'mutate', lane: 'jobs',
     write(w, v) { writeDomain(w, v.domain); w.list(v.mountpoints, 256, (item) => w.string(item)); w.uint(v.flags ?? 0); },
     read(r) { const fileSystems = r.int(); return fileSystems; } }),
@@ -660,6 +677,11 @@ export function bindLibvirtApi(call: t.Caller): t.LibvirtApi {
     domainSnapshotGetXmlDesc: (args, options = {}) => call(procedures.domainSnapshotGetXmlDesc, args, options),
     domainSnapshotDelete: (args, options = {}) => call(procedures.domainSnapshotDelete, args, options),
     domainRevertToSnapshot: (args, options = {}) => call(procedures.domainRevertToSnapshot, args, options),
+    domainListAllCheckpoints: (args, options = {}) => call(procedures.domainListAllCheckpoints, args, options),
+    domainCheckpointGetXmlDesc: (args, options = {}) => call(procedures.domainCheckpointGetXmlDesc, args, options),
+    domainCheckpointDelete: (args, options = {}) => call(procedures.domainCheckpointDelete, args, options),
+    domainBackupBegin: (args, options = {}) => call(procedures.domainBackupBegin, args, options),
+    domainBackupGetXmlDesc: (args, options = {}) => call(procedures.domainBackupGetXmlDesc, args, options),
     domainFsFreeze: (args, options = {}) => call(procedures.domainFsFreeze, args, options),
     domainFsThaw: (args, options = {}) => call(procedures.domainFsThaw, args, options),
     domainFsTrim: (args, options = {}) => call(procedures.domainFsTrim, args, options),

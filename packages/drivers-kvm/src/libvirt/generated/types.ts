@@ -43,6 +43,11 @@ export interface Snapshot {
   readonly domain: Domain;
 }
 
+export interface Checkpoint {
+  readonly name: string;
+  readonly domain: Domain;
+}
+
 export interface ErrorBody {
   readonly code: number;
   readonly domain: number;
@@ -684,6 +689,33 @@ export interface DomainSnapshotDeleteArguments {
 
 export interface DomainRevertToSnapshotArguments {
   readonly snapshot: Snapshot;
+  readonly flags?: number | undefined;
+}
+
+export interface DomainListAllCheckpointsArguments {
+  readonly domain: Domain;
+  readonly flags?: number | undefined;
+}
+
+export interface DomainCheckpointGetXmlDescArguments {
+  readonly checkpoint: Checkpoint;
+  readonly flags?: number | undefined;
+}
+
+export interface DomainCheckpointDeleteArguments {
+  readonly checkpoint: Checkpoint;
+  readonly flags?: number | undefined;
+}
+
+export interface DomainBackupBeginArguments {
+  readonly domain: Domain;
+  readonly backupXml: string;
+  readonly checkpointXml?: string | undefined;
+  readonly flags?: number | undefined;
+}
+
+export interface DomainBackupGetXmlDescArguments {
+  readonly domain: Domain;
   readonly flags?: number | undefined;
 }
 
@@ -1422,6 +1454,16 @@ export interface LibvirtApi {
   domainSnapshotDelete(args: DomainSnapshotDeleteArguments, options?: CallOptions): Promise<void>;
   /** remote 192: mutate, solo. */
   domainRevertToSnapshot(args: DomainRevertToSnapshotArguments, options?: CallOptions): Promise<void>;
+  /** remote 413: read, control. */
+  domainListAllCheckpoints(args: DomainListAllCheckpointsArguments, options?: CallOptions): Promise<readonly Checkpoint[]>;
+  /** remote 412: read, jobs. */
+  domainCheckpointGetXmlDesc(args: DomainCheckpointGetXmlDescArguments, options?: CallOptions): Promise<string>;
+  /** remote 417: mutate, jobs. */
+  domainCheckpointDelete(args: DomainCheckpointDeleteArguments, options?: CallOptions): Promise<void>;
+  /** remote 421: mutate, jobs. */
+  domainBackupBegin(args: DomainBackupBeginArguments, options?: CallOptions): Promise<void>;
+  /** remote 422: read, control. */
+  domainBackupGetXmlDesc(args: DomainBackupGetXmlDescArguments, options?: CallOptions): Promise<string>;
   /** remote 335: mutate, jobs. */
   domainFsFreeze(args: DomainFsFreezeArguments, options?: CallOptions): Promise<number>;
   /** remote 336: mutate, jobs. */
