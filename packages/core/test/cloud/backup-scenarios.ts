@@ -24,6 +24,16 @@ const aSnapshot = async (at: SmallCloud) => {
   return undefined;
 };
 
+/** Of a machine that is on, with a backup and something that was written since. */
+const aRunningSource = async (at: SmallCloud) => {
+  await aMachine(at);
+  const id = extra.get(at) ?? '';
+  const write = (byte: number) => at.sim.world.pools.get(`hv1/${at.poolId}`)?.write(id, 0, new Uint8Array(4096).fill(byte));
+  write(7);
+  await backUp(at, 'backup-1');
+  write(8);
+};
+
 /** Encrypted, with something in it, and with a backup. */
 const aSealed = async (at: SmallCloud) => {
   await aStore(at);
@@ -99,6 +109,13 @@ export const backupScenarios: readonly Scenario[] = [
     (at) => aSource(at).then(() => undefined),
     (at) => ({ name: 'backup-1', volumeId: extra.get(at) }),
     'where there are no snapshots',
+    { without: ['snapshots'] },
+  ),
+  on(
+    'backup.create',
+    (at) => aRunningSource(at).then(() => undefined),
+    (at) => ({ name: 'backup-2', volumeId: extra.get(at) }),
+    'of a machine that is on',
     { without: ['snapshots'] },
   ),
   on('backup.create', aSnapshot, (at) => ({ name: 'backup-1', snapshotId: snapshots.get(at) }), 'of a snapshot'),

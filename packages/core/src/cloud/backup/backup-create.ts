@@ -6,6 +6,7 @@ import {
   create,
   defineAction,
   expectState,
+  type Failed,
   type Id,
   NOTHING_TO_UNDO,
   type Reader,
@@ -28,6 +29,7 @@ import {
   volume,
   type WantedSnapshot,
 } from '../storage/contract.ts';
+import { type Aside, asideKey, type Live, layAside, leaveAside, notedManifest, takeBackAside } from './aside.ts';
 import { backup } from './backup.ts';
 import { backupPlan } from './backup-plan.ts';
 import { keptIn, readable, refuseUsedOrMoved, sourceOf, type TakenSnapshot } from './backup-source.ts';
@@ -36,6 +38,7 @@ import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { storeFor } from './store-choice.ts';
 import { type Copied, copyOut, Shelf } from './transfer.ts';
 import { madeOf, settled, watch } from './unchanged.ts';
+import { damage } from './vault.ts';
 
 interface CreateBackupParams {
   readonly backupId: Id<'backup'>;
@@ -54,6 +57,8 @@ interface CreateBackupParams {
   readonly taken?: TakenSnapshot;
   /** The machine that has the volume, which is held with it where the volume itself is read. */
   readonly userId?: string;
+  /** The machine that has the volume and is on: what is in it is laid aside, and read there. */
+  readonly live?: Live;
   /** The last one is damaged: all is read and put anew, which mends what older ones share with it. */
   readonly afresh?: true;
   /** The backup before, in the same store, with the snapshot of it. */
@@ -89,6 +94,20 @@ async function beside(ctx: BackupContext, params: CreateBackupParams, call: Call
   return there.map(({ id }) => id);
 }
 
+/** Of what was laid aside, with what the backup before has where that is not in it. */
+async function copyAside(ctx: BackupContext, params: CreateBackupParams, { takenAt, since }: Aside, call: Call): Promise<Copied> {
+  const { backupId, volumeId, volumeName, sizeBytes, afresh } = params;
+  const shelf = await Shelf.open(ctx, params);
+  const pool = await ctx.pools.open(params.poolId);
+  const manifest = since === undefined ? undefined : await notedManifest(ctx, { ...params, since }, call);
+  if (since !== undefined && manifest === undefined) throw damage('The backup that this one goes on from is not there any more.');
+  const goesOn = manifest === undefined ? {} : ({ earlier: { manifest }, isPart: true } as const);
+  const facts = { volumeId, volumeName, sizeBytes, takenAt };
+  const made = await copyOut(ctx, shelf, { pool, of: { volumeId: backupId }, facts, ...goesOn, ...given({ afresh }) }, call);
+  await shelf.putManifest(backupId, made.manifest, call);
+  return made.copied;
+}
+
 /** The manifest is put last: until then there are chunks that nobody names, which go again. Whatever a volume is used for meanwhile, the snapshot stays as it is. */
 const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
   .effect('begin', {
@@ -103,10 +122,22 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
     undo: NOTHING_TO_UNDO,
   })
   .subs('snapshot', { limit: 1, run: ({ ctx, params }) => snapshotsOf(params).map((wanted) => [bindSaga(takeSnapshot, ctx, wanted)]) })
+  .effect('aside', {
+    timeoutMs: TRANSFER_TIMEOUT_MS,
+    do: async ({ ctx, params, call }): Promise<Aside | undefined> => {
+      const { live } = params;
+      return live === undefined ? undefined : layAside(ctx, { ...params, live }, call);
+    },
+    undo: async (step) => {
+      const { live } = step.params;
+      if (live !== undefined) await takeBackAside({ ...step, params: { ...step.params, live } });
+    },
+  })
   .effect('copy', {
     timeoutMs: TRANSFER_TIMEOUT_MS,
     do: async ({ ctx, params, out, call }): Promise<Copied> => {
       const { backupId, volumeId, volumeName, sizeBytes } = params;
+      if (out.aside !== undefined) return copyAside(ctx, params, out.aside, call);
       const shelf = await Shelf.open(ctx, params);
       const pool = await ctx.pools.open(params.poolId);
       const snapshotIds = await beside(ctx, params, call);
@@ -132,9 +163,9 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       transition(backup, backupId, {
         from: 'creating',
         to: 'available',
-        set: { takenAt: out.begin.takenAt, ...out.copy, ...given({ snapshotId: snapshot?.snapshotId }) },
+        set: { takenAt: out.aside?.takenAt ?? out.begin.takenAt, ...out.copy, ...given({ snapshotId: snapshot?.snapshotId }) },
       }),
-      change(volume, volumeId, { backedUpAt: out.begin.backedUpAt }),
+      change(volume, volumeId, { backedUpAt: out.aside?.takenAt ?? out.begin.backedUpAt }),
       ...(earlier === undefined ? [] : [change(backup, earlier.backupId, { snapshotId: null })]),
     ],
     undo: ({ params: { backupId, earlier } }) => [
@@ -152,6 +183,13 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       earlier === undefined || snapshot === undefined
         ? []
         : [[bindSaga(dropSnapshot, ctx, { ...snapshot, snapshotId: earlier.snapshotId, force: true })]],
+  })
+  .effect('tidy', {
+    do: async (step) => {
+      const { live } = step.params;
+      if (live !== undefined) await leaveAside({ ...step, params: { ...step.params, live } });
+    },
+    undo: NOTHING_TO_UNDO,
   })
   .build();
 
@@ -179,7 +217,7 @@ export const backupCreate = (context: BackupContext) =>
     accept: async ({ id, input, principal, reader, mint }) => {
       const plan = input.planId === undefined ? undefined : await usable(reader, backupPlan, input.planId, principal, '/planId');
       const { row: source, kept } = await sourceOf(reader, principal, input);
-      const { hasSnapshots, userId } = await readable(context, reader, source, kept);
+      const { hasSnapshots, userId, live } = await readable(context, reader, source, kept);
       const store = await storeFor(reader, input.storeId);
       const facts = {
         ...{ projectId: source.projectId as Id<'project'>, storeId: store.id, volumeId: source.id },
@@ -201,6 +239,12 @@ export const backupCreate = (context: BackupContext) =>
           params: { ...common, taken: { snapshotId: kept.id, takenAt: kept.createdAt } },
           statements: [expectState(snapshot, kept.id, ['available']), ...statements],
           keys: [contentKey(source.id), kept.id],
+        };
+      if (live !== undefined)
+        return {
+          params: { ...common, live },
+          statements: [keptIn(source), ...statements],
+          keys: liveKeys(source.id, live),
         };
       if (!hasSnapshots)
         return {
@@ -226,14 +270,23 @@ export const backupCreate = (context: BackupContext) =>
       transition(backup, params.backupId, { from: 'creating', to: 'deleted' }),
       ...snapshotsOf(params).map(snapshotRows.takeBack),
     ],
-    again: async ({ params: { earlier, afresh: _, ...params }, error, reader }) => {
-      if (params.snapshot === undefined) return undefined;
-      const now = await before(reader, params.volumeId, params.storeId);
-      if (error.code !== 'conflict' || !isOvertaken(given({ earlier }), now)) return undefined;
-      const keys = keysOf(params.volumeId, params.snapshot.snapshotId, now.earlier);
-      return { params: { ...params, ...now }, statements: [], keys, queue: true };
-    },
+    again: beginAnew,
   });
+
+async function beginAnew({ params: { earlier, afresh, ...params }, error, reader }: Failed<CreateBackupParams>) {
+  const { live } = params;
+  // What it was to go on from is damaged, or gone.
+  if (live !== undefined && afresh === undefined && error.code === 'internal')
+    return { params: { ...params, afresh: true as const }, statements: [], keys: liveKeys(params.volumeId, live), queue: true as const };
+  if (params.snapshot === undefined) return undefined;
+  const now = await before(reader, params.volumeId, params.storeId);
+  if (error.code !== 'conflict' || !isOvertaken(given({ earlier }), now)) return undefined;
+  const keys = keysOf(params.volumeId, params.snapshot.snapshotId, now.earlier);
+  return { params: { ...params, ...now }, statements: [], keys, queue: true as const };
+}
+
+/** The machine goes on, and may be stopped and started: the volume stays with it, and as large. */
+const liveKeys = (volumeId: string, live: Live): readonly string[] => [volumeId, contentKey(volumeId), asideKey(live)];
 
 type Before = Pick<CreateBackupParams, 'earlier' | 'afresh'>;
 

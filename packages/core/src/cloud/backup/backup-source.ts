@@ -1,6 +1,7 @@
 import { CloudError, expectState, type Id, type Principal, type Reader, type RowOf, type Statement, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { needContents, refuseOtherUser, refuseShared, refuseUsed, refuseUsers, snapshot, usersOf, volume } from '../storage/contract.ts';
+import { canLayAside, type Live } from './aside.ts';
 import type { BackupContext } from './context.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -16,6 +17,8 @@ export interface Readable {
   readonly hasSnapshots: boolean;
   /** The machine that has the volume and is off: it stays so meanwhile. */
   readonly userId?: string;
+  /** The machine that has the volume and is on, where what is in it can be laid aside. */
+  readonly live?: Live;
 }
 
 /** @throws CloudError conflict, unsupported, in_use */
@@ -27,9 +30,14 @@ export async function readable(context: BackupContext, reader: Reader, row: Volu
       params: { state, allowed: [...WITH_CONTENT] },
     });
   await needContents(context, row, kept === undefined ? '/volumeId' : '/snapshotId');
-  if ((await context.pools.open(poolId)).hasSnapshots) return { hasSnapshots: true };
+  const pool = await context.pools.open(poolId);
+  if (pool.hasSnapshots) return { hasSnapshots: true };
   const users = await usersOf(reader, row);
   refuseShared(row, users);
+  const [on] = users.filter(({ state: its }) => its === 'running' || its === 'suspended');
+  // What is laid aside would lie in the clear.
+  if (on !== undefined && row.encrypted !== true && canLayAside(await context.hosts.hypervisor(on.hostId), pool))
+    return { hasSnapshots: false, live: { instanceId: on.id, hostId: on.hostId } };
   refuseUsers(
     row,
     users.filter(({ state: its }) => its !== 'stopped'),
@@ -76,10 +84,15 @@ interface Wanted {
 }
 
 /** Of a volume that is read itself: it is as it was when that was accepted, and nobody writes to it. @throws CloudError conflict, in_use, unavailable */
-export async function refuseUsedOrMoved(ctx: BackupContext, { volumeId, poolId, sizeBytes, userId }: Wanted, call: Call): Promise<void> {
-  const row = await ctx.reader.get(volume, volumeId);
+export async function refuseUsedOrMoved(ctx: BackupContext, wanted: Wanted, call: Call): Promise<void> {
+  await refuseUsed(ctx, await refuseOtherOrMoved(ctx, wanted), call);
+}
+
+/** It is where it was, as large, and nobody else's. @throws CloudError conflict */
+export async function refuseOtherOrMoved({ reader }: BackupContext, { volumeId, poolId, sizeBytes, userId }: Wanted): Promise<VolumeRow> {
+  const row = await reader.get(volume, volumeId);
   if (row.poolId !== poolId) throw new CloudError('conflict', `Volume ${row.name} was moved meanwhile.`);
   if (row.sizeBytes !== sizeBytes) throw new CloudError('conflict', 'The volume was resized meanwhile.');
-  await refuseOtherUser(ctx.reader, row, userId);
-  await refuseUsed(ctx, row, call);
+  await refuseOtherUser(reader, row, userId);
+  return row;
 }

@@ -1,5 +1,5 @@
 import { CloudError, inLanes } from '../../kernel/index.ts';
-import type { Call } from '../../strategy/index.ts';
+import type { Call, Extent } from '../../strategy/index.ts';
 import { patiently } from '../patient-call.ts';
 import type { ContentAt, StoragePool } from '../storage/contract.ts';
 import { ChunkSet } from './chunk-set.ts';
@@ -114,6 +114,8 @@ interface CopyRequest {
   readonly of: ContentAt;
   /** What the backup before has, and the snapshot it was made of; without one, nothing has changed since. */
   readonly earlier?: { readonly manifest: Manifest; readonly snapshotId?: string };
+  /** What is read has only what was written since the backup before: the rest is as that has it. */
+  readonly isPart?: true;
   /** What is there already is put again: some of it may be damaged. */
   readonly afresh?: true;
   readonly facts: Parameters<typeof Manifest.begin>[0];
@@ -124,30 +126,83 @@ export async function copyOut(context: Pick<BackupContext, 'environment'>, shelf
   const { pool, of, earlier, facts } = request;
   const manifest = Manifest.begin(facts);
   const keeper = new Keeper(shelf, await shelf.unusable(call), request.afresh === true);
-  const changed = await changedChunks(request, manifest, call);
+  const changed = request.isPart === true ? undefined : await changedChunks(request, manifest, call);
   let [readBytes, newBytes, done] = [0, 0, 0];
-  const copy = async (index: number): Promise<ChunkRef | undefined> => {
+  const whole = async (index: number): Promise<Uint8Array> => {
     const { offsetBytes, lengthBytes } = manifest.place(index);
-    const bytes = await patiently(context, call, (c) => pool.readContent(of, offsetBytes, lengthBytes, c));
     readBytes += lengthBytes;
+    return patiently(context, call, (c) => pool.readContent(of, offsetBytes, lengthBytes, c));
+  };
+  const laidOver = async (index: number, before: ChunkRef | undefined, parts: readonly Extent[]): Promise<Uint8Array> => {
+    const { offsetBytes, lengthBytes } = manifest.place(index);
+    const bytes = Buffer.alloc(lengthBytes);
+    if (before !== undefined && sumOf(parts) < lengthBytes) bytes.set(await shelf.chunk(before, call));
+    const withData = parts.filter(({ hasData }) => hasData);
+    const [first, last] = [withData[0], withData.at(-1)];
+    for (const each of parts) bytes.fill(0, each.offsetBytes - offsetBytes, each.offsetBytes + each.lengthBytes - offsetBytes);
+    if (first === undefined || last === undefined) return bytes;
+    const fromBytes = first.offsetBytes;
+    const found = await patiently(context, call, (c) =>
+      pool.readContent(of, fromBytes, last.offsetBytes + last.lengthBytes - fromBytes, c),
+    );
+    for (const each of withData)
+      bytes.set(
+        found.subarray(each.offsetBytes - fromBytes, each.offsetBytes + each.lengthBytes - fromBytes),
+        each.offsetBytes - offsetBytes,
+      );
+    readBytes += sumOf(withData);
+    return bytes;
+  };
+  const copy = async (bytes: Uint8Array): Promise<ChunkRef | undefined> => {
     if (isZero(bytes)) return undefined;
     const { chunk, isNew } = await keeper.keep(bytes, call);
-    if (isNew) newBytes += lengthBytes;
+    if (isNew) newBytes += bytes.length;
     return chunk;
   };
   for (const page of manifest.pages()) {
-    const indexes = changed.within(page);
+    const parts = changed === undefined ? await writtenParts(context, request, manifest, page, call) : undefined;
+    const indexes = parts === undefined ? (changed?.within(page) ?? []) : [...parts.keys()];
     if (indexes.length === 0 && earlier !== undefined && manifest.takePage(page, earlier.manifest)) continue;
     const before = earlier === undefined ? undefined : await shelf.page(earlier.manifest, page, call);
     const entries = before?.copied(page.count) ?? Entries.nothing(page.count);
     await inLanes(indexes, LANES, async (index) => {
-      entries.set(index - page.first, await copy(index));
+      const at = index - page.first;
+      const bytes = parts === undefined ? await whole(index) : await laidOver(index, entries.at(at), parts.get(index) ?? []);
+      entries.set(at, await copy(bytes));
       done += 1;
-      call.onProgress?.(done / changed.size);
+      if (changed !== undefined) call.onProgress?.(done / changed.size);
     });
+    if (changed === undefined) call.onProgress?.((page.first + page.count) / manifest.chunkCount);
     await manifest.setPage(page, entries, async (bytes) => (await keeper.keep(bytes, call)).chunk);
   }
   return { manifest, copied: { readBytes, newBytes } satisfies Copied };
+}
+
+const sumOf = (parts: readonly Pick<Extent, 'lengthBytes'>[]): number => parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+
+/** By chunk, in their order: where it was written to. */
+async function writtenParts(
+  context: Pick<BackupContext, 'environment'>,
+  { pool, of }: CopyRequest,
+  manifest: Manifest,
+  { first, count }: Page,
+  call: Call,
+): Promise<ReadonlyMap<number, readonly Extent[]>> {
+  const parts = new Map<number, Extent[]>();
+  const last = manifest.place(first + count - 1);
+  const within = { offsetBytes: first * CHUNK_BYTES, lengthBytes: last.offsetBytes + last.lengthBytes - first * CHUNK_BYTES };
+  for (const { offsetBytes, lengthBytes, hasData } of await patiently(context, call, (c) => pool.written(of.volumeId, within, c))) {
+    const endBytes = Math.min(offsetBytes + lengthBytes, within.offsetBytes + within.lengthBytes);
+    for (let at = offsetBytes; at < endBytes; ) {
+      const index = Math.floor(at / CHUNK_BYTES);
+      const upTo = Math.min(endBytes, (index + 1) * CHUNK_BYTES);
+      const known = parts.get(index) ?? [];
+      known.push({ offsetBytes: at, lengthBytes: upTo - at, hasData });
+      parts.set(index, known);
+      at = upTo;
+    }
+  }
+  return parts;
 }
 
 /** Without an earlier backup what has no data is as the manifest begins: zeroes. */

@@ -23,10 +23,12 @@ export interface Watched {
   readonly earlier?: { readonly manifest: Manifest };
 }
 
-/** Backups of a volume in a store, the last one first. */
-export async function madeOf(reader: Reader, volumeId: string, storeId: string): Promise<readonly RowOf<typeof backup>[]> {
+/** Backups of a volume, in one store or all, the last one first. */
+export async function madeOf(reader: Reader, volumeId: string, storeId?: string): Promise<readonly RowOf<typeof backup>[]> {
   const rows = await reader.list(backup, both(equals('volumeId', volumeId), equals('state', 'available')));
-  return rows.filter((row) => row.storeId === storeId).sort((a, b) => ((a.takenAt ?? '') < (b.takenAt ?? '') ? 1 : -1));
+  return rows
+    .filter((row) => storeId === undefined || row.storeId === storeId)
+    .sort((a, b) => ((a.takenAt ?? '') < (b.takenAt ?? '') ? 1 : -1));
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type Statement,
 } from '../../kernel/index.ts';
 import type { Call, PoolCapacity, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
+import { backup } from '../backup/contract.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
@@ -180,7 +181,7 @@ export class PoolLook {
     const unexplained: { readonly kind: StoredKind; readonly found: Found }[] = [];
     await slices.each(objects, async (object) => {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
-      const owner: RowBase | undefined = await reader.find(OWNER[object.kind], object.id);
+      const owner: RowBase | undefined = (await reader.find(OWNER[object.kind], object.id)) ?? (await this.#backupOf(object));
       const isTrial = object.kind === 'seed' && object.id === row.id;
       if (isTrial || owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner)))
         await this.#removeLate({ opened, hostId }, object, call);
@@ -207,13 +208,21 @@ export class PoolLook {
     return (await this.#services.reader.list(stray, where, { limit: 1 })).length > 0;
   }
 
+  /** What was laid aside for a backup has its id. */
+  async #backupOf({ kind, id }: StoredObject): Promise<RowBase | undefined> {
+    return kind === 'volume' ? this.#services.reader.find(backup, id) : undefined;
+  }
+
   /**
-   * What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is
+   * What was laid aside for a backup that has been made. What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is
    * not here.
    */
   async #isForsaken(row: PoolRow, { kind, id }: StoredObject, owner: RowBase | undefined): Promise<boolean> {
     if (kind === 'volume') {
-      const { poolId, leftPoolId } = (await this.#services.reader.find(volume, id)) ?? {};
+      const now = await this.#services.reader.find(volume, id);
+      // Of a backup: nobody comes for it any more.
+      if (now === undefined) return owner !== undefined;
+      const { poolId, leftPoolId } = now;
       return poolId !== row.id && leftPoolId === row.id;
     }
     if (kind !== 'seed' || owner === undefined) return false;

@@ -1,0 +1,3 @@
+/** What other modules may know of backups. */
+
+export { backup } from './backup.ts';
