@@ -165,7 +165,8 @@ describe('backups of machines that are on, where the pool keeps no snapshots', f
       slow();
       expect((await stage.sim.ended(operationId)).state).to.equal(state);
       expect((await stage.row(resourceId)).state).to.equal('deleted');
-      if ((await stage.cloud.row(instance, stage.machineId)).state === 'stopped') await stage.sim.done('instance.start', {}, stage.machineId);
+      if ((await stage.cloud.row(instance, stage.machineId)).state === 'stopped')
+        await stage.sim.done('instance.start', {}, stage.machineId);
       stage.expectNothingAside();
       // That of a machine which went off stays until the next backup.
       expect(stage.trails()).to.include(kept).and.to.have.length(2);
