@@ -100,7 +100,12 @@ describeHypervisor('kvm on a real libvirtd', {
       },
       open: async () => factory.open(backend.host),
       machine: async (): Promise<MachineSpec> => ({ ...(await base()), disks: [await disk(0, guest)] }),
-      disk: (slot: number) => disk(slot, data),
+      // In a form that can have trails.
+      disk: async (slot: number) => {
+        const path = join(dir, `${randomUUID()}.qcow2`);
+        await run(['qemu-img', 'convert', '-O', 'qcow2', data.path, path]);
+        return disk(slot, { path, format: 'qcow2' });
+      },
       iso: async (): Promise<IsoSpec> => {
         const imageId = randomUUID();
         const path = join(dir, `image-${imageId}.raw`);

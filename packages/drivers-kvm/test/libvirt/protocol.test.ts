@@ -129,6 +129,7 @@ function reads({ api }: LibvirtHost, { api: mock }: LibvirtConnection, world: Wo
     domainGetJobInfo: () => api.domainGetJobInfo({ domain }),
     domainGetJobStats: () => api.domainGetJobStats({ domain }),
     domainGetBlockJobInfo: () => api.domainGetBlockJobInfo({ domain, disk: 'hda' }),
+    domainListAllCheckpoints: () => api.domainListAllCheckpoints({ domain }),
     domainListAllSnapshots: () => mock.domainListAllSnapshots(mocked),
     domainSnapshotLookupByName: () => mock.domainSnapshotLookupByName({ ...mocked, name: 'snap' }),
     domainSnapshotGetXmlDesc: () => mock.domainSnapshotGetXmlDesc({ snapshot }),
@@ -186,6 +187,7 @@ function nonsense(field: Field): unknown {
     StorageVolume: { pool: 'nobody', name: 'nobody', key: 'nobody' },
     Secret: { uuid, usageType: 0, usageId: '' },
     Snapshot: { name: 'nobody', domain },
+    Checkpoint: { name: 'nobody', domain },
     string: 'nobody',
     uuid,
     bool: false,
@@ -217,7 +219,8 @@ describe('the description of libvirt’s protocol', function () {
     const calls = reads(libvirt, mock, await createWorld(host, libvirt, mock));
     const all = Object.values(procedures).filter(({ effect, lane }) => effect === 'read' && lane !== 'stream');
     // It asks the guest's agent, and this guest runs none; its answer is laid out like that of any procedure with typed parameters.
-    const unanswerable = ['domainGetGuestInfo'];
+    // Of the others there is nothing to be read without a backup of a disk: disk-backup.test.ts makes some, and goes by what they answer.
+    const unanswerable = ['domainGetGuestInfo', 'domainCheckpointGetXmlDesc', 'domainBackupGetXmlDesc'];
     expect(Object.keys(calls).concat(unanswerable)).to.have.members(all.map(({ name }) => name));
     const failures: string[] = [];
     const answers = new Map<string, unknown>();

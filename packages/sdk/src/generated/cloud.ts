@@ -3684,7 +3684,7 @@ export interface BackupFields {
 /** What was in a volume at one point in time, kept outside of its pool. It is whole by itself, and outlives the volume. */
 export type Backup = Lifecycle<BackupFields, BackupState>;
 
-/** Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off. */
+/** Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots, or is a folder of a host whose hypervisor copies disks in use; elsewhere its machine must be off. */
 export interface BackupCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
@@ -3768,7 +3768,7 @@ export class VolumeBackupsClient extends Resource<'backup', Backup, BackupFilter
     super(client, { kind: 'backup', plural: 'volume-backups' });
   }
 
-  /** Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off. */
+  /** Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots, or is a folder of a host whose hypervisor copies disks in use; elsewhere its machine must be off. */
   create(input: BackupCreate = {}, options: ChangeOptions = {}): Pending<'backup', Backup> {
     return this.createAny(input, options);
   }

@@ -37,7 +37,7 @@ import { backupStore } from './backup-store.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
 import { storeFor } from './store-choice.ts';
 import { type Copied, copyOut, Shelf } from './transfer.ts';
-import { madeOf, settled, watch } from './unchanged.ts';
+import { madeOf, settled, watch, wordOf } from './unchanged.ts';
 import { damage } from './vault.ts';
 
 interface CreateBackupParams {
@@ -103,7 +103,12 @@ async function copyAside(ctx: BackupContext, params: CreateBackupParams, { taken
   if (since !== undefined && manifest === undefined) throw damage('The backup that this one goes on from is not there any more.');
   const goesOn = manifest === undefined ? {} : ({ earlier: { manifest }, isPart: true } as const);
   const facts = { volumeId, volumeName, sizeBytes, takenAt };
+  // Who had given up asking for a copy may be heard late, and would write there again.
+  const mark = wordOf(ctx.environment.random.bytes(8));
+  const isMarked = await pool.markVolume(backupId, mark, call);
   const made = await copyOut(ctx, shelf, { pool, of: { volumeId: backupId }, facts, ...goesOn, ...given({ afresh }) }, call);
+  if (isMarked && (await pool.markOf(backupId, call)) !== mark)
+    throw new CloudError('conflict', 'What was laid aside was written to meanwhile; ask again.');
   await shelf.putManifest(backupId, made.manifest, call);
   return made.copied;
 }
@@ -200,7 +205,7 @@ export const backupCreate = (context: BackupContext) =>
     kind: backup,
     verb: 'create',
     description:
-      'Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots; elsewhere its machine must be off.',
+      'Keeps what is in a volume now, or in a snapshot of one, outside of its pool. The volume may be in use meanwhile where its pool keeps snapshots, or is a folder of a host whose hypervisor copies disks in use; elsewhere its machine must be off.',
     target: 'collection',
     input: Type.Object({
       name: Type.Optional(resourceName()),

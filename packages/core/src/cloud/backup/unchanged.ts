@@ -82,4 +82,4 @@ async function marked(pool: StoragePool, volumeId: string, mark: string, call: C
   }
 }
 
-const wordOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').slice(0, 15);
+export const wordOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').slice(0, 15);
