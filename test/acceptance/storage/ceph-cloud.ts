@@ -16,6 +16,8 @@ const HEARTBEAT_SECONDS = 0.5;
 
 export interface CephCloudOptions extends CephClusterOptions {
   readonly hosts?: number;
+  /** Keys of the server's configuration beside those that the lab gives. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** The real server as a child process, hosts with real libvirtd, and one pool on a real Ceph cluster that all of them reach. */
@@ -36,7 +38,7 @@ export class CephCloud implements AsyncDisposable {
     this.#config = config;
   }
 
-  static async up({ hosts = 2, ...cluster }: CephCloudOptions = {}): Promise<CephCloud> {
+  static async up({ hosts = 2, config = {}, ...cluster }: CephCloudOptions = {}): Promise<CephCloud> {
     const system = await ensureSystem({ log: () => {}, also: TEST_PACKAGES });
     if (!system.ok) throw new Error(system.reason);
     await using made = new AsyncDisposableStack();
@@ -54,6 +56,7 @@ export class CephCloud implements AsyncDisposable {
         log: { level: 'debug' },
         // The same in all its lives, so that clients find it again.
         listen: { host: '127.0.0.1', port: await freePort() },
+        ...config,
       }),
     );
     await cloud.start();

@@ -2,8 +2,11 @@ import type { CephCluster } from '../../../tools/system/ceph-cluster.ts';
 import { until } from '../../lab/waiting.ts';
 import { type CephCloud, POOL } from './ceph-cloud.ts';
 
-/** What a killed writer leaves of a copy of an image or a seed, which is freed after ten idle minutes. */
-const LEFT_PART = /^part-(image|seed)-/;
+/** What a killed writer leaves of a copy of an image, a seed, or a volume that is encrypted as it is copied: it is freed after ten idle minutes. */
+const LEFT_PART = /^part-(image|seed|luks)-/;
+
+/** Images that are looked at at a time: each look is a few programs. */
+const LOOKS = 4;
 
 /** What killed writers have left of copies. */
 export async function leftParts(ceph: CephCluster): Promise<readonly string[]> {
@@ -21,19 +24,51 @@ export interface Inventory {
   readonly locked: readonly string[];
 }
 
+/** But for what the cluster keeps of what is deleted until the last of its clones is gone: it goes by itself then. */
 export async function poolInventory(ceph: CephCluster): Promise<Inventory> {
   const list = async <T>(...words: readonly string[]) => JSON.parse(await ceph.rbd(...words, '--format=json')) as readonly T[];
   const images = (await list<string>('ls', POOL)).filter((name) => !LEFT_PART.test(name)).sort();
-  const trash = (await list<{ readonly name: string }>('trash', 'ls', '--all', POOL)).map(({ name }) => name);
-  const [snapshots, watched, locked]: [string[], string[], string[]] = [[], [], []];
+  const inTrash = await list<{ readonly id: string; readonly name: string }>('trash', 'ls', '--all', POOL);
+  const found: Awaited<ReturnType<typeof lookAt>>[] = [];
+  for (let at = 0; at < images.length; at += LOOKS)
+    found.push(...(await Promise.all(images.slice(at, at + LOOKS).map((image) => lookAt(ceph, image)))));
+  const all = found.flatMap(({ image, snapshots }) => snapshots.map((snapshot) => ({ ...snapshot, at: `${image}@${snapshot.name}` })));
+  const isDeleted = ({ namespace }: ListedSnapshot) => namespace.type === 'trash';
+  const cloned = inTrash.length === 0 && !all.some(isDeleted) ? new Set() : await parentsOf(ceph, images);
+  return {
+    images,
+    trash: inTrash.filter(({ id }) => !cloned.has(id)).map(({ name }) => name),
+    snapshots: all.filter((snapshot) => !isDeleted(snapshot) || !cloned.has(snapshot.at)).map(({ at }) => at),
+    watched: found.filter(({ watchers }) => watchers > 0).map(({ image }) => image),
+    locked: found.filter(({ locks }) => locks > 0).map(({ image }) => image),
+  };
+}
+
+interface ListedSnapshot {
+  readonly name: string;
+  readonly namespace: { readonly type: string };
+}
+
+async function lookAt(ceph: CephCluster, image: string) {
+  const json = async (...words: readonly string[]) => JSON.parse(await ceph.rbd(...words, '--format=json', `${POOL}/${image}`));
+  return {
+    image,
+    snapshots: (await json('snap', 'ls', '--all')) as readonly ListedSnapshot[],
+    watchers: ((await json('status')) as { readonly watchers: readonly object[] }).watchers.length,
+    locks: ((await json('lock', 'ls')) as readonly object[]).length,
+  };
+}
+
+/** What the images are cloned from: the ids of what lies in the trash, and `IMAGE@SNAPSHOT` of what does not. */
+async function parentsOf(ceph: CephCluster, images: readonly string[]): Promise<ReadonlySet<string>> {
+  const parents = new Set<string>();
   for (const image of images) {
-    const named = await list<{ readonly name: string }>('snap', 'ls', '--all', `${POOL}/${image}`);
-    snapshots.push(...named.map(({ name }) => `${image}@${name}`));
-    const status = JSON.parse(await ceph.rbd('status', '--format=json', `${POOL}/${image}`)) as { readonly watchers: readonly object[] };
-    if (status.watchers.length > 0) watched.push(image);
-    if ((await list('lock', 'ls', `${POOL}/${image}`)).length > 0) locked.push(image);
+    const { parent } = JSON.parse(await ceph.rbd('info', '--format=json', `${POOL}/${image}`)) as {
+      readonly parent?: { readonly id: string; readonly image: string; readonly snapshot: string };
+    };
+    if (parent !== undefined) parents.add(parent.id).add(`${parent.image}@${parent.snapshot}`);
   }
-  return { images, trash, snapshots, watched, locked };
+  return parents;
 }
 
 /** What the cloud's own rows say that the pool has, while no machine of it runs. */

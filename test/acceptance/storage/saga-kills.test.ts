@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Id } from '@pileus/sdk';
+import { expect } from 'chai';
+import { FULL } from '../../../tools/test/slice.ts';
+import { Seeded } from '../seeded.ts';
+import { CephCloud } from './ceph-cloud.ts';
+import { leftParts } from './inventory.ts';
+import { CONTENT_BYTES, type Ground, type Play, type Wave } from './kills/ground.ts';
+import { WAVES } from './kills/plays.ts';
+import { cleared, settledWorld } from './kills/world.ts';
+
+/** Each saga is struck so often while it is at work. */
+const HITS = 8;
+/** One that ends in an instant is often missed. */
+const KILLS_MAX = 8 * HITS;
+const END_TIMEOUT_MS = 300_000;
+
+interface Played {
+  readonly title: string;
+  /** How it ended. */
+  readonly end: string;
+  readonly wasHit: boolean;
+  readonly tookMs: number;
+}
+
+/** Minutes for each wave: of the full run. */
+(FULL ? describe : () => undefined)('a server that is killed in the middle of each saga of storage', function (this: Mocha.Suite) {
+  this.timeout(3_600_000);
+  // They are played on one ground.
+  this.bail(true);
+  const chance = new Seeded();
+  let lab: CephCloud;
+  let files = '';
+  let ground: Ground;
+
+  before(async () => {
+    files = await mkdtemp('/tmp/pileus-kills-');
+    lab = await CephCloud.up({
+      hosts: 1,
+      config: { images: { directories: [files] }, trash: { retentionSeconds: 3600 } },
+      pools: ['cloud', 'other'],
+    });
+    ground = await laid();
+  });
+  after(async () => {
+    await lab?.[Symbol.asyncDispose]();
+    await rm(files, { recursive: true, force: true });
+  });
+
+  async function laid(): Promise<Ground> {
+    const { cloud } = lab;
+    // Else a killed client counts as a machine for half a minute, each time.
+    await lab.ceph.ceph('config', 'set', 'osd', 'osd_client_watch_timeout', '5');
+    await mkdir(join(files, 'cellar'));
+    const imageId = await filledImage();
+    const path = join(files, 'local');
+    const local = { name: 'local', driver: 'libvirt-dir', hostId: lab.hostIds[0], storageClass: 'local', settings: { path } };
+    const store = { name: 'cellar', driver: 'directory', settings: { path: join(files, 'cellar') } };
+    const [{ id: localId }, { id: storeId }] = await Promise.all([
+      cloud.pools.create(local).wait(),
+      cloud.backupStores.create(store).wait(),
+    ]);
+    let names = 0;
+    const name = (of: string) => {
+      names += 1;
+      return `${of}-${names}`;
+    };
+    const { storageClass } = await cloud.pools.get(lab.poolId);
+    return { lab, cloud, imageId, localId, storageClass, storeId, files, name };
+  }
+
+  /** The pool has a copy of it before anything is killed. */
+  async function filledImage(): Promise<Id<'image'>> {
+    const { id } = await lab.cloud.images.create({ name: 'content' }).wait();
+    await lab.cloud.images.upload(id, randomBytes(CONTENT_BYTES));
+    const { id: volumeId } = await lab.cloud.volumes.create({ imageId: id, poolId: lab.poolId }).wait();
+    await lab.cloud.volumes.delete(volumeId, { permanent: true }).wait();
+    return id;
+  }
+
+  /** All of a wave at once, and a kill so long after they were asked for; none if no time is given. */
+  async function played({ plays }: Wave, killAfterMs?: number): Promise<readonly Played[]> {
+    const asks = await Promise.all(plays.map(({ ready }) => ready(ground)));
+    const askedMs = Date.now();
+    const requests = asks.map((ask) => ask());
+    const accepted = Promise.all(requests);
+    accepted.catch(() => undefined);
+    let killedMs = Number.POSITIVE_INFINITY;
+    if (killAfterMs !== undefined) {
+      await sleep(killAfterMs);
+      killedMs = Date.now();
+      await lab.kill();
+      await lab.start();
+    }
+    const ended = (await accepted).map(async ({ operationId, beganMs }, index) => {
+      const { title } = plays[index] as Play;
+      const outcome = await lab.cloud.operations.wait(operationId, { timeoutMs: END_TIMEOUT_MS }).safe();
+      const { createdAt, endedAt } = await lab.cloud.operations.get(operationId);
+      const endedMs = Date.parse(endedAt ?? '');
+      return {
+        title,
+        end: outcome.ok ? 'succeeded' : `failed: ${outcome.error.code} ${outcome.error.message}`,
+        wasHit: (beganMs ?? Date.parse(createdAt)) <= killedMs && endedMs > killedMs,
+        tookMs: endedMs - askedMs,
+      };
+    });
+    return Promise.all(ended);
+  }
+
+  async function expectRest(when: string): Promise<void> {
+    const told = await settledWorld(ground);
+    expect(told.seen, `${when} (seed ${chance.seed})`).to.deep.equal(told.expected);
+  }
+
+  for (const wave of WAVES)
+    it(`has what its rows say, and nothing else: ${wave.title} (seed ${chance.seed})`, async () => {
+      const hits = new Map(wave.plays.map(({ title }) => [title, 0]));
+      const ends = new Map<string, number>();
+      const quiet = await played(wave);
+      expect(quiet.filter(({ end }) => end !== 'succeeded')).to.deep.equal([]);
+      await expectRest('undisturbed');
+      await cleared(ground);
+      const tookMs = new Map(quiet.map((each) => [each.title, each.tookMs]));
+      for (let kill = 1; kill <= KILLS_MAX; kill += 1) {
+        // Every second one falls anywhere, the others while that is at work which was struck least: what else is at work then is struck with it.
+        const [aim, least] = [...hits].toSorted(([, a], [, b]) => a - b)[0] ?? expect.fail();
+        if (least >= HITS) break;
+        const afterMs = chance.next() * (kill % 2 === 0 ? Math.max(...tookMs.values()) : (tookMs.get(aim) ?? 0));
+        const when = `kill ${kill}, ${Math.round(afterMs)} ms after`;
+        for (const { title, end, wasHit } of await played(wave, afterMs)) {
+          if (wasHit) hits.set(title, (hits.get(title) ?? 0) + 1);
+          if (end !== 'succeeded') ends.set(`${title} ${end}`, (ends.get(`${title} ${end}`) ?? 0) + 1);
+        }
+        await expectRest(when);
+        await cleared(ground);
+        await expectRest(`${when}, with all deleted`);
+        expect(await lab.cloud.volumes.list().toArray(), when).to.deep.equal([]);
+      }
+      const told = JSON.stringify({ hits: Object.fromEntries(hits), ends: Object.fromEntries(ends), parts: await leftParts(lab.ceph) });
+      expect(Math.min(...hits.values()), told).to.be.at.least(HITS);
+      expect([...ends.keys()], told).to.deep.equal([]);
+    });
+});
