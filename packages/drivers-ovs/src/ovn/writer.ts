@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Outcome, OvnNorthbound, OvsdbClient } from '../ovsdb/index.ts';
 import { AbortedError, OvsdbError, TimeoutError, UnansweredError } from '../ovsdb/index.ts';
 import type { Bounds } from './bounds.ts';
@@ -7,6 +8,8 @@ import type { Tenure } from './tenure.ts';
 
 /** One transaction writes so many rows: the cost of a change to OVN is that of a transaction, whatever is in it. */
 const ROWS_MAX = 100;
+/** How long who was first waits at most for others who still come, turn after turn of the event loop. */
+const GATHER_MS = 5;
 /** Times that a call is taken up again because others changed what it began from. */
 const TURNS_MAX = 8;
 
@@ -79,10 +82,9 @@ export class NorthboundWriter {
   }
 
   async #run(): Promise<void> {
-    // Calls of the same turn of the event loop go together.
-    await Promise.resolve();
     while (this.#queue.length > 0) {
       try {
+        await this.#gather();
         await this.#tenure.begin(longest(this.#queue));
         const batch = this.#take();
         this.#underWay = new Set(batch.map(({ job }) => job.about));
@@ -95,6 +97,19 @@ export class NorthboundWriter {
     }
     this.#tenure.end();
     this.#running = undefined;
+  }
+
+  /**
+   * Calls that come in one turn of the event loop after the other go together: each transaction has `ovn-northd` go through all that there is, twice. One that comes
+   * alone waits a turn.
+   */
+  async #gather(): Promise<void> {
+    const startedMs = performance.now();
+    let before = 0;
+    while (this.#queue.length > before && this.#queue.length < ROWS_MAX && performance.now() - startedMs < GATHER_MS) {
+      before = this.#queue.length;
+      await turn();
+    }
   }
 
   /** Who had the time for it fails with it, or all if it was not for lack of time. */
