@@ -75,6 +75,12 @@ describe('security groups on OVN', function () {
     const twin = await cloud.machine('twin', 1, { networkId, allowedAddresses: [{ cidr: '10.0.0.98/32' }] });
     await twin.card.take('10.0.0.98/24');
     await reaches(twin.probe, { ...at(53, 'udp'), ...{ from: '10.0.0.98' } });
+    // Nor as another card: an answer would go elsewhere, so what arrives is counted.
+    const arrived = async () => /^Udp: (\d+)/m.exec((await web.card.exec(['cat', '/proc/net/snmp'])).stdout)?.[1];
+    const before = await arrived();
+    await twin.card.exec(['ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:77:77']);
+    expect(await twin.probe.greet({ ...at(53, 'udp'), timeoutMs: 1_500 })).to.deep.equal({ error: 'timeout' });
+    expect(await arrived()).to.equal(before);
   });
 
   it('leave nothing in OVN and on the hosts', async () => {
