@@ -202,6 +202,12 @@ function networkPairs({ ids, made, rowsOf, instance }: Stage, tools: Tools): rea
       ...tools.change('subnet.update', () => ids.subnet, { dnsServers: ['192.0.2.53'] }, { dnsServers: null }),
     },
     {
+      kind: 'a machine that is started',
+      prepare: resting,
+      make: () => ({ action: 'instance.start', input: {}, ...on(ids.resting) }),
+      takeBack: () => ({ action: 'instance.stop', input: { force: true }, ...on(ids.resting) }),
+    },
+    {
       kind: 'a NIC of a machine that is there',
       prepare: resting,
       make: () => ({ action: 'instance.attachNic', input: { networkId: ids.closedNetwork }, ...on(ids.resting) }),
