@@ -296,6 +296,15 @@ describe('guests', () => {
 });
 
 describe('the order of things', () => {
+  it('knows what is in a pool by what it is attached by, wherever the pool is', () => {
+    const { world } = lab('place');
+    for (const path of ['pool', '/var/lib/images', 'volume/seed']) {
+      world.ensurePool(path, 'hv1');
+      const seed = world.pools.get(`hv1/${path}`)?.putSeed('01', 512) ?? expect.fail('there is no pool');
+      expect(world.stored('hv1', seed), path).to.include({ sizeBytes: 512 });
+    }
+  });
+
   it('a machine starts only with its disks there, attached and free, and its NICs in active networks', async () => {
     const at = lab('order');
     const root = await disk(at, 'v');

@@ -83,6 +83,6 @@ export function locate(attachment: Attachment): { readonly poolId: string; reado
   if (attachment.type === 'nfs') return { poolId: attachment.export.slice(1), shared: true, thing: attachment.path };
   if (attachment.type === 'rbd') return { poolId: attachment.pool, shared: true, thing: attachment.image };
   if (attachment.type !== 'file') return undefined;
-  const [, poolId, thing] = /^\/sim\/([^/]+)\/(.+)$/.exec(attachment.path) ?? [];
+  const [, poolId, thing] = /^\/sim\/(.+)\/((?:volume|seed|image)\/[^/]+)$/.exec(attachment.path) ?? [];
   return poolId === undefined || thing === undefined ? undefined : { poolId, shared: false, thing };
 }
