@@ -108,6 +108,8 @@ export function diskBackupVerbs(domains: Domains): NonNullable<HypervisorDriver[
 /** The backup jobs of running domains: one of each at a time. */
 export class DiskBackups {
   readonly #domains: Domains;
+  /** By machine: which run of it has begun a copy last, as libvirt numbers them. */
+  readonly #runs = new Map<string, number>();
 
   constructor(domains: Domains) {
     this.#domains = domains;
@@ -151,6 +153,7 @@ export class DiskBackups {
     const backup = element('domainbackup', { mode: 'push' }, element('disks', {}, target));
     const noted = element('disks', {}, element('disk', { name: device, checkpoint: 'bitmap' }));
     const checkpoint = trail === undefined ? undefined : element('domaincheckpoint', {}, element('name', {}, trail), noted);
+    this.#runs.set(id, (await this.#domains.need(id, deadline)).id);
     // How the job before has ended is not to be taken for the end of this one.
     await this.#ended(id, deadline);
     const request = { domain: domainRef(id), backupXml: render(backup), flags: BackupBeginFlag.reuseExternal };
@@ -188,9 +191,10 @@ export class DiskBackups {
 
   /** @throws DriverError unavailable */
   async needWhole(id: string, volumeId: string, deadline: Deadline): Promise<void> {
-    await this.#untilClosed(id, deadline);
+    const isClosed = await this.#untilClosed(id, volumeId, deadline);
     const job = await this.#ended(id, deadline);
-    const isWhole = job?.type === JobType.completed && job.params.operation === JobOperation.backup && job.params.success !== false;
+    const isWhole =
+      isClosed && job?.type === JobType.completed && job.params.operation === JobOperation.backup && job.params.success !== false;
     if (isWhole) return;
     const why = typeof job?.params.errmsg === 'string' ? `: ${job.params.errmsg}` : '';
     const isFull = /No space left on device/.test(why);
@@ -198,16 +202,25 @@ export class DiskBackups {
   }
 
   /**
-   * Libvirt forgets a job before QEMU has closed the place, which brings the tables of the file there: it does both in one turn of changing the machine. So who waits
-   * for a turn of his own comes after that.
+   * Libvirt tells that a job has ended well before QEMU has closed the place, which brings the tables of the file there: it does both in one turn of changing the machine.
+   * So who waits for a turn of his own comes after that, if the QEMU that has begun the copy answers then.
    */
-  async #untilClosed(id: string, deadline: Deadline): Promise<void> {
-    const turn = () =>
-      this.#domains.api.domainSetMetadata(
-        { domain: domainRef(id), type: MetadataType.element, key: 'pileus-copy', uri: COPY_NAMESPACE, flags: AffectFlag.live },
-        deadline.left,
-      );
-    await except([...NONE], turn, ignore);
+  async #untilClosed(id: string, volumeId: string, deadline: Deadline): Promise<boolean> {
+    const { api } = this.#domains;
+    const domain = domainRef(id);
+    const key = { type: MetadataType.element, key: 'pileus-copy', uri: COPY_NAMESPACE, flags: AffectFlag.live };
+    const device = (await this.#domains.sight(id, deadline))?.live.disks.find((each) => each.volumeId === volumeId)?.device;
+    const run = this.#runs.get(id);
+    if (device === undefined || run === undefined) return false;
+    try {
+      await api.domainSetMetadata({ domain, ...key }, deadline.left);
+      // QEMU itself answers this, of a machine that is on alone.
+      await api.domainBlockStats({ domain, disk: device }, deadline.left);
+    } catch (error) {
+      if (error instanceof LibvirtError) return false;
+      throw error;
+    }
+    return (await this.#domains.find(id, deadline))?.id === run;
   }
 
   /** The job that has ended since this was asked last. */
