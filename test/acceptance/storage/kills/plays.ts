@@ -249,6 +249,11 @@ export const WAVES: readonly Wave[] = [
         const id = await backupSet(g);
         return () => g.cloud.backupSets.delete(id);
       }),
+    ],
+  },
+  {
+    title: 'moves',
+    plays: [
       play('volume.move, to a host', async (g) => {
         const { id } = await filled(g);
         return () => g.cloud.volumes.move(id, { poolId: g.localId });
