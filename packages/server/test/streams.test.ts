@@ -142,7 +142,10 @@ describe('server: streams', () => {
       text += chunk;
     });
     socket.resume();
-    await eventually(() => text.includes('"name":"w9-39"') && (text.match(/\nevent: /g) ?? []).length >= 400 * 4, 60_000);
+    const told = () => (text.match(/\nevent: /g) ?? []).length;
+    await eventually(() => text.includes('"name":"w9-39"') && told() >= 400 * 4, 60_000).catch((error: Error) =>
+      expect.fail(`${error.message}: ${told()} events of ${all} at least, ${socket.readyState}, at last ${text.slice(-500)}`),
+    );
     const ids = [...text.matchAll(/^id: (\d+)\.(\d+)$/gm)].map(([, revision, ordinal]) => Number(revision) * 1000 + Number(ordinal));
     expect(ids).to.deep.equal([...new Set(ids)].sort((a, b) => a - b));
     socket.destroy();

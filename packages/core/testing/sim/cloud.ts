@@ -340,6 +340,8 @@ const STAMPS = new Set([
   'freeBytes',
   // When a volume was last elsewhere; also after a move that was unwound.
   'leftPools',
+  // When a pool could not be had: what has happened to it stays its past.
+  'outages',
 ]);
 const withoutHex = (name: string): string => name.replaceAll(UUID, '*').replace(/-[0-9a-f]{8,12}$/, '-*');
 
