@@ -1,6 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isStopped } from './processes.ts';
+
+/** Between two looks at one that was told to stop. */
+const STOPPING_MS = 2;
 
 export interface ChildDaemonOptions {
   /** Of the daemon in the foreground. */
@@ -53,9 +58,14 @@ export class ChildDaemon {
     return this.#end('SIGTERM');
   }
 
-  /** Stops it in its tracks: what is connected stays so and nothing answers, until `thaw`. */
+  /** Stops it in its tracks: what is connected stays so and nothing answers, until `thaw`. Some of its threads may still run for a moment. */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
+  }
+
+  /** Returns when none of its threads runs any more. */
+  async untilFrozen(): Promise<void> {
+    for (let { pid } = this; pid !== undefined && !(await isStopped(pid)); { pid } = this) await sleep(STOPPING_MS);
   }
 
   thaw(): void {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { attempt } from './command.ts';
 import { initPid, startEnclosure } from './enclosure.ts';
 import { socketPathOf } from './libvirtd-config.ts';
 import { exists } from './packages.ts';
-import { childrenOf, processName } from './processes.ts';
+import { childrenOf, isStopped, processName } from './processes.ts';
 
 const INIT = fileURLToPath(new URL('libvirtd-init.sh', import.meta.url));
 const START_DEADLINE_MS = 90_000;
@@ -119,14 +119,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-}
-
-async function isStopped(pid: number): Promise<boolean> {
-  const tasks = await readdir(`/proc/${pid}/task`).catch(() => []);
-  const stats = await Promise.all(tasks.map((task) => readFile(`/proc/${pid}/task/${task}/stat`, 'utf8').catch(() => '')));
-  // The name before it may have spaces; a thread that has just ended has none.
-  const states = stats.flatMap((stat) => /.*\) (\S)/s.exec(stat)?.[1] ?? []);
-  return states.length > 0 && states.every((state) => state === 'T');
 }
 
 function downFile(rootDir: string): string {

@@ -53,6 +53,7 @@ export class LabPool {
 
   async freeze(): Promise<void> {
     for (const daemon of this.#daemons()) daemon.freeze();
+    for (const daemon of this.#daemons()) await daemon.untilFrozen();
   }
 
   async thaw(): Promise<void> {
