@@ -52,9 +52,9 @@ export function kibibytes(bytesPerSecond: number): number {
 }
 
 function bandwidthElement(limits: NicLimits): Element | undefined {
-  const direction = (name: string, bytesPerSecond: number | undefined) =>
-    bytesPerSecond ? element(name, { average: kibibytes(bytesPerSecond) }) : undefined;
-  const inbound = direction('inbound', limits.inboundBytesPerSecond);
-  const outbound = direction('outbound', limits.outboundBytesPerSecond);
+  const { inboundBytesPerSecond: inward, outboundBytesPerSecond: outward } = limits;
+  // For a port of Open vSwitch libvirt makes the average what it gets at least: what it gets at most is the peak.
+  const inbound = inward ? element('inbound', { average: kibibytes(inward), peak: kibibytes(inward) }) : undefined;
+  const outbound = outward ? element('outbound', { average: kibibytes(outward) }) : undefined;
   return inbound === undefined && outbound === undefined ? undefined : element('bandwidth', {}, inbound, outbound);
 }

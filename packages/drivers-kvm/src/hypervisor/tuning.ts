@@ -86,6 +86,7 @@ export function limitVerbs(domains: Domains, features: LimitFeatures): NonNullab
     const average = (bytes: number | undefined) => (bytes === undefined ? undefined : kibibytes(bytes));
     const params = compact([
       param('inbound.average', 'uint', average(limits.inboundBytesPerSecond)),
+      param('inbound.peak', 'uint', average(limits.inboundBytesPerSecond)),
       param('outbound.average', 'uint', average(limits.outboundBytesPerSecond)),
     ]);
     await domains.api.domainSetInterfaceParameters({ domain: domainRef(id), device, params, flags: affected(sight) }, deadline.left);
