@@ -1,7 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AgentLink, cloud, systemPrincipal } from '@pileus/core';
-import { Api, bytesBody, type CloudError, isCloudError, jsonBody, Kernel, type RequestBody, type Store } from '@pileus/core/kernel';
+import {
+  Api,
+  bytesBody,
+  type CloudError,
+  isCloudError,
+  jsonBody,
+  Kernel,
+  type Principal,
+  type RequestBody,
+  type Store,
+} from '@pileus/core/kernel';
 import { directoryImageStore, nodeEnvironment } from '@pileus/core/node';
 import { openSqlite } from '@pileus/core/sqlite';
 import type { DriverPlugin } from '@pileus/core/strategy';
@@ -132,9 +142,9 @@ export class OvnCloud implements AsyncDisposable {
   }
 
   /** Does an action and waits for its end. Answers the id of the resource. */
-  async done(action: string, input: object = {}, resourceId?: string): Promise<string> {
+  async done(action: string, input: object = {}, resourceId?: string, principal: Principal = systemPrincipal()): Promise<string> {
     const target = resourceId === undefined ? {} : { resourceId };
-    const accepted = await this.kernel.submit({ action, input, principal: systemPrincipal(), ...target });
+    const accepted = await this.kernel.submit({ action, input, principal, ...target });
     const { state, error } = await this.kernel.operations.wait(accepted.operationId, END_MS);
     if (state !== 'succeeded') throw new Error(`${action} ${state}: ${JSON.stringify(error)}`);
     return accepted.resourceId;
@@ -149,9 +159,9 @@ export class OvnCloud implements AsyncDisposable {
   }
 
   /** What an action is refused with. */
-  async refused(action: string, input: object = {}, resourceId?: string): Promise<CloudError> {
+  async refused(action: string, input: object = {}, resourceId?: string, principal: Principal = systemPrincipal()): Promise<CloudError> {
     const target = resourceId === undefined ? {} : { resourceId };
-    const answer = await this.kernel.submit({ action, input, principal: systemPrincipal(), ...target }).catch((error: unknown) => error);
+    const answer = await this.kernel.submit({ action, input, principal, ...target }).catch((error: unknown) => error);
     if (isCloudError(answer)) return answer;
     throw new Error(`${action} was not refused: ${String(answer)}`);
   }
