@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { haltImage } from '../../../tools/guest/image.ts';
+import { buildGuestImage, haltImage } from '../../../tools/guest/image.ts';
 import { CACHE_DIR, ensureSystem } from '../../../tools/system/ensure.ts';
 import { ovnContents } from '../../../tools/system/ovn-rows.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
@@ -14,6 +14,7 @@ import { networkInventory } from '../../lab/ovn/inventory.ts';
 import { eventually, MIB } from '../lab-cloud.ts';
 import { faultsOf, Stepped, titleOf } from '../stepped.ts';
 import type { Fault, Order } from '../stepped-cloud.ts';
+import { CephGuest } from '../storage/ceph-guest.ts';
 import { readStore } from '../store-witness.ts';
 import { crashPairs } from './crash-pairs.ts';
 
@@ -104,8 +105,13 @@ describe('networks on real OVN and libvirt, each step of their sagas failing and
     await eventually(title, same, SETTLE_MS).catch(async () => expect(await look(), title).to.deep.equal(wanted));
   }
 
-  const { always, further } = crashPairs({ ids, named, rowsOf, made, instance });
-  for (const { kind, prepare, make, takeBack, isChange } of [...always, ...share(1, further, (pair) => pair.kind)])
+  const guestImage = async () =>
+    made('image.create', { name: 'guest' }, { contentPath: (await buildGuestImage({ cacheDir: CACHE_DIR, log: () => {} })).path });
+  const booted = async (instanceId: string) => void (await new CephGuest(lab.host(0), instanceId).booted());
+
+  const { always, further, whole } = crashPairs({ ids, named, rowsOf, made, instance, guestImage, booted });
+  const pairs = [...always, ...share(1, further, (pair) => pair.kind), ...(FULL ? whole : [])];
+  for (const { kind, prepare, make, takeBack, isChange } of pairs)
     it(`leave ${kind} as it was or as it should be, and nothing in between`, async () => {
       await prepare?.();
       // Caches and what is learned are there from the first one on.

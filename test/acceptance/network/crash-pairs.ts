@@ -19,6 +19,9 @@ interface Stage {
   rowsOf(kind: string): readonly Row[];
   made(action: string, input: object, more?: { readonly resourceId: string }): Promise<string>;
   instance(name: string): object;
+  /** An image with an operating system, which answers when a card is plugged in or out. */
+  guestImage(): Promise<string>;
+  booted(instanceId: string): Promise<void>;
 }
 
 /** Each saga that tells OVN anything, but those of moves between hosts and of a fabric that was lost. */
@@ -26,6 +29,8 @@ export function crashPairs(stage: Stage): {
   readonly always: readonly CrashPair[];
   /** One of them with each commit. */
   readonly further: readonly CrashPair[];
+  /** For the full form alone: machines boot for these. */
+  readonly whole: readonly CrashPair[];
 } {
   const tools = new Tools(stage);
   return {
@@ -36,6 +41,7 @@ export function crashPairs(stage: Stage): {
       ...networkPairs(stage, tools),
       ...firewallPairs(stage, tools),
     ],
+    whole: [pluggedPair(stage, tools)],
   };
 }
 
@@ -228,6 +234,22 @@ function networkPairs({ ids, made, rowsOf, instance }: Stage, tools: Tools): rea
       takeBack: () => tools.gone('peering', 'link'),
     },
   ];
+}
+
+function pluggedPair({ ids, made, rowsOf, instance, guestImage, booted }: Stage, tools: Tools): CrashPair {
+  const guest = tools.once('guest', async () => {
+    await made('instanceType.create', { name: 'guest', vcpus: 1, memoryBytes: 96 * 2 ** 20 });
+    const id = await made('instance.create', { ...instance('guest'), instanceType: 'guest', imageId: await guestImage() });
+    await booted(id);
+    return id;
+  });
+  const itsNicId = () => rowsOf('nic').find((row) => row.instanceId === ids.guest && row.networkId === ids.closedNetwork)?.id;
+  return {
+    kind: 'a NIC of a machine that runs',
+    prepare: guest,
+    make: () => ({ action: 'instance.attachNic', input: { networkId: ids.closedNetwork }, ...on(ids.guest) }),
+    takeBack: () => ({ action: 'instance.detachNic', input: { nicId: itsNicId() }, ...on(ids.guest) }),
+  };
 }
 
 function firewallPairs({ ids, made, rowsOf }: Stage, tools: Tools): readonly CrashPair[] {
