@@ -110,7 +110,7 @@ export const bindElasticIp = (services: CloudServices, context: () => NetworkCon
       ),
     }),
     from: ['available'],
-    heldBy: (row, reader) => heldBy(row, reader),
+    heldBy: (row, reader) => holderOf(row, reader),
     satisfied: (row, input) => row.state === 'bound' && input !== undefined && isBoundSo(row, input),
     accept: async ({ row, input, principal, reader }) => {
       const { nicId, loadBalancerId } = input;
@@ -177,7 +177,8 @@ interface Asked {
 const isBoundSo = (row: Row, { nicId, loadBalancerId, distributed = row.distributed }: Asked): boolean =>
   row.nicId === nicId && row.loadBalancerId === loadBalancerId && row.distributed === distributed;
 
-async function heldBy(row: Row, reader: Reader): Promise<CloudError | undefined> {
+/** Why nothing else can be done with it: what it is bound to. */
+export async function holderOf(row: Row, reader: Reader): Promise<CloudError | undefined> {
   if (row.state !== 'bound') return undefined;
   const [kind, id] = row.nicId === undefined ? [loadBalancer, row.loadBalancerId ?? ''] : [nic, row.nicId];
   const holder = await reader.find(kind as typeof nic, id);

@@ -21,7 +21,8 @@ import { ensureKept, type KeptParams, removeKept } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { elasticIp } from './elastic-ip.ts';
-import { type Bound, keptElasticIp } from './elastic-ip-kept.ts';
+import { holderOf } from './elastic-ip-bind.ts';
+import { keptElasticIp } from './elastic-ip-kept.ts';
 import { externalNetwork, externalSubnet } from './external.ts';
 import { isAddressClash, notKept, reserve } from './reservation.ts';
 
@@ -75,9 +76,12 @@ export const createElasticIp = (services: CloudServices) =>
 
 export const updateElasticIp = updateAction(elasticIp, ['description']);
 
-interface RemoveParams extends KeptParams, Bound {}
+interface RemoveParams extends KeptParams {
+  /** What leads in by it, and is to do so no more. */
+  readonly loadBalancerId?: string;
+}
 
-/** It may be bound where all of a project goes at once. */
+/** By itself it is unbound first; with the stack that has made it, it goes from what it is bound to. */
 const elasticIpRemove = saga<NetworkContext, RemoveParams>('elasticIp.remove', 1)
   .effect('remove', {
     do: async ({ ctx, params: { id, loadBalancerId }, call }) => {
@@ -97,8 +101,9 @@ export const elasticIpDeletion = (context: () => NetworkContext) =>
   defineDeletion({
     kind: elasticIp,
     from: ['available'],
+    heldBy: (row: RowOf<typeof elasticIp>, reader) => holderOf(row, reader),
     remove: elasticIpRemove,
     context,
-    params: ({ id, nicId, loadBalancerId }: RowOf<typeof elasticIp>): RemoveParams => ({ id, ...given({ nicId, loadBalancerId }) }),
-    shares: ({ nicId, loadBalancerId }) => [nicId, loadBalancerId].filter((id) => id !== undefined),
+    params: ({ id, loadBalancerId }): RemoveParams => ({ id, ...given({ loadBalancerId }) }),
+    shares: ({ loadBalancerId }) => (loadBalancerId === undefined ? [] : [loadBalancerId]),
   });

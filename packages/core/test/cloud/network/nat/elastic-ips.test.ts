@@ -276,11 +276,30 @@ describe('an elastic IP', () => {
     const { nicId } = await at.machine();
     const id = await at.elasticIp();
     await at.sim.done('elasticIp.bind', { nicId }, id);
-    expect((await at.refused('elasticIp.delete', {}, id))[0]).to.equal('conflict');
+    const { code, publicMessage, params } = await at.stage.refusal('elasticIp.delete', { force: true }, id);
+    expect([code, params?.kind, params?.id]).to.deep.equal(['conflict', 'nic', nicId]);
+    expect(publicMessage).to.match(/^It is bound to nic .+; unbind it first\.$/);
     await at.sim.done('elasticIp.unbind', {}, id);
     await at.sim.done('elasticIp.delete', {}, id);
     expect((await at.stage.rows(reservedAddress)).filter(({ elasticIpId }) => elasticIpId === id)).to.deep.equal([]);
   });
+
+  for (const to of ['nicId', 'loadBalancerId'] as const)
+    it(`goes with the stack that has made it, though it is bound by ${to}`, async () => {
+      const at = await RoutedStage.ready();
+      await at.gateway();
+      const target = to === 'nicId' ? (await at.machine()).nicId : await at.sim.done('loadBalancer.create', { subnetId: at.subnetId });
+      const resources = { front: { kind: 'elasticIp', properties: { name: 'front', externalNetworkId: at.internetId } } };
+      const stackId = await at.sim.done('stack.create', { name: 'edge', template: { resources } });
+      const [row] = await at.stage.rows(elasticIp);
+      const id = row?.id ?? '';
+      await at.sim.done('elasticIp.bind', { [to]: target }, id);
+      const outside = () => (at.kept('loadBalancers', target) as { externalAddress?: string } | undefined)?.externalAddress;
+      expect(to === 'nicId' ? at.kept('elasticIps', id) : outside()).not.to.equal(undefined);
+      await at.sim.done('stack.delete', {}, stackId);
+      expect([await at.stage.rows(elasticIp), at.kept('elasticIps', id), outside()]).to.deep.equal([[], undefined, undefined]);
+      await at.sim.done('elasticIp.bind', { [to]: target }, await at.elasticIp());
+    });
 });
 
 describe('an address that was let go of', () => {
