@@ -34,8 +34,8 @@ const addressesOf = ({ address, externalAddress }: LoadBalancerSpec): readonly s
   externalAddress === undefined ? [address] : [address, externalAddress];
 
 function vipsOf(spec: LoadBalancerSpec, listeners: readonly ListenerSpec[]): Readonly<Record<string, string>> {
-  const entries = listeners.flatMap(({ port, backends }) => {
-    const behind = interleaved(shares(backends), countsOf(backends))
+  const entries = listeners.flatMap(({ port, backends, healthCheck }) => {
+    const behind = interleaved(shares(backends), countsOf(backends, healthCheck !== undefined))
       .map(({ address, port: to }) => socketAddress(address, to))
       .join(',');
     return addressesOf(spec).map((address) => [socketAddress(address, port), behind] as const);

@@ -10,19 +10,37 @@ const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % 
 const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
 const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
 
-/** OVN knows no weights: who is to get more is named more often. How often each of those with a weight above 0. */
-export function countsOf(backends: readonly { readonly weight: number }[]): readonly number[] {
+/**
+ * OVN knows no weights: who is to get more is named more often. How often each of those with a weight above 0. `mayFail`: hosts leave out who does not answer; whoever that is, the others are to have
+ * what their weights say of all, too.
+ */
+export function countsOf(backends: readonly { readonly weight: number }[], mayFail: boolean): readonly number[] {
   const weights = backends.map(({ weight }) => weight).filter((weight) => weight > 0);
   const common = weights.reduce(divisor, 0) || 1;
   const least = weights.map((weight) => weight / common);
   const sum = total(least);
-  if (weights.length < 2 || (sum <= PLACES.most && isPowerOfTwo(sum))) return least;
+  const isFair = (counts: readonly number[]) =>
+    isSpread(counts, least) && (!mayFail || least.every((_, out) => isSpread(counts, least, out)));
+  if (weights.length < 2 || (sum <= PLACES.most && isPowerOfTwo(sum) && isFair(least))) return least;
   for (let places: number = PLACES.least; ; places *= 2) {
     // Nobody is left without.
     if (places < least.length) continue;
     const counts = apportioned(least, places);
-    if (places >= PLACES.most || counts.every((count, at) => isNear(count / places, (least[at] ?? 0) / sum))) return counts;
+    if (places >= PLACES.most || isFair(counts)) return counts;
   }
+}
+
+/** Whether places of a host's table are as the weights say, also without one of them. */
+function isSpread(counts: readonly number[], weights: readonly number[], out?: number): boolean {
+  const entries = interleaved([...counts.keys()], counts).filter((at) => at !== out);
+  const places = Math.max(PLACES.least, 2 ** Math.ceil(Math.log2(entries.length)));
+  const had = counts.map(() => 0);
+  for (let place = 0; place < places; place += 1) {
+    const at = entries[place % entries.length] ?? 0;
+    had[at] = (had[at] ?? 0) + 1;
+  }
+  const sum = total(weights) - (out === undefined ? 0 : (weights[out] ?? 0));
+  return had.every((count, at) => at === out || isNear(count / places, (weights[at] ?? 0) / sum));
 }
 
 const isNear = (share: number, wanted: number): boolean => Math.abs(share / wanted - 1) <= TOLERANCE;
