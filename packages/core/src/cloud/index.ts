@@ -163,14 +163,15 @@ export const cloud =
     const observeCall = options.observeCall ?? (() => undefined);
     const hosts = new Hosts(kernel, observeCall);
     const pools = new Pools(kernel, hosts, options.imageStore, observeCall);
+    const fabrics = new Fabrics(kernel, hosts, observeCall, options.cloudId);
     const services: CloudServices = {
       ...kernel,
       cloudId: options.cloudId,
       hosts,
       usages: new Usages({ ...kernel, hosts }, options.observeUsage),
       pools,
-      seeds: new Seeds({ ...kernel, hosts, pools }),
-      fabrics: new Fabrics(kernel, hosts, observeCall, options.cloudId),
+      seeds: new Seeds({ ...kernel, hosts, pools, fabrics }),
+      fabrics,
       addresses: new Addresses(),
       placement: new TwoLevelPlacement({
         clock: kernel.environment.clock,

@@ -1,16 +1,19 @@
 import { equals, type Reader, type RowOf } from '../../kernel/index.ts';
 import type { Attachment, Call } from '../../strategy/index.ts';
-import { nic } from '../network/contract.ts';
+import { given } from '../naming.ts';
+import { type Fabrics, nic, nicConfig } from '../network/contract.ts';
 import { giveSecret, type ReachContext } from '../storage/contract.ts';
 import { instance } from './instance.ts';
 import { noCloudSeed } from './seed.ts';
 
+type SeedContext = ReachContext & { readonly reader: Reader; readonly fabrics: Pick<Fabrics, 'haveDhcp' | 'hasDhcp'> };
+
 /** Writes the seed of a machine into a pool: that of its root disk. It is found again by the machine's id. */
 export async function writeSeed(
-  ctx: ReachContext,
+  ctx: SeedContext,
   row: RowOf<typeof instance>,
   hostId: string,
-  nics: readonly Pick<RowOf<typeof nic>, 'mac'>[],
+  nics: readonly RowOf<typeof nic>[],
   poolId: string,
   call: Call,
 ): Promise<Attachment> {
@@ -19,7 +22,7 @@ export async function writeSeed(
     instanceId: row.id,
     hostname: row.hostname,
     sshKeys: row.sshKeys,
-    nics: nics.map(({ mac }) => ({ mac })),
+    nics: await Promise.all(nics.map(async (each) => ({ mac: each.mac, ...given({ config: await nicConfig(ctx, each) }) }))),
     ...(userData === undefined ? {} : { userData }),
   });
   const pool = await ctx.pools.open(poolId);
@@ -30,9 +33,9 @@ export async function writeSeed(
 
 /** What storage may ask for of the seeds of machines. A service and no function that it imports: machines are made of what storage makes. */
 export class Seeds {
-  readonly #ctx: ReachContext & { readonly reader: Reader };
+  readonly #ctx: SeedContext;
 
-  constructor(ctx: ReachContext & { readonly reader: Reader }) {
+  constructor(ctx: SeedContext) {
     this.#ctx = ctx;
   }
 

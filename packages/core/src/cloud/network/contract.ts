@@ -6,6 +6,7 @@ export { dnsRecord } from './names/dns-record.ts';
 export { followMove, keysOfNicUsers, letGoOfNic, realizeNicUsers } from './nat/nic-users.ts';
 export { network } from './network.ts';
 export { nic, nicLimits } from './nic.ts';
+export { type NicConfig, nicConfig } from './nic-config.ts';
 export { clusterOf, isNicClash, type NicPlace, nicInput, nicMoves, nicPlace, nicRow, refuseLost } from './nic-place.ts';
 export { refuseUnconnected, unconnectedToAny } from './physical/connected.ts';
 export { deletePort, ensureNewPort, ensurePort, hostLimits, type PortParams, portOf } from './ports.ts';

@@ -185,6 +185,17 @@ export class Fabrics {
     return this.#tellReadiness;
   }
 
+  /** Whether somebody answers DHCP in networks of this driver. */
+  hasDhcp(driver: string): boolean {
+    return this.factory(driver).lacks?.includes('dhcp') !== true;
+  }
+
+  /** The same of all drivers that there are: nobody need look whose a network is. */
+  get haveDhcp(): boolean {
+    const { registry } = this.#services.kernel();
+    return registry.strategyNames('network').every((name) => this.hasDhcp(name));
+  }
+
   /** @throws CloudError unsupported */
   factory(name: string): NetworkFactory {
     const factory = this.#services.kernel().registry.strategy('network', name) as NetworkFactory | undefined;

@@ -59,7 +59,7 @@ export const networking: Module = (services) => {
       createNetwork(services, context),
       updateAction(network, ['description']),
       createSubnet(services, context),
-      updateSubnet(services, context),
+      updateSubnet(context),
       createSecurityGroup(context),
       updateSecurityGroup,
       createSecurityGroupRule(context),

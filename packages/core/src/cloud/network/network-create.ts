@@ -27,8 +27,7 @@ import { type NetworkContext, needReachable, networkReachable, realize } from '.
 import { placeNetwork } from './network-place.ts';
 import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
-import { refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
-import { refuseTold } from './told.ts';
+import { refuseIpv6Mode, refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
 import { remakeLinks } from './vpc/peering-kept.ts';
 import { refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
 
@@ -99,8 +98,7 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
       if (input.domain !== undefined && !new RegExp(DOMAIN).test(input.domain))
         throw invalid('/domain', 'This is no domain: each part of it has 1 to 63 letters, digits and inner hyphens.');
       const { fields, guards, vpc } = await placeNetwork(services, input, request);
-      refuseTold(services, fields.driver, input, '');
-      for (const [index, entry] of input.subnets.entries()) refuseTold(services, fields.driver, entry, `/subnets/${index}`);
+      for (const [index, entry] of input.subnets.entries()) refuseIpv6Mode(services, fields.driver, entry, `/subnets/${index}`);
       const subnetIds = input.subnets.map(() => mint('subnet'));
       const rows = input.subnets.map((entry, index) =>
         subnetRow(entry, `/subnets/${index}`, { id: subnetIds[index] as Id<'subnet'>, projectId, networkId: id }, fields.mode),

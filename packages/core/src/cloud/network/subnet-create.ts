@@ -21,8 +21,7 @@ import { blockGone, blocksFor } from './nat/port-blocks.ts';
 import { network } from './network.ts';
 import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';
-import { refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
-import { refuseTold } from './told.ts';
+import { refuseIpv6Mode, refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
 import { remakeLinks } from './vpc/peering-kept.ts';
 import { routesThrough } from './vpc/route-create.ts';
 import { vpc } from './vpc/vpc.ts';
@@ -69,7 +68,7 @@ export const createSubnet = (services: CloudServices, context: () => NetworkCont
     input: Type.Object({ networkId: Type.String({ format: 'uuid' }), ...subnetInput.properties }),
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
       const parent = await changeable(reader, network, input.networkId, principal, '/networkId');
-      refuseTold(services, parent.driver, input, '');
+      refuseIpv6Mode(services, parent.driver, input, '');
       const row = subnetRow(input, '', { id, projectId, networkId: parent.id }, parent.mode);
       const { ranges, guards } = await besides(reader, parent);
       refuseOverlap([row], ranges);

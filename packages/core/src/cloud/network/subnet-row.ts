@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { CloudError, create, type Id, type RowOf, resourceName, type Statement } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { type Cidr, contains, formatAddress, nearestCidr, overlaps, parseAddress, parseCidr } from './cidr.ts';
+import type { Fabrics } from './fabrics.ts';
 import type { NetworkMode } from './network.ts';
 import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
@@ -128,6 +129,19 @@ function refuseBeyond(input: SubnetInput, at: string, mode: NetworkMode): void {
   for (const field of ['hostRoutes', 'ipv6Mode'] as const)
     if (input[field] !== undefined)
       throw new CloudError('unsupported', `Subnets of networks of mode ${mode} have no ${field}.`, { pointer: `${at}/${field}` });
+}
+
+/** Seeds tell guests all else. @throws CloudError unsupported */
+export function refuseIpv6Mode(
+  { fabrics }: { readonly fabrics: Pick<Fabrics, 'hasDhcp'> },
+  driver: string,
+  { ipv6Mode }: Pick<SubnetInput, 'ipv6Mode'>,
+  at: string,
+): void {
+  if (ipv6Mode === undefined || fabrics.hasDhcp(driver)) return;
+  throw new CloudError('unsupported', `In networks of ${driver} nobody answers DHCP or tells guests prefixes.`, {
+    pointer: `${at}/ipv6Mode`,
+  });
 }
 
 function ipv6ModeOf({ ipv6Mode }: SubnetInput, at: string, cidr: Cidr): SubnetInput['ipv6Mode'] {

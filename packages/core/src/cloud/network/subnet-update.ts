@@ -1,12 +1,10 @@
 import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, resourceName, saga } from '../../kernel/index.ts';
-import type { CloudServices } from '../services.ts';
 import { network } from './network.ts';
 import { type NetworkContext, realize } from './network-context.ts';
 import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
 import { type Told, toldToGuests } from './subnet-row.ts';
-import { refuseTold } from './told.ts';
 
 interface UpdateParams {
   readonly subnetId: Id<'subnet'>;
@@ -32,7 +30,7 @@ const subnetUpdate = saga<NetworkContext, UpdateParams>('subnet.update', 1)
 
 const { properties } = subnet.schema;
 
-export const updateSubnet = (services: CloudServices, context: () => NetworkContext) =>
+export const updateSubnet = (context: () => NetworkContext) =>
   defineAction({
     kind: subnet,
     verb: 'update',
@@ -49,7 +47,6 @@ export const updateSubnet = (services: CloudServices, context: () => NetworkCont
       if (Object.keys(input).length === 0) throw invalid('', 'Nothing to change was given.');
       const parent = await reader.get(network, row.networkId);
       const [field] = Object.keys(asked);
-      refuseTold(services, parent.driver, asked, '');
       // Elsewhere a network would have to be taken down for it.
       if (field !== undefined && parent.mode !== 'routed' && parent.mode !== 'provider')
         throw new CloudError('unsupported', `In networks of mode ${parent.mode} it stays as it was made.`, { pointer: `/${field}` });

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
-import { network } from '../../../../src/cloud/index.ts';
+import { parse } from 'yaml';
+import { noCloudSeed } from '../../../../src/cloud/compute/seed.ts';
+import { network, type nic, subnet } from '../../../../src/cloud/index.ts';
+import { given } from '../../../../src/cloud/naming.ts';
+import { nicConfig } from '../../../../src/cloud/network/nic-config.ts';
+import type { RowOf } from '../../../../src/kernel/index.ts';
 import type { DriverPlugin, NetworkSpec, RealmHosts } from '../../../../src/strategy/index.ts';
+import { readIso } from '../../compute/iso-reader.ts';
 import { MachineStage } from '../../compute/machine-stage.ts';
 import { codeOf } from '../../little-cloud.ts';
 
@@ -96,8 +102,6 @@ describe('networks in tunnels between hosts', () => {
       [{ physicalNetworkId: unmade, driver: 'tunnels' }, 'unsupported', '/driver'],
       [{ driver: 'simulated-shared' }, 'unsupported', '/driver'],
       [{ mtuBytes: 1500 }, 'invalid_input', '/mtuBytes'],
-      [{ domain: 'example.org' }, 'unsupported', '/domain'],
-      [{ subnets: [{ cidr: '10.2.0.0/24', dnsServers: ['192.0.2.53'] }] }, 'unsupported', '/subnets/0/dnsServers'],
       [{ subnets: [{ cidr: 'fd00:2::/64', ipv6Mode: 'slaac' }] }, 'unsupported', '/subnets/0/ipv6Mode'],
     ] as const) {
       const error = await stage.refusal('network.create', { physicalNetworkId, ...subnets(2), ...more });
@@ -107,19 +111,54 @@ describe('networks in tunnels between hosts', () => {
     expect([alone.code, alone.pointer]).to.deep.equal(['invalid_input', '/tunnelKey']);
   });
 
-  it('tell guests nothing later either', async () => {
+  it('have no modes of IPv6 in subnets that come later either', async () => {
     const { stage, physicalNetworkId } = await stageWithTunnels();
     const networkId = await stage.sim.done('network.create', { physicalNetworkId, ...subnets(1) });
-    const hostRoutes = [{ destination: '198.51.100.0/24', nextHop: '10.2.0.9' }];
-    const subnetId = await stage.sim.done('subnet.create', { networkId, cidr: '10.3.0.0/24' });
-    for (const [action, input, id, pointer] of [
-      ['subnet.create', { networkId, cidr: '10.2.0.0/24', hostRoutes }, undefined, '/hostRoutes'],
-      ['subnet.update', { dnsServers: ['192.0.2.53'] }, subnetId, '/dnsServers'],
-    ] as const) {
-      const error = await stage.refusal(action, input, id);
-      expect([error.code, error.pointer]).to.deep.equal(['unsupported', pointer]);
-    }
-    await stage.sim.done('subnet.update', { name: 'another' }, subnetId);
+    const error = await stage.refusal('subnet.create', { networkId, cidr: 'fd00:2::/64', ipv6Mode: 'slaac' });
+    expect([error.code, error.pointer]).to.deep.equal(['unsupported', '/ipv6Mode']);
+  });
+
+  it('are told to machines by their seeds, since nobody answers DHCP: addresses, ways, names and the size of frames', async () => {
+    const { stage, physicalNetworkId } = await stageWithTunnels();
+    const { sim } = stage;
+    const hostRoutes = [{ destination: '198.51.100.0/24', nextHop: '10.1.0.9' }];
+    const both = [{ cidr: '10.1.0.0/24', gateway: '10.1.0.254', dnsServers: ['192.0.2.53'], hostRoutes }, { cidr: 'fd00:1::/64' }];
+    const networkId = await sim.done('network.create', { physicalNetworkId, domain: 'example.org', subnets: both });
+    const [, six] = await stage.rows(subnet);
+    const beside = await sim.done('network.create', { physicalNetworkId, ...subnets(2) });
+    const wish = { networkId, address: '10.1.0.7', ipv6SubnetId: six?.id, ipv6Address: 'fd00:1::7' };
+    const id = await stage.machine({ nics: [wish, { networkId: beside }] });
+    await sim.done('subnet.update', { dnsServers: ['192.0.2.54'] }, String((await stage.nics(id))[0]?.subnetId));
+    const { reader, registry } = sim.kernel;
+    const fabrics = { haveDhcp: false, hasDhcp: (driver: string) => registry.strategy('network', driver)?.lacks === undefined };
+    const of = async (row: RowOf<typeof nic>) => ({ mac: row.mac, ...given({ config: await nicConfig({ reader, fabrics }, row) }) });
+    const rows = await stage.nics(id);
+    const nics = await sim.environment.complete(Promise.all(rows.map(of)));
+    const seed = noCloudSeed({ instanceId: id, hostname: 'm', sshKeys: [], nics });
+    const text = readIso(seed, 'joliet').files['network-config']?.toString('utf8') ?? '';
+    const [first, second] = rows;
+    expect(parse(text)).to.deep.equal({
+      version: 2,
+      ethernets: {
+        nic0: {
+          match: { macaddress: first?.mac },
+          ...{ dhcp4: false, dhcp6: false, mtu: 1450 },
+          addresses: ['10.1.0.7/24', 'fd00:1::7/64'],
+          routes: [
+            { to: '198.51.100.0/24', via: '10.1.0.9' },
+            { to: '0.0.0.0/0', via: '10.1.0.254' },
+            { to: '::/0', via: 'fd00:1::1' },
+          ],
+          nameservers: { addresses: ['192.0.2.54', 'fd00:1::1'], search: ['example.org'] },
+        },
+        nic1: {
+          match: { macaddress: second?.mac },
+          ...{ dhcp4: false, dhcp6: false, mtu: 1450 },
+          addresses: [`${second?.address}/24`],
+          nameservers: { addresses: ['10.2.0.1'] },
+        },
+      },
+    });
   });
 
   it('belong to physical networks whose keys make sense', async () => {
