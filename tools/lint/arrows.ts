@@ -35,6 +35,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'packages/drivers-ovs/src/ovsdb': [],
   'packages/drivers-ovs/src/ovn': ['packages/drivers-ovs/src/ovsdb', 'packages/core/src/strategy'],
+  'packages/drivers-ovs/src/plain': ['packages/drivers-ovs/src/ovn', 'packages/drivers-ovs/src/ovsdb', 'packages/core/src/strategy'],
   'packages/drivers-rbd/src/rados': [],
   'packages/drivers-rbd/src/rbd': ['packages/drivers-rbd/src/rados', 'packages/core/src/luks', 'packages/core/src/strategy'],
   'packages/sdk/src': [],
@@ -51,6 +52,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'packages/drivers-kvm/src',
     'packages/drivers-ovs/src/ovn',
     'packages/drivers-ovs/src/ovsdb',
+    'packages/drivers-ovs/src/plain',
     'packages/drivers-rbd/src/rbd',
   ],
 };
@@ -70,6 +72,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   '@pileus/drivers-kvm': 'packages/drivers-kvm/src',
   '@pileus/drivers-kvm/libvirt': 'packages/drivers-kvm/src/libvirt',
   '@pileus/drivers-ovs/ovn': 'packages/drivers-ovs/src/ovn',
+  '@pileus/drivers-ovs/openvswitch': 'packages/drivers-ovs/src/plain',
   '@pileus/drivers-ovs/ovsdb': 'packages/drivers-ovs/src/ovsdb',
   '@pileus/drivers-rbd/rados': 'packages/drivers-rbd/src/rados',
   '@pileus/drivers-rbd/rbd': 'packages/drivers-rbd/src/rbd',

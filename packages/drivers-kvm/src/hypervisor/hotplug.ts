@@ -11,6 +11,7 @@ import type { DomainView } from './domain-view.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { guestProfile } from './guest-profile.ts';
 import { nicElement } from './nic-xml.ts';
+import { renewQueues } from './queues.ts';
 import { Trails } from './trails.ts';
 
 type Part = 'live' | 'config';
@@ -42,9 +43,11 @@ export function hotplugVerbs(domains: Domains, link: HostLink): NonNullable<Hype
       if (active) await new Trails(domains.api).drop(id, deadline, { volumeId });
       await plug.detach(id, findDisk(volumeId), deadline);
     },
-    attachNic: (id, nic, call) => {
+    async attachNic(id, nic, call) {
+      const deadline = new Deadline(call);
       const build = (view: DomainView) => nicElement(nic, guestProfile(view.guestOs, view.diskBus, 'kvm').nicModel);
-      return plug.attach(id, findNic(nic.nicId), build, new Deadline(call));
+      await plug.attach(id, findNic(nic.nicId), build, deadline);
+      if (nic.plug.type === 'ovsPort' && nic.limits?.inboundBytesPerSecond) await renewQueues(domains, id, deadline);
     },
     detachNic: (id, nicId, call) => plug.detach(id, findNic(nicId), new Deadline(call)),
   };

@@ -5,6 +5,7 @@ import { except } from '../faults.ts';
 import { type Domain, DomainState, domainRef, ShutdownFlag } from '../libvirt/index.ts';
 import type { DomainStatus, Domains } from './domains.ts';
 import { unknownMachine } from './domains.ts';
+import { renewQueues } from './queues.ts';
 
 type Request = (domain: Domain, deadline: Deadline) => Promise<void>;
 
@@ -18,8 +19,13 @@ export function powerVerbs(domains: Domains): HypervisorDriver['power'] {
    * Libvirt refuses what does not fit the state; then the state decides whether the machine is already there. Asking first instead would answer for a
    * state that is over by the time we act.
    */
-  const verb = (name: string, request: Request, alreadyThere: (status: DomainStatus) => boolean) => async (id: string, call: Call) => {
-    const deadline = new Deadline(call);
+  const settle = async (
+    name: string,
+    request: Request,
+    alreadyThere: (status: DomainStatus) => boolean,
+    id: string,
+    deadline: Deadline,
+  ) => {
     await except(
       ['operationInvalid', 'operationFailed'],
       () => request(domainRef(id), deadline),
@@ -33,9 +39,17 @@ export function powerVerbs(domains: Domains): HypervisorDriver['power'] {
       },
     );
   };
+  const verb = (name: string, request: Request, alreadyThere: (status: DomainStatus) => boolean) => (id: string, call: Call) =>
+    settle(name, request, alreadyThere, id, new Deadline(call));
+  /** What runs from then on has its ports anew, also where it has come from another host. */
+  const toRun = (name: string, request: Request) => async (id: string, call: Call) => {
+    const deadline = new Deadline(call);
+    await settle(name, request, isRunning, id, deadline);
+    await renewQueues(domains, id, deadline);
+  };
   const powerOff = verb('power off', (domain, deadline) => domains.api.domainDestroyFlags({ domain }, deadline.left), isStopped);
   return {
-    start: verb('start', (domain, deadline) => domains.api.domainCreateWithFlags({ domain }, deadline.left).then(() => {}), isRunning),
+    start: toRun('start', (domain, deadline) => domains.api.domainCreateWithFlags({ domain }, deadline.left).then(() => {})),
     shutdown: verb(
       'shut down',
       (domain, deadline) => domains.api.domainShutdownFlags({ domain, flags: ShutdownFlag.acpiPowerButton }, deadline.left),
@@ -48,7 +62,7 @@ export function powerVerbs(domains: Domains): HypervisorDriver['power'] {
         () => {},
       ),
     suspend: verb('suspend', (domain, deadline) => domains.api.domainSuspend({ domain }, deadline.left), isPaused),
-    resume: verb('resume', (domain, deadline) => domains.api.domainResume({ domain }, deadline.left), isRunning),
+    resume: toRun('resume', (domain, deadline) => domains.api.domainResume({ domain }, deadline.left)),
     reboot: verb(
       'reboot',
       (domain, deadline) => domains.api.domainReboot({ domain, flags: ShutdownFlag.acpiPowerButton }, deadline.left),

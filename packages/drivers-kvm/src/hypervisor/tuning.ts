@@ -83,16 +83,20 @@ export function limitVerbs(domains: Domains, features: LimitFeatures): NonNullab
     const sight = await domains.needSight(id, deadline);
     const device = sight.live.nics.find((each) => each.nicId === nicId)?.mac;
     if (device === undefined) throw new DriverError('not_found', `machine ${id} has no NIC ${nicId}`);
-    const average = (bytes: number | undefined) => (bytes === undefined ? undefined : kibibytes(bytes));
     const params = compact([
-      param('inbound.average', 'uint', average(limits.inboundBytesPerSecond)),
-      param('inbound.peak', 'uint', average(limits.inboundBytesPerSecond)),
+      ...inboundParams(limits.inboundBytesPerSecond),
       param('outbound.average', 'uint', average(limits.outboundBytesPerSecond)),
     ]);
     await domains.api.domainSetInterfaceParameters({ domain: domainRef(id), device, params, flags: affected(sight) }, deadline.left);
   };
   return { setDiskLimits, ...(features.cpuShares ? { setCpuShares } : {}), ...(features.nicLimits ? { setNicLimits } : {}) };
 }
+
+const average = (bytes: number | undefined) => (bytes === undefined ? undefined : kibibytes(bytes));
+
+/** 0 lifts the bound. */
+export const inboundParams = (bytesPerSecond: number | undefined): TypedParam[] =>
+  compact(['inbound.average', 'inbound.peak'].map((field) => param(field, 'uint', average(bytesPerSecond))));
 
 function param(field: string, type: 'uint' | 'ullong', value: number | undefined): TypedParam | undefined {
   if (value === undefined) return undefined;

@@ -18,7 +18,10 @@ export function openVswitchDriver(switches: Switches): NetworkDriver {
     deleteNetwork: (id, call) => mesh.remove(id, new Bounds(call)),
     inspectNetwork: async (id, call) => observe(sure(await mesh.look(new Bounds(call))), id),
     listNetworks: async (call) => {
-      const realm = sure(await mesh.look(new Bounds(call)));
+      const bounds = new Bounds(call);
+      const realm = sure(await mesh.look(bounds));
+      // What was not taken away now is there at the next look.
+      await Promise.all(realm.answering.map(({ at }) => at.clearLeft(bounds).catch(() => {})));
       const ids = new Set(realm.answering.flatMap(({ at }) => at.view.networkIds()));
       return [...ids].flatMap((id) => observe(realm, id) ?? []);
     },

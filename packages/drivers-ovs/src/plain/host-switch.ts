@@ -3,6 +3,7 @@ import type { Bounds } from '../ovn/bounds.ts';
 import { DriverError } from '../ovn/driver-error.ts';
 import { Milestone } from '../ovn/milestone.ts';
 import { type Address, everyRow, type OpenVswitch, type Operation, OvsdbClient, OvsdbError, openVswitch } from '../ovsdb/index.ts';
+import { clearLeftQueues } from './left-queues.ts';
 import { SELECTION, type SwitchReplica, SwitchView } from './switch-view.ts';
 
 const { Open_vSwitch } = openVswitch.tables;
@@ -62,6 +63,11 @@ export class HostSwitch implements AsyncDisposable {
       if (bounds.passed) throw new DriverError('unavailable', `others keep changing what is on host ${this.host}`, { cause: error });
       return 'overtaken';
     }
+  }
+
+  /** Takes away what libvirt has left of machines that are off. */
+  clearLeft(bounds: Bounds): Promise<void> {
+    return clearLeftQueues(this.#client, bounds.left);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

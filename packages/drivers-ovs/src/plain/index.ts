@@ -47,3 +47,4 @@ function addressOf({ host, uri }: RealmHost, { port = PORT, tls, switches = {} }
 }
 
 export type { Address } from '../ovsdb/index.ts';
+export { clearLeftQueues } from './left-queues.ts';

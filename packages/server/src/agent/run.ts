@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { mintedAtMs } from '@pileus/core/agent';
+import { describeChain, type Environment, sleep } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { createLogger } from '../logging.ts';
 import { type Agent, type AgentServices, type Duties, startAgent } from './agent.ts';
@@ -9,6 +10,7 @@ import { serviceHandlers } from './services/handlers.ts';
 import { ovsPorts, type SwitchPorts } from './services/switch-ports.ts';
 
 const DAY_MS = 86_400_000;
+const CLEAR_EVERY_MS = 60_000;
 
 export const USAGE = `Usage: pileus-agent --config FILE
 
@@ -45,7 +47,29 @@ export async function hostDuties(
     logLevel: config.log.level,
     isOld: (commandId) => mintedAtMs(commandId) < oldestMs,
   });
-  return { handlers: { 'host.inspect': inspectHost, ...handlers }, served, close: () => ports.close() };
+  const stop = clearing(ports, environment);
+  const close = async () => {
+    await stop();
+    await ports.close();
+  };
+  return { handlers: { 'host.inspect': inspectHost, ...handlers }, served, close };
+}
+
+/** Hosts that the control plane does not reach the switches of are tidied by who is there. Answers how to stop. */
+function clearing(ports: SwitchPorts, { timers, logger }: Environment): () => Promise<void> {
+  const stopping = new AbortController();
+  const ended = (async () => {
+    for (;;) {
+      await sleep(timers, CLEAR_EVERY_MS, stopping.signal);
+      await ports.clearLeft(stopping.signal).catch((error: unknown) => {
+        if (!stopping.signal.aborted) logger.warn({ error: describeChain(error) }, 'what libvirt has left in the switch stays');
+      });
+    }
+  })().catch(() => undefined);
+  return () => {
+    stopping.abort();
+    return ended;
+  };
 }
 
 /** The first signal stops gracefully; a second one is left to its default and ends the process at once. Rejects when the agent has failed. */

@@ -17,6 +17,7 @@ const agent = await startAgent({
     hostDuties(services, loaded.config, {
       plug: async (name, { bridge }) => void (await run('ip', ['link', 'set', name, 'master', values.bridge ?? bridge])),
       unplug: async () => undefined,
+      clearLeft: async () => undefined,
       close: async () => undefined,
     }),
 });

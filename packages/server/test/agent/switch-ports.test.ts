@@ -1,5 +1,5 @@
 import { isCloudError } from '@pileus/core/kernel';
-import { OvsdbClient, openVswitch } from '@pileus/drivers-ovs/ovsdb';
+import { everyRow, OvsdbClient, openVswitch } from '@pileus/drivers-ovs/ovsdb';
 import { expect } from 'chai';
 import { PrivateServer } from '../../../drivers-ovs/test/ovsdb/private-server.ts';
 import { ovsPorts } from '../../src/agent/services/switch-ports.ts';
@@ -23,6 +23,8 @@ describe('agent: ports of Open vSwitch', function () {
     const bridges = [Bridge.insert({ name: 'br-int' }), Bridge.insert({ name: 'br-other' })] as const;
     await client.transact([...bridges, Root.insert({ bridges: bridges.map(({ row }) => row as string) })]);
     const ports = ovsPorts(server.socketPath);
+    // Nothing is known to be there.
+    await ports.clearLeft(signal);
     const seen = async () => {
       const all = [['name', '!=', '']] as const;
       const [interfaces, found, on] = await client.transact([Interface.select(all), Port.select(all), Bridge.select(all)]);
@@ -41,6 +43,12 @@ describe('agent: ports of Open vSwitch', function () {
     expect(await seen()).to.deep.equal({ ...plugged, on: ['br-other'] });
     const refused = await ports.plug('pls1', { ...network, bridge: 'br-none' }, signal).catch((error: unknown) => error);
     expect(isCloudError(refused) && refused.message).to.equal('There is no bridge br-none on this host.');
+    const { QoS } = openVswitch.tables;
+    await client.transact([QoS.insert({ external_ids: { 'vm-id': network.vpcId, ifname: 'vnet0' } }), QoS.insert({})]);
+    await ports.clearLeft(signal);
+    expect(
+      (await client.transact([QoS.select(everyRow, ['external_ids'])]))[0].map(({ external_ids }) => ({ ...external_ids })),
+    ).to.deep.equal([{}]);
     await ports.unplug('pls1', signal);
     await ports.unplug('pls1', signal);
     expect(await seen()).to.deep.equal({ interfaces: [], on: [] });

@@ -1,5 +1,6 @@
 import type { ServedNetwork } from '@pileus/core/agent';
 import { CloudError } from '@pileus/core/kernel';
+import { clearLeftQueues } from '@pileus/drivers-ovs/openvswitch';
 import { type OpenVswitch, OvsdbClient, openVswitch } from '@pileus/drivers-ovs/ovsdb';
 
 /** The virtual switch of the host. */
@@ -8,6 +9,8 @@ export interface SwitchPorts {
   plug(name: string, network: ServedNetwork, signal: AbortSignal): Promise<void>;
   /** Absent is done. */
   unplug(name: string, signal: AbortSignal): Promise<void>;
+  /** Takes away what libvirt has left of machines that are off. Nothing where nothing has been plugged in yet. */
+  clearLeft(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,6 +57,9 @@ export function ovsPorts(socket: string): SwitchPorts {
       await connected().transact([iface, added, Bridge.mutate(on._uuid, { ports: { insert: [added.row as string] } })], options);
     },
     unplug,
+    clearLeft: async (signal) => {
+      if (client !== undefined) await clearLeftQueues(client, { signal, timeoutMs: TIMEOUT_MS });
+    },
     close: async () => client?.[Symbol.asyncDispose](),
   };
 }
