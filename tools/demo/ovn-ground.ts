@@ -87,7 +87,7 @@ class OvnHost {
       databasePath: join(this.rootDir, 'openvswitch/conf.db'),
       run: this.#run,
       settings: {
-        'system-id': HOST,
+        'system-id': `${HOST}-id`,
         hostname: HOST,
         'ovn-remote': this.central.southboundRemote,
         'ovn-encap-type': 'geneve',

@@ -159,7 +159,7 @@ if (FULL) {
         const claimed = () =>
           cloud.lab.ovn.central.sbctl('--bare', '--columns=chassis', 'find', 'Port_Binding', `logical_port=${mover.nicId}`);
         const chassis = async (name: string) =>
-          (await cloud.lab.ovn.central.sbctl('--bare', '--columns=_uuid', 'find', 'Chassis', `name=${name}`)).trim();
+          (await cloud.lab.ovn.central.sbctl('--bare', '--columns=_uuid', 'find', 'Chassis', `hostname=${name}`)).trim();
         expect((await claimed()).trim()).to.equal(await chassis(mover.card.host.name));
         // A lease goes on where the machine is.
         expect(await until('a lease', () => mover.card.dhcp())).to.include({ ip: mover.address });

@@ -50,7 +50,7 @@ export class LabOvn {
   async joined(hosts: readonly LabHost[]): Promise<void> {
     const names = hosts.map(({ name }) => name);
     await until(`${names.join(', ')} in OVN`, async () => {
-      const known = (await this.central.sbctl('--bare', '--columns=name', 'list', 'chassis')).split('\n');
+      const known = (await this.central.sbctl('--bare', '--columns=hostname', 'list', 'chassis')).split('\n');
       return names.every((name) => known.includes(name)) ? true : undefined;
     });
     await this.central.settle();

@@ -26,13 +26,17 @@ export function centralAddress(slot: number): string {
   return `10.77.${slot}.1`;
 }
 
+/** How OVN calls a host of this name. */
+export const chassisName = (host: string): string => `${host}-id`;
+
 export function switchOf(host: LabHost, place: HostPlace): OvsHost {
   return new OvsHost({
     runDir: join(host.rootDir, 'run/openvswitch'),
     databasePath: join(host.rootDir, 'openvswitch/conf.db'),
     run: (argv, options) => host.exec(argv, options),
     settings: {
-      'system-id': host.name,
+      // As on real hosts it is not the host's name.
+      'system-id': chassisName(host.name),
       hostname: host.name,
       'ovn-remote': `tcp:${centralAddress(place.slot)}:6642`,
       'ovn-encap-type': 'geneve',

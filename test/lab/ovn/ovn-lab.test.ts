@@ -7,7 +7,7 @@ import { FULL } from '../../../tools/test/slice.ts';
 import { type Lab, labUp } from '../lab.ts';
 import { residue } from '../residue.ts';
 import { until } from '../waiting.ts';
-import { PHYSICAL_NETWORK } from './host-switch.ts';
+import { chassisName, PHYSICAL_NETWORK } from './host-switch.ts';
 import { EXTERNAL } from './internet.ts';
 import { networkInventory } from './inventory.ts';
 import { BUSYBOX, LabMachine } from './machine.ts';
@@ -41,7 +41,7 @@ async function makeNetwork({ ovn: { central } }: Lab): Promise<void> {
     ['lsp-set-type', 'public-r1', 'router'],
     ['lsp-set-addresses', 'public-r1', 'router'],
     ['lsp-set-options', 'public-r1', 'router-port=r1-public'],
-    ['lrp-set-gateway-chassis', 'r1-public', 'hv1', '20'],
+    ['lrp-set-gateway-chassis', 'r1-public', chassisName('hv1'), '20'],
     ['lr-route-add', 'r1', '0.0.0.0/0', EXTERNAL.gateway],
     ['lr-nat-add', 'r1', 'snat', '192.0.2.10', '10.0.1.0/24'],
   ];

@@ -1,7 +1,7 @@
 import type { GatewaySpec } from '@pileus/core/strategy';
 import { Bounds } from './bounds.ts';
 import { Changes } from './changes.ts';
-import { carrierPriority } from './compile/gateway.ts';
+import { type Carrier, carrierPriority, HOST_NOTE } from './compile/gateway.ts';
 import { carriedPortName } from './names.ts';
 import type { Northbound } from './northbound.ts';
 import type { Southbound } from './southbound.ts';
@@ -9,6 +9,13 @@ import type { Southbound } from './southbound.ts';
 /** Who takes a gateway over keeps it, if he still has it after so long: at the beginning hosts do not see each other yet. */
 const SETTLED_MS = 1_000;
 const PATIENCE_MS = 30_000;
+
+interface Ranked {
+  readonly uuid: string;
+  readonly name: string;
+  readonly host: string | undefined;
+  readonly priority: number;
+}
 
 /**
  * Which hosts carry gateways. OVN gives a gateway back to the host of the highest priority as soon as that is back, and all connections through it pause once
@@ -35,12 +42,15 @@ export class Carriers {
     return this.#southbound.bindingOf(carriedPortName(gatewayId))?.chassis.hostname;
   }
 
-  /** Who may carry it, as OVN calls them, in the order of preference: who has it stays the first. */
-  order({ id, hosts }: Pick<GatewaySpec, 'id' | 'hosts'>): readonly string[] {
-    const wanted = hosts.map((host) => this.#southbound.chassisOf(host));
-    const active = this.#southbound.bindingOf(carriedPortName(id))?.chassis.name ?? this.#ranked(id)[0]?.name;
-    if (active === undefined || !wanted.includes(active)) return wanted;
-    return [active, ...wanted.filter((name) => name !== active)];
+  /** Who may carry it, in the order of preference: who has it stays the first. */
+  order({ id, hosts }: Pick<GatewaySpec, 'id' | 'hosts'>): readonly Carrier[] {
+    const ranked = this.#ranked(id);
+    // Of a host that has told nothing since we look, its row knows the name. One that OVN has never heard of is expected to be called as it is.
+    const chassisOf = (host: string) => this.#southbound.chassisOf(host) ?? ranked.find((row) => row.host === host)?.name ?? host;
+    const wanted = hosts.map((host) => ({ host, chassis: chassisOf(host) }));
+    const active = this.#southbound.bindingOf(carriedPortName(id))?.chassis.name ?? ranked[0]?.name;
+    const first = wanted.find(({ chassis }) => chassis === active);
+    return first === undefined ? wanted : [first, ...wanted.filter((each) => each !== first)];
   }
 
   close(): void {
@@ -50,11 +60,11 @@ export class Carriers {
   }
 
   /** As they are ranked now, the first first. */
-  #ranked(gatewayId: string): readonly { readonly uuid: string; readonly name: string; readonly priority: number }[] {
+  #ranked(gatewayId: string): readonly Ranked[] {
     const { inventory } = this.#northbound;
     return [...inventory.rowsOf(`gateways/${gatewayId}`)]
       .flatMap(([uuid, table]) => (table === 'HA_Chassis' ? (inventory.tables.HA_Chassis.get(uuid) ?? []) : []))
-      .map((row) => ({ uuid: row._uuid, name: row.chassis_name, priority: row.priority }))
+      .map((row) => ({ uuid: row._uuid, name: row.chassis_name, host: row.external_ids[HOST_NOTE], priority: row.priority }))
       .sort((a, b) => b.priority - a.priority);
   }
 

@@ -28,10 +28,17 @@ type Tables = Pick<OvnSouthbound, 'Chassis' | 'Chassis_Private' | 'Encap' | 'Ser
 export class Southbound implements AsyncDisposable {
   readonly #client: OvsdbClient<OvnSouthbound>;
   readonly replica: Replica<Tables>;
+  /** What each host has said last, by its name. OVN forgets a host whose controller ends in good order, and all of them with its database: it is as it was. */
+  readonly #told = new Map<string, SouthboundRows.Chassis>();
 
   constructor(remotes: readonly [Address, ...Address[]]) {
     this.#client = new OvsdbClient({ database: ovnSouthbound, remotes });
     this.replica = this.#client.replicate(SELECTION) as unknown as Replica<Tables>;
+    this.replica.subscribe((event) => {
+      if (event.kind !== 'changes') return;
+      for (const change of event.changes)
+        if (change.table === 'Chassis' && change.row !== undefined) this.#told.set(change.row.hostname, change.row);
+    });
   }
 
   ready(options: CallOptions): Promise<void> {
@@ -53,23 +60,25 @@ export class Southbound implements AsyncDisposable {
     }));
   }
 
-  /** Whether a switch runs in user space: that of the host, or of any when none is named. */
+  /**
+   * Whether a switch runs in user space: that of the host, or of any when none is named. One that has never told anything is taken for it: what works there works
+   * in a kernel, too, but not the other way round.
+   */
   isUserspace(host: string | undefined): boolean {
-    const { Chassis } = this.replica.tables;
-    const chassis = host === undefined ? [...Chassis] : Chassis.find({ hostname: host });
-    return chassis.some((each) => datapathOf(each) === 'userspace');
+    const asked = host === undefined ? [...this.#told.values()] : [this.#told.get(host)].filter((chassis) => chassis !== undefined);
+    return asked.length === 0 || asked.some((chassis) => datapathOf(chassis) === 'userspace');
   }
 
   /** What a host lacks to carry a segment. Of one that has not told anything nothing is known. */
   missing(host: string, { physicalNetwork }: SegmentSpec): string | undefined {
-    const known = this.replica.tables.Chassis.find({ hostname: host });
-    if (known.length === 0 || known.some((chassis) => mappingsOf(chassis).includes(physicalNetwork))) return undefined;
+    const chassis = this.#told.get(host);
+    if (chassis === undefined || mappingsOf(chassis).includes(physicalNetwork)) return undefined;
     return `tells no bridge for ${physicalNetwork}`;
   }
 
-  /** How OVN calls a host. One that it does not know yet is expected to be called as it is. */
-  chassisOf(host: string): string {
-    return this.replica.tables.Chassis.find({ hostname: host })[0]?.name ?? host;
+  /** How OVN calls a host. Undefined of one that has never told anything. */
+  chassisOf(host: string): string | undefined {
+    return this.#told.get(host)?.name;
   }
 
   /** Where a logical port is, as OVN sees it: undefined when nowhere. */

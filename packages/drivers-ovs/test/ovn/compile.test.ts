@@ -58,6 +58,7 @@ const allRules = groupSpec('web', [
 const checked = balancerSpec('balance', 'shop', [backendSpec(w1, 30), backendSpec(portSpec('w2', 'front', '10.0.1.12'), 20)], {
   externalAddress: '192.0.2.60',
 });
+const CARRIERS = [2, 1].map((n) => ({ host: `host-${n}`, chassis: `chassis-${n}` }));
 const healthCheck = { intervalSeconds: 2, timeoutSeconds: 1, successes: 2, failures: 3, sources: { [idOf('front')]: '10.0.1.3' } };
 
 const OBJECTS: Readonly<Record<string, () => Compiled>> = {
@@ -114,14 +115,14 @@ const OBJECTS: Readonly<Record<string, () => Compiled>> = {
         ['bank', ['10.9.0.0/24']],
       ]),
     ),
-  gateway: () => compileGateway(gatewaySpec('gate', 'shop', 'outside'), ['chassis-2', 'chassis-1']),
+  gateway: () => compileGateway(gatewaySpec('gate', 'shop', 'outside'), CARRIERS),
   'gateway-dual': () =>
     compileGateway(
       gatewaySpec('gate', 'shop', 'outside', {
         ipv6: gatewaySide6('outside'),
         sources: [{ cidr: '10.0.1.0/24' }, { cidr: 'fd00:1::/64' }],
       }),
-      ['chassis-1'],
+      CARRIERS.slice(1),
     ),
   'elastic-ip-of-ipv6': () =>
     compileElasticIp(

@@ -6,16 +6,30 @@ import { derivedMac, gatewayPortName } from '../names.ts';
 import { externalNotes } from './load-balancer.ts';
 import { compileRoute } from './route.ts';
 
+/** What a row of OVN's remembers: its host's own name. */
+export const HOST_NOTE = 'pileus-host';
+
+/** A host that may carry a gateway, and how OVN calls it. */
+export interface Carrier {
+  readonly host: string;
+  readonly chassis: string;
+}
+
 /**
  * A gateway is a port of the VPC's router on the switch of an external network. One host at a time carries it.
- * @param chassis those that may carry it, as OVN calls them, the one that has it or is to have it first
+ * @param hosts those that may carry it, the one that has it or is to have it first
  */
-export function compileGateway(spec: GatewaySpec, chassis: readonly string[]): Compiled {
+export function compileGateway(spec: GatewaySpec, hosts: readonly Carrier[]): Compiled {
   const object = new Compilation('gateways', spec);
   const name = gatewayPortName(spec.id);
   const sides = sidesOf(spec);
-  const carriers = chassis.map((chassis_name, at) =>
-    object.part('HA_Chassis', `chassis/${chassis_name}`, { chassis_name, priority: carrierPriority(chassis.length, at) }),
+  const carriers = hosts.map(({ host, chassis }, at) =>
+    object.part(
+      'HA_Chassis',
+      `chassis/${chassis}`,
+      { chassis_name: chassis, priority: carrierPriority(hosts.length, at) },
+      { notes: { [HOST_NOTE]: host } },
+    ),
   );
   const group = object.part('HA_Chassis_Group', 'group', { name, ha_chassis: carriers });
   object.main(
