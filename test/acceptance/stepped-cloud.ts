@@ -23,6 +23,8 @@ export interface Order {
   readonly input: object;
   readonly resourceId?: string;
   readonly fault?: Fault;
+  /** A further one, on the way back from it. */
+  readonly faultBack?: Fault;
   /** Content for the image that the action makes. */
   readonly contentPath?: string;
 }
@@ -41,18 +43,19 @@ export interface SteppedNetwork {
 }
 
 const END_MS = 120_000;
+const LATE_SECONDS = 10;
 const [dir = '', network] = process.argv.slice(2);
 const environment = nodeEnvironment();
 const places: Place[] = [];
-let fault: Fault | undefined;
+let faults: Fault[] = [];
 
 async function around<R>(point: StepPoint, body: () => Promise<R>): Promise<R> {
   const { path, phase, type } = point;
   places.push({ path, phase, type });
-  const struck = fault;
-  if (struck === undefined || struck.path !== path || struck.phase !== phase) return body();
+  const at = faults.findIndex((fault) => fault.path === path && fault.phase === phase);
   // Once only: what is tried again works.
-  fault = undefined;
+  const [struck] = at === -1 ? [] : faults.splice(at, 1);
+  if (struck === undefined) return body();
   if (struck.when === 'after') await body();
   if (struck.how === 'fails') throw new CloudError('conflict', `Injected ${struck.when} ${path}.`);
   process.kill(process.pid, 'SIGKILL');
@@ -76,7 +79,8 @@ async function startKernel(): Promise<Kernel> {
       imageStore: await directoryImageStore(join(dir, 'images')),
       plugins: [kvm({ virtType: 'tcg', cpuShares: false }), ...networkPlugins()],
     }),
-    presets: { 'hosts.heartbeatSeconds': 0.5 },
+    // Nothing here keeps a host from what it was asked for longer.
+    presets: { 'hosts.heartbeatSeconds': 0.5, 'hosts.lateSeconds': LATE_SECONDS },
     around,
   });
   await kernel.start();
@@ -86,7 +90,7 @@ async function startKernel(): Promise<Kernel> {
 async function perform(kernel: Kernel, order: Order): Promise<Outcome> {
   const { action, input, resourceId } = order;
   places.length = 0;
-  fault = order.fault;
+  faults = [order.fault, order.faultBack].filter((fault) => fault !== undefined);
   const target = resourceId === undefined ? {} : { resourceId };
   const accepted = await kernel.submit({ action, input, principal: systemPrincipal(), ...target });
   const { state, error } = await kernel.operations.wait(accepted.operationId, END_MS);

@@ -56,17 +56,27 @@ export class Stepped {
 
   /** Performs until the end, through the death of the process. Answers whether it succeeded. */
   async toTheEnd(order: Order): Promise<boolean> {
-    const outcome = await this.perform(order);
-    if (outcome !== undefined) return outcome.state === 'succeeded';
-    const [end] = await this.start();
-    // Killed after its last write, it had ended and nothing was left to finish.
+    const end = await this.end(order);
     return end === undefined || end === 'succeeded';
+  }
+
+  /** How it ended, through the death of the process. Undefined: it was killed after its last write, and nothing was left to finish. */
+  async end(order: Order): Promise<string | undefined> {
+    const outcome = await this.perform(order);
+    if (outcome !== undefined) return outcome.state;
+    const [end] = await this.start();
+    return end;
   }
 }
 
 /** Each step that was run fails and is killed, before and after. A write that was committed cannot fail any more. */
-export function faultsOf(places: readonly Place[]): readonly Fault[] {
-  const paths = new Map(places.filter(({ phase }) => phase === 'do').map((place) => [place.path, place]));
+export const faultsOf = (places: readonly Place[]): readonly Fault[] => faultsIn('do', places);
+
+/** The same of each step that was taken back. */
+export const faultsBack = (places: readonly Place[]): readonly Fault[] => faultsIn('undo', places);
+
+function faultsIn(way: Fault['phase'], places: readonly Place[]): readonly Fault[] {
+  const paths = new Map(places.filter(({ phase }) => phase === way).map((place) => [place.path, place]));
   return [...paths.values()].flatMap(({ path, phase, type }) =>
     (['before', 'after'] as const).flatMap((when) =>
       (['fails', 'crashes'] as const).flatMap((how) =>
@@ -77,4 +87,6 @@ export function faultsOf(places: readonly Place[]): readonly Fault[] {
 }
 
 export const titleOf = (verb: string, fault: Fault | undefined): string =>
-  fault === undefined ? `${verb} undisturbed` : `${verb} that ${fault.how} ${fault.when} ${fault.path}`;
+  fault === undefined
+    ? `${verb} undisturbed`
+    : `${verb} that ${fault.how} ${fault.when} ${fault.phase === 'undo' ? 'undoing ' : ''}${fault.path}`;

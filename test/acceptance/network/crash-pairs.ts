@@ -1,4 +1,5 @@
 import type { Order } from '../stepped-cloud.ts';
+import type { CrashStage } from './crash-stage.ts';
 
 /** What is made or changed, and how it is taken back. */
 export interface CrashPair {
@@ -11,20 +12,9 @@ export interface CrashPair {
   readonly isChange?: true;
 }
 
-type Row = Readonly<Record<string, unknown>>;
+type Stage = Pick<CrashStage, 'ids' | 'named' | 'rowsOf' | 'nicOf' | 'made' | 'instance' | 'guestImage' | 'booted'>;
 
-interface Stage {
-  readonly ids: Record<string, string>;
-  named(kind: string, name: string): string;
-  rowsOf(kind: string): readonly Row[];
-  made(action: string, input: object, more?: { readonly resourceId: string }): Promise<string>;
-  instance(name: string): object;
-  /** An image with an operating system, which answers when a card is plugged in or out. */
-  guestImage(): Promise<string>;
-  booted(instanceId: string): Promise<void>;
-}
-
-/** Each saga that tells OVN anything, but those of moves between hosts and of a fabric that was lost. */
+/** Each saga that tells OVN anything, but those of machines that move or come back, and of a fabric that was lost. */
 export function crashPairs(stage: Stage): {
   readonly always: readonly CrashPair[];
   /** One of them with each commit. */
