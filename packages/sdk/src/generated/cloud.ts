@@ -2683,6 +2683,22 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
   setLimits(volume: Named<'volume'>, input: VolumeSetLimits, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.act(volume, 'set-limits', input, options);
   }
+
+  /** What its pool and the host of its machine can do for a volume: whether snapshots can be taken of it, and backups made of it while its machine is on. */
+  getCapabilities(volume: Named<'volume'>, options: CallOptions = {}): Reply<{
+    /** Whether snapshots of it can be taken. */
+    readonly snapshots: boolean;
+    readonly backups: {
+      /** Whether it can be backed up at all: what is in it can be read. */
+      readonly possible: boolean;
+      /** Whether it can be backed up while a machine that has it runs or is suspended. Where not, that is refused with `in_use`: stop the machine first, or detach the volume. */
+      readonly whileOn: boolean;
+      /** Why not: `pool`, which keeps no snapshots and has nothing laid aside in it; `hypervisor`, that of its host copies no disks in use; `encrypted`, what would be laid aside would lie in the clear; `shareable`, several machines may write to it: it is detached first. */
+      readonly reason?: 'pool' | 'hypervisor' | 'encrypted' | 'shareable';
+    };
+  }> {
+    return this.value({ method: 'GET', path: this.path(volume, 'capabilities') }, options);
+  }
 }
 
 /** The state machine of the kind attachment: where each state may go. */

@@ -1,8 +1,10 @@
 import { CloudError, expectState, type Id, type Principal, type Reader, type RowOf, type Statement, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { needContents, refuseOtherUser, refuseShared, refuseUsed, refuseUsers, snapshot, usersOf, volume } from '../storage/contract.ts';
-import { canLayAside, type Live } from './aside.ts';
+import { given } from '../naming.ts';
+import { needContents, refuseOtherUser, refuseUsed, refuseUsers, snapshot, usersOf, volume } from '../storage/contract.ts';
+import type { Live } from './aside.ts';
 import type { BackupContext } from './context.ts';
+import { type WhyNotWhileOn, whyNotWhileOn } from './volume-capabilities.ts';
 
 type VolumeRow = RowOf<typeof volume>;
 type SnapshotRow = RowOf<typeof snapshot>;
@@ -33,14 +35,14 @@ export async function readable(context: BackupContext, reader: Reader, row: Volu
   const pool = await context.pools.open(poolId);
   if (pool.hasSnapshots) return { hasSnapshots: true };
   const users = await usersOf(reader, row);
-  refuseShared(row, users);
+  refuseUsers(row, row.shareable === true ? users : [], { reason: 'shareable' satisfies WhyNotWhileOn });
   const [on] = users.filter(({ state: its }) => its === 'running' || its === 'suspended');
-  // What is laid aside would lie in the clear.
-  if (on !== undefined && row.encrypted !== true && canLayAside(await context.hosts.hypervisor(on.hostId), pool))
-    return { hasSnapshots: false, live: { instanceId: on.id, hostId: on.hostId } };
+  const why = on === undefined ? undefined : await whyNotWhileOn(context, row, pool, on.hostId);
+  if (on !== undefined && why === undefined) return { hasSnapshots: false, live: { instanceId: on.id, hostId: on.hostId } };
   refuseUsers(
     row,
     users.filter(({ state: its }) => its !== 'stopped'),
+    given({ reason: why }),
   );
   const [user] = users;
   return { hasSnapshots: false, ...(user === undefined ? {} : { userId: user.id }) };

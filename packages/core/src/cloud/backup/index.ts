@@ -19,6 +19,7 @@ import { storeChangeCredentials } from './store-change-credentials.ts';
 import { storeCreate } from './store-create.ts';
 import { storeDeletion, storeDisable, storeEnable } from './store-verbs.ts';
 import { BackupStores } from './stores.ts';
+import { volumeCapabilities } from './volume-capabilities.ts';
 
 export { backup } from './backup.ts';
 export { backupPlan } from './backup-plan.ts';
@@ -56,6 +57,7 @@ export const backups: Module = (services) => {
       planDisable,
       planRun(context),
     ],
+    endpoints: [volumeCapabilities(context)],
     sagas: [copyDisk],
     deletions: [storeDeletion(context), backupDeletion(context), backupSetDeletion, rowDeletion(backupPlan, ['available', 'disabled'])],
     start: async () => {

@@ -32,7 +32,6 @@ export {
   type MachineDisk,
   machinesOf,
   refuseOtherUser,
-  refuseShared,
   refuseUsed,
   refuseUsers,
   type UsedVolumeContext,

@@ -89,9 +89,13 @@ export async function refuseUsed(ctx: UsedVolumeContext, row: VolumeRow, call: C
   refuseUsers(row, await usersOn(ctx, row, call));
 }
 
-/** @throws CloudError in_use that names them */
-export function refuseUsers(row: Pick<VolumeRow, 'name' | 'shareable'>, users: readonly Pick<VolumeUser, 'id' | 'name'>[]): void {
-  if (users.length > 0) throw inUse(row, users);
+/** `params`: what else the refusal tells. @throws CloudError in_use that names them */
+export function refuseUsers(
+  row: Pick<VolumeRow, 'name' | 'shareable'>,
+  users: readonly Pick<VolumeUser, 'id' | 'name'>[],
+  params: Readonly<Record<string, string>> = {},
+): void {
+  if (users.length > 0) throw inUse(row, users, params);
 }
 
 /**
@@ -113,13 +117,14 @@ export const refuseShared = (row: VolumeRow, users: readonly Pick<VolumeUser, 'i
 export const inUse = (
   { name, shareable }: Pick<VolumeRow, 'name' | 'shareable'>,
   users: readonly Pick<VolumeUser, 'id' | 'name'>[],
+  params: Readonly<Record<string, string>> = {},
 ): CloudError =>
   new CloudError(
     'in_use',
     shareable === true
       ? `Volume ${name} is attached to ${listed(users)}; detach it first.`
       : `Volume ${name} is in use by ${listed(users)}; stop the instance first.`,
-    { params: { blockers: blockersOf(users) } },
+    { params: { blockers: blockersOf(users), ...params } },
   );
 
 /** `instance a`, `instances a, b`. */

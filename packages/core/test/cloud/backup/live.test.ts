@@ -60,6 +60,9 @@ class LiveStage {
     await this.sim.done('volume.delete', {}, made.id);
     return content;
   }
+  capabilities(volumeId = this.volumeId): Promise<unknown> {
+    return this.cloud.ask('GET', '/volumes/{id}/capabilities', { params: { id: volumeId } });
+  }
   /** Of what was laid aside nothing is in the pool. */
   expectNothingAside(): void {
     const known = [...this.pool.things.values()].filter(({ kind }) => kind === 'volume').map(({ id }) => id);
@@ -190,15 +193,35 @@ describe('backups of machines that are on, where the pool keeps no snapshots', f
     for (const { operationId } of [first, second, detached]) expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
   });
 
-  it('are refused where the volume is encrypted, or where host or pool cannot', async () => {
+  it('are refused where the volume is encrypted, or of several machines, or where host or pool cannot, which the volume tells before', async () => {
     const stage = await LiveStage.open();
+    const canBackUp = { possible: true, whileOn: true };
+    expect(await stage.capabilities()).to.deep.equal({ snapshots: false, backups: canBackUp });
+    const free = await stage.cloud.volume(CHUNK, {});
+    expect(await stage.capabilities(free), 'one that no machine has').to.deep.equal({ snapshots: false, backups: canBackUp });
+    const refused = async (on: LiveStage, volumeId: string, reason: string) => {
+      expect(await on.capabilities(volumeId)).to.deep.equal({ snapshots: false, backups: { possible: true, whileOn: false, reason } });
+      const { code, params } = await on.cloud.refusal('backup.create', { volumeId });
+      expect([code, params?.reason]).to.deep.equal(['in_use', reason]);
+    };
     const sealed = await stage.cloud.volume(CHUNK, { encrypted: true });
     await stage.sim.done('instance.attachVolume', { volumeId: sealed }, stage.machineId);
-    expect(await stage.cloud.refusal('backup.create', { volumeId: sealed })).to.include({ code: 'in_use' });
-    for (const lack of ['diskBackup', 'written'] as const) {
+    await refused(stage, sealed, 'encrypted');
+    const shared = await stage.cloud.volume(CHUNK, { shareable: true });
+    await stage.sim.done('instance.attachVolume', { volumeId: shared }, stage.machineId);
+    await refused(stage, shared, 'shareable');
+    for (const [lack, reason] of [
+      ['diskBackup', 'hypervisor'],
+      ['written', 'pool'],
+    ] as const) {
       const other = await LiveStage.open({ without: ['snapshots', lack] });
-      expect(await other.cloud.refusal('backup.create', { volumeId: other.volumeId })).to.include({ code: 'in_use' });
+      await refused(other, other.volumeId, reason);
     }
+    const snapshots = await LiveStage.open({ without: ['written'] });
+    expect(await snapshots.capabilities()).to.deep.equal({ snapshots: true, backups: canBackUp });
+    const unread = await LiveStage.open({ without: ['contents'] });
+    expect(await unread.capabilities()).to.deep.equal({ snapshots: true, backups: { possible: false, whileOn: false } });
+    expect(await unread.cloud.refusal('backup.create', { volumeId: unread.volumeId })).to.include({ code: 'unsupported' });
   });
 
   it('fail where there is no room for what is laid aside, before anything is', async () => {
