@@ -27,9 +27,12 @@ const TICK_MS = 10;
 const PURGE_LOOK_MS = 500;
 const HOST = 'hv1';
 const BASE = 'base';
+/** Where images are made by librbd itself. */
+const NAMESPACE = 'librbd';
 const VERBS = ['create', 'clone', 'delete'] as const;
+const LIBRBD = 'rbd.create.librbd';
 type Verb = (typeof VERBS)[number];
-const SIDES = ['ours', 'bare', 'cli'] as const;
+const SIDES = ['ours', 'bare', 'librbd', 'cli'] as const;
 type SideName = (typeof SIDES)[number];
 
 /** Of one act of a round. */
@@ -55,16 +58,18 @@ class Ground implements AsyncDisposable {
   readonly #kernel: Kernel;
   readonly #cluster: CephCluster;
   readonly #bare: RbdPool;
+  readonly #librbd: RbdPool;
   readonly #stack: AsyncDisposableStack;
   #imageId = '';
   #poolId = '';
   /** Of a driver that asks nobody. */
   #simulatedId = '';
 
-  private constructor(kernel: Kernel, cluster: CephCluster, bare: RbdPool, stack: AsyncDisposableStack) {
+  private constructor(kernel: Kernel, cluster: CephCluster, binding: RadosCluster, stack: AsyncDisposableStack) {
     this.#kernel = kernel;
     this.#cluster = cluster;
-    this.#bare = bare;
+    this.#bare = binding.pool('bare');
+    this.#librbd = binding.pool('bare', NAMESPACE);
     this.#stack = stack;
   }
 
@@ -91,7 +96,7 @@ class Ground implements AsyncDisposable {
     });
     await kernel.start();
     stack.defer(() => kernel.stop());
-    const ground = new Ground(kernel, cluster, binding.pool('bare'), stack.move());
+    const ground = new Ground(kernel, cluster, binding, stack.move());
     await ground.#populate();
     return ground;
   }
@@ -118,6 +123,16 @@ class Ground implements AsyncDisposable {
         await this.#bare.clone({ image: 'image', snapshot: BASE }, name(index), { sizeBytes: SIZE_BYTES });
       },
       delete: (index) => this.#bare.trash.putAway(name(index), `part-${index}`),
+    };
+  }
+
+  /** Images as librbd makes them: so the binding has it do in namespaces. */
+  librbd(): Side {
+    const name = (index: number) => `volume-${index}`;
+    return {
+      create: (index) => this.#librbd.create(name(index), { sizeBytes: SIZE_BYTES }),
+      clone: () => Promise.reject(new Error('clones are made by librbd anyway')),
+      delete: (index) => this.#librbd.trash.putAway(name(index), `part-${index}`),
     };
   }
 
@@ -183,7 +198,8 @@ class Ground implements AsyncDisposable {
 
   /** Both trashes are empty: what one side deleted costs the other nothing. */
   async purge(): Promise<void> {
-    for (const { id } of await this.#bare.trash.list()) await this.#bare.trash.remove(id, { timeoutMs: END_MS });
+    for (const { trash } of [this.#bare, this.#librbd])
+      for (const { id } of await trash.list()) await trash.remove(id, { timeoutMs: END_MS });
     for (const pool of ['rbd', 'bare']) while ((await this.#cluster.rbd('trash', 'ls', pool)).trim() !== '') await sleep(PURGE_LOOK_MS);
   }
 
@@ -223,6 +239,7 @@ class Ground implements AsyncDisposable {
     if (status !== 200) throw new Error(`the upload was answered ${status}`);
     // As on the other side, the pool has a copy of it before anything is cloned.
     await this.#done('volume.delete', {}, await this.#done('volume.create', { imageId: this.#imageId, poolId: this.#poolId }));
+    await this.#bare.namespaces.create(NAMESPACE);
     await this.#bare.create('image', { sizeBytes: MIB });
     await this.#bare.image('image').snapshots.create(BASE);
   }
@@ -258,24 +275,27 @@ function rowsOf(rounds: Rounds): readonly Row[] {
     return [
       {
         ...{ id: `rbd.${verb}`, ...row, floor: of('bare', verb, 'aSecond'), ratio: ratioTo('bare') },
-        what: `CPU of clients + cluster, and calls of its disks: ${SIDES.map(costOf).join('; ')}`,
+        what: `CPU of clients + cluster, and calls of its disks: ${sidesOf(verb).map(costOf).join('; ')}`,
       },
+      ...(verb === 'create' ? [{ id: LIBRBD, ...row, floor: of('librbd', verb, 'aSecond'), ratio: ratioTo('librbd') }] : []),
       { id: `rbd.${verb}.cli`, ...row, floor: of('cli', verb, 'aSecond'), ratio: ratioTo('cli') },
     ];
   });
 }
 
+const sidesOf = (verb: Verb) => SIDES.filter((name) => name !== 'librbd' || verb === 'create');
+
 /** Volumes a second through the control plane, beside the same by the binding alone and by `rbd`, on the same cluster at the same time of day. */
 export const rbdVolumesBench: Bench = {
-  ids: VERBS.flatMap((verb) => [`rbd.${verb}`, `rbd.${verb}.cli`]),
+  ids: [...VERBS.flatMap((verb) => [`rbd.${verb}`, `rbd.${verb}.cli`]), LIBRBD],
   async run() {
     await using ground = await Ground.lay();
     await ground.warmUp();
     const none = (): Record<Verb, Measured[]> => ({ create: [], clone: [], delete: [] });
-    const rounds: Rounds = { ours: none(), bare: none(), cli: none() };
+    const rounds: Rounds = { ours: none(), bare: none(), librbd: none(), cli: none() };
     for (let round = 0; round < ROUNDS; round += 1)
       for (const making of ['create', 'clone'] as const)
-        for (const name of round % 2 === 0 ? SIDES : SIDES.toReversed()) {
+        for (const name of round % 2 === 0 ? sidesOf(making) : sidesOf(making).toReversed()) {
           const side = ground[name]();
           const count = name === 'cli' ? COMMANDS : EACH;
           rounds[name][making].push(await ground.measured(count, (index) => side[making](index)));

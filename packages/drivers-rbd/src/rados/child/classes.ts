@@ -1,5 +1,5 @@
 import { check } from './failures.ts';
-import { rados } from './native.ts';
+import { type Pointer, rados } from './native.ts';
 import type { MapAt } from './omap.ts';
 import type { Session } from './session.ts';
 
@@ -9,6 +9,21 @@ export interface ClassCall {
   readonly input: Buffer;
 }
 
+/** One call of the cluster that changes an object, all of it or nothing: what `fill` asks for. Answers what the cluster did. */
+export async function operate(io: Pointer, object: string, fill: (operation: Pointer) => void): Promise<number> {
+  const operation = BigInt(rados.rados_create_write_op.now());
+  try {
+    fill(operation);
+    return await rados.rados_write_op_operate.later(operation, io, object, null, 0);
+  } finally {
+    rados.rados_release_write_op.now(operation);
+  }
+}
+
+export function exec(operation: Pointer, { method, input }: ClassCall): void {
+  rados.rados_write_op_exec.now(operation, 'rbd', method, input, input.length, null);
+}
+
 /** All of them or none, in one call of the cluster. Of what was removed meanwhile nothing is made anew, unless it `mayBeNew`. */
 export async function changeObject(
   session: Session,
@@ -16,31 +31,24 @@ export async function changeObject(
   calls: readonly ClassCall[],
 ): Promise<void> {
   await session.within(at, async (io) => {
-    const operation = BigInt(rados.rados_create_write_op.now());
-    try {
+    const result = await operate(io, at.object, (operation) => {
       if (!mayBeNew) rados.rados_write_op_assert_exists.now(operation);
-      for (const { method, input } of calls) rados.rados_write_op_exec.now(operation, 'rbd', method, input, input.length, null);
-      check(await rados.rados_write_op_operate.later(operation, io, at.object, null, 0), `${at.object} of ${at.pool}`);
-    } finally {
-      rados.rados_release_write_op.now(operation);
-    }
+      for (const call of calls) exec(operation, call);
+    });
+    check(result, `${at.object} of ${at.pool}`);
   });
 }
 
 /** Removes an object that has these bytes at its beginning; another is left alone. Answers whether it was that. */
 export async function removeIf(session: Session, at: MapAt, bytes: Buffer): Promise<boolean> {
   return await session.within(at, async (io) => {
-    const operation = BigInt(rados.rados_create_write_op.now());
-    try {
+    const result = await operate(io, at.object, (operation) => {
       rados.rados_write_op_cmpext.now(operation, bytes, bytes.length, 0, null);
       rados.rados_write_op_remove.now(operation);
-      const result = await rados.rados_write_op_operate.later(operation, io, at.object, null, 0);
-      if (result <= -DIFFERS) return false;
-      check(result, `${at.object} of ${at.pool}`);
-      return true;
-    } finally {
-      rados.rados_release_write_op.now(operation);
-    }
+    });
+    if (result <= -DIFFERS) return false;
+    check(result, `${at.object} of ${at.pool}`);
+    return true;
   });
 }
 

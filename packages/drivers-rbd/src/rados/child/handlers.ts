@@ -1,8 +1,8 @@
 import type { Args, CallName, Result } from '../calls.ts';
+import type { Creation } from './creation.ts';
 import { listImages, listTrash, sizesOf } from './directory.ts';
 import {
   copyImage,
-  createImage,
   flattenImage,
   listChildren,
   listLocks,
@@ -27,6 +27,7 @@ import { cloneGrown, putAway, sizeOf } from './unopened.ts';
 interface Connected {
   readonly session: Session;
   readonly images: OpenImages;
+  readonly creation: Creation;
 }
 
 /** Does a call. A function that is missing in this release is a `MissingFunction`, what librbd refuses a `NativeFailure`. */
@@ -50,7 +51,7 @@ export const HANDLERS: Handlers = {
   'namespace.create': of(createNamespace),
   'namespace.remove': of(removeNamespace),
   'namespace.list': of(listNamespaces),
-  'image.create': of(createImage),
+  'image.create': ({ creation }, args) => creation.create(args),
   'image.clone': of(cloneGrown),
   'image.list': of(listImages),
   'image.sizes': of(sizesOf),

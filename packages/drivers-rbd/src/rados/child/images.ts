@@ -20,8 +20,8 @@ import { nameOf, type Session } from './session.ts';
 import { listSnapshots, snapshotsOf } from './snapshots.ts';
 
 const OPTION = { features: 1, order: 2, dataPool: 10, cloneFormat: 12 } as const;
-const DEFAULT_FEATURES: readonly ImageFeature[] = ['layering', 'exclusive-lock', 'object-map', 'fast-diff', 'deep-flatten'];
-const DEFAULT_ORDER = 22;
+export const DEFAULT_FEATURES: readonly ImageFeature[] = ['layering', 'exclusive-lock', 'object-map', 'fast-diff', 'deep-flatten'];
+export const DEFAULT_ORDER = 22;
 const CLONE_FORMAT = 2;
 
 export const bitsOf = (features: readonly ImageFeature[]): bigint => features.reduce((bits, feature) => bits | IMAGE_FEATURES[feature], 0n);
@@ -44,11 +44,11 @@ async function withOptions<T>(how: NewImageOptions, isClone: boolean, body: (opt
   }
 }
 
-export async function createImage(session: Session, args: Args<'image.create'>): Promise<null> {
-  return await session.within(args, (io) =>
+/** As librbd makes it, whatever is asked for. */
+export async function createByLibrbd(session: Session, args: Args<'image.create'>): Promise<void> {
+  await session.within(args, (io) =>
     withOptions(args, false, async (options) => {
       check(await rbd.rbd_create4.later(io, args.image, args.sizeBytes, options), nameOf(args));
-      return null;
     }),
   );
 }

@@ -42,13 +42,14 @@ async function connect(message: ConnectMessage): Promise<void> {
 
 /** The libraries are loaded here and not before: that they are missing is an answer. */
 async function startWorker(connecting: ConnectMessage): Promise<{ readonly worker: Worker; readonly addresses: readonly string[] }> {
-  const [{ HANDLERS }, { OpenImages }, { Session }] = await Promise.all([
+  const [{ HANDLERS }, { OpenImages }, { Session }, { Creation }] = await Promise.all([
     import('./handlers.ts'),
     import('./open-images.ts'),
     import('./session.ts'),
+    import('./creation.ts'),
   ]);
   const session = await Session.connect(connecting);
-  const connected = { session, images: new OpenImages(session) };
+  const connected = { session, images: new OpenImages(session), creation: new Creation(session) };
   // A name with its own arguments: both ends are checked against `Calls`.
   const handlers = HANDLERS as unknown as Readonly<
     Record<CallName, (on: typeof connected, args: object, progress: ((fraction: number) => void) | undefined) => Promise<unknown>>

@@ -18,6 +18,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 const LOOKUP_MS = 5_000;
+const SETTING_BYTES = 1_024;
 
 /** The connection of this process. */
 export class Session {
@@ -92,6 +93,18 @@ export class Session {
   /** Hears of all pools as they are now. */
   async catchUp(): Promise<void> {
     check(await rados.rados_wait_for_latest_osdmap.later(this.#cluster), 'the map of the cluster');
+  }
+
+  /** What a setting of Ceph is by now: monitors may change it while this runs. */
+  setting(name: string): string {
+    const out = Buffer.alloc(SETTING_BYTES);
+    check(rados.rados_conf_get.now(this.#cluster, name, out, out.length), `setting ${name}`);
+    return textIn(out);
+  }
+
+  /** No other client that is connected has it. */
+  get instanceId(): bigint {
+    return BigInt(rados.rados_get_instance_id.now(this.#cluster));
   }
 
   async monCommand(command: string, input = ''): Promise<{ readonly output: string; readonly status: string }> {
