@@ -163,11 +163,11 @@ describe('copies of disks of machines that are on', function () {
     await writes(FULL ? 40 : 12);
     const first = randomUUID();
     const { begun } = await backUp(first);
-    expect(begun).to.deep.equal({ isPart: false, hasTrail: true });
+    expect(begun).to.include({ isPart: false, hasTrail: true });
     await writes(5);
     const second = randomUUID();
     const made = await backUp(second, first);
-    expect(made.begun).to.deep.equal({ isPart: true, hasTrail: true });
+    expect(made.begun).to.include({ isPart: true, hasTrail: true });
     expect(made.readBytes).to.be.within(1, 4 * MIB);
     expect([...(await part().trails(id, volumeId, call()))].sort()).to.deep.equal([first, second].sort());
     // Each trail stands by itself.
@@ -216,7 +216,7 @@ describe('copies of disks of machines that are on', function () {
       const { begun } = await backUp(next, last).catch((cause: unknown) => {
         throw new Error(`after ${name}`, { cause });
       });
-      expect(begun, name).to.deep.equal({ isPart: name !== 'QEMU killed', hasTrail: true });
+      expect(begun, name).to.include({ isPart: name !== 'QEMU killed', hasTrail: true });
       await part().keepTrails(id, volumeId, [next], call());
       last = next;
     }
@@ -278,7 +278,7 @@ describe('copies of disks of machines that are on', function () {
           ]);
           await run(['qemu-img', 'resize', '--shrink', '-q', file, String(DISK_BYTES)]);
           await start();
-          expect((await backUp(randomUUID(), trail)).begun).to.deep.equal({ isPart: false, hasTrail: true });
+          expect((await backUp(randomUUID(), trail)).begun).to.include({ isPart: false, hasTrail: true });
           await part().keepTrails(id, volumeId, [], call());
         }
     });

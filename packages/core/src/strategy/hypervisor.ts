@@ -144,6 +144,8 @@ export interface DiskBackupBegun {
   readonly isPart: boolean;
   /** Else the disk can have no trail: all is copied the next time. */
   readonly hasTrail: boolean;
+  /** What the copy may take of the place, at most `roomBytes`. Absent where that is not told: then as much as the disk. */
+  readonly mostBytes?: number;
 }
 
 export type SecretUse = 'ceph' | 'luks';

@@ -74,13 +74,13 @@ export function diskBackupTests(stage: HypervisorStage): void {
     const at = await copies.scene();
     const before = await stage.see(at.spec.id);
     expect(await copies.trails(at)).to.deep.equal([]);
-    expect(await copies.made(at, 'a')).to.deep.equal({ isPart: false, hasTrail: true });
-    expect(await copies.made(at, 'b', 'a')).to.deep.equal({ isPart: true, hasTrail: true });
-    expect(await copies.made(at, 'c', 'a')).to.deep.equal({ isPart: true, hasTrail: true });
+    expect(await copies.made(at, 'a')).to.include({ isPart: false, hasTrail: true });
+    expect(await copies.made(at, 'b', 'a')).to.include({ isPart: true, hasTrail: true });
+    expect(await copies.made(at, 'c', 'a')).to.include({ isPart: true, hasTrail: true });
     expect(await copies.trails(at)).to.deep.equal(['a', 'b', 'c']);
     for (let round = 0; round < 2; round += 1) await copies.keep(at, ['b']);
     expect(await copies.trails(at)).to.deep.equal(['b']);
-    expect(await copies.made(at, 'd', 'a')).to.deep.equal({ isPart: false, hasTrail: true });
+    expect(await copies.made(at, 'd', 'a')).to.include({ isPart: false, hasTrail: true });
     expect(await stage.see(at.spec.id)).to.deep.equal(before);
   });
 
@@ -90,7 +90,7 @@ export function diskBackupTests(stage: HypervisorStage): void {
     await copies.begin(at, { trail: 'a' });
     for (let round = 0; round < 2; round += 1) await copies.cancel(at, 'a');
     expect(await copies.trails(at)).to.deep.equal([]);
-    expect(await copies.made(at, 'b')).to.deep.equal({ isPart: false, hasTrail: true });
+    expect(await copies.made(at, 'b')).to.include({ isPart: false, hasTrail: true });
     expect(await copies.trails(at)).to.deep.equal(['b']);
   });
 

@@ -62,7 +62,7 @@ export class SimDiskBackups {
       Object.assign(place, { written: extents, user: undefined });
       copy.isWhole = true;
     });
-    return { isPart: before !== undefined, hasTrail: true };
+    return { isPart: before !== undefined, hasTrail: true, mostBytes: bytes };
   }
 
   /** Undefined: nobody knows of it. */

@@ -54,11 +54,12 @@ export function diskBackupVerbs(domains: Domains): NonNullable<HypervisorDriver[
       for (const way of ways) {
         const bytes = await backups.neededBytes(id, device, way, deadline);
         if (bytes === undefined) continue;
-        if (bytes * TABLES_SHARE + TABLES_BYTES > roomBytes)
+        const mostBytes = Math.ceil(bytes * TABLES_SHARE + TABLES_BYTES);
+        if (mostBytes > roomBytes)
           throw new DriverError('exhausted', `a copy of volume ${volumeId} may take ${bytes} bytes, of which ${roomBytes} are free`);
         try {
           await backups.begin(id, device, to, way, deadline);
-          return { isPart: way.since !== undefined, hasTrail: way.trail !== undefined };
+          return { isPart: way.since !== undefined, hasTrail: way.trail !== undefined, mostBytes };
         } catch (error) {
           // What libvirt refuses it has not begun.
           if (!(error instanceof LibvirtError) || error.is('operationInvalid', 'noDomain', 'operationTimeout', 'rpc')) throw error;

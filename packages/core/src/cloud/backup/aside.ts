@@ -56,13 +56,16 @@ export async function layAside(ctx: BackupContext, params: Wanted, call: Call): 
   await patiently(ctx, call, (c) => pool.createVolume({ id: backupId, sizeBytes }, c));
   const endpoint = await ctx.hosts.endpoint(live.hostId);
   const to = await patiently(ctx, call, (c) => pool.attachVolume(backupId, endpoint, c));
-  const { freeBytes: roomBytes } = await patiently(ctx, call, (c) => pool.capacity(c));
-  const { takenAt, isPart } = await whileStill(ctx, hypervisor, live, call, async (c) => {
-    const at = timestamp(ctx.environment.clock);
-    const wanted = { volumeId, to, trail: backupId, roomBytes, ...given({ since }) };
-    return { takenAt: at, ...(await hypervisor.beginDiskBackup(live.instanceId, wanted, c)) };
-  });
-  await hypervisor.finishDiskBackup(live.instanceId, volumeId, to, call);
+  const begin = async (takenBytes: number) => {
+    const { freeBytes } = await patiently(ctx, call, (c) => pool.capacity(c));
+    return whileStill(ctx, hypervisor, live, call, async (c) => {
+      const at = timestamp(ctx.environment.clock);
+      const wanted = { volumeId, to, trail: backupId, roomBytes: Math.max(0, freeBytes - takenBytes), ...given({ since }) };
+      return { mostBytes: sizeBytes, ...(await hypervisor.beginDiskBackup(live.instanceId, wanted, c)), takenAt: at };
+    });
+  };
+  const copy = () => hypervisor.finishDiskBackup(live.instanceId, volumeId, to, call);
+  const { takenAt, isPart } = await ctx.asideRoom.lay(params, begin, copy, call);
   return { takenAt, ...(isPart ? given({ since }) : {}) };
 }
 

@@ -1,5 +1,6 @@
 import type { KernelServices } from '../../kernel/index.ts';
 import type { UsedVolumeContext } from '../storage/contract.ts';
+import type { AsideRoom } from './aside-room.ts';
 import type { Collector } from './collector.ts';
 import type { BackupStores } from './stores.ts';
 
@@ -7,6 +8,7 @@ import type { BackupStores } from './stores.ts';
 export interface BackupContext extends UsedVolumeContext, Pick<KernelServices, 'environment' | 'secrets'> {
   readonly stores: BackupStores;
   readonly collector: Pick<Collector, 'kick'>;
+  readonly asideRoom: AsideRoom;
 }
 
 /** A volume of terabytes takes its time; a cancel ends it at once. */

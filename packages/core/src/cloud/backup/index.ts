@@ -1,6 +1,7 @@
 import { updateAction } from '../../kernel/index.ts';
 import { rowDeletion } from '../row-only.ts';
 import type { Module } from '../services.ts';
+import { AsideRoom } from './aside-room.ts';
 import { backup } from './backup.ts';
 import { backupCreate } from './backup-create.ts';
 import { backupDeletion } from './backup-delete.ts';
@@ -32,7 +33,7 @@ export const backups: Module = (services) => {
   const stores = new BackupStores(services, services.observeCall);
   const collector = new Collector(services, stores);
   const runner = new PlanRunner(services);
-  const context: BackupContext = { hosts, pools, reader, environment, secrets, stores, collector };
+  const context: BackupContext = { hosts, pools, reader, environment, secrets, stores, collector, asideRoom: new AsideRoom() };
   return {
     id: 'volume-backups',
     version: '0.1.0',

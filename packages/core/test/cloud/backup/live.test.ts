@@ -235,6 +235,38 @@ describe('backups of machines that are on, where the pool keeps no snapshots', f
     expect(await stage.readBytes()).to.equal(2 * CHUNK);
   });
 
+  it('of several machines never take the same room of their pool: who has too little on account of others waits', async () => {
+    const stage = await LiveStage.open();
+    const other = await stage.cloud.volume(3 * CHUNK, { name: 'other' });
+    await stage.sim.done('instance.attachVolume', { volumeId: other }, await stage.cloud.machine({ name: 'second' }));
+    stage.pool.write(other, 0, new Uint8Array(CHUNK).fill(5));
+    // For either, and not for both.
+    const roomBytes = CHUNK + 3 * BLOCK;
+    stage.pool.othersBytes = stage.pool.capacity.freeBytes - 6 * CHUNK - roomBytes;
+    const begun: Awaited<ReturnType<typeof stage.sim.submit>>[] = [];
+    for (const volumeId of [stage.volumeId, other]) begun.push(await stage.sim.submit('backup.create', { volumeId }));
+    const underWay = () => begun.filter(({ resourceId }) => stage.pool.find('volume', resourceId)?.user !== undefined).length;
+    let most = 0;
+    const isFinished = async () =>
+      (await Promise.all(begun.map(({ resourceId }) => stage.row(resourceId)))).every(({ state }) => state === 'available');
+    while (!(await isFinished())) {
+      await stage.sim.run(1);
+      most = Math.max(most, underWay());
+    }
+    expect(most, 'copied at a time').to.equal(1);
+    const rows = await Promise.all(begun.map(({ resourceId }) => stage.row(resourceId)));
+    expect(rows.map(({ readBytes }) => readBytes)).to.deep.equal([2 * CHUNK, CHUNK]);
+    // And is not kept waiting by one that is cancelled while it waits.
+    stage.fill(0, CHUNK, 6);
+    stage.pool.write(other, 0, new Uint8Array(CHUNK).fill(7));
+    const again: typeof begun = [];
+    for (const volumeId of [stage.volumeId, other]) again.push(await stage.sim.submit('backup.create', { volumeId }));
+    await stage.sim.run(1);
+    await stage.sim.environment.complete(stage.sim.kernel.operations.cancel(again[1]?.operationId ?? ''));
+    expect((await stage.sim.ended(again[1]?.operationId ?? '')).state).to.equal('cancelled');
+    expect((await stage.sim.ended(again[0]?.operationId ?? '')).state).to.equal('succeeded');
+  });
+
   it('hold the writes of a guest with an agent back for that instant alone', async () => {
     const stage = await LiveStage.open();
     await stage.sim.run(LOOK_MS);
