@@ -147,7 +147,7 @@ describe('backups where the pool keeps no snapshots', function () {
     const { stage, sim, id, volumeId } = await withMachine();
     expect(await stage.refusal('backup.create', { volumeId })).to.deep.include({
       code: 'in_use',
-      params: { blockers: [{ kind: 'instance', id, name: 'db' }] },
+      params: { blockers: [{ kind: 'instance', id, name: 'db' }], reason: 'hypervisor' },
     });
     await sim.done('instance.stop', { force: true }, id);
     const slow = sim.world.faults.add({ command: 'backups.put', effect: 'delay', delayMs: 20_000 });
