@@ -30,13 +30,13 @@ export class OvnWitness {
     return [...(await this.#libvirt.residue()), ...things];
   }
 
-  /** Rows of OVN and ports of the switch, one line each. */
+  /** Rows of OVN and of the switch, one line each. */
   async #things(): Promise<readonly string[]> {
-    const [north, south, ports] = await Promise.all([
+    const [north, south, ovs] = await Promise.all([
       ovnRows(this.#central.northboundRemote, 'OVN_Northbound'),
       ovnRows(this.#central.southboundRemote, 'OVN_Southbound'),
-      this.#ovs.ports(),
+      this.#ovs.rows(),
     ]);
-    return [...north, ...south, ...ports.map((port) => `port ${port}`)];
+    return [...north, ...south, ...ovs];
   }
 }

@@ -27,15 +27,24 @@ export async function ovnContents(remote: string, database: OvnDatabase): Promis
   return (await dumped(remote, database)).map(({ table, row: { up: _, ...row } }) => `${table} ${JSON.stringify(row)}`).sort();
 }
 
+/** What of a switch somebody has to take away again: the rest goes with what it belongs to. */
+const OF_A_SWITCH = ['Bridge', 'Port', 'QoS', 'Queue', 'Mirror'];
+
+/** What there is of a switch, one line each: `port eth0`, `qos UUID`. Those that have names by them. */
+export async function switchRows(remote: string): Promise<readonly string[]> {
+  const rows = (await dumped(remote, 'Open_vSwitch')).filter(({ table }) => OF_A_SWITCH.includes(table));
+  return rows.map(({ table, row }) => `${table.toLowerCase()} ${row.name ?? (row._uuid as readonly string[])[1]}`);
+}
+
 /** Asked of `ovsdb-client`, which knows nothing of our own. */
-async function dumped(remote: string, database: OvnDatabase) {
+async function dumped(remote: string, database: OvnDatabase | 'Open_vSwitch') {
   // A document for each table, one behind the other.
   const dump = await run(['ovsdb-client', '--format=json', '--timeout=60', 'dump', remote, database]);
   const texts = dump.split(/\n(?=\{)/).filter((text) => text.trim() !== '');
   return texts.flatMap((text) => {
     const { caption, headings, data } = JSON.parse(text) as DumpedTable;
     const table = caption.replace(/ table$/, '');
-    if (OF_ITSELF[database].has(table)) return [];
+    if (database !== 'Open_vSwitch' && OF_ITSELF[database].has(table)) return [];
     return data.map((values) => ({
       table,
       row: Object.fromEntries(headings.map((name, at) => [name, values[at]])) as Readonly<Record<string, unknown>>,

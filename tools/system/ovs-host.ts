@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { attempt, run as runHere } from './command.ts';
 import type { Daemon, Runner } from './daemon.ts';
 import { daemonOf } from './ovn-central.ts';
+import { switchRows } from './ovn-rows.ts';
 import { exists } from './packages.ts';
 
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
@@ -100,6 +101,11 @@ export class OvsHost {
   /** Names of the ports of all of its bridges. */
   async ports(): Promise<readonly string[]> {
     return (await this.vsctl('--bare', '--columns=name', 'list', 'port')).split('\n').filter(Boolean);
+  }
+
+  /** What there is of the switch, one line each: bridges, ports, and rows that limit and mirror what passes. */
+  rows(): Promise<readonly string[]> {
+    return switchRows(`unix:${this.socketPath}`);
   }
 
   /** Returns when no packet is passed on by flows that are no more: what hosts remember of decisions they took goes a moment after the decisions change. */

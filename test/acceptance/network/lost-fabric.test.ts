@@ -38,8 +38,22 @@ describe('OVN whose northbound database comes back empty', function () {
   it('is not written to until an operator says so, and then has all of it again', async () => {
     expect(await fabric()).to.include({ driver: 'ovn', state: 'ready' });
     const former = await cloud.done('vpc.create', { name: 'former' });
+    const [group] = await cloud.rows('securityGroup', 'vpcId', vpcId);
+    const rule = (port: number) => {
+      const allowed = { direction: 'inbound', protocol: 'tcp', firstPort: port, lastPort: port, cidrs: ['10.1.0.0/16'] };
+      return cloud.done('securityGroupRule.create', { securityGroupId: group?.id, ...allowed });
+    };
+    const route = (nextHop: string) => cloud.done('route.create', { vpcId, destination: '10.99.0.0/16', nextHop });
+    const formerRule = await rule(22);
+    const formerRoute = await route(a.address);
+    const recordId = await cloud.done('dnsRecord.create', { vpcId, hostname: 'db.shop.internal', addresses: ['10.0.0.98'] });
     bringBack = await cloud.lab.ovn.central.keptNorthbound();
     await cloud.done('vpc.delete', {}, former);
+    await cloud.done('securityGroupRule.delete', {}, formerRule);
+    await rule(23);
+    await cloud.done('route.delete', {}, formerRoute);
+    await route(b.address);
+    await cloud.done('dnsRecord.update', { addresses: ['10.0.0.99'] }, recordId);
     await cloud.lab.ovn.central.loseNorthbound();
     const lost = await isLost();
     expect(lost.stateReason).to.include({ code: 'fabric_lost' });

@@ -1,31 +1,20 @@
-import { fileURLToPath } from 'node:url';
-import { agentLink, fingerprintOf, type Identity } from '@pileus/core/node';
+import { agentLink, fingerprintOf } from '@pileus/core/node';
 import { expect } from 'chai';
 import { selfSigned } from '../../../packages/drivers-kvm/test/self-signed.ts';
-import { AgentProcess, type Answer, eventually } from '../../../packages/server/test/agent/agent-process.ts';
+import { type AgentProcess, type Answer, eventually } from '../../../packages/server/test/agent/agent-process.ts';
 import { askNames, fetchFrom, LINK_LOCAL, tokenFor } from '../../../packages/server/test/agent/bridged-networks.ts';
-import { enterEnclosure } from '../../../tools/system/enclosure.ts';
 import { FULL } from '../../../tools/test/slice.ts';
-import type { LabHost } from '../../lab/host.ts';
 import { EXTERNAL_BRIDGE, PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
 import { BUSYBOX, LabMachine } from '../../lab/ovn/machine.ts';
 import { until } from '../../lab/waiting.ts';
+import { agentOn, namespacesOf } from './host-agents.ts';
 import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
 
-const MAIN = fileURLToPath(new URL('../../../packages/server/src/agent/main.ts', import.meta.url));
 /** More than a packet takes. */
 const USER_DATA = `#cloud-config\n# ${'.'.repeat(8000)}\n`;
 /** Of the first machine. */
 const ADDRESS_6 = 'fd00:7::11';
 const ROGUE_MAC = '02:00:00:00:20:01';
-const OWN_NAMESPACES = fileURLToPath(new URL('../../lab/ovn/own-namespaces.sh', import.meta.url));
-
-async function agentOn(host: LabHost, controller: Identity): Promise<AgentProcess> {
-  const init = await host.pid();
-  if (init === undefined) throw new Error(`${host.name} is off`);
-  const within = [...enterEnclosure(init), 'unshare', '--mount', 'sh', OWN_NAMESPACES];
-  return AgentProcess.start({ program: MAIN, host: host.address, within, controller });
-}
 
 describe('metadata and names on OVN', function () {
   this.timeout(600_000);
@@ -88,7 +77,10 @@ describe('metadata and names on OVN', function () {
     }
   };
 
-  it('are served to each machine on its own host', servesAll);
+  it('are served to each machine on its own host', async () => {
+    await servesAll();
+    for (const agent of agents) expect(await namespacesOf(agent)).to.have.length(1);
+  });
 
   it('have names within five seconds, and no more when they are taken away', async () => {
     const [{ card, lease }] = machines as [CloudMachine];
@@ -205,5 +197,6 @@ describe('metadata and names on OVN', function () {
     await eventually(served, (all) =>
       all.every(({ networks, machines: left, names }) => networks.length + left.length + names.length === 0),
     );
+    expect(await Promise.all(agents.map(namespacesOf))).to.deep.equal([[], []]);
   });
 });

@@ -18,6 +18,7 @@ import type { DriverPlugin } from '@pileus/core/strategy';
 import { openVswitch } from '@pileus/drivers-ovs/openvswitch';
 import { ovn } from '@pileus/drivers-ovs/ovn';
 import { ensureSystem } from '../../../tools/system/ensure.ts';
+import { ovnContents } from '../../../tools/system/ovn-rows.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
 import type { LabHost } from '../../lab/host.ts';
 import { type Lab, labUp } from '../../lab/lab.ts';
@@ -249,11 +250,20 @@ export class OvnCloud implements AsyncDisposable {
     return this.#namespaces.card(nicId);
   }
 
-  /** Rows of what is wanted, and of what OVN made of it, and what is plugged in on hosts: not what OVN learns by the way. */
+  /**
+   * What is wanted with all that it says, the rows that OVN made of it, and what is plugged in on hosts: not what OVN learns by the way. The order in which hosts
+   * may carry a gateway follows who has carried it.
+   */
   async wanted(): Promise<readonly string[]> {
-    return (await networkInventory(this.lab)).filter(
-      (line) => !/^southbound (?!Port_Binding|Datapath_Binding|Port_Group|Address_Set|DNS)/.test(line),
+    const [rows, contents] = await Promise.all([
+      networkInventory(this.lab),
+      ovnContents(this.lab.ovn.central.northboundRemote, 'OVN_Northbound'),
+    ]);
+    const others = rows.filter(
+      (line) => !/^northbound|^southbound (?!Port_Binding|Datapath_Binding|Port_Group|Address_Set|DNS)/.test(line),
     );
+    const said = contents.map((line) => line.replace(/^(HA_Chassis \{.*"priority":)\d+/, '$1_'));
+    return [...said.sort(), ...others];
   }
 
   /** What there is of networks beside what there was when the cloud came up. */

@@ -341,7 +341,8 @@ describe('the lab with OVN', function () {
     const left = async () => (await networkInventory(lab)).filter((line) => !empty.includes(line));
     expect(await left())
       .to.include('hv1 port p-w1')
-      .and.include('hv2 link p-w2');
+      .and.include('hv2 link p-w2')
+      .and.include('hv2 namespace w2');
     expect((await left()).some((line) => line.startsWith('northbound Logical_Router '))).to.equal(true);
     expect((await left()).some((line) => line.startsWith('southbound Port_Binding '))).to.equal(true);
     await Promise.all(machines.map((machine) => machine.unplug()));
@@ -361,12 +362,15 @@ describe('the lab with OVN', function () {
     await witness.begin();
     await central.nbctl('ls-add', 'left', '--', 'lsp-add', 'left', 'left-port');
     await ovs.vsctl('add-port', 'br-ex', 'left0', '--', 'set', 'interface', 'left0', 'type=internal');
+    const words = ['--id=@qos', 'create', 'qos', 'type=linux-htb', '--', 'set', 'port', 'left0', 'qos=@qos'];
+    const qos = `qos ${(await ovs.vsctl(...words)).trim()}`;
     const north = async (table: string, name: string) =>
       (await central.nbctl('--bare', '--columns=_uuid', 'find', table, `name=${name}`)).trim();
     const ours = [
       `Logical_Switch ${await north('logical_switch', 'left')}`,
       `Logical_Switch_Port ${await north('logical_switch_port', 'left-port')}`,
       'port left0',
+      qos,
     ];
     const told = await witness.residue();
     expect(told)
@@ -375,6 +379,9 @@ describe('the lab with OVN', function () {
     const south = (await central.sbctl('--bare', '--columns=_uuid', 'find', 'port_binding', 'logical_port=left-port')).trim();
     expect(told).to.include(`Port_Binding ${south}`);
     await ovs.vsctl('del-port', 'left0');
+    // It outlives the port that it was for.
+    expect(await witness.residue()).to.include(qos);
+    await ovs.vsctl('destroy', 'qos', qos.slice('qos '.length));
     await central.nbctl('ls-del', 'left');
     // Of the networks of others there may be more rows meanwhile.
     const left = [...ours, `Port_Binding ${south}`];

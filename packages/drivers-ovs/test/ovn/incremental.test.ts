@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { everyRow } from '../../src/ovsdb/index.ts';
+import { OWN_COLUMNS } from '../../src/ovn/compiled.ts';
+import { readMarks } from '../../src/ovn/marks.ts';
+import { everyRow, type Operation } from '../../src/ovsdb/index.ts';
 import { NorthboundWorld, type OpenedDriver } from './northbound-world.ts';
 import { OBJECTS } from './objects.ts';
 import { call } from './specs.ts';
@@ -79,12 +81,20 @@ describe('rows after many changes', function () {
       'Load_Balancer',
       'DHCP_Options',
       'QoS',
+      'Logical_Router',
+      'Logical_Router_Policy',
+      'Logical_Router_Static_Route',
+      'Load_Balancer_Group',
+      'Load_Balancer_Health_Check',
+      'HA_Chassis',
+      'HA_Chassis_Group',
+      'Address_Set',
     ] as const;
     const foreign = { external_ids: { somebody: 'else' } };
     await fc.assert(
       fc.asyncProperty(
         first,
-        fc.array(fc.tuple(fc.nat(tables.length - 1), fc.nat(30)), { minLength: 1, maxLength: 4 }),
+        fc.array(fc.tuple(fc.nat(tables.length - 1), fc.nat(30), fc.boolean()), { minLength: 1, maxLength: 4 }),
         async (shapes, damages) => {
           await world.empty();
           const there: There = new Map();
@@ -94,7 +104,7 @@ describe('rows after many changes', function () {
             world.table('DNS').insert(foreign),
           ]);
           const before = await world.picture();
-          for (const [at, which] of damages) await damage(world, tables[at] ?? 'ACL', which);
+          for (const [at, which, isDeleted] of damages) await damage(world, tables[at] ?? 'ACL', which, isDeleted);
           await ensureAll(there);
           expect(await world.picture()).to.deep.equal(before);
         },
@@ -113,23 +123,49 @@ describe('rows after many changes', function () {
   });
 });
 
-/** Empties what a row has to say, or takes it out of everything. */
-async function damage(world: NorthboundWorld, name: string, which: number): Promise<void> {
+const EMPTIED: Readonly<Record<string, object>> = {
+  Logical_Switch: { name: 'spoiled', acls: [], dns_records: [], ports: [], qos_rules: [] },
+  Logical_Switch_Port: { addresses: [], port_security: [], dhcpv4_options: undefined },
+  Logical_Router: { options: {}, ports: [], nat: [], policies: [], static_routes: [], load_balancer: [], load_balancer_group: [] },
+  Logical_Router_Port: { networks: ['192.0.2.200/24'], mac: '02:00:00:00:00:01', ha_chassis_group: undefined },
+  Logical_Router_Policy: { match: '0', action: 'drop' },
+  Logical_Router_Static_Route: { nexthop: '192.0.2.202', output_port: undefined },
+  Port_Group: { ports: [], acls: [] },
+  Address_Set: { addresses: [] },
+  DNS: { records: {} },
+  ACL: { match: '0', priority: 1 },
+  NAT: { external_ip: '192.0.2.201' },
+  Load_Balancer: { vips: {}, health_check: [] },
+  Load_Balancer_Group: { load_balancer: [] },
+  Load_Balancer_Health_Check: { options: {} },
+  HA_Chassis: { priority: 1 },
+  HA_Chassis_Group: { ha_chassis: [] },
+  DHCP_Options: { options: {} },
+  QoS: { bandwidth: {}, match: '0' },
+};
+
+/** Deletes a row of ours with all references to it, or empties what it says and what it refers to, so that what is left of that alone goes, too. */
+async function damage(world: NorthboundWorld, name: string, which: number, isDeleted: boolean): Promise<void> {
   const table = world.table(name);
   const [rows] = await world.client.transact([table.select(everyRow)]);
-  const ours = rows.filter((row) => (row.external_ids as Readonly<Record<string, string>>)['pileus-owner'] !== undefined);
+  const ours = rows.filter((row) => readMarks(row) !== undefined);
   const row = ours[which % (ours.length || 1)];
   if (row === undefined) return;
-  const emptied: Readonly<Record<string, object>> = {
-    Logical_Switch: { name: 'spoiled', acls: [], dns_records: [] },
-    Logical_Switch_Port: { addresses: [], port_security: [], dhcpv4_options: undefined },
-    Logical_Router_Port: { networks: ['192.0.2.200/24'], mac: '02:00:00:00:00:01' },
-    Port_Group: { ports: [] },
-    DNS: { records: {} },
-    ACL: { match: '0', priority: 1 },
-    NAT: { external_ip: '192.0.2.201' },
-    Load_Balancer: { vips: {} },
-    DHCP_Options: { options: {} },
-  };
-  await world.client.transact([table.update(String(row._uuid), emptied[name] ?? {})]);
+  const emptied = EMPTIED[name] ?? expect.fail(`nothing of ${name} to empty`);
+  if (!isDeleted) return void (await world.client.transact([table.update(String(row._uuid), emptied)]));
+  await world.client.transact([...(await unreferring(world, String(row._uuid))), table.delete(String(row._uuid))]);
+}
+
+/** What takes a row out of everything that refers to it. */
+async function unreferring(world: NorthboundWorld, uuid: string): Promise<readonly Operation<unknown>[]> {
+  const tables = Object.keys(OWN_COLUMNS).map((name) => world.table(name));
+  const all = await world.client.transact(tables.map((table) => table.select(everyRow)));
+  return tables.flatMap((table, at) =>
+    (all[at] ?? []).flatMap((row) =>
+      Object.entries(row).flatMap(([column, value]) => {
+        if (Array.isArray(value) && value.includes(uuid)) return [table.mutate(String(row._uuid), { [column]: { delete: [uuid] } })];
+        return value === uuid && column === 'ha_chassis_group' ? [table.update(String(row._uuid), { [column]: undefined })] : [];
+      }),
+    ),
+  );
 }
