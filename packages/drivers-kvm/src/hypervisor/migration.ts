@@ -66,7 +66,7 @@ export function migrationVerbs(domains: Domains, link: HostLink, options: Migrat
       if (await isUnderWay(id, deadline)) return join(id, deadline);
       // QEMU 7.2 dies of an assertion when it sends what has stood still since it came: its disks are another's yet.
       if (!isRunning(status)) throw new DriverError('conflict', `machine ${id} does not run`);
-      // Libvirt sends no machine with a copy under way, or with checkpoints.
+      // Libvirt sends no machine with a copy under way. Of trails the bitmaps would go along, and nobody would know of them there.
       await giveUpBackups(domains, id, deadline);
       const ended = new AbortController();
       const told = tell(domains, id, call, ended.signal);
