@@ -53,6 +53,13 @@ export class Daemon {
     await this.#end('TERM');
   }
 
+  /** Returns when it is gone, by whatever it was told. */
+  async ended(): Promise<void> {
+    for (const deadline = performance.now() + GONE_DEADLINE_MS; (await this.pid()) !== undefined; await sleep(10)) {
+      if (performance.now() > deadline) throw new Error(`${this.#options.argv.join(' ')} does not end`);
+    }
+  }
+
   /** Stops it in its tracks: what is connected stays so and nothing answers, until `thaw`. */
   async freeze(): Promise<void> {
     await this.#signal('STOP');
@@ -63,10 +70,7 @@ export class Daemon {
   }
 
   async #end(signal: 'KILL' | 'TERM'): Promise<void> {
-    if (!(await this.#signal(signal))) return;
-    for (const deadline = performance.now() + GONE_DEADLINE_MS; (await this.pid()) !== undefined; await sleep(10)) {
-      if (performance.now() > deadline) throw new Error(`${this.#options.argv.join(' ')} does not end`);
-    }
+    if (await this.#signal(signal)) await this.ended();
   }
 
   async #signal(signal: string): Promise<boolean> {

@@ -13,7 +13,16 @@ export interface OvnCentralOptions {
 }
 
 const SCHEMAS = { nb: '/usr/share/ovn/ovn-nb.ovsschema', sb: '/usr/share/ovn/ovn-sb.ovsschema' } as const;
+const DATABASES = { nb: ['OVN_Northbound', 'NB_Global'], sb: ['OVN_Southbound', 'SB_Global'] } as const;
 const PORTS = { nb: 6641, sb: 6642 } as const;
+
+/** As Debian starts them: they also listen where `ovn-sbctl set-connection` says, with the keys of `ovn-sbctl set-ssl`. */
+const toldRemotes = ([database, table]: readonly [string, string]): readonly string[] => [
+  `--remote=db:${database},${table},connections`,
+  `--private-key=db:${database},SSL,private_key`,
+  `--certificate=db:${database},SSL,certificate`,
+  `--ca-cert=db:${database},SSL,ca_cert`,
+];
 
 /** OVN's central part: the northbound and the southbound database, and northd between them. Each is a daemon of its own. */
 export class OvnCentral {
@@ -31,7 +40,11 @@ export class OvnCentral {
     this.southboundRemote = `unix:${join(dir, 'sb.sock')}`;
     const databaseOf = (name: 'nb' | 'sb') => {
       const remotes = [`punix:${join(dir, `${name}.sock`)}`, ...(address === undefined ? [] : [`ptcp:${PORTS[name]}:${address}`])];
-      return daemonOf(run, dir, name, ['ovsdb-server', this.#file(name), ...remotes.map((remote) => `--remote=${remote}`)]);
+      return daemonOf(run, dir, name, [
+        ...(['ovsdb-server', this.#file(name)] as const),
+        ...remotes.map((remote) => `--remote=${remote}`),
+        ...toldRemotes(DATABASES[name]),
+      ]);
     };
     this.northbound = databaseOf('nb');
     this.southbound = databaseOf('sb');
@@ -56,6 +69,13 @@ export class OvnCentral {
   async loseNorthbound(): Promise<void> {
     await this.northbound.kill();
     await rm(this.#file('nb'));
+    await this.start();
+  }
+
+  /** The southbound database is lost: it comes back as on its first day. */
+  async loseSouthbound(): Promise<void> {
+    await this.southbound.kill();
+    await rm(this.#file('sb'));
     await this.start();
   }
 

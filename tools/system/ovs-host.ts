@@ -98,6 +98,14 @@ export class OvsHost {
     return runHere(['ovs-vsctl', `--db=unix:${this.socketPath}`, '--timeout=60', ...words]);
   }
 
+  /** Its controller ends in good order, which takes the host out of OVN: not as one that pauses. */
+  async leaveOvn(): Promise<void> {
+    const pid = await this.controller.pid();
+    if (pid === undefined) return;
+    await runHere(['ovn-appctl', '-t', join(this.#options.runDir, `ovn-controller.${pid}.ctl`), 'exit']);
+    await this.controller.ended();
+  }
+
   /** Names of the ports of all of its bridges. */
   async ports(): Promise<readonly string[]> {
     return (await this.vsctl('--bare', '--columns=name', 'list', 'port')).split('\n').filter(Boolean);

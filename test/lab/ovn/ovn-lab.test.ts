@@ -7,56 +7,13 @@ import { FULL } from '../../../tools/test/slice.ts';
 import { type Lab, labUp } from '../lab.ts';
 import { residue } from '../residue.ts';
 import { until } from '../waiting.ts';
-import { chassisName, PHYSICAL_NETWORK } from './host-switch.ts';
+import { PHYSICAL_NETWORK } from './host-switch.ts';
 import { EXTERNAL } from './internet.ts';
 import { networkInventory } from './inventory.ts';
 import { BUSYBOX, LabMachine } from './machine.ts';
 import { expectNoPlainTraces, PlainMesh, plainTunnels } from './plain-mesh.ts';
 import type { Probe } from './probe.ts';
-
-/** A switch with addresses by DHCP, a router behind it, and a gateway to the external network on the first host. */
-async function makeNetwork({ ovn: { central } }: Lab): Promise<void> {
-  const options = ['server_id=10.0.1.1', 'server_mac=02:00:00:00:01:01', 'lease_time=3600', 'router=10.0.1.1', 'mtu=1442'];
-  const dhcp = (await central.nbctl('create', 'dhcp_options', 'cidr=10.0.1.0/24', ...options.map((option) => `options:${option}`))).trim();
-  const words = [
-    ['ls-add', 'web'],
-    ['lr-add', 'r1'],
-    ['lrp-add', 'r1', 'r1-web', '02:00:00:00:01:01', '10.0.1.1/24'],
-    ['lsp-add', 'web', 'web-r1'],
-    ['lsp-set-type', 'web-r1', 'router'],
-    ['lsp-set-addresses', 'web-r1', 'router'],
-    ['lsp-set-options', 'web-r1', 'router-port=r1-web'],
-    ...[1, 2].flatMap((n) => [
-      ['lsp-add', 'web', `w${n}`],
-      ['lsp-set-addresses', `w${n}`, `02:00:00:00:01:1${n} 10.0.1.1${n}`],
-      ['lsp-set-dhcpv4-options', `w${n}`, dhcp],
-    ]),
-    ['ls-add', 'public'],
-    ['lsp-add', 'public', 'public-wire'],
-    ['lsp-set-type', 'public-wire', 'localnet'],
-    ['lsp-set-addresses', 'public-wire', 'unknown'],
-    ['lsp-set-options', 'public-wire', `network_name=${PHYSICAL_NETWORK}`],
-    ['lrp-add', 'r1', 'r1-public', '02:00:00:00:09:01', '192.0.2.10/24'],
-    ['lsp-add', 'public', 'public-r1'],
-    ['lsp-set-type', 'public-r1', 'router'],
-    ['lsp-set-addresses', 'public-r1', 'router'],
-    ['lsp-set-options', 'public-r1', 'router-port=r1-public'],
-    ['lrp-set-gateway-chassis', 'r1-public', chassisName('hv1'), '20'],
-    ['lr-route-add', 'r1', '0.0.0.0/0', EXTERNAL.gateway],
-    ['lr-nat-add', 'r1', 'snat', '192.0.2.10', '10.0.1.0/24'],
-  ];
-  await central.nbctl(...words.flatMap((line) => ['--', ...line]));
-}
-
-async function removeNetwork({ ovn: { central } }: Lab): Promise<void> {
-  const dhcp = (await central.nbctl('--bare', '--columns=_uuid', 'list', 'dhcp_options')).split('\n').filter(Boolean);
-  const words = [['ls-del', 'web'], ['ls-del', 'public'], ['lr-del', 'r1'], ...dhcp.map((uuid) => ['dhcp-options-del', uuid])];
-  await central.nbctl(...words.flatMap((line) => ['--', ...line]));
-  await central.settle();
-}
-
-const plug = (lab: Lab, host: number, n: number) =>
-  LabMachine.plug(lab.host(host), { name: `w${n}`, mac: `02:00:00:00:01:1${n}`, plug: { interfaceId: `w${n}` } });
+import { makeNetwork, plug, removeNetwork } from './small-network.ts';
 
 const tunnel = (encapsulation: 'vxlan' | 'geneve', key: number) => ({ physicalNetwork: 'overlay', tunnel: { encapsulation, key } });
 
@@ -107,6 +64,26 @@ describe('the lab with OVN', function () {
     await (await machines[1].probe()).serve({ protocol: 'tcp', port: 80 });
     expect(await answers()).to.deep.include({ server: 'w2', client: '10.0.1.11' });
     expect(await machines[0].pings('10.0.1.12')).to.equal(true);
+  });
+
+  it('gives a port to the host that is asked to have it, whoever else says that it is there', async () => {
+    const { central } = lab.ovn;
+    const claimed = async () => {
+      const chassis = (await central.sbctl('--bare', '--columns=chassis', 'find', 'Port_Binding', 'logical_port=w1')).trim();
+      return (await central.sbctl('get', 'Chassis', chassis, 'hostname')).trim();
+    };
+    await central.nbctl('lsp-set-options', 'w1', 'requested-chassis=hv1');
+    const twin = await LabMachine.plug(lab.host(2), { name: 'twin', mac: '02:00:00:00:01:11', plug: { interfaceId: 'w1' } });
+    await twin.take('10.0.1.11/24');
+    await central.settle();
+    expect([await claimed(), await twin.pings('10.0.1.12', 1), await machines[0].pings('10.0.1.12')]).to.deep.equal(['hv1', false, true]);
+    if (FULL) {
+      await central.nbctl('lsp-set-options', 'w1', 'requested-chassis=hv3');
+      await central.settle();
+      expect([await claimed(), await twin.pings('10.0.1.12'), await machines[0].pings('10.0.1.12', 1)]).to.deep.equal(['hv3', true, false]);
+      await central.nbctl('lsp-set-options', 'w1', 'requested-chassis=hv1');
+    }
+    await twin.unplug();
   });
 
   it('has an internet that tells whom it sees, and that knows names', async () => {

@@ -5,7 +5,7 @@ import { placeParts, readMarks } from '../../src/ovn/marks.ts';
 import { Northbound } from '../../src/ovn/northbound.ts';
 import { Southbound } from '../../src/ovn/southbound.ts';
 import { everyRow, type OvnNorthbound, OvsdbClient, ovnNorthbound, type Table } from '../../src/ovsdb/index.ts';
-import { PrivateCentral } from './private-central.ts';
+import { type CentralOptions, PrivateCentral } from './private-central.ts';
 
 const OPTIONS: OvnDriverOptions = { bridge: 'br-int', mtu: { overlayBytes: 1442, providerBytes: 1500 }, gatewayProbeMs: 400 };
 
@@ -40,8 +40,8 @@ export class NorthboundWorld implements AsyncDisposable {
     this.#client = new OvsdbClient({ database: ovnNorthbound, remotes: central.options.northbound });
   }
 
-  static async start(): Promise<NorthboundWorld> {
-    return new NorthboundWorld(await PrivateCentral.start({ northd: false }));
+  static async start(options: Pick<CentralOptions, 'tls'> = {}): Promise<NorthboundWorld> {
+    return new NorthboundWorld(await PrivateCentral.start({ ...options, northd: false }));
   }
 
   get client(): OvsdbClient<OvnNorthbound> {

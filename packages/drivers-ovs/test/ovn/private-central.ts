@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NetworkDriver, Writer } from '@pileus/core/strategy';
+import { createAuthority } from '../../../../test/lab/certificates.ts';
 import { attempt, run } from '../../../../tools/system/command.ts';
 import { type OvnOptions, ovn } from '../../src/ovn/index.ts';
 import { PrivateServer } from '../ovsdb/private-server.ts';
@@ -12,6 +13,8 @@ const SOUTHBOUND_SCHEMA = '/usr/share/ovn/ovn-sb.ovsschema';
 export interface CentralOptions {
   /** Whether ovn-northd runs, which makes of the northbound database the southbound one. Default true. */
   readonly northd?: boolean;
+  /** Whether drivers reach the databases by mutual TLS. Default false: by their sockets. */
+  readonly tls?: boolean;
 }
 
 /** OVN's databases, and what goes between them, of a test's own. */
@@ -19,22 +22,39 @@ export class PrivateCentral implements AsyncDisposable {
   readonly northbound: PrivateServer;
   readonly southbound: PrivateServer;
   #northd: ChildProcess | undefined;
+  #reached: OvnOptions;
 
   private constructor(northbound: PrivateServer, southbound: PrivateServer) {
     this.northbound = northbound;
     this.southbound = southbound;
+    this.#reached = { northbound: [northbound.address], southbound: [southbound.address] };
   }
 
-  static async start({ northd = true }: CentralOptions = {}): Promise<PrivateCentral> {
+  static async start({ northd = true, tls = false }: CentralOptions = {}): Promise<PrivateCentral> {
     const northbound = await PrivateServer.start();
     const southbound = await PrivateServer.start({ schema: SOUTHBOUND_SCHEMA });
     const central = new PrivateCentral(northbound, southbound);
+    if (tls) await central.#secure();
     if (northd) central.startNorthd();
     return central;
   }
 
   get options(): OvnOptions {
-    return { northbound: [this.northbound.address], southbound: [this.southbound.address] };
+    return this.#reached;
+  }
+
+  /** Where the authority of both databases and the client's certificate are: `ca.pem`, `pileus.pem`, `pileus.key`. */
+  get credentialsDir(): string {
+    return join(this.northbound.dir, 'authority');
+  }
+
+  async #secure(): Promise<void> {
+    const place = { kind: 'tls', host: '127.0.0.1', ...(await createAuthority(this.credentialsDir)) } as const;
+    const port = {
+      northbound: await this.northbound.secure(this.credentialsDir),
+      southbound: await this.southbound.secure(this.credentialsDir),
+    };
+    this.#reached = { northbound: [{ ...place, port: port.northbound }], southbound: [{ ...place, port: port.southbound }] };
   }
 
   /** A driver as the cloud opens it. */

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, expect } from 'chai';
-import { createAuthority, installHostCertificate } from '../../../../test/lab/certificates.ts';
+import { createAuthority } from '../../../../test/lab/certificates.ts';
 import { freePort } from '../../../../tools/system/free-port.ts';
 import {
   type Address,
@@ -136,20 +136,12 @@ describe('OVSDB connections', function () {
   let foreign: Pick<TlsAddress, 'cert' | 'key'>;
 
   before(async () => {
-    const [tcpPort, tlsPort] = [await freePort(), await freePort()];
+    const tcpPort = await freePort();
     server = await PrivateServer.start({ args: [`--remote=ptcp:${tcpPort}:127.0.0.1`] });
-    const pki = join(server.dir, 'etc/pki');
     const client = await createAuthority(join(server.dir, 'ours'));
-    await installHostCertificate(join(server.dir, 'ours'), { name: 'db', address: '127.0.0.1', rootDir: server.dir });
     foreign = await createAuthority(join(server.dir, 'others'));
-    await server.kill();
-    const keys = [`--private-key=${pki}/server-key.pem`, `--certificate=${pki}/server-cert.pem`, `--ca-cert=${pki}/ca-cert.pem`];
-    server = await PrivateServer.serve(server.dir, join(server.dir, 'db'), [
-      ...[`--remote=ptcp:${tcpPort}:127.0.0.1`, `--remote=pssl:${tlsPort}:127.0.0.1`],
-      ...keys,
-    ]);
     tcp = { kind: 'tcp', host: '127.0.0.1', port: tcpPort };
-    tls = { kind: 'tls', host: '127.0.0.1', port: tlsPort, ...client };
+    tls = { kind: 'tls', host: '127.0.0.1', port: await server.secure(join(server.dir, 'ours')), ...client };
   });
   after(() => server[Symbol.asyncDispose]());
 

@@ -4,8 +4,10 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { installHostCertificate } from '../../../../test/lab/certificates.ts';
 import { run } from '../../../../tools/system/command.ts';
 import { ensureSystem } from '../../../../tools/system/ensure.ts';
+import { freePort } from '../../../../tools/system/free-port.ts';
 import { TEST_PACKAGES } from '../../../../tools/system/packages.ts';
 import type { Address } from '../../src/ovsdb/index.ts';
 
@@ -38,7 +40,7 @@ export class PrivateServer implements AsyncDisposable {
   readonly socketPath: string;
   readonly address: Address;
   readonly #database: string;
-  readonly #args: readonly string[];
+  #args: readonly string[];
   /** Of the database. */
   #name: string | undefined;
   #process: ChildProcess | undefined;
@@ -64,6 +66,18 @@ export class PrivateServer implements AsyncDisposable {
     const server = new PrivateServer(dir, database, args);
     await server.start();
     return server;
+  }
+
+  /** Has it listen for mutual TLS, too, with a certificate of the authority in `dir`. Answers the port. */
+  async secure(dir: string): Promise<number> {
+    await installHostCertificate(dir, { name: 'db', address: '127.0.0.1', rootDir: this.dir });
+    await this.kill();
+    const port = await freePort();
+    const pki = join(this.dir, 'etc/pki');
+    const keys = [`--private-key=${pki}/server-key.pem`, `--certificate=${pki}/server-cert.pem`, `--ca-cert=${pki}/ca-cert.pem`];
+    this.#args = [...this.#args, `--remote=pssl:${port}:127.0.0.1`, ...keys];
+    await this.start();
+    return port;
   }
 
   get pid(): number {
