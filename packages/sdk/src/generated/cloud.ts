@@ -3408,7 +3408,7 @@ export interface BackupPlanCreate {
   /** It makes sets: all disks of a machine as they are at one instant. Then `keepCount` is of sets of each machine. */
   readonly atOneInstant?: boolean | undefined;
   /** Default: the first store that was registered and takes backups. */
-  readonly storeId?: string | undefined;
+  readonly storeId?: Id<'backupStore'> | undefined;
   /** Minute, hour, day of the month, month and day of the week, as cron has them, e.g. `30 2 * * *`; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
   readonly schedule: string;
   /** What the schedule is in, e.g. `Europe/Berlin`. Default: 'UTC'. */
@@ -3556,9 +3556,9 @@ export interface BackupSetCreate {
   /** The machine. */
   readonly instanceId: Id<'instance'>;
   /** Default: the first store that was registered and takes backups. */
-  readonly storeId?: string | undefined;
+  readonly storeId?: Id<'backupStore'> | undefined;
   /** The plan that it is counted with. */
-  readonly planId?: string | undefined;
+  readonly planId?: Id<'backupPlan'> | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
@@ -3710,9 +3710,9 @@ export interface BackupCreate {
   /** or what this snapshot has. It can be deleted as soon as the backup is made. */
   readonly snapshotId?: Id<'snapshot'> | undefined;
   /** Default: the first store that was registered and takes backups. */
-  readonly storeId?: string | undefined;
+  readonly storeId?: Id<'backupStore'> | undefined;
   /** The plan that it is counted with. */
-  readonly planId?: string | undefined;
+  readonly planId?: Id<'backupPlan'> | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }

@@ -35,6 +35,7 @@ import { backupPlan } from './backup-plan.ts';
 import { keptIn, readable, refuseUsedOrMoved, sourceOf, type TakenSnapshot } from './backup-source.ts';
 import { backupStore } from './backup-store.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
+import { planInput, storeInput } from './input.ts';
 import { storeFor } from './store-choice.ts';
 import { type Copied, copyOut, Shelf } from './transfer.ts';
 import { madeOf, settled, watch, wordOf } from './unchanged.ts';
@@ -214,10 +215,8 @@ export const backupCreate = (context: BackupContext) =>
       snapshotId: Type.Optional(
         Type.String({ format: 'uuid', description: 'or what this snapshot has. It can be deleted as soon as the backup is made.' }),
       ),
-      storeId: Type.Optional(
-        Type.String({ format: 'uuid', description: 'Default: the first store that was registered and takes backups.' }),
-      ),
-      planId: Type.Optional(Type.String({ format: 'uuid', description: 'The plan that it is counted with.' })),
+      storeId: storeInput,
+      planId: planInput,
     }),
     accept: async ({ id, input, principal, reader, mint }) => {
       const plan = input.planId === undefined ? undefined : await usable(reader, backupPlan, input.planId, principal, '/planId');

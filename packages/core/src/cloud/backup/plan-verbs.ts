@@ -20,6 +20,7 @@ import { rowCreate, rowTakenBack } from '../row-only.ts';
 import { volume } from '../storage/contract.ts';
 import { backupPlan, RETENTION, WHEN } from './backup-plan.ts';
 import type { BackupContext } from './context.ts';
+import { storeInput } from './input.ts';
 import { nextTime } from './schedule.ts';
 import { storeFor } from './store-choice.ts';
 
@@ -80,7 +81,7 @@ export const planCreate = ({ environment }: BackupContext) =>
       instanceId: uuid('or all volumes of this machine;'),
       tag: properties.tag,
       atOneInstant: properties.atOneInstant,
-      storeId: uuid('Default: the first store that was registered and takes backups.'),
+      storeId: storeInput,
       schedule: WHEN.schedule,
       timeZone: Type.Optional({ ...WHEN.timeZone, default: 'UTC' }),
       ...RETENTION,

@@ -22,6 +22,7 @@ import { given, nameOr } from '../../naming.ts';
 import { disksOf, needContents, refuseUnkept, snapshot, snapshotGroup, volume } from '../../storage/contract.ts';
 import { backup } from '../backup.ts';
 import { backupPlan } from '../backup-plan.ts';
+import { planInput, storeInput } from '../input.ts';
 import { storeFor } from '../store-choice.ts';
 import { backupSet } from './backup-set.ts';
 import { carryOut, removed, type SetContext, type SetPart, stopped } from './parts.ts';
@@ -155,10 +156,8 @@ export const setCreate = (context: SetContext) =>
       name: Type.Optional(resourceName()),
       description: backupSet.schema.properties.description,
       instanceId: Type.String({ format: 'uuid', description: 'The machine.' }),
-      storeId: Type.Optional(
-        Type.String({ format: 'uuid', description: 'Default: the first store that was registered and takes backups.' }),
-      ),
-      planId: Type.Optional(Type.String({ format: 'uuid', description: 'The plan that it is counted with.' })),
+      storeId: storeInput,
+      planId: planInput,
     }),
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
       const of = await changeable(reader, instance, input.instanceId, principal, '/instanceId');
