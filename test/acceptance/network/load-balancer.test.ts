@@ -148,6 +148,73 @@ describe('load balancers on OVN', function () {
     await until('the server again', async () => ((await spread(client.probe, address, 10)).one === undefined ? undefined : true));
   });
 
+  if (FULL) {
+    /** A number that the kernel of a server's machine counts. */
+    const counted = async ({ card }: CloudMachine, protocol: 'Tcp' | 'Udp', what: string): Promise<number> => {
+      const { stdout } = await card.exec(['cat', '/proc/net/snmp']);
+      const [names = [], values = []] = stdout
+        .split('\n')
+        .filter((line) => line.startsWith(`${protocol}: `))
+        .map((line) => line.split(' '));
+      return Number(values[names.indexOf(what)]);
+    };
+    const asked = { intervalSeconds: 1, timeoutSeconds: 1, successes: 1 };
+    const checked = async (server: CloudMachine, listener: object, port: number) => {
+      const listenerId = await cloud.done('listener.create', { loadBalancerId, ...listener });
+      backends = [...backends, await cloud.done('backend.create', { listenerId, nicId: server.nicId, port })];
+      return { listenerId, index: backends.length - 1 };
+    };
+
+    it('take a server of UDP out that refuses or is off, and none that is silent', async () => {
+      const server = await cloud.machine('quiet', 1, nic);
+      const silent = { protocol: 'udp', port: 9000, isSilent: true } as const;
+      await server.probe.serve(silent);
+      const { index, listenerId } = await checked(server, { protocol: 'udp', port: 90, healthCheck: { ...asked, failures: 2 } }, 9000);
+      await becomes(index, 'online');
+      const before = await counted(server, 'Udp', 'InDatagrams');
+      await until(
+        'five questions that nobody answered',
+        async () => (await counted(server, 'Udp', 'InDatagrams')) >= before + 5 || undefined,
+      );
+      expect(await healthOf(index)).to.equal('online');
+      await server.probe.ask('close', silent);
+      await becomes(index, 'offline');
+      await server.probe.serve(silent);
+      await becomes(index, 'online');
+      await cloud.done('instance.stop', {}, server.id);
+      await becomes(index, 'offline');
+      await cloud.done('listener.delete', {}, listenerId);
+      await cloud.done('instance.delete', {}, server.id);
+    });
+
+    it('add failures up, also where answers are between them', async () => {
+      const [server] = servers as [CloudMachine];
+      const [failures, aTurn] = [9, 4];
+      const at = { protocol: 'tcp', port: 9001 } as const;
+      await server.probe.serve(at);
+      const { index, listenerId } = await checked(server, { protocol: 'tcp', port: 91, healthCheck: { ...asked, failures } }, 9001);
+      await becomes(index, 'online');
+      const refusals = () => counted(server, 'Tcp', 'OutRsts');
+      const answers = async () => (await counted(server, 'Tcp', 'OutSegs')) - (await refusals());
+      for (let turns = 1; ; turns++) {
+        const [refused, answered] = [await refusals(), await answers()];
+        await server.probe.ask('close', at);
+        await until('refusals', async () => (await refusals()) >= refused + aTurn || undefined);
+        const isOut = (await healthOf(index)) === 'offline';
+        await server.probe.serve(at);
+        expect((await refusals()) - refused, 'in a row').to.be.lessThan(failures);
+        if (isOut) {
+          expect(turns).to.be.greaterThan(1);
+          break;
+        }
+        await until('an answer', async () => (await answers()) > answered || undefined);
+      }
+      await becomes(index, 'online');
+      await cloud.done('listener.delete', {}, listenerId);
+      await server.probe.ask('close', at);
+    });
+  }
+
   it('drain: with weight 0 a server keeps its connections and gets no new ones', async () => {
     for (;;) {
       const held = await client.probe.ask('hold', { id: 'drained', address, port: 80 });

@@ -1,7 +1,10 @@
 /** What a probe can be asked, and what it answers: lines of JSON on its standard input and output. */
 export interface ProbeCommands {
-  /** Serves until it ends. `tcp` says a line `NAME CLIENT PORT` to whoever connects and then echoes; `udp` and `http` answer that line. */
-  serve: { ask: { readonly protocol: Served; readonly port: number; readonly address?: string }; answer: null };
+  /** Serves until it ends. `tcp` says a line `NAME CLIENT PORT` to whoever connects and then echoes; `udp` and `http` answer that line, `udp` that `isSilent` nothing. */
+  serve: {
+    ask: { readonly protocol: Served; readonly port: number; readonly address?: string; readonly isSilent?: boolean };
+    answer: null;
+  };
   /** Stops serving, and cuts who is connected. */
   close: { ask: { readonly protocol: Served; readonly port: number }; answer: null };
   /** Talks to a served port once. */

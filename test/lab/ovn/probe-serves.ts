@@ -40,11 +40,13 @@ async function serveTcp(name: string, { port, address }: Asked): Promise<() => v
   };
 }
 
-async function serveUdp(name: string, { port, address }: Asked): Promise<() => void> {
+async function serveUdp(name: string, { port, address, isSilent = false }: Asked): Promise<() => void> {
   const family = address === undefined || isIPv6(address) ? 'udp6' : 'udp4';
   const socket = createSocket(family);
   // The line, and behind it what was sent, so that the sender can tell its datagrams apart.
-  socket.on('message', (message, from) => socket.send(`${name} ${plain(from.address)} ${from.port}\n${message}`, from.port, from.address));
+  socket.on('message', (message, from) => {
+    if (!isSilent) socket.send(`${name} ${plain(from.address)} ${from.port}\n${message}`, from.port, from.address);
+  });
   socket.on('error', () => {});
   socket.bind(port, address ?? '::');
   await once(socket, 'listening');

@@ -5873,9 +5873,9 @@ export interface ListenerFields {
   readonly healthCheck?: {
     readonly intervalSeconds: number;
     readonly timeoutSeconds: number;
-    /** Answers in a row after which a backend is back. */
+    /** Answers after which a backend is back. */
     readonly successes: number;
-    /** Silences in a row after which a backend gets nothing. */
+    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. */
     readonly failures: number;
   };
 }
@@ -5892,9 +5892,9 @@ export interface ListenerCreate {
   readonly healthCheck?: {
     readonly intervalSeconds: number;
     readonly timeoutSeconds: number;
-    /** Answers in a row after which a backend is back. */
+    /** Answers after which a backend is back. */
     readonly successes: number;
-    /** Silences in a row after which a backend gets nothing. */
+    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. */
     readonly failures: number;
   } | undefined;
   /** Tags that it has from the beginning. */
@@ -5909,9 +5909,9 @@ export interface ListenerUpdate {
   readonly healthCheck?: {
     readonly intervalSeconds: number;
     readonly timeoutSeconds: number;
-    /** Answers in a row after which a backend is back. */
+    /** Answers after which a backend is back. */
     readonly successes: number;
-    /** Silences in a row after which a backend gets nothing. */
+    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. */
     readonly failures: number;
   } | null | undefined;
 }

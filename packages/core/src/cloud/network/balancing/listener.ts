@@ -4,8 +4,13 @@ import { defineKind, ref } from '../../../kernel/index.ts';
 export const healthCheck = Type.Object({
   intervalSeconds: Type.Integer({ minimum: 1, maximum: 300 }),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 300 }),
-  successes: Type.Integer({ minimum: 1, maximum: 10, description: 'Answers in a row after which a backend is back.' }),
-  failures: Type.Integer({ minimum: 1, maximum: 10, description: 'Silences in a row after which a backend gets nothing.' }),
+  successes: Type.Integer({ minimum: 1, maximum: 10, description: 'Answers after which a backend is back.' }),
+  failures: Type.Integer({
+    minimum: 1,
+    maximum: 10,
+    description:
+      'Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none.',
+  }),
 });
 
 export const listener = defineKind({
