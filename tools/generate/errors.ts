@@ -55,7 +55,7 @@ const PAGES: Record<
   },
   in_use: {
     todo: 'Delete or detach what `params.blockers` lists first; `GET …/deletion` shows beforehand what would go and what stops it.',
-    detail: 'Still used by nic 01997f3e-….',
+    detail: 'Still used by NIC 01997f3e-….',
   },
   plan_changed: {
     todo: 'Look at the new plan, and ask for that one, or for none.',

@@ -66,7 +66,7 @@ describe('the plugin, taken out', () => {
       { plugin: 'scrape-targets', kind: 'scrapeTarget', total: 1 },
     ]);
     const error = await refusal(sim, 'instance.delete', machineId);
-    expect(error).to.include({ code: 'in_use', message: 'Still used by scrapeTarget metrics of the absent plugin scrape-targets.' });
+    expect(error).to.include({ code: 'in_use', message: 'Still used by scrape target metrics of the absent plugin scrape-targets.' });
     // Nobody is there to ask what the tag means, so nothing is refused.
     await sim.done('instance.stop', { force: true }, machineId);
     await sim.done('instance.start', {}, machineId);

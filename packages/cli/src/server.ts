@@ -122,6 +122,7 @@ export async function idOf({ cloud, description }: Server, kind: string, named: 
   const result = await cloud.resource({ kind, plural: found.plural }).get(named).safe();
   if (result.ok) return result.data.id;
   if (result.error.code !== 'not_found') throw result.error;
-  const what = result.error.params?.shared === undefined ? `There is no ${kind} ${named}.` : result.error.message;
+  const what =
+    result.error.params?.shared === undefined ? `There is no ${kebab(kind).replaceAll('-', ' ')} ${named}.` : result.error.message;
   throw new UsageError(what, `See what there is: pileus ${kebab(found.plural)} list`, EXIT.notFound);
 }

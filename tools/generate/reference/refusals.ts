@@ -147,7 +147,8 @@ function textsIn(expression: string): readonly string[] {
 
 /** What stands for a value: its name, where it has one that says something. */
 function named(expression: string): string {
-  const path = /^[A-Za-z]\w*(\.\w+)*$/.test(expression) ? expression.split('.') : [];
+  const value = /^inWords\((.*)\)$/.exec(expression)?.[1] ?? expression;
+  const path = /^[A-Za-z]\w*(\.\w+)*$/.test(value) ? value.split('.') : [];
   const name = path.at(-1) === 'name' && path.length > 1 ? path.at(-2) : path.at(-1);
   return name === undefined ? '…' : `*${name}*`;
 }

@@ -1,5 +1,6 @@
 import { isVisible, lacks, type Principal, readPermission } from './access.ts';
 import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
+import { inWords } from './article.ts';
 import { auditStatement, toldOf } from './audit/index.ts';
 import type { Refusal } from './commits.ts';
 import { CloudError } from './errors.ts';
@@ -169,7 +170,7 @@ export class Acceptances {
     const row = await this.#services.reader.find(action.kind, id);
     const absent = row === undefined || (row.deletedAt !== undefined && action.satisfied?.(row) !== true);
     if (absent || !(await isVisible(action.kind, row, request.principal, readPermission(action.kind), this.#services.reader)))
-      throw new CloudError('not_found', `No ${action.kind.name} ${id}.`);
+      throw new CloudError('not_found', `No ${inWords(action.kind.name)} ${id}.`);
     // What one may see, one may be told not to change.
     if (!(await isVisible(action.kind, row, request.principal, action.permission, this.#services.reader)))
       throw lacks(action.permission, request.principal);

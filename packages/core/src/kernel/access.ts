@@ -1,3 +1,4 @@
+import { inWords } from './article.ts';
 import { CloudError } from './errors.ts';
 import type { Id } from './id.ts';
 import type { JsonObject } from './json.ts';
@@ -142,7 +143,7 @@ export async function nameable<K extends AnyKind>(
 }
 
 const absent = (kind: AnyKind, id: string, pointer: string | undefined): CloudError =>
-  new CloudError('not_found', `No ${kind.name} ${id}.`, pointer === undefined ? {} : { pointer });
+  new CloudError('not_found', `No ${inWords(kind.name)} ${id}.`, pointer === undefined ? {} : { pointer });
 
 /** @param detail for the log */
 export const lacks = (permission: string, principal?: Principal, detail?: string): CloudError =>

@@ -1,5 +1,6 @@
 import type { Static, TObject } from 'typebox';
 import type { Principal } from './access.ts';
+import { inWords } from './article.ts';
 import { CloudError, type ErrorRecord } from './errors.ts';
 import type { Gate } from './hook.ts';
 import type { Id } from './id.ts';
@@ -146,9 +147,13 @@ export function stateProblem(
   row: { readonly state: string; readonly name: string },
   forced = false,
 ): CloudError | undefined {
-  if (row.state === 'deleted') return new CloudError('not_found', `${action.kind.name} ${row.name} is deleted.`);
+  if (row.state === 'deleted') return new CloudError('not_found', `${inWords(action.kind.name)} ${row.name} is deleted.`);
   if (action.from === undefined || action.from.includes(row.state) || (forced && row.state === action.kind.initial)) return undefined;
-  return new CloudError('conflict', `${action.kind.name} ${row.name} is ${row.state}; ${action.verb} needs ${action.from.join(' or ')}.`, {
-    params: { state: row.state, allowed: [...action.from] },
-  });
+  return new CloudError(
+    'conflict',
+    `${inWords(action.kind.name)} ${row.name} is ${row.state}; ${action.verb} needs ${action.from.join(' or ')}.`,
+    {
+      params: { state: row.state, allowed: [...action.from] },
+    },
+  );
 }

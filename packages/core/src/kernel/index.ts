@@ -15,7 +15,7 @@ export {
 export * from './action.ts';
 export { alone } from './alone.ts';
 export * from './api/index.ts';
-export { oneOf } from './article.ts';
+export { inWords, oneOf } from './article.ts';
 export { Bus, command, type Message, telemetry } from './bus.ts';
 export { bytesText } from './byte-text.ts';
 export { canonical } from './canonical.ts';

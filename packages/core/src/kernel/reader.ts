@@ -1,3 +1,4 @@
+import { inWords } from './article.ts';
 import { CloudError } from './errors.ts';
 import type { AnyKind, RowOf } from './kind.ts';
 import type { Condition, Counter, ListQuery, Store } from './store.ts';
@@ -25,7 +26,7 @@ export class Reader {
   async get<K extends AnyKind>(kind: K, id: string, pointer?: string): Promise<RowOf<K>> {
     const row = await this.find(kind, id);
     if (row === undefined || row.deletedAt !== undefined)
-      throw new CloudError('not_found', `No ${kind.name} ${id}.`, pointer === undefined ? {} : { pointer });
+      throw new CloudError('not_found', `No ${inWords(kind.name)} ${id}.`, pointer === undefined ? {} : { pointer });
     return row;
   }
 

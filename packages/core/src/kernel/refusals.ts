@@ -1,4 +1,5 @@
 import type { Action } from './action.ts';
+import { inWords } from './article.ts';
 import type { Refusal } from './commits.ts';
 import { CloudError } from './errors.ts';
 import type { AnyKind, RowOf } from './kind.ts';
@@ -12,9 +13,12 @@ export function taken(kind: string, fields: readonly string[] = []): CloudError 
   const own = fields.filter((name) => name !== 'projectId' && name !== 'accountId');
   // What a caller would change is said of the thing itself, as a rule, and not what it belongs to.
   const field = own.findLast((name) => !name.endsWith('Id')) ?? own[0] ?? 'id';
-  const within = own.filter((name) => name !== field).map((name) => name.replace(/Id$/, ''));
+  const within = own.filter((name) => name !== field).map((name) => inWords(name.replace(/Id$/, '')));
   const where = within.length === 0 ? '' : ` of this ${within.join(' and ')}`;
-  return new CloudError('name_taken', `Another live ${kind}${where} has this ${field}.`, { pointer: `/${field}`, params: { field, kind } });
+  return new CloudError('name_taken', `Another live ${inWords(kind)}${where} has this ${inWords(field)}.`, {
+    pointer: `/${field}`,
+    params: { field, kind },
+  });
 }
 
 /** It is longer than what is searched by may be. */

@@ -176,6 +176,11 @@ const PATTERNS: Readonly<Record<string, string>> = {
   [NAME_PATTERN]: 'consist of lower-case letters, digits and inner hyphens, e.g. web-1',
   // As sha256sum writes it; openssl does it in capitals, with colons.
   '^[0-9a-f]{64}$': 'be a SHA-256: 64 hex digits in lower case, with nothing between them',
+  '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$': 'be a name in lower-case letters, digits, dots and inner hyphens, e.g. db.shop.internal',
+  '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$': 'be a domain in lower case, e.g. shop.internal',
+  '^[a-z0-9.-]+$': 'be a domain in lower case, e.g. shop.internal',
+  '^[a-zA-Z0-9][a-zA-Z0-9._-]*$': 'consist of letters, digits, dots, hyphens and underscores, and begin with a letter or a digit',
+  '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$': 'be a MAC in lower case, e.g. 00:00:5e:00:01:01',
   '^https://[^/?#]+$': 'be like https://192.0.2.7:7430, with nothing behind the port',
 };
 

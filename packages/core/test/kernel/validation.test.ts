@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { type TSchema, Type } from 'typebox';
+import { DOMAIN } from '../../src/cloud/network/domain-name.ts';
 import { isCloudError } from '../../src/kernel/errors.ts';
-import { compileInput, oneOf, resourceName } from '../../src/kernel/index.ts';
+import { compileInput, inWords, oneOf, resourceName } from '../../src/kernel/index.ts';
 
 const shape = Type.Object({
   name: Type.String({ minLength: 2, maxLength: 4, pattern: '^[a-z]*$' }),
@@ -20,6 +21,7 @@ const shape = Type.Object({
   parts: Type.Record(Type.String(), Type.Object({ kind: Type.String() })),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   url: Type.String({ pattern: '^https://[^/?#]+$' }),
+  domain: Type.String({ pattern: DOMAIN }),
 });
 const check = compileInput(Type.Partial(shape));
 
@@ -41,6 +43,7 @@ describe('validation', () => {
     [{ name: 'AB' }, '/name: The field /name must match the pattern ^[a-z]*$.'],
     [{ title: 'Web_1' }, '/title: The field /title must consist of lower-case letters, digits and inner hyphens, e.g. web-1.'],
     [{ sha256: '5A:0C' }, '/sha256: The field /sha256 must be a SHA-256: 64 hex digits in lower case, with nothing between them.'],
+    [{ domain: 'not one' }, '/domain: The field /domain must be a domain in lower case, e.g. shop.internal.'],
     [{ url: 'https://hv1:7430/' }, '/url: The field /url must be like https://192.0.2.7:7430, with nothing behind the port.'],
     [{ sizeBytes: '1' }, '/sizeBytes: The field /sizeBytes must be a whole number.'],
     [{ sizeBytes: 0 }, '/sizeBytes: The field /sizeBytes must be at least 512.'],
@@ -78,6 +81,18 @@ describe('validation', () => {
       'an apiKey',
       'a user',
       'an image',
+    ]);
+  });
+
+  it('knows how names of kinds and fields are written for people', () => {
+    expect(['volume', 'elasticIp', 'natGateway', 'dnsRecord', 'securityGroupMember', 'peerVpc', 'nicId'].map(inWords)).to.deep.equal([
+      'volume',
+      'elastic IP',
+      'NAT gateway',
+      'DNS record',
+      'security group member',
+      'peer VPC',
+      'NIC ID',
     ]);
   });
 });

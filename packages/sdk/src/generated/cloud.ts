@@ -6421,6 +6421,7 @@ export interface InstanceCreate {
   /** Disks that are there already. */
   readonly attachVolumeIds?: readonly Id<'volume'>[] | undefined;
   readonly nics?: readonly {
+    /** A NIC goes into its subnet that has `address`, or the first of its subnets. */
     readonly networkId?: Id<'network'> | undefined;
     readonly subnetId?: Id<'subnet'> | undefined;
     /** Default: one that is free. */
@@ -6524,6 +6525,7 @@ export interface InstanceSnapshot {
 
 /** Gives the machine another NIC; a running guest sees it at once. */
 export interface InstanceAttachNic {
+  /** A NIC goes into its subnet that has `address`, or the first of its subnets. */
   readonly networkId?: Id<'network'> | undefined;
   readonly subnetId?: Id<'subnet'> | undefined;
   /** Default: one that is free. */

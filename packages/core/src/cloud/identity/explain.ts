@@ -4,6 +4,7 @@ import {
   CloudError,
   type EndpointRequest,
   type Id,
+  inWords,
   isMeant,
   isVisible,
   type KernelServices,
@@ -104,12 +105,12 @@ async function verdictOn(
   // Nobody learns by what others may that a row is there.
   const row = resourceId === undefined || kind === undefined ? undefined : await seenRow(reader, kind, resourceId, asker);
   if (!isSelf && row === undefined && resourceId !== undefined && kind !== undefined)
-    throw new CloudError('not_found', `No ${kind.name} ${resourceId}.`, { pointer: '/resourceId' });
+    throw new CloudError('not_found', `No ${inWords(kind.name)} ${resourceId}.`, { pointer: '/resourceId' });
   if (!who.allows(name)) return { allowed: false, reason: `No role that is bound to ${isSelf ? 'the caller' : 'it'} holds it here.` };
   if (resourceId === undefined || kind === undefined)
     return { allowed: true, reason: who.limits?.(name) === undefined ? 'A role holds it.' : 'A role holds it, for some rows only.' };
   // What is not there for him is said to be absent, whoever's it is.
-  if (row === undefined) return { allowed: false, reason: `No ${kind.name} ${resourceId}.` };
+  if (row === undefined) return { allowed: false, reason: `No ${inWords(kind.name)} ${resourceId}.` };
   if ((await seenRow(reader, kind, resourceId, who)) === undefined)
     return { allowed: false, reason: 'The row is outside of what the roles let it see.' };
   const allowed = await isVisible(kind, row, who, name, reader);

@@ -127,7 +127,9 @@ function next(book: Book, left: ReadonlySet<bigint>): bigint | undefined {
 async function checkAsked(row: SubnetRow, reader: Reader, { address: text, pointer }: Asked): Promise<string> {
   const parsed = parseAddress(text);
   const { family, first, size } = rangeOf(row);
-  if (parsed === undefined || parsed.family !== family || parsed.value < first || parsed.value >= first + size)
+  if (parsed === undefined) throw invalid(pointer, 'This is no IP address.');
+  if (parsed.family !== family) throw invalid(pointer, `An IPv${family} address is meant here; ${text} is IPv${parsed.family}.`);
+  if (parsed.value < first || parsed.value >= first + size)
     throw invalid(pointer, `The address lies outside of ${row.firstAddress} to ${row.lastAddress}.`);
   if (parsed.value === numberOf(row.gateway)) throw invalid(pointer, 'The address is the gateway.');
   if (oursIn(row).some((own) => parsed.value === numberOf(own))) throw invalid(pointer, 'The address is where the cloud itself answers.');

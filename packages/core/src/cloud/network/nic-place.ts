@@ -33,9 +33,11 @@ import { subnet } from './subnet.ts';
 
 type SubnetRow = RowOf<typeof subnet>;
 
-/** Where a new NIC goes, as a request names it: a subnet, or a network whose first subnet is meant. */
+/** Where a new NIC goes, as a request names it: a subnet, or a network, whose subnet with the address is meant, or its first. */
 export const nicInput = {
-  networkId: Type.Optional(Type.String({ format: 'uuid' })),
+  networkId: Type.Optional(
+    Type.String({ format: 'uuid', description: 'A NIC goes into its subnet that has `address`, or the first of its subnets.' }),
+  ),
   subnetId: Type.Optional(Type.String({ format: 'uuid' })),
   address: Type.Optional(Type.String({ maxLength: 45, description: 'Default: one that is free.' })),
   ipv6SubnetId: Type.Optional(
@@ -61,7 +63,7 @@ export interface NicPlace {
 /** @throws CloudError not_found, invalid_input, conflict, with pointers below `at` */
 export async function nicPlace(reader: Reader, request: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
   const place =
-    request.subnetId === undefined ? await firstSubnet(reader, request, at, principal) : await subnetOf(reader, request, at, principal);
+    request.subnetId === undefined ? await subnetOn(reader, request, at, principal) : await subnetOf(reader, request, at, principal);
   const ipv6 = await secondSubnet(reader, request, place, at);
   const { allowedAddresses } = request;
   if (allowedAddresses !== undefined) await checkAllowed(reader, allowedAddresses, place.network, `${at}/allowedAddresses`, principal);
@@ -86,12 +88,19 @@ async function subnetOf(reader: Reader, { networkId, subnetId = '' }: NicRequest
   return { network: parent, subnet: row };
 }
 
-async function firstSubnet(reader: Reader, { networkId }: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
+/** The one that has the address that is asked for; else the first. */
+async function subnetOn(reader: Reader, { networkId, address }: NicRequest, at: string, principal: Principal): Promise<NicPlace> {
   if (networkId === undefined) throw invalid(at, 'Give a networkId or a subnetId.');
   const parent = await usable(reader, network, networkId, principal, `${at}/networkId`);
-  const [first] = await reader.list(subnet, both(equals('networkId', parent.id), equals('state', 'available')), { limit: 1 });
+  const made = both(equals('networkId', parent.id), equals('state', 'available'));
+  const [first, ...more] = await reader.list(subnet, made, address === undefined ? { limit: 1 } : {});
   if (first === undefined) throw new CloudError('not_found', `No network ${networkId} with a subnet.`, { pointer: `${at}/networkId` });
-  return { network: parent, subnet: first };
+  const asked = address === undefined ? undefined : parseAddress(address);
+  const has = ({ cidr: text }: SubnetRow): boolean => {
+    const cidr = parseCidr(text);
+    return asked !== undefined && cidr !== undefined && contains(cidr, asked);
+  };
+  return { network: parent, subnet: more.find(has) ?? first };
 }
 
 const familyOf = ({ firstAddress }: SubnetRow) => parseAddress(firstAddress)?.family;

@@ -5,6 +5,7 @@ import { type Cidr, contains, formatAddress, nearestCidr, overlaps, parseAddress
 import type { Fabrics } from './fabrics.ts';
 import type { NetworkMode } from './network.ts';
 import { invalid } from './refusal.ts';
+import { SPECIAL_RANGES } from './special-ranges.ts';
 import { subnet } from './subnet.ts';
 
 const { properties } = subnet.schema;
@@ -32,23 +33,6 @@ const ADDRESSES_MIN = { routed: 8n, other: 4n };
 /** Guests make addresses of their own in 64 bits. */
 const SLAAC_PREFIX = 64;
 
-/** What hosts and routers take for something else than an address of a machine (RFC 6890). The metadata service of each network is in the second. */
-const SPECIAL = (
-  [
-    ['0.0.0.0/8', 'nowhere'],
-    ['169.254.0.0/16', 'of each link for itself'],
-    ['127.0.0.0/8', 'each machine itself'],
-    ['224.0.0.0/4', 'for groups of receivers'],
-    ['240.0.0.0/4', 'for nobody'],
-    ['::/8', 'for nobody'],
-    ['fe80::/10', 'of each link for itself'],
-    ['ff00::/8', 'for groups of receivers'],
-  ] as const
-).flatMap(([text, what]) => {
-  const range = parseCidr(text);
-  return range === undefined ? [] : [{ text, what, range }];
-});
-
 /** The row of a new subnet. @throws CloudError invalid_input and unsupported, with pointers below `at` */
 export function subnetRow(
   input: SubnetInput,
@@ -59,7 +43,7 @@ export function subnetRow(
   const cidr = parseCidr(input.cidr);
   if (cidr === undefined)
     throw invalid(`${at}/cidr`, `This is no network in canonical form, such as ${nearestCidr(input.cidr)} (host bits zero).`);
-  const special = SPECIAL.find(({ range }) => overlaps(range, cidr));
+  const special = SPECIAL_RANGES.find(({ range }) => overlaps(range, cidr));
   if (special !== undefined) throw invalid(`${at}/cidr`, `Machines cannot have addresses of it: ${special.text} is ${special.what}.`);
   const least = mode === 'routed' ? ADDRESSES_MIN.routed : ADDRESSES_MIN.other;
   if (cidr.size < least) throw invalid(`${at}/cidr`, `The network is too small: it needs at least ${least} addresses.`);

@@ -6,6 +6,7 @@ import {
   compileInput,
   FORWARD_ONLY,
   type InputCheck,
+  inWords,
   isCloudError,
   isUuid,
   type Json,
@@ -130,7 +131,7 @@ export async function withIds(
       ids.set(pointer, (await usable(reader, kind, id, principal)).id);
     } catch (error) {
       if (!isCloudError(error) || error.code !== 'not_found') throw error;
-      throw new CloudError('not_found', `No ${kind.name} ${named}.`, { pointer: `${at}${pointer}` });
+      throw new CloudError('not_found', `No ${inWords(kind.name)} ${named}.`, { pointer: `${at}${pointer}` });
     }
   }
   return mapped(properties, '', (_, pointer) => ids.get(pointer)) as JsonObject;

@@ -1,4 +1,5 @@
 import { isVisible, type Principal, readPermission, visibleRows } from '../access.ts';
+import { inWords } from '../article.ts';
 import { CloudError } from '../errors.ts';
 import { isUuid } from '../id.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
@@ -36,7 +37,7 @@ export async function lookUp(
  * Names are those of the project that is worked in: what others share has no say in what a name means here. Who asks for it by its name is told its id.
  */
 async function absent(reader: Reader, kind: AnyKind, idOrName: string, principal: Principal): Promise<CloudError> {
-  const none = `No ${kind.name} ${idOrName}`;
+  const none = `No ${inWords(kind.name)} ${idOrName}`;
   const shared = isUuid(idOrName) || kind.shareable === undefined ? [] : await sharedIds(reader, kind, idOrName, principal);
   if (shared.length === 0) return new CloudError('not_found', `${none}.`);
   const told = shared.length === 1 ? shared[0] : 'params.shared has those of this name';

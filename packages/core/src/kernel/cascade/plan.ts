@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { inWords } from '../article.ts';
 import { timestamp } from '../environment.ts';
 import { CloudError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
@@ -100,7 +101,7 @@ function refuseBlocked({ registry }: CascadeContext, root: RowBase, { blocking }
   });
   const names = named.slice(0, BLOCKERS_NAMED).map(({ kind, name, absentPlugin }) => {
     const of = absentPlugin === undefined ? '' : ` of the absent plugin ${absentPlugin}`;
-    return `${kind} ${name}${of}`;
+    return `${inWords(kind)} ${name}${of}`;
   });
   const others = named.length > names.length ? ' and others' : all.length > named.length ? ' and something of another project' : '';
   const what = names.length === 0 ? 'something of another project' : `${names.join(', ')}${others}`;

@@ -1,4 +1,5 @@
 import { type Action, stateProblem } from '../action.ts';
+import { inWords } from '../article.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import { inLanes } from '../saga/lanes.ts';
 import { planHash, planOf } from './plan.ts';
@@ -116,5 +117,5 @@ function reasonOf({ registry }: CascadeContext, { kind, edge, to }: Referring, s
   const dormant = registry.findDormant(kind.name);
   const why =
     dormant === undefined ? 'which cannot go before it' : `and nothing can be done to it while the plugin ${dormant.plugin} is absent`;
-  return `The ${edge.field} of this ${kind.name} is ${to.kind.name} ${sees(to.row) ? to.row.name : 'of another project'}, ${why}.`;
+  return `The ${edge.field} of this ${inWords(kind.name)} is ${inWords(to.kind.name)} ${sees(to.row) ? to.row.name : 'of another project'}, ${why}.`;
 }

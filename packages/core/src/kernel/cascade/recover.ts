@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { type Action, defineAction } from '../action.ts';
-import { oneOf } from '../article.ts';
+import { inWords, oneOf } from '../article.ts';
 import { CloudError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { RowBase, Trashed } from '../kind.ts';
@@ -37,7 +37,7 @@ export async function refuseMember({ registry, reader }: CascadeContext, { kind,
     const owner = registry.kind(edge.kind);
     const found: RowBase | undefined = await reader.find(owner, rootId);
     if (found === undefined) continue;
-    throw new CloudError('conflict', `It was deleted with ${owner.name} ${found.name}; recover or expunge that.`, {
+    throw new CloudError('conflict', `It was deleted with ${inWords(owner.name)} ${found.name}; recover or expunge that.`, {
       params: { kind: owner.name, id: found.id, name: found.name },
     });
   }

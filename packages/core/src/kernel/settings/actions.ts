@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { isVisible, type Principal, readPermission } from '../access.ts';
 import { type Acceptance, type AcceptRequest, type Action, defineAction } from '../action.ts';
+import { inWords } from '../article.ts';
 import { CloudError, isCloudError } from '../errors.ts';
 import type { AnyKind, RowBase } from '../kind.ts';
 import type { Reader } from '../reader.ts';
@@ -159,7 +160,7 @@ async function resourceOf(
   const kind = registry().kind(kindName);
   const row = (await reader.find(kind, id)) as RowBase | undefined;
   if (row === undefined || row.deletedAt !== undefined || !(await isVisible(kind, row, principal, readPermission(kind), reader)))
-    throw new CloudError('not_found', `No ${kindName} ${id}.`, { pointer: '/resourceId' });
+    throw new CloudError('not_found', `No ${inWords(kindName)} ${id}.`, { pointer: '/resourceId' });
   return row;
 }
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { type Acceptance, type AcceptRequest, type Action, defineAction } from '../action.ts';
+import { inWords } from '../article.ts';
 import { CloudError } from '../errors.ts';
 import { secret } from '../kind.ts';
 import { both, equals } from '../reader.ts';
@@ -66,7 +67,7 @@ async function looked(ports: SystemTagPorts, { input, principal }: Request<Stati
   const ids = { resourceKind: input.resourceKind, resourceIds: [input.resourceId] };
   const { kind, rows } = await resourcesToTag(ports, ids, principal, '/resourceId');
   const [row] = rows;
-  if (row === undefined) throw new CloudError('not_found', `No ${kind.name} ${input.resourceId}.`, { pointer: '/resourceId' });
+  if (row === undefined) throw new CloudError('not_found', `No ${inWords(kind.name)} ${input.resourceId}.`, { pointer: '/resourceId' });
   const there = await ports.reader.list(systemTag, both(equals('resourceId', row.id), equals('tag', tag.name)));
   return { tag, kind, row, there };
 }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { isVisible, type Principal, readPermission } from '../access.ts';
+import { inWords } from '../article.ts';
 import { CloudError } from '../errors.ts';
 import type { Id } from '../id.ts';
 import { type AnyKind, defineKind, type RowBase, type RowOf } from '../kind.ts';
@@ -100,7 +101,7 @@ export async function resourcesToTag(
     const row = byId.get(id);
     const pointer = only ?? `/resourceIds/${index}`;
     if (row === undefined || !(await isVisible(kind, row, principal, readPermission(kind), reader)))
-      throw new CloudError('not_found', `No ${kind.name} ${id}.`, { pointer });
+      throw new CloudError('not_found', `No ${inWords(kind.name)} ${id}.`, { pointer });
     // Of what is only shared with him the permission says nothing.
     if (!principal.allows(tagPermission(kind)) || !(await isVisible(kind, row, principal, tagPermission(kind), reader)))
       throw new CloudError('permission_denied', `This key lacks the permission ${tagPermission(kind)} for ${kind.name} ${row.name}.`, {

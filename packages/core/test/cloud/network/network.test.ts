@@ -85,7 +85,7 @@ describe('networks', () => {
     );
     const { blocked } = await environment.complete(preview);
     expect([blocked.total, blocked.kinds], 'one NIC, whatever it holds').to.deep.equal([1, [{ kind: 'nic', total: 1 }]]);
-    expect(blocked.rows[0]?.reason).to.include('The networkId of this nic').and.include('The subnetId of this nic');
+    expect(blocked.rows[0]?.reason).to.include('The networkId of this NIC').and.include('The subnetId of this NIC');
     expect(stage.sim.kernel.registry.findAction('nic.delete'), 'a NIC goes with its machine, or is detached').to.equal(undefined);
     await stage.into('deleted', id);
     await stage.sim.done('network.delete', {}, stage.networkId);

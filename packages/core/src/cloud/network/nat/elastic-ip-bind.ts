@@ -7,6 +7,7 @@ import {
   equals,
   expectState,
   type Id,
+  inWords,
   NOTHING_TO_UNDO,
   type Principal,
   type Reader,
@@ -182,7 +183,7 @@ export async function holderOf(row: Row, reader: Reader): Promise<CloudError | u
   if (row.state !== 'bound') return undefined;
   const [kind, id] = row.nicId === undefined ? [loadBalancer, row.loadBalancerId ?? ''] : [nic, row.nicId];
   const holder = await reader.find(kind as typeof nic, id);
-  return new CloudError('conflict', `It is bound to ${kind.name} ${holder?.name ?? id}; unbind it first.`, {
+  return new CloudError('conflict', `It is bound to ${inWords(kind.name)} ${holder?.name ?? id}; unbind it first.`, {
     params: { state: row.state, kind: kind.name, id },
   });
 }

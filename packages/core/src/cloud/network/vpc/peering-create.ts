@@ -1,9 +1,11 @@
 import { Type } from 'typebox';
 import {
+  both,
   CloudError,
   create,
   defineAction,
   defineDeletion,
+  equals,
   expectState,
   FORWARD_ONLY,
   type Id,
@@ -96,6 +98,12 @@ export const createPeering = (context: () => NetworkContext) =>
       if (peerVpcId === own.id) throw invalid('/peerVpcId', 'A VPC is not linked with itself.');
       (await context().fabrics.of(own)).keeper('peerings');
       const link = { vpcId: own.id, peerVpcId };
+      const [same] = await reader.list(peering, both(equals('vpcId', own.id), equals('peerVpcId', peerVpcId)), { limit: 1 });
+      if (same !== undefined)
+        throw new CloudError('name_taken', `The peering ${same.name} leads there already.`, {
+          pointer: '/peerVpcId',
+          params: { field: 'peerVpcId', kind: peering.name },
+        });
       const row = create(peering, { id, projectId, name: nameOr(input.name, peering, id), ...link, ...given({ sharesNames }) });
       return {
         params: { id, pair: pairOf(link) },

@@ -17,6 +17,7 @@ import { type Cidr, contains, formatAddress, parseAddress, parseCidr } from '../
 import { type PartParams, parentOf, partCreation, partRemoval } from '../kept.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { invalid } from '../refusal.ts';
+import { SPECIAL_RANGES } from '../special-ranges.ts';
 import { subnet } from '../subnet.ts';
 import { ownVpc } from './own-vpc.ts';
 import { route } from './route.ts';
@@ -67,6 +68,8 @@ function destinationOf(text: string, subnets: readonly SubnetRow[]): Cidr {
   const destination = parseCidr(text);
   if (destination === undefined)
     throw invalid('/destination', 'This is no network in canonical form, such as 10.20.0.0/16 (host bits zero).');
+  const special = SPECIAL_RANGES.find(({ range }) => isWithin(destination, range));
+  if (special !== undefined) throw invalid('/destination', `No router sends packets there: ${special.text} is ${special.what}.`);
   const own = subnets.find(({ cidr }) => isWithin(destination, parseCidr(cidr) ?? destination));
   if (own !== undefined) throw invalid('/destination', `It lies in the subnet ${own.name}, which is reached without a route.`);
   return destination;

@@ -49,7 +49,7 @@ const rangesOf = (rows: readonly RowOf<typeof subnet>[], nameOf: (row: RowOf<typ
 
 /** Subnets of a network that stands for itself. */
 export const networkRanges = async (reader: Reader, networkId: string): Promise<readonly NamedRange[]> =>
-  rangesOf(await reader.list(subnet, equals('networkId', networkId)), ({ name }) => `the subnet ${name}`);
+  rangesOf(await reader.list(subnet, equals('networkId', networkId)), ({ name, cidr }) => `the subnet ${name} (${cidr})`);
 
 /** Part of every change of what a VPC's addresses are: of two that are accepted side by side the second is decided again, and sees the first. */
 export const vpcChanges = ({ id, generation }: RowOf<typeof vpc>): Statement => change(vpc, id, {}, { generation, state: 'available' });
@@ -63,7 +63,7 @@ export async function vpcRanges(
   const theirs = await Promise.all(
     peers.map(async ({ id }) => rangesOf(await subnetsOf(reader, id), () => 'a subnet of a VPC that it is linked with')),
   );
-  const own = rangesOf(await subnetsOf(reader, row.id), ({ name }) => `the subnet ${name}`);
+  const own = rangesOf(await subnetsOf(reader, row.id), ({ name, cidr }) => `the subnet ${name} (${cidr})`);
   const guards = peers.map(({ id, state, generation }) => expectState(vpc, id, [state], { generation }));
   return { ranges: [...own, ...theirs.flat()], guards: [vpcChanges(row), ...guards] };
 }

@@ -278,7 +278,7 @@ describe('an elastic IP', () => {
     await at.sim.done('elasticIp.bind', { nicId }, id);
     const { code, publicMessage, params } = await at.stage.refusal('elasticIp.delete', { force: true }, id);
     expect([code, params?.kind, params?.id]).to.deep.equal(['conflict', 'nic', nicId]);
-    expect(publicMessage).to.match(/^It is bound to nic .+; unbind it first\.$/);
+    expect(publicMessage).to.match(/^It is bound to NIC .+; unbind it first\.$/);
     await at.sim.done('elasticIp.unbind', {}, id);
     await at.sim.done('elasticIp.delete', {}, id);
     expect((await at.stage.rows(reservedAddress)).filter(({ elasticIpId }) => elasticIpId === id)).to.deep.equal([]);

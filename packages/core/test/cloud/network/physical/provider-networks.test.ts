@@ -34,7 +34,7 @@ describe('physical networks', () => {
       expect([error.code, error.pointer], JSON.stringify(more)).to.deep.equal([code, pointer]);
     }
     const again = await stage.refusal('physicalNetwork.create', { ...good, label: 'physnet1' });
-    expect(again.publicMessage).to.equal('Another live physicalNetwork of this cluster has this label.');
+    expect(again.publicMessage).to.equal('Another live physical network of this cluster has this label.');
   });
 });
 

@@ -139,6 +139,24 @@ describe('NICs in a VPC', () => {
     expect(stage.sim.world.fabric.networks.get(row?.networkId ?? '')?.ports.size).to.equal(0);
   });
 
+  it('get the address that is asked for in whichever subnet of the network has it', async () => {
+    const { stage, vpcId, networkIn } = await stageWithVpc();
+    const networkId = await networkIn(vpcId, { subnets: ['10.0.0.0/24', '10.0.1.0/24', 'fd00::/64'].map((each) => ({ cidr: each })) });
+    const subnets = await stage.rows(subnet);
+    const nics = ['10.0.1.9', 'fd00::9', undefined].map((address) => ({ networkId, ...(address === undefined ? {} : { address }) }));
+    const rows = await stage.nics(await stage.machine({ nics }));
+    expect(rows.map(({ address }) => address)).to.deep.equal(['10.0.1.9', 'fd00::9', '10.0.0.4']);
+    expect(rows.map(({ subnetId }) => subnetId)).to.deep.equal([subnets[1]?.id, subnets[2]?.id, subnets[0]?.id]);
+    for (const [address, message] of [
+      ['10.7.0.9', 'The address lies outside of 10.0.0.1 to 10.0.0.254.'],
+      ['fd07::9', 'An IPv4 address is meant here; fd07::9 is IPv6.'],
+      ['somewhere', 'This is no IP address.'],
+    ]) {
+      const error = await stage.refusal('instance.create', stage.input({ nics: [{ networkId, address }] }));
+      expect([error.code, error.pointer, error.publicMessage]).to.deep.equal(['invalid_input', '/nics/0/address', message]);
+    }
+  });
+
   it('are told the address that guests make of their MAC where these do that by themselves', async () => {
     const { stage, vpcId, networkIn } = await stageWithVpc();
     const networkId = await networkIn(vpcId, cidr('fd00::/64', { ipv6Mode: 'slaac' }));

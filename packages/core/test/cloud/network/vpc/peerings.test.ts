@@ -95,6 +95,13 @@ describe('a peering of two VPCs', () => {
     await ask(principal, 'subnet.create', { networkId, cidr: '10.8.0.0/24' });
   });
 
+  it('is agreed to once by each side', async () => {
+    const { a, b, agree, refusal } = await twoSides();
+    await agree(a, b);
+    const again = await refusal(a.principal, 'peering.create', { vpcId: a.vpcId, peerVpcId: b.vpcId });
+    expect(again.slice(0, 2)).to.deep.equal(['name_taken', '/peerVpcId']);
+  });
+
   it('is one when both agree at once', async () => {
     const { stage, a, b, link } = await twoSides();
     const { kernel, environment } = stage.sim;

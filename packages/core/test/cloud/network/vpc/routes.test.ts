@@ -44,6 +44,10 @@ describe('routes of a VPC', () => {
       [{ destination: '10.0.0.0/24' }, 'invalid_input', '/destination'],
       [{ destination: '10.0.0.128/25' }, 'invalid_input', '/destination'],
       [{ destination: '172.16.0.0/12' }, 'name_taken', '/destination'],
+      ...['127.0.0.0/8', '169.254.169.254/32', '224.0.0.0/4', '::1/128', 'fe80::/10', 'ff02::/16'].map(
+        (destination) =>
+          [{ destination, nextHop: destination.includes(':') ? undefined : '10.0.0.9' }, 'invalid_input', '/destination'] as const,
+      ),
       [{ destination: '0.0.0.0/0', nextHop: '10.0.1.9' }, 'invalid_input', '/nextHop'],
       [{ destination: '0.0.0.0/0', nextHop: '10.0.0.1' }, 'invalid_input', '/nextHop'],
       [{ destination: '0.0.0.0/0', nextHop: '10.0.0.2' }, 'invalid_input', '/nextHop'],
