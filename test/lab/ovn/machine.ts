@@ -71,6 +71,8 @@ export class LabMachine {
       await machine.#plug();
       return machine;
     } catch (error) {
+      // A switch that hangs has not plugged it in, but its database has it, for later.
+      await host.switch.vsctl('--no-wait', '--if-exists', 'del-port', machine.device).catch(() => undefined);
       await machine.#remove();
       throw error;
     }
