@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { run } from '../../../tools/system/command.ts';
 import { FULL } from '../../../tools/test/slice.ts';
 import { EXTERNAL_BRIDGE, PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
 import { LabMachine } from '../../lab/ovn/machine.ts';
-import { OvnCloud, reaches } from './ovn-cloud.ts';
+import { until } from '../../lab/waiting.ts';
+import { type CloudMachine, OvnCloud, reaches } from './ovn-cloud.ts';
 
 describe('networks of physical ones on OVN', function () {
   this.timeout(600_000);
@@ -116,6 +118,47 @@ if (FULL)
         const tries = nics.map(({ address: to }) => one.card.pings(to, to === address ? 60 : 2));
         expect(await Promise.all(tries), Object.keys(made)[at]).to.deep.equal(nics.map((each) => each.address === address));
       }
+    });
+
+    it('for tenants keep off the hosts where these are on the wire themselves, untagged: no host takes them, or none is reached', async () => {
+      const { hosts } = cloud.lab;
+      const [wire] = await cloud.rows('physicalNetwork', 'label', PHYSICAL_NETWORK);
+      const flat = (driver: string) => {
+        const subnets = [{ cidr: '192.0.2.0/24', gateway: '192.0.2.254' }];
+        return cloud.done('network.create', { name: `flat-${driver}`, physicalNetworkId: wire?.id, driver, vlanId: 0, subnets });
+      };
+      const addressOf = (host: number) => `192.0.2.${host + 1}`;
+      for (const [at, host] of hosts.entries())
+        await run(['ip', '-n', host.netns, 'addr', 'add', `${addressOf(at)}/24`, 'dev', EXTERNAL_BRIDGE]);
+      const reached = (from: LabMachine) => Promise.all([0, 1].map((host) => from.pings(addressOf(host), 3)));
+      const isApart = (yes: boolean) => {
+        const words = yes ? ['set', 'port', EXTERNAL_BRIDGE, 'tag=4000'] : ['clear', 'port', EXTERNAL_BRIDGE, 'tag'];
+        return Promise.all(hosts.map((host) => host.switch.vsctl(...words)));
+      };
+      const plainId = await flat('openvswitch');
+      const nic = { networkId: plainId, address: '192.0.2.9' };
+      const { params } = await cloud.refused('instance.create', cloud.machineInput('flat-no', 0, nic));
+      expect(Object.values(params?.reasons as object).join()).to.match(
+        /flat-openvswitch: it is on physnet1 itself: .* would reach the host/,
+      );
+      await isApart(true);
+      const ids: string[] = [];
+      for (const at of [0, 1]) {
+        const wish = cloud.machineInput(`flat-${at}`, at, { ...nic, address: `192.0.2.${9 + at}` });
+        ids.push(await until('a host that takes it', () => cloud.tried('instance.create', wish).catch(() => undefined)));
+      }
+      const [one, other] = await Promise.all(ids.map((id) => cloud.found(id)));
+      expect(await reached((one as CloudMachine).card)).to.deep.equal([false, false]);
+      expect(await one?.card.pings(String(other?.address)), 'who else is on the wire').to.equal(true);
+      for (const id of ids) await cloud.done('instance.delete', {}, id);
+      await cloud.done('network.delete', {}, plainId);
+      // OVN does not tell what else is on the wire: there operators see to it, by the same means.
+      const { card } = await cloud.machine('flat-ovn', 0, { networkId: await flat('ovn'), address: '192.0.2.8' });
+      expect(await reached(card)).to.deep.equal([false, false]);
+      await isApart(false);
+      expect(await reached(card)).to.deep.equal([true, true]);
+      for (const [at, host] of hosts.entries())
+        await run(['ip', '-n', host.netns, 'addr', 'del', `${addressOf(at)}/24`, 'dev', EXTERNAL_BRIDGE]);
     });
 
     it('leave nothing in OVN and on the hosts', async () => {

@@ -43,6 +43,11 @@ export interface SegmentSpec {
   readonly tunnel?: { readonly encapsulation: Encapsulation; readonly key: number };
   /** Whose hosts are connected. */
   readonly clusterId?: string;
+  /**
+   * Of an untagged one for tenants: hosts must not be on the wire themselves, or machines would reach what they listen for. Drivers that see whether they are tell it as what a host lacks
+   * (`connections`).
+   */
+  readonly apartFromHosts?: true;
 }
 
 export interface NetworkSpec {

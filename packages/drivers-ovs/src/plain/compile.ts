@@ -10,6 +10,8 @@ export interface SwitchFacts {
   readonly tunnelAddress?: string;
   /** By physical network: the bridge that its cables are on. */
   readonly bridges: Readonly<Record<string, string>>;
+  /** Those of them whose own port takes untagged frames: the host itself is on the wire. */
+  readonly open: readonly string[];
   /** `netdev` where the switch runs in user space. */
   readonly datapathType: '' | 'netdev';
 }
@@ -57,10 +59,13 @@ export function lacking({ segment }: Pick<StoredNetwork, 'segment'>, here: Switc
   return missing === undefined ? undefined : `host ${here.host} ${missing}`;
 }
 
-/** What a host does not tell that it would have to. */
-export function missingFor({ physicalNetwork, tunnel }: SegmentSpec, here: SwitchFacts): string | undefined {
+/** What a host does not tell that it would have to, or what of it would be within reach of machines. */
+export function missingFor({ physicalNetwork, tunnel, apartFromHosts }: SegmentSpec, here: SwitchFacts): string | undefined {
   if (tunnel !== undefined) return here.tunnelAddress === undefined ? 'tells no address of its tunnels' : undefined;
-  return here.bridges[physicalNetwork] === undefined ? `tells no bridge for ${physicalNetwork}` : undefined;
+  const bridge = here.bridges[physicalNetwork];
+  if (bridge === undefined) return `tells no bridge for ${physicalNetwork}`;
+  if (apartFromHosts !== true || !here.open.includes(bridge)) return undefined;
+  return `is on ${physicalNetwork} itself: the own port of bridge ${bridge} is up and in no VLAN, so machines would reach the host`;
 }
 
 /**

@@ -8,7 +8,7 @@ export const SELECTION = {
   Open_vSwitch: { columns: ['external_ids', 'bridges'] },
   Bridge: { columns: ['name', 'datapath_type', 'fail_mode', 'controller', 'ports', 'external_ids'], indexes: [['name']] },
   Port: { columns: ['name', 'interfaces', 'tag', 'vlan_mode', 'trunks', 'protected', 'external_ids'], indexes: [['name']] },
-  Interface: { columns: ['name', 'type', 'options', 'external_ids', 'ofport', 'error'] },
+  Interface: { columns: ['name', 'type', 'options', 'external_ids', 'ofport', 'error', 'admin_state'] },
 } as const;
 
 type Tables = Selected<OpenVswitch, typeof SELECTION>;
@@ -103,8 +103,18 @@ export class SwitchView {
       host: this.#host,
       ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
       bridges,
+      open: Object.values(bridges).filter((name) => this.#isOpen(name)),
       datapathType: type === 'netdev' ? 'netdev' : '',
     };
+  }
+
+  /** Whether the host has what comes untagged to a bridge: by the bridge's own port, which has its name. */
+  #isOpen(bridge: string): boolean {
+    const own = this.port(bridge);
+    if (own === undefined || this.interfaceOf(own)?.admin_state !== 'up') return false;
+    const { tag, trunks, vlan_mode: mode = tag === undefined ? 'trunk' : 'access' } = own;
+    const isOfOne = mode === 'access' || mode === 'dot1q-tunnel';
+    return isOfOne ? (tag ?? 0) === 0 : tag === 0 || trunks.length === 0 || trunks.includes(0);
   }
 
   #portsIn({ ports }: BridgeRow): readonly PortRow[] {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { DriverError } from '../../src/ovn/driver-error.ts';
 import { checkNetwork, checkPort } from '../../src/plain/check.ts';
-import { compileNetwork, type Other, type SwitchFacts } from '../../src/plain/compile.ts';
+import { compileNetwork, missingFor, type Other, type SwitchFacts } from '../../src/plain/compile.ts';
 import { networkMarks, readNetwork, type StoredNetwork } from '../../src/plain/stored-network.ts';
 
 const ID = '0190a1b2-c3d4-7e5f-8a6b-112233445566';
@@ -12,6 +12,7 @@ const factsOf = (host: string, tunnelAddress: string): SwitchFacts => ({
   host,
   tunnelAddress,
   bridges: { physnet1: 'br-ex' },
+  open: [],
   datapathType: '',
 });
 const NOBODY = { all: [], isComplete: true };
@@ -63,6 +64,17 @@ describe('a network on one host of Open vSwitch alone', () => {
         },
       ],
     });
+  });
+
+  it('is refused untagged where the host itself is on the wire, unless it may be', () => {
+    const [flat, here] = [
+      { physicalNetwork: 'physnet1', apartFromHosts: true },
+      { ...factsOf('hv1', '192.0.2.1'), open: ['br-ex'] },
+    ] as const;
+    const compiled = () => compileNetwork(networkOf(flat), here, true, NOBODY);
+    expect(compiled).to.throw(DriverError, /^host hv1 is on physnet1 itself: .* machines would reach the host$/);
+    expect(missingFor(flat, { ...here, open: ['br-other'] })).to.equal(undefined);
+    expect(missingFor({ physicalNetwork: 'physnet1' }, here)).to.equal(undefined);
   });
 
   it('is a bridge and a tunnel to each host in the mesh', () => {
@@ -181,7 +193,7 @@ describe('a network on one host of Open vSwitch alone', () => {
   });
 
   it('is refused where the host cannot carry it', () => {
-    const bare: SwitchFacts = { host: 'hv1', bridges: {}, datapathType: '' };
+    const bare: SwitchFacts = { host: 'hv1', bridges: {}, open: [], datapathType: '' };
     const overlay = networkOf({ physicalNetwork: 'o', tunnel: { encapsulation: 'vxlan', key: 1 } });
     expect(caught(() => compileNetwork(overlay, bare, true, NOBODY)).message).to.equal('host hv1 tells no address of its tunnels');
     const cable = networkOf({ physicalNetwork: 'physnet1' });

@@ -217,11 +217,13 @@ export async function segmentOf(
   { physicalNetworkId, vlanId, tunnelKey }: RowOf<typeof network>,
 ): Promise<Pick<NetworkSpec, 'segment'>> {
   if (physicalNetworkId === undefined) return {};
-  const { label, clusterId, encapsulation } = await reader.get(physicalNetwork, physicalNetworkId);
+  const { label, clusterId, encapsulation, role } = await reader.get(physicalNetwork, physicalNetworkId);
+  const isUntagged = encapsulation === undefined && (vlanId === undefined || vlanId === UNTAGGED);
   return {
     segment: {
       ...{ physicalNetwork: label, clusterId },
       ...(vlanId === undefined || vlanId === UNTAGGED ? {} : { vlanId }),
+      ...(isUntagged && role === 'tenant' ? { apartFromHosts: true as const } : {}),
       ...(tunnelKey === undefined || encapsulation === undefined ? {} : { tunnel: { encapsulation, key: tunnelKey } }),
     },
   };

@@ -48,7 +48,7 @@ describe('networks on a physical network', () => {
     const { clusterId } = stage;
     expect(segments).to.deep.equal([
       { physicalNetwork: 'physnet1', clusterId, vlanId: 100 },
-      { physicalNetwork: 'physnet1', clusterId },
+      { physicalNetwork: 'physnet1', clusterId, apartFromHosts: true },
     ]);
   });
 
