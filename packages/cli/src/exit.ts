@@ -1,6 +1,6 @@
 import { type ErrorCode, isOperationFailed, isPileusError, type PileusError } from '@pileus/sdk';
 import { CommanderError } from 'commander';
-import { exact } from './format.ts';
+import { exact, inWords } from './format.ts';
 
 /** What the shell is told. Documented in the README; a number never changes its meaning. */
 export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, conflict: 4, operationFailed: 5, notInTime: 6, interrupted: 130 } as const;
@@ -85,7 +85,7 @@ function describe(error: PileusError, context: ErrorContext): string {
 /** Resources that stand in the way, as the message names them. */
 const isNamed = (value: unknown): value is { readonly kind: string; readonly name: string } =>
   typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' && 'name' in value;
-const named = ({ kind, name }: { readonly kind: string; readonly name: string }): string => `${kind} ${name}`;
+const named = ({ kind, name }: { readonly kind: string; readonly name: string }): string => `${inWords(kind)} ${name}`;
 
 /** Leaves out of a list what the message has named already: resources, or the whole of it, e.g. the fields that there are. Undefined where nothing is left. */
 function untold(value: unknown, message: string): unknown {

@@ -1,4 +1,4 @@
-import type { KindDescription } from '@pileus/sdk/document';
+import { type KindDescription, kebab } from '@pileus/sdk/document';
 import { UsageError } from './exit.ts';
 import { asJson, asYaml, onOneLine } from './printable.ts';
 import { columnWidths, line, table } from './table.ts';
@@ -29,6 +29,9 @@ export function size(bytes: number): string {
   for (; value >= 1024 && unit < UNITS.length - 1; unit += 1) value /= 1024;
   return `${Number(value.toFixed(1))}${UNITS[unit]}`;
 }
+
+/** A kind as people write it: `security group`. */
+export const inWords = (kind: string): string => kebab(kind).replaceAll('-', ' ');
 
 /** `45s`, `12m`, `3h`, `5d`. */
 export function age(ms: number): string {

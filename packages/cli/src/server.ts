@@ -5,6 +5,7 @@ import { type Cloud, connect, type RetryPolicy } from '@pileus/sdk';
 import { describeServer, type KindDescription, kebab, type ServerDescription } from '@pileus/sdk/document';
 import { cacheDirectory, type Environment } from './directories.ts';
 import { EXIT, UsageError } from './exit.ts';
+import { inWords } from './format.ts';
 import { didYouMean } from './near.ts';
 import type { Target } from './profiles.ts';
 
@@ -122,7 +123,6 @@ export async function idOf({ cloud, description }: Server, kind: string, named: 
   const result = await cloud.resource({ kind, plural: found.plural }).get(named).safe();
   if (result.ok) return result.data.id;
   if (result.error.code !== 'not_found') throw result.error;
-  const what =
-    result.error.params?.shared === undefined ? `There is no ${kebab(kind).replaceAll('-', ' ')} ${named}.` : result.error.message;
+  const what = result.error.params?.shared === undefined ? `There is no ${inWords(kind)} ${named}.` : result.error.message;
   throw new UsageError(what, `See what there is: pileus ${kebab(found.plural)} list`, EXIT.notFound);
 }

@@ -22,6 +22,14 @@ describe('cli: what stands in the way', () => {
     ]);
   });
 
+  it('is told in words, and once, of kinds whose names are several', () => {
+    const blockers = ['web', 'db'].map((name) => ({ kind: 'securityGroupRule', id: `id-of-${name}`, name }));
+    expect(told('Still used by security group rule web and others.', { blockers })).to.deep.equal([
+      'error: Still used by security group rule web and others. (in_use)',
+      '  blockers: security group rule db',
+    ]);
+  });
+
   it('keeps what else belongs to the refusal', () => {
     expect(told('Known are a, b.', { fields: ['a', 'b'], reasons: ['c'], limitBytes: 2048 })).to.deep.equal([
       'error: Known are a, b. (in_use)',
