@@ -33,8 +33,12 @@ export function size(bytes: number): string {
 /** A kind as people write it: `security group`. */
 export const inWords = (kind: string): string => kebab(kind).replaceAll('-', ' ');
 
+/** So far the clocks of a server and its clients may be apart. */
+const SKEW_MS = 5000;
+
 /** `45s`, `12m`, `3h`, `5d`. */
 export function age(ms: number): string {
+  if (ms < -SKEW_MS) return `in ${age(-ms)}`;
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 120) return `${seconds}s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
@@ -169,7 +173,7 @@ function readable(row: Row): Row {
 
 function explained(field: string, value: unknown, nowMs: number): string {
   const short = cell(field, value, nowMs);
-  if (typeof value === 'string' && field.endsWith('At')) return `${value} (${short} ago)`;
+  if (typeof value === 'string' && field.endsWith('At')) return `${value} (${short.startsWith('in ') ? short : `${short} ago`})`;
   return typeof value === 'number' ? exact(field, value) : short;
 }
 

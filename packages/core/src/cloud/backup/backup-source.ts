@@ -1,6 +1,5 @@
 import { CloudError, expectState, type Id, type Principal, type Reader, type RowOf, type Statement, usable } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
-import { given } from '../naming.ts';
 import { needContents, refuseOtherUser, refuseUsed, refuseUsers, snapshot, usersOf, volume } from '../storage/contract.ts';
 import type { Live } from './aside.ts';
 import type { BackupContext } from './context.ts';
@@ -13,6 +12,13 @@ const WITH_CONTENT = ['available', 'attached'] as const;
 
 /** The volume has a content: it is neither on its way in nor out. */
 export const keptIn = ({ id }: VolumeRow): Statement => expectState(volume, id, WITH_CONTENT);
+
+const BECAUSE: Readonly<Record<WhyNotWhileOn, string>> = {
+  pool: ', and its pool keeps no snapshots',
+  hypervisor: ', whose host copies no disks in use',
+  encrypted: ', and is encrypted',
+  shareable: ', and of several machines',
+};
 
 /** What a backup of a volume goes by: a snapshot of its own; or, where the pool keeps none, that nobody uses it. */
 export interface Readable {
@@ -35,14 +41,14 @@ export async function readable(context: BackupContext, reader: Reader, row: Volu
   const pool = await context.pools.open(poolId);
   if (pool.hasSnapshots) return { hasSnapshots: true };
   const users = await usersOf(reader, row);
-  refuseUsers(row, row.shareable === true ? users : [], { reason: 'shareable' satisfies WhyNotWhileOn });
+  refuseUsers(row, row.shareable === true ? users : [], { params: { reason: 'shareable' satisfies WhyNotWhileOn } });
   const [on] = users.filter(({ state: its }) => its === 'running' || its === 'suspended');
   const why = on === undefined ? undefined : await whyNotWhileOn(context, row, pool, on.hostId);
   if (on !== undefined && why === undefined) return { hasSnapshots: false, live: { instanceId: on.id, hostId: on.hostId } };
   refuseUsers(
     row,
     users.filter(({ state: its }) => its !== 'stopped'),
-    given({ reason: why }),
+    why === undefined ? {} : { because: BECAUSE[why], params: { reason: why } },
   );
   const [user] = users;
   return { hasSnapshots: false, ...(user === undefined ? {} : { userId: user.id }) };

@@ -89,13 +89,19 @@ export async function refuseUsed(ctx: UsedVolumeContext, row: VolumeRow, call: C
   refuseUsers(row, await usersOn(ctx, row, call));
 }
 
-/** `params`: what else the refusal tells. @throws CloudError in_use that names them */
+/** What else a refusal tells: `because` ends with the sentence that names the machines. */
+interface Told {
+  readonly because?: string;
+  readonly params?: Readonly<Record<string, string>>;
+}
+
+/** @throws CloudError in_use that names them */
 export function refuseUsers(
   row: Pick<VolumeRow, 'name' | 'shareable'>,
   users: readonly Pick<VolumeUser, 'id' | 'name'>[],
-  params: Readonly<Record<string, string>> = {},
+  told?: Told,
 ): void {
-  if (users.length > 0) throw inUse(row, users, params);
+  if (users.length > 0) throw inUse(row, users, told);
 }
 
 /**
@@ -117,13 +123,13 @@ export const refuseShared = (row: VolumeRow, users: readonly Pick<VolumeUser, 'i
 export const inUse = (
   { name, shareable }: Pick<VolumeRow, 'name' | 'shareable'>,
   users: readonly Pick<VolumeUser, 'id' | 'name'>[],
-  params: Readonly<Record<string, string>> = {},
+  { because = '', params = {} }: Told = {},
 ): CloudError =>
   new CloudError(
     'in_use',
     shareable === true
       ? `Volume ${name} is attached to ${listed(users)}; detach it first.`
-      : `Volume ${name} is in use by ${listed(users)}; stop the instance first.`,
+      : `Volume ${name} is in use by ${listed(users)}${because}; stop the instance first.`,
     { params: { blockers: blockersOf(users), ...params } },
   );
 

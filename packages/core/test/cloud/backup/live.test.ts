@@ -201,8 +201,9 @@ describe('backups of machines that are on, where the pool keeps no snapshots', f
     expect(await stage.capabilities(free), 'one that no machine has').to.deep.equal({ snapshots: false, backups: canBackUp });
     const refused = async (on: LiveStage, volumeId: string, reason: string) => {
       expect(await on.capabilities(volumeId)).to.deep.equal({ snapshots: false, backups: { possible: true, whileOn: false, reason } });
-      const { code, params } = await on.cloud.refusal('backup.create', { volumeId });
+      const { code, params, publicMessage } = await on.cloud.refusal('backup.create', { volumeId });
       expect([code, params?.reason]).to.deep.equal(['in_use', reason]);
+      if (reason === 'encrypted') expect(publicMessage).to.match(/is in use by instance db, and is encrypted; stop the instance first\.$/);
     };
     const sealed = await stage.cloud.volume(CHUNK, { encrypted: true });
     await stage.sim.done('instance.attachVolume', { volumeId: sealed }, stage.machineId);
