@@ -131,7 +131,9 @@ export class NorthboundWriter {
       if (job.bounds.passed) continue;
       const difference = rows < ROWS_MAX ? this.#look(job) : undefined;
       if (difference === null) continue;
-      if (difference === undefined || difference.touched.some((each) => touched.has(each))) {
+      const isMuch = difference !== undefined && rows > 0 && rows + difference.changes.rows > ROWS_MAX;
+      if (isMuch) rows = ROWS_MAX;
+      if (difference === undefined || isMuch || difference.touched.some((each) => touched.has(each))) {
         later.push(job);
         continue;
       }

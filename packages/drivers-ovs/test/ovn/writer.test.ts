@@ -54,6 +54,12 @@ describe('writing to the northbound database', function () {
   it('puts calls of the same moment into few transactions, and changes as much for one port among thousands as for the first', async () => {
     const { driver, northbound } = world.open();
     await shop(driver);
+    const written: number[] = [];
+    const transact = northbound.client.transact.bind(northbound.client);
+    northbound.client.transact = (operations, ...bounds) => {
+      written.push(operations.filter(({ json: { op } }) => op === 'insert' || op === 'update' || op === 'delete').length);
+      return transact(operations, ...bounds);
+    };
     const changesOf = async (act: () => Promise<unknown>) => {
       const before = northbound.sent;
       await act();
@@ -66,13 +72,23 @@ describe('writing to the northbound database', function () {
       expect(changes).to.be.within(5, 6);
     };
     isOne(await changesOf(() => driver.ensurePort(nthPort(0), call())));
+    /** A rule more in the group that all of them are in: its row, and where it is told. */
+    const ruled = (id: string) => {
+      const rule = { id, direction: 'inbound', family: 4, protocol: 'tcp', remote: { cidrs: ['10.0.0.0/8'] } } as const;
+      return changesOf(async () => driver.securityGroups?.ensure(groupSpec('web', [rule]), call()));
+    };
+    await ruled(idOf('first'));
+    const forOne = await ruled(idOf('another'));
+    expect(forOne).to.include({ transactions: 1 });
     const many = await changesOf(() =>
       Promise.all(Array.from({ length: PORTS }, (_, at) => driver.ensurePort(nthPort(at + 1), call(120_000)))),
     );
     expect(many.transactions).to.be.at.most(PORTS / 50);
+    expect(Math.max(...written), 'rows of a transaction').to.be.within(50, 100);
     isOne(await changesOf(() => driver.ensurePort(nthPort(PORTS + 1), call())));
     expect(await changesOf(() => driver.ensurePort(nthPort(1), call()))).to.deep.equal({ transactions: 0, changes: 0 });
     isOne(await changesOf(() => driver.deletePort(nthPort(1), call())));
+    expect(await ruled(idOf('crowded'))).to.deep.equal(forOne);
     expect((await driver.inspectNetwork(idOf('front'), call()))?.nicIds).to.have.length(PORTS + 1);
   });
 
