@@ -12,6 +12,8 @@ describe('addresses and names on OVN', function () {
   let vpcId: string;
   let networkId: string;
   let asker: CloudMachine;
+  /** On the other host, which tells its own machines all of it, too. */
+  let beside: CloudMachine;
 
   before(async () => {
     cloud = await OvnCloud.up({ hosts: 2 });
@@ -21,7 +23,10 @@ describe('addresses and names on OVN', function () {
       { cidr: 'fd00:1::/64', ipv6Mode: 'slaac' },
     ];
     networkId = await cloud.done('network.create', { name: 'net', vpcId, subnets, mtuBytes: 1400 });
-    asker = await cloud.machine('asker', 0, { networkId });
+    [asker, beside] = (await Promise.all([0, 1].map((host) => cloud.machine(host === 0 ? 'asker' : 'beside', host, { networkId })))) as [
+      CloudMachine,
+      CloudMachine,
+    ];
   });
   after(() => cloud?.[Symbol.asyncDispose]());
 
@@ -48,16 +53,12 @@ describe('addresses and names on OVN', function () {
     expect(Math.max(...(seen.at(-1) ?? [])), JSON.stringify(seen)).to.be.lessThan(NAME_MS);
   }
 
-  it('tell machines all of their network by DHCP', () => {
-    expect(asker.lease).to.deep.include({
-      ip: asker.address,
-      mask: '24',
-      router: '10.0.0.1',
-      mtu: '1400',
-      domain: 'shop.internal',
-      dns: '10.0.0.2',
-    });
-    expect(asker.lease.staticroutes).to.include('172.16.0.0/12 10.0.0.9').and.include('0.0.0.0/0 10.0.0.1');
+  it('tell machines all of their network by DHCP, on each host', () => {
+    const told = { mask: '24', router: '10.0.0.1', mtu: '1400', domain: 'shop.internal', dns: '10.0.0.2' };
+    for (const { address, lease } of [asker, beside]) {
+      expect(lease).to.deep.include({ ip: address, ...told });
+      expect(lease.staticroutes).to.include('172.16.0.0/12 10.0.0.9').and.include('0.0.0.0/0 10.0.0.1');
+    }
   });
 
   it('tell machines what has changed when their lease is renewed', async () => {
@@ -119,10 +120,13 @@ describe('addresses and names on OVN', function () {
   it('tell IPv6 addresses by DHCP where guests do not make them', async () => {
     const told = await cloud.done('network.create', { name: 'told', vpcId, subnets: [{ cidr: '10.0.1.0/24' }, { cidr: 'fd00:2::/64' }] });
     const subnets = await cloud.rows('subnet', 'networkId', told);
-    const six = await cloud.machine('told', 1, { networkId: told, ipv6SubnetId: subnets.find(({ cidr }) => cidr === 'fd00:2::/64')?.id });
-    const { ipv6Address } = await cloud.row('nic', six.nicId);
-    expect(await until('an address by DHCPv6', () => six.card.dhcp6())).to.equal(ipv6Address);
-    expect(await six.card.pings('fd00:2::1'), 'the router').to.equal(true);
+    const ipv6SubnetId = subnets.find(({ cidr }) => cidr === 'fd00:2::/64')?.id;
+    const six = await Promise.all([0, 1].map((host) => cloud.machine(`told-${host}`, host, { networkId: told, ipv6SubnetId })));
+    for (const { name, nicId, card } of six) {
+      const { ipv6Address } = await cloud.row('nic', nicId);
+      expect(await until(`an address of ${name} by DHCPv6`, () => card.dhcp6())).to.equal(ipv6Address);
+      expect(await card.pings('fd00:2::1'), `the router of ${name}`).to.equal(true);
+    }
   });
 
   it('leave nothing in OVN and on the hosts', async () => {
