@@ -22,12 +22,15 @@ describe('load balancers on OVN', function () {
   let loadBalancerId: string;
   let address: string;
   let externalNetworkId: string;
+  let vpcId: string;
   let nic: { readonly networkId: string; readonly securityGroupIds: readonly string[] };
 
   before(async () => {
     cloud = await OvnCloud.up({ hosts: 2 });
     externalNetworkId = await cloud.external();
-    const { vpcId, networkId } = await cloud.vpc('vpc');
+    const vpc = await cloud.vpc('vpc');
+    vpcId = vpc.vpcId;
+    const { networkId } = vpc;
     await cloud.done('natGateway.create', { vpcId, externalNetworkId });
     nic = { networkId, securityGroupIds: [await cloud.openGroup(vpcId)] };
     client = await cloud.machine('client', 0, nic);
@@ -238,6 +241,31 @@ describe('load balancers on OVN', function () {
     expect(Object.keys(tally)).to.have.members(['one', 'two', 'three']);
     await cloud.done('elasticIp.unbind', {}, elasticIpId);
   });
+
+  if (FULL)
+    it('spread connections over IPv6, too, to machines of both hosts', async () => {
+      const subnets = [{ cidr: '10.0.6.0/24' }, { cidr: 'fd00:6::/64', ipv6Mode: 'slaac' }];
+      const networkId = await cloud.done('network.create', { vpcId, subnets });
+      const [four, six] = ['10.0.6.0/24', 'fd00:6::/64'].map(async (cidr) => (await cloud.rows('subnet', 'cidr', cidr))[0]?.id);
+      const both = { ...nic, networkId, subnetId: await four, ipv6SubnetId: await six };
+      const [asker, ...others] = await Promise.all(['asker', 'six-0', 'six-1'].map((name, at) => cloud.machine(name, at % 2, both)));
+      const balancer = await cloud.done('loadBalancer.create', { subnetId: await six });
+      const listenerId = await cloud.done('listener.create', { loadBalancerId: balancer, protocol: 'tcp', port: 80 });
+      for (const { nicId, card, probe } of [asker, ...others] as readonly CloudMachine[]) {
+        const own = String((await cloud.row('nic', nicId)).ipv6Address);
+        await until(`${own} by router advertisement`, async () =>
+          (await card.exec(['ip', '-6', 'addr', 'show', 'dev', 'eth0'])).stdout.includes(` ${own}/64`) ? true : undefined,
+        );
+        await probe.serve({ protocol: 'tcp', port: 8080 });
+        if (nicId !== asker?.nicId) await cloud.done('backend.create', { listenerId, nicId, port: 8080 });
+      }
+      const { probe } = asker as CloudMachine;
+      const to = String((await cloud.row('loadBalancer', balancer)).address);
+      expect(to).to.include(':');
+      await reaches(probe, { address: to, port: 80 });
+      const tally = await spread(probe, to, 24);
+      expect(tally, JSON.stringify(tally)).to.have.all.keys('six-0', 'six-1');
+    });
 
   it('leave nothing in OVN and on the hosts', async () => {
     expect(await cloud.clear()).to.deep.equal([]);
