@@ -38,6 +38,8 @@ export interface Aside {
 /** One at a time of a machine: so hypervisors have it. */
 export const asideKey = ({ instanceId }: Live): string => `aside/${instanceId}`;
 
+/** Of what is free: the rest is for what machines with disks in the same pool write meanwhile, which would stand still without it. */
+const ROOM_SHARE = 0.9;
 /** A guest does not hold its writes back for longer than this. */
 const STILL_TIMEOUT_MS = 20_000;
 
@@ -60,7 +62,13 @@ export async function layAside(ctx: BackupContext, params: Wanted, call: Call): 
     const { freeBytes } = await patiently(ctx, call, (c) => pool.capacity(c));
     return whileStill(ctx, hypervisor, live, call, async (c) => {
       const at = timestamp(ctx.environment.clock);
-      const wanted = { volumeId, to, trail: backupId, roomBytes: Math.max(0, freeBytes - takenBytes), ...given({ since }) };
+      const wanted = {
+        volumeId,
+        to,
+        trail: backupId,
+        roomBytes: Math.max(0, Math.floor(freeBytes * ROOM_SHARE) - takenBytes),
+        ...given({ since }),
+      };
       return { mostBytes: sizeBytes, ...(await hypervisor.beginDiskBackup(live.instanceId, wanted, c)), takenAt: at };
     });
   };
