@@ -29,7 +29,7 @@ import { invalid } from './refusal.ts';
 import { subnet } from './subnet.ts';
 import { refuseIpv6Mode, refuseOverlap, subnetInput, subnetRow } from './subnet-row.ts';
 import { remakeLinks } from './vpc/peering-kept.ts';
-import { refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
+import { isOvertaken, refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
 
 interface NetworkParams {
   readonly networkId: Id<'network'>;
@@ -122,13 +122,15 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
       };
     },
     // A VLAN or a key that was taken meanwhile: another is chosen, or what was asked for is refused by name.
-    refused: ({ reason, fields = [] }, statement) =>
-      reason === 'exists' &&
-      statement?.op === 'insert' &&
-      statement.table === network.name &&
-      (fields.includes('vlanId') || fields.includes('tunnelKey'))
-        ? 'again'
-        : undefined,
+    refused: (failure, statement) => {
+      const { reason, fields = [] } = failure;
+      const isSegmentTaken =
+        reason === 'exists' &&
+        statement?.op === 'insert' &&
+        statement.table === network.name &&
+        (fields.includes('vlanId') || fields.includes('tunnelKey'));
+      return isSegmentTaken || isOvertaken(failure, statement) ? 'again' : undefined;
+    },
     saga: networkCreate,
     context,
     unwound: (params) => [

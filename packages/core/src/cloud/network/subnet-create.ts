@@ -25,7 +25,7 @@ import { refuseIpv6Mode, refuseOverlap, subnetInput, subnetRow } from './subnet-
 import { remakeLinks } from './vpc/peering-kept.ts';
 import { routesThrough } from './vpc/route-create.ts';
 import { vpc } from './vpc/vpc.ts';
-import { networkRanges, refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
+import { isOvertaken, networkRanges, refuseRouted, vpcRanges } from './vpc/vpc-ranges.ts';
 
 interface SubnetParams {
   readonly subnetId: Id<'subnet'>;
@@ -68,6 +68,11 @@ export const createSubnet = (services: CloudServices, context: () => NetworkCont
     input: Type.Object({ networkId: Type.String({ format: 'uuid' }), ...subnetInput.properties }),
     accept: async ({ id, input, projectId, principal, reader, mint }) => {
       const parent = await changeable(reader, network, input.networkId, principal, '/networkId');
+      if (parent.state !== 'available')
+        throw new CloudError('conflict', `Network ${parent.name} is ${parent.state}.`, {
+          pointer: '/networkId',
+          params: { state: parent.state },
+        });
       refuseIpv6Mode(services, parent.driver, input, '');
       const row = subnetRow(input, '', { id, projectId, networkId: parent.id }, parent.mode);
       const { ranges, guards } = await besides(reader, parent);
@@ -86,6 +91,7 @@ export const createSubnet = (services: CloudServices, context: () => NetworkCont
         keys: [parent.id],
       };
     },
+    refused: (failure, statement) => (isOvertaken(failure, statement) ? 'again' : undefined),
     saga: subnetCreate,
     context,
     unwound: ({ subnetId, blockIds = [] }) => [

@@ -25,7 +25,7 @@ import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { ownVpc } from '../vpc/own-vpc.ts';
 import type { vpc } from '../vpc/vpc.ts';
-import { vpcChanges } from '../vpc/vpc-ranges.ts';
+import { isOvertaken, vpcChanges } from '../vpc/vpc-ranges.ts';
 import { externalNetwork } from './external.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
 import { keptGateway, refuseUncarried } from './nat-gateway-kept.ts';
@@ -129,7 +129,7 @@ export const createNatGateway = (services: CloudServices, context: () => Network
         keys: [owner.id],
       };
     },
-    refused: (_, statement) => (isAddressClash(statement) ? 'again' : undefined),
+    refused: (failure, statement) => (isAddressClash(statement) || isOvertaken(failure, statement) ? 'again' : undefined),
     saga: gatewayCreate,
     context,
     unwound: ({ id, reservedIds, blockIds }) => [

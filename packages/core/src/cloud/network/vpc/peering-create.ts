@@ -31,7 +31,7 @@ import { ownVpc } from './own-vpc.ts';
 import { peering } from './peering.ts';
 import { linkId, linkSpec, type PeeringRow, pairOf, remakeLink } from './peering-kept.ts';
 import { vpc } from './vpc.ts';
-import { isSame, otherSide, routedTo, subnetsOf, vpcChanges } from './vpc-ranges.ts';
+import { isOvertaken, isSame, otherSide, routedTo, subnetsOf, vpcChanges } from './vpc-ranges.ts';
 
 interface PeeringParams {
   readonly id: Id<'peering'>;
@@ -112,7 +112,8 @@ export const createPeering = (context: () => NetworkContext) =>
       };
     },
     // The other side has agreed, or taken that back, meanwhile.
-    refused: ({ reason }, statement) => (reason === 'in_use' && statement?.op === 'vacant' ? 'again' : undefined),
+    refused: (failure, statement) =>
+      isOvertaken(failure, statement) || (failure.reason === 'in_use' && statement?.op === 'vacant') ? 'again' : undefined,
     saga: peeringCreation,
     context,
     unwound: ({ id }) => [transition(peering, id, { from: 'creating', to: 'deleted' })],

@@ -22,7 +22,7 @@ import { subnet } from '../subnet.ts';
 import { ownVpc } from './own-vpc.ts';
 import { route } from './route.ts';
 import { keptVpc } from './vpc-kept.ts';
-import { isWithin, peersOf, subnetsOf, vpcChanges } from './vpc-ranges.ts';
+import { isOvertaken, isWithin, peersOf, subnetsOf, vpcChanges } from './vpc-ranges.ts';
 
 const { properties } = route.schema;
 const routeCreation = partCreation(route, keptVpc);
@@ -56,6 +56,7 @@ export const createRoute = (context: () => NetworkContext) =>
         keys: [parent.id],
       };
     },
+    refused: (failure, statement) => (isOvertaken(failure, statement) ? 'again' : undefined),
     saga: routeCreation,
     context,
     unwound: ({ id }) => [transition(route, id as Id<'route'>, { from: 'creating', to: 'deleted' })],

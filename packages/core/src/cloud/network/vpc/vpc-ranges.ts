@@ -54,6 +54,10 @@ export const networkRanges = async (reader: Reader, networkId: string): Promise<
 /** Part of every change of what a VPC's addresses are: of two that are accepted side by side the second is decided again, and sees the first. */
 export const vpcChanges = ({ id, generation }: RowOf<typeof vpc>): Statement => change(vpc, id, {}, { generation, state: 'available' });
 
+/** Something else of the same VPC, network or group was accepted first: what is asked for is decided again. */
+export const isOvertaken = ({ reason }: { readonly reason: string }, statement: Statement | undefined): boolean =>
+  reason === 'stale' && statement?.op === 'update';
+
 /** What new subnets of a VPC may not overlap with, those of its peers among them; and guards that it stays so. */
 export async function vpcRanges(
   reader: Reader,

@@ -105,6 +105,30 @@ describe('networks of a VPC', () => {
     expect(codes.filter((code) => code === 'invalid_input')).to.have.length(4 - made);
   });
 
+  it('are made side by side, as are their subnets and the routes beside them, however many are asked for at once', async () => {
+    const { stage, vpcId, networkIn } = await stageWithVpc();
+    const networkId = await networkIn(vpcId, cidr('10.0.0.0/24'));
+    const { kernel, principal, environment } = stage.sim;
+    const asked = Array.from({ length: 5 }, (_, index) => [
+      ['network.create', { vpcId, subnets: [{ cidr: `10.1.${index}.0/24` }] }] as const,
+      ['subnet.create', { networkId, cidr: `10.2.${index}.0/24` }] as const,
+      ['route.create', { vpcId, destination: `172.16.${index}.0/24` }] as const,
+    ]).flat();
+    const codes = await environment.complete(
+      Promise.all(asked.map(([action, input]) => codeOf(kernel.submit({ action, input, principal })))),
+    );
+    expect(codes).to.deep.equal(asked.map(() => 'succeeded'));
+  });
+
+  it('are not added to while they are made', async () => {
+    const { stage, vpcId } = await stageWithVpc();
+    const { kernel, principal, environment } = stage.sim;
+    const input = { name: 'late', vpcId, ...cidr('10.0.0.0/24') };
+    const { resourceId } = await environment.complete(kernel.submit({ action: 'network.create', input, principal }));
+    const error = await stage.refusal('subnet.create', { networkId: resourceId, cidr: '10.0.1.0/24' });
+    expect([error.code, error.pointer, error.publicMessage]).to.deep.equal(['conflict', '/networkId', 'Network late is creating.']);
+  });
+
   it('keep the VPC until they are gone', async () => {
     const { stage, vpcId, networkIn } = await stageWithVpc();
     const id = await networkIn(vpcId, cidr('10.0.0.0/24'));
