@@ -6,8 +6,6 @@ import type { BenchServer } from './server.ts';
 
 const FLOOD = fileURLToPath(new URL('./flood-child.ts', import.meta.url));
 
-const RESAMPLES = 1000;
-
 /** A tenant that asks as much as he can, in a process of his own. */
 export class Flood {
   readonly #child: ChildProcess;
@@ -33,24 +31,6 @@ export const told = (waits: readonly number[]): string =>
 export function waitRow(id: string, beside: readonly number[], alone: readonly number[]): Row {
   const [value, floor] = [percentile(beside, 0.99), percentile(alone, 0.99)];
   return { id, value, unit: 'ms p99', p50: median(beside), p99: value, floor, ratio: value / floor };
-}
-
-/**
- * Between which values nine of ten ratios lie that rounds drawn anew would have had (bootstrap): of this percentile of all waits of as many rounds of `over`,
- * drawn with repeats, to that of rounds of `under`.
- */
-export function resampledRatios(
-  over: readonly (readonly number[])[],
-  under: readonly (readonly number[])[],
-  share: number,
-): readonly [number, number] {
-  const drawn = (rounds: readonly (readonly number[])[]) =>
-    percentile(
-      rounds.flatMap(() => rounds[Math.floor(Math.random() * rounds.length)] ?? []),
-      share,
-    );
-  const ratios = Array.from({ length: RESAMPLES }, () => drawn(over) / drawn(under));
-  return [percentile(ratios, 0.05), percentile(ratios, 0.95)];
 }
 
 /** An account with a project, and a session of its administrator. */

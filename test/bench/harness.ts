@@ -57,6 +57,7 @@ const machine = () => ({
   node: process.version,
 });
 
+const RESAMPLES = 1000;
 const WIDTHS = [18, 12, 14, 9, 9, 9, 9, 7];
 
 const line = (texts: readonly string[]): string =>
@@ -82,6 +83,24 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 export const median = (values: readonly number[]): number => percentile(values, 0.5);
+
+/**
+ * Between which values nine of ten ratios lie that rounds drawn anew would have had (bootstrap): of this percentile of all waits of as many rounds of `over`,
+ * drawn with repeats, to that of rounds of `under`.
+ */
+export function resampledRatios(
+  over: readonly (readonly number[])[],
+  under: readonly (readonly number[])[],
+  share: number,
+): readonly [number, number] {
+  const drawn = (rounds: readonly (readonly number[])[]) =>
+    percentile(
+      rounds.flatMap(() => rounds[Math.floor(Math.random() * rounds.length)] ?? []),
+      share,
+    );
+  const ratios = Array.from({ length: RESAMPLES }, () => drawn(over) / drawn(under));
+  return [percentile(ratios, 0.05), percentile(ratios, 0.95)];
+}
 
 /** Does `work` for the indices from `first` on, so many at once. Answers how long each took, in milliseconds. */
 export async function inFlight(atOnce: number, first: number, count: number, work: (index: number) => Promise<void>): Promise<number[]> {

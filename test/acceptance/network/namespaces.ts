@@ -16,6 +16,7 @@ export class Namespaces {
   /** Work on cards, one after the other: plugging in and out of one card must not overtake each other. */
   #turn: Promise<unknown> = Promise.resolve();
   #named = 0;
+  #awaited: ((card: LabMachine) => void)[] = [];
 
   constructor(lab: Lab, environment: Environment) {
     this.#lab = lab;
@@ -24,6 +25,13 @@ export class Namespaces {
     const { strategies = {}, ...plugin } = simulated({ world: this.#world, environment });
     const { hypervisor = [], storage = [] } = strategies;
     this.plugin = { ...plugin, strategies: { hypervisor: hypervisor.map((factory) => this.#plugging(factory)), storage } };
+  }
+
+  /** The next card that is plugged in, as soon as it is. */
+  coming(): Promise<LabMachine> {
+    const { promise, resolve } = Promise.withResolvers<LabMachine>();
+    this.#awaited.push(resolve);
+    return promise;
   }
 
   /** The card of a NIC, which is plugged in. */
@@ -98,7 +106,9 @@ export class Namespaces {
       if (card !== undefined && runs && this.#still.delete(nicId)) await card.goOn();
       if (card !== undefined || plug.type !== 'ovsPort') continue;
       const wires = { name: `m${this.#named++}`, label, mac, plug: { interfaceId: plug.interfaceId, bridge: plug.bridge } };
-      this.#cards.set(nicId, await LabMachine.plug(host, wires));
+      const made = await LabMachine.plug(host, wires);
+      this.#cards.set(nicId, made);
+      for (const tell of this.#awaited.splice(0)) tell(made);
     }
   }
 }

@@ -246,6 +246,11 @@ export class OvnCloud implements AsyncDisposable {
     return this.#request(question === undefined ? 'GET' : 'POST', url, jsonBody(question ?? {}));
   }
 
+  /** The next card that a machine gets, as soon as it is plugged in. */
+  coming(): Promise<LabMachine> {
+    return this.#namespaces.coming();
+  }
+
   card(nicId: string): LabMachine {
     return this.#namespaces.card(nicId);
   }

@@ -161,10 +161,11 @@ export class LabMachine {
   }
 
   /** Takes an address without asking: one that is its own, or not. */
-  async take(cidr: string, gateway?: string): Promise<void> {
+  async take(cidr: string, gateway?: string, neighbour?: { readonly address: string; readonly mac: string }): Promise<void> {
     await ipBatch(this.netns, [
       `addr replace ${cidr} dev eth0${cidr.includes(':') ? ' nodad' : ''}`,
       ...(gateway === undefined ? [] : [`route replace default via ${gateway}`]),
+      ...(neighbour === undefined ? [] : [`neigh replace ${neighbour.address} lladdr ${neighbour.mac} dev eth0`]),
     ]);
   }
 
@@ -175,6 +176,32 @@ export class LabMachine {
       if (exitCode === 0) return true;
     }
     return false;
+  }
+
+  /** Sends pings, so many milliseconds apart, until one is answered. @throws Error where none is in time */
+  async answered(address: string, everyMs: number, timeoutMs: number): Promise<void> {
+    const words = [
+      'ip',
+      'netns',
+      'exec',
+      this.netns,
+      BUSYBOX,
+      'ping',
+      '-i',
+      String(everyMs / 1000),
+      '-w',
+      String(timeoutMs / 1000),
+      address,
+    ];
+    const child = spawn(words[0] as string, words.slice(1), { stdio: ['ignore', 'pipe', 'ignore'] });
+    const answer = Promise.withResolvers<void>();
+    if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => / bytes from /.test(line) && answer.resolve());
+    child.on('exit', () => answer.reject(new Error(`${this.name} is not answered by ${address}`)));
+    try {
+      await answer.promise;
+    } finally {
+      await endOf(child);
+    }
   }
 
   async unplug(): Promise<void> {
