@@ -1,19 +1,23 @@
+import { fileURLToPath } from 'node:url';
 import type { CephCluster } from '../../../tools/system/ceph-cluster.ts';
+import { run } from '../../../tools/system/command.ts';
 import { until } from '../../lab/waiting.ts';
 import { type CephCloud, POOL } from './ceph-cloud.ts';
 
 /** What a killed writer leaves of a copy of an image, a seed, or a volume that is encrypted as it is copied: it is freed after ten idle minutes. */
 const LEFT_PART = /^part-(image|seed|luks)-/;
 
-/** Images that are looked at at a time: each look is a few programs. */
-const LOOKS = 4;
+const LOOK_TIMEOUT_MS = 120_000;
+/** Debian's, for which its packages have Ceph's client. */
+const PYTHON = '/usr/bin/python3';
+const SCRIPT = fileURLToPath(new URL('inventory.py', import.meta.url));
 
 /** What killed writers have left of copies. */
 export async function leftParts(ceph: CephCluster): Promise<readonly string[]> {
   return (JSON.parse(await ceph.rbd('ls', POOL, '--format=json')) as readonly string[]).filter((name) => LEFT_PART.test(name));
 }
 
-/** What the pool itself has but for left parts, asked of `rbd`. */
+/** What the pool itself has but for left parts, asked of Ceph's own client. */
 export interface Inventory {
   readonly images: readonly string[];
   readonly trash: readonly string[];
@@ -24,51 +28,39 @@ export interface Inventory {
   readonly locked: readonly string[];
 }
 
+interface Told {
+  readonly images: readonly {
+    readonly image: string;
+    readonly sizeBytes: number;
+    readonly parent: { readonly id: string; readonly image: string; readonly snapshot: string } | null;
+    readonly snapshots: readonly { readonly name: string; readonly type: string }[];
+    readonly isWatched: boolean;
+    readonly isLocked: boolean;
+  }[];
+  readonly trash: readonly { readonly id: string; readonly name: string }[];
+}
+
 /** But for what the cluster keeps of what is deleted until the last of its clones is gone: it goes by itself then. */
 export async function poolInventory(ceph: CephCluster): Promise<Inventory> {
-  const list = async <T>(...words: readonly string[]) => JSON.parse(await ceph.rbd(...words, '--format=json')) as readonly T[];
-  const images = (await list<string>('ls', POOL)).filter((name) => !LEFT_PART.test(name)).sort();
-  const inTrash = await list<{ readonly id: string; readonly name: string }>('trash', 'ls', '--all', POOL);
-  const found: Awaited<ReturnType<typeof lookAt>>[] = [];
-  for (let at = 0; at < images.length; at += LOOKS)
-    found.push(...(await Promise.all(images.slice(at, at + LOOKS).map((image) => lookAt(ceph, image)))));
-  const all = found.flatMap(({ image, snapshots }) => snapshots.map((snapshot) => ({ ...snapshot, at: `${image}@${snapshot.name}` })));
-  const isDeleted = ({ namespace }: ListedSnapshot) => namespace.type === 'trash';
-  const cloned = inTrash.length === 0 && !all.some(isDeleted) ? new Set() : await parentsOf(ceph, images);
-  return {
-    images,
-    trash: inTrash.filter(({ id }) => !cloned.has(id)).map(({ name }) => name),
-    snapshots: all.filter((snapshot) => !isDeleted(snapshot) || !cloned.has(snapshot.at)).map(({ at }) => at),
-    watched: found.filter(({ watchers }) => watchers > 0).map(({ image }) => image),
-    locked: found.filter(({ locks }) => locks > 0).map(({ image }) => image),
+  return (await sizedInventory(ceph)).inventory;
+}
+
+/** With the sizes of images, in bytes, by their names. */
+export async function sizedInventory(
+  ceph: CephCluster,
+): Promise<{ readonly inventory: Inventory; readonly sizes: ReadonlyMap<string, number> }> {
+  const told = JSON.parse(await run([PYTHON, SCRIPT, ceph.configPath, POOL], { timeoutMs: LOOK_TIMEOUT_MS })) as Told;
+  const found = told.images.filter(({ image }) => !LEFT_PART.test(image));
+  const cloned = new Set(found.flatMap(({ parent }) => (parent === null ? [] : [parent.id, `${parent.image}@${parent.snapshot}`])));
+  const snapshots = found.flatMap(({ image, snapshots: its }) => its.map(({ name, type }) => ({ at: `${image}@${name}`, type })));
+  const inventory = {
+    images: found.map(({ image }) => image),
+    trash: told.trash.filter(({ id }) => !cloned.has(id)).map(({ name }) => name),
+    snapshots: snapshots.filter(({ at, type }) => type !== 'trash' || !cloned.has(at)).map(({ at }) => at),
+    watched: found.filter(({ isWatched }) => isWatched).map(({ image }) => image),
+    locked: found.filter(({ isLocked }) => isLocked).map(({ image }) => image),
   };
-}
-
-interface ListedSnapshot {
-  readonly name: string;
-  readonly namespace: { readonly type: string };
-}
-
-async function lookAt(ceph: CephCluster, image: string) {
-  const json = async (...words: readonly string[]) => JSON.parse(await ceph.rbd(...words, '--format=json', `${POOL}/${image}`));
-  return {
-    image,
-    snapshots: (await json('snap', 'ls', '--all')) as readonly ListedSnapshot[],
-    watchers: ((await json('status')) as { readonly watchers: readonly object[] }).watchers.length,
-    locks: ((await json('lock', 'ls')) as readonly object[]).length,
-  };
-}
-
-/** What the images are cloned from: the ids of what lies in the trash, and `IMAGE@SNAPSHOT` of what does not. */
-async function parentsOf(ceph: CephCluster, images: readonly string[]): Promise<ReadonlySet<string>> {
-  const parents = new Set<string>();
-  for (const image of images) {
-    const { parent } = JSON.parse(await ceph.rbd('info', '--format=json', `${POOL}/${image}`)) as {
-      readonly parent?: { readonly id: string; readonly image: string; readonly snapshot: string };
-    };
-    if (parent !== undefined) parents.add(parent.id).add(`${parent.image}@${parent.snapshot}`);
-  }
-  return parents;
+  return { inventory, sizes: new Map(found.map(({ image, sizeBytes }) => [image, sizeBytes])) };
 }
 
 /** What the cloud's own rows say that the pool has, while no machine of it runs. */

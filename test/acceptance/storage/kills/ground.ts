@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Cloud, Id, Volume } from '@pileus/sdk';
-import { type CephCloud, MIB } from '../ceph-cloud.ts';
+import { until } from '../../../lab/waiting.ts';
+import { type CephCloud, MIB, POOL } from '../ceph-cloud.ts';
 
 /** What plays are played on, and the names of what they make. */
 export interface Ground {
@@ -12,6 +13,13 @@ export interface Ground {
   /** That of the pool of Ceph alone. */
   readonly storageClass: string;
   readonly storeId: Id<'backupStore'>;
+  /** In a bucket. */
+  readonly bucketId: Id<'backupStore'>;
+  /** Which the pool has copies of already: an ISO, and what boots. */
+  readonly isoId: Id<'image'>;
+  readonly guestId: Id<'image'>;
+  /** Machines that run for as long as a wave is played. They have booted: what is plugged in or out they notice. */
+  readonly running: Id<'instance'>[];
   /** On the server: images may be imported from there. */
   readonly files: string;
   name(of: string): string;
@@ -26,9 +34,13 @@ export interface Play {
   readonly ready: (ground: Ground) => Promise<() => Asked>;
 }
 
+export const play = (title: string, ready: Play['ready']): Play => ({ title, ready });
+
 /** Sagas that take about as long, asked for at once, and killed at once. */
 export interface Wave {
   readonly title: string;
+  /** So many machines run meanwhile, whatever becomes of the server. */
+  readonly machines?: number;
   readonly plays: readonly Play[];
 }
 
@@ -70,8 +82,30 @@ export async function fresh(g: Ground): Promise<Id<'image'>> {
   return id;
 }
 
-export const backUp = (g: Ground, volumeId: Id<'volume'>) =>
-  g.cloud.volumeBackups.create({ name: g.name('backup'), volumeId, storeId: g.storeId });
+export const backUp = (g: Ground, volumeId: Id<'volume'>, storeId = g.storeId) =>
+  g.cloud.volumeBackups.create({ name: g.name('backup'), volumeId, storeId });
+
+/** One of the machines that run. */
+export function machineOf(g: Ground, number: number): Id<'instance'> {
+  const id = g.running[number];
+  if (id === undefined) throw new RangeError(`no machine ${number} runs in this wave`);
+  return id;
+}
+
+/** A volume that is plugged into one of the machines that run. */
+export async function plugged(g: Ground, number: number, volume: Promise<Volume> = empty(g)): Promise<Id<'volume'>> {
+  const { id } = await volume;
+  await g.cloud.instances.attachVolume(machineOf(g, number), { volumeId: id }).wait();
+  return id;
+}
+
+/** A disk with our mark that no row tells of, found by a look at the pool. */
+export async function strayed(g: Ground): Promise<Id<'stray'>> {
+  const objectId = randomUUID();
+  await g.lab.ceph.rbd('create', `${POOL}/volume-${objectId}`, '--size=16M');
+  const found = async () => (await g.cloud.strays.list({ where: { objectId } }).toArray())[0]?.id;
+  return until('the disk to be found', found);
+}
 
 export async function group(g: Ground): Promise<Id<'snapshotGroup'>> {
   const name = g.name('group');

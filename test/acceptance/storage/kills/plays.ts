@@ -16,16 +16,17 @@ import {
   machine,
   off,
   otherPool,
-  type Play,
+  play,
   poolInput,
   snapshotOf,
+  strayed,
   trashed,
   type Wave,
 } from './ground.ts';
-
-const play = (title: string, ready: Play['ready']): Play => ({ title, ready });
+import { RUNNING } from './running.ts';
 
 export const WAVES: readonly Wave[] = [
+  ...RUNNING,
   {
     title: 'volumes made and deleted',
     plays: [
@@ -235,6 +236,27 @@ export const WAVES: readonly Wave[] = [
     ],
   },
   {
+    title: 'backups in a bucket',
+    plays: [
+      play('backup.create', async (g) => {
+        const { id } = await filled(g);
+        return () => backUp(g, id, g.bucketId);
+      }),
+      play('backup.delete', async (g) => {
+        const { id } = await backUp(g, (await filled(g)).id, g.bucketId).wait();
+        return () => g.cloud.volumeBackups.delete(id);
+      }),
+      play('backup.restore, by a copy', async (g) => {
+        const { id } = await backUp(g, (await independent(g)).id, g.bucketId).wait();
+        return () => g.cloud.volumeBackups.restore(id, { name: g.name('volume'), poolId: g.localId });
+      }),
+      play('backup.verify', async (g) => {
+        const { id } = await backUp(g, (await filled(g)).id, g.bucketId).wait();
+        return () => g.cloud.volumeBackups.verify(id);
+      }),
+    ],
+  },
+  {
     title: 'sets of backups',
     plays: [
       play('backupSet.create', async (g) => {
@@ -300,12 +322,20 @@ export const WAVES: readonly Wave[] = [
     ],
   },
   {
-    title: 'pools',
+    title: 'pools, and what is found in them',
     plays: [
       play('pool.adopt', async (g) => {
         const disk = g.name('disk');
         await g.lab.ceph.rbd('create', `${POOL}/${disk}`, '--size=16M');
         return () => g.cloud.pools.adopt(g.lab.poolId, { disk, sizeBytes: 16 * MIB, name: g.name('volume') });
+      }),
+      play('stray.adopt', async (g) => {
+        const id = await strayed(g);
+        return () => g.cloud.strays.adopt(id, { name: g.name('volume') });
+      }),
+      play('stray.remove', async (g) => {
+        const id = await strayed(g);
+        return () => g.cloud.strays.remove(id);
       }),
       play('pool.changeCredentials', async (g) => {
         const secrets = { key: g.lab.ceph.user.key };
