@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { filteredOf } from '../../packages/drivers-ovs/src/ovn/names.ts';
 import { type OvnNorthbound, OvsdbClient, ovnNorthbound } from '../../packages/drivers-ovs/src/ovsdb/index.ts';
 import { type CloudMachine, OvnCloud } from '../acceptance/network/ovn-cloud.ts';
-import { LabMachine } from '../lab/ovn/machine.ts';
+import { BUSYBOX, LabMachine } from '../lab/ovn/machine.ts';
 import { type Bench, median, type Row, resampledRatios } from './harness.ts';
 
 const ID = 'network.first-packet';
@@ -50,8 +50,8 @@ class Ground implements AsyncDisposable {
       const nic = { networkId, securityGroupIds: [groupId] };
       const machines = [await cloud.machine('from', 0, nic), await cloud.machine('to', 1, nic)] as const;
       // Who answers looks for the new one's MAC, and would wait for a second when that is lost.
-      const often = `echo ${PING_EVERY_MS} >/proc/sys/net/ipv4/neigh/eth0/retrans_time_ms`;
-      const { exitCode, stderr } = await machines[1].card.exec(['sh', '-c', often]);
+      const often = `net.ipv4.neigh.eth0.retrans_time_ms=${PING_EVERY_MS}`;
+      const { exitCode, stderr } = await machines[1].card.exec([BUSYBOX, 'sysctl', '-w', often]);
       if (exitCode !== 0) throw new Error(stderr);
       return new Ground(cloud, { vpcId, networkId, groupId }, machines);
     } catch (error) {
