@@ -103,10 +103,10 @@ describe('rows after many changes', function () {
             world.table('Logical_Switch').insert({ name: 'theirs', ...foreign }),
             world.table('DNS').insert(foreign),
           ]);
-          const before = await world.picture();
+          const before = await unranked(world);
           for (const [at, which, isDeleted] of damages) await damage(world, tables[at] ?? 'ACL', which, isDeleted);
           await ensureAll(there);
-          expect(await world.picture()).to.deep.equal(before);
+          expect(await unranked(world)).to.deep.equal(before);
         },
       ),
       { numRuns: RUNS },
@@ -122,6 +122,12 @@ describe('rows after many changes', function () {
     expect(Object.values(await world.picture()).flat()).to.deep.equal([]);
   });
 });
+
+/** Without the ranks of who may carry gateways: whoever is found to be the first stays so. */
+async function unranked(world: NorthboundWorld): Promise<object> {
+  const { HA_Chassis = [], ...others } = await world.picture();
+  return { ...others, HA_Chassis: HA_Chassis.map((row) => ({ ...(row as object), priority: undefined })) };
+}
 
 const EMPTIED: Readonly<Record<string, object>> = {
   Logical_Switch: { name: 'spoiled', acls: [], dns_records: [], ports: [], qos_rules: [] },
