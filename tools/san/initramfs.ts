@@ -1,10 +1,8 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { type ArchiveEntry, packCpio } from '../guest/cpio.ts';
+import { join } from 'node:path';
+import { packCpio } from '../guest/cpio.ts';
+import { Found } from '../guest/found.ts';
 import { guestParts } from '../guest/initramfs.ts';
-import { modulesInLoadOrder } from '../guest/kernel-modules.ts';
-import { run } from '../system/command.ts';
-import { exists, SAN_PACKAGES, unpackedDir } from '../system/packages.ts';
+import { SAN_PACKAGES, unpackedDir } from '../system/packages.ts';
 
 const INIT = join(import.meta.dirname, 'init.sh');
 const MODULES = [
@@ -87,89 +85,15 @@ multipaths {
 export async function buildSanInitramfs(cacheDir: string): Promise<{ readonly kernelPath: string; readonly archive: Buffer }> {
   const parts = await guestParts(cacheDir);
   const found = new Found(SAN_PACKAGES.map((name) => unpackedDir(cacheDir, name)));
-  const applets = (await run([parts.busyboxPath, '--list'])).split('\n').filter((applet) => applet !== '' && applet !== 'busybox');
-  await found.add('/bin/busybox', parts.busyboxPath);
-  for (const applet of applets) found.link(`/bin/${applet}`, 'busybox');
+  await found.addShell(parts.busyboxPath);
   for (const path of PROGRAMS) await found.addProgram(path);
   for (const path of PLUGINS) await found.addProgram(path);
   for (const name of LVM_LINKS) found.link(`/sbin/${name}`, 'lvm');
   found.link('/sbin/udevd', '/bin/udevadm');
   for (const dir of DATA_DIRS) await found.addDir(dir);
   for (const name of RULES) await found.addProgram(`/lib/udev/rules.d/${name}.rules`);
-  const modules = await modulesInLoadOrder(parts.modulesDir, MODULES);
-  for (const { name, path } of modules) await found.add(`/lib/modules/${name}.ko`, path);
+  await found.addModules(parts.modulesDir, MODULES);
   await found.add('/init', INIT, true);
-  const texts = { ...FILES, 'etc/modules': modules.map(({ name }) => `${name}\n`).join('') };
-  for (const [path, text] of Object.entries(texts)) found.text(path, text);
+  for (const [path, text] of Object.entries(FILES)) found.text(path, text);
   return { kernelPath: parts.kernelPath, archive: packCpio(found.entries()) };
-}
-
-/** Files by their places in the machine. */
-class Found {
-  readonly #roots: readonly string[];
-  readonly #entries = new Map<string, ArchiveEntry>();
-
-  /** @param roots where packages are unpacked: looked into before this machine's own files */
-  constructor(roots: readonly string[]) {
-    this.#roots = roots;
-    for (const path of ['dev', 'proc', 'sys', 'run', 'tmp', 'var/lib', 'etc/iscsi']) this.#entries.set(path, { kind: 'dir', path });
-  }
-
-  text(path: string, content: string): void {
-    this.#entries.set(path, { kind: 'file', path, content: Buffer.from(content), executable: false });
-  }
-
-  link(path: string, target: string): void {
-    if (!this.#entries.has(path.slice(1))) this.#entries.set(path.slice(1), { kind: 'link', path: path.slice(1), target });
-  }
-
-  async add(path: string, source: string, executable = false): Promise<void> {
-    const mode = (await stat(source)).mode;
-    const content = await readFile(source);
-    this.#entries.set(path.slice(1), { kind: 'file', path: path.slice(1), content, executable: executable || (mode & 0o100) !== 0 });
-  }
-
-  /** With what `ldd` says that it loads. */
-  async addProgram(path: string): Promise<void> {
-    const source = await this.#locate(path);
-    await this.add(path, source, !path.endsWith('.rules'));
-    if (path.endsWith('.rules')) return;
-    const libraries = this.#roots.flatMap((root) =>
-      ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib'].map((dir) => join(root, dir)),
-    );
-    const env = { ...process.env, LD_LIBRARY_PATH: libraries.join(':') };
-    for (const [, name, file] of (await run(['ldd', source], { env })).matchAll(/^\s*(?:(\S+) => )?(\/\S+) \(0x/gm)) {
-      if (file === undefined) continue;
-      const isLoader = name === undefined;
-      await this.add(isLoader ? file : `/usr/lib/x86_64-linux-gnu/${name}`, await realpath(file), true);
-    }
-  }
-
-  async addDir(dir: string): Promise<void> {
-    const source = await this.#locate(dir);
-    for (const file of await readdir(source)) {
-      if (file.endsWith('.so')) await this.addProgram(join(dir, file));
-      else if ((await stat(join(source, file))).isFile()) await this.add(join(dir, file), join(source, file));
-    }
-  }
-
-  entries(): readonly ArchiveEntry[] {
-    const all = new Map<string, ArchiveEntry>();
-    const dir = (path: string) => {
-      if (path === '.' || all.has(path)) return;
-      dir(dirname(path));
-      all.set(path, { kind: 'dir', path });
-    };
-    for (const [path, entry] of this.#entries) {
-      dir(dirname(path));
-      if (!all.has(path)) all.set(path, entry);
-    }
-    return [...all.values()];
-  }
-
-  async #locate(path: string): Promise<string> {
-    const places = [...this.#roots.flatMap((root) => [join(root, path), join(root, 'usr', path)]), path, join('/usr', path)];
-    for (const place of places) if (await exists(place)) return realpath(place);
-    throw new Error(`nothing installed or unpacked has ${path} (${basename(path)})`);
-  }
 }

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Commands, type Outcome } from '../guest/commands.ts';
 import { ChildDaemon } from '../system/child-daemon.ts';
 import { CACHE_DIR, ensureSystem } from '../system/ensure.ts';
 import { freePort } from '../system/free-port.ts';
@@ -11,14 +12,7 @@ import { SAN_PACKAGES } from '../system/packages.ts';
 import { buildSanInitramfs } from './initramfs.ts';
 
 const READY_MS = 240_000;
-const COMMAND_MS = 180_000;
 const DISK_BYTES = 2 ** 30;
-
-export interface Outcome {
-  readonly exitCode: number;
-  /** What it said, without the line ends at its end. */
-  readonly said: string;
-}
 
 /**
  * A machine with the distribution's kernel, which has device-mapper and iSCSI where this one's may not: in it run libvirtd, LVM, a target of iSCSI and the
@@ -149,62 +143,3 @@ const qemuArgv = (dir: string, kernelPath: string, port: number): readonly [stri
   ...['-device', 'virtio-blk-pci,drive=disk,serial=san-disk'],
   ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-10.0.2.15:16509`, '-device', 'virtio-net-pci,netdev=net'],
 ];
-
-/** The port by which commands go in and answers come out, one after the other. */
-class Commands {
-  readonly #socket: Socket;
-  readonly #lines: AsyncIterator<string>;
-  #last: Promise<unknown> = Promise.resolve();
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#lines = linesOf(socket);
-  }
-
-  static async open(path: string): Promise<Commands> {
-    const socket = connect({ path });
-    await once(socket, 'connect');
-    return new Commands(socket);
-  }
-
-  run(command: string): Promise<Outcome> {
-    const outcome = this.#last.then(() => this.#run(command));
-    this.#last = outcome.catch(() => {});
-    return outcome;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-
-  async #run(command: string): Promise<Outcome> {
-    this.#socket.write(`${Buffer.from(command).toString('base64')}\n`);
-    const late = new Error(`${command}: no answer after ${COMMAND_MS} ms`);
-    const timer = setTimeout(() => this.#socket.destroy(late), COMMAND_MS);
-    try {
-      const { value, done } = await this.#lines.next();
-      const [, code, said] = /^(\d+) (\S*)/.exec(String(value)) ?? [];
-      if (done === true || code === undefined) throw new Error(`${command}: the machine has ended`);
-      return {
-        exitCode: Number(code),
-        said: Buffer.from(said ?? '', 'base64')
-          .toString()
-          .trimEnd(),
-      };
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
-
-async function* linesOf(socket: Socket): AsyncGenerator<string, undefined, undefined> {
-  let text = '';
-  for await (const bytes of socket) {
-    text += String(bytes);
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-      yield text.slice(0, end).trim();
-      text = text.slice(end + 1);
-    }
-  }
-  return undefined;
-}
