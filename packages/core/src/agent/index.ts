@@ -25,8 +25,13 @@ export {
   EPOCH_HEADER,
   HELLO,
   type Hello,
+  HOST_LINK,
+  type HostLink,
   mintedAtMs,
   OUTCOME,
   type Outcome,
+  REACH,
+  REACH_MAX,
+  type Reach,
   TRACE_HEADER,
 } from './protocol.ts';

@@ -2,7 +2,8 @@
  * What a control plane and the agents on its hosts say to each other: HTTPS with pinned certificates on both sides, JSON bodies, refusals as RFC 9457 problems.
  *
  * `GET /` answers `Hello`, in every version there will be: from it the newest version that both speak is chosen (`commonVersion`). Everything else is below `/v1`:
- * `PUT /v1/commands/{id}` (202 at once, 200 with the outcome when it is known), `GET /v1/commands/{id}`, `GET /v1/commands`, `GET /v1/status`; and, from the
+ * `PUT /v1/commands/{id}` (202 at once, 200 with the outcome when it is known), `GET /v1/commands/{id}`, `GET /v1/commands`, `GET /v1/status`,
+ * `GET /v1/reach?to=host:port&to=…` (`Reach`; 404 by an agent of an older release); and, from the
  * agent, `POST` of a `Callback` to the URL that came with the command, again and again until it is answered 2xx, or 410 by whoever does not want it, or for a
  * minute by other refusals (4xx but 408, 425 and 429).
  *
@@ -85,6 +86,39 @@ export const CHILD_HEALTH = Type.Object({
 });
 export type ChildHealth = Static<typeof CHILD_HEALTH>;
 
+/** A link of the host's network, as its kernel and Open vSwitch tell it. Those that belong to machines are left out. */
+export const HOST_LINK = Type.Object(
+  {
+    name: Type.String(),
+    /** `device`, `bond`, `bridge`, `vlan`, `tunnel` (what it sends goes on inside of other packets) or `virtual`. */
+    sort: Type.String(),
+    /** It is on, and has a carrier. */
+    isUp: Type.Boolean(),
+    /** Megabits a second. Absent: it does not tell. */
+    speedMbits: Type.Optional(Type.Integer()),
+    mtuBytes: Type.Optional(Type.Integer()),
+    addresses: Type.Array(Type.String()),
+    /** What it sends goes through these: members of a bond, ports of a bridge that lead out, the link of a VLAN. */
+    lowers: Type.Array(Type.String()),
+    /** Of a bond, as it is called there. */
+    bondMode: Type.Optional(Type.String()),
+    /** Of a bridge: what leads there is called so by Open vSwitch. */
+    labels: Type.Optional(Type.Array(Type.String())),
+    /** Of a bridge: machines are plugged in there. */
+    hasMachines: Type.Optional(Type.Boolean()),
+    /** Tunnels of tenants' networks begin and end at one of its addresses. */
+    hasTunnels: Type.Optional(Type.Boolean()),
+  },
+  OPEN,
+);
+export type HostLink = Static<typeof HOST_LINK>;
+
+/** By what was asked for: an empty text where something there takes connections from the host, else why not. */
+export const REACH = Type.Object({ answers: Type.Record(Type.String(), Type.String()) });
+export type Reach = Static<typeof REACH>;
+/** Of one question. */
+export const REACH_MAX = 256;
+
 export const AGENT_STATUS = Type.Object({
   agentId: Type.String(),
   release: Type.String(),
@@ -101,6 +135,8 @@ export const AGENT_STATUS = Type.Object({
   served: Type.Optional(
     Type.Object({ networks: Type.Array(Type.String()), machines: Type.Array(Type.String()), names: Type.Array(Type.String()) }),
   ),
+  /** Absent: they cannot be told at this moment, or by this release. */
+  links: Type.Optional(Type.Array(HOST_LINK)),
 });
 export type AgentStatus = Static<typeof AGENT_STATUS>;
 

@@ -86,7 +86,16 @@ export { network } from './network/network.ts';
 export { nic } from './network/nic.ts';
 export { fabric } from './network/physical/fabric.ts';
 export { physicalNetwork } from './network/physical/physical-network.ts';
-export { fabricDegraded, fabricLost, fabricRecovered, hostNetworkDegraded, hostNetworkRecovered } from './network/points.ts';
+export { storageBond, storagePlacement, storageSpeedMbits } from './network/physical/settings.ts';
+export {
+  fabricDegraded,
+  fabricLost,
+  fabricRecovered,
+  hostNetworkDegraded,
+  hostNetworkRecovered,
+  hostStorageNetworkDegraded,
+  hostStorageNetworkRecovered,
+} from './network/points.ts';
 export { subnet } from './network/subnet.ts';
 export { peering } from './network/vpc/peering.ts';
 export { route } from './network/vpc/route.ts';
@@ -105,7 +114,7 @@ export { stack, stackResource, stackRevision } from './stacks/index.ts';
 export { attachment } from './storage/attachment.ts';
 export { image } from './storage/image.ts';
 export type { FetchUrl, ImageStore, OpenFile } from './storage/image-store.ts';
-export { type PoolEvent, poolDegraded, poolNearlyFull, poolRecovered } from './storage/points.ts';
+export { hostPoolReached, hostPoolUnreached, type PoolEvent, poolDegraded, poolNearlyFull, poolRecovered } from './storage/points.ts';
 export { pool } from './storage/pool.ts';
 export { imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds } from './storage/settings.ts';
 export { snapshot } from './storage/snapshots/snapshot.ts';

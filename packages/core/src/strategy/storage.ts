@@ -276,6 +276,11 @@ export interface StorageDriver {
   secret?(ref: string, call: Call): Promise<string>;
   /** Every `secretRef` that attachments of this pool may have: with the pool, hosts forget them. */
   readonly secretRefs?: readonly string[];
+  /**
+   * Where hosts connect to for what is in a pool that they share, `host:port` with IPv6 in brackets: one that takes connections is enough. Agents try it from their
+   * hosts. Absent: which hosts reach the pool cannot be told.
+   */
+  readonly endpoints?: readonly string[];
   readonly images: {
     /** Fills the pool's copy of an image, whole or not at all: a half-written copy is never visible under the image's id. */
     put(

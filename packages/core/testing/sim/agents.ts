@@ -1,4 +1,4 @@
-import type { AgentCommand, AgentStatus, CommandRecord, Outcome } from '../../src/agent/index.ts';
+import type { AgentCommand, AgentStatus, CommandRecord, HostLink, Outcome } from '../../src/agent/index.ts';
 import type { AgentLink } from '../../src/cloud/index.ts';
 
 type Sort = 'networks' | 'machines' | 'names';
@@ -12,6 +12,10 @@ interface SimAgent {
   versions: readonly number[];
   /** Networks that it cannot serve, by id. */
   readonly cannot: Set<string>;
+  /** What it tells of its host; undefined: its release does not. */
+  links: readonly HostLink[] | undefined;
+  /** Why it does not reach what is at a place, by the beginning of that; all else it does. Undefined: its release does not tell. */
+  unreached: Map<string, string> | undefined;
 }
 
 const AT = '2026-01-01T00:00:00.000Z';
@@ -37,7 +41,8 @@ export class SimAgents implements AgentLink {
   #new(): SimAgent {
     this.#lives += 1;
     const served = { networks: new Map(), machines: new Map(), names: new Map() };
-    return { agentId: `agent-${this.#lives}`, commands: new Map(), served, isAway: false, versions: [1], cannot: new Set() };
+    const own = { agentId: `agent-${this.#lives}`, commands: new Map(), served, isAway: false, versions: [1], cannot: new Set<string>() };
+    return { ...own, links: [], unreached: new Map() };
   }
 
   async ask(
@@ -49,6 +54,7 @@ export class SimAgents implements AgentLink {
     if (path === '/')
       return { status: 200, json: { product: 'pileus-agent', release: '0.0.0', agentId: agent.agentId, versions: agent.versions } };
     if (path === '/v1/status') return { status: 200, json: statusOf(agent) };
+    if (path.startsWith('/v1/reach?')) return reachedBy(agent, new URLSearchParams(path.slice('/v1/reach?'.length)));
     const commandId = path.slice('/v1/commands/'.length);
     const known = agent.commands.get(commandId);
     if (known !== undefined) return { status: 200, json: known };
@@ -63,6 +69,12 @@ export class SimAgents implements AgentLink {
     agent.commands.set(commandId, record);
     return { status: 202, json: record };
   }
+}
+
+function reachedBy({ unreached }: SimAgent, asked: URLSearchParams) {
+  if (unreached === undefined) return { status: 404, json: { code: 'not_found', detail: 'There is no such route.' } };
+  const why = (place: string) => [...unreached].find(([beginning]) => place.startsWith(beginning))?.[1] ?? '';
+  return { status: 200, json: { answers: Object.fromEntries(asked.getAll('to').map((place) => [place, why(place)])) } };
 }
 
 function doneBy({ served }: SimAgent, command: AgentCommand): object {
@@ -91,7 +103,7 @@ function doneBy({ served }: SimAgent, command: AgentCommand): object {
   return { applied: true };
 }
 
-const statusOf = ({ agentId, served: { networks, machines, names } }: SimAgent): AgentStatus => ({
+const statusOf = ({ agentId, links, served: { networks, machines, names } }: SimAgent): AgentStatus => ({
   agentId,
   release: '0.0.0',
   startedAt: AT,
@@ -99,4 +111,5 @@ const statusOf = ({ agentId, served: { networks, machines, names } }: SimAgent):
   commandTypes: ['host.inspect'],
   children: [],
   served: { networks: [...networks.keys()], machines: [...machines.keys()], names: [...names.keys()] },
+  ...(links === undefined ? {} : { links: [...links] }),
 });

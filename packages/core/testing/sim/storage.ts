@@ -212,7 +212,7 @@ function openPool(
           ask('fence.exclude', call, (at) => at.exclude(volumeId, clients)),
       },
       secret: (ref: string, call: Call) => ask('secret', call, (at) => at.secret(ref)),
-      secretRefs: keyholder === undefined ? [] : [secretRef(poolId)],
+      ...{ secretRefs: keyholder === undefined ? [] : [secretRef(poolId)], endpoints: [`${poolId}.storage.test:3300`] },
     }),
     inspect: (kind, id, call) =>
       ask('inspect', call, (at) => {

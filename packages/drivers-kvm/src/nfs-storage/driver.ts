@@ -9,6 +9,9 @@ import { readName } from './names.ts';
 import { type NamedFile, othersVerbs } from './others.ts';
 import { inTurns, NfsPool } from './pool.ts';
 
+/** Of the server itself, and of who tells where that is if it is elsewhere. */
+const PORTS = [2049, 111];
+
 /** Volumes as files of an NFS export that every host reaches: QEMU and this driver speak NFS by themselves, and nothing is mounted. */
 export function nfsStorage(place: ExportPlace): StorageDriver {
   const pool = new NfsPool(place);
@@ -54,6 +57,7 @@ export function nfsStorage(place: ExportPlace): StorageDriver {
       });
     },
 
+    endpoints: PORTS.map((port) => `${place.server.includes(':') ? `[${place.server}]` : place.server}:${port}`),
     classify: classifyNfs,
     close: async () => pool.close(),
   };

@@ -15,7 +15,7 @@ import { nameOf } from './names.ts';
 import { othersVerbs } from './others.ts';
 import { Purge } from './purge.ts';
 import { seedVerbs } from './seeds.ts';
-import type { PoolSettings } from './settings.ts';
+import { endpointsOf, type PoolSettings } from './settings.ts';
 import { shareableVerbs } from './shareable.ts';
 import { snapshotVerbs } from './snapshots.ts';
 import { volumeVerbs } from './volumes.ts';
@@ -65,6 +65,7 @@ export function rbdStorage(link: ClusterLink, settings: PoolSettings, log: Log):
     },
 
     secretRefs: [pool.secretRef],
+    endpoints: endpointsOf(settings.monitors),
     images: imageVerbs(pool, purge),
     seeds: seedVerbs(pool, purge),
     inspect: async (kind, id, call) => inspect(pool, kind, id, pool.begin(call)),

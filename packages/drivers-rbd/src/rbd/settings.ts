@@ -44,3 +44,17 @@ export function readSettings({ poolId, settings }: PoolEndpoint): PoolSettings {
   const { monitors = '', user = '', key = '', pool = '', namespace = '', dataPool } = settings;
   return { poolId, monitors: monitorsIn(monitors), key: key.trim(), user: user.replace(/^client\./, ''), pool, namespace, dataPool };
 }
+
+/** Of both messengers, where no port says of which. */
+const PORTS = ['3300', '6789'];
+
+/** Where the monitors take connections, `host:port`. */
+export const endpointsOf = (monitors: readonly string[]): readonly string[] => [
+  ...new Set(
+    monitors.flatMap((monitor) =>
+      (entriesOf(monitor) ?? []).flatMap(({ host, port }) =>
+        (port === undefined ? PORTS : [port]).map((each) => `${host.includes(':') ? `[${host}]` : host}:${each}`),
+      ),
+    ),
+  ),
+];

@@ -1672,6 +1672,44 @@ export interface HostFields {
     readonly reason: string;
     readonly since: string;
   }[];
+  /** `fit`: its ways to storage are as the settings `storageNetwork.*` want them. `warned`: not all. `unfit`: not all, and no machine is placed here for that. `unknown`: no agent tells of them. Absent: its cluster has no physical network of the role `storage`. */
+  readonly storageNetworkStatus?: 'fit' | 'warned' | 'unfit' | 'unknown';
+  /** Its way to each physical network of the role `storage`, as its agent tells it. */
+  readonly storageNetworks?: readonly {
+    readonly physicalNetworkId: Id<'physicalNetwork'>;
+    /** The link of the host that leads there; absent where none is known. */
+    readonly link?: string;
+    readonly isUp?: boolean;
+    /** Of all of it, megabits a second; absent where it does not tell. */
+    readonly speedMbits?: number;
+    readonly mtuBytes?: number;
+    readonly bond?: {
+      readonly name: string;
+      readonly mode?: string;
+      readonly members: readonly {
+        readonly name: string;
+        readonly isUp: boolean;
+        readonly speedMbits?: number;
+      }[];
+    };
+    /** What is sent there goes on inside of other packets. */
+    readonly isOverlay?: boolean;
+    readonly findings: readonly {
+      readonly code: 'not_told' | 'not_there' | 'down' | 'overlay' | 'slow' | 'speed_unknown' | 'not_bonded' | 'bond_degraded' | 'small_mtu' | 'shared';
+      readonly level: 'warning' | 'error';
+      /** What there is. */
+      readonly found: string;
+      /** What is wanted. */
+      readonly wanted: string;
+      readonly since: string;
+    }[];
+  }[];
+  /** Pools of its cluster and zone that it does not reach, though they are well: no machine that needs one is placed here. */
+  readonly unreachedPools?: readonly {
+    readonly poolId: Id<'pool'>;
+    readonly reason: string;
+    readonly since: string;
+  }[];
   readonly hostname?: string;
   readonly hostUuid?: string;
   readonly cpus?: number;
@@ -2434,6 +2472,28 @@ export class PoolsClient extends Resource<'pool', Pool, PoolFilter, 'createdAt' 
     }[];
   }> {
     return this.value({ method: 'GET', path: this.path(pool, 'availability') }, options);
+  }
+
+  /** Which of the hosts that are to reach a pool do, by what their agents can connect to. */
+  getHosts(pool: Named<'pool'>, options: CallOptions = {}): Reply<{
+    /** How many do. */
+    readonly reached: number;
+    /** How many do not. */
+    readonly unreached: number;
+    /** Of how many it is not known: they have no agent, the pool is away itself, or its driver names no place to connect to. */
+    readonly unknown: number;
+    readonly hosts: readonly {
+      readonly hostId: string;
+      readonly name: string;
+      /** Absent where it is not known. */
+      readonly isReached?: boolean;
+      /** Why not. */
+      readonly reason?: string;
+      /** Since when it has not been. */
+      readonly since?: string;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path(pool, 'hosts') }, options);
   }
 }
 
@@ -3907,6 +3967,8 @@ export interface PhysicalNetworkFields {
   /** What its hosts call it, e.g. `physnet1`. */
   readonly label: string;
   readonly role: 'tenant' | 'storage' | 'management' | 'external';
+  /** Of one of the role `storage` or `management`: where its hosts have addresses on it, by which their links to it are found. Default: by its label. */
+  readonly cidr?: string;
   readonly mtuBytes: number;
   /** VLANs that networks may use; none: untagged alone. */
   readonly firstVlanId?: number;
@@ -3930,6 +3992,8 @@ export interface PhysicalNetworkCreate {
   /** What its hosts call it, e.g. `physnet1`. */
   readonly label: string;
   readonly role: 'tenant' | 'storage' | 'management' | 'external';
+  /** Of one of the role `storage` or `management`: where its hosts have addresses on it, by which their links to it are found. Default: by its label. */
+  readonly cidr?: string | undefined;
   /** Default: 1500, or 1450 with an encapsulation. */
   readonly mtuBytes?: number | undefined;
   /** VLANs that networks may use; none: untagged alone. */
@@ -3945,11 +4009,12 @@ export interface PhysicalNetworkCreate {
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
-/** Changes name, description of the physicalNetwork. */
+/** Changes name, description, cidr of the physicalNetwork. */
 export interface PhysicalNetworkUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
   readonly description?: string | null | undefined;
+  readonly cidr?: string | null | undefined;
 }
 
 /** What queries see of physical-networks. */
@@ -3988,7 +4053,7 @@ export class PhysicalNetworksClient extends Resource<'physicalNetwork', Physical
     return this.createAny(input, options);
   }
 
-  /** Changes name, description of the physicalNetwork. */
+  /** Changes name, description, cidr of the physicalNetwork. */
   update(physicalNetwork: Named<'physicalNetwork'>, input: PhysicalNetworkUpdate = {}, options: ChangeOptions = {}): Pending<'physicalNetwork', PhysicalNetwork> {
     return this.updateAny(physicalNetwork, input, options);
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { resolve } from 'node:path';
-import { type AgentStatus, COMMANDS } from '@pileus/core/agent';
+import { type AgentStatus, COMMANDS, type HostLink } from '@pileus/core/agent';
 import { type Environment, timestamp } from '@pileus/core/kernel';
 import { exchange, type Identity, PinnedConnections } from '@pileus/core/node';
 import { ConfigError, dependingOn } from '../config/load.ts';
@@ -23,6 +23,8 @@ export interface Duties {
   /** What its commands do. */
   readonly handlers: Handlers;
   readonly served?: () => NonNullable<AgentStatus['served']>;
+  /** Of its host; undefined when they cannot be told. */
+  readonly links?: () => readonly HostLink[] | undefined;
   close?(): Promise<void>;
 }
 
@@ -70,7 +72,7 @@ export async function startAgent({ config, directory, environment, duties }: Age
     stops.push(() => supervisor.stop());
     const outbox = new Outbox({ journal, environment, post: posting(identity, config.controllers, environment) });
     stops.push(() => outbox.stop());
-    const { handlers, served, close: end } = await duties({ environment, supervisor, dataDir });
+    const { handlers, served, links, close: end } = await duties({ environment, supervisor, dataDir });
     stops.push(async () => end?.());
     const runner = new Runner({ journal, handlers, environment, ended: (command) => outbox.add(command) });
     stops.push(() => runner.stop());
@@ -92,6 +94,7 @@ export async function startAgent({ config, directory, environment, duties }: Age
         commandTypes: Object.keys(COMMANDS),
         children: [...supervisor.health()],
         ...(served === undefined ? {} : { served: served() }),
+        ...linksIn(links?.()),
       }),
     });
     runner.resume();
@@ -147,6 +150,8 @@ function forgetting(journal: Journal, { timers }: Environment): () => void {
   next();
   return () => cancel();
 }
+
+const linksIn = (links: readonly HostLink[] | undefined): Pick<AgentStatus, 'links'> => (links === undefined ? {} : { links: [...links] });
 
 function countsOf(journal: Journal): Required<AgentStatus['commands']> {
   const counts = { queued: 0, running: 0, unacknowledged: 0, refused: 0 };

@@ -6,6 +6,8 @@ import { createLogger } from '../logging.ts';
 import { type Agent, type AgentServices, type Duties, startAgent } from './agent.ts';
 import { type AgentConfig, loadAgentConfig } from './config.ts';
 import { inspectHost } from './inspect.ts';
+import { Links } from './links/links.ts';
+import { SwitchWitness } from './links/switch-links.ts';
 import { serviceHandlers } from './services/handlers.ts';
 import { ovsPorts, type SwitchPorts } from './services/switch-ports.ts';
 
@@ -41,6 +43,8 @@ export async function hostDuties(
   ports: SwitchPorts,
 ): Promise<Duties> {
   const oldestMs = environment.clock.nowMs() - config.journal.keepDays * DAY_MS;
+  const witness = new SwitchWitness(config.ovs.socket);
+  const links = await Links.of(environment, witness);
   const { handlers, served } = await serviceHandlers({
     ...{ environment, supervisor, dataDir, ports },
     upstreams: config.dns.upstreams,
@@ -50,9 +54,10 @@ export async function hostDuties(
   const stop = clearing(ports, environment);
   const close = async () => {
     await stop();
+    await witness.close();
     await ports.close();
   };
-  return { handlers: { 'host.inspect': inspectHost, ...handlers }, served, close };
+  return { handlers: { 'host.inspect': inspectHost, ...handlers }, served, links: () => links.now(), close };
 }
 
 /** Hosts that the control plane does not reach the switches of are tidied by who is there. Answers how to stop. */

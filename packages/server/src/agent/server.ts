@@ -12,6 +12,7 @@ import {
   EPOCH_HEADER,
   type Hello,
   isCommandType,
+  REACH_MAX,
   TRACE_HEADER,
 } from '@pileus/core/agent';
 import {
@@ -28,6 +29,7 @@ import {
 import { type Identity, normalFingerprint, peerFingerprint } from '@pileus/core/node';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Fence, isOpen, type Journal, type Kept, recordOf } from './journal.ts';
+import { isTarget, reach } from './links/reach.ts';
 
 export interface AgentServerOptions {
   readonly identity: Identity;
@@ -110,7 +112,7 @@ export class AgentServer {
 
   #route(): void {
     const app = this.#app;
-    const { journal, status } = this.#options;
+    const { journal, status, environment } = this.#options;
     app.setErrorHandler((error: FastifyError, request, reply) => this.#refuse(error, request, reply));
     app.setNotFoundHandler((request, reply) => {
       const error = new CloudError('not_found', 'There is no such route.', { params: { versions: [...AGENT_VERSIONS] } });
@@ -118,6 +120,9 @@ export class AgentServer {
     });
     app.get('/', async () => this.#hello());
     app.get('/v1/status', async () => status());
+    app.get('/v1/reach', async ({ query }) =>
+      reach(targetsOf((query as { readonly to?: string | readonly string[] }).to), environment.timers),
+    );
     app.get('/v1/commands', async ({ query }) => {
       const { state, after, limit } = query as Readonly<Record<string, string | undefined>>;
       return page(journal, state, after, Number(limit ?? PAGE));
@@ -211,6 +216,15 @@ function callbackOf(header: string | readonly string[] | undefined): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new CloudError('invalid_input', `The header ${CALLBACK_HEADER} tells where the outcome goes, e.g. https://cloud.example.org/….`);
   return text;
+}
+
+function targetsOf(to: string | readonly string[] = []): readonly string[] {
+  const targets = [to].flat();
+  if (targets.length === 0 || targets.length > REACH_MAX)
+    throw new CloudError('invalid_input', `to is a place, host:port, and there are 1 to ${REACH_MAX} of it.`, { pointer: '/to' });
+  const odd = targets.find((target) => !isTarget(target));
+  if (odd === undefined) return targets;
+  throw new CloudError('invalid_input', 'A place is host:port, with an IPv6 address in brackets.', { pointer: '/to' });
 }
 
 /** What is none is overlooked. */

@@ -115,6 +115,10 @@ export class AgentProcess {
     await rm(this.directory, { recursive: true, force: true });
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async ask(method: string, path: string, options: AskOptions = {}): Promise<Answer> {
     const { body, headers = {}, identity = this.controller, pins = [fingerprintOf(this.identity.cert)] } = options;
     const connections = new PinnedConnections(identity, pins);

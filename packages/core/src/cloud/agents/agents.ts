@@ -11,6 +11,8 @@ import {
   EPOCH_HEADER,
   type Hello,
   type Outcome,
+  REACH_MAX,
+  type Reach,
   type ResultOf,
   TRACE_HEADER,
 } from '../../agent/index.ts';
@@ -63,6 +65,16 @@ export class Agents {
 
   status(agent: AgentAddress, call: Call): Promise<AgentStatus> {
     return this.#look<AgentStatus>(agent, 'status', '/v1/status', call);
+  }
+
+  /** Whether places, `host:port`, take connections from its host. By place: an empty text, or why not. @throws CloudError not_found: its release does not tell */
+  async reach(agent: AgentAddress, places: readonly string[], call: Call): Promise<Reach['answers']> {
+    const answers: Record<string, string> = {};
+    for (let at = 0; at < places.length; at += REACH_MAX) {
+      const asked = new URLSearchParams(places.slice(at, at + REACH_MAX).map((place): [string, string] => ['to', place]));
+      Object.assign(answers, (await this.#look<Reach>(agent, 'reach', `/v1/reach?${asked}`, call)).answers);
+    }
+    return answers;
   }
 
   #look<T>(agent: AgentAddress, name: string, path: string, call: Call): Promise<T> {

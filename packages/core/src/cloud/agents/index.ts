@@ -1,13 +1,15 @@
 import { Type } from 'typebox';
 import { CALLBACK } from '../../agent/index.ts';
-import { CloudError, type Endpoint } from '../../kernel/index.ts';
+import { CloudError, type Endpoint, onContribution } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
+import { hostLinks, hostReach } from '../topology/contract.ts';
 import { agent } from './agent.ts';
 import { agentCreate, agentDeletion, agentUpdate } from './agent-create.ts';
 import type { AgentLink } from './agent-link.ts';
 import { AgentWatch } from './agent-watch.ts';
 import { Agents } from './agents.ts';
 import { Serving } from './serving.ts';
+import { Witness } from './witness.ts';
 
 export { agent } from './agent.ts';
 export type { AgentAddress, AgentLink, AgentRequest } from './agent-link.ts';
@@ -38,6 +40,7 @@ export const agents =
     const held = new Agents(services, link);
     const watch = new AgentWatch(services, held);
     const serving = new Serving(services, held);
+    const witness = new Witness(services, held);
     const context = { agents: held, watch, reader: services.reader };
     return {
       id: 'agents',
@@ -47,9 +50,16 @@ export const agents =
       actions: [agentCreate(context), agentUpdate],
       deletions: [agentDeletion],
       endpoints: [outcomes(held)],
+      hooks: [
+        onContribution(hostLinks, ({ hostId }) => witness.links(hostId)),
+        onContribution(hostReach, ({ hostId, places, signal }) => witness.reach(hostId, places, signal)),
+      ],
       start: async () => {
         serving.start();
-        await watch.start((row, status) => serving.seen(row, status));
+        await watch.start((row, status) => {
+          witness.seen(row, status);
+          return serving.seen(row, status);
+        });
         return async () => {
           await watch.stop();
           await serving.stop();

@@ -20,7 +20,7 @@ import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { membersOfFound, network, nic, subnet } from '../network/contract.ts';
 import { hostCapacity, poolCapacity } from '../placement/contract.ts';
-import { attachment, hostPlace, image, pool, reaches, volume } from '../storage/contract.ts';
+import { attachment, hostPlace, image, isWithin, pool, volume } from '../storage/contract.ts';
 import { host, stray } from '../topology/contract.ts';
 import { type AdoptedVolume, type MachinePlan, planMachine, planVolume, slotsOf } from './adopt-machine.ts';
 import { type ComputeContext, type ComputeServices, volumesOf } from './context.ts';
@@ -156,7 +156,7 @@ async function lookForUse(ctx: ComputeContext, { volumes }: AdoptParams, call: C
   const { canShare } = await ctx.pools.open(row.poolId);
   const uses: NonNullable<Look['use']>[] = [];
   for (const place of await ctx.reader.list(host)) {
-    if (!reaches(at, await hostPlace(ctx.reader, place.id))) continue;
+    if (!isWithin(at, await hostPlace(ctx.reader, place.id))) continue;
     if (place.status !== 'connected')
       throw new CloudError('unavailable', `Host ${place.name} is out of reach, and a machine on it may have the volume plugged in.`);
     const machines = await (await ctx.hosts.hypervisor(place.id)).list(call);

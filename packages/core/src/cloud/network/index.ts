@@ -21,7 +21,8 @@ import { fabric } from './physical/fabric.ts';
 import { rebuildFabric } from './physical/fabric-rebuild.ts';
 import { physicalNetwork } from './physical/physical-network.ts';
 import { createPhysicalNetwork, physicalNetworkDeletion, updatePhysicalNetwork } from './physical/physical-network-create.ts';
-import { fabricDegraded, fabricLost, fabricRecovered, hostNetworkDegraded, hostNetworkRecovered } from './points.ts';
+import { storageNetworkSettings } from './physical/settings.ts';
+import * as points from './points.ts';
 import { nicDeletion, payPortRemoval } from './ports.ts';
 import { reachEndpoint } from './reach/endpoint.ts';
 import { subnet } from './subnet.ts';
@@ -83,13 +84,13 @@ export const networking: Module = (services) => {
       ...natting.deletions,
       ...balanced.deletions,
     ],
-    ...{ settings: natting.settings, migrations: natting.migrations },
+    ...{ settings: [...natting.settings, ...storageNetworkSettings], migrations: natting.migrations },
     endpoints: [reachEndpoint(services), capabilitiesEndpoint(services), ...natting.endpoints, ...balanced.endpoints],
     debts: [
       { task: 'network.delete', pay: (target, place, call) => payNetworkRemoval(services, target as never, place as never, call) },
       { task: 'port.delete', pay: (target, _, call) => payPortRemoval(services, target as never, call) },
     ],
-    points: [fabricLost, fabricDegraded, fabricRecovered, hostNetworkDegraded, hostNetworkRecovered],
+    points: Object.values(points),
     hooks: [
       ...natting.hooks,
       // After machines: a port that is to go does not go under a machine that is to go, too.

@@ -8,6 +8,7 @@ import { compareKept, repairKept, type SharedGround } from './kept-look.ts';
 import { network } from './network.ts';
 import { realize } from './network-context.ts';
 import { nic } from './nic.ts';
+import { StorageNetworkLook } from './physical/storage-look.ts';
 import { Troubles } from './physical/troubles.ts';
 import { mendPort } from './ports.ts';
 
@@ -26,14 +27,17 @@ export class NetworkLook {
   /** By driver without hosts. */
   readonly #lookedAtMs = new Map<string, number>();
   readonly #troubles: Troubles;
+  readonly #storage: StorageNetworkLook;
 
   constructor(services: CloudServices) {
     this.#services = services;
     this.#troubles = new Troubles(services);
+    this.#storage = new StorageNetworkLook(services);
   }
 
   async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
     const call: Call = { requestId: `look-${hostId}`, signal, timeoutMs: LOOK_TIMEOUT_MS };
+    await this.#storage.look(hostId);
     const drivers = this.#services.kernel().registry.strategyNames('network');
     const ofHosts = drivers.filter((driver) => isHostScoped(this.#services, driver));
     const own = { hostId: hostId as Id<'host'>, place: hostId };

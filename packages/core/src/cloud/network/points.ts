@@ -14,3 +14,10 @@ export const hostNetworkDegraded = notice<{ readonly hostId: string; readonly dr
 );
 /** A host does again what its machines' networks of that driver need. */
 export const hostNetworkRecovered = notice<{ readonly hostId: string; readonly driver: string }>('host.networkRecovered');
+
+/** More is found of the way of a host to the networks that carry its storage: slow, not bonded, down and the like. `findings` are the codes of all that is. */
+export const hostStorageNetworkDegraded = notice<{ readonly hostId: string; readonly findings: readonly string[] }>(
+  'host.storageNetworkDegraded',
+);
+/** Nothing is found of it any more. */
+export const hostStorageNetworkRecovered = notice<{ readonly hostId: string }>('host.storageNetworkRecovered');

@@ -104,10 +104,14 @@ function refusalOf(ask: Ask, index: CapacityIndex, at: IndexedHost): Refusal | u
   if (!at.computes) return no('role', 'does not run machines');
   if (at.virtType === 'tcg' && !at.cluster.allowEmulation)
     return no('emulation', 'has no hardware virtualisation, and its cluster does not allow emulation');
+  if (at.isUnfit) return no('storage network', 'has ways to storage that are not as they are to be');
   for (const [label, value] of Object.entries(request.hostLabels ?? {}))
     if (at.labels[label] !== value) return no('labels', `lacks the label ${label}=${value}`);
-  for (const id of request.reaching ?? [])
-    if (index.pools.get(id)?.reachedBy(at) !== true) return no('reach', 'does not reach the volumes to be attached');
+  for (const id of request.reaching ?? []) {
+    const pool = index.pools.get(id);
+    if (pool?.reachedBy(at) !== true) return no('reach', 'does not reach the volumes to be attached');
+    if (at.unreached.has(id)) return no('reach', unreached(pool));
+  }
   const unconnected = request.unconnected?.(at.hostname);
   if (unconnected !== undefined) return no('network', unconnected);
   const apart = ask.group?.refuse(at);
@@ -125,6 +129,9 @@ function full({ vcpus, memoryBytes }: PlacementRequest, at: IndexedHost): Refusa
   const [has, wants] = [bytesText(Math.max(0, at.memoryBytes.free)), bytesText(memoryBytes)];
   return { filter: 'memory', reason: `has ${has} of memory free, not ${wants}` };
 }
+
+/** Addresses of backends are not for tenants. */
+const unreached = ({ name }: IndexedPool): string => `does not reach pool ${name}`;
 
 /** The emptiest fitting pool for each volume, counting those placed before it. Of equals the older. */
 function placeVolumes(
@@ -145,6 +152,7 @@ function placeVolumes(
       if ((poolId !== undefined && pool.id !== poolId) || (storageClass !== undefined && pool.storageClass !== storageClass)) continue;
       const why = pool.refusal ?? misfitOf(pool, index.demandedBy(pool), encrypted);
       if (why !== undefined) refusal ??= `its pool ${pool.name} ${why}`;
+      else if (at.unreached.has(pool.id)) refusal ??= unreached(pool);
       else if (best === undefined || left(pool) > left(best) || (left(pool) === left(best) && pool.id < best.id)) best = pool;
     }
     if (best === undefined) return refusal ?? (storageClass === undefined ? 'reaches no pool' : `reaches no pool of class ${storageClass}`);

@@ -102,6 +102,10 @@ export class IndexedHost implements HostView {
   state = '';
   status = '';
   computes = false;
+  /** The operator wants other ways to storage than it has. */
+  isUnfit = false;
+  /** Pools that it should reach and does not. */
+  unreached: ReadonlySet<string> = new Set();
 
   constructor(row: RowOf<typeof host>, of: IndexedCluster, free: { readonly vcpus: Account; readonly memoryBytes: Account }) {
     this.id = row.id;
@@ -135,6 +139,8 @@ export class IndexedHost implements HostView {
     this.state = row.state;
     this.status = row.status;
     this.computes = row.roles.includes('compute');
+    this.isUnfit = row.storageNetworkStatus === 'unfit';
+    this.unreached = new Set(row.unreachedPools?.map(({ poolId }) => poolId));
     this.cluster.changed();
   }
 }

@@ -8,7 +8,7 @@ export { type Access, changedAccess, isStill, triedWith } from './credentials.ts
 export { deprecationOf, image, refuseIso, refuseObsolete } from './image.ts';
 export { copyIso, ISO_COPY_TIMEOUT_MS, type Iso, isoFor, isoSpec, placeIso } from './iso.ts';
 export { pool, scopes } from './pool.ts';
-export { choosePool, hostPlace, type RankedPool, rankPools, reaches } from './pool-choice.ts';
+export { choosePool, hostPlace, isWithin, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export { notTaking } from './pool-health.ts';
 export { checkedSettings, openedSettings, poolSecrets } from './pool-settings.ts';
 export type { Pools } from './pools.ts';

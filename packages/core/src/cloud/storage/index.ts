@@ -23,6 +23,7 @@ import { payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts'
 import { poolDisable } from './pool-disable.ts';
 import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
+import { PoolReach, poolHosts } from './pool-reach.ts';
 import { poolUpdate } from './pool-update.ts';
 import { payRemoval, REMOVALS, type RemovalTask } from './removal.ts';
 import { imageBytesMax, imageDiskBytesMax, imagePartHours, poolTarget, volumeReturnSeconds } from './settings.ts';
@@ -66,7 +67,7 @@ export const storage: Module = (services) => {
     ...(fetchUrl === undefined ? {} : { fetchUrl }),
     ...(openFile === undefined ? {} : { openFile }),
   };
-  const look = new PoolLook(services);
+  const [look, reach] = [new PoolLook(services), new PoolReach(services)];
   return {
     id: 'storage',
     version: '0.1.0',
@@ -104,23 +105,15 @@ export const storage: Module = (services) => {
       snapshotDeletion(() => context),
       snapshotGroupDeletion,
     ],
-    debts: [
-      ...(Object.keys(REMOVALS) as RemovalTask[]).map(
-        (task): DebtHandler => ({
-          task,
-          pay: (target, _place, call) => payRemoval(context, task, String(target.poolId), String(target.id), call),
-        }),
-      ),
-      { task: SNAPSHOT_DELETE, pay: (target, _place, call) => payDrop(context, target as never, call) },
-      { task: POOL_CLEAR, pay: (target, place, call) => payPoolClearing(context, String(target.poolId), place, call) },
-      { task: 'pool.release', pay: (target, _place, call) => payPoolRelease(context, String(target.poolId), call) },
-    ],
+    debts: debtsOf(context),
     hooks: [
       // After machines: a disk that is to go does not go under a machine that is to go, too.
       onContribution(
         hostLook,
         async ({ hostId, machineId, signal }) => {
-          if (machineId === undefined) await look.lookThrough(hostId, signal);
+          if (machineId !== undefined) return;
+          await look.lookThrough(hostId, signal);
+          await reach.look(hostId, signal);
         },
         { after: ['compute'] },
       ),
@@ -128,10 +121,27 @@ export const storage: Module = (services) => {
       onContribution(strayRemoval, (unknown) => removeUnknown(context, unknown)),
     ],
     points: Object.values(points),
-    endpoints: [...imageContentEndpoints({ ...images, kernel }), unknownDisksEndpoint(context), poolAvailability(services)],
+    endpoints: [
+      ...imageContentEndpoints({ ...images, kernel }),
+      unknownDisksEndpoint(context),
+      poolAvailability(services),
+      poolHosts(services, reach),
+    ],
     start: async () => {
       await sweepImages(images, services);
       return startPartExpiry(images, services);
     },
   };
 };
+
+const debtsOf = (context: PoolContext): readonly DebtHandler[] => [
+  ...(Object.keys(REMOVALS) as RemovalTask[]).map(
+    (task): DebtHandler => ({
+      task,
+      pay: (target, _place, call) => payRemoval(context, task, String(target.poolId), String(target.id), call),
+    }),
+  ),
+  { task: SNAPSHOT_DELETE, pay: (target, _place, call) => payDrop(context, target as never, call) },
+  { task: POOL_CLEAR, pay: (target, place, call) => payPoolClearing(context, String(target.poolId), place, call) },
+  { task: 'pool.release', pay: (target, _place, call) => payPoolRelease(context, String(target.poolId), call) },
+];

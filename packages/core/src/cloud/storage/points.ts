@@ -12,3 +12,10 @@ export const poolDegraded = notice<PoolEvent>('pool.degraded');
 export const poolNearlyFull = notice<PoolEvent>('pool.nearlyFull');
 /** A pool is healthy again and has room. */
 export const poolRecovered = notice<PoolEvent>('pool.recovered');
+
+/** A host does not reach a pool that is well: no machine that needs it is placed there. */
+export const hostPoolUnreached = notice<{ readonly hostId: string; readonly poolId: string; readonly reason: string }>(
+  'host.poolUnreached',
+);
+/** A host reaches a pool again. */
+export const hostPoolReached = notice<{ readonly hostId: string; readonly poolId: string }>('host.poolReached');

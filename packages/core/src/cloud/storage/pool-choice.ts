@@ -21,9 +21,15 @@ export interface HostPlace {
   readonly hostId: string;
   readonly clusterId: string;
   readonly zoneId: string | undefined;
+  /** Pools that it is to reach and does not. */
+  readonly unreached?: ReadonlySet<string>;
 }
 
-export const reaches = (row: PoolRow, at: HostPlace): boolean =>
+/** Whether the host reaches the pool, as far as is known. */
+export const reaches = (row: PoolRow, at: HostPlace): boolean => isWithin(row, at) && at.unreached?.has(row.id) !== true;
+
+/** Whether the host is to reach the pool. */
+export const isWithin = (row: PoolRow, at: HostPlace): boolean =>
   row.scope === 'host' ? row.hostId === at.hostId : row.scope === 'cluster' ? row.clusterId === at.clusterId : row.zoneId === at.zoneId;
 
 interface WantedPlace {
@@ -35,14 +41,16 @@ interface WantedPlace {
 }
 
 /** Why nothing of the kind is placed there now. */
-const refusalOf = ({ row, demandedBy }: RankedPool, { encrypted }: WantedPlace): string | undefined =>
-  notTaking(row) ?? misfitOf(row, demandedBy, encrypted);
+const refusalOf = ({ row, demandedBy }: RankedPool, { encrypted, at }: WantedPlace): string | undefined =>
+  notTaking(row) ??
+  (at?.unreached?.has(row.id) === true ? 'is not reached from that host' : undefined) ??
+  misfitOf(row, demandedBy, encrypted);
 
 /** Whether the request is for such a pool, whether it takes anything now or not. */
 const isMeant = ({ row }: RankedPool, { poolId, storageClass, at }: WantedPlace): boolean =>
   (poolId === undefined || row.id === poolId) &&
   (storageClass === undefined || row.storageClass === storageClass) &&
-  (at === undefined || reaches(row, at));
+  (at === undefined || isWithin(row, at));
 
 /** Pools that fit, the emptiest first; of equals the older. Pure, so that placement and volumes rank alike. */
 export const rankPools = (pools: readonly RankedPool[], wanted: WantedPlace): readonly RankedPool[] =>
@@ -51,16 +59,17 @@ export const rankPools = (pools: readonly RankedPool[], wanted: WantedPlace): re
     .sort((a, b) => b.freeBytes - a.freeBytes || (a.row.id < b.row.id ? -1 : 1));
 
 export async function hostPlace(reader: Reader, hostId: string, pointer?: string): Promise<HostPlace> {
-  const { clusterId } = await reader.get(host, hostId, pointer);
-  return { hostId, clusterId, zoneId: (await reader.find(cluster, clusterId))?.zoneId };
+  const { clusterId, unreachedPools = [] } = await reader.get(host, hostId, pointer);
+  const unreached = new Set<string>(unreachedPools.map(({ poolId }) => poolId));
+  return { hostId, clusterId, zoneId: (await reader.find(cluster, clusterId))?.zoneId, unreached };
 }
 
-/** All pools that a host reaches, along their indexes: there may be as many pools as hosts. */
+/** All pools that a host is to reach, along their indexes: there may be as many pools as hosts. */
 export async function poolsReached(reader: Reader, at: HostPlace): Promise<readonly PoolRow[]> {
   const { hostId, clusterId, zoneId } = at;
   const near = [equals('hostId', hostId), equals('clusterId', clusterId), ...(zoneId === undefined ? [] : [equals('zoneId', zoneId)])];
   const rows = (await Promise.all(near.map((where) => reader.list(pool, where)))).flat();
-  return rows.filter((row) => reaches(row, at));
+  return rows.filter((row) => isWithin(row, at));
 }
 
 /** The pools with what is left of each. */

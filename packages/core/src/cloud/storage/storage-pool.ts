@@ -86,6 +86,10 @@ export class StoragePool {
     const facts = this.#driver.facts;
     return facts === undefined ? undefined : this.#run('facts', call, (c) => facts.call(this.#driver, c));
   }
+  /** Where hosts connect to for it, one of which is enough; none where it cannot be told. */
+  get endpoints(): readonly string[] {
+    return this.#driver.endpoints ?? [];
+  }
   /** Whether what has a volume open can be shut out. */
   get canFence(): boolean {
     return this.#driver.fence !== undefined;

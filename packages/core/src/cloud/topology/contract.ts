@@ -4,7 +4,7 @@ export { host } from './host.ts';
 export { machinesComing, machinesOn, ON_THE_HOST, refuseMachines } from './host-maintain.ts';
 export type { Hosts, Hypervisor } from './hosts.ts';
 export type { MachineAsk } from './late-calls.ts';
-export { HEARTBEATS_PER_LOOK, hostLook, hostLost, strayRemoval } from './points.ts';
+export { HEARTBEATS_PER_LOOK, hostLinks, hostLook, hostLost, hostReach, strayRemoval, type ToldLinks, type ToldReach } from './points.ts';
 export { type Found, type Ground, recordStrays } from './quarantine.ts';
 export { realmHosts } from './realm-hosts.ts';
 export { removalAllowed } from './recovery.ts';

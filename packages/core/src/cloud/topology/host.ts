@@ -2,6 +2,43 @@ import { Type } from 'typebox';
 import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
 import { labels } from '../labels.ts';
 
+/** How a host is connected to a physical network that carries its storage. */
+const storageNetwork = Type.Object({
+  physicalNetworkId: Type.String({ format: 'uuid' }),
+  link: Type.Optional(Type.String({ description: 'The link of the host that leads there; absent where none is known.' })),
+  isUp: Type.Optional(Type.Boolean()),
+  speedMbits: Type.Optional(Type.Integer({ description: 'Of all of it, megabits a second; absent where it does not tell.' })),
+  mtuBytes: Type.Optional(Type.Integer()),
+  bond: Type.Optional(
+    Type.Object({
+      name: Type.String(),
+      mode: Type.Optional(Type.String()),
+      members: Type.Array(Type.Object({ name: Type.String(), isUp: Type.Boolean(), speedMbits: Type.Optional(Type.Integer()) })),
+    }),
+  ),
+  isOverlay: Type.Optional(Type.Boolean({ description: 'What is sent there goes on inside of other packets.' })),
+  findings: Type.Array(
+    Type.Object({
+      code: Type.Union([
+        Type.Literal('not_told'),
+        Type.Literal('not_there'),
+        Type.Literal('down'),
+        Type.Literal('overlay'),
+        Type.Literal('slow'),
+        Type.Literal('speed_unknown'),
+        Type.Literal('not_bonded'),
+        Type.Literal('bond_degraded'),
+        Type.Literal('small_mtu'),
+        Type.Literal('shared'),
+      ]),
+      level: Type.Union([Type.Literal('warning'), Type.Literal('error')]),
+      found: Type.String({ description: 'What there is.' }),
+      wanted: Type.String({ description: 'What is wanted.' }),
+      since: Type.String({ format: 'date-time' }),
+    }),
+  ),
+});
+
 /** What the operator wants of a host (`state`) and whether it answers (`status`) are apart: either may change without the other. */
 export const host = defineKind({
   name: 'host',
@@ -41,6 +78,28 @@ export const host = defineKind({
           since: Type.String({ format: 'date-time' }),
         }),
         { description: 'What may keep machines that run there from their networks, by network driver; absent where nothing is known.' },
+      ),
+    ),
+    storageNetworkStatus: Type.Optional(
+      Type.Union([Type.Literal('fit'), Type.Literal('warned'), Type.Literal('unfit'), Type.Literal('unknown')], {
+        description:
+          '`fit`: its ways to storage are as the settings `storageNetwork.*` want them. `warned`: not all. `unfit`: not all, and no machine is placed here for that. `unknown`: no agent tells of them. Absent: its cluster has no physical network of the role `storage`.',
+      }),
+    ),
+    storageNetworks: Type.Optional(
+      Type.Array(storageNetwork, { description: 'Its way to each physical network of the role `storage`, as its agent tells it.' }),
+    ),
+    unreachedPools: Type.Optional(
+      Type.Array(
+        Type.Object({
+          poolId: Type.String({ format: 'uuid' }),
+          reason: Type.String(),
+          since: Type.String({ format: 'date-time' }),
+        }),
+        {
+          description:
+            'Pools of its cluster and zone that it does not reach, though they are well: no machine that needs one is placed here.',
+        },
       ),
     ),
     hostname: Type.Optional(Type.String()),

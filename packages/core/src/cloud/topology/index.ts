@@ -12,7 +12,7 @@ import { hostMaintain } from './host-maintain.ts';
 import { hostReconnect } from './host-reconnect.ts';
 import { hostUpdate, updateHostBefore } from './host-update.ts';
 import { HostWatch } from './host-watch.ts';
-import { hostLook, hostLost, strayRemoval } from './points.ts';
+import { hostLinks, hostLook, hostLost, hostReach, strayRemoval } from './points.ts';
 import { confirmFirstStart, recoveryEndpoints } from './recovery.ts';
 import { topologySettings } from './settings.ts';
 import { stray } from './stray.ts';
@@ -24,7 +24,7 @@ import { zoneCreate, zoneDeletion, zoneUpdate } from './zone-create.ts';
 
 export { cluster } from './cluster.ts';
 export { host } from './host.ts';
-export { hostLook, hostLost, strayRemoval } from './points.ts';
+export { hostLinks, hostLook, hostLost, hostReach, strayRemoval } from './points.ts';
 export { type Found, type Ground, recordStrays } from './quarantine.ts';
 export { removalAllowed } from './recovery.ts';
 export { stray } from './stray.ts';
@@ -56,7 +56,7 @@ export const topology: Module = (services) => {
     sagas: [updateHostBefore],
     settings: topologySettings,
     settingLevels: [{ kind: zone.name }, { kind: cluster.name, parent: 'zoneId' }, { kind: host.name, parent: 'clusterId' }],
-    points: [hostLook, hostLost, strayRemoval],
+    points: [hostLook, hostLost, strayRemoval, hostLinks, hostReach],
     hooks: [
       onContribution(strayRemoval, async ({ objectKind, objectId, hostId, call }) => {
         if (objectKind !== 'machine') return false;

@@ -1,3 +1,4 @@
+import type { HostLink } from '../../agent/index.ts';
 import { contribution, type Id, notice } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import type { StrayKind } from './stray.ts';
@@ -29,3 +30,16 @@ export const strayRemoval = contribution<
   },
   boolean
 >('stray.removal');
+
+/** What whoever is on a host tells of its links. `pending`: nothing yet, and it will. Undefined: nobody is there, or does not tell. */
+export type ToldLinks = readonly HostLink[] | 'pending' | undefined;
+/** Who has somebody on a host answers for him. At once: by what was told last. */
+export const hostLinks = contribution<{ readonly hostId: string }, ToldLinks>('host.links');
+
+/** By place: an empty text, or why it takes no connections from there. `away`: nothing is heard of who would know. Undefined: nobody is there who can tell. */
+export type ToldReach = Readonly<Record<string, string>> | 'away' | undefined;
+/** Who has somebody on a host has him try whether these places, `host:port`, take connections from there. */
+export const hostReach = contribution<
+  { readonly hostId: string; readonly places: readonly string[]; readonly signal: AbortSignal },
+  ToldReach
+>('host.reach');

@@ -3,6 +3,7 @@ import { create, defineAction, expectState, resourceName, updateAction } from '.
 import { given, nameOr } from '../../naming.ts';
 import { rowCreate, rowDeletion, rowTakenBack } from '../../row-only.ts';
 import { cluster } from '../../topology/contract.ts';
+import { nearestCidr, parseCidr } from '../cidr.ts';
 import { invalid } from '../refusal.ts';
 import { physicalNetwork, TUNNEL_KEY_MAX } from './physical-network.ts';
 
@@ -22,6 +23,7 @@ export const createPhysicalNetwork = defineAction({
     clusterId: properties.clusterId,
     label: properties.label,
     role: properties.role,
+    cidr: properties.cidr,
     mtuBytes: Type.Optional({
       ...properties.mtuBytes,
       description: `Default: ${PHYSICAL_MTU_BYTES}, or ${TUNNEL_MTU_BYTES} with an encapsulation.`,
@@ -35,6 +37,7 @@ export const createPhysicalNetwork = defineAction({
   accept: async ({ id, input, reader }) => {
     await reader.get(cluster, input.clusterId, '/clusterId');
     checkVlans(input);
+    checkCidr(input);
     const keys = tunnelKeys(input);
     const mtuBytes = keys === undefined ? PHYSICAL_MTU_BYTES : TUNNEL_MTU_BYTES;
     const row = { mtuBytes, ...given(input), ...keys, id, name: nameOr(input.name, physicalNetwork, id) };
@@ -50,6 +53,13 @@ export const createPhysicalNetwork = defineAction({
   context: () => null,
   unwound: rowTakenBack,
 });
+
+/** @throws CloudError invalid_input for what is no network, and of machines' networks, whose subnets say it */
+function checkCidr({ role, cidr }: { readonly role: string; readonly cidr?: string | null | undefined }): void {
+  if (cidr === undefined || cidr === null) return;
+  if (role !== 'storage' && role !== 'management') throw invalid('/cidr', 'Hosts have addresses on networks for storage and management.');
+  if (parseCidr(cidr) === undefined) throw invalid('/cidr', `This is no network in canonical form; ${nearestCidr(cidr)} is.`);
+}
 
 /** @throws CloudError invalid_input for half a range, or one that is reversed */
 function checkVlans({ firstVlanId, lastVlanId }: { readonly firstVlanId?: number; readonly lastVlanId?: number }): void {
@@ -77,10 +87,13 @@ function tunnelKeys({ encapsulation, role, firstVlanId, ...asked }: Tunnelled) {
   const { firstTunnelKey = 1, lastTunnelKey = TUNNEL_KEY_MAX } = asked;
   if (firstVlanId !== undefined) throw invalid('/firstVlanId', 'Networks of tunnels have keys in place of VLANs.');
   if (role === 'external') throw invalid('/role', 'Tunnels between hosts lead to nobody outside.');
+  if (role === 'storage') throw invalid('/encapsulation', 'Storage is on the wire itself, and not in tunnels.');
   if (lastTunnelKey < firstTunnelKey) throw invalid('/lastTunnelKey', 'The last key comes before the first.');
   return { firstTunnelKey, lastTunnelKey };
 }
 
-export const updatePhysicalNetwork = updateAction(physicalNetwork, ['description']);
+export const updatePhysicalNetwork = updateAction(physicalNetwork, ['description', 'cidr'], ({ row, input }) =>
+  checkCidr({ role: String((row as { readonly role?: unknown }).role), ...(input as { readonly cidr?: string | null }) }),
+);
 
 export const physicalNetworkDeletion = rowDeletion(physicalNetwork, ['available']);

@@ -15,6 +15,13 @@ export const physicalNetwork = defineKind({
     clusterId: ref('cluster', 'restrict', { recursive: true, description: 'Whose hosts are connected: machines elsewhere cannot use it.' }),
     label: Type.String({ maxLength: 63, pattern: '^[a-zA-Z0-9][a-zA-Z0-9._-]*$', description: 'What its hosts call it, e.g. `physnet1`.' }),
     role: Type.Union([Type.Literal('tenant'), Type.Literal('storage'), Type.Literal('management'), Type.Literal('external')]),
+    cidr: Type.Optional(
+      Type.String({
+        maxLength: 49,
+        description:
+          'Of one of the role `storage` or `management`: where its hosts have addresses on it, by which their links to it are found. Default: by its label.',
+      }),
+    ),
     mtuBytes: Type.Integer({ minimum: 1280, maximum: 9216 }),
     firstVlanId: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 4094, description: 'VLANs that networks may use; none: untagged alone.' }),

@@ -1,0 +1,192 @@
+import { type TObject, Type } from 'typebox';
+import {
+  announce,
+  change,
+  describeChain,
+  type Endpoint,
+  equals,
+  type Id,
+  isCloudError,
+  lookUp,
+  type RowOf,
+  readPermission,
+  timestamp,
+} from '../../kernel/index.ts';
+import type { CloudServices } from '../services.ts';
+import { cluster, host, hostReach } from '../topology/contract.ts';
+import { hostPoolReached, hostPoolUnreached } from './points.ts';
+import { pool } from './pool.ts';
+import { hostPlace, poolsReached } from './pool-choice.ts';
+
+type PoolRow = RowOf<typeof pool>;
+type HostRow = RowOf<typeof host>;
+type Unreached = NonNullable<HostRow['unreachedPools']>[number];
+
+/** A packet may be lost: nothing is inferred from one look. */
+const MISSES_MAX = 2;
+const REASON_MAX = 256;
+const NAMED_MAX = 4;
+
+/**
+ * Whether each host reaches the pools that it shares with others, while these are well: a pool is looked at through one of its hosts, or by this server, and tells
+ * nothing of the way from the others. By what somebody on the host can connect to; of hosts where nobody is, and of pools that name no place, nothing is known.
+ */
+export class PoolReach {
+  readonly #services: CloudServices;
+  /** By host: pools that were reached when it was last looked at. */
+  readonly #reached = new Map<string, ReadonlySet<string>>();
+  /** By host and pool: looks in a row that did not get there. */
+  readonly #misses = new Map<string, number>();
+
+  constructor(services: CloudServices) {
+    this.#services = services;
+  }
+
+  async look(hostId: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#look(hostId, signal);
+    } catch (error) {
+      if (!signal.aborted)
+        this.#services.environment.logger.warn({ hostId, error: describeChain(error) }, 'look at what a host reaches failed');
+    }
+  }
+
+  /** Known by the last look at the host; undefined where it is not known. */
+  reaches(row: Pick<HostRow, 'id' | 'unreachedPools'>, poolId: string): boolean | undefined {
+    if (row.unreachedPools?.some((each) => each.poolId === poolId)) return false;
+    return this.#reached.get(row.id)?.has(poolId) === true ? true : undefined;
+  }
+
+  async #look(hostId: string, signal: AbortSignal): Promise<void> {
+    const { reader, kernel } = this.#services;
+    const { hooks } = kernel().registry;
+    const shared = (await poolsReached(reader, await hostPlace(reader, hostId))).filter(isWatched);
+    const places = await this.#placesOf(shared);
+    const all = [...new Set([...places.values()].flat())];
+    const told =
+      all.length === 0 ? undefined : (await hooks.collect(hostReach, { hostId, places: all, signal })).find((each) => each !== undefined);
+    if (told === 'away') return;
+    const row = await reader.find(host, hostId);
+    if (row === undefined || row.deletedAt !== undefined) return;
+    const before = row.unreachedPools ?? [];
+    const reached = new Set<string>();
+    const now: Unreached[] = [];
+    for (const { id } of shared) {
+      const seen = told === undefined ? undefined : reasonOf(places.get(id) ?? [], told);
+      const known = before.find(({ poolId }) => poolId === id);
+      const next = this.#next(hostId, id, seen, known);
+      if (seen === '') reached.add(id);
+      if (next !== undefined) now.push(next);
+    }
+    this.#reached.set(hostId, reached);
+    await this.#show(row, before, now, reached);
+  }
+
+  /** What is shown of a pool, after it was `seen`: reached (an empty text), not (why), or unknown. */
+  #next(hostId: string, poolId: string, seen: string | undefined, known: Unreached | undefined): Unreached | undefined {
+    const key = `${hostId} ${poolId}`;
+    const misses = seen === undefined || seen === '' ? 0 : (this.#misses.get(key) ?? 0) + 1;
+    if (misses === 0) this.#misses.delete(key);
+    else this.#misses.set(key, misses);
+    if (seen === undefined || seen === '') return undefined;
+    if (known !== undefined) return { ...known, reason: seen };
+    return misses < MISSES_MAX ? undefined : { poolId, reason: seen, since: timestamp(this.#services.environment.clock) };
+  }
+
+  async #placesOf(rows: readonly PoolRow[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const places = new Map<string, readonly string[]>();
+    for (const { id } of rows)
+      try {
+        places.set(id, (await this.#services.pools.open(id)).endpoints);
+      } catch (error) {
+        // What cannot be opened is told of with the pool.
+        if (!isCloudError(error)) throw error;
+      }
+    return places;
+  }
+
+  /** As long as nothing else has changed the row: else the next look decides. */
+  async #show(row: HostRow, before: readonly Unreached[], now: Unreached[], reached: ReadonlySet<string>): Promise<void> {
+    const wordsOf = (all: readonly Unreached[]) => all.map(({ poolId, reason }) => `${poolId} ${reason}`).join();
+    if (wordsOf(before) === wordsOf(now)) return;
+    const { kernel, ids } = this.#services;
+    const hostId = row.id as Id<'host'>;
+    const has = (all: readonly Unreached[], id: string) => all.some(({ poolId }) => poolId === id);
+    await kernel().observe([
+      change(host, hostId, { unreachedPools: now.length === 0 ? null : now }, { generation: row.generation }),
+      ...now
+        .filter(({ poolId }) => !has(before, poolId))
+        .map(({ poolId, reason }) => announce(hostPoolUnreached, ids.mint('notice'), { hostId, poolId, reason })),
+      ...before
+        .filter(({ poolId }) => reached.has(poolId))
+        .map(({ poolId }) => announce(hostPoolReached, ids.mint('notice'), { hostId, poolId })),
+    ]);
+  }
+}
+
+/** One that is away itself tells of no host. */
+const isWatched = ({ scope, state, status }: PoolRow): boolean =>
+  scope !== 'host' && status === 'connected' && (state === 'available' || state === 'disabled');
+
+/** Empty where one of the places answers; undefined of a pool without any. */
+function reasonOf(places: readonly string[], told: Readonly<Record<string, string>>): string | undefined {
+  const answers = places.flatMap((place) => (told[place] === undefined ? [] : [[place, told[place]] as const]));
+  if (answers.length === 0) return undefined;
+  if (answers.some(([, why]) => why === '')) return '';
+  const named = answers.slice(0, NAMED_MAX).map(([place, why]) => `${place}: ${why}`);
+  return named.join(', ').slice(0, REASON_MAX);
+}
+
+/** By what the last looks have found: nothing is looked at. */
+export const poolHosts = ({ reader }: Pick<CloudServices, 'reader'>, reach: PoolReach): Endpoint => ({
+  type: 'value',
+  method: 'GET',
+  path: '/pools/{id}/hosts',
+  summary: 'Which of the hosts that are to reach a pool do, by what their agents can connect to.',
+  permission: readPermission(pool),
+  scope: 'cloud',
+  answer: Type.Object({
+    reached: Type.Integer({ description: 'How many do.' }),
+    unreached: Type.Integer({ description: 'How many do not.' }),
+    unknown: Type.Integer({
+      description: 'Of how many it is not known: they have no agent, the pool is away itself, or its driver names no place to connect to.',
+    }),
+    hosts: Type.Array(
+      Type.Object({
+        hostId: Type.String({ format: 'uuid' }),
+        name: Type.String(),
+        isReached: Type.Optional(Type.Boolean({ description: 'Absent where it is not known.' })),
+        reason: Type.Optional(Type.String({ description: 'Why not.' })),
+        since: Type.Optional(Type.String({ format: 'date-time', description: 'Since when it has not been.' })),
+      }),
+    ),
+  }) as TObject,
+  handle: async ({ principal, params }) => {
+    const row = (await lookUp(reader, pool, params.id ?? '', principal)).row as PoolRow;
+    const hosts = (await hostsOf(reader, row)).map((each) => {
+      const isReached = row.scope === 'host' ? ofOwnHost(row) : reach.reaches(each, row.id);
+      const why = each.unreachedPools?.find(({ poolId }) => poolId === row.id);
+      return {
+        hostId: each.id,
+        name: each.name,
+        ...(isReached === undefined ? {} : { isReached }),
+        ...(why === undefined ? {} : { reason: why.reason, since: why.since }),
+      };
+    });
+    const count = (is: boolean | undefined) => hosts.filter(({ isReached }) => isReached === is).length;
+    return { reached: count(true), unreached: count(false), unknown: count(undefined), hosts };
+  },
+});
+
+/** It is looked at through its host alone. */
+const ofOwnHost = ({ status }: PoolRow): boolean => status === 'connected';
+
+async function hostsOf(reader: CloudServices['reader'], row: PoolRow): Promise<readonly HostRow[]> {
+  if (row.hostId !== undefined && row.scope === 'host') return [await reader.get(host, row.hostId)];
+  const clusterIds =
+    row.scope === 'cluster'
+      ? [String(row.clusterId)]
+      : (await reader.list(cluster, equals('zoneId', String(row.zoneId)))).map(({ id }) => id);
+  const rows = (await Promise.all(clusterIds.map((id) => reader.list(host, equals('clusterId', id))))).flat();
+  return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
