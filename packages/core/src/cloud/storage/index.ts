@@ -112,8 +112,8 @@ export const storage: Module = (services) => {
         hostLook,
         async ({ hostId, machineId, signal }) => {
           if (machineId !== undefined) return;
-          await look.lookThrough(hostId, signal);
-          await reach.look(hostId, signal);
+          const reached = await look.lookThrough(hostId, signal);
+          if (!signal.aborted) await reach.look(hostId, reached, signal);
         },
         { after: ['compute'] },
       ),

@@ -65,14 +65,17 @@ export class PoolLook {
     this.#snapshots = new SnapshotLook(services);
   }
 
-  async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
+  /** Answers the pools that the host is to reach, as they were before. */
+  async lookThrough(hostId: string, signal: AbortSignal): Promise<readonly PoolRow[]> {
     const { reader, settings } = this.#services;
     const at = await hostPlace(reader, hostId);
     const everyMs = HEARTBEATS_PER_LOOK * SHARE_OF_LOOK * (await settings.at(heartbeatSeconds, host, hostId)) * 1000;
-    for (const row of await poolsReached(reader, at)) {
-      if (signal.aborted) return;
+    const rows = await poolsReached(reader, at);
+    for (const row of rows) {
+      if (signal.aborted) return [];
       if ((row.state === 'available' || row.state === 'disabled') && this.#isDue(row, everyMs)) await this.#look(row, hostId, signal);
     }
+    return rows;
   }
 
   /** The pools that are managed through a lost host cannot be reached any more, either. */

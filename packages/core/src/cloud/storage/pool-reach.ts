@@ -16,7 +16,6 @@ import type { CloudServices } from '../services.ts';
 import { cluster, host, hostReach } from '../topology/contract.ts';
 import { hostPoolReached, hostPoolUnreached } from './points.ts';
 import { pool } from './pool.ts';
-import { hostPlace, poolsReached } from './pool-choice.ts';
 
 type PoolRow = RowOf<typeof pool>;
 type HostRow = RowOf<typeof host>;
@@ -42,9 +41,10 @@ export class PoolReach {
     this.#services = services;
   }
 
-  async look(hostId: string, signal: AbortSignal): Promise<void> {
+  /** `pools` are those that the host is to reach. */
+  async look(hostId: string, pools: readonly PoolRow[], signal: AbortSignal): Promise<void> {
     try {
-      await this.#look(hostId, signal);
+      await this.#look(hostId, pools.filter(isWatched), signal);
     } catch (error) {
       if (!signal.aborted)
         this.#services.environment.logger.warn({ hostId, error: describeChain(error) }, 'look at what a host reaches failed');
@@ -57,10 +57,9 @@ export class PoolReach {
     return this.#reached.get(row.id)?.has(poolId) === true ? true : undefined;
   }
 
-  async #look(hostId: string, signal: AbortSignal): Promise<void> {
+  async #look(hostId: string, shared: readonly PoolRow[], signal: AbortSignal): Promise<void> {
     const { reader, kernel } = this.#services;
     const { hooks } = kernel().registry;
-    const shared = (await poolsReached(reader, await hostPlace(reader, hostId))).filter(isWatched);
     const places = await this.#placesOf(shared);
     const all = [...new Set([...places.values()].flat())];
     const told =
