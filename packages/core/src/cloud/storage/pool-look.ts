@@ -65,7 +65,7 @@ export class PoolLook {
     this.#snapshots = new SnapshotLook(services);
   }
 
-  /** Answers the pools that the host is to reach, as they were before. */
+  /** Answers those of the pools that the host is to reach that are well, as far as is known. */
   async lookThrough(hostId: string, signal: AbortSignal): Promise<readonly PoolRow[]> {
     const { reader, settings } = this.#services;
     const at = await hostPlace(reader, hostId);
@@ -75,7 +75,7 @@ export class PoolLook {
       if (signal.aborted) return [];
       if ((row.state === 'available' || row.state === 'disabled') && this.#isDue(row, everyMs)) await this.#look(row, hostId, signal);
     }
-    return rows;
+    return rows.filter(({ id, status }) => status === 'connected' && !this.#misses.has(id));
   }
 
   /** The pools that are managed through a lost host cannot be reached any more, either. */

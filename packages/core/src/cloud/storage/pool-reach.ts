@@ -21,8 +21,8 @@ type PoolRow = RowOf<typeof pool>;
 type HostRow = RowOf<typeof host>;
 type Unreached = NonNullable<HostRow['unreachedPools']>[number];
 
-/** A packet may be lost: nothing is inferred from one look. */
-const MISSES_MAX = 2;
+/** As many as of a pool, so that one that is away shows first for what it is. */
+const MISSES_MAX = 3;
 const REASON_MAX = 256;
 const NAMED_MAX = 4;
 
@@ -41,7 +41,7 @@ export class PoolReach {
     this.#services = services;
   }
 
-  /** `pools` are those that the host is to reach. */
+  /** `pools` are those that the host is to reach, as far as they are well. */
   async look(hostId: string, pools: readonly PoolRow[], signal: AbortSignal): Promise<void> {
     try {
       await this.#look(hostId, pools.filter(isWatched), signal);
@@ -123,9 +123,7 @@ export class PoolReach {
   }
 }
 
-/** One that is away itself tells of no host. */
-const isWatched = ({ scope, state, status }: PoolRow): boolean =>
-  scope !== 'host' && status === 'connected' && (state === 'available' || state === 'disabled');
+const isWatched = ({ scope, state }: PoolRow): boolean => scope !== 'host' && (state === 'available' || state === 'disabled');
 
 /** Empty where one of the places answers; undefined of a pool without any. */
 function reasonOf(places: readonly string[], told: Readonly<Record<string, string>>): string | undefined {

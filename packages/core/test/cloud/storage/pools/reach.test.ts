@@ -21,7 +21,7 @@ async function stageWithSharedPool() {
   });
   for (const [index, url] of URLS.entries())
     await sim.done('agent.create', { hostId: stage.hostIds[index], url, fingerprint: String(index).repeat(64) });
-  const look = () => sim.run(2 * LOOK_MS);
+  const look = () => sim.run(3 * LOOK_MS);
   const hosts = () => stage.ask('GET', '/pools/{id}/hosts', { params: { id: poolId } }) as Promise<Record<string, unknown>>;
   await look();
   return { stage, sim, poolId, look, hosts, heard, agent: sim.agents.at(URLS[0]), hostIds: stage.hostIds };
