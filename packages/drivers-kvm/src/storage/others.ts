@@ -8,10 +8,8 @@ import { type DiskFiles, openFile, readFrom } from './contents.ts';
 import { readName, volumeName } from './names.ts';
 import { cannotBe, type FoundDisk, foundDisk, HEAD_BYTES_MAX, isDisk, mayBeDisk, noDisk, OTHERS_PAGE, refuseUnfit } from './others-disk.ts';
 import type { DirPool } from './pool.ts';
-import { machineWith } from './volume-in-use.ts';
+import { IN_USE, machineWith } from './volume-in-use.ts';
 import type { DirVolumes } from './volumes.ts';
-
-const IN_USE = /Failed to get .*lock/;
 
 /**
  * Files of a folder that have no name of ours. Libvirt renames no file, so one that is adopted keeps its name, and is never written to again: the volume is a qcow2

@@ -7,6 +7,9 @@ import { volumeOfAlias } from '../mark.ts';
 import { child, childrenNamed, type Element } from '../xml/element.ts';
 import { parse } from '../xml/reader.ts';
 
+/** What QEMU says of a file that somebody else has open. */
+export const IN_USE = /Failed to get .*lock/;
+
 /**
  * Grows a file that a running machine of this host uses: QEMU holds its lock, so only QEMU can, and the guest sees it at once. False when none uses it.
  */

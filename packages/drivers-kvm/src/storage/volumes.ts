@@ -12,7 +12,7 @@ import { presenceNames, readName, volumeName } from './names.ts';
 import { type DirPool, findOneOf } from './pool.ts';
 import { luksPlace, QCOW2_FIRST_BYTES } from './qcow2.ts';
 import { isTold, MARK_AT, markOf, untold } from './qcow2-mark.ts';
-import { growInUse, isInUse } from './volume-in-use.ts';
+import { growInUse, IN_USE, isInUse } from './volume-in-use.ts';
 import type { Backing, VolumeView } from './volume-xml.ts';
 
 /** Libvirt makes files of whole KiB. */
@@ -141,14 +141,25 @@ export class DirVolumes {
   }
 
   /** The header of an encrypted one, which lies in the file behind that of qcow2. @throws DriverError, LuksError conflict */
-  async changeKeys(id: string, make: (header: LuksHeader) => Promise<HeaderWrite[]>, deadline: Deadline): Promise<void> {
+  async changeKeys(id: string, key: string, make: (header: LuksHeader) => Promise<HeaderWrite[]>, deadline: Deadline): Promise<void> {
     const volume = await this.need(id, deadline);
     if (await isInUse(this.#link, volume.key, deadline)) throw new DriverError('conflict', `a machine has volume ${id} open`);
     const place = luksPlace(await this.#pool.readPart(volume, 0, QCOW2_FIRST_BYTES, deadline));
     if (place === undefined) throw new DriverError('conflict', `volume ${id} is not encrypted`);
     const bytes = await this.#pool.readPart(volume, place.offsetBytes, place.lengthBytes, deadline);
-    for (const write of await make(LuksHeader.read(bytes)))
-      await this.#pool.writePart(volume, place.offsetBytes + write.offsetBytes, write.bytes, deadline);
+    const writes = await make(LuksHeader.read(bytes));
+    // Who is no machine of libvirt's shows by his lock alone.
+    await this.knowing(id, key, deadline, () =>
+      except(
+        ['internalError'],
+        () => this.settle(id, deadline),
+        (error) => {
+          if (!IN_USE.test(error.message)) throw error;
+          throw new DriverError('conflict', `somebody has volume ${id} open`, { cause: error });
+        },
+      ),
+    );
+    for (const write of writes) await this.#pool.writePart(volume, place.offsetBytes + write.offsetBytes, write.bytes, deadline);
   }
 
   /**
@@ -271,12 +282,12 @@ export function encryptionVerbs(volumes: DirVolumes): NonNullable<StorageDriver[
     keys: {
       add: async (id, key, added, call) => {
         const deadline = new Deadline(call);
-        await volumes.changeKeys(id, (header) => header.withPassphrase(key, added), deadline);
+        await volumes.changeKeys(id, key, (header) => header.withPassphrase(key, added), deadline);
         await volumes.knowing(id, added, deadline, () => volumes.settle(id, deadline));
       },
       keep: async (id, key, call) => {
         const deadline = new Deadline(call);
-        await volumes.changeKeys(id, (header) => header.withoutOthers(key), deadline);
+        await volumes.changeKeys(id, key, (header) => header.withoutOthers(key), deadline);
         await volumes.knowing(id, key, deadline, () => volumes.settle(id, deadline));
       },
     },

@@ -1,4 +1,4 @@
-import { truncate, writeFile } from 'node:fs/promises';
+import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeStorage } from '@pileus/core/testing';
 import { QemuClient } from '../../../../tools/system/qemu-client.ts';
@@ -31,9 +31,15 @@ describeStorage('libvirt-dir on a real libvirtd', {
     const factory = required(kvm().strategies.storage);
     const path = join(backend.lab.sharedDir, 'pool');
     return Object.assign(backend, {
-      // As hypervisors open what is shareable: past the locks of files.
-      client: (volumeId: string) =>
-        QemuClient.run('--image-opts', `driver=raw,file.driver=file,file.locking=off,file.filename=${path}/volume-${volumeId}.raw`),
+      // As hypervisors open them: past the locks of files what is shareable, which alone is raw.
+      client: async (volumeId: string) => {
+        const name = (await readdir(path)).find((each) => each.startsWith(`volume-${volumeId}.`)) ?? '';
+        const locking = name.endsWith('.raw') ? 'off' : 'on';
+        return await QemuClient.run(
+          '--image-opts',
+          `driver=raw,file.driver=file,file.locking=${locking},file.filename=${join(path, name)}`,
+        );
+      },
       open: async () =>
         factory.open({
           poolId: '01900000-0000-7000-8000-00000000900a',
