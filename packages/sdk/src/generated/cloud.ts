@@ -2290,7 +2290,7 @@ export interface PoolFields {
   readonly health?: 'healthy' | 'degraded' | 'unavailable';
   /** In its backend's own words. */
   readonly healthReason?: string;
-  /** Its backend warns that it will soon refuse writes: nothing new is placed there. */
+  /** Its backend warns that it will soon refuse writes, or more of it is used than the setting `pools.nearlyFullShare` says: nothing new is placed there. */
   readonly isNearlyFull?: boolean;
   /** How it does not keep what its class promises: nothing new is placed there meanwhile. */
   readonly shortfall?: string;

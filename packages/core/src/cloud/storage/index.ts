@@ -26,7 +26,7 @@ import { PoolLook } from './pool-look.ts';
 import { PoolReach, poolHosts } from './pool-reach.ts';
 import { poolUpdate } from './pool-update.ts';
 import { payRemoval, REMOVALS, type RemovalTask } from './removal.ts';
-import { imageBytesMax, imageDiskBytesMax, imagePartHours, poolTarget, volumeReturnSeconds } from './settings.ts';
+import { imageBytesMax, imageDiskBytesMax, imagePartHours, poolNearlyFullShare, poolTarget, volumeReturnSeconds } from './settings.ts';
 import { snapshotActions } from './snapshots/index.ts';
 import { snapshot } from './snapshots/snapshot.ts';
 import { dropSnapshot, snapshotDeletion } from './snapshots/snapshot-delete.ts';
@@ -57,11 +57,10 @@ export { imageFor } from './volume-source.ts';
 /** Pools, the volumes in them, and the images that volumes are cloned from. */
 export const storage: Module = (services) => {
   const { hosts, pools, seeds, reader, kernel, environment, imageStore, settings, config, fetchUrl, openFile, secrets } = services;
-  const context: PoolContext = { hosts, pools, reader, drivers: () => kernel().registry.strategyNames('storage') };
+  const context: PoolContext = { hosts, pools, reader, settings, drivers: () => kernel().registry.strategyNames('storage') };
   const images: ImageContext = {
     ...context,
     imageStore,
-    settings,
     config,
     uploads: new Uploads(environment),
     ...(fetchUrl === undefined ? {} : { fetchUrl }),
@@ -74,10 +73,10 @@ export const storage: Module = (services) => {
     requires: ['topology'],
     kinds: [storageClass, pool, volume, attachment, image, snapshot, snapshotGroup],
     sagas: [dropSnapshot, makeDisk, placeIso],
-    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds, poolTarget],
+    settings: [imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds, poolTarget, poolNearlyFullShare],
     actions: [
       ...classActions,
-      poolCreate({ ...context, settings, environment }),
+      poolCreate({ ...context, environment }),
       poolUpdate(context),
       poolChangeCredentials({ ...context, pools, secrets }),
       poolAdopt(context),

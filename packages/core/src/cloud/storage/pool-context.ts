@@ -1,5 +1,6 @@
 import type { Id, Statement } from '../../kernel/index.ts';
 import { poolCounter } from '../placement/contract.ts';
+import type { CloudServices } from '../services.ts';
 import type { Hosts } from '../topology/contract.ts';
 import type { Pools } from './pools.ts';
 import type { StorageContext } from './removal.ts';
@@ -8,7 +9,7 @@ import type { StorageContext } from './removal.ts';
 export const POOL_CLEAR = 'pool.clear';
 
 /** What sagas on pools reach. */
-export interface PoolContext extends StorageContext {
+export interface PoolContext extends StorageContext, Pick<CloudServices, 'settings'> {
   readonly pools: Pick<Pools, 'open' | 'factory' | 'forget'>;
   readonly hosts: Pick<Hosts, 'reachable' | 'hypervisor'>;
   /** Names of the storage strategies installed. */

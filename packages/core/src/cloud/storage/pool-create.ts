@@ -20,11 +20,12 @@ import { cluster, host, zone } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
 import { releasePool } from './pool-delete.ts';
-import { shown, told } from './pool-health.ts';
+import { factsOf, shown, told } from './pool-health.ts';
 import { likePlace, type PoolPlace, twinAmong } from './pool-place.ts';
 import { type PoolReturnContext, refuseEarlyRegistration } from './pool-return.ts';
 import { checkedSettings, poolSecrets } from './pool-settings.ts';
 import { hostOfPool } from './removal.ts';
+import { poolNearlyFullShare } from './settings.ts';
 import { storageClass } from './storage-class.ts';
 import { classNamed, refuseShortfall } from './storage-class-verbs.ts';
 
@@ -50,7 +51,8 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
         const known = given({ name, replicas, replicasMin, failureDomain, deviceClass, encrypts: opened.canEncrypt });
         refuseShortfall(await ctx.reader.get(storageClass, params.classId), [known], '/storageClass');
       }
-      return { ...(await opened.capacity(call)), ...told(facts, opened.canEncrypt) };
+      const capacity = await opened.capacity(call);
+      return { ...capacity, ...told(factsOf(facts, capacity, ctx.settings.global(poolNearlyFullShare)), opened.canEncrypt) };
     },
     undo: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);

@@ -1,5 +1,5 @@
 import { announce, type Id, type RowOf, type Statement } from '../../kernel/index.ts';
-import type { PoolFacts } from '../../strategy/index.ts';
+import type { PoolCapacity, PoolFacts } from '../../strategy/index.ts';
 import { poolDegraded, poolNearlyFull, poolRecovered } from './points.ts';
 import type { pool } from './pool.ts';
 
@@ -24,8 +24,21 @@ const FIELDS = [
   'shortfall',
 ] as const;
 
+/** What a driver tells of a pool; of those that tell nothing, whether more than this share of it is used. Absent is what nobody can tell. */
+export function factsOf(
+  told: PoolFacts | undefined,
+  { totalBytes, freeBytes }: PoolCapacity,
+  nearlyFullShare: number,
+): Partial<PoolFacts> | undefined {
+  return told ?? (totalBytes - freeBytes > nearlyFullShare * totalBytes ? { isNearlyFull: true } : undefined);
+}
+
 /** The facts as the row shows them; null for what is not told, or not told any more. */
-export function shown(facts: PoolFacts | undefined, encrypts: boolean | null = null, shortfall: string | null = null): Required<Changes> {
+export function shown(
+  facts: Partial<PoolFacts> | undefined,
+  encrypts: boolean | null = null,
+  shortfall: string | null = null,
+): Required<Changes> {
   const {
     reason,
     replicas = null,
@@ -49,7 +62,7 @@ export function shown(facts: PoolFacts | undefined, encrypts: boolean | null = n
 }
 
 /** The same without what is not told: of a row that shows nothing yet. */
-export const told = (facts: PoolFacts | undefined, encrypts: boolean): Changes =>
+export const told = (facts: Partial<PoolFacts> | undefined, encrypts: boolean): Changes =>
   Object.fromEntries(Object.entries(shown(facts, encrypts)).filter(([, value]) => value !== null));
 
 export const differs = (row: PoolRow, changes: Changes): boolean =>

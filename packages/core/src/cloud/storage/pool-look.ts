@@ -19,9 +19,9 @@ import { pool } from './pool.ts';
 import { outagesAfter } from './pool-availability.ts';
 import { hostPlace, poolsReached } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
-import { alarms, differs as isOther, shown } from './pool-health.ts';
+import { alarms, factsOf, differs as isOther, shown } from './pool-health.ts';
 import { seedPool } from './seeds.ts';
-import { poolTarget } from './settings.ts';
+import { poolNearlyFullShare, poolTarget } from './settings.ts';
 import { SnapshotLook } from './snapshots/snapshot-look.ts';
 import { shortfallOf, storageClass } from './storage-class.ts';
 import type { StoragePool } from './storage-pool.ts';
@@ -39,8 +39,8 @@ const HOST_LOST = 'Its host is lost.';
 const wordsOf = (reason = ''): string => reason.replaceAll(/\d{4,}/g, '#');
 /** Hosts do not beat in step: a shared pool is due a little before all of its hosts have been looked at again. */
 const SHARE_OF_LOOK = 0.9;
-/** A change of less than this share of the pool is not worth a write. */
-const WORTH_WRITING = 0.01;
+/** A change of less than this share of the pool is not worth a write: of what is free, which changes all the time, and of all there is, which a single disk among many adds to. */
+const WORTH_WRITING = { freeBytes: 0.01, totalBytes: 0.001 } as const;
 
 /** Whose row explains a stored object. A seed carries the id of its machine. */
 const STORED_KINDS = ['volume', 'seed', 'image'] as const satisfies readonly StoredKind[];
@@ -71,11 +71,11 @@ export class PoolLook {
     const at = await hostPlace(reader, hostId);
     const everyMs = HEARTBEATS_PER_LOOK * SHARE_OF_LOOK * (await settings.at(heartbeatSeconds, host, hostId)) * 1000;
     const rows = await poolsReached(reader, at);
-    for (const row of rows) {
-      if (signal.aborted) return [];
-      if ((row.state === 'available' || row.state === 'disabled') && this.#isDue(row, everyMs)) await this.#look(row, hostId, signal);
-    }
-    return rows.filter(({ id, status }) => status === 'connected' && !this.#misses.has(id));
+    if (signal.aborted) return [];
+    const due = rows.filter((row) => (row.state === 'available' || row.state === 'disabled') && this.#isDue(row, everyMs));
+    // Side by side: those that do not answer take all of a look's time.
+    await Promise.all(due.map((row) => this.#look(row, hostId, signal)));
+    return signal.aborted ? [] : rows.filter(({ id, status }) => status === 'connected' && !this.#misses.has(id));
   }
 
   /** The pools that are managed through a lost host cannot be reached any more, either. */
@@ -99,12 +99,20 @@ export class PoolLook {
       const opened = await this.#services.pools.open(row.id);
       // A host that was started anew may not have opened its pools.
       await opened.ensure(call);
-      await this.#answered(row, await opened.capacity(call), await this.#shown(row, await opened.facts(call), opened.canEncrypt));
+      const capacity = await opened.capacity(call);
+      const facts = factsOf(await opened.facts(call), capacity, this.#nearlyFullShare(row));
+      await this.#answered(row, capacity, await this.#shown(row, facts, opened.canEncrypt));
       await this.#compare(row, opened, hostId, call);
       await this.#snapshots.look(row, opened, hostId, call);
     } catch (error) {
       if (!signal.aborted) await this.#missed(row, error);
     }
+  }
+
+  /** A little less once it is: who is at the edge is not in and out with each file. */
+  #nearlyFullShare(row: PoolRow): number {
+    const share = this.#services.settings.global(poolNearlyFullShare);
+    return row.isNearlyFull === true ? share - WORTH_WRITING.freeBytes : share;
   }
 
   async #missed(row: PoolRow, error: unknown): Promise<void> {
@@ -136,9 +144,10 @@ export class PoolLook {
 
   async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity, facts: ReturnType<typeof shown>): Promise<void> {
     this.#misses.delete(row.id);
-    const differs = (now: number, known: number | undefined) =>
-      known === undefined || Math.abs(now - known) > WORTH_WRITING * Math.max(totalBytes, 1);
-    const resized = differs(totalBytes, row.totalBytes) || differs(freeBytes, row.freeBytes);
+    const differs = (now: number, known: number | undefined, share: number) =>
+      known === undefined || Math.abs(now - known) > share * Math.max(totalBytes, 1);
+    const resized =
+      differs(totalBytes, row.totalBytes, WORTH_WRITING.totalBytes) || differs(freeBytes, row.freeBytes, WORTH_WRITING.freeBytes);
     const outages = this.#outages(row, facts.health === 'unavailable' ? (facts.healthReason ?? 'unavailable') : undefined);
     if (!resized && row.status === 'connected' && !isOther(row, facts) && outages === undefined) return;
     const { ids } = this.#services;
@@ -150,7 +159,7 @@ export class PoolLook {
   }
 
   /** With what the class of the pool promises by now. */
-  async #shown(row: PoolRow, facts: PoolFacts | undefined, encrypts: boolean) {
+  async #shown(row: PoolRow, facts: Partial<PoolFacts> | undefined, encrypts: boolean) {
     const promised = row.classId === undefined ? undefined : await this.#services.reader.find(storageClass, row.classId);
     return shown(facts, encrypts, promised === undefined ? undefined : shortfallOf(promised, { ...facts, encrypts })?.text);
   }

@@ -42,7 +42,10 @@ export const pool = defineKind({
     ),
     healthReason: Type.Optional(Type.String({ description: "In its backend's own words." })),
     isNearlyFull: Type.Optional(
-      Type.Boolean({ description: 'Its backend warns that it will soon refuse writes: nothing new is placed there.' }),
+      Type.Boolean({
+        description:
+          'Its backend warns that it will soon refuse writes, or more of it is used than the setting `pools.nearlyFullShare` says: nothing new is placed there.',
+      }),
     ),
     shortfall: Type.Optional(
       Type.String({ description: 'How it does not keep what its class promises: nothing new is placed there meanwhile.' }),

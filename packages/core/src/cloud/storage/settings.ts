@@ -38,3 +38,11 @@ export const poolTarget = defineSetting({
   schema: Type.Number({ minimum: 0, maximum: 1 }),
   default: 0.9995,
 });
+
+export const poolNearlyFullShare = defineSetting({
+  name: 'pools.nearlyFullShare',
+  description:
+    'Where a driver does not tell that a pool is nearly full, as Ceph does: it is when more than this share of it is used, by whomever. Nothing new is placed there, and operators are told. 1: never.',
+  schema: Type.Number({ minimum: 0, maximum: 1 }),
+  default: 0.9,
+});

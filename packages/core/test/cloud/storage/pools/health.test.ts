@@ -94,6 +94,42 @@ describe('facts of pools', () => {
       await cloud.volume(GIB);
     });
 
+  it('are nearly full by what is used of them, whoever uses it, where the driver tells nothing', async () => {
+    const { plugin, heard } = listener();
+    const cloud = await LittleCloud.open({ plugins: [plugin] });
+    const id = await cloud.pool(await cloud.host('hv1'));
+    const used = async (share: number) => {
+      const there = cloud.sim.world.pools.get(`hv1/${id}`);
+      if (there !== undefined) there.othersBytes = Math.ceil(there.totalBytes * share);
+      await cloud.sim.run(MINUTE_MS);
+      return (await cloud.row(pool, id)).isNearlyFull;
+    };
+    expect(await used(0.9)).to.equal(undefined);
+    expect(await used(0.901)).to.equal(true);
+    expect(heard.map(([point]) => point)).to.deep.equal(['pool.nearlyFull']);
+    const error = await cloud.sim.submit('volume.create', { sizeBytes: GIB }).catch((cause: unknown) => cause);
+    expect(error)
+      .to.have.nested.property('params.reasons')
+      .that.deep.equals({ [(await cloud.row(pool, id)).name]: 'is nearly full' });
+    expect(await used(0.895), 'at the edge it stays').to.equal(true);
+    expect(await used(0.5)).to.equal(undefined);
+    expect(heard.map(([point]) => point)).to.deep.equal(['pool.nearlyFull', 'pool.recovered']);
+    await cloud.volume(GIB);
+  });
+
+  it('that do not answer keep no look from another', async () => {
+    const { cloud } = await open();
+    const shared = (name: string) => cloud.sim.done('pool.create', { name, driver: 'simulated-shared', clusterId: cloud.clusterId });
+    for (const name of ['second', 'third']) await shared(name);
+    const last = await shared('last');
+    // Each waits for as long as a call may take, which together is longer than there is between looks.
+    cloud.sim.world.faults.add({ command: 'ensure', times: 3, effect: 'hang' });
+    const things = cloud.sim.world.pools.get(last);
+    if (things !== undefined) things.totalBytes += things.totalBytes / 200;
+    await cloud.sim.run(MINUTE_MS);
+    expect((await cloud.row(pool, last)).totalBytes).to.equal(things?.totalBytes);
+  });
+
   it('an alarm is told once more when degraded becomes unavailable, and not at each look', async () => {
     const { heard, become } = await open();
     await become({ health: 'degraded', reason: 'a' });
