@@ -48,7 +48,7 @@ export interface PoolCapacity {
 
 /** How well a pool keeps what is in it, as its backend says now. */
 export interface PoolFacts {
-  /** Copies of each byte. */
+  /** Copies of each byte; of one that is kept in chunks with others for repair, one more than may be lost of these. */
   readonly replicas: number;
   /** Copies without which a write is not acknowledged: with fewer, writes wait. */
   readonly replicasMin: number;

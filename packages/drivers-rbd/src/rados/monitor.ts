@@ -40,6 +40,8 @@ export interface PoolDetail {
   readonly type: 'replicated' | 'erasure';
   /** Copies, or chunks. */
   readonly size: number;
+  /** Of an erasure-coded pool: the name of what says how many of its chunks are data. */
+  readonly profile?: string;
   readonly minSize: number;
   readonly pgs: number;
   readonly crushRule: number;
@@ -105,7 +107,9 @@ export function readPools(answer: unknown): readonly PoolDetail[] {
   return list(answer).map((pool) => ({
     name: String(field(pool, 'pool_name')),
     id: Number(field(pool, 'pool_id') ?? field(pool, 'pool')),
-    type: Number(field(pool, 'type')) === 3 ? 'erasure' : 'replicated',
+    ...(Number(field(pool, 'type')) === 3
+      ? { type: 'erasure', profile: String(field(pool, 'erasure_code_profile')) }
+      : { type: 'replicated' }),
     size: Number(field(pool, 'size')),
     minSize: Number(field(pool, 'min_size')),
     pgs: Number(field(pool, 'pg_num')),

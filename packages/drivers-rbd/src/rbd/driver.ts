@@ -6,7 +6,7 @@ import { contentVerbs } from './contents.ts';
 import type { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
 import { encryptionVerbs } from './encryption.ts';
-import { factsOf, poolDetail } from './facts.ts';
+import { factsOf, poolDetails } from './facts.ts';
 import { classify, except, isCode } from './faults.ts';
 import { fenceVerbs } from './fence.ts';
 import { imageVerbs } from './images.ts';
@@ -89,7 +89,7 @@ async function prepare(pool: CephPool, deadline: Deadline): Promise<void> {
       throw new DriverError('invalid', unusable(error, user), { cause: error });
     },
   );
-  await poolDetail(pool, deadline);
+  await poolDetails(pool, deadline);
   // Who may use a pool need not be allowed to make it one of images: then that has been done.
   await except(
     ['EPERM', 'EACCES'],
@@ -122,7 +122,7 @@ async function capacity(pool: CephPool, deadline: Deadline): Promise<PoolCapacit
     const found = (await cluster.df(deadline.left)).pools.find((each) => each.name === name);
     const [stored, free] = [Number(found?.storedBytes ?? 0), Number(found?.availableBytes ?? 0)];
     if (stored + free > 0) return { totalBytes: stored + free, freeBytes: free };
-    await poolDetail(pool, deadline);
+    await poolDetails(pool, deadline);
     if (performance.now() >= givenUpAtMs)
       throw new DriverError('unavailable', `the cluster has not counted the space of pool ${name}: is a manager running?`);
     await deadline.pause(COUNT_PAUSE_MS, `the size of pool ${name}`);

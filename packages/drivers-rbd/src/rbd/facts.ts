@@ -9,6 +9,8 @@ interface Node {
   readonly id: number;
   readonly name: string;
   readonly type: string;
+  /** The wider what it is a bucket of, the higher: 0 is a disk. */
+  readonly type_id: number;
   readonly children?: readonly number[];
   readonly device_class?: string;
   readonly status?: 'up' | 'down';
@@ -28,6 +30,23 @@ interface Spread {
   readonly failureDomain: string;
 }
 
+/** As `ceph osd erasure-code-profile get` tells: data chunks, and how many more there are. */
+interface Profile {
+  readonly k: string;
+  readonly m: string;
+  /** With `shec`: how many may be lost, of those more. */
+  readonly c?: string;
+}
+
+/** What the monitors tell of a cluster. */
+export interface Told {
+  /** Where the names of images are, and after it where their data is, if that is another pool. */
+  readonly pools: readonly (PoolDetail & { readonly code?: Profile })[];
+  readonly rules: readonly Rule[];
+  readonly nodes: readonly Node[];
+  readonly health: ClusterHealth;
+}
+
 type Trouble = Pick<PoolFacts, 'health' | 'reason'>;
 const SOUND: Trouble = { health: 'healthy' };
 const RANK: readonly PoolFacts['health'][] = ['healthy', 'degraded', 'unavailable'];
@@ -38,35 +57,69 @@ const RANK: readonly PoolFacts['health'][] = ['healthy', 'degraded', 'unavailabl
  */
 export async function factsOf(pool: CephPool, call: Call): Promise<PoolFacts> {
   const deadline = pool.begin(call);
-  const [detail, rules, tree, health] = await Promise.all([
-    poolDetail(pool, deadline),
-    pool.cluster.monCommand({ prefix: 'osd crush rule dump' }, deadline.left) as Promise<readonly Rule[]>,
-    pool.cluster.monCommand({ prefix: 'osd tree' }, deadline.left) as Promise<{ readonly nodes: readonly Node[] }>,
+  const ask = async (command: Readonly<Record<string, string>> & { readonly prefix: string }) =>
+    await pool.cluster.monCommand(command, deadline.left);
+  const coded = async (detail: PoolDetail) =>
+    detail.profile === undefined
+      ? detail
+      : { ...detail, code: (await ask({ prefix: 'osd erasure-code-profile get', name: detail.profile })) as Profile };
+  const [pools, rules, tree, health] = await Promise.all([
+    poolDetails(pool, deadline).then((details) => Promise.all(details.map(coded))),
+    ask({ prefix: 'osd crush rule dump' }) as Promise<readonly Rule[]>,
+    ask({ prefix: 'osd tree' }) as Promise<{ readonly nodes: readonly Node[] }>,
     pool.cluster.health(deadline.left),
   ]);
-  const spread = spreadOf(rules.find((rule) => rule.rule_id === detail.crushRule));
-  const nearlyFull = detail.flags.find((flag) => /^(nearfull|backfillfull|full|full_quota)$/.test(flag));
-  const trouble = worse(troubleOfDisks(detail, spread, tree.nodes), troubleOfGroups(detail, health));
-  const reason = [trouble.reason, nearlyFull && `the pool is ${nearlyFull}`].filter(Boolean).join('; ');
-  const classes = new Set(spread.roots.map(({ deviceClass }) => deviceClass));
+  return readFacts({ pools, rules, nodes: tree.nodes, health });
+}
+
+/** Of two pools the worse one counts: without its name no image is found. Which disks are asked for is of the data. */
+export function readFacts({ pools, rules, nodes, health }: Told): PoolFacts {
+  const each = pools.map((detail) => {
+    const spread = spreadOf(rules.find((rule) => rule.rule_id === detail.crushRule));
+    const copies = copiesOf(detail);
+    const nearlyFull = detail.flags.find((flag) => /^(nearfull|backfillfull|full|full_quota)$/.test(flag));
+    return {
+      ...copies,
+      spread,
+      trouble: worse(troubleOfDisks(copies, spread, nodes), troubleOfGroups(detail, health)),
+      fullness: nearlyFull === undefined ? [] : [`pool ${detail.name} is ${nearlyFull}`],
+    };
+  });
+  const trouble = each.map((one) => one.trouble).reduce(worse);
+  const fullness = each.flatMap((one) => one.fullness);
+  const reason = [...(trouble.reason === undefined ? [] : [trouble.reason]), ...fullness].join('; ');
+  const width = (type: string): number => nodes.find((node) => node.type === type)?.type_id ?? 0;
+  const domains = each.map(({ spread }) => spread.failureDomain);
+  const classes = new Set(each.at(-1)?.spread.roots.map((root) => root.deviceClass));
   const [deviceClass] = classes.size === 1 ? classes : [];
   return {
-    replicas: detail.size,
-    replicasMin: detail.minSize,
-    failureDomain: spread.failureDomain,
+    replicas: Math.min(...each.map(({ replicas }) => replicas)),
+    replicasMin: Math.min(...each.map(({ replicasMin }) => replicasMin)),
+    failureDomain: domains.reduce((narrow, domain) => (width(domain) < width(narrow) ? domain : narrow)),
     ...(deviceClass === undefined ? {} : { deviceClass }),
     health: trouble.health,
     ...(reason === '' ? {} : { reason }),
-    isNearlyFull: nearlyFull !== undefined,
+    isNearlyFull: fullness.length > 0,
   };
 }
 
-/** Of the pool that takes the data. @throws DriverError not_found */
-export async function poolDetail({ cluster, settings }: CephPool, deadline: Deadline): Promise<PoolDetail> {
-  const name = settings.dataPool ?? settings.pool;
-  const detail = (await cluster.pools(deadline.left)).find((each) => each.name === name);
-  if (detail === undefined) throw new DriverError('not_found', `the cluster has no pool ${name}`);
-  return detail;
+/** Of the pool of the names, and that of the data where it is another. @throws DriverError not_found */
+export async function poolDetails({ cluster, settings }: CephPool, deadline: Deadline): Promise<readonly PoolDetail[]> {
+  const details = await cluster.pools(deadline.left);
+  return [...new Set([settings.pool, settings.dataPool ?? settings.pool])].map((name) => {
+    const detail = details.find((each) => each.name === name);
+    if (detail === undefined) throw new DriverError('not_found', `the cluster has no pool ${name}`);
+    return detail;
+  });
+}
+
+type Copies = Pick<PoolFacts, 'replicas' | 'replicasMin'>;
+
+/** What is in chunks counts as so many copies as outlive the same losses: one more than may be lost. */
+function copiesOf({ size, minSize, code }: Told['pools'][number]): Copies {
+  if (code === undefined) return { replicas: size, replicasMin: minSize };
+  const replicas = 1 + Number(code.c ?? code.m);
+  return { replicas, replicasMin: Math.max(1, Math.min(replicas, 1 + minSize - Number(code.k))) };
 }
 
 /** A rule takes from buckets, of the form `default~ssd` where it wants a class, and chooses so that copies are in different ones of a type. */
@@ -85,12 +138,12 @@ function spreadOf(rule: Rule | undefined): Spread {
 }
 
 /** Each group of copies has lost one at most in each domain with a disk that is down. */
-function troubleOfDisks({ size, minSize }: PoolDetail, spread: Spread, nodes: readonly Node[]): Trouble {
+function troubleOfDisks({ replicas, replicasMin }: Copies, spread: Spread, nodes: readonly Node[]): Trouble {
   const down = disksUnder(spread, nodes).filter(({ disk }) => disk.status === 'down' && disk.reweight !== 0);
   if (down.length === 0) return SOUND;
   const domains = new Set(down.map(({ domain }) => domain));
   const reason = `down: ${down.map(({ disk }) => disk.name).join(', ')}`;
-  return { health: size - domains.size < minSize ? 'unavailable' : 'degraded', reason };
+  return { health: replicas - domains.size < replicasMin ? 'unavailable' : 'degraded', reason };
 }
 
 /** The disks that the rule may choose, each with the name of the failure domain that it is in. */
