@@ -26,10 +26,16 @@ const DRAIN_MS_MAX = 40_000;
 const COUNTED_WITHIN_MS = 10_000;
 const COUNT_PAUSE_MS = 500;
 
+/** What is the same for all pools. */
+interface Ways {
+  readonly log: Log;
+  readonly partLeftMs: number;
+}
+
 /** Volumes as images of a pool of Ceph. Takes over the link, and lets go of it with `close`. */
-export function rbdStorage(link: ClusterLink, settings: PoolSettings, log: Log): StorageDriver {
+export function rbdStorage(link: ClusterLink, settings: PoolSettings, { log, partLeftMs }: Ways): StorageDriver {
   const pool = new CephPool(settings, link, log);
-  const purge = new Purge(pool);
+  const purge = new Purge(pool, partLeftMs);
   const listing = new Listing(pool);
   let isPrepared = false;
   return {

@@ -7,12 +7,14 @@ import { readSettings, SETTINGS, settingFault } from './settings.ts';
 export interface RbdOptions {
   /** Told what the driver does on its own: space that it frees, and what keeps it from that. Default: nobody. */
   readonly log?: Log;
+  /** What a killed writer left of a copy, half made, is removed once nobody has had it open for so long, in milliseconds. Default: ten minutes. */
+  readonly partLeftMs?: number;
 }
 
 /**
  * Ceph: storage `rbd`, a pool of RADOS block devices that all hosts of a zone reach. What a cluster and this machine need is in this package's README.
  */
-export function rbd({ log = () => undefined }: RbdOptions = {}): DriverPlugin {
+export function rbd({ log = () => undefined, partLeftMs = 600_000 }: RbdOptions = {}): DriverPlugin {
   const links = new ClusterLinks();
   return {
     id: 'rbd',
@@ -26,7 +28,7 @@ export function rbd({ log = () => undefined }: RbdOptions = {}): DriverPlugin {
           settingFault,
           open: (endpoint) => {
             const settings = readSettings(endpoint);
-            return rbdStorage(links.open(settings), settings, log);
+            return rbdStorage(links.open(settings), settings, { log, partLeftMs });
           },
         },
       ],

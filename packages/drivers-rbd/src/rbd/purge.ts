@@ -10,8 +10,6 @@ const REMOVAL_TIMEOUT_MS = 600_000;
 const LOOK_TIMEOUT_MS = 30_000;
 /** What is needed yet is asked for again after so long, then after twice that, and so on. */
 const AGAIN_MS = { first: 5_000, last: 600_000 };
-/** A part that nobody has written to for so long was left by who was killed. Its writer keeps it open but for moments. */
-const PART_LEFT_MS = 600_000;
 
 /** Deletions often come many at a time: they are freed when no more come, or have come for long. */
 const QUIET_MS = { after: 1_000, atLatest: 10_000 };
@@ -30,6 +28,7 @@ interface Waiting {
  */
 export class Purge {
   readonly #pool: CephPool;
+  readonly #partLeftMs: number;
   /** By the id of the image: what is needed yet, by a machine or a clone. */
   readonly #waiting = new Map<string, Waiting>();
   /** By name: when a part was first seen with nobody writing to it. */
@@ -38,8 +37,10 @@ export class Purge {
   #again = false;
   #kickedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(pool: CephPool) {
+  /** A part that nobody has had open for so long was left by who was killed: its writer keeps it open but for moments. */
+  constructor(pool: CephPool, partLeftMs: number) {
     this.#pool = pool;
+    this.#partLeftMs = partLeftMs;
   }
 
   /** Something was deleted. Begins soon, or goes on once what is under way is done. Returns at once. */
@@ -168,7 +169,7 @@ export class Purge {
 
   /** A volume is hidden to be deleted, and for nothing else. */
   #isLeft(name: string): boolean {
-    return partKind(name) === 'volume' || performance.now() - (this.#idleSinceMs.get(name) ?? performance.now()) > PART_LEFT_MS;
+    return partKind(name) === 'volume' || performance.now() - (this.#idleSinceMs.get(name) ?? performance.now()) > this.#partLeftMs;
   }
 
   /** Moves a part to the trash; clones of its snapshots, which are gone with it, live on. */

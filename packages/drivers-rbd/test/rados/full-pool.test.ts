@@ -16,7 +16,7 @@ describe('a pool over its quota', function () {
     const untilFull = async (isFull: boolean): Promise<void> => {
       while ((await cluster.pools())[0]?.flags.includes('full') !== isFull) await sleep(100);
     };
-    await pool.create('kept', { sizeBytes: 64 * MIB });
+    for (const name of ['kept', 'other']) await pool.create(name, { sizeBytes: 64 * MIB });
     {
       await using image = pool.image('kept').open();
       await image.write(0, Buffer.alloc(8 * MIB, 1));
@@ -31,6 +31,9 @@ describe('a pool over its quota', function () {
     // Its process waits for room, and is killed for it.
     const error = await failure(pool.create('more', { sizeBytes: MIB }, { timeoutMs: 5_000 }));
     assert.instanceOf(error, TimeoutError);
+    // So does a snapshot, though it takes no room yet.
+    const snapshots = pool.image('other').snapshots;
+    assert.instanceOf(await failure(snapshots.create('then', { timeoutMs: 5_000 })), TimeoutError);
     // librbd says that there is no such image.
     expect((await refusal(pool.remove('kept'))).code).to.equal('EUCLEAN');
     expect((await all(pool.images())).map(({ name }) => name)).to.include('kept');

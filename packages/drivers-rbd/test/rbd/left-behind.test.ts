@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SnapshotRef, StorageDriver } from '@pileus/core/strategy';
 import { assert } from 'chai';
 import { run } from '../../../../tools/system/command.ts';
+import { QemuClient } from '../../../../tools/system/qemu-client.ts';
 import { FULL } from '../../../../tools/test/slice.ts';
 import { RadosCluster } from '../../src/rados/index.ts';
 import { LabPool } from './lab-pool.ts';
@@ -15,7 +16,7 @@ describe('what a killed client leaves in a Ceph pool', function () {
   let lab: LabPool;
   let driver: StorageDriver;
   before(async () => {
-    lab = await LabPool.up();
+    lab = await LabPool.up({ partLeftMs: 3_000 });
     driver = await lab.open();
     await driver.ensurePool(call());
   });
@@ -26,6 +27,28 @@ describe('what a killed client leaves in a Ceph pool', function () {
 
   const { fault, volume, snapshot, trash } = poolVerbs(() => ({ lab, driver }));
   const read = async (ref: SnapshotRef) => (await driver.contents?.read(ref, 0, 512, call()))?.[0];
+
+  it('removes parts of copies that nobody has open, once that has been so for a while, and none that is being written', async () => {
+    const part = (kind: string) => `part-${kind}-${crypto.randomUUID()}-0123456789ab`;
+    const left = [part('image'), part('seed'), part('luks')];
+    const [written, elses] = [part('image'), 'part-of-something-else'];
+    for (const name of [...left, written, elses]) await lab.plant(name, MIB);
+    const writer = await QemuClient.open(`rbd:${lab.spec(written)}:id=admin:conf=${lab.cluster.configPath}`);
+    const names = async () => (await lab.cluster.rbd('ls')).split('\n').filter((name) => name.startsWith('part-'));
+    const swept = async (name: string) => {
+      await driver.ensurePool(call());
+      return !(await names()).includes(name);
+    };
+    try {
+      for (const name of left) await until(() => swept(name), `${name} is gone`);
+      assert.sameMembers(await names(), [written, elses]);
+    } finally {
+      await writer.close();
+    }
+    await until(() => swept(written), 'so is the one whose writer has gone');
+    assert.deepEqual(await names(), [elses]);
+    await lab.cluster.rbd('rm', '--no-progress', `rbd/${elses}`);
+  });
 
   it('waits for who has a volume open that is half made, whose watch outlives a kill, and makes it anew', async () => {
     const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
