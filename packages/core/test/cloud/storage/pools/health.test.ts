@@ -123,7 +123,7 @@ describe('facts of pools', () => {
     for (const name of ['second', 'third']) await shared(name);
     const last = await shared('last');
     // Each waits for as long as a call may take, which together is longer than there is between looks.
-    cloud.sim.world.faults.add({ command: 'ensure', times: 3, effect: 'hang' });
+    cloud.sim.world.faults.add({ command: 'ensurePool', times: 3, effect: 'hang' });
     const things = cloud.sim.world.pools.get(last);
     if (things !== undefined) things.totalBytes += things.totalBytes / 200;
     await cloud.sim.run(MINUTE_MS);
