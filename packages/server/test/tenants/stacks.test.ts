@@ -53,7 +53,7 @@ describe("server: one tenant's stacks", function () {
         expect(answers).to.deep.equal(await asked(alpha.admin, resource(absent, ownImage)));
         for (const { status, text } of answers) {
           expect(status).to.equal(404);
-          expect(text).to.include(`No ${kind} IT.`);
+          expect(text).to.include(`No ${kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} IT.`);
         }
       }
       expect(await held()).to.equal(before);

@@ -117,7 +117,7 @@ describe('pools', () => {
     const things = cloud.sim.world.pools.get(`hv1/${id}`);
     await cloud.sim.run(A_LOOK_MS);
     const { generation } = await cloud.row(pool, id);
-    Object.assign(things ?? {}, { totalBytes: POOL_BYTES + GIB / 2 });
+    Object.assign(things ?? {}, { totalBytes: POOL_BYTES + POOL_BYTES / 2048 });
     await cloud.sim.run(A_LOOK_MS);
     expect((await cloud.row(pool, id)).generation).to.equal(generation);
     Object.assign(things ?? {}, { totalBytes: 2 * POOL_BYTES });
