@@ -199,7 +199,7 @@ export const CONFIG = Type.Object({
         Type.Number({
           exclusiveMinimum: 0,
           description:
-            'Requests of one API key in the long run; beyond, they are answered 429, and one to two seconds late to who does not heed that. `RateLimit` in each answer tells what is left. Default: as many as come.',
+            'Requests of one API key in the long run; beyond, they are answered 429, and one to two seconds late to who does not heed that. `RateLimit` in each answer tells what is left. Default: as many as come; then who floods a cloud with creations makes the slowest hundredth of those of others take half as long again.',
         }),
       ),
       keyBurst: Type.Optional(
