@@ -19,9 +19,13 @@ export class SimImageStore implements ImageStore {
 
   async write(id: string, bytes: AsyncIterable<Uint8Array>, limitBytes: number): Promise<ContentFacts> {
     const parts: Uint8Array[] = [];
-    for await (const part of bytes) parts.push(part);
+    let sizeBytes = 0;
+    for await (const part of bytes) {
+      parts.push(part);
+      sizeBytes += part.length;
+      if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
+    }
     const whole = Buffer.concat(parts);
-    if (whole.length > limitBytes) throw tooLarge(limitBytes);
     this.#contents.set(id, whole);
     return factsOf(whole);
   }

@@ -27,7 +27,12 @@ interface CreateImageParams {
   readonly sha256?: string;
 }
 
-const FETCH_TIMEOUT_MS = 3600_000;
+/** Of a whole import, from its request on: a source that breaks off is asked again, and gets no more time by it. */
+const IMPORT_MS_MAX = 3600_000;
+/** That the import's own time ends it, and not the step's, after which it would be tried again. */
+const LATER_MS = 60_000;
+
+type Import = CreateImageParams & { readonly sourceUrl: string };
 
 /** What the row says of content that is in the store. */
 export type ImageFields = ContentFacts & FormatFacts;
@@ -68,15 +73,36 @@ const contentTakenBack = (imageId: Id<'image'>): Statement => {
   return revert(image, imageId, { from: 'available', to: 'awaiting_content', set });
 };
 
+/** @throws CloudError refused when the time of the import is over, and what `bytesFrom`, the store and `examine` throw */
+async function importContent(ctx: ImageContext, { imageId, sourceUrl, sha256 }: Import, signal: AbortSignal): Promise<ImageFields> {
+  const { clock, timers } = ctx.environment;
+  const { createdAt } = await ctx.reader.get(image, imageId);
+  const over = new CloudError('refused', 'The content did not come within an hour of the request, which is what an import may take.');
+  const leftMs = Date.parse(createdAt) + IMPORT_MS_MAX - clock.nowMs();
+  if (leftMs <= 0) throw over;
+  const [abort, late] = [new AbortController(), Promise.withResolvers<never>()];
+  late.promise.catch(() => undefined);
+  const cancelTimer = timers.after(leftMs, () => {
+    abort.abort(over);
+    late.reject(over);
+  });
+  const take = async (): Promise<ImageFields> => {
+    const bytes = bytesFrom(ctx, sourceUrl, AbortSignal.any([signal, abort.signal]));
+    return examine(ctx, imageId, await ctx.imageStore.write(imageId, bytes, ctx.settings.global(imageBytesMax)), sha256);
+  };
+  try {
+    return await Promise.race([take(), late.promise]);
+  } finally {
+    cancelTimer();
+  }
+}
+
 /** With a source it brings the content, too; without, the row waits for an upload. */
 const createImage = saga<ImageContext, CreateImageParams>('image.create', 1)
   .effect('fetch', {
-    timeoutMs: FETCH_TIMEOUT_MS,
-    do: async ({ ctx, params: { imageId, sourceUrl, sha256 }, call }): Promise<ImageFields | null> => {
-      if (sourceUrl === undefined) return null;
-      const bytes = bytesFrom(ctx, sourceUrl, call.signal);
-      return examine(ctx, imageId, await ctx.imageStore.write(imageId, bytes, ctx.settings.global(imageBytesMax)), sha256);
-    },
+    timeoutMs: IMPORT_MS_MAX + LATER_MS,
+    do: async ({ ctx, params: { sourceUrl, ...params }, call }): Promise<ImageFields | null> =>
+      sourceUrl === undefined ? null : importContent(ctx, { ...params, sourceUrl }, call.signal),
     undo: ({ ctx, params }) => (params.sourceUrl === undefined ? undefined : ctx.imageStore.delete(params.imageId)),
   })
   .write('available', {

@@ -77,7 +77,12 @@ export function refuseSource(text: string, { imageSources, imageDirectories }: C
  * @throws CloudError unsupported, and what reading it throws
  */
 export async function* bytesFrom(context: ImageContext, sourceUrl: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  yield* await opened(context, sourceUrl, signal);
+  for await (const part of await opened(context, sourceUrl, signal)) {
+    signal.throwIfAborted();
+    yield part;
+  }
+  // What ends too late is not taken for whole.
+  signal.throwIfAborted();
 }
 
 function opened({ config, fetchUrl, openFile }: ImageContext, sourceUrl: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

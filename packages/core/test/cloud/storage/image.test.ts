@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { image, volume } from '../../../src/cloud/index.ts';
-import { CloudError, debt, operation, sleep } from '../../../src/kernel/index.ts';
+import { CloudError, debt, operation, sleep, type Timers } from '../../../src/kernel/index.ts';
 import type { Content } from '../../../src/strategy/index.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud, once } from '../little-cloud.ts';
 import { qcow2 } from './qcow2.ts';
 
 const SIZE = 64 * 1024;
+const MINUTE_MS = 60_000;
 /** The simulated store's digest of content of this size. */
 const digestOf = (sizeBytes: number): string => sizeBytes.toString(16).padStart(64, '0');
 const reprDigest = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
@@ -266,6 +267,57 @@ describe('import by URL', () => {
     const cloud = await LittleCloud.open({ fetchUrl, config: { imageSources: ['https://images.example.org/'] } });
     const { error } = await cloud.outcome('image.create', { sourceUrl: url, sha256: digestOf(1) });
     expect({ code: error?.code, tries }).to.deep.equal({ code: 'invalid_input', tries: 2 });
+    expect(await cloud.rows(image)).to.deep.equal([]);
+    expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+  });
+
+  for (const [what, breakOffs] of [
+    ['stalls', 0],
+    ['breaks off late and stalls then', 1],
+  ] as const)
+    it(`gives a source that ${what} an hour in all, and leaves nothing, also of what comes after it`, async () => {
+      let tries = 0;
+      let closed = 0;
+      async function* stalling(timers: Timers) {
+        tries += 1;
+        const isBreaking = tries <= breakOffs;
+        try {
+          yield new Uint8Array(512);
+          await sleep(timers, isBreaking ? 40 * MINUTE_MS : 90 * MINUTE_MS);
+          if (isBreaking) throw new CloudError('unavailable', 'The source broke off.');
+          yield new Uint8Array(512);
+        } finally {
+          closed += 1;
+        }
+      }
+      const fetchUrl = async () => stalling(cloud.sim.environment.timers);
+      const cloud = await LittleCloud.open({ fetchUrl, config: { imageSources: ['https://images.example.org/'] } });
+      const beganMs = cloud.sim.environment.clock.nowMs();
+      const { error } = await cloud.outcome('image.create', { sourceUrl: url });
+      expect({ code: error?.code, tries }).to.deep.equal({ code: 'refused', tries: breakOffs + 1 });
+      expect(error?.message).to.match(/did not come within an hour/);
+      const tookMs = cloud.sim.environment.clock.nowMs() - beganMs;
+      expect(tookMs).to.be.within(60 * MINUTE_MS, 61 * MINUTE_MS);
+      await cloud.sim.run(80 * MINUTE_MS);
+      expect(closed).to.equal(tries);
+      expect(await cloud.rows(image)).to.deep.equal([]);
+      expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
+    });
+
+  it('takes no more than an image may have, asks for it once, and leaves nothing', async () => {
+    let sent = 0;
+    let tries = 0;
+    async function* endless() {
+      tries += 1;
+      for (;;) {
+        sent += 512;
+        yield new Uint8Array(512);
+      }
+    }
+    const config = { imageSources: ['https://images.example.org/'] };
+    const cloud = await LittleCloud.open({ fetchUrl: async () => endless(), config, presets: { 'images.bytesMax': SIZE } });
+    const { error } = await cloud.outcome('image.create', { sourceUrl: url });
+    expect({ code: error?.code, tries, sent }).to.deep.equal({ code: 'too_large', tries: 1, sent: SIZE + 512 });
     expect(await cloud.rows(image)).to.deep.equal([]);
     expect(await cloud.sim.imageStore.list()).to.deep.equal([]);
   });
