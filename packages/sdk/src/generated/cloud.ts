@@ -3557,7 +3557,7 @@ export class BackupPlansClient extends Resource<'backupPlan', BackupPlan, Backup
     return this.act(backupPlan, 'enable', {}, options);
   }
 
-  /** Makes no more backups. What it has made stays. */
+  /** Makes no more backups. What it has made stays as long as it says. */
   disable(backupPlan: Named<'backupPlan'>, options: ChangeOptions = {}): Pending<'backupPlan', BackupPlan> {
     return this.act(backupPlan, 'disable', {}, options);
   }

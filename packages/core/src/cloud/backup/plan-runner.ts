@@ -32,8 +32,10 @@ const LOOK_MS = 60_000;
 /** After something has changed; more may at the same time. */
 const SOON_MS = 5_000;
 const AT_ONCE = 200;
-/** What was asked for and failed, a test without room or a removal, is asked for again after so long. */
+/** What was asked for and failed, a test without room or a removal, is asked for again after so long; and what is too old by then goes. */
 const AGAIN_MS = 3600_000;
+/** Of what one volume, or one machine, has: each test takes room for the volumes in it. One that hangs does not keep the others from theirs. */
+const TESTS_AT_ONCE = 2;
 
 const WATCHED: ReadonlySet<string> = new Set([backup.name, backupSet.name, backupPlan.name]);
 
@@ -47,9 +49,11 @@ export class PlanRunner {
   readonly #services: CloudServices;
   /** Backups, and sets of them, that have come to be, or were tested, since the last look. */
   readonly #changed = new Set<string>();
-  /** Plans of which something is asked for that is not done yet: when it is asked for again, by the monotonic clock. */
-  readonly #unsettled = new Map<string, number>();
-  #knowsUnsettled = false;
+  /** When each plan is settled again at the latest, by the monotonic clock: what it keeps grows old also while it is disabled, and what was asked for may fail. */
+  readonly #again = new Map<string, number>();
+  /** By backup: when its test was asked for, by the monotonic clock. */
+  readonly #tested = new Map<string, number>();
+  #knowsPlans = false;
   #stopped = false;
   /** A look is at work, or near. */
   #isSoon = false;
@@ -95,7 +99,7 @@ export class PlanRunner {
 
   async #look(): Promise<void> {
     const { reader, environment } = this.#services;
-    await this.#recallUnsettled();
+    await this.#recallPlans();
     const isDue = both(equals('state', 'available'), { field: 'nextRunAt', op: '<=', value: timestamp(environment.clock) });
     const touched = new Set<string>();
     for (const plan of await reader.list(backupPlan, isDue, { limit: AT_ONCE })) {
@@ -108,9 +112,10 @@ export class PlanRunner {
       if (planId !== undefined) touched.add(planId);
     }
     const nowMs = environment.clock.monotonicMs();
-    for (const [id, againAtMs] of this.#unsettled) if (againAtMs <= nowMs) touched.add(id);
+    for (const [id, againAtMs] of this.#again) if (againAtMs <= nowMs) touched.add(id);
+    for (const [id, askedAtMs] of this.#tested) if (askedAtMs + AGAIN_MS <= nowMs) this.#tested.delete(id);
     for (const id of touched) {
-      this.#unsettled.delete(id);
+      this.#again.delete(id);
       const plan = await reader.find(backupPlan, id);
       if (plan !== undefined && plan.deletedAt === undefined && plan.state !== 'deleting') await this.#alone(id, this.#settle(plan));
     }
@@ -124,11 +129,11 @@ export class PlanRunner {
   }
 
   /** What a life before has asked for. */
-  async #recallUnsettled(): Promise<void> {
-    if (this.#knowsUnsettled) return;
+  async #recallPlans(): Promise<void> {
+    if (this.#knowsPlans) return;
     const { reader, environment } = this.#services;
-    for (const { id } of await reader.list(backupPlan)) this.#unsettled.set(id, environment.clock.monotonicMs());
-    this.#knowsUnsettled = true;
+    for (const { id } of await reader.list(backupPlan)) this.#again.set(id, environment.clock.monotonicMs());
+    this.#knowsPlans = true;
   }
 
   /** What goes wrong with one plan keeps no other waiting. */
@@ -212,7 +217,6 @@ export class PlanRunner {
   /** Under a name of its own each time: one that failed would answer for the next. Not beside one that is under way. */
   async #insist(plan: PlanRow, action: string, input: object, id: string): Promise<void> {
     const { environment, kernel } = this.#services;
-    this.#unsettled.set(plan.id, environment.clock.monotonicMs() + AGAIN_MS);
     if (kernel().holds(id)) return;
     await this.#ask(plan, action, input, `${action}/${id}/${Math.floor(environment.clock.nowMs() / AGAIN_MS)}`, id);
   }
@@ -224,13 +228,14 @@ export class PlanRunner {
 
   async #settle(plan: PlanRow): Promise<void> {
     const { reader, environment } = this.#services;
+    this.#again.set(plan.id, environment.clock.monotonicMs() + AGAIN_MS);
     const kept: Kept[] = [];
     for (const ofOne of Map.groupBy(await keptBy(reader, plan), ({ of }) => of).values()) {
       const newestFirst = ofOne.toSorted((a, b) => (a.takenAt < b.takenAt ? 1 : -1));
-      const beyond = beyondRetention(plan, newestFirst, environment.clock.nowMs());
+      const beyond = new Set(beyondRetention(plan, newestFirst, environment.clock.nowMs()));
       for (const { kind, id } of beyond) await this.#insist(plan, `${kind}.delete`, {}, id);
-      const untested = (newestFirst[0]?.backups ?? []).filter(({ checkedAt }) => plan.verify && checkedAt === undefined);
-      for (const { id } of untested) await this.#insist(plan, 'backup.verify', { restore: true }, id);
+      const staying = newestFirst.filter((each) => !beyond.has(each));
+      if (plan.verify) await this.#test(plan, staying);
       // From a damaged one nothing is recovered whole.
       const recoverable = newestFirst.find(({ condition }) => condition !== 'damaged');
       if (recoverable !== undefined) kept.push(recoverable);
@@ -238,6 +243,29 @@ export class PlanRunner {
     const set = await this.#recovery(plan, kept);
     if (set.recoveryPointAt !== (plan.recoveryPointAt ?? null) || set.recoverySeconds !== (plan.recoverySeconds ?? null))
       await this.#services.kernel().observe([change(backupPlan, plan.id, set)]);
+  }
+
+  /** One after another of those that nobody has tested, the newest first. What failed lately has its turn again later. */
+  async #test(plan: PlanRow, newestFirst: readonly Kept[]): Promise<void> {
+    const { environment, kernel } = this.#services;
+    const nowMs = environment.clock.monotonicMs();
+    const untested = newestFirst
+      .map(({ backups }) => backups.filter(({ checkedAt }) => checkedAt === undefined).map(({ id }) => id))
+      .filter((ids) => ids.length > 0);
+    let underWay = untested.filter((ids) => ids.some((id) => kernel().holds(id))).length;
+    for (const ids of untested) {
+      const left = ids.filter((id) => !this.#tested.has(id) && !kernel().holds(id));
+      if (left.length === 0) continue;
+      if (underWay >= TESTS_AT_ONCE) {
+        this.#again.set(plan.id, nowMs + LOOK_MS);
+        return;
+      }
+      underWay += 1;
+      for (const id of left) {
+        this.#tested.set(id, nowMs);
+        await this.#insist(plan, 'backup.verify', { restore: true }, id);
+      }
+    }
   }
 
   async #recovery(plan: PlanRow, newest: readonly Kept[]) {

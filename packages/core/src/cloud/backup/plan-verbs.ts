@@ -154,7 +154,7 @@ export const planEnable = ({ environment }: BackupContext) =>
 export const planDisable = defineAction({
   kind: backupPlan,
   verb: 'disable',
-  description: 'Makes no more backups. What it has made stays.',
+  description: 'Makes no more backups. What it has made stays as long as it says.',
   target: 'resource',
   input: Type.Object({}),
   from: ['available', 'disabled'],

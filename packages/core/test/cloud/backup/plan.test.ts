@@ -1,9 +1,10 @@
+import type { SimCloudOptions } from '@pileus/core/testing';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { beyondRetention } from '../../../src/cloud/backup/plan-kept.ts';
 import { nextTime } from '../../../src/cloud/backup/schedule.ts';
 import { backup, backupPlan, backupSet } from '../../../src/cloud/index.ts';
-import { type CloudError, change, type Id, sleep } from '../../../src/kernel/index.ts';
+import { CloudError, change, type Id, operation, sleep } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
 import { BackupStage, CHUNK } from './backup-stage.ts';
 import { withMachine } from './set-stage.ts';
@@ -18,8 +19,8 @@ const refusal = (work: Promise<unknown>): Promise<object | 'accepted'> =>
     ({ code, pointer }: CloudError) => ({ code, ...(pointer === undefined ? {} : { pointer }) }),
   );
 
-async function withVolume() {
-  const stage = await BackupStage.open();
+async function withVolume(options: Partial<SimCloudOptions> = {}) {
+  const stage = await BackupStage.open(options);
   const volumeId = await stage.cloud.volume(2 * CHUNK);
   stage.fill(volumeId, 0, 1);
   const plan = (more: object) => stage.sim.done('backupPlan.create', { volumeId, schedule: '*/5 * * * *', ...more });
@@ -145,6 +146,63 @@ describe('plans of backups', function () {
     expect((await made())[0]).not.to.have.property('checkedAt');
     await stage.sim.run(61 * MINUTE_MS);
     expect((await made())[0]).to.include({ condition: 'sound' });
+  });
+
+  it('test each backup, the newest first, also where tests take longer than the time between them', async () => {
+    const { stage, plan, made } = await withVolume();
+    let testing = true;
+    stage.sim.around = async (point, body) => {
+      while (testing && point.path === 'check') await sleep(stage.sim.environment.timers, 1000);
+      return body();
+    };
+    const id = await plan({ verify: true });
+    await stage.sim.run(6 * PERIOD_MS + 2 * MINUTE_MS);
+    const tests = async () => (await stage.cloud.rows(operation)).filter(({ action }) => action === 'backup.verify');
+    expect(await tests(), 'under way').to.have.length(2);
+    await stage.sim.done('backupPlan.disable', {}, id);
+    testing = false;
+    await stage.sim.run(3 * MINUTE_MS);
+    const all = await made();
+    expect(all.map(({ condition }) => condition)).to.deep.equal(all.map(() => 'sound'));
+    const newestFirst = all.map(({ id }) => id).reverse();
+    const asked = (await tests()).sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ resourceId }) => resourceId);
+    expect(asked).to.deep.equal([...newestFirst.slice(-2).reverse(), ...newestFirst.slice(0, -2)]);
+  });
+
+  it('test older backups though the tests of newer ones fail, and those again an hour later', async () => {
+    const { stage, plan, made } = await withVolume({ presets: { 'hosts.heartbeatSeconds': 60 } });
+    const failing: string[] = [];
+    stage.sim.around = (point, body) => {
+      if (point.path === 'check' && failing.length < 2 && !failing.includes(point.operationId)) failing.push(point.operationId);
+      if (point.path === 'check' && failing.includes(point.operationId)) throw new CloudError('no_capacity', 'No room for a test.');
+      return body();
+    };
+    const id = await plan({ schedule: '0 0 1 1 *' });
+    for (const _ of [1, 2, 3, 4]) {
+      await stage.sim.done('backupPlan.run', {}, id);
+      await stage.sim.run(MINUTE_MS);
+    }
+    await stage.sim.done('backupPlan.update', { verify: true }, id);
+    const conditions = async () => (await made()).map(({ condition }) => condition);
+    await stage.sim.run(65 * MINUTE_MS);
+    expect(await conditions()).to.deep.equal(['sound', 'sound', undefined, undefined]);
+    await stage.sim.run(65 * MINUTE_MS);
+    expect(await conditions()).to.deep.equal(['sound', 'sound', 'sound', 'sound']);
+  });
+
+  it('remove what has grown too old also while they are disabled, and never the last one', async () => {
+    const { stage, plan, made } = await withVolume({ presets: { 'hosts.heartbeatSeconds': 600 } });
+    const id = await plan({ keepDays: 1, schedule: '0 0 1 1 *' });
+    for (const _ of [1, 2]) {
+      await stage.sim.done('backupPlan.run', {}, id);
+      await stage.sim.run(MINUTE_MS);
+    }
+    await stage.sim.done('backupPlan.disable', {}, id);
+    const [, newest] = await made();
+    await stage.sim.run(23 * 60 * MINUTE_MS);
+    expect(await made()).to.have.length(2);
+    await stage.sim.run(3 * 60 * MINUTE_MS);
+    expect((await made()).map((row) => row.id)).to.deep.equal([newest?.id]);
   });
 
   it('promise no recovery from a backup that is damaged', async () => {
