@@ -23,6 +23,9 @@ export interface ChangeFlags {
   readonly dryRun?: boolean;
 }
 
+export const dryRunOption = (): Option =>
+  new Option('--dry-run', 'tell what it would do, what it takes of quotas and what stands in its way; do nothing');
+
 export const outputOption = (): Option => new Option('-o, --output <format>', 'how to show it').choices([...FORMATS]).default('table');
 
 /** Said before anything is asked for: what is no time must not come out when the change is under way. */
@@ -36,7 +39,7 @@ export const timeoutOption = (): Option =>
 export function declareChange(command: Command): Command {
   return command
     .addOption(outputOption())
-    .option('--dry-run', 'tell what it would do, what it takes of quotas and what stands in its way; do nothing')
+    .addOption(dryRunOption())
     .option('--wait', 'wait for the end, showing each step (default on a terminal)')
     .option('--no-wait', 'return as soon as it is accepted')
     .addOption(timeoutOption())

@@ -1,9 +1,9 @@
 import { pipeline } from 'node:stream/promises';
-import type { DeleteOptions, DryRun, Pending, Reply, Resource, UntypedRow } from '@pileus/sdk';
+import type { DeleteOptions, DryRun, Pending, Reply, Resource, UntypedRow, ValueRequest } from '@pileus/sdk';
 import type { EndpointDescription, KindDescription, VerbDescription } from '@pileus/sdk/document';
 import { kebab } from '@pileus/sdk/document';
 import type { Command } from 'commander';
-import { type ChangeFlags, declareChange, outputOption, settle } from './accept.ts';
+import { type ChangeFlags, declareChange, dryRunOption, outputOption, settle } from './accept.ts';
 import { type DeletionFlags, describeEffects, formatPreview, takesMore } from './deletion.ts';
 import { mirrorsOf, writeWhole } from './download.ts';
 import { tellDryRuns } from './dry-run.ts';
@@ -206,17 +206,24 @@ export function addEndpoint(parent: Command, session: Session, server: Server, s
     return;
   }
   flags.declare(command);
+  if (endpoint.rehearses) command.addOption(dryRunOption());
   command.addOption(outputOption()).action(async (...given: unknown[]) => {
     session.context = contextOf(session, server, flags);
     const place = ids.length + (named ? 1 : 0);
-    const options = given[place] as { readonly output: Format } & Readonly<Record<string, unknown>>;
+    const options = given[place] as { readonly output: Format; readonly dryRun?: boolean } & Readonly<Record<string, unknown>>;
     const name = named ? given[place - 1] : undefined;
     const input = await flags.read(options, name === undefined ? {} : { name }, (kind, text) => idOf(server, kind, text));
     const method = endpoint.method === 'GET' ? 'GET' : 'POST';
-    const answer = await below.value<Row>(
-      { method, path: below.path(...path(given)), ...(endpoint.body === undefined ? { query: input } : { body: input }) },
-      { signal: session.signal },
-    );
+    const request: ValueRequest = {
+      ...{ method, path: below.path(...path(given)) },
+      ...(endpoint.body === undefined ? { query: input } : { body: input }),
+    };
+    if (options.dryRun === true) {
+      const told = below.value<DryRun>({ ...request, query: { ...request.query, dryRun: true } }, { signal: session.signal });
+      const label = ids.length > 0 ? String(given[0]) : String(input.name ?? '');
+      return await tellDryRuns(session, [{ label, told }], options.output);
+    }
+    const answer = await below.value<Row>(request, { signal: session.signal });
     // What answers nothing is done: nobody should have to guess that.
     if (Object.keys(answer).length > 0 || options.output !== 'table') session.out(formatRow(answer, options.output));
     else session.out(`${[segment, command.name(), ...given.slice(0, ids.length).map(String)].join(' ')}: done\n`);

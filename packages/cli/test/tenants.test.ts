@@ -84,6 +84,8 @@ describe('cli: tenants', function () {
 
   it('makes keys by name, for whom is given by name', async () => {
     await ann.ok('service-accounts', 'create', 'builder', '--wait');
+    const would = await ann.ok('api-keys', 'create', 'nightly', '--service-account', 'builder', '--dry-run');
+    expect(would).to.match(/^apiKey\.create nightly would be accepted\n {2}serviceAccountId {2}[0-9a-f-]{36}\n$/);
     const { key } = await ann.json<{ readonly key: string }>('api-keys', 'create', 'nightly', '--service-account', 'builder');
     expect(key).to.match(/^pil_/);
     expect(await ann.ok('api-keys', 'list')).to.match(/\nnightly +active +- +builder /);

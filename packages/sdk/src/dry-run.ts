@@ -1,5 +1,5 @@
 import type { Retry } from './errors.ts';
-import type { Reply } from './reply.ts';
+import { Reply } from './reply.ts';
 
 /** What a change would do, as the server has found out without doing it. */
 export interface DryRun {
@@ -39,9 +39,16 @@ export interface DryRun {
   }[];
 }
 
+/** The answer to a change that is no action, and of which can be asked beforehand what it would do: `dryRun`. */
+export class Answer<T> extends Reply<T> {
+  declare readonly rehearsable: true;
+}
+
 /** The verbs of a client, with what each takes; each answers what it would do. */
 export type DryRuns<C> = {
-  readonly [V in Exclude<keyof C, 'dryRun'> as C[V] extends (...given: never[]) => { readonly cancel: unknown; readonly wait: unknown }
+  readonly [V in Exclude<keyof C, 'dryRun'> as C[V] extends (
+    ...given: never[]
+  ) => { readonly cancel: unknown; readonly wait: unknown } | { readonly rehearsable: true }
     ? V
     : never]: C[V] extends (...given: infer A) => unknown ? (...given: A) => Reply<DryRun> : never;
 };

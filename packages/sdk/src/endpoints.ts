@@ -1,6 +1,7 @@
 import type { Client, Outgoing, RepeatOptions } from './client.ts';
 import { type ConsoleTicket, socketUrl } from './console.ts';
 import { type DownloadOptions, download } from './download.ts';
+import { Answer, type DryRuns } from './dry-run.ts';
 import { Reply } from './reply.ts';
 import { type Upload, type UploadOptions, upload } from './upload.ts';
 
@@ -15,10 +16,23 @@ export interface ValueRequest {
 export class Endpoints {
   protected readonly client: Client;
   protected readonly segment: string;
+  /** Whether changes are only to tell what they would do. */
+  protected readonly rehearses: boolean = false;
 
   constructor(client: Client, segment: string) {
     this.client = client;
     this.segment = segment;
+  }
+
+  /** The same verbs, each answering what it would do, with what it would use of quotas and what stands in its way. Nothing is changed. */
+  get dryRun(): DryRuns<this> {
+    return Object.create(this, { rehearses: { value: true } }) as DryRuns<this>;
+  }
+
+  /** What changes something, and takes a dry run. */
+  protected change<T>(request: ValueRequest, options: RepeatOptions): Answer<T> {
+    const query = this.rehearses ? { ...request.query, dryRun: true } : (request.query ?? {});
+    return new Answer(this.value<T>({ ...request, query }, options));
   }
 
   /** A computed value: what is neither a row nor a change. */

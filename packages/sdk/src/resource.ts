@@ -1,5 +1,5 @@
 import type { CallOptions, ChangeOptions, Client, Outgoing } from './client.ts';
-import type { DryRun, DryRuns } from './dry-run.ts';
+import type { DryRun } from './dry-run.ts';
 import { Endpoints, json } from './endpoints.ts';
 import { type Change, changes, follow, type Listed, type WatchOptions } from './events.ts';
 import type { AnyGraph, LooseGraph } from './graph.ts';
@@ -77,7 +77,6 @@ export class Resource<
   G extends AnyGraph = LooseGraph,
 > extends Endpoints {
   readonly kind: K;
-  protected readonly way: Way = accept;
 
   constructor(client: Client, names: ResourceNames<K>) {
     super(client, names.plural);
@@ -148,9 +147,9 @@ export class Resource<
     return this.submit({ method: 'POST', path: `${this.path()}/actions/${verb}`, ...json(input) }, options);
   }
 
-  /** The same verbs, each answering what it would do, with what it would use of quotas and what stands in its way. Nothing is changed. */
-  get dryRun(): DryRuns<this> {
-    return Object.create(this, { way: { value: rehearse } }) as DryRuns<this>;
+  protected get way(): Way {
+    // For `dryRun`, whose types say that there is nothing to wait for.
+    return this.rehearses ? (rehearse as unknown as Way) : accept;
   }
 
   protected submit(request: Outgoing, options: ChangeOptions): Pending<K, R> {
@@ -171,7 +170,6 @@ type Way = <K extends string, R>(
 const accept: Way = (client, request, options, result) =>
   new Pending(client.change<AcceptedBody>(request, options).then((body) => new Accepted(client, body, result)));
 
-/** For `dryRun`, whose types say that there is nothing to wait for. */
 const rehearse = (client: Client, request: Outgoing, options: ChangeOptions): Reply<DryRun> => {
   const path = `${request.path}${request.path.includes('?') ? '&' : '?'}dryRun=true`;
   return new Reply(client.change<DryRun>({ ...request, path }, options));

@@ -4,7 +4,7 @@ export { type AnyChange, BaseCloud, type ServerDocument, type UntypedRow } from 
 export type { ConnectOptions } from './connect.ts';
 export { type ConsoleTicket, openSocket, socketUrl, type WebSocketConstructor } from './console.ts';
 export type { DownloadOptions } from './download.ts';
-export type { DryRun, DryRuns } from './dry-run.ts';
+export { Answer, type DryRun, type DryRuns } from './dry-run.ts';
 export { type Embedded, type EmbeddedRequest, type EmbeddedResponse, embeddedTransport } from './embedded.ts';
 export { AnyEndpoints, Endpoints, type ValueRequest } from './endpoints.ts';
 export {

@@ -5,9 +5,9 @@ import { connect, Endpoints, type Transport, type TransportRequest } from '../sr
 const DOCUMENT = new URL('../../../docs/reference/openapi.json', import.meta.url);
 
 /** What a client of one kind is made of, for kinds that are known by name only. */
-const UNTYPED = ['value', 'ticket', 'send', 'receive', 'path', 'steer', 'createAny', 'updateAny', 'deleteAny', 'act', 'actOnAll'];
+const UNTYPED = ['value', 'change', 'ticket', 'send', 'receive', 'path', 'steer', 'createAny', 'updateAny', 'deleteAny', 'act', 'actOnAll'];
 /** Made of other calls. */
-const MADE_OF_OTHERS = ['wait', 'watch', 'follow', 'dryRun', 'submit'];
+const MADE_OF_OTHERS = ['wait', 'watch', 'follow', 'dryRun', 'way', 'submit'];
 
 interface Operation {
   readonly operationId: string;

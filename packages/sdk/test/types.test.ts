@@ -38,6 +38,10 @@ export async function mistakes(cloud: Cloud, vm: Instance, volume: Volume): Prom
   cloud.instances.dryRun.stop(vm.id).wait();
   // @ts-expect-error It takes what the verb takes.
   await cloud.volumes.dryRun.create({ name: 'data', size: 1 });
+  // @ts-expect-error Nor does that of a call that answers at once have its answer.
+  (await cloud.apiKeys.dryRun.create({ name: 'ci' })).key;
+  // @ts-expect-error It takes none.
+  cloud.users.dryRun.get;
   // @ts-expect-error Reading changes nothing in the first place.
   cloud.instances.dryRun.get(vm.id);
   // @ts-expect-error Only deleted rows surely have the time of their end.
@@ -49,6 +53,9 @@ export async function intentions(cloud: Cloud, vm: Instance, result: Result<Inst
   await cloud.instances.get('by-name');
   const named: Instance = await cloud.instances.start(vm.id).wait({ onProgress: (operation: Operation) => operation.percent });
   const { accepted, blockers } = await cloud.instances.dryRun.resize(vm.id, { vcpus: 4 }, { ifGeneration: 3 });
+  const key = await cloud.apiKeys.dryRun.rotate('ci', { overlapSeconds: 0 });
+  const backup = await cloud.backups.dryRun.create({ name: 'nightly' });
+  if (!key.accepted || !backup.accepted) return [...key.blockers, ...backup.blockers].map(({ code }) => code).join();
   if (!accepted) return blockers.map(({ code }) => code).join();
   if (named.state === 'deleted') return named.deletedAt;
   if (change.kind === 'volume') return String(change.row.sizeBytes);

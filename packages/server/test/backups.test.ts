@@ -24,6 +24,18 @@ describe('server: backups', () => {
     expect(audit[0]).to.deep.include({ action: 'store.backup', actor: 'key:root', request: { name: 'nightly' }, result: 'succeeded' });
   });
 
+  it('tells in a dry run what it would be called and whether it has the name, and copies nothing', async () => {
+    const dry = (name: string) => server.ask('POST', '/v1/backups?dryRun=true', { body: { name } });
+    const copies = () => readdir(join(server.directory, 'backups'));
+    const before = await copies();
+    const free = (await dry('free')).json;
+    expect(free).to.deep.include({ dryRun: true, accepted: true, action: 'store.backup', resourceKind: 'store', quota: [], blockers: [] });
+    expect(free.notes).to.deep.equal({ name: 'free', path: join(server.directory, 'backups', 'free.db') });
+    const [name = ''] = before;
+    expect((await dry(basename(name, '.db'))).json.blockers[0].code).to.equal('name_taken');
+    expect(await copies()).to.deep.equal(before);
+  });
+
   it('is made anew from one where there is nothing yet, as on another machine', async () => {
     const { json } = await server.ask('POST', '/v1/backups', { body: { name: 'elsewhere' } });
     const config = parseConfig({ dataDir: 'other/machine' });

@@ -1,8 +1,7 @@
 import { type Action, cascadeDelete, type Registry } from '@pileus/core/kernel';
-import { type Route, routesOf } from '../../../packages/core/src/kernel/api/routes.ts';
+import { noDryRun, type Route, routesOf } from '../../../packages/core/src/kernel/api/routes.ts';
 import { cell } from '../schema.ts';
 import { code, kindPages, Links, page, table } from './pages.ts';
-import { WITHOUT_DRY_RUN } from './without-dry-run.ts';
 
 /** docs/reference/actions.md: all that can be called, by what it takes to be allowed. */
 export function actionsPage(registry: Registry): string {
@@ -32,10 +31,13 @@ export function actionsPage(registry: Registry): string {
     'Lists, reads and queries of each kind are `GET /v1/<kinds>`, `GET /v1/<kinds>/{idOrName}` and `POST /v1/<kinds>/query`, with the permission `<kind>.read`.',
     table(['Call', 'Route', 'Does', 'Permission'], others),
     '## Calls without a dry run',
-    'Every action takes `?dryRun=true`. These change something, too, and do not: asked with it they are refused (`invalid_input`), and nothing is done.',
+    'All that changes something takes `?dryRun=true`, but for these: asked with it they are refused (`invalid_input`), and nothing is done.',
     table(
       ['Call', 'Why'],
-      Object.entries(WITHOUT_DRY_RUN).map(([name, why]) => [`\`${name}\``, cell(why)]),
+      routes.flatMap((route) => {
+        const why = noDryRun(route);
+        return why === undefined ? [] : [[`\`${route.operationId}\``, cell(why)]];
+      }),
     ),
   ]);
 }

@@ -22,15 +22,24 @@ export interface BegunBy {
   readonly accountId?: string;
 }
 
+interface Changes {
+  /** What the audit calls it, e.g. `store.backup`. */
+  readonly action: string;
+  /** Why it takes no dry run, for those who would ask for one. Without it, it does: it is played up to `begin`. */
+  readonly noDryRun?: string;
+}
+
 /** What one that changes something is given beside. Its answer is kept for repeats with the same Idempotency-Key. */
 export interface ChangeRequest extends EndpointRequest {
   /** When its first try began, RFC 3339. A repeat has the same, also after a restart. */
   readonly at: string;
   /** An earlier try of this request began, and nobody knows how far it came: what is done already is not done twice. */
   readonly again: boolean;
+  /** Nothing will come of it, it is a dry run: `begin` ends it. No secret need be made for it, and nothing is remembered of it. */
+  readonly rehearses: boolean;
   /**
    * Called once, when everything is checked and before anything is changed: commits the audit row, with `facts`, the Idempotency-Key and the endpoint's own
-   * statements in one transaction. What throws before it leaves no trace.
+   * statements in one transaction. What throws before it leaves no trace. Of a dry run `facts` are the notes.
    */
   readonly begin: (statements?: readonly Statement[], facts?: JsonObject, by?: BegunBy) => Promise<void>;
 }
@@ -78,29 +87,29 @@ export type Endpoint =
       readonly answer: TSchema;
       readonly handle: (request: EndpointRequest) => Promise<unknown>;
     })
-  | (EndpointBase & {
-      readonly type: 'change';
-      readonly method: 'POST';
-      /** What the audit calls it, e.g. `store.backup`. */
-      readonly action: string;
-      readonly body?: TObject;
-      readonly answer: TSchema;
-      /** The answer is a one-time secret: it is kept nowhere, and a repeat gets another. */
-      readonly isOneTime?: true;
-      /** Fields of the body that are secrets: nothing that is kept of the request tells anything of them. */
-      readonly secrets?: readonly string[];
-      readonly handle: (request: ChangeRequest) => Promise<unknown>;
-    })
-  | (EndpointBase & {
-      readonly type: 'upload';
-      readonly method: 'PUT';
-      /** What the audit calls it. */
-      readonly action: string;
-      readonly answer: TSchema;
-      /** It goes on with what broke off as `Content-Range` says. Others refuse that header: what they got would be taken for the whole. */
-      readonly isResumable?: true;
-      readonly handle: (request: UploadRequest) => Promise<Uploaded>;
-    })
+  | (EndpointBase &
+      Changes & {
+        readonly type: 'change';
+        readonly method: 'POST';
+        readonly body?: TObject;
+        readonly answer: TSchema;
+        /** The answer is a one-time secret: it is kept nowhere, and a repeat gets another. */
+        readonly isOneTime?: true;
+        /** Fields of the body that are secrets: nothing that is kept of the request tells anything of them. */
+        readonly secrets?: readonly string[];
+        readonly handle: (request: ChangeRequest) => Promise<unknown>;
+      })
+  | (EndpointBase &
+      Changes & {
+        readonly type: 'upload';
+        readonly method: 'PUT';
+        /** What it would do is known when all bytes have come. */
+        readonly noDryRun: string;
+        readonly answer: TSchema;
+        /** It goes on with what broke off as `Content-Range` says. Others refuse that header: what they got would be taken for the whole. */
+        readonly isResumable?: true;
+        readonly handle: (request: UploadRequest) => Promise<Uploaded>;
+      })
   | (EndpointBase & {
       readonly type: 'download';
       readonly method: 'GET';

@@ -243,16 +243,18 @@ export class Kernel {
    * @throws CloudError with what is wrong with the request itself; what stands in its way is answered
    */
   rehearse(request: SubmitRequest): Promise<Rehearsal> {
-    return this.#admit(request, (action) =>
-      rehearsal({ action, resourceId: request.resourceId }, (decided) =>
+    return this.#admit(request, (action) => {
+      const steps = action.saga.steps.map(({ name }) => name);
+      const of = { action: action.name, resourceKind: action.kind.name, resourceId: request.resourceId, steps };
+      return rehearsal(of, (decided) =>
         this.#acceptances.decide({ request, action, rehearses: true }, async (accepting) => {
           const statements = this.#acceptances.statements(accepting, this.#places(accepting));
           const { result, quota } = await this.operations.commits.rehearse(statements);
-          decided({ ...accepting, quota });
+          decided({ notes: accepting.acceptance.notes, satisfied: accepting.satisfied, quota });
           return result.ok ? { answer: undefined } : { failure: result, statement: statements[result.statement] };
         }),
-      ),
-    );
+      );
+    });
   }
 
   async #acceptPart({ operationId, causeId, along = [], ...request }: PartRequest): Promise<void> {

@@ -1,4 +1,3 @@
-import type { Acceptance, Action } from './action.ts';
 import { type CloudError, ERROR_CODES, isCloudError, type Problem, toErrorRecord, toProblem } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { type QuotaEffect, quotaExceeded } from './quota/index.ts';
@@ -14,7 +13,7 @@ export interface Rehearsal {
   readonly resourceId?: string;
   /** What it would use of quotas, or give back, at acceptance. Empty where something stands in its way before that is known. */
   readonly quota: readonly QuotaEffect[];
-  /** Of its saga, in order; none when it is satisfied already. */
+  /** Of its saga, in order; none when it is satisfied already, or is no action. */
   readonly steps: readonly string[];
   /** Why it would be decided so, e.g. the placement of an instance. */
   readonly notes?: JsonObject;
@@ -24,7 +23,7 @@ export interface Rehearsal {
 
 /** What was found out of a request until its commit would come. */
 export interface Decided {
-  readonly acceptance: Acceptance<unknown>;
+  readonly notes?: JsonObject | undefined;
   readonly satisfied: boolean;
   readonly quota: readonly QuotaEffect[];
 }
@@ -39,7 +38,7 @@ const isOver = ({ by, used, limit }: QuotaEffect): boolean => by > 0 && limit !=
  * @throws what `play` rejects with, where that is no blocker
  */
 export async function rehearsal(
-  { action, resourceId }: { readonly action: Action; readonly resourceId: string | undefined },
+  { steps, resourceId, ...of }: Pick<Rehearsal, 'action' | 'resourceKind' | 'steps'> & { readonly resourceId: string | undefined },
   play: (decided: (last: Decided) => void) => Promise<unknown>,
 ): Promise<Rehearsal> {
   let last: Decided | undefined;
@@ -52,7 +51,7 @@ export async function rehearsal(
       throw error;
     },
   );
-  const { acceptance, satisfied = false, quota = [] } = (last as Decided | undefined) ?? {};
+  const { notes, satisfied = false, quota = [] } = (last as Decided | undefined) ?? {};
   const over = quota.filter(isOver).map(({ by, ...effect }) => quotaExceeded({ ...effect, asked: by }));
   // The store stops at the first counter that is over its limit; a caller wants to know of all.
   const others = refusal === undefined || (refusal.code === 'quota_exceeded' && over.length > 0) ? [] : [refusal];
@@ -60,12 +59,11 @@ export async function rehearsal(
   return {
     dryRun: true,
     accepted: blockers.length === 0,
-    action: action.name,
-    resourceKind: action.kind.name,
+    ...of,
     ...(resourceId === undefined ? {} : { resourceId }),
     quota,
-    steps: satisfied ? [] : action.saga.steps.map(({ name }) => name),
-    ...(acceptance?.notes === undefined ? {} : { notes: acceptance.notes }),
+    steps: satisfied ? [] : steps,
+    ...(notes === undefined ? {} : { notes }),
     blockers,
   };
 }

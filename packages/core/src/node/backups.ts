@@ -22,12 +22,16 @@ export function backups({ store }: KernelServices, directory: string): Plugin {
         action: 'store.backup',
         body: Type.Object({ name: Type.Optional(resourceName()) }),
         answer: Type.Object({ path: Type.String({ description: 'On the server.' }), takenAt: Type.String({ format: 'date-time' }) }),
-        handle: async ({ body, at: takenAt, again, begin }) => {
+        handle: async ({ body, at: takenAt, again, rehearses, begin }) => {
           const name = (body as { name?: string }).name ?? `backup-${takenAt.toLowerCase().replaceAll(/[^0-9tz]/g, '-')}`;
           const path = join(directory, `${name}.db`);
-          await mkdir(directory, { recursive: true, mode: 0o700 });
           const taken = new CloudError('name_taken', `There is a backup ${name}.`, { pointer: '/name', params: { field: 'name' } });
           if (underWay.has(name)) throw taken;
+          // Who only asks is in nobody's way.
+          if (rehearses) {
+            if ((await timeOf(path)) !== undefined) throw taken;
+            await begin([], { name, path });
+          }
           underWay.add(name);
           try {
             const bears = await timeOf(path);
@@ -35,6 +39,7 @@ export function backups({ store }: KernelServices, directory: string): Plugin {
             if (again && bears === Date.parse(takenAt)) return { path, takenAt };
             if (bears !== undefined) throw taken;
             await begin([], { name });
+            await mkdir(directory, { recursive: true, mode: 0o700 });
             await store.backup(path, takenAt);
             return { path, takenAt };
           } finally {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { WITHOUT_DRY_RUN } from '../../../../tools/generate/reference/without-dry-run.ts';
 import { quotaKey } from '../../src/kernel/index.ts';
 import { made, type OpenApi, openApi, parsed } from './harness.ts';
 import { OTHER_PROJECT, PROJECT, principalOf } from './widgets.ts';
@@ -102,11 +101,46 @@ describe('api: dry runs', () => {
     expect(await code('POST', '/v1/widgets/one/spin-up?dryRun=true', { principal: nobody })).to.equal('permission_denied');
   });
 
-  it('are of actions alone: elsewhere, and misspelled, the parameter is refused', async () => {
+  it('of calls that are no actions go as far as where those begin', async () => {
+    const id = await made(api, 'one');
+    const before = await state();
+    const headers = { 'idempotency-key': 'k' };
+    const polish = (times: number, query = '?dryRun=true') =>
+      api.ask('POST', `/v1/widgets/one/polish${query}`, { body: { times }, headers });
+    expect(parsed(await polish(3))).to.deep.equal({
+      ...{ dryRun: true, accepted: true, action: 'widget.polish', resourceKind: 'widget', resourceId: id },
+      ...{ quota: [], steps: [], notes: { times: 3 }, blockers: [] },
+    });
+    const worn = parsed(await polish(100));
+    expect([worn.accepted, (worn.blockers as { code: string }[])[0]?.code]).to.deep.equal([false, 'conflict']);
+    for (const [times, url, code] of [
+      [0, 'one', 'invalid_input'],
+      [1, 'none', 'not_found'],
+    ] as const)
+      expect(parsed(await api.ask('POST', `/v1/widgets/${url}/polish?dryRun=true`, { body: { times } })).code).to.equal(code);
+    expect([api.workshop.polished, await state()]).to.deep.equal([0, before]);
+    // The key was not taken.
+    expect(parsed(await polish(4, '?dryRun=false')).polished).to.equal(4);
+  });
+
+  it('of what is no action, too, count what it would use of quotas', async () => {
+    const shelve = () => api.ask('POST', '/v1/shelved?dryRun=true', { body: { name: 'two' } });
+    const before = await state();
+    const effect = { scope: 'project', id: PROJECT, counter: 'widgets', by: 1, used: 0, limit: null };
+    expect(parsed(await shelve())).to.deep.include({ accepted: true });
+    expect(parsed(await shelve()).quota).to.deep.include(effect);
+    expect(await state()).to.deep.equal(before);
+    await limit(WIDGETS, 0);
+    expect((parsed(await shelve()).blockers as object[]).map((each) => (each as { code: string }).code)).to.deep.equal(['quota_exceeded']);
+    expect(parsed(await api.ask('POST', '/v1/shelved', { body: { name: 'two' } })).code).to.equal('quota_exceeded');
+  });
+
+  it('are of what changes something: elsewhere, and misspelled, the parameter is refused', async () => {
     await made(api, 'one');
     const before = await state();
     for (const [method, url, body] of [
-      ['POST', '/v1/widgets/one/polish?dryRun=true', {}],
+      ['POST', '/v1/widgets/one/ticket?dryRun=true', undefined],
+      ['POST', '/v1/widgets/one/polish?dryRun=perhaps', {}],
       ['POST', '/v1/operations/none/cancel?dryRun=true', undefined],
       ['GET', '/v1/widgets?dryRun=true', undefined],
       ['POST', '/v1/widgets/one/spin-up?dryrun=true', undefined],
@@ -133,15 +167,24 @@ describe('api: dry runs', () => {
 /** What is asked by POST since the question is long, and changes nothing. */
 const READS = /^(access\.explain|reachability\.explain|stacks\.plan|[a-z-]+\.query)$/;
 
+/** Decided one by one: whatever else changes something takes a dry run. */
+const WITHOUT = [
+  ...['operations.cancel', 'operations.retry', 'operations.skip'],
+  ...['sessions.create', 'sessions.token', 'logout.create', 'password.create'],
+  ...['recovery.confirm', 'images.uploadContent', 'instances.console', 'instances.consoleRevoke'],
+];
+
 interface Call {
   readonly operationId: string;
   readonly parameters?: readonly { readonly name: string }[];
 }
 
 describe('api: calls that take no dry run', () => {
-  it('are those that the reference lists with a reason, and no other', async () => {
-    const text = await readFile(new URL('../../../../docs/reference/openapi.json', import.meta.url), 'utf8');
-    const { paths } = JSON.parse(text) as { readonly paths: Readonly<Record<string, Readonly<Record<string, Call>>>> };
+  it('are these, each with its reason in the reference, and no other', async () => {
+    const read = (path: string) => readFile(new URL(`../../../../docs/reference/${path}`, import.meta.url), 'utf8');
+    const { paths } = JSON.parse(await read('openapi.json')) as {
+      readonly paths: Readonly<Record<string, Readonly<Record<string, Call>>>>;
+    };
     const changing = Object.values(paths)
       .flatMap((item) => Object.entries(item))
       .flatMap(([method, call]) => (method === 'get' || READS.test(call.operationId) ? [] : [call]));
@@ -149,8 +192,12 @@ describe('api: calls that take no dry run', () => {
     // A read among them would take none.
     expect(changing.filter((call) => !takes(call, 'Idempotency-Key')).map(({ operationId }) => operationId)).to.deep.equal([]);
     const without = changing.filter((call) => !takes(call, 'dryRun')).map(({ operationId }) => operationId);
-    expect(without.sort()).to.deep.equal(Object.keys(WITHOUT_DRY_RUN).sort());
+    expect(without.sort(), 'what takes no dry run is decided here').to.deep.equal([...WITHOUT].sort());
+    const [, reasons = ''] = (await read('actions.md')).split('\n## Calls without a dry run\n');
+    const told = [...reasons.matchAll(/^\| `([^`]+)` \| (.+) \|$/gm)].map(([, name, why = '']) => [name, why.length > 20]);
+    expect(told.sort()).to.deep.equal([...WITHOUT].sort().map((name) => [name, true]));
     const names = changing.filter((call) => takes(call, 'dryRun')).map(({ operationId }) => operationId);
     expect(names).to.include.members(['instances', 'volumes', 'images'].flatMap((kind) => [`${kind}.recover`, `${kind}.expunge`]));
+    expect(names).to.include.members(['api-keys.create', 'api-keys.rotate', 'users.password', 'backups.create']);
   });
 });

@@ -208,10 +208,27 @@ const changesOf = (workshop: Workshop): readonly Endpoint[] => [
   {
     type: 'change',
     method: 'POST',
+    path: '/shelved',
+    summary: 'Makes a widget that is there at once.',
+    permission: 'widget.create',
+    action: 'widget.shelve',
+    body: Type.Object({ name: Type.String() }),
+    answer: Type.Object({}),
+    handle: async ({ principal: { projectId }, body, begin }) => {
+      const { name } = body as { readonly name: string };
+      const id = `00000000-0000-7000-8000-00000000aaaa` as Id<'widget'>;
+      await begin([create(widget, { id, projectId, name, sizeBytes: 1 })]);
+      return {};
+    },
+  },
+  {
+    type: 'change',
+    method: 'POST',
     path: '/widgets/{id}/ticket',
     summary: 'A ticket to a widget.',
     permission: 'widget.ticket',
     action: 'widget.ticket',
+    noDryRun: 'It is torn up by itself.',
     isOneTime: true,
     answer: Type.Object({ ticket: Type.String() }),
     handle: async ({ begin }) => {
@@ -245,6 +262,7 @@ const endpointsOf = (workshop: Workshop): readonly Endpoint[] => [
     summary: 'Stores a picture.',
     permission: 'widget.picture',
     action: 'widget.picture',
+    noDryRun: 'It is seen when it is there.',
     answer: Type.Object({ sizeBytes: Type.Integer() }),
     handle: async ({ bytes, begin }) => {
       let sizeBytes = 0;

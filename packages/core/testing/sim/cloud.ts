@@ -215,7 +215,7 @@ export class SimCloud {
     const begin: UploadRequest['begin'] = async (statements = []) => {
       if (statements.length > 0) await this.kernel.observe(statements);
     };
-    const change = { at: timestamp(this.environment.clock), again: false, begin, bytes: nothing() };
+    const change = { at: timestamp(this.environment.clock), again: false, rehearses: false, begin, bytes: nothing() };
     const answer = await endpoint.handle({ ...asked, ...change, ...request });
     return endpoint.type === 'upload' ? (answer as Uploaded).answer : answer;
   }

@@ -57,6 +57,8 @@ export interface EndpointDescription {
   /** As the server calls it, e.g. `uploadContent`. */
   readonly name: string;
   readonly type: 'value' | 'upload' | 'download' | 'socket';
+  /** It takes `dryRun`. */
+  readonly rehearses: boolean;
   readonly method: string;
   /** Segments behind the plural, e.g. `['{id}', 'content']`. */
   readonly segments: readonly string[];
@@ -194,11 +196,15 @@ function routeOf(method: string, segments: readonly string[]): VerbRoute {
   return segments[0] === 'actions' ? 'collection' : 'resource';
 }
 
-/** Of every action, and no part of its input. */
-const DRY_RUN = 'dryRun';
+/** No part of an input. */
+const isDryRun = ({ in: place, name }: { readonly in: string; readonly name: string }): boolean => place === 'query' && name === 'dryRun';
+
+/** What it answers when it is done. */
+const doneOf = (answer: Schema | undefined): Schema | undefined =>
+  answer?.anyOf?.find((schema) => componentOf(schema) !== 'DryRun') ?? answer;
 
 function querySchema(operation: OperationObject): Schema | undefined {
-  const query = (operation.parameters ?? []).filter(({ in: place, name }) => place === 'query' && name !== DRY_RUN);
+  const query = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query' && !isDryRun(parameter));
   if (query.length === 0) return undefined;
   return {
     type: 'object',
@@ -222,10 +228,11 @@ function isEndpoint({ path, method, operation }: Route, collection: string): boo
 function describeEndpoint({ path, method, operation }: Route, collection: string): EndpointDescription {
   const type = operation['x-pileus-type'];
   const body = jsonOf(operation.requestBody);
-  const answer = jsonOf(operation.responses?.['200']);
-  const query = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query');
+  const answer = doneOf(jsonOf(operation.responses?.['200']));
+  const query = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query' && !isDryRun(parameter));
   return {
     name: operation.operationId?.split('.').at(-1) ?? '',
+    rehearses: (operation.parameters ?? []).some(isDryRun),
     type: type === 'upload' || type === 'download' || type === 'socket' ? type : 'value',
     method,
     segments: path.slice(collection.length).split('/').slice(1),

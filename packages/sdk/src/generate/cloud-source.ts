@@ -31,7 +31,18 @@ export function cloudSource(server: ServerDescription, runtime: string): string 
   return `// Generated from the server's OpenAPI document by \`pileus-sdk generate\`. Do not edit.\n${imports(body, runtime)}\n${body}`;
 }
 
-const RUNTIME_TYPES = ['CallOptions', 'ChangeOptions', 'Client', 'ConnectOptions', 'DeleteOptions', 'Embedded', 'Id', 'Lifecycle', 'Named'];
+const RUNTIME_TYPES = [
+  'Answer',
+  'CallOptions',
+  'ChangeOptions',
+  'Client',
+  'ConnectOptions',
+  'DeleteOptions',
+  'Embedded',
+  'Id',
+  'Lifecycle',
+  'Named',
+];
 const MORE_RUNTIME_TYPES = [
   'ConsoleTicket',
   'DownloadOptions',
@@ -225,7 +236,7 @@ ${comment(endpoint.description, '  ')}  open${pascal(endpoint.name)}(${parameter
 }
 
 function valueMethod(
-  { method, body, query }: EndpointDescription,
+  { method, body, query, rehearses }: EndpointDescription,
   text: { readonly head: string; readonly parameters: readonly string[]; readonly path: string; readonly answer: string },
 ): string {
   const asked = Object.entries(query);
@@ -244,8 +255,8 @@ function valueMethod(
     ...(body === undefined ? [] : [takesBody ? 'body: input' : 'body: {}']),
     ...(asked.length === 0 ? [] : ['query']),
   ];
-  return `${text.head}(${parameters.join(', ')}): Reply<${text.answer}> {
-    return this.value({ ${request.join(', ')} }, options);
+  return `${text.head}(${parameters.join(', ')}): ${rehearses ? 'Answer' : 'Reply'}<${text.answer}> {
+    return this.${rehearses ? 'change' : 'value'}({ ${request.join(', ')} }, options);
   }
 `;
 }

@@ -1,5 +1,5 @@
 // Generated from the server's OpenAPI document by `pileus-sdk generate`. Do not edit.
-import { BaseCloud, Endpoints, Resource, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type DownloadOptions, type Operation, type Pending, type RepeatOptions, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
+import { BaseCloud, Endpoints, Resource, type Answer, type CallOptions, type ChangeOptions, type Client, type ConnectOptions, type DeleteOptions, type Embedded, type Id, type Lifecycle, type Named, type ConsoleTicket, type DownloadOptions, type Operation, type Pending, type RepeatOptions, type Reply, type Upload, type UploadOptions } from '../runtime.ts';
 
 /** The state machine of the kind debt: where each state may go. */
 export const debtStates = {
@@ -443,8 +443,8 @@ export class UsersClient extends Resource<'user', User, UserFilter, 'createdAt' 
   /** Sets the password of a user, and ends his sessions. */
   password(user: Named<'user'>, input: {
     readonly password: string;
-  }, options: RepeatOptions = {}): Reply<{ readonly [key: string]: unknown }> {
-    return this.value({ method: 'POST', path: this.path(user, 'password'), body: input }, options);
+  }, options: RepeatOptions = {}): Answer<{ readonly [key: string]: unknown }> {
+    return this.change({ method: 'POST', path: this.path(user, 'password'), body: input }, options);
   }
 }
 
@@ -1056,26 +1056,26 @@ export class ApiKeysClient extends Resource<'apiKey', ApiKey, ApiKeyFilter, 'cre
     /** Only these of what its holder may, e.g. `instance.*`. */
     readonly permissions?: readonly string[] | undefined;
     readonly expiresAt?: string | undefined;
-  }, options: RepeatOptions = {}): Reply<{
+  }, options: RepeatOptions = {}): Answer<{
     readonly id: string;
     readonly name: string;
     /** Shown this once. */
     readonly key: string;
   }> {
-    return this.value({ method: 'POST', path: this.path(), body: input }, options);
+    return this.change({ method: 'POST', path: this.path(), body: input }, options);
   }
 
   /** Gives the key a new secret, and lets the old one be good for a while. */
   rotate(apiKey: Named<'apiKey'>, input: {
     /** How long the old secret is good beside the new one. Default 3600. */
     readonly overlapSeconds?: number | undefined;
-  } = {}, options: RepeatOptions = {}): Reply<{
+  } = {}, options: RepeatOptions = {}): Answer<{
     readonly id: string;
     /** Shown this once. */
     readonly key: string;
     readonly oldKeyUntil: string;
   }> {
-    return this.value({ method: 'POST', path: this.path(apiKey, 'rotate'), body: input }, options);
+    return this.change({ method: 'POST', path: this.path(apiKey, 'rotate'), body: input }, options);
   }
 }
 
@@ -8278,12 +8278,12 @@ export class BackupsEndpoints extends Endpoints {
   create(input: {
     /** Lower-case letters, digits and inner hyphens; unique among live ones. */
     readonly name?: string | undefined;
-  } = {}, options: RepeatOptions = {}): Reply<{
+  } = {}, options: RepeatOptions = {}): Answer<{
     /** On the server. */
     readonly path: string;
     readonly takenAt: string;
   }> {
-    return this.value({ method: 'POST', path: this.path(), body: input }, options);
+    return this.change({ method: 'POST', path: this.path(), body: input }, options);
   }
 }
 

@@ -119,6 +119,51 @@ describe('server: tenants', () => {
       }
     });
 
+    it('are rehearsed, as are passwords: nothing is changed, and no secret is made or told', async () => {
+      const { id, key } = await newKey();
+      await at.user(acme.projectId, 'acme', 'rehearsed');
+      const { store, kernel } = at.server.plane.kernel.services;
+      const state = async () =>
+        (
+          await Promise.all(
+            kernel()
+              .registry.schema()
+              .tables.map(({ name }) => store.list({ table: name, deleted: true })),
+          )
+        ).flat();
+      const before = await state();
+      const dry = async (path: string, body: object) => expectStatus(await acme.admin('POST', `${path}?dryRun=true`, body), 200);
+      const made = await dry('/v1/api-keys', { name: 'to-be' });
+      expect(made.json).to.deep.include({ dryRun: true, accepted: true, action: 'apiKey.create', resourceKind: 'apiKey', blockers: [] });
+      expect(made.json.notes).to.have.all.keys('userId');
+      const rotated = await dry(`/v1/api-keys/${id}/rotate`, {});
+      expect(rotated.json).to.deep.include({ accepted: true, action: 'apiKey.rotate', resourceId: id });
+      expect(rotated.json.notes).to.have.all.keys('oldKeyUntil');
+      const set = await dry('/v1/users/rehearsed/password', { password: 'never to be set' });
+      expect(set.json).to.deep.include({ accepted: true, action: 'user.setPassword', notes: { endsSessions: 1 } });
+      for (const { text } of [made, rotated, set]) expect(text).not.to.match(/pil_|never to be set|sealed:|sha256/);
+      expect(await state()).to.deep.equal(before);
+      const { json: row } = await acme.admin('GET', `/v1/api-keys/${id}`);
+      const taken = await dry('/v1/api-keys', { name: row.name });
+      expect([taken.json.accepted, taken.json.blockers[0].code, taken.json.blockers[0].pointer]).to.deep.equal([
+        false,
+        'name_taken',
+        '/name',
+      ]);
+      expectStatus(await acme.admin('POST', `/v1/api-keys/${id}/revoke`), 200);
+      expect((await dry(`/v1/api-keys/${id}/rotate`, {})).json.blockers[0].code).to.equal('conflict');
+      expect(await code(acme.admin('POST', '/v1/api-keys?dryRun=true', { name: 'x', serviceAccountId: id }))).to.deep.equal([
+        404,
+        'not_found',
+      ]);
+      const strangers = await at.as(await at.user(acme.projectId, 'acme', 'no-admin'))('POST', '/v1/users/rehearsed/password?dryRun=true', {
+        password: 'never to be set',
+      });
+      expect(strangers.status).to.equal(403);
+      await at.signIn('acme', 'rehearsed');
+      expect((await at.as(key)('GET', '/v1/access')).status).to.equal(401);
+    });
+
     it('have two secrets for a while when they are rotated', async () => {
       const { id, key } = await newKey();
       const { json } = expectStatus(await acme.admin('POST', `/v1/api-keys/${id}/rotate`, { overlapSeconds: 1 }), 200);

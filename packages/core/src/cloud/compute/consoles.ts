@@ -214,6 +214,7 @@ export const consoleEndpoints = (consoles: Consoles): readonly Endpoint[] => [
     summary: 'A one-time token, good for a minute, that opens a console of the machine over WebSocket.',
     permission: 'instance.console',
     action: 'instance.console',
+    noDryRun: 'A token that nobody uses ends by itself, in a minute.',
     isOneTime: true,
     body: Type.Object({
       type: Type.Optional(Type.Union([Type.Literal('serial'), Type.Literal('vnc')], { description: 'Default: serial.' })),
@@ -231,6 +232,7 @@ export const consoleEndpoints = (consoles: Consoles): readonly Endpoint[] => [
     summary: 'Closes all consoles of the machine and voids their tokens.',
     permission: 'instance.console',
     action: 'instance.console.revoke',
+    noDryRun: 'What it closes is opened again by one call.',
     body: Type.Object({}),
     answer: Type.Object({}),
     handle: async ({ principal, params, begin }) => {

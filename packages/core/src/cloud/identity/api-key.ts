@@ -20,6 +20,7 @@ import {
   type RowOf,
   ref,
   resourceName,
+  type Statement,
   timestamp,
   updateAction,
   usable,
@@ -142,10 +143,13 @@ async function createKey(services: KernelServices, roles: Roles, request: Change
   const whole = { ...row, id, name };
   const limit = principal.limits?.('apiKey.create');
   if (limit !== undefined && !matches(whole as unknown as JsonObject, limit)) throw lacks('apiKey.create', principal);
+  const insert = before === undefined ? [create(apiKey, whole)] : [];
+  const { accountId: _account, ...whose } = holder;
+  const begin = (kept: readonly Statement[]) => request.begin([...insert, ...kept], whose, { resourceId: id });
+  if (request.rehearses) await begin([]);
   const { token, sha256 } = newToken('pil', id, environment.random);
   const { secret, statement } = await tokenSecret(token, sha256, secrets);
-  const insert = before === undefined ? [create(apiKey, whole)] : [];
-  await request.begin([...insert, ...writeCredential({ id, secrets: [secret] }), statement], {}, { resourceId: id });
+  await begin([...writeCredential({ id, secrets: [secret] }), statement]);
   return { id, name, key: token };
 }
 
@@ -196,15 +200,19 @@ async function rotateKey(services: KernelServices, roles: Roles, request: Change
   if (row.state !== 'active') throw new CloudError('conflict', `The key ${row.name} is ${row.state}.`, { params: { state: row.state } });
   await assertRotates(row, roles, request.principal);
   const [now, ...others] = (await readCredential(store, row.id))?.secrets ?? [];
+  const at = timestamp(environment.clock);
+  const oldKeyUntil = new Date(environment.clock.nowMs() + overlapSeconds * 1000).toISOString();
+  const stamped = { op: 'update', table: apiKey.name, key: row.id, set: { rotatedAt: at }, expect: { state: 'active' } } as const;
+  // One that an earlier rotation let be good for a while.
+  const voids = others.filter(({ expiresAt = '' }) => expiresAt > at).length;
+  const begin = (kept: readonly Statement[]) => request.begin([stamped, ...kept], { oldKeyUntil, ...(voids === 0 ? {} : { voids }) });
+  if (request.rehearses) await begin([]);
   const { token, sha256 } = newToken('pil', row.id, environment.random);
   const { secret, statement } = await tokenSecret(token, sha256, secrets);
   // A repeat takes the place of what its first try has answered to nobody.
   const old = request.again ? others[0] : now;
-  const oldKeyUntil = new Date(environment.clock.nowMs() + overlapSeconds * 1000).toISOString();
   const kept: readonly TokenSecret[] = [secret, ...(old === undefined ? [] : [{ ...old, expiresAt: oldKeyUntil }])];
   const dropped = [now, ...others].flatMap((entry) => (entry?.signing === undefined || entry === old ? [] : [forgetSealed(entry.signing)]));
-  const at = timestamp(environment.clock);
-  const stamped = { op: 'update', table: apiKey.name, key: row.id, set: { rotatedAt: at }, expect: { state: 'active' } } as const;
-  await request.begin([stamped, ...writeCredential({ id: row.id, secrets: kept }), statement, ...dropped]);
+  await begin([...writeCredential({ id: row.id, secrets: kept }), statement, ...dropped]);
   return { id: row.id, key: token, oldKeyUntil };
 }

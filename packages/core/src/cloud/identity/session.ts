@@ -91,6 +91,7 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
       action: 'session.create',
       permission: 'none',
       summary: 'Signs a user in by his password, and answers a token to ask with.',
+      noDryRun: 'It tries a password. A try that counts for nothing would be one more way to guess.',
       isOneTime: true,
       secrets: ['password'],
       body: login,
@@ -104,6 +105,7 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
       action: 'session.create',
       permission: 'none',
       summary: 'Signs a user in by a token of an identity provider, and answers a token to ask with.',
+      noDryRun: 'It tries a token of somebody else; such a token may be good for one use.',
       isOneTime: true,
       secrets: ['token'],
       body: tokenLogin,
@@ -117,6 +119,7 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
       action: 'session.end',
       permission: AUTHENTICATED,
       summary: 'Ends the session that is asked with.',
+      noDryRun: 'It ends what it is asked with, and nothing else.',
       answer: done,
       handle: (request) => sessions.signOut(request),
     },
@@ -127,6 +130,7 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
       action: 'user.changePassword',
       permission: AUTHENTICATED,
       summary: 'Changes the password of who asks, and ends his other sessions.',
+      noDryRun: 'It tries a password. A try that counts for nothing would be one more way to guess.',
       secrets: ['current', 'password'],
       body: changing,
       answer: done,
@@ -240,9 +244,9 @@ class Sessions {
     return {};
   }
 
-  async #store(userId: string, text: string, { begin }: ChangeRequest, except?: string): Promise<void> {
+  async #store(userId: string, text: string, { begin, rehearses }: ChangeRequest, except?: string): Promise<void> {
     const { services, passwords } = this.#options;
-    const hashed = await passwords.hash(text);
+    const stored = rehearses ? [] : writeCredential({ id: userId, password: await passwords.hash(text) });
     const open = await services.reader.list(session, {
       and: [
         { field: 'userId', op: '=', value: userId },
@@ -252,7 +256,7 @@ class Sessions {
     const ended = open.flatMap(({ id }): Statement[] =>
       id === except ? [] : [transition(session, id, { from: 'active', to: 'revoked' })],
     );
-    await begin([...ended, ...writeCredential({ id: userId, password: hashed })], {}, { resourceId: userId });
+    await begin([...ended, ...stored], { endsSessions: ended.length }, { resourceId: userId });
   }
 
   async #isPassword(userId: string | undefined, text: string): Promise<boolean> {

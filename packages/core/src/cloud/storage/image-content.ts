@@ -29,6 +29,8 @@ export const imageContentEndpoints = (context: UploadContext): readonly Endpoint
       'Uploads the content of an image: qcow2 or raw, of a disk of whole sectors (512 bytes), or an ISO. A digest in `Repr-Digest` is verified. With it, what has come of an upload that breaks off is kept for a day (`images.partHours`), and `Content-Range: bytes 4096-8191/8192` goes on with it: from any byte that is here or the first that is not, to the end. After a failed upload the image awaits its content as before; `stateReason` tells what failed.',
     permission: 'image.upload',
     action: 'image.upload',
+    noDryRun:
+      'Whether content will do is known when all of it has come. `GET /v1/images/{id}/content/received` tells what is there already.',
     answer: image.rowSchema as TObject,
     isResumable: true,
     handle: (request) => uploadImage(context, request),

@@ -37,6 +37,7 @@ export function recoveryEndpoints(services: KernelServices): readonly Endpoint[]
       summary: 'Confirms a restore: strays have been looked through, and what the store calls deleted may be removed again.',
       permission: 'recovery.confirm',
       action: 'recovery.confirm',
+      noDryRun: '`GET /v1/recovery` tells whether there is something to confirm, and the list of strays what to look through before.',
       answer,
       handle: async ({ begin }) => {
         await kernel().confirmRecovery(begin);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isVisible, lacks, type Principal } from '../access.ts';
 import { AUDIT_TABLE, type AuditEnd, auditStatement, type Told, toldOfCall } from '../audit/index.ts';
+import type { Refusal } from '../commits.ts';
 import type { BegunBy, ChangeRequest, Endpoint, EndpointRequest } from '../endpoint.ts';
 import { timestamp } from '../environment.ts';
 import { CloudError, toErrorRecord } from '../errors.ts';
@@ -8,11 +9,14 @@ import { idempotencyMismatch } from '../idempotency.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
+import { quotaExceeded } from '../quota/index.ts';
 import { taken, tooLong } from '../refusals.ts';
+import { type Rehearsal, rehearsal } from '../rehearse.ts';
 import type { Statement } from '../store.ts';
 import { compileInput, type InputCheck } from '../validation.ts';
 import { toldOf } from './denied.ts';
 import { contentResponse } from './download.ts';
+import { takeDryRun } from './dry-run.ts';
 import { lookUp } from './lookup.ts';
 import { parseQuery } from './query.ts';
 import type { Attempt, Done, Repeats } from './repeats.ts';
@@ -51,7 +55,8 @@ export class EndpointCalls {
   /** @throws CloudError */
   async answer(call: EndpointCall): Promise<ApiResponse> {
     const { endpoint, request, route } = call;
-    const query = parseQuery(endpoint.query, call.parameters);
+    const { dryRun, rest } = takesDryRun(endpoint) ? takeDryRun(call.parameters) : { dryRun: false, rest: call.parameters };
+    const query = parseQuery(endpoint.query, rest);
     const json = (body: string): ApiResponse => ({ status: 200, headers: { 'content-type': 'application/json' }, body, route });
     switch (endpoint.type) {
       case 'value': {
@@ -59,6 +64,7 @@ export class EndpointCalls {
         return json(JSON.stringify(await endpoint.handle({ ...common, body: await this.#body(call) })));
       }
       case 'change':
+        if (dryRun) return json(JSON.stringify(await this.#rehearse(call as EndpointCall<typeof endpoint>, query)));
         return json(await this.#change(call as EndpointCall<typeof endpoint>, query));
       case 'upload':
         return json(await this.#upload(call as EndpointCall<typeof endpoint>, query));
@@ -109,6 +115,31 @@ export class EndpointCalls {
     );
   }
 
+  /** Plays it up to where it would begin. An Idempotency-Key is for what is done: here it is not looked at. */
+  async #rehearse(call: EndpointCall<Extract<Endpoint, { type: 'change' }>>, query: EndpointRequest['query']): Promise<Rehearsal> {
+    const { endpoint, route } = call;
+    const body = await this.#body(call);
+    const common = await this.#common(call, query);
+    const at = timestamp(this.#kernel.services.environment.clock);
+    const { action } = endpoint;
+    const of = { action, resourceKind: action.slice(0, action.indexOf('.')), resourceId: common.params.id, steps: [] };
+    return rehearsal(of, async (decided) => {
+      const enough = new Error(`the dry run of ${route} ends where it would begin`);
+      const begin: ChangeRequest['begin'] = async (statements = [], facts = {}) => {
+        const { result, quota } = await this.#kernel.operations.commits.rehearse(statements);
+        decided({ satisfied: false, quota, ...(Object.keys(facts).length === 0 ? {} : { notes: facts }) });
+        throw result.ok ? enough : this.#refused(result, statements[result.statement]);
+      };
+      try {
+        await endpoint.handle({ ...common, body, at, again: false, rehearses: true, begin });
+      } catch (error) {
+        if (error === enough) return;
+        throw error;
+      }
+      throw unbegun(route);
+    });
+  }
+
   async #upload(call: EndpointCall<Extract<Endpoint, { type: 'upload' }>>, query: EndpointRequest['query']): Promise<string> {
     const { endpoint, request } = call;
     const { body } = request;
@@ -156,8 +187,8 @@ export class EndpointCalls {
         begun = { auditId: await this.#begin(call, of, attempt, [...statements], told(facts)) };
       };
       try {
-        const done = await run({ ...common, at: attempt.at, again: attempt.again, begin });
-        if (begun === undefined && !attempt.again) throw new Error(`the endpoint ${route} has changed something without beginning it`);
+        const done = await run({ ...common, at: attempt.at, again: attempt.again, rehearses: false, begin });
+        if (begun === undefined && !attempt.again) throw unbegun(route);
         const { contentSha256 } = done;
         await this.#end(begun?.auditId, { result: 'succeeded', ...(contentSha256 === undefined ? {} : { contentSha256 }) });
         return done;
@@ -197,11 +228,16 @@ export class EndpointCalls {
     const result = await operations.commit(all);
     if (result.ok) return isAudited ? id : undefined;
     audit.forget(id);
-    if (result.reason === 'too_long') throw tooLong(result.fields);
-    const failed = all[result.statement];
-    if (result.reason === 'exists' && failed?.op === 'insert' && this.#kernel.registry.findKind(failed.table) !== undefined)
-      throw taken(failed.table, result.fields);
-    throw new CloudError('conflict', 'Something changed meanwhile; ask again.', { detail: result.reason });
+    throw this.#refused(result, all[result.statement]);
+  }
+
+  /** What a guard that failed says of the call. */
+  #refused({ reason, fields, quota }: Refusal, failed: Statement | undefined): CloudError {
+    if (quota !== undefined) return quotaExceeded(quota);
+    if (reason === 'too_long') return tooLong(fields);
+    if (reason === 'exists' && failed?.op === 'insert' && this.#kernel.registry.findKind(failed.table) !== undefined)
+      return taken(failed.table, fields);
+    return new CloudError('conflict', 'Something changed meanwhile; ask again.', { detail: reason });
   }
 
   /** Durable before it is answered: after a crash nothing else would tell how it ended. */
@@ -214,6 +250,10 @@ export class EndpointCalls {
     audit.ended(auditId);
   }
 }
+
+const takesDryRun = (endpoint: Endpoint): boolean => endpoint.type === 'change' && endpoint.noDryRun === undefined;
+
+const unbegun = (route: string): Error => new Error(`the endpoint ${route} has changed something without beginning it`);
 
 const schemaOf = (endpoint: Endpoint) => ('body' in endpoint ? endpoint.body : undefined);
 

@@ -6,4 +6,4 @@ export { lookUp } from './lookup.ts';
 export { openapi } from './openapi.ts';
 export { problemResponse, unauthenticated } from './problem.ts';
 export { type ApiRequest, type ApiResponse, bytesBody, isStreamed, jsonBody, type RequestBody } from './request.ts';
-export { AUTHENTICATED, type Route, routesOf } from './routes.ts';
+export { AUTHENTICATED, noDryRun, type Route, routesOf } from './routes.ts';

@@ -100,7 +100,11 @@ const DRY_RUN = {
     items: { type: 'object', required: Object.keys(QUOTA_EFFECT), properties: QUOTA_EFFECT },
     description: 'What it would use of quotas at its acceptance. Empty where something stands in its way before that is known.',
   },
-  steps: { type: 'array', items: { type: 'string' }, description: 'Of its saga, in order; none when it is satisfied already.' },
+  steps: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'Of its saga, in order; none when it is satisfied already, or is no action.',
+  },
   notes: { type: 'object', description: 'Why it would be decided so, e.g. the placement of an instance.' },
   blockers: {
     type: 'array',

@@ -129,11 +129,7 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
       ),
       ...(action.target === 'resource' ? [headerParameter('If-Match', 'The ETag that it must still have.')] : []),
       ...(input === 'query' ? fieldParameters(action.input) : []),
-      queryParameter(
-        DRY_RUN,
-        { type: 'boolean', default: false },
-        'Answers what the request would do, without doing it; what stands in its way is in `blockers`. Keeps no Idempotency-Key.',
-      ),
+      dryRunParameter,
     ],
     ...(input === 'query' || name === undefined
       ? {}
@@ -158,6 +154,12 @@ function describeAction({ action, input }: Route & { type: 'action' }): Describe
   };
 }
 
+const dryRunParameter = queryParameter(
+  DRY_RUN,
+  { type: 'boolean', default: false },
+  'Answers what the request would do, without doing it; what stands in its way is in `blockers`. Keeps no Idempotency-Key.',
+);
+
 const mediaTypes = (verb: string): readonly string[] =>
   verb === 'update' ? ['application/merge-patch+json', 'application/json'] : ['application/json'];
 
@@ -168,13 +170,21 @@ function describeEndpoint(endpoint: Endpoint): Described {
   const bytes: JsonObject = { 'application/octet-stream': {} };
   switch (endpoint.type) {
     case 'value':
-    case 'change':
+      return { ...common, ...bodyOf(endpoint), responses: { 200: json('The answer.', plain(endpoint.answer)) } };
+    case 'change': {
+      const rehearses = endpoint.noDryRun === undefined;
+      const answer = plain(endpoint.answer);
       return {
         ...common,
-        ...(endpoint.type === 'value' ? {} : { parameters: [...parameters, keyParameter(endpoint.isOneTime)] }),
-        ...(endpoint.body === undefined ? {} : { requestBody: { required: true, content: content(plain(endpoint.body)) } }),
-        responses: { 200: json('The answer.', plain(endpoint.answer)) },
+        parameters: [...parameters, keyParameter(endpoint.isOneTime), ...(rehearses ? [dryRunParameter] : [])],
+        ...bodyOf(endpoint),
+        responses: {
+          200: rehearses
+            ? json('The answer, or with `dryRun` what it would do.', { anyOf: [answer, reference('DryRun')] })
+            : json('The answer.', answer),
+        },
       };
+    }
     case 'upload':
       return {
         ...common,
@@ -205,6 +215,9 @@ function describeEndpoint(endpoint: Endpoint): Described {
       return { ...common, responses: { 101: { description: 'A WebSocket of binary messages.' } }, extensions };
   }
 }
+
+const bodyOf = ({ body }: { readonly body?: TObject }): Pick<Described, 'requestBody'> =>
+  body === undefined ? {} : { requestBody: { required: true, content: content(plain(body)) } };
 
 const LOCATION: JsonObject = { Location: { schema: { type: 'string' }, description: 'The operation.' } };
 

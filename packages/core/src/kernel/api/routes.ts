@@ -11,6 +11,15 @@ import { kebab, pascal } from './names.ts';
 export const STEERING = ['cancel', 'retry', 'skip'] as const;
 export type Steering = (typeof STEERING)[number];
 
+/** Why steering takes no dry run. */
+const STEERING_WITHOUT_DRY_RUN: Readonly<Record<Steering, string>> = {
+  cancel:
+    'What comes of it depends on how far the operation is at that moment; its row tells that, and whether it can still be taken back.',
+  retry:
+    'It is the step that is tried: nobody knows before what the other side will answer. `attention` of the operation tells what it answered last.',
+  skip: 'Whether what is left undone does harm is nothing that the control plane can know. `attention` of the operation names the step.',
+};
+
 interface RouteBase {
   readonly method: string;
   /** With the version prefix, `{name}` for parameters. */
@@ -41,6 +50,12 @@ export const PREFIX = '/v1';
 
 /** Permission of every authenticated caller. */
 export const AUTHENTICATED = 'authenticated';
+
+/** Why a call that changes something takes no dry run; undefined where it does, or changes nothing. */
+export function noDryRun(route: Route): string | undefined {
+  if (route.type === 'steer') return STEERING_WITHOUT_DRY_RUN[route.verb];
+  return route.type === 'endpoint' && 'action' in route.endpoint ? route.endpoint.noDryRun : undefined;
+}
 
 /** Who asks where no proof is needed: may nothing. */
 export const anonymous: Principal = {
