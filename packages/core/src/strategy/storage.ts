@@ -42,8 +42,9 @@ export interface StoredObject {
 }
 
 export interface PoolCapacity {
-  readonly totalBytes: number;
-  readonly freeBytes: number;
+  /** A bigint where it may be beyond 2^53−1, which a number does not tell exactly; as is the next. */
+  readonly totalBytes: number | bigint;
+  readonly freeBytes: number | bigint;
 }
 
 /** How well a pool keeps what is in it, as its backend says now. */

@@ -63,7 +63,7 @@ export class SimPool {
     return this.users === undefined ? key === this.secret(secretRef(this.poolId)) : key !== undefined && this.users.get(user) === key;
   }
 
-  get capacity(): PoolCapacity {
+  get capacity(): { readonly [F in keyof PoolCapacity]: number } {
     return { totalBytes: this.totalBytes, freeBytes: Math.max(0, this.totalBytes - this.othersBytes - this.#usedBytes) };
   }
 

@@ -29,7 +29,8 @@ export function nfsStorage(place: ExportPlace): StorageDriver {
 
     async capacity(call) {
       const { totalBytes, freeBytes } = await pool.space(new Deadline(call));
-      return { totalBytes, freeBytes: Math.min(freeBytes, totalBytes) };
+      const isMore = freeBytes > totalBytes;
+      return { totalBytes, freeBytes: isMore ? totalBytes : freeBytes };
     },
 
     volumes: volumeVerbs(pool),

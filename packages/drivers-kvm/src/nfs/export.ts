@@ -14,9 +14,9 @@ export interface DirectoryEntry {
 }
 
 export interface Space {
-  readonly totalBytes: number;
+  readonly totalBytes: bigint;
   /** To whom we are. */
-  readonly freeBytes: number;
+  readonly freeBytes: bigint;
 }
 
 /** Of bytes that were taken and may not be on the disk yet: another one at `commit` says that the server began anew in between, and has lost them. */
@@ -250,10 +250,10 @@ export class NfsExport {
     const root = await this.root(options);
     const r = await this.#call(FSSTAT, (w) => w.bytes(root), options);
     r.optional(() => readAttributes(r));
-    const totalBytes = r.u64();
+    const totalBytes = r.big();
     // Free, but perhaps not for us.
-    r.u64();
-    return { totalBytes, freeBytes: r.u64() };
+    r.big();
+    return { totalBytes, freeBytes: r.big() };
   }
 
   close(): void {

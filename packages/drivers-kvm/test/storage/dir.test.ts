@@ -278,7 +278,7 @@ describe('a pool on a real host', function () {
       await writeFile(join(path, 'ballast'), new Uint8Array(64 * MIB).fill(1));
       const after = await storage.capacity(call());
       await rm(join(path, 'ballast'));
-      taken.push(before.freeBytes - after.freeBytes);
+      taken.push(Number(before.freeBytes) - Number(after.freeBytes));
     }
     expect(Math.max(...taken)).to.be.greaterThan(32 * MIB);
   });

@@ -126,8 +126,8 @@ async function capacity(pool: CephPool, deadline: Deadline): Promise<PoolCapacit
   const givenUpAtMs = performance.now() + Math.min(COUNTED_WITHIN_MS, deadline.leftMs / 2);
   for (;;) {
     const found = (await cluster.df(deadline.left)).pools.find((each) => each.name === name);
-    const [stored, free] = [Number(found?.storedBytes ?? 0), Number(found?.availableBytes ?? 0)];
-    if (stored + free > 0) return { totalBytes: stored + free, freeBytes: free };
+    const { storedBytes: stored, availableBytes: free } = found ?? { storedBytes: 0n, availableBytes: 0n };
+    if (stored + free > 0n) return { totalBytes: stored + free, freeBytes: free };
     await poolDetails(pool, deadline);
     if (performance.now() >= givenUpAtMs)
       throw new DriverError('unavailable', `the cluster has not counted the space of pool ${name}: is a manager running?`);

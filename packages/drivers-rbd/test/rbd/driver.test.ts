@@ -297,7 +297,7 @@ describe('the driver of a Ceph pool', function () {
     await lab.cluster.createPool('new');
     const other = await lab.open({ ...lab.settings, pool: 'new' });
     await other.ensurePool(call());
-    assert.isAbove((await other.capacity(call())).totalBytes, 0);
+    assert.isAbove(Number((await other.capacity(call())).totalBytes), 0);
     await other.close();
     await lab.cluster.ceph('osd', 'pool', 'rm', 'new', 'new', '--yes-i-really-really-mean-it');
   });

@@ -2276,6 +2276,8 @@ export interface PoolFields {
   readonly overcommit: number;
   readonly totalBytes?: number;
   readonly freeBytes?: number;
+  /** There is more of it than 2^53−1 bytes (8 PiB), or by `overcommit` more may be promised of it: no more than that is counted, and promised to volumes. */
+  readonly isCapped?: boolean;
   /** Copies of each byte; absent where its driver cannot tell. */
   readonly replicas?: number;
   /** With fewer copies writes wait. */

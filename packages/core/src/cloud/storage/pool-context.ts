@@ -2,6 +2,7 @@ import type { Id, Statement } from '../../kernel/index.ts';
 import { poolCounter } from '../placement/contract.ts';
 import type { CloudServices } from '../services.ts';
 import type { Hosts } from '../topology/contract.ts';
+import { promisedBytes } from './pool-capacity.ts';
 import type { Pools } from './pools.ts';
 import type { StorageContext } from './removal.ts';
 
@@ -16,11 +17,10 @@ export interface PoolContext extends StorageContext, Pick<CloudServices, 'settin
   readonly drivers: () => readonly string[];
 }
 
-/** What volumes may be promised of a pool in all: no more than counters tell exactly. */
 export const poolLimit = (poolId: Id<'pool'>, totalBytes: number, overcommit: number): Statement => ({
   op: 'limit',
   counter: poolCounter(poolId),
-  limit: Math.min(Number.MAX_SAFE_INTEGER, Math.floor(totalBytes * overcommit)),
+  limit: promisedBytes(totalBytes, overcommit),
 });
 
 /** The counter ends with the pool: one at 0 without a limit is as if it had never been. */

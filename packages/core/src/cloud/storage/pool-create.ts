@@ -18,6 +18,7 @@ import type { StorageFactory } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { cluster, host, zone } from '../topology/contract.ts';
 import { pool } from './pool.ts';
+import { cappedBy } from './pool-capacity.ts';
 import { forgetPoolLimit, type PoolContext, poolLimit } from './pool-context.ts';
 import { releasePool } from './pool-delete.ts';
 import { factsOf, shown, told } from './pool-health.ts';
@@ -51,8 +52,8 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
         const known = given({ name, replicas, replicasMin, failureDomain, deviceClass, encrypts: opened.canEncrypt });
         refuseShortfall(await ctx.reader.get(storageClass, params.classId), [known], '/storageClass');
       }
-      const capacity = await opened.capacity(call);
-      return { ...capacity, ...told(factsOf(facts, capacity, ctx.settings.global(poolNearlyFullShare)), opened.canEncrypt) };
+      const { usedShare, ...size } = await opened.capacity(call);
+      return { ...size, ...told(factsOf(facts, { usedShare }, ctx.settings.global(poolNearlyFullShare)), opened.canEncrypt) };
     },
     undo: async ({ ctx, params, call, owe }) => {
       const hostId = await hostOfPool(ctx.reader, params.poolId);
@@ -63,14 +64,18 @@ const createPool = saga<PoolContext, CreatePoolParams>('pool.create', 1)
   })
   .write('available', {
     do: ({ params: { poolId, overcommit }, out: { ensure } }) => [
-      transition(pool, poolId, { from: 'creating', to: 'available', set: { ...ensure, status: 'connected' } }),
+      transition(pool, poolId, {
+        from: 'creating',
+        to: 'available',
+        set: { ...ensure, isCapped: cappedBy(ensure.totalBytes, overcommit), status: 'connected' },
+      }),
       poolLimit(poolId, ensure.totalBytes, overcommit),
     ],
     undo: ({ params: { poolId, overcommit } }) => [
       revert(pool, poolId, {
         from: 'available',
         to: 'creating',
-        set: { totalBytes: null, freeBytes: null, ...shown(undefined), status: 'disconnected' },
+        set: { totalBytes: null, freeBytes: null, isCapped: null, ...shown(undefined), status: 'disconnected' },
       }),
       poolLimit(poolId, 0, overcommit),
     ],

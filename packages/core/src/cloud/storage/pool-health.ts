@@ -1,7 +1,8 @@
 import { announce, type Id, type RowOf, type Statement } from '../../kernel/index.ts';
-import type { PoolCapacity, PoolFacts } from '../../strategy/index.ts';
+import type { PoolFacts } from '../../strategy/index.ts';
 import { poolDegraded, poolNearlyFull, poolRecovered } from './points.ts';
 import type { pool } from './pool.ts';
+import type { CountedCapacity } from './pool-capacity.ts';
 
 type PoolRow = RowOf<typeof pool>;
 
@@ -27,10 +28,10 @@ const FIELDS = [
 /** What a driver tells of a pool; of those that tell nothing, whether more than this share of it is used. Absent is what nobody can tell. */
 export function factsOf(
   told: PoolFacts | undefined,
-  { totalBytes, freeBytes }: PoolCapacity,
+  { usedShare }: Pick<CountedCapacity, 'usedShare'>,
   nearlyFullShare: number,
 ): Partial<PoolFacts> | undefined {
-  return told ?? (totalBytes - freeBytes > nearlyFullShare * totalBytes ? { isNearlyFull: true } : undefined);
+  return told ?? (usedShare > nearlyFullShare ? { isNearlyFull: true } : undefined);
 }
 
 /** The facts as the row shows them; null for what is not told, or not told any more. */

@@ -9,7 +9,7 @@ import {
   type RowOf,
   type Statement,
 } from '../../kernel/index.ts';
-import type { Call, PoolCapacity, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
+import type { Call, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
 import { backup } from '../backup/contract.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
@@ -17,6 +17,7 @@ import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, 
 import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { outagesAfter } from './pool-availability.ts';
+import { type CountedCapacity, cappedBy } from './pool-capacity.ts';
 import { hostPlace, poolsReached } from './pool-choice.ts';
 import { poolLimit } from './pool-context.ts';
 import { alarms, factsOf, differs as isOther, shown } from './pool-health.ts';
@@ -109,10 +110,10 @@ export class PoolLook {
     }
   }
 
-  /** A little less once it is: who is at the edge is not in and out with each file. */
+  /** A little less once it is: who is at the edge is not in and out with each file. 1 is never. */
   #nearlyFullShare(row: PoolRow): number {
     const share = this.#services.settings.global(poolNearlyFullShare);
-    return row.isNearlyFull === true ? share - WORTH_WRITING.freeBytes : share;
+    return row.isNearlyFull === true && share < 1 ? share - WORTH_WRITING.freeBytes : share;
   }
 
   async #missed(row: PoolRow, error: unknown): Promise<void> {
@@ -142,18 +143,20 @@ export class PoolLook {
     return outagesAfter(row, sinceMs === undefined ? probed : { ...probed, sinceMs });
   }
 
-  async #answered(row: PoolRow, { totalBytes, freeBytes }: PoolCapacity, facts: ReturnType<typeof shown>): Promise<void> {
+  async #answered(row: PoolRow, { totalBytes, freeBytes }: CountedCapacity, facts: ReturnType<typeof shown>): Promise<void> {
     this.#misses.delete(row.id);
     const differs = (now: number, known: number | undefined, share: number) =>
       known === undefined || Math.abs(now - known) > share * Math.max(totalBytes, 1);
     const resized =
       differs(totalBytes, row.totalBytes, WORTH_WRITING.totalBytes) || differs(freeBytes, row.freeBytes, WORTH_WRITING.freeBytes);
     const outages = this.#outages(row, facts.health === 'unavailable' ? (facts.healthReason ?? 'unavailable') : undefined);
-    if (!resized && row.status === 'connected' && !isOther(row, facts) && outages === undefined) return;
+    const isCapped = cappedBy(totalBytes, row.overcommit);
+    const isSame = !resized && isCapped === (row.isCapped ?? null);
+    if (isSame && row.status === 'connected' && !isOther(row, facts) && outages === undefined) return;
     const { ids } = this.#services;
     await this.#observe(
       row,
-      { status: 'connected', statusReason: null, totalBytes, freeBytes, ...facts, ...outages },
+      { status: 'connected', statusReason: null, totalBytes, freeBytes, isCapped, ...facts, ...outages },
       alarms(row, facts, () => ids.mint('notice')),
     );
   }
@@ -168,7 +171,10 @@ export class PoolLook {
   async #observe(
     row: PoolRow,
     seen: Partial<
-      Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & { readonly statusReason: string | null } & ReturnType<typeof shown> &
+      Pick<PoolRow, 'status' | 'totalBytes' | 'freeBytes'> & {
+        readonly statusReason: string | null;
+        readonly isCapped: true | null;
+      } & ReturnType<typeof shown> &
         NonNullable<ReturnType<typeof outagesAfter>>
     >,
     told: readonly Statement[] = [],

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { CloudError, change, defineAction, expectState, type Id, NOTHING_TO_UNDO, resourceName, saga } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { pool } from './pool.ts';
+import { cappedBy } from './pool-capacity.ts';
 import { type PoolContext, poolLimit } from './pool-context.ts';
 import { storageClass } from './storage-class.ts';
 import { classNamed, refuseShortfall } from './storage-class-verbs.ts';
@@ -24,10 +25,10 @@ const updatePool = saga<PoolContext, UpdatePoolParams>('pool.update', 1)
     undo: NOTHING_TO_UNDO,
   })
   .write('set', {
-    do: ({ params: { poolId, set }, out }) => [
+    do: ({ params: { poolId, set }, out: { size } }) => [
       // The size that the limit is made of must still be the pool's.
-      change(pool, poolId, set, { totalBytes: out.size }),
-      ...(set.overcommit === undefined ? [] : [poolLimit(poolId, out.size, set.overcommit)]),
+      change(pool, poolId, { ...set, ...(set.overcommit && { isCapped: cappedBy(size, set.overcommit) }) }, { totalBytes: size }),
+      ...(set.overcommit === undefined ? [] : [poolLimit(poolId, size, set.overcommit)]),
     ],
     undo: NOTHING_TO_UNDO,
   })

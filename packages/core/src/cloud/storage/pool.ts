@@ -30,6 +30,12 @@ export const pool = defineKind({
     overcommit: Type.Number({ minimum: 0.1, maximum: 20, description: 'Bytes promised per byte of the pool.' }),
     totalBytes: Type.Optional(bytes()),
     freeBytes: Type.Optional(bytes()),
+    isCapped: Type.Optional(
+      Type.Boolean({
+        description:
+          'There is more of it than 2^53−1 bytes (8 PiB), or by `overcommit` more may be promised of it: no more than that is counted, and promised to volumes.',
+      }),
+    ),
     replicas: Type.Optional(Type.Integer({ minimum: 1, description: 'Copies of each byte; absent where its driver cannot tell.' })),
     replicasMin: Type.Optional(Type.Integer({ minimum: 1, description: 'With fewer copies writes wait.' })),
     failureDomain: Type.Optional(Type.String({ description: 'What two copies never share, e.g. `host`.' })),

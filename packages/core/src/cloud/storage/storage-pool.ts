@@ -15,6 +15,7 @@ import type {
 import { type DriverCaller, required } from '../driver-call.ts';
 import type { Exchangeable } from '../exchangeable.ts';
 import type { ImageStore } from './image-store.ts';
+import { type CountedCapacity, counted } from './pool-capacity.ts';
 
 export interface ImageFacts {
   readonly id: string;
@@ -78,8 +79,8 @@ export class StoragePool {
     const release = this.#driver.releasePool;
     if (release !== undefined) await this.#run('releasePool', call, (c) => release.call(this.#driver, c));
   }
-  capacity(call: Call) {
-    return this.#run('capacity', call, (c) => this.#driver.capacity(c));
+  capacity(call: Call): Promise<CountedCapacity> {
+    return this.#run('capacity', call, async (c) => counted(await this.#driver.capacity(c)));
   }
   /** How well the pool keeps what is in it; undefined where its driver cannot tell. */
   async facts(call: Call): Promise<PoolFacts | undefined> {

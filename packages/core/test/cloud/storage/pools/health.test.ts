@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { pool, poolDegraded, poolNearlyFull, poolRecovered, volume } from '../../../../src/cloud/index.ts';
+import { counted } from '../../../../src/cloud/storage/pool-capacity.ts';
 import { type JsonObject, onNotice, type Plugin } from '../../../../src/kernel/index.ts';
 import type { PoolFacts } from '../../../../src/strategy/index.ts';
 import { MachineStage } from '../../compute/machine-stage.ts';
@@ -61,14 +63,58 @@ describe('facts of pools', () => {
     expect((await cloud.counter(`capacity/pool/${id}/bytes`))?.limit).to.equal(things?.totalBytes);
   });
 
-  it('of a pool of eight pebibytes, promised many times over, stay exact', async () => {
-    const cloud = await LittleCloud.open({ world: { poolBytes: Number.MAX_SAFE_INTEGER } });
-    const id = await cloud.pool(await cloud.host('hv1'), { overcommit: 20 });
-    expect((await cloud.counter(`capacity/pool/${id}/bytes`))?.limit).to.equal(Number.MAX_SAFE_INTEGER);
-    const sizeBytes = Math.floor(Number.MAX_SAFE_INTEGER / 512) * 512;
+  it('tell where more may be promised of a pool than is counted, and that much is promised', async () => {
+    const sizeBytes = 2 ** 53 - 512;
+    const cloud = await LittleCloud.open({ world: { poolBytes: sizeBytes } });
+    const id = await cloud.pool(await cloud.host('hv1'));
+    const seen = async () => ({
+      isCapped: (await cloud.row(pool, id)).isCapped,
+      limit: (await cloud.counter(`capacity/pool/${id}/bytes`))?.limit,
+    });
+    expect(await seen()).to.deep.equal({ isCapped: undefined, limit: sizeBytes });
+    await cloud.sim.done('pool.update', { overcommit: 20 }, id);
+    expect(await seen()).to.deep.equal({ isCapped: true, limit: Number.MAX_SAFE_INTEGER });
     await cloud.volume(sizeBytes);
     expect((await cloud.counter(`capacity/pool/${id}/bytes`))?.value).to.equal(sizeBytes);
     expect(await codeOf(cloud.sim.submit('volume.create', { sizeBytes }))).to.equal('no_capacity');
+    await cloud.sim.done('pool.update', { overcommit: 1 }, id);
+    expect(await seen()).to.deep.equal({ isCapped: undefined, limit: sizeBytes });
+  });
+
+  it('of a pool beyond what is counted are of all of it, and its row says that it is larger', async () => {
+    const cloud = await LittleCloud.open({ world: { poolBytes: 2 ** 54 } });
+    const id = await cloud.pool(await cloud.host('hv1'));
+    const size = async () => {
+      const { totalBytes, freeBytes, isCapped, isNearlyFull } = await cloud.row(pool, id);
+      return { totalBytes, freeBytes, isCapped, isNearlyFull };
+    };
+    const things = cloud.sim.world.pools.get(`hv1/${id}`);
+    const counted = Number.MAX_SAFE_INTEGER;
+    expect(await size()).to.deep.equal({ totalBytes: counted, freeBytes: counted, isCapped: true, isNearlyFull: undefined });
+    if (things !== undefined) things.othersBytes = 2 ** 53;
+    await cloud.sim.run(MINUTE_MS);
+    expect((await size()).isNearlyFull).to.equal(undefined);
+    if (things !== undefined) things.othersBytes = 2 ** 54 - 2 ** 50;
+    await cloud.sim.run(MINUTE_MS);
+    expect(await size()).to.deep.equal({ totalBytes: counted, freeBytes: 2 ** 50, isCapped: true, isNearlyFull: true });
+    if (things !== undefined) Object.assign(things, { totalBytes: 2 ** 50, othersBytes: 0 });
+    await cloud.sim.run(MINUTE_MS);
+    expect(await size()).to.deep.equal({ totalBytes: 2 ** 50, freeBytes: 2 ** 50, isCapped: undefined, isNearlyFull: undefined });
+  });
+
+  it('are taken from bigints exactly, as far as one number tells them', () => {
+    const max = 2n ** 53n - 1n;
+    fc.assert(
+      fc.property(fc.bigInt({ min: 1n, max: 2n ** 60n }), fc.bigInt({ min: 0n, max: 2n ** 60n }), (freeBytes, more) => {
+        const totalBytes = freeBytes + more;
+        const seen = counted({ totalBytes, freeBytes });
+        expect(BigInt(seen.totalBytes)).to.equal(totalBytes < max ? totalBytes : max);
+        expect(BigInt(seen.freeBytes)).to.equal(freeBytes < max ? freeBytes : max);
+        expect(seen.usedShare).to.equal(Number(more) / Number(totalBytes));
+        if (totalBytes < max) expect(counted({ totalBytes: Number(totalBytes), freeBytes: Number(freeBytes) })).to.deep.equal(seen);
+      }),
+    );
+    expect(counted({ totalBytes: 0, freeBytes: 0 })).to.deep.equal({ totalBytes: 0, freeBytes: 0, usedShare: 0 });
   });
 
   for (const [what, trouble, why, alarm] of [
@@ -115,6 +161,10 @@ describe('facts of pools', () => {
     expect(await used(0.5)).to.equal(undefined);
     expect(heard.map(([point]) => point)).to.deep.equal(['pool.nearlyFull', 'pool.recovered']);
     await cloud.volume(GIB);
+    // Never, when the setting says so: not even while it is full to the brim.
+    expect(await used(0.999)).to.equal(true);
+    await cloud.sim.done('settingValue.set', { key: 'pools.nearlyFullShare', value: 1 });
+    expect(await used(0.999)).to.equal(undefined);
   });
 
   it('that do not answer keep no look from another', async () => {
@@ -125,7 +175,7 @@ describe('facts of pools', () => {
     // Each waits for as long as a call may take, which together is longer than there is between looks.
     cloud.sim.world.faults.add({ command: 'ensurePool', times: 3, effect: 'hang' });
     const things = cloud.sim.world.pools.get(last);
-    if (things !== undefined) things.totalBytes += things.totalBytes / 200;
+    if (things !== undefined) things.totalBytes += Math.floor(things.totalBytes / 200);
     await cloud.sim.run(MINUTE_MS);
     expect((await cloud.row(pool, last)).totalBytes).to.equal(things?.totalBytes);
   });
