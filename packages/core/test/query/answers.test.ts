@@ -341,6 +341,8 @@ describe('queries: the grammar', () => {
     expect(literal('waitSeconds = 1500ms')).to.equal(1.5);
     expect(literal("at > '2030-01-31'")).to.equal('2030-01-31T00:00:00.000Z');
     expect(literal("at > '2030-01-31T12:00:00+02:00'")).to.equal('2030-01-31T10:00:00.000Z');
+    expect(literal("at > '2032-02-29'")).to.equal('2032-02-29T00:00:00.000Z');
+    expect(literal("at < '9999-12-31T23:59:59.999Z'")).to.equal('9999-12-31T23:59:59.999Z');
     expect(parseFilter('at > now-7d')).to.deep.equal({ field: 'at', op: '>', value: { nowPlusMs: -604_800_000 } });
     expect(parseFilter('at > now - 1h')).to.deep.equal(parseFilter('at > now-1h'));
     expect(parseFilter('at < now + 1.5h')).to.deep.equal({ field: 'at', op: '<', value: { nowPlusMs: 5_400_000 } });
@@ -361,6 +363,11 @@ describe('queries: the grammar', () => {
     "sizeBytes = '1GiB'",
     'at = 5',
     "at = '31.1.2030'",
+    "at = '2030-02-29'",
+    "at = '2030-04-31T12:00:00Z'",
+    "at = '2030-01-31T12:00:61Z'",
+    "at < '9999-12-31T23:00:00-05:00'",
+    'at < now+1000000w',
     'timeoutMs = now',
     'sizeBytes = 1e99',
     'now = 1',

@@ -1,3 +1,4 @@
+import { instantAt, instantOf } from '../instant.ts';
 import type { Operand } from './ast.ts';
 import type { Shape } from './graph.ts';
 import { wrongFilter } from './tokens.ts';
@@ -52,12 +53,6 @@ function plainValue(given: Operand, type: keyof typeof WANTED, { field, nowMs }:
 
 /** As times are stored, so that their texts compare as the times do. */
 function timeOf(given: Operand, nowMs: number): string | undefined {
-  if (typeof given === 'object' && 'nowPlusMs' in given) return isoText(nowMs + given.nowPlusMs);
-  if (typeof given !== 'string' || !/^\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:?\d{2}))?$/.test(given)) return undefined;
-  return isoText(Date.parse(given));
+  if (typeof given === 'object' && 'nowPlusMs' in given) return instantAt(nowMs + given.nowPlusMs);
+  return typeof given === 'string' ? instantOf(given) : undefined;
 }
-
-const isoText = (ms: number): string | undefined => {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
-};
