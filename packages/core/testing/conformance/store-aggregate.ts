@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/kernel/json.ts';
-import { matches } from '../../src/kernel/query/matches.ts';
-import { tally } from '../../src/kernel/query/tally.ts';
 import type { AggregateQuery, Condition } from '../../src/kernel/store.ts';
+import { groupsOf, passing } from './by-meaning.ts';
 import { insert, machine, type StoreStage, update } from './store-stage.ts';
 
 /** Columns, what the JSON alone holds, and what lies deeper in it. Fractions are such as add up exactly in any order. */
@@ -90,7 +89,7 @@ export function describeStoreAggregates(stage: () => StoreStage): void {
       const property = fc.asyncProperty(fc.array(row, { maxLength: 8 }), async (given) => {
         const made = await insertRows(given);
         for (const where of WITHIN) {
-          const expected = made.filter((each) => matches(each, where)).map(({ id }) => id);
+          const expected = passing(made, where).map(({ id }) => id);
           const found = await stage().store.list({ table: 'machine', where: mine(where) });
           expect(
             found.map((text) => JSON.parse(text).id),
@@ -109,7 +108,7 @@ export function describeStoreAggregates(stage: () => StoreStage): void {
           const made = await insertRows(given);
           for (const each of asked) {
             const answer = await stage().store.aggregate({ table: 'machine', where: mine(), ...each });
-            expect(answer, JSON.stringify(each)).to.deep.equal(tally(made, each));
+            expect(answer, JSON.stringify(each)).to.deep.equal(groupsOf(made, each));
           }
         },
       );

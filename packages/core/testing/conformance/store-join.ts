@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/kernel/json.ts';
-import { compareValues, matches, valueAlong } from '../../src/kernel/query/matches.ts';
-import { tally } from '../../src/kernel/query/tally.ts';
 import type { Condition, FieldPath, Store } from '../../src/kernel/store.ts';
+import { orderAll, valueBy } from '../query/meaning.ts';
+import { groupsOf, passing } from './by-meaning.ts';
 import { entry, insert, machine, type StoreStage, update } from './store-stage.ts';
 
 type Tables = Readonly<Record<string, readonly JsonObject[]>>;
@@ -100,13 +100,6 @@ const WAYS: readonly (readonly [from: string, path: FieldPath])[] = [
 ];
 const NEAR: Readonly<Record<string, FieldPath>> = { machine: { field: 'size' }, disk: { field: 'boot' } };
 
-/** Absent first, numbers before texts. */
-function compared(left: Value, right: Value): number {
-  if (left === null || right === null) return Number(right === null) - Number(left === null);
-  return compareValues(left, right);
-}
-type Value = string | number | null;
-
 const sorts = fc.constantFrom('machine', 'disk').chain((table) => {
   const paths = [...WAYS.filter(([from]) => from === table).map(([, path]) => path), NEAR[table] as FieldPath];
   const terms = fc.array(fc.record({ path: fc.constantFrom(...paths), descending: fc.boolean() }), { minLength: 1, maxLength: 3 });
@@ -121,25 +114,18 @@ interface Sorted {
 /** Asks for all pages in an order, and for the groups by it. */
 async function checkWays(store: Store, tables: Tables, { table, terms, limit }: Sorted): Promise<void> {
   const others = (name: string) => tables[name] ?? [];
-  const value = (row: JsonObject, path: FieldPath): Value => {
-    const found = valueAlong(row, path, others) as string | number | boolean | null;
-    return typeof found === 'boolean' ? Number(found) : found;
-  };
-  const expected = others(table).toSorted((a, b) => {
-    for (const { path, descending } of terms) {
-      const sign = compared(value(a, path), value(b, path));
-      if (sign !== 0) return descending ? -sign : sign;
-    }
-    return compareValues(a.id as string, b.id as string);
-  });
+  const value = (row: JsonObject, path: FieldPath) => valueBy(row, path, others);
+  const placeOf = (row: JsonObject) => [...terms.map(({ path }) => value(row, path)), String(row.id)];
+  const signs = terms.map(({ descending }) => (descending ? -1 : 1));
+  const expected = others(table).toSorted((a, b) => orderAll(placeOf(a), placeOf(b), signs));
   const order = terms.map(({ path, descending }) => ({ ...path, descending }));
   const found: JsonObject[] = [];
   for (let page: JsonObject[] | undefined; page === undefined || page.length === limit; found.push(...page)) {
     const last = found.at(-1);
-    const after = last === undefined ? {} : { after: [...terms.map(({ path }) => value(last, path)), last.id as string] };
+    const after = last === undefined ? {} : { after: placeOf(last) };
     const placed = await store.placed({ table, order, limit, ...after });
     page = placed.map(({ text }) => JSON.parse(text) as JsonObject);
-    const places = page.map((row) => [...terms.map(({ path }) => value(row, path)), row.id]);
+    const places = page.map(placeOf);
     expect(
       placed.map(({ place }) => place),
       JSON.stringify([terms, tables]),
@@ -150,7 +136,9 @@ async function checkWays(store: Store, tables: Tables, { table, terms, limit }: 
   expect(ids(found), JSON.stringify([terms, tables])).to.deep.equal(ids(expected));
   const groupBy = terms.slice(0, 2).map(({ path }) => path);
   const groups = { groupBy, measures: terms.map(({ path }) => ({ op: 'max', ...path }) as const) };
-  expect(await store.aggregate({ table, ...groups }), JSON.stringify([groups, tables])).to.deep.equal(tally(others(table), groups, others));
+  expect(await store.aggregate({ table, ...groups }), JSON.stringify([groups, tables])).to.deep.equal(
+    groupsOf(others(table), groups, others),
+  );
 }
 
 /** All rows of the run before go, so that each run has its own tables. */
@@ -184,8 +172,7 @@ export function describeStoreJoins(stage: () => StoreStage): void {
         async (tables, asked) => {
           await replace(stage(), tables);
           for (const [table, where] of asked) {
-            const rows = tables[table] ?? [];
-            const expected = rows.filter((row) => matches(row, where, (name) => tables[name] ?? []));
+            const expected = passing(tables[table] ?? [], where, (name) => tables[name] ?? []);
             const found = (await stage().store.list({ table, where })).map((text) => JSON.parse(text) as JsonObject);
             const names = (some: readonly JsonObject[]) => some.map((row) => String(row.id ?? row.token)).sort();
             expect(names(found), JSON.stringify(where)).to.deep.equal(names(expected));

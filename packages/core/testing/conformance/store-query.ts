@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/kernel/json.ts';
-import { compareValues, matches } from '../../src/kernel/query/matches.ts';
 import type { Condition, ListQuery } from '../../src/kernel/store.ts';
+import { orderAll, plainOf } from '../query/meaning.ts';
+import { passing } from './by-meaning.ts';
 import { entry, insert, machine, type StoreStage, update } from './store-stage.ts';
 
 type Scalar = string | number | boolean;
@@ -50,15 +51,9 @@ const rows = fc.array(
 type Order = NonNullable<ListQuery['order']>;
 
 function inOrder(found: readonly JsonObject[], order: Order): JsonObject[] {
-  return found.toSorted((a, b) => {
-    for (const { field: name, descending } of [...order, { field: 'id', descending: false }]) {
-      const [left, right] = [a[name] ?? null, b[name] ?? null];
-      if (left === right) continue;
-      const sign = left === null ? -1 : right === null ? 1 : compareValues(left as Scalar, right as Scalar);
-      return descending === true ? -sign : sign;
-    }
-    return 0;
-  });
+  const signs = order.map(({ descending }) => (descending === true ? -1 : 1));
+  const place = (row: JsonObject) => [...order.map(({ field: name }) => plainOf(row[name])), plainOf(row.id)];
+  return found.toSorted((a, b) => orderAll(place(a), place(b), signs));
 }
 
 const ids = (texts: readonly string[]): string[] => texts.map((text) => JSON.parse(text).id);
@@ -88,7 +83,7 @@ function describeGeneratedQueries(stage: () => StoreStage): void {
       const property = fc.asyncProperty(rows, fc.array(condition, { minLength: 1, maxLength: 6 }), async (given, conditions) => {
         const made = await insertRows(given);
         for (const where of conditions) {
-          const expected = made.filter((row) => matches(row, where)).map(({ id }) => id);
+          const expected = passing(made, where).map(({ id }) => id);
           expect(ids(await stage().store.list({ table: 'machine', where: mine(where) })), JSON.stringify(where)).to.deep.equal(expected);
           expect(await stage().store.count({ table: 'machine', where: mine(where) })).to.equal(expected.length);
         }
@@ -108,7 +103,7 @@ function describeGeneratedQueries(stage: () => StoreStage): void {
           paged.push(...ids(page));
           if (page.length < limit) break;
           const last = JSON.parse(page.at(-1) ?? '{}');
-          after = [...terms.map(({ field: name }) => place(last[name])), last.id];
+          after = [...terms.map(({ field: name }) => plainOf(last[name])), last.id];
         }
         expect(paged).to.deep.equal(expected);
       });
@@ -167,8 +162,3 @@ function describeRowsListed(stage: () => StoreStage): void {
     });
   });
 }
-
-const place = (value: unknown): string | number | null => {
-  if (value === undefined || value === null) return null;
-  return typeof value === 'boolean' ? Number(value) : (value as string | number);
-};

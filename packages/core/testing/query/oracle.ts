@@ -1,11 +1,9 @@
 import type { Principal, Registry } from '../../src/kernel/index.ts';
 import type { Json, JsonObject } from '../../src/kernel/json.ts';
 import type { AnyKind } from '../../src/kernel/kind.ts';
-import type { Comparing, Filter } from '../../src/kernel/query/ast.ts';
-import { compareValues, matches } from '../../src/kernel/query/matches.ts';
-import type { QueryWorld } from './world.ts';
-
-type Scalar = string | number | boolean;
+import type { Comparing, Filter, Operand } from '../../src/kernel/query/ast.ts';
+import { compares, holds, isLike, OPERATORS, type Plain, plainOf, type Scalar } from './meaning.ts';
+import { NOW_MS, type QueryWorld } from './world.ts';
 
 /** A row of a kind, an element of a list, or an entry of a map. */
 interface Node {
@@ -16,12 +14,20 @@ interface Node {
   readonly isList?: boolean;
 }
 
+/** Rows of the kind `to` that have in `there` what a row has in `here`. */
+interface Way {
+  readonly to: AnyKind;
+  readonly here: string;
+  readonly there: string;
+}
+
 /**
  * What filters mean, read off the rows themselves: every way a path can go is gone, and one that holds is enough. It knows nothing of conditions, plans or
  * indexes; queries must answer the same.
  */
 export class Oracle {
   readonly #world: QueryWorld;
+  readonly #ways = new Map<string, readonly Way[]>();
   readonly #registry: Registry;
   readonly #principal: Principal & { readonly allProjects: boolean };
 
@@ -39,7 +45,7 @@ export class Oracle {
         (deleted || row.deletedAt === undefined) &&
         (this.#principal.allProjects || this.#isOwn(kind, row) || this.#isShared(kind, row)) &&
         (kind.operatorsIf === undefined || this.#principal.allows('project.any') || row[kind.operatorsIf] === false) &&
-        (limit === undefined || matches(row, limit)),
+        (limit === undefined || holds(row, limit, () => [])),
     );
   }
 
@@ -69,8 +75,8 @@ export class Oracle {
   }
 
   /** What a path leads to that leads to one row at most; null when there is none. */
-  valueOf(kind: AnyKind, row: JsonObject, path: string): Json {
-    return this.#reach([{ kind, value: row }], path.split('.'))[0]?.value ?? null;
+  valueOf(kind: AnyKind, row: JsonObject, path: string): Plain {
+    return plainOf(this.#reach([{ kind, value: row }], path.split('.'), true)[0]?.value);
   }
 
   #holds(node: Node, filter: Filter): boolean {
@@ -86,13 +92,20 @@ export class Oracle {
     return this.#reach([node], filter.field.split('.')).some(({ value }) => compared(value, filter));
   }
 
-  #reach(nodes: readonly Node[], path: readonly string[]): readonly Node[] {
+  /** @param isOne of what belongs to no project each may bear a tag once: where one value is asked for, it is that of the project at work */
+  #reach(nodes: readonly Node[], path: readonly string[], isOne = false): readonly Node[] {
     const [name, ...rest] = path;
     if (name === undefined) return nodes;
-    return this.#reach(
-      nodes.flatMap((node) => this.#step(node, name)),
-      rest,
-    );
+    return nodes.flatMap((node) => {
+      const next = this.#step(node, name);
+      const [key] = rest;
+      const isTag = name === 'tags' && node.kind !== undefined && !(name in node.kind.rowSchema.properties) && rest.length === 1;
+      if (!isTag || key === undefined || key in this.#registry.kind('tag').rowSchema.properties) return this.#reach(next, rest, isOne);
+      const { projectId } = this.#principal;
+      const tags = next.map(({ value }) => value as JsonObject).filter((tag) => tag.key === key && (!isOne || tag.projectId === projectId));
+      // Who does not bear it has none: that is null, as of a field that is absent.
+      return tags.length === 0 ? [{ value: null }] : tags.map(({ value = null }) => ({ value }));
+    });
   }
 
   #step(node: Node, name: string): readonly Node[] {
@@ -108,31 +121,27 @@ export class Oracle {
   }
 
   #linked(kind: AnyKind, row: JsonObject, name: string): readonly Node[] {
+    const known = `${kind.name}.${name}`;
+    const ways = this.#ways.get(known) ?? this.#waysOf(kind, name);
+    this.#ways.set(known, ways);
+    return ways.flatMap(({ to, here, there }) =>
+      this.visible(to)
+        .filter((other) => row[here] !== undefined && other[there] === row[here])
+        .map((value) => ({ kind: to, value })),
+    );
+  }
+
+  #waysOf(kind: AnyKind, name: string): readonly Way[] {
     const forward = edgesOf(kind).find(({ field }) => field === `${name}Id`);
-    const to = forward === undefined ? undefined : this.#registry.kind(forward.kind);
-    if (to !== undefined)
-      return this.visible(to)
-        .filter(({ id }) => row[`${name}Id`] === id)
-        .map((value) => ({ kind: to, value }));
+    if (forward !== undefined) return [{ to: this.#registry.kind(forward.kind), here: forward.field, there: 'id' }];
     const attached = this.#registry.attachedKinds().find(({ plural }) => camel(plural) === name);
-    if (attached !== undefined && this.#registry.takesAttached(kind))
-      return this.visible(attached)
-        .filter(({ resourceId }) => resourceId === row.id)
-        .map((value) => ({ kind: attached, value }));
-    return this.#registry.kinds().flatMap((other) => {
-      const edge = edgesOf(other).find((each) => each.kind === kind.name);
-      const plural = camel(other.plural);
-      const edges = edgesOf(other).filter((each) => each.kind === kind.name);
-      const field =
-        edges.length === 1
-          ? plural === name
-            ? edge?.field
-            : undefined
-          : edges.find((each) => `${plural}By${titled(each.field)}` === name)?.field;
-      if (field === undefined) return [];
-      return this.visible(other)
-        .filter((each) => each[field] === row.id)
-        .map((value) => ({ kind: other, value }));
+    if (attached !== undefined && this.#registry.takesAttached(kind)) return [{ to: attached, here: 'id', there: 'resourceId' }];
+    return this.#registry.kinds().flatMap((to) => {
+      const edges = edgesOf(to).filter((each) => each.kind === kind.name);
+      const [only] = edges;
+      if (edges.length === 1 && only !== undefined) return camel(to.plural) === name ? [{ to, here: 'id', there: only.field }] : [];
+      const edge = edges.find((each) => `${camel(to.plural)}By${titled(each.field)}` === name);
+      return edge === undefined ? [] : [{ to, here: 'id', there: edge.field }];
     });
   }
 }
@@ -163,28 +172,22 @@ function compared(value: Json, filter: Comparing): boolean {
   if (typeof value === 'object') return filter.op === '!=' || filter.op === 'not in';
   if (filter.op === 'like' || filter.op === 'not like')
     return (typeof value === 'string' && isLike(value, filter.value)) === (filter.op === 'like');
-  if (filter.op === 'in' || filter.op === 'not in')
-    return filter.value.some((each) => compareValues(value, each as Scalar) === 0) === (filter.op === 'in');
-  const order = compareValues(value, filter.value as Scalar);
-  return { '=': order === 0, '!=': order !== 0, '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[filter.op];
+  const ofTime = typeof value === 'string' && TIME.test(value);
+  const here: Scalar = ofTime ? Date.parse(value) : value;
+  const given = (operand: Operand): Scalar => {
+    if (typeof operand !== 'object') return ofTime && typeof operand === 'string' ? Date.parse(operand) : operand;
+    return 'nowPlusMs' in operand ? NOW_MS + operand.nowPlusMs : operand.durationMs / msOf(filter.field);
+  };
+  const { op } = filter;
+  if (op === 'in' || op === 'not in') return filter.value.some((operand) => compares(here, '=', given(operand))) === (op === 'in');
+  return OPERATORS.includes(op) && compares(here, op, given(filter.value as Operand));
 }
 
-/** Character by character, without regular expressions. */
-function isLike(text: string, pattern: string): boolean {
-  const letters = [...text];
-  const signs: { readonly sign: string; readonly literal: boolean }[] = [];
-  const given = [...pattern];
-  for (let at = 0; at < given.length; at += 1) {
-    const escaped = given[at] === '\\' && at + 1 < given.length;
-    if (escaped) at += 1;
-    signs.push({ sign: given[at] ?? '', literal: escaped });
-  }
-  const from = (letter: number, sign: number): boolean => {
-    const wanted = signs[sign];
-    if (wanted === undefined) return letter === letters.length;
-    if (!wanted.literal && wanted.sign === '%') return from(letter, sign + 1) || (letter < letters.length && from(letter + 1, sign));
-    if (letter === letters.length) return false;
-    return ((!wanted.literal && wanted.sign === '_') || wanted.sign === letters[letter]) && from(letter + 1, sign + 1);
-  };
-  return from(0, 0);
+/** As rows have times; no other text of these worlds looks so. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+/** Milliseconds in one of the unit that a field's name ends with. */
+export function msOf(field: string): number {
+  const unit = /(Ms|Seconds|Minutes|Hours|Days)$/.exec(field)?.[0];
+  return { Ms: 1, Seconds: 1e3, Minutes: 6e4, Hours: 3.6e6, Days: 8.64e7 }[unit ?? ''] ?? Number.NaN;
 }

@@ -26,19 +26,30 @@ export class Dice {
   }
 }
 
-const ROWS_A_KIND = 14;
-const TEXTS = ['a', 'ab', 'B', 'ä', '', "it's", '100%', 'x_y', 'a*', '\\', '𝄞', '"; DROP TABLE instance; --'];
-const NUMBERS = [0, 1, 2, 1.5, 1024];
-const INTEGERS = [0, 1, 2, 100, 2 ** 40, Number.MAX_SAFE_INTEGER];
-const TIMES = ['2030-01-01T00:00:00.000Z', '2030-01-02T12:30:00.000Z', '2031-07-01T00:00:00.250Z'];
+const ROWS_A_KIND = 18;
+/** Rows of a kind that changes may leave; those that are deleted go then. */
+const ROWS_MAX = 24;
+/** Ids between two of the rows that are there first. */
+const BETWEEN = 4;
+const TEXTS = ['a', 'ab', 'B', 'ä', '', "it's", '100%', 'x_y', 'a*', '\\', '𝄞', '\uffff', '"; DROP TABLE instance; --'];
+const ADDRESSES = ['10.0.0.9', '10.0.0.10', '10.0.0.0/24', '10.0.0.0/8', '9.0.0.0/8', 'fd00::9', 'fd00::10'];
+const NUMBERS = [0, 1, 2, -1, 1.5, 1024];
+const INTEGERS = [0, 1, 2, -1, 100, 2 ** 40, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER];
+const TIMES = ['2030-01-01T00:00:00.000Z', '2030-01-02T12:30:00.000Z', '2031-07-01T00:00:00.250Z', '2031-07-01T00:00:00.251Z'];
+
+/** The time at which everything is asked. */
+export const NOW_MS = Date.UTC(2030, 0, 2);
 
 export const idOf = (index: number): string => `01900000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`;
+
+/** What has a later id was made later. */
+const madeAt = (index: number): string => new Date(Date.UTC(2030, 0, 1) + index * 500).toISOString();
 
 /** Values that fields of such a shape are given, and compared with. */
 export function valuesFor(shape: Shape, ids: readonly string[]): readonly (string | number | boolean)[] {
   switch (shape.type) {
     case 'string':
-      return shape.values ?? [...TEXTS, ...ids];
+      return shape.values ?? [...TEXTS, ...ADDRESSES, ...ids];
     case 'integer':
       return INTEGERS;
     case 'number':
@@ -60,35 +71,55 @@ export interface QueryWorld {
   /** As stored, deleted ones too. */
   readonly rows: ReadonlyMap<string, readonly JsonObject[]>;
   readonly ids: readonly string[];
+  /** Makes, changes or deletes a row of the kind, anywhere among those that are there. */
+  change(kind: AnyKind, dice: Dice): Promise<void>;
 }
 
 export async function makeWorld(registry: Registry, store: Store, dice: Dice): Promise<QueryWorld> {
   await store.prepare(registry.schema());
   const kinds = registry.kinds();
+  const firstOf = (kind: AnyKind) => kinds.findIndex(({ name }) => name === kind.name) * 100;
   const idsOf = new Map(
-    kinds.map((kind, place) => [kind.name as string, Array.from({ length: ROWS_A_KIND }, (_, row) => idOf(place * 100 + row))]),
+    kinds.map((kind) => [kind.name as string, Array.from({ length: ROWS_A_KIND }, (_, row) => idOf(firstOf(kind) + row * BETWEEN))]),
   );
-  const projects = (idsOf.get('project') ?? []).slice(0, 3);
-  for (const kind of kinds)
-    for (const [index, id] of (idsOf.get(kind.name) ?? []).entries()) {
-      const row = { ...rowFor(kind, dice, idsOf), id, name: `n${index}` };
-      const result = await write(store, index, { op: 'insert', table: kind.name, row });
-      // A unique value that another row has already: this one is left out.
-      if (result && dice.chance(0.15)) await write(store, index, { op: 'update', table: kind.name, key: id, set: { deletedAt: true } });
-    }
   const rows = new Map<string, readonly JsonObject[]>();
-  for (const kind of kinds) {
+  const projects = (idsOf.get('project') ?? []).slice(0, 3);
+  const read = async (kind: AnyKind) => {
     const texts = await store.list({ table: kind.name, deleted: true });
     rows.set(
       kind.name,
       texts.map((text) => JSON.parse(text) as JsonObject),
     );
+  };
+  const insert = (kind: AnyKind, place: number) => {
+    const row = { ...rowFor(kind, dice, idsOf), id: idOf(firstOf(kind) + place), name: `n${place}` };
+    // A unique value that another row has already: this one is left out.
+    return write(store, madeAt(place), { op: 'insert', table: kind.name, row });
+  };
+  for (const kind of kinds) {
+    for (const [row, id] of (idsOf.get(kind.name) ?? []).entries())
+      if ((await insert(kind, row * BETWEEN)) && dice.chance(0.15)) await write(store, LATER, deletion(kind, id));
+    await read(kind);
   }
-  return { registry, store, projects, rows, ids: [...idsOf.values()].flat().filter((_, place) => place % 9 === 0) };
+  const change = async (kind: AnyKind, chance: Dice) => {
+    const there = rows.get(kind.name) ?? [];
+    const live = there.filter(({ deletedAt }) => deletedAt === undefined);
+    const id = String(chance.one(live)?.id);
+    const gone = there.filter(({ deletedAt }) => deletedAt !== undefined);
+    if (there.length > ROWS_MAX) for (const row of gone) await write(store, LATER, { op: 'remove', table: kind.name, key: String(row.id) });
+    else if (live.length < ROWS_A_KIND / 2 || chance.chance(0.5)) await insert(kind, chance.below(ROWS_A_KIND * BETWEEN));
+    else if (there.length === ROWS_MAX || chance.chance(0.5)) await write(store, LATER, deletion(kind, id));
+    else await write(store, LATER, { op: 'update', table: kind.name, key: id, set: rowFor(kind, chance, idsOf) });
+    await read(kind);
+  };
+  return { registry, store, projects, rows, ids: [...idsOf.values()].flat().filter((_, place) => place % 9 === 0), change };
 }
 
-async function write(store: Store, index: number, statement: Parameters<Store['commit']>[0]['statements'][number]): Promise<boolean> {
-  const at = new Date(Date.UTC(2030, 0, 1, 0, index)).toISOString();
+const LATER = '2030-01-01T12:00:00.000Z';
+
+const deletion = (kind: AnyKind, key: string) => ({ op: 'update', table: kind.name, key, set: { deletedAt: true } }) as const;
+
+async function write(store: Store, at: string, statement: Parameters<Store['commit']>[0]['statements'][number]): Promise<boolean> {
   return (await store.commit({ node: 'test', epoch: store.epoch, at, statements: [statement] })).ok;
 }
 
