@@ -19,6 +19,7 @@ import {
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
+import { patiently } from '../patient-call.ts';
 import {
   contentKey,
   dropSnapshot,
@@ -106,9 +107,9 @@ async function copyAside(ctx: BackupContext, params: CreateBackupParams, { taken
   const facts = { volumeId, volumeName, sizeBytes, takenAt };
   // Who had given up asking for a copy may be heard late, and would write there again.
   const mark = wordOf(ctx.environment.random.bytes(8));
-  const isMarked = await pool.markVolume(backupId, mark, call);
+  const isMarked = await patiently(ctx, call, (c) => pool.markVolume(backupId, mark, c));
   const made = await copyOut(ctx, shelf, { pool, of: { volumeId: backupId }, facts, ...goesOn, ...given({ afresh }) }, call);
-  if (isMarked && (await pool.markOf(backupId, call)) !== mark)
+  if (isMarked && (await patiently(ctx, call, (c) => pool.markOf(backupId, c))) !== mark)
     throw new CloudError('conflict', 'What was laid aside was written to meanwhile; ask again.');
   await shelf.putManifest(backupId, made.manifest, call);
   return made.copied;
@@ -146,7 +147,7 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       if (out.aside !== undefined) return copyAside(ctx, params, out.aside, call);
       const shelf = await Shelf.open(ctx, params);
       const pool = await ctx.pools.open(params.poolId);
-      const snapshotIds = await beside(ctx, params, call);
+      const snapshotIds = await patiently(ctx, call, (c) => beside(ctx, params, c));
       const watched = readId(params) === undefined ? await watch(ctx, shelf, params, call) : {};
       const earlier = watched.earlier ?? (await earlierOf(shelf, params, snapshotIds, call));
       const facts = { volumeId, volumeName, sizeBytes, takenAt: out.begin.takenAt };
@@ -155,8 +156,8 @@ const createBackup = saga<BackupContext, CreateBackupParams>('backup.create', 1)
       const of = { volumeId, ...given({ id: readId(params) }), ...(await openedKey(ctx, encryptionKey)) };
       const { manifest, copied } = await copyOut(ctx, shelf, { pool, of, facts, ...given({ earlier, afresh: params.afresh }) }, call);
       // Its machine may have been switched on meanwhile, behind our back.
-      if (of.id === undefined) await beside(ctx, params, call);
-      await shelf.putManifest(backupId, await settled(pool, volumeId, { watched, manifest }, call), call);
+      if (of.id === undefined) await patiently(ctx, call, (c) => beside(ctx, params, c));
+      await shelf.putManifest(backupId, await patiently(ctx, call, (c) => settled(pool, volumeId, { watched, manifest }, c)), call);
       return copied;
     },
     undo: async ({ ctx, params, call }) => {

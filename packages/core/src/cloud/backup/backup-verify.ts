@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { CloudError, change, defineAction, type Id, NOTHING_TO_UNDO, saga, timestamp } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import { given, nameOr } from '../naming.ts';
+import { patiently } from '../patient-call.ts';
 import { newKey, openedKey, removeOrOwe, volume, volumeRows } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { type BackupContext, TRANSFER_TIMEOUT_MS } from './context.ts';
@@ -54,12 +55,13 @@ async function tryOut(ctx: BackupContext, params: VerifyParams, scratch: Scratch
   const { clock } = ctx.environment;
   const beganMs = clock.monotonicMs();
   const key = await openedKey(ctx, encryptionKey);
-  await pool.createVolume({ id: volumeId, sizeBytes, toFill: true, ...key }, call);
+  await patiently(ctx, call, (c) => pool.createVolume({ id: volumeId, sizeBytes, toFill: true, ...key }, c));
   await copyIn(ctx, shelf, { manifest, pool, to: { volumeId, ...key } }, call);
   const restoreSeconds = Math.ceil((clock.monotonicMs() - beganMs) / 1000);
   // As whoever restores from there sees it, where the pool keeps snapshots.
   const of = pool.hasSnapshots ? { id: snapshotId, volumeId } : { volumeId };
-  if (of.id !== undefined) await pool.createSnapshot(of, call);
+  const { id } = of;
+  if (id !== undefined) await patiently(ctx, call, (c) => pool.createSnapshot({ id, volumeId }, c));
   return { restoreSeconds, isEqual: !(await differs(ctx, shelf, { manifest, pool, of: { ...of, ...key } }, call)) };
 }
 

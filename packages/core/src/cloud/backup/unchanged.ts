@@ -1,5 +1,6 @@
 import { both, CloudError, equals, type Id, isCloudError, type Reader, type RowOf } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
+import { patiently } from '../patient-call.ts';
 import type { StoragePool } from '../storage/contract.ts';
 import { backup } from './backup.ts';
 import { refuseUsedOrMoved } from './backup-source.ts';
@@ -39,12 +40,12 @@ export async function madeOf(reader: Reader, volumeId: string, storeId?: string)
 export async function watch(ctx: BackupContext, shelf: Shelf, params: Wanted, call: Call): Promise<Watched> {
   const { volumeId, poolId } = params;
   const pool = await ctx.pools.open(poolId);
-  const found = await pool.markOf(volumeId, call);
+  const found = await patiently(ctx, call, (c) => pool.markOf(volumeId, c));
   if (found === undefined) {
     const mark = wordOf(ctx.environment.random.bytes(8));
-    if (!(await marked(pool, volumeId, mark, call))) return {};
+    if (!(await marked(ctx, pool, { volumeId, mark }, call))) return {};
     // Who has opened it just before would not have seen the mark.
-    await refuseUsedOrMoved(ctx, params, call);
+    await patiently(ctx, call, (c) => refuseUsedOrMoved(ctx, params, c));
     return { mark };
   }
   const manifest = await lastUnder(found, ctx, shelf, params, call);
@@ -73,9 +74,14 @@ export async function settled(
   return manifest;
 }
 
-async function marked(pool: StoragePool, volumeId: string, mark: string, call: Call): Promise<boolean> {
+async function marked(
+  ctx: BackupContext,
+  pool: StoragePool,
+  { volumeId, mark }: { readonly volumeId: string; readonly mark: string },
+  call: Call,
+): Promise<boolean> {
   try {
-    return await pool.markVolume(volumeId, mark, call);
+    return await patiently(ctx, call, (c) => pool.markVolume(volumeId, mark, c));
   } catch (error) {
     if (!isCloudError(error) || call.signal.aborted) throw error;
     return false;

@@ -74,11 +74,11 @@ const captureImage = saga<CaptureContext, CaptureParams>('image.capture', 1)
       const row = await ctx.reader.get(volume, volumeId);
       if (row.poolId !== poolId) throw new CloudError('conflict', `Volume ${row.name} was moved meanwhile.`);
       if (snapshotId === undefined) await refuseOtherUser(ctx.reader, row, userId);
-      const isUsable = () => (snapshotId === undefined ? refuseUsed(ctx, row, call) : undefined);
+      const isUsable = () => (snapshotId === undefined ? patiently(ctx, call, (c) => refuseUsed(ctx, row, c)) : undefined);
       await isUsable();
       const pool = await ctx.pools.open(poolId);
       const of = { volumeId, ...given({ id: snapshotId }), ...(await openedKey(ctx, row.encryptionKey)) };
-      const virtualSizeBytes = await sizeOf(pool, of, call);
+      const virtualSizeBytes = await patiently(ctx, call, (c) => sizeOf(pool, of, c));
       refuseLargeDisk(ctx.settings, virtualSizeBytes);
       const bytes = contentOf(ctx, { pool, of, sizeBytes: virtualSizeBytes }, call);
       const facts = await ctx.imageStore.write(imageId, bytes, ctx.settings.global(imageBytesMax));

@@ -30,6 +30,22 @@ describe('backups', function () {
     expect(stage.contentOf(id)).not.to.equal(before);
   });
 
+  it('are there soon where a pool does not answer to one question: that is asked again', async () => {
+    const stage = await BackupStage.open();
+    const id = await stage.cloud.volume(CHUNK);
+    stage.fill(id, 0, 1);
+    const { sim } = stage;
+    const snapshotId = await sim.done('snapshot.create', { volumeId: id });
+    for (const [command, input] of [
+      ['snapshots.list', { snapshotId }],
+      ['snapshots.list', { volumeId: id }],
+    ] as const) {
+      sim.world.faults.add({ command, effect: 'timeout_after', times: 1 });
+      const { operationId } = await sim.submit('backup.create', input);
+      expect(await sim.ended(operationId, 10 * 60_000)).to.include({ state: 'succeeded' });
+    }
+  });
+
   it('keep each chunk once in a project, and nothing of zeroes', async () => {
     const stage = await BackupStage.open();
     const [a, b] = [await stage.cloud.volume(8 * CHUNK), await stage.cloud.volume(8 * CHUNK)];

@@ -97,6 +97,21 @@ describe('images captured from what there is', () => {
     expect(await refusalOf(stage, { volumeId, encrypted: false })).to.include({ code: 'unsupported', pointer: '/volumeId' });
   });
 
+  it('are there soon where a pool does not answer to one question: that is asked again', async () => {
+    const stage = await MachineStage.with();
+    const { sim } = stage;
+    const volumeId = await stage.volume(MIB);
+    const snapshotId = await sim.done('snapshot.create', { volumeId });
+    for (const [command, input] of [
+      ['snapshots.list', { snapshotId }],
+      ['inspect', { volumeId }],
+    ] as const) {
+      sim.world.faults.add({ command, effect: 'timeout_after', times: 1 });
+      const { operationId } = await sim.submit('image.capture', input);
+      expect(await sim.ended(operationId, 5 * 60_000)).to.include({ state: 'succeeded' });
+    }
+  });
+
   it('of a snapshot have what that has', async () => {
     const stage = await MachineStage.with();
     const { sim } = stage;
