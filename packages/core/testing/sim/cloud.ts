@@ -340,6 +340,7 @@ const STAMPS = new Set([
   'freeBytes',
   // When a volume was last elsewhere; also after a move that was unwound.
   'leftPools',
+  'pastPools',
   // When a pool could not be had: what has happened to it stays its past.
   'outages',
 ]);

@@ -2537,6 +2537,11 @@ export interface VolumeFields {
     readonly poolId: Id<'pool'>;
     readonly at: string;
   }[];
+  /** Pools that it was in within the last 30 days, the last one last. */
+  readonly pastPools?: readonly {
+    readonly poolId: Id<'pool'>;
+    readonly until: string;
+  }[];
   /** A multiple of 512, at least 512. */
   readonly sizeBytes: number;
   /** The image it is a clone of. */
@@ -2569,6 +2574,13 @@ export interface VolumeFields {
   /** `missing` while its pool answers and does not have it: somebody removed the disk behind our back. */
   readonly status: 'present' | 'missing';
   readonly statusReason?: string;
+  /** When it could not be had in the last 30 days though its pool could: the host of its machine did not reach that, or it was `missing`. The last one last. */
+  readonly outages?: readonly {
+    readonly from: string;
+    /** Absent while it lasts. */
+    readonly to?: string;
+    readonly reason: string;
+  }[];
   /** Present while it lies in the trash. */
   readonly trash?: {
     /** When it was deleted. */
@@ -2744,6 +2756,31 @@ export class VolumesClient extends Resource<'volume', Volume, VolumeFilter, 'cre
   /** Limits a disk, at once where it is in use. */
   setLimits(volume: Named<'volume'>, input: VolumeSetLimits, options: ChangeOptions = {}): Pending<'volume', Volume> {
     return this.act(volume, 'set-limits', input, options);
+  }
+
+  /** How much of the last days a volume could be had: by the outages of the pools that it was in, while it was there, the times in which the host of its machine did not reach its pool, and those in which that did not have it. */
+  getAvailability(volume: Named<'volume'>, query: { readonly days?: number } = {}, options: CallOptions = {}): Reply<{
+    /** Since when that is told: the beginning of the days, or of the volume. */
+    readonly since: string;
+    /** Of the time since then. */
+    readonly availableShare: number;
+    /** What it is to be over the days, by the setting pools.availabilityTarget. */
+    readonly target: number;
+    /** Whether more of the days was lost than that leaves. */
+    readonly isBelowTarget: boolean;
+    /** In all. What several outages have in common counts once. */
+    readonly outageSeconds: number;
+    /** For so long it may yet be away within these days. */
+    readonly budgetLeftSeconds: number;
+    /** Since then, the last one last. Why a pool was away is told to who may see pools. */
+    readonly outages: readonly {
+      readonly from: string;
+      /** Absent while it lasts. */
+      readonly to?: string;
+      readonly reason: string;
+    }[];
+  }> {
+    return this.value({ method: 'GET', path: this.path(volume, 'availability'), query }, options);
   }
 
   /** What its pool and the host of its machine can do for a volume: whether snapshots can be taken of it, and backups made of it while its machine is on. */

@@ -1,5 +1,5 @@
-import { type DebtHandler, onContribution, onNotice, updateAction } from '../../kernel/index.ts';
-import type { Module } from '../services.ts';
+import { type DebtHandler, type Endpoint, onContribution, onNotice, updateAction } from '../../kernel/index.ts';
+import type { CloudServices, Module } from '../services.ts';
 import { hostLook, hostLost, strayRemoval } from '../topology/contract.ts';
 import { attachment, attachmentDeletion } from './attachment.ts';
 import { image } from './image.ts';
@@ -37,6 +37,7 @@ import { classActions, classDeletion } from './storage-class-verbs.ts';
 import { removeUnknown } from './stray-removal.ts';
 import { Uploads } from './uploads.ts';
 import { volume } from './volume.ts';
+import { volumeAvailability } from './volume-availability.ts';
 import { makeDisk, volumeCreate } from './volume-create.ts';
 import { volumeDeletion } from './volume-delete.ts';
 import { volumeMove } from './volume-move.ts';
@@ -121,18 +122,19 @@ export const storage: Module = (services) => {
       onContribution(strayRemoval, (unknown) => removeUnknown(context, unknown)),
     ],
     points: Object.values(points),
-    endpoints: [
-      ...imageContentEndpoints({ ...images, kernel }),
-      unknownDisksEndpoint(context),
-      poolAvailability(services),
-      poolHosts(services, reach),
-    ],
+    endpoints: [...imageContentEndpoints({ ...images, kernel }), unknownDisksEndpoint(context), ...lookedUp(services, reach)],
     start: async () => {
       await sweepImages(images, services);
       return startPartExpiry(images, services);
     },
   };
 };
+
+const lookedUp = (services: CloudServices, reach: PoolReach): readonly Endpoint[] => [
+  poolAvailability(services),
+  volumeAvailability(services),
+  poolHosts(services, reach),
+];
 
 const debtsOf = (context: PoolContext): readonly DebtHandler[] => [
   ...(Object.keys(REMOVALS) as RemovalTask[]).map(

@@ -1,41 +1,52 @@
 import { type TObject, Type } from 'typebox';
 import { type Endpoint, lookUp, type RowOf, readPermission, timestampOf } from '../../kernel/index.ts';
 import type { CloudServices } from '../services.ts';
-import { outageList, pool } from './pool.ts';
+import { pool, poolOutages } from './pool.ts';
 import { poolTarget } from './settings.ts';
 
 type PoolRow = RowOf<typeof pool>;
-type Outage = NonNullable<PoolRow['outages']>[number];
+export type Outage = NonNullable<PoolRow['outages']>[number];
 
 export const WINDOW_DAYS = 30;
-const WINDOW_MS = WINDOW_DAYS * 24 * 3600_000;
+export const DAY_MS = 24 * 3600_000;
+const WINDOW_MS = WINDOW_DAYS * DAY_MS;
 /** Beyond that the two oldest count as one, as long as both. */
 const OUTAGES_MAX = 100;
 const REASON_MAX = 256;
 
-/** What a look has found: why the pool cannot be had, or that it can. */
+/** What a look has found: why something cannot be had, or that it can. */
 export interface Probed {
   readonly nowMs: number;
   /** When it was seen first. */
   readonly sinceMs?: number;
   readonly reason: string | undefined;
-  /** Share of the time in which it is to be had. */
-  readonly target: number;
 }
 
-/** What changes of a pool's outages; undefined where nothing does, as at nearly every look. */
-export function outagesAfter(
-  { outages = [], isBelowTarget }: Pick<PoolRow, 'outages' | 'isBelowTarget'>,
-  { nowMs, sinceMs = nowMs, reason, target }: Probed,
-): { readonly outages: Outage[] | null; readonly isBelowTarget: true | null } | undefined {
+/** Outages after a look, without those that are older than the days. */
+export function advanced(outages: readonly Outage[], { nowMs, sinceMs = nowMs, reason }: Probed) {
   const kept = outages.filter(({ to }) => to === undefined || Date.parse(to) > nowMs - WINDOW_MS);
   const last = kept.at(-1);
   const isOut = last !== undefined && last.to === undefined;
   if (reason === undefined && isOut) kept.splice(-1, 1, { ...last, to: timestampOf(Math.max(nowMs, Date.parse(last.from))) });
   if (reason !== undefined && !isOut) kept.push({ from: timestampOf(sinceMs), reason: reason.slice(0, REASON_MAX) });
   const now = packed(kept);
-  const isBelow = lostMs(now, nowMs) > allowedMs(target);
   const isSame = now.length === outages.length && now.at(-1)?.to === outages.at(-1)?.to && now.at(-1)?.from === outages.at(-1)?.from;
+  return { now, isSame };
+}
+
+/** What changes of a pool's outages; undefined where nothing does, as at nearly every look. */
+export function outagesAfter(
+  { outages = [], isBelowTarget }: Pick<PoolRow, 'outages' | 'isBelowTarget'>,
+  {
+    target,
+    ...probed
+  }: Probed & {
+    /** Share of the time in which it is to be had. */
+    readonly target: number;
+  },
+): { readonly outages: Outage[] | null; readonly isBelowTarget: true | null } | undefined {
+  const { now, isSame } = advanced(outages, probed);
+  const isBelow = lostMs(now, probed.nowMs) > allowedMs(target);
   if (isSame && isBelow === (isBelowTarget === true)) return undefined;
   return { outages: now.length === 0 ? null : now, isBelowTarget: isBelow ? true : null };
 }
@@ -53,8 +64,8 @@ function lostMs(outages: readonly Outage[], nowMs: number, windowMs = WINDOW_MS)
   return ms.reduce((sum, each) => sum + Math.max(0, each), 0);
 }
 
-const allowedMs = (target: number): number => (1 - target) * WINDOW_MS;
-const seconds = (ms: number): number => Math.round(ms / 100) / 10;
+export const allowedMs = (target: number, windowMs = WINDOW_MS): number => (1 - target) * windowMs;
+export const seconds = (ms: number): number => Math.round(ms / 100) / 10;
 
 /** What is asked for here is known: nothing is looked at. */
 export const poolAvailability = ({
@@ -78,7 +89,7 @@ export const poolAvailability = ({
     }),
     outageSeconds: Type.Number({ minimum: 0 }),
     budgetLeftSeconds: Type.Number({ minimum: 0, description: 'For so long it may yet be away within these days.' }),
-    outages: outageList,
+    outages: poolOutages,
   }) as TObject,
   handle: async ({ principal, params }) => {
     const row = (await lookUp(reader, pool, params.id ?? '', principal)).row as PoolRow;

@@ -27,6 +27,7 @@ import { SnapshotLook } from './snapshots/snapshot-look.ts';
 import { shortfallOf, storageClass } from './storage-class.ts';
 import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
+import { machinesCutOff, ownOutages } from './volume-availability.ts';
 import { leftLately } from './volume-return.ts';
 
 type PoolRow = RowOf<typeof pool>;
@@ -283,12 +284,15 @@ export class PoolLook {
   async #observeVolumes(at: PoolRow, rows: readonly VolumeRow[], isThere: (id: string) => Promise<boolean>): Promise<void> {
     const before = this.#absent.get(at.id);
     const absent = new Set<string>();
+    const cutOff = await machinesCutOff(this.#services.reader, at);
     await this.#services.slices.each(rows, async (row) => {
       if (row.state !== 'available' && row.state !== 'attached') return;
       const isPresent = await isThere(row.id);
       if (!isPresent) absent.add(row.id);
-      if (isPresent) await this.#observeVolume(row, 'present');
-      else if (before?.has(row.id)) await this.#observeVolume(row, 'missing', `Pool ${at.name} answers and does not have it.`);
+      const cutOffMs = cutOff.get(row.instanceId ?? '');
+      if (isPresent) await this.#observeVolume(row, { status: 'present', statusReason: null, cutOffMs });
+      else if (before?.has(row.id))
+        await this.#observeVolume(row, { status: 'missing', statusReason: `Pool ${at.name} answers and does not have it.`, cutOffMs });
     });
     this.#absent.set(at.id, absent);
   }
@@ -301,10 +305,21 @@ export class PoolLook {
     await kernel().observe([change(volume, row.id, left, { generation: row.generation })]);
   }
 
-  async #observeVolume(row: VolumeRow, status: VolumeRow['status'], statusReason: string | null = null): Promise<void> {
-    const { kernel } = this.#services;
-    if (row.status === status || kernel().holds(row.id)) return;
-    await kernel().observe([change(volume, row.id, { status, statusReason }, { generation: row.generation })]);
+  async #observeVolume(
+    row: VolumeRow,
+    {
+      status,
+      statusReason,
+      cutOffMs,
+    }: Pick<VolumeRow, 'status'> & { readonly statusReason: string | null; readonly cutOffMs: number | undefined },
+  ): Promise<void> {
+    const { kernel, environment } = this.#services;
+    const outages = ownOutages(row, { nowMs: environment.clock.nowMs(), status, cutOffMs });
+    const isNews = row.status !== status;
+    if ((!isNews && outages === undefined) || kernel().holds(row.id)) return;
+    await kernel().observe([
+      change(volume, row.id, { ...(isNews && { status, statusReason }), ...outages }, { generation: row.generation }),
+    ]);
   }
 }
 

@@ -1,15 +1,11 @@
 import { Type } from 'typebox';
 import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
+import { outageList } from './volume.ts';
 
 export const scopes = Type.Union([Type.Literal('host'), Type.Literal('cluster'), Type.Literal('zone')]);
 
-export const outageList = Type.Array(
-  Type.Object({
-    from: Type.String({ format: 'date-time' }),
-    to: Type.Optional(Type.String({ format: 'date-time', description: 'Absent while it lasts.' })),
-    reason: Type.String(),
-  }),
-  { description: 'When it was disconnected or `unavailable` in the last 30 days, by the looks at it, the last one last.' },
+export const poolOutages = outageList(
+  'When it was disconnected or `unavailable` in the last 30 days, by the looks at it, the last one last.',
 );
 
 export const pool = defineKind({
@@ -58,7 +54,7 @@ export const pool = defineKind({
     ),
     status: Type.Union([Type.Literal('connected'), Type.Literal('disconnected')]),
     statusReason: Type.Optional(Type.String({ description: 'Why it is disconnected: what the last looks at it were answered.' })),
-    outages: Type.Optional(outageList),
+    outages: Type.Optional(poolOutages),
     isBelowTarget: Type.Optional(
       Type.Boolean({ description: 'These take more of 30 days than the setting `pools.availabilityTarget` leaves them.' }),
     ),

@@ -12,6 +12,7 @@ import {
   type Reader,
   type RowOf,
   saga,
+  timestamp,
   unnote,
 } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
@@ -27,6 +28,7 @@ import { poolReachable, removeOrOwe } from './removal.ts';
 import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, type SnapshotRow, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
+import { pastPoolsWith } from './volume-availability.ts';
 import { contentsDiffer, copyContent } from './volume-copy.ts';
 import { needContents, openedKey, refuseUnencrypted } from './volume-key.ts';
 import { copyLive, endCopy, goOn, holdStill, type LiveContext, type LiveUser, leavePlace, liveUser, pivot, settle } from './volume-live.ts';
@@ -151,6 +153,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   .effect('switch', {
     do: async ({ ctx, params, out: { ready }, call }) => {
       if (ready.user !== undefined) await pivot(ctx, params, ready.user, call);
+      return { at: timestamp(ctx.environment.clock) };
     },
     undo: FORWARD_ONLY,
   })
@@ -185,7 +188,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   })
   .effect('source', {
     do: async (step) => {
-      const { ctx, params, call } = step;
+      const { ctx, params, call, out } = step;
       const row = await ctx.reader.get(volume, params.volumeId);
       const [user] = await usersOf(ctx.reader, row);
       if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
@@ -196,19 +199,28 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
         step.owe(what);
       };
       await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
-      return { isOwed, leftPools: leftLately(ctx, row, params.fromPoolId) };
+      const left = { poolId: params.fromPoolId, until: switchedAt(out) ?? timestamp(ctx.environment.clock) };
+      const pastPools = pastPoolsWith(row, left, ctx.environment.clock.nowMs());
+      return { isOwed, leftPools: leftLately(ctx, row, params.fromPoolId), pastPools };
     },
     undo: FORWARD_ONLY,
   })
   .write('left', {
     // Of what is owed, the look that does not find it tells that it is gone.
     do: ({ params: { volumeId, fromPoolId, sizeBytes }, out: { source } }) => [
-      change(volume, volumeId, { ...(source.isOwed ? {} : { leftPoolId: null }), leftPools: source.leftPools }),
+      change(volume, volumeId, {
+        ...(source.isOwed ? {} : { leftPoolId: null }),
+        leftPools: source.leftPools,
+        pastPools: source.pastPools,
+      }),
       poolCapacity(fromPoolId, sizeBytes, -1),
     ],
     undo: FORWARD_ONLY,
   })
   .build();
+
+/** Unknown where that step was passed over by hand. */
+const switchedAt = ({ switch: done }: { readonly switch?: { readonly at: string } }): string | undefined => done?.at;
 
 /** What opens it in both places; nothing where it is not encrypted. */
 const keyOf = async (ctx: MoveContext, volumeId: Id<'volume'>) => openedKey(ctx, (await ctx.reader.get(volume, volumeId)).encryptionKey);

@@ -12,6 +12,17 @@ export const diskLimits = Type.Object(
 /** Disks are made of sectors: what is none whole, some hypervisors would round up and others refuse. */
 export const SECTOR_BYTES = 512;
 
+/** Of a pool, or of a volume. */
+export const outageList = (description: string) =>
+  Type.Array(
+    Type.Object({
+      from: Type.String({ format: 'date-time' }),
+      to: Type.Optional(Type.String({ format: 'date-time', description: 'Absent while it lasts.' })),
+      reason: Type.String(),
+    }),
+    { description },
+  );
+
 /** The size of a disk. */
 export const diskBytes = (more = '') =>
   bytes({
@@ -37,6 +48,11 @@ export const volume = defineKind({
     leftPools: Type.Optional(
       Type.Array(Type.Object({ poolId: Type.String({ format: 'uuid' }), at: Type.String({ format: 'date-time' }) }), {
         description: 'Pools that it has left lately, to which it does not return yet.',
+      }),
+    ),
+    pastPools: Type.Optional(
+      Type.Array(Type.Object({ poolId: Type.String({ format: 'uuid' }), until: Type.String({ format: 'date-time' }) }), {
+        description: 'Pools that it was in within the last 30 days, the last one last.',
       }),
     ),
     sizeBytes: diskBytes(),
@@ -69,6 +85,11 @@ export const volume = defineKind({
       description: '`missing` while its pool answers and does not have it: somebody removed the disk behind our back.',
     }),
     statusReason: Type.Optional(Type.String()),
+    outages: Type.Optional(
+      outageList(
+        'When it could not be had in the last 30 days though its pool could: the host of its machine did not reach that, or it was `missing`. The last one last.',
+      ),
+    ),
     trash: trashed(),
   }),
   states: {
