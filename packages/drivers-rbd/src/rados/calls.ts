@@ -197,6 +197,8 @@ export interface Calls {
     readonly result: null;
   };
   'image.rename': { readonly args: ImageAt & { readonly to: string }; readonly result: null };
+  /** Whether there was such a name. */
+  'image.unname': { readonly args: ImageAt; readonly result: boolean };
   'image.remove': { readonly args: ImageAt; readonly result: null };
   'image.flatten': { readonly args: ImageAt; readonly result: null };
   'image.copy': { readonly args: ImageAt & NewImageOptions & { readonly snapshot?: string; readonly to: ImageAt }; readonly result: null };

@@ -137,6 +137,14 @@ export class RbdPool {
   }
 
   /**
+   * Takes away a name that no page lists, though it leads to an image, or to none: a renaming, or a way into the trash, that was cut short leaves such a one.
+   * Answers whether it did. Look at the `watchers` of the image first: who is about to rename it has it open.
+   */
+  async unname(name: string, options?: CallOptions): Promise<boolean> {
+    return await this.#call('image.unname', { ...this.#at, image: name }, options);
+  }
+
+  /**
    * `ENOENT` only when the image is not listed any more; `EBUSY` with its `watchers` when another client has it open, and that without disturbing that
    * client; `ENOTEMPTY` when it has snapshots; `EUCLEAN` in a full pool. What another removal left half done is done to the end.
    */

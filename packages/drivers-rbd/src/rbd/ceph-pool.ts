@@ -19,6 +19,7 @@ export const SHUT_OUT_MS = 10 * 365 * 24 * 3_600_000;
 /** Who has an image open is given so long to say so. */
 const KNOWN_WAIT_MS = 3_000;
 const UNKNOWN_PAUSE_MS = 500;
+const RENAMED_PAUSE_MS = 500;
 
 const keyOf = ({ clientId, cookie }: WatchKey): string => `${clientId}/${cookie}`;
 
@@ -112,7 +113,10 @@ export class CephPool {
    * still has under way arrives, and nobody waits for it. Nor for a watch with nobody behind it.
    */
   async othersAmong(name: string, watchers: readonly Watcher[], deadline: Deadline): Promise<readonly Watcher[]> {
-    const others = await this.#notOurs(watchers, deadline);
+    return await this.#known(name, await this.#notOurs(watchers, deadline), deadline);
+  }
+
+  async #known(name: string, others: readonly Watcher[], deadline: Deadline): Promise<readonly Watcher[]> {
     if (others.length === 0) return others;
     const unknown = await this.#unknownAmong(name, others, deadline);
     if (unknown.length === 0) return others;
@@ -120,6 +124,19 @@ export class CephPool {
     await deadline.pause(UNKNOWN_PAUSE_MS, `for who has ${name} open`);
     const stillUnknown = new Set((await this.#unknownAmong(name, unknown, deadline)).map(keyOf));
     return others.filter((watcher) => !stillUnknown.has(keyOf(watcher)));
+  }
+
+  /** Who has it open for writing, this process too; undefined when it is absent. A connection of ours that is no more, and a watch with nobody behind it, are nobody. */
+  async writersOn(name: string, deadline: Deadline): Promise<readonly Watcher[] | undefined> {
+    const watchers = await unlessAbsent(() => this.images.image(name).watchers(deadline.left));
+    if (watchers === undefined || watchers.length === 0) return watchers;
+    const now = await this.#addresses(deadline);
+    const others = await this.#notOurs(watchers, deadline);
+    return await this.#known(
+      name,
+      watchers.filter((watcher) => now.has(watcher.address) || others.includes(watcher)),
+      deadline,
+    );
   }
 
   /** Whoever may have it open yet, also one of whom there is no more than a word. */
@@ -161,6 +178,32 @@ export class CephPool {
     const others = await this.othersOn(name, deadline);
     if (others === undefined) throw new DriverError('not_found', `the pool has no ${name}`);
     if (others.length > 0) throw inUse(name, others);
+  }
+
+  /** The id of what is listed under a name; what a name leads to that is not listed is on its way to another. */
+  async idOf(name: string, deadline: Deadline): Promise<string | undefined> {
+    // Ids of ours end with a digit of sixteen: so many names at most are between.
+    const { images } = await this.images.page({ after: name.slice(0, -1), limit: 17, ...deadline.left });
+    return images.find((image) => image.name === name)?.id;
+  }
+
+  /**
+   * Takes away a name that is not listed, and waits for who may be at it: one that was killed counts as living for half a minute.
+   * @throws DriverError unavailable at the end of the time
+   */
+  async unname(name: string, deadline: Deadline): Promise<void> {
+    while (((await this.writersOn(name, deadline)) ?? []).length > 0) {
+      if (deadline.leftMs <= RENAMED_PAUSE_MS)
+        throw new DriverError('unavailable', `${name} is being renamed, or was by one that was killed`);
+      await deadline.pause(RENAMED_PAUSE_MS, `for who renames ${name}`);
+    }
+    await this.images.unname(name, deadline.left);
+  }
+
+  /** Of a part whose whole name leads to it already. */
+  async endRenaming(part: string, name: string, deadline: Deadline): Promise<void> {
+    await this.unname(name, deadline);
+    await this.images.rename(part, name, deadline.left);
   }
 
   /** Takes its name from it, in one instant. Answers whether it was there; another may do so at the same time. */

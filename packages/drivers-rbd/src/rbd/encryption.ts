@@ -5,7 +5,7 @@ import { type CephPool, HEADER_KEY } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
 import { unlessAbsent } from './faults.ts';
-import { fill } from './filling.ts';
+import { fill, shown } from './filling.ts';
 import type { Listing } from './listing.ts';
 import { lockedContentVerbs } from './locked-contents.ts';
 import { BASE, imageName, volumeName } from './names.ts';
@@ -27,7 +27,7 @@ export function encryptionVerbs(pool: CephPool, purge: Purge, listing: Listing):
         await createVolume(pool, purge, { ...request, isEncrypted: true }, deadline);
         return;
       }
-      if ((await pool.stat(name, deadline)) === undefined) {
+      if ((await shown(pool, 'volume', id, deadline)) === undefined) {
         await refuseSmaller(pool, request, deadline);
         const make = (part: string) => makeEncrypted(pool, part, { ...request, key, onProgress: call.onProgress }, deadline);
         await fill(pool, purge, { kind: 'volume', id, hasBase: false, make }, deadline);

@@ -3,7 +3,7 @@ import type { OpenImage } from '../rados/index.ts';
 import type { CephPool } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
 import { DriverError } from './driver-error.ts';
-import { fill, takeApart } from './filling.ts';
+import { fill, shown, takeApart } from './filling.ts';
 import { imageName } from './names.ts';
 import type { Purge } from './purge.ts';
 import { fileOf } from './source-file.ts';
@@ -17,7 +17,7 @@ export function imageVerbs(pool: CephPool, purge: Purge): StorageDriver['images'
     async put(request, call) {
       const deadline = pool.begin(call);
       const { id, format, content } = request;
-      if ((await pool.stat(imageName(id), deadline)) === undefined) {
+      if ((await shown(pool, 'image', id, deadline)) === undefined) {
         const copy = format === 'raw' && content.path === undefined ? copyPieces : copyFile;
         const make = (part: string) => copy(pool, { ...request, part, onProgress: call.onProgress }, deadline);
         await fill(pool, purge, { kind: 'image', id, hasBase: true, make }, deadline);

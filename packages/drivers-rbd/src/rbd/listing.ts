@@ -57,7 +57,8 @@ export class Listing {
       const size = sizes[index];
       if (size !== undefined) this.#known.set(name, { imageId: id, sizeBytes: volumeStat(size).sizeBytes });
       // Listed without a size, so that it is deleted if it is to go.
-      else if (await this.#isListed(name, id, deadline)) traces.add(name);
+      // What is in the directory and has no size is a trace of a killed creation or removal, or was removed just now.
+      else if ((await this.#pool.idOf(name, deadline)) === id) traces.add(name);
     }
     return images.flatMap(({ name, id }) => {
       const known = this.#known.get(name);
@@ -66,12 +67,5 @@ export class Listing {
       if (known?.imageId === id) return [{ ...object, sizeBytes: known.sizeBytes }];
       return traces.has(name) ? [{ ...object, sizeBytes: 0 }] : [];
     });
-  }
-
-  /** What is in the directory and has no size is a trace of a killed creation or removal, or was removed just now. */
-  async #isListed(name: string, id: string, deadline: Deadline): Promise<boolean> {
-    // Ids end with a digit of sixteen: so many names at most are between.
-    const { images } = await this.#pool.images.page({ after: name.slice(0, -1), limit: 17, ...deadline.left });
-    return images.some((image) => image.name === name && image.id === id);
   }
 }

@@ -7,10 +7,13 @@ import type { StoredKind } from '@pileus/core/strategy';
  */
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const WHOLE = new RegExp(`^(volume|image|seed)-(${UUID})$`);
-const PART = new RegExp(`^part-(volume|image|seed|luks)-${UUID}-[0-9a-f]{12}$`);
+const PART = new RegExp(`^part-(volume|image|seed|luks)-(${UUID})-[0-9a-f]{12}$`);
 
 /** A volume that is being filled, as others than encrypted ones never are: as `part-volume-…` volumes are taken apart alone. */
 export type PartKind = StoredKind | 'luks';
+
+/** What things are while they are filled. */
+export const filledAs = (kind: StoredKind): PartKind => (kind === 'volume' ? 'luks' : kind);
 
 export const BASE = 'base';
 
@@ -34,4 +37,10 @@ export function readName(name: string): { readonly kind: StoredKind; readonly id
 }
 
 /** What an image of the pool was, or is to be, if it is a part. */
+/** The name that a part is to have when it is whole, or had before. */
+export function wholeName(part: string): string | undefined {
+  const [, kind, id] = PART.exec(part) ?? [];
+  return id && nameOf(kind === 'luks' ? 'volume' : (kind as StoredKind), id);
+}
+
 export const partKind = (name: string): PartKind | undefined => PART.exec(name)?.[1] as PartKind | undefined;

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrashEntry } from '../rados/index.ts';
 import type { CephPool } from './ceph-pool.ts';
+import type { Deadline } from './deadline.ts';
 import { except, isCode, unlessAbsent } from './faults.ts';
-import { PARTS, partKind } from './names.ts';
+import { PARTS, partKind, wholeName } from './names.ts';
 
 /** Removals at a time: each costs the cluster as much as many writes of a machine. */
 const AT_ONCE = 2;
@@ -160,11 +161,33 @@ export class Purge {
     const names = images.map(({ name }) => name).filter((name) => partKind(name) !== undefined);
     for (const name of this.#idleSinceMs.keys()) if (!names.includes(name)) this.#idleSinceMs.delete(name);
     for (const name of names) {
-      const watchers = await unlessAbsent(() => this.#pool.images.image(name).watchers(this.#bounds(LOOK_TIMEOUT_MS)));
-      if (watchers !== undefined && watchers.length > 0) this.#idleSinceMs.delete(name);
-      else if (this.#isLeft(name)) await this.discard(name);
-      else if (!this.#idleSinceMs.has(name)) this.#idleSinceMs.set(name, performance.now());
+      try {
+        await this.#sweepPart(name);
+      } catch (error) {
+        if (this.#pool.closed.aborted) throw error;
+        // The others, and the trash, do not wait for it.
+        this.#pool.log('what a killed writer left could not be removed yet', this.#fields({ name, error: String(error) }));
+      }
     }
+  }
+
+  async #sweepPart(name: string): Promise<void> {
+    const deadline = this.#pool.begin(this.#bounds(LOOK_TIMEOUT_MS));
+    const writers = await this.#pool.writersOn(name, deadline);
+    if (writers !== undefined && writers.length > 0) this.#idleSinceMs.delete(name);
+    else if (!this.#isLeft(name)) {
+      if (!this.#idleSinceMs.has(name)) this.#idleSinceMs.set(name, performance.now());
+    } else if (!(await this.#isShownAgain(name, deadline))) await this.discard(name);
+  }
+
+  /** Whether its whole name leads to it: all of it is there, and may be in use. It was about to be shown, or to be hidden, which who asked for that asks again. */
+  async #isShownAgain(part: string, deadline: Deadline): Promise<boolean> {
+    const whole = wholeName(part);
+    if (whole === undefined || partKind(part) === 'volume') return false;
+    const stat = await this.#pool.stat(whole, deadline);
+    if (stat === undefined || stat.id !== (await this.#pool.idOf(part, deadline))) return false;
+    await this.#pool.endRenaming(part, whole, deadline);
+    return true;
   }
 
   /** A volume is hidden to be deleted, and for nothing else. */
@@ -174,6 +197,12 @@ export class Purge {
 
   /** Moves a part to the trash; clones of its snapshots, which are gone with it, live on. */
   async discard(name: string, timeoutMs: number = LOOK_TIMEOUT_MS): Promise<void> {
+    const deadline = this.#pool.begin(this.#bounds(timeoutMs));
+    if ((await this.#pool.idOf(name, deadline)) === undefined) {
+      // What it leads to yet is whole, under another name.
+      await this.#pool.images.unname(name, deadline.left);
+      return;
+    }
     const part = this.#pool.images.image(name);
     const snapshots = (await unlessAbsent(() => part.snapshots.list(this.#bounds(timeoutMs)))) ?? [];
     for (const { kind, name: snapshot } of snapshots)

@@ -2,7 +2,7 @@ import type { StorageDriver } from '@pileus/core/strategy';
 import type { CephPool } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
 import { unlessAbsent } from './faults.ts';
-import { fill, takeApart } from './filling.ts';
+import { fill, shown, takeApart } from './filling.ts';
 import { seedName } from './names.ts';
 import type { Purge } from './purge.ts';
 
@@ -10,7 +10,7 @@ export function seedVerbs(pool: CephPool, purge: Purge): StorageDriver['seeds'] 
   return {
     async put(id, bytes, call) {
       const deadline = pool.begin(call);
-      const present = await contentOf(pool, seedName(id), deadline);
+      const present = await contentOf(pool, id, deadline);
       if (present === undefined || Buffer.compare(present, bytes) !== 0) {
         if (present !== undefined) await takeApart(pool, purge, { kind: 'seed', id }, deadline);
         const make = async (part: string) => {
@@ -27,9 +27,9 @@ export function seedVerbs(pool: CephPool, purge: Purge): StorageDriver['seeds'] 
   };
 }
 
-async function contentOf(pool: CephPool, name: string, deadline: Deadline): Promise<Uint8Array | undefined> {
-  const stat = await pool.stat(name, deadline);
+async function contentOf(pool: CephPool, id: string, deadline: Deadline): Promise<Uint8Array | undefined> {
+  const stat = await shown(pool, 'seed', id, deadline);
   if (stat === undefined) return undefined;
-  await using image = pool.images.image(name).open({ readOnly: true });
+  await using image = pool.images.image(seedName(id)).open({ readOnly: true });
   return await unlessAbsent(() => image.read(0, Number(stat.sizeBytes), deadline.left));
 }

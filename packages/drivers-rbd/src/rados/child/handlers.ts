@@ -22,7 +22,7 @@ import { moveToTrash, removeFromTrash, removeImage, restoreFromTrash } from './r
 import type { Session } from './session.ts';
 import { settlePool } from './settling.ts';
 import { createSnapshot, listSnapshots, removeSnapshot, rollBack } from './snapshots.ts';
-import { cloneGrown, putAway, sizeOf } from './unopened.ts';
+import { cloneGrown, putAway, sizeOf, takeName } from './unopened.ts';
 
 interface Connected {
   readonly session: Session;
@@ -59,6 +59,7 @@ export const HANDLERS: Handlers = {
   'image.stat': of(statImage),
   'image.resize': of(resizeImage),
   'image.rename': of(renameImage),
+  'image.unname': of(takeName),
   'image.remove': of(removeImage),
   'image.flatten': of(flattenImage),
   'image.copy': of(copyImage),
