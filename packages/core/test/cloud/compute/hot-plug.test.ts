@@ -38,6 +38,10 @@ const firstNic = async (stage: MachineStage, id: string) => (await stage.nics(id
 const COMPONENTS: readonly Component[] = [
   disk('an empty volume', (stage) => stage.volume(8192)),
   disk('an encrypted volume', (stage) => stage.volume(8192, { encrypted: true })),
+  disk('a volume for several machines', async (stage) => {
+    const pool = { name: 'shared', driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'shared' };
+    return stage.volume(8192, { poolId: await stage.sim.done('pool.create', pool), shareable: true });
+  }),
   disk('a volume of an image', (stage) => stage.sim.done('volume.create', { imageId: stage.imageId, sizeBytes: 8192 })),
   disk('a volume of a snapshot of its own disk', async (stage, id) => {
     const snapshotId = await stage.sim.done('snapshot.create', { name: 'before', volumeId: await rootDisk(stage, id) });
@@ -121,9 +125,10 @@ async function asked(stage: MachineStage, [action, input, resourceId]: Ask): Pro
 /** In and out at once; in and out with its next start; only in; or the refusal of both. */
 const EXPECTED: Readonly<Record<string, Readonly<Record<(typeof STATES)[number], string>>>> = {
   ...Object.fromEntries(
-    ['an empty volume', 'an encrypted volume', 'a volume of an image', 'a volume of a snapshot of its own disk', 'a NIC', 'an ISO'].map(
-      (name) => [name, { running: BOTH, suspended: BOTH, stopped: BOTH, crashed: REFUSED, missing: REFUSED }],
-    ),
+    COMPONENTS.filter(({ feature }) => feature === 'hotplug' || feature === 'drive').map(({ name }) => [
+      name,
+      { running: BOTH, suspended: BOTH, stopped: BOTH, crashed: REFUSED, missing: REFUSED },
+    ]),
   ),
   processors: { running: 'in, unsupported /vcpus', suspended: REFUSED, stopped: BOTH, crashed: BOTH, missing: REFUSED },
   memory: { running: 'in, unsupported /memoryBytes', suspended: REFUSED, stopped: BOTH, crashed: BOTH, missing: REFUSED },

@@ -114,7 +114,7 @@ describe('volumes', () => {
     expect(await promised(poolId)).to.equal(90 * GIB);
   });
 
-  it('are clones of an image whose copy the pool takes once', async () => {
+  it('are clones of an image, and no smaller', async () => {
     const { cloud, poolId, stored } = await open();
     const imageId = await cloud.image(65_536);
     const row = await cloud.row(volume, await cloud.sim.done('volume.create', { imageId }));
