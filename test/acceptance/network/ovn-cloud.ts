@@ -267,8 +267,7 @@ export class OvnCloud implements AsyncDisposable {
     const others = rows.filter(
       (line) => !/^northbound|^southbound (?!Port_Binding|Datapath_Binding|Port_Group|Address_Set|DNS)/.test(line),
     );
-    const said = contents.map((line) => line.replace(/^(HA_Chassis \{.*"priority":)\d+/, '$1_'));
-    return [...said.sort(), ...others];
+    return [...contents.map(withoutRank).sort(), ...others];
   }
 
   /** What there is of networks beside what there was when the cloud came up. */
@@ -322,6 +321,9 @@ export class OvnCloud implements AsyncDisposable {
     return JSON.parse(String(response.body));
   }
 }
+
+/** What the northbound database says, without how the hosts of a gateway are ranked. */
+export const withoutRank = (line: string): string => line.replace(/^(HA_Chassis \{.*"priority":)\d+/, '$1_');
 
 /** Greets until the answer is from a server: what must be reachable is, soon. */
 export function reaches(from: Probe, to: { readonly address: string; readonly port: number; readonly protocol?: 'tcp' | 'udp' | 'http' }) {
