@@ -262,6 +262,6 @@ export interface NetworkExtras extends Keepers {
    * Undefined where nothing is known to be missing, as of a host that has not told anything yet.
    */
   readonly connections?: { missing(host: string, segment: SegmentSpec): string | undefined };
-  /** Whether the fabric bounds what machines of a host send, as their ports say, so that the host itself need not. As far as it is known now. */
-  readonly sending?: { isBounded(host: string | undefined): boolean };
+  /** Whether the fabric bounds what machines of a host send, as their ports say, so that the host itself need not. Undefined while that is not known, as of a host that has not told anything yet: then both do. */
+  readonly sending?: { isBounded(host: string | undefined): boolean | undefined };
 }

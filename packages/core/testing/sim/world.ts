@@ -55,6 +55,8 @@ export const SHARED_SITE = 'shared';
 export class SimWorld {
   /** Pools write all of a volume when they make it: told to the cloud, which then waits for longer. */
   fillsVolumes = false;
+  /** Networks that span all hosts have not been told yet whether they bound what machines send. */
+  sendingIsUnknown = false;
   readonly environment: Environment;
   readonly faults: Faults;
   readonly hosts = new Map<string, SimHost>();
@@ -83,8 +85,9 @@ export class SimWorld {
     this.fabric = new SimHost(this, SHARED_SITE, '00000000-0000-7000-8000-0000000000fa', this.shared, HOST_FACTS);
   }
 
-  get boundsSending(): boolean {
-    return this.#options.boundsSending === true;
+  /** Undefined: its driver has not been told yet. */
+  get boundsSending(): boolean | undefined {
+    return this.sendingIsUnknown ? undefined : this.#options.boundsSending === true;
   }
 
   /** A host that is up; drivers reach it as `sim://hostname`. */

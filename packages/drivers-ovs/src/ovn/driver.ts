@@ -98,7 +98,7 @@ export function ovnDriver(northbound: Northbound, southbound: Southbound, option
     },
     connections: { missing: (host, segment) => southbound.missing(host, segment) },
     // A switch in the kernel leaves that to the host, where machines' interfaces have queues of their own.
-    sending: { isBounded: (host) => southbound.isUserspace(host) },
+    sending: { isBounded: (host) => southbound.knownUserspace(host) },
   };
 }
 

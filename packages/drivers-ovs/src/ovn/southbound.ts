@@ -65,8 +65,13 @@ export class Southbound implements AsyncDisposable {
    * in a kernel, too, but not the other way round.
    */
   isUserspace(host: string | undefined): boolean {
+    return this.knownUserspace(host) ?? true;
+  }
+
+  /** The same as far as it is known: undefined of one that has never told anything. */
+  knownUserspace(host: string | undefined): boolean | undefined {
     const asked = host === undefined ? [...this.#told.values()] : [this.#told.get(host)].filter((chassis) => chassis !== undefined);
-    return asked.length === 0 || asked.some((chassis) => datapathOf(chassis) === 'userspace');
+    return asked.length === 0 ? undefined : asked.some((chassis) => datapathOf(chassis) === 'userspace');
   }
 
   /** What a host lacks to carry a segment. Of one that has not told anything nothing is known. */

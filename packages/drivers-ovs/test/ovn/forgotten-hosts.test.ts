@@ -41,13 +41,21 @@ describe('hosts that OVN does not know for a moment', function () {
   const rules = async () => (await central.nbctl('--bare', '--columns=match', 'list', 'QoS')).trim();
   const carriers = async () => (await central.nbctl('--bare', '--columns=chassis_name', 'list', 'HA_Chassis')).split('\n').filter(Boolean);
   const plugged = (host: string) => driver.ensurePort({ ...port, host }, call());
-  const asBefore = async () => {
+  const asBefore = async ({ isHeard = true } = {}) => {
     await driver.gateways?.ensure(gate, call());
     expect(await carriers()).to.have.members(['chassis-1', 'chassis-2']);
     expect(await plugged('host-1')).to.deep.equal({ ...plug, offloads: false });
-    expect(driver.sending?.isBounded('host-1')).to.equal(true);
+    expect(driver.sending?.isBounded('host-1')).to.equal(isHeard ? true : undefined);
     expect(await rules()).to.equal(`inport == "${port.nicId}"`);
   };
+
+  it('are not judged by a driver that has not heard yet what they say', async () => {
+    await using fresh = { driver: central.open(), [Symbol.asyncDispose]: () => fresh.driver.close() };
+    const bounded = () => ['host-1', 'host-2', undefined].map((host) => fresh.driver.sending?.isBounded(host));
+    expect(bounded()).to.deep.equal([undefined, undefined, undefined]);
+    expect(await fresh.driver.hosts?.list(call())).to.have.length(2);
+    expect(bounded()).to.deep.equal([true, false, true]);
+  });
 
   it('stay what they said they are', async () => {
     await asBefore();
@@ -64,8 +72,9 @@ describe('hosts that OVN does not know for a moment', function () {
     await driver.close();
     driver = central.open();
     expect(await known()).to.equal(0);
-    await asBefore();
+    await asBefore({ isHeard: false });
     expect(await plugged('host-2')).to.deep.equal({ ...plug, offloads: false });
+    expect(['host-2', undefined].map((host) => driver.sending?.isBounded(host))).to.deep.equal([undefined, undefined]);
     expect(await rules()).to.equal(`inport == "${port.nicId}"`);
     await remember();
     expect(await plugged('host-2')).to.deep.equal(plug);

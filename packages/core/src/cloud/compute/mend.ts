@@ -93,7 +93,9 @@ async function pluggedInto(services: ComputeServices, rows: readonly InstanceRow
     const { limits: _, ...others } = row;
     const machine = byMachine.get(row.instanceId);
     machine?.nics.push(row);
-    machine?.limitedNics.push({ ...others, ...given({ limits: await hostLimits(services, row, hostIds.get(row.instanceId)) }) });
+    const { limits: own, isSure } = await hostLimits(services, row, hostIds.get(row.instanceId));
+    // Nobody is to lift a bound because he has not been told yet who heeds it.
+    if (isSure) machine?.limitedNics.push({ ...others, ...given({ limits: own }) });
   });
   return (id) => byMachine.get(id) ?? NOTHING_PLUGGED;
 }

@@ -90,9 +90,10 @@ export class Fabric {
     return this.#driver.services?.portOf(networkId);
   }
 
-  /** Whether it bounds by itself what machines of a host send. */
-  boundsSending(hostname: string | undefined): boolean {
-    return this.#driver.sending?.isBounded(hostname) === true;
+  /** Whether it bounds by itself what machines of a host send. Undefined while that is not known. */
+  boundsSending(hostname: string | undefined): boolean | undefined {
+    const { sending } = this.#driver;
+    return sending === undefined ? false : sending.isBounded(hostname);
   }
 
   /** What a host lacks to carry a segment of a physical network, as far as that is known now. */

@@ -45,18 +45,26 @@ export function portOf(row: RowOf<typeof nic>): PortParams {
   return { nicId: id, networkId, subnetId, mac, address, slot, ...optional } as PortParams;
 }
 
-/** Of a NIC's limits those that its host has to see to: the fabric may bound what the machine sends. */
+/** Of a NIC's limits those that its host has to see to. */
+export interface HostLimits {
+  readonly limits?: NicLimits;
+  /** False while nobody knows whether the fabric bounds what machines of that host send: what a host does of that is left to it. */
+  readonly isSure: boolean;
+}
+
+/** The fabric may bound what the machine sends; until it is known to, its host does, too. */
 export async function hostLimits(
   { fabrics, reader }: Pick<NetworkContext, 'fabrics' | 'reader'>,
   { networkId, limits }: Pick<RowOf<typeof nic>, 'networkId' | 'limits'>,
   hostId: string | undefined,
-): Promise<NicLimits | undefined> {
-  if (limits?.outboundBytesPerSecond === undefined) return limits;
+): Promise<HostLimits> {
+  if (limits?.outboundBytesPerSecond === undefined) return { ...given({ limits }), isSure: true };
   const fabric = await fabrics.of(await reader.get(network, networkId));
   const place = hostId === undefined ? undefined : (await reader.get(host, hostId)).hostname;
-  if (!fabric.boundsSending(place)) return limits;
+  const isBounded = fabric.boundsSending(place);
+  if (isBounded !== true) return { limits, isSure: isBounded === false };
   const { outboundBytesPerSecond: _, ...others } = limits;
-  return Object.keys(others).length === 0 ? undefined : others;
+  return { ...(Object.keys(others).length === 0 ? {} : { limits: others }), isSure: true };
 }
 
 /** Makes the port as its rows say, in turn with others who do; with the membership in a security group that is `arriving`. */

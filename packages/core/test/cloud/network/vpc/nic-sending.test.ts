@@ -49,4 +49,27 @@ describe('what a NIC in a VPC may send', () => {
     const id = await stage.machine({ nics: [{ networkId, limits }] });
     expect(stage.real(id).spec.nics[0]?.limits).to.deep.equal(limits);
   });
+
+  it('is left to its host as it is while nobody knows who bounds it, as after a start of the server, and bounded by both for who is new', async () => {
+    for (const boundsSending of [false, true]) {
+      const { stage, networkId, port } = await stageWith({ boundsSending });
+      const limits = { inboundBytesPerSecond: 500, outboundBytesPerSecond: 1000 };
+      const id = await stage.machine({ nics: [{ networkId, limits }] });
+      const real = () => stage.real(id).spec.nics[0]?.limits;
+      const before = boundsSending ? { inboundBytesPerSecond: 500 } : limits;
+      expect(real()).to.deep.equal(before);
+      stage.sim.crash();
+      stage.sim.world.sendingIsUnknown = true;
+      await stage.sim.start();
+      await stage.sim.run(3 * LOOK_MS);
+      expect(real()).to.deep.equal(before);
+      const late = await stage.machine({ name: 'late', nics: [{ networkId, limits }] });
+      const [nic] = await stage.nics(late);
+      const lateReal = () => stage.real(late).spec.nics[0]?.limits;
+      expect([lateReal(), port(nic?.id ?? '')?.outboundBytesPerSecond]).to.deep.equal([limits, 1000]);
+      stage.sim.world.sendingIsUnknown = false;
+      await stage.sim.run(3 * LOOK_MS);
+      expect([real(), lateReal()]).to.deep.equal([before, before]);
+    }
+  });
 });
