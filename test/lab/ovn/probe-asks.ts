@@ -170,9 +170,9 @@ async function gap({ id }: Ask<'gap'>): Answer<'gap'> {
 }
 
 /** From ports one after the other: each is another connection for whoever goes by addresses and ports. */
-async function spread({ address, port, count }: Ask<'spread'>): Answer<'spread'> {
+async function spread({ address, port, count, firstPort = SPREAD.firstPort }: Ask<'spread'>): Answer<'spread'> {
   const tally: Record<string, number> = {};
-  const ports = Array.from({ length: count }, (_, n) => SPREAD.firstPort + n).values();
+  const ports = Array.from({ length: count }, (_, n) => firstPort + n).values();
   const talk = async () => {
     for (const fromPort of ports) {
       const greeted = await greetByDatagram({ protocol: 'udp', address, port, fromPort, timeoutMs: SPREAD.timeoutMs });

@@ -23,9 +23,9 @@ export interface ProbeCommands {
   streaming: { ask: { readonly id: string; readonly timeoutMs: number }; answer: { readonly alive: boolean } };
   /** Ends a stream, once the last answers had their time. `gapMs`: the longest time without an answer. */
   gap: { ask: { readonly id: string }; answer: { readonly sent: number; readonly received: number; readonly gapMs: number } };
-  /** Talks once each from so many sockets of its own to a served UDP port, some at a time. Answers how often which server answered; `error` counts those that nobody did within 30 s. */
+  /** Talks once each from so many sockets of its own to a served UDP port, some at a time. Answers how often which server answered; `error` counts those that nobody did within 30 s. `firstPort`: to send from; who is asked from a port again may be asked as before. */
   spread: {
-    ask: { readonly address: string; readonly port: number; readonly count: number };
+    ask: { readonly address: string; readonly port: number; readonly count: number; readonly firstPort?: number };
     answer: Readonly<Record<string, number>>;
   };
   /** Asks a DNS server, without EDNS, as small resolvers do. */

@@ -41,6 +41,7 @@ export type {
   Writer,
 } from './network.ts';
 export type {
+  BackendAt,
   BackendHealth,
   BackendSpec,
   ContinuityMark,

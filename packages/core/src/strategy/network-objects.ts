@@ -145,6 +145,12 @@ export interface LoadBalancerSpec extends NetworkObject {
 
 /** By backend: whether it is asked, and answers. */
 export type BackendHealth = 'unchecked' | 'online' | 'offline';
+/** What answers, or does not, for all backends that are the same NIC and port. */
+export interface BackendAt {
+  readonly nicId: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
 
 /** A name in a VPC, beside those that its machines have. */
 export interface DnsRecordSpec extends NetworkObject {
@@ -242,6 +248,8 @@ export interface NetworkExtras extends Keepers {
   readonly loadBalancers?: Keeper<LoadBalancerSpec> & {
     /** By id of the backend. */
     health(id: string, call: Call): Promise<Readonly<Record<string, BackendHealth>>>;
+    /** Tells of each that ceases to answer, as its hosts find out: what happens while nobody listens is not told later. Returns its stop. */
+    watch?(wentOut: (at: BackendAt) => void): () => void;
   };
   readonly readiness?: { port(nicId: string, call: Call): Promise<PortReadiness> };
   readonly continuity?: {

@@ -1,4 +1,5 @@
 import type {
+  BackendAt,
   BackendHealth,
   ContinuityMark,
   GatewaySpec,
@@ -42,6 +43,7 @@ export class SimKept {
   readonly #carriers = new Map<string, string>();
   /** Backends that do not answer, by id. */
   readonly offline = new Set<string>();
+  readonly #watchers = new Set<(at: BackendAt) => void>();
   /** By which the cloud knows the fabric again. */
   mark: ContinuityMark | undefined;
 
@@ -93,11 +95,28 @@ export class SimKept {
     return now;
   }
 
+  watch(wentOut: (at: BackendAt) => void): () => void {
+    this.#watchers.add(wentOut);
+    return () => void this.#watchers.delete(wentOut);
+  }
+
+  /** A backend does not answer any more; who listens is told of one that was asked. */
+  goOut(backendId: string): void {
+    this.offline.add(backendId);
+    for (const { spec } of this.of('loadBalancers').values())
+      for (const { protocol, backends, healthCheck } of (spec as Partial<LoadBalancerSpec>).listeners ?? [])
+        for (const { id, weight, nicId, port } of backends)
+          if (id === backendId && healthCheck !== undefined && weight > 0)
+            for (const watcher of this.#watchers) watcher({ nicId, protocol, port });
+  }
+
   health(loadBalancerId: string): Readonly<Record<string, BackendHealth>> {
     const { listeners = [] } = (this.of('loadBalancers').get(loadBalancerId)?.spec ?? {}) as Partial<LoadBalancerSpec>;
     const stateOf = (id: string, checked: boolean): BackendHealth => (!checked ? 'unchecked' : this.offline.has(id) ? 'offline' : 'online');
     return Object.fromEntries(
-      listeners.flatMap(({ backends, healthCheck }) => backends.map(({ id }) => [id, stateOf(id, healthCheck !== undefined)])),
+      listeners.flatMap(({ backends, healthCheck }) =>
+        backends.map(({ id, weight }) => [id, stateOf(id, healthCheck !== undefined && weight > 0)]),
+      ),
     );
   }
 }

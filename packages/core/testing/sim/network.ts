@@ -26,7 +26,7 @@ function openNetworks(world: SimWorld, environment: DriverEnvironment, hostname:
   const place = () => (hostname === undefined ? world.fabric : world.host(hostname));
   const ask: Ask = (command, call, apply) => link.ask({ command, call, apply: () => apply(place()) });
   return {
-    ...(hostname === undefined ? sharedExtras(world, ask) : {}),
+    ...(hostname === undefined ? sharedExtras(world, link, ask) : {}),
     ensureNetwork: (spec, call) => ask('ensureNetwork', call, (at) => at.ensureNetwork(spec)),
     deleteNetwork: (id, call) => ask('deleteNetwork', call, (at) => at.deleteNetwork(id)),
     inspectNetwork: (id, call) =>
@@ -43,7 +43,7 @@ function openNetworks(world: SimWorld, environment: DriverEnvironment, hostname:
 }
 
 /** A keeper of each sort. */
-function sharedExtras(world: SimWorld, ask: Ask): NetworkExtras {
+function sharedExtras(world: SimWorld, link: SimLink, ask: Ask): NetworkExtras {
   const keeper = (sort: KeptSort): Keeper<NetworkObject> => ({
     ensure: (spec, call) => ask(`${sort}.ensure`, call, (at) => at.kept.ensure(sort, spec, (id) => at.networks.has(id))),
     remove: (id, call) =>
@@ -77,7 +77,14 @@ function sharedExtras(world: SimWorld, ask: Ask): NetworkExtras {
     sending: { isBounded: () => world.boundsSending },
     hosts: { list: (call) => ask('hosts.list', call, () => [...world.hosts.values()].map(hostFacts)) },
     health: { troubles: (hosts, call) => ask('health.troubles', call, (at) => troublesOf(world, at, hosts)) },
-    loadBalancers: { ...keepers.loadBalancers, health: (id, call) => ask('loadBalancers.health', call, (at) => at.kept.health(id)) },
+    loadBalancers: {
+      ...keepers.loadBalancers,
+      health: (id, call) => ask('loadBalancers.health', call, (at) => at.kept.health(id)),
+      watch: (wentOut) =>
+        world.fabric.kept.watch((at) => {
+          if (link.open) wentOut(at);
+        }),
+    },
   };
 }
 

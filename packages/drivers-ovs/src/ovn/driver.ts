@@ -160,6 +160,7 @@ function keepersOf(
         await Promise.all([southbound.look(bounds), northbound.look(bounds)]);
         return healthOf(id, inventory, southbound);
       },
+      watch: (wentOut) => southbound.watchBackends(wentOut),
     },
     dnsRecords: keeperOf<DnsRecordSpec>(northbound, { sort: 'dnsRecords', check: checkDnsRecord, compile: compileDnsRecord }),
   };

@@ -1,4 +1,4 @@
-import type { FabricHost, SegmentSpec } from '@pileus/core/strategy';
+import type { BackendAt, FabricHost, SegmentSpec } from '@pileus/core/strategy';
 import {
   type Address,
   type CallOptions,
@@ -86,6 +86,18 @@ export class Southbound implements AsyncDisposable {
     return this.#told.get(host)?.name;
   }
 
+  /** Tells of each backend that ceases to answer: who asks it says so where it has answered, or had not said anything yet. */
+  watchBackends(wentOut: (at: BackendAt) => void): () => void {
+    return this.replica.subscribe((event) => {
+      if (event.kind !== 'changes') return;
+      for (const change of event.changes) {
+        if (change.table !== 'Service_Monitor' || change.kind !== 'modify' || isOut(change.before) || !isOut(change.row)) continue;
+        const { logical_port: nicId, protocol = 'tcp', port } = change.row;
+        wentOut({ nicId, protocol: protocol === 'udp' ? 'udp' : 'tcp', port });
+      }
+    });
+  }
+
   /** Where a logical port is, as OVN sees it: undefined when nowhere. */
   bindingOf(logicalPort: string): { readonly chassis: SouthboundRows.Chassis; readonly isUp: boolean } | undefined {
     const [binding] = this.replica.tables.Port_Binding.find({ logical_port: logicalPort });
@@ -109,6 +121,8 @@ export class Southbound implements AsyncDisposable {
     await this.#client.close();
   }
 }
+
+const isOut = ({ status }: Pick<SouthboundRows.ServiceMonitor, 'status'>): boolean => status !== undefined && status !== 'online';
 
 type Configured = Pick<SouthboundRows.Chassis, 'other_config' | 'external_ids'>;
 

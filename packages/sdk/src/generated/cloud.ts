@@ -5938,8 +5938,10 @@ export class LoadBalancersClient extends Resource<'loadBalancer', LoadBalancer, 
       readonly listenerId: string;
       readonly nicId: string;
       readonly weight: number;
-      /** `unchecked` without a health check, or before its first answer. */
-      readonly health: 'unchecked' | 'online' | 'offline';
+      /** `unchecked` without a health check, or before its first answer; `held` while it gets nothing, and is not asked, because it flapped. */
+      readonly health: 'unchecked' | 'online' | 'offline' | 'held';
+      /** When one that is held is tried again. */
+      readonly heldUntil?: string;
     }[];
   }> {
     return this.value({ method: 'GET', path: this.path(loadBalancer, 'health') }, options);
@@ -5979,7 +5981,7 @@ export interface ListenerFields {
     readonly timeoutSeconds: number;
     /** Answers after which a backend is back. */
     readonly successes: number;
-    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. */
+    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. Who goes out again and again is held out (`heldUntil` of the backend). */
     readonly failures: number;
   };
 }
@@ -5998,7 +6000,7 @@ export interface ListenerCreate {
     readonly timeoutSeconds: number;
     /** Answers after which a backend is back. */
     readonly successes: number;
-    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. */
+    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. Who goes out again and again is held out (`heldUntil` of the backend). */
     readonly failures: number;
   } | undefined;
   /** Tags that it has from the beginning. */
@@ -6015,7 +6017,7 @@ export interface ListenerUpdate {
     readonly timeoutSeconds: number;
     /** Answers after which a backend is back. */
     readonly successes: number;
-    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. */
+    /** Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. Who goes out again and again is held out (`heldUntil` of the backend). */
     readonly failures: number;
   } | null | undefined;
 }
@@ -6100,6 +6102,19 @@ export interface BackendFields {
   readonly port: number;
   /** Its share of new connections. 0: none; those that it has go on (drain). */
   readonly weight: number;
+  /** Why it gets no new connections whatever its weight: `flapping`, it went out too often. Absent: it is not held. */
+  readonly heldReason?: 'flapping';
+  /** Then it is tried again. */
+  readonly heldUntil?: string;
+  /** What is remembered of its coming and going. */
+  readonly flaps?: {
+    /** When it went out of late, since it was last held. */
+    readonly outs: readonly string[];
+    /** How often it has been held: each time for twice as long. */
+    readonly holds: number;
+    /** When it was tried again last. */
+    readonly freedAt?: string;
+  };
 }
 /** A machine that takes connections of a listener. */
 export type Backend = Lifecycle<BackendFields, BackendState>;

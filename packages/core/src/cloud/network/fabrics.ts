@@ -1,5 +1,6 @@
 import { CloudError, type KernelServices, type RowOf } from '../../kernel/index.ts';
 import type {
+  BackendAt,
   BackendHealth,
   Call,
   ContinuityMark,
@@ -146,6 +147,10 @@ export class Fabric {
   async backendHealth(id: string, call: Call): Promise<Readonly<Record<string, BackendHealth>>> {
     this.keeper('loadBalancers');
     return this.#caller.run('loadBalancers.health', call, async (c) => (await this.#driver.loadBalancers?.health(id, c)) ?? {});
+  }
+  /** Hears of backends that cease to answer. Answers how to stop. */
+  watchBackends(wentOut: (at: BackendAt) => void): () => void {
+    return this.#driver.loadBalancers?.watch?.(wentOut) ?? (() => undefined);
   }
 
   async close(): Promise<void> {

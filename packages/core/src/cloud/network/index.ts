@@ -84,13 +84,13 @@ export const networking: Module = (services) => {
       ...natting.deletions,
       ...balanced.deletions,
     ],
-    ...{ settings: [...natting.settings, ...storageNetworkSettings], migrations: natting.migrations },
+    ...{ settings: [...natting.settings, ...balanced.settings, ...storageNetworkSettings], migrations: natting.migrations },
     endpoints: [reachEndpoint(services), capabilitiesEndpoint(services), ...natting.endpoints, ...balanced.endpoints],
     debts: [
       { task: 'network.delete', pay: (target, place, call) => payNetworkRemoval(services, target as never, place as never, call) },
       { task: 'port.delete', pay: (target, _, call) => payPortRemoval(services, target as never, call) },
     ],
-    points: Object.values(points),
+    ...{ points: Object.values(points), start: async () => () => look.stop() },
     hooks: [
       ...natting.hooks,
       // After machines: a port that is to go does not go under a machine that is to go, too.

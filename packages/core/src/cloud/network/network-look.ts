@@ -2,6 +2,7 @@ import { both, type Condition, describeChain, equals, type Id, type RowOf } from
 import type { Call, NetworkObservation } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
+import { FlapWatch } from './balancing/flap-watch.ts';
 import type { Fabric } from './fabrics.ts';
 import { ABOVE_NETWORKS, BELOW_NETWORKS } from './kept-kinds.ts';
 import { compareKept, repairKept, type SharedGround } from './kept-look.ts';
@@ -28,11 +29,17 @@ export class NetworkLook {
   readonly #lookedAtMs = new Map<string, number>();
   readonly #troubles: Troubles;
   readonly #storage: StorageNetworkLook;
+  readonly #flaps: FlapWatch;
 
   constructor(services: CloudServices) {
     this.#services = services;
     this.#troubles = new Troubles(services);
     this.#storage = new StorageNetworkLook(services);
+    this.#flaps = new FlapWatch(services);
+  }
+
+  stop(): Promise<void> {
+    return this.#flaps.stop();
   }
 
   async lookThrough(hostId: string, signal: AbortSignal): Promise<void> {
@@ -59,6 +66,7 @@ export class NetworkLook {
     await repairKept(services, ground, BELOW_NETWORKS);
     await compareKept(services, ground, ABOVE_NETWORKS);
     await lookAtRealm(services, equals('driver', driver), { hostId, place: driver, drivers: [driver] }, call);
+    await this.#flaps.look(driver, fabric, call);
     await repairKept(services, ground, ABOVE_NETWORKS);
     await compareKept(services, ground, BELOW_NETWORKS);
   }

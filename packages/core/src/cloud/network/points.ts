@@ -21,3 +21,14 @@ export const hostStorageNetworkDegraded = notice<{ readonly hostId: string; read
 );
 /** Nothing is found of it any more. */
 export const hostStorageNetworkRecovered = notice<{ readonly hostId: string }>('host.storageNetworkRecovered');
+
+/** A backend has gone out too often, by its health check: it gets no new connections until then. `holds`: how often it came to that, one time not long after the other. */
+export const backendHeld = notice<{
+  readonly backendId: string;
+  readonly listenerId: string;
+  readonly reason: string;
+  readonly until: string;
+  readonly holds: number;
+}>('backend.held');
+/** A backend that was held is tried again. */
+export const backendFreed = notice<{ readonly backendId: string; readonly listenerId: string }>('backend.freed');

@@ -9,6 +9,7 @@ import { loadBalancer } from './load-balancer.ts';
 import { loadBalancerHealth } from './load-balancer-health.ts';
 import { keptLoadBalancer } from './load-balancer-kept.ts';
 import { createLoadBalancer, loadBalancerDeletion, updateLoadBalancer } from './load-balancer-verbs.ts';
+import { flapsMax, holdSeconds } from './settings.ts';
 
 /** Connections to one address, spread over machines. */
 export const balancing = (services: CloudServices, context: () => NetworkContext) =>
@@ -25,5 +26,6 @@ export const balancing = (services: CloudServices, context: () => NetworkContext
       updateBackend(context),
     ],
     deletions: [loadBalancerDeletion(context), listenerDeletion(context), backendDeletion(context)],
+    settings: [flapsMax, holdSeconds],
     endpoints: [loadBalancerHealth(services)],
   }) satisfies Partial<Plugin> & { readonly kept: readonly unknown[] };

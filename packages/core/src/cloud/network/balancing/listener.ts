@@ -9,7 +9,7 @@ export const healthCheck = Type.Object({
     minimum: 1,
     maximum: 10,
     description:
-      'Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none.',
+      'Failures after which a backend gets nothing. With OVN they add up since it was last taken out, whatever it answers in between. Of UDP a refusal alone is a failure, a silence is none. Who goes out again and again is held out (`heldUntil` of the backend).',
   }),
 });
 

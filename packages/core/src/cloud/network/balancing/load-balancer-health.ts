@@ -23,9 +23,11 @@ export const loadBalancerHealth = (services: CloudServices): Endpoint => ({
         listenerId: Type.String({ format: 'uuid' }),
         nicId: Type.String({ format: 'uuid' }),
         weight: Type.Integer(),
-        health: Type.Union([Type.Literal('unchecked'), Type.Literal('online'), Type.Literal('offline')], {
-          description: '`unchecked` without a health check, or before its first answer.',
+        health: Type.Union([Type.Literal('unchecked'), Type.Literal('online'), Type.Literal('offline'), Type.Literal('held')], {
+          description:
+            '`unchecked` without a health check, or before its first answer; `held` while it gets nothing, and is not asked, because it flapped.',
         }),
+        heldUntil: Type.Optional(Type.String({ format: 'date-time', description: 'When one that is held is tried again.' })),
       }),
     ),
   }),
@@ -35,9 +37,9 @@ export const loadBalancerHealth = (services: CloudServices): Endpoint => ({
     const health = await (await keptLoadBalancer.fabric(services, row)).backendHealth(row.id, call);
     const rows = await services.reader.list(backend, equals('loadBalancerId', row.id));
     return {
-      backends: rows.map(({ id, name, listenerId, nicId, weight }) => ({
+      backends: rows.map(({ id, name, listenerId, nicId, weight, heldUntil }) => ({
         ...{ id, name, listenerId, nicId, weight },
-        health: health[id] ?? 'unchecked',
+        ...(heldUntil === undefined ? { health: health[id] ?? 'unchecked' } : { health: 'held', heldUntil }),
       })),
     };
   },

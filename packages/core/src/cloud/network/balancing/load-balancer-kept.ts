@@ -47,9 +47,11 @@ async function listenerSpec(
   const rows = (await ctx.reader.list(backend, equals('listenerId', id))).filter((each) => isThere(each, row, arriving));
   const found = await Promise.all(rows.toSorted(byId).map((each) => backendOf(ctx, row, each)));
   const backends = found.filter((each) => each !== undefined);
+  // Where there is nobody else, or nobody is asked any more, to be held means nothing.
+  const isDamped = healthCheck !== undefined && backends.some(({ spec, isHeld }) => spec.weight > 0 && !isHeld);
   return {
     ...{ id, protocol, port },
-    backends: backends.map(({ spec }) => spec),
+    backends: backends.map(({ spec, isHeld }) => (isDamped && isHeld ? { ...spec, weight: 0 } : spec)),
     ...(healthCheck === undefined ? {} : { healthCheck: { ...healthCheck, sources: await askingFrom(ctx, row, backends) } }),
   };
 }
@@ -57,20 +59,21 @@ async function listenerSpec(
 interface Found {
   readonly spec: BackendSpec;
   readonly nic: NicRow;
+  readonly isHeld: boolean;
 }
 
 /** One whose NIC is on its way out, or in the trash, gets no connections. */
 async function backendOf(
   ctx: NetworkContext,
   row: Row,
-  { id, nicId, port, weight, state }: RowOf<typeof backend>,
+  { id, nicId, port, weight, state, heldUntil }: RowOf<typeof backend>,
 ): Promise<Found | undefined> {
   const target = await attachedNic(ctx, nicId);
   if (target === undefined && state === 'creating')
     throw new CloudError('conflict', 'The NIC is gone, or on its way out.', { pointer: '/nicId' });
   if (target === undefined) return undefined;
   const spec = { id, nicId, networkId: target.networkId, address: addressOf(target, row.address) ?? '', port, weight };
-  return { spec, nic: target };
+  return { spec, nic: target, isHeld: heldUntil !== undefined };
 }
 
 /** By network of the backends: where the cloud asks from there. */

@@ -24,7 +24,9 @@ export async function* balanced(facts: Facts, row: RowOf<typeof loadBalancer>, p
   }
   const by = await facts.told(listener, on);
   const backends = await facts.reader.list(backend, both(equals('listenerId', on.id), equals('state', 'available')));
-  const ways = await Promise.all(backends.filter(({ weight }) => weight > 0).map((each) => wayTo(facts, each, packet)));
+  const weighty = backends.filter(({ weight }) => weight > 0);
+  const serving = weighty.filter(({ heldUntil }) => heldUntil === undefined);
+  const ways = await Promise.all((serving.length === 0 ? weighty : serving).map((each) => wayTo(facts, each, packet)));
   const open = ways.find(({ isOpen }) => isOpen);
   const count = ways.filter(({ isOpen }) => isOpen).length;
   const message = `Listener ${by.name} of load balancer ${told.name}: ${count} of ${ways.length} backends that get connections can be reached.`;
