@@ -32,13 +32,16 @@ export const commonVersion = (theirs: readonly number[], ours: readonly number[]
 /** An agent of the next release may say more. */
 const OPEN = { additionalProperties: true };
 
-export const HELLO = Type.Object({
-  product: Type.Literal('pileus-agent'),
-  release: Type.String(),
-  /** Minted with the journal: another one has forgotten what it was told. */
-  agentId: Type.String(),
-  versions: Type.Array(Type.Integer()),
-});
+export const HELLO = Type.Object(
+  {
+    product: Type.Literal('pileus-agent'),
+    release: Type.String(),
+    /** Minted with the journal: another one has forgotten what it was told. */
+    agentId: Type.String(),
+    versions: Type.Array(Type.Integer()),
+  },
+  OPEN,
+);
 export type Hello = Static<typeof HELLO>;
 
 /** A failure is as final as a result: the same command will not be tried again. */
@@ -75,15 +78,18 @@ export const CALLBACK = Type.Object(
 );
 export type Callback = Static<typeof CALLBACK>;
 
-export const CHILD_HEALTH = Type.Object({
-  name: Type.String(),
-  state: Type.Union([Type.Literal('running'), Type.Literal('waiting')]),
-  pid: Type.Optional(Type.Integer()),
-  /** How often it was started again. */
-  restarts: Type.Integer(),
-  since: Type.String(),
-  lastExit: Type.Optional(Type.String()),
-});
+export const CHILD_HEALTH = Type.Object(
+  {
+    name: Type.String(),
+    state: Type.Union([Type.Literal('running'), Type.Literal('waiting')]),
+    pid: Type.Optional(Type.Integer()),
+    /** How often it was started again. */
+    restarts: Type.Integer(),
+    since: Type.String(),
+    lastExit: Type.Optional(Type.String()),
+  },
+  OPEN,
+);
 export type ChildHealth = Static<typeof CHILD_HEALTH>;
 
 /** A link of the host's network, as its kernel and Open vSwitch tell it. Those that belong to machines are left out. */
@@ -114,30 +120,36 @@ export const HOST_LINK = Type.Object(
 export type HostLink = Static<typeof HOST_LINK>;
 
 /** By what was asked for: an empty text where something there takes connections from the host, else why not. */
-export const REACH = Type.Object({ answers: Type.Record(Type.String(), Type.String()) });
+export const REACH = Type.Object({ answers: Type.Record(Type.String(), Type.String()) }, OPEN);
 export type Reach = Static<typeof REACH>;
 /** Of one question. */
 export const REACH_MAX = 256;
 
-export const AGENT_STATUS = Type.Object({
-  agentId: Type.String(),
-  release: Type.String(),
-  startedAt: Type.String(),
-  commands: Type.Object({
-    queued: Type.Integer(),
-    running: Type.Integer(),
-    unacknowledged: Type.Integer(),
-    refused: Type.Optional(Type.Integer()),
-  }),
-  commandTypes: Type.Array(Type.String()),
-  children: Type.Array(CHILD_HEALTH),
-  /** Ids of what is served. */
-  served: Type.Optional(
-    Type.Object({ networks: Type.Array(Type.String()), machines: Type.Array(Type.String()), names: Type.Array(Type.String()) }),
-  ),
-  /** Absent: they cannot be told at this moment, or by this release. */
-  links: Type.Optional(Type.Array(HOST_LINK)),
-});
+export const AGENT_STATUS = Type.Object(
+  {
+    agentId: Type.String(),
+    release: Type.String(),
+    startedAt: Type.String(),
+    commands: Type.Object(
+      {
+        queued: Type.Integer(),
+        running: Type.Integer(),
+        unacknowledged: Type.Integer(),
+        refused: Type.Optional(Type.Integer()),
+      },
+      OPEN,
+    ),
+    commandTypes: Type.Array(Type.String()),
+    children: Type.Array(CHILD_HEALTH),
+    /** Ids of what is served. */
+    served: Type.Optional(
+      Type.Object({ networks: Type.Array(Type.String()), machines: Type.Array(Type.String()), names: Type.Array(Type.String()) }, OPEN),
+    ),
+    /** Absent: they cannot be told at this moment, or by this release. */
+    links: Type.Optional(Type.Array(HOST_LINK)),
+  },
+  OPEN,
+);
 export type AgentStatus = Static<typeof AGENT_STATUS>;
 
 /**

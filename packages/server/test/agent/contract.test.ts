@@ -84,11 +84,14 @@ describe('agent: contract', function () {
       store: { incarnation: 'store', epoch: 1 },
       secrets: { digest: () => 'proof' },
     } as unknown as KernelServices;
+    const hello = { product: 'pileus-agent', release: '1.0.0', agentId: 'a', versions: [1] };
+    const commands = { queued: 0, running: 0, unacknowledged: 0 };
+    const told = { ...hello, startedAt: '2030-01-01T00:00:00.000Z', commands, commandTypes: [], children: [] };
     const agents = new Agents(services, {
       callbackUrl: 'https://cloud.example.org',
       ask: async (_agent, { method, headers }) => {
         said.push(headers?.traceparent);
-        return { status: 200, json: method === 'PUT' ? { outcome: { ok: true, result: {} } } : { versions: [1], commands: {} } };
+        return { status: 200, json: method === 'PUT' ? { outcome: { ok: true, result: {} } } : told };
       },
     });
     const agent = { url: 'https://192.0.2.7:7430', fingerprint: 'a'.repeat(64) };

@@ -1,5 +1,5 @@
 import type { AgentStatus } from '../../agent/index.ts';
-import { change, describeChain, type RowOf, sleep } from '../../kernel/index.ts';
+import { change, describeChain, isCloudError, type RowOf, sleep } from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { heartbeatSeconds, host } from '../topology/contract.ts';
@@ -9,6 +9,7 @@ import type { Agents } from './agents.ts';
 type AgentRow = RowOf<typeof agent>;
 
 const MISSES_MAX = 3;
+const REASON_MAX = 512;
 /** Of a heartbeat. */
 const SPREAD = 0.1;
 const ANSWER_MS_MAX = 10_000;
@@ -87,7 +88,9 @@ export class AgentWatch {
       if (call.signal.aborted) return misses;
       environment.logger.warn({ agentRowId: row.id, misses: misses + 1, error: describeChain(error) }, 'agent missed a look');
       if (misses + 1 >= MISSES_MAX && row.status !== 'lost') {
-        const statusReason = `It missed ${MISSES_MAX} looks in a row.`;
+        // That an agent is silent tells nothing; that it tells what cannot be, does.
+        const why = isCloudError(error) && error.code === 'internal' ? ` ${error.publicMessage}`.slice(0, REASON_MAX) : '';
+        const statusReason = `It missed ${MISSES_MAX} looks in a row.${why}`;
         await kernel().observe([change(agent, row.id, { status: 'lost', statusReason }, { generation: row.generation })]);
       }
       return misses + 1;

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import {
+  AGENT_STATUS,
   AGENT_VERSIONS,
   type AgentCommand,
   type AgentStatus,
@@ -9,17 +10,29 @@ import {
   type CommandType,
   commonVersion,
   EPOCH_HEADER,
+  HELLO,
   type Hello,
   type Outcome,
+  REACH,
   REACH_MAX,
   type Reach,
   type ResultOf,
   TRACE_HEADER,
 } from '../../agent/index.ts';
-import { CloudError, ERROR_CODES, type ErrorCode, isCloudError, type KernelServices, tracedAway } from '../../kernel/index.ts';
+import {
+  CloudError,
+  compileInput,
+  ERROR_CODES,
+  type ErrorCode,
+  isCloudError,
+  type KernelServices,
+  tracedAway,
+} from '../../kernel/index.ts';
 import type { Call } from '../../strategy/index.ts';
 import type { AgentAddress, AgentLink, AgentRequest } from './agent-link.ts';
 
+/** What agents tell, by question. Fields that nobody here knows are overlooked. */
+const ANSWERS = { hello: compileInput(HELLO), status: compileInput(AGENT_STATUS), reach: compileInput(REACH) };
 const PROOF = 'agent-outcome';
 /** Of one exchange: agents answer at once, whatever the command takes. */
 const ANSWER_MS = 10_000;
@@ -77,10 +90,13 @@ export class Agents {
     return answers;
   }
 
-  #look<T>(agent: AgentAddress, name: string, path: string, call: Call): Promise<T> {
-    return tracedAway(call.requestId, `agent.${name}`, { 'pileus.place': agent.url }, (traceparent) =>
-      this.#ask<T>(agent, { method: 'GET', path, headers: traceHeaders(traceparent) }, call),
-    );
+  /** @throws CloudError internal, which names the field that is not as the contract says */
+  #look<T>(agent: AgentAddress, name: keyof typeof ANSWERS, path: string, call: Call): Promise<T> {
+    return tracedAway(call.requestId, `agent.${name}`, { 'pileus.place': agent.url }, async (traceparent) => {
+      const answer = await this.#ask<T>(agent, { method: 'GET', path, headers: traceHeaders(traceparent) }, call);
+      refuseMalformed(name, answer);
+      return answer;
+    });
   }
 
   /**
@@ -184,6 +200,17 @@ const traceHeaders = (traceparent: string | undefined): Readonly<Record<string, 
 
 const codeOf = (code: unknown): ErrorCode =>
   typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'internal';
+
+/** Nothing of it is believed then. */
+function refuseMalformed(name: keyof typeof ANSWERS, answer: unknown): void {
+  try {
+    ANSWERS[name].assert(answer);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    const params = { field: error.pointer ?? '' };
+    throw new CloudError('internal', `What the agent tells (${name}) is malformed: ${error.publicMessage}`, { params });
+  }
+}
 
 function refusalOf(status: number, json: unknown): CloudError {
   const { code, detail } = (typeof json === 'object' && json !== null ? json : {}) as {

@@ -21,6 +21,14 @@ type PoolRow = RowOf<typeof pool>;
 type HostRow = RowOf<typeof host>;
 type Unreached = NonNullable<HostRow['unreachedPools']>[number];
 
+/** What the last look at a host has found. */
+interface Seen {
+  /** Pools. */
+  readonly reached: ReadonlySet<string>;
+  /** By pool that it is to reach: looks in a row that did not get there. */
+  readonly misses: ReadonlyMap<string, number>;
+}
+
 /** As many as of a pool, so that one that is away shows first for what it is. */
 const MISSES_MAX = 3;
 const REASON_MAX = 256;
@@ -32,10 +40,8 @@ const NAMED_MAX = 4;
  */
 export class PoolReach {
   readonly #services: CloudServices;
-  /** By host: pools that were reached when it was last looked at. */
-  readonly #reached = new Map<string, ReadonlySet<string>>();
-  /** By host and pool: looks in a row that did not get there. */
-  readonly #misses = new Map<string, number>();
+  /** By host, the one that was looked at longest ago first. */
+  readonly #seen = new Map<string, Seen>();
 
   constructor(services: CloudServices) {
     this.#services = services;
@@ -54,7 +60,7 @@ export class PoolReach {
   /** Known by the last look at the host; undefined where it is not known. */
   reaches(row: Pick<HostRow, 'id' | 'unreachedPools'>, poolId: string): boolean | undefined {
     if (row.unreachedPools?.some((each) => each.poolId === poolId)) return false;
-    return this.#reached.get(row.id)?.has(poolId) === true ? true : undefined;
+    return this.#seen.get(row.id)?.reached.has(poolId) === true ? true : undefined;
   }
 
   async #look(hostId: string, shared: readonly PoolRow[], signal: AbortSignal): Promise<void> {
@@ -68,28 +74,30 @@ export class PoolReach {
     const row = await reader.find(host, hostId);
     if (row === undefined || row.deletedAt !== undefined) return;
     const before = row.unreachedPools ?? [];
-    const reached = new Set<string>();
+    const missed = this.#seen.get(hostId)?.misses;
+    const [reached, misses] = [new Set<string>(), new Map<string, number>()];
     const now: Unreached[] = [];
     for (const { id } of shared) {
       const seen = told === undefined ? undefined : reasonOf(places.get(id) ?? [], told);
       const known = before.find(({ poolId }) => poolId === id);
-      const next = this.#next(hostId, id, seen, known);
       if (seen === '') reached.add(id);
-      if (next !== undefined) now.push(next);
+      if (seen === undefined || seen === '') continue;
+      const count = (missed?.get(id) ?? 0) + 1;
+      misses.set(id, count);
+      if (known !== undefined) now.push({ ...known, reason: seen });
+      else if (count >= MISSES_MAX) now.push({ poolId: id, reason: seen, since: timestamp(this.#services.environment.clock) });
     }
-    this.#reached.set(hostId, reached);
+    this.#seen.delete(hostId);
+    this.#seen.set(hostId, { reached, misses });
+    await this.#forgetGone();
     await this.#show(row, before, now, reached);
   }
 
-  /** What is shown of a pool, after it was `seen`: reached (an empty text), not (why), or unknown. */
-  #next(hostId: string, poolId: string, seen: string | undefined, known: Unreached | undefined): Unreached | undefined {
-    const key = `${hostId} ${poolId}`;
-    const misses = seen === undefined || seen === '' ? 0 : (this.#misses.get(key) ?? 0) + 1;
-    if (misses === 0) this.#misses.delete(key);
-    else this.#misses.set(key, misses);
-    if (seen === undefined || seen === '') return undefined;
-    if (known !== undefined) return { ...known, reason: seen };
-    return misses < MISSES_MAX ? undefined : { poolId, reason: seen, since: timestamp(this.#services.environment.clock) };
+  /** Those that are there are looked at again and again: one that is not is soon the first. */
+  async #forgetGone(): Promise<void> {
+    const [oldest = ''] = this.#seen.keys();
+    const row = await this.#services.reader.find(host, oldest);
+    if (row === undefined || row.deletedAt !== undefined) this.#seen.delete(oldest);
   }
 
   async #placesOf(rows: readonly PoolRow[]): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -2,9 +2,11 @@ import { expect } from 'chai';
 import { agent } from '../../../src/cloud/index.ts';
 import { isCloudError } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
+import { HEARTBEAT_MS } from '../little-cloud.ts';
 
 const URL = 'https://192.0.2.1:7430';
 const FINGERPRINT = 'a'.repeat(64);
+const LINK = { name: 'eth0', sort: 'device', isUp: true, addresses: [], lowers: [], newerThanWeAre: 1 };
 
 describe('agents', () => {
   it('are refused with the field at fault, and nothing changes', async () => {
@@ -45,6 +47,33 @@ describe('agents', () => {
     expect([state, error?.code]).to.deep.equal(['failed', 'unsupported']);
     expect(error?.params).to.deep.equal({ theirs: [7], ours: [1] });
   });
+
+  for (const [what, field, spoil, mend] of [
+    ['links', '/links/0/mtuBytes', { links: [{ ...LINK, mtuBytes: '9000' }] }, { links: [LINK] }],
+    ['links', '/links/0/lowers', { links: [{ ...LINK, lowers: undefined }] }, { links: [LINK] }],
+    ['what it is', '/agentId', { agentId: 7 }, { agentId: 'agent-1' }],
+    ['versions', '/versions', { versions: '1' }, { versions: [1] }],
+  ] as const)
+    it(`whose report of ${what} is malformed (${field}) are not believed, and are lost with the field at fault if it goes on`, async () => {
+      const stage = await MachineStage.with({ network: false });
+      const id = await stage.sim.done('agent.create', { hostId: stage.hostIds[0], url: URL, fingerprint: FINGERPRINT });
+      const there = stage.sim.agents.at(URL);
+      Object.assign(there, mend);
+      await stage.sim.run(3 * HEARTBEAT_MS);
+      const { generation, agentId } = await stage.row(agent, id);
+      Object.assign(there, JSON.parse(JSON.stringify(spoil)));
+      await stage.sim.run(HEARTBEAT_MS);
+      expect((await stage.row(agent, id)).generation).to.equal(generation);
+      await stage.sim.run(5 * HEARTBEAT_MS);
+      const { status, statusReason, agentId: then } = await stage.row(agent, id);
+      expect([status, then]).to.deep.equal(['lost', agentId]);
+      expect(statusReason)
+        .to.match(/malformed/)
+        .and.include(field);
+      Object.assign(there, mend);
+      await stage.sim.run(3 * HEARTBEAT_MS);
+      expect(await stage.row(agent, id)).to.include({ status: 'connected' });
+    });
 
   it('are told outcomes of by nobody who cannot prove it', async () => {
     const stage = await MachineStage.with({ network: false });

@@ -120,6 +120,17 @@ describe('whether a host reaches a shared pool', () => {
     expect(await hosts()).to.deep.include({ reached: 1, unreached: 0, unknown: 2 });
   });
 
+  it('is not told by an answer that is malformed', async () => {
+    const { stage, sim, agent, poolId, hostIds } = await stageWithSharedPool();
+    const unreached = async () => (await stage.row(host, hostIds[0] ?? '')).unreachedPools?.length ?? 0;
+    agent.unreached?.set(poolId, { code: 'ETIMEDOUT' } as never);
+    await sim.run(20 * LOOK_MS);
+    expect(await unreached()).to.equal(0);
+    agent.unreached?.set(poolId, 'ETIMEDOUT');
+    await sim.run(20 * LOOK_MS);
+    expect(await unreached()).to.equal(1);
+  });
+
   it('is asked of pools that there are', async () => {
     const { stage } = await stageWithSharedPool();
     const error = await stage
