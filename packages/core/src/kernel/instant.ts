@@ -1,6 +1,6 @@
 import { CloudError } from './errors.ts';
 
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d))?$/i;
+const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d))?$/i;
 
 /** A time as rows have it, RFC 3339 in UTC with milliseconds: so that texts compare as times do. @throws CloudError `invalid_input` for one that never is */
 export function instant(text: string, pointer: string): string {
