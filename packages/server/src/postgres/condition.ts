@@ -41,6 +41,8 @@ export class Conditions {
       case 'not null':
         return `(NOT ${operand.isNull})`;
       case 'in':
+        // Of a list PostgreSQL takes it that it has ten values, and rather walks through all rows in order than look for so many.
+        if (condition.value.length === 1) return comparisonSql(operand, { op: '=', value: condition.value[0] as Scalar }, this.#parameters);
         return inSql(operand, condition.value.map(scalar), this.#parameters);
       case 'like':
         return operand.text === undefined ? '(FALSE)' : `(${operand.text} LIKE ${this.#parameters.add(likePattern(condition.value))})`;
@@ -115,7 +117,8 @@ function equalSql(a: Operand, b: Operand): string {
   return pairs.length === 0 ? '(FALSE)' : `(${pairs.join(' OR ')})`;
 }
 
-type Comparison = Extract<Condition, { op: keyof typeof COMPARISONS }>;
+type Comparison = Pick<Extract<Condition, { op: keyof typeof COMPARISONS }>, 'op' | 'value'>;
+type Scalar = Comparison['value'];
 
 function comparisonSql(operand: Operand, { op, value }: Comparison, parameters: Parameters): string {
   const sign = COMPARISONS[op];

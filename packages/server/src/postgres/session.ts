@@ -31,6 +31,7 @@ const PLANS = [
   ['enable_hashjoin', 'off'],
   ['enable_mergejoin', 'off'],
   ['jit', 'off'],
+  ['random_page_cost', '1'],
 ] as const;
 
 const SETTINGS = [...GUARANTEES, ...PLANS].map(([name, value]) => `-c ${name}=${value}`);

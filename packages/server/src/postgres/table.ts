@@ -133,7 +133,7 @@ export class PgTable extends TableShape {
   /** Nulls come first in every order; a key has none. */
   #index(shape: IndexShape): PgIndex {
     const { isUnique, fields, columns, rows } = shape;
-    const terms = columns.map((field) => `${quote(field)}${isUnique || this.isRequired(field) ? '' : ' NULLS FIRST'}`);
+    const terms = columns.map((field) => `${quote(field)}${this.isRequired(field) ? '' : ' NULLS FIRST'}`);
     const where = { all: '', live: ' WHERE "deletedAt" IS NULL', deleted: ' WHERE "deletedAt" IS NOT NULL' }[rows];
     const definition = [isUnique, this.name, terms, where, columns.map((field) => sqlType(this.columns.get(field)))];
     const digest = createHash('sha256').update(JSON.stringify(definition)).digest('hex').slice(0, 12);
