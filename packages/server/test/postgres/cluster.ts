@@ -43,6 +43,11 @@ export class TestCluster {
     return this.server.url('german', { schema: `store_${this.#made}` });
   }
 
+  /** That of the last. */
+  get last(): string {
+    return this.server.url('german', { schema: `store_${this.#made}` });
+  }
+
   /** The same as a configuration has it. */
   storeUrl(): string {
     const { password, port } = this.server;

@@ -1,4 +1,4 @@
-import { commit, FULL } from '../../../../tools/test/slice.ts';
+import { commit, FULL, inSlice } from '../../../../tools/test/slice.ts';
 import { describeQueries } from '../../../core/testing/query/suite.ts';
 import { openPostgres } from '../../src/postgres/index.ts';
 import { TestCluster } from './cluster.ts';
@@ -17,5 +17,6 @@ describe('queries on PostgreSQL', function () {
     open: () => openPostgres({ url: cluster.unused() }, cluster.environment),
     runs: FULL ? 10_000 : 400,
     seed,
+    byField: inSlice(16),
   });
 });
