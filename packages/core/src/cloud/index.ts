@@ -114,7 +114,16 @@ export { stack, stackResource, stackRevision } from './stacks/index.ts';
 export { attachment } from './storage/attachment.ts';
 export { image } from './storage/image.ts';
 export type { FetchUrl, ImageStore, OpenFile } from './storage/image-store.ts';
-export { hostPoolReached, hostPoolUnreached, type PoolEvent, poolDegraded, poolNearlyFull, poolRecovered } from './storage/points.ts';
+export {
+  type Explained,
+  hostPoolReached,
+  hostPoolUnreached,
+  type PoolEvent,
+  poolDegraded,
+  poolNearlyFull,
+  poolRecovered,
+  storedOwner,
+} from './storage/points.ts';
 export { pool } from './storage/pool.ts';
 export { imageBytesMax, imageDiskBytesMax, imagePartHours, volumeReturnSeconds } from './storage/settings.ts';
 export { snapshot } from './storage/snapshots/snapshot.ts';

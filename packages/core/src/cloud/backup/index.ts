@@ -1,6 +1,7 @@
-import { updateAction } from '../../kernel/index.ts';
+import { onContribution, updateAction } from '../../kernel/index.ts';
 import { rowDeletion } from '../row-only.ts';
 import type { Module } from '../services.ts';
+import { storedOwner } from '../storage/contract.ts';
 import { AsideRoom } from './aside-room.ts';
 import { backup } from './backup.ts';
 import { backupCreate } from './backup-create.ts';
@@ -59,6 +60,10 @@ export const backups: Module = (services) => {
       planRun(context),
     ],
     endpoints: [volumeCapabilities(context)],
+    hooks: [
+      // What was laid aside for a backup has its id. Nobody comes for it but the operation that makes that.
+      onContribution(storedOwner, async ({ kind, id }) => (kind === 'volume' && (await reader.find(backup, id)) ? 'left' : undefined)),
+    ],
     sagas: [copyDisk],
     deletions: [storeDeletion(context), backupDeletion(context), backupSetDeletion, rowDeletion(backupPlan, ['available', 'disabled'])],
     start: async () => {

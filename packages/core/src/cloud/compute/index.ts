@@ -1,5 +1,6 @@
 import { onContribution, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
+import { storedOwner } from '../storage/contract.ts';
 import { hostLook } from '../topology/contract.ts';
 import { Consoles, consoleEndpoints } from './consoles.ts';
 import type { ComputeServices } from './context.ts';
@@ -79,6 +80,11 @@ export const compute: Module = (cloud) => {
       onContribution(hostLook, ({ hostId, machineId, signal }) =>
         machineId === undefined ? observeHost(services, hostId, signal) : observeMachine(services, hostId, machineId, signal),
       ),
+      // A seed has the id of its machine.
+      onContribution(storedOwner, async ({ kind, id }, { reader }) => {
+        const row = kind === 'seed' ? await reader.find(instance, id) : undefined;
+        return row && (row.deletedAt === undefined ? 'kept' : 'left');
+      }),
     ],
   };
 };

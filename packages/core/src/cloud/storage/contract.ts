@@ -7,6 +7,7 @@ export { ClassLimits } from './class-limits.ts';
 export { type Access, changedAccess, isStill, triedWith } from './credentials.ts';
 export { deprecationOf, image, refuseIso, refuseObsolete } from './image.ts';
 export { copyIso, ISO_COPY_TIMEOUT_MS, type Iso, isoFor, isoSpec, placeIso } from './iso.ts';
+export { storedOwner } from './points.ts';
 export { pool, scopes } from './pool.ts';
 export { choosePool, hostPlace, isWithin, type RankedPool, rankPools, reaches } from './pool-choice.ts';
 export { notTaking } from './pool-health.ts';

@@ -1,4 +1,5 @@
-import { notice } from '../../kernel/index.ts';
+import { contribution, notice } from '../../kernel/index.ts';
+import type { StoredKind } from '../../strategy/index.ts';
 
 /** A pool as its backend says it is now; `reason` in the backend's own words, empty where it gives none. */
 export type PoolEvent = {
@@ -12,6 +13,14 @@ export const poolDegraded = notice<PoolEvent>('pool.degraded');
 export const poolNearlyFull = notice<PoolEvent>('pool.nearlyFull');
 /** A pool is healthy again and has room. */
 export const poolRecovered = notice<PoolEvent>('pool.recovered');
+
+/** What lies in a pool has a row that explains it (`kept`), or had one, and nobody comes for it any more (`left`). */
+export type Explained = 'kept' | 'left';
+/**
+ * Something lies in a pool that is no volume and no image by its rows: the module that puts such things there answers what it is, the others nothing. What is left is
+ * removed, unless an operation is at work under its id; what nobody explains is quarantined as a stray.
+ */
+export const storedOwner = contribution<{ readonly kind: StoredKind; readonly id: string }, Explained | undefined>('pool.storedOwner');
 
 /** A host does not reach a pool that is well: no machine that needs it is placed there. */
 export const hostPoolUnreached = notice<{ readonly hostId: string; readonly poolId: string; readonly reason: string }>(

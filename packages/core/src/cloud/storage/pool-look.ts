@@ -10,11 +10,10 @@ import {
   type Statement,
 } from '../../kernel/index.ts';
 import type { Call, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
-import { backup } from '../backup/contract.ts';
-import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import { image } from './image.ts';
+import { type Explained, storedOwner } from './points.ts';
 import { pool } from './pool.ts';
 import { outagesAfter } from './pool-availability.ts';
 import { type CountedCapacity, cappedBy } from './pool-capacity.ts';
@@ -44,9 +43,9 @@ const SHARE_OF_LOOK = 0.9;
 /** A change of less than this share of the pool is not worth a write: of what is free, which changes all the time, and of all there is, which a single disk among many adds to. */
 const WORTH_WRITING = { freeBytes: 0.01, totalBytes: 0.001 } as const;
 
-/** Whose row explains a stored object. A seed carries the id of its machine. */
 const STORED_KINDS = ['volume', 'seed', 'image'] as const satisfies readonly StoredKind[];
-const OWNER: Record<StoredKind, AnyKind> = { volume, image, seed: instance };
+/** Whose rows explain what is stored. All else is of other modules: `storedOwner`. */
+const OWN: { readonly [K in StoredKind]?: AnyKind } = { volume, image };
 
 /**
  * Compares pools with their rows, each time one of their hosts is looked at. A shared pool is looked at through whichever of its hosts comes first, at
@@ -200,9 +199,9 @@ export class PoolLook {
     const unexplained: { readonly kind: StoredKind; readonly found: Found }[] = [];
     await slices.each(objects, async (object) => {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
-      const owner: RowBase | undefined = (await reader.find(OWNER[object.kind], object.id)) ?? (await this.#backupOf(object));
+      const owner = await this.#explained(object);
       const isTrial = object.kind === 'seed' && object.id === row.id;
-      if (isTrial || owner?.deletedAt !== undefined || (await this.#isForsaken(row, object, owner)))
+      if (isTrial || owner === 'left' || (owner === 'kept' && (await this.#isForsaken(row, object))))
         await this.#removeLate({ opened, hostId }, object, call);
       else if (owner === undefined ? !(await this.#comesWithMachine(object)) : await this.#liesBeside(row, object))
         unexplained.push({ kind: object.kind, found: found(object) });
@@ -227,24 +226,20 @@ export class PoolLook {
     return (await this.#services.reader.list(stray, where, { limit: 1 })).length > 0;
   }
 
-  /** What was laid aside for a backup has its id. */
-  async #backupOf({ kind, id }: StoredObject): Promise<RowBase | undefined> {
-    return kind === 'volume' ? this.#services.reader.find(backup, id) : undefined;
+  async #explained({ kind, id }: StoredObject): Promise<Explained | undefined> {
+    const { reader, kernel } = this.#services;
+    const row: RowBase | undefined = OWN[kind] && (await reader.find(OWN[kind], id));
+    if (row !== undefined) return row.deletedAt === undefined ? 'kept' : 'left';
+    return (await kernel().registry.hooks.collect(storedOwner, { kind, id })).find((told) => told !== undefined);
   }
 
-  /**
-   * What was laid aside for a backup that has been made. What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is
-   * not here.
-   */
-  async #isForsaken(row: PoolRow, { kind, id }: StoredObject, owner: RowBase | undefined): Promise<boolean> {
+  /** What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is not here. */
+  async #isForsaken(row: PoolRow, { kind, id }: StoredObject): Promise<boolean> {
     if (kind === 'volume') {
       const now = await this.#services.reader.find(volume, id);
-      // Of a backup: nobody comes for it any more.
-      if (now === undefined) return owner !== undefined;
-      const { poolId, leftPoolId } = now;
-      return poolId !== row.id && leftPoolId === row.id;
+      return now !== undefined && now.poolId !== row.id && now.leftPoolId === row.id;
     }
-    if (kind !== 'seed' || owner === undefined) return false;
+    if (kind !== 'seed') return false;
     const right = await seedPool(this.#services.reader, id);
     return right !== undefined && right !== row.id;
   }

@@ -29,7 +29,8 @@ describe('seeds of machines', () => {
     await stage.sim.run(LOOK_MS);
     // Nobody knows whose they are: until an operator says so, they stay.
     expect(seedsOf(unknown)).to.deep.equal([0, 1, 2]);
-    const [row] = await stage.rows(stray);
+    // A pool that was looked at before the machine's host shows the seed there by itself.
+    const row = (await stage.rows(stray)).find(({ objectKind }) => objectKind === 'machine');
     await stage.sim.done('stray.remove', {}, row?.id);
     expect(seedsOf(unknown)).to.deep.equal([1]);
   });
