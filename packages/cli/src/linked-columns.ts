@@ -19,7 +19,9 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   snapshotGroup: ['instance', 'consistency'],
   backupSet: ['instance', 'consistency'],
   nic: ['instance', 'network'],
+  physicalNetwork: ['cluster'],
   natGateway: ['vpc'],
+  loadBalancer: ['vpc'],
   securityGroupMember: ['securityGroup'],
   project: ['account'],
   roleBinding: ['builtIn', 'role', 'user', 'group', 'serviceAccount'],
@@ -32,15 +34,22 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
 /** Shown unasked behind what every row has: what a list is read for, though not every row has it. */
 const SHOWN_BEHIND: Readonly<Record<string, readonly string[]>> = {
   host: ['cluster'],
-  pool: ['health'],
-  network: ['vpc'],
+  pool: ['status', 'health', 'totalBytes', 'freeBytes'],
+  storageClass: ['replicas', 'encrypted', 'iopsPerSecond', 'bytesPerSecond'],
+  fabric: ['trouble'],
+  network: ['vpc', 'physicalNetwork', 'vlanId'],
+  nic: ['ipv6Address'],
   route: ['nextHop'],
+  peering: ['peerVpcId', 'sharesNames'],
+  natGateway: ['address', 'ipv6Address'],
   elasticIp: ['nic', 'loadBalancer'],
-  image: ['format'],
+  backend: ['heldReason', 'heldUntil'],
+  dnsRecord: ['addresses'],
+  image: ['format', 'sizeBytes'],
   securityGroupRule: ['protocol', 'firstPort', 'lastPort', 'cidrs', 'remoteGroup'],
   backup: ['takenAt', 'condition'],
   backupSet: ['takenAt'],
-  backupPlan: ['recoveryPointAt'],
+  backupPlan: ['recoveryPointAt', 'nextRunAt'],
 };
 
 const IDS_PER_REQUEST = 50;
