@@ -84,7 +84,7 @@ class History {
       () => ['securityGroupRule.update', { cidrs: number === 0 ? null : [`10.${number}.0.0/16`] }, one('securityGroupRule')],
       () => gone('securityGroupRule'),
       () => gone('securityGroup'),
-      () => ['securityGroupMember.create', { name, nicId: one('nic'), securityGroupId: one('securityGroup') }],
+      () => ['securityGroupMember.create', { nicId: one('nic'), securityGroupId: one('securityGroup') }],
       () => gone('securityGroupMember'),
       () => ['instance.create', this.stage.input({ name, nics: [nic], start: this.#random.chance(0.3), ...DISK })],
       () => ['instance.create', this.stage.input({ name, nics: [nic], ...DISK })],
@@ -123,9 +123,13 @@ class History {
       () => ['dnsRecord.create', { name, vpcId: one('vpc'), hostname: `db-${number}.first.internal`, addresses: [`10.0.0.${other + 10}`] }],
       () => ['dnsRecord.update', { addresses: [`10.0.0.${number + 20}`] }, one('dnsRecord')],
       () => gone('dnsRecord'),
-      () => ['network.delete', { recursive: true }, one('network')],
+      () => gone('network'),
       () => (this.#random.chance(0.3) ? gone('vpc', { recursive: true }) : gone('vpc')),
     ];
+    // Where there is nothing all else is refused.
+    if (this.#one('vpc') === undefined) return ['vpc.create', { name }];
+    if (this.#one('network') === undefined)
+      return ['network.create', { name, vpcId: one('vpc'), subnets: [{ cidr: `10.${number}.${other}.0/24` }] }];
     return this.#random.pick([...wishes])();
   }
 
