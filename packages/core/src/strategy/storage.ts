@@ -24,7 +24,6 @@ export type DiskPlace =
       readonly user: string;
       readonly secretRef: string;
     }
-  | { readonly type: 'iscsi'; readonly portal: string; readonly target: string; readonly lun: number; readonly secretRef?: string }
   | { readonly type: 'nfs'; readonly server: string; readonly export: string; readonly path: string; readonly format: DiskFormat };
 
 export type DiskFormat = 'raw' | 'qcow2';

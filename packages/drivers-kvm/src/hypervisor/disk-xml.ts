@@ -170,15 +170,6 @@ function sourceElement(attachment: Attachment): Element {
         element('auth', { username: attachment.user }, element('secret', { type: 'ceph', usage: attachment.secretRef })),
         encryption,
       );
-    case 'iscsi':
-      if (attachment.secretRef !== undefined)
-        throw new DriverError('unsupported', 'an iSCSI target that wants CHAP: the attachment carries no user name for it');
-      return element(
-        'source',
-        { protocol: 'iscsi', name: `${attachment.target}/${attachment.lun}` },
-        hostElement(attachment.portal),
-        encryption,
-      );
     case 'nfs':
       return element(
         'source',
