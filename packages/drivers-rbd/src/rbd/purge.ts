@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TrashEntry } from '../rados/index.ts';
+import { type TrashEntry, UnansweredError } from '../rados/index.ts';
 import type { CephPool } from './ceph-pool.ts';
 import type { Deadline } from './deadline.ts';
 import { except, isCode, unlessAbsent } from './faults.ts';
@@ -164,7 +164,8 @@ export class Purge {
       try {
         await this.#sweepPart(name);
       } catch (error) {
-        if (this.#pool.closed.aborted) throw error;
+        // Nor would the others be answered.
+        if (this.#pool.closed.aborted || error instanceof UnansweredError) throw error;
         // The others, and the trash, do not wait for it.
         this.#pool.log('what a killed writer left could not be removed yet', this.#fields({ name, error: String(error) }));
       }
