@@ -57,18 +57,19 @@ describe('what a killed client leaves in a Ceph pool', function () {
   });
 
   (FULL ? it : () => undefined)('removes parts behind one that cannot be removed', async () => {
-    const [held, behind] = ['0', 'f'].map((digit) => `part-image-${digit}${crypto.randomUUID().slice(1)}-0123456789ab`);
-    for (const name of [held, behind]) await lab.plant(name ?? '', MIB);
+    const part = (digit: string) => `part-image-${digit}${crypto.randomUUID().slice(1)}-0123456789ab`;
+    const [held, behind] = [part('0'), part('f')];
+    for (const name of [held, behind]) await lab.plant(name, MIB);
     const at = `rbd/${held}@kept`;
     for (const verb of ['create', 'protect']) await lab.cluster.rbd('snap', verb, at);
     const left = async () => {
       await driver.ensurePool(call());
       return await lab.cluster.rbd('ls');
     };
-    await until(async () => !(await left()).includes(behind ?? ''), 'the one behind it is gone');
+    await until(async () => !(await left()).includes(behind), 'the one behind it is gone');
     assert.include(await lab.cluster.rbd('ls'), held);
     await lab.cluster.rbd('snap', 'unprotect', at);
-    await until(async () => !(await left()).includes(held ?? ''), 'so is the one that could not be removed');
+    await until(async () => !(await left()).includes(held), 'so is the one that could not be removed');
   });
 
   it('waits for who has a volume open that is half made, whose watch outlives a kill, and makes it anew', async () => {
