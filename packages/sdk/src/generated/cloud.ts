@@ -1656,6 +1656,14 @@ export interface HostFields {
   readonly failureDomain: string;
   /** What sets it apart, for instance types and requests that ask for it. */
   readonly labels?: { readonly [key: string]: string };
+  /** What keeps off machines whose type does not tolerate it, e.g. `[{ "key": "gpu", "effect": "hard" }]`. Those that are there stay. */
+  readonly taints?: readonly {
+    /** Of one host no two are the same. */
+    readonly key: string;
+    readonly value?: string;
+    /** `hard`: no machine that does not tolerate it is placed there. `soft`: only those that find no room elsewhere. */
+    readonly effect: 'hard' | 'soft';
+  }[];
   /** Virtual processors promised per hardware thread. Default: as its cluster says. */
   readonly vcpuOvercommit?: number;
   /** Memory promised per memory of the host. Default: as its cluster says. */
@@ -1737,6 +1745,14 @@ export interface HostCreate {
   readonly roles?: readonly ('compute' | 'storage')[] | undefined;
   /** What sets it apart, for instance types and requests that ask for it. */
   readonly labels?: { readonly [key: string]: string } | undefined;
+  /** What keeps off machines whose type does not tolerate it, e.g. `[{ "key": "gpu", "effect": "hard" }]`. Those that are there stay. */
+  readonly taints?: readonly {
+    /** Of one host no two are the same. */
+    readonly key: string;
+    readonly value?: string | undefined;
+    /** `hard`: no machine that does not tolerate it is placed there. `soft`: only those that find no room elsewhere. */
+    readonly effect: 'hard' | 'soft';
+  }[] | undefined;
   /** Virtual processors promised per hardware thread. Default: as its cluster says. */
   readonly vcpuOvercommit?: number | undefined;
   /** Memory promised per memory of the host. Default: as its cluster says. */
@@ -1745,7 +1761,7 @@ export interface HostCreate {
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
 
-/** Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host. */
+/** Changes the name, the address, the credentials, the failure domain, the roles, the labels, the taints or what is promised of the host. */
 export interface HostUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
@@ -1758,6 +1774,13 @@ export interface HostUpdate {
   /** `compute`: machines are placed there. `storage`: it may be given pools of its own. What is there already stays. */
   readonly roles?: readonly ('compute' | 'storage')[] | undefined;
   readonly labels?: { readonly [key: string]: string } | null | undefined;
+  readonly taints?: readonly {
+    /** Of one host no two are the same. */
+    readonly key: string;
+    readonly value?: string | undefined;
+    /** `hard`: no machine that does not tolerate it is placed there. `soft`: only those that find no room elsewhere. */
+    readonly effect: 'hard' | 'soft';
+  }[] | null | undefined;
   readonly vcpuOvercommit?: number | null | undefined;
   readonly memoryOvercommit?: number | null | undefined;
 }
@@ -1811,7 +1834,7 @@ export class HostsClient extends Resource<'host', Host, HostFilter, 'createdAt' 
     return this.createAny(input, options);
   }
 
-  /** Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host. */
+  /** Changes the name, the address, the credentials, the failure domain, the roles, the labels, the taints or what is promised of the host. */
   update(host: Named<'host'>, input: HostUpdate = {}, options: ChangeOptions = {}): Pending<'host', Host> {
     return this.updateAny(host, input, options);
   }
@@ -6327,6 +6350,12 @@ export interface InstanceTypeFields {
   readonly memoryBytesMax: number;
   /** Labels that its hosts must have. */
   readonly hostLabels?: { readonly [key: string]: string };
+  /** Taints of hosts that do not keep its machines off, e.g. `[{ "key": "gpu" }]`. They draw them nowhere: `hostLabels` do. */
+  readonly tolerations?: readonly {
+    readonly key: string;
+    /** Of the taint. Default: any, and none. */
+    readonly value?: string;
+  }[];
   /** Weight against other machines of the host; control groups of version 2 take no more than 10,000. */
   readonly cpuShares?: number;
 }
@@ -6347,6 +6376,12 @@ export interface InstanceTypeCreate {
   readonly cpuShares?: number | undefined;
   /** Labels that its hosts must have. */
   readonly hostLabels?: { readonly [key: string]: string } | undefined;
+  /** Taints of hosts that do not keep its machines off, e.g. `[{ "key": "gpu" }]`. They draw them nowhere: `hostLabels` do. */
+  readonly tolerations?: readonly {
+    readonly key: string;
+    /** Of the taint. Default: any, and none. */
+    readonly value?: string | undefined;
+  }[] | undefined;
   /** Tags that it has from the beginning. */
   readonly tags?: { readonly [key: string]: unknown } | undefined;
 }
@@ -6363,6 +6398,12 @@ export interface InstanceTypeRevise {
   readonly cpuShares?: number | undefined;
   /** Labels that its hosts must have. */
   readonly hostLabels?: { readonly [key: string]: string } | undefined;
+  /** Taints of hosts that do not keep its machines off, e.g. `[{ "key": "gpu" }]`. They draw them nowhere: `hostLabels` do. */
+  readonly tolerations?: readonly {
+    readonly key: string;
+    /** Of the taint. Default: any, and none. */
+    readonly value?: string | undefined;
+  }[] | undefined;
 }
 
 /** What queries see of instance-types. */

@@ -35,7 +35,7 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
   const networks = await Promise.all(nics.map(({ networkId }) => reader.get(network, networkId)));
   const pins = networks.flatMap((each) => each.hostId ?? []);
   const volumes = await volumesOf(services, row.id);
-  const { hostLabels } = await reader.get(instanceType, row.instanceTypeId);
+  const { hostLabels, tolerations } = await reader.get(instanceType, row.instanceTypeId);
   return services.placement.place(
     {
       ...{ vcpus: row.vcpus, memoryBytes: row.memoryBytes, volumes: [], attempt, rehearses },
@@ -53,6 +53,7 @@ export async function placeElsewhere(services: ComputeServices, row: InstanceRow
         clusterId: wish.clusterId ?? (await clusterOf(reader, networks)),
         unconnected: await unconnectedToAny(services, networks),
         hostLabels,
+        tolerations,
         placementGroupId: row.placementGroupId,
         keeping: seatOf(row),
         projectId: row.projectId,

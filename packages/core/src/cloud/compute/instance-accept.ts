@@ -318,6 +318,7 @@ export async function placeAgain(
   if (!lost || attempt + 1 >= PLACEMENTS_MAX || params.existing.length > 0 || params.onlyHosts !== undefined) return undefined;
   if (await deletionWaits(services, params.instanceId)) return undefined;
   const { formerHostIds = [], instanceTypeId, projectId } = await services.reader.get(instance, params.instanceId);
+  const { tolerations } = await services.reader.get(instanceType, instanceTypeId);
   // Never back to one that was given up: its removal there may still be owed, or under way.
   const givenUp = [...formerHostIds, params.hostId];
   const request: PlacementRequest = {
@@ -334,7 +335,7 @@ export async function placeAgain(
     ...given({ unconnected: await unconnectedToAny(services, await networksOf(services, params.nics)) }),
     ...given({ clusterId: params.clusterId, hostLabels: params.hostLabels, placementGroupId: params.seat?.groupId, leaving: params.seat }),
     instanceTypeId,
-    ...given({ projectId }),
+    ...given({ projectId, tolerations }),
     attempt: 0,
   };
   const placed = await services.placement.place(request, services.reader).catch(() => undefined);

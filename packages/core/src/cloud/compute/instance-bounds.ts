@@ -9,7 +9,10 @@ import type { InstanceInput } from './instance-input.ts';
 import type { instanceType } from './instance-type.ts';
 import { namedHost } from './named-host.ts';
 
-export type Bounds = Pick<PlacementRequest, 'onlyHosts' | 'clusterId' | 'unconnected' | 'reaching' | 'hostLabels' | 'placementGroupId'>;
+export type Bounds = Pick<
+  PlacementRequest,
+  'onlyHosts' | 'clusterId' | 'unconnected' | 'reaching' | 'hostLabels' | 'tolerations' | 'placementGroupId'
+>;
 
 /** Where a new machine may go, by all that it is bound to. @throws CloudError conflict when that lies on different hosts */
 export async function boundTo(
@@ -42,6 +45,7 @@ export async function boundTo(
     unconnected: await unconnectedToAny({ fabrics: services.fabrics, reader }, networks),
     reaching: pools.length === 0 ? undefined : poolIds,
     hostLabels: labelsOf(type.hostLabels, input.hostLabels),
+    tolerations: type.tolerations,
     placementGroupId: input.placementGroupId,
   }) as Bounds;
 }

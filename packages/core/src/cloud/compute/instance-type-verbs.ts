@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { both, CloudError, create, defineAction, equals, resourceName } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { rowCreate, rowDeletion, rowTakenBack } from '../row-only.ts';
+import type { Toleration } from '../taints.ts';
 import { instanceType } from './instance-type.ts';
 
 const size = instanceType.schema.properties;
@@ -12,6 +13,7 @@ const sizeInput = {
   memoryBytesMax: Type.Optional(size.memoryBytesMax),
   cpuShares: size.cpuShares,
   hostLabels: size.hostLabels,
+  tolerations: size.tolerations,
 };
 
 interface Size {
@@ -21,6 +23,7 @@ interface Size {
   readonly memoryBytesMax?: number;
   readonly cpuShares?: number;
   readonly hostLabels?: Readonly<Record<string, string>>;
+  readonly tolerations?: Toleration[];
 }
 
 function sizeFields(input: Size) {
@@ -35,7 +38,7 @@ function sizeFields(input: Size) {
     memoryBytes: input.memoryBytes,
     vcpusMax,
     memoryBytesMax,
-    ...given({ cpuShares: input.cpuShares, hostLabels: input.hostLabels }),
+    ...given({ cpuShares: input.cpuShares, hostLabels: input.hostLabels, tolerations: input.tolerations }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { both, bytes, defineKind, equals, type Reader, type RowOf } from '../../kernel/index.ts';
 import { labels } from '../labels.ts';
+import { tolerations } from '../taints.ts';
 
 /** Immutable: `revise` makes the next version under the same name, and machines keep the version they were made from. */
 export const instanceType = defineKind({
@@ -16,6 +17,7 @@ export const instanceType = defineKind({
     vcpusMax: Type.Integer({ minimum: 1, maximum: 512, description: 'Up to here processors can be added to a running machine.' }),
     memoryBytesMax: bytes({ minimum: 16 * 1024 * 1024, description: 'Up to here memory can be added to a running machine.' }),
     hostLabels: Type.Optional(labels('Labels that its hosts must have.')),
+    tolerations: Type.Optional(tolerations()),
     cpuShares: Type.Optional(
       Type.Integer({
         minimum: 2,

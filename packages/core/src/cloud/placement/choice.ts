@@ -1,8 +1,10 @@
 import { bytesText } from '../../kernel/index.ts';
 import { misfitOf } from '../storage/contract.ts';
+import { isTolerated, type Taint, taintText } from '../taints.ts';
 import type { CapacityIndex } from './capacity-index.ts';
+import { clustersInTurn } from './cluster-choice.ts';
 import type { GroupRule } from './group-seats.ts';
-import type { IndexedCluster, IndexedHost, IndexedPool } from './indexed.ts';
+import { type IndexedCluster, type IndexedHost, type IndexedPool, WEIGHTS } from './indexed.ts';
 import type { PlacementRequest } from './placement.ts';
 import type { HostFilter, HostScorer } from './points.ts';
 
@@ -19,6 +21,8 @@ export interface Ask {
 export interface Candidate {
   readonly host: IndexedHost;
   readonly poolIds: readonly string[];
+  /** How much of its processors and memory is free, of the score. */
+  readonly idleness: number;
   readonly score: number;
 }
 
@@ -27,23 +31,24 @@ export interface Refusal {
   readonly reason: string;
 }
 
-const WEIGHTS = { vcpus: 0.4, memory: 0.4, storage: 0.2 };
 /** What the request itself, its networks or its volumes rule out. */
 export const ELSEWHERE = 'elsewhere';
 
 /**
- * Hosts that fit, the best first, found one cluster at a time: as near as can be to what a soft policy wants, then the idlest cluster, in it the idlest host.
- * `onRefused` is told of the others in the clusters that were looked into.
+ * Hosts that fit, the best first, one cluster after the other: those without soft taints, as near as can be to what a soft policy wants, the idlest cluster that
+ * `clustersInTurn` allows, in it the best score. `onRefused` is told of the others in the clusters that were looked into.
  */
 export function* ranking(ask: Ask, index: CapacityIndex, onRefused: (at: IndexedHost, why: Refusal) => void): Generator<Candidate> {
   const clusters = clustersOf(ask, index);
-  for (const distance of ask.group?.distances ?? [0])
-    for (const of of byIdleness(clusters)) {
-      const { vcpusMax, memoryBytesMax } = of.summary;
-      if (vcpusMax < ask.request.vcpus || memoryBytesMax < ask.request.memoryBytes) continue;
-      yield* inCluster(ask, index, of, distance, onRefused);
+  for (const avoided of [false, true])
+    for (const distance of ask.group?.distances ?? [0]) {
+      const look = (of: IndexedCluster) => inCluster(ask, index, of, { avoided, distance }, onRefused);
+      const looks = { size: ask.request, takes: (at: IndexedHost) => mayTake(ask, at, avoided), look };
+      for (const found of clustersInTurn(clusters, looks)) yield* found.sort(byScore);
     }
 }
+
+const byScore = (a: Candidate, b: Candidate) => b.score - a.score || (a.host.id < b.host.id ? -1 : 1);
 
 /** Why the host is not to be taken, or how good it is. */
 export function consider(ask: Ask, index: CapacityIndex, at: IndexedHost): Candidate | Refusal {
@@ -52,45 +57,52 @@ export function consider(ask: Ask, index: CapacityIndex, at: IndexedHost): Candi
   const { request } = ask;
   const storage = placeVolumes(request.volumes, index, at);
   if (typeof storage === 'string') return { filter: 'storage', reason: storage };
-  const own =
-    WEIGHTS.vcpus * at.vcpus.share(request.vcpus) +
-    WEIGHTS.memory * at.memoryBytes.share(request.memoryBytes) +
-    WEIGHTS.storage * storage.share;
-  return { host: at, poolIds: storage.poolIds, score: ask.scorers.reduce((sum, { weight, score }) => sum + weight * score(at), own) };
+  const idleness = at.idlenessWith(request);
+  const own = idleness + WEIGHTS.storage * storage.share;
+  const score = ask.scorers.reduce((sum, { weight, score: part }) => sum + weight * part(at), own);
+  return { host: at, poolIds: storage.poolIds, idleness, score };
 }
 
-function clustersOf({ only }: Ask, index: CapacityIndex): readonly IndexedCluster[] {
-  if (only === undefined) return index.clusterList;
-  const clusters = [...only].map((id) => index.hosts.get(id)?.cluster).filter((of) => of !== undefined);
-  return [...new Set(clusters)];
+/** Those that can have a host for it, as far as the request itself tells. */
+function clustersOf({ only, request: { clusterId } }: Ask, index: CapacityIndex): readonly IndexedCluster[] {
+  if (only !== undefined) return [...new Set([...only].map((id) => index.hosts.get(id)?.cluster).filter((of) => of !== undefined))];
+  if (clusterId === undefined) return index.clusterList;
+  const of = index.clusters.get(clusterId);
+  return of === undefined ? [] : [of];
 }
 
-/** Mostly the first will do, and the others need not be sorted. */
-function* byIdleness(clusters: readonly IndexedCluster[]): Generator<IndexedCluster> {
-  const compare = (a: IndexedCluster, b: IndexedCluster) => b.summary.idleness - a.summary.idleness || (a.id < b.id ? -1 : 1);
-  let first = clusters[0];
-  if (first === undefined) return;
-  for (const of of clusters) if (compare(of, first) < 0) first = of;
-  yield first;
-  for (const of of clusters.toSorted(compare)) if (of !== first) yield of;
-}
-
-function* inCluster(
+function inCluster(
   ask: Ask,
   index: CapacityIndex,
   of: IndexedCluster,
-  distance: number,
+  at: { readonly avoided: boolean; readonly distance: number },
   onRefused: (at: IndexedHost, why: Refusal) => void,
-): Generator<Candidate> {
+): Candidate[] {
   const found: Candidate[] = [];
-  for (const at of of.hosts.values()) {
-    if (ask.group !== undefined && ask.group.distance(at) !== distance) continue;
-    const answer = consider(ask, index, at);
+  for (const each of of.hosts.values()) {
+    if (isAvoided(ask, each) !== at.avoided || (ask.group !== undefined && ask.group.distance(each) !== at.distance)) continue;
+    const answer = consider(ask, index, each);
     if ('host' in answer) found.push(answer);
-    else onRefused(at, answer);
+    else onRefused(each, answer);
   }
-  yield* found.sort((a, b) => b.score - a.score || (a.host.id < b.host.id ? -1 : 1));
+  return found;
 }
+
+/** Whether hosts with the same labels and taints are taken at all, and at this turn. */
+const mayTake = (ask: Ask, at: IndexedHost, avoided: boolean): boolean =>
+  lackedBy(ask, at) === undefined && barredBy(ask, at) === undefined && isAvoided(ask, at) === avoided;
+
+const lackedBy = ({ request }: Ask, at: IndexedHost): string | undefined => {
+  for (const label in request.hostLabels) if (at.labels[label] !== request.hostLabels[label]) return label;
+  return undefined;
+};
+
+const barredBy = ({ request }: Ask, at: IndexedHost): Taint | undefined =>
+  at.taints.length === 0 ? undefined : at.taints.find((taint) => taint.effect === 'hard' && !isTolerated(taint, request.tolerations));
+
+/** Whether it is only for those that find no room elsewhere. */
+const isAvoided = ({ request }: Ask, at: IndexedHost): boolean =>
+  at.taints.length > 0 && at.taints.some((taint) => taint.effect === 'soft' && !isTolerated(taint, request.tolerations));
 
 function refusalOf(ask: Ask, index: CapacityIndex, at: IndexedHost): Refusal | undefined {
   const { request } = ask;
@@ -105,8 +117,11 @@ function refusalOf(ask: Ask, index: CapacityIndex, at: IndexedHost): Refusal | u
   if (at.virtType === 'tcg' && !at.cluster.allowEmulation)
     return no('emulation', 'has no hardware virtualisation, and its cluster does not allow emulation');
   if (at.isUnfit) return no('storage network', 'has ways to storage that are not as they are to be');
-  for (const [label, value] of Object.entries(request.hostLabels ?? {}))
-    if (at.labels[label] !== value) return no('labels', `lacks the label ${label}=${value}`);
+  const lacked = lackedBy(ask, at);
+  if (lacked !== undefined) return no('labels', `lacks the label ${lacked}=${request.hostLabels?.[lacked]}`);
+  const taint = barredBy(ask, at);
+  if (taint !== undefined)
+    return no(`taint ${taintText(taint)}`, `is reserved by the taint ${taintText(taint)}, which the machine does not tolerate`);
   for (const id of request.reaching ?? []) {
     const pool = index.pools.get(id);
     if (pool?.reachedBy(at) !== true) return no('reach', 'does not reach the volumes to be attached');

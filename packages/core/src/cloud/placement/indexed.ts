@@ -1,7 +1,15 @@
 import type { RowOf } from '../../kernel/index.ts';
 import { notTaking, type pool } from '../storage/contract.ts';
+import type { Taint } from '../taints.ts';
 import type { cluster, host } from '../topology/contract.ts';
 import type { HostView } from './points.ts';
+
+/** What a score is made of. */
+export const WEIGHTS = { vcpus: 0.4, memory: 0.4, storage: 0.2 };
+
+/** Of a cluster whose hosts differ more than that the rest is told apart no more. */
+const PARTS_MAX = 8;
+const PLAIN = '';
 
 /** A counter of capacity as it was last read, less what was promised since. */
 export class Account {
@@ -98,6 +106,9 @@ export class IndexedHost implements HostView {
   hostname = '';
   failureDomain = '';
   labels: Readonly<Record<string, string>> = {};
+  taints: readonly Taint[] = [];
+  /** Of its labels and taints: the same for the same ones. */
+  sort = PLAIN;
   virtType: string | undefined;
   state = '';
   status = '';
@@ -130,11 +141,18 @@ export class IndexedHost implements HostView {
     return this.computes && this.state === 'enabled' && this.status === 'connected';
   }
 
+  /** How much of it is free, as its score counts it. */
+  idlenessWith({ vcpus, memoryBytes }: { readonly vcpus: number; readonly memoryBytes: number }): number {
+    return WEIGHTS.vcpus * this.vcpus.share(vcpus) + WEIGHTS.memory * this.memoryBytes.share(memoryBytes);
+  }
+
   show(row: RowOf<typeof host>): void {
     this.name = row.name;
     this.hostname = row.hostname ?? row.name;
     this.failureDomain = row.failureDomain;
     this.labels = row.labels ?? {};
+    this.taints = row.taints ?? [];
+    this.sort = sortOf(this.labels, this.taints);
     this.virtType = row.virtType;
     this.state = row.state;
     this.status = row.status;
@@ -145,14 +163,46 @@ export class IndexedHost implements HostView {
   }
 }
 
+const sortOf = (labels: IndexedHost['labels'], taints: IndexedHost['taints']): string => {
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 && taints.length === 0 ? PLAIN : JSON.stringify([sorted, taints]);
+};
+
+/** Hosts of a cluster that may be given machines and are alike: as large, with the same labels and taints. */
+export interface Part {
+  /** One of them; undefined where they are not alike. */
+  readonly like: IndexedHost | undefined;
+  /** Of the host that has most of it. */
+  vcpusMax: number;
+  memoryBytesMax: number;
+  idlenessMax: number;
+  /** Promised of the largest host in all. */
+  vcpusLimit: number;
+  memoryBytesLimit: number;
+}
+
 /** What is known of a cluster without looking at its hosts. */
 export interface Summary {
   /** Mean of what is free of its usable hosts' processors and memory, 0 to 1. */
   readonly idleness: number;
-  /** Of the host that has most of it. */
-  readonly vcpusMax: number;
-  readonly memoryBytesMax: number;
+  /** Of the part that has most of it. */
+  readonly idlenessMax: number;
+  readonly parts: readonly Part[];
 }
+
+/** The most that a host of the part can be idle with that on it; minus infinity where none has room. */
+export function idlenessWithin(part: Part, { vcpus, memoryBytes }: { readonly vcpus: number; readonly memoryBytes: number }): number {
+  if (part.vcpusMax < vcpus || part.memoryBytesMax < memoryBytes) return Number.NEGATIVE_INFINITY;
+  const processors = vcpus === 0 ? 0 : (WEIGHTS.vcpus * vcpus) / part.vcpusLimit;
+  const memory = memoryBytes === 0 ? 0 : (WEIGHTS.memory * memoryBytes) / part.memoryBytesLimit;
+  return part.idlenessMax - processors - memory + ROUNDED;
+}
+
+/** The same sum in another order may differ by that. */
+const ROUNDED = 1e-9;
+
+const isLike = (at: IndexedHost, { like, vcpusLimit, memoryBytesLimit }: Part): boolean =>
+  like === undefined || (like.sort === at.sort && at.vcpus.limit === vcpusLimit && at.memoryBytes.limit === memoryBytesLimit);
 
 export class IndexedCluster {
   readonly id: string;
@@ -172,6 +222,7 @@ export class IndexedCluster {
     this.name = row.name;
     this.zoneId = row.zoneId;
     this.allowEmulation = row.allowEmulation;
+    this.changed();
   }
 
   add(one: IndexedHost): void {
@@ -194,14 +245,35 @@ export class IndexedCluster {
   }
 
   #summarize(): Summary {
-    let [count, sum, vcpusMax, memoryBytesMax] = [0, 0, 0, 0];
+    let [count, sum] = [0, 0];
+    const parts: Part[] = [];
+    let part: Part | undefined;
     for (const each of this.hosts.values()) {
       if (!each.usable) continue;
       count += 1;
-      sum += (each.vcpus.share() + each.memoryBytes.share()) / 2;
-      vcpusMax = Math.max(vcpusMax, each.vcpus.free);
-      memoryBytesMax = Math.max(memoryBytesMax, each.memoryBytes.free);
+      const [vcpus, memory] = [each.vcpus.share(), each.memoryBytes.share()];
+      sum += (vcpus + memory) / 2;
+      if (each.isUnfit || (each.virtType === 'tcg' && !this.allowEmulation)) continue;
+      if (part === undefined || !isLike(each, part)) part = partFor(each, parts);
+      part.vcpusMax = Math.max(part.vcpusMax, each.vcpus.free);
+      part.memoryBytesMax = Math.max(part.memoryBytesMax, each.memoryBytes.free);
+      part.idlenessMax = Math.max(part.idlenessMax, WEIGHTS.vcpus * vcpus + WEIGHTS.memory * memory);
+      part.vcpusLimit = Math.max(part.vcpusLimit, each.vcpus.limit);
+      part.memoryBytesLimit = Math.max(part.memoryBytesLimit, each.memoryBytes.limit);
     }
-    return { idleness: count === 0 ? 0 : sum / count, vcpusMax, memoryBytesMax };
+    const idlenessMax = parts.reduce((most, each) => Math.max(most, each.idlenessMax), Number.NEGATIVE_INFINITY);
+    return { idleness: count === 0 ? 0 : sum / count, idlenessMax, parts };
   }
+}
+
+function partFor(at: IndexedHost, parts: Part[]): Part {
+  const known = parts.find((each) => isLike(at, each));
+  if (known !== undefined) return known;
+  const made: Part = {
+    like: parts.length < PARTS_MAX - 1 ? at : undefined,
+    ...{ vcpusMax: 0, memoryBytesMax: 0, idlenessMax: Number.NEGATIVE_INFINITY },
+    ...{ vcpusLimit: at.vcpus.limit, memoryBytesLimit: at.memoryBytes.limit },
+  };
+  parts.push(made);
+  return made;
 }

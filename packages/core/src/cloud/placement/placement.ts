@@ -1,4 +1,5 @@
 import type { Reader, Statement } from '../../kernel/index.ts';
+import type { Toleration } from '../taints.ts';
 
 /** What has to find its place. Everything that pins (a host-scoped volume or network) comes as a restriction. */
 export interface PlacementRequest {
@@ -24,6 +25,8 @@ export interface PlacementRequest {
   readonly unconnected?: (hostname: string) => string | undefined;
   /** Labels that the host must have. */
   readonly hostLabels?: Readonly<Record<string, string>>;
+  /** Taints that do not keep it off. */
+  readonly tolerations?: readonly Toleration[];
   readonly placementGroupId?: string;
   /** The seat in that group that is given up for the new one. */
   readonly leaving?: GroupSeat;

@@ -17,6 +17,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
+import { refuseTwice } from '../taints.ts';
 import { forgetHostCapacity, hostLimits, hostsCounter, noHostCapacity, promisedOf } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
@@ -76,17 +77,19 @@ export const hostCreate = (context: HostContext) =>
       ),
       roles: Type.Optional(properties.roles),
       labels: properties.labels,
+      taints: properties.taints,
       vcpuOvercommit: properties.vcpuOvercommit,
       memoryOvercommit: properties.memoryOvercommit,
     }),
     accept: async ({ id, input, reader, seal }) => {
+      refuseTwice(input.taints);
       const of = await reader.get(cluster, input.clusterId, '/clusterId');
       const tls = input.tlsCredentials === undefined ? undefined : checkedCredentials(input.tlsCredentials);
       await context.hosts.refuseUnreachable(of.hypervisor, endpointOf(id, input.uri, tls));
       const credentials = tls === undefined ? undefined : await seal(tls);
       const name = nameOr(input.name, host, id);
       const row = {
-        ...given({ tlsCredentials: credentials?.reference, labels: input.labels }),
+        ...given({ tlsCredentials: credentials?.reference, labels: input.labels, taints: input.taints }),
         ...given({ vcpuOvercommit: input.vcpuOvercommit, memoryOvercommit: input.memoryOvercommit }),
         id,
         name,

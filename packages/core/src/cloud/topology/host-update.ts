@@ -13,6 +13,7 @@ import {
   secret,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
+import { refuseTwice } from '../taints.ts';
 import { hostLimits, promisedOf } from './capacity.ts';
 import { cluster } from './cluster.ts';
 import { host } from './host.ts';
@@ -82,7 +83,7 @@ export const hostUpdate = (context: HostContext) =>
     kind: host,
     verb: 'update',
     description:
-      'Changes the name, the address, the credentials, the failure domain, the roles, the labels or what is promised of the host.',
+      'Changes the name, the address, the credentials, the failure domain, the roles, the labels, the taints or what is promised of the host.',
     target: 'resource',
     input: Type.Object({
       name: Type.Optional(resourceName()),
@@ -91,12 +92,14 @@ export const hostUpdate = (context: HostContext) =>
       failureDomain: Type.Optional(properties.failureDomain),
       roles: Type.Optional(properties.roles),
       labels: Type.Optional(Type.Union([properties.labels, Type.Null()])),
+      taints: Type.Optional(Type.Union([properties.taints, Type.Null()])),
       vcpuOvercommit: Type.Optional(Type.Union([properties.vcpuOvercommit, Type.Null()])),
       memoryOvercommit: Type.Optional(Type.Union([properties.memoryOvercommit, Type.Null()])),
     }),
     from: ['enabled', 'disabled', 'maintenance'],
     accept: async ({ id, input, row, reader, seal }) => {
       if (Object.keys(input).length === 0) throw new CloudError('invalid_input', 'Nothing to change was given.', { pointer: '' });
+      refuseTwice(input.taints);
       const { tlsCredentials, ...plain } = input;
       const tls = tlsCredentials === undefined ? undefined : checkedCredentials(tlsCredentials);
       if (input.uri !== undefined) {

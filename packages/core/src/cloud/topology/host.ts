@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { bytes, defineKind, ref, secret } from '../../kernel/index.ts';
 import { labels } from '../labels.ts';
+import { taints } from '../taints.ts';
 
 /** How a host is connected to a physical network that carries its storage. */
 const storageNetwork = Type.Object({
@@ -51,6 +52,7 @@ export const host = defineKind({
     tlsCredentials: Type.Optional(secret({ description: 'JSON with PEM texts `ca`, `cert`, `key`, for TLS.' })),
     failureDomain: Type.String({ minLength: 1, maxLength: 63, description: 'Rack or other unit that fails as one.' }),
     labels: Type.Optional(labels('What sets it apart, for instance types and requests that ask for it.')),
+    taints: Type.Optional(taints()),
     vcpuOvercommit: Type.Optional(
       Type.Number({
         minimum: 1,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { cluster, host, placementGroup, pool } from '../../../src/cloud/index.ts';
 import type { PlacementRequest } from '../../../src/cloud/placement/contract.ts';
 import { type PlacementPorts, TwoLevelPlacement } from '../../../src/cloud/placement/two-level.ts';
+import type { Taint, Toleration } from '../../../src/cloud/taints.ts';
 import type { AnyKind, Counter, Reader, RowOf, Statement } from '../../../src/kernel/index.ts';
 
 type Part = readonly [taken: number, limit: number];
@@ -14,6 +15,7 @@ export interface SeenHost {
   readonly virtType: 'kvm' | 'tcg';
   readonly rack: number;
   readonly disk: 'nvme' | 'sata' | undefined;
+  readonly taints?: readonly Taint[];
   readonly vcpus: Part;
   readonly memory: Part;
 }
@@ -68,6 +70,7 @@ export class Ground {
         ...{ id: `h${two(index)}`, name: `hv${index}`, clusterId: `c${two(entry.cluster % count)}`, virtType: entry.virtType },
         ...{ state: entry.state, status: entry.status, roles: entry.compute ? ['compute', 'storage'] : ['storage'] },
         ...{ failureDomain: `rack-${entry.rack}`, ...(entry.disk === undefined ? {} : { labels: { disk: entry.disk } }) },
+        ...(entry.taints === undefined ? {} : { taints: entry.taints }),
       })),
     );
     put(
@@ -160,6 +163,14 @@ const part = (max: number) => fc.tuple(fc.nat(max), fc.nat(max)).map(([a, b]): P
 const mostly = <T>(usual: T, ...others: T[]) =>
   fc.oneof({ weight: 6, arbitrary: fc.constant(usual) }, ...others.map((other) => fc.constant(other)));
 
+const values = fc.constantFrom(undefined, 'a', 'b');
+const taint = fc
+  .record({ key: fc.constantFrom('gpu', 'new'), value: values, effect: fc.constantFrom<Taint['effect']>('hard', 'soft') })
+  .map(({ value, ...rest }): Taint => (value === undefined ? rest : { ...rest, value }));
+const toleration = fc
+  .record({ key: fc.constantFrom('gpu', 'new'), value: values })
+  .map(({ key, value }): Toleration => (value === undefined ? { key } : { key, value }));
+
 const groups: fc.Arbitrary<SeenGroup> = fc
   .record({
     policy: fc.constantFrom<SeenGroup['policy']>('affinity', 'antiAffinity', 'softAffinity', 'softAntiAffinity'),
@@ -169,38 +180,52 @@ const groups: fc.Arbitrary<SeenGroup> = fc
   // All members of an affinity group are in one place.
   .map((group) => (group.policy === 'affinity' ? { ...group, members: group.members.map(() => group.members[0] ?? 0) } : group));
 
-export const settings: fc.Arbitrary<Setting> = fc
-  .record({
-    clusters: fc.array(fc.record({ zone: fc.nat(1), allowEmulation: fc.boolean() }), { minLength: 1, maxLength: 3 }),
-    hosts: fc.array(
-      fc.record({
-        cluster: fc.nat(2),
-        state: mostly<SeenHost['state']>('enabled', 'disabled', 'maintenance'),
-        status: mostly<SeenHost['status']>('connected', 'disconnected'),
-        compute: mostly(true, false),
-        virtType: mostly<SeenHost['virtType']>('kvm', 'tcg'),
-        rack: fc.nat(3),
-        disk: mostly<SeenHost['disk']>('nvme', 'sata', undefined),
-        vcpus: part(16),
-        memory: part(16),
-      }),
-      { minLength: 1, maxLength: 8 },
-    ),
-    pools: fc.array(
-      fc.record({
-        scope: fc.constantFrom<SeenPool['scope']>('host', 'host', 'cluster', 'zone'),
-        at: fc.nat(7),
-        storageClass: fc.constantFrom('fast', 'slow'),
-        bytes: part(20),
-      }),
-      { maxLength: 10 },
-    ),
-    group: fc.option(groups, { nil: undefined }),
-  })
-  .map(({ group, ...rest }) => ({
-    ...rest,
-    ...(group === undefined ? {} : { group: { ...group, members: group.members.map((at) => at % rest.hosts.length) } }),
-  }));
+const settingsOf = ({
+  clusters,
+  hosts,
+  poolsMax,
+}: {
+  readonly clusters: number;
+  readonly hosts: readonly [number, number];
+  readonly poolsMax: number;
+}): fc.Arbitrary<Setting> =>
+  fc
+    .record({
+      clusters: fc.array(fc.record({ zone: fc.nat(1), allowEmulation: fc.boolean() }), { minLength: 1, maxLength: clusters }),
+      hosts: fc.array(
+        fc.record({
+          cluster: fc.nat(clusters - 1),
+          state: mostly<SeenHost['state']>('enabled', 'disabled', 'maintenance'),
+          status: mostly<SeenHost['status']>('connected', 'disconnected'),
+          compute: mostly(true, false),
+          virtType: mostly<SeenHost['virtType']>('kvm', 'tcg'),
+          rack: fc.nat(3),
+          disk: mostly<SeenHost['disk']>('nvme', 'sata', undefined),
+          taints: fc.uniqueArray(taint, { maxLength: 2, selector: ({ key }) => key }),
+          vcpus: part(16),
+          memory: part(16),
+        }),
+        { minLength: hosts[0], maxLength: hosts[1], size: 'max' },
+      ),
+      pools: fc.array(
+        fc.record({
+          scope: fc.constantFrom<SeenPool['scope']>('host', 'host', 'cluster', 'zone'),
+          at: fc.nat(hosts[1] - 1),
+          storageClass: fc.constantFrom('fast', 'slow'),
+          bytes: part(20),
+        }),
+        { maxLength: poolsMax, size: 'max' },
+      ),
+      group: fc.option(groups, { nil: undefined }),
+    })
+    .map(({ group, ...rest }) => ({
+      ...rest,
+      ...(group === undefined ? {} : { group: { ...group, members: group.members.map((at) => at % rest.hosts.length) } }),
+    }));
+
+export const settings = settingsOf({ clusters: 3, hosts: [1, 8], poolsMax: 10 });
+/** Clusters with hosts of more sorts than summaries tell apart. */
+export const largeSettings = settingsOf({ clusters: 5, hosts: [20, 80], poolsMax: 60 });
 
 export const requests: fc.Arbitrary<PlacementRequest> = fc
   .record({
@@ -209,6 +234,7 @@ export const requests: fc.Arbitrary<PlacementRequest> = fc
     volumes: fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom(undefined, 'fast', 'slow')), { maxLength: 3 }),
     onlyHosts: mostly<readonly string[] | undefined>(undefined, ['h000', 'h002'], []),
     exceptHosts: mostly<readonly string[] | undefined>(undefined, ['h001']),
+    tolerations: fc.option(fc.array(toleration, { maxLength: 3 }), { nil: undefined }),
     hostLabels: mostly<PlacementRequest['hostLabels']>(undefined, { disk: 'nvme' }, { disk: 'sata', gpu: 'yes' }),
     reaching: mostly<readonly string[] | undefined>(undefined, ['p000'], ['p000', 'p003']),
     attempt: mostly(0, 1, 2, 5),

@@ -10,41 +10,80 @@ const free = ([taken, limit]: readonly [number, number]) => limit - taken;
 const share = ([taken, limit]: readonly [number, number], more = 0) => (limit === 0 ? 0 : (limit - taken - more) / limit);
 const isUsable = ({ state, status, compute }: SeenHost) => state === 'enabled' && status === 'connected' && compute;
 
-/** The rules written down again, without speed or state: every host that passes all filters, as a soft policy wants, the idlest cluster first, the best score. */
+/** Less than a tenth, as `docs/internals/placement.md` says. */
+const BEHIND_MAX = 0.1 - 1e-6;
+
+export interface Fit extends Answer {
+  readonly cluster: number;
+  /** Of its score: processors and memory. */
+  readonly idle: number;
+  readonly score: number;
+  /** What comes before idleness: whether it has a soft taint, and how far it is from what a soft policy wants. */
+  readonly level: readonly [avoided: number, distance: number];
+}
+
+export const byLevel = ({ level: a }: Fit, { level: b }: Fit) => a[0] - b[0] || a[1] - b[1];
+const byScore = (a: Fit, b: Fit) => b.score - a.score || (a.hostId < b.hostId ? -1 : 1);
+
+/** The rules written down again, without speed or state: every host that passes all filters, without soft taints first, then as a soft policy wants, then one cluster after the other, the best score. */
 export function oracle(setting: Setting, request: PlacementRequest): readonly Answer[] {
+  const ranked: Fit[] = [];
+  let left = allFits(setting, request);
+  while (left.length > 0) {
+    const [first] = left.toSorted(byLevel) as [Fit];
+    const there = idlestCluster(
+      setting,
+      left.filter((each) => byLevel(each, first) === 0),
+    );
+    ranked.push(...there.toSorted(byScore));
+    left = left.filter((each) => !there.includes(each));
+  }
+  return ranked.map(({ hostId, poolIds }) => ({ hostId, poolIds }));
+}
+
+/** The best of all by their scores, whatever their clusters. */
+export function flat(setting: Setting, request: PlacementRequest): Fit | undefined {
+  return allFits(setting, request).sort((a, b) => byLevel(a, b) || byScore(a, b))[0];
+}
+
+export function allFits(setting: Setting, request: PlacementRequest): Fit[] {
   const { clusters, hosts } = setting;
+  return hosts.flatMap((entry, index) => {
+    const volumes = fits(setting, request, index) ? poolsFor(setting, request, index) : undefined;
+    if (volumes === undefined) return [];
+    const storage = Math.min(1, ...volumes.map((at) => share(setting.pools[at]?.bytes ?? [0, 0])));
+    const idle = 0.4 * share(entry.vcpus, request.vcpus) + 0.4 * share(entry.memory, request.memoryBytes);
+    const level = [keptOff(request, entry, 'soft') ? 1 : 0, distance(setting, request, index)] as const;
+    const poolIds = volumes.map((at) => `p${two(at)}`);
+    return [{ hostId: `h${two(index)}`, poolIds, idle, score: idle + 0.2 * storage, cluster: entry.cluster % clusters.length, level }];
+  });
+}
+
+/** Of those of one level: what is in the idlest cluster of which one host is nearly as idle as any. */
+function idlestCluster({ clusters, hosts }: Setting, fitting: readonly Fit[]): readonly Fit[] {
   const idleness = clusters.map((_, number) => {
     const usable = hosts.filter((entry) => entry.cluster % clusters.length === number && isUsable(entry));
     const sum = usable.reduce((total, entry) => total + (share(entry.vcpus) + share(entry.memory)) / 2, 0);
     return usable.length === 0 ? 0 : sum / usable.length;
   });
-  return hosts
-    .flatMap((entry, index) => {
-      const volumes = fits(setting, request, index) ? poolsFor(setting, request, index) : undefined;
-      if (volumes === undefined) return [];
-      const storage = Math.min(1, ...volumes.map((at) => share(setting.pools[at]?.bytes ?? [0, 0])));
-      const score = 0.4 * share(entry.vcpus, request.vcpus) + 0.4 * share(entry.memory, request.memoryBytes) + 0.2 * storage;
-      const poolIds = volumes.map((at) => `p${two(at)}`);
-      return [
-        { hostId: `h${two(index)}`, poolIds, score, cluster: entry.cluster % clusters.length, distance: distance(setting, request, index) },
-      ];
-    })
-    .sort(
-      (a, b) =>
-        a.distance - b.distance ||
-        (idleness[b.cluster] ?? 0) - (idleness[a.cluster] ?? 0) ||
-        a.cluster - b.cluster ||
-        b.score - a.score ||
-        (a.hostId < b.hostId ? -1 : 1),
-    )
-    .map(({ hostId, poolIds }) => ({ hostId, poolIds }));
+  const most = Math.max(...fitting.map(({ idle }) => idle));
+  const near = fitting.filter(({ idle }) => idle >= most - BEHIND_MAX).map(({ cluster }) => cluster);
+  const [chosen] = near.sort((a, b) => (idleness[b] ?? 0) - (idleness[a] ?? 0) || a - b);
+  return fitting.filter(({ cluster }) => cluster === chosen);
 }
+
+const keptOff = ({ tolerations = [] }: PlacementRequest, { taints = [] }: SeenHost, by: 'hard' | 'soft'): boolean =>
+  taints.some(
+    ({ key, value, effect }) =>
+      effect === by && !tolerations.some((each) => each.key === key && (each.value === undefined || each.value === value)),
+  );
 
 function fits(setting: Setting, request: PlacementRequest, index: number): boolean {
   const entry = setting.hosts[index] as SeenHost;
   const id = `h${two(index)}`;
   return (
     isUsable(entry) &&
+    !keptOff(request, entry, 'hard') &&
     (entry.virtType === 'kvm' || setting.clusters[entry.cluster % setting.clusters.length]?.allowEmulation === true) &&
     (request.onlyHosts?.includes(id) ?? true) &&
     !(request.exceptHosts?.includes(id) ?? false) &&

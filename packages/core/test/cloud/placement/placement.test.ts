@@ -155,6 +155,20 @@ describe('placement', () => {
     expect(Object.keys(error.params?.reasons as object)).to.deep.equal(['hv30', 'hv31', 'hv0', 'hv1']);
   });
 
+  it('says how many hosts each taint reserves', async () => {
+    const taints = [{ key: 'gpu', value: 'a100', effect: 'hard' as const }];
+    const hosts = Array.from({ length: 20 }, (_, index) => idle(index < 15 ? { taints } : { taints: [{ key: 'new', effect: 'hard' }] }));
+    const error: CloudError = await placeOnce(plain(hosts), one).then(
+      () => Promise.reject(new Error('placed')),
+      (cause: CloudError) => cause,
+    );
+    const reserved = (by: string) => `is reserved by the taint ${by}, which the machine does not tolerate`;
+    expect(error.params?.groups).to.deep.equal([
+      { cluster: 'cl0', filter: 'taint gpu=a100', hosts: 15, example: 'hv0', reason: reserved('gpu=a100') },
+      { cluster: 'cl0', filter: 'taint new', hosts: 5, example: 'hv15', reason: reserved('new') },
+    ]);
+  });
+
   it('says that there are no hosts', async () => {
     const refused = placeOnce(plain([]), one).catch((error: CloudError) => error.publicMessage);
     expect(await refused).to.equal('There are no hosts; create one first.');

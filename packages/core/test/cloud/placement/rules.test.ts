@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { placementFilter, placementScorer } from '../../../src/cloud/index.ts';
+import { host, instance, placementFilter, placementScorer } from '../../../src/cloud/index.ts';
 import { type CloudError, onContribution, type Plugin } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
 
@@ -52,6 +52,103 @@ describe('rules of placement', () => {
     expect([torn.code, torn.pointer]).to.deep.equal(['invalid_input', '/hostLabels/disk']);
     await stage.sim.done('host.update', { labels: null }, stage.hostIds[1]);
     expect(await placed(quick())).to.equal(stage.hostIds[2]);
+  });
+
+  it('keep machines off hosts whose taints their type does not tolerate', async () => {
+    const stage = await MachineStage.with({ hosts: 3, network: false });
+    const placed = async (input: object) => (await stage.instance(await stage.sim.done('instance.create', input))).hostId;
+    const there = await placed(stage.input({ hostId: stage.hostIds[0] }));
+    await stage.sim.done('host.update', { taints: [{ key: 'gpu', value: 'a100', effect: 'hard' }] }, stage.hostIds[0]);
+    await stage.sim.done('host.update', { taints: [{ key: 'old', effect: 'soft' }] }, stage.hostIds[1]);
+    expect(
+      (await stage.rows(instance)).map((row) => [row.hostId, row.state]),
+      'what is there stays',
+    ).to.deep.equal([[there, 'running']]);
+    await stage.sim.done('instanceType.create', {
+      name: 'gpu',
+      vcpus: 1,
+      memoryBytes: 2 ** 30,
+      tolerations: [{ key: 'gpu', value: 'a100' }],
+    });
+    await stage.sim.done('instanceType.create', {
+      name: 'other',
+      vcpus: 1,
+      memoryBytes: 2 ** 30,
+      tolerations: [{ key: 'gpu', value: 'h100' }],
+    });
+    expect(await placed(stage.input())).to.equal(stage.hostIds[2]);
+    expect(await placed(stage.input({ instanceType: 'other' }))).to.equal(stage.hostIds[2]);
+    expect(await placed(stage.input({ instanceType: 'gpu' }))).to.equal(stage.hostIds[0]);
+    await stage.sim.done('host.disable', {}, stage.hostIds[2]);
+    expect(await placed(stage.input()), 'the soft one only now').to.equal(stage.hostIds[1]);
+    const named = await stage.refusal('instance.create', stage.input({ hostId: stage.hostIds[0] }));
+    expect(named.code).to.equal('no_capacity');
+    expect(named.params?.reasons).to.include({ hv1: 'is reserved by the taint gpu=a100, which the machine does not tolerate' });
+    const waiting = await stage.sim.submit('instance.create', stage.input({ hostId: stage.hostIds[0], whenFull: 'wait' }));
+    await stage.sim.done('host.update', { taints: null }, stage.hostIds[0]);
+    expect((await stage.sim.ended(waiting.operationId)).state).to.equal('succeeded');
+  });
+
+  it('keep machines that go to another host off tainted ones, too', async () => {
+    const stage = await MachineStage.with({ hosts: 3, network: false });
+    const { sim, hostIds } = stage;
+    await sim.done('pool.create', { name: 'shared', driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'shared' });
+    const id = await sim.done('instance.create', stage.input({ rootVolume: { storageClass: 'shared' }, hostId: hostIds[0] }));
+    await sim.done('host.update', { taints: [{ key: 'new', effect: 'hard' }] }, hostIds[1]);
+    const named = await stage.refusal('instance.migrate', { hostId: hostIds[1] }, id);
+    expect(named.params?.reasons).to.include({ hv2: 'is reserved by the taint new, which the machine does not tolerate' });
+    await sim.done('instance.migrate', {}, id);
+    expect((await stage.instance(id)).hostId).to.equal(hostIds[2]);
+    await sim.done('host.update', { taints: [{ key: 'old', effect: 'soft' }] }, hostIds[0]);
+    await sim.done('host.drain', {}, hostIds[2]);
+    expect((await stage.instance(id)).hostId).to.equal(hostIds[0]);
+  });
+
+  it('tolerate at the second place of a new machine what they do at the first', async () => {
+    const stage = await MachineStage.with({ hosts: 2, network: false });
+    const { sim, hostIds } = stage;
+    for (const hostId of hostIds) await sim.done('host.update', { taints: [{ key: 'gpu', effect: 'hard' }] }, hostId);
+    await sim.done('instanceType.create', { name: 'gpu', vcpus: 1, memoryBytes: 2 ** 30, tolerations: [{ key: 'gpu' }] });
+    let lost: string | undefined;
+    sim.around = async ({ path, phase }, body) => {
+      if (path === 'define' && phase === 'do' && lost === undefined) {
+        lost = String(sim.rows('instance')[0]?.hostId);
+        sim.world.crash(`hv${hostIds.findIndex((id) => id === lost) + 1}`);
+      }
+      return body();
+    };
+    const { operationId, resourceId } = await sim.submit('instance.create', stage.input({ instanceType: 'gpu' }));
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    const { hostId } = await stage.instance(resourceId);
+    expect([hostId === lost, hostIds.some((each) => each === hostId)]).to.deep.equal([false, true]);
+  });
+
+  it('refuse taints and tolerations that are too many, twice the same or none', async () => {
+    const stage = await MachineStage.with({ network: false });
+    const [hostId] = stage.hostIds;
+    const of = (key: string) => ({ key, effect: 'hard' });
+    const many = Array.from({ length: 33 }, (_, index) => `key-${index}`);
+    const size = { vcpus: 1, memoryBytes: 2 ** 30 };
+    const refused = async (action: string, input: object, id?: string) => {
+      const { code, pointer } = await stage.refusal(action, input, id);
+      return [code, pointer];
+    };
+    expect(await refused('host.update', { taints: [of('gpu'), { key: 'gpu', value: 'a', effect: 'soft' }] }, hostId)).to.deep.equal([
+      ...['invalid_input', '/taints/1/key'],
+    ]);
+    const twice = { name: 'new', clusterId: stage.clusterId, uri: 'sim://new', taints: [of('a'), of('b'), of('a')] };
+    expect(await refused('host.create', twice)).to.deep.equal(['invalid_input', '/taints/2/key']);
+    expect(await refused('host.update', { taints: many.map(of) }, hostId)).to.deep.equal(['invalid_input', '/taints']);
+    expect(await refused('host.update', { taints: [{ key: 'gpu', effect: 'none' }] }, hostId)).to.deep.equal([
+      ...['invalid_input', '/taints/0/effect'],
+    ]);
+    expect(await refused('instanceType.create', { ...size, tolerations: many.map((key) => ({ key })) })).to.deep.equal([
+      ...['invalid_input', '/tolerations'],
+    ]);
+    expect(await refused('instanceType.create', { ...size, tolerations: [{ key: 'a' }, { key: 'a' }] })).to.deep.equal([
+      ...['invalid_input', '/tolerations'],
+    ]);
+    expect((await stage.rows(host)).map(({ taints }) => taints)).to.deep.equal([undefined]);
   });
 
   it('promise of a host what it says itself, else what its cluster says', async () => {
