@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from './client.ts';
 import { type Fixture, HOSTNAMES, machineInput, makeFixture, overHttp } from './fixture.ts';
 import { Floor } from './floor.ts';
 import type { FloorAnswer, FloorVerb } from './floor-child.ts';
@@ -24,10 +25,13 @@ export class Contest {
   readonly #floor: Floor;
   readonly #fixture: Fixture;
   readonly #ids = new Map<number, string>();
+  readonly #client: Client;
   #next = 0;
 
-  constructor(server: BenchServer, floor: Floor, fixture: Fixture) {
+  /** @param client who asks; by default the root key */
+  constructor(server: BenchServer, floor: Floor, fixture: Fixture, client: Client = server.client) {
     this.#server = server;
+    this.#client = client;
     this.#floor = floor;
     this.#fixture = fixture;
   }
@@ -60,11 +64,11 @@ export class Contest {
 
   async #create(index: number): Promise<void> {
     const input = machineInput(this.#fixture, index);
-    this.#ids.set(index, await this.#server.client.done('POST', '/v1/instances', input, `create-${index}`));
+    this.#ids.set(index, await this.#client.done('POST', '/v1/instances', input, `create-${index}`));
   }
 
   async #delete(index: number): Promise<void> {
-    await this.#server.client.done('DELETE', `/v1/instances/${this.#ids.get(index)}`, undefined, `delete-${index}`);
+    await this.#client.done('DELETE', `/v1/instances/${this.#ids.get(index)}`, undefined, `delete-${index}`);
   }
 }
 

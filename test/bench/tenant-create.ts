@@ -6,16 +6,16 @@ import { type Fixture, HOSTNAMES, machineInput, makeFixture, overHttp } from './
 import { type Bench, inFlight, median, percentile, type Row } from './harness.ts';
 import { scratch } from './scratch.ts';
 import { BenchServer } from './server.ts';
+import { LIMIT, memberKey, setLimits } from './tenant.ts';
 
 const ROUNDS = 5;
 const COUNT = 400;
 const AT_ONCE = 20;
 const SETTLE_MS = 200;
-const PROJECT_ID = '00000000-0000-7000-8000-000000000001';
 
 /**
- * Machines made by a member with an API key, on roles, beside those made by the root key, which is asked for nothing: what it costs that there are tenants.
- * Both are deleted by the root key, unmeasured.
+ * Machines made by a member with an API key, on roles, within limits of all quotas of his project and of its account, beside those made by the root key, which
+ * is asked for nothing, while there are no limits: what it costs that there are tenants. Both are deleted by the root key, unmeasured.
  */
 export const tenantCreateBench: Bench = {
   ids: ['create.20.tenant'],
@@ -30,7 +30,9 @@ export const tenantCreateBench: Bench = {
     const own: Round[] = [];
     const roots: Round[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
+      await setLimits(server.client, null);
       roots.push(await makers.round(server.client, COUNT));
+      await setLimits(server.client, LIMIT);
       own.push(await makers.round(member, COUNT));
     }
     member.close();
@@ -44,14 +46,6 @@ export const tenantCreateBench: Bench = {
     return [row];
   },
 };
-
-/** A service account that is a member of the project. Answers its key. */
-async function memberKey(root: Client): Promise<string> {
-  const serviceAccountId = await root.done('POST', '/v1/service-accounts', { name: 'bench' });
-  await root.done('POST', '/v1/role-bindings', { role: 'member', serviceAccountId, projectId: PROJECT_ID });
-  const { text } = await root.ask('POST', '/v1/api-keys', JSON.stringify({ name: 'bench', serviceAccountId }));
-  return (JSON.parse(text) as { readonly key: string }).key;
-}
 
 interface Round {
   readonly tookMs: readonly number[];
