@@ -11,7 +11,6 @@ import {
   type Reader,
   type RowOf,
   resourceName,
-  revert,
   saga,
   transition,
 } from '../../kernel/index.ts';
@@ -56,10 +55,8 @@ const networkCreate = saga<NetworkContext, NetworkParams>('network.create', 1)
       transition(network, params.networkId, { from: 'creating', to: 'available' }),
       ...params.subnetIds.map((id) => transition(subnet, id, { from: 'creating', to: 'available' })),
     ],
-    undo: ({ params }) => [
-      revert(network, params.networkId, { from: 'available', to: 'creating' }),
-      ...params.subnetIds.map((id) => revert(subnet, id, { from: 'available', to: 'creating' })),
-    ],
+    // From now on others build on it: it does not go under them because its gateway could not be told.
+    undo: FORWARD_ONLY,
   })
   .effect('gateway', { do: ({ ctx, params, call }) => realizeGatewayOf(ctx, params, call), undo: NOTHING_TO_UNDO })
   .build();

@@ -10,7 +10,6 @@ import {
   NOTHING_TO_UNDO,
   type Reader,
   type RowOf,
-  revert,
   saga,
   transition,
 } from '../../kernel/index.ts';
@@ -54,7 +53,8 @@ const subnetCreate = saga<NetworkContext, CreateParams>('subnet.create', 1)
   })
   .write('available', {
     do: ({ params }) => [transition(subnet, params.subnetId, { from: 'creating', to: 'available' })],
-    undo: ({ params }) => [revert(subnet, params.subnetId, { from: 'available', to: 'creating' })],
+    // From now on machines may be in it: it does not go under them because its gateway could not be told.
+    undo: FORWARD_ONLY,
   })
   .effect('gateway', { do: ({ ctx, params, call }) => realizeGatewayOf(ctx, params, call), undo: NOTHING_TO_UNDO })
   .build();

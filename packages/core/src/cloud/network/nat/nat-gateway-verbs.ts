@@ -7,12 +7,12 @@ import {
   defineDeletion,
   equals,
   expectState,
+  FORWARD_ONLY,
   type Id,
   NOTHING_TO_UNDO,
   type Reader,
   type RowOf,
   resourceName,
-  revert,
   type Statement,
   saga,
   transition,
@@ -49,7 +49,8 @@ const gatewayCreate = saga<NetworkContext, CreateParams>('natGateway.create', 1)
   })
   .write('available', {
     do: ({ params }) => [transition(natGateway, params.id as never, { from: 'creating', to: 'available' })],
-    undo: ({ params }) => [revert(natGateway, params.id as never, { from: 'available', to: 'creating' })],
+    // From now on others lead in through it: it does not go under them because a subnet could not be told.
+    undo: FORWARD_ONLY,
   })
   // Once more: a subnet that came or went meanwhile did not find it yet.
   .effect('subnets', { do: ({ ctx, params, call }) => ensureKept(keptGateway, ctx, params.id, call), undo: NOTHING_TO_UNDO })
