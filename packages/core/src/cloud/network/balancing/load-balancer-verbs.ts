@@ -13,7 +13,8 @@ import {
 } from '../../../kernel/index.ts';
 import { given, nameOr } from '../../naming.ts';
 import type { CloudServices } from '../../services.ts';
-import { type KeptParams, keptCreation, keptRemoval } from '../kept.ts';
+import { type KeptParams, keptCreation } from '../kept.ts';
+import { holderRemoval } from '../nat/holder-removal.ts';
 import { isAddressClash, notKept, reserve } from '../nat/reservation.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
@@ -71,7 +72,7 @@ export const loadBalancerDeletion = (context: () => NetworkContext) =>
   defineDeletion({
     kind: loadBalancer,
     from: ['available'],
-    remove: keptRemoval(keptLoadBalancer),
+    remove: holderRemoval(keptLoadBalancer, 'loadBalancerId'),
     context,
     params: (row: RowOf<typeof loadBalancer>): KeptParams => ({ id: row.id }),
   });

@@ -8,7 +8,6 @@ import {
   type RowOf,
   resourceName,
   saga,
-  transition,
   updateAction,
 } from '../../../kernel/index.ts';
 import { given, nameOr } from '../../naming.ts';
@@ -24,6 +23,7 @@ import { elasticIp } from './elastic-ip.ts';
 import { holderOf } from './elastic-ip-bind.ts';
 import { keptElasticIp } from './elastic-ip-kept.ts';
 import { externalNetwork, externalSubnet } from './external.ts';
+import { goneWith, keptFor } from './holder-removal.ts';
 import { isAddressClash, notKept, reserve } from './reservation.ts';
 
 const { properties } = elasticIp.schema;
@@ -88,11 +88,12 @@ const elasticIpRemove = saga<NetworkContext, RemoveParams>('elasticIp.remove', 1
       await removeKept(keptElasticIp, ctx, id, call);
       const balancer = loadBalancerId === undefined ? undefined : await ctx.reader.find(loadBalancer, loadBalancerId);
       if (balancer?.state === 'available') await ensureKept(keptLoadBalancer, ctx, balancer.id, call);
+      return { reservedIds: await keptFor(ctx.reader, 'elasticIpId', id) };
     },
     undo: FORWARD_ONLY,
   })
   .write('deleted', {
-    do: ({ params }) => [transition(elasticIp, params.id as never, { from: 'deleting', to: 'deleted' })],
+    do: ({ params, out }) => goneWith(elasticIp, params.id, out.remove.reservedIds),
     undo: FORWARD_ONLY,
   })
   .build();

@@ -20,13 +20,14 @@ import {
 import type { Call } from '../../../strategy/index.ts';
 import { given, nameOr } from '../../naming.ts';
 import type { CloudServices } from '../../services.ts';
-import { ensureKept, type KeptParams, keptRemoval, removeKept } from '../kept.ts';
+import { ensureKept, type KeptParams, removeKept } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
 import { ownVpc } from '../vpc/own-vpc.ts';
 import type { vpc } from '../vpc/vpc.ts';
 import { isOvertaken, vpcChanges } from '../vpc/vpc-ranges.ts';
 import { externalNetwork } from './external.ts';
+import { holderRemoval } from './holder-removal.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
 import { keptGateway, refuseUncarried } from './nat-gateway-kept.ts';
 import { furtherSides, type KeptSides, keepSides, newSides } from './nat-gateway-sides.ts';
@@ -318,7 +319,7 @@ export const natGatewayDeletion = (context: () => NetworkContext) =>
   defineDeletion({
     kind: natGateway,
     from: ['available'],
-    remove: keptRemoval<typeof natGateway, 'gateways', RemoveParams>(keptGateway),
+    remove: holderRemoval<typeof natGateway, 'gateways', RemoveParams>(keptGateway, 'natGatewayId'),
     context,
     params: (row: RowOf<typeof natGateway>): RemoveParams => ({ id: row.id, vpcId: row.vpcId }),
     shares: ({ vpcId }) => [vpcId],

@@ -1,7 +1,18 @@
 import { Type } from 'typebox';
-import { CloudError, changeable, defineAction, type RowOf, resourceName, updateAction } from '../../../kernel/index.ts';
+import {
+  CloudError,
+  changeable,
+  defineAction,
+  defineDeletion,
+  FORWARD_ONLY,
+  type RowOf,
+  resourceName,
+  saga,
+  transition,
+  updateAction,
+} from '../../../kernel/index.ts';
 import { given } from '../../naming.ts';
-import { type RowParams, rowCreate, rowDeletion } from '../../row-only.ts';
+import { type RowParams, rowCreate } from '../../row-only.ts';
 import type { CloudServices } from '../../services.ts';
 import { network } from '../network.ts';
 import { subnet } from '../subnet.ts';
@@ -37,15 +48,36 @@ export const createReservedAddress = (services: CloudServices) =>
 
 export const updateReservedAddress = updateAction(reservedAddress, []);
 
-export const reservedAddressDeletion = {
-  ...rowDeletion(reservedAddress, ['available']),
-  alone: async (row: unknown) => heldBack(row as RowOf<typeof reservedAddress>),
-};
+type Row = RowOf<typeof reservedAddress>;
+interface RemoveParams {
+  readonly id: Row['id'];
+  readonly isHeld: boolean;
+}
+
+/** What it is of takes it along when nothing answers there any more. */
+const reservedAddressRemove = saga<null, RemoveParams>('reservedAddress.remove', 1)
+  .write('deleted', {
+    do: ({ params: { id, isHeld } }) => (isHeld ? [] : [transition(reservedAddress, id, { from: 'deleting', to: 'deleted' })]),
+    undo: FORWARD_ONLY,
+  })
+  .build();
+
+export const reservedAddressDeletion = defineDeletion({
+  kind: reservedAddress,
+  from: ['available'],
+  remove: reservedAddressRemove,
+  context: () => null,
+  params: (row: Row): RemoveParams => ({ id: row.id, isHeld: holderOf(row) !== undefined }),
+  alone: async (row: Row) => heldBack(row),
+});
+
+const holderOf = ({ natGatewayId, elasticIpId, loadBalancerId }: Row) =>
+  Object.entries({ natGateway: natGatewayId, elasticIp: elasticIpId, loadBalancer: loadBalancerId }).find(([, id]) => id !== undefined);
 
 /** It goes with what it is of. */
-function heldBack({ address, natGatewayId, elasticIpId, loadBalancerId }: RowOf<typeof reservedAddress>): CloudError | undefined {
-  const holders = { natGateway: natGatewayId, elasticIp: elasticIpId, loadBalancer: loadBalancerId };
-  const [holder] = Object.entries(holders).filter(([, id]) => id !== undefined);
+function heldBack(row: Row): CloudError | undefined {
+  const { address } = row;
+  const holder = holderOf(row);
   if (holder === undefined) return undefined;
   const [kind, id] = holder;
   return new CloudError('conflict', `${address} is the address of ${kind} ${id}, and goes with it.`, { params: { kind, id: id ?? null } });

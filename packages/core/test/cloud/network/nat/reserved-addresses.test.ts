@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { loadBalancer, nic, reservedAddress } from '../../../../src/cloud/index.ts';
-import { equals } from '../../../../src/kernel/index.ts';
+import { type CloudError, equals } from '../../../../src/kernel/index.ts';
 import { RoutedStage } from '../routed-stage.ts';
 
 describe('addresses that are reserved', () => {
@@ -94,5 +94,26 @@ describe('addresses that are reserved', () => {
     const nics = await environment.complete(kernel.reader.list(nic, equals('subnetId', subnetId)));
     const kept = await environment.complete(kernel.reader.list(reservedAddress, equals('subnetId', subnetId)));
     expect([...nics, ...kept].map(({ address }) => address).sort()).to.deep.equal(['10.9.0.4', '10.9.0.5', '10.9.0.6']);
+  });
+
+  it('are nobody else’s before the fabric has let go of what they were of', async () => {
+    const at = await RoutedStage.ready();
+    const { sim, internetId: externalNetworkId } = at;
+    const loadBalancerId = await sim.done('loadBalancer.create', { name: 'lb', subnetId: at.subnetId });
+    const gatewayId = await at.gateway();
+    for (const [kind, id, command, asked, what] of [
+      ['loadBalancer', loadBalancerId, 'loadBalancers.remove', 'reservedAddress.create', { subnetId: at.subnetId }],
+      ['natGateway', gatewayId, 'gateways.remove', 'elasticIp.create', { externalNetworkId }],
+    ] as const) {
+      const input = { ...what, address: sim.row(kind, id)?.address };
+      const heal = sim.world.faults.add({ command, effect: 'fail' });
+      const { operationId } = await sim.submit(`${kind}.delete`, {}, id);
+      await sim.run(30_000);
+      const refused = await sim.submit(asked, input).catch(({ code, pointer }: CloudError) => [code, pointer]);
+      expect(refused, kind).to.deep.equal(['name_taken', '/address']);
+      heal();
+      expect((await sim.ended(operationId)).state).to.equal('succeeded');
+      await sim.done(asked, input);
+    }
   });
 });
