@@ -20,7 +20,7 @@ import type { CloudServices } from '../services.ts';
 import { type Cidr, overlaps, parseCidr } from './cidr.ts';
 import { DOMAIN } from './domain-name.ts';
 import { realizeGatewayOf } from './nat/nat-gateway-kept.ts';
-import { blockGone, blocksFor } from './nat/port-blocks.ts';
+import { blocksFor, blocksGone } from './nat/port-blocks.ts';
 import { network } from './network.ts';
 import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
 import { placeNetwork } from './network-place.ts';
@@ -34,8 +34,6 @@ interface NetworkParams {
   readonly networkId: Id<'network'>;
   readonly subnetIds: readonly Id<'subnet'>[];
   readonly vpcId?: string;
-  /** Of source ports, at the gateway of its VPC. */
-  readonly blockIds?: readonly string[];
 }
 
 const networkCreate = saga<NetworkContext, NetworkParams>('network.create', 1)
@@ -114,8 +112,8 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
       }));
       const blocks = await blocksFor(reader, fields, ranges, mint);
       return {
-        params: { networkId: id, subnetIds, blockIds: blocks.ids, ...given({ vpcId: fields.vpcId }) } satisfies NetworkParams,
-        statements: [...guards, ...(beside?.guards ?? []), row, ...rows.map((entry) => entry.statement), ...blocks.statements],
+        params: { networkId: id, subnetIds, ...given({ vpcId: fields.vpcId }) } satisfies NetworkParams,
+        statements: [...guards, ...(beside?.guards ?? []), row, ...rows.map((entry) => entry.statement), ...blocks],
       };
     },
     // A VLAN or a key that was taken meanwhile: another is chosen, or what was asked for is refused by name.
@@ -130,10 +128,10 @@ export const createNetwork = (services: CloudServices, context: () => NetworkCon
     },
     saga: networkCreate,
     context,
-    unwound: (params) => [
+    unwound: async (params) => [
       transition(network, params.networkId, { from: 'creating', to: 'deleted' }),
       ...params.subnetIds.map((subnetId) => transition(subnet, subnetId, { from: 'creating', to: 'deleted' })),
-      ...(params.blockIds ?? []).map(blockGone),
+      ...(await blocksGone(services.reader, 'subnetId', params.subnetIds)),
     ],
   });
 

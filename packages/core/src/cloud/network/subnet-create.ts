@@ -16,7 +16,7 @@ import {
 import { given } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
 import { realizeGatewayOf } from './nat/nat-gateway-kept.ts';
-import { blockGone, blocksFor } from './nat/port-blocks.ts';
+import { blocksFor, blocksGone } from './nat/port-blocks.ts';
 import { network } from './network.ts';
 import { type NetworkContext, needReachable, networkReachable, realize } from './network-context.ts';
 import { subnet } from './subnet.ts';
@@ -32,8 +32,6 @@ interface SubnetParams {
 }
 interface CreateParams extends SubnetParams {
   readonly vpcId?: string;
-  /** Of source ports, at the gateway of its VPC. */
-  readonly blockIds?: readonly string[];
 }
 
 const subnetCreate = saga<NetworkContext, CreateParams>('subnet.create', 1)
@@ -80,13 +78,13 @@ export const createSubnet = (services: CloudServices, context: () => NetworkCont
       if (parent.vpcId !== undefined) await refuseRouted(reader, parent.vpcId, [row]);
       const blocks = await blocksFor(reader, parent, [{ id, cidr: input.cidr, projectId, pointer: '/cidr' }], mint);
       return {
-        params: { subnetId: id, networkId: parent.id, blockIds: blocks.ids, ...given({ vpcId: parent.vpcId }) } satisfies CreateParams,
+        params: { subnetId: id, networkId: parent.id, ...given({ vpcId: parent.vpcId }) } satisfies CreateParams,
         // The network changes with its subnets, and its VPC: of two accepted side by side the second is decided again, and sees the first.
         statements: [
           change(network, parent.id, {}, { generation: parent.generation, state: 'available' }),
           ...guards,
           row.statement,
-          ...blocks.statements,
+          ...blocks,
         ],
         keys: [parent.id],
       };
@@ -94,9 +92,9 @@ export const createSubnet = (services: CloudServices, context: () => NetworkCont
     refused: (failure, statement) => (isOvertaken(failure, statement) ? 'again' : undefined),
     saga: subnetCreate,
     context,
-    unwound: ({ subnetId, blockIds = [] }) => [
+    unwound: async ({ subnetId }) => [
       transition(subnet, subnetId, { from: 'creating', to: 'deleted' }),
-      ...blockIds.map(blockGone),
+      ...(await blocksGone(services.reader, 'subnetId', [subnetId])),
     ],
   });
 

@@ -23,6 +23,7 @@ import type { CloudServices } from '../../services.ts';
 import { ensureKept, type KeptParams, removeKept } from '../kept.ts';
 import { network } from '../network.ts';
 import type { NetworkContext } from '../network-context.ts';
+import { subnet } from '../subnet.ts';
 import { ownVpc } from '../vpc/own-vpc.ts';
 import type { vpc } from '../vpc/vpc.ts';
 import { isOvertaken, vpcChanges } from '../vpc/vpc-ranges.ts';
@@ -31,7 +32,7 @@ import { holderRemoval } from './holder-removal.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
 import { keptGateway, refuseUncarried } from './nat-gateway-kept.ts';
 import { furtherSides, type KeptSides, keepSides, newSides } from './nat-gateway-sides.ts';
-import { blockGone, freeBlocks, newBlock, type Ports, sourcesOf, takenPorts } from './port-blocks.ts';
+import { besideSubnet, blockGone, blocksGone, freeBlocks, newBlock, type Ports, sourcesOf, takenPorts } from './port-blocks.ts';
 import { portForward } from './port-forward.ts';
 import { keptPortForward } from './port-forward-verbs.ts';
 import { isAddressClash, notKept } from './reservation.ts';
@@ -40,7 +41,6 @@ const { properties } = natGateway.schema;
 
 interface CreateParams extends KeptParams {
   readonly reservedIds: readonly string[];
-  readonly blockIds: readonly string[];
 }
 
 const gatewayCreate = saga<NetworkContext, CreateParams>('natGateway.create', 1)
@@ -119,25 +119,26 @@ export const createNatGateway = (services: CloudServices, context: () => Network
         ...{ snat: input.snat ?? true, ...given({ portsPerSubnet: input.portsPerSubnet }) },
       });
       return {
-        params: { id, reservedIds: kept.reservedIds, blockIds: blocks.map((block) => block.id) } satisfies CreateParams,
+        params: { id, reservedIds: kept.reservedIds } satisfies CreateParams,
         statements: [
           // A VPC changes with its subnets: of a gateway and a subnet side by side the second is decided again, and sees the first.
           vpcChanges(owner),
           expectState(network, external.id, ['available']),
           row,
           ...kept.statements,
-          ...blocks.map(({ statement }) => statement),
+          ...blocks,
         ],
         keys: [owner.id],
       };
     },
-    refused: (failure, statement) => (isAddressClash(statement) || isOvertaken(failure, statement) ? 'again' : undefined),
+    refused: (failure, statement) =>
+      isAddressClash(statement) || isOvertaken(failure, statement) || isSubnetGone(statement) ? 'again' : undefined,
     saga: gatewayCreate,
     context,
-    unwound: ({ id, reservedIds, blockIds }) => [
+    unwound: async ({ id, reservedIds }) => [
       transition(natGateway, id as never, { from: 'creating', to: 'deleted' }),
       ...reservedIds.map(notKept),
-      ...blockIds.map(blockGone),
+      ...(await blocksGone(services.reader, 'natGatewayId', [id])),
     ],
   });
 
@@ -159,15 +160,17 @@ async function firstBlocks(
   reader: Reader,
   { id, projectId, vpcId, length }: FirstBlocks,
   mint: (kind: 'natPortBlock') => Id<'natPortBlock'>,
-): Promise<readonly { readonly id: string; readonly statement: Statement }[]> {
+): Promise<readonly Statement[]> {
   if (length === undefined) return [];
   const subnets = await sourcesOf(reader, vpcId);
   const ports = freeBlocks(subnets.length, length, [], '/portsPerSubnet');
-  return subnets.map(({ id: subnetId }, index) => {
-    const blockId = mint('natPortBlock');
-    return { id: blockId, statement: newBlock({ id: blockId, natGatewayId: id, subnetId, projectId }, ports[index] as Ports) };
-  });
+  return subnets.flatMap(({ id: subnetId }, index) => [
+    besideSubnet(subnetId),
+    newBlock({ id: mint('natPortBlock'), natGatewayId: id, subnetId, projectId }, ports[index] as Ports),
+  ]);
 }
+
+const isSubnetGone = (statement: Statement | undefined): boolean => statement?.op === 'expect' && statement.table === subnet.name;
 
 interface Settings {
   readonly snat?: boolean;
@@ -212,6 +215,14 @@ async function realizeSet(ctx: NetworkContext, { id, reservedIds }: UpdateParams
   const forwards = await ctx.reader.list(portForward, equals('natGatewayId', id));
   for (const each of forwards) if (each.state === 'available') await ensureKept(keptPortForward, ctx, each.id, call);
 }
+/** One that has gone meanwhile is as good. */
+const movedBack = ({ id, before }: MovedBlock): Statement => ({
+  op: 'update',
+  table: natPortBlock.name,
+  key: id,
+  set: { ...before },
+  expect: {},
+});
 const ports = ({ firstPort, lastPort }: Ports): Ports => ({ firstPort, lastPort });
 
 const gatewayUpdate = saga<NetworkContext, UpdateParams>('natGateway.update', 1)
@@ -221,11 +232,12 @@ const gatewayUpdate = saga<NetworkContext, UpdateParams>('natGateway.update', 1)
     do: ({ params: { id, set, generation, moved, made, projectId } }) => [
       settings(id, set, generation),
       ...moved.map((block) => change(natPortBlock, block.id as never, ports(block))),
+      ...made.map(({ subnetId }) => besideSubnet(subnetId as Id<'subnet'>)),
       ...made.map((block) => newBlock({ id: block.id as never, natGatewayId: id, subnetId: block.subnetId, projectId }, ports(block))),
     ],
     undo: ({ params: { id, before, moved, made } }) => [
       settings(id, before),
-      ...moved.map((block) => change(natPortBlock, block.id as never, block.before)),
+      ...moved.map((block) => movedBack(block)),
       ...made.map((block) => blockGone(block.id)),
     ],
   })

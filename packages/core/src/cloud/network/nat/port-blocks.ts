@@ -1,7 +1,19 @@
-import { CloudError, change, create, equals, type Id, type Reader, type RowOf, revert, type Statement } from '../../../kernel/index.ts';
+import {
+  both,
+  CloudError,
+  change,
+  create,
+  equals,
+  expectState,
+  type Id,
+  type Reader,
+  type RowOf,
+  revert,
+  type Statement,
+} from '../../../kernel/index.ts';
 import { nameOr } from '../../naming.ts';
 import { rowDeletion } from '../../row-only.ts';
-import type { subnet } from '../subnet.ts';
+import { subnet } from '../subnet.ts';
 import { subnetsOf } from '../vpc/vpc-ranges.ts';
 import { natGateway, natPortBlock } from './nat-gateway.ts';
 import { portForward } from './port-forward.ts';
@@ -75,7 +87,27 @@ export function newBlock(
   return create(natPortBlock, { id, projectId: projectId as Id<'project'>, name: nameOr(undefined, natPortBlock, id), ...of, ...ports });
 }
 
-export const blockGone = (id: string): Statement => revert(natPortBlock, id as never, { from: ['available', 'deleting'], to: 'deleted' });
+/** One that is being deleted goes with that; one that has gone with its subnet or its gateway is as good. */
+export const blockGone = (id: string): Statement => revert(natPortBlock, id as never, { from: ['available', 'deleted'], to: 'deleted' });
+
+/** As long as the subnet is there: it may go, or its making fail, while a gateway is made or changed beside it. */
+export const besideSubnet = (id: Id<'subnet'>): Statement => expectState(subnet, id, ['creating', 'available']);
+
+/**
+ * In the `unwound` of what makes subnets or a gateway: the blocks of these that there are by then, and no other beside them. Those that came with them may have gone
+ * since, with the other of their two owners, and others may have come.
+ */
+export async function blocksGone(
+  reader: Reader,
+  field: 'subnetId' | 'natGatewayId',
+  ids: readonly string[],
+): Promise<readonly Statement[]> {
+  const rows = await Promise.all(ids.map((id) => reader.list(natPortBlock, both(equals(field, id), equals('state', 'available')))));
+  return [
+    ...rows.flat().map(({ id }) => blockGone(id)),
+    ...ids.map((id): Statement => ({ op: 'vacant', table: natPortBlock.name, where: { [field]: id } })),
+  ];
+}
 
 /** Whoever takes ports of the gateway changes it: of two side by side the second is decided again, and sees the first. */
 export const portsTaken = ({ id, generation }: RowOf<typeof natGateway>): Statement =>
@@ -86,7 +118,7 @@ export const arePortsTaken = (statement: Statement | undefined): boolean =>
 
 /**
  * With new subnets of a VPC: their blocks of ports, where its gateway gives each subnet one of its own. Part of the accepting transaction; what takes that back
- * takes back these too, by `blockGone`.
+ * takes back these too, by `blocksGone`.
  * @throws CloudError no_capacity when there is none left
  */
 export async function blocksFor(
@@ -94,18 +126,15 @@ export async function blocksFor(
   { vpcId }: { readonly vpcId?: string },
   subnets: readonly { readonly id: Id<'subnet'>; readonly cidr: string; readonly projectId: string; readonly pointer?: string }[],
   mint: (kind: 'natPortBlock') => Id<'natPortBlock'>,
-): Promise<{ readonly ids: readonly Id<'natPortBlock'>[]; readonly statements: readonly Statement[] }> {
+): Promise<readonly Statement[]> {
   const gateway = vpcId === undefined ? undefined : await gatewayOf(reader, vpcId);
   const reaching = subnets.filter(({ cidr }) => !cidr.includes(':'));
-  if (gateway?.portsPerSubnet === undefined || reaching.length === 0) return { ids: [], statements: [] };
+  if (gateway?.portsPerSubnet === undefined || reaching.length === 0) return [];
   const { blocks, forwards } = await takenPorts(reader, gateway.id);
   const free = freeBlocks(reaching.length, gateway.portsPerSubnet, [...blocks, ...forwards], reaching[0]?.pointer);
   const rows = reaching.map((of, index) => ({ id: mint('natPortBlock'), of, ports: free[index] as Ports }));
-  return {
-    ids: rows.map(({ id }) => id),
-    statements: [
-      portsTaken(gateway),
-      ...rows.map(({ id, of, ports }) => newBlock({ id, natGatewayId: gateway.id, subnetId: of.id, projectId: of.projectId }, ports)),
-    ],
-  };
+  return [
+    portsTaken(gateway),
+    ...rows.map(({ id, of, ports }) => newBlock({ id, natGatewayId: gateway.id, subnetId: of.id, projectId: of.projectId }, ports)),
+  ];
 }
