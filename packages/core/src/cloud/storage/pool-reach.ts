@@ -186,7 +186,7 @@ export const poolHosts = ({ reader }: Pick<CloudServices, 'reader'>, reach: Pool
 /** It is looked at through its host alone. */
 const ofOwnHost = ({ status }: PoolRow): boolean => status === 'connected';
 
-export async function hostsOf(reader: CloudServices['reader'], row: PoolRow): Promise<readonly HostRow[]> {
+async function hostsOf(reader: CloudServices['reader'], row: PoolRow): Promise<readonly HostRow[]> {
   if (row.hostId !== undefined && row.scope === 'host') return [await reader.get(host, row.hostId)];
   const clusterIds =
     row.scope === 'cluster'

@@ -11,9 +11,9 @@ import {
 } from '../../kernel/index.ts';
 import { instance } from '../compute/contract.ts';
 import type { CloudServices } from '../services.ts';
+import { host } from '../topology/contract.ts';
 import { pool } from './pool.ts';
 import { advanced, allowedMs, DAY_MS, type Outage, type Probed, seconds, WINDOW_DAYS } from './pool-availability.ts';
-import { hostsOf } from './pool-reach.ts';
 import { poolTarget } from './settings.ts';
 import { outageList, volume } from './volume.ts';
 
@@ -36,7 +36,8 @@ export const pastPoolsWith = ({ pastPools = [] }: Pick<VolumeRow, 'pastPools'>, 
 export async function machinesCutOff(reader: Reader, at: PoolRow): Promise<ReadonlyMap<string, number>> {
   if (at.scope === 'host') return new Map();
   const hosts = new Map<string | undefined, number>();
-  for (const { id, unreachedPools = [] } of await hostsOf(reader, at))
+  // Mostly there is none, of however many.
+  for (const { id, unreachedPools = [] } of await reader.list(host, { field: 'unreachedPools', op: 'not null' }))
     for (const { poolId, since } of unreachedPools) if (poolId === at.id) hosts.set(id, Date.parse(since));
   if (hosts.size === 0) return new Map();
   const machines = await reader.list(instance, { field: 'hostId', op: 'in', value: [...hosts.keys()] as string[] });
