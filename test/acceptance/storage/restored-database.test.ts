@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { AS_NOBODY, postgresPrograms } from '../../../tools/system/private-postgres.ts';
 import { FULL } from '../../../tools/test/slice.ts';
 import { until } from '../../lab/waiting.ts';
+import { bucketStore } from './bucket.ts';
 import { CephCloud, MIB } from './ceph-cloud.ts';
 import { settledInventory } from './inventory.ts';
 import { OpenedVolume } from './opened-volume.ts';
@@ -84,13 +85,17 @@ class Database {
   this.timeout(1_800_000);
   let lab: CephCloud;
   let volumeId: Id<'volume'>;
+  /** In a bucket of Ceph's, and in a folder of the server. */
+  const storeIds: Id<'backupStore'>[] = [];
   const backups: { readonly id: Id<'backup'>; readonly atLeast: number; readonly atMost: number; readonly notes: string }[] = [];
 
   before(async () => {
-    lab = await CephCloud.up({ hosts: 1 });
+    lab = await CephCloud.up({ hosts: 1, gateway: true });
     const path = join(lab.serverDir, '..', 'cellar');
     await mkdir(path);
-    await lab.cloud.backupStores.create({ name: 'cellar', driver: 'directory', settings: { path } }).wait(WAIT);
+    const { backupStores } = lab.cloud;
+    storeIds.push((await backupStores.create(await bucketStore(lab.ceph)).wait(WAIT)).id);
+    storeIds.push((await backupStores.create({ name: 'cellar', driver: 'directory', settings: { path } }).wait(WAIT)).id);
     volumeId = (await lab.cloud.volumes.create({ name: 'database', sizeBytes: SIZE_BYTES }).wait(WAIT)).id;
   });
   after(() => lab?.[Symbol.asyncDispose]());
@@ -100,14 +105,15 @@ class Database {
     const database = await Database.on(volume);
     await database.make();
     await database.write();
-    for (const notes of ['first', 'second']) {
+    for (const [number, notes] of ['first', 'second', 'third', 'fourth'].entries()) {
+      const storeId = storeIds[Math.floor(number / 2)];
       await database.untilMore();
       await volume.shell(`echo ${notes} >"${volume.root}/notes.txt"; sync -f "${volume.root}"`);
       const atLeast = await database.told();
-      const { id, readBytes } = await lab.cloud.volumeBackups.create({ volumeId }).wait(WAIT);
+      const { id, readBytes } = await lab.cloud.volumeBackups.create({ volumeId, storeId }).wait(WAIT);
       // One more may be durable already, and not told.
       backups.push({ id, atLeast, atMost: (await database.told()) + 1, notes });
-      if (notes === 'second') expect(readBytes).to.be.below(SIZE_BYTES / 2);
+      if (number % 2 === 1) expect(readBytes).to.be.below(SIZE_BYTES / 2);
     }
     await database.untilMore();
     await database.ask('truncate rows');
@@ -115,7 +121,7 @@ class Database {
     await database.stop();
   });
 
-  for (const [index, how] of ['a copy', 'a clone'].entries())
+  for (const [index, how] of ['a copy from a bucket', 'what changed later, from a bucket', 'a copy', 'a clone'].entries())
     it(`is brought back by ${how} with all that was durable then and nothing torn, and a file beside it`, async () => {
       const { id, atLeast, atMost, notes } = backups[index] ?? expect.fail('there is no backup');
       const name = `again-${index}`;

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Id } from '@pileus/sdk';
-import { AwsClient } from 'aws4fetch';
 import { expect } from 'chai';
 import { FULL } from '../../../tools/test/slice.ts';
 import { Seeded } from '../seeded.ts';
+import { bucketStore } from './bucket.ts';
 import { CephCloud, MIB } from './ceph-cloud.ts';
 import { leftParts } from './inventory.ts';
 import { CONTENT_BYTES, type Ground, type Play } from './kills/ground.ts';
@@ -16,7 +16,6 @@ import { cleared, settledWorld } from './kills/world.ts';
 /** Each saga is struck so often while it is at work, and is asked for no more then: one that ends in an instant is often missed. */
 const HITS = 3;
 const KILLS_MAX = 12 * HITS;
-const BUCKET = 'cellar';
 /** Guests that boot at a time. */
 const BOOTS = 3;
 const END_TIMEOUT_MS = 300_000;
@@ -66,7 +65,7 @@ interface Played {
     const [{ id: localId }, { id: storeId }, { id: bucketId }] = await Promise.all([
       cloud.pools.create(local).wait(),
       cloud.backupStores.create(store).wait(),
-      cloud.backupStores.create(await bucketStore()).wait(),
+      cloud.backupStores.create(await bucketStore(lab.ceph)).wait(),
     ]);
     const [guestId, isoId] = [await lab.uploadGuestImage(), await iso()];
     let names = 0;
@@ -76,13 +75,6 @@ interface Played {
     };
     const { storageClass } = await cloud.pools.get(lab.poolId);
     return { ...{ lab, cloud, imageId, guestId, isoId, localId, storageClass, storeId, bucketId, files, name }, running: [] };
-  }
-
-  async function bucketStore() {
-    const { url: endpoint, accessKey: accessKeyId, secretKey: secretAccessKey } = lab.ceph.s3;
-    const owner = new AwsClient({ accessKeyId, secretAccessKey, region: 'us-east-1', service: 's3' });
-    expect((await owner.fetch(`${endpoint}/${BUCKET}`, { method: 'PUT' })).status).to.be.within(200, 299);
-    return { name: 'bucket', driver: 's3', settings: { endpoint, bucket: BUCKET, accessKeyId }, secrets: { secretAccessKey } };
   }
 
   async function iso(): Promise<Id<'image'>> {
