@@ -36,6 +36,7 @@ export class FlapWatch {
 
   /** Begins to listen to a fabric, and settles whoever is held there. */
   async look(driver: string, fabric: Fabric, call: Call): Promise<void> {
+    if (!fabric.keeps('loadBalancers')) return;
     if (this.#watched.get(driver)?.fabric !== fabric) {
       this.#watched.get(driver)?.stop();
       this.#watched.set(driver, { fabric, stop: fabric.watchBackends((at) => this.#do(() => this.#wentOut(fabric, at))) });

@@ -50,12 +50,20 @@ async function shop(presets: Readonly<Record<string, unknown>> = {}) {
     };
     return ids.map((each) => backends.find((one) => one.id === each));
   };
-  return { at, id, listenerId, a, b, c, weights, goOut, flap, row, health, heard, kept };
+  /** What is told of the balancer to who asks whether it leads anywhere. */
+  const waysIn = async () => {
+    const { address } = await at.stage.row(loadBalancer, id);
+    const body = { protocol: 'tcp', port: 80, fromNicId: (await row(c)).nicId, toAddress: address };
+    const answer = await at.stage.ask('POST', '/reachability/explain', { principal: at.sim.principal, body });
+    const { hops } = answer as { readonly hops: readonly { readonly at: string; readonly message: string }[] };
+    return hops.find((hop) => hop.at === 'loadBalancer')?.message;
+  };
+  return { at, id, listenerId, a, b, c, weights, goOut, flap, row, health, heard, kept, waysIn };
 }
 
 describe('a backend that comes and goes', () => {
   it('is held out after it went out too often, says so, and is tried again when its time is over', async () => {
-    const { at, listenerId, a, weights, flap, row, health, heard } = await shop();
+    const { at, listenerId, a, weights, flap, row, health, heard, waysIn } = await shop();
     await flap(a, 3);
     expect([weights(), (await row(a)).flaps?.outs.length, (await row(a)).heldReason]).to.deep.equal([[1, 2, 3], 3, undefined]);
     const beforeMs = at.sim.environment.clock.nowMs();
@@ -69,6 +77,7 @@ describe('a backend that comes and goes', () => {
       ['online', undefined],
       ['online', undefined],
     ]);
+    expect(await waysIn(), 'who is held leads nowhere').to.match(/ of 2 backends that get connections/);
     await at.sim.run(MINUTE_MS - 3 * SETTLE_MS);
     expect(weights()).to.deep.equal([0, 2, 3]);
     await at.sim.run(3 * SETTLE_MS);
