@@ -4,8 +4,8 @@ import { expect } from 'chai';
 import { NfsServer } from '../../../tools/system/nfs-server.ts';
 import { FULL } from '../../../tools/test/slice.ts';
 import { eventually } from '../lab-cloud.ts';
-import { faultsBack, faultsOf, titleOf } from '../stepped.ts';
-import type { Fault, Order } from '../stepped-cloud.ts';
+import { faultsOf, titleOf } from '../stepped.ts';
+import type { Order } from '../stepped-cloud.ts';
 import { CrashStage } from './crash-stage.ts';
 
 /** What a call may do that was cut short has been done by then, and the host has answered since. */
@@ -61,21 +61,6 @@ if (FULL)
       ).then((ended) => ended.end);
     const succeeds = async (order: Order): Promise<boolean> => [undefined, 'succeeded'].includes(await end(order));
 
-    /** What fails there goes all the way back, wherever that is cut short. */
-    async function goesBack(order: Order, fault: Fault): Promise<void> {
-      const before = await stage.settled(true);
-      const unwound = await stage.cloud.perform({ ...order, fault });
-      expect(unwound?.state, titleOf(order.action, fault)).to.equal('failed');
-      await stage.expectWorld(before, titleOf(order.action, fault));
-      const faults = faultsBack(unwound?.places ?? []);
-      expect(faults).to.not.have.length(0);
-      for (const faultBack of faults) {
-        const title = titleOf(order.action, faultBack);
-        expect([undefined, 'failed'], title).to.include(await end({ ...order, fault, faultBack }));
-        await stage.expectWorld(before, title);
-      }
-    }
-
     it('leave one that is recovered from the trash, and what leads to it, as it was or as it should be', async () => {
       ids.binned = await made('instance.create', { ...stage.instance('binned'), hostId: stage.hostIds[0], start: false });
       const nicId = stage.nicOf(ids.binned);
@@ -89,7 +74,7 @@ if (FULL)
       const recovered = await stage.cloud.perform(recover);
       const last = recovered?.places.findLast(({ type }) => type === 'effect');
       await made('instance.delete', {}, { resourceId: ids.binned });
-      await goesBack(recover, { path: String(last?.path), phase: 'do', when: 'after', how: 'fails' });
+      await stage.goBack(() => recover, { path: String(last?.path), phase: 'do', when: 'after', how: 'fails' }, end);
     });
 
     it('leave one that migrates on one host, with its card and what OVN knows of it, and nothing on the other', async () => {
@@ -122,7 +107,7 @@ if (FULL)
         }
         here = there;
       }
-      await goesBack(to(1 - here), { path: 'send', phase: 'do', when: 'after', how: 'fails' });
+      await stage.goBack(() => to(1 - here), { path: 'send', phase: 'do', when: 'after', how: 'fails' }, end);
     });
 
     it('leave nothing when they are gone', async () => {

@@ -11,7 +11,7 @@ import { PHYSICAL_NETWORK } from '../../lab/ovn/host-switch.ts';
 import { EXTERNAL } from '../../lab/ovn/internet.ts';
 import { networkInventory } from '../../lab/ovn/inventory.ts';
 import { eventually, MIB } from '../lab-cloud.ts';
-import { faultsOf, Stepped, titleOf } from '../stepped.ts';
+import { faultsBack, faultsOf, Stepped, titleOf } from '../stepped.ts';
 import type { Fault, Order } from '../stepped-cloud.ts';
 import { CephGuest } from '../storage/ceph-guest.ts';
 import { readStore } from '../store-witness.ts';
@@ -172,6 +172,33 @@ export class CrashStage implements AsyncDisposable {
       await this.expectWorld(isBack ? without : with_, `${title} (${isBack ? 'gone' : 'unwound'})`);
       if (!isBack) expect(await cloud.toTheEnd(takeBack()), 'taken back after one that was unwound').to.equal(true);
     }
+  }
+
+  /** What fails there goes all the way back, wherever that is cut short. Answers in how many ways it was. */
+  async goBack(order: () => Order, fault: Fault, end = (one: Order) => this.cloud.end(one)): Promise<number> {
+    const before = await this.settled(true);
+    const unwound = await this.cloud.perform({ ...order(), fault });
+    const { action } = order();
+    expect(unwound?.state, titleOf(action, fault)).to.equal('failed');
+    await this.expectWorld(before, titleOf(action, fault));
+    const faults = faultsBack(unwound?.places ?? []);
+    expect(faults).to.not.have.length(0);
+    for (const faultBack of faults) {
+      const title = titleOf(action, faultBack);
+      expect([undefined, 'failed'], title).to.include(await end({ ...order(), fault, faultBack }));
+      await this.expectWorld(before, title);
+    }
+    return faults.length;
+  }
+
+  /** Makes and takes back once, to see what there is to undo, and then goes back from the last of it. */
+  async playUndone({ prepare, make, takeBack }: CrashPair): Promise<number> {
+    await prepare?.();
+    const made = await this.cloud.perform(make());
+    expect(made?.state, JSON.stringify(made?.error)).to.equal('succeeded');
+    expect(await this.cloud.toTheEnd(takeBack())).to.equal(true);
+    const last = made?.places.findLast(({ type, phase }) => type === 'effect' && phase === 'do');
+    return this.goBack(make, { path: String(last?.path), phase: 'do', when: 'after', how: 'fails' });
   }
 }
 
