@@ -135,11 +135,11 @@ async function withDepths(
 /** What was taken along although something that stays has it: a disk of a machine that is elsewhere. */
 async function inUse(ctx: CascadeContext, relations: readonly Related[], owned: ReadonlyMap<string, Found>): Promise<readonly Referring[]> {
   const { registry, reader } = ctx;
-  const taken = await filtered(ctx, relations, ({ row, how }) => how === 'restrict' && owned.has(row.id));
-  const held = taken.flatMap(({ kind, row }) =>
+  const taken = await filtered(ctx, relations, ({ row, how, edge }) => (how === 'restrict' || edge === TAKEN) && owned.has(row.id));
+  const held = taken.flatMap(({ kind, row, edge: by }) =>
     kind.refs.flatMap((edge) => {
       const id = (row as unknown as Record<string, string | undefined>)[edge.field];
-      const holds = edge.onDelete !== 'restrict' && edge.field !== 'projectId' && edge.field !== 'accountId';
+      const holds = by === TAKEN ? isHeldBy(kind, row, edge) : isToStayWith(edge);
       return id === undefined || !holds || owned.has(id) ? [] : [{ kind, row, edge, id }];
     }),
   );
@@ -150,6 +150,12 @@ async function inUse(ctx: CascadeContext, relations: readonly Related[], owned: 
   });
   return answers.flat();
 }
+
+const isToStayWith = ({ onDelete, field }: RefEdge): boolean => onDelete !== 'restrict' && field !== 'projectId' && field !== 'accountId';
+
+/** The row is in the state that it has for what this field points to: by itself it would not be deleted either. */
+const isHeldBy = ({ detached }: AnyKind, { state }: RowBase, { field }: RefEdge): boolean =>
+  (detached as Readonly<Record<string, { readonly from: readonly string[] }>> | undefined)?.[field]?.from.includes(state) === true;
 
 async function childrenOf(
   { registry, reader }: CascadeContext,

@@ -235,6 +235,33 @@ describe('applying a template', () => {
     assert.deepEqual([names(sim, stack), names(sim, instance), names(sim, volume), sim.rows(stackResource.name)], [[], [], ['b'], []]);
   });
 
+  it('takes no disk from a machine that is none of its own, previewed, forced or not', async () => {
+    const id = await sim.done('stack.create', { name: 's', template: shop(at) });
+    const data = sim.rows(volume.name).find(({ name }) => name === 'data');
+    const web = sim.rows(instance.name).find(({ name }) => name === 'web');
+    const guest = await sim.done('instance.create', { name: 'guest', instanceType: 'small', imageId: at.imageId });
+    await sim.done('instance.detachVolume', { volumeId: data?.id }, String(web?.id));
+    await sim.done('instance.attachVolume', { volumeId: data?.id }, guest);
+    const { kernel, environment } = sim;
+    const how = { force: false, permanent: false, recursive: false, limit: 10, sees: async () => true };
+    const preview = () =>
+      environment.complete(kernel.previewDeletion(kernel.registry.action('stack.delete'), sim.row('stack', id) as never, how));
+    const { plan, blocked } = await preview();
+    assert.deepEqual([plan, blocked.rows.map(({ id: row, kind }) => [kind, row])], [undefined, [['volume', data?.id]]]);
+    for (const input of [{}, { force: true }]) assert.equal((await refusal(sim.submit('stack.delete', input, id))).code, 'in_use');
+    // One that is ahead in the queues of the disk counts, too.
+    await sim.done('instance.detachVolume', { volumeId: data?.id }, guest);
+    const attaching = await sim.submit('instance.attachVolume', { volumeId: data?.id }, guest);
+    const deleting = await sim.submit('stack.delete', {}, id);
+    assert.equal((await sim.ended(attaching.operationId)).state, 'succeeded');
+    assert.equal((await sim.ended(deleting.operationId)).state, 'failed');
+    assert.sameMembers(names(sim, instance), ['web', 'guest']);
+    await sim.done('instance.detachVolume', { volumeId: data?.id }, guest);
+    assert.notEqual((await preview()).plan, undefined);
+    await sim.done('stack.delete', {}, id);
+    assert.deepEqual([names(sim, instance), names(sim, stack), sim.world.violations], [['guest'], [], []]);
+  });
+
   it('takes everything back when one of its resources fails', async () => {
     const before = await sim.residue();
     const bad = { kind: 'volume', properties: { name: { ref: 'web.hostname' }, sizeBytes: 8192, poolId: { ref: 'web.hostId' } } };
