@@ -92,13 +92,14 @@ class ClustersLeft {
 
   /** The idlest that is not too far behind what was seen, and the one that can have most. */
   #idlestAndBest(): readonly [idlest: number | undefined, best: number] {
-    const clusters = this.#clusters;
+    const [clusters, all] = [this.#clusters, this.#most];
     const least = this.#seenMost - BEHIND_MAX;
     let idlest: number | undefined;
     let best = 0;
-    for (const [at, most] of this.#most.entries()) {
+    for (let at = 0; at < all.length; at += 1) {
+      const most = all[at] ?? NONE;
       if (most === NONE || most < least) continue;
-      if (most > this.#of(best)) best = at;
+      if (most > (all[best] ?? NONE)) best = at;
       if (idlest === undefined || isIdler(clusters[at] as IndexedCluster, clusters[idlest] as IndexedCluster)) idlest = at;
     }
     return [idlest, best];
