@@ -15,6 +15,7 @@ import {
   type Environment,
   Kernel,
   type KernelServices,
+  notLetIn,
   type Plugin,
   type PluginSource,
   type SealedAnew,
@@ -110,7 +111,8 @@ async function agentLinkOf(agents: NonNullable<Config['agents']>, directory: str
 }
 
 const unknownScheme = (): never => {
-  throw new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
+  const error = new CloudError('unauthenticated', 'The Authorization header is: Bearer pil_…');
+  throw notLetIn(error, { reason: 'malformed', action: 'apiKey.use' });
 };
 
 const pluginModule = (plugin: PluginSource): ContainerModule =>

@@ -16,6 +16,7 @@ export * from './action.ts';
 export { alone } from './alone.ts';
 export * from './api/index.ts';
 export { inWords, oneOf } from './article.ts';
+export { type NotLetIn, notLetIn } from './audit/index.ts';
 export { Bus, command, type Message, telemetry } from './bus.ts';
 export { bytesText } from './byte-text.ts';
 export { canonical } from './canonical.ts';

@@ -1,7 +1,7 @@
 import { Acceptances, type Accepting, type Place, type Refused } from './acceptance.ts';
 import { lacks, type Principal } from './access.ts';
 import type { Action } from './action.ts';
-import { auditPlugin, Sealer } from './audit/index.ts';
+import { auditPlugin, RefusedSignIns, Sealer } from './audit/index.ts';
 import { startExpiry } from './cascade/expiry.ts';
 import { orphansPlugin } from './cascade/orphans.ts';
 import { type DeletionPreview, type PreviewRequest, previewDeletion } from './cascade/preview.ts';
@@ -103,6 +103,7 @@ export class Kernel {
   readonly parts: Parts;
   readonly services: KernelServices;
   readonly audit: Sealer;
+  readonly refusedSignIns: RefusedSignIns;
   readonly #options: KernelOptions;
   readonly #acceptances: Acceptances;
   readonly #checks = new Map<string, InputCheck>();
@@ -137,6 +138,7 @@ export class Kernel {
       { presets: options.presets ?? {}, trashMs: () => trashMs(this.services.settings), slices: this.services.slices },
     );
     this.audit = new Sealer({ environment, store, commit: (statements) => this.operations.commit(statements) });
+    this.refusedSignIns = new RefusedSignIns({ environment, ids: this.services.ids, audit: this.audit });
     this.operations = new Operations({
       environment,
       store,

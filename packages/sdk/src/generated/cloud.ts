@@ -8387,7 +8387,7 @@ export class AuditEndpoints extends Endpoints {
     super(client, 'audit');
   }
 
-  /** Who has changed what, newest first: one entry for each call that was accepted, and for each that was denied for want of a permission; like ones of a minute are one. */
+  /** Who has changed what, newest first: one entry for each call that was accepted, for each that was denied for want of a permission, and for who was not let in; like ones of a minute are one. */
   get(query: { readonly actor?: string; readonly action?: string; readonly resourceKind?: string; readonly resourceId?: string; readonly result?: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown' | 'denied'; readonly since?: string; readonly until?: string; readonly of?: 'project' | 'account' | 'cloud'; readonly limit?: number; readonly after?: string } = {}, options: CallOptions = {}): Reply<{
     readonly items: readonly {
       /** Of an action also the id of its operation. */
@@ -8402,13 +8402,13 @@ export class AuditEndpoints extends Endpoints {
       readonly resourceId?: string;
       /** The operation that asked for it in place of the actor, e.g. that of a stack. */
       readonly causeId?: string;
-      /** Of denied calls: so many that were alike, the first at `at`, the last at `endedAt`. */
+      /** Of denied calls and sign-ins: so many that were alike, the first at `at`, the last at `endedAt`. */
       readonly times?: number;
-      /** What was asked for, without secrets; what is long by its digest. */
+      /** What was asked for, without secrets; what is long by its digest. Of who was not let in: whom he named, and `from`, his address. */
       readonly request?: { readonly [key: string]: unknown };
       /** Fields that were asked to change: `from` what they were, `to` what they were to be. */
       readonly changes?: { readonly [key: string]: unknown };
-      /** `pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain; `denied`: its caller may not do that, and nothing was done. */
+      /** `pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain; `denied`: its caller may not do that, or was not let in, and nothing was done. */
       readonly result: 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown' | 'denied';
       readonly endedAt?: string;
       /** Why it failed: `code` and `message`. */

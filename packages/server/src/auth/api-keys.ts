@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Directory } from '@pileus/core';
-import { CloudError, type Environment, type Principal, type Statement, type Store, timestamp } from '@pileus/core/kernel';
+import { CloudError, type Environment, notLetIn, type Principal, type Statement, type Store, timestamp } from '@pileus/core/kernel';
 import type { Authenticator, Presented, Proof } from './authenticator.ts';
 
 const PREFIX = 'pil_';
@@ -64,7 +64,8 @@ export class ApiKeys implements Authenticator {
     const key = BEARER.exec(authorization ?? '')?.[1];
     if (key === undefined) return undefined;
     const principal = this.#isRoot(key, connection) ? this.#rootIn(project) : this.#directory?.byToken(key, project);
-    if (principal === undefined) throw new CloudError('unauthenticated', 'This API key is unknown.');
+    if (principal === undefined)
+      throw notLetIn(new CloudError('unauthenticated', 'This API key is unknown.'), { reason: 'unknown', action: 'apiKey.use' });
     return principal instanceof Promise ? principal.then((found) => ({ principal: found })) : { principal };
   }
 

@@ -1,9 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Directory } from '@pileus/core';
-import { type Clock, CloudError } from '@pileus/core/kernel';
+import { type Clock, CloudError, isCloudError, notLetIn } from '@pileus/core/kernel';
 import type { Authenticator, Presented, Proof } from './authenticator.ts';
 import { Nonces } from './nonces.ts';
 
+const ACTION = 'apiKey.use';
 const SCHEME = 'PILEUS-HMAC-SHA256';
 const HEADER = new RegExp(
   `^${SCHEME} key=([0-9a-f-]{36}), ?date=([0-9T:.Z-]{20,24}), ?nonce=([A-Za-z0-9_-]{16,64}), ?content=([0-9a-f]{64}), ?signature=([0-9a-f]{64})$`,
@@ -39,23 +40,38 @@ export class Signatures implements Authenticator {
   async #verified(presented: Presented): Promise<Proof> {
     const [, key = '', date = '', nonce = '', content = '', signature = ''] = HEADER.exec(presented.authorization ?? '') ?? [];
     if (key === '')
-      throw new CloudError('unauthenticated', `The Authorization header is: ${SCHEME} key=…, date=…, nonce=…, content=…, signature=…`);
-    this.#assertNear(date);
+      throw notLetIn(
+        new CloudError('unauthenticated', `The Authorization header is: ${SCHEME} key=…, date=…, nonce=…, content=…, signature=…`),
+        { reason: 'malformed', action: ACTION },
+      );
+    this.#assertNear(date, key);
     const text = canonical({ ...presented, date, nonce, content });
     const wanted = Buffer.from(signature, 'hex');
     const isProof = (signing: string) => timingSafeEqual(createHmac('sha256', signing).update(text).digest(), wanted);
     const principal = await this.#directory.byKeyId(key, isProof, presented.project);
-    this.#nonces.use(key, nonce);
+    this.#useOnce(key, nonce);
     return { principal, bodySha256: content };
   }
 
-  #assertNear(date: string): void {
+  #useOnce(key: string, nonce: string): void {
+    try {
+      this.#nonces.use(key, nonce);
+    } catch (error) {
+      const isReplay = isCloudError(error) && error.code === 'unauthenticated';
+      throw isReplay ? notLetIn(error, { reason: 'replayed', action: ACTION, resourceKind: 'apiKey', resourceId: key }) : error;
+    }
+  }
+
+  #assertNear(date: string, key: string): void {
     const atMs = Date.parse(date);
     const nowMs = this.#clock.nowMs();
     if (!(Math.abs(atMs - nowMs) <= WINDOW_MS))
-      throw new CloudError(
-        'unauthenticated',
-        `The date of the signature is not within ${WINDOW_MS / 1000} s of now, ${new Date(nowMs).toISOString()}.`,
+      throw notLetIn(
+        new CloudError(
+          'unauthenticated',
+          `The date of the signature is not within ${WINDOW_MS / 1000} s of now, ${new Date(nowMs).toISOString()}.`,
+        ),
+        { reason: 'bad_date', action: ACTION, named: { id: key } },
       );
     // What was seen before the start is not remembered.
     if (atMs < this.#startedMs) throw new CloudError('unavailable', 'This was signed before the server started; sign it again.');

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { CloudError, isCloudError, type RequestBody, type Timers } from '@pileus/core/kernel';
+import { CloudError, isCloudError, notLetIn, type RequestBody, type Timers } from '@pileus/core/kernel';
 
 export interface BodyLimits {
   /** Of a JSON body. */
@@ -38,7 +38,11 @@ export function bodyOf(request: IncomingMessage, limits: BodyLimits, timers: Tim
 
 const NOTHING = hash('sha256', '');
 
-const notAsSigned = (): CloudError => new CloudError('unauthenticated', 'The body is not the one that was signed.');
+const notAsSigned = (): CloudError =>
+  notLetIn(new CloudError('unauthenticated', 'The body is not the one that was signed.'), {
+    reason: 'bad_signature',
+    action: 'apiKey.use',
+  });
 
 async function* checked(bytes: AsyncIterable<Uint8Array>, sha256: string): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256');

@@ -1,6 +1,9 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiRequest, Principal, RequestBody } from '@pileus/core/kernel';
 import type { FastifyRequest } from 'fastify';
+
+/** Of the other end of the connection. One of IPv4 is written as such, whatever the socket is of. */
+export const addressOf = ({ socket }: IncomingMessage): string | undefined => socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '');
 
 /** An HTTP request as the API takes it. The abort signal is made only when somebody wants it: most requests end before anybody could go away. */
 export class HttpRequest implements ApiRequest {
@@ -11,6 +14,7 @@ export class HttpRequest implements ApiRequest {
   readonly principal: Principal | undefined;
   readonly requestId: string;
   readonly acceptsSocket: boolean;
+  readonly #raw: IncomingMessage;
   readonly #response: Pick<ServerResponse, 'once' | 'closed' | 'writableFinished'>;
   #abort: AbortController | undefined;
 
@@ -30,8 +34,13 @@ export class HttpRequest implements ApiRequest {
     if (given.body !== undefined) this.body = given.body;
     this.principal = given.principal;
     this.requestId = id;
+    this.#raw = raw;
     this.acceptsSocket = given.acceptsSocket;
     this.#response = given.response;
+  }
+
+  get from(): string | undefined {
+    return addressOf(this.#raw);
   }
 
   get signal(): AbortSignal {

@@ -19,7 +19,7 @@ import type { Admission, Admitted, Holding } from '../limits/admission.ts';
 import { bodyOf } from './body.ts';
 import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
-import { HttpRequest } from './request.ts';
+import { addressOf, HttpRequest } from './request.ts';
 import { joinSocket } from './sockets.ts';
 import { RequestSpan } from './spans.ts';
 
@@ -210,7 +210,22 @@ export class HttpServer {
   #proof({ raw }: FastifyRequest): Proof | undefined | Promise<Proof | undefined> {
     const { method = '', url = '', headers, socket } = raw;
     const project = headers['x-pileus-project'] as string | undefined;
-    return this.#options.authenticator.authenticate({ authorization: headers.authorization, method, url, project, connection: socket });
+    const presented = { authorization: headers.authorization, method, url, project, connection: socket };
+    return this.#telling(raw, () => this.#options.authenticator.authenticate(presented));
+  }
+
+  /** Of who is not let in the audit is told. In the same turn where nothing has to be waited for. */
+  #telling<T>(raw: IncomingMessage, prove: () => T | Promise<T>): T | Promise<T> {
+    const refused = (error: unknown): never => {
+      this.#options.api.refused(error, { from: addressOf(raw) });
+      throw error;
+    };
+    try {
+      const proof = prove();
+      return proof instanceof Promise ? proof.catch(refused) : proof;
+    } catch (error) {
+      return refused(error);
+    }
   }
 
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -117,11 +117,15 @@ describe('server: users of a directory', () => {
     ] as const;
     for (const [user, password] of tries) expect((await signIn(user, password)).status, user).to.equal(401);
     expect((await signIn('ann', 'anns password', 'default')).status).to.equal(401);
+    const told = await at.refusals();
+    expect(told).to.deep.include(['refused_by_provider', { account: 'acme', user: 'nobody', from: '127.0.0.1' }]);
+    expect(told).to.deep.include(['wrong_password', { account: 'acme', user: 'ann', from: '127.0.0.1' }]);
   });
 
   it('are not let in when they are disabled here', async () => {
     expectStatus(await acme.admin('POST', '/v1/users/ann/disable'), 200);
     expect((await signIn('ann', 'anns password')).status).to.equal(401);
+    expect(await at.refusals()).to.deep.include(['disabled', { provider: 'ldap', user: 'ann', from: '127.0.0.1' }]);
     expectStatus(await acme.admin('POST', '/v1/users/ann/enable'), 200);
   });
 

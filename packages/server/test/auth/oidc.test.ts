@@ -73,6 +73,8 @@ describe('server: users of an OpenID provider', () => {
     for (const token of tries) expect((await signIn(token)).status, token.slice(0, 40)).to.equal(401);
     expect((await signIn(good, 'ldap')).status).to.equal(401);
     expect((await at.as(good)('GET', '/v1/access')).status).to.equal(401);
+    const told = await at.refusals();
+    for (const provider of ['oidc', 'ldap']) expect(told).to.deep.include(['bad_token', { provider, from: '127.0.0.1' }]);
   });
 
   it('are told to come again while the provider does not answer and its keys are not known', async () => {

@@ -58,6 +58,18 @@ export class Tenancy {
     return expectStatus(answer, 200).json.token as string;
   }
 
+  /** Why whom was not let in, as the audit tells once all of it is written. */
+  async refusals(): Promise<readonly (readonly [string, object])[]> {
+    const { environment } = this.server.plane.kernel.services;
+    // They are written within a second; what has come since that is not waited for.
+    await new Promise<void>((resolve) => void environment.timers.after(1500, resolve));
+    const { json } = expectStatus(await this.root()('GET', '/v1/audit?of=cloud&result=denied&limit=1000'), 200);
+    return json.items.map(({ error, request }: { error: { params: { reason: string } }; request: object }) => [
+      error.params.reason,
+      request,
+    ]);
+  }
+
   close(): Promise<void> {
     return this.server.close();
   }

@@ -1,10 +1,14 @@
 import { hash } from 'node:crypto';
 import {
+  type AnyKind,
   CloudError,
   type Condition,
   type Id,
   type KernelServices,
+  type NotLetIn,
+  notLetIn,
   type Principal,
+  type RowBase,
   type RowOf,
   type Statement,
   timestamp,
@@ -81,7 +85,7 @@ export class Directory {
   /** The holder of an API key who has proven that he has it otherwise, by one of the keys for signatures. */
   async byKeyId(id: string, isProof: (signingKey: string) => boolean, inProject?: string): Promise<Principal> {
     const signing = (await this.#signingKeys(id)).find(isProof);
-    if (signing === undefined) throw unknownKey();
+    if (signing === undefined) throw await this.#noProof({ prefix: 'pil', id }, 'bad_signature');
     const key = placeKey(`signed ${hash('sha256', signing, 'base64')}`, inProject);
     const again = () => this.byKeyId(id, (one) => one === signing, inProject);
     return this.#remembered(key) ?? this.#find(key, () => this.#holder({ prefix: 'pil', id }, undefined, inProject, again));
@@ -142,8 +146,15 @@ export class Directory {
   async #proven(of: TokenId | undefined, sha256: string, inProject: string | undefined, again: Caller['renewed']): Promise<Known> {
     const credential = of === undefined ? undefined : await readCredential(this.#services.store, of.id);
     const secret = credential === undefined ? undefined : secretOf(credential, sha256, timestamp(this.#services.environment.clock));
-    if (of === undefined || secret === undefined) throw unknownKey();
+    if (of === undefined) throw unknownKey({ reason: 'malformed' });
+    if (secret === undefined) throw await this.#noProof(of, 'wrong_secret');
     return this.#holder(of, secret.expiresAt, inProject, again);
+  }
+
+  /** The credential is named, and nothing proves that it is there: whose it would be is told where there is one. */
+  async #noProof(of: TokenId, reason: NotLetIn['reason']): Promise<CloudError> {
+    const row = await this.#services.reader.find<AnyKind>(of.prefix === 'pil' ? apiKey : session, of.id);
+    return unknownKey({ reason: row === undefined ? 'unknown' : reason, of, row });
   }
 
   async #signingKeys(id: string): Promise<readonly string[]> {
@@ -176,8 +187,10 @@ export class Directory {
     const untilMs = Math.min(
       ...[row?.expiresAt, secretUntil].map((text) => (text === undefined ? Number.POSITIVE_INFINITY : Date.parse(text))),
     );
-    if (row?.state !== 'active' || !(untilMs > environment.clock.nowMs())) throw unknownKey();
+    if (row === undefined) throw unknownKey({ reason: 'unknown', of: { prefix, id } });
+    if (row.state !== 'active' || !(untilMs > environment.clock.nowMs())) throw unknownKey({ reason: 'over', of: { prefix, id }, row });
     const subject = await this.#subject(row);
+    if (subject === undefined) throw unknownKey({ reason: 'disabled', of: { prefix, id }, row });
     const of = key === undefined ? {} : { only: key.permissions, inProjectId: key.inProjectId };
     const actor = key === undefined ? `user:${subject.row.id}` : `key:${id}`;
     const principal = await this.principal({ ...of, actor, credentialId: id, subject, inProject, renewed });
@@ -189,8 +202,8 @@ export class Directory {
     const kind = of.userId === undefined ? ('serviceAccount' as const) : ('user' as const);
     const row: Subject | undefined =
       of.userId === undefined ? await reader.find(serviceAccount, of.serviceAccountId ?? '') : await reader.find(user, of.userId);
-    if (row?.state !== 'enabled') throw unknownKey();
-    if ((await reader.find(account, row.accountId as string))?.state !== 'available') throw unknownKey();
+    if (row?.state !== 'enabled') return undefined;
+    if ((await reader.find(account, row.accountId as string))?.state !== 'available') return undefined;
     return { kind, row };
   }
 
@@ -259,7 +272,22 @@ export class Directory {
 
 const placeKey = (proof: string, inProject = ''): string => `${proof} ${inProject}`;
 
-const unknownKey = (): CloudError => new CloudError('unauthenticated', 'This API key is unknown.');
+interface NoKey extends Pick<NotLetIn, 'reason'> {
+  readonly of?: TokenId;
+  readonly row?: RowBase | undefined;
+}
+
+/** He is told no more than that, whatever is in the way. */
+function unknownKey({ reason, of, row }: NoKey): CloudError {
+  const kind = of?.prefix === 'pis' ? session : apiKey;
+  const accountId = row?.accountId;
+  return notLetIn(new CloudError('unauthenticated', 'This API key is unknown.'), {
+    ...{ reason, action: `${kind.name}.use` },
+    ...(row === undefined ? {} : { resourceKind: kind.name, resourceId: row.id }),
+    ...(accountId === undefined ? {} : { accountId }),
+    ...(of === undefined || row !== undefined ? {} : { named: { id: of.id } }),
+  });
+}
 
 /** The same of one that is not there, of one of others, and of one without a role in it. */
 const noProject = (name: string): CloudError =>

@@ -1,5 +1,17 @@
 import { hash } from 'node:crypto';
-import { both, CloudError, create, equals, type Id, type KernelServices, type RowOf, revert, type Statement } from '../../kernel/index.ts';
+import {
+  both,
+  CloudError,
+  create,
+  equals,
+  type Id,
+  type KernelServices,
+  type NotLetIn,
+  notLetIn,
+  type RowOf,
+  revert,
+  type Statement,
+} from '../../kernel/index.ts';
 import { account } from './account.ts';
 import { group, membership } from './group.ts';
 import type { ExternalIdentity, IdentityProvider } from './provider.ts';
@@ -25,11 +37,17 @@ export class Federation {
   async user(provider: IdentityProvider, identity: ExternalIdentity): Promise<Vouched> {
     const { reader } = this.#services;
     const [of] = await reader.list(account, equals('name', provider.account), { limit: 1 });
-    if (of?.state !== 'available') throw refused();
+    const named = { provider: provider.name, ...(identity.name === undefined ? {} : { user: identity.name }) };
+    const refused = (reason: NotLetIn['reason'], whose: Partial<NotLetIn> = {}) =>
+      notLetIn(new CloudError('unauthenticated', 'There is no such user with this password.'), {
+        ...{ reason, action: 'session.create', named, ...whose },
+      });
+    if (of?.state !== 'available') throw refused('disabled');
     const externalId = idAt(provider, identity.id);
     const [known] = await reader.list(user, both(equals('accountId', of.id), equals('externalId', externalId)), { limit: 1 });
-    if (known === undefined && !provider.makesUsers) throw refused();
-    if (known !== undefined && known.state !== 'enabled') throw refused();
+    if (known === undefined && !provider.makesUsers) throw refused('unknown', { accountId: of.id });
+    if (known !== undefined && known.state !== 'enabled')
+      throw refused('disabled', { accountId: of.id, resourceKind: user.name, resourceId: known.id });
     const id = known?.id ?? this.#services.ids.mint('user');
     const fresh = known === undefined ? [await this.#newUser(of.id, id, externalId, identity)] : changed(known, identity);
     const memberships = await this.#memberships(provider, of.id, id, identity.groups);
@@ -83,5 +101,3 @@ const nameFrom = (text: string): string =>
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, 60)
     .replaceAll(/^-+|-+$/g, '');
-
-const refused = (): CloudError => new CloudError('unauthenticated', 'There is no such user with this password.');

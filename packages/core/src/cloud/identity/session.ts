@@ -7,7 +7,10 @@ import {
   defineKind,
   type Endpoint,
   type Id,
+  isCloudError,
   type KernelServices,
+  type NotLetIn,
+  notLetIn,
   type Reader,
   type RowOf,
   ref,
@@ -168,12 +171,15 @@ class Sessions {
     const { reader } = this.#options.services;
     const asked = request.body as Static<typeof login>;
     const name = `${asked.account}/${spelled(asked.user)}`;
-    this.#patience.begin(name);
-    const who = await this.#who(asked, await userNamed(reader, asked)).catch((error: unknown) => {
+    const tried = { action: 'session.create', named: { account: asked.account, user: asked.user } };
+    this.#begin(name, tried);
+    const undecided = (error: unknown) => {
       this.#patience.undecided(name);
       throw error;
-    });
-    if (who === undefined) throw new CloudError('unauthenticated', 'There is no such user with this password.');
+    };
+    const { found, ...of } = await userNamed(reader, asked).catch(undecided);
+    const who = await this.#who(asked, found, { ...tried, ...of }).catch(undecided);
+    if (who instanceof CloudError) throw who;
     this.#patience.succeeded(name);
     return this.#open(who, request.begin);
   }
@@ -182,19 +188,43 @@ class Sessions {
     const { provider: name, token } = request.body as Static<typeof tokenLogin>;
     const provider = this.#options.providers.find((each) => each.name === name && each.byToken !== undefined);
     const identity = await provider?.byToken?.(token);
-    if (provider === undefined || identity === undefined) throw new CloudError('unauthenticated', 'This token proves nothing here.');
+    if (provider === undefined || identity === undefined)
+      throw notLetIn(new CloudError('unauthenticated', 'This token proves nothing here.'), {
+        ...{ reason: 'bad_token', action: 'session.create', named: { provider: name } },
+      });
     return this.#open(await this.#federation.user(provider, identity), request.begin);
   }
 
-  async #who(asked: Static<typeof login>, found: User | undefined): Promise<Vouched | undefined> {
+  async #who(
+    asked: Static<typeof login>,
+    found: User | undefined,
+    tried: Omit<NotLetIn, 'reason'> & Refusal,
+  ): Promise<Vouched | CloudError> {
     const isRight = await this.#isPassword(found?.id, asked.password);
-    return found !== undefined && isRight ? { user: found, statements: [] } : this.#vouched(asked);
+    if (found !== undefined && isRight) return { user: found, statements: [] };
+    const error = new CloudError('unauthenticated', 'There is no such user with this password.');
+    const isProviders = found === undefined && this.#options.providers.some((each) => this.#takes(each, asked.account));
+    const reason = found !== undefined ? 'wrong_password' : isProviders ? 'refused_by_provider' : tried.reason;
+    return (await this.#vouched(asked)) ?? notLetIn(error, { ...tried, reason });
+  }
+
+  #takes({ account: of, byPassword }: IdentityProvider, asked: string): boolean {
+    return of === asked && byPassword !== undefined;
+  }
+
+  /** A try at a password. @throws CloudError `busy` */
+  #begin(name: string, tried: Omit<NotLetIn, 'reason'>): void {
+    try {
+      this.#patience.begin(name);
+    } catch (error) {
+      throw isCloudError(error) ? notLetIn(error, { ...tried, reason: 'locked' }) : error;
+    }
   }
 
   /** By the identity providers of the account that take passwords. */
   async #vouched({ account: of, user: name, password: text }: Static<typeof login>): Promise<Vouched | undefined> {
     for (const provider of this.#options.providers) {
-      const identity = provider.account === of ? await provider.byPassword?.(name, text) : undefined;
+      const identity = this.#takes(provider, of) ? await provider.byPassword?.(name, text) : undefined;
       if (identity !== undefined) return this.#federation.user(provider, identity);
     }
     return undefined;
@@ -228,8 +258,12 @@ class Sessions {
       throw new CloudError('permission_denied', 'Only a user who has signed in changes his password.');
     // By who he is: he may have many keys.
     const { id } = principal.subject;
-    this.#patience.begin(id);
-    if (!(await this.#isPassword(id, current))) throw new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' });
+    const tried = { action: 'user.changePassword', resourceKind: user.name, resourceId: id };
+    this.#begin(id, tried);
+    if (!(await this.#isPassword(id, current)))
+      throw notLetIn(new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' }), {
+        ...{ ...tried, reason: 'wrong_password' },
+      });
     this.#patience.succeeded(id);
     await this.#store(id, next, request, principal.credentialId);
     return {};
@@ -273,14 +307,24 @@ type User = RowOf<typeof user>;
 /** Directories take names for the same that differ in case, width or spaces: so do those who count guesses. */
 const spelled = (name: string): string => name.normalize('NFKC').toLowerCase().replaceAll(/\s+/g, ' ').trim();
 
-/** Of an account and a user who are let in. */
-async function userNamed(reader: Reader, asked: { readonly account: string; readonly user: string }): Promise<User | undefined> {
+/** Why, as far as it is not for the password, and whose the name is. */
+type Refusal = Pick<NotLetIn, 'reason'> & Partial<Pick<NotLetIn, 'accountId' | 'resourceKind' | 'resourceId'>>;
+
+/** `found`: of an account and a user who are let in. */
+async function userNamed(
+  reader: Reader,
+  asked: { readonly account: string; readonly user: string },
+): Promise<Refusal & { readonly found?: User }> {
   const named = (name: string) => ({ field: 'name', op: '=', value: name }) as const;
   const [of] = await reader.list(account, named(asked.account), { limit: 1 });
-  if (of?.state !== 'available') return undefined;
+  if (of === undefined) return { reason: 'unknown' };
+  const accountId: string = of.id;
+  if (of.state !== 'available') return { reason: 'disabled', accountId };
   const own = { field: 'accountId', op: '=', value: of.id } as const;
   const [found] = await reader.list(user, { and: [own, named(asked.user)] }, { limit: 1 });
-  return found?.state === 'enabled' ? found : undefined;
+  if (found === undefined) return { reason: 'unknown', accountId };
+  const whose = { accountId, resourceKind: user.name, resourceId: found.id as string };
+  return found.state === 'enabled' ? { reason: 'wrong_password', ...whose, found } : { reason: 'disabled', ...whose };
 }
 
 /** Sessions that are over: their rows go. */

@@ -100,6 +100,11 @@ export class Api {
     return this.#routes.get(route);
   }
 
+  /** Somebody was not let in: the audit tells of it, where the error says who. For whoever finds out who asks, before the API is asked. */
+  refused(error: unknown, caller: Partial<Pick<ApiRequest, 'from' | 'principal'>>): void {
+    this.#kernel.refusedSignIns.tell(error, caller);
+  }
+
   /** Answers every request, failures as problem details; it never throws. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
     return request.method === 'HEAD' ? headOf(await this.#handle(request)) : this.#handle(request);
@@ -115,6 +120,7 @@ export class Api {
       try {
         return await this.#answer(match, request, permitted(match.route, request.principal), parameters);
       } catch (error) {
+        this.refused(error, request);
         if (request.principal !== undefined) await auditDenied(this.#kernel, { match, principal: request.principal, parameters, error });
         throw error;
       }

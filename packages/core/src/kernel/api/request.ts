@@ -19,6 +19,8 @@ export interface ApiRequest {
   /** Undefined = nobody has proven who they are; only endpoints of permission `none` answer then. */
   readonly principal: Principal | undefined;
   readonly requestId: string;
+  /** Address of who asks; absent within the process. */
+  readonly from?: string | undefined;
   /** Aborts when the caller has gone away. */
   readonly signal: AbortSignal;
   /** Whether the transport can carry bytes both ways, as socket endpoints need. */

@@ -23,7 +23,7 @@ interface Alike {
 
 /**
  * Denied calls on their way into the audit. The first is an entry at once; what the same caller is denied of the same action in the minute after becomes one
- * more, which tells how often: so a flood of them fills nothing.
+ * more, which tells how often: so a flood of them fills nothing. Of who was not let in `request` says whom he has named.
  */
 export class Denials {
   readonly #environment: Pick<Environment, 'timers' | 'logger'>;
@@ -45,7 +45,7 @@ export class Denials {
   }
 
   add(call: AuditCall, error: ErrorRecord): void {
-    const key = JSON.stringify([call.actor, call.projectId, call.accountId, call.action, error.code, error.params]);
+    const key = JSON.stringify([call.actor, call.projectId, call.accountId, call.action, error.code, error.params, call.request]);
     const known = this.#alike.get(key);
     if (known === undefined) this.#begin(key, call, error);
     else if (known.times === 0) Object.assign(known, { call, error, times: 1, endedAt: call.at });

@@ -48,15 +48,22 @@ const ENTRY = Type.Object({
   resourceId: Type.Optional(Type.String()),
   causeId: Type.Optional(Type.String({ description: 'The operation that asked for it in place of the actor, e.g. that of a stack.' })),
   times: Type.Optional(
-    Type.Integer({ minimum: 2, description: 'Of denied calls: so many that were alike, the first at `at`, the last at `endedAt`.' }),
+    Type.Integer({
+      minimum: 2,
+      description: 'Of denied calls and sign-ins: so many that were alike, the first at `at`, the last at `endedAt`.',
+    }),
   ),
-  request: Type.Optional(fields('What was asked for, without secrets; what is long by its digest.')),
+  request: Type.Optional(
+    fields(
+      'What was asked for, without secrets; what is long by its digest. Of who was not let in: whom he named, and `from`, his address.',
+    ),
+  ),
   changes: Type.Optional(fields('Fields that were asked to change: `from` what they were, `to` what they were to be.')),
   result: Type.Unsafe<string>({
     type: 'string',
     enum: [...RESULTS],
     description:
-      '`pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain; `denied`: its caller may not do that, and nothing was done.',
+      '`pending` until it is sealed; `interrupted`: the server stopped while it was under way, and how far it came is not known; `unknown`: of before there was a chain; `denied`: its caller may not do that, or was not let in, and nothing was done.',
   }),
   endedAt: Type.Optional(Type.String({ format: 'date-time' })),
   error: Type.Optional(fields('Why it failed: `code` and `message`.')),
@@ -106,7 +113,7 @@ export function auditPlugin({ store }: { readonly store: Store }): Plugin {
         method: 'GET',
         path: '/audit',
         summary:
-          'Who has changed what, newest first: one entry for each call that was accepted, and for each that was denied for want of a permission; like ones of a minute are one.',
+          'Who has changed what, newest first: one entry for each call that was accepted, for each that was denied for want of a permission, and for who was not let in; like ones of a minute are one.',
         permission: 'audit.read',
         scope: 'project',
         query: QUERY,

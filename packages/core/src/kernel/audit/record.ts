@@ -11,7 +11,7 @@ export const UNSEALED = 0;
 
 /**
  * How a call ended. `interrupted`: the server stopped while it was under way, and nobody knows how far it came. `unknown`: its operation was removed before its
- * row was sealed, as with rows of before there was a chain. `denied`: its caller may not do that, and nothing was done.
+ * row was sealed, as with rows of before there was a chain. `denied`: its caller may not do that, or was not let in, and nothing was done.
  */
 export type AuditResult = 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'unknown' | 'denied';
 
