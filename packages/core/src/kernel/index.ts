@@ -43,7 +43,6 @@ export { isMeant, type PermissionFact, Permissions } from './permissions.ts';
 export { Places } from './places.ts';
 export { type Callbacks, type DebtHandler, madePlugins, type Plugin, type PluginSource } from './plugin.ts';
 export { matches } from './query/matches.ts';
-export { tally } from './query/tally.ts';
 export {
   type QuotaChange,
   type QuotaCounter,

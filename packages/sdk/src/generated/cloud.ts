@@ -6939,7 +6939,7 @@ export interface WebhookFields {
   readonly updatedAt: string;
   readonly revision: number;
   readonly schemaVersion: number;
-  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
+  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. Without a query: that is `urlQuery`. */
   readonly url: string;
   /** Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`. */
   readonly kinds: readonly string[];
@@ -6951,6 +6951,8 @@ export interface WebhookFields {
   readonly types?: readonly ('created' | 'updated' | 'deleted')[];
   /** Reference to a sealed value. */
   readonly secret?: string;
+  /** Reference to a sealed value. */
+  readonly urlQuery?: string;
   /** Nothing behind this cursor was sent while it was failing; `replay` with it sends that. */
   readonly missedAfter?: string;
   readonly description?: string;
@@ -6962,8 +6964,10 @@ export type Webhook = Lifecycle<WebhookFields, WebhookState>;
 export interface WebhookCreate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
-  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
+  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. Without a query: that is `urlQuery`. */
   readonly url: string;
+  /** What is sent behind the `?` of the URL, e.g. `token=…`: kept sealed, as the secret is. Secret: sealed before it is stored, never shown again. */
+  readonly urlQuery?: string | undefined;
   /** Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`. */
   readonly kinds: readonly string[];
   /** Only of rows that are in one of these states after the change, e.g. `running`. */
@@ -6983,7 +6987,7 @@ export interface WebhookCreate {
 export interface WebhookUpdate {
   /** Lower-case letters, digits and inner hyphens; unique among live ones. */
   readonly name?: string | undefined;
-  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. */
+  /** Where events are sent, by POST. HTTPS, unless the configuration allows it. Without a query: that is `urlQuery`. */
   readonly url?: string | undefined;
   /** Kinds whose changes it is told of, e.g. `instance`; for operators also those of the cloud, e.g. `pool`. */
   readonly kinds?: readonly string[] | undefined;
@@ -6992,6 +6996,7 @@ export interface WebhookUpdate {
   readonly when?: string | null | undefined;
   /** What events are signed with (Standard Webhooks): `whsec_` and 24 to 64 random bytes as base64. Secret: sealed before it is stored, never shown again. */
   readonly secret?: string | undefined;
+  readonly urlQuery?: string | null | undefined;
   readonly description?: string | null | undefined;
 }
 
@@ -7003,7 +7008,7 @@ export interface WebhookReplay {
 
 /** What queries see of webhooks. */
 export interface WebhookGraph {
-  readonly fields: Omit<WebhookFields & { readonly state: WebhookState; readonly deletedAt?: string }, 'secret'>;
+  readonly fields: Omit<WebhookFields & { readonly state: WebhookState; readonly deletedAt?: string }, 'secret' | 'urlQuery'>;
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion';
   readonly links: {
     readonly project: ProjectGraph;
@@ -7089,7 +7094,12 @@ export interface DeliveryFields {
   readonly schemaVersion: number;
   /** Absent for a callback. */
   readonly webhookId?: Id<'webhook'>;
+  /** Of what it tells of, where its row says so. */
+  readonly accountId?: Id<'account'>;
+  /** Without its query. */
   readonly url: string;
+  /** Reference to a sealed value. */
+  readonly urlQuery?: string;
   /** The same each time that it is sent. */
   readonly eventId: string;
   readonly resourceKind: string;
@@ -7105,7 +7115,7 @@ export type Delivery = Lifecycle<DeliveryFields, DeliveryState>;
 
 /** What queries see of deliveries. */
 export interface DeliveryGraph {
-  readonly fields: DeliveryFields & { readonly state: DeliveryState; readonly deletedAt?: string };
+  readonly fields: Omit<DeliveryFields & { readonly state: DeliveryState; readonly deletedAt?: string }, 'urlQuery'>;
   readonly integers: 'generation' | 'observedGeneration' | 'revision' | 'schemaVersion' | 'attempts';
   readonly links: {
     readonly webhook: WebhookGraph;

@@ -28,6 +28,20 @@ export interface Authenticator {
   authenticate(presented: Presented): Proof | undefined | Promise<Proof | undefined>;
 }
 
+/** Has `tell` hear why somebody was not let in. In the same turn where nothing has to be waited for. */
+export function telling<T>(prove: () => T | Promise<T>, tell: (error: unknown) => void): T | Promise<T> {
+  const refused = (error: unknown): never => {
+    tell(error);
+    throw error;
+  };
+  try {
+    const proof = prove();
+    return proof instanceof Promise ? proof.catch(refused) : proof;
+  } catch (error) {
+    return refused(error);
+  }
+}
+
 /** The first of several that knows what was presented decides. */
 export const firstOf = (authenticators: readonly Authenticator[], otherwise: (presented: Presented) => never): Authenticator => ({
   authenticate(presented) {

@@ -14,7 +14,7 @@ import {
   unauthenticated,
 } from '@pileus/core/kernel';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteHandler } from 'fastify';
-import type { Authenticator, Proof } from '../auth/authenticator.ts';
+import { type Authenticator, type Proof, telling } from '../auth/authenticator.ts';
 import type { Admission, Admitted, Holding } from '../limits/admission.ts';
 import { bodyOf } from './body.ts';
 import type { Health } from './health.ts';
@@ -211,21 +211,11 @@ export class HttpServer {
     const { method = '', url = '', headers, socket } = raw;
     const project = headers['x-pileus-project'] as string | undefined;
     const presented = { authorization: headers.authorization, method, url, project, connection: socket };
-    return this.#telling(raw, () => this.#options.authenticator.authenticate(presented));
-  }
-
-  /** Of who is not let in the audit is told. In the same turn where nothing has to be waited for. */
-  #telling<T>(raw: IncomingMessage, prove: () => T | Promise<T>): T | Promise<T> {
-    const refused = (error: unknown): never => {
-      this.#options.api.refused(error, { from: addressOf(raw) });
-      throw error;
-    };
-    try {
-      const proof = prove();
-      return proof instanceof Promise ? proof.catch(refused) : proof;
-    } catch (error) {
-      return refused(error);
-    }
+    const { authenticator, api } = this.#options;
+    return telling(
+      () => authenticator.authenticate(presented),
+      (error) => api.refused(error, { from: addressOf(raw) }),
+    );
   }
 
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

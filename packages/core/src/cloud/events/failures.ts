@@ -4,14 +4,14 @@ import type { Webhook } from './subscriptions.ts';
 import { delivery, webhook } from './webhook.ts';
 
 /** An event that is given up. */
-export const deadLetter = (id: Id<'delivery'>, event: Queued, url: string): Statement =>
+export const deadLetter = (id: Id<'delivery'>, event: Queued, to: { readonly url: string; readonly urlQuery?: string }): Statement =>
   create(delivery, {
     id,
     name: `delivery-${id}`,
     projectId: event.projectId as Id<'project'>,
     ...(event.accountId === undefined ? {} : { accountId: event.accountId as Id<'account'> }),
     ...(isCallbacks(event.target) ? {} : { webhookId: event.target as Id<'webhook'> }),
-    url,
+    ...to,
     eventId: event.eventId,
     resourceKind: event.resourceKind,
     resourceId: event.resourceId,

@@ -5,7 +5,7 @@ import type { PostUrl } from './post-url.ts';
 import { callbackTargets, dequeued, isCallbacks, putOff, type Queued, queuedFor } from './queue.ts';
 import { derivedSecret, signed } from './signature.ts';
 import type { Webhook } from './subscriptions.ts';
-import { isListed } from './target.ts';
+import { isListed, joined, parted } from './target.ts';
 import { webhook } from './webhook.ts';
 
 const ATTEMPT_MS = 15_000;
@@ -188,7 +188,6 @@ export class Sender {
 
   async #attempt(target: Target, event: Queued): Promise<Outcome> {
     const { environment, config, secrets } = this.#services;
-    const url = event.url ?? target.hook?.url ?? '';
     const late = new AbortController();
     const cancel = environment.timers.after(ATTEMPT_MS, () => late.abort());
     const stop = () => late.abort();
@@ -198,6 +197,8 @@ export class Sender {
         target.hook?.secret === undefined
           ? derivedSecret(secrets.derived(CALLBACK_PURPOSE(event.projectId)))
           : await secrets.open(target.hook.secret);
+      const { urlQuery } = target.hook ?? {};
+      const url = event.url ?? joined(target.hook?.url ?? '', urlQuery === undefined ? undefined : await secrets.open(urlQuery));
       const atSeconds = Math.floor(environment.clock.nowMs() / 1000);
       const headers = { 'content-type': 'application/cloudevents+json; charset=utf-8', 'user-agent': 'pileus' };
       const { status, retryAfterSeconds } = await this.#postUrl({
@@ -247,11 +248,13 @@ export class Sender {
 
   /** Keeps it as a dead letter. A webhook that takes nothing for long is told nothing more. */
   async #giveUp(target: Target, event: Queued, isGone: boolean): Promise<void> {
-    const { ids, kernel, environment } = this.#services;
+    const { ids, kernel, environment, secrets } = this.#services;
     target.dead += 1;
-    const url = event.url ?? target.hook?.url ?? '';
+    const { url, query } = parted(event.url ?? target.hook?.url ?? '');
+    const sealed = event.url === undefined || query === undefined ? undefined : await secrets.seal(query);
     const id = ids.mint('delivery') as Id<'delivery'>;
-    await kernel().observe([deadLetter(id, event, url), dequeued(event)]);
+    const letter = deadLetter(id, event, { url, ...(sealed === undefined ? {} : { urlQuery: sealed.reference }) });
+    await kernel().observe([letter, ...(sealed === undefined ? [] : [sealed.statement]), dequeued(event)]);
     const { hook } = target;
     if (hook === undefined || (!isGone && target.dead < DEAD_MAX)) return;
     const reason = {

@@ -31,6 +31,14 @@ export function isListed(text: string, list: readonly string[]): boolean {
 export function refuseTarget(text: string, list: readonly string[], pointer = '/url'): void {
   const url = parsed(text);
   if (url === undefined) throw new CloudError('invalid_input', 'This is no http or https URL without a user.', { pointer });
+  if (/[?#]/.test(text))
+    throw new CloudError(
+      'invalid_input',
+      'The URL may have no query and no fragment: it is shown. A query is given apart, as urlQuery, and kept sealed.',
+      {
+        pointer,
+      },
+    );
   if (isListed(text, list)) return;
   if (url.protocol !== 'https:')
     throw new CloudError('refused', 'Events are sent over HTTPS alone, but where the operator allows it.', { pointer });
@@ -38,6 +46,14 @@ export function refuseTarget(text: string, list: readonly string[], pointer = '/
   if (host === 'localhost' || host.endsWith('.localhost') || (isIP(host) !== 0 && !isPublicAddress(host)))
     throw new CloudError('refused', 'Events are not sent to private addresses, but where the operator allows it.', { pointer });
 }
+
+/** What is behind the `?` may be a secret: it is kept apart, and shown nowhere. The fragment is never sent. */
+export function parted(text: string): { readonly url: string; readonly query?: string } {
+  const [, url = '', query] = /^([^?#]*)(?:\?([^#]*))?/.exec(text) ?? [];
+  return query === undefined ? { url } : { url, query };
+}
+
+export const joined = (url: string, query: string | undefined): string => (query === undefined ? url : `${url}?${query}`);
 
 /** @throws CloudError: callbacks go nowhere but where the operator allows it. */
 export function refuseCallback(text: string, list: readonly string[]): void {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  type AcceptRequest,
   ANY_PROJECT,
   type AnyKind,
   CloudError,
@@ -18,6 +19,7 @@ import {
   type Registry,
   readPermission,
   resourceName,
+  type Statement,
   saga,
   transition,
 } from '../../kernel/index.ts';
@@ -28,7 +30,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { secretBytes } from './signature.ts';
 import type { Webhook } from './subscriptions.ts';
 import { refuseTarget } from './target.ts';
-import { SECRET_FIELD, URL_FIELD, WANTS, webhook } from './webhook.ts';
+import { QUERY_FIELD, SECRET_FIELD, URL_FIELD, WANTS, webhook } from './webhook.ts';
 
 const DESCRIPTION = Type.Optional(Type.String({ maxLength: 1024 }));
 
@@ -37,13 +39,23 @@ interface Context {
   readonly services: CloudServices;
 }
 
+interface UpdateParams {
+  readonly id: Id<'webhook'>;
+  readonly set: object;
+  readonly forget?: string;
+  readonly forgetQuery?: string;
+}
+
 /** Changes fields, one write for all of them. */
-const webhookUpdate = saga<null, { readonly id: Id<'webhook'>; readonly set: object; readonly forget?: string }>('webhook.update', 1)
+const webhookUpdate = saga<null, UpdateParams>('webhook.update', 1)
   .write('set', {
-    do: ({ params: { id, set, forget } }) => [change(webhook, id, set), ...(forget === undefined ? [] : [forgetSealed(forget)])],
+    do: ({ params: { id, set, ...forgotten } }) => [change(webhook, id, set), ...forgetAll(forgotten.forget, forgotten.forgetQuery)],
     undo: NOTHING_TO_UNDO,
   })
   .build();
+
+const forgetAll = (...references: readonly (string | undefined)[]): readonly Statement[] =>
+  references.flatMap((reference) => (reference === undefined ? [] : [forgetSealed(reference)]));
 
 const webhookReplay = saga<Context, { readonly id: Id<'webhook'>; readonly revision: number }>('webhook.replay', 1)
   .effect('queue', {
@@ -52,12 +64,15 @@ const webhookReplay = saga<Context, { readonly id: Id<'webhook'>; readonly revis
   })
   .build();
 
-const webhookRemove = saga<Context, { readonly id: Id<'webhook'>; readonly secret?: string }>('webhook.remove', 1)
+const webhookRemove = saga<Context, { readonly id: Id<'webhook'>; readonly secret?: string; readonly urlQuery?: string }>(
+  'webhook.remove',
+  1,
+)
   .effect('queue', { do: ({ ctx, params }) => ctx.dispatcher.drop(params.id), undo: FORWARD_ONLY })
   .write('deleted', {
-    do: ({ params: { id, secret } }) => [
+    do: ({ params: { id, secret, urlQuery } }) => [
       transition(webhook, id, { from: 'deleting', to: 'deleted' }),
-      ...(secret === undefined ? [] : [forgetSealed(secret)]),
+      ...forgetAll(secret, urlQuery),
     ],
     undo: FORWARD_ONLY,
   })
@@ -130,22 +145,44 @@ function refuseStates(states: readonly string[] | null | undefined, kinds: reado
     });
 }
 
+function refuseQuery(query: string): void {
+  if (!/^[^?#\s][^#\s]*$/.test(query) || !URL.canParse(`https://host/?${query}`))
+    throw new CloudError('invalid_input', 'A query is what is behind the `?` of a URL, encoded as it is there.', { pointer: '/urlQuery' });
+}
+
 function refuseSecret(secret: string): void {
   if (secretBytes(secret) === undefined)
     throw new CloudError('invalid_input', 'A secret is `whsec_` and 24 to 64 random bytes as base64.', { pointer: '/secret' });
 }
 
+interface Secrets {
+  readonly secret?: string | undefined;
+  readonly urlQuery?: string | null | undefined;
+}
+
+/** References that take the places of those that are given, and what is to be written for them. */
+async function sealed(secrets: Secrets, seal: AcceptRequest<AnyKind, unknown>['seal']) {
+  const references: Record<string, string | null> = {};
+  const statements: Statement[] = [];
+  for (const [field, value] of Object.entries(secrets)) {
+    if (value === undefined) continue;
+    const kept = value === null ? undefined : await seal(value);
+    references[field] = kept?.reference ?? null;
+    if (kept !== undefined) statements.push(kept.statement);
+  }
+  return { references, statements };
+}
+
 export function webhookActions({ dispatcher, services }: Context) {
-  const { kernel, config, store } = services;
-  const cursors = new Cursors(store);
-  const context = () => ({ dispatcher, services });
+  const { kernel, config } = services;
   const refuseInput = (
-    input: { readonly url?: string; readonly kinds?: readonly string[]; readonly secret?: string },
+    input: { readonly url?: string; readonly urlQuery?: string | null; readonly kinds?: readonly string[]; readonly secret?: string },
     principal: Principal,
   ) => {
     if (input.url !== undefined) refuseTarget(input.url, config.webhookUrls);
     if (input.kinds !== undefined) refuseKinds(input.kinds, principal, kernel().registry);
     if (input.secret !== undefined) refuseSecret(input.secret);
+    if (typeof input.urlQuery === 'string') refuseQuery(input.urlQuery);
   };
   return [
     defineAction({
@@ -153,15 +190,19 @@ export function webhookActions({ dispatcher, services }: Context) {
       verb: 'create',
       description: 'Makes a webhook: from now on it is sent what it wants of the changes in its project.',
       target: 'collection',
-      input: Type.Object({ name: Type.Optional(resourceName()), url: URL_FIELD, ...WANTS, secret: SECRET_FIELD, description: DESCRIPTION }),
+      input: Type.Object({
+        name: Type.Optional(resourceName()),
+        ...{ url: URL_FIELD, urlQuery: Type.Optional(QUERY_FIELD), ...WANTS, secret: SECRET_FIELD, description: DESCRIPTION },
+      }),
       accept: async ({ id, input, projectId, principal, seal, rehearses }) => {
         refuseInput(input, principal);
         refuseWants(input, kernel().registry);
-        const { secret, ...fields } = input;
-        const sealed = await seal(secret);
+        const { secret, urlQuery, ...fields } = input;
+        const { references, statements } = await sealed({ secret, urlQuery }, seal);
         if (!rehearses) await dispatcher.attend();
-        const row = { ...given(fields), id, projectId, name: nameOr(input.name, webhook, id), secret: sealed.reference };
-        return { params: { kind: webhook.name, id }, statements: [create(webhook, row), sealed.statement] };
+        const secrets = references as Pick<Webhook, 'secret' | 'urlQuery'>;
+        const row = { ...given(fields), id, projectId, name: nameOr(input.name, webhook, id), ...secrets };
+        return { params: { kind: webhook.name, id }, statements: [create(webhook, row), ...statements] };
       },
       saga: rowCreate,
       context: () => null,
@@ -180,6 +221,7 @@ export function webhookActions({ dispatcher, services }: Context) {
         types: Type.Optional(Type.Union([WANTS.types, Type.Null()])),
         when: Type.Optional(Type.Union([WANTS.when, Type.Null()])),
         secret: Type.Optional(SECRET_FIELD),
+        urlQuery: Type.Optional(Type.Union([QUERY_FIELD, Type.Null()])),
         description: Type.Optional(Type.Union([DESCRIPTION, Type.Null()])),
       }),
       accept: async ({ row, input, principal, seal }) => {
@@ -187,32 +229,40 @@ export function webhookActions({ dispatcher, services }: Context) {
         refuseInput(input, principal);
         refuseTakenOver(row, principal, kernel().registry);
         refuseWants({ kinds: row.kinds, ...(row.when === undefined ? {} : { when: row.when }), ...input }, kernel().registry);
-        const { secret, ...set } = input;
-        if (secret === undefined) return { params: { id: row.id, set }, statements: [] };
-        const sealed = await seal(secret);
-        const forget = row.secret === undefined ? {} : { forget: row.secret };
-        return { params: { id: row.id, set: { ...set, secret: sealed.reference }, ...forget }, statements: [sealed.statement] };
+        const { secret, urlQuery, ...set } = input;
+        const { references, statements } = await sealed({ secret, urlQuery }, seal);
+        const params: UpdateParams = {
+          ...{ id: row.id, set: { ...set, ...references } },
+          ...(secret === undefined || row.secret === undefined ? {} : { forget: row.secret }),
+          ...(urlQuery === undefined || row.urlQuery === undefined ? {} : { forgetQuery: row.urlQuery }),
+        };
+        return { params, statements };
       },
       saga: webhookUpdate,
       context: () => null,
     }),
     move('enable', 'Sends events again, first those that are still waiting.', ['disabled', 'failing'], 'available'),
     move('disable', 'Sends nothing more. What happens meanwhile is not kept for it.', ['available', 'failing'], 'disabled'),
-    defineAction({
-      kind: webhook,
-      verb: 'replay',
-      description:
-        'Sends again what it wants of the changes behind a cursor, as far as they are kept, in their order, after what is waiting.',
-      target: 'resource',
-      input: Type.Object({
-        after: Type.String({ maxLength: 64, description: 'A cursor of the change feed; `0.0` = all that is kept.' }),
-      }),
-      from: ['available'],
-      accept: ({ row, input }) => ({ params: { id: row.id, revision: cursors.parse(input.after).revision }, statements: [] }),
-      saga: webhookReplay,
-      context,
-    }),
+    replay({ dispatcher, services }),
   ];
+}
+
+function replay(context: Context) {
+  const cursors = new Cursors(context.services.store);
+  return defineAction({
+    kind: webhook,
+    verb: 'replay',
+    description:
+      'Sends again what it wants of the changes behind a cursor, as far as they are kept, in their order, after what is waiting.',
+    target: 'resource',
+    input: Type.Object({
+      after: Type.String({ maxLength: 64, description: 'A cursor of the change feed; `0.0` = all that is kept.' }),
+    }),
+    from: ['available'],
+    accept: ({ row, input }) => ({ params: { id: row.id, revision: cursors.parse(input.after).revision }, statements: [] }),
+    saga: webhookReplay,
+    context: () => context,
+  });
 }
 
 const move = (verb: string, description: string, from: readonly ('available' | 'disabled' | 'failing')[], to: 'available' | 'disabled') =>
@@ -235,5 +285,7 @@ export const webhookDeletion = (context: Context) =>
     from: ['available', 'disabled', 'failing'],
     remove: webhookRemove,
     context: () => context,
-    params: (row: Webhook) => ({ id: row.id, ...(row.secret === undefined ? {} : { secret: row.secret }) }),
+    params: ({ id, secret, urlQuery }: Webhook) => ({
+      ...{ id, ...(secret === undefined ? {} : { secret }), ...(urlQuery === undefined ? {} : { urlQuery }) },
+    }),
   });

@@ -28,7 +28,13 @@ export const WANTS = {
 
 export const URL_FIELD = Type.String({
   maxLength: 2048,
-  description: 'Where events are sent, by POST. HTTPS, unless the configuration allows it.',
+  description: 'Where events are sent, by POST. HTTPS, unless the configuration allows it. Without a query: that is `urlQuery`.',
+});
+
+/** What receivers want of a URL beside its path is a token as a rule. */
+export const QUERY_FIELD = secret({
+  maxLength: 2048,
+  description: 'What is sent behind the `?` of the URL, e.g. `token=…`: kept sealed, as the secret is.',
 });
 
 export const SECRET_FIELD = secret({
@@ -47,6 +53,7 @@ export const webhook = defineKind({
     url: URL_FIELD,
     ...WANTS,
     secret: SECRET_FIELD,
+    urlQuery: Type.Optional(QUERY_FIELD),
     missedAfter: Type.Optional(
       Type.String({ description: 'Nothing behind this cursor was sent while it was failing; `replay` with it sends that.' }),
     ),
@@ -70,7 +77,9 @@ export const delivery = defineKind({
   scope: 'project',
   schema: Type.Object({
     webhookId: Type.Optional(ref('webhook', 'cascade', { description: 'Absent for a callback.' })),
-    url: Type.String(),
+    accountId: Type.Optional(Type.String({ format: 'uuid', description: 'Of what it tells of, where its row says so.' })),
+    url: Type.String({ description: 'Without its query.' }),
+    urlQuery: Type.Optional(secret({ description: 'Of a callback: what is behind the `?` of its URL.' })),
     eventId: Type.String({ description: 'The same each time that it is sent.' }),
     resourceKind: Type.String(),
     resourceId: Type.String(),

@@ -52,6 +52,27 @@ describe('callbacks', () => {
     expect(receiver.taken).to.have.length(1);
   });
 
+  it('keep the query of their URL to themselves: a dead letter has it sealed, and a replay sends it', async () => {
+    const { sim, receiver, ask, b } = await stage();
+    const url = `${CALLBACK}?token=PLANTED`;
+    const sealed = sim.rows('sealed').length;
+    receiver.answer = () => 410;
+    for (const description of ['one', 'two']) await ask('PATCH', update, { description }, { 'x-callback-url': url });
+    await sim.run(5000);
+    const dead = sim.rows('delivery');
+    expect(dead.map((row) => row.url)).to.deep.equal([CALLBACK, CALLBACK]);
+    for (const table of ['delivery', 'audit', 'operation', 'journal', 'sealed', 'callback', 'eventQueue', 'idempotency'])
+      expect(JSON.stringify(sim.rows(table)), table).not.to.include('PLANTED');
+    receiver.answer = () => 204;
+    await sim.done('delivery.replay', {}, String(dead[0]?.id));
+    await sim.run(1000);
+    expect(receiver.taken.map((post) => post.url)).to.deep.equal([url]);
+    await sim.done('delivery.delete', {}, String(dead[1]?.id));
+    expect(sim.rows('delivery')).to.deep.equal([]);
+    expect(sim.rows('sealed')).to.have.length(sealed);
+    expect(sim.rows('webhook').map(({ id }) => id)).to.include(b);
+  });
+
   it('go nowhere but where the operator allows it, and nothing is accepted then', async () => {
     const { sim, ask, json } = await stage();
     const operations = sim.rows('operation').length;

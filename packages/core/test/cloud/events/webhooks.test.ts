@@ -125,6 +125,7 @@ describe('webhooks', () => {
     expect(receiver.told).to.deep.equal({ b: ['1', '2', '3'], c: ['1', '2', '3'] });
     const tries = receiver.received.filter(({ event }) => event.data.row.name === 'b' && event.data.row.description === '1');
     expect(new Set(tries.map(({ id }) => id)).size).to.equal(1);
+    expect(tries).to.have.length.above(1);
     expect(tries.every((each) => isSigned(each))).to.equal(true);
     const pauses = tries.slice(1).map(({ atMs }, index) => atMs - (tries[index]?.atMs ?? 0));
     for (const [index, pauseMs] of pauses.entries()) {
@@ -153,6 +154,60 @@ describe('webhooks', () => {
     await sim.run(1000);
     expect(receiver.taken.at(-1)).to.include({ id: tries[0]?.id, body: tries[0]?.body });
     expect(rows(sim, 'delivery')).to.deep.equal([]);
+  });
+
+  it('send the query of their URL, and show it nowhere', async () => {
+    const { sim, receiver, make, say, b } = await opened();
+    const [first, second] = ['token=FIRST-PLANTED&x=%20', 'token=SECOND-PLANTED'];
+    const hook = await make('hook', { urlQuery: first });
+    await say(b, 'one');
+    await sim.run(1000);
+    await sim.done('webhook.update', { urlQuery: second, description: 'changed' }, hook);
+    await say(b, 'two');
+    await sim.run(1000);
+    receiver.answer = () => 410;
+    await say(b, 'three');
+    await sim.run(1000);
+    expect(receiver.received.map(({ url }) => url)).to.include.members([`${URL}?${first}`, `${URL}?${second}`]);
+    expect(receiver.received.at(-1)?.url).to.equal(`${URL}?${second}`);
+    expect(rows(sim, 'delivery')[0]).to.include({ url: URL, state: 'dead' });
+    const [changed] = receiver.taken.filter(({ event }) => event.data.row.description === 'changed');
+    expect(changed?.event.data.row).to.include({ url: URL });
+    const tables = ['webhook', 'delivery', 'audit', 'operation', 'journal', 'eventQueue', 'eventHook', 'sealed', 'idempotency'];
+    for (const table of tables) expect(JSON.stringify(rows(sim, table)), table).not.to.include('PLANTED');
+    for (const { body } of receiver.received) expect(body).not.to.include('PLANTED');
+    const audited = JSON.stringify(rows(sim, 'audit').filter(({ action }) => String(action).startsWith('webhook.')));
+    expect(audited).to.include('"urlQuery":"(secret)"').and.include('"urlQuery":{"from":"(secret)","to":"(secret)"}');
+    receiver.answer = () => 204;
+    await sim.done('webhook.enable', {}, hook);
+    await sim.done('webhook.update', { urlQuery: null }, hook);
+    await say(b, 'four');
+    await sim.run(1000);
+    expect(receiver.taken.at(-1)?.url).to.equal(URL);
+    await sim.done('webhook.delete', {}, hook);
+    // Of b and c there is a secret each, of the one that is gone nothing.
+    expect(rows(sim, 'sealed')).to.have.length(2);
+  });
+
+  it('have no query in their URL, and one apart that could be there', async () => {
+    const { sim, make, b } = await opened();
+    const told = (work: Promise<unknown>) =>
+      work.then(
+        () => 'done',
+        (error: CloudError) => `${error.code} ${error.pointer} ${error.publicMessage}`,
+      );
+    const before = rows(sim, 'webhook');
+    for (const url of [`${URL}?token=PLANTED`, `${URL}?`, `${URL}#PLANTED`])
+      for (const work of [make('hook', { url }), sim.submit('webhook.update', { url }, b)])
+        expect(await told(work), url)
+          .to.match(/^invalid_input \/url The URL may have no query/)
+          .and.not.include('PLANTED');
+    for (const urlQuery of ['', '?token=PLANTED', 'token=PLANTED#', 'token=PLAN TED'])
+      for (const work of [make('hook', { urlQuery }), sim.submit('webhook.update', { urlQuery }, b)])
+        expect(await told(work), urlQuery)
+          .to.match(/^invalid_input \/urlQuery A query is what is behind/)
+          .and.not.include('PLAN');
+    expect(rows(sim, 'webhook')).to.deep.equal(before);
   });
 
   it('that take nothing for long fail, are told nothing more, and get what they missed by replay', async () => {
