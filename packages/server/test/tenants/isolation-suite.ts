@@ -207,13 +207,24 @@ export const describeIsolation = (title: string, open: typeof Tenancy.open) =>
     it('is nothing, by events, changes and the audit', async () => {
       const after = '1.0';
       await bravo.admin('PATCH', '/v1/projects/default', { description: 'bravo has changed it' });
-      for (const [who, ask] of askers) {
+      /** All of them, page by page. */
+      const changes = async (ask: Ask): Promise<readonly string[]> => {
+        const pages: string[] = [];
         for (let from = after, more = true; more; ) {
           const { json, text } = await ask('GET', `/v1/changes?after=${from}&limit=1000`);
-          assertClean({ method: 'GET', path: '/v1/changes' }, text, who);
+          pages.push(text);
           more = json.items.length > 0;
           from = json.next;
         }
+        return pages;
+      };
+      // It is there to be seen.
+      const own = [...(await changes(bravo.admin)), (await bravo.admin('GET', '/v1/audit?of=account&limit=1000')).text];
+      expect(own.filter((text) => text.includes('bravo has changed it'))).to.have.length.of.at.least(2);
+      for (const [who, ask] of askers) {
+        const pages = await changes(ask);
+        expect(pages.join(), who).to.include('"row"');
+        for (const text of pages) assertClean({ method: 'GET', path: '/v1/changes' }, text, who);
         for (const whose of ['project', 'account', 'cloud']) {
           const { text } = await ask('GET', `/v1/audit?of=${whose}&limit=1000`);
           assertClean({ method: 'GET', path: '/v1/audit' }, text, who);
