@@ -37,7 +37,7 @@ interface Asked {
 }
 
 /** Names of what is there when it is asked for. */
-const LIVING = /"@(nic\/)?(live|on)\//;
+const LIVING = /"@(nic\/)?(live|on|routed|guest|asked)\//;
 
 /** Of machines that are neither about to be nor about to go. */
 const MADE: ReadonlySet<unknown> = new Set(['running', 'suspended', 'stopped', 'crashed', 'missing']);
@@ -176,7 +176,26 @@ export class Clients {
       const hostId = site.known.get(`host/${id}`);
       return one(mirror.rows('instance'), parts.at(-1), (row) => row.hostId === hostId && MADE.has(row.state));
     }
+    if (what === 'routed' || what === 'guest' || what === 'asked') return this.#amongNetworks(what, parts);
     return this.#accepted.get(what)?.resourceId ?? site.known.get(name.slice(1)) ?? NOBODY;
+  }
+
+  #amongNetworks(what: 'routed' | 'guest' | 'asked', parts: readonly string[]): string {
+    const { mirror, site } = this.#at;
+    const project = parts.slice(2, -1).join('/');
+    const [kind = '', place, projectId] = [parts[1], parts.at(-1), site.known.get(`project/${project}`)];
+    if (what === 'routed') {
+      const isRouted = ({ vpcId, networkId }: Row) => (vpcId ?? mirror.row('network', networkId)?.vpcId) !== undefined;
+      return one(mirror.rows(kind), place, (row) => row.projectId === projectId && isRouted(row));
+    }
+    if (what === 'guest') {
+      const shares = [...mirror.rows('share').values()];
+      const isGuest = ({ id }: Row) =>
+        shares.some(({ resourceId, audience }) => resourceId === id && (audience === projectId || audience === 'all'));
+      return one(mirror.rows(kind), place, (row) => row.projectId !== projectId && row.vpcId !== undefined && isGuest(row));
+    }
+    const asks = one(mirror.rows('peering'), place, ({ peerVpcId }) => mirror.row('vpc', peerVpcId)?.projectId === projectId);
+    return String(mirror.row('peering', asks)?.[kind === 'own' ? 'peerVpcId' : 'vpcId'] ?? NOBODY);
   }
 
   #resolved(value: Json): Json {

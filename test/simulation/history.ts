@@ -2,6 +2,7 @@ import { SimCloud, type StoreFaults, type WorldOptions } from '@pileus/core/test
 import { Chaos } from './chaos.ts';
 import { Clients } from './client.ts';
 import { CALLBACKS_URL, Deliveries } from './deliveries.ts';
+import { unlikeRows } from './fabric-picture.ts';
 import { Invariants } from './invariants.ts';
 import { Door, Isolation } from './isolation.ts';
 import { Mirror } from './mirror.ts';
@@ -18,6 +19,8 @@ export interface HistoryOptions {
   readonly rageMs?: number;
   /** Also webhooks and callbacks, moves of volumes and machines, work on hosts, and reads of drivers that go wrong. Default: no. */
   readonly further?: boolean;
+  /** Also VPCs, and all that lies around networks. Default: no. */
+  readonly networks?: boolean;
   /** Only these of what was planned, by their ids. Default: all. */
   readonly only?: ReadonlySet<number>;
   /** A backend with a bug: for tests of what finds it. */
@@ -75,12 +78,14 @@ export const groundOf = ({
   clients = Math.max(3, Math.ceil(hosts / 2)),
   rageMs = 180_000,
   further = false,
+  networks = false,
 }: HistoryOptions): Ground => ({
   seed,
   hosts,
   clients,
   rageMs,
   further,
+  networks,
 });
 
 /**
@@ -135,6 +140,8 @@ class Play {
           ? { 'strays.volumes': 'remove', 'strays.afterSeconds': STRAY_SECONDS, 'volumes.returnSeconds': RETURN_SECONDS }
           : {}),
         'hosts.lateSeconds': RETURN_SECONDS,
+        // Given out again when nothing can come late any more that leads to who had it.
+        ...(ground.networks ? { 'network.elasticIpReuseSeconds': RETURN_SECONDS } : {}),
       },
       world: {
         hintLoss: 0.2,
@@ -161,7 +168,7 @@ class Play {
     const site = await layOut(sim, this.#ground);
     const say = (problem: string) => void this.#problems.push(problem);
     const mirror = new Mirror(sim);
-    const isolation = new Isolation(site, say);
+    const isolation = new Isolation(site, say, this.#ground.networks);
     const invariants = new Invariants(sim, mirror, site, say);
     const chaos = new Chaos(sim, this.#storeFaults, this.#deliveries, (name) => site.known.get(`pool/${name}`));
     const clients = new Clients({
@@ -191,7 +198,7 @@ class Play {
     const troubles = chaos.tally;
     chaos.heal();
     await this.#settle(chaos, invariants, mirror);
-    if (this.#problems.length === 0) this.#atRest({ invariants, isolation, mirror, site, clients });
+    if (this.#problems.length === 0) await this.#atRest({ invariants, isolation, mirror, site, clients });
     const operations = sim.rows('operation');
     const asked = new Set(clients.operations);
     const succeeded = operations.filter(({ id, state }) => state === 'succeeded' && asked.has(String(id)));
@@ -229,17 +236,18 @@ class Play {
     await this.#until(this.#now + QUIET_MS, chaos, invariants);
   }
 
-  #atRest(at: {
+  async #atRest(at: {
     readonly invariants: Invariants;
     readonly isolation: Isolation;
     readonly mirror: Mirror;
     readonly site: Site;
     readonly clients: Clients;
-  }) {
+  }): Promise<void> {
     at.invariants.whole();
     at.isolation.delivered();
     this.#problems.push(...this.#deliveries.missing(at.mirror));
     this.#problems.push(...atQuiet(this.#sim, at.mirror, at.site, at.clients.operations));
+    if (this.#ground.networks && this.#problems.length === 0) this.#problems.push(...(await unlikeRows(this.#sim, at.mirror, at.site)));
   }
 
   async #until(atMs: number, chaos: Chaos, invariants: Invariants): Promise<void> {

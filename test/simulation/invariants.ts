@@ -1,6 +1,7 @@
 import type { Counter } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import type { Mirror, Row, Touched } from './mirror.ts';
+import { NetworkInvariants } from './network-invariants.ts';
 import type { Site } from './site.ts';
 
 const COUNTED = /^(capacity|placement|quota)\//;
@@ -13,7 +14,8 @@ export class Invariants {
   readonly #mirror: Mirror;
   readonly #site: Site;
   readonly #say: Say;
-  readonly #addresses = new Map<string, string>();
+  readonly #networks: NetworkInvariants;
+  readonly #macs = new Map<string, string>();
   readonly #groups = new Map<string, Map<string, string>>();
   readonly #limits = new Map<string, number>();
   #violations = 0;
@@ -23,6 +25,7 @@ export class Invariants {
     this.#mirror = mirror;
     this.#site = site;
     this.#say = say;
+    this.#networks = new NetworkInvariants(sim, mirror, say);
   }
 
   /** After each commit: what its rows have to do with. */
@@ -32,11 +35,12 @@ export class Invariants {
       for (const row of [change.before, change.after])
         if (row !== undefined) for (const [key] of this.#mirror.counted(change.table, row)) keys.add(key);
       for (const key of change.held) keys.add(key);
-      if (change.table === 'nic') this.#address(change);
+      if (change.table === 'nic') this.#mac(change);
       if (change.table === 'instance') this.#group(change);
       if (change.after !== undefined) this.#tenancy(change.table, change.after);
     }
     for (const key of keys) this.#counter(key, this.#sim.counter(key));
+    this.#networks.committed(touched);
   }
 
   /** Of all counters. */
@@ -68,9 +72,12 @@ export class Invariants {
       if (this.#harms(text)) this.#say(text);
     }
     this.#runningTwice();
+    this.#networks.looked();
+    const { fabric, hosts } = this.#sim.world;
     for (const { kind, id, host } of this.#site.planted) {
-      const { machines, networks } = this.#sim.world.host(host);
-      if (!(kind === 'machine' ? machines : networks).has(id)) this.#say(`${kind} ${id} of unknown history was destroyed`);
+      const { machines, networks, kept } = hosts.get(host) ?? fabric;
+      const things = kind === 'machine' ? machines : kind === 'network' ? networks : kept.of(kind);
+      if (!things.has(id)) this.#say(`${kind} ${id} of unknown history was destroyed`);
     }
   }
 
@@ -84,14 +91,13 @@ export class Invariants {
     if (value < rows || (value > rows && !this.#mirror.grows(key))) this.#say(`counter ${key} is ${value}, but the rows count ${rows}`);
   }
 
-  #address({ id, before, after }: Touched): void {
-    const keys = (row: Row) => [`${row.subnetId} ${row.address}`, `${row.networkId} ${row.mac}`];
-    for (const key of before === undefined ? [] : keys(before)) if (this.#addresses.get(key) === id) this.#addresses.delete(key);
-    for (const key of after === undefined ? [] : keys(after)) {
-      const other = this.#addresses.get(key);
-      if (other !== undefined) this.#say(`NICs ${other} and ${id} both have ${key}`);
-      this.#addresses.set(key, id);
-    }
+  #mac({ id, before, after }: Touched): void {
+    const keyOf = (row: Row) => `${row.networkId} ${row.mac}`;
+    if (before !== undefined && this.#macs.get(keyOf(before)) === id) this.#macs.delete(keyOf(before));
+    if (after === undefined) return;
+    const other = this.#macs.get(keyOf(after));
+    if (other !== undefined) this.#say(`NICs ${other} and ${id} both have ${keyOf(after)}`);
+    this.#macs.set(keyOf(after), id);
   }
 
   /** What keeps together has one place, and what keeps apart shares none. */

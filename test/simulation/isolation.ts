@@ -2,6 +2,7 @@ import { Directory } from '@pileus/core';
 import { Api, isCloudError, type Kernel, sleep } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import type { Row, Touched } from './mirror.ts';
+import { NETWORK_KINDS } from './network-wishes.ts';
 import { type Member, principalOf, type Site } from './site.ts';
 
 const KINDS = [
@@ -21,6 +22,8 @@ const KINDS = [
   'host',
 ];
 const PAGE = 200;
+/** What lies around networks tells of it, too, by ways of their own. */
+const ASKED_AROUND: Readonly<Record<string, string>> = { natGateway: 'status', loadBalancer: 'health' };
 
 interface Answer {
   readonly status: number;
@@ -60,6 +63,7 @@ export class Door {
 export class Isolation {
   readonly #site: Site;
   readonly #say: (problem: string) => void;
+  readonly #networks: boolean;
   readonly #shared = new Set<string>();
   /** Changes of the projects that are watched, as they were committed; by project. */
   readonly #changes = new Map<string, string[]>();
@@ -67,9 +71,11 @@ export class Isolation {
   /** Rows that were looked at. */
   looked = 0;
 
-  constructor(site: Site, say: (problem: string) => void) {
+  /** @param networks also what lies around networks is read */
+  constructor(site: Site, say: (problem: string) => void, networks = false) {
     this.#site = site;
     this.#say = say;
+    this.#networks = networks;
   }
 
   committed(touched: readonly Touched[]): void {
@@ -83,7 +89,7 @@ export class Isolation {
 
   /** Reads all that the member may, and what somebody means by the id. */
   async look(door: Door, member: Member, id: string, draw: (limit: number) => number): Promise<void> {
-    const own = [...KINDS].filter(() => draw(3) === 0);
+    const own = [...KINDS, ...(this.#networks ? NETWORK_KINDS_READ : [])].filter(() => draw(3) === 0);
     for (const kind of own) {
       const { status, json } = await door.ask(member, 'GET', `/v1/${plural(kind)}?limit=${PAGE}${draw(2) === 0 ? '' : '&deleted=true'}`);
       if (status === 200) for (const row of json.items ?? []) this.#read(member, kind, row);
@@ -92,6 +98,18 @@ export class Isolation {
     for (const kind of ['instance', 'volume', 'network', 'operation']) {
       const { status, json } = await door.ask(member, 'GET', `/v1/${plural(kind)}/${id}`);
       if (status === 200) this.#read(member, kind, json);
+    }
+    if (this.#networks) await this.#around(door, member, id);
+  }
+
+  async #around(door: Door, member: Member, id: string): Promise<void> {
+    for (const kind of NETWORK_KINDS_READ) {
+      const { status, json } = await door.ask(member, 'GET', `/v1/${plural(kind)}/${id}`);
+      if (status === 200) this.#read(member, kind, json);
+      const further = status === 404 || status === 200 ? ASKED_AROUND[kind] : undefined;
+      if (further === undefined) continue;
+      const told = await door.ask(member, 'GET', `/v1/${plural(kind)}/${id}/${further}`);
+      if (status === 404 && told.status === 200) this.#say(`${member.name} is told the ${further} of ${kind} ${id}, which he cannot read`);
     }
   }
 
@@ -137,7 +155,11 @@ export class Isolation {
 const isOwn = ({ projectId, accountId }: Member, row: Row): boolean =>
   row.projectId === undefined ? row.accountId === undefined || row.accountId === accountId : row.projectId === projectId;
 
-const plural = (kind: string): string => `${kind.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}s`;
+/** Those of `KINDS` are read in all histories. */
+const NETWORK_KINDS_READ = NETWORK_KINDS.filter((kind) => !KINDS.includes(kind));
+
+const plural = (kind: string): string =>
+  `${kind.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}${kind.endsWith('s') ? 'es' : 's'}`;
 
 /** Somebody who follows the changes of a project, over every crash: each exactly once, in order. */
 class Watcher {

@@ -39,7 +39,8 @@ export function machineWishes(drawing: Drawing): Wishes {
   ];
 }
 
-function machine({ random, further, name, one, project, storageClass }: Drawing, more: JsonObject): Wish {
+/** With a disk or more, mostly switched on. */
+export function machine({ random, further, name, one, project, storageClass }: Drawing, more: JsonObject): Wish {
   const group = () => (random.chance(0.7) ? `@group/${project}/${random.below(3)}` : one('placementGroup'));
   return {
     action: 'instance.create',

@@ -5,7 +5,7 @@ import { told } from './plan.ts';
 import { shrink } from './shrink.ts';
 
 /**
- * `npm run simulate -- --seeds N --hosts H [--first-seed S] [--clients C] [--seconds T] [--only ID,…] [--plays P] [--plain] [--keep-going] [--failed FILE]`: plays
+ * `npm run simulate -- --seeds N --hosts H [--first-seed S] [--clients C] [--seconds T] [--only ID,…] [--plays P] [--plain] [--networks | --no-networks] [--keep-going] [--failed FILE]`: plays
  * histories until one fails; then leaves out of that one what it does not need to fail, playing P others at most, and says how to play what is left. With
  * `--keep-going` it plays them all, and shrinks the first alone. Ends with a line that sums up, exit code 1 where one has failed, and 2 for an argument that is none.
  */
@@ -19,10 +19,14 @@ const { values } = parseArgs({
     only: { type: 'string' },
     plays: { type: 'string', default: '200' },
     plain: { type: 'boolean', default: false },
+    networks: { type: 'boolean' },
     'keep-going': { type: 'boolean', default: false },
     failed: { type: 'string' },
   },
+  allowNegative: true,
 });
+/** Those of every other seed have VPCs, unless all or none are to. */
+const hasNetworks = (seed: number): boolean => values.networks ?? (!values.plain && seed % 2 === 0);
 const [seeds, hosts, firstSeed, seconds, plays] = (['seeds', 'hosts', 'first-seed', 'seconds', 'plays'] as const).map((name) =>
   Number(values[name]),
 ) as [number, number, number, number, number];
@@ -43,7 +47,8 @@ const counted = (counts: Readonly<Record<string, number>>): string =>
 function command(options: HistoryOptions, { only }: Pick<HistoryOptions, 'only'> = options): string {
   const ground = groundOf(options);
   const fixed = `--first-seed ${ground.seed} --seeds 1 --hosts ${ground.hosts} --clients ${ground.clients} --seconds ${ground.rageMs / 1000}`;
-  return `npm run simulate -- ${fixed}${ground.further ? '' : ' --plain'}${only === undefined ? '' : ` --only ${[...only].join(',')}`}`;
+  const more = `${ground.further ? '' : ' --plain'}${values.networks === undefined ? '' : ground.networks ? ' --networks' : ' --no-networks'}`;
+  return `npm run simulate -- ${fixed}${more}${only === undefined ? '' : ` --only ${[...only].join(',')}`}`;
 }
 
 async function explain(options: HistoryOptions, failing: History): Promise<void> {
@@ -74,7 +79,15 @@ let kills = 0;
 let played = 0;
 for (let seed = firstSeed; seed < firstSeed + seeds && (failed.length === 0 || values['keep-going']); seed += 1) {
   const seedBeganMs = performance.now();
-  const options: HistoryOptions = { seed, hosts, ...clients, rageMs: seconds * 1000, further: !values.plain, ...only };
+  const options: HistoryOptions = {
+    seed,
+    hosts,
+    ...clients,
+    rageMs: seconds * 1000,
+    further: !values.plain,
+    networks: hasNetworks(seed),
+    ...only,
+  };
   const { history, problems } = await problemsOf(options);
   played += 1;
   const took = ((performance.now() - seedBeganMs) / 1000).toFixed(1);

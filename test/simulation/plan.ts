@@ -1,4 +1,4 @@
-import { type FaultEffect, SHARED_SITE, SimRandom } from '@pileus/core/testing';
+import { type FaultEffect, KEPT_SORTS, SHARED_SITE, SimRandom } from '@pileus/core/testing';
 import { RECEIVER_TROUBLES, type ReceiverTrouble } from './deliveries.ts';
 import { drawOperator } from './operator.ts';
 import { type Ask, WishList } from './wishes.ts';
@@ -49,6 +49,8 @@ export interface Ground {
   readonly rageMs: number;
   /** Also webhooks and callbacks, moves of volumes and machines, work on hosts, and reads of drivers that go wrong. */
   readonly further: boolean;
+  /** Also VPCs, and all that lies around networks. */
+  readonly networks: boolean;
 }
 
 const HOSTS_IN_CLUSTER = 40;
@@ -99,6 +101,11 @@ export const READS = [
   'continuity.read',
 ] as const;
 
+/** What lies around networks is made and taken away by calls of the same two verbs. */
+export const NETWORK_COMMANDS = KEPT_SORTS.flatMap((sort) => [`${sort}.ensure`, `${sort}.remove`]);
+/** A gateway's host is asked for by those who look, and how backends are. */
+export const NETWORK_READS = [...KEPT_SORTS.map((sort) => `${sort}.list`), 'readiness.port'];
+
 /** Everything that will be asked for and go wrong, drawn beforehand: so a history can be played with parts left out. */
 export function drawPlan(ground: Ground): readonly PlannedEvent[] {
   const random = new SimRandom(`plan ${ground.seed}`);
@@ -110,8 +117,8 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
       events.push({ id: events.length, atMs: Math.round(atMs), ...draw(atMs) } as PlannedEvent);
   };
   // Where every other call goes wrong little is ever made that could be moved about: so some histories are milder.
-  const mildness = ground.further ? random.pick([1, 3, 12]) : 1;
-  const wishes = new WishList(random, projectsOf(ground), 2 + ground.hosts / 2, ground.further);
+  const mildness = ground.further || ground.networks ? random.pick([1, 3, 12]) : 1;
+  const wishes = new WishList(random, projectsOf(ground), 2 + ground.hosts / 2, ground);
   often(900 / clients, () => wishes.draw(events.length));
   const hosts = hostNames(ground);
   for (const site of [...hosts, SHARED_SITE]) {
@@ -153,8 +160,18 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
     const troubles = events.filter((event) => event.type === 'site');
     for (const draft of drawOperator(random, hosts, troubles, rageMs)) events.push({ id: events.length, ...draft });
   }
+  if (ground.networks)
+    often((2500 * mildness) / clients, () => ({
+      type: 'call',
+      ...(random.chance(0.7)
+        ? { command: pickOf(random, NETWORK_COMMANDS), effect: random.pick<FaultEffect>([...CALL_EFFECTS]) }
+        : { command: pickOf(random, NETWORK_READS), effect: random.pick<FaultEffect>([...READ_EFFECTS]) }),
+      delayMs: 100 + random.below(40_000),
+    }));
   return events.filter(({ atMs }) => atMs < rageMs).sort((a, b) => a.atMs - b.atMs || a.id - b.id);
 }
+
+const pickOf = (random: SimRandom, from: readonly string[]): string => from[random.below(from.length)] ?? '';
 
 /** One line for people. */
 export function told(event: PlannedEvent): string {

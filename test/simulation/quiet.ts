@@ -1,4 +1,5 @@
 import { isFinished, type Operation } from '@pileus/core/kernel';
+import type { KeptSort } from '@pileus/core/strategy';
 import type { SimCloud } from '@pileus/core/testing';
 import { Invariants } from './invariants.ts';
 import { Mirror, type Row } from './mirror.ts';
@@ -30,8 +31,19 @@ export function atQuiet(sim: SimCloud, mirror: Mirror, site: Site, operations: I
   const planted = new Set(site.planted.map(({ id }) => id));
   for (const stray of mirror.rows('stray').values())
     if (!planted.has(String(stray.objectId))) problems.push(`stray of unknown origin: ${JSON.stringify(stray)}`);
-  return [...problems, ...explained(sim, mirror, planted), ...settled(mirror)];
+  return [...problems, ...explained(sim, mirror, planted), ...settled(mirror), ...astray(sim, mirror)];
 }
+
+/** Rows that refer to what is gone. */
+const astray = (sim: SimCloud, mirror: Mirror): readonly string[] =>
+  sim.kernel.registry.kinds().flatMap(({ name, refs }) =>
+    [...mirror.rows(name).values()].flatMap((row) =>
+      refs.flatMap(({ field, kind }) => {
+        const id = row[field];
+        return id === undefined || mirror.row(kind, id) !== undefined ? [] : [`${name} ${row.id} refers to ${kind} ${id}, which is gone`];
+      }),
+    ),
+  );
 
 interface Listed {
   readonly machines: readonly {
@@ -44,6 +56,7 @@ interface Listed {
     readonly nicIds: readonly string[];
   }[];
   readonly networks: readonly { readonly id: string; readonly host: string; readonly ports: readonly { readonly nicId: string }[] }[];
+  readonly kept: readonly { readonly sort: KeptSort; readonly id: string }[];
   readonly stored: readonly {
     readonly id: string;
     readonly kind: string;
@@ -61,7 +74,7 @@ function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>):
   const say = (text: string) => problems.push(text);
   const listed = JSON.parse(sim.world.snapshot('simulated-cloud')) as Listed;
   const networks = listed.networks.filter(({ id }) => !planted.has(id));
-  for (const { id } of [...listed.machines, ...listed.networks])
+  for (const { id } of [...listed.machines, ...listed.networks, ...listed.kept])
     if (planted.has(id) && ![...mirror.rows('stray').values()].some(({ objectId }) => objectId === id))
       say(`nobody tells of ${id}, which nobody here has made`);
   machines(
@@ -76,9 +89,43 @@ function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>):
   const realized = new Set(networks.map(({ id }) => id));
   for (const id of mirror.rows('network').keys()) if (!realized.has(id)) say(`network ${id} is on no host`);
   for (const id of mirror.rows('nic').keys()) if (!ports.has(id)) say(`NIC ${id} has no port`);
+  around(
+    mirror,
+    listed.kept.filter(({ id }) => !planted.has(id)),
+    say,
+  );
   disks(mirror, listed.stored, say);
   if (!attachesLate(sim)) forgotten(mirror, listed.stored, say);
   return problems;
+}
+
+/** By the sort of object in the fabric: whose rows are kept as such, and in which state. */
+const KEPT: Readonly<Record<KeptSort, { readonly table: string; readonly isKept?: (row: Row) => boolean }>> = {
+  vpcs: { table: 'vpc' },
+  // Two rows are one link, which has the id of the older.
+  peerings: { table: 'peering', isKept: ({ state }) => state === 'active' },
+  securityGroups: { table: 'securityGroup' },
+  gateways: { table: 'natGateway' },
+  elasticIps: { table: 'elasticIp', isKept: ({ state, nicId }) => state === 'bound' && nicId !== undefined },
+  portForwards: { table: 'portForward' },
+  loadBalancers: { table: 'loadBalancer' },
+  dnsRecords: { table: 'dnsRecord' },
+};
+
+/** What lies around networks against the rows, both ways. What it is made of is compared by `unlikeRows`. */
+function around(mirror: Mirror, kept: Listed['kept'], say: (text: string) => void): void {
+  for (const sort of Object.keys(KEPT) as readonly KeptSort[]) {
+    const { table, isKept = () => true } = KEPT[sort];
+    const there = new Set(kept.filter((each) => each.sort === sort).map(({ id }) => id));
+    for (const id of there) if (mirror.row(table, id) === undefined) say(`in the fabric, ${id} of the ${sort} has no row`);
+    for (const [id, row] of mirror.rows(table))
+      if (isKept(row) && !isNewerSide(mirror, table, row) && !there.has(id)) say(`${table} ${id} is ${row.state}, and not in the fabric`);
+  }
+}
+
+function isNewerSide(mirror: Mirror, table: string, { id, vpcId, peerVpcId }: Row): boolean {
+  const sides = table === 'peering' ? [...mirror.rows('peering').values()] : [];
+  return sides.some((other) => other.vpcId === peerVpcId && other.peerVpcId === vpcId && String(other.id) < String(id));
 }
 
 function machines(mirror: Mirror, listed: Listed['machines'], say: (text: string) => void): void {
@@ -150,6 +197,22 @@ const RESTING: Readonly<Record<string, readonly string[]>> = {
   attachment: ['attached'],
   host: ['enabled', 'maintenance'],
   pool: ['available'],
+  vpc: ['available'],
+  route: ['available'],
+  peering: ['pending', 'active'],
+  securityGroup: ['available'],
+  securityGroupRule: ['available'],
+  securityGroupMember: ['available'],
+  dnsRecord: ['available'],
+  natGateway: ['available'],
+  natPortBlock: ['available'],
+  elasticIp: ['available', 'bound'],
+  portForward: ['available'],
+  reservedAddress: ['available'],
+  loadBalancer: ['available'],
+  listener: ['available'],
+  backend: ['available'],
+  fabric: ['ready'],
 };
 
 /** No row stays in a state that only an operation may hold. */

@@ -1,11 +1,17 @@
 import type { Directory } from '@pileus/core';
 import { type Id, inProject, type JsonObject, type Principal } from '@pileus/core/kernel';
+import type { KeptSort } from '@pileus/core/strategy';
 import type { SimCloud } from '@pileus/core/testing';
+import { layOutOutside, layOutVpc, plantInFabric } from './network-site.ts';
 import { clusterOf, clustersOf, type Ground, hostNames, projectsOf } from './plan.ts';
 import { upload } from './still-cloud.ts';
 import { ROLES } from './wishes.ts';
 
 const GIB = 2 ** 30;
+/** What does not fit is part of the history. */
+const SMALL = { cpus: 4, memoryBytes: 12 * GIB };
+/** Networks are nothing without machines in them. */
+const ROOMY = { cpus: 12, memoryBytes: 24 * GIB };
 
 /** Somebody with a key. */
 export interface Member {
@@ -22,8 +28,8 @@ export interface Site {
   readonly known: Map<string, string>;
   /** By `a1/p1/member`, account administrators by `a1/admin@a1/p1`. */
   readonly members: ReadonlyMap<string, Member>;
-  /** Objects in the backends that nobody made here: ids, by what they are. */
-  readonly planted: readonly { readonly kind: string; readonly id: string; readonly host: string }[];
+  /** Objects in the backends that nobody made here: ids, by what they are, `machine`, `network`, or of which sort that lies around networks. */
+  readonly planted: readonly { readonly kind: 'machine' | 'network' | KeptSort; readonly id: string; readonly host: string }[];
 }
 
 /** The member at work, by his key. @throws CloudError `unauthenticated` */
@@ -46,15 +52,16 @@ export async function layOut(sim: SimCloud, ground: Ground): Promise<Site> {
   });
   known.set('network/shared', networkId);
   await sim.done('share.create', { resourceKind: 'network', resourceId: networkId, with: 'all' });
+  if (ground.networks) await layOutOutside(sim, known);
   const members = new Map<string, Member>();
   for (const [index, project] of projectsOf(ground).entries()) await tenant(sim, project, index, ground, { known, members });
-  return { known, members, planted: plant(sim, ground) };
+  return { known, members, planted: [...plant(sim, ground), ...(ground.networks ? plantInFabric(sim) : [])] };
 }
 
 async function hardware(sim: SimCloud, ground: Ground, known: Map<string, string>): Promise<void> {
   const names = hostNames(ground);
-  // Small ones: what does not fit is part of the history.
-  for (const name of names) sim.world.addHost(name, { cpus: 4, memoryBytes: 12 * GIB });
+  const size = ground.networks ? ROOMY : SMALL;
+  for (const name of names) sim.world.addHost(name, size);
   await sim.start();
   const zoneId = await sim.done('zone.create', { name: 'zone-a' });
   for (let cluster = 0; cluster < clustersOf(ground); cluster += 1) {
@@ -115,12 +122,14 @@ async function tenant(sim: SimCloud, project: string, index: number, ground: Gro
     `network/${project}`,
     await done('network.create', { name: 'own', driver: 'simulated-shared', subnets: [{ name: 'subnet-1', cidr }] }),
   );
+  if (ground.networks) await layOutVpc(done, project, index, known);
   for (const [place, policy] of ['antiAffinity', 'affinity', 'softAntiAffinity'].entries())
     known.set(`group/${project}/${place}`, await done('placementGroup.create', { name: `group-${place}`, policy }));
   // Soon used up: some tenants have less than it would take.
   if (index % 3 !== 0) return;
-  const share = Math.ceil((2 * ground.hosts) / projectsOf(ground).length);
+  const share = Math.ceil((2 * ground.hosts) / projectsOf(ground).length) + (ground.networks ? 3 : 0);
   const limits = { instances: 2 + share, vcpus: 3 + 2 * share, volumes: 4 + 3 * share, volumeBytes: (4 + 3 * share) * 16_384, networks: 3 };
+  if (ground.networks) Object.assign(limits, { networks: 6, vpcs: 3, elasticIps: 3, securityGroups: 6, portForwards: 2, backends: 4 });
   await done('project.setQuota', { limits }, projectId);
   const bound = { instances: 3 + 2 * share, memoryBytes: (4 + 3 * share) * GIB };
   await sim.done('account.setQuota', { limits: bound }, accountId);

@@ -6,7 +6,7 @@ import { actionsWished } from './wishes.ts';
 
 describe('what histories ask for', () => {
   const actions: string[] = [];
-  const asked = new Set(actionsWished({ further: true }));
+  const asked = new Set(actionsWished({ further: true, networks: true }));
   const unasked = Object.values(UNASKED).flat();
 
   before(async () => {
@@ -15,7 +15,7 @@ describe('what histories ask for', () => {
     actions.push(...sim.kernel.registry.actions().map(({ name }) => name));
     sim.dispose();
     // What whoever runs the cloud asks for by his own plan.
-    const plan = drawPlan({ seed: 1, hosts: 6, clients: 1, rageMs: 300_000, further: true });
+    const plan = drawPlan({ seed: 1, hosts: 6, clients: 1, rageMs: 300_000, further: true, networks: true });
     for (const event of plan) if (event.type === 'ask' && event.action.includes('.')) asked.add(event.action);
   });
 

@@ -3,13 +3,15 @@ import { SimRandom } from '@pileus/core/testing';
 import { diskWishes } from './disk-wishes.ts';
 import { machineWishes } from './machine-wishes.ts';
 import { movingWishes } from './moving-wishes.ts';
+import { NETWORK_KINDS, networkWishes } from './network-wishes.ts';
 import { otherWishes } from './other-wishes.ts';
 import type { Drawing, Wish, WishGroup } from './wish.ts';
 
 /**
  * A request, as it is planned. What begins with `@` in it stands for an id that is known when it is asked: `@17` is what request 17 has made, `@nic/17/2` one of that
- * machine's NICs, `@op/17` its operation, `@live/volume/a1/p1/5` one of the volumes that the project has then, `@on/hv1/2` one of the machines of that host; others
- * name what was there at the beginning.
+ * machine's NICs, `@op/17` its operation, `@live/volume/a1/p1/5` one of the volumes that the project has then, `@on/hv1/2` one of the machines of that host,
+ * `@routed/nic/a1/p1/5` one of the project's NICs within VPCs, `@guest/network/a1/p1/5` a network that others share with it, `@asked/own/a1/p1/5` a VPC of it that
+ * others want to be linked with, and `@asked/their/a1/p1/5` theirs; others name what was there at the beginning.
  */
 export interface Ask {
   readonly type: 'ask';
@@ -37,10 +39,21 @@ const GROUPS: readonly WishGroup[] = [machineWishes, diskWishes, otherWishes];
 /** In those that `Ground.further` tells of, also this. A group more is one entry here. */
 const FURTHER_GROUPS: readonly WishGroup[] = [movingWishes];
 
+/** In those with networks, also this. */
+const NETWORK_GROUPS: readonly WishGroup[] = [networkWishes];
+
 const LIVE = 0.6;
 /** Of these, further histories mostly mean some that there are. */
 const LIVING: ReadonlySet<string> = new Set(['instance', 'volume', 'snapshot']);
+/** Of these, histories with networks do: each needs several others that are there. */
+const LIVING_NETWORKS: ReadonlySet<string> = new Set(['instance', 'network', ...NETWORK_KINDS]);
 const FOREIGN = 0.04;
+
+/** What is asked for beside machines and disks, as `Ground` tells. */
+interface More {
+  readonly further: boolean;
+  readonly networks: boolean;
+}
 
 /** Draws requests. It remembers what they would make, for later ones to work on. */
 export class WishList {
@@ -50,15 +63,20 @@ export class WishList {
   readonly #gone = new Map<string, number[]>();
   readonly #size: number;
   readonly #further: boolean;
+  readonly #networks: boolean;
+  readonly #groups: readonly WishGroup[];
   #id = 0;
   #project: string;
 
   /**
    * @param size what a project may have of machines, at about
-   * @param further also what `Ground.further` says
+   * @param more what `Ground` says of the same names
    */
-  constructor(random: SimRandom, projects: readonly [string, ...string[]], size: number, further: boolean) {
+  constructor(random: SimRandom, projects: readonly [string, ...string[]], size: number, more: More) {
+    const { further, networks } = more;
     this.#further = further;
+    this.#networks = networks;
+    this.#groups = [...GROUPS, ...(further ? FURTHER_GROUPS : []), ...(networks ? NETWORK_GROUPS : [])];
     this.#size = size;
     this.#random = random;
     this.#projects = projects;
@@ -108,12 +126,12 @@ export class WishList {
     if (verb !== 'expunge') this.#list(this.#project, kind, to).push(Number(on.slice(1)));
   }
 
-  /** A late one rather than an early one; now and then one of somebody else. Much of what is asked for is never made: in further histories most are of those that are there. */
+  /** A late one rather than an early one; now and then one of somebody else. Much of what is asked for is never made: in further histories, and in those with networks, most are of those that are there. */
   #one(kind: string, from = this.#made): string {
     const random = this.#random;
     const project = random.chance(FOREIGN) ? random.pick<string>([...this.#projects]) : this.#project;
-    if (this.#further && from === this.#made && LIVING.has(kind) && random.chance(LIVE))
-      return `@live/${kind}/${project}/${random.below(1000)}`;
+    const meansLiving = (this.#further && LIVING.has(kind)) || (this.#networks && LIVING_NETWORKS.has(kind));
+    if (meansLiving && from === this.#made && random.chance(LIVE)) return `@live/${kind}/${project}/${random.below(1000)}`;
     const ids = this.#list(project, kind, from);
     const found = ids[ids.length - 1 - Math.floor(random.next() ** 2 * ids.length)];
     return `@${found ?? `none/${kind}`}`;
@@ -141,7 +159,7 @@ export class WishList {
 
   #wish(): Wish {
     const drawing = this.#drawing();
-    const wishes = [...GROUPS, ...(this.#further ? FURTHER_GROUPS : [])].flatMap((group) => group(drawing));
+    const wishes = this.#groups.flatMap((group) => group(drawing));
     let left = this.#random.below(wishes.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, make] of wishes) {
       left -= weight;
@@ -157,8 +175,8 @@ export class WishList {
 }
 
 /** The actions that may be wished for: all that a list draws in the long run. */
-export function actionsWished({ further = false }: { readonly further?: boolean } = {}): readonly string[] {
-  const wishes = new WishList(new SimRandom('all'), ['a1/p1'], 4, further);
+export function actionsWished({ further = false, networks = false }: Partial<More> = {}): readonly string[] {
+  const wishes = new WishList(new SimRandom('all'), ['a1/p1'], 4, { further, networks });
   const drawn = Array.from({ length: 20_000 }, (_, id) => wishes.draw(id).action);
   return [...new Set(drawn)].filter((action) => action.includes('.')).sort();
 }
