@@ -73,7 +73,7 @@ describe('the code of the guides', function () {
 
   for (const [page, file, told] of [
     ['public-addresses.md', 'front.ts', 'conflict /nicId\n203.0.113.80 bound\n'],
-    ['load-balancers.md', 'balance.ts', '10.1.0.100 web-1 0 online, web-2 1 online\n'],
+    ['load-balancers.md', 'balance.ts', '10.1.0.100 web-1 0 unchecked, web-2 1 online\n'],
     ['snapshots.md', 'before.ts', 'in_use\ncrash before-upgrade-0 before-upgrade-1\n'],
     ['images.md', 'download.ts', '1048576\n'],
   ] as const)

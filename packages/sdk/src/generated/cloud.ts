@@ -5961,7 +5961,7 @@ export class LoadBalancersClient extends Resource<'loadBalancer', LoadBalancer, 
       readonly listenerId: string;
       readonly nicId: string;
       readonly weight: number;
-      /** `unchecked` without a health check, or before its first answer; `held` while it gets nothing, and is not asked, because it flapped. */
+      /** `unchecked` without a health check, before its first answer, and at weight 0; `held` while it gets nothing, and is not asked, because it flapped. */
       readonly health: 'unchecked' | 'online' | 'offline' | 'held';
       /** When one that is held is tried again. */
       readonly heldUntil?: string;

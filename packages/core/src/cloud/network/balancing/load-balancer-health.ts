@@ -25,7 +25,7 @@ export const loadBalancerHealth = (services: CloudServices): Endpoint => ({
         weight: Type.Integer(),
         health: Type.Union([Type.Literal('unchecked'), Type.Literal('online'), Type.Literal('offline'), Type.Literal('held')], {
           description:
-            '`unchecked` without a health check, or before its first answer; `held` while it gets nothing, and is not asked, because it flapped.',
+            '`unchecked` without a health check, before its first answer, and at weight 0; `held` while it gets nothing, and is not asked, because it flapped.',
         }),
         heldUntil: Type.Optional(Type.String({ format: 'date-time', description: 'When one that is held is tried again.' })),
       }),
