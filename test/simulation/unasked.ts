@@ -49,7 +49,7 @@ export const UNASKED: Readonly<Record<string, readonly string[]>> = {
     'physicalNetwork.delete',
     'physicalNetwork.update',
   ],
-  'A wish of it is being written.': [
+  'No wish of it is written yet.': [
     'backup.create',
     'backup.delete',
     'backup.restore',
