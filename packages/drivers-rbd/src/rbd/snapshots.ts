@@ -39,8 +39,9 @@ export function snapshotVerbs(pool: CephPool, listing: Listing): NonNullable<Sto
     async flatten(volumeId, call) {
       const deadline = pool.begin(call);
       const name = volumeName(volumeId);
-      const { parent } = await pool.need(name, deadline);
-      if (parent === undefined) return;
+      const { parent, features, flags } = await pool.need(name, deadline);
+      const isMapped = !features.includes('exclusive-lock') || (features.includes('object-map') && !flags.includes('object-map-invalid'));
+      if (parent === undefined && isMapped) return;
       await pool.shutOutGone(name, deadline);
       await pool.images.image(name).flatten(withProgress(deadline.left, call));
     },

@@ -121,6 +121,53 @@ describe('what a killed client leaves in a Ceph pool', function () {
     assert.notInclude(await lab.cluster.rbd('ls'), half);
   });
 
+  for (const inUse of FULL ? [false, true] : [false])
+    it(`flattens also what a killed writer said was there, and had not written${inUse ? ', of a volume in use with a snapshot' : ''}`, async () => {
+      const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
+      const content = {
+        sizeBytes: 2 * OBJECT_BYTES,
+        async *open() {
+          for (let mib = 0; mib < 8; mib += 1) yield new Uint8Array(MIB).fill(8);
+        },
+      };
+      await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: content.sizeBytes, content }, call());
+      await driver.volumes.create({ id, sizeBytes: content.sizeBytes, imageId }, call());
+      const before = inUse ? await snapshot(id) : undefined;
+      await driver.contents?.write(id, OBJECT_BYTES, new Uint8Array(4096).fill(3), call());
+      const info = async () =>
+        JSON.parse(await lab.cluster.rbd('info', '--format=json', `rbd/volume-${id}`)) as {
+          readonly block_name_prefix: string;
+          readonly parent?: unknown;
+          readonly features: readonly string[];
+          readonly flags: readonly string[];
+        };
+      // The object map has it from before its first byte: who is killed in between leaves just that.
+      const object = `${(await info()).block_name_prefix}.0000000000000001`;
+      await run(['rados', `--conf=${lab.cluster.configPath}`, '--pool=rbd', 'rm', object]);
+      const client = inUse ? await lab.client(id) : undefined;
+      try {
+        await client?.write();
+        await driver.snapshots?.flatten(id, call());
+        await client?.write();
+      } finally {
+        await client?.close();
+      }
+      const { parent, features, flags } = await info();
+      assert.deepEqual({ parent, flags }, { parent: undefined, flags: [] });
+      assert.includeMembers([...features], ['object-map', 'fast-diff']);
+      const expected = Buffer.alloc(content.sizeBytes, 8);
+      for (const ref of [await snapshot(id), ...(before === undefined ? [] : [before])]) {
+        if (inUse) expected.fill(ref === before ? 8 : 7, 0, 4096);
+        const read = await driver.contents?.read(ref, 0, content.sizeBytes, call());
+        assert.isTrue(Buffer.from(read ?? []).equals(expected), ref === before ? 'before' : 'now');
+      }
+      // What was killed after it had no parent any more, and before its map was there.
+      await lab.cluster.rbd('feature', 'disable', `rbd/volume-${id}`, 'object-map', 'fast-diff');
+      await driver.snapshots?.flatten(id, call());
+      assert.includeMembers([...(await info()).features], ['object-map', 'fast-diff']);
+      assert.deepEqual((await info()).flags, []);
+    });
+
   it('makes a snapshot anew of which a killed creation left the name alone', async () => {
     const id = await volume(OBJECT_BYTES);
     await driver.contents?.write(id, 0, new Uint8Array(4096).fill(1), call());

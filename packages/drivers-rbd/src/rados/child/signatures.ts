@@ -82,6 +82,7 @@ export const RBD = {
   rbd_resize2: 'int (void *, uint64_t, bool, void *, void *)',
   rbd_flatten: 'int (void *)',
   rbd_flatten_with_progress: 'int (void *, void *, void *)',
+  rbd_rebuild_object_map: 'int (void *, void *, void *)',
   rbd_copy3: 'int (void *, void *, const char *, void *)',
   rbd_copy_with_progress3: 'int (void *, void *, const char *, void *, void *, void *)',
   rbd_watchers_list: 'int (void *, void *, void *)',
