@@ -32,9 +32,18 @@ import { leftLately } from './volume-return.ts';
 type PoolRow = RowOf<typeof pool>;
 type VolumeRow = RowOf<typeof volume>;
 
+interface VolumeNews {
+  readonly row: VolumeRow;
+  readonly set: { readonly status?: VolumeRow['status']; readonly statusReason?: string | null } & Partial<
+    NonNullable<ReturnType<typeof ownOutages>>
+  >;
+}
+
 const MISSES_MAX = 3;
 const CALL_TIMEOUT_MS = 30_000;
 const REASON_MAX = 1_024;
+/** Volumes written of in one transaction. */
+const VOLUMES_AT_ONCE = 200;
 const HOST_LOST = 'Its host is lost.';
 /** Without long numbers: a driver that tells how long it waited, or by which port, says the same each time in other words. Short ones may be the error itself. */
 const wordsOf = (reason = ''): string => reason.replaceAll(/\d{4,}/g, '#');
@@ -56,6 +65,8 @@ export class PoolLook {
   /** By pool: looks in a row that came to nothing, and when the first of them was. */
   readonly #misses = new Map<string, { readonly count: number; readonly sinceMs: number }>();
   readonly #lookedAtMs = new Map<string, number>();
+  /** By pool: of the look that is under way. One that was given up keeps no other from it. */
+  readonly #looking = new Map<string, AbortSignal>();
   /** By pool: volumes that the last look did not find. Gone takes two: a directory may be unmounted for a moment. */
   readonly #absent = new Map<string, ReadonlySet<string>>();
 
@@ -86,6 +97,7 @@ export class PoolLook {
   }
 
   #isDue(row: PoolRow, everyMs: number): boolean {
+    if (this.#looking.get(row.id)?.aborted === false) return false;
     if (row.scope === 'host') return true;
     const nowMs = this.#services.environment.clock.monotonicMs();
     const lastMs = this.#lookedAtMs.get(row.id);
@@ -96,6 +108,7 @@ export class PoolLook {
 
   async #look(row: PoolRow, hostId: string, signal: AbortSignal): Promise<void> {
     const call: Call = { requestId: `look-${row.id}`, signal, timeoutMs: CALL_TIMEOUT_MS };
+    this.#looking.set(row.id, signal);
     try {
       const opened = await this.#services.pools.open(row.id);
       // A host that was started anew may not have opened its pools.
@@ -107,6 +120,8 @@ export class PoolLook {
       await this.#snapshots.look(row, opened, hostId, call);
     } catch (error) {
       if (!signal.aborted) await this.#missed(row, error);
+    } finally {
+      if (this.#looking.get(row.id) === signal) this.#looking.delete(row.id);
     }
   }
 
@@ -215,7 +230,8 @@ export class PoolLook {
     for (const left of gone) await this.#observeLeft(left, opened, call);
     // Absence in the list is confirmed by asking for this one.
     const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
-    await this.#observeVolumes(row, volumes, async (id) => present.has(id) || (await opened.inspect('volume', id, call)) !== undefined);
+    const isThere = async (id: string) => present.has(id) || (await opened.inspect('volume', id, call)) !== undefined;
+    await this.#observeVolumes(row, volumes, { isThere, signal: call.signal });
   }
 
   /** The seed of a machine that is being made, or in quarantine itself. */
@@ -276,19 +292,27 @@ export class PoolLook {
   }
 
   /** A disk that somebody removed is shown, not repaired: only a person can know what became of the data. */
-  async #observeVolumes(at: PoolRow, rows: readonly VolumeRow[], isThere: (id: string) => Promise<boolean>): Promise<void> {
+  async #observeVolumes(
+    at: PoolRow,
+    rows: readonly VolumeRow[],
+    { isThere, signal }: { readonly isThere: (id: string) => Promise<boolean>; readonly signal: AbortSignal },
+  ): Promise<void> {
     const before = this.#absent.get(at.id);
     const absent = new Set<string>();
     const cutOff = await machinesCutOff(this.#services.reader, at);
+    const news: VolumeNews[] = [];
     await this.#services.slices.each(rows, async (row) => {
-      if (row.state !== 'available' && row.state !== 'attached') return;
+      if (signal.aborted || (row.state !== 'available' && row.state !== 'attached')) return;
       const isPresent = await isThere(row.id);
       if (!isPresent) absent.add(row.id);
       const cutOffMs = cutOff.get(row.instanceId ?? '');
-      if (isPresent) await this.#observeVolume(row, { status: 'present', statusReason: null, cutOffMs });
+      if (isPresent) news.push(...this.#newsOf(row, { status: 'present', statusReason: null, cutOffMs }));
       else if (before?.has(row.id))
-        await this.#observeVolume(row, { status: 'missing', statusReason: `Pool ${at.name} answers and does not have it.`, cutOffMs });
+        news.push(...this.#newsOf(row, { status: 'missing', statusReason: `Pool ${at.name} answers and does not have it.`, cutOffMs }));
+      if (news.length >= VOLUMES_AT_ONCE) await this.#observeNews(news.splice(0), signal);
     });
+    if (signal.aborted) return;
+    await this.#observeNews(news, signal);
     this.#absent.set(at.id, absent);
   }
 
@@ -300,21 +324,28 @@ export class PoolLook {
     await kernel().observe([change(volume, row.id, left, { generation: row.generation })]);
   }
 
-  async #observeVolume(
+  #newsOf(
     row: VolumeRow,
     {
       status,
       statusReason,
       cutOffMs,
     }: Pick<VolumeRow, 'status'> & { readonly statusReason: string | null; readonly cutOffMs: number | undefined },
-  ): Promise<void> {
-    const { kernel, environment } = this.#services;
-    const outages = ownOutages(row, { nowMs: environment.clock.nowMs(), status, cutOffMs });
+  ): readonly VolumeNews[] {
+    const outages = ownOutages(row, { nowMs: this.#services.environment.clock.nowMs(), status, cutOffMs });
     const isNews = row.status !== status;
-    if ((!isNews && outages === undefined) || kernel().holds(row.id)) return;
-    await kernel().observe([
-      change(volume, row.id, { ...(isNews && { status, statusReason }), ...outages }, { generation: row.generation }),
-    ]);
+    if (!isNews && outages === undefined) return [];
+    return [{ row, set: { ...(isNews && { status, statusReason }), ...outages } }];
+  }
+
+  /** All in one transaction. Where one of them has changed since, each for itself: the others are told of all the same. */
+  async #observeNews(news: readonly VolumeNews[], signal: AbortSignal): Promise<void> {
+    const { kernel } = this.#services;
+    const idle = news.filter(({ row }) => !kernel().holds(row.id));
+    if (signal.aborted || idle.length === 0) return;
+    const { ok } = await kernel().observe(idle.map(({ row, set }) => change(volume, row.id, set, { generation: row.generation })));
+    if (ok || idle.length === 1) return;
+    for (const each of idle) await this.#observeNews([each], signal);
   }
 }
 

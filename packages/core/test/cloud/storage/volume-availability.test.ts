@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { pool, volume } from '../../../src/cloud/index.ts';
 import { pastPoolsWith } from '../../../src/cloud/storage/volume-availability.ts';
-import { Api, change, type Id, type JsonObject, type Principal } from '../../../src/kernel/index.ts';
+import { Api, change, type Id, type JsonObject, type Principal, sleep } from '../../../src/kernel/index.ts';
 import { LOOK_MS, MachineStage } from '../compute/machine-stage.ts';
 import { codeOf } from '../little-cloud.ts';
 
@@ -36,6 +36,23 @@ async function open(options: Parameters<typeof MachineStage.with>[1] = {}) {
     sim.environment.complete(sim.kernel.observe([change(row.kind as typeof pool, row.id as Id<'pool'>, set)]));
   const ago = (ms: number) => new Date(sim.environment.clock.nowMs() - ms).toISOString();
   return { stage, sim, tenant, report, past, ago };
+}
+
+/** Machines on the first host, whose root disks are in a pool that its agent may not reach. */
+async function withCutOff(stage: MachineStage, machines: number) {
+  const { sim } = stage;
+  const storageClass = 'shared';
+  const poolId = await sim.done('pool.create', { driver: 'simulated-shared', clusterId: stage.clusterId, storageClass });
+  const url = 'https://192.0.2.1:7430';
+  const [hostId = ''] = stage.hostIds;
+  await sim.done('agent.create', { hostId, url, fingerprint: '0'.repeat(64) });
+  await sim.run(3 * LOOK_MS);
+  const rootIds: string[] = [];
+  for (let made = 0; made < machines; made += 1) {
+    const [root] = await stage.disks(await stage.machine({ hostId, rootVolume: { storageClass } }));
+    rootIds.push(root?.id ?? '');
+  }
+  return { poolId, agentThere: sim.agents.at(url), rootIds };
 }
 
 describe('the availability of a volume', function () {
@@ -99,23 +116,17 @@ describe('the availability of a volume', function () {
 
   it('counts while the host of its machine does not reach its pool, or that does not have it, and nothing twice', async () => {
     const { stage, sim, tenant, report, past, ago } = await open();
-    const storageClass = 'shared';
-    const poolId = await sim.done('pool.create', { driver: 'simulated-shared', clusterId: stage.clusterId, storageClass });
-    const url = 'https://192.0.2.1:7430';
-    const [hostId = ''] = stage.hostIds;
-    await sim.done('agent.create', { hostId, url, fingerprint: '0'.repeat(64) });
-    await sim.run(3 * LOOK_MS);
-    const [root] = await stage.disks(await stage.machine({ hostId, rootVolume: { storageClass } }));
+    const { poolId, agentThere, rootIds } = await withCutOff(stage, 1);
     const beside = await stage.volume(4096, { poolId });
-    const id = root?.id ?? '';
-    sim.agents.at(url).unreached?.set(poolId, 'ETIMEDOUT');
+    const [id = ''] = rootIds;
+    agentThere.unreached?.set(poolId, 'ETIMEDOUT');
     await sim.run(30 * LOOK_MS);
     const [lasting] = (await report(id)).outages;
     expect(lasting).to.include({ reason: CUT_OFF }).and.not.to.have.property('to');
     const { generation } = await stage.row(volume, id);
     await sim.run(3 * LOOK_MS);
     expect((await stage.row(volume, id)).generation, 'a look that finds nothing new writes nothing').to.equal(generation);
-    sim.agents.at(url).unreached?.clear();
+    agentThere.unreached?.clear();
     await sim.run(6 * LOOK_MS);
     const { outages, outageSeconds } = await report(id, { principal: tenant });
     expect(outages.map(({ reason }) => reason)).to.deep.equal([CUT_OFF]);
@@ -129,6 +140,31 @@ describe('the availability of a volume', function () {
     await past({ kind: pool, id: poolId }, { outages: [{ from, to: ago(0), reason: 'away' }] });
     const whole = (sim.environment.clock.nowMs() - Date.parse(from)) / 1000;
     expect((await report(id)).outageSeconds).to.be.closeTo(whole, 0.2);
+  });
+
+  it('is written of all volumes of a pool at once, by one look at a time, and without those that have changed meanwhile', async () => {
+    const { stage, sim } = await open();
+    const { poolId, agentThere, rootIds } = await withCutOff(stage, 3);
+    const real = sim.kernel.observe.bind(sim.kernel);
+    const batches: number[] = [];
+    let [underWay, together] = [0, 0];
+    sim.kernel.observe = async (statements) => {
+      const ofVolumes = statements.filter((each) => each.op === 'update' && each.table === volume.name).length;
+      if (ofVolumes === 0) return real(statements);
+      batches.push(ofVolumes);
+      if (batches.length === 1) await real([change(volume, rootIds[1] as Id<'volume'>, { statusReason: 'changed' })]);
+      underWay += 1;
+      together = Math.max(together, underWay);
+      // Longer than the time between two looks, and shorter than what a look may take.
+      if (batches.length === 1) await sleep(sim.environment.timers, 3 * LOOK_MS);
+      underWay -= 1;
+      return real(statements);
+    };
+    agentThere.unreached?.set(poolId, 'ETIMEDOUT');
+    await sim.run(15 * LOOK_MS);
+    expect(together).to.equal(1);
+    expect(batches).to.deep.equal([3, 1, 1, 1, 1]);
+    for (const id of rootIds) expect((await stage.row(volume, id)).outages, id).to.have.length(1);
   });
 
   it('is of one to thirty days', async () => {
