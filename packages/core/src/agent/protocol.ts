@@ -51,19 +51,22 @@ export const OUTCOME = Type.Union([
 ]);
 export type Outcome = Static<typeof OUTCOME>;
 
-export const COMMAND_RECORD = Type.Object({
-  commandId: Type.String(),
-  type: Type.String(),
-  state: Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('done')]),
-  acceptedAt: Type.String(),
-  /** How often it was begun: more than once only if the agent was killed over it. */
-  attempts: Type.Integer(),
-  finishedAt: Type.Optional(Type.String()),
-  acknowledgedAt: Type.Optional(Type.String()),
-  /** Of its outcome, again and again, by who was to be told: it is told no more. */
-  refusedAt: Type.Optional(Type.String()),
-  outcome: Type.Optional(OUTCOME),
-});
+export const COMMAND_RECORD = Type.Object(
+  {
+    commandId: Type.String(),
+    type: Type.String(),
+    state: Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('done')]),
+    acceptedAt: Type.String(),
+    /** How often it was begun: more than once only if the agent was killed over it. */
+    attempts: Type.Integer(),
+    finishedAt: Type.Optional(Type.String()),
+    acknowledgedAt: Type.Optional(Type.String()),
+    /** Of its outcome, again and again, by who was to be told: it is told no more. */
+    refusedAt: Type.Optional(Type.String()),
+    outcome: Type.Optional(OUTCOME),
+  },
+  OPEN,
+);
 export type CommandRecord = Static<typeof COMMAND_RECORD>;
 
 export const CALLBACK = Type.Object(

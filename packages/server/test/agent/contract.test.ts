@@ -12,6 +12,14 @@ const V1_CLIENT = new URL('contract/v1-client.json', import.meta.url);
 /** What an agent of version 1 is asked and answers. */
 const V1_AGENT = new URL('contract/v1-agent.json', import.meta.url);
 
+const RECORD = {
+  commandId: '01890a5d-ac96-774b-bcce-b302099a8057.inspect',
+  type: 'host.inspect',
+  state: 'queued',
+  acceptedAt: '2026-11-21T15:00:00.000Z',
+  attempts: 0,
+};
+
 interface Step {
   readonly request?: {
     readonly method: string;
@@ -77,6 +85,35 @@ describe('agent: contract', function () {
     expect(at).to.equal(steps.length);
   });
 
+  it('takes a record of a command that is malformed for no answer, and one with more than it knows for what it is', async () => {
+    const services = {
+      environment: nodeEnvironment(),
+      store: { incarnation: 'store', epoch: 1 },
+      secrets: { digest: () => 'proof' },
+    } as unknown as KernelServices;
+    const done = { ...RECORD, state: 'done', newerThanWeAre: 1 };
+    for (const [json, expected] of [
+      [undefined, 'unavailable'],
+      ['', 'unavailable'],
+      [{}, 'unavailable'],
+      [{ ...done, outcome: null }, 'unavailable'],
+      [{ ...done, outcome: { ok: false } }, 'unavailable'],
+      [{ ...done, outcome: { ok: false, error: { code: 'conflict', message: 'm', newerThanWeAre: 1 } } }, 'conflict'],
+      [{ ...done, outcome: { ok: true, result: 7 } }, 7],
+    ] as const)
+      for (const malformed of ['PUT', 'GET']) {
+        const agents = new Agents(services, {
+          callbackUrl: 'https://cloud.example.org',
+          ask: async (_agent, { method }) => ({ status: 200, json: method === malformed ? json : RECORD }),
+        });
+        const agent = { url: 'https://192.0.2.7:7430', fingerprint: 'a'.repeat(64) };
+        const call = { requestId: 'r', signal: new AbortController().signal, timeoutMs: 60_000 };
+        const answered = agents.run(agent, RECORD.commandId, { type: 'host.inspect', input: {} }, call);
+        const seen = await answered.catch((error: unknown) => (isCloudError(error) ? error.code : error));
+        expect(seen, `${malformed} ${JSON.stringify(json)}`).to.equal(expected);
+      }
+  });
+
   it('says of which trace it is, without an SDK too, where there is one', async () => {
     const said: unknown[] = [];
     const services = {
@@ -91,7 +128,7 @@ describe('agent: contract', function () {
       callbackUrl: 'https://cloud.example.org',
       ask: async (_agent, { method, headers }) => {
         said.push(headers?.traceparent);
-        return { status: 200, json: method === 'PUT' ? { outcome: { ok: true, result: {} } } : told };
+        return { status: 200, json: method === 'PUT' ? { ...RECORD, state: 'done', outcome: { ok: true, result: {} } } : told };
       },
     });
     const agent = { url: 'https://192.0.2.7:7430', fingerprint: 'a'.repeat(64) };

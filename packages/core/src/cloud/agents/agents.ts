@@ -6,6 +6,7 @@ import {
   type AgentStatus,
   CALLBACK_HEADER,
   type Callback,
+  COMMAND_RECORD,
   type CommandRecord,
   type CommandType,
   commonVersion,
@@ -24,6 +25,7 @@ import {
   compileInput,
   ERROR_CODES,
   type ErrorCode,
+  type InputCheck,
   isCloudError,
   type KernelServices,
   tracedAway,
@@ -33,6 +35,7 @@ import type { AgentAddress, AgentLink, AgentRequest } from './agent-link.ts';
 
 /** What agents tell, by question. Fields that nobody here knows are overlooked. */
 const ANSWERS = { hello: compileInput(HELLO), status: compileInput(AGENT_STATUS), reach: compileInput(REACH) };
+const RECORD = compileInput(COMMAND_RECORD);
 const PROOF = 'agent-outcome';
 /** Of one exchange: agents answer at once, whatever the command takes. */
 const ANSWER_MS = 10_000;
@@ -94,7 +97,7 @@ export class Agents {
   #look<T>(agent: AgentAddress, name: keyof typeof ANSWERS, path: string, call: Call): Promise<T> {
     return tracedAway(call.requestId, `agent.${name}`, { 'pileus.place': agent.url }, async (traceparent) => {
       const answer = await this.#ask<T>(agent, { method: 'GET', path, headers: traceHeaders(traceparent) }, call);
-      refuseMalformed(name, answer);
+      refuseMalformed(ANSWERS[name], answer, { name, code: 'internal' });
       return answer;
     });
   }
@@ -134,18 +137,25 @@ export class Agents {
       ...traced,
     };
     try {
-      let record = await this.#ask<CommandRecord>(agent, { method: 'PUT', path, headers, body: command }, call);
+      let record = await this.#record(agent, { method: 'PUT', path, headers, body: command }, call);
       for (let pauseMs = ASK_AGAIN_MS; record.outcome === undefined; pauseMs = Math.min(ASK_AGAIN_MS_MAX, 2 * pauseMs)) {
         const leftMs = endMs - environment.clock.monotonicMs();
         if (leftMs <= 0) throw new CloudError('timeout', 'The agent is still at it.');
         const outcome = await this.#within(told.promise, Math.min(pauseMs, leftMs), call.signal);
         if (outcome !== undefined) return resultOf(outcome) as ResultOf<T>;
-        record = await this.#ask<CommandRecord>(agent, { method: 'GET', path, headers: traced }, call);
+        record = await this.#record(agent, { method: 'GET', path, headers: traced }, call);
       }
       return resultOf(record.outcome) as ResultOf<T>;
     } finally {
       this.#waiting.delete(commandId);
     }
+  }
+
+  /** @throws CloudError unavailable: it is malformed. What became of the command is not known then, as if nothing had been answered, and it is asked for again */
+  async #record(agent: AgentAddress, request: Omit<AgentRequest, 'signal'>, call: Call): Promise<CommandRecord> {
+    const record = await this.#ask<CommandRecord>(agent, request, call);
+    refuseMalformed(RECORD, record, { name: 'command', code: 'unavailable' });
+    return record;
   }
 
   /** An outcome was told. Who waits for it gets it; who will ask for it, after a restart perhaps, gets it from the agent, whose journal has it for long. */
@@ -202,13 +212,13 @@ const codeOf = (code: unknown): ErrorCode =>
   typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'internal';
 
 /** Nothing of it is believed then. */
-function refuseMalformed(name: keyof typeof ANSWERS, answer: unknown): void {
+function refuseMalformed(check: InputCheck, answer: unknown, { name, code }: { readonly name: string; readonly code: ErrorCode }): void {
   try {
-    ANSWERS[name].assert(answer);
+    check.assert(answer);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     const params = { field: error.pointer ?? '' };
-    throw new CloudError('internal', `What the agent tells (${name}) is malformed: ${error.publicMessage}`, { params });
+    throw new CloudError(code, `What the agent tells (${name}) is malformed: ${error.publicMessage}`, { params });
   }
 }
 
