@@ -12,6 +12,8 @@ interface Node {
   readonly key?: string;
   /** Declared as a list: an absent one has no elements, where what is absent otherwise has absent parts. */
   readonly isList?: boolean;
+  /** A list, or an element of one, whose elements have fields: `value` is one of those, or none. */
+  readonly hasFields?: boolean;
 }
 
 /** Rows of the kind `to` that have in `there` what a row has in `here`. */
@@ -86,7 +88,7 @@ export class Oracle {
     if ('has' in filter) {
       const { has, where } = filter;
       return this.#reach([node], has.split('.'))
-        .flatMap((at) => (at.kind === undefined ? entriesOf(at.value) : [at]))
+        .flatMap((at) => (at.kind === undefined ? entriesOf(at) : [at]))
         .some((at) => where === undefined || this.#holds(at, where));
     }
     return this.#reach([node], filter.field.split('.')).some(({ value }) => compared(value, filter));
@@ -113,11 +115,17 @@ export class Oracle {
       return this.#linked(node.kind, node.value as JsonObject, name);
     if (node.key !== undefined && name === 'key') return [{ value: node.key }];
     // What stands for an element or an entry is the value itself, until one of its fields is named.
-    if (node.kind === undefined && name === 'value' && !(isObject(node.value) && 'value' in node.value)) return [{ value: node.value }];
-    if (Array.isArray(node.value)) return node.value.flatMap((value) => this.#step({ value }, name));
+    const { hasFields = false } = node;
+    if (node.kind === undefined && name === 'value' && !hasFields && !(isObject(node.value) && 'value' in node.value))
+      return [{ value: node.value }];
+    if (Array.isArray(node.value)) return node.value.flatMap((value) => this.#step({ value, hasFields }, name));
     if (node.isList === true && node.value === null) return [];
-    const isList = (node.kind?.rowSchema.properties[name] as { readonly type?: string } | undefined)?.type === 'array';
-    return [{ value: isObject(node.value) ? (node.value[name] ?? null) : null, isList }];
+    const { type, items } = (node.kind?.rowSchema.properties[name] ?? {}) as {
+      readonly type?: string;
+      readonly items?: { readonly type?: string };
+    };
+    const value = isObject(node.value) ? (node.value[name] ?? null) : null;
+    return [{ value, isList: type === 'array', hasFields: items?.type === 'object' }];
   }
 
   #linked(kind: AnyKind, row: JsonObject, name: string): readonly Node[] {
@@ -159,8 +167,8 @@ const edgesOf = (kind: AnyKind): readonly { readonly field: string; readonly kin
 
 const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function entriesOf(value: Json): readonly Node[] {
-  if (Array.isArray(value)) return value.map((each) => ({ value: each }));
+function entriesOf({ value, hasFields = false }: Node): readonly Node[] {
+  if (Array.isArray(value)) return value.map((each) => ({ value: each, hasFields }));
   return isObject(value) ? Object.entries(value).map(([key, each]) => ({ key, value: each as Json })) : [];
 }
 
