@@ -85,6 +85,20 @@ describe('server: tenants', () => {
       expect((await ask('GET', '/v1/images')).status).to.equal(200);
     });
 
+    it('are set by one of two at once, and the other is told', async () => {
+      await made(acme.admin, '/v1/users', { name: 'twice' });
+      const set = (password: string) => acme.admin('POST', '/v1/users/twice/password', { password });
+      for (const passwords of [
+        ['a first good one', 'a second good one'],
+        ['a third good one', 'a fourth good one'],
+      ]) {
+        const answers = await Promise.all(passwords.map(set));
+        expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).to.deep.equal([200, 409]);
+        await at.signIn('acme', 'twice', passwords[answers.findIndex(({ status }) => status === 200)] ?? '');
+        expectStatus(await set(PASSWORD), 200);
+      }
+    });
+
     it('are kept as a slow hash alone', async () => {
       const { store } = at.server.plane.kernel.services;
       const kept = (await store.list({ table: 'credential' })).join('\n');
@@ -175,6 +189,23 @@ describe('server: tenants', () => {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, Date.parse(json.oldKeyUntil) - Date.now()) + 20));
       expect((await at.as(key)('GET', '/v1/access')).status).to.equal(401);
       expect((await at.as(json.key)('GET', '/v1/access')).status).to.equal(200);
+    });
+
+    it('are rotated by one of two at once, and the other is told', async () => {
+      const { store } = at.server.plane.kernel.services;
+      const sealed = async () => (await store.list({ table: 'sealed' })).length;
+      const { id } = await newKey();
+      for (let round = 0; round < 5; round += 1) {
+        expectStatus(await acme.admin('POST', `/v1/api-keys/${id}/rotate`), 200);
+        const kept = await sealed();
+        const answers = await Promise.all([1, 2].map(() => acme.admin('POST', `/v1/api-keys/${id}/rotate`)));
+        const good = answers.filter(({ status }) => status === 200);
+        expect(good).not.to.deep.equal([]);
+        for (const { status, json } of answers) expect(status === 200 ? 'conflict' : json.code).to.equal('conflict');
+        // Whatever was answered last opens; each answer before it does as the one that it replaced.
+        for (const { json } of good) expect((await at.as(json.key)('GET', '/v1/access')).status, `round ${round}`).to.equal(200);
+        expect(await sealed()).to.equal(kept);
+      }
     });
 
     it('end when their time is over', async () => {

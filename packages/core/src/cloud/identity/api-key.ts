@@ -202,7 +202,9 @@ async function rotateKey(services: KernelServices, roles: Roles, request: Change
   const [now, ...others] = (await readCredential(store, row.id))?.secrets ?? [];
   const at = timestamp(environment.clock);
   const oldKeyUntil = new Date(environment.clock.nowMs() + overlapSeconds * 1000).toISOString();
-  const stamped = { op: 'update', table: apiKey.name, key: row.id, set: { rotatedAt: at }, expect: { state: 'active' } } as const;
+  // Of two rotations at once one is in vain: what its answer told would open nothing, and what it has sealed nobody would forget.
+  const expected = { state: 'active', generation: row.generation };
+  const stamped = { op: 'update', table: apiKey.name, key: row.id, set: { rotatedAt: at }, expect: expected } as const;
   // One that an earlier rotation let be good for a while.
   const voids = others.filter(({ expiresAt = '' }) => expiresAt > at).length;
   const begin = (kept: readonly Statement[]) => request.begin([stamped, ...kept], { oldKeyUntil, ...(voids === 0 ? {} : { voids }) });

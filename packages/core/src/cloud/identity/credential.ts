@@ -46,6 +46,17 @@ export const writeCredential = (credential: Credential): readonly Statement[] =>
   { op: 'insert', table: CREDENTIALS.name, row: credential as unknown as JsonObject },
 ];
 
+/** Instead of the one that was read, and of no other: of two who change it at once one is told. */
+export const writePassword = (id: string, password: string, was: string | undefined): Statement =>
+  was === undefined
+    ? { op: 'insert', table: CREDENTIALS.name, row: { id, password } }
+    : { op: 'update', table: CREDENTIALS.name, key: id, set: { password }, expect: { password: was } };
+
+/** Fails where the password was changed since it was read: who has shown the old one gets nothing for it any more. */
+export const isStillPassword = (id: string, password: string): Statement => ({
+  ...{ op: 'expect', table: CREDENTIALS.name, key: id, expect: { password } },
+});
+
 export type TokenPrefix = 'pil' | 'pis';
 export interface TokenId {
   readonly prefix: TokenPrefix;

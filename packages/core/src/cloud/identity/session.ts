@@ -18,7 +18,7 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { account } from './account.ts';
-import { newToken, readCredential, writeCredential } from './credential.ts';
+import { isStillPassword, newToken, readCredential, writeCredential, writePassword } from './credential.ts';
 import { Federation, type Vouched } from './federation.ts';
 import type { Passwords } from './passwords.ts';
 import { Patience } from './patience.ts';
@@ -200,8 +200,8 @@ class Sessions {
     found: User | undefined,
     tried: Omit<NotLetIn, 'reason'> & Refusal,
   ): Promise<Vouched | CloudError> {
-    const isRight = await this.#isPassword(found?.id, asked.password);
-    if (found !== undefined && isRight) return { user: found, statements: [] };
+    const kept = await this.#passwordIf(found?.id, asked.password);
+    if (found !== undefined && kept !== undefined) return { user: found, statements: [isStillPassword(found.id, kept)] };
     const error = new CloudError('unauthenticated', 'There is no such user with this password.');
     const isProviders = found === undefined && this.#options.providers.some((each) => this.#takes(each, asked.account));
     const reason = found !== undefined ? 'wrong_password' : isProviders ? 'refused_by_provider' : tried.reason;
@@ -260,12 +260,13 @@ class Sessions {
     const { id } = principal.subject;
     const tried = { action: 'user.changePassword', resourceKind: user.name, resourceId: id };
     this.#begin(id, tried);
-    if (!(await this.#isPassword(id, current)))
+    const kept = await this.#passwordIf(id, current);
+    if (kept === undefined)
       throw notLetIn(new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' }), {
         ...{ ...tried, reason: 'wrong_password' },
       });
     this.#patience.succeeded(id);
-    await this.#store(id, next, request, principal.credentialId);
+    await this.#store({ userId: id, text: next, was: kept, except: principal.credentialId }, request);
     return {};
   }
 
@@ -274,13 +275,14 @@ class Sessions {
     const row = await services.reader.get(user, request.params.id ?? '');
     // Who sets a password can sign in with it.
     await roles.assertCovered(request.principal, { subjectId: row.id });
-    await this.#store(row.id, (request.body as Static<typeof setting>).password, request);
+    const was = (await readCredential(services.store, row.id))?.password;
+    await this.#store({ userId: row.id, text: (request.body as Static<typeof setting>).password, was }, request);
     return {};
   }
 
-  async #store(userId: string, text: string, { begin, rehearses }: ChangeRequest, except?: string): Promise<void> {
+  async #store({ userId, text, was, except }: NewPassword, { begin, rehearses }: ChangeRequest): Promise<void> {
     const { services, passwords } = this.#options;
-    const stored = rehearses ? [] : writeCredential({ id: userId, password: await passwords.hash(text) });
+    const stored = rehearses ? [] : [writePassword(userId, await passwords.hash(text), was)];
     const open = await services.reader.list(session, {
       and: [
         { field: 'userId', op: '=', value: userId },
@@ -293,13 +295,22 @@ class Sessions {
     await begin([...ended, ...stored], { endsSessions: ended.length }, { resourceId: userId });
   }
 
-  async #isPassword(userId: string | undefined, text: string): Promise<boolean> {
+  /** What is kept of his password, if this is it. */
+  async #passwordIf(userId: string | undefined, text: string): Promise<string | undefined> {
     const { services, passwords } = this.#options;
     const kept = userId === undefined ? undefined : (await readCredential(services.store, userId))?.password;
     this.#nobodys ??= passwords.hash('');
-    const isRight = await passwords.verify(text, kept ?? (await this.#nobodys));
-    return isRight && kept !== undefined;
+    return (await passwords.verify(text, kept ?? (await this.#nobodys))) ? kept : undefined;
   }
+}
+
+interface NewPassword {
+  readonly userId: string;
+  readonly text: string;
+  /** What was kept of the one before. */
+  readonly was: string | undefined;
+  /** The session that goes on. */
+  readonly except?: string | undefined;
 }
 
 type User = RowOf<typeof user>;
