@@ -89,11 +89,13 @@ describe('api: the audit', () => {
       ['POST', '/v1/widgets/one/spin-up', blind],
       ['DELETE', '/v1/widgets/one', nobody],
       ['POST', '/v1/widgets', blind, { name: 'secret-name', sizeBytes: 1, password: SECRET }],
-      ['POST', '/v1/widgets/one/polish', blind, { times: 2 }],
+      // It is no dry run: what is said last holds.
+      ['POST', '/v1/widgets/one/polish?dryRun=true&dryRun=false', blind, { times: 2 }],
     ] as const)
       expect((await ask(method, url, who, body)).status, url).to.equal(403);
     // These change nothing, or are wrong in themselves.
-    expect((await ask('POST', '/v1/widgets/one/spin-up?dryRun=true')).status).to.equal(403);
+    for (const dry of ['dryRun=true', 'dryRun=false&dryRun=true'])
+      expect((await ask('POST', `/v1/widgets/one/spin-up?${dry}`)).status).to.equal(403);
     expect((await ask('GET', '/v1/widgets', nobody)).status).to.equal(403);
     expect((await api.ask('POST', '/v1/widgets', { body: { name: 'one' } })).status).to.equal(400);
     const denied = async () => (await entries('?result=denied')).toReversed();

@@ -4,6 +4,7 @@ import { isCloudError, toErrorRecord } from '../errors.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AnyKind } from '../kind.ts';
 import { operation } from '../operation.ts';
+import { dryRunOf } from './dry-run.ts';
 import { lookUp } from './lookup.ts';
 import type { Match } from './router.ts';
 
@@ -29,7 +30,7 @@ interface Denial {
 export async function auditDenied(kernel: Kernel, { match, principal, parameters, error }: Denial): Promise<void> {
   const asked = askedOf(kernel, match);
   if (asked === undefined || !isCloudError(error) || error.code !== 'permission_denied') return;
-  if (told.has(error) || parameters.get('dryRun') === 'true') return;
+  if (told.has(error) || dryRunOf(parameters) === 'true') return;
   const { ids, environment } = kernel.services;
   const { actor, projectId, accountId } = principal;
   const { action, kind, named } = asked;
