@@ -49,16 +49,16 @@ export class Signatures implements Authenticator {
     const wanted = Buffer.from(signature, 'hex');
     const isProof = (signing: string) => timingSafeEqual(createHmac('sha256', signing).update(text).digest(), wanted);
     const principal = await this.#directory.byKeyId(key, isProof, presented.project);
-    this.#useOnce(key, nonce);
+    await this.#useOnce(key, nonce);
     return { principal, bodySha256: content };
   }
 
-  #useOnce(key: string, nonce: string): void {
+  async #useOnce(key: string, nonce: string): Promise<void> {
     try {
       this.#nonces.use(key, nonce);
     } catch (error) {
       const isReplay = isCloudError(error) && error.code === 'unauthenticated';
-      throw isReplay ? notLetIn(error, { reason: 'replayed', action: ACTION, resourceKind: 'apiKey', resourceId: key }) : error;
+      throw isReplay ? await this.#directory.replayed(key, error) : error;
     }
   }
 

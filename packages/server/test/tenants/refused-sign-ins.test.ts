@@ -86,7 +86,7 @@ describe('server: the audit of who was not let in', () => {
     const { json } = await acme.admin('GET', '/v1/users/guessed');
     const named = { account: 'acme', user: 'guessed', from };
     expect(told).to.deep.include(['user.changePassword', 'invalid_input', 'wrong_password', { from }, `user:${json.id}`, true, 'user']);
-    expect(told).to.deep.include(['session.create', 'busy', 'locked', named, 'anonymous', false, '']);
+    expect(told).to.deep.include(['session.create', 'busy', 'locked', named, 'anonymous', true, 'user']);
     expect(told).to.deep.include(['session.create', 'unauthenticated', 'wrong_password', named, 'anonymous', true, 'user']);
   });
 
@@ -134,7 +134,7 @@ describe('server: the audit of who was not let in', () => {
       ['apiKey.use', 'wrong_secret', { from }, ...ofKey],
       ['apiKey.use', 'unknown', { id: '00000000-0000-0000-0000-000000000000', from }, '', ''],
       ['apiKey.use', 'malformed', { from }, '', ''],
-      ['apiKey.use', 'replayed', { from }, id, ''],
+      ['apiKey.use', 'replayed', { from }, ...ofKey],
       ['apiKey.use', 'bad_signature', { from }, ...ofKey],
       ['apiKey.use', 'bad_date', { id, from }, '', ''],
       ['session.use', 'over', { from }, session, acme.accountId],
@@ -159,7 +159,9 @@ describe('server: the audit of who was not let in', () => {
   it('shows an account those of its own, and a project none', async () => {
     const account = expectStatus(await acme.admin('GET', '/v1/audit?of=account&result=denied&limit=1000'), 200).json.items as Entry[];
     expect(new Set(account.map(({ accountId }) => accountId))).to.deep.equal(new Set([acme.accountId]));
-    expect(account.map(({ error }) => error.params.reason)).to.include.members(['wrong_password', 'unknown', 'disabled', 'wrong_secret']);
+    expect(account.map(({ error }) => error.params.reason)).to.include.members([
+      ...['wrong_password', 'unknown', 'disabled', 'wrong_secret', 'locked', 'replayed'],
+    ]);
     expect(expectStatus(await acme.admin('GET', '/v1/audit?result=denied'), 200).json.items).to.deep.equal([]);
     expect((await at.root()('GET', '/v1/audit/verify')).json).to.include({ whole: true });
   });

@@ -152,9 +152,14 @@ export class Directory {
   }
 
   /** The credential is named, and nothing proves that it is there: whose it would be is told where there is one. */
-  async #noProof(of: TokenId, reason: NotLetIn['reason']): Promise<CloudError> {
+  async #noProof(of: TokenId, reason: NotLetIn['reason'], error?: CloudError): Promise<CloudError> {
     const row = await this.#services.reader.find<AnyKind>(of.prefix === 'pil' ? apiKey : session, of.id);
-    return unknownKey({ reason: row === undefined ? 'unknown' : reason, of, row });
+    return unknownKey({ reason: row === undefined ? 'unknown' : reason, of, row, error });
+  }
+
+  /** The request was made before: whoever has caught it wants to make it again. */
+  replayed(id: string, error: CloudError): Promise<CloudError> {
+    return this.#noProof({ prefix: 'pil', id }, 'replayed', error);
   }
 
   async #signingKeys(id: string): Promise<readonly string[]> {
@@ -275,13 +280,14 @@ const placeKey = (proof: string, inProject = ''): string => `${proof} ${inProjec
 interface NoKey extends Pick<NotLetIn, 'reason'> {
   readonly of?: TokenId;
   readonly row?: RowBase | undefined;
+  readonly error?: CloudError | undefined;
 }
 
 /** He is told no more than that, whatever is in the way. */
-function unknownKey({ reason, of, row }: NoKey): CloudError {
+function unknownKey({ reason, of, row, error = new CloudError('unauthenticated', 'This API key is unknown.') }: NoKey): CloudError {
   const kind = of?.prefix === 'pis' ? session : apiKey;
   const accountId = row?.accountId;
-  return notLetIn(new CloudError('unauthenticated', 'This API key is unknown.'), {
+  return notLetIn(error, {
     ...{ reason, action: `${kind.name}.use` },
     ...(row === undefined ? {} : { resourceKind: kind.name, resourceId: row.id }),
     ...(accountId === undefined ? {} : { accountId }),

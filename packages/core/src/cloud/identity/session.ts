@@ -172,7 +172,7 @@ class Sessions {
     const asked = request.body as Static<typeof login>;
     const name = `${asked.account}/${spelled(asked.user)}`;
     const tried = { action: 'session.create', named: { account: asked.account, user: asked.user } };
-    this.#begin(name, tried);
+    await this.#begin(name, tried, () => userNamed(reader, asked));
     const undecided = (error: unknown) => {
       this.#patience.undecided(name);
       throw error;
@@ -212,12 +212,14 @@ class Sessions {
     return of === asked && byPassword !== undefined;
   }
 
-  /** A try at a password. @throws CloudError `busy` */
-  #begin(name: string, tried: Omit<NotLetIn, 'reason'>): void {
+  /** A try at a password. Whose the name is, is looked up for the audit where it has to wait. @throws CloudError `busy` */
+  async #begin(name: string, tried: Omit<NotLetIn, 'reason'>, whose?: () => Promise<Refusal & { readonly found?: User }>): Promise<void> {
     try {
       this.#patience.begin(name);
     } catch (error) {
-      throw isCloudError(error) ? notLetIn(error, { ...tried, reason: 'locked' }) : error;
+      if (!isCloudError(error)) throw error;
+      const { found: _found, ...of } = (await whose?.().catch(() => undefined)) ?? {};
+      throw notLetIn(error, { ...tried, ...of, reason: 'locked' });
     }
   }
 
@@ -259,7 +261,7 @@ class Sessions {
     // By who he is: he may have many keys.
     const { id } = principal.subject;
     const tried = { action: 'user.changePassword', resourceKind: user.name, resourceId: id };
-    this.#begin(id, tried);
+    await this.#begin(id, tried);
     const kept = await this.#passwordIf(id, current);
     if (kept === undefined)
       throw notLetIn(new CloudError('invalid_input', 'This is not the password.', { pointer: '/current' }), {
