@@ -1,10 +1,12 @@
 import { DEFAULT_ACCOUNT_ID, DEFAULT_PROJECT_ID } from '@pileus/core';
-import { type Accepted, isCloudError, type Json, type JsonObject, sleep } from '@pileus/core/kernel';
+import { type Accepted, type DeletionPreview, isCloudError, type Json, type JsonObject, sleep } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
+import { type Cascades, PREVIEW_LIMIT } from './cascades.ts';
 import { CALLBACKS_URL, type Deliveries } from './deliveries.ts';
 import type { Door, Isolation } from './isolation.ts';
 import type { Mirror, Row } from './mirror.ts';
 import type { Request } from './plan.ts';
+import type { SettingsModel } from './settings-model.ts';
 import { type Member, principalOf, type Site } from './site.ts';
 import { OPERATOR } from './wishes.ts';
 
@@ -14,6 +16,8 @@ export interface Surroundings {
   readonly mirror: Mirror;
   readonly isolation: Isolation;
   readonly deliveries: Deliveries;
+  readonly cascades: Cascades;
+  readonly settings: SettingsModel;
   /** Undefined while the control plane is down or starts. */
   readonly door: () => Door | undefined;
   readonly say: (problem: string) => void;
@@ -37,7 +41,7 @@ interface Asked {
 }
 
 /** Names of what is there when it is asked for. */
-const LIVING = /"@(nic\/)?(live|on|routed|guest|asked)\//;
+const LIVING = /"@(nic\/)?(live|on|any|named|in|routed|guest|asked)\//;
 
 /** Of machines that are neither about to be nor about to go. */
 const MADE: ReadonlySet<unknown> = new Set(['running', 'suspended', 'stopped', 'crashed', 'missing']);
@@ -55,6 +59,8 @@ export class Clients {
   readonly #accepted = new Map<string, Accepted>();
   readonly #revoked = new Set<string>();
   readonly #settled = new Map<number, Asked>();
+  /** By the id of the request that was asked for with its plan. */
+  readonly #previews = new Map<number, DeletionPreview>();
   /** How often each action was accepted, and each code answered. */
   readonly actions = new Map<string, number>();
   readonly codes = new Map<string, number>();
@@ -91,7 +97,11 @@ export class Clients {
   async #once(door: Door, member: Member, request: Request): Promise<Accepted | string> {
     const { sim, isolation } = this.#at;
     const { random } = sim.environment;
-    const { on, input } = this.#asked(request);
+    const { on, input } = await this.#previewed(door, member, request, this.#asked(request));
+    if (request.action === 'look' && member === OPERATORS) {
+      await this.#at.settings.look(on === undefined ? undefined : { kind: String(input.kind), id: on });
+      return 'looked';
+    }
     if (request.action === 'look') {
       await isolation.look(door, member, on ?? NOBODY, (limit) => random.below(limit));
       return 'looked';
@@ -114,7 +124,7 @@ export class Clients {
 
   #remember({ id, callsBack }: Request, member: Member, answer: Accepted | string | object): void {
     if (typeof answer !== 'object' || !('operationId' in answer)) return;
-    const { isolation, say, sim, deliveries } = this.#at;
+    const { isolation, say, sim, deliveries, cascades } = this.#at;
     const first = this.#accepted.get(String(id));
     if (first !== undefined) {
       if (JSON.stringify(first) !== JSON.stringify(answer))
@@ -127,6 +137,8 @@ export class Clients {
     sim.environment.trace(`request ${id} of ${member.name}: ${action} of ${resourceId} accepted as ${operationId}`);
     if (member !== OPERATORS) isolation.changed(member, action, sim.row(resourceKind, resourceId));
     if (callsBack === true) deliveries.expect(operationId, `${CALLBACKS_URL}/${id}`);
+    const preview = this.#previews.get(id);
+    if (preview !== undefined) cascades.expect(operationId, preview);
     if (action === 'apiKey.revoke') this.#revoked.add(resourceId);
   }
 
@@ -157,6 +169,42 @@ export class Clients {
     return asked;
   }
 
+  /** With the plan of what it would do now, if there is one. */
+  async #previewed(door: Door, member: Member, request: Request, asked: Asked): Promise<Asked> {
+    const { on } = asked;
+    if (request.previews !== true || on === undefined || this.#previews.has(request.id) || 'plan' in asked.input) return asked;
+    const [kind = '', verb] = request.action.split('.');
+    const plan =
+      verb === 'delete' ? await this.#planOf(door, member, request, { ...asked, on, kind }) : await this.#hashOf(door, member, asked);
+    const previewed = plan === undefined ? asked : { on, input: { ...asked.input, ...plan } };
+    // Asked for again, it is the same.
+    this.#settled.set(request.id, previewed);
+    return previewed;
+  }
+
+  async #planOf(door: Door, member: Member, request: Request, { on, kind, input }: Asked & { readonly on: string; readonly kind: string }) {
+    const { sim } = this.#at;
+    const how = { force: input.force === true, permanent: false, recursive: input.recursive === true, limit: PREVIEW_LIMIT };
+    const row = sim.row(kind, on);
+    if (row === undefined) return undefined;
+    const preview =
+      member === OPERATORS
+        ? await door.kernel.previewDeletion(door.kernel.registry.action(request.action), row as never, { ...how, sees: async () => true })
+        : await door.preview(member, kind, on, PREVIEW_LIMIT);
+    if (preview?.plan === undefined) return undefined;
+    this.#previews.set(request.id, preview);
+    return { plan: preview.plan };
+  }
+
+  /** Of a template. */
+  async #hashOf(door: Door, member: Member, { on, input }: Asked) {
+    const principal = await principalOf(door.directory, member);
+    const { hash } = (await this.#at.sim.call('POST', '/stacks/plan', { principal, body: { name: on, ...input } })) as {
+      readonly hash?: string;
+    };
+    return hash === undefined ? undefined : { planHash: hash };
+  }
+
   /** What a plan's name stands for now; what was never made has an id that nobody has. */
   #meant(name: string): string {
     const { mirror, site } = this.#at;
@@ -172,8 +220,11 @@ export class Clients {
       const projectId = site.known.get(`project/${parts.slice(2, -1).join('/')}`);
       return one(mirror.rows(id), parts.at(-1), (row) => row.projectId === projectId);
     }
+    if (what === 'any') return one(mirror.rows(id), parts.at(-1), () => true);
+    if (what === 'named') return one(mirror.rows(id), '0', ({ name: called }) => called === parts.at(-1));
+    if (what === 'in') return new Date(this.#at.sim.environment.clock.nowMs() + Number(id) * 1000).toISOString();
     if (what === 'on') {
-      const hostId = site.known.get(`host/${id}`);
+      const hostId = this.#meant(`@named/host/${id}`);
       return one(mirror.rows('instance'), parts.at(-1), (row) => row.hostId === hostId && MADE.has(row.state));
     }
     if (what === 'routed' || what === 'guest' || what === 'asked') return this.#amongNetworks(what, parts);

@@ -1,5 +1,7 @@
 import { SimCloud, type StoreFaults, type WorldOptions } from '@pileus/core/testing';
+import { Cascades } from './cascades.ts';
 import { Chaos } from './chaos.ts';
+import { ClearWay } from './clear-way.ts';
 import { Clients } from './client.ts';
 import { CALLBACKS_URL, Deliveries } from './deliveries.ts';
 import { unlikeRows } from './fabric-picture.ts';
@@ -8,7 +10,9 @@ import { Door, Isolation } from './isolation.ts';
 import { Mirror } from './mirror.ts';
 import { drawPlan, type Ground, type PlannedEvent } from './plan.ts';
 import { atQuiet } from './quiet.ts';
+import { SettingsModel } from './settings-model.ts';
 import { layOut, type Site } from './site.ts';
+import { StacksWatch } from './stacks-watch.ts';
 
 export interface HistoryOptions {
   readonly seed: number;
@@ -171,12 +175,17 @@ class Play {
     const isolation = new Isolation(site, say, this.#ground.networks);
     const invariants = new Invariants(sim, mirror, site, say);
     const chaos = new Chaos(sim, this.#storeFaults, this.#deliveries, (name) => site.known.get(`pool/${name}`));
+    const cascades = new Cascades(sim, mirror, say);
+    const settings = new SettingsModel(sim, mirror, say);
+    const stacks = new StacksWatch(mirror, say);
     const clients = new Clients({
       sim,
       site,
       mirror,
       isolation,
       deliveries: this.#deliveries,
+      cascades,
+      settings,
       say,
       door: () => (sim.alive ? this.#door : undefined),
     });
@@ -185,6 +194,7 @@ class Play {
       invariants.committed(touched);
       isolation.committed(touched);
       this.#deliveries.committed(touched);
+      for (const watch of [cascades, settings, stacks]) watch.committed(touched);
       this.#checks += 1;
       chaos.durable();
     };
@@ -198,7 +208,7 @@ class Play {
     const troubles = chaos.tally;
     chaos.heal();
     await this.#settle(chaos, invariants, mirror);
-    if (this.#problems.length === 0) await this.#atRest({ invariants, isolation, mirror, site, clients });
+    if (this.#problems.length === 0) await this.#atRest({ invariants, isolation, mirror, site, clients, stacks });
     const operations = sim.rows('operation');
     const asked = new Set(clients.operations);
     const succeeded = operations.filter(({ id, state }) => state === 'succeeded' && asked.has(String(id)));
@@ -229,7 +239,9 @@ class Play {
   async #settle(chaos: Chaos, invariants: Invariants, mirror: Mirror): Promise<void> {
     const patientUntilMs = this.#now + PATIENCE_MS;
     const settleUntilMs = this.#now + SETTLE_MS_MAX;
+    const way = new ClearWay(this.#sim, mirror);
     while (this.#problems.length === 0 && this.#now < settleUntilMs && (!this.#sim.alive || mirror.unfinished.size > 0)) {
+      way.look();
       if (this.#now > patientUntilMs) this.#giveUpWaiting(mirror);
       await this.#goOn(chaos, invariants);
     }
@@ -242,8 +254,10 @@ class Play {
     readonly mirror: Mirror;
     readonly site: Site;
     readonly clients: Clients;
+    readonly stacks: StacksWatch;
   }): Promise<void> {
     at.invariants.whole();
+    at.stacks.rest();
     at.isolation.delivered();
     this.#problems.push(...this.#deliveries.missing(at.mirror));
     this.#problems.push(...atQuiet(this.#sim, at.mirror, at.site, at.clients.operations));

@@ -1,4 +1,4 @@
-import type { Counter } from '@pileus/core/kernel';
+import { type Counter, quotaKey } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import type { Mirror, Row, Touched } from './mirror.ts';
 import { NetworkInvariants } from './network-invariants.ts';
@@ -49,6 +49,12 @@ export class Invariants {
       this.#sim.counters().flatMap((counter) => (COUNTED.test(counter.key) ? [[counter.key, counter] as const] : [])),
     );
     for (const key of new Set([...counters.keys(), ...this.#mirror.sums.keys()])) this.#counter(key, counters.get(key));
+    for (const scope of ['project', 'account'] as const)
+      for (const { id, limits = {} } of this.#mirror.rows(scope).values())
+        for (const [counter, limit] of Object.entries(limits as Readonly<Record<string, number>>)) {
+          const held = counters.get(quotaKey({ scope, id: String(id), counter }))?.limit ?? null;
+          if (held !== limit) this.#say(`${scope} ${id} may have ${limit} ${counter}, and its counter is limited to ${held}`);
+        }
   }
 
   /** The mirror against the store, and the store's own counters against it. */

@@ -1,5 +1,5 @@
 import { Directory } from '@pileus/core';
-import { Api, isCloudError, type Kernel, sleep } from '@pileus/core/kernel';
+import { Api, type DeletionPreview, isCloudError, type Kernel, sleep } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import type { Row, Touched } from './mirror.ts';
 import { NETWORK_KINDS } from './network-wishes.ts';
@@ -56,6 +56,12 @@ export class Door {
     };
     const { status, body } = await this.api.handle(request);
     return { status, json: JSON.parse(Buffer.from(body as string | Uint8Array).toString()) as Answer['json'] };
+  }
+
+  /** What a deletion would do; undefined where he is told nothing of it. @throws CloudError `unauthenticated` */
+  async preview(member: Member, kind: string, id: string, limit: number): Promise<DeletionPreview | undefined> {
+    const { status, json } = await this.ask(member, 'GET', `/v1/${plural(kind)}/${id}/deletion?limit=${limit}`);
+    return status === 200 ? (json as unknown as DeletionPreview) : undefined;
   }
 }
 

@@ -19,6 +19,8 @@ const CHANGES_AT_ONCE = 1000;
 const GROWING = new Set(['instance.resize', 'volume.resize', 'volume.move']);
 /** A machine has room on two hosts from the acceptance on, and both places in its group, until its row says that it is there. */
 const LEAVING = new Set(['instance.migrate', 'instance.evacuate']);
+/** What their parts will use of quotas is reserved with them. */
+const RESERVING = /^stack\.(create|apply|rollback)$/;
 const NONE: ReadonlyMap<string, Row> = new Map();
 
 /** What is moved is reserved in both places until it has left the one. */
@@ -115,9 +117,23 @@ export class Mirror {
     this.#unfinished.set(id, row);
     if (known !== undefined) return [];
     if (LEAVING.has(row.action)) return this.#goes(id, row);
+    if (RESERVING.test(row.action)) {
+      this.#growing.set(id, this.#quotasOf(row));
+      return [];
+    }
     const grown = GROWING.has(row.action) ? this.row(row.resourceKind, row.resourceId) : undefined;
     if (grown !== undefined) this.#growing.set(id, [...this.counted(row.resourceKind, grown).map(([key]) => key), ...goal(row)]);
     return [];
+  }
+
+  /** All counters of its project and of the account. */
+  #quotasOf({ projectId }: Operation): readonly string[] {
+    const scopes = [
+      { scope: 'project', id: String(projectId) },
+      { scope: 'account', id: String(this.row('project', projectId)?.accountId) },
+    ] as const;
+    const counters = new Set([...this.#quotas.values()].flatMap((quota) => Object.keys(quota)));
+    return scopes.flatMap((at) => [...counters].map((counter) => quotaKey({ ...at, counter })));
   }
 
   /** As accepted: its operation tells which host was chosen, and its group what a place there is. */

@@ -2,7 +2,7 @@ import type { SimRandom } from '@pileus/core/testing';
 import type { Request, SiteTrouble } from './plan.ts';
 import { OPERATOR } from './wishes.ts';
 
-type Draft = Omit<Request, 'id'>;
+export type Draft = Omit<Request, 'id'>;
 
 /** Machines of one host that he asks for by name. */
 const MACHINES = 4;
@@ -10,7 +10,7 @@ const MACHINES = 4;
 const LOST_MS_MIN = 10_000;
 const MAINTAIN_EVERY_MS = 25_000;
 
-const asks = (atMs: number, action: string, on: string, input: Draft['input'] = {}): Draft => ({
+export const asks = (atMs: number, action: string, on: string, input: Draft['input'] = {}): Draft => ({
   ...{ type: 'ask', atMs: Math.round(atMs), who: OPERATOR, action, on, input },
   ...{ repeats: false, rehearses: false },
 });
@@ -45,9 +45,13 @@ export function drawOperator(
         drafts.push(asks(atMs + random.between(8000, 12_000), 'instance.stop', `@on/${host}/${place}`, { force: true }));
     const beginsMs = atMs + random.between(12_000, 20_000);
     drafts.push(
-      asks(beginsMs, 'host.maintain', `@host/${host}`),
-      asks(beginsMs + random.between(1000, 20_000), 'host.enable', `@host/${host}`),
+      asks(beginsMs, random.pick(['host.maintain', 'host.maintain', 'host.disable', 'host.drain']), `@named/host/${host}`),
+      asks(beginsMs + random.between(1000, 20_000), 'host.enable', `@named/host/${host}`),
     );
+    if (random.chance(0.5)) drafts.push(asks(atMs, 'host.reconnect', `@named/host/${random.pick<string>(hosts)}`));
+    if (random.chance(0.7)) continue;
+    const pool = `@named/pool/pool-${random.pick<string>(hosts)}`;
+    drafts.push(asks(beginsMs, 'pool.disable', pool), asks(beginsMs + random.between(1000, 20_000), 'pool.enable', pool));
   }
   return drafts;
 }

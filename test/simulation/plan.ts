@@ -1,4 +1,5 @@
 import { type FaultEffect, KEPT_SORTS, SHARED_SITE, SimRandom } from '@pileus/core/testing';
+import { drawCascades } from './cascade-plan.ts';
 import { RECEIVER_TROUBLES, type ReceiverTrouble } from './deliveries.ts';
 import { drawOperator } from './operator.ts';
 import { type Ask, WishList } from './wishes.ts';
@@ -47,7 +48,10 @@ export interface Ground {
   readonly clients: number;
   /** Virtual time of requests and trouble. */
   readonly rageMs: number;
-  /** Also webhooks and callbacks, moves of volumes and machines, work on hosts, and reads of drivers that go wrong. */
+  /**
+   * Also webhooks and callbacks, moves of volumes and machines, stacks, settings, quotas that are asked for, work on hosts, a zone of its own that may go with all
+   * that is in it, and reads of drivers that go wrong.
+   */
   readonly further: boolean;
   /** Also VPCs, and all that lies around networks. */
   readonly networks: boolean;
@@ -58,8 +62,18 @@ const PROJECTS_EACH = 2;
 
 export const hostNames = ({ hosts }: Ground): readonly [string, ...string[]] =>
   Array.from({ length: hosts }, (_, index) => `hv${index + 1}`) as [string, ...string[]];
-export const clusterOf = (hostIndex: number): number => Math.floor(hostIndex / HOSTS_IN_CLUSTER);
-export const clustersOf = ({ hosts }: Ground): number => clusterOf(hosts - 1) + 1;
+/** How many hosts, the last ones, are a zone with one cluster of its own. */
+const annexHosts = ({ hosts, further }: Ground): number => (further ? Math.min(4, Math.floor(hosts / 3)) : 0);
+export function clusterOf(ground: Ground, hostIndex: number): number {
+  const main = ground.hosts - annexHosts(ground);
+  return hostIndex < main ? Math.floor(hostIndex / HOSTS_IN_CLUSTER) : Math.floor((main - 1) / HOSTS_IN_CLUSTER) + 1;
+}
+export const clustersOf = (ground: Ground): number => clusterOf(ground, ground.hosts - 1) + 1;
+export const zoneOf = (ground: Ground, cluster: number): string =>
+  annexHosts(ground) > 0 && cluster === clustersOf(ground) - 1 ? ANNEX : 'zone-a';
+export const ANNEX = 'zone-b';
+/** The hosts of the zone that may go. */
+export const annexOf = (ground: Ground): readonly string[] => hostNames(ground).slice(ground.hosts - annexHosts(ground));
 /** Tenants, by the names of their projects: `a1/p1`. */
 export const projectsOf = ({ hosts }: Ground): readonly [string, ...string[]] =>
   Array.from({ length: Math.min(8, 2 + Math.floor(hosts / 25)) }, (_, account) =>
@@ -158,7 +172,9 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
     }));
     often(4000 / clients, () => ({ type: 'delivery', how: random.pick<ReceiverTrouble>([...RECEIVER_TROUBLES]) }));
     const troubles = events.filter((event) => event.type === 'site');
-    for (const draft of drawOperator(random, hosts, troubles, rageMs)) events.push({ id: events.length, ...draft });
+    const annex = { hosts: annexOf(ground), cluster: clustersOf(ground), zone: ANNEX };
+    for (const draft of [...drawOperator(random, hosts, troubles, rageMs), ...drawCascades(random, annex, rageMs)])
+      events.push({ id: events.length, ...draft });
   }
   if (ground.networks)
     often((2500 * mildness) / clients, () => ({

@@ -5,6 +5,9 @@ import { Invariants } from './invariants.ts';
 import { Mirror, type Row } from './mirror.ts';
 import type { Site } from './site.ts';
 
+/** What is granted until an instant is taken back within a minute of it, or two. */
+const EXPIRES_MS = 120_000;
+
 /** All that is wrong with a cloud in which nothing moves, and which nobody has watched. */
 export function unrest(sim: SimCloud): readonly string[] {
   const problems: string[] = [];
@@ -31,6 +34,10 @@ export function atQuiet(sim: SimCloud, mirror: Mirror, site: Site, operations: I
   const planted = new Set(site.planted.map(({ id }) => id));
   for (const stray of mirror.rows('stray').values())
     if (!planted.has(String(stray.objectId))) problems.push(`stray of unknown origin: ${JSON.stringify(stray)}`);
+  const overMs = sim.environment.clock.nowMs() - EXPIRES_MS;
+  for (const { id, state, expiresAt } of mirror.rows('quotaRequest').values())
+    if (state === 'applied' && expiresAt !== undefined && Date.parse(String(expiresAt)) < overMs)
+      problems.push(`quota request ${id} was granted until ${expiresAt}, and still is`);
   return [...problems, ...explained(sim, mirror, planted), ...settled(mirror), ...astray(sim, mirror)];
 }
 
@@ -195,8 +202,14 @@ const RESTING: Readonly<Record<string, readonly string[]>> = {
   subnet: ['available'],
   nic: ['attached'],
   attachment: ['attached'],
-  host: ['enabled', 'maintenance'],
-  pool: ['available'],
+  host: ['enabled', 'disabled', 'maintenance'],
+  pool: ['available', 'disabled'],
+  stack: ['ready'],
+  stackRevision: ['available'],
+  stackResource: ['available'],
+  image: ['available'],
+  snapshot: ['available'],
+  settingValue: ['available'],
   vpc: ['available'],
   route: ['available'],
   peering: ['pending', 'active'],

@@ -3,7 +3,7 @@ import { type Id, inProject, type JsonObject, type Principal } from '@pileus/cor
 import type { KeptSort } from '@pileus/core/strategy';
 import type { SimCloud } from '@pileus/core/testing';
 import { layOutOutside, layOutVpc, plantInFabric } from './network-site.ts';
-import { clusterOf, clustersOf, type Ground, hostNames, projectsOf } from './plan.ts';
+import { clusterOf, clustersOf, type Ground, hostNames, projectsOf, zoneOf } from './plan.ts';
 import { upload } from './still-cloud.ts';
 import { ROLES } from './wishes.ts';
 
@@ -63,8 +63,11 @@ async function hardware(sim: SimCloud, ground: Ground, known: Map<string, string
   const size = ground.networks ? ROOMY : SMALL;
   for (const name of names) sim.world.addHost(name, size);
   await sim.start();
-  const zoneId = await sim.done('zone.create', { name: 'zone-a' });
-  for (let cluster = 0; cluster < clustersOf(ground); cluster += 1) {
+  const clusters = Array.from({ length: clustersOf(ground) }, (_, cluster) => cluster);
+  for (const name of new Set(clusters.map((cluster) => zoneOf(ground, cluster))))
+    known.set(`zone/${name}`, await sim.done('zone.create', { name }));
+  for (const cluster of clusters) {
+    const zoneId = known.get(`zone/${zoneOf(ground, cluster)}`);
     const clusterId = await sim.done('cluster.create', { name: `cluster-${cluster + 1}`, zoneId, hypervisor: 'simulated' });
     known.set(`cluster/${cluster}`, clusterId);
     const name = `shared-${cluster + 1}`;
@@ -74,7 +77,7 @@ async function hardware(sim: SimCloud, ground: Ground, known: Map<string, string
     );
   }
   for (const [index, name] of names.entries()) {
-    const clusterId = known.get(`cluster/${clusterOf(index)}`);
+    const clusterId = known.get(`cluster/${clusterOf(ground, index)}`);
     const labels = { failureDomain: `rack-${Math.floor(index / 4) + 1}` };
     const hostId = await sim.done('host.create', { name, clusterId, uri: `sim://${name}`, ...labels });
     known.set(`host/${name}`, hostId);

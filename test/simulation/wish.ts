@@ -10,6 +10,8 @@ export interface Wish {
   readonly input: JsonObject;
   /** Who may: one who runs the cloud, or an administrator of the account. Default: any member of the project. */
   readonly by?: 'operator' | 'accountAdmin';
+  /** It is looked at what it would do before, and exactly that is asked for. */
+  readonly previews?: boolean;
 }
 
 /** Wishes, each with how often it is drawn, as a whole number, and how it is made. */

@@ -1,17 +1,24 @@
 import type { JsonObject } from '@pileus/core/kernel';
 import { SimRandom } from '@pileus/core/testing';
 import { diskWishes } from './disk-wishes.ts';
+import { imageWishes } from './image-wishes.ts';
+import { labelWishes } from './label-wishes.ts';
 import { machineWishes } from './machine-wishes.ts';
 import { movingWishes } from './moving-wishes.ts';
 import { NETWORK_KINDS, networkWishes } from './network-wishes.ts';
 import { otherWishes } from './other-wishes.ts';
+import { quotaWishes } from './quota-wishes.ts';
+import { settingWishes } from './setting-wishes.ts';
+import { siteWishes } from './site-wishes.ts';
+import { stackWishes } from './stack-wishes.ts';
 import type { Drawing, Wish, WishGroup } from './wish.ts';
 
 /**
  * A request, as it is planned. What begins with `@` in it stands for an id that is known when it is asked: `@17` is what request 17 has made, `@nic/17/2` one of that
- * machine's NICs, `@op/17` its operation, `@live/volume/a1/p1/5` one of the volumes that the project has then, `@on/hv1/2` one of the machines of that host,
- * `@routed/nic/a1/p1/5` one of the project's NICs within VPCs, `@guest/network/a1/p1/5` a network that others share with it, `@asked/own/a1/p1/5` a VPC of it that
- * others want to be linked with, and `@asked/their/a1/p1/5` theirs; others name what was there at the beginning.
+ * machine's NICs, `@op/17` its operation, `@live/volume/a1/p1/5` one of the volumes that the project has then, `@any/host/5` one of all hosts, `@on/hv1/2` one of the
+ * machines of that host, `@named/host/hv1` the host that is called so then, `@routed/nic/a1/p1/5` one of the project's NICs within VPCs, `@guest/network/a1/p1/5` a
+ * network that others share with it, `@asked/own/a1/p1/5` a VPC of it that others want to be linked with, and `@asked/their/a1/p1/5` theirs; others name what was
+ * there at the beginning. `@in/60` is the instant a minute later.
  */
 export interface Ask {
   readonly type: 'ask';
@@ -27,6 +34,8 @@ export interface Ask {
   readonly rehearses: boolean;
   /** Who asks wants to be called back when it has ended. */
   readonly callsBack?: boolean;
+  /** It is looked at what it would do before, and exactly that is asked for. */
+  readonly previews?: boolean;
 }
 
 export const ROLES = ['member', 'projectAdmin', 'viewer', 'named'] as const;
@@ -37,14 +46,14 @@ export const OPERATOR = 'operator';
 /** What members ask for in all histories. */
 const GROUPS: readonly WishGroup[] = [machineWishes, diskWishes, otherWishes];
 /** In those that `Ground.further` tells of, also this. A group more is one entry here. */
-const FURTHER_GROUPS: readonly WishGroup[] = [movingWishes];
+const FURTHER_GROUPS: readonly WishGroup[] = [movingWishes, stackWishes, settingWishes, quotaWishes, labelWishes, imageWishes, siteWishes];
 
 /** In those with networks, also this. */
 const NETWORK_GROUPS: readonly WishGroup[] = [networkWishes];
 
 const LIVE = 0.6;
 /** Of these, further histories mostly mean some that there are. */
-const LIVING: ReadonlySet<string> = new Set(['instance', 'volume', 'snapshot']);
+const LIVING: ReadonlySet<string> = new Set(['instance', 'volume', 'snapshot', 'snapshotGroup', 'stack', 'tagPolicy', 'image']);
 /** Of these, histories with networks do: each needs several others that are there. */
 const LIVING_NETWORKS: ReadonlySet<string> = new Set(['instance', 'network', ...NETWORK_KINDS]);
 const FOREIGN = 0.04;
@@ -89,14 +98,14 @@ export class WishList {
     this.#id = id;
     this.#project = random.pick<string>([...this.#projects]);
     const wish = this.#wish();
-    const { action, on, input } = wish;
+    const { action, on, input, previews } = wish;
     const kind = action.endsWith('.create') ? action.slice(0, -'.create'.length) : undefined;
     if (kind !== undefined) this.#list(this.#project, kind).push(id);
     if (/\.(delete|recover|expunge)$/.test(action)) this.#moved(action, on);
     if (action !== 'look' && action !== 'cancel') this.#list(this.#project, 'any').push(id);
     const [repeats, rehearses] = [random.chance(0.15), random.chance(0.05)];
-    const callsBack = this.#further && random.chance(0.15) ? { callsBack: true } : {};
-    return { type: 'ask', who: this.#who(wish), action, ...(on === undefined ? {} : { on }), input, repeats, rehearses, ...callsBack };
+    const further = { ...(this.#further && random.chance(0.15) ? { callsBack: true } : {}), ...(previews === true ? { previews } : {}) };
+    return { type: 'ask', who: this.#who(wish), action, ...(on === undefined ? {} : { on }), input, repeats, rehearses, ...further };
   }
 
   #who({ by }: Wish): string {
