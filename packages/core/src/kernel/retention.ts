@@ -17,7 +17,7 @@ const DAY_MS = 24 * 3600_000;
 
 export const operationDays = defineSetting({
   name: 'retention.operationDays',
-  description: 'How long ended operations are kept, with their journals.',
+  description: 'How long ended operations are kept, with their journals, and deliveries that were given up (`dead`).',
   // A repeated request is answered from them for a day.
   schema: Type.Number({ minimum: 1 }),
   default: 30,

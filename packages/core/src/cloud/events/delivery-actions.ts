@@ -60,7 +60,7 @@ function queuedOf({ webhookId, url, eventId, projectId, accountId, resourceKind,
   return {
     ...{ eventId, projectId: projectId ?? '', resourceKind, resourceId, body: JSON.stringify(event) },
     ...(accountId === undefined ? {} : { accountId }),
-    ...(webhookId === undefined ? { target: callbacksOf(projectId ?? ''), url: joined(url, query) } : { target: webhookId }),
+    ...(webhookId === undefined ? { target: callbacksOf(projectId ?? '', url), url: joined(url, query) } : { target: webhookId }),
   };
 }
 

@@ -216,7 +216,7 @@ export class Dispatcher {
       const operation = this.#callbacks.size === 0 ? undefined : endedOperation(change);
       const url = operation === undefined ? undefined : this.#callbacks.get(operation.id);
       if (operation === undefined || url === undefined) continue;
-      tell(callbacksOf(operation.projectId ?? ''), url);
+      tell(callbacksOf(operation.projectId ?? '', url), url);
       ended.push(operation.id);
     }
     return { events, ended, changed: [...changed] };

@@ -3,6 +3,7 @@ import type { Callbacks, Plugin } from '../../kernel/index.ts';
 import type { CloudServices } from '../services.ts';
 import { deliveryActions, deliveryDeletion } from './delivery-actions.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { startExpiry } from './expiry.ts';
 import type { PostUrl } from './post-url.ts';
 import { callbackRow, TABLES } from './queue.ts';
 import { CALLBACK_PURPOSE, Sender } from './sender.ts';
@@ -52,7 +53,9 @@ export function events(services: CloudServices, postUrl: PostUrl): Plugin {
     start: async () => {
       await sender.start();
       await dispatcher.start();
+      const stopExpiry = startExpiry(services);
       return async () => {
+        await stopExpiry();
         await dispatcher.stop();
         await sender.stop();
       };

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Condition, JsonObject, Statement, Store, TableSpec } from '../../kernel/index.ts';
 import type { Webhook } from './subscriptions.ts';
 
 /** What is waiting to be sent, in the order of the feed. One place in it is taken by one event for one target. */
 export interface Queued {
-  /** The webhook, or the callbacks of a project. */
+  /** The webhook, or the callbacks of a project to one origin. */
   readonly target: string;
   /** Grows with each; as text it is ordered alike. */
   readonly position: string;
@@ -24,8 +25,12 @@ export interface Queued {
 
 const CALLBACKS = 'callback';
 
-/** Each project's have a queue of their own: nobody waits for what those of others do not take. */
-export const callbacksOf = (projectId: string): string => `${CALLBACKS}:${projectId}`;
+/**
+ * Each project's have a queue of their own for each origin that they go to: nobody waits for what others do not take. There are no more of them than the operator
+ * lists origins. Told by a digest, for an origin that begins like another must not come between its rows; older releases had one for all, whose rows are sent as they are.
+ */
+export const callbacksOf = (projectId: string, url: string): string =>
+  `${CALLBACKS}:${projectId}:${createHash('sha256').update(new URL(url).origin).digest('hex').slice(0, 16)}`;
 
 export const isCallbacks = (target: string): boolean => target.startsWith(CALLBACKS);
 

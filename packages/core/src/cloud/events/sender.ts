@@ -1,4 +1,4 @@
-import { describeChain, type Id, isCloudError, Lane, type Statement, sleep, toErrorRecord } from '../../kernel/index.ts';
+import { describeChain, type Id, isCloudError, Lane, sleep, toErrorRecord } from '../../kernel/index.ts';
 import type { CloudServices } from '../services.ts';
 import { cursorBehind, deadLetter, failing } from './failures.ts';
 import type { PostUrl } from './post-url.ts';
@@ -14,7 +14,7 @@ const ATTEMPTS_MAX = 10;
 const BACKOFF_MS = 5000;
 const BACKOFF_FACTOR = 4;
 const BACKOFF_MS_MAX = 6 * 3600_000;
-/** Events sent at once to one webhook, each of another resource. */
+/** Events sent at once to one target, each of another resource. No target has a part in those of others, so that none waits for another. */
 const AT_ONCE = 8;
 /** Events of one target in memory. What is behind them waits in the store. */
 const HELD_MAX = 1000;
@@ -25,7 +25,7 @@ const TAKEN_MS = 50;
 
 export const CALLBACK_PURPOSE = (projectId: string): string => `callback/${projectId}`;
 
-/** What is known of one target: a webhook, or the callbacks of a project. */
+/** What is known of one target: a webhook, or the callbacks of a project to one origin. */
 interface Target {
   readonly id: string;
   /** Undefined for callbacks. */
@@ -34,6 +34,8 @@ interface Target {
   /** By resource, in order; the first of each is being sent. */
   readonly waiting: Map<string, Queued[]>;
   held: number;
+  /** Taken, and not removed from the store yet. */
+  taken: number;
   /** The last that was taken from the store or given. */
   last: string | undefined;
   /** There may be more in the store behind it. */
@@ -48,7 +50,7 @@ export class Sender {
   readonly #services: CloudServices;
   readonly #postUrl: PostUrl;
   readonly #targets = new Map<string, Target>();
-  #taken: Statement[] = [];
+  #taken: { readonly target: Target; readonly event: Queued }[] = [];
   #cancelTaken: (() => void) | undefined;
 
   constructor(services: CloudServices, postUrl: PostUrl) {
@@ -96,11 +98,19 @@ export class Sender {
 
   #target(id: string, hook: Webhook | undefined): Target {
     const target: Target = {
-      ...{ id, hook, lane: new Lane(AT_ONCE), waiting: new Map(), held: 0, last: undefined, behind: true, loading: false, dead: 0 },
+      ...{ id, hook, lane: new Lane(AT_ONCE), waiting: new Map(), held: 0, taken: 0, last: undefined },
+      ...{ behind: true, loading: false, dead: 0 },
       stopping: new AbortController(),
     };
     this.#targets.set(id, target);
     return target;
+  }
+
+  /** Nothing waits for these callbacks, here or in the store: there may be many more places than are called at one time. */
+  #rest(target: Target): void {
+    const { hook, waiting, taken, behind, loading } = target;
+    if (hook === undefined && waiting.size + taken === 0 && !behind && !loading && this.#targets.get(target.id) === target)
+      this.#targets.delete(target.id);
   }
 
   #load(target: Target): void {
@@ -124,6 +134,7 @@ export class Sender {
     for (const event of events) this.#hold(target, event);
     if (events.length === limit) target.behind = true;
     this.#load(target);
+    this.#rest(target);
   }
 
   #hold(target: Target, event: Queued): void {
@@ -151,6 +162,7 @@ export class Sender {
       this.#load(target);
     }
     target.waiting.delete(resourceId);
+    this.#rest(target);
   }
 
   /** Until it is taken or given up. @throws the reason when the target is stopped */
@@ -170,7 +182,7 @@ export class Sender {
       }
       if (outcome === 'taken') {
         target.dead = 0;
-        this.#remove(event);
+        this.#remove(target, event);
         return;
       }
       signal.throwIfAborted();
@@ -231,19 +243,27 @@ export class Sender {
     return Math.round(Math.max(differing, Math.min(atLeastMs, BACKOFF_MS_MAX)));
   }
 
-  #remove(event: Queued): void {
-    this.#taken.push(dequeued(event));
+  #remove(target: Target, event: Queued): void {
+    target.taken += 1;
+    this.#taken.push({ target, event });
     this.#cancelTaken ??= this.#services.environment.timers.after(TAKEN_MS, () => void this.#removeTaken());
   }
 
   async #removeTaken(): Promise<void> {
     this.#cancelTaken = undefined;
-    const statements = this.#taken.splice(0);
-    if (statements.length === 0) return;
+    const taken = this.#taken.splice(0);
+    if (taken.length === 0) return;
     const { kernel, environment } = this.#services;
-    await kernel()
-      .observe(statements)
-      .catch((error: unknown) => environment.logger.error({ error: describeChain(error) }, 'events that were taken stay in the queue'));
+    try {
+      await kernel().observe(taken.map(({ event }) => dequeued(event)));
+    } catch (error) {
+      environment.logger.error({ error: describeChain(error) }, 'events that were taken stay in the queue');
+      return;
+    }
+    for (const { target } of taken) {
+      target.taken -= 1;
+      this.#rest(target);
+    }
   }
 
   /** Keeps it as a dead letter. A webhook that takes nothing for long is told nothing more. */

@@ -3,7 +3,8 @@ import { Api, type ApiResponse, jsonBody } from '../../../src/kernel/index.ts';
 import { isSigned, opened, SECRET, URL } from './receiver.ts';
 
 const CALLBACK = 'http://10.0.0.7/done/here';
-const config = { webhookUrls: ['http://10.0.0.7/done'] };
+const OTHER = 'http://10.0.0.8/done';
+const config = { webhookUrls: ['http://10.0.0.7/done', OTHER] };
 
 describe('callbacks', () => {
   const stage = async (seed: string | number = 'callbacks') => {
@@ -79,7 +80,7 @@ describe('callbacks', () => {
     for (const [url, code] of [
       [URL, 'refused'],
       ['http://10.0.0.7/donee', 'refused'],
-      ['http://10.0.0.8/done', 'refused'],
+      ['http://10.0.0.9/done', 'refused'],
       ['http://10.0.0.7:81/done', 'refused'],
       ['http://10.0.0.7/done/../other', 'refused'],
       ['nowhere', 'invalid_input'],
@@ -89,14 +90,64 @@ describe('callbacks', () => {
     expect(sim.rows('callback')).to.deep.equal([]);
   });
 
-  it('of one project wait for nothing that those of another are not taken', async function () {
+  it('wait for nothing that another place does not answer', async () => {
+    const { sim, receiver, ask } = await stage();
+    receiver.answer = ({ url }) => (url === OTHER ? 204 : undefined);
+    const before = sim.rows('operation').length;
+    for (let index = 0; index < 20; index += 1) await ask('PATCH', update, { description: `${index}` }, { 'x-callback-url': CALLBACK });
+    const told = async (description: string) => {
+      await ask('PATCH', update, { description }, { 'x-callback-url': OTHER });
+      await sim.run(1000);
+      return receiver.taken.length;
+    };
+    // The second when nothing of the first is left, the third after a start.
+    expect([await told('one'), await told('two')]).to.deep.equal([1, 2]);
+    expect(receiver.received.map(({ url }) => url).filter((url) => url === CALLBACK)).to.have.length(8);
+    sim.crash();
+    await sim.start();
+    expect(await told('three')).to.equal(3);
+    receiver.answer = () => 204;
+    await sim.run(3600_000);
+    expect(new Set(receiver.taken.map(({ event }) => event.data.id)).size).to.equal(sim.rows('operation').length - before);
+    expect(receiver.taken.filter(({ url }) => url === OTHER)).to.have.length(3);
+    expect(sim.rows('eventQueue')).to.deep.equal([]);
+  });
+
+  it('that an older release has queued, those of all places together, are sent', async () => {
+    const { sim, receiver, ask, json } = await stage();
+    receiver.answer = () => 503;
+    for (const url of [CALLBACK, OTHER]) await ask('PATCH', update, { description: url }, { 'x-callback-url': url });
+    await sim.run(1000);
+    const { projectId } = sim.principal;
+    const moved = sim
+      .rows('eventQueue')
+      .flatMap((row) => [
+        { op: 'remove', table: 'eventQueue', key: `${row.target}/${row.position}` } as const,
+        { op: 'insert', table: 'eventQueue', row: { ...row, target: `callback:${projectId}` } as never } as const,
+      ]);
+    expect(moved).to.have.length(4);
+    sim.crash();
+    await sim.start();
+    receiver.received.length = 0;
+    expect((await sim.environment.complete(sim.kernel.observe(moved))).ok).to.equal(true);
+    sim.crash();
+    await sim.start();
+    receiver.answer = () => 204;
+    const answer = await ask('PATCH', update, { description: 'new' }, { 'x-callback-url': OTHER });
+    await sim.run(60_000);
+    expect(receiver.taken.map(({ url }) => url).sort()).to.deep.equal([CALLBACK, OTHER, OTHER]);
+    expect(receiver.taken.map(({ event }) => event.data.id)).to.include(json(answer).operationId);
+    expect(sim.rows('eventQueue')).to.deep.equal([]);
+  });
+
+  it('of one project wait for nothing that those of another are not taken, nor those of another place', async function () {
     this.timeout(300_000);
     const { sim, receiver, b } = await stage();
     const projectId = (await sim.done('project.create', { name: 'other' })) as never;
     const principal = { ...sim.principal, projectId, allows: () => true };
     const input = { name: 'hook', url: URL, kinds: ['nic'], secret: SECRET };
     const taken = 'http://10.0.0.7/done/taken';
-    receiver.answer = ({ url }) => (url === taken ? 204 : 503);
+    receiver.answer = ({ url }) => (url === taken || url === OTHER ? 204 : 503);
     // More than are held in memory, all of them to be tried again for hours.
     for (let index = 0; index < 1010; index += 1)
       await sim.environment.complete(
@@ -108,13 +159,15 @@ describe('callbacks', () => {
     await sim.run(60_000);
     expect(receiver.received.length).to.be.greaterThan(1000);
     await sim.environment.complete(sim.kernel.submit({ action: 'webhook.create', input, principal, callbackUrl: taken }));
+    const more = { action: 'webhook.update', input: { description: 'more' }, resourceId: b, principal: sim.principal };
+    await sim.environment.complete(sim.kernel.submit({ ...more, callbackUrl: OTHER }));
     await sim.run(5000);
-    expect(receiver.taken.map(({ url }) => url)).to.deep.equal([taken]);
+    expect(receiver.taken.map(({ url }) => url)).to.have.members([taken, OTHER]);
     sim.crash();
     await sim.start();
     receiver.answer = () => 204;
     await sim.run(24 * 3600_000);
-    expect(new Set(receiver.taken.map(({ event }) => event.data.id)).size).to.equal(1011);
+    expect(new Set(receiver.taken.map(({ event }) => event.data.id)).size).to.equal(1012);
   });
 
   it('are part of what a repeat has to say again', async () => {
