@@ -41,7 +41,7 @@ export { announce } from './outbox.ts';
 export { AWAITS_PARTS, type PartRequest, Parts } from './parts.ts';
 export { isMeant, type PermissionFact, Permissions } from './permissions.ts';
 export { Places } from './places.ts';
-export { type Callbacks, type DebtHandler, madePlugins, type Plugin, type PluginSource } from './plugin.ts';
+export { type CallBack, type Callbacks, type DebtHandler, madePlugins, type Plugin, type PluginSource } from './plugin.ts';
 export { matches } from './query/matches.ts';
 export {
   type QuotaChange,

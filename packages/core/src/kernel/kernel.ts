@@ -19,7 +19,7 @@ import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import { type PartRequest, Parts } from './parts.ts';
 import { Places } from './places.ts';
-import type { Callbacks, Plugin } from './plugin.ts';
+import type { CallBack, Callbacks, Plugin } from './plugin.ts';
 import { Reader } from './reader.ts';
 import { awaitsConfirmation, confirmIncarnation } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -235,8 +235,8 @@ export class Kernel {
   submit(request: SubmitRequest): Promise<Accepted> {
     return this.#admit(request, async (action) => {
       const key = idempotencyOf(request);
-      if (request.callbackUrl !== undefined) await this.#callbacks.prepare();
-      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#acceptOnce(request, action, key));
+      const callBack = request.callbackUrl === undefined ? undefined : await this.#callbacks.prepare(request.callbackUrl);
+      return (key === undefined ? undefined : await this.#repeated(key)) ?? (await this.#acceptOnce(request, action, key, callBack));
     });
   }
 
@@ -294,9 +294,14 @@ export class Kernel {
     return action;
   }
 
-  async #acceptOnce(request: SubmitRequest, action: Action, key: IdempotencyKey | undefined): Promise<Accepted> {
+  async #acceptOnce(
+    request: SubmitRequest,
+    action: Action,
+    key: IdempotencyKey | undefined,
+    callBack: CallBack | undefined,
+  ): Promise<Accepted> {
     try {
-      return await this.#acceptances.decide({ request, action, key }, (accepting) => this.#write(accepting));
+      return await this.#acceptances.decide({ request, action, key }, (accepting) => this.#write(accepting, callBack));
     } catch (error) {
       // Two tries of one request side by side: the second may meet what the first has changed.
       const first = key === undefined ? undefined : await this.#repeated(key);
@@ -317,16 +322,14 @@ export class Kernel {
     };
   }
 
-  async #write(accepting: Accepting): Promise<{ readonly answer: Accepted } | Refused> {
+  async #write(accepting: Accepting, callBack?: CallBack): Promise<{ readonly answer: Accepted } | Refused> {
     const { action, id, acceptance, key, satisfied, forced, principal, part } = accepting;
     const named = this.#places(accepting);
     const { operationId, keys, at, saga } = named;
     // Nothing may come between the id and the place: both are the order of acceptance.
     const isFirst = satisfied || this.operations.place(operationId, keys, part?.causeId);
     const queued = !isFirst || acceptance.waitsFor !== undefined;
-    const { callbackUrl } = accepting.request;
-    const callback = callbackUrl === undefined ? [] : [this.#callbacks.expect(operationId, callbackUrl)];
-    const statements = [...this.#acceptances.statements(accepting, { ...named, queued }), ...callback];
+    const statements = [...this.#acceptances.statements(accepting, { ...named, queued }), ...(callBack?.(operationId) ?? [])];
     let accepted = false;
     try {
       const result = await this.operations.commit(statements, { patience: 'once', account: principal.accountId });
@@ -339,7 +342,7 @@ export class Kernel {
       }
     } finally {
       if (!accepted && !satisfied) this.operations.withdraw(operationId);
-      if (!accepted && callbackUrl !== undefined) this.#callbacks.forget(operationId);
+      if (!accepted && callBack !== undefined) this.#callbacks.forget(operationId);
     }
     if (satisfied) this.audit.ended(operationId);
     else

@@ -10,14 +10,15 @@ import type { Setting, SettingLevel } from './settings/definition.ts';
 import type { Migration, Statement, TableSpec } from './store.ts';
 import type { SystemTag } from './tags/system-tag.ts';
 
+/** From now on the end of the operation is told. The statements go into the transaction that accepts it. */
+export type CallBack = (operationId: string) => readonly Statement[];
+
 /** Tells a URL how an operation ended. */
 export interface Callbacks {
   /** @throws CloudError when nothing may be sent there */
   refuse(url: string): void;
   /** Called before the operation is accepted. */
-  prepare(): Promise<void>;
-  /** The statement goes into the transaction that accepts it. */
-  expect(operationId: string, url: string): Statement;
+  prepare(url: string): Promise<CallBack>;
   /** It was not accepted. */
   forget(operationId: string): void;
 }

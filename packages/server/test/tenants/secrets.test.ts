@@ -39,6 +39,10 @@ describe('server: secrets of tenants', function () {
   /** Bodies that webhooks and callbacks were sent, and where to. */
   const sent: { readonly url: string; readonly body: string }[] = [];
   let answering = 204;
+  /** What was in the tables while a callback waited, by when. */
+  const meanwhile = new Map<string, string>();
+  /** Everything that any transaction has put into a table: what waits does not stay. */
+  const written = new Map<string, string[]>();
 
   before(async () => {
     receiver = createServer((request, response) => {
@@ -47,14 +51,21 @@ describe('server: secrets of tenants', function () {
         body += chunk;
       });
       request.on('end', () => {
+        const again = sent.some(({ url }) => url === request.url);
         sent.push({ url: request.url ?? '', body });
-        response.writeHead(answering).end();
+        // One is not taken at first.
+        const isLate = request.url?.startsWith('/late') === true;
+        response.writeHead(isLate ? (again ? 204 : 503) : answering).end();
       });
     }).listen(0, '127.0.0.1');
     await once(receiver, 'listening');
     await writeFile(passwordFile, ldapPassword);
     const ldap = { account: 'acme', url: 'ldap://127.0.0.1:1', bindDn: 'cn=reader', bindPasswordFile: passwordFile, userBase: 'ou=people' };
     at = await Tenancy.open({ config: { kvm: { enabled: false }, webhooks: { urls: [outside('/')] }, auth: { ldap } } });
+    at.server.plane.kernel.onOutcome((statements) => {
+      for (const statement of statements)
+        if ('table' in statement) written.set(statement.table, [...(written.get(statement.table) ?? []), JSON.stringify(statement)]);
+    });
     acme = await at.tenant('acme');
     await prove();
     await hook();
@@ -108,11 +119,37 @@ describe('server: secrets of tenants', function () {
     await until(
       () => sent.some(({ url }) => url === `/back?t=${callbackToken}`) && sent.some(({ url }) => url.startsWith(`/in?t=${urlToken}`)),
     );
+    await late();
     // One that is given up, too.
     answering = 410;
     expectStatus(await ask('DELETE', '/v1/images/one', undefined, { 'x-callback-url': `${outside('/back')}?t=${callbackToken}` }), 200);
     await until(async () => (await ask('GET', '/v1/deliveries')).json.items.some((row: { url: string }) => row.url === outside('/back')));
     await until(async () => (await ask('GET', `/v1/webhooks/${id}`)).json.state === 'failing');
+  }
+
+  /** One that waits to be tried again; it is while the rest is done. */
+  async function late(): Promise<void> {
+    const of = { 'x-callback-url': `${outside('/late')}?t=${callbackToken}`, 'idempotency-key': 'late' };
+    expectStatus(await ask('PATCH', '/v1/images/one', { description: 'late' }, of), 200);
+    const queued = async () => (await tables()).get('eventQueue') ?? '';
+    await until(async () => (await queued()).includes(outside('/late')));
+    meanwhile.set('pending', [...(await tables()).values()].join('\n'));
+    await until(async () => /"attempts":1\b.*\/late|\/late.*"attempts":1\b/.test(await queued()));
+    meanwhile.set('on retry', [...(await tables()).values()].join('\n'));
+    await ask('PATCH', '/v1/images/one', { description: 'late' }, of);
+    for (const path of ['/v1/operations?limit=1000', '/v1/deliveries', '/v1/changes?after=0.0&limit=1000']) await ask('GET', path);
+  }
+
+  /** What each holds, but for credentials. */
+  async function tables(): Promise<ReadonlyMap<string, string>> {
+    const { store, kernel } = at.server.plane.kernel.services;
+    const names = kernel()
+      .registry.schema()
+      .tables.map(({ name }) => name)
+      .filter((name) => name !== 'credential');
+    return new Map(
+      await Promise.all(names.map(async (table) => [table, (await store.list({ table, deleted: true })).join('\n')] as const)),
+    );
   }
 
   async function misuse(): Promise<void> {
@@ -223,6 +260,19 @@ describe('server: secrets of tenants', function () {
   it('are in no line of the log', () => {
     expect(at.server.log()).to.match(/webhooks\.create|\/v1\/webhooks/);
     expect(plantedIn(planted, at.server.log())).to.deep.equal([]);
+  });
+
+  it('are in no table while a callback waits, nor in anything that was ever put there', async () => {
+    await until(() => sent.filter(({ url }) => url === `/late?t=${callbackToken}`).length > 1);
+    expect([...meanwhile.keys()]).to.deep.equal(['pending', 'on retry']);
+    for (const [when, text] of meanwhile) {
+      expect(text).to.include(outside('/late'));
+      expect(plantedIn(planted, text), when).to.deep.equal([]);
+    }
+    expect([...written.keys()]).to.include.members(['callback', 'eventQueue', 'operation', 'sealed', 'webhook', 'delivery', 'idempotency']);
+    expect(written.get('callback')?.join()).to.include(outside('/late')).and.include('"urlQuery":"sealed:');
+    for (const [table, statements] of written)
+      expect(plantedIn(planted, statements.join('\n')), table).to.deep.equal(table === 'credential' ? ['hash'] : []);
   });
 
   it('are in no table, but for the slow hash of a password', async () => {

@@ -1,7 +1,9 @@
-import { type Change, CloudError, describeChain, type Id, Lane, type Statement } from '../../kernel/index.ts';
+import { type CallBack, type Change, CloudError, describeChain, type Id, Lane, type Statement } from '../../kernel/index.ts';
 import type { CloudServices } from '../services.ts';
 import { type Envelope, envelopeOf } from './envelope.ts';
 import {
+  type CallbackTarget,
+  callbackRow,
   callbacks,
   callbacksOf,
   callbackTaken,
@@ -19,6 +21,7 @@ import {
 } from './queue.ts';
 import type { Sender } from './sender.ts';
 import { endedOperation, Subscriptions, type Webhook, wants } from './subscriptions.ts';
+import { parted } from './target.ts';
 import { webhook } from './webhook.ts';
 
 /** Changes read at once, and put into the queue by one commit. */
@@ -41,7 +44,7 @@ export class Dispatcher {
   /** Since the start somebody has wanted something. */
   #attends = false;
   /** Operations whose end somebody wants to be called back at. */
-  readonly #callbacks = new Map<string, string>();
+  readonly #callbacks = new Map<string, CallbackTarget>();
   #newest = 0;
   #running: Promise<void> | undefined;
   #unsubscribe = () => {};
@@ -64,7 +67,7 @@ export class Dispatcher {
     const rows = await reader.list(webhook);
     if (this.#place.kept !== true) await this.#move(this.#place, [], rows.flatMap(hookKept));
     this.#subscriptions = this.#subscribed(await keptHooks(store));
-    for (const [operationId, url] of await callbacks(store)) this.#callbacks.set(operationId, url);
+    for (const [operationId, to] of await callbacks(store)) this.#callbacks.set(operationId, to);
     this.#attends = rows.length > 0 || this.#callbacks.size > 0;
     this.#committed((await store.bounds()).newest);
   }
@@ -89,11 +92,25 @@ export class Dispatcher {
     });
   }
 
-  /** The operation's end is to be told; it is about to be accepted, or was not after all. */
-  expect(operationId: string, url: string): void {
-    this.#callbacks.set(operationId, url);
+  /** The end of an operation is to be told, which is about to be accepted. */
+  async expecting(url: string): Promise<CallBack> {
+    await this.attend();
+    const { to, sealed } = await this.#kept(url);
+    return (operationId) => {
+      this.#callbacks.set(operationId, to);
+      return [...sealed, callbackRow(operationId, to)];
+    };
   }
 
+  /** What is behind the `?` may open something: it waits sealed. */
+  async #kept(whole: string): Promise<{ readonly to: CallbackTarget; readonly sealed: readonly Statement[] }> {
+    const { url, query } = parted(whole);
+    if (query === undefined) return { to: { url }, sealed: [] };
+    const { reference, statement } = await this.#services.secrets.seal(query);
+    return { to: { url, urlQuery: reference }, sealed: [statement] };
+  }
+
+  /** It was not accepted after all. */
   forget(operationId: string): void {
     this.#callbacks.delete(operationId);
   }
@@ -101,9 +118,11 @@ export class Dispatcher {
   /** Puts an event into the queue again, as the last in it. */
   async again(event: Omit<Queued, 'position' | 'attempts' | 'dueMs'>): Promise<void> {
     await this.attend();
+    const { to = {}, sealed = [] } = event.url === undefined ? {} : await this.#kept(event.url);
     await this.#lane.run(async () => {
       const place = this.#placeNow();
-      await this.#move({ ...place, next: place.next + 1 }, [{ ...event, position: positionOf(place.next), attempts: 0, dueMs: 0 }]);
+      const last = { ...event, ...to, position: positionOf(place.next), attempts: 0, dueMs: 0 };
+      await this.#move({ ...place, next: place.next + 1 }, [last], sealed);
     });
   }
 
@@ -207,16 +226,16 @@ export class Dispatcher {
     const ended: string[] = [];
     const changed = new Map<string, Webhook | undefined>();
     for (const { change, ordinal } of told(changes)) {
-      const tell = (target: string, url?: string, hook?: Webhook) => {
+      const tell = (target: string, to: CallbackTarget | undefined, hook?: Webhook) => {
         const event = this.#event(target, change, envelopeOf(change, ordinal, this.#named), place.next + events.length, hook);
-        events.push(url === undefined ? event : { ...event, url });
+        events.push({ ...event, ...to });
       };
       for (const hook of subscriptions.wanting(change)) tell(hook.id, undefined, hook);
       if (change.table === webhook.name) changed.set(change.key, subscriptions.learn(change));
       const operation = this.#callbacks.size === 0 ? undefined : endedOperation(change);
-      const url = operation === undefined ? undefined : this.#callbacks.get(operation.id);
-      if (operation === undefined || url === undefined) continue;
-      tell(callbacksOf(operation.projectId ?? '', url), url);
+      const to = operation === undefined ? undefined : this.#callbacks.get(operation.id);
+      if (operation === undefined || to === undefined || ended.includes(operation.id)) continue;
+      tell(callbacksOf(operation.projectId ?? '', to.url), to);
       ended.push(operation.id);
     }
     return { events, ended, changed: [...changed] };

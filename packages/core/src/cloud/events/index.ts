@@ -5,7 +5,7 @@ import { deliveryActions, deliveryDeletion } from './delivery-actions.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { startExpiry } from './expiry.ts';
 import type { PostUrl } from './post-url.ts';
-import { callbackRow, TABLES } from './queue.ts';
+import { TABLES } from './queue.ts';
 import { CALLBACK_PURPOSE, Sender } from './sender.ts';
 import { derivedSecret } from './signature.ts';
 import { refuseCallback } from './target.ts';
@@ -23,11 +23,7 @@ export function events(services: CloudServices, postUrl: PostUrl): Plugin {
   const context = { dispatcher, services };
   const callbacks: Callbacks = {
     refuse: (url) => refuseCallback(url, services.config.webhookUrls),
-    prepare: () => dispatcher.attend(),
-    expect(operationId, url) {
-      dispatcher.expect(operationId, url);
-      return callbackRow(operationId, url);
-    },
+    prepare: (url) => dispatcher.expecting(url),
     forget: (operationId) => dispatcher.forget(operationId),
   };
   return {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Condition, JsonObject, Statement, Store, TableSpec } from '../../kernel/index.ts';
+import { type Condition, forgetSealed, type JsonObject, type Statement, type Store, type TableSpec } from '../../kernel/index.ts';
 import type { Webhook } from './subscriptions.ts';
 
 /** What is waiting to be sent, in the order of the feed. One place in it is taken by one event for one target. */
@@ -13,8 +13,10 @@ export interface Queued {
   readonly accountId?: string;
   readonly resourceKind: string;
   readonly resourceId: string;
-  /** Of a callback: where to. */
+  /** Of a callback: where to. Without its query, but where an older release has put it into the queue. */
   readonly url?: string;
+  /** Of a callback: what is behind the `?`, sealed. It is this entry's own. */
+  readonly urlQuery?: string;
   readonly body: string;
   /** Tried so often. */
   readonly attempts: number;
@@ -22,6 +24,9 @@ export interface Queued {
   readonly dueMs: number;
   readonly lastError?: string;
 }
+
+/** Where a callback goes, as it is kept. */
+export type CallbackTarget = Required<Pick<Queued, 'url'>> & Pick<Queued, 'urlQuery'>;
 
 const CALLBACKS = 'callback';
 
@@ -73,6 +78,12 @@ export const enqueued = (event: Queued): Statement => ({ op: 'insert', table: QU
 
 export const dequeued = (event: Pick<Queued, 'target' | 'position'>): Statement => ({ op: 'remove', table: QUEUE, key: keyOf(event) });
 
+/** With all that is kept for it alone. */
+export const forgotten = (event: Queued): readonly Statement[] => [
+  dequeued(event),
+  ...(event.urlQuery === undefined ? [] : [forgetSealed(event.urlQuery)]),
+];
+
 /** It was tried in vain. One that is gone meanwhile, with its webhook, is not there to be put off. */
 export const putOff = ({ attempts, dueMs, lastError, ...event }: Queued): Statement => ({
   op: 'update',
@@ -111,16 +122,18 @@ export async function callbackTargets(store: Store): Promise<readonly string[]> 
 }
 
 /** Where to tell how an operation ended; goes into the transaction that accepts it. */
-export const callbackRow = (operationId: string, url: string): Statement => ({ op: 'insert', table: CALLBACK, row: { operationId, url } });
+export const callbackRow = (operationId: string, to: CallbackTarget): Statement => ({
+  ...{ op: 'insert', table: CALLBACK, row: { operationId, ...to } },
+});
 
 export const callbackTaken = (operationId: string): Statement => ({ op: 'remove', table: CALLBACK, key: operationId });
 
-export async function callbacks(store: Store): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
+export async function callbacks(store: Store): Promise<ReadonlyMap<string, CallbackTarget>> {
+  const found = new Map<string, CallbackTarget>();
   for (let after: string | undefined; ; ) {
     const texts = await store.list({ table: CALLBACK, limit: 500, ...(after === undefined ? {} : { after: [after] }) });
-    const rows = texts.map((text) => JSON.parse(text) as { readonly operationId: string; readonly url: string });
-    for (const { operationId, url } of rows) found.set(operationId, url);
+    const rows = texts.map((text) => JSON.parse(text) as CallbackTarget & { readonly operationId: string });
+    for (const { operationId, ...to } of rows) found.set(operationId, to);
     after = rows.at(-1)?.operationId;
     if (rows.length < 500) return found;
   }

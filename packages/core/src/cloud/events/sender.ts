@@ -2,7 +2,7 @@ import { describeChain, type Id, isCloudError, Lane, sleep, toErrorRecord } from
 import type { CloudServices } from '../services.ts';
 import { cursorBehind, deadLetter, failing } from './failures.ts';
 import type { PostUrl } from './post-url.ts';
-import { callbackTargets, dequeued, isCallbacks, putOff, type Queued, queuedFor } from './queue.ts';
+import { callbackTargets, dequeued, forgotten, isCallbacks, putOff, type Queued, queuedFor } from './queue.ts';
 import { derivedSecret, signed } from './signature.ts';
 import type { Webhook } from './subscriptions.ts';
 import { isListed, joined, parted } from './target.ts';
@@ -209,8 +209,8 @@ export class Sender {
         target.hook?.secret === undefined
           ? derivedSecret(secrets.derived(CALLBACK_PURPOSE(event.projectId)))
           : await secrets.open(target.hook.secret);
-      const { urlQuery } = target.hook ?? {};
-      const url = event.url ?? joined(target.hook?.url ?? '', urlQuery === undefined ? undefined : await secrets.open(urlQuery));
+      const { url: base = '', urlQuery } = event.url === undefined ? (target.hook ?? {}) : event;
+      const url = joined(base, urlQuery === undefined ? undefined : await secrets.open(urlQuery));
       const atSeconds = Math.floor(environment.clock.nowMs() / 1000);
       const headers = { 'content-type': 'application/cloudevents+json; charset=utf-8', 'user-agent': 'pileus' };
       const { status, retryAfterSeconds } = await this.#postUrl({
@@ -255,7 +255,7 @@ export class Sender {
     if (taken.length === 0) return;
     const { kernel, environment } = this.#services;
     try {
-      await kernel().observe(taken.map(({ event }) => dequeued(event)));
+      await kernel().observe(taken.flatMap(({ event }) => forgotten(event)));
     } catch (error) {
       environment.logger.error({ error: describeChain(error) }, 'events that were taken stay in the queue');
       return;
@@ -270,10 +270,12 @@ export class Sender {
   async #giveUp(target: Target, event: Queued, isGone: boolean): Promise<void> {
     const { ids, kernel, environment, secrets } = this.#services;
     target.dead += 1;
+    // Those that an older release has put into the queue have their query in the URL.
     const { url, query } = parted(event.url ?? target.hook?.url ?? '');
     const sealed = event.url === undefined || query === undefined ? undefined : await secrets.seal(query);
+    const urlQuery = sealed?.reference ?? event.urlQuery;
     const id = ids.mint('delivery') as Id<'delivery'>;
-    const letter = deadLetter(id, event, { url, ...(sealed === undefined ? {} : { urlQuery: sealed.reference }) });
+    const letter = deadLetter(id, event, { url, ...(urlQuery === undefined ? {} : { urlQuery }) });
     await kernel().observe([letter, ...(sealed === undefined ? [] : [sealed.statement]), dequeued(event)]);
     const { hook } = target;
     if (hook === undefined || (!isGone && target.dead < DEAD_MAX)) return;

@@ -74,6 +74,60 @@ describe('callbacks', () => {
     expect(sim.rows('webhook').map(({ id }) => id)).to.include(b);
   });
 
+  it('keep the query of their URL sealed from the acceptance on, until they are taken', async () => {
+    const { sim, receiver, ask } = await stage();
+    const url = `${CALLBACK}?token=PLANTED`;
+    const sealed = sim.rows('sealed').length;
+    const shown = () => {
+      for (const table of ['callback', 'eventQueue', 'operation', 'journal', 'audit', 'sealed', 'idempotency', 'outbox'])
+        expect(JSON.stringify(sim.rows(table)), table).not.to.include('PLANTED');
+    };
+    receiver.answer = () => 503;
+    await ask('PATCH', update, { description: 'one' }, { 'x-callback-url': url, 'idempotency-key': 'k' });
+    const [waiting, ...others] = sim.rows('callback');
+    expect(waiting).to.include({ url: CALLBACK });
+    expect(String(waiting?.urlQuery)).to.match(/^sealed:/);
+    expect([others, sim.rows('sealed').length]).to.deep.equal([[], sealed + 1]);
+    shown();
+    await sim.run(1000);
+    const [queued] = sim.rows('eventQueue').filter(({ url: of }) => of !== undefined);
+    expect(queued).to.include({ url: CALLBACK, urlQuery: waiting?.urlQuery, attempts: 1 });
+    expect(sim.rows('callback')).to.deep.equal([]);
+    shown();
+    sim.crash();
+    await sim.start();
+    receiver.answer = () => 204;
+    await sim.run(60_000);
+    expect(receiver.received.map((post) => post.url)).to.deep.equal([url, url]);
+    expect(sim.rows('eventQueue')).to.deep.equal([]);
+    expect(sim.rows('sealed')).to.have.length(sealed);
+  });
+
+  it('leave nothing sealed of what is not accepted, or was before', async () => {
+    const { sim, receiver, ask } = await stage();
+    const kept = () => ['sealed', 'callback', 'operation'].map((table) => sim.rows(table).length);
+    const before = kept();
+    const headers = { 'x-callback-url': `${CALLBACK}?token=PLANTED` };
+    const input = { name: 'b', url: URL, kinds: ['nic'], secret: SECRET };
+    for (const [method, url, body, status] of [
+      ['POST', '/v1/webhooks', input, 409],
+      ['PATCH', '/v1/webhooks/nobody', { description: 'x' }, 404],
+      ['PATCH', update, { description: 1 }, 400],
+      ['PATCH', `${update}?dryRun=true`, { description: 'x' }, 200],
+    ] as const) {
+      expect((await ask(method, url, body, headers)).status, url).to.equal(status);
+      expect(kept(), url).to.deep.equal(before);
+    }
+    const twice = { ...headers, 'idempotency-key': 'k' };
+    const answers = await Promise.all([1, 2].map(() => ask('PATCH', update, { description: 'one' }, twice)));
+    expect(new Set(answers.map(({ body }) => body)).size).to.equal(1);
+    expect(sim.rows('operation')).to.have.length(Number(before[2]) + 1);
+    await sim.run(5000);
+    await ask('PATCH', update, { description: 'one' }, twice);
+    expect(receiver.taken).to.have.length(1);
+    expect(kept().slice(0, 2)).to.deep.equal(before.slice(0, 2));
+  });
+
   it('go nowhere but where the operator allows it, and nothing is accepted then', async () => {
     const { sim, ask, json } = await stage();
     const operations = sim.rows('operation').length;
@@ -123,7 +177,7 @@ describe('callbacks', () => {
       .rows('eventQueue')
       .flatMap((row) => [
         { op: 'remove', table: 'eventQueue', key: `${row.target}/${row.position}` } as const,
-        { op: 'insert', table: 'eventQueue', row: { ...row, target: `callback:${projectId}` } as never } as const,
+        { op: 'insert', table: 'eventQueue', row: { ...row, url: `${row.url}?q`, target: `callback:${projectId}` } as never } as const,
       ]);
     expect(moved).to.have.length(4);
     sim.crash();
@@ -135,9 +189,34 @@ describe('callbacks', () => {
     receiver.answer = () => 204;
     const answer = await ask('PATCH', update, { description: 'new' }, { 'x-callback-url': OTHER });
     await sim.run(60_000);
-    expect(receiver.taken.map(({ url }) => url).sort()).to.deep.equal([CALLBACK, OTHER, OTHER]);
+    expect(receiver.taken.map(({ url }) => url).sort()).to.deep.equal([`${CALLBACK}?q`, OTHER, `${OTHER}?q`]);
     expect(receiver.taken.map(({ event }) => event.data.id)).to.include(json(answer).operationId);
     expect(sim.rows('eventQueue')).to.deep.equal([]);
+  });
+
+  it('that an older release has accepted are sent, and keep their query sealed when they are given up', async () => {
+    const { sim, receiver, ask } = await stage();
+    const sealed = sim.rows('sealed').length;
+    for (let index = 0; index < 20; index += 1) await ask('PATCH', update, { description: `${index}` });
+    await ask('PATCH', update, { description: 'last' }, { 'x-callback-url': CALLBACK });
+    const [row] = sim.rows('callback');
+    const whole = `${CALLBACK}?token=PLANTED`;
+    await sim.environment.complete(
+      sim.kernel.observe([{ op: 'update', table: 'callback', key: String(row?.operationId), set: { url: whole } }]),
+    );
+    expect(sim.rows('callback')).to.have.length(1);
+    sim.crash();
+    await sim.start();
+    receiver.answer = () => 410;
+    await sim.run(5000);
+    expect(receiver.received.map(({ url, event }) => [url, event.data.id])).to.deep.equal([[whole, row?.operationId]]);
+    expect(sim.rows('delivery').map(({ url }) => url)).to.deep.equal([CALLBACK]);
+    for (const table of ['delivery', 'callback', 'eventQueue']) expect(JSON.stringify(sim.rows(table)), table).not.to.include('PLANTED');
+    receiver.answer = () => 204;
+    await sim.done('delivery.replay', {}, String(sim.rows('delivery')[0]?.id));
+    await sim.run(1000);
+    expect(receiver.taken.map(({ url }) => url)).to.deep.equal([whole]);
+    expect(sim.rows('sealed')).to.have.length(sealed);
   });
 
   it('of one project wait for nothing that those of another are not taken, nor those of another place', async function () {
@@ -184,12 +263,13 @@ describe('callbacks', () => {
     this.timeout(300_000);
     for (let steps = 1; steps <= 100; steps += 6) {
       const { sim, receiver, b } = await stage(`crash ${steps}`);
+      const sealed = sim.rows('sealed').length;
       const request = {
         action: 'webhook.update',
         input: { description: 'one' },
         resourceId: b,
         principal: sim.principal,
-        callbackUrl: CALLBACK,
+        callbackUrl: `${CALLBACK}?token=PLANTED`,
       };
       void sim.kernel.submit(request);
       for (let step = 0; step < steps; step += 1) await sim.environment.step();
@@ -200,6 +280,8 @@ describe('callbacks', () => {
       expect(new Set(receiver.taken.map(({ event }) => event.data.id)), `${steps} steps`).to.deep.equal(
         new Set(accepted.map(({ id }) => id)),
       );
+      expect(new Set(receiver.taken.map(({ url }) => url)).size).to.equal(accepted.length);
+      expect(sim.rows('sealed'), `${steps} steps`).to.have.length(sealed);
       for (const table of ['eventQueue', 'callback']) expect(sim.rows(table), `${steps} steps`).to.deep.equal([]);
     }
   });
