@@ -27,6 +27,8 @@ interface Reverted {
   readonly snapshotId: Id<'snapshot'>;
   readonly volumeId: Id<'volume'>;
   readonly poolId: Id<'pool'>;
+  /** The machines that have the volume when this is accepted: it holds them. */
+  readonly machineIds: readonly Id<'instance'>[];
   /** What the volume has when this is accepted, and what it gets. */
   readonly fromBytes: number;
   readonly sizeBytes: number;
@@ -49,6 +51,9 @@ const revertVolumes = saga<StorageContext, RevertParams>('snapshot.revert', 1)
         throw new CloudError('conflict', `Volume ${row.name} was resized meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       const kept = await ctx.reader.get(snapshot, item.snapshotId);
       await refuseUsed(ctx.reader, kept);
+      // An attachment that was ahead may have given the volume to a machine that nothing keeps from starting meanwhile.
+      const others = (await machinesOf(ctx.reader, row)).filter(({ id }) => !item.machineIds.includes(id));
+      if (others.length > 0) throw new CloudError('conflict', `Volume ${row.name} was attached meanwhile; ask again.`);
       if (!(await poolReachable(ctx, item.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
       const pool = await ctx.pools.open(item.poolId);
       const seen = (await pool.listSnapshots(item.volumeId, call)).find(({ id }) => id === item.snapshotId);
@@ -110,12 +115,12 @@ async function planRevert(reader: Reader, kept: readonly SnapshotRow[]) {
     const { id, poolId, sizeBytes: fromBytes } = disk;
     const growth = Math.max(0, row.sizeBytes - fromBytes);
     await refuseFull(reader, poolId, growth);
-    volumes.push({ snapshotId: row.id, volumeId: id, poolId, fromBytes, sizeBytes: row.sizeBytes });
+    const machineIds = (await machinesOf(reader, disk)).map((machine) => machine.id);
+    volumes.push({ snapshotId: row.id, volumeId: id, poolId, machineIds, fromBytes, sizeBytes: row.sizeBytes });
     quota.push(...quotaGrowth(volume, disk, { sizeBytes: row.sizeBytes }));
     guards.push({ op: 'expect', table: volume.name, key: id, expect: { sizeBytes: fromBytes } });
     if (growth > 0) guards.push(poolCapacity(poolId, growth, 1));
-    const machines = await machinesOf(reader, disk);
-    for (const key of [id, contentKey(id), row.id, ...machines.map((machine) => machine.id)]) keys.add(key);
+    for (const key of [id, contentKey(id), row.id, ...machineIds]) keys.add(key);
   }
   return { params: { volumes, quota } satisfies RevertParams, statements: [...guards, ...quota], keys: [...keys] };
 }

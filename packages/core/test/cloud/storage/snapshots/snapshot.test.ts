@@ -102,6 +102,30 @@ describe('snapshots of volumes', () => {
     expect(sim.world.violations).to.deep.equal([]);
   });
 
+  it('are not reverted to behind an attachment: nothing keeps the machine that got the volume from starting meanwhile', async () => {
+    const { cloud, sim, snap, write, read } = await open();
+    const instanceId = await cloud.machine({ name: 'vm' });
+    await sim.done('instance.stop', { force: true }, instanceId);
+    const volumeId = await cloud.volume(MIB);
+    write(volumeId, 'good');
+    const id = await snap(volumeId, 'good');
+    write(volumeId, 'since');
+    // Where it goes on all the same, the machine starts before the driver is asked.
+    sim.around = async (point, body) => {
+      if (point.path === 'images[0]') await sim.submit('instance.start', {}, instanceId).then((row) => sim.ended(row.operationId));
+      return body();
+    };
+    const attached = await sim.submit('instance.attachVolume', { volumeId }, instanceId);
+    const reverted = await sim.submit('snapshot.revert', {}, id);
+    expect((await sim.ended(attached.operationId)).state).to.equal('succeeded');
+    expect((await sim.ended(reverted.operationId)).error).to.include({ code: 'conflict' });
+    expect(read(volumeId)).to.equal('since');
+    sim.around = (_, body) => body();
+    await sim.done('snapshot.revert', {}, id);
+    expect(read(volumeId)).to.equal('good');
+    expect(await sim.quotaProblems()).to.deep.equal([]);
+  });
+
   it('are gone within minutes, though the answer of the pool was lost: a copy that takes long is waited for longer', async () => {
     const { cloud, sim, snap } = await open();
     const id = await snap(await cloud.volume(MIB), 'first');
