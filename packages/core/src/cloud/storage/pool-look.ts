@@ -299,7 +299,7 @@ export class PoolLook {
   ): Promise<void> {
     const before = this.#absent.get(at.id);
     const absent = new Set<string>();
-    const cutOff = await machinesCutOff(this.#services.reader, at);
+    const cutOff = await machinesCutOff(this.#services, at);
     const news: VolumeNews[] = [];
     await this.#services.slices.each(rows, async (row) => {
       if (signal.aborted || (row.state !== 'available' && row.state !== 'attached')) return;

@@ -22,6 +22,8 @@ type PoolRow = RowOf<typeof pool>;
 type PastPools = NonNullable<VolumeRow['pastPools']>;
 
 const PAST_POOLS_MAX = 100;
+/** Of which the machines are asked for at once: a query holds a value for each. */
+const HOSTS_AT_ONCE = 200;
 
 /** What is told of a pool's outages to who may not see pools: its reasons name hosts and addresses. */
 const POOL_AWAY = 'Its pool could not be had.';
@@ -33,15 +35,22 @@ export const pastPoolsWith = ({ pastPools = [] }: Pick<VolumeRow, 'pastPools'>, 
   [...pastPools.filter(({ until }) => Date.parse(until) > nowMs - WINDOW_DAYS * DAY_MS), left].slice(-PAST_POOLS_MAX);
 
 /** The machines whose hosts do not reach the pool, though it is well, and since when. */
-export async function machinesCutOff(reader: Reader, at: PoolRow): Promise<ReadonlyMap<string, number>> {
+export async function machinesCutOff(
+  { reader, slices }: Pick<CloudServices, 'reader' | 'slices'>,
+  at: PoolRow,
+): Promise<ReadonlyMap<string, number>> {
   if (at.scope === 'host') return new Map();
   const hosts = new Map<string | undefined, number>();
   // Mostly there is none, of however many.
-  for (const { id, unreachedPools = [] } of await reader.list(host, { field: 'unreachedPools', op: 'not null' }))
+  for (const { id, unreachedPools = [] } of await slices.list(reader, host, { field: 'unreachedPools', op: 'not null' }))
     for (const { poolId, since } of unreachedPools) if (poolId === at.id) hosts.set(id, Date.parse(since));
-  if (hosts.size === 0) return new Map();
-  const machines = await reader.list(instance, { field: 'hostId', op: 'in', value: [...hosts.keys()] as string[] });
-  return new Map(machines.map(({ id, hostId }) => [id, hosts.get(hostId) ?? 0]));
+  const hostIds = [...hosts.keys()] as string[];
+  const cutOff = new Map<string, number>();
+  for (let from = 0; from < hostIds.length; from += HOSTS_AT_ONCE) {
+    const where = { field: 'hostId', op: 'in', value: hostIds.slice(from, from + HOSTS_AT_ONCE) } as const;
+    for (const { id, hostId } of await slices.list(reader, instance, where)) cutOff.set(id, hosts.get(hostId) ?? 0);
+  }
+  return cutOff;
 }
 
 /** What a look at its pool changes of the outages that are a volume's own; undefined where nothing does. `cutOffMs`: since when its host does not reach the pool. */

@@ -1,8 +1,19 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { pool, volume } from '../../../src/cloud/index.ts';
-import { pastPoolsWith } from '../../../src/cloud/storage/volume-availability.ts';
-import { Api, change, type Id, type JsonObject, type Principal, sleep } from '../../../src/kernel/index.ts';
+import { instance, pool, volume } from '../../../src/cloud/index.ts';
+import { machinesCutOff, pastPoolsWith } from '../../../src/cloud/storage/volume-availability.ts';
+import {
+  type AnyKind,
+  Api,
+  change,
+  type Id,
+  type JsonObject,
+  type Principal,
+  type Reader,
+  type RowOf,
+  sleep,
+} from '../../../src/kernel/index.ts';
+import { Slices } from '../../../src/kernel/slices.ts';
 import { LOOK_MS, MachineStage } from '../compute/machine-stage.ts';
 import { codeOf } from '../little-cloud.ts';
 
@@ -165,6 +176,29 @@ describe('the availability of a volume', function () {
     expect(together).to.equal(1);
     expect(batches).to.deep.equal([3, 1, 1, 1, 1]);
     for (const id of rootIds) expect((await stage.row(volume, id)).outages, id).to.have.length(1);
+  });
+
+  it('asks for the machines of many hosts in parts, and reads them in several turns', async () => {
+    const since = '2026-01-01T00:00:00.000Z';
+    const hosts = Array.from({ length: 450 }, (_, number) => ({ id: `host-${number}`, unreachedPools: [{ poolId: 'pool', since }] }));
+    const asked: number[] = [];
+    const texts = async (kind: AnyKind, where: { readonly value?: readonly string[] }) => {
+      if (kind !== instance) return hosts.map((row) => JSON.stringify(row));
+      const { value = [] } = where;
+      asked.push(value.length);
+      return value.map((hostId) => JSON.stringify({ id: `machine-of-${hostId}`, hostId }));
+    };
+    let turns = 0;
+    const after = (_: number, then: () => void) => {
+      turns += 1;
+      setImmediate(then);
+      return () => undefined;
+    };
+    const services = { reader: { texts } as unknown as Reader, slices: new Slices({ after }) };
+    const cutOff = await machinesCutOff(services, { id: 'pool', scope: 'cluster' } as RowOf<typeof pool>);
+    expect(asked).to.deep.equal([200, 200, 50]);
+    expect(cutOff).to.deep.equal(new Map(hosts.map(({ id }) => [`machine-of-${id}`, Date.parse(since)])));
+    expect(turns).to.be.at.least(450 / 64);
   });
 
   it('is of one to thirty days', async () => {
