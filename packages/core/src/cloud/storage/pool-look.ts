@@ -26,7 +26,7 @@ import { SnapshotLook } from './snapshots/snapshot-look.ts';
 import { shortfallOf, storageClass } from './storage-class.ts';
 import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
-import { machinesCutOff, ownOutages } from './volume-availability.ts';
+import { endedOutages, machinesCutOff, ownOutages } from './volume-availability.ts';
 import { leftLately } from './volume-return.ts';
 
 type PoolRow = RowOf<typeof pool>;
@@ -302,14 +302,17 @@ export class PoolLook {
     const cutOff = await machinesCutOff(this.#services, at);
     const news: VolumeNews[] = [];
     await this.#services.slices.each(rows, async (row) => {
-      if (signal.aborted || (row.state !== 'available' && row.state !== 'attached')) return;
+      if (signal.aborted) return;
+      if (news.length >= VOLUMES_AT_ONCE) await this.#observeNews(news.splice(0), signal);
+      const ended = endedOutages(row);
+      if (ended !== undefined) news.push({ row, set: ended });
+      if (row.state !== 'available' && row.state !== 'attached') return;
       const isPresent = await isThere(row.id);
       if (!isPresent) absent.add(row.id);
       const cutOffMs = cutOff.get(row.instanceId ?? '');
       if (isPresent) news.push(...this.#newsOf(row, { status: 'present', statusReason: null, cutOffMs }));
       else if (before?.has(row.id))
         news.push(...this.#newsOf(row, { status: 'missing', statusReason: `Pool ${at.name} answers and does not have it.`, cutOffMs }));
-      if (news.length >= VOLUMES_AT_ONCE) await this.#observeNews(news.splice(0), signal);
     });
     if (signal.aborted) return;
     await this.#observeNews(news, signal);

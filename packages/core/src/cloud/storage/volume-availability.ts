@@ -64,6 +64,19 @@ export function ownOutages(
   return isSame ? undefined : { outages: now.length === 0 ? null : now };
 }
 
+/** In the trash, and on its way out, it is not looked for: an outage that was open then has ended there. Undefined where none was. */
+export function endedOutages({
+  state,
+  outages = [],
+  trash,
+  updatedAt,
+}: Pick<VolumeRow, 'state' | 'outages' | 'trash' | 'updatedAt'>): { readonly outages: Outage[] } | undefined {
+  if (state !== 'trashed' && state !== 'deleting') return undefined;
+  // By itself a row that is being deleted does not change any more.
+  const { now, isSame } = advanced(outages, { nowMs: Date.parse(trash?.at ?? updatedAt), reason: undefined });
+  return isSame ? undefined : { outages: now };
+}
+
 interface Stay {
   readonly poolId: string;
   readonly fromMs: number;
@@ -154,7 +167,7 @@ export const volumeAvailability = ({
     const sinceMs = Math.min(nowMs, Math.max(nowMs - windowMs, Date.parse(row.createdAt)));
     const lost = [
       ...(await lostWithPools(reader, principal, staysOf(row, sinceMs, nowMs), nowMs)),
-      ...within(row.outages ?? [], { fromMs: sinceMs, toMs: nowMs }, nowMs),
+      ...within(endedOutages(row)?.outages ?? row.outages ?? [], { fromMs: sinceMs, toMs: nowMs }, nowMs),
     ].sort((a, b) => a.fromMs - b.fromMs);
     const [target, ms] = [settings.global(poolTarget), lostMs(lost)];
     const leftMs = allowedMs(target, windowMs) - ms;

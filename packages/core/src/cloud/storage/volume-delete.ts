@@ -11,10 +11,12 @@ import {
   transition,
 } from '../../kernel/index.ts';
 import { instance } from '../compute/contract.ts';
+import { given } from '../naming.ts';
 import { poolCapacity } from '../placement/contract.ts';
 import { pool } from './pool.ts';
 import { deleteVolume, poolReachable, removeOrOwe, type StorageContext } from './removal.ts';
 import { volume } from './volume.ts';
+import { endedOutages } from './volume-availability.ts';
 import { attachmentsOf, blockersOf, listed, machinesOf } from './volume-user.ts';
 
 type VolumeRow = RowOf<typeof volume>;
@@ -51,15 +53,15 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
   // A step of its own, for who says that the disk is to be passed over; and behind it, so that its entry need not be durable before the disk goes.
   .effect('place', {
     do: async ({ ctx, params }) => {
-      const { poolId, keys } = await placesOf(ctx, params);
+      const { poolId, keys, ended } = await placesOf(ctx, params);
       const home = await ctx.reader.find(pool, poolId);
-      return { poolId, isLost: home === undefined || home.deletedAt !== undefined, keys };
+      return { poolId, isLost: home === undefined || home.deletedAt !== undefined, keys, ...ended };
     },
     undo: NOTHING_TO_UNDO,
   })
   .write('deleted', {
     do: ({ params, out: { place } }) => [
-      transition(volume, params.volumeId, { from: 'deleting', to: 'deleted' }),
+      transition(volume, params.volumeId, { from: 'deleting', to: 'deleted', set: given({ outages: place.outages }) }),
       // Of a pool that is gone nothing is counted any more.
       ...(place.isLost ? [] : [poolCapacity(place.poolId, params.sizeBytes, -1)]),
       ...place.keys.map(forgetSealed),
@@ -71,9 +73,10 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
 /** Where it lies, and what it is sealed with: as the row says now, for both may have changed since this was planned. */
 async function placesOf({ reader }: StorageContext, { volumeId }: DeleteVolumeParams) {
   // One that a move is stuck with, which force has passed by, may lie in two pools. Its key may be about to be changed by what force has passed by.
-  const { poolId, movingToPoolId, leftPoolId, encryptionKey, otherKey } = await reader.get(volume, volumeId);
+  const row = await reader.get(volume, volumeId);
+  const { poolId, movingToPoolId, leftPoolId, encryptionKey, otherKey } = row;
   const poolIds = [...new Set([poolId, movingToPoolId, leftPoolId].filter((id) => id !== undefined))];
-  return { poolId, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined) };
+  return { poolId, poolIds, keys: [encryptionKey, otherKey].filter((key) => key !== undefined), ended: endedOutages(row) };
 }
 
 /** Names the machine that has it, and the way to free it: another for a root disk, which no machine can do without. */

@@ -153,6 +153,36 @@ describe('the availability of a volume', function () {
     expect((await report(id)).outageSeconds).to.be.closeTo(whole, 0.2);
   });
 
+  it('loses nothing while it lies in the trash, and its outage ends with it', async () => {
+    const { stage, sim, report } = await open({ presets: { 'trash.retentionSeconds': 3600 } });
+    const [poolId = ''] = stage.poolIds;
+    const ids = [await stage.volume(4096, { poolId }), await stage.volume(4096, { poolId })];
+    const [id = '', gone = ''] = ids;
+    const disks = sim.world.pools.get(`hv1/${poolId}`);
+    for (const each of ids) disks?.delete('volume', each);
+    await sim.run(6 * LOOK_MS);
+    expect((await report(id)).outages[0])
+      .to.include({ reason: MISSING })
+      .and.not.to.have.property('to');
+    await sim.done('volume.delete', { permanent: true }, gone);
+    expect((await stage.row(volume, gone)).outages?.[0]).to.have.property('to');
+    await sim.done('volume.delete', {}, id);
+    const { at } = (await stage.row(volume, id)).trash ?? {};
+    expect((await report(id)).outages[0], 'before a look').to.include({ to: at });
+    await sim.run(6 * LOOK_MS);
+    expect((await stage.row(volume, id)).outages?.[0]).to.include({ to: at });
+    const { generation } = await stage.row(volume, id);
+    await sim.run(20 * LOOK_MS);
+    expect((await stage.row(volume, id)).generation, 'a look that finds nothing new writes nothing').to.equal(generation);
+    await sim.done('volume.recover', {}, id);
+    const backMs = sim.environment.clock.nowMs();
+    await sim.run(6 * LOOK_MS);
+    const { outages } = await report(id);
+    expect(outages.map(({ reason }) => reason)).to.deep.equal([MISSING, MISSING]);
+    expect(outages[0]).to.include({ to: at });
+    expect(Date.parse(outages[1]?.from ?? '')).to.be.at.least(backMs);
+  });
+
   it('is written of all volumes of a pool at once, by one look at a time, and without those that have changed meanwhile', async () => {
     const { stage, sim } = await open();
     const { poolId, agentThere, rootIds } = await withCutOff(stage, 3);
