@@ -32,10 +32,13 @@ export interface Live {
   refused?: ErrorRecord;
   /** Its keys at the place to which it moves. */
   next?: readonly string[];
-  /** Forced, and another has ended for it half done: only this one removes what that one left. */
-  passed?: boolean;
+  /** Stuck, and out of its queues for this forced one. */
+  asideFor?: string;
+  /** Forced: those that stand aside for it. */
+  passed?: readonly Live[];
 }
-export type AcceptedOperation = Omit<Live, 'resumed' | 'journal' | 'nextNumber' | 'percent' | 'run' | 'refused' | 'next' | 'passed'>;
+type AtWork = 'resumed' | 'journal' | 'nextNumber' | 'percent' | 'run' | 'refused' | 'next' | 'asideFor' | 'passed';
+export type AcceptedOperation = Omit<Live, AtWork>;
 
 async function journalOf(store: Store, operationId: string): Promise<readonly JournalRow[]> {
   const where = { field: 'operationId', op: '=', value: operationId } as const;
@@ -98,6 +101,14 @@ export function beginAnew(live: Live): void {
   live.attempt += 1;
   live.queued = true;
   live.resumed = false;
+  live.journal = undefined;
+  live.percent = live.run?.percent ?? live.percent;
+  delete live.run;
+}
+
+/** Parked, and nothing of the run is kept: whoever takes it up goes by the journal. */
+export function asAfterRestart(live: Live): void {
+  live.resumed = true;
   live.journal = undefined;
   live.percent = live.run?.percent ?? live.percent;
   delete live.run;

@@ -19,6 +19,7 @@ import {
   unfinishedOf,
 } from './live-operation.ts';
 import { isFinished, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
+import { Passing } from './passing.ts';
 import { patiently } from './patience.ts';
 import type { Places } from './places.ts';
 import { Queues } from './queues.ts';
@@ -57,6 +58,7 @@ export class Operations {
   /** Of a restored store, until the restore is confirmed. */
   readonly #held = new Set<string>();
   readonly waiting: WaitingRoom;
+  readonly #passing: Passing;
   readonly #waiters: Waiters;
   readonly atWork: AtWork;
   #stopping = false;
@@ -67,6 +69,12 @@ export class Operations {
     this.commits = new Commits(options);
     this.atWork = new AtWork(options.runningMax, () => this.#pump());
     this.#waiters = new Waiters(options.environment.timers);
+    this.#passing = new Passing({
+      queues: this.#queues,
+      live: (id) => this.#live.get(id),
+      ready: (id) => this.#makeReady(id),
+      drive: (live) => this.#drive(live),
+    });
     this.waiting = new WaitingRoom({
       ...options,
       live: (id) => this.#live.get(id),
@@ -152,7 +160,7 @@ export class Operations {
   #take(live: Live): void {
     this.#live.set(live.id, live);
     this.#options.places.add(live.account);
-    if (live.forced) this.#passStuckHeads(live);
+    if (live.forced) this.#passing.pass(live);
     this.waiting.yieldTo(live);
     if (this.#queues.isFirst(live.id)) this.#makeReady(live.id);
   }
@@ -177,7 +185,7 @@ export class Operations {
   async cancel(id: string, actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
-    if (live.passed === true || (live.run !== undefined && !live.run.cancel())) throw onlyForward(row);
+    if (live.run !== undefined && !live.run.cancel()) throw onlyForward(row);
     live.cancelRequested = true;
     const set = { cancelRequested: true };
     const audit = steeringAudit(row, 'cancel', actor, this.#options);
@@ -195,6 +203,7 @@ export class Operations {
   async steer(id: string, verb: 'retry' | 'skip', actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
+    if (live.asideFor !== undefined) throw new CloudError('conflict', `The forced operation ${live.asideFor} is taking its place.`);
     if (row.state !== 'needs_attention' || live.run === undefined)
       throw new CloudError('conflict', `The operation is ${row.state}; only one that needs attention takes ${verb}.`);
     const guard = { op: 'expect', table: 'operation', key: id, expect: { state: 'needs_attention' } } as const;
@@ -224,26 +233,6 @@ export class Operations {
     return live;
   }
 
-  /**
-   * A forced operation takes over from a head that is stuck: that one ends as it is, its effects are for the forced one to remove. One whose resource it does
-   * not take along it waits for.
-   */
-  #passStuckHeads(forced: Live): void {
-    for (const key of forced.keys) {
-      const head = this.#live.get(this.#queues.of(key)[0] ?? '');
-      if (head?.run?.stuck !== true || forced.cancelRequested || !forced.keys.includes(head.resourceId)) continue;
-      forced.passed = true;
-      head.run.abandon(new CloudError('conflict', `Superseded by the forced operation ${forced.id}.`));
-    }
-  }
-
-  /** A head that gets stuck may have a forced operation behind it already. */
-  #yieldToForced(stuck: Live): void {
-    const behind = stuck.keys.flatMap((key) => this.#queues.of(key)).map((id) => this.#live.get(id));
-    const forced = behind.find((live) => live?.forced === true && live !== stuck && live.keys.includes(stuck.resourceId));
-    if (forced !== undefined) this.#passStuckHeads(forced);
-  }
-
   #makeReady(id: string): void {
     const live = this.#live.get(id);
     if (live === undefined || this.#held.has(id) || this.waiting.admit(live)) return;
@@ -266,6 +255,8 @@ export class Operations {
       const how = await this.#runToEnd(live);
       if (how === 'ended') this.#ended(live);
       if (how === 'moved') this.#moved(live);
+      const forced = how === 'left' && !this.#stopping ? this.#live.get(live.asideFor ?? '') : undefined;
+      if (forced !== undefined) this.#passing.standAside(live, forced);
     } catch (error) {
       this.#options.environment.logger.error({ operationId: live.id, error: describeChain(error) }, 'operation left for the next start');
       if (!(error instanceof Fenced) && !this.#stopping)
@@ -280,9 +271,11 @@ export class Operations {
   }
 
   #ended(live: Live): void {
+    const goOn = this.#passing.giveBack(live);
     this.#live.delete(live.id);
     this.#options.places.remove(live.account);
     this.#leaveQueues(live.id);
+    goOn();
     this.#waiters.wake(live.id);
     this.#options.audited(live.id);
   }
@@ -309,7 +302,9 @@ export class Operations {
     const last = journal.at(-1)?.type;
     const refused =
       live.refused ??
-      (live.queued || last === 'accepted' ? await asked(() => checkedAtHead(this.#options.reader, live, action)) : undefined);
+      (live.queued || (last === 'accepted' && live.asideFor === undefined)
+        ? await asked(() => checkedAtHead(this.#options.reader, live, action))
+        : undefined);
     if (refused === SATISFIED) {
       await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp), live);
       return 'ended';
@@ -324,10 +319,11 @@ export class Operations {
         definition: (key) => this.#options.registry.saga(key),
         onStuck: () => {
           this.atWork.stick(live.id);
-          this.#yieldToForced(live);
+          this.#passing.yieldToForced(live);
         },
         onFreed: () => this.atWork.free(live.id),
         rest: () => this.atWork.rest(live.id),
+        ...(live.forced ? { beforePivot: () => this.#passing.supersede(live) } : {}),
         ...this.#options.runs,
       },
       {
@@ -355,7 +351,9 @@ export class Operations {
     );
     // Told to stop while this was being prepared: there was no run yet that could be parked.
     if (this.#stopping) live.run.park();
+    if (live.asideFor !== undefined) live.run.abandon(new CloudError('conflict', `Superseded by the forced operation ${live.asideFor}.`));
     const outcome = await live.run.run();
+    if (outcome === 'succeeded') await this.#passing.supersede(live);
     return outcome === 'parked' ? 'left' : outcome === 'moved' ? outcome : 'ended';
   }
 
@@ -383,7 +381,9 @@ export class Operations {
 
   #moved(live: Live): void {
     beginAnew(live);
+    const goOn = this.#passing.giveBack(live);
     for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
+    goOn();
   }
 
   /** Durable before anything begins: after a crash, what is still queued has left nothing behind. */

@@ -82,6 +82,16 @@ export class Queues {
     return (this.#keys.get(operationId) ?? []).every((key) => this.#queues.get(key)?.[0] === operationId);
   }
 
+  /** Leaves its queues for a while, and what it is waited for by. Answers which ones are now first in all of theirs. */
+  aside(operationId: string): readonly string[] {
+    return this.#take(this.#keys.get(operationId) ?? [], (queue) => queue.indexOf(operationId));
+  }
+
+  /** The first in its queues again. */
+  back(operationId: string): void {
+    for (const key of this.#keys.get(operationId) ?? []) this.#queues.set(key, [operationId, ...this.of(key)]);
+  }
+
   /** Takes it out and answers which ones are now first in all their queues. */
   remove(operationId: string): readonly string[] {
     const keys = this.#keys.get(operationId) ?? [];

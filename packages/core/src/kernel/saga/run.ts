@@ -34,6 +34,7 @@ export class SagaRun {
   readonly #unwinding: Unwinding;
   #attempt: number;
   #ended = false;
+  #passing: Promise<void> | undefined;
 
   constructor(ports: RunPorts, subject: RunSubject) {
     this.#ports = ports;
@@ -79,6 +80,7 @@ export class SagaRun {
 
   async run(): Promise<Outcome> {
     try {
+      this.#trials.stopIfInterrupted();
       return await this.#toItsEnd();
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -209,16 +211,29 @@ export class SagaRun {
 
   /** A resume that finds the steps before this one not journaled would take it for one that has not begun. */
   async #pivot(path: string): Promise<void> {
-    if (this.#trials.pivoted) return;
-    await this.#journal.settle();
-    this.#trials.stopIfEnding(path);
-    this.#trials.pivot();
+    if (!this.#trials.pivoted) {
+      await this.#journal.settle();
+      this.#trials.stopIfEnding(path);
+      this.#trials.pivot();
+    }
+    await this.#pass();
+  }
+
+  /** Once, by whichever step is the first of those side by side; the others wait for it. */
+  async #pass(): Promise<void> {
+    if (this.#ports.beforePivot === undefined) return;
+    this.#passing ??= this.#ports.beforePivot();
+    await this.#passing;
+    this.#trials.stopIfInterrupted();
   }
 
   async #write({ frame, path, last }: Place, node: Write, seen: Seen): Promise<void> {
     if (this.#history.isDone(path)) return;
     this.#trials.stopIfEnding(path);
-    if (node.undo === FORWARD_ONLY) this.#trials.pivot();
+    if (node.undo === FORWARD_ONLY) {
+      this.#trials.pivot();
+      if (this.#ports.beforePivot !== undefined) await this.#pass();
+    }
     const done: JournalEntry = { type: 'done', path, ...sagaTag(frame) };
     const commit = (statements: readonly Statement[]) => {
       const entry = this.#journal.entry(done);

@@ -28,6 +28,8 @@ export interface RunPorts {
   readonly onFreed?: () => void;
   /** Told when a step waits to be tried again; answers how to go on. */
   readonly rest?: () => () => void;
+  /** Done once before the first forward-only step of this life begins, from which on there is no way back. */
+  readonly beforePivot?: () => Promise<void>;
   /** Told of each try of a step that failed. */
   readonly failed?: (
     operationId: string,

@@ -95,6 +95,10 @@ export class Trials {
     this.#failing = undefined;
   }
 
+  stopIfInterrupted(): void {
+    if (this.#reason !== undefined) throw this.#reason;
+  }
+
   /** Nothing begins once it is cancelled, or once another step side by side has failed: a forward-only one could no longer be unwound. */
   stopIfEnding(path: string): void {
     if (this.#pivoted) return;
@@ -119,7 +123,7 @@ export class Trials {
     isFirst = false,
   ): Promise<R | typeof SKIPPED> {
     for (let attempt = 1; ; attempt += 1) {
-      if (this.#reason !== undefined) throw this.#reason;
+      this.stopIfInterrupted();
       if (phase === 'do') this.stopIfEnding(path);
       try {
         const result = await body();

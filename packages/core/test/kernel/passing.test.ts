@@ -1,0 +1,125 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { adjust, CloudError, FORWARD_ONLY } from '../../src/kernel/index.ts';
+import { act, fails, hangs, script, scripted, step } from './script.ts';
+
+const stuck = script('stuck').effect('s', step('s')).effect('t', step('t')).build();
+const takes = script('takes')
+  .effect('g', step('g'))
+  .effect('p', { ...step('p'), undo: FORWARD_ONLY })
+  .build();
+
+/** One operation whose undo of `t` fails until the end of `away`, and a deletion that is forced. */
+async function stuckBehind(seed = 'passing') {
+  const scene = await scripted(
+    (w) => [
+      act(w, 'go', stuck, { unwound: () => [adjust('given back', 1)] }),
+      { ...act(w, 'delete', takes), input: { type: 'object' } as never },
+    ],
+    { seed },
+  );
+  const { sim, world, id } = scene;
+  const away = { is: true };
+  world.plan('do t', fails('conflict')).always('undo t', () => {
+    if (away.is) throw new CloudError('unavailable', 'Away.');
+  });
+  const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+  await sim.run(600_000);
+  expect(sim.operation(operationId).state).to.equal('needs_attention');
+  world.lines.length = 0;
+  const force = async () => (await sim.submit({ action: 'thing.delete', resourceId: id, input: { force: true } })).operationId;
+  return { ...scene, away, operationId, force };
+}
+
+describe('a forced deletion behind an operation that is stuck', () => {
+  it('ends that one when there is no way back for itself, and not before', async () => {
+    const { sim, world, operationId, force } = await stuckBehind();
+    const seen: string[] = [];
+    for (const line of ['do g', 'do p']) world.plan(line, () => void seen.push(sim.operation(operationId).state));
+    expect((await sim.ended(await force())).state).to.equal('succeeded');
+    expect(seen).to.deep.equal(['needs_attention', 'failed']);
+    expect(sim.counter('given back')).to.equal(1);
+  });
+
+  it('leaves it to go on where it comes to nothing itself', async () => {
+    const { sim, world, away, operationId, force } = await stuckBehind();
+    world.plan('do g', () => {
+      away.is = false;
+      throw new CloudError('conflict', 'What depends on it changed.');
+    });
+    expect((await sim.ended(await force())).state).to.equal('failed');
+    const row = await sim.ended(operationId);
+    expect(row.error?.message).to.equal('Planned: conflict.');
+    expect(world.lines).to.deep.equal(['do g', 'undo g', 'undo t', 'undo s']);
+    expect(sim.counter('given back')).to.equal(1);
+  });
+
+  it('is cancelled while it may be, and the other goes on', async () => {
+    const { sim, world, away, operationId, force } = await stuckBehind();
+    world.plan('do g', hangs);
+    const forced = await force();
+    await sim.run(1000);
+    await expectConflict(
+      sim.environment.complete(sim.kernel.operations.steer(operationId, 'retry')),
+      `The forced operation ${forced} is taking its place.`,
+    );
+    away.is = false;
+    await sim.environment.complete(sim.kernel.operations.cancel(forced));
+    expect((await sim.ended(forced)).state).to.equal('cancelled');
+    expect((await sim.ended(operationId)).state).to.equal('failed');
+    expect(world.lines.slice(-2)).to.deep.equal(['undo t', 'undo s']);
+  });
+
+  it('passes it again after it has come to nothing', async () => {
+    const { sim, world, operationId, force } = await stuckBehind();
+    world.plan('do g', fails('conflict'));
+    expect((await sim.ended(await force())).state).to.equal('failed');
+    await sim.run(600_000);
+    expect(sim.operation(operationId).state).to.equal('needs_attention');
+    expect((await sim.ended(await force())).state).to.equal('succeeded');
+    expect(sim.operation(operationId).state).to.equal('failed');
+    expect(sim.counter('given back')).to.equal(1);
+  });
+
+  it('leaves nothing that nobody ends, wherever it fails or the control plane dies', async () => {
+    const troubles = fc.array(fc.tuple(fc.constantFrom('do g', 'do p', 'undo g'), fc.constantFrom('fails', 'crashes', 'commits')), {
+      maxLength: 5,
+    });
+    await fc.assert(
+      fc.asyncProperty(troubles, fc.integer({ min: 0, max: 1_000_000 }), async (planned, seed) => {
+        const { sim, world, away, operationId, force } = await stuckBehind(`passing ${seed}`);
+        for (const [line, trouble] of planned)
+          world.plan(line, () => {
+            if (trouble === 'commits') Object.assign(sim.faults, { commitFails: 0.3, acknowledgementLost: 0.3 });
+            else if (trouble === 'fails') throw new CloudError('conflict', 'Planned.');
+            else {
+              sim.crash();
+              return hangs();
+            }
+            return undefined;
+          });
+        const forced = await force();
+        for (let round = 0; round < 10; round += 1) {
+          await sim.run(60_000);
+          if (!sim.alive) await sim.start();
+        }
+        Object.assign(sim.faults, { commitFails: 0, acknowledgementLost: 0 });
+        away.is = false;
+        const [one, other] = [await sim.ended(forced), await sim.ended(operationId)];
+        expect(other.state).to.equal('failed');
+        expect(sim.counter('given back')).to.equal(1);
+        expect(one.state).to.equal(world.lines.includes('do p') ? 'succeeded' : 'failed');
+        if (one.state === 'failed') expect(world.lines.at(-1)).to.equal('undo s');
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+async function expectConflict(promise: Promise<unknown>, message: string): Promise<void> {
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect((error as CloudError | undefined)?.message).to.equal(message);
+}
