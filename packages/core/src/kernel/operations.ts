@@ -199,13 +199,15 @@ export class Operations {
     this.#options.audited(audit.id);
   }
 
-  /** Steers an operation that needs attention; `also` is committed with it. @throws CloudError conflict when it does not. */
+  /** Steers an operation that needs attention; `also` is committed with it. @throws CloudError conflict when it does not, or cannot do without the step */
   async steer(id: string, verb: 'retry' | 'skip', actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
     if (live.asideFor !== undefined) throw new CloudError('conflict', `The forced operation ${live.asideFor} is taking its place.`);
     if (row.state !== 'needs_attention' || live.run === undefined)
       throw new CloudError('conflict', `The operation is ${row.state}; only one that needs attention takes ${verb}.`);
+    if (verb === 'skip' && live.run.needed !== undefined)
+      throw new CloudError('conflict', `What comes behind the step ${live.run.needed} cannot do without it; retry it.`);
     const guard = { op: 'expect', table: 'operation', key: id, expect: { state: 'needs_attention' } } as const;
     const audit = steeringAudit(row, verb, actor, this.#options);
     const result = await this.commit([audit.statement, guard, ...also]);

@@ -61,6 +61,27 @@ describe('a step that cannot be taken back', () => {
     expect(world.lines.at(-1)).to.equal('do c');
   });
 
+  it('goes on to what is needed, which is refused to be passed over, and tried again', async () => {
+    const needed = { ...step('needed'), undo: NOTHING_TO_UNDO, needed: true } as const;
+    const { sim, world, id } = await scripted((w) => [
+      act(w, 'go', script('needs').effect('a', destroy('a')).effect('needed', needed).build()),
+    ]);
+    world.always('do a', fails('conflict'));
+    world.always('do needed', fails('unavailable'));
+    const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+    await sim.run(300_000);
+    await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
+    await sim.run(300_000);
+    expect(sim.operation(operationId).attention?.step).to.equal('needed');
+    expect(await refusal(sim, sim.kernel.operations.steer(operationId, 'skip'))).to.equal('conflict');
+    await sim.environment.complete(sim.kernel.operations.steer(operationId, 'retry'));
+    await sim.run(10);
+    expect(sim.operation(operationId).state).to.equal('needs_attention');
+    world.heal();
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect(world.lines.at(-1)).to.equal('do needed');
+  });
+
   for (const crash of [false, true])
     it(`is taken back when it tells that it never happened${crash ? ', also after a crash in it' : ''}`, async () => {
       const { sim, world, id } = await scripted((w) => [act(w, 'go', run)]);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NOTHING_TO_UNDO, saga } from '../../src/kernel/index.ts';
+import { FORWARD_ONLY, NOTHING_TO_UNDO, saga } from '../../src/kernel/index.ts';
 
 interface Ports {
   readonly disk: { create(id: string): Promise<{ readonly path: string }>; remove(id: string): Promise<void> };
@@ -36,6 +36,35 @@ describe('the saga builder, as the compiler sees it', () => {
       .effect('last', { do: ({ out }) => out.later.port, undo: ({ out }) => void out.last?.toFixed() })
       .build();
     expect(built.steps.map((step) => step.name)).to.deep.equal(['disk', 'row', 'early', 'later', 'last']);
+  });
+
+  it('from a step that cannot be taken back on, an output may be absent, for an operator may pass over it, but not that of one that is needed', () => {
+    const one = { do: () => ({ port: 1 }), undo: NOTHING_TO_UNDO } as const;
+    const gone = { ...one, undo: FORWARD_ONLY } as const;
+    const each = { items: () => ['a'], limit: 1, do: () => 'b', undo: NOTHING_TO_UNDO } as const;
+    const built = begin()
+      .effect('before', one)
+      .effect('gone', gone)
+      .effect('behind', one)
+      .effect('needed', { ...one, needed: true })
+      .each('all', each)
+      .effect('sound', { ...one, do: ({ out }) => out.before.port + out.needed.port + (out.gone?.port ?? 0) + (out.behind?.port ?? 0) })
+      // @ts-expect-error it may have been passed over
+      .effect('own', { ...one, do: ({ out }) => out.gone.port })
+      // @ts-expect-error so may what comes behind it
+      .effect('later', { ...one, do: ({ out }) => out.behind.port })
+      // @ts-expect-error or a part of what comes behind it
+      .effect('parts', { ...one, do: ({ out }) => out.all.map((part) => part.length) })
+      .build();
+    const written = begin().write('row', { do: () => [], undo: FORWARD_ONLY });
+    // @ts-expect-error behind a write that cannot be taken back
+    written.effect('one', one).effect('two', { ...one, do: ({ out }) => out.one.port });
+    const more = begin().subs('more', { limit: 1, run: () => [] });
+    // @ts-expect-error behind sagas that may have such steps
+    more.effect('one', one).effect('two', { ...one, do: ({ out }) => out.one.port });
+    // @ts-expect-error what is needed has nothing to undo
+    begin().effect('one', { ...gone, needed: true });
+    expect(built.steps).to.have.length(9);
   });
 
   it('the output of a fan-out is a list, in order', () => {

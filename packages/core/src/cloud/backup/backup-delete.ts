@@ -5,6 +5,7 @@ import {
   FORWARD_ONLY,
   type Id,
   isCloudError,
+  NOTHING_TO_UNDO,
   type Reader,
   type RowOf,
   saga,
@@ -44,7 +45,8 @@ const removeBackup = saga<BackupContext, DeleteBackupParams>('backup.remove', 1)
       const row = params.snapshotId === undefined ? undefined : await ctx.reader.find(snapshot, params.snapshotId);
       return row === undefined || row.deletedAt !== undefined ? {} : { poolId: row.poolId, volumeId: row.volumeId };
     },
-    undo: FORWARD_ONLY,
+    undo: NOTHING_TO_UNDO,
+    needed: true,
   })
   .subs('snapshot', {
     limit: 1,

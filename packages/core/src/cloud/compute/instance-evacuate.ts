@@ -146,7 +146,9 @@ export const instanceEvacuate = saga<ComputeContext, EvacuateParams>('instance.e
   .effect('start', {
     timeoutMs: BOOT_TIMEOUT_MS,
     do: async ({ ctx, params, out, call }) => {
-      if (out.ready.was !== 'running' || out.define.problem !== null) return out.define;
+      // What was passed over may be there all the same: the host tells.
+      const { problem } = out.define ?? { problem: null };
+      if (out.ready.was !== 'running' || problem !== null) return { problem };
       return startOrTell(ctx, params, call);
     },
     undo: FORWARD_ONLY,

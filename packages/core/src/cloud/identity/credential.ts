@@ -106,6 +106,7 @@ const removal = saga<RemovalContext, { readonly kind: string; readonly id: strin
       ),
     }),
     undo: NOTHING_TO_UNDO,
+    needed: true,
   })
   .write('deleted', {
     do: ({ params, out }) => [

@@ -117,7 +117,7 @@ export const applyStack = saga<CloudServices, ApplyParams>('stack.apply', 1)
     run: ({ ctx, params: { leaving, caller, members } }) =>
       leaving.map((stage) => stage.map((one) => bindSaga(removeResource, ctx, { one, caller, members }))),
   })
-  .effect('look', { do: ({ ctx, params }) => look(ctx, params), undo: NOTHING_TO_UNDO })
+  .effect('look', { do: ({ ctx, params }) => look(ctx, params), undo: NOTHING_TO_UNDO, needed: true })
   .effect('entries', { do: ({ ctx, params, out }) => noteEntries(ctx, params, out.look), undo: FORWARD_ONLY })
   .write('ready', { do: ({ params, out }) => noted(params, out.look), undo: NOTHING_TO_UNDO })
   .build();

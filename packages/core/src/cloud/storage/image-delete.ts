@@ -39,7 +39,7 @@ async function poolsWithCopy(reader: Reader, imageId: string): Promise<readonly 
 }
 
 const removeImage = saga<ImageContext, { readonly imageId: Id<'image'> }>('image.remove', 1)
-  .effect('pools', { do: ({ ctx, params }) => poolsWithCopy(ctx.reader, params.imageId), undo: NOTHING_TO_UNDO })
+  .effect('pools', { do: ({ ctx, params }) => poolsWithCopy(ctx.reader, params.imageId), undo: NOTHING_TO_UNDO, needed: true })
   .each('copies', {
     items: ({ out }) => out.pools,
     limit: PARALLEL,

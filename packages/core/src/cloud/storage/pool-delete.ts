@@ -134,11 +134,11 @@ const removePool = saga<DeletionContext, DeletePoolParams>('pool.remove', 1)
       transition(pool, poolId, {
         from: 'deleting',
         to: 'deleted',
-        set: { status: 'disconnected', ...given({ copiesRemovedAt: clear.copiesRemovedAt }) },
+        set: { status: 'disconnected', ...given({ copiesRemovedAt: clear?.copiesRemovedAt }) },
       }),
       forgetPoolLimit(poolId),
       // Whoever pays the debt has to open the pool.
-      ...(secrets === undefined || clear.isOwed ? [] : [forgetSealed(secrets)]),
+      ...(secrets === undefined || clear?.isOwed === true ? [] : [forgetSealed(secrets)]),
     ],
     undo: FORWARD_ONLY,
   })

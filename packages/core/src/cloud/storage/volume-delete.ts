@@ -58,6 +58,7 @@ export const removeVolume = saga<StorageContext, DeleteVolumeParams>('volume.rem
       return { poolId, isLost: home === undefined || home.deletedAt !== undefined, keys, ...ended };
     },
     undo: NOTHING_TO_UNDO,
+    needed: true,
   })
   .write('deleted', {
     do: ({ params, out: { place } }) => [

@@ -188,7 +188,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   })
   .effect('source', {
     do: async (step) => {
-      const { ctx, params, call, out } = step;
+      const { ctx, params, call } = step;
       const row = await ctx.reader.get(volume, params.volumeId);
       const [user] = await usersOf(ctx.reader, row);
       if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
@@ -199,28 +199,28 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
         step.owe(what);
       };
       await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
-      const left = { poolId: params.fromPoolId, until: switchedAt(out) ?? timestamp(ctx.environment.clock) };
-      const pastPools = pastPoolsWith(row, left, ctx.environment.clock.nowMs());
-      return { isOwed, leftPools: leftLately(ctx, row, params.fromPoolId), pastPools };
+      return { isOwed };
     },
     undo: FORWARD_ONLY,
   })
+  .effect('past', {
+    do: async ({ ctx, params: { volumeId, fromPoolId }, out }) => {
+      const row = await ctx.reader.get(volume, volumeId);
+      const left = { poolId: fromPoolId, until: out.switch?.at ?? timestamp(ctx.environment.clock) };
+      return { leftPools: leftLately(ctx, row, fromPoolId), pastPools: pastPoolsWith(row, left, ctx.environment.clock.nowMs()) };
+    },
+    undo: NOTHING_TO_UNDO,
+    needed: true,
+  })
   .write('left', {
-    // Of what is owed, the look that does not find it tells that it is gone.
-    do: ({ params: { volumeId, fromPoolId, sizeBytes }, out: { source } }) => [
-      change(volume, volumeId, {
-        ...(source.isOwed ? {} : { leftPoolId: null }),
-        leftPools: source.leftPools,
-        pastPools: source.pastPools,
-      }),
+    // Of what is owed or was passed over, the look that does not find it tells that it is gone.
+    do: ({ params: { volumeId, fromPoolId, sizeBytes }, out: { source, past } }) => [
+      change(volume, volumeId, { ...(source?.isOwed === false ? { leftPoolId: null } : {}), ...past }),
       poolCapacity(fromPoolId, sizeBytes, -1),
     ],
     undo: FORWARD_ONLY,
   })
   .build();
-
-/** Unknown where that step was passed over by hand. */
-const switchedAt = ({ switch: done }: { readonly switch?: { readonly at: string } }): string | undefined => done?.at;
 
 /** What opens it in both places; nothing where it is not encrypted. */
 const keyOf = async (ctx: MoveContext, volumeId: Id<'volume'>) => openedKey(ctx, (await ctx.reader.get(volume, volumeId)).encryptionKey);

@@ -45,20 +45,15 @@ const settleHost = saga<HostContext, DeleteHostParams>('host.settle', 1)
   .build();
 
 const removeHost = saga<HostContext, DeleteHostParams>('host.remove', 1)
-  .effect('forgotten', {
-    do: async ({ ctx, params }) => {
-      await forgetHost(ctx, params.hostId);
-      return owedTo(ctx.reader, params.hostId);
-    },
-    undo: NOTHING_TO_UNDO,
-  })
+  .effect('forgotten', { do: ({ ctx, params }) => forgetHost(ctx, params.hostId), undo: NOTHING_TO_UNDO, light: true })
+  .effect('owed', { do: ({ ctx, params }) => owedTo(ctx.reader, params.hostId), undo: NOTHING_TO_UNDO, needed: true })
   .write('deleted', {
     do: ({ params, out }) => [
       transition(host, params.hostId, { from: 'deleting', to: 'deleted' }),
       { op: 'adjust', counter: hostsCounter(params.clusterId), by: -1 },
       ...forgetHostCapacity(params.hostId),
       ...(params.tlsCredentials === undefined ? [] : [forgetSealed(params.tlsCredentials)]),
-      ...out.forgotten.map((id) => transition(debt, id, { from: 'owed', to: 'deleted' })),
+      ...out.owed.map((id) => transition(debt, id, { from: 'owed', to: 'deleted' })),
     ],
     undo: FORWARD_ONLY,
   })

@@ -56,6 +56,14 @@ interface StepOptions {
   readonly timeoutMs?: number;
 }
 
+interface Need {
+  /**
+   * Those behind it cannot do without what it answers: an operator cannot pass over it. Only for a step that reads nothing but rows, so that it can never be in the
+   * way for long.
+   */
+  readonly needed?: true;
+}
+
 interface Lightness {
   /**
    * Its journal entry may wait for the next one: that saves a durable write. Only for a step that returns nothing and is harmless to do again even after the
@@ -64,15 +72,25 @@ interface Lightness {
   readonly light?: true;
 }
 
-type Undo<I> = ((input: I) => void | Promise<void>) | typeof NOTHING_TO_UNDO | typeof FORWARD_ONLY;
+type Undo<I> = ((input: I) => void | Promise<void>) | typeof NOTHING_TO_UNDO;
 type Own<N extends string, R> = { readonly [K in N]?: R };
 type With<O, N extends string, R> = O & { readonly [K in N]: R };
+/** What a step answers: an operator may pass over one from the first on that cannot be taken back, and then there is nothing of it. */
+type Answer<R, OnlyOn extends boolean> = OnlyOn extends true ? R | undefined : R;
 // biome-ignore lint/suspicious/noConfusingVoidType: a step that returns nothing is as good as one that returns JSON.
 type Output = Json | void | JsonShaped;
 /** Interfaces of JSON values, which TypeScript does not assign to an index signature. */
 type JsonShaped = object;
 type NotJson = Date | Map<unknown, unknown> | Set<unknown> | bigint | symbol | ((...args: never[]) => unknown);
 type Journaled<R> = R extends NotJson ? never : R;
+type Effect<I, R> = StepOptions & Lightness & { readonly do: (input: I) => Journaled<R> | Promise<Journaled<R>> };
+interface Write<K> {
+  readonly do: (known: K) => readonly Statement[];
+}
+interface Each<K, T> {
+  readonly items: (known: K) => readonly T[];
+  readonly limit: number;
+}
 type NewName<N extends string, O> = N extends keyof O ? never : N;
 
 /** A saga made ready to run in the place of a step: definition, context, parameters. */
@@ -88,9 +106,10 @@ export type StepNode =
       readonly type: 'effect';
       readonly name: string;
       readonly do: (input: StepInput<unknown, unknown, unknown>) => unknown;
-      readonly undo: Undo<StepInput<unknown, unknown, unknown>>;
+      readonly undo: Undo<StepInput<unknown, unknown, unknown>> | typeof FORWARD_ONLY;
     } & StepOptions &
-      Lightness)
+      Lightness &
+      Need)
   | {
       readonly type: 'write';
       readonly name: string;
@@ -103,7 +122,7 @@ export type StepNode =
       readonly limit: number;
       readonly items: (known: Known<unknown, unknown, unknown>) => readonly unknown[];
       readonly do: (input: StepInput<unknown, unknown, unknown> & { readonly item: unknown }) => unknown;
-      readonly undo: Undo<StepInput<unknown, unknown, unknown> & { readonly item: unknown }>;
+      readonly undo: Undo<StepInput<unknown, unknown, unknown> & { readonly item: unknown }> | typeof FORWARD_ONLY;
     } & StepOptions &
       Lightness)
   | {
@@ -138,7 +157,7 @@ export const sagaKey = (saga: AnySaga): string => `${saga.name}@${saga.version}`
  * Builds a saga step by step; each step sees the typed outputs of those before it. Rules: ids are minted before the saga starts; do and undo of an effect
  * are idempotent; what a step returns is plain JSON.
  */
-export class SagaBuilder<C, P, O> {
+export class SagaBuilder<C, P, O, OnlyOn extends boolean = false> {
   readonly #name: string;
   readonly #version: number;
   readonly #steps: readonly StepNode[];
@@ -149,40 +168,50 @@ export class SagaBuilder<C, P, O> {
     this.#steps = steps;
   }
 
-  /** Calls drivers; its output is journaled after. Undone also when it failed itself, so its undo sees its own output as optional. */
+  /**
+   * Calls drivers; its output is journaled after. Undone also when it failed itself, so its undo sees its own output as optional. Where there is no way back any more
+   * an operator may pass over it, so that those behind it see no output.
+   */
   effect<const N extends string, R extends Output>(
     name: NewName<N, O>,
-    step: StepOptions &
-      Lightness & {
-        readonly do: (input: StepInput<C, P, O>) => Journaled<R> | Promise<Journaled<R>>;
-        readonly undo: Undo<StepInput<C, P, O & Own<N, R>>>;
-      },
-  ): SagaBuilder<C, P, With<O, N, R>> {
+    step: Effect<StepInput<C, P, O>, R> & Required<Need> & { readonly undo: typeof NOTHING_TO_UNDO },
+  ): SagaBuilder<C, P, With<O, N, R>, OnlyOn>;
+  effect<const N extends string, R extends Output>(
+    name: NewName<N, O>,
+    step: Effect<StepInput<C, P, O>, R> & { readonly undo: typeof FORWARD_ONLY },
+  ): SagaBuilder<C, P, With<O, N, R | undefined>, true>;
+  effect<const N extends string, R extends Output>(
+    name: NewName<N, O>,
+    step: Effect<StepInput<C, P, O>, R> & { readonly undo: Undo<StepInput<C, P, O & Own<N, R>>> },
+  ): SagaBuilder<C, P, With<O, N, Answer<R, OnlyOn>>, OnlyOn>;
+  effect(name: string, step: object): unknown {
     return this.#with({ type: 'effect', name, ...step } as unknown as StepNode);
   }
 
   /** Synchronous; its guarded row changes are committed together with the journal entry. Undone only if it was committed. */
   write<const N extends string>(
     name: NewName<N, O>,
-    step: {
-      readonly do: (known: Known<C, P, O>) => readonly Statement[];
-      readonly undo: ((known: Known<C, P, O>) => readonly Statement[]) | typeof NOTHING_TO_UNDO | typeof FORWARD_ONLY;
-    },
-  ): SagaBuilder<C, P, O> {
+    step: Write<Known<C, P, O>> & { readonly undo: typeof FORWARD_ONLY },
+  ): SagaBuilder<C, P, O, true>;
+  write<const N extends string>(
+    name: NewName<N, O>,
+    step: Write<Known<C, P, O>> & { readonly undo: Write<Known<C, P, O>>['do'] | typeof NOTHING_TO_UNDO },
+  ): SagaBuilder<C, P, O, OnlyOn>;
+  write(name: string, step: object): unknown {
     return this.#with({ type: 'write', name, ...step } as unknown as StepNode);
   }
 
   /** The same effect for each item, at most `limit` at once. Its output is the list of outputs, in order. */
   each<const N extends string, T, R extends Output>(
     name: NewName<N, O>,
-    step: StepOptions &
-      Lightness & {
-        readonly items: (known: Known<C, P, O>) => readonly T[];
-        readonly limit: number;
-        readonly do: (input: StepInput<C, P, O> & { readonly item: T }) => Journaled<R> | Promise<Journaled<R>>;
-        readonly undo: Undo<StepInput<C, P, O> & { readonly item: T }>;
-      },
-  ): SagaBuilder<C, P, With<O, N, readonly R[]>> {
+    step: Each<Known<C, P, O>, T> & Effect<StepInput<C, P, O> & { readonly item: T }, R> & { readonly undo: typeof FORWARD_ONLY },
+  ): SagaBuilder<C, P, With<O, N, readonly (R | undefined)[]>, true>;
+  each<const N extends string, T, R extends Output>(
+    name: NewName<N, O>,
+    step: Each<Known<C, P, O>, T> &
+      Effect<StepInput<C, P, O> & { readonly item: T }, R> & { readonly undo: Undo<StepInput<C, P, O> & { readonly item: T }> },
+  ): SagaBuilder<C, P, With<O, N, readonly Answer<R, OnlyOn>[]>, OnlyOn>;
+  each(name: string, step: object): unknown {
     return this.#with({ type: 'each', name, ...step } as unknown as StepNode);
   }
 
@@ -190,7 +219,7 @@ export class SagaBuilder<C, P, O> {
   subs<const N extends string>(
     name: NewName<N, O>,
     step: { readonly limit: number; readonly run: (known: Known<C, P, O>) => readonly (readonly BoundSaga[])[] },
-  ): SagaBuilder<C, P, O> {
+  ): SagaBuilder<C, P, O, true> {
     return this.#with({ type: 'subs', name, ...step } as unknown as StepNode);
   }
 
@@ -198,7 +227,7 @@ export class SagaBuilder<C, P, O> {
     return { name: this.#name, version: this.#version, steps: this.#steps };
   }
 
-  #with<O2>(node: StepNode): SagaBuilder<C, P, O2> {
+  #with<O2, On extends boolean>(node: StepNode): SagaBuilder<C, P, O2, On> {
     if (this.#steps.some((step) => step.name === node.name)) throw new Error(`saga ${this.#name}: two steps named ${node.name}`);
     return new SagaBuilder(this.#name, this.#version, [...this.#steps, node]);
   }

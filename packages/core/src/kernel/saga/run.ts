@@ -68,6 +68,11 @@ export class SagaRun {
     return this.#trials.stuck;
   }
 
+  /** The step that is shown to need attention, where those behind it cannot do without it. */
+  get needed(): string | undefined {
+    return this.#trials.needed;
+  }
+
   /** Leaves the rest to the next start. What is at work is told to stop; it will be done again, idempotently. */
   park(): void {
     this.#trials.interrupt(new Interrupted('parked'));
@@ -197,7 +202,7 @@ export class SagaRun {
         if (step.light === true && answer !== undefined) throw new Error(`step ${path} is light and must return nothing`);
         return answer;
       },
-      this.#history.isFirstPivot(frame, step),
+      { isFirst: this.#history.isFirstPivot(frame, step), isNeeded: 'needed' in step && step.needed === true },
     );
     const plain = output === undefined || output === SKIPPED ? undefined : (JSON.parse(JSON.stringify(output)) as unknown);
     const done: JournalEntry = { type: 'done', path, ...(plain === undefined ? {} : { output: plain }), ...sagaTag(frame) };

@@ -39,6 +39,8 @@ export class Trials {
   #pivoted = false;
   /** Paths that fail for the fifth time and on. */
   readonly #stuck = new Set<string>();
+  /** Paths of those that fail and are not passed over. */
+  readonly #needed = new Set<string>();
   readonly #wakes = new Map<string, PromiseWithResolvers<'retry' | 'skip'>>();
   #reason: Interrupted | undefined;
   readonly #interrupted = Promise.withResolvers<never>();
@@ -63,6 +65,11 @@ export class Trials {
   /** True while a step needs attention. */
   get stuck(): boolean {
     return this.#stuck.size > 0;
+  }
+
+  get needed(): string | undefined {
+    const { shown } = this.#journal;
+    return shown !== undefined && this.#needed.has(shown) ? shown : undefined;
   }
 
   pivot(): void {
@@ -113,14 +120,14 @@ export class Trials {
 
   /**
    * Before a forward-only step: the step's own policy. After it, and in every undo: for ever, visibly.
-   * @param isFirst of the forward-only steps: there is a way back from it where it tells that it never happened
+   * @param how `isFirst` of the forward-only steps: there is a way back from it where it tells that it never happened. `isNeeded`: it is not passed over
    */
   async persist<R>(
     path: string,
     phase: 'do' | 'undo',
     policy: RetryPolicy,
     body: () => Promise<R>,
-    isFirst = false,
+    { isFirst = false, isNeeded = false }: { readonly isFirst?: boolean; readonly isNeeded?: boolean } = {},
   ): Promise<R | typeof SKIPPED> {
     for (let attempt = 1; ; attempt += 1) {
       this.stopIfInterrupted();
@@ -144,10 +151,11 @@ export class Trials {
         // What a cancelled step answers is the cancel's doing.
         if (!again && this.#cancelled) this.stopIfEnding(path);
         if (!again) throw this.#failed(path, error);
+        if (forEver && isNeeded) this.#needed.add(path);
         if (forEver && attempt >= ATTENTION_AFTER_ATTEMPTS) await this.#needAttention(path, phase, attempt, record);
         // A step that is not to be tried again may want no pause: its undo is tried again, and not in a circle.
         const backoffMs = forEver ? Math.max(policy.backoffMs, RETRY.backoffMs) : policy.backoffMs;
-        if ((await this.#pause(path, backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver) {
+        if ((await this.#pause(path, backoffMs * 2 ** (attempt - 1), phase)) === 'skip' && forEver && !isNeeded) {
           this.#calm(path);
           return SKIPPED;
         }
@@ -168,6 +176,7 @@ export class Trials {
 
   /** What was said to a step is not for the next one. */
   #calm(path: string): void {
+    this.#needed.delete(path);
     if (this.#stuck.delete(path) && this.#stuck.size === 0) this.#ports.onFreed?.();
     this.#wakes.delete(path);
   }

@@ -1,7 +1,7 @@
 import { SimError } from '@pileus/core/testing';
 import { expect } from 'chai';
 import { pool, volume } from '../../../src/cloud/index.ts';
-import { debt, isSealed } from '../../../src/kernel/index.ts';
+import { debt, isSealed, operation } from '../../../src/kernel/index.ts';
 import { codeOf, GIB, HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
 const POOL_BYTES = 100 * GIB;
@@ -189,6 +189,24 @@ describe('pools', () => {
     await cloud.sim.done('pool.delete', {}, id);
     expect(cloud.sim.world.pools.get(`hv1/${id}`)?.list()).to.deep.equal([]);
     expect(await limit(id)).to.equal(null);
+  });
+
+  it('are deleted, and their secrets with them, where an operator passes over copies that cannot be removed', async () => {
+    const { cloud } = await open();
+    const { sim, clusterId } = cloud;
+    const id = await sim.done('pool.create', {
+      driver: 'simulated-shared',
+      clusterId,
+      settings: { path: 'there' },
+      secrets: { key: 'a key' },
+    });
+    sim.around = (point, body) => (point.path.endsWith('/clear') ? Promise.reject(new Error('struck')) : body());
+    const { operationId } = await sim.submit('pool.delete', {}, id);
+    await sim.run(A_LOOK_MS);
+    expect((await cloud.row(operation, operationId)).state).to.equal('needs_attention');
+    await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect([await cloud.rows(pool), sim.rows('sealed'), await cloud.rows(debt)]).to.deep.equal([[], [], []]);
   });
 
   it('are deleted without the images of another cloud that keeps its own at the same place', async () => {

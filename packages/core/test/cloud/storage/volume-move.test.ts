@@ -64,6 +64,24 @@ describe('moves of volumes between pools', () => {
     expect([await promised(here), await promised(there), stored(here), stored(there)]).to.deep.equal([0, 0, [], []]);
   });
 
+  it('end where an operator passes over a source that cannot be removed; it goes when it can be, and then the volume may move again', async () => {
+    const { stage, sim, here, there, stored, promised, moved } = await open();
+    const id = await stage.volume(9 * MIB, { poolId: here });
+    const mended = sim.world.faults.add({ command: 'volumes.delete', effect: 'fail' });
+    const { operationId } = await sim.submit('volume.move', { poolId: there }, id);
+    await sim.run(STUCK_MS);
+    expect((await stage.row(operation, operationId)).attention?.step).to.equal('source');
+    await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    const { state, poolId, leftPoolId, pastPools } = await stage.row(volume, id);
+    expect([state, poolId, leftPoolId, pastPools?.map((each) => each.poolId)]).to.deep.equal(['available', there, here, [here]]);
+    expect([await promised(here), await promised(there), stored(here)]).to.deep.equal([0, 9 * MIB, [id]]);
+    mended();
+    await sim.run(10 * LOOK_MS + RETURN_MS);
+    expect([(await stage.row(volume, id)).leftPoolId, stored(here), stored(there)]).to.deep.equal([undefined, [], [id]]);
+    expect((await moved(id, here)).state).to.equal('succeeded');
+  });
+
   it('are refused for what is unclear, used, kept, or out of reach, before anything changes', async () => {
     const { stage, sim, here, there } = await open();
     const refusal = (input: object, id: string) => stage.refusal('volume.move', input, id);

@@ -97,13 +97,13 @@ export const createSet = saga<SetContext, CreateSetParams>('backupSet.create', 1
         const id = part.resourceId as Id<'backup'>;
         return [expectState(backup, id, ['available']), change(backup, id, { setId, ...given({ slot }) })];
       }),
-      ...(apart.isThere ? [change(instance, instanceId, { backedUpAt: instant.takenAt })] : []),
+      ...(apart?.isThere === true ? [change(instance, instanceId, { backedUpAt: instant.takenAt })] : []),
       transition(backupSet, setId, {
         from: 'creating',
         to: 'available',
         set: {
           takenAt: instant.takenAt,
-          ...given({ consistency: instant.consistency, instanceId: apart.isThere ? instanceId : undefined }),
+          ...given({ consistency: instant.consistency, instanceId: apart?.isThere === true ? instanceId : undefined }),
         },
       }),
     ],

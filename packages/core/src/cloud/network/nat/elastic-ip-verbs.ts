@@ -5,6 +5,7 @@ import {
   defineDeletion,
   expectState,
   FORWARD_ONLY,
+  NOTHING_TO_UNDO,
   type RowOf,
   resourceName,
   saga,
@@ -88,12 +89,16 @@ const elasticIpRemove = saga<NetworkContext, RemoveParams>('elasticIp.remove', 1
       await removeKept(keptElasticIp, ctx, id, call);
       const balancer = loadBalancerId === undefined ? undefined : await ctx.reader.find(loadBalancer, loadBalancerId);
       if (balancer?.state === 'available') await ensureKept(keptLoadBalancer, ctx, balancer.id, call);
-      return { reservedIds: await keptFor(ctx.reader, 'elasticIpId', id) };
     },
     undo: FORWARD_ONLY,
   })
+  .effect('addresses', {
+    do: async ({ ctx, params }) => ({ reservedIds: await keptFor(ctx.reader, 'elasticIpId', params.id) }),
+    undo: NOTHING_TO_UNDO,
+    needed: true,
+  })
   .write('deleted', {
-    do: ({ params, out }) => goneWith(elasticIp, params.id, out.remove.reservedIds),
+    do: ({ params, out }) => goneWith(elasticIp, params.id, out.addresses.reservedIds),
     undo: FORWARD_ONLY,
   })
   .build();

@@ -1,4 +1,13 @@
-import { type AnyKind, equals, FORWARD_ONLY, type Reader, type Statement, saga, transition } from '../../../kernel/index.ts';
+import {
+  type AnyKind,
+  equals,
+  FORWARD_ONLY,
+  NOTHING_TO_UNDO,
+  type Reader,
+  type Statement,
+  saga,
+  transition,
+} from '../../../kernel/index.ts';
 import type { KeptSort } from '../../../strategy/index.ts';
 import { type KeptKind, type KeptParams, removeKept } from '../kept.ts';
 import type { NetworkContext } from '../network-context.ts';
@@ -22,11 +31,14 @@ export const holderRemoval = <K extends AnyKind, S extends KeptSort, P extends K
 ) =>
   saga<NetworkContext, P>(`${of.kind.name}.remove`, 1)
     .effect('remove', {
-      do: async ({ ctx, params, call }) => {
-        await removeKept(of, ctx, params.id, call);
-        return { reservedIds: await keptFor(ctx.reader, field, params.id) };
-      },
+      do: ({ ctx, params, call }) => removeKept(of, ctx, params.id, call),
       undo: FORWARD_ONLY,
     })
-    .write('deleted', { do: ({ params, out }) => goneWith(of.kind, params.id, out.remove.reservedIds), undo: FORWARD_ONLY })
+    // A step of its own, for who says that the removal is to be passed over.
+    .effect('addresses', {
+      do: async ({ ctx, params }) => ({ reservedIds: await keptFor(ctx.reader, field, params.id) }),
+      undo: NOTHING_TO_UNDO,
+      needed: true,
+    })
+    .write('deleted', { do: ({ params, out }) => goneWith(of.kind, params.id, out.addresses.reservedIds), undo: FORWARD_ONLY })
     .build();

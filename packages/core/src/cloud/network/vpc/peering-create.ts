@@ -170,15 +170,22 @@ async function unlink(ctx: NetworkContext, row: PeeringRow, call: Call): Promise
 const peeringRemoval = saga<NetworkContext, PeeringParams>('peering.remove', 1)
   .effect('unlink', {
     do: async ({ ctx, params, call }) => {
-      const other = await unlink(ctx, await ctx.reader.get(peering, params.id), call);
-      return { otherId: other?.state === 'active' ? other.id : null };
+      await unlink(ctx, await ctx.reader.get(peering, params.id), call);
     },
     undo: FORWARD_ONLY,
   })
+  .effect('other', {
+    do: async ({ ctx, params }) => {
+      const other = await otherSide(ctx.reader, await ctx.reader.get(peering, params.id));
+      return { activeId: other?.state === 'active' ? other.id : null };
+    },
+    undo: NOTHING_TO_UNDO,
+    needed: true,
+  })
   .write('deleted', {
-    do: ({ params: { id }, out: { unlink } }) => [
+    do: ({ params: { id }, out: { other } }) => [
       transition(peering, id, { from: 'deleting', to: 'deleted' }),
-      ...(unlink.otherId === null ? [] : [transition(peering, unlink.otherId, { from: 'active', to: 'pending' })]),
+      ...(other.activeId === null ? [] : [transition(peering, other.activeId, { from: 'active', to: 'pending' })]),
     ],
     undo: FORWARD_ONLY,
   })

@@ -52,6 +52,7 @@ const removeSnapshot = saga<StorageContext, DeleteSnapshotParams>('snapshot.remo
       return { parentId, afterIds: after.map(({ id }) => id), isCurrent: currentSnapshotId === snapshotId };
     },
     undo: NOTHING_TO_UNDO,
+    needed: true,
   })
   .write('deleted', {
     do: ({ params: { snapshotId, volumeId }, out: { tree } }) => [
@@ -74,6 +75,7 @@ export const dropSnapshot = saga<StorageContext, DeleteSnapshotParams>('snapshot
       return row !== undefined && row.deletedAt === undefined;
     },
     undo: NOTHING_TO_UNDO,
+    needed: true,
   })
   .write('deleting', {
     do: ({ params, out }) =>

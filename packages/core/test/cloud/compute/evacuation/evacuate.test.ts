@@ -306,6 +306,25 @@ describe('a machine that is evacuated', () => {
     expect([stage.copies(id), stage.sim.world.violations, await stage.rows(debt)]).to.deep.equal([1, [], []]);
   });
 
+  it('stays off there where an operator passes over its making, and is evacuated or started when it can be', async () => {
+    const { stage, machine } = await open(3);
+    const id = await machine();
+    await partition(stage);
+    stage.sim.around = (point, body) => (point.path === 'define' ? Promise.reject(new Error('struck')) : body());
+    const { operationId } = await stage.sim.submit('instance.evacuate', {}, id);
+    await stage.sim.run(STUCK_MS);
+    expect((await stage.row(operation, operationId)).attention?.step).to.equal('define');
+    stage.sim.around = undefined;
+    await stage.sim.environment.complete(stage.sim.kernel.operations.steer(operationId, 'skip'));
+    expect((await stage.sim.ended(operationId)).state).to.equal('succeeded');
+    expect(await stage.instance(id)).to.deep.include({ state: 'stopped' });
+    expect((await stage.instance(id)).stateReason?.code).to.equal('not_started');
+    await stage.sim.done('instance.start', {}, id);
+    stage.sim.world.reconnect('hv1');
+    await stage.sim.run(LOST_MS);
+    expect([(await stage.instance(id)).state, stage.copies(id), stage.sim.world.violations]).to.deep.equal(['running', 1, []]);
+  });
+
   it('does not go where there is room for its old size, when it was resized before its turn came', async () => {
     const { stage, machine } = await open();
     const id = await machine();

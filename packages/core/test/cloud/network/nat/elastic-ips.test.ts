@@ -285,7 +285,7 @@ describe('an elastic IP', () => {
   });
 
   for (const to of ['nicId', 'loadBalancerId'] as const)
-    it(`goes with the stack that has made it, though it is bound by ${to}`, async () => {
+    it(`is not taken by the stack that has made it from what stays and has it by ${to}, and goes with it once it is unbound`, async () => {
       const at = await RoutedStage.ready();
       await at.gateway();
       const target = to === 'nicId' ? (await at.machine()).nicId : await at.sim.done('loadBalancer.create', { subnetId: at.subnetId });
@@ -296,6 +296,9 @@ describe('an elastic IP', () => {
       await at.sim.done('elasticIp.bind', { [to]: target }, id);
       const outside = () => (at.kept('loadBalancers', target) as { externalAddress?: string } | undefined)?.externalAddress;
       expect(to === 'nicId' ? at.kept('elasticIps', id) : outside()).not.to.equal(undefined);
+      expect((await at.stage.refusal('stack.delete', {}, stackId)).code).to.equal('in_use');
+      expect(to === 'nicId' ? at.kept('elasticIps', id) : outside()).not.to.equal(undefined);
+      await at.sim.done('elasticIp.unbind', {}, id);
       await at.sim.done('stack.delete', {}, stackId);
       expect([await at.stage.rows(elasticIp), at.kept('elasticIps', id), outside()]).to.deep.equal([[], undefined, undefined]);
       await at.sim.done('elasticIp.bind', { [to]: target }, await at.elasticIp());

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { peering } from '../../../../src/cloud/index.ts';
-import type { Principal } from '../../../../src/kernel/index.ts';
+import { operation, type Principal } from '../../../../src/kernel/index.ts';
 import type { PeeringSpec } from '../../../../src/strategy/index.ts';
 import { MachineStage } from '../../compute/machine-stage.ts';
 import { codeOf } from '../../little-cloud.ts';
 
+const STUCK_MS = 15 * 60_000;
 const NOBODYS = '00000000-0000-7000-8000-00000000dead';
 
 /** Two projects with a VPC each, which may have the same addresses. */
@@ -64,6 +65,25 @@ describe('a peering of two VPCs', () => {
     expect([await stateOf(again), link()]).to.deep.equal(['pending', []]);
     await ask(a.principal, 'vpc.delete', { recursive: true }, a.vpcId);
     expect(stage.sim.world.fabric.kept.of('vpcs').size).to.equal(0);
+  });
+
+  it('ends where an operator passes over a link that its fabric does not take away: the other side waits, and the link goes when it can', async () => {
+    const { stage, a, b, link, stateOf, agree } = await twoSides();
+    const own = await agree(a, b);
+    const theirs = await agree(b, a);
+    const { sim } = stage;
+    const mended = sim.world.faults.add({ command: 'peerings.remove', effect: 'fail' });
+    const { operationId } = await sim.submit('peering.delete', {}, own);
+    await sim.run(STUCK_MS);
+    expect((await stage.row(operation, operationId)).attention?.step).to.match(/unlink$/);
+    await sim.environment.complete(sim.kernel.operations.steer(operationId, 'skip'));
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect([await stateOf(theirs), link().length]).to.deep.equal(['pending', 1]);
+    mended();
+    await sim.run(STUCK_MS);
+    expect(link()).to.deep.equal([]);
+    const again = await agree(a, b);
+    expect([await stateOf(again), await stateOf(theirs), link().length]).to.deep.equal(['active', 'active', 1]);
   });
 
   it('and a route of either side never lead to the same subnet, whichever comes later', async () => {
