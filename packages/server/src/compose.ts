@@ -18,6 +18,7 @@ import {
   notLetIn,
   type Plugin,
   type PluginSource,
+  type Rate,
   type SealedAnew,
   type Store,
   sealAnew,
@@ -48,7 +49,6 @@ import { Metrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
 import { readTls } from './http/tls.ts';
 import { Admission } from './limits/admission.ts';
-import type { Rate } from './limits/rates.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { makeDirectory } from './make-directory.ts';
 import { openStore } from './store.ts';

@@ -13,6 +13,8 @@ export interface EndpointRequest {
   readonly body: unknown;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** His address; undefined within the process. */
+  readonly from?: string | undefined;
 }
 
 /** For the audit: what it is done to, where the path does not say it, and who it was, where that is found out only now. */

@@ -55,6 +55,7 @@ export {
   quotaPrefix,
   quotaReleased,
 } from './quota/index.ts';
+export { type Rate, Rates, rateHeaders } from './rates.ts';
 export { both, equals, Reader } from './reader.ts';
 export { confirmedIncarnation } from './recovery.ts';
 export { taken } from './refusals.ts';

@@ -4,6 +4,7 @@ import { type Environment, type Logger, silentLogger } from '../kernel/environme
 /** With what programs need of it that are small and have no kernel. */
 export { type Clock, type Environment, type Logger, type Random, sleep, timestamp } from '../kernel/environment.ts';
 export { describeChain } from '../kernel/errors.ts';
+export { Rates } from '../kernel/rates.ts';
 
 const POOL_BYTES = 8192;
 

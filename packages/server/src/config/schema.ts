@@ -1,4 +1,5 @@
 import {
+  addressSignIns,
   heartbeatSeconds,
   imageBytesMax,
   imageDiskBytesMax,
@@ -172,6 +173,7 @@ export const CONFIG = Type.Object({
   auth: group(
     {
       sessionHours: preset(sessionHours),
+      addressSignInsPerMinute: preset(addressSignIns),
       ldap: Type.Optional(LDAP),
       oidc: Type.Optional(OIDC),
     },

@@ -1,5 +1,4 @@
-import { type Clock, CloudError, Places, type Principal } from '@pileus/core/kernel';
-import { type Rate, Rates, rateHeaders } from './rates.ts';
+import { type Clock, CloudError, Places, type Principal, type Rate, Rates, rateHeaders } from '@pileus/core/kernel';
 import { Turns } from './turns.ts';
 
 export interface AdmissionOptions {

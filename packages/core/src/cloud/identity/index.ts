@@ -13,7 +13,7 @@ import { role, roleBinding } from './role.ts';
 import { roleActions, roleDeletions } from './role-verbs.ts';
 import { Roles } from './roles.ts';
 import { expiredSessions, session, sessionActions, sessionEndpoints } from './session.ts';
-import { sessionHours } from './settings.ts';
+import { addressSignIns, sessionHours } from './settings.ts';
 import { share, shareActions, shareDeletion } from './share.ts';
 import { serviceAccount, serviceAccountActions, serviceAccountDeletion, user, userActions } from './user.ts';
 
@@ -31,7 +31,7 @@ export { quotaRequest } from './quota-request.ts';
 export { role, roleBinding } from './role.ts';
 export { BUILT_IN_ROLES, Roles } from './roles.ts';
 export { session } from './session.ts';
-export { sessionHours } from './settings.ts';
+export { addressSignIns, sessionHours } from './settings.ts';
 export { share } from './share.ts';
 export { serviceAccount, user } from './user.ts';
 
@@ -75,7 +75,7 @@ export const identity: Module = ({ passwords = NO_PASSWORDS, identityProviders =
       credentialDeletion(session, [], store),
       shareDeletion,
     ],
-    settings: [sessionHours],
+    settings: [sessionHours, addressSignIns],
     endpoints: [
       ...accessEndpoints(services, roles),
       ...apiKeyEndpoints(services, roles),

@@ -26,6 +26,7 @@ import type { IdentityProvider } from './provider.ts';
 import type { Roles } from './roles.ts';
 import { moveAtOnce } from './row-verbs.ts';
 import { sessionHours } from './settings.ts';
+import { SignInRate } from './sign-in-rate.ts';
 import { user } from './user.ts';
 
 const HOUR_MS = 3600_000;
@@ -157,6 +158,7 @@ export function sessionEndpoints(options: SessionOptions): readonly Endpoint[] {
 class Sessions {
   readonly #options: SessionOptions;
   readonly #patience: Patience;
+  readonly #rate: SignInRate;
   readonly #federation: Federation;
   /** Compared with where there is no password, so that the time of the answer tells nothing. */
   #nobodys: Promise<string> | undefined;
@@ -164,11 +166,13 @@ class Sessions {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#patience = new Patience(options.services.environment.clock);
+    this.#rate = new SignInRate(options.services);
     this.#federation = new Federation(options.services);
   }
 
   async signIn(request: ChangeRequest): Promise<Static<typeof signedIn>> {
     const { reader } = this.#options.services;
+    this.#bound(request);
     const asked = request.body as Static<typeof login>;
     const name = `${asked.account}/${spelled(asked.user)}`;
     const tried = { action: 'session.create', named: { account: asked.account, user: asked.user } };
@@ -185,6 +189,7 @@ class Sessions {
   }
 
   async signInByToken(request: ChangeRequest): Promise<Static<typeof signedIn>> {
+    this.#bound(request);
     const { provider: name, token } = request.body as Static<typeof tokenLogin>;
     const provider = this.#options.providers.find((each) => each.name === name && each.byToken !== undefined);
     const identity = await provider?.byToken?.(token);
@@ -193,6 +198,15 @@ class Sessions {
         ...{ reason: 'bad_token', action: 'session.create', named: { provider: name } },
       });
     return this.#open(await this.#federation.user(provider, identity), request.begin);
+  }
+
+  /** Before anything is looked up. @throws CloudError `busy` while the address has to wait */
+  #bound({ from }: ChangeRequest): void {
+    try {
+      this.#rate.take(from);
+    } catch (error) {
+      throw isCloudError(error) ? notLetIn(error, { action: 'session.create', reason: 'too_often' }) : error;
+    }
   }
 
   async #who(

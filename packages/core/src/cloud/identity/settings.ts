@@ -7,3 +7,11 @@ export const sessionHours = defineSetting({
   schema: Type.Number({ minimum: 0.01, maximum: 87_600 }),
   default: 12,
 });
+
+export const addressSignIns = defineSetting({
+  name: 'auth.addressSignInsPerMinute',
+  description:
+    'Tries to sign in that one address may make in a minute, right or wrong, a tenth of them at once; beyond, they are answered 429. Of IPv6 the first 64 bits count. Behind a proxy that ends connections all come from one address: have the proxy bound them then. 0: as many as come.',
+  schema: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+  default: 600,
+});

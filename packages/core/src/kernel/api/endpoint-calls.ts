@@ -86,11 +86,11 @@ export class EndpointCalls {
 
   /** Below a collection, `{id}` takes a name too, and what the caller may not see is absent before the endpoint is asked. */
   async #common({ endpoint, params, request, principal }: EndpointCall, query: EndpointRequest['query']): Promise<EndpointRequest> {
-    const { headers, signal } = request;
+    const { headers, signal, from } = request;
     const kind = this.#kinds.get(endpoint.path.split('/')[1] ?? '');
     const asIs = kind === undefined || params.id === undefined || principal === anonymous;
     const resolved = asIs ? params : { ...params, id: await this.#target(kind, params.id as string, endpoint, principal) };
-    return { principal, params: resolved, query, headers, signal, body: undefined };
+    return { principal, params: resolved, query, headers, signal, from, body: undefined };
   }
 
   async #target(kind: AnyKind, named: string, { permission }: Endpoint, principal: Principal): Promise<string> {

@@ -11,6 +11,7 @@ const REASONS = {
   disabled: 'It is disabled, or its holder or account is.',
   wrong_password: 'The password was wrong.',
   locked: 'The name has to wait, after too many wrong passwords.',
+  too_often: 'The address has to wait, after too many tries to sign in.',
   refused_by_provider: 'No identity provider of the account knows this name with this password.',
   bad_token: 'The token proves nothing, or its provider is none of this cloud.',
   malformed: 'What was presented is no credential of this cloud.',

@@ -1,6 +1,6 @@
 import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
-import { describeChain, type Environment } from '@pileus/core/environment';
+import { describeChain, type Environment, Rates } from '@pileus/core/environment';
 import {
   type Answer,
   AUTHORITATIVE_ANSWER,
@@ -11,7 +11,6 @@ import {
   RECURSION_DESIRED,
   TRUNCATED_RESPONSE,
 } from 'dns-packet';
-import { Rates } from '../../../limits/rates.ts';
 import { peerOf } from '../machines.ts';
 import { type Forwarder, lengthOf } from './forward.ts';
 import { type Known, TTL_SECONDS, type Zone } from './zone.ts';

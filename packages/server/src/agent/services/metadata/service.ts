@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { ServedMachine } from '@pileus/core/agent';
+import { Rates } from '@pileus/core/environment';
 import type { Clock } from '@pileus/core/kernel';
-import { Rates } from '../../../limits/rates.ts';
 import { peerOf } from '../machines.ts';
 import { ec2Answer } from './ec2.ts';
 import { openstackAnswer } from './openstack.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { Rates, rateHeaders } from '../../src/limits/rates.ts';
+import { Rates, rateHeaders } from '../../src/kernel/rates.ts';
 
-describe('server limits: rates', () => {
+describe('rates', () => {
   let nowMs = 0;
   const clock = { monotonicMs: () => nowMs };
   const granted = (rates: Rates, key: string, count: number) =>

@@ -1,4 +1,4 @@
-import type { Clock } from '@pileus/core/kernel';
+import type { Clock } from './environment.ts';
 
 /** So many a second in the long run, and so many at once after a pause. */
 export interface Rate {
