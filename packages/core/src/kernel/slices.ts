@@ -28,7 +28,7 @@ export class Slices {
   }
 
   /** What `Reader.list` answers. */
-  async list<K extends AnyKind>(reader: Reader, kind: K, where: Condition): Promise<readonly RowOf<K>[]> {
+  async list<K extends AnyKind>(reader: Reader, kind: K, where?: Condition): Promise<readonly RowOf<K>[]> {
     const rows: RowOf<K>[] = [];
     await this.each(await reader.texts(kind, where), (text) => void rows.push(JSON.parse(text) as RowOf<K>));
     return rows;

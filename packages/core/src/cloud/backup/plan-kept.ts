@@ -1,10 +1,14 @@
-import { both, equals, type Reader, type RowOf } from '../../kernel/index.ts';
+import { both, equals, type RowOf } from '../../kernel/index.ts';
+import type { CloudServices } from '../services.ts';
 import { backup } from './backup.ts';
 import type { backupPlan } from './backup-plan.ts';
 import { backupSet } from './sets/backup-set.ts';
 
 type PlanRow = RowOf<typeof backupPlan>;
 type BackupRow = RowOf<typeof backup>;
+
+/** Each with a backup of every disk of its machine. */
+const SETS_PER_TURN = 8;
 
 const DAY_MS = 24 * 3600_000;
 
@@ -20,16 +24,19 @@ export interface Kept {
   readonly backups: readonly BackupRow[];
 }
 
-export async function keptBy(reader: Reader, plan: PlanRow): Promise<readonly Kept[]> {
+export async function keptBy({ reader, slices }: Pick<CloudServices, 'reader' | 'slices'>, plan: PlanRow): Promise<readonly Kept[]> {
   const isItsOwn = both(equals('planId', plan.id), equals('state', 'available'));
-  if (plan.atOneInstant !== true) return (await reader.list(backup, isItsOwn)).map((row) => ofBackup(row));
-  const sets = await reader.list(backupSet, isItsOwn);
-  return Promise.all(
-    sets.map(async ({ id, instanceId, instanceName, takenAt = '' }): Promise<Kept> => {
+  if (plan.atOneInstant !== true) return (await slices.list(reader, backup, isItsOwn)).map((row) => ofBackup(row));
+  const kept: Kept[] = [];
+  await slices.each(
+    await slices.list(reader, backupSet, isItsOwn),
+    async ({ id, instanceId, instanceName, takenAt = '' }) => {
       const backups = await reader.list(backup, equals('setId', id));
-      return { kind: 'backupSet', id, of: instanceId ?? instanceName, takenAt, ...worst(backups), backups };
-    }),
+      kept.push({ kind: 'backupSet', id, of: instanceId ?? instanceName, takenAt, ...worst(backups), backups });
+    },
+    SETS_PER_TURN,
   );
+  return kept;
 }
 
 function ofBackup(row: BackupRow): Kept {

@@ -36,8 +36,16 @@ const AT_ONCE = 200;
 const AGAIN_MS = 3600_000;
 /** Of what one volume, or one machine, has: each test takes room for the volumes in it. One that hangs does not keep the others from theirs. */
 const TESTS_AT_ONCE = 2;
+/** Of one plan in one look: where very many have grown too old, other plans have their turn in between. */
+const REMOVALS_AT_ONCE = 200;
 
 const WATCHED: ReadonlySet<string> = new Set([backup.name, backupSet.name, backupPlan.name]);
+
+interface Settling {
+  readonly plan: PlanRow;
+  /** When that began, by the monotonic clock: what is asked for then may be asked for again when the plan is settled again. */
+  readonly nowMs: number;
+}
 
 const isBefore = ({ nextRunAt = '' }: PlanRow) => ({ field: 'createdAt', op: '<', value: nextRunAt }) as const;
 
@@ -51,8 +59,8 @@ export class PlanRunner {
   readonly #changed = new Set<string>();
   /** When each plan is settled again at the latest, by the monotonic clock: what it keeps grows old also while it is disabled, and what was asked for may fail. */
   readonly #again = new Map<string, number>();
-  /** By backup: when its test was asked for, by the monotonic clock. */
-  readonly #tested = new Map<string, number>();
+  /** By action and what it is for: when a test or a removal was asked for, by the monotonic clock. */
+  readonly #asked = new Map<string, number>();
   #knowsPlans = false;
   #stopped = false;
   /** A look is at work, or near. */
@@ -101,24 +109,29 @@ export class PlanRunner {
     const { reader, environment } = this.#services;
     await this.#recallPlans();
     const isDue = both(equals('state', 'available'), { field: 'nextRunAt', op: '<=', value: timestamp(environment.clock) });
-    const touched = new Set<string>();
+    const nowMs = environment.clock.monotonicMs();
+    // Whatever is to be settled is noted until it was read: the store may be away at any of these.
     for (const plan of await reader.list(backupPlan, isDue, { limit: AT_ONCE })) {
       await this.#alone(plan.id, this.#run(plan));
-      touched.add(plan.id);
+      this.#again.set(plan.id, nowMs);
     }
     for (const id of [...this.#changed]) {
-      this.#changed.delete(id);
       const planId = await this.#planOf(id);
-      if (planId !== undefined) touched.add(planId);
+      if (planId !== undefined) this.#again.set(planId, nowMs);
+      this.#changed.delete(id);
     }
-    const nowMs = environment.clock.monotonicMs();
-    for (const [id, againAtMs] of this.#again) if (againAtMs <= nowMs) touched.add(id);
-    for (const [id, askedAtMs] of this.#tested) if (askedAtMs + AGAIN_MS <= nowMs) this.#tested.delete(id);
-    for (const id of touched) {
-      this.#again.delete(id);
-      const plan = await reader.find(backupPlan, id);
-      if (plan !== undefined && plan.deletedAt === undefined && plan.state !== 'deleting') await this.#alone(id, this.#settle(plan));
+    for (const [what, askedAtMs] of this.#asked) if (askedAtMs + AGAIN_MS <= nowMs) this.#asked.delete(what);
+    for (const id of [...this.#again].flatMap(([planId, againAtMs]) => (againAtMs <= nowMs ? [planId] : []))) {
+      const plan = await this.#live(id);
+      if (plan === undefined) this.#again.delete(id);
+      else await this.#alone(id, this.#settle(plan));
     }
+  }
+
+  /** Undefined for one that is deleted, or on its way there: what it has made stays, and nothing more is done for it. */
+  async #live(id: string): Promise<PlanRow | undefined> {
+    const plan = await this.#services.reader.find(backupPlan, id);
+    return plan === undefined || plan.deletedAt !== undefined || plan.state === 'deleting' ? undefined : plan;
   }
 
   /** The plan that has made a backup or a set, or the set that a backup is in. */
@@ -131,8 +144,8 @@ export class PlanRunner {
   /** What a life before has asked for. */
   async #recallPlans(): Promise<void> {
     if (this.#knowsPlans) return;
-    const { reader, environment } = this.#services;
-    for (const { id } of await reader.list(backupPlan)) this.#again.set(id, environment.clock.monotonicMs());
+    const { reader, slices, environment } = this.#services;
+    for (const { id } of await slices.list(reader, backupPlan)) this.#again.set(id, environment.clock.monotonicMs());
     this.#knowsPlans = true;
   }
 
@@ -180,29 +193,38 @@ export class PlanRunner {
   }
 
   async #machines({ instanceId, tag: wanted, projectId }: PlanRow): Promise<readonly InstanceRow[]> {
-    const { reader } = this.#services;
     const ids = instanceId === undefined ? await this.#tagged(instance, wanted ?? '', projectId) : [instanceId];
-    const rows = await Promise.all(ids.map((id) => reader.find(instance, id)));
-    return rows.filter((row) => row !== undefined).filter(({ deletedAt, trash }) => deletedAt === undefined && trash === undefined);
+    return this.#found(instance, ids, ({ deletedAt, trash }) => deletedAt === undefined && trash === undefined);
   }
 
   async #volumes({ volumeId, instanceId, tag: wanted, projectId }: PlanRow): Promise<readonly VolumeRow[]> {
     const { reader } = this.#services;
     if (instanceId !== undefined) return disksOf(reader, [instanceId]);
     const ids = volumeId === undefined ? await this.#tagged(volume, wanted ?? '', projectId) : [volumeId];
-    const rows = await Promise.all(ids.map((id) => reader.find(volume, id)));
-    return rows.filter((row) => row !== undefined).filter(({ state }) => state === 'available' || state === 'attached');
+    return this.#found(volume, ids, ({ state }) => state === 'available' || state === 'attached');
+  }
+
+  async #found<K extends AnyKind>(kind: K, ids: readonly string[], isIt: (row: RowOf<K>) => boolean): Promise<readonly RowOf<K>[]> {
+    const { reader, slices } = this.#services;
+    const rows: RowOf<K>[] = [];
+    await slices.each(ids, async (id) => {
+      const row = await reader.find(kind, id);
+      if (row !== undefined && isIt(row)) rows.push(row);
+    });
+    return rows;
   }
 
   async #tagged<K extends AnyKind>(kind: K, wanted: string, projectId: PlanRow['projectId']): Promise<readonly Id<NameOf<K>>[]> {
     const [key = '', ...rest] = wanted.split('=');
     const isIt = both(equals('key', key), equals('projectId', projectId ?? ''));
-    const tags = await this.#services.reader.list(tag, rest.length === 0 ? isIt : both(isIt, equals('value', rest.join('='))));
+    const { reader, slices } = this.#services;
+    const tags = await slices.list(reader, tag, rest.length === 0 ? isIt : both(isIt, equals('value', rest.join('='))));
     return tags.filter(({ resourceKind }) => resourceKind === kind.name).map(({ resourceId }) => resourceId as Id<NameOf<K>>);
   }
 
-  /** Answers why it was refused. */
+  /** Answers why it was refused. The plan may have been deleted since it was read. */
   async #ask(plan: PlanRow, action: string, input: object, name: string, resourceId?: string): Promise<string | undefined> {
+    if ((await this.#live(plan.id)) === undefined) return undefined;
     const target = resourceId === undefined ? {} : { resourceId };
     const principal = await this.#principal(plan);
     try {
@@ -214,11 +236,16 @@ export class PlanRunner {
     }
   }
 
-  /** Under a name of its own each time: one that failed would answer for the next. Not beside one that is under way. */
-  async #insist(plan: PlanRow, action: string, input: object, id: string): Promise<void> {
-    const { environment, kernel } = this.#services;
-    if (kernel().holds(id)) return;
-    await this.#ask(plan, action, input, `${action}/${id}/${Math.floor(environment.clock.nowMs() / AGAIN_MS)}`, id);
+  /** Whether it was asked for lately, or something else is under way. */
+  #isAsked(action: string, id: string): boolean {
+    return this.#asked.has(`${action}/${id}`) || this.#services.kernel().holds(id);
+  }
+
+  /** Under a name of its own each time: one that failed would answer for the next. */
+  async #insist({ plan, nowMs }: Settling, action: string, input: object, id: string): Promise<void> {
+    this.#asked.set(`${action}/${id}`, nowMs);
+    const hour = Math.floor(this.#services.environment.clock.nowMs() / AGAIN_MS);
+    await this.#ask(plan, action, input, `${action}/${id}/${hour}`, id);
   }
 
   async #principal({ projectId }: PlanRow): Promise<Principal> {
@@ -227,49 +254,56 @@ export class PlanRunner {
   }
 
   async #settle(plan: PlanRow): Promise<void> {
-    const { reader, environment } = this.#services;
-    this.#again.set(plan.id, environment.clock.monotonicMs() + AGAIN_MS);
+    const { slices, environment } = this.#services;
+    const nowMs = environment.clock.monotonicMs();
+    this.#again.set(plan.id, nowMs + AGAIN_MS);
     const kept: Kept[] = [];
-    for (const ofOne of Map.groupBy(await keptBy(reader, plan), ({ of }) => of).values()) {
+    let removals = 0;
+    await slices.each([...Map.groupBy(await keptBy(this.#services, plan), ({ of }) => of).values()], async (ofOne) => {
       const newestFirst = ofOne.toSorted((a, b) => (a.takenAt < b.takenAt ? 1 : -1));
       const beyond = new Set(beyondRetention(plan, newestFirst, environment.clock.nowMs()));
-      for (const { kind, id } of beyond) await this.#insist(plan, `${kind}.delete`, {}, id);
+      for (const { kind, id } of beyond) {
+        if (this.#isAsked(`${kind}.delete`, id)) continue;
+        if (removals === REMOVALS_AT_ONCE) {
+          this.#again.set(plan.id, nowMs + LOOK_MS);
+          break;
+        }
+        removals += 1;
+        await this.#insist({ plan, nowMs }, `${kind}.delete`, {}, id);
+      }
       const staying = newestFirst.filter((each) => !beyond.has(each));
-      if (plan.verify) await this.#test(plan, staying);
+      if (plan.verify) await this.#test({ plan, nowMs }, staying);
       // From a damaged one nothing is recovered whole.
       const recoverable = newestFirst.find(({ condition }) => condition !== 'damaged');
       if (recoverable !== undefined) kept.push(recoverable);
-    }
+    });
     const set = await this.#recovery(plan, kept);
     if (set.recoveryPointAt !== (plan.recoveryPointAt ?? null) || set.recoverySeconds !== (plan.recoverySeconds ?? null))
       await this.#services.kernel().observe([change(backupPlan, plan.id, set)]);
   }
 
   /** One after another of those that nobody has tested, the newest first. What failed lately has its turn again later. */
-  async #test(plan: PlanRow, newestFirst: readonly Kept[]): Promise<void> {
-    const { environment, kernel } = this.#services;
-    const nowMs = environment.clock.monotonicMs();
+  async #test({ plan, nowMs }: Settling, newestFirst: readonly Kept[]): Promise<void> {
+    const { kernel } = this.#services;
     const untested = newestFirst
       .map(({ backups }) => backups.filter(({ checkedAt }) => checkedAt === undefined).map(({ id }) => id))
       .filter((ids) => ids.length > 0);
     let underWay = untested.filter((ids) => ids.some((id) => kernel().holds(id))).length;
     for (const ids of untested) {
-      const left = ids.filter((id) => !this.#tested.has(id) && !kernel().holds(id));
+      const left = ids.filter((id) => !this.#isAsked('backup.verify', id));
       if (left.length === 0) continue;
       if (underWay >= TESTS_AT_ONCE) {
         this.#again.set(plan.id, nowMs + LOOK_MS);
         return;
       }
       underWay += 1;
-      for (const id of left) {
-        this.#tested.set(id, nowMs);
-        await this.#insist(plan, 'backup.verify', { restore: true }, id);
-      }
+      for (const id of left) await this.#insist({ plan, nowMs }, 'backup.verify', { restore: true }, id);
     }
   }
 
   async #recovery(plan: PlanRow, newest: readonly Kept[]) {
-    const points = (await this.#subjects(plan)).map(({ id }) => newest.find(({ of }) => of === id)?.takenAt);
+    const takenAt = new Map(newest.map((each) => [each.of, each.takenAt]));
+    const points = (await this.#subjects(plan)).map(({ id }) => takenAt.get(id));
     const isWhole = points.length > 0 && !points.includes(undefined);
     const seconds = newest.flatMap(({ backups }) => backups.flatMap(({ restoreSeconds }) => restoreSeconds ?? []));
     return {

@@ -1,17 +1,14 @@
 import type { SimCloudOptions } from '@pileus/core/testing';
 import { expect } from 'chai';
-import fc from 'fast-check';
-import { beyondRetention } from '../../../src/cloud/backup/plan-kept.ts';
 import { nextTime } from '../../../src/cloud/backup/schedule.ts';
 import { backup, backupPlan, backupSet } from '../../../src/cloud/index.ts';
-import { CloudError, change, type Id, operation, sleep } from '../../../src/kernel/index.ts';
+import { CloudError, change, create, type Id, operation, sleep } from '../../../src/kernel/index.ts';
 import { MachineStage } from '../compute/machine-stage.ts';
 import { BackupStage, CHUNK } from './backup-stage.ts';
 import { withMachine } from './set-stage.ts';
 
 const MINUTE_MS = 60_000;
 const PERIOD_MS = 5 * MINUTE_MS;
-const DAY_MS = 24 * 3600_000;
 
 const refusal = (work: Promise<unknown>): Promise<object | 'accepted'> =>
   work.then(
@@ -205,6 +202,107 @@ describe('plans of backups', function () {
     expect((await made()).map((row) => row.id)).to.deep.equal([newest?.id]);
   });
 
+  it('are looked after all the same when the store was away as their turn came', async () => {
+    const { stage, plan, made } = await withVolume({ presets: { 'hosts.heartbeatSeconds': 600 } });
+    const { sim } = stage;
+    const id = await plan({ keepDays: 1, schedule: '0 0 1 1 *' });
+    for (const _ of [1, 2]) {
+      await sim.done('backupPlan.run', {}, id);
+      await sim.run(MINUTE_MS);
+    }
+    await sim.done('backupPlan.disable', {}, id);
+    const { reader } = sim.kernel;
+    const real = reader.find.bind(reader);
+    let refused = 0;
+    reader.find = async (kind, key) => {
+      if (kind.name !== backupPlan.name) return real(kind, key);
+      refused += 1;
+      throw new CloudError('unavailable', 'The store is away.');
+    };
+    await sim.run(2 * 60 * MINUTE_MS);
+    reader.find = real;
+    expect(refused).to.be.greaterThan(0);
+    expect(await made()).to.have.length(2);
+    await sim.run(24 * 60 * MINUTE_MS);
+    expect(await made()).to.have.length(1);
+  });
+
+  it('that are deleted as their turn comes ask for nothing more', async () => {
+    const { stage, volumeId, plan } = await withVolume({ presets: { 'hosts.heartbeatSeconds': 600 } });
+    const { sim } = stage;
+    const runs = await plan({});
+    const other = await stage.cloud.volume(CHUNK);
+    const keeps = await sim.done('backupPlan.create', { volumeId: other, schedule: '0 0 1 1 *' });
+    for (const _ of [1, 2]) {
+      await sim.done('backupPlan.run', {}, keeps);
+      await sim.run(MINUTE_MS);
+    }
+    const before = (await stage.cloud.rows(backup)).length;
+    const { reader } = sim.kernel;
+    const real = reader.texts.bind(reader);
+    const isGoing = new Set<string>();
+    // Between the answer of the store and what follows from it.
+    const deleted = async (id: string) => {
+      if (isGoing.has(id)) return;
+      isGoing.add(id);
+      const { operationId } = await sim.submit('backupPlan.delete', {}, id);
+      while (sim.rows('operation').some((row) => row.id === operationId && row.state !== 'succeeded'))
+        await sleep(sim.environment.timers, 10);
+    };
+    reader.texts = async (kind, where, options) => {
+      const texts = await real(kind, where, options);
+      if (kind.name === backupPlan.name && texts.some((text) => text.includes(runs))) await deleted(runs);
+      if (kind.name === backup.name && JSON.stringify(where).includes(keeps)) await deleted(keeps);
+      return texts;
+    };
+    await sim.done('backupPlan.update', { keepCount: 1 }, keeps);
+    await sim.run(65 * MINUTE_MS);
+    reader.texts = real;
+    expect([...isGoing]).to.have.members([runs, keeps]);
+    for (const id of [runs, keeps]) expect((await stage.cloud.row(backupPlan, id)).state).to.equal('deleted');
+    const asked = (await stage.cloud.rows(operation)).map(({ action }) => action).filter((action) => action === 'backup.delete');
+    expect(asked).to.deep.equal([]);
+    expect(await stage.cloud.rows(backup)).to.have.length(before);
+    expect((await stage.cloud.rows(backup)).filter((row) => row.volumeId === volumeId)).to.deep.equal([]);
+  });
+
+  it('remove no more than two hundred in one look, the rest in the next', async () => {
+    const { stage, volumeId, plan, made } = await withVolume({ presets: { 'hosts.heartbeatSeconds': 600 } });
+    const { sim } = stage;
+    const id = (await plan({ schedule: '0 0 1 1 *' })) as Id<'backupPlan'>;
+    await sim.done('backupPlan.run', {}, id);
+    await sim.run(MINUTE_MS);
+    const [one] = await made();
+    if (one === undefined) throw new Error('no backup');
+    const mint = () => sim.kernel.services.ids.mint('backup');
+    const { projectId, storeId, sizeBytes, volumeName } = one;
+    const rows = Array.from({ length: 450 }, (_, number) => {
+      const takenAt = new Date(Date.parse(one.takenAt ?? '') - (number + 1) * 1000).toISOString();
+      const fields = { id: mint(), name: `old-${number}`, volumeId: volumeId as Id<'volume'>, volumeName, storeId, sizeBytes };
+      return create(backup, { ...fields, ...(projectId && { projectId }), planId: id, takenAt, state: 'available' } as never);
+    });
+    await sim.environment.complete(sim.kernel.observe(rows));
+    expect(await made()).to.have.length(451);
+    // None of them is done with while they are counted.
+    let holding = true;
+    sim.around = async (point, body) => {
+      while (holding && point.path === 'verify') await sleep(sim.environment.timers, 1000);
+      return body();
+    };
+    await sim.done('backupPlan.update', { keepCount: 1 }, id);
+    await sim.done('backupPlan.run', {}, id);
+    const asked = () => sim.rows('operation').filter(({ action }) => action === 'backup.delete').length;
+    const samples: number[] = [];
+    for (let second = 0; second < 150; second += 1) {
+      await sim.run(1000);
+      samples.push(asked());
+    }
+    // Between two looks.
+    const standing = samples.filter((count, second) => count > 0 && count === samples[second - 1]);
+    expect([...new Set(standing)]).to.deep.equal([200, 400, 451]);
+    holding = false;
+  });
+
   it('promise no recovery from a backup that is damaged', async () => {
     const { stage, volumeId, plan, made } = await withVolume();
     const id = await plan({ schedule: '0 0 1 1 *' });
@@ -277,48 +375,5 @@ describe('plans of backups', function () {
     await stage.sim.done('volume.delete', {}, volumeId);
     expect((await stage.cloud.row(backupPlan, id)).state).to.equal('deleted');
     expect(await made()).to.have.length(1);
-  });
-});
-
-describe('schedules', () => {
-  it('are in their time zone, over the change to summer time and back', () => {
-    const at = (schedule: string, timeZone: string, after: string) => nextTime({ schedule, timeZone }, Date.parse(after));
-    expect(at('30 2 * * *', 'UTC', '2030-01-01T00:00:00Z')).to.equal('2030-01-01T02:30:00.000Z');
-    expect(at('30 12 * * *', 'Europe/Berlin', '2030-01-01T00:00:00Z')).to.equal('2030-01-01T11:30:00.000Z');
-    expect(at('30 12 * * *', 'Europe/Berlin', '2030-07-01T00:00:00Z')).to.equal('2030-07-01T10:30:00.000Z');
-    expect(at('@weekly', 'UTC', '2030-01-01T00:00:00Z')).to.equal('2030-01-06T00:00:00.000Z');
-  });
-});
-
-describe('retention', () => {
-  it('never takes the last one that was found sound, while no newer one was', () => {
-    const at = (day: number, condition?: 'sound' | 'damaged') => ({
-      takenAt: `2030-05-0${day}T00:00:00.000Z`,
-      ...(condition && { condition }),
-    });
-    const nowMs = Date.parse('2030-06-01T00:00:00Z');
-    const [untested, damaged, sound, older] = [at(4), at(3, 'damaged'), at(2, 'sound'), at(1, 'sound')];
-    expect(beyondRetention({ keepCount: 1, keepDays: 1 }, [untested, damaged, sound, older], nowMs)).to.deep.equal([damaged, older]);
-    expect(beyondRetention({ keepCount: 1 }, [sound, older], nowMs)).to.deep.equal([older]);
-  });
-
-  it('takes the oldest alone, and never the last one', () => {
-    const nowMs = Date.parse('2030-06-01T00:00:00Z');
-    const option = fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined });
-    const ages = fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 30 });
-    fc.assert(
-      fc.property(ages, option, option, (days, keepCount, keepDays) => {
-        const newestFirst = days.toSorted((a, b) => a - b).map((age) => ({ takenAt: new Date(nowMs - age * DAY_MS).toISOString() }));
-        const plan = { ...(keepCount === undefined ? {} : { keepCount }), ...(keepDays === undefined ? {} : { keepDays }) };
-        const gone = beyondRetention(plan, newestFirst, nowMs);
-        const kept = newestFirst.slice(0, newestFirst.length - gone.length);
-        expect(kept).to.have.length.of.at.least(1);
-        expect([...kept, ...gone]).to.deep.equal(newestFirst);
-        if (keepCount !== undefined) expect(kept).to.have.length.of.at.most(keepCount);
-        if (keepDays !== undefined)
-          for (const { takenAt } of kept.slice(1)) expect(nowMs - Date.parse(takenAt)).to.be.at.most(keepDays * DAY_MS);
-        if (keepCount === undefined && keepDays === undefined) expect(gone).to.deep.equal([]);
-      }),
-    );
   });
 });
