@@ -126,7 +126,7 @@ export interface StorageDriver {
     delete(id: string, call: Call): Promise<void>;
     /** Makes the volume reachable from the host. Repeatable. */
     attach(id: string, host: HostEndpoint, call: Call): Promise<Attachment>;
-    /** Ends what `attach` made. Repeatable. */
+    /** Ends what `attach` made. Repeatable. One that lands late, when a machine on the host has the volume open again, takes nothing from that: a `conflict`. */
     release(id: string, host: HostEndpoint, call: Call): Promise<void>;
   };
   /** Of volumes whose content is ciphertext. Attachments to them have `encryption`; all else is as with others. */

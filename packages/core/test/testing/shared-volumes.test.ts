@@ -89,9 +89,9 @@ describe('a volume of several machines in the simulated world', () => {
   });
 
   it('is neither deleted nor released under one of them', async () => {
-    const { world, start, pool, call, done } = await lab();
+    const { world, start, pool, call, done, outcome } = await lab();
     await start('a', 'hv1');
-    await done(pool.volumes.release(VOLUME, { hostId: 'hv1', uri: 'sim://hv1' }, call));
+    expect(await outcome(pool.volumes.release(VOLUME, { hostId: 'hv1', uri: 'sim://hv1' }, call))).to.equal('conflict');
     await done(pool.volumes.delete(VOLUME, call));
     expect(world.violations).to.deep.equal([`volume ${VOLUME} was released under hv1/a`, `volume ${VOLUME} was deleted under hv1/a`]);
   });

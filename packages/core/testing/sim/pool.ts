@@ -10,7 +10,7 @@ import type {
 } from '../../src/strategy/index.ts';
 import { SimContent } from './content.ts';
 import { SimError } from './fault.ts';
-import { opens, type SimOthers, type SimSnapshot, type SimStored, usersOf } from './stored.ts';
+import { opens, type SimOthers, type SimSnapshot, type SimStored, userOn, usersOf } from './stored.ts';
 
 /** What is read or written, by its key where it is encrypted. */
 type SimRef = ContentRef & { readonly key?: string | undefined };
@@ -183,10 +183,11 @@ export class SimPool {
       : { ...attachment, encryption: { format: 'luks', secretRef: passphraseRef(this.poolId, id) } };
   }
 
+  /** One that was asked for before a machine had it open, and lands late, is refused. */
   release(id: string, hostname: string): void {
     const volume = this.find('volume', id);
-    const user = volume && usersOf(volume).find((each) => each.startsWith(`${hostname}/`));
-    if (user !== undefined) this.violation(`volume ${id} was released under ${user}`);
+    if (volume !== undefined && userOn(volume, hostname) !== undefined)
+      throw new SimError('conflict', `volume ${id} is in use on ${hostname}`);
     volume?.attachedTo.delete(hostname);
   }
 

@@ -18,6 +18,7 @@ import { SimLink } from './link.ts';
 import { marked, setMark } from './marks.ts';
 import { passphraseRef, type SimPool, secretRef } from './pool.ts';
 import { shareableOf } from './shared-volumes.ts';
+import { userOn } from './stored.ts';
 import { hostnameOf } from './uri.ts';
 import type { SimWorld } from './world.ts';
 
@@ -127,6 +128,21 @@ const keptOf = (ask: Ask, offers: (feature: StorageFeature) => boolean, tells: b
   ...(offers('contents') && { contents: contentsOf(ask, tells) }),
 });
 
+/** Who may have it open is looked at when it is asked, not when it lands. */
+const releaseOf =
+  (ask: Ask, known: () => SimPool | undefined): StorageDriver['volumes']['release'] =>
+  (id, host, call) => {
+    const pool = known();
+    const volume = pool?.find('volume', id);
+    const user = volume && userOn(volume, hostnameOf(host));
+    if (user !== undefined) pool?.violation(`volume ${id} was released under ${user}`);
+    return ask('volumes.release', call, (at) => at.release(id, hostnameOf(host)));
+  };
+
+function absent(poolId: string): never {
+  throw new SimError('not_found', `no pool ${poolId}`);
+}
+
 /** One pool, by its place: on a host, or on the shared site when `hostname` is undefined. */
 function openPool(
   { world, environment, without }: Ground,
@@ -138,9 +154,9 @@ function openPool(
   }: { readonly poolId: string; readonly hostname?: string; readonly keyholder?: string | undefined; readonly key?: string | undefined },
 ): StorageDriver {
   const link = new SimLink(world, () => (hostname === undefined ? world.shared : world.hosts.get(hostname)?.site), environment);
+  const known = () => world.pools.get(hostname === undefined ? poolId : `${hostname}/${poolId}`);
   const pool = (): SimPool => {
-    const found = world.pools.get(hostname === undefined ? poolId : `${hostname}/${poolId}`);
-    if (found === undefined) throw new SimError('not_found', `no pool ${poolId}`);
+    const found = known() ?? absent(poolId);
     if (hostname === undefined) found.admit(keyholder, key);
     return found;
   };
@@ -168,7 +184,7 @@ function openPool(
       }),
       delete: remove('volumes.delete', 'volume'),
       attach: (id, host, call) => ask('volumes.attach', call, (at) => at.attach(id, hostnameOf(host))),
-      release: (id, host, call) => ask('volumes.release', call, (at) => at.release(id, hostnameOf(host))),
+      release: releaseOf(ask, known),
     },
     ...(offers('encryption') && {
       encryption: {

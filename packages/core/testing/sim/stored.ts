@@ -74,6 +74,10 @@ export const usersOf = ({ user, shared }: Pick<SimStored, 'user' | 'shared'>): r
   ...(shared?.users ?? []),
 ];
 
+/** The one of them that is on the host. */
+export const userOn = (stored: Pick<SimStored, 'user' | 'shared'>, hostname: string): string | undefined =>
+  usersOf(stored).find((each) => each.startsWith(`${hostname}/`));
+
 /** Whether it is encrypted, and by this key. */
 export const opens = ({ encryptionKey, otherKey }: Pick<SimStored, 'encryptionKey' | 'otherKey'>, key: string | undefined): boolean =>
   encryptionKey !== undefined && (encryptionKey === key || (otherKey !== undefined && otherKey === key));

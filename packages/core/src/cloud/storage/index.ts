@@ -19,7 +19,7 @@ import { poolAvailability } from './pool-availability.ts';
 import { poolChangeCredentials } from './pool-change-credentials.ts';
 import { POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolCreate } from './pool-create.ts';
-import { payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts';
+import { type ClearingContext, payPoolClearing, payPoolRelease, poolDeletion } from './pool-delete.ts';
 import { poolDisable } from './pool-disable.ts';
 import { poolEnable } from './pool-enable.ts';
 import { PoolLook } from './pool-look.ts';
@@ -99,14 +99,14 @@ export const storage: Module = (services) => {
     ],
     deletions: [
       classDeletion,
-      poolDeletion({ ...context, environment }),
+      poolDeletion({ ...context, kernel, environment }),
       imageDeletion(images),
       volumeDeletion(() => context),
       attachmentDeletion,
       snapshotDeletion(() => context),
       snapshotGroupDeletion,
     ],
-    debts: debtsOf(context),
+    debts: debtsOf({ ...context, kernel }),
     hooks: [
       // After machines: a disk that is to go does not go under a machine that is to go, too.
       onContribution(
@@ -136,7 +136,7 @@ const lookedUp = (services: CloudServices, reach: PoolReach): readonly Endpoint[
   poolHosts(services, reach),
 ];
 
-const debtsOf = (context: PoolContext): readonly DebtHandler[] => [
+const debtsOf = (context: ClearingContext): readonly DebtHandler[] => [
   ...(Object.keys(REMOVALS) as RemovalTask[]).map(
     (task): DebtHandler => ({
       task,

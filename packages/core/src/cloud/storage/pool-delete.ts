@@ -16,17 +16,20 @@ import {
   timestamp,
   transition,
 } from '../../kernel/index.ts';
-import type { Call } from '../../strategy/index.ts';
+import type { Call, StoredObject } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
+import type { CloudServices } from '../services.ts';
 import { cluster, host } from '../topology/contract.ts';
-import { image } from './image.ts';
+import { explained } from './explained.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolAt } from './pool-place.ts';
 import { hostOfPool, poolReachable } from './removal.ts';
 import type { StoragePool } from './storage-pool.ts';
+import { deleteWithSnapshots } from './stray-removal.ts';
 
-type DeletionContext = PoolContext & { readonly environment: Pick<Environment, 'clock'> };
+export type ClearingContext = PoolContext & Pick<CloudServices, 'kernel'>;
+type DeletionContext = ClearingContext & { readonly environment: Pick<Environment, 'clock'> };
 
 interface DeletePoolParams {
   readonly poolId: Id<'pool'>;
@@ -35,33 +38,42 @@ interface DeletePoolParams {
   readonly secrets?: string;
 }
 
-async function copiesIn({ reader }: PoolContext, opened: StoragePool, call: Call): Promise<readonly string[]> {
-  const copies: string[] = [];
-  for (const { kind, id } of await opened.list(call)) if (kind === 'image' && (await reader.find(image, id)) !== undefined) copies.push(id);
-  return copies;
+/** Copies of our images, and what was deleted, and made by a call that came late. */
+async function oursIn(ctx: ClearingContext, opened: StoragePool, call: Call): Promise<readonly StoredObject[]> {
+  const ours: StoredObject[] = [];
+  for (const object of await opened.list(call)) {
+    const owner = await explained(ctx, object);
+    if (owner === 'left' || (owner === 'kept' && object.kind === 'image')) ours.push(object);
+  }
+  return ours;
 }
 
 /**
  * Whether there may be something whose removal can be late. It is asked before the first removal: when that is tried again, nothing may be left to be seen of what the
  * first try is still at.
  */
-async function mayHaveCopies(ctx: PoolContext, poolId: string, call: Call): Promise<boolean> {
+async function mayHaveOurs(ctx: ClearingContext, poolId: string, call: Call): Promise<boolean> {
   try {
     const opened = await ctx.pools.open(poolId);
     await opened.ensure(call);
-    return (await copiesIn(ctx, opened, call)).length > 0;
+    return (await oursIn(ctx, opened, call)).length > 0;
   } catch {
     // Of a pool that does not answer nobody knows; whether it can be removed is for the next step to say.
     return true;
   }
 }
 
-/** Copies of our images go with their pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. */
-async function clearPool(ctx: PoolContext, poolId: string, call: Call): Promise<void> {
+/** What is ours goes with the pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. */
+async function clearPool(ctx: ClearingContext, poolId: string, call: Call): Promise<void> {
   const opened = await ctx.pools.open(poolId);
   // A host that was started anew may not have opened its pools.
   await opened.ensure(call);
-  for (const id of await copiesIn(ctx, opened, call)) await opened.deleteImage(id, call);
+  const ours = await oursIn(ctx, opened, call);
+  // Volumes first: they may be clones of the images.
+  for (const { kind, id } of ours.filter((each) => each.kind !== 'image'))
+    if (kind === 'volume') await deleteWithSnapshots(opened, id, call);
+    else await opened.deleteSeed(id, call);
+  for (const { id } of ours.filter(({ kind }) => kind === 'image')) await opened.deleteImage(id, call);
   await takeSecrets(ctx, poolId, opened.secretRefs, call);
   await releasePool(ctx, poolId, call);
 }
@@ -97,7 +109,7 @@ export async function payPoolRelease(ctx: PoolContext, poolId: string, call: Cal
 }
 
 /** Clears a pool that this is owed for, after everything else in it that is to go. One that is in use stays. */
-export async function payPoolClearing(ctx: PoolContext, poolId: string, hostId: string, call: Call): Promise<void> {
+export async function payPoolClearing(ctx: ClearingContext, poolId: string, hostId: string, call: Call): Promise<void> {
   const row = await ctx.reader.find(pool, poolId);
   if (row !== undefined && LIVE.includes(row.state)) return;
   const owed = await ctx.reader.list(debt, both(equals('place', hostId), equals('state', 'owed')));
@@ -115,7 +127,7 @@ const removePool = saga<DeletionContext, DeletePoolParams>('pool.remove', 1)
       const isReachable = await poolReachable(ctx, params.poolId);
       if (!params.force && !isReachable)
         throw new CloudError('unavailable', 'The host of the pool is out of reach; with `force` it is cleaned up when the host is back.');
-      return { mayHaveCopies: !isReachable || (await mayHaveCopies(ctx, params.poolId, call)) };
+      return { mayHaveCopies: !isReachable || (await mayHaveOurs(ctx, params.poolId, call)) };
     },
     undo: NOTHING_TO_UNDO,
   })

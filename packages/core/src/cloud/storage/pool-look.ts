@@ -1,19 +1,8 @@
-import {
-  type AnyKind,
-  both,
-  change,
-  describeChain,
-  equals,
-  isCloudError,
-  type RowBase,
-  type RowOf,
-  type Statement,
-} from '../../kernel/index.ts';
+import { both, change, describeChain, equals, isCloudError, type RowOf, type Statement } from '../../kernel/index.ts';
 import type { Call, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
-import { image } from './image.ts';
-import { type Explained, storedOwner } from './points.ts';
+import { explained } from './explained.ts';
 import { pool } from './pool.ts';
 import { outagesAfter } from './pool-availability.ts';
 import { type CountedCapacity, cappedBy } from './pool-capacity.ts';
@@ -53,8 +42,6 @@ const SHARE_OF_LOOK = 0.9;
 const WORTH_WRITING = { freeBytes: 0.01, totalBytes: 0.001 } as const;
 
 const STORED_KINDS = ['volume', 'seed', 'image'] as const satisfies readonly StoredKind[];
-/** Whose rows explain what is stored. All else is of other modules: `storedOwner`. */
-const OWN: { readonly [K in StoredKind]?: AnyKind } = { volume, image };
 
 /**
  * Compares pools with their rows, each time one of their hosts is looked at. A shared pool is looked at through whichever of its hosts comes first, at
@@ -214,7 +201,7 @@ export class PoolLook {
     const unexplained: { readonly kind: StoredKind; readonly found: Found }[] = [];
     await slices.each(objects, async (object) => {
       if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
-      const owner = await this.#explained(object);
+      const owner = await explained(this.#services, object);
       const isTrial = object.kind === 'seed' && object.id === row.id;
       if (isTrial || owner === 'left' || (owner === 'kept' && (await this.#isForsaken(row, object))))
         await this.#removeLate({ opened, hostId }, object, call);
@@ -240,13 +227,6 @@ export class PoolLook {
     if (kind !== 'seed') return false;
     const where = both(equals('objectKind', 'machine'), equals('objectId', id));
     return (await this.#services.reader.list(stray, where, { limit: 1 })).length > 0;
-  }
-
-  async #explained({ kind, id }: StoredObject): Promise<Explained | undefined> {
-    const { reader, kernel } = this.#services;
-    const row: RowBase | undefined = OWN[kind] && (await reader.find(OWN[kind], id));
-    if (row !== undefined) return row.deletedAt === undefined ? 'kept' : 'left';
-    return (await kernel().registry.hooks.collect(storedOwner, { kind, id })).find((told) => told !== undefined);
   }
 
   /** What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is not here. */

@@ -3,6 +3,7 @@ import type { Call } from '../../strategy/index.ts';
 import type { StrayKind } from '../topology/contract.ts';
 import { REMOVALS, type StorageContext } from './removal.ts';
 import { deleteSeeds } from './seeds.ts';
+import type { StoragePool } from './storage-pool.ts';
 import { volume } from './volume.ts';
 
 interface Unknown {
@@ -24,10 +25,14 @@ export async function removeUnknown(ctx: StorageContext, { objectKind, objectId,
   if (objectKind !== 'volume' && objectKind !== 'seed' && objectKind !== 'image') return false;
   if (objectKind === 'volume') await refuseExplained(ctx, objectId, place);
   const pool = await ctx.pools.open(place);
-  if (objectKind === 'volume')
-    for (const { id } of await pool.listSnapshots(objectId, call)) await pool.deleteSnapshot({ id, volumeId: objectId }, call);
-  await REMOVALS[`${objectKind}.delete`](pool, objectId, call);
+  if (objectKind === 'volume') await deleteWithSnapshots(pool, objectId, call);
+  else await REMOVALS[`${objectKind}.delete`](pool, objectId, call);
   return true;
+}
+
+export async function deleteWithSnapshots(pool: StoragePool, volumeId: string, call: Call): Promise<void> {
+  for (const { id } of await pool.listSnapshots(volumeId, call)) await pool.deleteSnapshot({ id, volumeId }, call);
+  await pool.deleteVolume(volumeId, call);
 }
 
 /** What was found beside a volume may be the volume by now. @throws CloudError conflict */

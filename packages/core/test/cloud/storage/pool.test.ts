@@ -209,6 +209,21 @@ describe('pools', () => {
     expect([await cloud.rows(pool), sim.rows('sealed'), await cloud.rows(debt)]).to.deep.equal([[], [], []]);
   });
 
+  it('are deleted with what was deleted before and made by a call that came late, and with nothing unknown', async () => {
+    const { cloud, hostId } = await open();
+    const id = await cloud.pool(hostId);
+    const imageId = await cloud.image(65_536);
+    const volumeId = await cloud.volume(GIB, { imageId });
+    await cloud.sim.done('volume.delete', {}, volumeId);
+    const things = cloud.sim.world.pools.get(`hv1/${id}`);
+    const unknown = '00000000-0000-7000-8000-00000000e15e';
+    things?.createVolume(volumeId, GIB, imageId);
+    things?.createSnapshot({ id: '00000000-0000-7000-8000-00000000e15f', volumeId });
+    things?.createVolume(unknown, GIB);
+    await cloud.sim.done('pool.delete', {}, id);
+    expect(things?.list().map((object) => object.id)).to.deep.equal([unknown]);
+  });
+
   it('are deleted without the images of another cloud that keeps its own at the same place', async () => {
     const { cloud, hostId } = await open();
     const id = await cloud.pool(hostId);
