@@ -145,9 +145,11 @@ export interface LoadBalancerSpec extends NetworkObject {
 
 /** By backend: whether it is asked, and answers. */
 export type BackendHealth = 'unchecked' | 'online' | 'offline';
-/** What answers, or does not, for all backends that are the same NIC and port. */
+/** What answers, or does not, for all backends that are the same NIC, address and port. */
 export interface BackendAt {
   readonly nicId: string;
+  /** That which is asked: a NIC with two is asked at each by the balancers of that family. */
+  readonly address: string;
   readonly protocol: Protocol;
   readonly port: number;
 }

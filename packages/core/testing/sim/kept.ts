@@ -100,14 +100,14 @@ export class SimKept {
     return () => void this.#watchers.delete(wentOut);
   }
 
-  /** A backend does not answer any more; who listens is told of one that was asked. */
-  goOut(backendId: string): void {
+  /** A backend does not answer any more, at its own address or at another of its NIC; who listens is told of one that was asked. */
+  goOut(backendId: string, at?: string): void {
     this.offline.add(backendId);
     for (const { spec } of this.of('loadBalancers').values())
       for (const { protocol, backends, healthCheck } of (spec as Partial<LoadBalancerSpec>).listeners ?? [])
-        for (const { id, weight, nicId, port } of backends)
+        for (const { id, weight, nicId, address, port } of backends)
           if (id === backendId && healthCheck !== undefined && weight > 0)
-            for (const watcher of this.#watchers) watcher({ nicId, protocol, port });
+            for (const watcher of this.#watchers) watcher({ nicId, address: at ?? address, protocol, port });
   }
 
   health(loadBalancerId: string): Readonly<Record<string, BackendHealth>> {

@@ -92,8 +92,8 @@ export class Southbound implements AsyncDisposable {
       if (event.kind !== 'changes') return;
       for (const change of event.changes) {
         if (change.table !== 'Service_Monitor' || change.kind !== 'modify' || isOut(change.before) || !isOut(change.row)) continue;
-        const { logical_port: nicId, protocol = 'tcp', port } = change.row;
-        wentOut({ nicId, protocol: protocol === 'udp' ? 'udp' : 'tcp', port });
+        const { logical_port: nicId, ip: address, protocol = 'tcp', port } = change.row;
+        wentOut({ nicId, address, protocol: protocol === 'udp' ? 'udp' : 'tcp', port });
       }
     });
   }

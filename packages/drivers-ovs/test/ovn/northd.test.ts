@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { HealthCheckSpec, NetworkDriver, PortSpec } from '@pileus/core/strategy';
+import type { BackendAt, HealthCheckSpec, NetworkDriver, PortSpec } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { OWN_COLUMNS } from '../../src/ovn/compiled.ts';
 import type { DriverError } from '../../src/ovn/driver-error.ts';
@@ -329,6 +329,12 @@ describe('OVN on rows of the driver', function () {
       await central.settled();
       await central.sbctl('set', 'Service_Monitor', await monitorOf('10.0.2.11'), 'status=online');
       await eventually(async () => (await health())?.[backendSpec(b1, 1).id], 'online');
+      const heard: BackendAt[] = [];
+      const stop = driver.loadBalancers?.watch?.((at) => void heard.push(at));
+      await central.sbctl('set', 'Service_Monitor', await monitorOf('10.0.2.11'), 'status=offline');
+      await eventually(async () => heard.length, 1);
+      expect(heard).to.deep.equal([{ nicId: b1.nicId, address: '10.0.2.11', protocol: 'tcp', port: 8080 }]);
+      stop?.();
     });
   });
 

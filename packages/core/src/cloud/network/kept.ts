@@ -57,6 +57,21 @@ export async function ensureKept<K extends AnyKind, S extends KeptSort>(
   });
 }
 
+/** The same outside of an operation of its own: of one that is on its way out, or has gone, when its turn comes, nothing is made again. */
+export async function ensureStanding<K extends AnyKind, S extends KeptSort>(
+  of: KeptKind<K, S>,
+  ctx: NetworkContext,
+  id: string,
+  call: Call,
+): Promise<void> {
+  await ctx.fabrics.inTurn(id, async () => {
+    const row = (await ctx.reader.find(of.kind, id)) as RowOf<K> | undefined;
+    if (row?.state !== 'available') return;
+    const spec = await of.spec(ctx, row);
+    if (spec !== undefined) await (await of.fabric(ctx, row)).keeper(of.sort).ensure(spec, call);
+  });
+}
+
 export async function removeKept<K extends AnyKind, S extends KeptSort>(
   of: KeptKind<K, S>,
   ctx: NetworkContext,

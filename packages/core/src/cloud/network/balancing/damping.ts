@@ -35,22 +35,25 @@ export function damped(
   nowMs: number,
   { flapsMax, holdMs }: DampingPolicy,
 ): readonly Damped[] {
-  let now = all.map((each) => {
+  const now = all.map((each) => {
     if (each.heldUntilMs === undefined) return wentOut.has(each.id) ? noted(each, nowMs, flapsMax) : each;
     return flapsMax === 0 || each.heldUntilMs <= nowMs ? freed(each, nowMs) : each;
   });
-  const serving = now.filter(isServing);
-  if (serving.every(({ isWell }) => isWell === false)) now = now.map((each) => (isHeld(each) ? freed(each, nowMs) : each));
-  if (flapsMax === 0) return now;
-  for (const { id } of now)
-    now = now.map((each) => (each.id === id && flaps(each, nowMs, flapsMax) && hasAnother(now, id) ? held(each, nowMs, holdMs) : each));
-  return now;
+  const isLost = now.filter(isServing).every(({ isWell }) => isWell === false);
+  const tried = isLost ? now.map((each) => (isHeld(each) ? freed(each, nowMs) : each)) : now;
+  if (flapsMax === 0) return tried;
+  let answering = tried.filter(answers).length;
+  return tried.map((each) => {
+    const others = answers(each) ? answering - 1 : answering;
+    if (!flaps(each, nowMs, flapsMax) || others === 0) return each;
+    answering = others;
+    return held(each, nowMs, holdMs);
+  });
 }
 
 const isHeld = ({ heldUntilMs }: Damped): boolean => heldUntilMs !== undefined;
 const isServing = (each: Damped): boolean => each.weight > 0 && !isHeld(each);
-const hasAnother = (all: readonly Damped[], id: string): boolean =>
-  all.some((other) => other.id !== id && isServing(other) && other.isWell === true);
+const answers = (each: Damped): boolean => isServing(each) && each.isWell === true;
 
 const noted = (each: Damped, nowMs: number, flapsMax: number): Damped => ({
   ...each,

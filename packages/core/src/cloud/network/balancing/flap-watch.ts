@@ -1,8 +1,9 @@
 import { announce, both, change, describeChain, equals, type Id, type RowOf } from '../../../kernel/index.ts';
 import type { BackendAt, BackendHealth, Call } from '../../../strategy/index.ts';
 import type { CloudServices } from '../../services.ts';
+import { parseAddress } from '../cidr.ts';
 import type { Fabric } from '../fabrics.ts';
-import { ensureKept } from '../kept.ts';
+import { ensureStanding } from '../kept.ts';
 import { backendFreed, backendHeld } from '../points.ts';
 import { backend } from './backend.ts';
 import { type Damped, damped } from './damping.ts';
@@ -16,6 +17,8 @@ type ListenerRow = RowOf<typeof listener>;
 
 const CALL_MS = 10_000;
 const STALE_ATTEMPTS = 5;
+/** So many of those that went out are looked up at once. */
+const BATCH = 64;
 const IS_WELL: Readonly<Record<BackendHealth, boolean | undefined>> = { online: true, offline: false, unchecked: undefined };
 
 /**
@@ -39,12 +42,17 @@ export class FlapWatch {
     if (!fabric.keeps('loadBalancers')) return;
     if (this.#watched.get(driver)?.fabric !== fabric) {
       this.#watched.get(driver)?.stop();
-      this.#watched.set(driver, { fabric, stop: fabric.watchBackends((at) => this.#do(() => this.#wentOut(fabric, at))) });
+      this.#watched.set(driver, { fabric, stop: this.#listen(fabric) });
     }
     const { reader, slices } = this.#services;
     const held = await slices.list(reader, backend, { field: 'heldUntil', op: 'not null' });
-    for (const listenerId of new Set(held.map((each) => each.listenerId)))
-      if (!call.signal.aborted) await this.#settle(fabric, listenerId).catch((error: unknown) => this.#warn(error));
+    await slices.each(
+      [...new Set(held.map((each) => each.listenerId))],
+      async (listenerId) => {
+        if (!call.signal.aborted) await this.#settle(fabric, listenerId).catch((error: unknown) => this.#warn(error));
+      },
+      1,
+    );
   }
 
   async stop(): Promise<void> {
@@ -67,26 +75,60 @@ export class FlapWatch {
       this.#services.environment.logger.warn({ error: describeChain(error) }, 'a backend that comes and goes could not be held, or freed');
   }
 
+  /** A host that is lost takes all its backends out at once: they wait here, and one at a time works on them. */
+  #listen(fabric: Fabric): () => void {
+    const outs: BackendAt[] = [];
+    return fabric.watchBackends((at) => {
+      if (outs.push(at) === 1) this.#do(() => this.#workOff(fabric, outs));
+    });
+  }
+
+  async #workOff(fabric: Fabric, outs: BackendAt[]): Promise<void> {
+    while (outs.length > 0 && !this.#abort.signal.aborted) {
+      // What is told in one go comes together.
+      await this.#services.slices.turn();
+      const batch = firstOf(outs);
+      await this.#wentOut(fabric, batch).catch((error: unknown) => this.#warn(error));
+      outs.splice(0, batch.length);
+    }
+  }
+
   /** Where a machine answers for several listeners at one port it goes out of all. */
-  async #wentOut(fabric: Fabric, { nicId, protocol, port }: BackendAt): Promise<void> {
-    const { reader } = this.#services;
-    for (const { id, listenerId } of await reader.list(backend, both(equals('nicId', nicId), equals('port', port))))
-      if ((await reader.find(listener, listenerId))?.protocol === protocol) await this.#settle(fabric, listenerId, id);
+  async #wentOut(fabric: Fabric, batch: readonly BackendAt[]): Promise<void> {
+    const { reader, slices } = this.#services;
+    const rows = await slices.list(reader, backend, { field: 'nicId', op: 'in', value: [...new Set(batch.map((at) => at.nicId))] });
+    const ats = Map.groupBy(batch, ({ nicId }) => nicId);
+    const whole = Map.groupBy(rows, ({ listenerId }) => listenerId);
+    await slices.each(
+      [...whole],
+      async ([listenerId, those]) => {
+        const on = await reader.find(listener, listenerId);
+        const balancer = on === undefined ? undefined : await reader.find(loadBalancer, on.loadBalancerId);
+        if (on === undefined || balancer === undefined) return;
+        const isOut = ({ nicId, port }: BackendRow) =>
+          ats
+            .get(nicId)
+            ?.some((at) => at.port === port && at.protocol === on.protocol && familyOf(at.address) === familyOf(balancer.address));
+        const gone = those.filter(isOut).map(({ id }) => id);
+        if (gone.length > 0) await this.#settle(fabric, listenerId, gone).catch((error: unknown) => this.#warn(error));
+      },
+      1,
+    );
   }
 
   /** One after the other, so that of two that go out at once the second knows what became of the first. */
-  #settle(fabric: Fabric, listenerId: string, wentOut?: string): Promise<void> {
+  #settle(fabric: Fabric, listenerId: string, wentOut: readonly string[] = []): Promise<void> {
     const { fabrics, environment } = this.#services;
     const nowMs = environment.clock.nowMs();
     return fabrics.inTurn(`flaps of ${listenerId}`, async () => {
-      let gone = wentOut === undefined ? [] : [wentOut];
+      let gone = wentOut;
       for (let attempt = 0; attempt < STALE_ATTEMPTS && !this.#abort.signal.aborted; attempt += 1) {
         const on = await this.#services.reader.find(listener, listenerId);
         if (on?.state !== 'available' || (await this.#fabricOf(on)) !== fabric) return;
         const done = await this.#decide(fabric, on, new Set(gone), nowMs);
         if (done === 'again') continue;
         gone = [];
-        if (done.isChanged) await ensureKept(keptLoadBalancer, this.#services, on.loadBalancerId, this.#call(on.loadBalancerId));
+        if (done.isChanged) await ensureStanding(keptLoadBalancer, this.#services, on.loadBalancerId, this.#call(on.loadBalancerId));
         this.#wakeAt(fabric, listenerId, done.untilMs);
         return;
       }
@@ -105,8 +147,8 @@ export class FlapWatch {
     wentOut: ReadonlySet<string>,
     nowMs: number,
   ): Promise<'again' | { readonly isChanged: boolean; readonly untilMs: number }> {
-    const { reader, kernel, ids, settings } = this.#services;
-    const all = await reader.list(backend, both(equals('listenerId', on.id), equals('state', 'available')));
+    const { reader, kernel, ids, settings, slices } = this.#services;
+    const all = await slices.list(reader, backend, both(equals('listenerId', on.id), equals('state', 'available')));
     const health = await fabric.backendHealth(on.loadBalancerId, this.#call(on.loadBalancerId)).catch(() => undefined);
     // What is in the trash is not there.
     const before = all.map((row) => dampedOf(row, health && IS_WELL[health[row.id] ?? 'offline']));
@@ -141,6 +183,19 @@ export class FlapWatch {
   #call(loadBalancerId: string): Call {
     return { requestId: `flaps-${loadBalancerId}`, signal: this.#abort.signal, timeoutMs: CALL_MS };
   }
+}
+
+const familyOf = (address: string): number | undefined => parseAddress(address)?.family;
+
+/** No more than are worked on in one go, and of one that goes out again meanwhile the first time only: each time counts. */
+function firstOf(outs: readonly BackendAt[]): readonly BackendAt[] {
+  const seen = new Set<string>();
+  for (const { nicId, protocol, address, port } of outs) {
+    const key = JSON.stringify([nicId, protocol, address, port]);
+    if (seen.size === BATCH || seen.has(key)) break;
+    seen.add(key);
+  }
+  return outs.slice(0, seen.size);
 }
 
 const isHeld = ({ heldUntil }: BackendRow): boolean => heldUntil !== undefined;

@@ -1,13 +1,16 @@
 import { expect } from 'chai';
 import { backend, loadBalancer } from '../../../../src/cloud/index.ts';
 import { backendFreed, backendHeld } from '../../../../src/cloud/network/points.ts';
-import { type JsonObject, type Notice, onNotice, type Plugin } from '../../../../src/kernel/index.ts';
+import { create, type Id, type JsonObject, type Notice, onNotice, type Plugin, transition } from '../../../../src/kernel/index.ts';
 import type { LoadBalancerSpec } from '../../../../src/strategy/index.ts';
 import { RoutedStage } from '../routed-stage.ts';
 
 const check = { intervalSeconds: 5, timeoutSeconds: 2, successes: 2, failures: 3 };
 const SETTLE_MS = 1000;
 const MINUTE_MS = 60_000;
+const MANY = 1000;
+/** As many as are looked up at once, and as are read in a turn of the event loop. */
+const BATCH = 64;
 
 /** A listener with three machines behind it. */
 async function shop(presets: Readonly<Record<string, unknown>> = {}) {
@@ -149,6 +152,51 @@ describe('a backend that comes and goes', () => {
     const off = await shop({ 'loadBalancers.flapsMax': 0 });
     await off.flap(off.a, 12);
     expect([off.weights(), (await off.row(off.a)).heldUntil]).to.deep.equal([[1, 2, 3], undefined]);
+  });
+
+  it('goes out where its balancer leads to alone: not at the other address of its NIC, which another asks', async () => {
+    const { at, a, goOut, row, kept } = await shop();
+    kept.goOut(a, 'fd09::5');
+    await at.sim.run(SETTLE_MS);
+    expect((await row(a)).flaps).to.equal(undefined);
+    await goOut(a);
+    expect((await row(a)).flaps?.outs).to.have.length(1);
+  });
+
+  it('lets the event loop turn where a thousand go out at once, each of whom counts once, and the listener is asked for in batches', async () => {
+    const { at, id, listenerId, a, kept } = await shop();
+    const { nicId, projectId = '' as Id<'project'> } = await at.stage.row(backend, a);
+    const { ids, slices } = at.sim.kernel.services;
+    const many = Array.from({ length: MANY }, () => ids.mint('backend'));
+    const rows = many.flatMap((each, port) => {
+      const of = { loadBalancerId: id as Id<'loadBalancer'>, listenerId: listenerId as Id<'listener'>, nicId };
+      return [
+        create(backend, { ...{ id: each, projectId, name: `many-${port}`, weight: 1, port: port + 10_000 }, ...of }),
+        transition(backend, each, { from: 'creating', to: 'available' }),
+      ];
+    });
+    expect((await at.sim.environment.complete(at.sim.kernel.observe(rows))).ok).to.equal(true);
+    await at.sim.done('backend.update', { weight: 7 }, a);
+    const turn = slices.turn.bind(slices);
+    let turns = 0;
+    slices.turn = () => {
+      turns += 1;
+      return turn();
+    };
+    let asked = 0;
+    const health = kept.health.bind(kept);
+    kept.health = (of) => {
+      asked += 1;
+      return health(of);
+    };
+    for (const each of many) kept.goOut(each);
+    await at.sim.run(10 * SETTLE_MS);
+    const outs = (await at.stage.rows(backend)).flatMap(({ id: own, flaps }) => (many.includes(own) ? [flaps?.outs.length] : []));
+    expect(outs).to.deep.equal(many.map(() => 1));
+    const batches = Math.ceil(MANY / BATCH);
+    expect(asked).to.be.at.most(batches + 2);
+    // Each batch is taken in, its rows are found, and all of the listener's are read.
+    expect(turns).to.be.at.least(batches + 2 * batches * Math.floor(MANY / BATCH));
   });
 
   it('is held though the fabric does not take it at first, and when it changes meanwhile', async () => {
