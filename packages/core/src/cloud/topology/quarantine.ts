@@ -1,5 +1,6 @@
-import { change, create, equals, type Id, type KernelServices, type RowOf, transition } from '../../kernel/index.ts';
+import { change, create, equals, expectState, type Id, type KernelServices, type RowOf, transition } from '../../kernel/index.ts';
 import { nameOr } from '../naming.ts';
+import { host } from './host.ts';
 import { stray } from './stray.ts';
 
 type StrayRow = RowOf<typeof stray>;
@@ -21,9 +22,12 @@ export async function recordStrays(services: KernelServices, ground: Ground, fou
   );
   for (const sighting of found.filter((entry) => !known.some((row) => row.objectId === entry.objectId))) {
     const id: Id<'stray'> = ids.mint('stray');
-    environment.logger.warn({ ...ground, objectId: sighting.objectId }, 'unknown object with our mark; quarantined');
-    // `exists` means that another look recorded it meanwhile.
-    await kernel().observe([create(stray, { ...ground, ...sighting, id, name: nameOr(undefined, stray, id) })]);
+    // `exists` means that another look recorded it meanwhile. To a host that is being deleted nothing comes any more: the look has begun before.
+    const { ok } = await kernel().observe([
+      expectState(host, ground.hostId, ['enabled', 'disabled', 'maintenance']),
+      create(stray, { ...ground, ...sighting, id, name: nameOr(undefined, stray, id) }),
+    ]);
+    if (ok) environment.logger.warn({ ...ground, objectId: sighting.objectId }, 'unknown object with our mark; quarantined');
   }
   for (const row of known) {
     if (row.state !== 'quarantined' || kernel().holds(row.id)) continue;

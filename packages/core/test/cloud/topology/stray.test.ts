@@ -81,6 +81,20 @@ describe('things that nothing explains', () => {
     await cloud.sim.done('host.delete', {}, hostId);
     expect(await cloud.rows(stray)).to.deep.equal([]);
   });
+
+  it('are not recorded by a look that ends after the deletion of its host', async () => {
+    const cloud = await LittleCloud.open();
+    const hostId = await cloud.host('hv1');
+    const { faults } = cloud.sim.world;
+    const id = cloud.sim.kernel.services.ids.mint('network');
+    cloud.sim.world.host('hv1').ensureNetwork({ id, name: 'unknown', owner: 'simulated-cloud', mode: 'nat', subnets: [] });
+    faults.add({ command: 'listNetworks', times: 1, effect: 'aged', delayMs: 5000 });
+    while (faults.struck.get('aged') === undefined) await cloud.sim.run(HEARTBEAT_MS);
+    expect(await cloud.rows(stray), 'the look is under way').to.deep.equal([]);
+    await cloud.sim.done('host.delete', {}, hostId);
+    await cloud.sim.run(A_LOOK_MS);
+    expect(await cloud.rows(stray)).to.deep.equal([]);
+  });
 });
 
 /** A seed of no machine, a copy of no image, a port of no NIC, on a network that is known. */
