@@ -17,6 +17,8 @@ export class Cascades {
   readonly #found = new Map<string, ReadonlyMap<string, string>>();
   /** Those that have begun to delete something. What another has deleted before them is as they were asked for. */
   readonly #begun = new Set<string>();
+  /** By the row: the operation that has announced it, and makes it. */
+  readonly #makers = new Map<string, string>();
   readonly #attached: ReadonlySet<string>;
 
   constructor(sim: SimCloud, mirror: Mirror, say: (problem: string) => void) {
@@ -34,10 +36,21 @@ export class Cascades {
   }
 
   committed(touched: readonly Touched[]): void {
+    this.#announced(touched);
     for (const { table, id, before, after } of touched) {
       if (after?.state === 'deleting' && before?.state !== 'deleting') this.#marked(table, id);
       if (table === 'operation' && after?.state === 'succeeded' && before?.state !== 'succeeded')
         this.#ended(after as unknown as Operation);
+    }
+  }
+
+  /** With an operation, in one transaction. */
+  #announced(touched: readonly Touched[]): void {
+    const begun = touched.filter(({ table, before }) => table === 'operation' && before === undefined);
+    for (const { revision, id: operationId, after } of begun) {
+      const keys = new Set((after?.keys ?? []) as readonly string[]);
+      for (const { revision: then, table, id, before } of touched)
+        if (then === revision && table !== 'operation' && before === undefined && keys.has(id)) this.#makers.set(id, operationId);
     }
   }
 
@@ -83,8 +96,14 @@ export class Cascades {
         for (const edge of refs)
           if (edge.kind === name)
             for (const row of this.#mirror.rows(from).values())
-              if (row[edge.field] === rowId && isOwned(edge, row) && !this.#attached.has(from)) found.set(String(row.id), from);
+              if (row[edge.field] === rowId && isOwned(edge, row) && !this.#attached.has(from) && !this.#comesLater(row))
+                found.set(String(row.id), from);
     return found;
+  }
+
+  /** Announced by what waits behind the deletion: that one will find it done, and takes back what it has announced. */
+  #comesLater({ id }: Row): boolean {
+    return this.#mirror.unfinished.get(this.#makers.get(String(id)) ?? '')?.state === 'queued';
   }
 }
 

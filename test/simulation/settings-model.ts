@@ -35,15 +35,21 @@ export class SettingsModel {
 
   committed(touched: readonly Touched[]): void {
     const changed = new Map<string, Row>();
-    for (const { table, before, after } of touched) {
+    const told = new Set(
+      touched.flatMap(({ table, revision, after }) =>
+        table === 'settingChange' && after !== undefined ? [momentOf(revision, after)] : [],
+      ),
+    );
+    for (const { table, revision, before, after } of touched) {
       const row = after ?? before;
       if (row === undefined) continue;
       // A machine that goes elsewhere inherits from there.
       if (table in ABOVE || table === 'zone') this.revision += before !== undefined && before.hostId === after?.hostId ? 0 : 1;
       if (table === 'settingChange' && before === undefined) this.#change(row);
       if (table === 'settingValue' || table === 'settingChange') changed.set(`${row.key} ${row.place}`, row);
-      // With what it was for; what is set of it goes too, without a word in the history.
-      if (table === 'settingValue' && after === undefined && row.resourceId !== undefined) this.#gone(row);
+      // With what it was for; what is set of it goes too, without a word in the history. One that was reset is told of there.
+      if (table === 'settingValue' && after === undefined && row.resourceId !== undefined && !told.has(momentOf(revision, row)))
+        this.#gone(row);
     }
     for (const row of changed.values()) this.#compare(row);
   }
@@ -66,8 +72,7 @@ export class SettingsModel {
   }
 
   #gone({ key, place, resourceKind }: Row): void {
-    const resource = this.#mirror.row(String(resourceKind), place);
-    if (resource !== undefined && resource.state !== 'deleting') return;
+    if (this.#mirror.row(String(resourceKind), place) !== undefined) return;
     this.#of(String(key)).delete(String(place));
     this.revision += 1;
   }
@@ -127,3 +132,6 @@ export class SettingsModel {
     return places;
   }
 }
+
+/** The place of a setting, in one transaction. */
+const momentOf = (revision: number, { key, place }: Row): string => `${revision} ${key} ${place}`;
