@@ -14,6 +14,8 @@ import { TRASHED } from './plan.ts';
 
 const LOOK_MS_MAX = 3600_000;
 const LOOK_MS_MIN = 1000;
+/** Where nothing is kept: what was on its way there when that was said. */
+const LOOK_MS_OFF = 60_000;
 /** Looks in the time that something may lie there: it goes that much late at most. */
 const LOOKS = 10;
 const PAGE_LENGTH = 100;
@@ -51,7 +53,7 @@ export function startExpiry(ports: ExpiryPorts): () => Promise<void> {
   };
 }
 
-const pauseOf = (keptMs: number): number => (keptMs === 0 ? LOOK_MS_MAX : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, keptMs / LOOKS)));
+const pauseOf = (keptMs: number): number => (keptMs === 0 ? LOOK_MS_OFF : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, keptMs / LOOKS)));
 
 /** What is refused now, because too much is under way or its host is away, is asked for again at the next look. */
 async function expire(ports: ExpiryPorts, kind: AnyKind, signal: AbortSignal): Promise<void> {

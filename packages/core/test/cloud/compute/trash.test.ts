@@ -55,6 +55,21 @@ describe('the trash', () => {
     await sim.done('instance.recover', {}, id);
   });
 
+  it('keeps nothing for an hour that gets there when there is no trash any more', async () => {
+    const at = await smallCloud({ presets: { 'trash.retentionSeconds': 86_400 } });
+    const { sim } = at;
+    const id = await sim.done('instance.create', machine(at));
+    sim.world.faults.add({ command: 'machines.remove', times: 1, effect: 'delay', delayMs: 20_000 });
+    const { operationId } = await sim.submit('instance.delete', {}, id);
+    await sim.run(5000);
+    await sim.done('settingValue.set', { key: 'trash.retentionSeconds', value: 0 });
+    expect(sim.row('instance', id)).to.include({ state: 'deleting' });
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect(states(at)).to.deep.equal(['instance trashed', 'nic trashed', 'volume trashed']);
+    await sim.run(120_000);
+    expect(states(at)).to.deep.equal([]);
+  });
+
   it('gives nothing back while the host is away, and says why', async () => {
     const at = await deletedMachine();
     at.sim.world.crash('hv1');
