@@ -130,6 +130,42 @@ describe('disks that move under a guest which writes', function () {
     await ceph?.[Symbol.asyncDispose]();
   });
 
+  it('are copied, and let go of, though a libvirtd that died as it began a copy has left the place open', async () => {
+    const monitor = async (execute: string, args: object = {}): Promise<unknown> => {
+      const answer = JSON.parse(await backend.virsh('qemu-monitor-command', id, JSON.stringify({ execute, arguments: args })));
+      return answer.return ?? expect.fail(JSON.stringify(answer));
+    };
+    const nodes = async () =>
+      ((await monitor('query-named-block-nodes', { flat: true })) as readonly { readonly 'node-name': string }[]).map(
+        (node) => node['node-name'],
+      );
+    const objects = async () =>
+      ((await monitor('qom-list', { path: '/objects' })) as readonly { readonly name: string }[]).map(({ name }) => name);
+    await pool(1).volumes.create({ id: volumeId, sizeBytes: 32 * MIB }, call());
+    const to = await pool(1).volumes.attach(volumeId, backend.host, call());
+    const filename = to.type === 'file' ? to.path : expect.fail('no file');
+    const [nodesBefore, objectsBefore] = [await nodes(), await objects()];
+    // What libvirt takes next, as it was not written down that it is taken.
+    const number = Math.max(...nodesBefore.map((name) => Number(/^libvirt-(\d+)-/.exec(name)?.[1] ?? 0))) + 1;
+    const leave = async () => {
+      await monitor('object-add', { 'qom-type': 'secret', id: `libvirt-${number}-storage-auth-secret0`, data: 'c2VjcmV0' });
+      await monitor('blockdev-add', { driver: 'file', 'node-name': `libvirt-${number}-storage`, filename });
+      await monitor('blockdev-add', { driver: 'qcow2', 'node-name': `libvirt-${number}-format`, file: `libvirt-${number}-storage` });
+    };
+    await leave();
+    await copies().cancel(id, volumeId, call());
+    expect([(await nodes()).sort(), (await objects()).sort()]).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
+    await leave();
+    await copies().copy(id, volumeId, to, {}, call());
+    expect(await copies().look(id, volumeId, to, call())).to.equal('both');
+    await copies().cancel(id, volumeId, call());
+    expect([(await nodes()).sort(), (await objects()).sort()]).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
+    const written = await numberOf();
+    await until('the guest to go on writing', async () => (await numberOf()) > written + 3 || undefined);
+    await pool(1).volumes.release(volumeId, backend.host, call());
+    await pool(1).volumes.delete(volumeId, call());
+  });
+
   it(`between folders${FULL ? ', into Ceph' : ''} and back, with all that was written, and as they were limited`, async () => {
     await pool(1).volumes.create({ id: volumeId, sizeBytes: 32 * MIB }, call());
     const second = await pool(1).volumes.attach(volumeId, backend.host, call());

@@ -5,6 +5,7 @@ import { except } from '../faults.ts';
 import { AffectFlag, BlockCopyFlag, BlockJobAbortFlag, BlockJobType, domainRef, type TypedParam } from '../libvirt/index.ts';
 import type { Element } from '../xml/element.ts';
 import { child, render } from '../xml/element.ts';
+import { closeLeftOpen } from './block-nodes.ts';
 import { copyElement, isPlace, seedElement } from './disk-xml.ts';
 import type { DomainSight, Domains } from './domains.ts';
 import { Trails } from './trails.ts';
@@ -56,6 +57,7 @@ export function diskCopyVerbs(domains: Domains): NonNullable<HypervisorDriver['d
         else if (!seen.isCopied) {
           // They are of the file that the disk is in.
           await new Trails(domains.api).drop(id, deadline, { volumeId });
+          await closeLeftOpen(domains, id, volumeId, deadline);
           hasBegun = await copies.begin(id, seen.device, to, params, deadline);
         }
       }
@@ -94,6 +96,7 @@ export function diskCopyVerbs(domains: Domains): NonNullable<HypervisorDriver['d
           () => {},
         );
       }
+      if ((await domains.sight(id, deadline))?.active === true) await closeLeftOpen(domains, id, volumeId, deadline);
     },
 
     async changeSeed(id, seed, call) {
