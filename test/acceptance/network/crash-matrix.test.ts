@@ -8,7 +8,7 @@ import { CrashStage, SETTLE_MS } from './crash-stage.ts';
 
 /** What of it is taken back, step by step, where its making fails at the end. */
 const UNDONE = [
-  ...['a VPC', 'a machine with a NIC', 'a NIC of a machine that is there'],
+  ...['a VPC', 'a machine with a NIC', 'a NIC of a machine that is there', 'a NIC of a machine that runs'],
   ...['an elastic IP', 'an elastic IP of a load balancer'],
   ...['a load balancer', 'a listener', 'what a listener asks', 'a backend', 'the weight of a backend'],
 ];
