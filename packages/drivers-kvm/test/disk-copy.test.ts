@@ -147,9 +147,9 @@ describe('disks that move under a guest which writes', function () {
     const [nodesBefore, objectsBefore] = [await nodes(), await objects()];
     // What libvirt takes next, as it was not written down that it is taken.
     const number = Math.max(...nodesBefore.map((name) => Number(/^libvirt-(\d+)-/.exec(name)?.[1] ?? 0))) + 1;
-    const leave = async () => {
+    const leave = async (of = filename) => {
       await monitor('object-add', { 'qom-type': 'secret', id: `libvirt-${number}-storage-auth-secret0`, data: 'c2VjcmV0' });
-      await monitor('blockdev-add', { driver: 'file', 'node-name': `libvirt-${number}-storage`, filename });
+      await monitor('blockdev-add', { driver: 'file', 'node-name': `libvirt-${number}-storage`, filename: of });
       await monitor('blockdev-add', { driver: 'qcow2', 'node-name': `libvirt-${number}-format`, file: `libvirt-${number}-storage` });
     };
     await leave();
@@ -160,6 +160,13 @@ describe('disks that move under a guest which writes', function () {
     expect(await copies().look(id, volumeId, to, call())).to.equal('both');
     await copies().cancel(id, volumeId, call());
     expect([(await nodes()).sort(), (await objects()).sort()]).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
+    const otherId = randomUUID();
+    await pool(1).volumes.create({ id: otherId, sizeBytes: MIB }, call());
+    const other = await pool(1).volumes.attach(otherId, backend.host, call());
+    await leave(other.type === 'file' ? other.path : undefined);
+    await hypervisor.hotplug?.detachDisk(id, otherId, call());
+    expect([(await nodes()).sort(), (await objects()).sort()]).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
+    await pool(1).volumes.delete(otherId, call());
     const written = await numberOf();
     await until('the guest to go on writing', async () => (await numberOf()) > written + 3 || undefined);
     await pool(1).volumes.release(volumeId, backend.host, call());

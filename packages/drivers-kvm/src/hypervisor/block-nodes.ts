@@ -16,8 +16,8 @@ const NODE = /^libvirt-(\d+)-(?:storage|format)$/;
 const SECRET = /^libvirt-(\d+)-(?:storage|format)-.*secret\d+$/;
 
 /**
- * A libvirtd that dies while it begins a copy leaves the place open in QEMU, and what opens it: the next life knows of neither, the pool finds the volume in use as
- * long as the machine is on, and the names are taken for the next copy. While libvirt begins one no command gets through, so whatever is seen is at rest; and QEMU
+ * A libvirtd that dies while it begins a copy, or attaches a disk, leaves the place open in QEMU, and what opens it: the next life knows of neither, the pool finds the
+ * volume in use as long as the machine is on, and the names are taken for the next one. While libvirt is at it no command gets through, so whatever is seen is at rest; and QEMU
  * closes nothing that is in use, by a disk, a copy or a backup.
  */
 export async function closeLeftOpen({ api }: Pick<Domains, 'api'>, id: string, volumeId: string, deadline: Deadline): Promise<void> {

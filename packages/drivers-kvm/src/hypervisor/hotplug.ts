@@ -6,6 +6,7 @@ import type { HostLink } from '../host-links.ts';
 import { AffectFlag, domainRef } from '../libvirt/index.ts';
 import type { Element } from '../xml/element.ts';
 import { render } from '../xml/element.ts';
+import { closeLeftOpen } from './block-nodes.ts';
 import { diskElement } from './disk-xml.ts';
 import type { DomainView } from './domain-view.ts';
 import type { DomainSight, Domains } from './domains.ts';
@@ -42,6 +43,8 @@ export function hotplugVerbs(domains: Domains, link: HostLink): NonNullable<Hype
       const { active } = await domains.needSight(id, deadline);
       if (active) await new Trails(domains.api).drop(id, deadline, { volumeId });
       await plug.detach(id, findDisk(volumeId), deadline);
+      // An attachment that was cut short, which is taken back by this.
+      if (active) await closeLeftOpen(domains, id, volumeId, deadline);
     },
     async attachNic(id, nic, call) {
       const deadline = new Deadline(call);
