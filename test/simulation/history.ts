@@ -4,6 +4,7 @@ import { Chaos } from './chaos.ts';
 import { ClearWay } from './clear-way.ts';
 import { Clients } from './client.ts';
 import { CALLBACKS_URL, Deliveries } from './deliveries.ts';
+import { Emptied } from './emptied.ts';
 import { unlikeRows } from './fabric-picture.ts';
 import { Invariants } from './invariants.ts';
 import { Door, Isolation } from './isolation.ts';
@@ -176,6 +177,7 @@ class Play {
     const invariants = new Invariants(sim, mirror, site, say);
     const chaos = new Chaos(sim, this.#storeFaults, this.#deliveries, (name) => site.known.get(`pool/${name}`));
     const cascades = new Cascades(sim, mirror, say);
+    const emptied = new Emptied(sim, mirror, new Set(site.planted.map(({ id }) => id)), say);
     const settings = new SettingsModel(sim, mirror, say);
     const stacks = new StacksWatch(mirror, say);
     const clients = new Clients({
@@ -194,7 +196,7 @@ class Play {
       invariants.committed(touched);
       isolation.committed(touched);
       this.#deliveries.committed(touched);
-      for (const watch of [cascades, settings, stacks]) watch.committed(touched);
+      for (const watch of [cascades, emptied, settings, stacks]) watch.committed(touched);
       this.#checks += 1;
       chaos.durable();
     };

@@ -1,6 +1,7 @@
 import { isFinished, type Operation } from '@pileus/core/kernel';
 import type { KeptSort } from '@pileus/core/strategy';
 import type { SimCloud } from '@pileus/core/testing';
+import { poolIdOf } from './emptied.ts';
 import { Invariants } from './invariants.ts';
 import { Mirror, type Row } from './mirror.ts';
 import type { Site } from './site.ts';
@@ -79,7 +80,7 @@ const POWER: Readonly<Record<string, string>> = { running: 'running', paused: 's
 function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>): readonly string[] {
   const problems: string[] = [];
   const say = (text: string) => problems.push(text);
-  const listed = JSON.parse(sim.world.snapshot('simulated-cloud')) as Listed;
+  const listed = ofPlacesThatAre(mirror, JSON.parse(sim.world.snapshot('simulated-cloud')) as Listed);
   const networks = listed.networks.filter(({ id }) => !planted.has(id));
   for (const { id } of [...listed.machines, ...listed.networks, ...listed.kept])
     if (planted.has(id) && ![...mirror.rows('stray').values()].some(({ objectId }) => objectId === id))
@@ -104,6 +105,17 @@ function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>):
   disks(mirror, listed.stored, say);
   if (!attachesLate(sim)) forgotten(mirror, listed.stored, say);
   return problems;
+}
+
+/** Of hosts and pools that are gone `Emptied` tells. */
+function ofPlacesThatAre(mirror: Mirror, { machines, stored, ...listed }: Listed): Listed {
+  const hosts = new Set([...mirror.rows('host').values()].map(({ name }) => name));
+  const pools = mirror.rows('pool');
+  return {
+    ...listed,
+    machines: machines.filter(({ host }) => hosts.has(host)),
+    stored: stored.filter(({ pool }) => pools.has(poolIdOf(pool))),
+  };
 }
 
 /** By the sort of object in the fabric: whose rows are kept as such, and in which state. */

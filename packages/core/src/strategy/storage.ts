@@ -205,7 +205,10 @@ export interface StorageDriver {
     /** What was written before it is called is in it, what is written after it answers is not. Repeatable: the first point in time stays. */
     create(snapshot: SnapshotRef, call: Call): Promise<void>;
     delete(snapshot: SnapshotRef, call: Call): Promise<void>;
-    /** The volume gets back content and size. Later snapshots stay. `conflict` while a machine has the volume open. */
+    /**
+     * The volume gets back content and size. Later snapshots stay. `conflict` while a machine has the volume open. Nothing of it is done any more once the call was
+     * given up, or whoever carries it out has died and the volume is touched again: it would take what was written since.
+     */
     revert(snapshot: SnapshotRef, call: Call): Promise<void>;
     /** Makes a clone independent of what it was cloned from. Of any other volume it changes nothing. */
     flatten(volumeId: string, call: Call): Promise<void>;

@@ -12,6 +12,9 @@ export type DriverEnvironment = Environment & Partial<Pick<Incarnation, 'port' |
 /** They ask for all there is, so that an earlier answer is one to the same question. */
 const LISTS = new Set(['machines.list', 'list', 'listNetworks']);
 
+/** By the contract these are carried out by who asks: nothing of them is done once that has given up, or died. */
+const BY_CALLER = new Set(['snapshots.revert']);
+
 /** One request: `apply` changes the world in the instant it lands there, whole or not at all. */
 export interface Request<T> {
   readonly command: string;
@@ -77,6 +80,7 @@ export class SimLink {
     call.signal.addEventListener('abort', giveUp, { once: true });
 
     const reply: Reply<T> = {
+      isOver: () => finished || this.#environment.alive === false,
       value: (value) => finish(() => resolve(value)),
       error: (error) => finish(() => reject(error)),
     };
@@ -85,7 +89,7 @@ export class SimLink {
       request.prepare(stop.signal).then(
         () => {
           // Neither a caller that has given up nor one that was killed meanwhile sends any more.
-          if (!finished && this.#environment.alive !== false) this.#send(site, request, fault, reply);
+          if (!reply.isOver()) this.#send(site, request, fault, reply);
         },
         (error) => reply.error(error),
       );
@@ -110,9 +114,10 @@ export class SimLink {
   #land<T>(site: SimSite, request: Request<T>, fault: StruckFault | undefined, reply: Reply<T>): void {
     const world = this.#world;
     const { command } = request;
+    if (BY_CALLER.has(command) && reply.isOver()) return;
     const apply = () => world.land(site, command, request.apply);
     const answer = attempt(fault?.effect === 'stale' ? () => this.#before(command, apply) : () => this.#kept(command, apply), reply);
-    if (fault?.effect === 'duplicate')
+    if (fault?.effect === 'duplicate' && !BY_CALLER.has(command))
       world.send(site, fault.delayMs, command, { land: () => void attempt(apply, reply), refuse: () => undefined });
     if (fault?.effect === 'timeout_after' || fault?.effect === 'late') return;
     const { life } = site;
@@ -135,6 +140,8 @@ export class SimLink {
 }
 
 interface Reply<T> {
+  /** Who asked has its answer, has given up, or has died. */
+  isOver(): boolean;
   value(value: T): void;
   error(error: unknown): void;
 }
