@@ -73,4 +73,12 @@ export function expectState<K extends AnyKind>(kind: K, id: Id<NameOf<K>>, state
   return { op: 'expect', table: kind.name, key: id, expect: { ...expect, state: states as readonly Json[] as Json } };
 }
 
+/** Guards that a row is there and is not being deleted: what refers to it from now on its deletion finds. */
+export const expectStanding = ({ name, states }: AnyKind, id: string): Statement => ({
+  op: 'expect',
+  table: name,
+  key: id,
+  expect: { state: Object.keys(states).filter((state) => state !== 'deleting' && state !== 'deleted') },
+});
+
 export const adjust = (counter: string, by: number): Statement => ({ op: 'adjust', counter, by });

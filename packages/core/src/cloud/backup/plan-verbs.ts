@@ -4,11 +4,14 @@ import {
   change,
   create,
   defineAction,
+  expectStanding,
+  expectState,
   type Id,
   NOTHING_TO_UNDO,
   type Principal,
   type Reader,
   resourceName,
+  type Statement,
   saga,
   timestamp,
   transition,
@@ -19,6 +22,7 @@ import { given, nameOr } from '../naming.ts';
 import { rowCreate, rowTakenBack } from '../row-only.ts';
 import { volume } from '../storage/contract.ts';
 import { backupPlan, RETENTION, WHEN } from './backup-plan.ts';
+import { backupStore } from './backup-store.ts';
 import type { BackupContext } from './context.ts';
 import { storeInput } from './input.ts';
 import { nextTime } from './schedule.ts';
@@ -49,6 +53,18 @@ async function subject(
   if (!TAG.test(input.tag ?? '')) throw new CloudError('invalid_input', 'A tag is `key` or `key=value`.', { pointer: '/tag' });
   return given({ tag: input.tag });
 }
+
+const standing = ({
+  volumeId,
+  instanceId,
+}: {
+  readonly volumeId?: string;
+  readonly instanceId?: string;
+  readonly tag?: string;
+}): readonly Statement[] => [
+  ...(volumeId === undefined ? [] : [expectStanding(volume, volumeId)]),
+  ...(instanceId === undefined ? [] : [expectStanding(instance, instanceId)]),
+];
 
 const setPlan = saga<null, { readonly id: Id<'backupPlan'>; readonly set: object }>('backupPlan.update', 1)
   .write('set', { do: ({ params: { id, set } }) => [change(backupPlan, id, set)], undo: NOTHING_TO_UNDO })
@@ -101,7 +117,11 @@ export const planCreate = ({ environment }: BackupContext) =>
       const row = { ...about, ...when, ...kept, id, projectId, storeId: store.id, verify: input.verify ?? false, nextRunAt };
       return {
         params: { kind: backupPlan.name, id },
-        statements: [create(backupPlan, { ...row, name: nameOr(input.name, backupPlan, id) })],
+        statements: [
+          expectState(backupStore, store.id, ['available']),
+          ...standing(about),
+          create(backupPlan, { ...row, name: nameOr(input.name, backupPlan, id) }),
+        ],
       };
     },
     saga: rowCreate,

@@ -8,6 +8,7 @@ import {
   defineKind,
   type Endpoint,
   equals,
+  expectStanding,
   forgetSealed,
   type Id,
   instant,
@@ -143,7 +144,13 @@ async function createKey(services: KernelServices, roles: Roles, request: Change
   const whole = { ...row, id, name };
   const limit = principal.limits?.('apiKey.create');
   if (limit !== undefined && !matches(whole as unknown as JsonObject, limit)) throw lacks('apiKey.create', principal);
-  const insert = before === undefined ? [create(apiKey, whole)] : [];
+  const { userId, serviceAccountId } = holder;
+  const guards = [
+    ...(userId === undefined ? [] : [expectStanding(user, userId)]),
+    ...(serviceAccountId === undefined ? [] : [expectStanding(serviceAccount, serviceAccountId)]),
+    ...(inProject === undefined ? [] : [expectStanding(project, inProject.id)]),
+  ];
+  const insert = before === undefined ? [...guards, create(apiKey, whole)] : [];
   const { accountId: _account, ...whose } = holder;
   const begin = (kept: readonly Statement[]) => request.begin([...insert, ...kept], whose, { resourceId: id });
   if (request.rehearses) await begin([]);

@@ -4,6 +4,7 @@ import {
   CloudError,
   create,
   equals,
+  expectState,
   type Id,
   type KernelServices,
   type NotLetIn,
@@ -82,7 +83,10 @@ export class Federation {
       if (isMember === (there !== undefined) || (there !== undefined && kernel().holds(there.id))) return [];
       if (there !== undefined) return [revert(membership, there.id, { from: 'available', to: 'deleted' })];
       const id = ids.mint('membership');
-      return [create(membership, { id, accountId, name: `membership-${id.slice(-12)}`, groupId: of.id, userId })];
+      return [
+        expectState(group, of.id, ['available']),
+        create(membership, { id, accountId, name: `membership-${id.slice(-12)}`, groupId: of.id, userId }),
+      ];
     });
   }
 }

@@ -2,11 +2,13 @@ import { type Static, Type } from 'typebox';
 import {
   CloudError,
   create,
+  expectStanding,
   type Id,
   isUuid,
   type Principal,
   type Reader,
   resourceName,
+  type Statement,
   updateAction,
   usable,
 } from '../../kernel/index.ts';
@@ -62,7 +64,7 @@ export const roleActions = (roles: Roles) => [
       const binding = { ...named, level: at, ...given({ inProjectId: inProject?.id }) };
       await roles.assertCovered(principal, { bindings: [binding] });
       const row = { ...binding, ...subject, id, accountId: principal.accountId, name: nameOr(input.name, roleBinding, id) };
-      return [create(roleBinding, row as never)];
+      return [...standing({ ...binding, ...subject }), create(roleBinding, row as never)];
     },
   }),
 ];
@@ -84,6 +86,14 @@ async function roleNamed(reader: Reader, name: string, principal: Principal) {
   const found = await usable(reader, role, byName?.id ?? name, principal, '/role');
   return { roleId: found.id };
 }
+
+const REFERS = { roleId: role, inProjectId: project, userId: user, groupId: group, serviceAccountId: serviceAccount } as const;
+
+/** All that the binding refers to. */
+const standing = (binding: { readonly [K in keyof typeof REFERS]?: string }): readonly Statement[] =>
+  (Object.keys(REFERS) as (keyof typeof REFERS)[]).flatMap((field) =>
+    binding[field] === undefined ? [] : [expectStanding(REFERS[field], binding[field])],
+  );
 
 type Subject = { readonly userId: Id<'user'> } | { readonly groupId: Id<'group'> } | { readonly serviceAccountId: Id<'serviceAccount'> };
 

@@ -6,6 +6,7 @@ import {
   create,
   defineKind,
   type Endpoint,
+  expectState,
   type Id,
   isCloudError,
   type KernelServices,
@@ -255,7 +256,7 @@ class Sessions {
     const expiresAt = new Date(environment.clock.nowMs() + settings.global(sessionHours) * HOUR_MS).toISOString();
     const row = create(session, { id, accountId: accountId as Id<'account'>, name: `session-${id}`, userId, expiresAt });
     const by = { actor: `user:${userId}`, accountId: accountId as string, resourceId: id };
-    await begin([...statements, row, ...writeCredential({ id, secrets: [{ sha256 }] })], {}, by);
+    await begin([...statements, expectState(user, userId, ['enabled']), row, ...writeCredential({ id, secrets: [{ sha256 }] })], {}, by);
     return { id, token, expiresAt, userId, accountId: accountId as string };
   }
 
