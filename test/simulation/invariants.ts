@@ -17,7 +17,7 @@ export class Invariants {
   readonly #networks: NetworkInvariants;
   readonly #macs = new Map<string, string>();
   readonly #groups = new Map<string, Map<string, string>>();
-  readonly #limits = new Map<string, number>();
+  readonly #seen = new Map<string, { readonly value: number; readonly limit: number }>();
   #violations = 0;
 
   constructor(sim: SimCloud, mirror: Mirror, site: Site, say: Say) {
@@ -91,9 +91,11 @@ export class Invariants {
   #counter(key: string, counter: Counter | undefined): void {
     const { value = 0, limit = null } = counter ?? {};
     const rows = this.#mirror.sums.get(key) ?? 0;
-    const before = this.#limits.get(key) ?? 0;
-    this.#limits.set(key, value);
-    if (value < 0 || (limit !== null && value > limit && value > before)) this.#say(`counter ${key} is ${value} of ${limit}`);
+    const bound = limit ?? Number.POSITIVE_INFINITY;
+    const before = this.#seen.get(key) ?? { value: 0, limit: bound };
+    this.#seen.set(key, { value, limit: bound });
+    // A limit may be lowered below what was within it, and both be seen at once.
+    if (value < 0 || (value > bound && value > before.value && bound >= before.limit)) this.#say(`counter ${key} is ${value} of ${limit}`);
     if (value < rows || (value > rows && !this.#mirror.grows(key))) this.#say(`counter ${key} is ${value}, but the rows count ${rows}`);
   }
 

@@ -1,6 +1,6 @@
 import { isFinished, type Operation } from '@pileus/core/kernel';
 import type { KeptSort } from '@pileus/core/strategy';
-import type { SimCloud } from '@pileus/core/testing';
+import { SHARED_SITE, type SimCloud } from '@pileus/core/testing';
 import { poolIdOf } from './emptied.ts';
 import { Invariants } from './invariants.ts';
 import { Mirror, type Row } from './mirror.ts';
@@ -108,12 +108,13 @@ function explained(sim: SimCloud, mirror: Mirror, planted: ReadonlySet<string>):
 }
 
 /** Of hosts and pools that are gone `Emptied` tells. */
-function ofPlacesThatAre(mirror: Mirror, { machines, stored, ...listed }: Listed): Listed {
+function ofPlacesThatAre(mirror: Mirror, { machines, networks, stored, ...listed }: Listed): Listed {
   const hosts = new Set([...mirror.rows('host').values()].map(({ name }) => name));
   const pools = mirror.rows('pool');
   return {
     ...listed,
     machines: machines.filter(({ host }) => hosts.has(host)),
+    networks: networks.filter(({ host }) => host === SHARED_SITE || hosts.has(host)),
     stored: stored.filter(({ pool }) => pools.has(poolIdOf(pool))),
   };
 }

@@ -16,15 +16,17 @@ export async function otherSide(
   reader: Reader,
   { vpcId, peerVpcId }: Pick<RowOf<typeof peering>, 'vpcId' | 'peerVpcId'>,
 ): Promise<RowOf<typeof peering> | undefined> {
-  const rows = await reader.list(peering, both(equals('vpcId', peerVpcId), equals('peerVpcId', vpcId)));
-  return rows.find(({ state }) => state !== 'deleting');
+  return (await answersTo(reader, { vpcId, peerVpcId })).find(({ state }) => state !== 'deleting');
 }
 
-/** VPCs that both sides want this one to be linked with. */
+const answersTo = (reader: Reader, { vpcId, peerVpcId }: Pick<RowOf<typeof peering>, 'vpcId' | 'peerVpcId'>) =>
+  reader.list(peering, both(equals('vpcId', peerVpcId), equals('peerVpcId', vpcId)));
+
+/** VPCs that this one is linked with, as both sides want it. Still so while one takes it back: until then packets go, and it may come to nothing. */
 export async function peersOf(reader: Reader, vpcId: string): Promise<readonly RowOf<typeof vpc>[]> {
-  const own = (await reader.list(peering, equals('vpcId', vpcId))).filter(({ state }) => state !== 'deleting');
-  const others = await Promise.all(own.map((row) => otherSide(reader, row)));
-  return Promise.all(others.flatMap((other) => (other === undefined ? [] : [reader.get(vpc, other.vpcId)])));
+  const own = await reader.list(peering, equals('vpcId', vpcId));
+  const answers = await Promise.all(own.map((row) => answersTo(reader, row)));
+  return Promise.all([...new Set(answers.flat().map((row) => row.vpcId))].map((id) => reader.get(vpc, id)));
 }
 
 /** VPCs whose names its machines find, too: both sides want it. Those that have agreed for longer come first. */

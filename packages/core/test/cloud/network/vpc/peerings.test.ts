@@ -67,6 +67,25 @@ describe('a peering of two VPCs', () => {
     expect(stage.sim.world.fabric.kept.of('vpcs').size).to.equal(0);
   });
 
+  it('is one until its link is gone: nothing is made meanwhile that it could not come back to', async () => {
+    const { stage, a, b, ask, agree, refusal } = await twoSides();
+    const own = await agree(a, b);
+    await agree(b, a);
+    const { sim } = stage;
+    const mended = sim.world.faults.add({ command: 'peerings.remove', effect: 'fail' });
+    const { operationId } = await sim.submit('peering.delete', {}, own);
+    await sim.run(STUCK_MS);
+    const meets = { name: 'meets', vpcId: a.vpcId, subnets: [{ cidr: '10.2.0.0/25' }] };
+    expect(await refusal(a.principal, 'network.create', meets)).to.deep.equal([
+      'invalid_input',
+      '/subnets/0/cidr',
+      'It overlaps with a subnet of a VPC that it is linked with.',
+    ]);
+    mended();
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    await ask(a.principal, 'network.create', meets);
+  });
+
   it('ends where an operator passes over a link that its fabric does not take away: the other side waits, and the link goes when it can', async () => {
     const { stage, a, b, link, stateOf, agree } = await twoSides();
     const own = await agree(a, b);
