@@ -199,6 +199,8 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
         step.owe(what);
       };
       await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
+      // It follows the root disk: a machine that is on has the new one, and one that is off gets it when it starts.
+      if (row.slot === 0 && row.instanceId !== undefined) await removeOrOwe(step, 'seed.delete', params.fromPoolId, row.instanceId);
       return { isOwed };
     },
     undo: FORWARD_ONLY,

@@ -55,4 +55,17 @@ describe('seeds of machines', () => {
     await stage.sim.run(2 * LOOK_MS);
     expect([seedsOf(gone), seedsOf(elsewhere)]).to.deep.equal([[], right]);
   });
+
+  it('leave a pool with the root disk that is moved, without waiting for a look there', async () => {
+    const { stage, seedsOf, machine } = await open();
+    await stage.sim.done('pool.create', { driver: 'simulated-shared', clusterId: stage.clusterId, storageClass: 'other' });
+    const id = await machine();
+    const before = seedsOf(id);
+    await stage.sim.done('instance.stop', { force: true }, id);
+    const [root] = stage.sim.rows('volume').filter(({ instanceId }) => instanceId === id);
+    await stage.sim.done('volume.move', { storageClass: 'other' }, String(root?.id));
+    expect([before.length, seedsOf(id)]).to.deep.equal([1, []]);
+    await stage.sim.done('instance.start', {}, id);
+    expect(stage.real(id).power).to.equal('running');
+  });
 });
