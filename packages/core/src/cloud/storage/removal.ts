@@ -82,6 +82,15 @@ export async function removeOrOwe({ ctx, call, owe }: Step, task: RemovalTask, p
   await removeFrom(ctx, task, await ctx.pools.open(poolId), id, call);
 }
 
+/** A seed follows the root disk that has left the pool: a machine that is on has the new one by then, and one that is off gets it when it starts. */
+export async function leaveSeed(
+  step: Step,
+  { slot, instanceId }: { readonly slot?: number | undefined; readonly instanceId?: string | undefined },
+  poolId: string,
+): Promise<void> {
+  if (slot === 0 && instanceId !== undefined) await removeOrOwe(step, 'seed.delete', poolId, instanceId);
+}
+
 /** Whether a live row says that the thing lies there by right. */
 const BELONGS: Record<RemovalTask, (reader: Reader, poolId: string, id: string) => Promise<boolean>> = {
   'volume.delete': async (reader, poolId, id) => {

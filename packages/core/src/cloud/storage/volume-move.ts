@@ -24,7 +24,7 @@ import { refuseUnknownPlace } from './asked-place.ts';
 import { protectionIn } from './class-encryption.ts';
 import { pool } from './pool.ts';
 import { choosePool, hostPlace, reaches } from './pool-choice.ts';
-import { poolReachable, removeOrOwe } from './removal.ts';
+import { leaveSeed, poolReachable, removeOrOwe } from './removal.ts';
 import { dropSnapshot } from './snapshots/snapshot-delete.ts';
 import { contentKey, refuseSnapshots, type SnapshotRow, snapshotsOf } from './snapshots/snapshot-rows.ts';
 import { volume } from './volume.ts';
@@ -199,9 +199,7 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
         step.owe(what);
       };
       await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
-      // It follows the root disk: a machine that is on has the new one, and one that is off gets it when it starts.
-      if (row.slot === 0 && row.instanceId !== undefined) await removeOrOwe(step, 'seed.delete', params.fromPoolId, row.instanceId);
-      return { isOwed };
+      return leaveSeed(step, row, params.fromPoolId).then(() => ({ isOwed }));
     },
     undo: FORWARD_ONLY,
   })
