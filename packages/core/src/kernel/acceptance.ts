@@ -1,5 +1,5 @@
 import { isVisible, lacks, type Principal, readPermission } from './access.ts';
-import { type Acceptance, type AcceptRequest, type Action, stateProblem } from './action.ts';
+import { type Acceptance, type AcceptRequest, type Action, DELETING, stateProblem } from './action.ts';
 import { inWords } from './article.ts';
 import { auditStatement, toldOf } from './audit/index.ts';
 import type { Refusal } from './commits.ts';
@@ -20,7 +20,6 @@ import { create } from './rows.ts';
 import type { Statement } from './store.ts';
 
 /** With force they pass a head that needs attention. */
-const DELETING = new Set(['delete', 'expunge']);
 const ACCEPT_ATTEMPTS = 5;
 /** Where others are chosen after a clash. Each that is lost was won by another request, so that this many side by side do not keep one from its turn. */
 const CLASH_ATTEMPTS = 20;

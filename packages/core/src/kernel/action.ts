@@ -141,6 +141,9 @@ export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: A
   } as unknown as Action;
 }
 
+/** Verbs that end a row for good, or put it into the trash. */
+export const DELETING: ReadonlySet<string> = new Set(['delete', 'expunge']);
+
 /** Why the row's state does not allow the action, or undefined. Forced, it also takes what an abandoned creation has left. */
 export function stateProblem(
   action: Action,

@@ -34,10 +34,10 @@ export interface Live {
   next?: readonly string[];
   /** Stuck, and out of its queues for this forced one. */
   asideFor?: string;
-  /** Forced: those that stand aside for it. */
-  passed?: readonly Live[];
+  /** A deletion that removes what it leaves. */
+  supersededBy?: string;
 }
-type AtWork = 'resumed' | 'journal' | 'nextNumber' | 'percent' | 'run' | 'refused' | 'next' | 'asideFor' | 'passed';
+type AtWork = 'resumed' | 'journal' | 'nextNumber' | 'percent' | 'run' | 'refused' | 'next' | 'asideFor' | 'supersededBy';
 export type AcceptedOperation = Omit<Live, AtWork>;
 
 async function journalOf(store: Store, operationId: string): Promise<readonly JournalRow[]> {

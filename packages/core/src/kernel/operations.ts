@@ -1,3 +1,4 @@
+import { DELETING } from './action.ts';
 import { AtWork } from './at-work.ts';
 import { steeringAudit } from './audit/calls.ts';
 import { type CommitFor, Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
@@ -258,7 +259,7 @@ export class Operations {
       if (how === 'ended') this.#ended(live);
       if (how === 'moved') this.#moved(live);
       const forced = how === 'left' && !this.#stopping ? this.#live.get(live.asideFor ?? '') : undefined;
-      if (forced !== undefined) this.#passing.standAside(live, forced);
+      if (forced !== undefined) this.#passing.standAside(live);
     } catch (error) {
       this.#options.environment.logger.error({ operationId: live.id, error: describeChain(error) }, 'operation left for the next start');
       if (!(error instanceof Fenced) && !this.#stopping)
@@ -304,7 +305,7 @@ export class Operations {
     const last = journal.at(-1)?.type;
     const refused =
       live.refused ??
-      (live.queued || (last === 'accepted' && live.asideFor === undefined)
+      (live.queued || (last === 'accepted' && live.supersededBy === undefined)
         ? await asked(() => checkedAtHead(this.#options.reader, live, action))
         : undefined);
     if (refused === SATISFIED) {
@@ -312,6 +313,7 @@ export class Operations {
       return 'ended';
     }
     if (live.queued && refused === undefined) await this.#leaveQueued(live);
+    const supersede = DELETING.has(action.verb) ? this.#passing.supersedes(live) : undefined;
     live.run = new SagaRun(
       {
         environment: this.#options.environment,
@@ -325,7 +327,7 @@ export class Operations {
         },
         onFreed: () => this.atWork.free(live.id),
         rest: () => this.atWork.rest(live.id),
-        ...(live.forced ? { beforePivot: () => this.#passing.supersede(live) } : {}),
+        ...(supersede === undefined ? {} : { beforePivot: supersede }),
         ...this.#options.runs,
       },
       {
@@ -353,9 +355,9 @@ export class Operations {
     );
     // Told to stop while this was being prepared: there was no run yet that could be parked.
     if (this.#stopping) live.run.park();
-    if (live.asideFor !== undefined) live.run.abandon(new CloudError('conflict', `Superseded by the forced operation ${live.asideFor}.`));
+    if (live.supersededBy !== undefined) live.run.abandon(new CloudError('conflict', `Superseded by the operation ${live.supersededBy}.`));
     const outcome = await live.run.run();
-    if (outcome === 'succeeded') await this.#passing.supersede(live);
+    if (outcome === 'succeeded') await supersede?.();
     return outcome === 'parked' ? 'left' : outcome === 'moved' ? outcome : 'ended';
   }
 

@@ -10,11 +10,13 @@ interface PassingPorts {
 }
 
 /**
- * A head that is stuck stands aside for a forced operation behind it. When there is no way back for that one, the head ends as it is, its effects are for the
- * forced one to remove. Where the forced one comes to nothing, as its plan has changed, the head goes on: else nobody would end what it has begun.
+ * A head that is stuck stands aside for a forced operation behind it, and so for what waits between the two. When there is no way back for a deletion that takes
+ * its resource along, the head ends as it is, its effects are for that deletion to remove. Where the forced one comes to nothing, as its plan has changed, the head
+ * goes on: else nobody would end what it has begun.
  */
 export class Passing {
   readonly #ports: PassingPorts;
+  readonly #aside = new Set<Live>();
 
   constructor(ports: PassingPorts) {
     this.#ports = ports;
@@ -39,25 +41,32 @@ export class Passing {
   }
 
   /** Its run is parked. */
-  standAside(head: Live, forced: Live): void {
+  standAside(head: Live): void {
     asAfterRestart(head);
-    forced.passed = [...(forced.passed ?? []), head];
+    this.#aside.add(head);
     for (const next of this.#ports.queues.aside(head.id)) if (this.#ports.live(next) !== undefined) this.#ports.ready(next);
   }
 
-  async supersede(forced: Live): Promise<void> {
-    for (const head of forced.passed ?? []) {
+  /** What a deletion that is about to begin has to do before there is no way back for it; undefined where nobody stands aside. */
+  supersedes(deletion: Live): (() => Promise<void>) | undefined {
+    const heads = [...this.#aside].filter(({ resourceId }) => deletion.keys.includes(resourceId));
+    return heads.length === 0 ? undefined : () => this.#supersede(deletion, heads);
+  }
+
+  async #supersede(deletion: Live, heads: readonly Live[]): Promise<void> {
+    for (const head of heads) {
+      if (!this.#aside.delete(head)) continue;
+      head.supersededBy = deletion.id;
       await this.#ports.drive(head);
-      if (this.#ports.live(head.id) !== undefined) throw new Error(`operation ${head.id}, which ${forced.id} supersedes, has not ended`);
+      if (this.#ports.live(head.id) !== undefined) throw new Error(`operation ${head.id}, which ${deletion.id} supersedes, has not ended`);
     }
-    forced.passed = [];
   }
 
   /** They are the first again, before anybody else can be; what is answered lets them go on. */
   giveBack(forced: Live): () => void {
-    const heads = forced.passed ?? [];
-    forced.passed = [];
+    const heads = [...this.#aside].filter(({ asideFor }) => asideFor === forced.id);
     for (const head of heads) {
+      this.#aside.delete(head);
       delete head.asideFor;
       this.#ports.queues.back(head.id);
     }

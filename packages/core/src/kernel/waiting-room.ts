@@ -1,4 +1,4 @@
-import type { Acceptance } from './action.ts';
+import { type Acceptance, DELETING } from './action.ts';
 import type { Committed } from './commits.ts';
 import { type Environment, timestamp } from './environment.ts';
 import { type ErrorRecord, toErrorRecord } from './errors.ts';
@@ -28,8 +28,6 @@ export interface WaitingRoomPorts {
 export type TakenUp =
   | { readonly ok: true }
   | { readonly ok: false; readonly failure?: Extract<Committed, { ok: false }>; readonly statement?: Statement };
-
-const DELETING = new Set(['delete', 'expunge']);
 
 /**
  * Operations that are first in all their queues and wait for something that no queue knows, e.g. capacity. They take no place among those at work, hold only

@@ -54,6 +54,24 @@ describe('a forced deletion behind an operation that is stuck', () => {
     expect(sim.counter('given back')).to.equal(1);
   });
 
+  it('lets a deletion between them go first, which then ends that one', async () => {
+    const { sim, world, id, operationId, force } = await stuckBehind();
+    const { operationId: between } = await sim.submit({ action: 'thing.delete', resourceId: id });
+    await sim.run(1000);
+    const seen: string[] = [];
+    world.plan(
+      'do g',
+      () => void seen.push(sim.operation(operationId).state),
+      () => void seen.push(sim.operation(operationId).state),
+    );
+    const forced = await force();
+    expect((await sim.ended(forced)).state).to.equal('succeeded');
+    expect(sim.operation(between).state).to.equal('succeeded');
+    expect(sim.operation(operationId).error?.message).to.equal(`Superseded by the operation ${between}.`);
+    expect(seen).to.deep.equal(['needs_attention', 'failed']);
+    expect(sim.counter('given back')).to.equal(1);
+  });
+
   it('is cancelled while it may be, and the other goes on', async () => {
     const { sim, world, away, operationId, force } = await stuckBehind();
     world.plan('do g', hangs);

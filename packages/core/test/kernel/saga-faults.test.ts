@@ -128,7 +128,7 @@ describe('a forced deletion', () => {
       const row = sim.operation(stuck.operationId);
       expect(row.state).to.equal('failed');
       expect(sim.counter('given back')).to.equal(1);
-      expect(row.error?.message).to.equal(`Superseded by the forced operation ${forcing.operationId}.`);
+      expect(row.error?.message).to.equal(`Superseded by the operation ${forcing.operationId}.`);
       expect(world.lines.at(-1)).to.equal('do f');
     });
 });
