@@ -5,6 +5,7 @@ import type { Mirror } from './mirror.ts';
 const EVERY_MS = 30_000;
 const IN_THE_WAY: Readonly<Record<string, object>> = {
   instance: { force: true, permanent: true },
+  snapshotGroup: {},
   snapshot: {},
   volume: { recursive: true, permanent: true },
 };

@@ -60,10 +60,15 @@ export class StacksWatch {
     for (const part of parts)
       if (!isFinished(part)) this.#say(`${action} ${id} has ${state}, and its part ${part.action} ${part.id} is ${part.state}`);
     if (state === 'succeeded') this.#whole(id, action, resourceId);
+    // What is being deleted by another is that one's to end.
     else
       for (const part of parts)
-        if (part.action.endsWith('.create') && this.#mirror.row(part.resourceKind, part.resourceId) !== undefined)
+        if (part.action.endsWith('.create') && !['deleting', undefined].includes(this.#stateOf(part)))
           this.#say(`${action} ${id} has ${state}, and ${part.resourceKind} ${part.resourceId}, which it has made, is left`);
+  }
+
+  #stateOf({ resourceKind, resourceId }: Operation): string | undefined {
+    return this.#mirror.row(resourceKind, resourceId)?.state as string | undefined;
   }
 
   /** The template that was applied last, and the resources that the stack has. */

@@ -179,7 +179,7 @@ export class Kernel {
     this.#stops.push(startSweep(sweepPorts));
     this.audit.start();
     const submit = (request: SubmitRequest) => this.submit(request);
-    this.#stops.push(startExpiry({ ...this.services, registry: this.registry, submit }));
+    this.#stops.push(startExpiry({ ...sweepPorts, submit }));
     for (const plugin of this.registry.plugins) if (plugin.start !== undefined) this.#stops.push(await plugin.start());
   }
 
@@ -225,6 +225,11 @@ export class Kernel {
   /** True while an unfinished operation is in the queue of this key. */
   holds(key: string): boolean {
     return this.operations.queue(key).length > 0;
+  }
+
+  /** As `holds`, but for those that wait for this operation: it would wait for itself. */
+  holdsAhead(key: string, operationId: string): boolean {
+    return this.operations.isAhead(key, operationId);
   }
 
   /**

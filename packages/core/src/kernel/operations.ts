@@ -97,9 +97,9 @@ export class Operations {
   }
 
   /** Ids of the operations at and behind the head of a key's queue. */
-  queue(key: string): readonly string[] {
-    return this.#queues.of(key);
-  }
+  readonly queue = (key: string): readonly string[] => this.#queues.of(key);
+  /** @see Queues.isAhead */
+  readonly isAhead = (key: string, operationId: string): boolean => this.#queues.isAhead(key, operationId);
 
   /** What one that has not begun waits for at this instant; undefined where nothing keeps it. */
   standing(id: string): Standing | undefined {
@@ -258,8 +258,7 @@ export class Operations {
       const how = await this.#runToEnd(live);
       if (how === 'ended') this.#ended(live);
       if (how === 'moved') this.#moved(live);
-      const forced = how === 'left' && !this.#stopping ? this.#live.get(live.asideFor ?? '') : undefined;
-      if (forced !== undefined) this.#passing.standAside(live);
+      if (how === 'left' && live.asideFor !== undefined && !this.#stopping) this.#passing.standAside(live);
     } catch (error) {
       this.#options.environment.logger.error({ operationId: live.id, error: describeChain(error) }, 'operation left for the next start');
       if (!(error instanceof Fenced) && !this.#stopping)

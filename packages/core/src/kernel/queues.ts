@@ -82,6 +82,12 @@ export class Queues {
     return (this.#keys.get(operationId) ?? []).every((key) => this.#queues.get(key)?.[0] === operationId);
   }
 
+  /** Whether another is in the queue of the key that does not wait for this one, be it by way of others. */
+  isAhead(key: string, operationId: string): boolean {
+    const later = this.#waitingFor(operationId);
+    return this.of(key).some((id) => id !== operationId && !later.has(id));
+  }
+
   /** Leaves its queues for a while, and what it is waited for by. Answers which ones are now first in all of theirs. */
   aside(operationId: string): readonly string[] {
     return this.#take(this.#keys.get(operationId) ?? [], (queue) => queue.indexOf(operationId));

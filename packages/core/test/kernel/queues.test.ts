@@ -109,6 +109,16 @@ describe('queues', () => {
     );
   });
 
+  it('tell who is ahead, and do not take for that who waits for the one that asks, be it by way of others', () => {
+    const queues = new Queues();
+    queues.add('drain', ['host']);
+    queues.add('zone', ['host', 'machine', 'disk']);
+    queues.add('behind', ['disk', 'other']);
+    expect(['machine', 'disk', 'other', 'host', 'none'].map((key) => queues.isAhead(key, 'drain'))).to.deep.equal(Array(5).fill(false));
+    queues.add('apart', ['elsewhere']);
+    expect([queues.isAhead('elsewhere', 'drain'), queues.isAhead('host', 'zone')]).to.deep.equal([true, true]);
+  });
+
   it('let go of one that leaves from the middle', () => {
     const queues = new Queues();
     expect(['1', '2', '3'].map((id) => queues.add(id, ['a']))).to.deep.equal([true, false, false]);

@@ -124,7 +124,7 @@ async function goOver(step: Step, { instanceId, operationIds }: Move): Promise<v
 /** It migrates as if the caller had asked for that, and may: who drains a host reaches the machines of all projects. Answers false when it has left before. @throws CloudError */
 async function isSent({ ctx, params, operationId }: Step, instanceId: Id<'instance'>, own: Id<'operation'>): Promise<boolean> {
   if ((await stillThere(ctx.reader, params.hostId, instanceId)) === undefined) return false;
-  const isBusy = () => ctx.kernel().holds(instanceId);
+  const isBusy = () => ctx.kernel().holdsAhead(instanceId, operationId);
   const principal: Principal = { ...params.caller, allows: () => true };
   const wasBusy = isBusy();
   try {

@@ -30,6 +30,8 @@ export interface ExpiryPorts {
   readonly registry: Registry;
   readonly settings: Settings;
   readonly submit: (request: SubmitRequest) => Promise<Accepted>;
+  /** True while an unfinished operation is in the queue of this key. */
+  readonly holds: (key: string) => boolean;
 }
 
 /** Expunges what has lain in the trash for its time. Answers how to stop. */
@@ -55,9 +57,9 @@ export function startExpiry(ports: ExpiryPorts): () => Promise<void> {
 
 const pauseOf = (keptMs: number): number => (keptMs === 0 ? LOOK_MS_OFF : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, keptMs / LOOKS)));
 
-/** What is refused now, because too much is under way or its host is away, is asked for again at the next look. */
+/** What is under way is not asked for a second time. What is refused now, because too much is under way or its host is away, is asked for again at the next look. */
 async function expire(ports: ExpiryPorts, kind: AnyKind, signal: AbortSignal): Promise<void> {
-  const { environment, reader, store, settings, submit } = ports;
+  const { environment, reader, store, settings, submit, holds } = ports;
   const before = new Date(environment.clock.nowMs() - trashMs(settings)).toISOString();
   for (let after: readonly string[] | undefined; ; ) {
     // What a restored store has in its trash may have been recovered since.
@@ -68,7 +70,7 @@ async function expire(ports: ExpiryPorts, kind: AnyKind, signal: AbortSignal): P
     });
     for (const { id, trash } of rows) {
       if (signal.aborted) return;
-      if (trash === undefined || trash.rootId !== id || trash.at > before) continue;
+      if (trash === undefined || trash.rootId !== id || trash.at > before || holds(id)) continue;
       await submit({ action: `${kind.name}.expunge`, resourceId: id, input: {}, principal: EXPIRY }).catch((error: unknown) => {
         environment.logger.warn({ kind: kind.name, id, error: describeChain(error) }, 'not expunged yet');
       });

@@ -129,6 +129,19 @@ describe('the trash', () => {
     expect(at.sim.row('instance', at.id)).to.include({ state: 'deleted' });
   });
 
+  it('asks for nothing while it waits: what is under way takes it along', async () => {
+    const at = await deletedMachine(HOUR_MS);
+    const { sim } = at;
+    const heal = sim.world.faults.add({ command: 'volumes.delete', effect: 'fail', fault: 'unavailable' });
+    await sim.submit('volume.delete', { permanent: true }, at.lasting);
+    const { operationId } = await sim.submit('host.delete', { recursive: true }, at.hostId);
+    await sim.run(5 * HOUR_MS);
+    expect(sim.rows('operation').filter(({ action }) => action === 'instance.expunge')).to.deep.equal([]);
+    heal();
+    expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    expect(states(at)).to.deep.equal([]);
+  });
+
   it('keeps what its things stand on', async () => {
     const at = await deletedMachine();
     const error = await refusal(at.sim.submit('network.delete', {}, at.networkId));

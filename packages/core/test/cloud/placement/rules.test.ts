@@ -113,7 +113,7 @@ describe('rules of placement', () => {
     sim.around = async ({ path, phase }, body) => {
       if (path === 'define' && phase === 'do' && lost === undefined) {
         lost = String(sim.rows('instance')[0]?.hostId);
-        sim.world.crash(`hv${hostIds.findIndex((id) => id === lost) + 1}`);
+        sim.world.crash(`hv${hostIds.indexOf(lost ?? '') + 1}`);
       }
       return body();
     };
