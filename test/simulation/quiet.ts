@@ -179,9 +179,12 @@ function machines(mirror: Mirror, listed: Listed['machines'], say: (text: string
 function disks(mirror: Mirror, listed: Listed['stored'], say: (text: string) => void): void {
   const tables: Readonly<Record<string, string>> = { volume: 'volume', image: 'image', seed: 'instance' };
   const there = new Set<string>();
+  // By way of one of its hosts: what came late into one that has none left is found when it has one again.
+  const clusters = new Set([...mirror.rows('host').values()].map(({ clusterId }) => clusterId));
+  const isLookedAt = ({ clusterId }: Row = {}) => clusterId === undefined || clusters.has(clusterId);
   for (const { kind, id, pool, sizeBytes } of listed) {
     const owner: Row | undefined = mirror.row(tables[kind] ?? kind, id);
-    if (owner === undefined) say(`${kind} ${id} in ${pool} has no row`);
+    if (owner === undefined && isLookedAt(mirror.row('pool', poolIdOf(pool)))) say(`${kind} ${id} in ${pool} has no row`);
     if (kind === 'volume' && owner !== undefined && owner.sizeBytes !== sizeBytes)
       say(`volume ${id} has ${sizeBytes} bytes, its row ${owner.sizeBytes}`);
     if (kind !== 'volume' || owner === undefined) continue;
