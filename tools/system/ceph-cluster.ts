@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CephLayout, type CephUser, cephConfig, keyringEntry, keyringOf, newKey, RBD_CAPS } from './ceph-config.ts';
 import { ChildDaemon } from './child-daemon.ts';
@@ -82,6 +84,7 @@ export class CephCluster implements AsyncDisposable {
       '--name=client.gateway',
       `--rgw_frontends=${endpoint}`,
       `--rgw_data=${join(dir, 'gateway')}`,
+      `--admin_socket=${this.#gatewaySocket}`,
     );
   }
 
@@ -128,10 +131,24 @@ export class CephCluster implements AsyncDisposable {
     return this.#s3;
   }
 
+  get #gatewaySocket(): string {
+    return join(this.dir, 'run', 'gateway.asok');
+  }
+
   osd(index: number): ChildDaemon {
     const osd = this.osds[index];
     if (osd === undefined) throw new RangeError(`the cluster has ${this.osds.length} OSDs, counted from 0: there is no ${index}`);
     return osd;
+  }
+
+  /** Until the gateway has no request in hand, also of callers that have hung up. It counts those that it has begun, and, down from 0, those that it has ended. */
+  async untilGatewayRests(): Promise<void> {
+    for (const deadline = performance.now() + READY_MS; ; await sleep(20)) {
+      const told = await askDaemon(this.#gatewaySocket, 'perf dump');
+      const [begun = 0n, ended = 0n] = [/"req": (\d+)/, /"outstanding": (\d+)/].map((count) => BigInt(count.exec(told)?.[1] ?? 0));
+      if (begun + BigInt.asIntN(64, ended) === 0n) return;
+      if (performance.now() > deadline) throw new Error(`the gateway still has requests in hand: ${begun} begun, ${ended} ended`);
+    }
   }
 
   /** `ceph`, as the administrator. */
@@ -265,3 +282,11 @@ const answers = (url: string): Promise<boolean> =>
     },
     () => false,
   );
+
+/** What a daemon of Ceph answers at its admin socket: a length in four bytes, and text. */
+async function askDaemon(path: string, prefix: string): Promise<string> {
+  const socket = connect(path);
+  socket.write(`${JSON.stringify({ prefix })}\0`);
+  const answer = await buffer(socket);
+  return answer.subarray(4).toString();
+}
