@@ -1,3 +1,4 @@
+import type { Operation } from '@pileus/core/kernel';
 import type { SimCloud } from '@pileus/core/testing';
 import type { Mirror, Touched } from './mirror.ts';
 
@@ -28,17 +29,20 @@ export class Emptied {
     for (const { table, id, before, after } of touched) {
       if (table !== 'host' && table !== 'pool') continue;
       const name = String((after ?? before)?.name);
-      if (after?.state === 'deleting' && before?.state !== 'deleting')
-        this.#before.set(id, new Set(this.#isForced() ? [] : this.#things(table, id, name)));
-      if (after !== undefined || before?.state !== 'deleting') continue;
+      if (after?.state === 'deleting' && before?.state !== 'deleting') this.#before.set(id, new Set(this.#things(table, id, name)));
+      if (after !== undefined || before?.state !== 'deleting' || this.#isForced(touched)) continue;
       for (const thing of this.#things(table, id, name))
         if (this.#before.get(id)?.has(thing) === true) this.#say(`${table} ${id} is deleted, and ${thing} is left in it`);
     }
   }
 
-  #isForced(): boolean {
-    return [...this.#mirror.unfinished.values()].some(
-      ({ action, forced, state }) => forced === true && state === 'running' && action.endsWith('.delete'),
+  /** By one that is at work, or has ended with this commit. */
+  #isForced(touched: readonly Touched[]): boolean {
+    const ended = touched.flatMap(({ table, after }) =>
+      table === 'operation' && after !== undefined ? [after as unknown as Operation] : [],
+    );
+    return [...this.#mirror.unfinished.values(), ...ended].some(
+      ({ action, forced, state }) => forced === true && state !== 'queued' && action.endsWith('.delete'),
     );
   }
 

@@ -57,8 +57,10 @@ export class StacksWatch {
 
   #applied({ id, state, action, resourceId }: Operation): void {
     const parts = (this.#parts.get(id) ?? []).map((part) => this.#mirror.row('operation', part) as unknown as Operation);
+    // What another deletion has taken meanwhile is gone: its own, which was asked for before a kill, ends when its turn comes.
     for (const part of parts)
-      if (!isFinished(part)) this.#say(`${action} ${id} has ${state}, and its part ${part.action} ${part.id} is ${part.state}`);
+      if (!isFinished(part) && !(part.action.endsWith('.delete') && this.#stateOf(part) === undefined))
+        this.#say(`${action} ${id} has ${state}, and its part ${part.action} ${part.id} is ${part.state}`);
     if (state === 'succeeded') this.#whole(id, action, resourceId);
     // What is being deleted by another is that one's to end.
     else
