@@ -8,6 +8,8 @@ const PROJECT = 'p-1' as Principal['projectId'];
 
 const HOSTS = 150;
 const SUBNETS = 150;
+/** Where the addresses of machines begin, by the letter that their ids begin with. */
+const NETS = { i: 10, o: 11, t: 12 } as const;
 
 /** Who asks: a member of a project that has all machines. */
 export const lister: Principal = { actor: 'test', projectId: PROJECT, accountId: 'a-1' as Principal['accountId'], allows: () => true };
@@ -22,8 +24,10 @@ const row = (table: string, id: string, fields: object): Statement => ({
 const tagOf = (resourceId: string, index: number, of: object): Statement =>
   row('tag', `t-${resourceId}`, { resourceKind: 'instance', resourceId, key: 'env', value: index % 100 === 7 ? 'prod' : 'test', ...of });
 
-function machine(index: number, letter = 'i', of: object = {}): Statement[] {
-  const id = `${letter}-${String(index).padStart(5, '0')}`;
+const idOf = (letter: string, index: number): string => `${letter}-${String(index).padStart(5, '0')}`;
+
+function machine(index: number, letter: keyof typeof NETS = 'i', of: object = {}): Statement[] {
+  const id = idOf(letter, index);
   const state = index % 2 === 0 ? 'running' : 'stopped';
   return [
     row('instance', id, { state, hostId: `h-${index % HOSTS}`, instanceTypeId: 't-1', memoryBytes: index, vcpus: 1, ...of }),
@@ -33,7 +37,7 @@ function machine(index: number, letter = 'i', of: object = {}): Statement[] {
       networkId: 'net',
       subnetId: `s-${index % SUBNETS}`,
       mac: `m-${letter}${index}`,
-      address: `${letter === 'i' ? 10 : 11}.0.0.${index}`,
+      address: `${NETS[letter]}.0.0.${index}`,
       ...of,
     }),
     row('volume', `v-${id}`, { instanceId: id, poolId: `pool-${index % 3}`, sizeBytes: 512 * index, status: 'present', ...of }),
@@ -50,6 +54,21 @@ export async function layOutListed(store: Store, machines = LISTED_MACHINES): Pr
     ...Array.from({ length: machines }, (_, index) => machine(index)).flat(),
     ...Array.from({ length: machines }, (_, index) => machine(index, 'o', { projectId: `p-${2 + (index % 5)}` })).flat(),
   ];
+  await commit(store, statements);
+}
+
+/** More machines of the same make, of a project of their own, with a second tag that tells the last third: who asks is one of its members. */
+export async function layOutTagged(store: Store, machines: number): Promise<Principal> {
+  const of = { projectId: 'p-tagged' as Principal['projectId'] };
+  const ages = Array.from({ length: machines }, (_, index) => {
+    const value = index * 3 < machines * 2 ? 'old' : 'new';
+    return row('tag', `a-${index}`, { resourceKind: 'instance', resourceId: idOf('t', index), key: 'age', value, ...of });
+  });
+  await commit(store, [...Array.from({ length: machines }, (_, index) => machine(index, 't', of)).flat(), ...ages]);
+  return { ...lister, ...of };
+}
+
+async function commit(store: Store, statements: readonly Statement[]): Promise<void> {
   const result = await store.commit({ node: 'n', epoch: store.epoch, at: '2030-01-01T00:00:00.000Z', statements });
   if (!result.ok) throw new Error(JSON.stringify(result));
 }

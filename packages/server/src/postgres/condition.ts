@@ -1,27 +1,27 @@
 import { type Condition, StoreError } from '@pileus/core/kernel';
 import type { Catalog } from '@pileus/core/store';
 import { doubleArray, textArray } from './arrays.ts';
+import { type Existence, type Looks, NO_LOOKS } from './looks.ts';
 import { ElementSource, elementsSql, type Operand, type Parameters, type Source, TableSource } from './operand.ts';
-import { type PgTable, plainText, scalar, toNumber } from './table.ts';
+import { type PgTable, plainText, quote, scalar, toNumber } from './table.ts';
 
 const COMPARISONS = { '=': '=', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=' } as const;
 
 const isTextOnly = ({ number }: Operand): boolean => number === undefined;
 
-const partsOf = (where: Condition): readonly Condition[] => ('and' in where ? where.and.flatMap(partsOf) : [where]);
-
-type Existence = Extract<Condition, { readonly exists: unknown }>['exists'];
 type Element = Extract<Condition, { readonly some: unknown }>['some'];
 
 /** Conditions of one statement. */
 export class Conditions {
   readonly #tables: Catalog<PgTable>;
   readonly #parameters: Parameters;
+  readonly #looks: Looks;
   #sources = 0;
 
-  constructor(tables: Catalog<PgTable>, parameters: Parameters) {
+  constructor(tables: Catalog<PgTable>, parameters: Parameters, looks: Looks = NO_LOOKS) {
     this.#tables = tables;
     this.#parameters = parameters;
+    this.#looks = looks;
   }
 
   /**
@@ -57,43 +57,43 @@ export class Conditions {
   }
 
   /**
-   * Where an index leads to the rows there, these are found once, and by them the rows here; else they are looked up row by row, by the index of the reference.
+   * What lies there is found once, and by it the rows here, or it is looked up row by row, by the index of the reference.
    * "Is true" says nothing new, but keeps PostgreSQL from turning it into a join: of several it would have to know how large they are, which for a while it does not.
+   * Of an `EXISTS` it may read all that lies there into memory, before the first row of a page; of a value that depends on the row it cannot.
    */
-  #exists(source: Source, { table: name, local, remote, where }: Existence): string {
+  #exists(source: Source, existence: Existence): string {
+    const { table: name, local, remote, where } = existence;
+    const look = this.#looks.get(existence);
     const alias = this.#name();
     const table = this.#tables.get(name);
     const joined = new TableSource(table, alias);
     const from = `${table.sqlName} AS ${alias}`;
     const filters = [...(table.isResource ? ['"deletedAt" IS NULL'] : []), ...(where === undefined ? [] : [this.sql(joined, where)])];
     const [here, there] = [source.operand(local, true), joined.operand(remote)];
-    if (
-      where !== undefined &&
-      this.#isLed(where, table) &&
-      here.text !== undefined &&
-      there.text !== undefined &&
-      isTextOnly(here) &&
-      isTextOnly(there)
-    )
+    if (look === 'found' && here.text !== undefined && there.text !== undefined && isTextOnly(here) && isTextOnly(there))
       return `(${here.text} = ANY (ARRAY(SELECT ${there.text} FROM ${from} WHERE ${filters.join(' AND ')})))`;
-    return `((EXISTS (SELECT 1 FROM ${from} WHERE ${[equalSql(there, here), ...filters].join(' AND ')})) IS TRUE)`;
+    const rows = `FROM ${from} WHERE ${[equalSql(there, here), ...filters].join(' AND ')}`;
+    return look === undefined ? `((EXISTS (SELECT 1 ${rows})) IS TRUE)` : `((SELECT TRUE ${rows} LIMIT 1) IS TRUE)`;
   }
 
-  /** Whether an index of one field, a unique one, or another led look finds the rows. What many rows share, as their owner, leads to too many. */
-  #isLed(where: Condition, table: PgTable): boolean {
-    const parts = partsOf(where);
-    const fixed = new Set(parts.flatMap((part) => ('op' in part && (part.op === '=' || part.op === 'in') ? [part.field] : [])));
-    return (
-      table.key.every((field) => fixed.has(field)) ||
-      table.indexes.some(
-        ({ isUnique, fields, rows }) =>
-          rows !== 'deleted' && (isUnique || fields.length === 1) && fields.every((field) => fixed.has(field)),
-      ) ||
-      parts.some(
-        (part) =>
-          'exists' in part && part.exists.where !== undefined && this.#isLed(part.exists.where, this.#tables.get(part.exists.table)),
-      )
-    );
+  /**
+   * A join that leads from what a look follows to the rows of the table, those behind a key if it is given; the condition itself says the same. `OFFSET 0` keeps
+   * PostgreSQL from beginning at the other end.
+   */
+  join({ key: [key = ''] }: PgTable, after?: string | number): string {
+    const joins = [...this.#looks].flatMap(([{ table: name, remote, where }, look]) => {
+      if (look !== 'followed') return [];
+      const alias = this.#name();
+      const table = this.#tables.get(name);
+      const filters = [
+        ...(table.isResource ? ['"deletedAt" IS NULL'] : []),
+        ...(where === undefined ? [] : [this.sql(new TableSource(table, alias), where)]),
+        ...(after === undefined ? [] : [`${quote(remote)} > ${this.#parameters.add(plainText(String(after)))}`]),
+      ];
+      const way = `SELECT ${quote(remote)} AS _at FROM ${table.sqlName} AS ${alias} WHERE ${filters.join(' AND ')} ORDER BY 1 NULLS FIRST OFFSET 0`;
+      return [` JOIN (${way}) AS way ON ${quote(key)} = way._at`];
+    });
+    return joins.join('');
   }
 
   #some(source: Source, { field, where }: Element): string {

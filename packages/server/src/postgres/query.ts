@@ -10,6 +10,7 @@ import {
 import { Catalog, ROW } from '@pileus/core/store';
 import { Conditions } from './condition.ts';
 import type { Use } from './facts.ts';
+import { type Looks, NO_LOOKS } from './looks.ts';
 import type { Sql, SqlRow } from './message.ts';
 import { type Operand, Parameters, TableSource } from './operand.ts';
 import { type PgTable, plainText, scalar, toNumber } from './table.ts';
@@ -17,13 +18,13 @@ import { Ways } from './ways.ts';
 
 type Tables = Catalog<PgTable>;
 
-export const listSql = (tables: Tables, query: ListQuery): Sql => rowsSql(tables, query, () => []);
+export const listSql = (tables: Tables, query: ListQuery, looks: Looks = NO_LOOKS): Sql => rowsSql(tables, query, looks, () => []);
 
 /** For each row what `placed` reads. */
-export const placedSql = (tables: Tables, query: ListQuery): Sql =>
-  rowsSql(tables, query, (ordered) => ordered.flatMap(({ operand }) => bothOf(operand)));
+export const placedSql = (tables: Tables, query: ListQuery, looks: Looks): Sql =>
+  rowsSql(tables, query, looks, (ordered) => ordered.flatMap(({ operand }) => bothOf(operand)));
 
-function rowsSql(tables: Tables, query: ListQuery, further: (ordered: readonly Ordered[]) => readonly string[]): Sql {
+function rowsSql(tables: Tables, query: ListQuery, looks: Looks, further: (ordered: readonly Ordered[]) => readonly string[]): Sql {
   const table = tables.get(query.table);
   const parameters = new Parameters();
   const ways = new Ways(tables, table, parameters);
@@ -33,13 +34,16 @@ function rowsSql(tables: Tables, query: ListQuery, further: (ordered: readonly O
     ...table.key.map((field) => ({ field, operand: own.operand(field), descending: false })),
   ];
   const terms = ordered.flatMap((each) => termsOf(table, each));
-  const filters = filtersOf(tables, table, query, parameters);
-  if (query.after !== undefined) filters.push(afterSql(terms, afterValues(table, ordered, query.after), parameters));
+  const behind = query.after === undefined ? [] : [afterSql(terms, afterValues(table, ordered, query.after), parameters)];
   // A field that comes again changes nothing, but would keep PostgreSQL from taking the order of an index for it.
   const distinct = terms.filter((term, place) => terms.findIndex((other) => other.sql === term.sql) === place);
-  const order = distinct.map(({ sql, descending, required }) => sql + (descending ? ' DESC' : '') + nulls(descending, required));
+  // In the very order of what is followed, although no key is NULL: else PostgreSQL would sort once more.
+  const isFollowed = [...looks.values()].includes('followed');
+  const order = distinct.map(
+    ({ sql, descending, required }) => sql + (descending ? ' DESC' : '') + nulls(descending, required && !isFollowed),
+  );
+  const rows = rowsOf(tables, table, query, { parameters, looks, ways: ways.text, behind });
   const limit = query.limit === undefined ? '' : ` LIMIT ${parameters.add(String(query.limit))}`;
-  const rows = `FROM ${table.sqlName}${ways.text}${where(filters)}`;
   const columns = [ROW, ...further(ordered)].join(', ');
   return { text: `SELECT ${columns} ${rows} ORDER BY ${order.join(', ')}${limit}`, values: parameters.values };
 }
@@ -55,10 +59,10 @@ export function placed(table: PgTable, [text, ...columns]: SqlRow): PlacedRow {
 /** Of what `bothOf` asked for. */
 const eitherOf = (text: string | null, number: string | null): string | number | null => (number === null ? text : Number(number));
 
-export function countSql(tables: Tables, query: CountQuery): Sql {
+export function countSql(tables: Tables, query: CountQuery, looks: Looks): Sql {
   const table = tables.get(query.table);
   const parameters = new Parameters();
-  const rows = `FROM ${table.sqlName}${where(filtersOf(tables, table, query, parameters))}`;
+  const rows = rowsOf(tables, table, query, { parameters, looks });
   const text =
     query.atMost === undefined
       ? `SELECT count(*) ${rows}`
@@ -67,7 +71,7 @@ export function countSql(tables: Tables, query: CountQuery): Sql {
 }
 
 /** For each group its values, each as text and as a number, then what each measure needs: see `measured`. */
-export function aggregateSql(tables: Tables, query: AggregateQuery): Sql {
+export function aggregateSql(tables: Tables, query: AggregateQuery, looks: Looks): Sql {
   const table = tables.get(query.table);
   const parameters = new Parameters();
   const ways = new Ways(tables, table, parameters);
@@ -76,7 +80,7 @@ export function aggregateSql(tables: Tables, query: AggregateQuery): Sql {
     ...groups,
     ...query.measures.flatMap(({ op, field, ...way }) => (field === undefined ? ['count(*)'] : measureSql(op, ways.to({ field, ...way })))),
   ];
-  const rows = `FROM ${table.sqlName}${ways.text}${where(filtersOf(tables, table, query, parameters))}`;
+  const rows = rowsOf(tables, table, query, { parameters, looks, ways: ways.text });
   const places = groups.map((_, index) => String(index + 1));
   const by =
     places.length === 0 ? '' : ` GROUP BY ${places.join(', ')} ORDER BY ${places.map((place) => `${place} NULLS FIRST`).join(', ')}`;
@@ -117,17 +121,36 @@ export function measured({ groupBy = [], measures }: AggregateQuery, columns: Sq
 export function usersSql({ table, where: wanted }: Use, limit: number): Sql {
   const parameters = new Parameters();
   const and = Object.entries(wanted).map(([field, value]) => ({ field, op: '=', value: scalar(value) ?? '' }) as const);
-  const filters = filtersOf(new Catalog([table]), table, { where: { and } }, parameters);
-  return { text: `SELECT ${ROW} FROM ${table.sqlName}${where(filters)} LIMIT ${parameters.add(String(limit))}`, values: parameters.values };
+  const rows = rowsOf(new Catalog([table]), table, { where: { and } }, { parameters, looks: NO_LOOKS });
+  return { text: `SELECT ${ROW} ${rows} LIMIT ${parameters.add(String(limit))}`, values: parameters.values };
 }
 
-const where = (filters: readonly string[]): string => (filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`);
 const nulls = (descending: boolean, required: boolean): string => (required ? '' : descending ? ' NULLS LAST' : ' NULLS FIRST');
 
-function filtersOf(tables: Tables, table: PgTable, query: Pick<ListQuery, 'where' | 'deleted'>, parameters: Parameters): string[] {
-  const filters = table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : [];
-  if (query.where !== undefined) filters.push(new Conditions(tables, parameters).sql(new TableSource(table), query.where));
-  return filters;
+interface Reading {
+  readonly parameters: Parameters;
+  readonly looks: Looks;
+  /** Joins to what the rows are ordered or grouped by. */
+  readonly ways?: string;
+  /** That the rows lie behind a place. */
+  readonly behind?: readonly string[];
+}
+
+/** Where a statement reads its rows, from `FROM` on. */
+function rowsOf(
+  tables: Tables,
+  table: PgTable,
+  query: Pick<ListQuery, 'where' | 'deleted' | 'after'>,
+  { parameters, looks, ways = '', behind = [] }: Reading,
+): string {
+  const conditions = new Conditions(tables, parameters, looks);
+  const filters = [
+    ...(table.isResource && query.deleted !== true ? ['"deletedAt" IS NULL'] : []),
+    ...(query.where === undefined ? [] : [conditions.sql(new TableSource(table), query.where)]),
+    ...behind,
+  ];
+  const where = filters.length === 0 ? '' : ` WHERE ${filters.join(' AND ')}`;
+  return `FROM ${table.sqlName}${conditions.join(table, query.after?.at(-1) ?? undefined)}${ways}${where}`;
 }
 
 interface Term {

@@ -16,6 +16,7 @@ import {
 import { Catalog, CommitQueue, changeType, Listeners, prepareStore, wholeRevisions } from '@pileus/core/store';
 import { backUp } from './backup.ts';
 import { Link } from './link.ts';
+import { type Looks, looksOf } from './looks.ts';
 import type { Sql, SqlRow } from './message.ts';
 import { Notices } from './notices.ts';
 import { type Opening, openSchema } from './open.ts';
@@ -112,21 +113,26 @@ class PostgresStore implements Store {
   }
 
   async list(query: ListQuery): Promise<readonly string[]> {
-    return (await this.#readers.rows(listSql(this.#here(), query))).map(([row]) => row ?? '');
+    return (await this.#readers.rows(listSql(this.#here(), query, await this.#looks(query, query.limit !== undefined)))).map(
+      ([row]) => row ?? '',
+    );
   }
 
   async placed(query: ListQuery): Promise<readonly PlacedRow[]> {
     const table = this.#here().get(query.table);
-    return (await this.#readers.rows(placedSql(this.#here(), query))).map((row) => placed(table, row));
+    return (await this.#readers.rows(placedSql(this.#here(), query, await this.#looks(query, query.limit !== undefined)))).map((row) =>
+      placed(table, row),
+    );
   }
 
   async count(query: CountQuery): Promise<number> {
-    const [[count] = []] = await this.#readers.rows(countSql(this.#here(), query), { alone: true });
+    const looks = await this.#looks(query, query.atMost !== undefined);
+    const [[count] = []] = await this.#readers.rows(countSql(this.#here(), query, looks), { alone: true });
     return Number(count);
   }
 
   async aggregate(query: AggregateQuery): Promise<readonly AggregateRow[]> {
-    const rows = await this.#readers.rows(aggregateSql(this.#here(), query), { alone: true });
+    const rows = await this.#readers.rows(aggregateSql(this.#here(), query, await this.#looks(query, false)), { alone: true });
     return rows.map((row) => measured(query, row));
   }
 
@@ -184,6 +190,14 @@ class PostgresStore implements Store {
     this.#commits.stop(new StoreError(CLOSED));
     await this.#commits.idle();
     await Promise.all([this.#notices.close(), this.#readers.close(), this.#link.close()]);
+  }
+
+  #looks(query: Pick<ListQuery, 'table' | 'where' | 'deleted' | 'order'>, isPage: boolean): Promise<Looks> {
+    const count = async (asked: CountQuery, looks: Looks) => {
+      const [[rows] = []] = await this.#readers.rows(countSql(this.#here(), asked, looks));
+      return Number(rows);
+    };
+    return looksOf(this.#here(), query, { isPage, count });
   }
 
   async #counters(where: string, ...values: readonly string[]): Promise<readonly Counter[]> {

@@ -2,9 +2,18 @@ import type { Store } from '@pileus/core/kernel';
 import { expect } from 'chai';
 import { FULL } from '../../../../tools/test/slice.ts';
 import { Lists } from '../../../core/src/kernel/api/list.ts';
-import { LARGE, LISTED_MACHINES, type ListedName, layOutListed, listedEntries, lister } from '../../../core/testing/query/listed.ts';
+import {
+  LARGE,
+  LISTED_MACHINES,
+  type ListedName,
+  layOutListed,
+  layOutTagged,
+  listedEntries,
+  lister,
+} from '../../../core/testing/query/listed.ts';
 import { cloudRegistry } from '../../../core/testing/query/registry.ts';
 import { openPostgres } from '../../src/postgres/index.ts';
+import { FEW_ROWS } from '../../src/postgres/looks.ts';
 import type { Sql } from '../../src/postgres/message.ts';
 import { type Connect, Session } from '../../src/postgres/session.ts';
 import { targetOf } from '../../src/postgres/target.ts';
@@ -17,6 +26,11 @@ interface Step {
   readonly 'Index Name'?: string;
   readonly 'Index Cond'?: string;
   readonly Plans?: readonly Step[];
+  readonly 'Actual Loops'?: number;
+  /** In the mean of all loops. */
+  readonly 'Actual Rows'?: number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Index Recheck'?: number;
 }
 
 /** By what the rows of a page are found once there are statistics: the index, and what of it is given. */
@@ -33,13 +47,13 @@ const PAGES: Readonly<Record<ListedName, RegExp>> = {
   ofHostWithVolume: /^instance_hostId_\w+ \("hostId" = /,
   // A sixth of all: to walk through the project's in order is less than to fetch and sort them.
   ofCluster: /^instance_(projectId_id_\w+ \("projectId" = |hostId_\w+ \("hostId" = ANY)/,
-  volumesOfHosts: /^volume_instanceId_\w+ \(\("instanceId" = ANY/,
+  volumesOfHosts: /^volume_instanceId_\w+ \("instanceId" = ANY/,
   nicsByMac: /^nic_mac_\w+ \(mac = ANY/,
   subnetsOfInstance: /^subnet_pkey \(id = ANY/,
-  // What bears a tag is found by the index of tags, and then looked up for each row in order.
-  ofFewTagged: /^instance_projectId_id_\w+ \("projectId" = /,
+  // What few bear is found by the index of tags; of what many bear it is looked up for each row.
+  ofFewTagged: /^instance_pkey \(id = ANY/,
   ofManyTaggedOnHost: /^instance_hostId_\w+ \("hostId" = /,
-  volumesOfTagged: /^volume_projectId_id_\w+ \("projectId" = /,
+  volumesOfTagged: /^volume_instanceId_\w+ \("instanceId" = ANY/,
   hostsOfInstance: /^host_pkey \(id = ANY/,
 };
 
@@ -56,6 +70,20 @@ const OTHERS: Readonly<Partial<Record<ListedName, readonly RegExp[]>>> = {
   volumesOfTagged: [/^tag_key_value_projectId_resourceId_\w+ \(\(key = .* AND \(value = /],
   hostsOfInstance: [/^instance_projectId_name_\w+ \(/],
 };
+
+/** One in a hundred is of production, all others are for tests; the last third is new. */
+const TAGGED: readonly (readonly [plural: string, filter: string])[] = [
+  ['instances', "tags.env = 'prod'"],
+  ['instances', "tags.env = 'test'"],
+  ['instances', "tags.age = 'new'"],
+  ['instances', "tags.age = 'new' and tags.env = 'prod'"],
+  ['instances', "tags.env = 'test' and hostId = 'h-7'"],
+  ['instances', "not tags.env = 'prod'"],
+  ['instances', "tags.env = 'test' or state = 'crashed'"],
+  ['volumes', "has(instance.tags: key = 'env' and value = 'prod')"],
+  ['volumes', "has(instance.tags: key = 'env' and value = 'test')"],
+];
+const TAGGED_PAGE = 20;
 
 /** Pages that come in the order of an index, however many rows there are. */
 const IN_ORDER: readonly ListedName[] = ['all', 'newest', 'byName'];
@@ -94,21 +122,21 @@ describe('the plans of queries on PostgreSQL', function () {
   });
 
   /** What a list asks of the database. */
-  async function statementsOf(plural: string, query: Readonly<Record<string, string>>): Promise<readonly Sql[]> {
+  async function statementsOf(plural: string, query: Readonly<Record<string, string>>, asker = lister): Promise<readonly Sql[]> {
     asked.length = 0;
     const kind = registry.kinds().find((each) => each.plural === plural);
     if (kind === undefined) throw new Error(`there are no ${plural}`);
-    await lists.page(kind, lister, new URLSearchParams(query));
+    await lists.page(kind, asker, new URLSearchParams(query));
     return asked.splice(0);
   }
 
   /** As prepared statements are planned: for given values, and, from some execution on, for any. */
-  async function planOf({ text, values }: Sql, mode: string): Promise<Step> {
+  async function planOf({ text, values }: Sql, mode: string, how = ''): Promise<Step> {
     await session.rows(`SET plan_cache_mode = ${mode}`);
     await session.rows(`PREPARE asked AS ${text}`);
     const literals = await Promise.all(values.map(literal));
     const [[plan] = []] = await session.rows(
-      `EXPLAIN (FORMAT JSON) EXECUTE asked${literals.length === 0 ? '' : ` (${literals.join(', ')})`}`,
+      `EXPLAIN (${how}FORMAT JSON) EXECUTE asked${literals.length === 0 ? '' : ` (${literals.join(', ')})`}`,
     );
     await session.rows('DEALLOCATE asked');
     return JSON.parse(String(plan))[0].Plan;
@@ -162,7 +190,65 @@ describe('the plans of queries on PostgreSQL', function () {
           }
         });
     });
+
+  describe('of tags that few or nearly all machines bear', () => {
+    const machines = 4 * FEW_ROWS;
+    let member: typeof lister;
+    before(async () => {
+      member = await layOutTagged(store, machines);
+      const schema = new URLSearchParams(cluster.last.split('?')[1]).get('schema');
+      for (const name of LARGE) await cluster.sql(`ANALYZE ${schema}."${name}"`);
+    });
+
+    for (const [plural, filter] of TAGGED)
+      it(`read a few rows for each one on a page of ${plural} with ${filter}, and not the project's`, async () => {
+        const all = await statementsOf(plural, { filter, limit: String(TAGGED_PAGE) }, member);
+        // Where no index leads, the kernel first counts what would be looked at, up to a bound of its own.
+        const statements = all.filter(({ values }) => Number(values.at(-1)) <= FEW_ROWS + 1);
+        for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+          const plans: Step[] = [];
+          for (const statement of statements) plans.push(await planOf(statement, mode, 'ANALYZE, '));
+          const read = plans.map(rowsRead);
+          const told = `${mode}: ${read} of ${JSON.stringify(plans)}`;
+          expect(read.at(-1), told).to.be.within(TAGGED_PAGE, 6 * TAGGED_PAGE);
+          for (const counted of read.slice(0, -1)) expect(counted, told).to.be.at.most(FEW_ROWS + 1);
+          expect(
+            read.reduce((sum, rows) => sum + rows, 0),
+            told,
+          ).to.be.below(machines);
+        }
+      });
+
+    for (const [filter, bears] of [
+      ["tags.age = 'new'", (index: number) => index * 3 >= machines * 2],
+      ["tags.age = 'new' and tags.env = 'prod'", (index: number) => index * 3 >= machines * 2 && index % 100 === 7],
+      ["tags.env = 'test' and state = 'stopped'", (index: number) => index % 100 !== 7 && index % 2 === 1],
+    ] as const)
+      it(`page through all with ${filter}`, async () => {
+        const names: string[] = [];
+        let after: { readonly after?: string } | undefined = {};
+        while (after !== undefined) {
+          const query = new URLSearchParams({ filter, fields: 'name', limit: '300', ...after });
+          const answer = JSON.parse(Buffer.from(await lists.page(registry.kind('instance'), member, query)).toString());
+          names.push(...answer.items.map(({ name }: { readonly name: string }) => name));
+          after = answer.next === undefined ? undefined : { after: answer.next };
+        }
+        const all = Array.from({ length: machines }, (_, index) => index).filter(bears);
+        expect(names).to.deep.equal(all.map((index) => `t-${String(index).padStart(5, '0')}`));
+      });
+  });
 });
+
+/** How many rows all steps of a plan looked at, whether they took them or not. */
+const rowsRead = (plan: Step): number =>
+  stepsOf(plan)
+    .filter((step) => step['Relation Name'] !== undefined)
+    .map(
+      (step) =>
+        ((step['Actual Rows'] ?? 0) + (step['Rows Removed by Filter'] ?? 0) + (step['Rows Removed by Index Recheck'] ?? 0)) *
+        (step['Actual Loops'] ?? 0),
+    )
+    .reduce((sum, rows) => sum + rows, 0);
 
 /** The index of a step that reads rows, and its condition; a bitmap has them below it. */
 function wayOf(step: Step | undefined): string {
