@@ -1,7 +1,7 @@
 import { type Condition, StoreError } from '@pileus/core/kernel';
 import type { Catalog } from '@pileus/core/store';
 import { doubleArray, textArray } from './arrays.ts';
-import { type Existence, type Looks, NO_LOOKS } from './looks.ts';
+import { type Existence, type Looks, NO_LOOKS, partsOf } from './looks.ts';
 import { ElementSource, elementsSql, type Operand, type Parameters, type Source, TableSource } from './operand.ts';
 import { type PgTable, plainText, quote, scalar, toNumber } from './table.ts';
 
@@ -57,7 +57,8 @@ export class Conditions {
   }
 
   /**
-   * What lies there is found once, and by it the rows here, or it is looked up row by row, by the index of the reference.
+   * What lies there is found once, and by it the rows here, or it is looked up row by row, by the index of the reference. Where nobody has decided, it is found if an index
+   * leads to it, and else PostgreSQL decides.
    * "Is true" says nothing new, but keeps PostgreSQL from turning it into a join: of several it would have to know how large they are, which for a while it does not.
    * Of an `EXISTS` it may read all that lies there into memory, before the first row of a page; of a value that depends on the row it cannot.
    */
@@ -70,10 +71,28 @@ export class Conditions {
     const from = `${table.sqlName} AS ${alias}`;
     const filters = [...(table.isResource ? ['"deletedAt" IS NULL'] : []), ...(where === undefined ? [] : [this.sql(joined, where)])];
     const [here, there] = [source.operand(local, true), joined.operand(remote)];
-    if (look === 'found' && here.text !== undefined && there.text !== undefined && isTextOnly(here) && isTextOnly(there))
+    const isFound = look === 'found' || (look === undefined && where !== undefined && this.#isLed(where, table));
+    if (isFound && here.text !== undefined && there.text !== undefined && isTextOnly(here) && isTextOnly(there))
       return `(${here.text} = ANY (ARRAY(SELECT ${there.text} FROM ${from} WHERE ${filters.join(' AND ')})))`;
     const rows = `FROM ${from} WHERE ${[equalSql(there, here), ...filters].join(' AND ')}`;
     return look === undefined ? `((EXISTS (SELECT 1 ${rows})) IS TRUE)` : `((SELECT TRUE ${rows} LIMIT 1) IS TRUE)`;
+  }
+
+  /** Whether an index of one field, a unique one, or another led look finds the rows. What many rows share, as their owner, leads to too many. */
+  #isLed(where: Condition, table: PgTable): boolean {
+    const parts = partsOf(where);
+    const fixed = new Set(parts.flatMap((part) => ('op' in part && (part.op === '=' || part.op === 'in') ? [part.field] : [])));
+    return (
+      table.key.every((field) => fixed.has(field)) ||
+      table.indexes.some(
+        ({ isUnique, fields, rows }) =>
+          rows !== 'deleted' && (isUnique || fields.length === 1) && fields.every((field) => fixed.has(field)),
+      ) ||
+      parts.some(
+        (part) =>
+          'exists' in part && part.exists.where !== undefined && this.#isLed(part.exists.where, this.#tables.get(part.exists.table)),
+      )
+    );
   }
 
   /**

@@ -11,7 +11,8 @@ export type Existence = Extract<Condition, { readonly exists: unknown }>['exists
 
 /**
  * How a look into another table is taken: what lies there is `found` once, or `followed` in the order of an index there, which is that of the rows here, or it is
- * `probed` for each row here. Of others PostgreSQL decides. Each gives the same answer, whatever has changed since the rows were counted.
+ * `probed` for each row here. Of others PostgreSQL decides, which can read all that lies there into memory: where many rows are asked for, and few of them hold, that
+ * takes less than to probe each. Every way gives the same answer, whatever has changed since the rows were counted.
  */
 type Look = 'found' | 'followed' | 'probed';
 export type Looks = ReadonlyMap<Existence, Look>;
@@ -57,16 +58,18 @@ class Looking {
     // Where few are found elsewhere it does not matter how many there are here, as long as there are more.
     const most = this.#isPage && few.length > 0 ? Math.max(...few) : FEW_ROWS;
     const rows = await this.#choose(table, { where, withDeleted: deleted === true, sized, most });
+    if (!this.#isPage) return;
+    const named = sized.flatMap(({ existence, size }) => (size > FEW_ROWS && this.#isNamed(table, existence) ? [existence] : []));
+    for (const existence of named) this.looks.set(existence, 'probed');
     const parts = rows > FEW_ROWS && order.length === 0 ? partsOf(where) : [];
-    const ahead = parts.find((part) => this.#isAhead(table, part));
+    const ahead = parts.find((part) => 'exists' in part && named.includes(part.exists));
     if (ahead !== undefined && 'exists' in ahead) this.looks.set(ahead.exists, 'followed');
   }
 
   /** Whether an index there names the rows here in the order of their key, each once: a page then ends with its last row, wherever in that order these lie. */
-  #isAhead({ key }: PgTable, part: Condition): boolean {
-    if (!('exists' in part) || this.looks.get(part.exists) !== 'probed' || key.length > 1 || key[0] !== part.exists.local) return false;
-    const { remote, where = { and: [] } } = part.exists;
-    const table = this.#tables.get(part.exists.table);
+  #isNamed({ key }: PgTable, { table: name, local, remote, where = { and: [] } }: Existence): boolean {
+    if (key.length > 1 || key[0] !== local) return false;
+    const table = this.#tables.get(name);
     const fixed = partsOf(where).flatMap((each) => ('op' in each && each.op === '=' ? [each.field] : []));
     return table.uniques.some(({ fields }) => fields.at(-1) === remote && fields.slice(0, -1).every((field) => fixed.includes(field)));
   }
@@ -90,7 +93,7 @@ class Looking {
         (withDeleted ? table.key[0] === existence.local : table.leadsIndex(existence.local));
       const reached = leads && size < rows && size <= FEW_ROWS ? await this.#reached(table, existence, size) : Number.POSITIVE_INFINITY;
       if (reached <= FEW_ROWS || (size < rows && size <= SHORT_LIST)) this.looks.set(existence, 'found');
-      else if (rows <= FEW_ROWS || (this.#isPage && size > FEW_ROWS)) this.looks.set(existence, 'probed');
+      else if (rows <= FEW_ROWS) this.looks.set(existence, 'probed');
       rows = Math.min(rows, reached);
     }
     return rows;
@@ -158,7 +161,7 @@ function leadsOf(table: PgTable, parts: readonly Condition[]): readonly Lead[] {
 }
 
 /** What must hold all together. */
-const partsOf = (where: Condition): readonly Condition[] => ('and' in where ? where.and.flatMap(partsOf) : [where]);
+export const partsOf = (where: Condition): readonly Condition[] => ('and' in where ? where.and.flatMap(partsOf) : [where]);
 
 /** The looks into other tables from the rows themselves, not those that begin elsewhere. */
 function existencesIn(where: Condition): readonly Existence[] {
