@@ -65,6 +65,7 @@ export class Conditions {
   #exists(source: Source, existence: Existence): string {
     const { table: name, local, remote, where } = existence;
     const look = this.#looks.get(existence);
+    if (look === 'followed') return '(TRUE)';
     const alias = this.#name();
     const table = this.#tables.get(name);
     const joined = new TableSource(table, alias);
@@ -96,8 +97,8 @@ export class Conditions {
   }
 
   /**
-   * A join that leads from what a look follows to the rows of the table, those behind a key if it is given; the condition itself says the same. `OFFSET 0` keeps
-   * PostgreSQL from beginning at the other end.
+   * A join that leads from what a look follows to the rows of the table, those behind a key if it is given: it says what the condition then leaves out. `OFFSET 0`
+   * keeps PostgreSQL from beginning at the other end.
    */
   join({ key: [key = ''] }: PgTable, after?: string | number): string {
     const joins = [...this.#looks].flatMap(([{ table: name, remote, where }, look]) => {

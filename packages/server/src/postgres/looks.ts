@@ -11,8 +11,8 @@ export type Existence = Extract<Condition, { readonly exists: unknown }>['exists
 
 /**
  * How a look into another table is taken: what lies there is `found` once, or `followed` in the order of an index there, which is that of the rows here, or it is
- * `probed` for each row here. Of others PostgreSQL decides, which can read all that lies there into memory: where many rows are asked for, and few of them hold, that
- * takes less than to probe each. Every way gives the same answer, whatever has changed since the rows were counted.
+ * `probed` for each row here, where these are few. Of others PostgreSQL decides, which can read all that lies there into memory: where many rows come into question
+ * and only the last of them hold, that takes less than to probe each. Every way gives the same answer, whatever has changed since the rows were counted.
  */
 type Look = 'found' | 'followed' | 'probed';
 export type Looks = ReadonlyMap<Existence, Look>;
@@ -58,12 +58,10 @@ class Looking {
     // Where few are found elsewhere it does not matter how many there are here, as long as there are more.
     const most = this.#isPage && few.length > 0 ? Math.max(...few) : FEW_ROWS;
     const rows = await this.#choose(table, { where, withDeleted: deleted === true, sized, most });
-    if (!this.#isPage) return;
-    const named = sized.flatMap(({ existence, size }) => (size > FEW_ROWS && this.#isNamed(table, existence) ? [existence] : []));
-    for (const existence of named) this.looks.set(existence, 'probed');
-    const parts = rows > FEW_ROWS && order.length === 0 ? partsOf(where) : [];
-    const ahead = parts.find((part) => 'exists' in part && named.includes(part.exists));
-    if (ahead !== undefined && 'exists' in ahead) this.looks.set(ahead.exists, 'followed');
+    const [look, ...more] = sized.filter(({ existence }) => !this.looks.has(existence));
+    // Of two, what both have may come last of all, which is found sooner once one of them is read into memory.
+    if (look === undefined || more.length > 0 || !this.#isPage || rows <= FEW_ROWS || order.length > 0) return;
+    if (isPart(look.existence, where) && this.#isNamed(table, look.existence)) this.looks.set(look.existence, 'followed');
   }
 
   /** Whether an index there names the rows here in the order of their key, each once: a page then ends with its last row, wherever in that order these lie. */
@@ -88,9 +86,7 @@ class Looking {
     const parts = partsOf(where);
     let rows = withDeleted ? Number.POSITIVE_INFINITY : await this.#fewest(table, parts, most);
     for (const { existence, size } of sized) {
-      const leads =
-        parts.some((part) => 'exists' in part && part.exists === existence) &&
-        (withDeleted ? table.key[0] === existence.local : table.leadsIndex(existence.local));
+      const leads = isPart(existence, where) && (withDeleted ? table.key[0] === existence.local : table.leadsIndex(existence.local));
       const reached = leads && size < rows && size <= FEW_ROWS ? await this.#reached(table, existence, size) : Number.POSITIVE_INFINITY;
       if (reached <= FEW_ROWS || (size < rows && size <= SHORT_LIST)) this.looks.set(existence, 'found');
       else if (rows <= FEW_ROWS) this.looks.set(existence, 'probed');
@@ -162,6 +158,9 @@ function leadsOf(table: PgTable, parts: readonly Condition[]): readonly Lead[] {
 
 /** What must hold all together. */
 export const partsOf = (where: Condition): readonly Condition[] => ('and' in where ? where.and.flatMap(partsOf) : [where]);
+
+const isPart = (existence: Existence, where: Condition): boolean =>
+  partsOf(where).some((part) => 'exists' in part && part.exists === existence);
 
 /** The looks into other tables from the rows themselves, not those that begin elsewhere. */
 function existencesIn(where: Condition): readonly Existence[] {

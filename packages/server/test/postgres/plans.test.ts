@@ -79,10 +79,18 @@ const TAGGED: readonly (readonly [plural: string, filter: string])[] = [
   ['instances', "tags.age = 'new' and tags.env = 'prod'"],
   ['instances', "tags.env = 'test' and hostId = 'h-7'"],
   ['instances', "not tags.env = 'prod'"],
-  ['instances', "tags.env = 'test' or state = 'crashed'"],
   ['volumes', "has(instance.tags: key = 'env' and value = 'prod')"],
 ];
 const TAGGED_PAGE = 20;
+
+/** Of these it may be that only the last rows of all hold: to ask for each one takes longer than to read once what bears the tag. */
+const UNDECIDED: readonly (readonly [plural: string, query: Readonly<Record<string, string>>])[] = [
+  ['volumes', { filter: "has(instance.tags: key = 'age' and value = 'old')" }],
+  ['volumes', { filter: "has(instance.tags: key = 'age' and value = 'new')" }],
+  ['instances', { filter: "tags.age = 'new'", sort: 'name' }],
+  ['instances', { filter: "tags.env = 'test' and tags.age = 'new'" }],
+  ['instances', { filter: "tags.env = 'test' or state = 'crashed'" }],
+];
 
 /** Pages that come in the order of an index, however many rows there are. */
 const IN_ORDER: readonly ListedName[] = ['all', 'newest', 'byName'];
@@ -218,18 +226,14 @@ describe('the plans of queries on PostgreSQL', function () {
         }
       });
 
-    for (const value of ['old', 'new'])
-      it(`leave it to PostgreSQL how to tell the volumes of the many machines with age = '${value}', and look these up once`, async () => {
-        const filter = `has(instance.tags: key = 'age' and value = '${value}')`;
-        const statements = await statementsOf('volumes', { filter, limit: String(TAGGED_PAGE) }, member);
-        const page = statements.at(-1) as Sql;
+    for (const [plural, query] of UNDECIDED)
+      it(`leave it to PostgreSQL how to tell ${plural} by ${JSON.stringify(query)}, and read nothing for each one`, async () => {
+        const statements = await statementsOf(plural, { ...query, limit: String(TAGGED_PAGE) }, member);
         for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-          const plan = await planOf(page, mode, 'ANALYZE, ');
+          const plan = await planOf(statements.at(-1) as Sql, mode, 'ANALYZE, ');
           const scans = stepsOf(plan).filter((step) => step['Relation Name'] !== undefined);
-          expect(
-            scans.map((step) => step['Actual Loops']),
-            JSON.stringify(plan),
-          ).to.deep.equal([1, 1, 1]);
+          expect(scans.map((step) => step['Relation Name'])).to.include.members([plural.slice(0, -1), 'tag']);
+          for (const step of scans) expect(step['Actual Loops'], `${mode}: ${JSON.stringify(plan)}`).to.equal(1);
         }
       });
 
