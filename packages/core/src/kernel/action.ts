@@ -90,6 +90,8 @@ export interface ActionSpec<K extends AnyKind, T extends TObject, P, C> {
    * only counters are committed. Default: those that `unwound` gives back, unless the action makes the row.
    */
   readonly abandoned?: (params: P, isDone: (step: string) => boolean) => readonly Statement[] | Promise<readonly Statement[]>;
+  /** Of a deletion: ids of the rows that go for good. What is stuck on them is passed when it is forced. */
+  readonly takes?: (params: P) => readonly string[];
   /**
    * After a complete unwind: begin anew with other parameters, or undefined to fail, or the error to fail with instead. `statements` release the old and
    * reserve the new in one write.
@@ -120,6 +122,7 @@ export interface Action {
   readonly context: () => unknown;
   readonly unwound: Unwound | undefined;
   readonly abandoned: Abandoned | undefined;
+  readonly takes: ((params: unknown) => readonly string[]) | undefined;
   readonly again: ((failed: Failed<unknown>) => Promise<Acceptance<unknown> | CloudError | undefined>) | undefined;
 }
 
@@ -134,6 +137,7 @@ export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: A
     refused: undefined,
     unwound: undefined,
     abandoned: undefined,
+    takes: undefined,
     again: undefined,
     permission: `${spec.kind.name}.${spec.verb}`,
     ...spec,

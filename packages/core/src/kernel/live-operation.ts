@@ -1,4 +1,4 @@
-import type { ErrorRecord } from './errors.ts';
+import { CloudError, type ErrorRecord } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { entriesOf, type JournalEntry, type JournalRow, type Operation, operation, UNFINISHED } from './operation.ts';
 import type { Reader } from './reader.ts';
@@ -32,12 +32,27 @@ export interface Live {
   refused?: ErrorRecord;
   /** Its keys at the place to which it moves. */
   next?: readonly string[];
-  /** Stuck, and out of its queues for this forced one. */
+  /** At work, or about to be: until it has ended, moves or stands aside. */
+  isDriven?: boolean;
+  /** Forced: ids of the rows that it deletes. */
+  targets?: ReadonlySet<string>;
+  /** Stuck, and passed by this forced one. */
   asideFor?: string;
   /** A deletion that removes what it leaves. */
   supersededBy?: string;
 }
-type AtWork = 'resumed' | 'journal' | 'nextNumber' | 'percent' | 'run' | 'refused' | 'next' | 'asideFor' | 'supersededBy';
+type AtWork =
+  | 'resumed'
+  | 'journal'
+  | 'nextNumber'
+  | 'percent'
+  | 'run'
+  | 'refused'
+  | 'next'
+  | 'isDriven'
+  | 'targets'
+  | 'asideFor'
+  | 'supersededBy';
 export type AcceptedOperation = Omit<Live, AtWork>;
 
 async function journalOf(store: Store, operationId: string): Promise<readonly JournalRow[]> {
@@ -104,6 +119,7 @@ export function beginAnew(live: Live): void {
   live.journal = undefined;
   live.percent = live.run?.percent ?? live.percent;
   delete live.run;
+  delete live.isDriven;
 }
 
 /** Parked, and nothing of the run is kept: whoever takes it up goes by the journal. */
@@ -112,6 +128,23 @@ export function asAfterRestart(live: Live): void {
   live.journal = undefined;
   live.percent = live.run?.percent ?? live.percent;
   delete live.run;
+  delete live.isDriven;
+}
+
+/** @throws CloudError conflict */
+export function refuseAside({ asideFor }: Live): void {
+  if (asideFor !== undefined) throw new CloudError('conflict', `The forced operation ${asideFor} is taking its place.`);
+}
+
+/** Ids of the rows that a deletion deletes, by what it was asked for or begun anew with. */
+export async function targetsOf(
+  store: Store,
+  live: Live,
+  takes: ((params: unknown) => readonly string[]) | undefined,
+): Promise<readonly string[]> {
+  const journal = live.journal ?? entriesOf(await journalOf(store, live.id));
+  const last = journal.findLast(({ type }) => type === 'accepted' || type === 'again');
+  return takes === undefined || last === undefined || !('params' in last) ? [live.resourceId] : takes(last.params);
 }
 
 /** It was as asked already. */

@@ -1,4 +1,4 @@
-import { DELETING } from './action.ts';
+// Long because it is where all that happens to an operation comes together; what can stand by itself is beside it.
 import { AtWork } from './at-work.ts';
 import { steeringAudit } from './audit/calls.ts';
 import { type CommitFor, Commits, type CommitsOptions, type Committed, Fenced } from './commits.ts';
@@ -15,8 +15,10 @@ import {
   loadJournal,
   parked,
   placeOf,
+  refuseAside,
   reservations,
   satisfiedAt,
+  targetsOf,
   unfinishedOf,
 } from './live-operation.ts';
 import { isFinished, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
@@ -74,6 +76,7 @@ export class Operations {
       queues: this.#queues,
       live: (id) => this.#live.get(id),
       ready: (id) => this.#makeReady(id),
+      extend: (live, keys) => void this.#extend(live, keys),
       drive: (live) => this.#drive(live),
     });
     this.waiting = new WaitingRoom({
@@ -161,7 +164,7 @@ export class Operations {
   #take(live: Live): void {
     this.#live.set(live.id, live);
     this.#options.places.add(live.account);
-    if (live.forced) this.#passing.pass(live);
+    if (live.forced) void this.#awaitTurn(live);
     this.waiting.yieldTo(live);
     if (this.#queues.isFirst(live.id)) this.#makeReady(live.id);
   }
@@ -186,6 +189,7 @@ export class Operations {
   async cancel(id: string, actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
+    refuseAside(live);
     if (live.run !== undefined && !live.run.cancel()) throw onlyForward(row);
     live.cancelRequested = true;
     const set = { cancelRequested: true };
@@ -204,7 +208,9 @@ export class Operations {
   async steer(id: string, verb: 'retry' | 'skip', actor = 'system', also: readonly Statement[] = []): Promise<void> {
     const row = await this.#options.reader.get(operation, id);
     const live = this.#liveOrThrow(row);
-    if (live.asideFor !== undefined) throw new CloudError('conflict', `The forced operation ${live.asideFor} is taking its place.`);
+    refuseAside(live);
+    if (row.state === 'needs_attention' && live.run?.stuck !== true)
+      throw new CloudError('conflict', 'The operation is being tried again.');
     if (row.state !== 'needs_attention' || live.run === undefined)
       throw new CloudError('conflict', `The operation is ${row.state}; only one that needs attention takes ${verb}.`);
     if (verb === 'skip' && live.run.needed !== undefined)
@@ -238,7 +244,8 @@ export class Operations {
 
   #makeReady(id: string): void {
     const live = this.#live.get(id);
-    if (live === undefined || this.#held.has(id) || this.waiting.admit(live)) return;
+    if (live === undefined || live.isDriven === true || live.asideFor !== undefined || this.#held.has(id)) return;
+    if (this.#passing.isHeldUp(live) || this.waiting.admit(live)) return;
     this.#ready.push(live.account, id);
     this.#pump();
   }
@@ -253,6 +260,8 @@ export class Operations {
   }
 
   async #drive(live: Live): Promise<void> {
+    if (live.isDriven === true) return;
+    live.isDriven = true;
     this.atWork.begin(live.id, live.account);
     try {
       const how = await this.#runToEnd(live);
@@ -273,11 +282,10 @@ export class Operations {
   }
 
   #ended(live: Live): void {
-    const goOn = this.#passing.giveBack(live);
     this.#live.delete(live.id);
     this.#options.places.remove(live.account);
+    this.#passing.giveBack(live);
     this.#leaveQueues(live.id);
-    goOn();
     this.#waiters.wake(live.id);
     this.#options.audited(live.id);
   }
@@ -285,11 +293,24 @@ export class Operations {
   /** One whose acceptance is not durable yet is made ready by `enqueue`. */
   #leaveQueues(id: string): void {
     for (const next of this.#queues.remove(id)) if (this.#live.has(next)) this.#makeReady(next);
+    this.#passing.look();
   }
 
+  async #awaitTurn(forced: Live): Promise<void> {
+    const { store, registry, environment } = this.#options;
+    try {
+      const takes = registry.findAction(forced.action)?.takes;
+      this.#passing.wait(forced, await this.#asked(() => targetsOf(store, forced, takes)));
+    } catch (error) {
+      if (!this.#stopping)
+        environment.logger.error({ operationId: forced.id, error: describeChain(error) }, 'waits like any other, though forced');
+    }
+  }
+
+  readonly #asked = <T>(read: () => Promise<T>): Promise<T> => patiently(this.#options.environment, () => this.#stopping, read);
+
   async #runToEnd(live: Live): Promise<'ended' | 'left' | 'moved'> {
-    const asked = <T>(read: () => Promise<T>) => patiently(this.#options.environment, () => this.#stopping, read);
-    await asked(() => loadJournal(this.#options.store, live));
+    await this.#asked(() => loadJournal(this.#options.store, live));
     const journal = live.journal ?? [];
     const action = this.#options.registry.findAction(live.action);
     const saga = this.#options.registry.saga(live.saga);
@@ -305,14 +326,14 @@ export class Operations {
     const refused =
       live.refused ??
       (live.queued || (last === 'accepted' && live.supersededBy === undefined)
-        ? await asked(() => checkedAtHead(this.#options.reader, live, action))
+        ? await this.#asked(() => checkedAtHead(this.#options.reader, live, action))
         : undefined);
     if (refused === SATISFIED) {
       await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp), live);
       return 'ended';
     }
     if (live.queued && refused === undefined) await this.#leaveQueued(live);
-    const supersede = DELETING.has(action.verb) ? this.#passing.supersedes(live) : undefined;
+    const supersede = this.#passing.supersedes(live);
     live.run = new SagaRun(
       {
         environment: this.#options.environment,
@@ -322,7 +343,7 @@ export class Operations {
         definition: (key) => this.#options.registry.saga(key),
         onStuck: () => {
           this.atWork.stick(live.id);
-          this.#passing.yieldToForced(live);
+          this.#passing.look();
         },
         onFreed: () => this.atWork.free(live.id),
         rest: () => this.atWork.rest(live.id),
@@ -342,14 +363,16 @@ export class Operations {
         waitsFor: live.waitsFor,
         refused,
         unwound: action.unwound,
-        abandoned: async (params, isDone) =>
-          reservations((await (action.abandoned ?? (action.target === 'resource' ? action.unwound : undefined))?.(params, isDone)) ?? []),
+        abandoned: async (params, isDone) => {
+          const ask = action.abandoned ?? (action.target === 'resource' ? action.unwound : undefined);
+          return reservations((await this.#asked(async () => ask?.(params, isDone))) ?? []);
+        },
         holds: (more) => this.#extend(live, more),
         move: (keys) => this.#move(live, keys),
         again:
           action.again === undefined
             ? undefined
-            : (failed) => asked(async () => action.again?.({ ...failed, operationId: live.id, reader: this.#options.reader })),
+            : (failed) => this.#asked(async () => action.again?.({ ...failed, operationId: live.id, reader: this.#options.reader })),
       },
     );
     // Told to stop while this was being prepared: there was no run yet that could be parked.
@@ -384,9 +407,10 @@ export class Operations {
 
   #moved(live: Live): void {
     beginAnew(live);
-    const goOn = this.#passing.giveBack(live);
+    this.#passing.giveBack(live);
     for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
-    goOn();
+    this.#passing.look();
+    if (live.forced) void this.#awaitTurn(live);
   }
 
   /** Durable before anything begins: after a crash, what is still queued has left nothing behind. */

@@ -5,73 +5,111 @@ interface PassingPorts {
   readonly queues: Queues;
   readonly live: (id: string) => Live | undefined;
   readonly ready: (id: string) => void;
+  /** More keys for one that runs. */
+  readonly extend: (live: Live, keys: readonly string[]) => void;
   /** Runs it to its end. */
   readonly drive: (live: Live) => Promise<void>;
 }
 
 /**
- * A head that is stuck stands aside for a forced operation behind it, and so for what waits between the two. When there is no way back for a deletion that takes
- * its resource along, the head ends as it is, its effects are for that deletion to remove. Where the forced one comes to nothing, as its plan has changed, the head
- * goes on: else nobody would end what it has begun.
+ * A forced deletion does not wait for operations that are stuck on what it deletes. When only such are ahead of it, and what has not begun, they stand aside:
+ * parked, with their places and keys kept. Before its first forward-only step they are ended as they are, since the deletion removes what they leave; until then
+ * it may come to nothing, as its plan has changed, and they go on: else nobody would end what they have begun.
  */
 export class Passing {
   readonly #ports: PassingPorts;
+  /** Forced ones that have not begun. */
+  readonly #waiting = new Set<Live>();
   readonly #aside = new Set<Live>();
 
   constructor(ports: PassingPorts) {
     this.#ports = ports;
   }
 
-  /** One whose resource it does not take along the forced one waits for. */
-  pass(forced: Live): void {
-    for (const key of forced.keys) {
-      const head = this.#ports.live(this.#ports.queues.of(key)[0] ?? '');
-      if (head?.run?.stuck !== true || head.asideFor !== undefined) continue;
-      if (forced.cancelRequested || !forced.keys.includes(head.resourceId)) continue;
-      head.asideFor = forced.id;
-      head.run.park();
-    }
+  /** @param targets ids of the rows that it deletes: on others it waits for what is stuck */
+  wait(forced: Live, targets: readonly string[]): void {
+    forced.targets = new Set(targets);
+    this.#waiting.add(forced);
+    this.look();
   }
 
-  /** A head that gets stuck may have a forced operation behind it already. */
-  yieldToForced(stuck: Live): void {
-    const behind = stuck.keys.flatMap((key) => this.#ports.queues.of(key)).map((id) => this.#ports.live(id));
-    const forced = behind.find((live) => live?.forced === true && live !== stuck && live.keys.includes(stuck.resourceId));
-    if (forced !== undefined) this.pass(forced);
+  /** Something has got stuck, or has left its queues. */
+  look(): void {
+    for (const forced of this.#waiting)
+      if (forced.isDriven === true || this.#ports.live(forced.id) === undefined) this.#waiting.delete(forced);
+      else this.#pass(forced);
+  }
+
+  #pass(forced: Live): void {
+    const { queues, live } = this.#ports;
+    const heads: Live[] = [];
+    for (const id of forced.cancelRequested ? [] : queues.ahead(forced.id)) {
+      const other = live(id);
+      if (other?.asideFor !== undefined) continue;
+      if (other?.run?.stuck === true && forced.targets?.has(other.resourceId) === true) heads.push(other);
+      else if (other?.isDriven === true || queues.isFirst(id)) return;
+    }
+    if (heads.length === 0) return;
+    for (const head of heads) head.asideFor = forced.id;
+    queues.pass(
+      forced.id,
+      heads.map(({ id }) => id),
+    );
+    for (const head of heads) head.run?.park();
   }
 
   /** Its run is parked. */
   standAside(head: Live): void {
     asAfterRestart(head);
     this.#aside.add(head);
-    for (const next of this.#ports.queues.aside(head.id)) if (this.#ports.live(next) !== undefined) this.#ports.ready(next);
+    const forced = this.#ports.live(head.asideFor ?? '');
+    if (forced === undefined) this.#goOn(head);
+    else if (this.#isFree(forced)) this.#ports.ready(forced.id);
   }
 
-  /** What a deletion that is about to begin has to do before there is no way back for it; undefined where nobody stands aside. */
+  /** Nobody stands in its way, and whoever is to stand aside has let go of what was at work. */
+  #isFree(forced: Live): boolean {
+    const { queues, live } = this.#ports;
+    return queues.isFirst(forced.id) && queues.ahead(forced.id).every((id) => live(id)?.isDriven !== true);
+  }
+
+  /** Whether it has to wait for one that is still at work, though it is to stand aside. */
+  isHeldUp(forced: Live): boolean {
+    return forced.forced && !this.#isFree(forced);
+  }
+
+  /** What a deletion has to do before there is no way back for it; undefined where nobody stands aside for it. */
   supersedes(deletion: Live): (() => Promise<void>) | undefined {
-    const heads = [...this.#aside].filter(({ resourceId }) => deletion.keys.includes(resourceId));
-    return heads.length === 0 ? undefined : () => this.#supersede(deletion, heads);
+    const heads = [...this.#aside].filter(({ asideFor }) => asideFor === deletion.id);
+    return heads.length === 0 ? undefined : () => this.#supersede(deletion);
   }
 
-  async #supersede(deletion: Live, heads: readonly Live[]): Promise<void> {
-    for (const head of heads) {
-      if (!this.#aside.delete(head)) continue;
+  /** What it holds beside is the deletion's now, until that has removed what is left there. */
+  async #supersede(deletion: Live): Promise<void> {
+    for (const head of this.#aside) {
+      if (head.asideFor !== deletion.id) continue;
+      await this.#supersede(head);
+      this.#ports.extend(
+        deletion,
+        head.keys.filter((key) => !deletion.keys.includes(key)),
+      );
       head.supersededBy = deletion.id;
       await this.#ports.drive(head);
       if (this.#ports.live(head.id) !== undefined) throw new Error(`operation ${head.id}, which ${deletion.id} supersedes, has not ended`);
+      this.#aside.delete(head);
     }
   }
 
-  /** They are the first again, before anybody else can be; what is answered lets them go on. */
-  giveBack(forced: Live): () => void {
-    const heads = [...this.#aside].filter(({ asideFor }) => asideFor === forced.id);
-    for (const head of heads) {
-      this.#aside.delete(head);
-      delete head.asideFor;
-      this.#ports.queues.back(head.id);
-    }
-    return () => {
-      for (const { id } of heads) this.#ports.ready(id);
-    };
+  /** Those that stand aside for it go on, when it has left its queues. */
+  giveBack(forced: Live): void {
+    for (const head of this.#aside) if (head.asideFor === forced.id) this.#goOn(head);
+  }
+
+  #goOn(head: Live): void {
+    this.#aside.delete(head);
+    delete head.asideFor;
+    delete head.supersededBy;
+    this.#ports.queues.back(head.id);
+    if (this.#ports.queues.isFirst(head.id)) this.#ports.ready(head.id);
   }
 }

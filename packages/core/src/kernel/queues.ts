@@ -8,6 +8,8 @@ export class Queues {
   readonly #keys = new Map<string, readonly string[]>();
   /** Who has asked for an operation, where another has. */
   readonly #causes = new Map<string, string>();
+  /** Who stands aside, and for whom. */
+  readonly #aside = new Map<string, string>();
   /** Where operations stand for a second time. */
   readonly #moving = new Map<string, readonly string[]>();
 
@@ -79,7 +81,10 @@ export class Queues {
 
   isFirst(operationId: string): boolean {
     if (this.#moving.has(operationId)) return false;
-    return (this.#keys.get(operationId) ?? []).every((key) => this.#queues.get(key)?.[0] === operationId);
+    return (this.#keys.get(operationId) ?? []).every((key) => {
+      const queue = this.of(key);
+      return queue[0] === operationId || (this.#aside.size > 0 && queue.find((id) => !this.#isAsideFor(id, operationId)) === operationId);
+    });
   }
 
   /** Whether another is in the queue of the key that does not wait for this one, be it by way of others. */
@@ -88,14 +93,34 @@ export class Queues {
     return this.of(key).some((id) => id !== operationId && !later.has(id));
   }
 
-  /** Leaves its queues for a while, and what it is waited for by. Answers which ones are now first in all of theirs. */
-  aside(operationId: string): readonly string[] {
-    return this.#take(this.#keys.get(operationId) ?? [], (queue) => queue.indexOf(operationId));
+  /** All that is before it in its queues. */
+  ahead(operationId: string): readonly string[] {
+    const queues = (this.#keys.get(operationId) ?? []).map((key) => this.of(key));
+    return [...new Set(queues.flatMap((queue) => queue.slice(0, Math.max(0, queue.indexOf(operationId)))))];
   }
 
-  /** The first in its queues again. */
+  /**
+   * Those ahead stand aside for it: they keep their places, and with them their keys from all others, but for this one they count as gone. It goes before all
+   * else, which has not begun.
+   */
+  pass(operationId: string, heads: readonly string[]): void {
+    for (const head of heads) this.#aside.set(head, operationId);
+    for (const key of this.#keys.get(operationId) ?? []) {
+      const queue = this.of(key).filter((id) => id !== operationId);
+      const passed = queue.findLastIndex((id) => this.#isAsideFor(id, operationId));
+      this.#queues.set(key, queue.toSpliced(passed + 1, 0, operationId));
+    }
+  }
+
+  /** It stands aside no longer. */
   back(operationId: string): void {
-    for (const key of this.#keys.get(operationId) ?? []) this.#queues.set(key, [operationId, ...this.of(key)]);
+    this.#aside.delete(operationId);
+  }
+
+  /** Also by way of another, which itself stands aside. */
+  #isAsideFor(operationId: string, forced: string): boolean {
+    for (let next = this.#aside.get(operationId); next !== undefined; next = this.#aside.get(next)) if (next === forced) return true;
+    return false;
   }
 
   /** Takes it out and answers which ones are now first in all their queues. */
@@ -103,6 +128,7 @@ export class Queues {
     const keys = this.#keys.get(operationId) ?? [];
     this.#keys.delete(operationId);
     this.#causes.delete(operationId);
+    this.#aside.delete(operationId);
     return this.#take(keys, (queue) => queue.indexOf(operationId));
   }
 
@@ -114,6 +140,9 @@ export class Queues {
       if (index >= 0) queue.splice(index, 1);
       if (queue.length === 0) this.#queues.delete(key);
       else if (index === 0 && queue[0] !== undefined) heads.add(queue[0]);
+      // Behind those that stand aside, who is the next is first all the same.
+      const next = this.#aside.size === 0 ? -1 : queue.findIndex((id) => !this.#aside.has(id));
+      if (index >= 0 && next >= index && queue[next] !== undefined) heads.add(queue[next]);
     }
     return [...heads].filter((head) => this.isFirst(head));
   }

@@ -252,6 +252,7 @@ function deletingAction(deletion: Deletion, context: () => CascadeContext, { for
     },
     saga: cascadeDelete,
     context,
+    takes: ({ plan }) => plan.targets.map(({ id }) => id),
     again: ({ params, error, attempt, operationId }) =>
       error.code === 'conflict' && attempt + 1 < PLANS_MAX ? planAgain(action, context(), params, operationId) : Promise.resolve(undefined),
   });
