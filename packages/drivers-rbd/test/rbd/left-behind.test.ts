@@ -168,6 +168,34 @@ describe('what a killed client leaves in a Ceph pool', function () {
       assert.deepEqual((await info()).flags, []);
     });
 
+  for (const by of ['this driver', 'somebody else'])
+    it(`goes back to what was kept before the object maps were made anew by ${by}`, async () => {
+      const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
+      const content = {
+        sizeBytes: 2 * OBJECT_BYTES,
+        async *open() {
+          for (let mib = 0; mib < 8; mib += 1) yield new Uint8Array(MIB).fill(8);
+        },
+      };
+      await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: content.sizeBytes, content }, call());
+      await driver.volumes.create({ id, sizeBytes: content.sizeBytes, imageId }, call());
+      await driver.contents?.write(id, OBJECT_BYTES, new Uint8Array(4096).fill(3), call());
+      const kept = await snapshot(id);
+      if (by === 'this driver') await driver.snapshots?.flatten(id, call());
+      else {
+        const name = `rbd/volume-${id}`;
+        await lab.cluster.rbd('flatten', name);
+        for (const verb of ['disable', 'enable']) await lab.cluster.rbd('feature', verb, name, 'object-map', 'fast-diff');
+        await lab.cluster.rbd('object-map', 'rebuild', name);
+      }
+      await driver.snapshots?.revert(kept, call());
+      const expected = Buffer.alloc(content.sizeBytes, 8).fill(3, OBJECT_BYTES, OBJECT_BYTES + 4096);
+      for (const ref of [await snapshot(id), kept]) {
+        const read = await driver.contents?.read(ref, 0, content.sizeBytes, call());
+        assert.isTrue(Buffer.from(read ?? []).equals(expected), ref === kept ? 'kept' : 'now');
+      }
+    });
+
   it('makes a snapshot anew of which a killed creation left the name alone', async () => {
     const id = await volume(OBJECT_BYTES);
     await driver.contents?.write(id, 0, new Uint8Array(4096).fill(1), call());

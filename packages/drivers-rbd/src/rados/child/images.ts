@@ -16,6 +16,7 @@ import {
   textsIn,
   withProgress,
 } from './native.ts';
+import { mapAnew } from './object-maps.ts';
 import { nameOf, type Session } from './session.ts';
 import { listSnapshots, snapshotsOf } from './snapshots.ts';
 
@@ -192,15 +193,16 @@ export async function flattenImage(session: Session, args: Args<'image.flatten'>
       const telling = (tell: Pointer) => rbd.rbd_flatten_with_progress.later(image, tell, null);
       check(await withProgress(progress, telling, () => rbd.rbd_flatten.later(image)), name);
     }
-    if (features.includes('exclusive-lock')) await mapAnew(image, name);
+    if (features.includes('exclusive-lock')) await mapAgain(image, args);
     return null;
   });
 }
 
 const MAPS: readonly ImageFeature[] = ['object-map', 'fast-diff'];
 
-/** Also what an earlier flattening has left without one. Maps of snapshots stay as they are: not to be relied on, which costs time alone. */
-async function mapAnew(image: Pointer, name: string): Promise<void> {
+/** Also what an earlier flattening has left without one; of its snapshots, too, whose maps went with it. */
+async function mapAgain(image: Pointer, args: ImageAt): Promise<void> {
+  const name = nameOf(args);
   const { features } = await statOf(image, name);
   await changeFeatures(
     image,
@@ -208,8 +210,11 @@ async function mapAnew(image: Pointer, name: string): Promise<void> {
     MAPS.filter((feature) => !features.includes(feature)),
     true,
   );
-  if (!(await statOf(image, name)).flags.includes('object-map-invalid')) return;
-  check(await tellingProgress(undefined, (tell) => rbd.rbd_rebuild_object_map.later(image, tell, null)), `object map of ${name}`);
+  await mapAnew(
+    image,
+    name,
+    (await snapshotsOf(image, args)).map(({ id }) => id),
+  );
 }
 
 async function changeFeatures(image: Pointer, name: string, features: readonly ImageFeature[], enabled: boolean): Promise<void> {

@@ -104,6 +104,7 @@ export const RBD = {
   rbd_snap_rollback: 'int (void *, const char *)',
   rbd_snap_rollback_with_progress: 'int (void *, const char *, void *, void *)',
   rbd_snap_set: 'int (void *, const char *)',
+  rbd_snap_set_by_id: 'int (void *, uint64_t)',
   rbd_read: 'int64_t (void *, uint64_t, size_t, void *)',
   rbd_write: 'int64_t (void *, uint64_t, size_t, void *)',
   rbd_discard: 'int (void *, uint64_t, uint64_t)',

@@ -1,6 +1,7 @@
 import type { Args, ImageAt, Result } from '../calls.ts';
 import { check, ERANGE } from './failures.ts';
 import { dateIn, type Pointer, type Progress, rbd, textAt, withProgress } from './native.ts';
+import { mapAnew } from './object-maps.ts';
 import { nameOf, type Session } from './session.ts';
 
 const SNAPSHOT_BYTES = 24;
@@ -60,6 +61,8 @@ export async function removeSnapshot(session: Session, args: Args<'snapshot.remo
 
 export async function rollBack(session: Session, args: Args<'snapshot.rollback'>, progress: Progress): Promise<null> {
   return await session.withImage(withoutSnapshot(args), 'write', async (image) => {
+    const snapshot = (await snapshotsOf(image, args)).find(({ name, kind }) => name === args.snapshot && kind === 'user');
+    if (snapshot !== undefined) await mapAnew(image, nameOf(args), [snapshot.id]);
     const telling = (tell: Pointer) => rbd.rbd_snap_rollback_with_progress.later(image, args.snapshot, tell, null);
     const result = withProgress(progress, telling, () => rbd.rbd_snap_rollback.later(image, args.snapshot));
     check(await result, nameOf(args));
