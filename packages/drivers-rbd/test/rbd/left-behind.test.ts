@@ -1,3 +1,4 @@
+// Long because each sort of what a killed client leaves is planted and looked at by itself, on one cluster.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
