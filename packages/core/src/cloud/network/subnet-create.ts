@@ -130,6 +130,8 @@ export const subnetDeletion = (context: () => NetworkContext) =>
     remove: subnetRemove,
     context,
     params: (row: RowOf<typeof subnet>) => ({ subnetId: row.id, networkId: row.networkId }),
+    // The network is made anew without it: a change of another of its subnets that came in between would be lost.
+    shares: ({ networkId }) => [networkId],
     alone: async (row, reader) => {
       const { vpcId } = await reader.get(network, row.networkId);
       const [through] = vpcId === undefined ? [] : await routesThrough(reader, row, vpcId);

@@ -42,6 +42,20 @@ describe('networks of a VPC', () => {
     ]);
   });
 
+  it('keep a change of one subnet while another of them is deleted', async () => {
+    const { stage, vpcId, networkIn } = await stageWithVpc();
+    const { sim } = stage;
+    const id = await networkIn(vpcId, { subnets: [{ cidr: '10.0.0.0/24' }, { cidr: '10.0.1.0/24' }] });
+    const [goes, stays] = await stage.rows(subnet);
+    const asked = [
+      await sim.submit('subnet.update', { dnsServers: ['192.0.2.4'] }, stays?.id),
+      await sim.submit('subnet.delete', {}, goes?.id),
+    ];
+    for (const { operationId } of asked) expect((await sim.ended(operationId)).state).to.equal('succeeded');
+    const { spec } = sim.world.fabric.networks.get(id) ?? {};
+    expect(spec?.subnets.map(({ dnsServers }) => dnsServers)).to.deep.equal([['192.0.2.4']]);
+  });
+
   it('are refused with the field at fault, and nothing changes', async () => {
     const { stage, vpcId } = await stageWithVpc();
     const within = { vpcId, ...cidr('10.0.0.0/24') };
