@@ -36,11 +36,11 @@ export function readName(name: string): { readonly kind: StoredKind; readonly id
   return kind === undefined || id === undefined ? undefined : { kind: kind as StoredKind, id };
 }
 
-/** What an image of the pool was, or is to be, if it is a part. */
 /** The name that a part is to have when it is whole, or had before. */
 export function wholeName(part: string): string | undefined {
   const [, kind, id] = PART.exec(part) ?? [];
   return id && nameOf(kind === 'luks' ? 'volume' : (kind as StoredKind), id);
 }
 
+/** What an image of the pool was, or is to be, if it is a part. */
 export const partKind = (name: string): PartKind | undefined => PART.exec(name)?.[1] as PartKind | undefined;
