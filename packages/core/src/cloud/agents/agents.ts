@@ -137,13 +137,13 @@ export class Agents {
       ...traced,
     };
     try {
-      let record = await this.#record(agent, { method: 'PUT', path, headers, body: command }, call);
+      let record = await this.#record(agent, commandId, { method: 'PUT', path, headers, body: command }, call);
       for (let pauseMs = ASK_AGAIN_MS; record.outcome === undefined; pauseMs = Math.min(ASK_AGAIN_MS_MAX, 2 * pauseMs)) {
         const leftMs = endMs - environment.clock.monotonicMs();
         if (leftMs <= 0) throw new CloudError('timeout', 'The agent is still at it.');
         const outcome = await this.#within(told.promise, Math.min(pauseMs, leftMs), call.signal);
         if (outcome !== undefined) return resultOf(outcome) as ResultOf<T>;
-        record = await this.#record(agent, { method: 'GET', path, headers: traced }, call);
+        record = await this.#record(agent, commandId, { method: 'GET', path, headers: traced }, call);
       }
       return resultOf(record.outcome) as ResultOf<T>;
     } finally {
@@ -151,10 +151,14 @@ export class Agents {
     }
   }
 
-  /** @throws CloudError unavailable: it is malformed. What became of the command is not known then, as if nothing had been answered, and it is asked for again */
-  async #record(agent: AgentAddress, request: Omit<AgentRequest, 'signal'>, call: Call): Promise<CommandRecord> {
+  /** @throws CloudError unavailable: it is malformed, or of another command. What became of the command is not known then, as if nothing had been answered, and it is asked for again */
+  async #record(agent: AgentAddress, commandId: string, request: Omit<AgentRequest, 'signal'>, call: Call): Promise<CommandRecord> {
     const record = await this.#ask<CommandRecord>(agent, request, call);
     refuseMalformed(RECORD, record, { name: 'command', code: 'unavailable' });
+    if (record.commandId !== commandId)
+      throw new CloudError('unavailable', 'What the agent tells (command) is malformed: it is of another command.', {
+        params: { field: '/commandId' },
+      });
     return record;
   }
 

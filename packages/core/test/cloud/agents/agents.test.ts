@@ -75,6 +75,24 @@ describe('agents', () => {
       expect(await stage.row(agent, id)).to.include({ status: 'connected' });
     });
 
+  it('whose answer is of another command are not believed, and asked again', async () => {
+    const stage = await MachineStage.with({ network: false });
+    const { sim, hostIds } = stage;
+    const real = sim.agents.ask.bind(sim.agents);
+    let swapped = 0;
+    const ask: typeof real = async (at, request) => {
+      const answer = await real(at, request);
+      if (!request.path.startsWith('/v1/commands/') || swapped === 2) return answer;
+      swapped += 1;
+      const { json } = answer as { readonly json: object };
+      const outcome = { ok: true, result: { hostname: 'another', kernel: '1.0.0', programs: {} } };
+      return { ...answer, json: { ...json, commandId: '01890a5d-ac96-774b-bcce-b302099a8057.inspect', outcome } } as typeof answer;
+    };
+    sim.agents.ask = ask;
+    const id = await sim.done('agent.create', { hostId: hostIds[0], url: URL, fingerprint: FINGERPRINT });
+    expect([swapped, (await stage.row(agent, id)).kernel]).to.deep.equal([2, '6.0.0']);
+  });
+
   it('are told outcomes of by nobody who cannot prove it', async () => {
     const stage = await MachineStage.with({ network: false });
     const commandId = '01890a5d-ac96-774b-bcce-b302099a8057.inspect';
