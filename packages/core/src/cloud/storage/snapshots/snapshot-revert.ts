@@ -27,8 +27,8 @@ interface Reverted {
   readonly snapshotId: Id<'snapshot'>;
   readonly volumeId: Id<'volume'>;
   readonly poolId: Id<'pool'>;
-  /** The machines that have the volume when this is accepted: it holds them. */
-  readonly machineIds: readonly Id<'instance'>[];
+  /** The machines that have the volume when this is accepted: it holds them. Absent in what was accepted before they were noted. */
+  readonly machineIds?: readonly Id<'instance'>[];
   /** What the volume has when this is accepted, and what it gets. */
   readonly fromBytes: number;
   readonly sizeBytes: number;
@@ -51,8 +51,9 @@ const revertVolumes = saga<StorageContext, RevertParams>('snapshot.revert', 1)
         throw new CloudError('conflict', `Volume ${row.name} was resized meanwhile.`, { params: { sizeBytes: row.sizeBytes } });
       const kept = await ctx.reader.get(snapshot, item.snapshotId);
       await refuseUsed(ctx.reader, kept);
+      const heldIds = item.machineIds ?? [];
       // An attachment that was ahead may have given the volume to a machine that nothing keeps from starting meanwhile.
-      const others = (await machinesOf(ctx.reader, row)).filter(({ id }) => !item.machineIds.includes(id));
+      const others = (await machinesOf(ctx.reader, row)).filter(({ id }) => !heldIds.includes(id));
       if (others.length > 0) throw new CloudError('conflict', `Volume ${row.name} was attached meanwhile; ask again.`);
       if (!(await poolReachable(ctx, item.poolId))) throw new CloudError('unavailable', 'The host of its pool is out of reach.');
       const pool = await ctx.pools.open(item.poolId);

@@ -126,6 +126,34 @@ describe('snapshots of volumes', () => {
     expect(await sim.quotaProblems()).to.deep.equal([]);
   });
 
+  it('are not reverted to under a machine where that was accepted before machines were noted: ask again', async () => {
+    const { cloud, sim, snap, write, read } = await open();
+    const instanceId = await cloud.machine({ name: 'vm' });
+    await sim.done('instance.stop', { force: true }, instanceId);
+    const volumeId = await cloud.volume(MIB);
+    await sim.done('instance.attachVolume', { volumeId }, instanceId);
+    write(volumeId, 'good');
+    const id = await snap(volumeId, 'good');
+    write(volumeId, 'since');
+    sim.around = async (point, body) => {
+      if (point.path !== 'ready[0]' || !sim.alive) return body();
+      const [accepted] = sim.rows('journal').filter((row) => JSON.stringify(row).includes('machineIds'));
+      const params = JSON.parse(JSON.stringify(accepted?.params), (name, value) => (name === 'machineIds' ? undefined : value));
+      await sim.kernel.observe([{ op: 'update', table: 'journal', key: `${accepted?.operationId}/0`, set: { params } }]);
+      sim.crash();
+      return new Promise<never>(() => undefined);
+    };
+    const { operationId } = await sim.submit('snapshot.revert', {}, id);
+    await sim.run(1_000);
+    expect([sim.alive, JSON.stringify(sim.rows('journal')).includes('machineIds')]).to.deep.equal([false, false]);
+    sim.around = undefined;
+    await sim.start();
+    expect((await sim.ended(operationId)).error).to.include({ code: 'conflict' });
+    expect(read(volumeId)).to.equal('since');
+    await sim.done('snapshot.revert', {}, id);
+    expect(read(volumeId)).to.equal('good');
+  });
+
   it('are gone within minutes, though the answer of the pool was lost: a copy that takes long is waited for longer', async () => {
     const { cloud, sim, snap } = await open();
     const id = await snap(await cloud.volume(MIB), 'first');
