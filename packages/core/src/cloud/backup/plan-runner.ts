@@ -124,7 +124,11 @@ export class PlanRunner {
     for (const id of [...this.#again].flatMap(([planId, againAtMs]) => (againAtMs <= nowMs ? [planId] : []))) {
       const plan = await this.#live(id);
       if (plan === undefined) this.#again.delete(id);
-      else await this.#alone(id, this.#settle(plan));
+      else
+        await this.#alone(
+          id,
+          this.#settle(plan).catch((error: unknown) => this.#settleSoon(id, nowMs, error)),
+        );
     }
   }
 
@@ -153,6 +157,12 @@ export class PlanRunner {
   #alone(planId: string, work: Promise<void>): Promise<void> {
     const { logger } = this.#services.environment;
     return work.catch((error: unknown) => logger.warn({ planId, error: describeChain(error) }, 'a plan of backups was not looked after'));
+  }
+
+  /** What was noted for an hour ahead was not done. @throws the error */
+  #settleSoon(planId: string, nowMs: number, error: unknown): never {
+    this.#again.set(planId, nowMs + LOOK_MS);
+    throw error;
   }
 
   /** A time that was missed is made up for once, however many were. */
@@ -245,7 +255,12 @@ export class PlanRunner {
   async #insist({ plan, nowMs }: Settling, action: string, input: object, id: string): Promise<void> {
     this.#asked.set(`${action}/${id}`, nowMs);
     const hour = Math.floor(this.#services.environment.clock.nowMs() / AGAIN_MS);
-    await this.#ask(plan, action, input, `${action}/${id}/${hour}`, id);
+    try {
+      await this.#ask(plan, action, input, `${action}/${id}/${hour}`, id);
+    } catch (error) {
+      this.#asked.delete(`${action}/${id}`);
+      throw error;
+    }
   }
 
   async #principal({ projectId }: PlanRow): Promise<Principal> {
