@@ -56,7 +56,7 @@ const drainHost = saga<ComputeServices, DrainParams>('host.drain', 1)
       ready.wasEnabled ? [transition(host, hostId, { from: 'enabled', to: 'disabled' })] : [],
     undo: ({ params: { hostId }, out: { ready } }) => (ready.wasEnabled ? [revert(host, hostId, { from: 'disabled', to: 'enabled' })] : []),
   })
-  .effect('machines', { retry: AWAITS_PARTS.retry, do: ({ ctx, params }) => movesOf(ctx, params.hostId), undo: NOTHING_TO_UNDO })
+  .effect('machines', { retry: AWAITS_PARTS.retry, do: movesOf, undo: NOTHING_TO_UNDO })
   .each('go', {
     ...{ limit: AT_ONCE, ...AWAITS_PARTS },
     items: ({ out }) => out.machines.moves,
@@ -67,7 +67,7 @@ const drainHost = saga<ComputeServices, DrainParams>('host.drain', 1)
     do: ({ params: { hostId } }) => [transition(host, hostId, { from: 'disabled', to: 'maintenance' })],
     undo: ({ params: { hostId } }) => [revert(host, hostId, { from: 'maintenance', to: 'disabled' })],
   })
-  .effect('started', { retry: AWAITS_PARTS.retry, do: ({ ctx, params }) => movesOf(ctx, params.hostId), undo: NOTHING_TO_UNDO })
+  .effect('started', { retry: AWAITS_PARTS.retry, do: movesOf, undo: NOTHING_TO_UNDO })
   .each('follow', {
     ...{ limit: AT_ONCE, ...AWAITS_PARTS },
     items: ({ out }) => out.started.moves,
@@ -83,13 +83,16 @@ async function readyToDrain(services: ComputeServices, hostId: Id<'host'>): Prom
   return { wasEnabled: (await services.reader.get(host, hostId)).state === 'enabled' };
 }
 
-/** What runs on the host, once nothing is about to come, or on its way. @throws CloudError unavailable until then */
-async function movesOf({ reader, ids }: ComputeServices, hostId: string): Promise<{ readonly moves: readonly Move[] }> {
+/** What runs on the host, once nothing is about to come, or on its way. @throws CloudError unavailable until then; conflict for what waits for the drain itself */
+async function movesOf({ ctx, params: { hostId }, operationId }: Step): Promise<{ readonly moves: readonly Move[] }> {
+  const { reader, ids, kernel } = ctx;
   const there = await machinesOn(reader, hostId);
   const isOnTheWay = ({ state, migratingToHostId }: InstanceRow) =>
     state === 'creating' || state === 'deleting' || migratingToHostId !== undefined;
   const [other] = [...there.filter(isOnTheWay), ...(await machinesComing(reader, hostId))];
-  if (other !== undefined) throw notAtRest(other);
+  if (other !== undefined && kernel().holdsAhead(other.id, operationId)) throw notAtRest(other);
+  if (other !== undefined)
+    throw new CloudError('conflict', `Instance ${other.name} is ${other.state}, and what is under way with it waits for the drain.`);
   return {
     moves: there.map(({ id }) => ({ instanceId: id, operationIds: Array.from({ length: TRIES }, () => ids.mint('operation')) })),
   };
