@@ -147,11 +147,15 @@ describe('disks that move under a guest which writes', function () {
     const [nodesBefore, objectsBefore] = [await nodes(), await objects()];
     // What libvirt takes next, as it was not written down that it is taken.
     const number = Math.max(...nodesBefore.map((name) => Number(/^libvirt-(\d+)-/.exec(name)?.[1] ?? 0))) + 1;
-    const leave = async (of = filename) => {
-      await monitor('object-add', { 'qom-type': 'secret', id: `libvirt-${number}-storage-auth-secret0`, data: 'c2VjcmV0' });
-      await monitor('blockdev-add', { driver: 'file', 'node-name': `libvirt-${number}-storage`, filename: of });
-      await monitor('blockdev-add', { driver: 'qcow2', 'node-name': `libvirt-${number}-format`, file: `libvirt-${number}-storage` });
+    const place = async (at: number, of: string) => {
+      await monitor('object-add', { 'qom-type': 'secret', id: `libvirt-${at}-storage-auth-secret0`, data: 'c2VjcmV0' });
+      await monitor('blockdev-add', { driver: 'file', 'node-name': `libvirt-${at}-storage`, filename: of, 'auto-read-only': true });
     };
+    const layer = async (at: number, of: string, more: object) => {
+      await place(at, of);
+      await monitor('blockdev-add', { driver: 'qcow2', 'node-name': `libvirt-${at}-format`, file: `libvirt-${at}-storage`, ...more });
+    };
+    const leave = (of = filename) => layer(number, of, { backing: null });
     await leave();
     await copies().cancel(id, volumeId, call());
     expect([(await nodes()).sort(), (await objects()).sort()]).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
@@ -167,6 +171,30 @@ describe('disks that move under a guest which writes', function () {
     await hypervisor.hotplug?.detachDisk(id, otherId, call());
     expect([(await nodes()).sort(), (await objects()).sort()]).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
     await pool(1).volumes.delete(otherId, call());
+    // Of an image, which the root disk has open as well: libvirt opens it first, and numbers it after what lies above.
+    await pool(0).volumes.create({ id: otherId, sizeBytes: 64 * MIB, imageId }, call());
+    const clone = await pool(0).volumes.attach(otherId, backend.host, call());
+    const path = clone.type === 'file' ? clone.path : expect.fail('no file');
+    const { 'full-backing-filename': image } = JSON.parse(await run(['qemu-img', 'info', '-U', '--output=json', path]));
+    const openings = [
+      () => place(number + 1, image),
+      () => layer(number + 1, image, { 'read-only': true }),
+      async () => {
+        await layer(number + 1, image, { 'read-only': true });
+        await place(number, path);
+      },
+      async () => {
+        await layer(number + 1, image, { 'read-only': true });
+        await layer(number, path, { backing: `libvirt-${number + 1}-format` });
+      },
+    ];
+    for (const [index, open] of openings.entries()) {
+      await open();
+      await hypervisor.hotplug?.detachDisk(id, otherId, call());
+      const now = [(await nodes()).sort(), (await objects()).sort()];
+      expect(now, `opening ${index}`).to.deep.equal([nodesBefore.sort(), objectsBefore.sort()]);
+    }
+    await pool(0).volumes.delete(otherId, call());
     const written = await numberOf();
     await until('the guest to go on writing', async () => (await numberOf()) > written + 3 || undefined);
     await pool(1).volumes.release(volumeId, backend.host, call());
