@@ -59,6 +59,7 @@ export { imageFor } from './volume-source.ts';
 export const storage: Module = (services) => {
   const { hosts, pools, seeds, reader, kernel, environment, imageStore, settings, config, fetchUrl, openFile, secrets } = services;
   const context: PoolContext = { hosts, pools, reader, settings, drivers: () => kernel().registry.strategyNames('storage') };
+  const clearing: ClearingContext = { ...context, kernel, environment, store: services.store };
   const images: ImageContext = {
     ...context,
     imageStore,
@@ -99,14 +100,14 @@ export const storage: Module = (services) => {
     ],
     deletions: [
       classDeletion,
-      poolDeletion({ ...context, kernel, environment }),
+      poolDeletion(clearing),
       imageDeletion(images),
       volumeDeletion(() => context),
       attachmentDeletion,
       snapshotDeletion(() => context),
       snapshotGroupDeletion,
     ],
-    debts: debtsOf({ ...context, kernel }),
+    debts: debtsOf(clearing),
     hooks: [
       // After machines: a disk that is to go does not go under a machine that is to go, too.
       onContribution(

@@ -3,11 +3,13 @@ import {
   CloudError,
   debt,
   defineDeletion,
+  describeChain,
   type Environment,
   equals,
   FORWARD_ONLY,
   forgetSealed,
   type Id,
+  isCloudError,
   NOTHING_TO_UNDO,
   type Reader,
   type RowOf,
@@ -19,8 +21,9 @@ import {
 import type { Call, StoredObject } from '../../strategy/index.ts';
 import { given } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
-import { cluster, host } from '../topology/contract.ts';
+import { cluster, host, removalAllowed } from '../topology/contract.ts';
 import { explained } from './explained.ts';
+import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolAt } from './pool-place.ts';
@@ -28,8 +31,8 @@ import { hostOfPool, poolReachable } from './removal.ts';
 import type { StoragePool } from './storage-pool.ts';
 import { deleteWithSnapshots } from './stray-removal.ts';
 
-export type ClearingContext = PoolContext & Pick<CloudServices, 'kernel'>;
-type DeletionContext = ClearingContext & { readonly environment: Pick<Environment, 'clock'> };
+export type ClearingContext = PoolContext &
+  Pick<CloudServices, 'kernel' | 'store'> & { readonly environment: Pick<Environment, 'clock' | 'logger'> };
 
 interface DeletePoolParams {
   readonly poolId: Id<'pool'>;
@@ -38,12 +41,18 @@ interface DeletePoolParams {
   readonly secrets?: string;
 }
 
+interface Ours extends StoredObject {
+  /** It was deleted before: nobody misses it. */
+  readonly isLeft: boolean;
+}
+
 /** Copies of our images, and what was deleted, and made by a call that came late. */
-async function oursIn(ctx: ClearingContext, opened: StoragePool, call: Call): Promise<readonly StoredObject[]> {
-  const ours: StoredObject[] = [];
+async function oursIn(ctx: ClearingContext, opened: StoragePool, call: Call): Promise<readonly Ours[]> {
+  const ours: Ours[] = [];
   for (const object of await opened.list(call)) {
-    const owner = await explained(ctx, object);
-    if (owner === 'left' || (owner === 'kept' && object.kind === 'image')) ours.push(object);
+    const isLeft = (await explained(ctx, object)) === 'left';
+    // What another module keeps under the name of an image is no copy of ours.
+    if (isLeft || (object.kind === 'image' && (await ctx.reader.find(image, object.id)) !== undefined)) ours.push({ ...object, isLeft });
   }
   return ours;
 }
@@ -63,18 +72,45 @@ async function mayHaveOurs(ctx: ClearingContext, poolId: string, call: Call): Pr
   }
 }
 
-/** What is ours goes with the pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. */
+/**
+ * What is ours goes with the pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. So does what was
+ * deleted before and cannot be removed now, or may not be: when the place is registered again, its row tells what it is.
+ */
 async function clearPool(ctx: ClearingContext, poolId: string, call: Call): Promise<void> {
   const opened = await ctx.pools.open(poolId);
   // A host that was started anew may not have opened its pools.
   await opened.ensure(call);
   const ours = await oursIn(ctx, opened, call);
+  let isAllGone = true;
   // Volumes first: they may be clones of the images.
-  for (const { kind, id } of ours.filter((each) => each.kind !== 'image'))
-    if (kind === 'volume') await deleteWithSnapshots(opened, id, call);
-    else await opened.deleteSeed(id, call);
-  for (const { id } of ours.filter(({ kind }) => kind === 'image')) await opened.deleteImage(id, call);
-  await takeSecrets(ctx, poolId, opened.secretRefs, call);
+  for (const object of [...ours.filter(({ kind }) => kind !== 'image'), ...ours.filter(({ kind }) => kind === 'image')])
+    try {
+      if (object.isLeft && !(await mayGo(ctx, opened, object, call))) isAllGone = false;
+      else await removeFrom(opened, object, call);
+    } catch (error) {
+      // A copy may be what something that stays is cloned from.
+      if ((!object.isLeft && isAllGone) || !isCloudError(error) || error.code !== 'conflict') throw error;
+      isAllGone = false;
+      const { kind, id } = object;
+      ctx.environment.logger.warn({ kind, id, place: opened.place, error: describeChain(error) }, 'left behind in a pool that is deleted');
+    }
+}
+
+/** Rows of a restored store may be wrong about what was deleted, and something may be at work. */
+async function mayGo(ctx: ClearingContext, opened: StoragePool, { kind, id }: Ours, call: Call): Promise<boolean> {
+  const isHeld = (key: string) => ctx.kernel().holds(key);
+  if (isHeld(id) || !(await removalAllowed(ctx))) return false;
+  return kind !== 'volume' || !(await opened.listSnapshots(id, call)).some((each) => isHeld(each.id));
+}
+
+function removeFrom(opened: StoragePool, { kind, id }: Ours, call: Call): Promise<void> {
+  if (kind === 'volume') return deleteWithSnapshots(opened, id, call);
+  return kind === 'seed' ? opened.deleteSeed(id, call) : opened.deleteImage(id, call);
+}
+
+/** The last that is done to it. */
+async function leavePool(ctx: PoolContext, poolId: string, call: Call): Promise<void> {
+  await takeSecrets(ctx, poolId, (await ctx.pools.open(poolId)).secretRefs, call);
   await releasePool(ctx, poolId, call);
 }
 
@@ -117,11 +153,18 @@ export async function payPoolClearing(ctx: ClearingContext, poolId: string, host
     throw new CloudError('unavailable', 'Something in the pool could not be removed yet.');
   // Where another pool was registered since, the copies of images are that one's.
   if (row !== undefined && (await poolAt(ctx.reader, ctx.pools.factory(row.driver), row)) !== undefined)
-    await releasePool(ctx, poolId, call);
-  else await clearPool(ctx, poolId, call);
+    return releasePool(ctx, poolId, call);
+  await clearPool(ctx, poolId, call);
+  await leavePool(ctx, poolId, call);
 }
 
-const removePool = saga<DeletionContext, DeletePoolParams>('pool.remove', 1)
+/** The host that what is to be done is owed to. */
+async function hostThatIsAway(ctx: PoolContext, { poolId, force }: DeletePoolParams): Promise<string | undefined> {
+  const hostId = force ? await hostOfPool(ctx.reader, poolId) : undefined;
+  return hostId === undefined || (await ctx.hosts.reachable(hostId)) ? undefined : hostId;
+}
+
+const removePool = saga<ClearingContext, DeletePoolParams>('pool.remove', 1)
   .effect('reach', {
     do: async ({ ctx, params, call }) => {
       const isReachable = await poolReachable(ctx, params.poolId);
@@ -132,31 +175,43 @@ const removePool = saga<DeletionContext, DeletePoolParams>('pool.remove', 1)
     undo: NOTHING_TO_UNDO,
   })
   .effect('clear', {
-    do: async ({ ctx, params, call, owe, out: { reach } }) => {
-      const hostId = await hostOfPool(ctx.reader, params.poolId);
-      const isOwed = params.force && hostId !== undefined && !(await ctx.hosts.reachable(hostId));
-      if (isOwed) owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
-      else await clearPool(ctx, params.poolId, call);
+    do: async ({ ctx, params, call, owe }) => {
+      const hostId = await hostThatIsAway(ctx, params);
+      if (hostId === undefined) await clearPool(ctx, params.poolId, call);
+      else owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
+      return { isOwed: hostId !== undefined };
+    },
+    undo: FORWARD_ONLY,
+  })
+  // Apart: whoever passes over what cannot be removed leaves no secrets behind with it.
+  .effect('release', {
+    do: async ({ ctx, params, call, owe, out: { reach, clear } }) => {
+      // Who clears it when its host is back does this, too.
+      const isClearingOwed = clear?.isOwed === true;
+      const hostId = isClearingOwed ? undefined : await hostThatIsAway(ctx, params);
+      if (hostId !== undefined) owe({ task: 'pool.release', place: hostId, target: { poolId: params.poolId } });
+      else if (!isClearingOwed) await leavePool(ctx, params.poolId, call);
+      const isOwed = isClearingOwed || hostId !== undefined;
       return { isOwed, ...given({ copiesRemovedAt: reach?.mayHaveCopies === false ? undefined : timestamp(ctx.environment.clock) }) };
     },
     undo: FORWARD_ONLY,
   })
   .write('deleted', {
-    do: ({ params: { poolId, secrets }, out: { clear } }) => [
+    do: ({ params: { poolId, secrets }, out: { release } }) => [
       transition(pool, poolId, {
         from: 'deleting',
         to: 'deleted',
-        set: { status: 'disconnected', ...given({ copiesRemovedAt: clear?.copiesRemovedAt }) },
+        set: { status: 'disconnected', ...given({ copiesRemovedAt: release?.copiesRemovedAt }) },
       }),
       forgetPoolLimit(poolId),
       // Whoever pays the debt has to open the pool.
-      ...(secrets === undefined || clear?.isOwed === true ? [] : [forgetSealed(secrets)]),
+      ...(secrets === undefined || release?.isOwed === true ? [] : [forgetSealed(secrets)]),
     ],
     undo: FORWARD_ONLY,
   })
   .build();
 
-export const poolDeletion = (context: DeletionContext) =>
+export const poolDeletion = (context: ClearingContext) =>
   defineDeletion({
     kind: pool,
     from: ['available', 'disabled'],
