@@ -13,7 +13,7 @@ export interface Gate<T> {
   /** Phantom. In a function's place, so that a gate that asks for less may guard an action that tells more. */
   readonly [payload]?: (subject: T) => void;
 }
-/** Adds values; asked in declared order. One that throws fails the request. */
+/** Adds values; asked in declared order. One that throws fails the request, unless who asks knows better. */
 export interface Contribution<T, R> {
   readonly type: 'contribution';
   readonly id: string;
@@ -128,11 +128,17 @@ export class Hooks {
     }
   }
 
-  async collect<T, R>(point: Contribution<T, R>, subject: T): Promise<readonly R[]> {
+  /** @param instead what one that throws counts as; without, what it throws is thrown */
+  async collect<T, R>(point: Contribution<T, R>, subject: T, instead?: (error: unknown, plugin: string) => R): Promise<readonly R[]> {
     const results: R[] = [];
     for (const bound of this.#handlers(point)) {
       const handler = bound.handler as unknown as (subject: T, ports: HookPorts) => R | Promise<R>;
-      results.push(await this.#marked(bound, () => handler(subject, this.#ports)));
+      try {
+        results.push(await this.#marked(bound, () => handler(subject, this.#ports)));
+      } catch (error) {
+        if (instead === undefined) throw error;
+        results.push(instead(error, bound.plugin));
+      }
     }
     return results;
   }

@@ -49,4 +49,11 @@ describe('the marks of hooks', () => {
         expect(marks).to.deep.equal([`begin ${id} ${plugin}`, 'at work', `end ${id} ${plugin}`]);
       }
     });
+
+  it('have an end where one that throws counts as something else, which names its plugin', async () => {
+    fails = true;
+    const instead = (error: unknown, by: string) => (by === plugin && error instanceof Error ? 7 : 0);
+    expect(await hooks.collect(added, {}, instead)).to.deep.equal([7]);
+    expect(marks).to.deep.equal([`begin ${added.id} ${plugin}`, 'at work', `end ${added.id} ${plugin}`]);
+  });
 });

@@ -18,7 +18,8 @@ export const poolRecovered = notice<PoolEvent>('pool.recovered');
 export type Explained = 'kept' | 'left';
 /**
  * Something lies in a pool that is no volume and no image by its rows: the module that puts such things there answers what it is, the others nothing. What is left is
- * removed, unless an operation is at work under its id; what nobody explains is quarantined as a stray.
+ * removed, unless an operation is at work under its id; what nobody explains is quarantined as a stray. Of several answers
+ * `kept` holds; one that throws says that.
  */
 export const storedOwner = contribution<{ readonly kind: StoredKind; readonly id: string }, Explained | undefined>('pool.storedOwner');
 
