@@ -95,8 +95,9 @@ const found = ({ sort }: AnyKept, id: string): Found => ({ objectId: id, objectN
 /** Deleted rows are tombstones: their ids are never used again, so nothing else can be meant. */
 async function isUnknown(services: CloudServices, { fabric, call }: SharedGround, of: AnyKept, id: string): Promise<boolean> {
   const { reader, kernel, environment } = services;
-  if (kernel().holds(id)) return false;
   const row = await reader.find(of.kind, id);
+  // What is deleted goes also while a deletion of more holds it: that may wait for just this.
+  if (row?.deletedAt === undefined && kernel().holds(id)) return false;
   if (row === undefined) return true;
   if (row.deletedAt === undefined || !(await removalAllowed(services))) return false;
   environment.logger.info({ kind: of.kind.name, id }, 'late arrival of a deleted object of a network; removed');

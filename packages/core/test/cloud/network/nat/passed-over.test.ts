@@ -34,4 +34,24 @@ describe('a removal that its fabric refuses', () => {
     for (const [index, [name, , sort]] of HOLDERS.entries())
       expect(at.kept(sort, going[index]?.id ?? ''), `what was left of the ${name} goes when it can`).to.equal(undefined);
   });
+
+  it('since something deleted came late into its way ends by itself', async () => {
+    const at = await RoutedStage.ready();
+    const { sim, stage } = at;
+    const id = await at.gateway();
+    const { nicId } = await at.machine();
+    const forward = { natGatewayId: id, protocol: 'tcp', externalPort: 8080, nicId, port: 80 };
+    const forwardId = await sim.done('portForward.create', forward);
+    const forwards = sim.world.fabric.kept.of('portForwards');
+    const late = forwards.get(forwardId);
+    const mended = sim.world.faults.add({ command: 'gateways.remove', effect: 'fail' });
+    const { operationId } = await sim.submit('natGateway.delete', {}, id);
+    await sim.run(15 * 60_000);
+    expect(forwards.size).to.equal(0);
+    if (late !== undefined) forwards.set(forwardId, late);
+    mended();
+    await sim.run(15 * 60_000);
+    expect((await stage.row(operation, operationId)).state).to.equal('succeeded');
+    expect(forwards.size).to.equal(0);
+  });
 });
