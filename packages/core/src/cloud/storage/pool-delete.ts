@@ -72,11 +72,17 @@ async function mayHaveOurs(ctx: ClearingContext, poolId: string, call: Call): Pr
   }
 }
 
+interface Clearing {
+  /** Whether somebody else is at work with it. */
+  readonly isHeld: (id: string) => boolean;
+  readonly call: Call;
+}
+
 /**
  * What is ours goes with the pool; what else is found in it, also an image of another cloud that shares the place, is not ours to judge and stays. So does what was
  * deleted before and cannot be removed now, or may not be: when the place is registered again, its row tells what it is.
  */
-async function clearPool(ctx: ClearingContext, poolId: string, call: Call): Promise<void> {
+async function clearPool(ctx: ClearingContext, poolId: string, { isHeld, call }: Clearing): Promise<void> {
   const opened = await ctx.pools.open(poolId);
   // A host that was started anew may not have opened its pools.
   await opened.ensure(call);
@@ -85,7 +91,7 @@ async function clearPool(ctx: ClearingContext, poolId: string, call: Call): Prom
   // Volumes first: they may be clones of the images.
   for (const object of [...ours.filter(({ kind }) => kind !== 'image'), ...ours.filter(({ kind }) => kind === 'image')])
     try {
-      if (object.isLeft && !(await mayGo(ctx, opened, object, call))) isAllGone = false;
+      if (object.isLeft && !(await mayGo(ctx, opened, object, { isHeld, call }))) isAllGone = false;
       else await removeFrom(opened, object, call);
     } catch (error) {
       // A copy may be what something that stays is cloned from.
@@ -97,8 +103,7 @@ async function clearPool(ctx: ClearingContext, poolId: string, call: Call): Prom
 }
 
 /** Rows of a restored store may be wrong about what was deleted, and something may be at work. */
-async function mayGo(ctx: ClearingContext, opened: StoragePool, { kind, id }: Ours, call: Call): Promise<boolean> {
-  const isHeld = (key: string) => ctx.kernel().holds(key);
+async function mayGo(ctx: ClearingContext, opened: StoragePool, { kind, id }: Ours, { isHeld, call }: Clearing): Promise<boolean> {
   if (isHeld(id) || !(await removalAllowed(ctx))) return false;
   return kind !== 'volume' || !(await opened.listSnapshots(id, call)).some((each) => isHeld(each.id));
 }
@@ -154,7 +159,7 @@ export async function payPoolClearing(ctx: ClearingContext, poolId: string, host
   // Where another pool was registered since, the copies of images are that one's.
   if (row !== undefined && (await poolAt(ctx.reader, ctx.pools.factory(row.driver), row)) !== undefined)
     return releasePool(ctx, poolId, call);
-  await clearPool(ctx, poolId, call);
+  await clearPool(ctx, poolId, { isHeld: (id) => ctx.kernel().holds(id), call });
   await leavePool(ctx, poolId, call);
 }
 
@@ -175,9 +180,11 @@ const removePool = saga<ClearingContext, DeletePoolParams>('pool.remove', 1)
     undo: NOTHING_TO_UNDO,
   })
   .effect('clear', {
-    do: async ({ ctx, params, call, owe }) => {
+    do: async ({ ctx, params, call, owe, operationId }) => {
       const hostId = await hostThatIsAway(ctx, params);
-      if (hostId === undefined) await clearPool(ctx, params.poolId, call);
+      // What the pool takes along is held by its own deletion.
+      const isHeld = (id: string) => ctx.kernel().holdsAhead(id, operationId);
+      if (hostId === undefined) await clearPool(ctx, params.poolId, { isHeld, call });
       else owe({ task: POOL_CLEAR, place: hostId, target: { poolId: params.poolId } });
       return { isOwed: hostId !== undefined };
     },

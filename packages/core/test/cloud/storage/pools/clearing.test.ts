@@ -52,12 +52,27 @@ describe('the clearing of a pool that is deleted', () => {
       const snapshotId = '00000000-0000-7000-8000-00000000e15f';
       things?.createSnapshot({ id: snapshotId, volumeId });
       const { kernel } = sim;
-      const holds = kernel.holds.bind(kernel);
-      kernel.holds = (key) => key === (what === 'it' ? volumeId : snapshotId) || holds(key);
+      const holds = kernel.holdsAhead.bind(kernel);
+      kernel.holdsAhead = (key, by) => key === (what === 'it' ? volumeId : snapshotId) || holds(key, by);
       await sim.done('pool.delete', {}, poolId);
       expect(there()).to.include(volumeId);
       expect(things?.snapshotsOf(volumeId).map(({ id }) => id)).to.deep.equal([snapshotId]);
     });
+
+  it('takes what it has deleted itself, and arrived late', async () => {
+    const { cloud, sim, poolId, imageId, things, there } = await withLeft();
+    const volumeId = await cloud.volume(GIB, { imageId });
+    let planted = 0;
+    sim.around = (point, body) => {
+      if (point.path.endsWith('/clear')) {
+        planted += 1;
+        things?.createVolume(volumeId, GIB, imageId);
+      }
+      return body();
+    };
+    await sim.done('pool.delete', { recursive: true }, poolId);
+    expect([planted, there()]).to.deep.equal([1, []]);
+  });
 
   it('leaves what was deleted and is in use, with what that is cloned from', async () => {
     const { cloud, sim, poolId, imageId, volumeId, there } = await withLeft();
