@@ -85,7 +85,9 @@ export class Cascades {
     const previewed = new Set(shown.map((row) => row.id as string));
     for (const [rowId, kind] of found)
       if (!previewed.has(rowId)) this.#say(`${action} ${id} took ${kind} ${rowId}, which its preview did not tell of`);
-    for (const rowId of previewed) if (!found.has(rowId)) this.#say(`${action} ${id} took ${rowId}, which nothing ties to ${resourceId}`);
+    // One that was announced ahead of it by what has not begun, which a forced one passes, goes with it.
+    for (const rowId of previewed)
+      if (!found.has(rowId) && !this.#makers.has(rowId)) this.#say(`${action} ${id} took ${rowId}, which nothing ties to ${resourceId}`);
   }
 
   /** The row with all that goes with it when all of it is meant, by the refs alone. */

@@ -76,6 +76,7 @@ export class Operations {
       queues: this.#queues,
       live: (id) => this.#live.get(id),
       ready: (id) => this.#makeReady(id),
+      isCreation: ({ action }) => this.#options.registry.findAction(action)?.target === 'collection',
       extend: (live, keys) => void this.#extend(live, keys),
       drive: (live) => this.#drive(live),
     });

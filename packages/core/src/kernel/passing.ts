@@ -5,6 +5,8 @@ interface PassingPorts {
   readonly queues: Queues;
   readonly live: (id: string) => Live | undefined;
   readonly ready: (id: string) => void;
+  /** Whether it makes the row that it is about. */
+  readonly isCreation: (live: Live) => boolean;
   /** More keys for one that runs. */
   readonly extend: (live: Live, keys: readonly string[]) => void;
   /** Runs it to its end. */
@@ -78,10 +80,25 @@ export class Passing {
     return forced.forced && !this.#isFree(forced);
   }
 
-  /** What a deletion has to do before there is no way back for it; undefined where nobody stands aside for it. */
-  supersedes(deletion: Live): (() => Promise<void>) | undefined {
-    const heads = [...this.#aside].filter(({ asideFor }) => asideFor === deletion.id);
-    return heads.length === 0 ? undefined : () => this.#supersede(deletion);
+  /** What one has to do before there is no way back for it; undefined of one that has passed nobody. */
+  supersedes(forced: Live): (() => Promise<void>) | undefined {
+    return forced.forced ? () => this.#supersedeAll(forced) : undefined;
+  }
+
+  async #supersedeAll(deletion: Live): Promise<void> {
+    await this.#supersede(deletion);
+    // What was to be made by those that it went before: they could neither go on with what is gone nor take it back.
+    for (const id of this.#ports.queues.behind(deletion.id)) {
+      const other = this.#ports.live(id);
+      if (other === undefined || other.isDriven === true || !this.#ports.isCreation(other)) continue;
+      if (deletion.targets?.has(other.resourceId) === true) await this.#end(other, deletion);
+    }
+  }
+
+  async #end(other: Live, deletion: Live): Promise<void> {
+    other.supersededBy = deletion.id;
+    await this.#ports.drive(other);
+    if (this.#ports.live(other.id) !== undefined) throw new Error(`operation ${other.id}, which ${deletion.id} supersedes, has not ended`);
   }
 
   /** What it holds beside is the deletion's now, until that has removed what is left there. */
@@ -93,9 +110,7 @@ export class Passing {
         deletion,
         head.keys.filter((key) => !deletion.keys.includes(key)),
       );
-      head.supersededBy = deletion.id;
-      await this.#ports.drive(head);
-      if (this.#ports.live(head.id) !== undefined) throw new Error(`operation ${head.id}, which ${deletion.id} supersedes, has not ended`);
+      await this.#end(head, deletion);
       this.#aside.delete(head);
     }
   }

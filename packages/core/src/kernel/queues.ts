@@ -93,6 +93,12 @@ export class Queues {
     return this.of(key).some((id) => id !== operationId && !later.has(id));
   }
 
+  /** All that is behind it in its queues. */
+  behind(operationId: string): readonly string[] {
+    const queues = (this.#keys.get(operationId) ?? []).map((key) => this.of(key));
+    return [...new Set(queues.flatMap((queue) => queue.slice(queue.indexOf(operationId) + 1)))];
+  }
+
   /** All that is before it in its queues. */
   ahead(operationId: string): readonly string[] {
     const queues = (this.#keys.get(operationId) ?? []).map((key) => this.of(key));
