@@ -30,8 +30,11 @@ export interface Live {
   waitsFor?: string;
   /** Waited, and cannot be done any more. */
   refused?: ErrorRecord;
-  /** Its keys at the place to which it moves. */
+  /** Where it stands, if it has moved. */
+  place?: string;
+  /** Its keys at the place to which it moves, and that place. */
   next?: readonly string[];
+  nextPlace?: string;
   /** At work, or about to be: until it has ended, moves or stands aside. */
   isDriven?: boolean;
   /** Forced: ids of the rows that it deletes. */
@@ -39,7 +42,7 @@ export interface Live {
   /** Stuck, and passed by this forced one. */
   asideFor?: string;
   /** A deletion that removes what it leaves. */
-  supersededBy?: string;
+  supersededBy?: Live;
 }
 type AtWork =
   | 'resumed'
@@ -83,7 +86,7 @@ export async function unfinishedOf(
   return Promise.all(ordered.map(async (row) => ({ row, keys: isAbsent(row.resourceKind) ? [row.resourceId] : await keysOf(store, row) })));
 }
 
-export const placeOf = ({ id, place }: Operation): string => place ?? id;
+export const placeOf = ({ id, place }: { readonly id: string; readonly place?: string | undefined }): string => place ?? id;
 
 async function keysOf(store: Store, { id, keys, keyCount }: Operation): Promise<readonly string[]> {
   if (keyCount === undefined) return keys;
@@ -104,6 +107,7 @@ export const liveAgain = (row: Operation, keys: readonly string[]): Live => ({
   cancelRequested: row.cancelRequested === true,
   queued: row.state === 'queued',
   ...(row.waitsFor === undefined ? {} : { waitsFor: row.waitsFor }),
+  ...(row.place === undefined ? {} : { place: row.place }),
   resumed: row.state !== 'queued',
   journal: undefined,
   nextNumber: 1,
@@ -113,6 +117,7 @@ export const liveAgain = (row: Operation, keys: readonly string[]): Live => ({
 /** Unwound, and durably at its new place. */
 export function beginAnew(live: Live): void {
   live.keys = live.next ?? live.keys;
+  live.place = live.nextPlace ?? placeOf(live);
   live.attempt += 1;
   live.queued = true;
   live.resumed = false;
@@ -134,6 +139,16 @@ export function asAfterRestart(live: Live): void {
 /** @throws CloudError conflict */
 export function refuseAside({ asideFor }: Live): void {
   if (asideFor !== undefined) throw new CloudError('conflict', `The forced operation ${asideFor} is taking its place.`);
+}
+
+/**
+ * What one that has not begun takes back where a deletion takes some of its rows: that deletes those by itself, with what they count for.
+ * @param makesRow the row that it is about, whose counters are the row's
+ */
+export function leftOver(takenBack: readonly Statement[], { resourceId, supersededBy }: Live, makesRow: boolean): readonly Statement[] {
+  const isTaken = (id: string) => supersededBy?.targets?.has(id) === true;
+  const isCounted = makesRow && isTaken(resourceId);
+  return takenBack.filter((each) => (each.op === 'adjust' ? !isCounted : !('key' in each) || !isTaken(each.key)));
 }
 
 /** Ids of the rows that a deletion deletes, by what it was asked for or begun anew with. */

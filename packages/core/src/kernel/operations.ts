@@ -11,6 +11,7 @@ import {
   type AcceptedOperation,
   beginAnew,
   type Live,
+  leftOver,
   liveAgain,
   loadJournal,
   parked,
@@ -76,7 +77,7 @@ export class Operations {
       queues: this.#queues,
       live: (id) => this.#live.get(id),
       ready: (id) => this.#makeReady(id),
-      isCreation: ({ action }) => this.#options.registry.findAction(action)?.target === 'collection',
+      takesBack: ({ action }) => this.#options.registry.findAction(action)?.unwound !== undefined,
       extend: (live, keys) => void this.#extend(live, keys),
       drive: (live) => this.#drive(live),
     });
@@ -333,6 +334,7 @@ export class Operations {
       await this.commit(satisfiedAt(live, timestamp(this.#options.environment.clock), this.stamp), live);
       return 'ended';
     }
+    const neverBegun = live.queued;
     if (live.queued && refused === undefined) await this.#leaveQueued(live);
     const supersede = this.#passing.supersedes(live);
     live.run = new SagaRun(
@@ -365,6 +367,8 @@ export class Operations {
         refused,
         unwound: action.unwound,
         abandoned: async (params, isDone) => {
+          if (neverBegun)
+            return leftOver((await this.#asked(async () => action.unwound?.(params))) ?? [], live, action.target === 'collection');
           const ask = action.abandoned ?? (action.target === 'resource' ? action.unwound : undefined);
           return reservations((await this.#asked(async () => ask?.(params, isDone))) ?? []);
         },
@@ -378,7 +382,8 @@ export class Operations {
     );
     // Told to stop while this was being prepared: there was no run yet that could be parked.
     if (this.#stopping) live.run.park();
-    if (live.supersededBy !== undefined) live.run.abandon(new CloudError('conflict', `Superseded by the operation ${live.supersededBy}.`));
+    if (live.supersededBy !== undefined)
+      live.run.abandon(new CloudError('conflict', `Superseded by the operation ${live.supersededBy.id}.`));
     const outcome = await live.run.run();
     if (outcome === 'succeeded') await supersede?.();
     return outcome === 'parked' ? 'left' : outcome === 'moved' ? outcome : 'ended';
@@ -398,6 +403,7 @@ export class Operations {
     const all = [...new Set([live.resourceId, ...keys])];
     this.#queues.move(live.id, all);
     live.next = all;
+    live.nextPlace = place;
     return {
       place,
       stay: () => {

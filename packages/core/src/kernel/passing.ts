@@ -1,12 +1,12 @@
-import { asAfterRestart, type Live } from './live-operation.ts';
+import { asAfterRestart, type Live, placeOf } from './live-operation.ts';
 import type { Queues } from './queues.ts';
 
 interface PassingPorts {
   readonly queues: Queues;
   readonly live: (id: string) => Live | undefined;
   readonly ready: (id: string) => void;
-  /** Whether it makes the row that it is about. */
-  readonly isCreation: (live: Live) => boolean;
+  /** Whether its acceptance has made what it takes back where it fails. */
+  readonly takesBack: (live: Live) => boolean;
   /** More keys for one that runs. */
   readonly extend: (live: Live, keys: readonly string[]) => void;
   /** Runs it to its end. */
@@ -87,16 +87,16 @@ export class Passing {
 
   async #supersedeAll(deletion: Live): Promise<void> {
     await this.#supersede(deletion);
-    // What was to be made by those that it went before: they could neither go on with what is gone nor take it back.
+    // Those that it went before and whose rows it deletes could neither go on with what is gone nor take it back.
     for (const id of this.#ports.queues.behind(deletion.id)) {
       const other = this.#ports.live(id);
-      if (other === undefined || other.isDriven === true || !this.#ports.isCreation(other)) continue;
-      if (deletion.targets?.has(other.resourceId) === true) await this.#end(other, deletion);
+      if (other === undefined || other.isDriven === true || placeOf(other) > placeOf(deletion) || !this.#ports.takesBack(other)) continue;
+      if (other.keys.some((key) => deletion.targets?.has(key) === true)) await this.#end(other, deletion);
     }
   }
 
   async #end(other: Live, deletion: Live): Promise<void> {
-    other.supersededBy = deletion.id;
+    other.supersededBy = deletion;
     await this.#ports.drive(other);
     if (this.#ports.live(other.id) !== undefined) throw new Error(`operation ${other.id}, which ${deletion.id} supersedes, has not ended`);
   }

@@ -65,4 +65,19 @@ describe('what is stuck, and a forced deletion', () => {
     expect([await stateOf(stuck), await stateOf(forced)]).to.deep.equal(['succeeded', 'succeeded']);
     expect((await stage.row(volume, volumeId)).sizeBytes).to.equal(16_384);
   });
+
+  it('is gone with what waits behind it and was to add to what goes', async () => {
+    const { sim, machine, volumeId, stateOf } = await open();
+    const id = await machine(0);
+    const networkId = await sim.done('network.create', { name: 'wide', driver: 'simulated-shared', subnets: [{ cidr: '10.9.0.0/24' }] });
+    sim.world.faults.add({ host: 'hv1', command: 'hotplug.attachDisk', effect: 'timeout_after' });
+    sim.world.faults.add({ host: 'hv1', command: 'hotplug.detachDisk', effect: 'fail', fault: 'unavailable' });
+    const { operationId: stuck } = await sim.submit('instance.attachVolume', { volumeId }, id);
+    await sim.run(STUCK_MS);
+    const { operationId: behind } = await sim.submit('instance.attachNic', { networkId }, id);
+    const { operationId: forced } = await sim.submit('instance.delete', { force: true }, id);
+    await sim.run(STUCK_MS);
+    expect([await stateOf(stuck), await stateOf(behind), await stateOf(forced)]).to.deep.equal(['failed', 'failed', 'succeeded']);
+    expect(sim.rows('nic')).to.deep.equal([]);
+  });
 });
