@@ -414,6 +414,8 @@ export class Operations {
 
   #moved(live: Live): void {
     beginAnew(live);
+    delete live.asideFor;
+    this.#queues.back(live.id);
     this.#passing.giveBack(live);
     for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
     this.#passing.look();

@@ -45,13 +45,19 @@ export class Passing {
   #pass(forced: Live): void {
     const { queues, live } = this.#ports;
     const heads: Live[] = [];
-    for (const id of forced.cancelRequested ? [] : queues.ahead(forced.id)) {
+    const aside: Live[] = [];
+    for (const id of forced.cancelRequested && forced.queued ? [] : queues.ahead(forced.id)) {
       const other = live(id);
-      if (other?.asideFor !== undefined) continue;
+      if (other?.asideFor !== undefined) {
+        aside.push(other);
+        continue;
+      }
       if (other?.run?.stuck === true && forced.targets?.has(other.resourceId) === true) heads.push(other);
       else if (other?.isDriven === true || queues.isFirst(id)) return;
     }
-    if (heads.length === 0) return;
+    const mine = new Set([forced.id, ...heads.map(({ id }) => id)]);
+    const goes = (one: Live | undefined): boolean => one?.asideFor !== undefined && (mine.has(one.asideFor) || goes(live(one.asideFor)));
+    if (heads.length === 0 || !aside.every(goes)) return;
     for (const head of heads) head.asideFor = forced.id;
     queues.pass(
       forced.id,
