@@ -19,7 +19,6 @@ import type { Registry } from './registry.ts';
 import { create } from './rows.ts';
 import type { Statement } from './store.ts';
 
-/** With force they pass a head that needs attention. */
 const ACCEPT_ATTEMPTS = 5;
 /** Where others are chosen after a clash. Each that is lost was won by another request, so that this many side by side do not keep one from its turn. */
 const CLASH_ATTEMPTS = 20;

@@ -145,7 +145,7 @@ export function defineAction<K extends AnyKind, T extends TObject, P, C>(spec: A
   } as unknown as Action;
 }
 
-/** Verbs that end a row for good, or put it into the trash. */
+/** Verbs that end a row for good, or put it into the trash. With force they pass what is stuck on it. */
 export const DELETING: ReadonlySet<string> = new Set(['delete', 'expunge']);
 
 /** Why the row's state does not allow the action, or undefined. Forced, it also takes what an abandoned creation has left. */

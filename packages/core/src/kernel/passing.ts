@@ -86,9 +86,10 @@ export class Passing {
     return forced.forced && !this.#isFree(forced);
   }
 
-  /** What one has to do before there is no way back for it; undefined of one that has passed nobody. */
-  supersedes(forced: Live): (() => Promise<void>) | undefined {
-    return forced.forced ? () => this.#supersedeAll(forced) : undefined;
+  /** What a forced one has to do before there is no way back for it: once, however often it is called. Undefined of others. */
+  supersedes(one: Live): (() => Promise<void>) | undefined {
+    let done: Promise<void> | undefined;
+    return one.forced ? () => (done ??= this.#supersedeAll(one)) : undefined;
   }
 
   async #supersedeAll(deletion: Live): Promise<void> {

@@ -122,17 +122,23 @@ describe('what a killed client leaves in a Ceph pool', function () {
     assert.notInclude(await lab.cluster.rbd('ls'), half);
   });
 
+  /** Of an image of two objects, all of it eights. */
+  async function clone(): Promise<string> {
+    const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
+    const content = {
+      sizeBytes: 2 * OBJECT_BYTES,
+      async *open() {
+        for (let mib = 0; mib < 8; mib += 1) yield new Uint8Array(MIB).fill(8);
+      },
+    };
+    await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: content.sizeBytes, content }, call());
+    await driver.volumes.create({ id, sizeBytes: content.sizeBytes, imageId }, call());
+    return id;
+  }
+
   for (const inUse of FULL ? [false, true] : [false])
     it(`flattens also what a killed writer said was there, and had not written${inUse ? ', of a volume in use with a snapshot' : ''}`, async () => {
-      const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
-      const content = {
-        sizeBytes: 2 * OBJECT_BYTES,
-        async *open() {
-          for (let mib = 0; mib < 8; mib += 1) yield new Uint8Array(MIB).fill(8);
-        },
-      };
-      await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: content.sizeBytes, content }, call());
-      await driver.volumes.create({ id, sizeBytes: content.sizeBytes, imageId }, call());
+      const id = await clone();
       const before = inUse ? await snapshot(id) : undefined;
       await driver.contents?.write(id, OBJECT_BYTES, new Uint8Array(4096).fill(3), call());
       const info = async () =>
@@ -156,10 +162,10 @@ describe('what a killed client leaves in a Ceph pool', function () {
       const { parent, features, flags } = await info();
       assert.deepEqual({ parent, flags }, { parent: undefined, flags: [] });
       assert.includeMembers([...features], ['object-map', 'fast-diff']);
-      const expected = Buffer.alloc(content.sizeBytes, 8);
+      const expected = Buffer.alloc(2 * OBJECT_BYTES, 8);
       for (const ref of [await snapshot(id), ...(before === undefined ? [] : [before])]) {
         if (inUse) expected.fill(ref === before ? 8 : 7, 0, 4096);
-        const read = await driver.contents?.read(ref, 0, content.sizeBytes, call());
+        const read = await driver.contents?.read(ref, 0, 2 * OBJECT_BYTES, call());
         assert.isTrue(Buffer.from(read ?? []).equals(expected), ref === before ? 'before' : 'now');
       }
       // What was killed after it had no parent any more, and before its map was there.
@@ -171,15 +177,7 @@ describe('what a killed client leaves in a Ceph pool', function () {
 
   for (const by of ['this driver', 'somebody else'])
     it(`goes back to what was kept before the object maps were made anew by ${by}`, async () => {
-      const [imageId, id] = [crypto.randomUUID(), crypto.randomUUID()];
-      const content = {
-        sizeBytes: 2 * OBJECT_BYTES,
-        async *open() {
-          for (let mib = 0; mib < 8; mib += 1) yield new Uint8Array(MIB).fill(8);
-        },
-      };
-      await driver.images.put({ id: imageId, format: 'raw', virtualSizeBytes: content.sizeBytes, content }, call());
-      await driver.volumes.create({ id, sizeBytes: content.sizeBytes, imageId }, call());
+      const id = await clone();
       await driver.contents?.write(id, OBJECT_BYTES, new Uint8Array(4096).fill(3), call());
       const kept = await snapshot(id);
       if (by === 'this driver') await driver.snapshots?.flatten(id, call());
@@ -190,9 +188,9 @@ describe('what a killed client leaves in a Ceph pool', function () {
         await lab.cluster.rbd('object-map', 'rebuild', name);
       }
       await driver.snapshots?.revert(kept, call());
-      const expected = Buffer.alloc(content.sizeBytes, 8).fill(3, OBJECT_BYTES, OBJECT_BYTES + 4096);
+      const expected = Buffer.alloc(2 * OBJECT_BYTES, 8).fill(3, OBJECT_BYTES, OBJECT_BYTES + 4096);
       for (const ref of [await snapshot(id), kept]) {
-        const read = await driver.contents?.read(ref, 0, content.sizeBytes, call());
+        const read = await driver.contents?.read(ref, 0, 2 * OBJECT_BYTES, call());
         assert.isTrue(Buffer.from(read ?? []).equals(expected), ref === kept ? 'kept' : 'now');
       }
     });

@@ -9,6 +9,7 @@ import {
   type Id,
   type KernelServices,
   NOTHING_TO_UNDO,
+  type Owed,
   type Reader,
   type RowOf,
   saga,
@@ -188,18 +189,17 @@ export const moveVolume = saga<MoveContext, MoveVolumeParams>('volume.move', 1)
   })
   .effect('source', {
     do: async (step) => {
-      const { ctx, params, call } = step;
-      const row = await ctx.reader.get(volume, params.volumeId);
+      const { ctx, call, params } = step;
+      const { volumeId, fromPoolId: poolId } = params;
+      const row = await ctx.reader.get(volume, volumeId);
       const [user] = await usersOf(ctx.reader, row);
-      if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, params.fromPoolId)))
-        await leavePlace(ctx, { volumeId: row.id, poolId: params.fromPoolId, staysIn: params.toPoolId }, user.hostId, call);
-      let isOwed = false;
-      const owe: typeof step.owe = (what) => {
-        isOwed = true;
-        step.owe(what);
-      };
-      await removeOrOwe({ ctx, call, owe }, 'volume.delete', params.fromPoolId, params.volumeId);
-      return leaveSeed(step, row, params.fromPoolId).then(() => ({ isOwed }));
+      if (user !== undefined && (await ctx.hosts.reachable(user.hostId)) && (await poolReachable(ctx, poolId)))
+        await leavePlace(ctx, { volumeId, poolId, staysIn: params.toPoolId }, user.hostId, call);
+      const owed: Owed[] = [];
+      await removeOrOwe({ ctx, call, owe: (what) => owed.push(what) }, 'volume.delete', poolId, volumeId);
+      owed.forEach(step.owe);
+      await leaveSeed(step, row, poolId);
+      return { isOwed: owed.length > 0 };
     },
     undo: FORWARD_ONLY,
   })

@@ -34,7 +34,6 @@ export class SagaRun {
   readonly #unwinding: Unwinding;
   #attempt: number;
   #ended = false;
-  #passing: Promise<void> | undefined;
 
   constructor(ports: RunPorts, subject: RunSubject) {
     this.#ports = ports;
@@ -224,11 +223,10 @@ export class SagaRun {
     await this.#pass();
   }
 
-  /** Once, by whichever step is the first of those side by side; the others wait for it. */
+  /** Of steps side by side each waits for it. */
   async #pass(): Promise<void> {
     if (this.#ports.beforePivot === undefined) return;
-    this.#passing ??= this.#ports.beforePivot();
-    await this.#passing;
+    await this.#ports.beforePivot();
     this.#trials.stopIfInterrupted();
   }
 

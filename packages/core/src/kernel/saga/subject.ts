@@ -28,7 +28,7 @@ export interface RunPorts {
   readonly onFreed?: () => void;
   /** Told when a step waits to be tried again; answers how to go on. */
   readonly rest?: () => () => void;
-  /** Done once before the first forward-only step of this life begins, from which on there is no way back. */
+  /** Called before each forward-only step; what is to be done before the first one of this life is done once. */
   readonly beforePivot?: () => Promise<void>;
   /** Told of each try of a step that failed. */
   readonly failed?: (
