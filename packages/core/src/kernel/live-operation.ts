@@ -151,15 +151,11 @@ export function leftOver(takenBack: readonly Statement[], { resourceId, supersed
   return takenBack.filter((each) => (each.op === 'adjust' ? !isCounted : !('key' in each) || !isTaken(each.key)));
 }
 
-/** Ids of the rows that a deletion deletes, by what it was asked for or begun anew with. */
-export async function targetsOf(
-  store: Store,
-  live: Live,
-  takes: ((params: unknown) => readonly string[]) | undefined,
-): Promise<readonly string[]> {
+/** What it was accepted with, or begun anew, last. */
+export async function paramsOf(store: Store, live: Live): Promise<unknown> {
   const journal = live.journal ?? entriesOf(await journalOf(store, live.id));
-  const last = journal.findLast(({ type }) => type === 'accepted' || type === 'again');
-  return takes === undefined || last === undefined || !('params' in last) ? [live.resourceId] : takes(last.params);
+  const last = journal.findLast((entry) => 'params' in entry);
+  return last !== undefined && 'params' in last ? last.params : undefined;
 }
 
 /** It was as asked already. */

@@ -152,6 +152,8 @@ export type JournalEntry =
   | { readonly type: 'undone'; readonly path: string; readonly skipped?: true }
   /** Unwound, and begun anew with other parameters (another host). */
   | { readonly type: 'again'; readonly params: unknown; readonly keys?: readonly string[] }
+  /** Forced, and about to end those that it has passed: there is no way back, and what they hold is its own. */
+  | { readonly type: 'passed'; readonly keys?: readonly string[] }
   | { readonly type: 'ended'; readonly state: 'succeeded' | 'failed' | 'cancelled' };
 
 /** A row of the journal: an entry, and those that were committed with it. */

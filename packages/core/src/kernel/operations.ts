@@ -14,12 +14,12 @@ import {
   leftOver,
   liveAgain,
   loadJournal,
+  paramsOf,
   parked,
   placeOf,
   refuseAside,
   reservations,
   satisfiedAt,
-  targetsOf,
   unfinishedOf,
 } from './live-operation.ts';
 import { isFinished, type Operation, onlyForward, operation, UNFINISHED } from './operation.ts';
@@ -78,6 +78,7 @@ export class Operations {
       live: (id) => this.#live.get(id),
       ready: (id) => this.#makeReady(id),
       takesBack: ({ action }) => this.#options.registry.findAction(action)?.unwound !== undefined,
+      takes: ({ action, resourceId }, params) => this.#options.registry.findAction(action)?.takes?.(params) ?? [resourceId],
       extend: (live, keys) => void this.#extend(live, keys),
       drive: (live) => this.#drive(live),
     });
@@ -294,15 +295,15 @@ export class Operations {
 
   /** One whose acceptance is not durable yet is made ready by `enqueue`. */
   #leaveQueues(id: string): void {
+    const keys = this.#queues.keysOf(id);
     for (const next of this.#queues.remove(id)) if (this.#live.has(next)) this.#makeReady(next);
-    this.#passing.look();
+    this.#passing.look(keys);
   }
 
   async #awaitTurn(forced: Live): Promise<void> {
-    const { store, registry, environment } = this.#options;
+    const { store, environment } = this.#options;
     try {
-      const takes = registry.findAction(forced.action)?.takes;
-      this.#passing.wait(forced, await this.#asked(() => targetsOf(store, forced, takes)));
+      this.#passing.wait(forced, await this.#asked(() => paramsOf(store, forced)));
     } catch (error) {
       if (!this.#stopping)
         environment.logger.error({ operationId: forced.id, error: describeChain(error) }, 'waits like any other, though forced');
@@ -346,7 +347,7 @@ export class Operations {
         definition: (key) => this.#options.registry.saga(key),
         onStuck: () => {
           this.atWork.stick(live.id);
-          this.#passing.look();
+          this.#passing.look(live.keys);
         },
         onFreed: () => this.atWork.free(live.id),
         rest: () => this.atWork.rest(live.id),
@@ -385,7 +386,6 @@ export class Operations {
     if (live.supersededBy !== undefined)
       live.run.abandon(new CloudError('conflict', `Superseded by the operation ${live.supersededBy.id}.`));
     const outcome = await live.run.run();
-    if (outcome === 'succeeded') await supersede?.();
     return outcome === 'parked' ? 'left' : outcome === 'moved' ? outcome : 'ended';
   }
 
@@ -398,7 +398,8 @@ export class Operations {
   /** Nothing may come between the place and its number, as in an acceptance: both are the order. */
   #move(live: Live, keys: readonly string[]): { readonly place: string; readonly stay: () => void } | undefined {
     const held = new Set(live.keys);
-    if (keys.every((key) => held.has(key))) return undefined;
+    // What stands aside for it does so for what it was to delete before.
+    if (keys.every((key) => held.has(key)) && !this.#passing.hasPassed(live)) return undefined;
     const place = this.#options.ids.mint('operation');
     const all = [...new Set([live.resourceId, ...keys])];
     this.#queues.move(live.id, all);
@@ -413,12 +414,13 @@ export class Operations {
   }
 
   #moved(live: Live): void {
+    const keys = live.keys;
     beginAnew(live);
     delete live.asideFor;
     this.#queues.back(live.id);
     this.#passing.giveBack(live);
     for (const head of this.#queues.moved(live.id)) if (this.#live.has(head)) this.#makeReady(head);
-    this.#passing.look();
+    this.#passing.look(keys);
     if (live.forced) void this.#awaitTurn(live);
   }
 

@@ -1,5 +1,6 @@
 import { asAfterRestart, type Live, placeOf } from './live-operation.ts';
 import type { Queues } from './queues.ts';
+import type { RunPorts } from './saga/subject.ts';
 
 interface PassingPorts {
   readonly queues: Queues;
@@ -7,6 +8,8 @@ interface PassingPorts {
   readonly ready: (id: string) => void;
   /** Whether its acceptance has made what it takes back where it fails. */
   readonly takesBack: (live: Live) => boolean;
+  /** Ids of the rows that a deletion deletes, by its parameters. */
+  readonly takes: (live: Live, params: unknown) => readonly string[];
   /** More keys for one that runs. */
   readonly extend: (live: Live, keys: readonly string[]) => void;
   /** Runs it to its end. */
@@ -20,48 +23,52 @@ interface PassingPorts {
  */
 export class Passing {
   readonly #ports: PassingPorts;
-  /** Forced ones that have not begun. */
-  readonly #waiting = new Set<Live>();
+  readonly #forced = new Set<Live>();
   readonly #aside = new Set<Live>();
 
   constructor(ports: PassingPorts) {
     this.#ports = ports;
   }
 
-  /** @param targets ids of the rows that it deletes: on others it waits for what is stuck */
-  wait(forced: Live, targets: readonly string[]): void {
-    forced.targets = new Set(targets);
-    this.#waiting.add(forced);
-    this.look();
+  wait(forced: Live, params: unknown): void {
+    if (this.#ports.live(forced.id) !== forced) return;
+    forced.targets = new Set(this.#ports.takes(forced, params));
+    this.#forced.add(forced);
+    this.#pass(forced);
   }
 
-  /** Something has got stuck, or has left its queues. */
-  look(): void {
-    for (const forced of this.#waiting)
-      if (forced.isDriven === true || this.#ports.live(forced.id) === undefined) this.#waiting.delete(forced);
-      else this.#pass(forced);
-  }
-
-  #pass(forced: Live): void {
+  /** Something has got stuck in the queues of these, or has left them. */
+  look(keys: readonly string[]): void {
     const { queues, live } = this.#ports;
-    const heads: Live[] = [];
-    const aside: Live[] = [];
-    for (const id of forced.cancelRequested && forced.queued ? [] : queues.ahead(forced.id)) {
-      const other = live(id);
-      if (other?.asideFor !== undefined) {
-        aside.push(other);
-        continue;
-      }
-      if (other?.run?.stuck === true && forced.targets?.has(other.resourceId) === true) heads.push(other);
-      else if (other?.isDriven === true || queues.isFirst(id)) return;
+    for (const key of this.#forced.size === 0 ? [] : keys) {
+      const queue = queues.of(key).map(live);
+      const first = queue.find((one) => one?.asideFor === undefined);
+      // Nobody passes one that is at work.
+      if (first === undefined || (first.isDriven === true && first.run?.stuck !== true)) continue;
+      for (const one of queue) if (one !== undefined && this.#forced.has(one)) this.#pass(one);
     }
-    const mine = new Set([forced.id, ...heads.map(({ id }) => id)]);
+  }
+
+  /** On rows that it does not delete it waits for what is stuck. */
+  #pass(forced: Live): void {
+    if (forced.isDriven === true || forced.asideFor !== undefined || (forced.cancelRequested && forced.queued)) return;
+    const { queues, live } = this.#ports;
+    const heads = new Set<Live>();
+    const aside = new Set<Live>();
+    for (const id of queues.ahead(forced.id)) {
+      const other = live(id);
+      const isTarget = other !== undefined && forced.targets?.has(other.resourceId) === true;
+      if (isTarget && other.asideFor !== undefined) aside.add(other);
+      else if (isTarget && other.run?.stuck === true) heads.add(other);
+      else if (other?.isDriven === true || other?.asideFor !== undefined || queues.isFirst(id)) return;
+    }
+    const mine = new Set([forced.id, ...[...heads].map(({ id }) => id)]);
     const goes = (one: Live | undefined): boolean => one?.asideFor !== undefined && (mine.has(one.asideFor) || goes(live(one.asideFor)));
-    if (heads.length === 0 || !aside.every(goes)) return;
+    if (heads.size === 0 || ![...aside].every(goes)) return;
     for (const head of heads) head.asideFor = forced.id;
     queues.pass(
       forced.id,
-      heads.map(({ id }) => id),
+      [...heads].map(({ id }) => id),
     );
     for (const head of heads) head.run?.park();
   }
@@ -78,7 +85,7 @@ export class Passing {
   /** Nobody stands in its way, and whoever is to stand aside has let go of what was at work. */
   #isFree(forced: Live): boolean {
     const { queues, live } = this.#ports;
-    return queues.isFirst(forced.id) && queues.ahead(forced.id).every((id) => live(id)?.isDriven !== true);
+    return queues.isFirst(forced.id) && ![...queues.ahead(forced.id)].some((id) => live(id)?.isDriven === true);
   }
 
   /** Whether it has to wait for one that is still at work, though it is to stand aside. */
@@ -86,14 +93,29 @@ export class Passing {
     return forced.forced && !this.#isFree(forced);
   }
 
-  /** What a forced one has to do before there is no way back for it: once, however often it is called. Undefined of others. */
-  supersedes(one: Live): (() => Promise<void>) | undefined {
-    let done: Promise<void> | undefined;
-    return one.forced ? () => (done ??= this.#supersedeAll(one)) : undefined;
+  hasPassed(forced: Live): boolean {
+    return [...this.#aside].some(({ asideFor }) => asideFor === forced.id);
   }
 
-  async #supersedeAll(deletion: Live): Promise<void> {
-    await this.#supersede(deletion);
+  /** What a forced one has to do before there is no way back for it: once, however often it is called. Undefined of others. */
+  supersedes(one: Live): RunPorts['beforePivot'] {
+    let done: Promise<void> | undefined;
+    return one.forced ? (take) => (done ??= this.#supersedeAll(one, take)) : undefined;
+  }
+
+  /** What those that it ends hold is its own until it has removed what they leave. */
+  async #supersedeAll(deletion: Live, take: (keys: readonly string[]) => Promise<void>): Promise<void> {
+    deletion.targets = new Set(this.#ports.takes(deletion, deletion.run?.params));
+    const heads = this.#asideFor(deletion, deletion.targets);
+    if (heads.length > 0) {
+      const all = new Set([...deletion.keys, ...heads.flatMap(({ keys }) => keys)]);
+      await take([...all]);
+      this.#ports.extend(deletion, [...all].slice(new Set(deletion.keys).size));
+    }
+    for (const head of heads) {
+      await this.#end(head, deletion);
+      this.#aside.delete(head);
+    }
     // Those that it went before and whose rows it deletes could neither go on with what is gone nor take it back.
     for (const id of this.#ports.queues.behind(deletion.id)) {
       const other = this.#ports.live(id);
@@ -108,22 +130,15 @@ export class Passing {
     if (this.#ports.live(other.id) !== undefined) throw new Error(`operation ${other.id}, which ${deletion.id} supersedes, has not ended`);
   }
 
-  /** What it holds beside is the deletion's now, until that has removed what is left there. */
-  async #supersede(deletion: Live): Promise<void> {
-    for (const head of this.#aside) {
-      if (head.asideFor !== deletion.id) continue;
-      await this.#supersede(head);
-      this.#ports.extend(
-        deletion,
-        head.keys.filter((key) => !deletion.keys.includes(key)),
-      );
-      await this.#end(head, deletion);
-      this.#aside.delete(head);
-    }
+  /** On its targets, those first who stand aside for one that stands aside for it. */
+  #asideFor(forced: Live, targets: ReadonlySet<string>): readonly Live[] {
+    const heads = [...this.#aside].filter(({ asideFor, resourceId }) => asideFor === forced.id && targets.has(resourceId));
+    return heads.flatMap((head) => [...this.#asideFor(head, targets), head]);
   }
 
   /** Those that stand aside for it go on, when it has left its queues. */
   giveBack(forced: Live): void {
+    this.#forced.delete(forced);
     for (const head of this.#aside) if (head.asideFor === forced.id) this.#goOn(head);
   }
 

@@ -39,7 +39,7 @@ export class Queues {
     const waiting = new Set<string>();
     const ahead = new Set([operationId]);
     for (const id of ahead) {
-      for (const key of this.#moving.get(id) ?? this.#keys.get(id) ?? []) {
+      for (const key of this.#moving.get(id) ?? this.keysOf(id)) {
         const queue = this.of(key);
         for (const other of queue.slice(queue.lastIndexOf(id) + 1)) {
           waiting.add(other);
@@ -54,7 +54,7 @@ export class Queues {
 
   /** More keys for one that runs: of things it has just made, which nobody else can wait for yet. */
   extend(operationId: string, keys: readonly string[]): void {
-    this.#keys.set(operationId, [...(this.#keys.get(operationId) ?? []), ...keys]);
+    this.#keys.set(operationId, [...this.keysOf(operationId), ...keys]);
     for (const key of keys) this.#queues.set(key, [operationId, ...this.of(key)]);
   }
 
@@ -66,7 +66,7 @@ export class Queues {
 
   /** Answers which ones are now first in all their queues. */
   moved(operationId: string): readonly string[] {
-    const old = this.#keys.get(operationId) ?? [];
+    const old = this.keysOf(operationId);
     this.#keys.set(operationId, this.#moving.get(operationId) ?? []);
     this.#moving.delete(operationId);
     const heads = this.#take(old, (queue) => queue.indexOf(operationId));
@@ -81,7 +81,7 @@ export class Queues {
 
   isFirst(operationId: string): boolean {
     if (this.#moving.has(operationId)) return false;
-    return (this.#keys.get(operationId) ?? []).every((key) => {
+    return this.keysOf(operationId).every((key) => {
       const queue = this.of(key);
       return queue[0] === operationId || (this.#aside.size > 0 && queue.find((id) => !this.#isAsideFor(id, operationId)) === operationId);
     });
@@ -95,14 +95,19 @@ export class Queues {
 
   /** All that is behind it in its queues. */
   behind(operationId: string): readonly string[] {
-    const queues = (this.#keys.get(operationId) ?? []).map((key) => this.of(key));
+    const queues = this.keysOf(operationId).map((key) => this.of(key));
     return [...new Set(queues.flatMap((queue) => queue.slice(queue.indexOf(operationId) + 1)))];
   }
 
-  /** All that is before it in its queues. */
-  ahead(operationId: string): readonly string[] {
-    const queues = (this.#keys.get(operationId) ?? []).map((key) => this.of(key));
-    return [...new Set(queues.flatMap((queue) => queue.slice(0, Math.max(0, queue.indexOf(operationId)))))];
+  /** All that is before it in its queues, those at the heads first; one in several queues may come for each. */
+  *ahead(operationId: string): Iterable<string> {
+    const queues = this.keysOf(operationId).map((key) => this.of(key));
+    for (const [head] of queues) if (head !== undefined && head !== operationId) yield head;
+    for (const queue of queues) yield* queue.slice(1, Math.max(1, queue.indexOf(operationId)));
+  }
+
+  keysOf(operationId: string): readonly string[] {
+    return this.#keys.get(operationId) ?? [];
   }
 
   /**
@@ -131,7 +136,7 @@ export class Queues {
 
   /** Takes it out and answers which ones are now first in all their queues. */
   remove(operationId: string): readonly string[] {
-    const keys = this.#keys.get(operationId) ?? [];
+    const keys = this.keysOf(operationId);
     this.#keys.delete(operationId);
     this.#causes.delete(operationId);
     this.#aside.delete(operationId);

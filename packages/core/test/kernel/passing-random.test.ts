@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { adjust, CloudError, FORWARD_ONLY, isFinished } from '../../src/kernel/index.ts';
-import { act, fails, makeOne, type Script, script, scripted, step } from './script.ts';
+import { act, fails, makeOne, type Params, type Script, script, scripted, step } from './script.ts';
 import type { SimKernel } from './sim-kernel.ts';
 
 const one = script('one').effect('s', step('s')).effect('t', step('t')).build();
@@ -26,7 +26,7 @@ const asks = fc.array(
   fc.record({
     what: fc.constantFrom(...WHAT),
     which: fc.integer({ min: 0, max: 2 }),
-    alsoNext: fc.boolean(),
+    more: fc.integer({ min: 0, max: 2 }),
     forMs: fc.constantFrom(0, 100, 20_000, 100_000),
   }),
   { minLength: 3, maxLength: 14 },
@@ -41,14 +41,24 @@ interface Asked {
   readonly keys: readonly string[];
 }
 
-/** Tells of two that are at work at once though they share a key, and of one that is at work twice. */
-function watchClashes(world: Script, asked: readonly Asked[]): { readonly clashes: readonly string[]; readonly died: () => void } {
+const superseding = (sim: SimKernel, { id }: Asked): string | undefined =>
+  /^Superseded by the operation (\S+)\.$/.exec(sim.operation(id).error?.message ?? '')?.[1];
+
+/** Tells of two that are at work at once though they share a key, be it one of what they have ended, and of one that is at work twice. */
+function watchClashes(
+  sim: SimKernel,
+  world: Script,
+  asked: readonly Asked[],
+): { readonly clashes: readonly string[]; readonly died: () => void } {
   const clashes: string[] = [];
   const atWork = new Map<object, string>();
-  const keysOf = (id: string) => asked.find((each) => each.id === id)?.keys ?? [];
+  const begun = new Set<string>();
+  const isOf = (id: string, each: Asked) => each.id === id || (begun.has(each.id) && superseding(sim, each) === id);
+  const keysOf = (id: string) => asked.filter((each) => isOf(id, each)).flatMap(({ keys }) => keys);
   const play = world.play.bind(world);
   world.play = async (line, call) => {
     const id = call.requestId;
+    begun.add(id);
     for (const running of atWork.values())
       if (running === id || keysOf(running).some((key) => keysOf(id).includes(key))) clashes.push(`${line} beside ${running}`);
     const mark = {};
@@ -63,6 +73,8 @@ function watchClashes(world: Script, asked: readonly Asked[]): { readonly clashe
   return { clashes, died: () => atWork.clear() };
 }
 
+const DELETING = { type: 'object' } as never;
+
 /** The undos of the first two and the onward one's step fail until it is over. */
 async function open(takes: typeof byEffect | typeof byWrite, seed: number) {
   const scene = await scripted(
@@ -70,7 +82,17 @@ async function open(takes: typeof byEffect | typeof byWrite, seed: number) {
       act(w, 'one', one, { unwound: () => [adjust('back one', 1)] }),
       act(w, 'other', other, { unwound: () => [adjust('back other', 1)] }),
       act(w, 'onward', onward),
-      { ...act(w, 'delete', takes), input: { type: 'object' } as never },
+      {
+        ...act(w, 'delete', takes, {
+          accept: ({ row, input: { also = [] } }) => ({
+            params: { id: row.id, tag: [row.id, ...also].join() },
+            statements: [],
+            keys: also,
+          }),
+        }),
+        input: DELETING,
+        takes: (params) => (params as Params).tag.split(','),
+      },
     ],
     { seed: `random ${seed}` },
   );
@@ -104,11 +126,10 @@ describe('forced deletions and operations that are stuck', () => {
         fc.asyncProperty(asks, troubles, fc.integer({ min: 0, max: 1_000_000 }), async (plan, planned, seed) => {
           const { sim, world, things, sick } = await open(takes, seed);
           const asked: Asked[] = [];
-          const { clashes, died } = watchClashes(world, asked);
+          const { clashes, died } = watchClashes(sim, world, asked);
           for (const [line, trouble] of planned) world.plan(line, trouble === 'fails' ? fails('conflict') : slow(world));
-          for (const { what, which, alsoNext, forMs } of plan) {
-            const resourceId = things[which] ?? '';
-            const also = alsoNext ? [things[(which + 1) % 3] ?? ''] : [];
+          for (const { what, which, more, forMs } of plan) {
+            const [resourceId = '', ...also] = [...things, ...things].slice(which, which + 1 + more);
             if ([...STUCK, 'delete', 'force'].some((verb) => verb === what)) {
               const [verb, input] = what === 'force' ? ['delete', { also, force: true }] : [what, { also }];
               const { operationId: id } = await sim.submit({ action: `thing.${verb}`, resourceId, input });
@@ -135,9 +156,11 @@ describe('forced deletions and operations that are stuck', () => {
             expect(sim.counter(`back ${verb}`), verb).to.equal(
               rows.filter((each) => each.verb === verb && each.row.state !== 'succeeded').length,
             );
-          for (const { row } of rows) {
-            const by = /^Superseded by the operation (\S+)\.$/.exec(row.error?.message ?? '')?.[1];
-            if (by !== undefined) expect(sim.operation(by).state).to.equal('succeeded');
+          for (const each of asked) {
+            const by = superseding(sim, each);
+            if (by === undefined) continue;
+            expect(sim.operation(by).state).to.equal('succeeded');
+            expect(asked.find(({ id }) => id === by)?.keys).to.include.oneOf([...each.keys]);
           }
         }),
         { numRuns: Number(process.env.PILEUS_FULL === '1' ? 3000 : 150) },

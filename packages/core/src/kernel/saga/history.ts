@@ -24,6 +24,7 @@ export class History {
   #undone = new Set<string>();
   #sagaOf = new Map<string, string>();
   #failure: ErrorRecord | undefined;
+  #hasPassed = false;
 
   constructor(subject: RunSubject, definition: RunPorts['definition']) {
     this.#subject = subject;
@@ -56,6 +57,7 @@ export class History {
       if (entry.saga !== undefined) this.#sagaOf.set(entry.path.slice(0, entry.path.lastIndexOf('/') + 1), entry.saga);
     } else if (entry.type === 'failed') this.#failure = entry.error;
     else if (entry.type === 'undone') this.#undone.add(entry.path);
+    else if (entry.type === 'passed') this.#hasPassed = true;
   }
 
   isDone(path: string): boolean {
@@ -123,16 +125,20 @@ export class History {
   /** Whether it is the forward-only step of the whole behind which there is no way back, and none ahead of it can have pivoted. */
   isFirstPivot({ prefix, saga }: Frame, step: StepNode): boolean {
     const first = saga.steps.find((each) => each.type === 'subs' || each.undo === FORWARD_ONLY);
-    return prefix === '' && first === step;
+    return prefix === '' && first === step && !this.#hasPassed;
   }
 
-  /** Whether a forward-only step of the frame is done, or is the next, which may have begun. */
-  mayHavePivoted(frame: Frame): boolean {
+  /** Whether a forward-only step is done, or is the next, which may have begun. */
+  get mayHavePivoted(): boolean {
+    return this.#hasPassed || this.#mayHavePivotedIn(this.root());
+  }
+
+  #mayHavePivotedIn(frame: Frame): boolean {
     const out: Outputs = {};
     for (const node of frame.saga.steps) {
       if (node.type === 'subs') {
         for (const stage of this.stages(frame, node, this.seen(frame, out)) ?? []) {
-          if (stage.some((child) => this.mayHavePivoted(child))) return true;
+          if (stage.some((child) => this.#mayHavePivotedIn(child))) return true;
           if (!stage.every((child) => this.isComplete(child, false))) return false;
         }
         continue;

@@ -62,6 +62,11 @@ export class SagaRun {
     this.#trials.steer(verb);
   }
 
+  /** What it was accepted with, or begun anew. */
+  get params(): unknown {
+    return this.#history.params;
+  }
+
   /** True while a step of it needs attention. */
   get stuck(): boolean {
     return this.#trials.stuck;
@@ -103,7 +108,7 @@ export class SagaRun {
 
   async #toItsEnd(): Promise<Outcome> {
     const isUnwinding = this.#history.failure !== undefined;
-    if (this.#subject.resumed === true && !isUnwinding && this.#history.mayHavePivoted(this.#history.root())) this.#trials.pivot();
+    if (this.#subject.resumed === true && !isUnwinding && this.#history.mayHavePivoted) this.#trials.pivot();
     for (;;) {
       if (this.#history.failure === undefined) {
         const failed = this.#refusal() ?? (await this.#forward());
@@ -150,7 +155,9 @@ export class SagaRun {
       if (frame.prefix === '') this.#journal.reach(Math.floor((100 * (index + 1)) / steps.length));
     }
     // The last write commits the end with it; any other last step leaves it to do.
-    if (frame.prefix === '' && !this.#ended) await this.#journal.commit('', this.#journal.ending('succeeded'));
+    if (frame.prefix !== '' || this.#ended) return;
+    await this.#pass();
+    await this.#journal.commit('', this.#journal.ending('succeeded'));
   }
 
   /** The next step in which anything happens: what spreads over nothing is none. */
@@ -226,17 +233,20 @@ export class SagaRun {
   /** Of steps side by side each waits for it. */
   async #pass(): Promise<void> {
     if (this.#ports.beforePivot === undefined) return;
-    await this.#ports.beforePivot();
+    this.#trials.pivot();
+    await this.#ports.beforePivot(async (keys) => {
+      const passed: JournalEntry = { type: 'passed', ...keysJournaled(keys) };
+      await this.#journal.commit('', [this.#journal.entry(passed), this.#journal.update(keysShown(keys))]);
+      this.#history.add(passed);
+    });
     this.#trials.stopIfInterrupted();
   }
 
   async #write({ frame, path, last }: Place, node: Write, seen: Seen): Promise<void> {
     if (this.#history.isDone(path)) return;
     this.#trials.stopIfEnding(path);
-    if (node.undo === FORWARD_ONLY) {
-      this.#trials.pivot();
-      if (this.#ports.beforePivot !== undefined) await this.#pass();
-    }
+    if (node.undo === FORWARD_ONLY) this.#trials.pivot();
+    if (node.undo === FORWARD_ONLY || last) await this.#pass();
     const done: JournalEntry = { type: 'done', path, ...sagaTag(frame) };
     const commit = (statements: readonly Statement[]) => {
       const entry = this.#journal.entry(done);

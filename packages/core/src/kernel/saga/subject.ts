@@ -28,8 +28,11 @@ export interface RunPorts {
   readonly onFreed?: () => void;
   /** Told when a step waits to be tried again; answers how to go on. */
   readonly rest?: () => () => void;
-  /** Called before each forward-only step; what is to be done before the first one of this life is done once. */
-  readonly beforePivot?: () => Promise<void>;
+  /**
+   * Of a forced run: what is to be done before its first forward-only step, or its end. Called before each; done once a life. `take` makes durable that there is
+   * no way back, and that these are its keys.
+   */
+  readonly beforePivot?: (take: (keys: readonly string[]) => Promise<void>) => Promise<void>;
   /** Told of each try of a step that failed. */
   readonly failed?: (
     operationId: string,
