@@ -41,11 +41,11 @@ export class Passing {
   look(keys: readonly string[]): void {
     const { queues, live } = this.#ports;
     for (const key of this.#forced.size === 0 ? [] : keys) {
-      const queue = queues.of(key).map(live);
-      const first = queue.find((one) => one?.asideFor === undefined);
+      const queue = queues.of(key);
+      const first = live(queue.find((id) => live(id)?.asideFor === undefined) ?? '');
       // Nobody passes one that is at work.
       if (first === undefined || (first.isDriven === true && first.run?.stuck !== true)) continue;
-      for (const one of queue) if (one !== undefined && this.#forced.has(one)) this.#pass(one);
+      for (const one of queue.map(live)) if (one !== undefined && this.#forced.has(one)) this.#pass(one);
     }
   }
 
@@ -107,27 +107,27 @@ export class Passing {
   async #supersedeAll(deletion: Live, take: (keys: readonly string[]) => Promise<void>): Promise<void> {
     deletion.targets = new Set(this.#ports.takes(deletion, deletion.run?.params));
     const heads = this.#asideFor(deletion, deletion.targets);
-    if (heads.length > 0) {
-      const all = new Set([...deletion.keys, ...heads.flatMap(({ keys }) => keys)]);
-      await take([...all]);
-      this.#ports.extend(deletion, [...all].slice(new Set(deletion.keys).size));
-    }
-    for (const head of heads) {
-      await this.#end(head, deletion);
-      this.#aside.delete(head);
-    }
-    // Those that it went before and whose rows it deletes could neither go on with what is gone nor take it back.
-    for (const id of this.#ports.queues.behind(deletion.id)) {
-      const other = this.#ports.live(id);
-      if (other === undefined || other.isDriven === true || placeOf(other) > placeOf(deletion) || !this.#ports.takesBack(other)) continue;
-      if (other.keys.some((key) => deletion.targets?.has(key) === true)) await this.#end(other, deletion);
+    const hopeless = this.#hopelessBehind(deletion, deletion.targets);
+    if (heads.length === 0 && hopeless.length === 0) return;
+    const keys = new Set(deletion.keys);
+    const more = [...new Set(heads.flatMap((head) => head.keys.filter((key) => !keys.has(key))))];
+    await take([...deletion.keys, ...more]);
+    this.#ports.extend(deletion, more);
+    for (const other of [...heads, ...hopeless]) {
+      other.supersededBy = deletion;
+      await this.#ports.drive(other);
+      if (this.#ports.live(other.id) !== undefined)
+        throw new Error(`operation ${other.id}, which ${deletion.id} supersedes, has not ended`);
+      this.#aside.delete(other);
     }
   }
 
-  async #end(other: Live, deletion: Live): Promise<void> {
-    other.supersededBy = deletion;
-    await this.#ports.drive(other);
-    if (this.#ports.live(other.id) !== undefined) throw new Error(`operation ${other.id}, which ${deletion.id} supersedes, has not ended`);
+  /** Those that it went before and whose rows it deletes could neither go on with what is gone nor take it back. */
+  #hopelessBehind(deletion: Live, targets: ReadonlySet<string>): readonly Live[] {
+    const { queues, live, takesBack } = this.#ports;
+    const behind = queues.behind(deletion.id).flatMap((id) => live(id) ?? []);
+    const isPassed = (one: Live) => one.isDriven !== true && placeOf(one) < placeOf(deletion);
+    return behind.filter((one) => isPassed(one) && takesBack(one) && one.keys.some((key) => targets.has(key)));
   }
 
   /** On its targets, those first who stand aside for one that stands aside for it. */

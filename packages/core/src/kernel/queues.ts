@@ -103,7 +103,11 @@ export class Queues {
   *ahead(operationId: string): Iterable<string> {
     const queues = this.keysOf(operationId).map((key) => this.of(key));
     for (const [head] of queues) if (head !== undefined && head !== operationId) yield head;
-    for (const queue of queues) yield* queue.slice(1, Math.max(1, queue.indexOf(operationId)));
+    for (const queue of queues)
+      for (const id of queue) {
+        if (id === operationId) break;
+        if (id !== queue[0]) yield id;
+      }
   }
 
   keysOf(operationId: string): readonly string[] {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { adjust, CloudError, FORWARD_ONLY } from '../../src/kernel/index.ts';
-import { act, fails, hangs, script, scripted, step } from './script.ts';
+import { act, deleting, fails, hangs, makeOne, type Script, script, scripted, step } from './script.ts';
 
 const stuck = script('stuck').effect('s', step('s')).effect('t', step('t')).build();
 const takes = script('takes')
@@ -9,26 +9,28 @@ const takes = script('takes')
   .effect('p', { ...step('p'), undo: FORWARD_ONLY })
   .build();
 
-/** One operation whose undo of `t` fails until the end of `away`, and a deletion that is forced. */
+/** Of the thing and of `also`, which it forgets where it is planned anew. */
+const deletion = (world: Script) =>
+  deleting(world, takes, {
+    again: async ({ params }) =>
+      params.tag === params.id ? undefined : { params: { ...params, tag: params.id }, statements: [], keys: [params.id], queue: true },
+  });
+
+/** One operation, which holds another thing, too, whose undo of `t` fails until the end of `away`, and a deletion that is forced. */
 async function stuckBehind(seed = 'passing') {
-  const scene = await scripted(
-    (w) => [
-      act(w, 'go', stuck, { unwound: () => [adjust('given back', 1)] }),
-      { ...act(w, 'delete', takes), input: { type: 'object' } as never },
-    ],
-    { seed },
-  );
+  const scene = await scripted((w) => [act(w, 'go', stuck, { unwound: () => [adjust('given back', 1)] }), deletion(w)], { seed });
   const { sim, world, id } = scene;
+  const beside = await makeOne(sim, 'beside');
   const away = { is: true };
   world.plan('do t', fails('conflict')).always('undo t', () => {
     if (away.is) throw new CloudError('unavailable', 'Away.');
   });
-  const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id });
+  const { operationId } = await sim.submit({ action: 'thing.go', resourceId: id, input: { also: [beside] } });
   await sim.run(600_000);
   expect(sim.operation(operationId).state).to.equal('needs_attention');
   world.lines.length = 0;
   const force = async () => (await sim.submit({ action: 'thing.delete', resourceId: id, input: { force: true } })).operationId;
-  return { ...scene, away, operationId, force };
+  return { ...scene, beside, away, operationId, force };
 }
 
 describe('a forced deletion behind an operation that is stuck', () => {
@@ -66,6 +68,40 @@ describe('a forced deletion behind an operation that is stuck', () => {
     expect(sim.operation(operationId).error?.message).to.equal(`Superseded by the operation ${forced}.`);
     expect(seen).to.deep.equal(['needs_attention', 'failed']);
     expect(sim.counter('given back')).to.equal(1);
+  });
+
+  it('holds what that one held until it has removed what that has left, also after a crash', async () => {
+    const { sim, world, beside, operationId, force } = await stuckBehind();
+    world.plan('do p', hangs, hangs);
+    const forced = await force();
+    await sim.run(1000);
+    expect(sim.operation(operationId).state).to.equal('failed');
+    const { operationId: next } = await sim.submit({ action: 'thing.go', resourceId: beside });
+    for (const crashes of [false, true]) {
+      if (crashes) {
+        sim.crash();
+        await sim.start();
+      }
+      await sim.run(1000);
+      expect(sim.operation(next).state).to.equal('queued');
+      expect(sim.operation(forced).keys).to.include(beside);
+    }
+    world.heal();
+    sim.crash();
+    await sim.start();
+    expect((await sim.ended(forced)).state).to.equal('succeeded');
+    expect((await sim.ended(next)).state).to.equal('succeeded');
+  });
+
+  it('gives it back where it is planned anew, and passes then only what it deletes then', async () => {
+    const { sim, world, id, away, operationId } = await stuckBehind();
+    world.plan('do g', fails('conflict'));
+    const resourceId = await makeOne(sim, 'root');
+    const { operationId: forced } = await sim.submit({ action: 'thing.delete', resourceId, input: { force: true, also: [id] } });
+    expect((await sim.ended(forced)).state).to.equal('succeeded');
+    expect(sim.operation(operationId).state).to.equal('needs_attention');
+    away.is = false;
+    expect((await sim.ended(operationId)).error?.message).to.equal('Planned: conflict.');
   });
 
   it('is cancelled while it may be, and the other goes on', async () => {

@@ -106,6 +106,16 @@ export const act = (world: Script, verb: string, run: Saga<Script, Params>, more
     ...more,
   });
 
+/** A deletion of a thing and of those in `also`, which may be forced. */
+export const deleting = (world: Script, run: Saga<Script, Params>, more: More = {}): Action => ({
+  ...act(world, 'delete', run, {
+    accept: ({ row, input: { also = [] } }) => ({ params: { id: row.id, tag: [row.id, ...also].join() }, statements: [], keys: also }),
+    ...more,
+  }),
+  input: Type.Object({ ...actInput.properties, force: Type.Optional(Type.Boolean()) }),
+  takes: (params) => (params as Params).tag.split(','),
+});
+
 const createInput = Type.Object({ name: Type.String({ minLength: 1 }), size: Type.Integer({ minimum: 0 }) });
 interface CreateParams {
   readonly id: string;
