@@ -16,6 +16,8 @@ export const GROUP: PoolForm = {
     ),
   placeOf: (xml) => descend(parse(xml), 'source', 'name')?.text,
   isMade: false,
+  // After its own start libvirt knows a group by its folder in /dev, which is there as long as there is a volume in the group; and it stops one that it could not read.
+  isWoken: true,
   refusals: [
     {
       pattern: /Storage source conflict with pool/,

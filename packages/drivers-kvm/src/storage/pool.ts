@@ -16,6 +16,9 @@ const MISMEASURED = /Unable to get accurate CPU usage/;
 /** A header is written in a moment, so what lasts longer is a coincidence of sizes. */
 const UNFINISHED_LOOKS_MAX = 20;
 
+const NOT_ACTIVE = /storage pool .* is not active/;
+const STILL_ACTIVE = /storage pool .* is still active/;
+
 export type NewVolume = Parameters<typeof volumeXml>[0];
 
 export interface VolumeContent {
@@ -32,6 +35,8 @@ export interface PoolForm {
   placeOf(xml: string): string | undefined;
   /** Whether libvirt makes the place where there is none. */
   readonly isMade: boolean;
+  /** Whether libvirt counts it as stopped at times while nobody has stopped it: it is started again then, by whoever asks for something. */
+  readonly isWoken: boolean;
   readonly refusals: readonly Refusal[];
 }
 
@@ -46,6 +51,7 @@ const FOLDER: PoolForm = {
   xmlOf: poolXml,
   placeOf: poolPath,
   isMade: true,
+  isWoken: false,
   refusals: [
     {
       pattern: /Storage source conflict with pool/,
@@ -113,12 +119,15 @@ export class DirPool {
     if (pool === undefined) return;
     // A pool that is stopped already, or gone by now, is as it should be.
     const stop = () => this.#whenIdle(() => this.api.storagePoolDestroy({ pool }, deadline.left), deadline);
-    if (await this.#isActive(pool, deadline)) await except(['noStoragePool', 'operationInvalid'], stop, () => {});
-    await except(
-      ['noStoragePool'],
-      () => this.api.storagePoolUndefine({ pool }, deadline.left),
-      () => {},
-    );
+    const forget = () => this.api.storagePoolUndefine({ pool }, deadline.left).then(() => undefined);
+    for (;;) {
+      if (await this.#isActive(pool, deadline)) await except(['noStoragePool', 'operationInvalid'], stop, () => {});
+      const refusal = await except<LibvirtError | undefined>(['noStoragePool', 'operationInvalid'], forget, (refused) => refused);
+      if (refusal === undefined || refusal.is('noStoragePool')) return;
+      // Somebody who asked for something may have woken it.
+      if (!this.#form.isWoken || !STILL_ACTIVE.test(refusal.message)) throw refusal;
+      await deadline.pause(BUSY_RETRY_MS, refusal.message);
+    }
   }
 
   async ref(deadline: Deadline): Promise<StoragePool> {
@@ -138,7 +147,7 @@ export class DirPool {
     const pool = await this.ref(deadline);
     return except<StorageVolume | undefined>(
       ['noStorageVolume'],
-      () => this.api.storageVolLookupByName({ pool, name }, deadline.left),
+      () => this.#awake(() => this.api.storageVolLookupByName({ pool, name }, deadline.left), deadline),
       () => undefined,
     );
   }
@@ -151,7 +160,8 @@ export class DirPool {
   }
 
   async list(deadline: Deadline): Promise<readonly StorageVolume[]> {
-    return this.api.storagePoolListAllVolumes({ pool: await this.ref(deadline) }, deadline.left);
+    const pool = await this.ref(deadline);
+    return this.#awake(() => this.api.storagePoolListAllVolumes({ pool }, deadline.left), deadline);
   }
 
   /** True when the volume was made, false when one of that name was there. */
@@ -180,7 +190,7 @@ export class DirPool {
   make(xml: string, deadline: Deadline): Promise<boolean> {
     const make = async () => {
       const pool = await this.ref(deadline);
-      await this.api.storageVolCreateXml({ pool, xml }, deadline.left);
+      await this.#awake(() => this.api.storageVolCreateXml({ pool, xml }, deadline.left), deadline);
       return true;
     };
     return except(['storageVolumeExists'], make, () => false);
@@ -299,9 +309,24 @@ export class DirPool {
     const pool = await this.ref(deadline);
     await except(
       ['operationInvalid', 'internalError'],
-      () => this.api.storagePoolRefresh({ pool }, deadline.left),
-      () => {},
+      () => this.#awake(() => this.api.storagePoolRefresh({ pool }, deadline.left), deadline),
+      (refusal) => {
+        // Of one that is stopped nothing is known, and libvirt would tell 0 bytes.
+        if (NOT_ACTIVE.test(refusal.message)) throw refusal;
+      },
     );
+  }
+
+  /** Starts the pool where `act` is refused because it is stopped, and does it again. */
+  async #awake<T>(act: () => Promise<T>, deadline: Deadline): Promise<T> {
+    return except(['operationInvalid'], act, async (refusal) => {
+      if (!this.#form.isWoken || !NOT_ACTIVE.test(refusal.message)) throw refusal;
+      const pool = await this.ref(deadline);
+      // Another call may have been faster, and where it cannot be started the first refusal says what is wrong.
+      const start = () => this.api.storagePoolCreate({ pool }, deadline.left);
+      await except(['operationInvalid', 'internalError', 'noStoragePool'], start, () => {});
+      return act();
+    });
   }
 
   #isActive(pool: StoragePool, deadline: Deadline): Promise<boolean> {

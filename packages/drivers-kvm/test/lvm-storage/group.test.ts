@@ -2,6 +2,7 @@ import type { StorageDriver } from '@pileus/core/strategy';
 import { expect } from 'chai';
 import { FULL } from '../../../../tools/test/slice.ts';
 import { LvmBackend } from './lvm-backend.ts';
+import { until } from './san.ts';
 
 const MIB = 2 ** 20;
 const ID = '01900000-0000-7000-8000-000000000001';
@@ -47,6 +48,16 @@ if (FULL)
       ]);
       expect(await storage.list(call())).to.deep.equal([]);
       expect(await machine().run('lvs --noheadings pileus-test')).to.equal('');
+    });
+
+    it('is there when libvirtd was started again, also with no volume in it', async () => {
+      const { totalBytes } = await storage.capacity(call());
+      await machine().run('kill -9 "$(pidof libvirtd)"');
+      await until('libvirtd', async () => (await machine().attempt('virt-admin --quiet srv-list')).exitCode === 0);
+      const answered = <T>(look: () => Promise<T>) => look().catch((error: unknown) => storage.classify(error));
+      await until('the host', async () => (await answered(() => storage.inspect('image', ID, call()))) === undefined);
+      expect(await storage.list(call())).to.deep.equal([]);
+      expect(await storage.capacity(call())).to.include({ totalBytes });
     });
 
     it('shows a guest nothing of what was there before', async () => {

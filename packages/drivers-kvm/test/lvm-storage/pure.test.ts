@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Deadline } from '../../src/deadline.ts';
 import { classify } from '../../src/faults.ts';
+import type { HostLink } from '../../src/host-links.ts';
 import { kvm } from '../../src/index.ts';
 import { ErrorCode, LibvirtError, type StorageVolume } from '../../src/libvirt/index.ts';
 import { extentsOf } from '../../src/lvm-storage/contents.ts';
@@ -8,7 +9,7 @@ import { fill } from '../../src/lvm-storage/fill.ts';
 import { GROUP, logicalVolumeXml } from '../../src/lvm-storage/group-xml.ts';
 import { attemptName, markBytes, markName, numberOfMark, readAttempt, readMark } from '../../src/lvm-storage/names.ts';
 import { Disk, type DiskFiles } from '../../src/storage/contents.ts';
-import { explained } from '../../src/storage/pool.ts';
+import { DirPool, explained, type PoolForm } from '../../src/storage/pool.ts';
 import type { Stretch } from '../../src/storage/qcow2.ts';
 import { validate } from '../libvirt-schema.ts';
 
@@ -66,6 +67,75 @@ describe('a volume group as a pool', () => {
       'internal error: … Logical volume vg0/v is used by another device': 'internal',
     };
     for (const [message, fault] of Object.entries(told)) expect(classify(failed(message)), message).to.equal(fault);
+  });
+});
+
+/** A pool that is stopped, and that can be started so often; also while it is being forgotten. */
+function stopped(startsMax: number, form?: PoolForm) {
+  const pool = { name: 'pool', uuid: ID };
+  const state = { isActive: false, starts: 0, isKnown: true };
+  const refuse = (what: string) => {
+    throw failed(`Requested operation is not valid: storage pool 'pool' is ${what}`, ErrorCode.operationInvalid);
+  };
+  const start = () => {
+    if (state.starts === startsMax) throw failed('internal error: Child process (vgchange -aly vg0) unexpected exit status 5');
+    state.starts += 1;
+    state.isActive = true;
+  };
+  const api = {
+    storagePoolLookupByName: async () => pool,
+    storagePoolListAllVolumes: async () => (state.isActive ? [] : refuse('not active')),
+    storageVolLookupByName: async () => {
+      if (!state.isActive) refuse('not active');
+      throw failed('no such volume', ErrorCode.noStorageVolume);
+    },
+    storagePoolRefresh: async () => (state.isActive ? undefined : refuse('not active')),
+    storagePoolGetInfo: async () => ({ capacityBytes: state.isActive ? MIB : 0, availableBytes: 0 }),
+    storagePoolCreate: async () => start(),
+    storagePoolIsActive: async () => state.isActive,
+    storagePoolDestroy: async () => {
+      state.isActive = false;
+    },
+    storagePoolUndefine: async () => {
+      // Another call comes just before, once.
+      if (state.starts < startsMax) start();
+      if (state.isActive) refuse('still active');
+      state.isKnown = false;
+    },
+  };
+  const link = { host: { api }, local: true, close: async () => {} } as unknown as HostLink;
+  const deadline = new Deadline({ requestId: 'test', signal: new AbortController().signal, timeoutMs: 5_000 });
+  const dirPool = new DirPool(link, 'pool', 'vg0', form);
+  const told = (work: Promise<unknown>) => work.catch((error: unknown) => classify(error));
+  const looks = {
+    list: () => told(dirPool.list(deadline)),
+    find: () => told(dirPool.find('volume', deadline)),
+    info: () => told(dirPool.info(deadline)),
+  };
+  return { state, looks, release: () => dirPool.release(deadline) };
+}
+
+describe('a group that libvirt has stopped by itself', () => {
+  it('is started by whoever asks for something, once', async () => {
+    const seen = { list: [], find: undefined, info: { capacityBytes: MIB, availableBytes: 0 } };
+    for (const name of ['list', 'find', 'info'] as const) {
+      const { looks, state } = stopped(2, GROUP);
+      for (let round = 0; round < 2; round += 1) expect(await looks[name](), name).to.deep.equal(seen[name]);
+      expect(state.starts, name).to.equal(1);
+    }
+  });
+
+  it('is out of reach where it cannot be started, and a folder that is stopped is left so; neither is told as one of 0 bytes', async () => {
+    for (const { looks, state } of [stopped(0, GROUP), stopped(1)]) {
+      for (const look of Object.values(looks)) expect(await look()).to.equal('unavailable');
+      expect(state.starts).to.equal(0);
+    }
+  });
+
+  it('is forgotten, also when somebody starts it meanwhile', async () => {
+    const { release, state } = stopped(1, GROUP);
+    await release();
+    expect(state).to.deep.equal({ isActive: false, starts: 1, isKnown: false });
   });
 });
 
