@@ -239,12 +239,12 @@ export class Progress {
 export function describeProgress(operation: Operation): string | undefined {
   const { state, percent, lastStep, attention, waitsFor, waiting, id } = operation;
   const done = `${String(percent).padStart(3)} %  ${lastStep ?? ''}`.trimEnd();
+  if (state === 'queued' && waitsFor !== undefined && waiting?.for !== 'operations' && waiting?.for !== 'recovery')
+    return `queued, waits for ${waitsFor}. Why: pileus operations show ${id}; wait no longer: pileus operations cancel ${id}`;
+  if (waiting !== undefined) return `${state}, ${describeWaiting(waiting)}`;
   if (state === 'needs_attention' && attention !== undefined)
     return `stuck at ${attention.step} (${attention.phase}): ${attention.message}; it keeps trying. Steer it: pileus operations retry|skip|cancel ${id}`;
   if (state === 'unwinding') return `unwinding  ${lastStep ?? ''}`.trimEnd();
-  if (state === 'queued' && waitsFor !== undefined && waiting?.for !== 'operations' && waiting?.for !== 'recovery')
-    return `queued, waits for ${waitsFor}. Why: pileus operations show ${id}; wait no longer: pileus operations cancel ${id}`;
-  if (waiting !== undefined) return `queued, ${describeWaiting(waiting)}`;
   if (state === 'queued' || state === 'parked') return state;
   if (state === 'failed' || state === 'cancelled') return state;
   if (state === 'succeeded') return '100 %  done';

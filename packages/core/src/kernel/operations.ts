@@ -107,9 +107,10 @@ export class Operations {
   /** @see Queues.isAhead */
   readonly isAhead = (key: string, operationId: string): boolean => this.#queues.isAhead(key, operationId);
 
-  /** What one that has not begun waits for at this instant; undefined where nothing keeps it. */
+  /** What one that has not begun, or stands aside, waits for at this instant; undefined where nothing keeps it. */
   standing(id: string): Standing | undefined {
     const live = this.#live.get(id);
+    if (live?.asideFor !== undefined) return { for: 'operations', ahead: 1, held: new Map([[live.asideFor, live.keys]]) };
     const held = live?.queued === true ? heldFrom(this.#queues, id, live.keys) : undefined;
     if (live === undefined || held !== undefined) return held;
     if (live.queued && this.#held.has(id)) return { for: 'recovery' };

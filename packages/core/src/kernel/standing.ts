@@ -18,7 +18,7 @@ const holder = Type.Object({
   since: Type.Optional(Type.String({ format: 'date-time', description: 'When it began; of one that waits itself, when it was accepted.' })),
 });
 
-/** What an operation waits for before it begins, told beside its row: worked out when it is asked for, and kept nowhere. */
+/** What an operation waits for before it begins, or goes on where a forced deletion has passed it, told beside its row: worked out when it is asked for, and kept nowhere. */
 export const waiting = Type.Object(
   {
     for: Type.String({
@@ -35,11 +35,14 @@ export const waiting = Type.Object(
     ),
     atWorkMax: Type.Optional(Type.Integer({ minimum: 1, description: 'How many are at work at once.' })),
   },
-  { description: 'What an operation that has not begun waits for now. Absent where nothing keeps it.' },
+  {
+    description:
+      'What an operation that has not begun waits for now, or one that a forced deletion has passed: that ends it, or lets it go on. Absent where nothing keeps it.',
+  },
 );
 export type Waiting = Static<typeof waiting>;
 
-/** Where an operation stands that has not begun; `held` has its keys by who is first in their queues. */
+/** Where an operation stands that waits; `held` has its keys by who is first in their queues. */
 export type Standing =
   | { readonly for: 'operations'; readonly ahead: number; readonly held: ReadonlyMap<string, readonly string[]> }
   | { readonly for: 'turn'; readonly ahead: number; readonly atWorkMax: number }

@@ -105,7 +105,7 @@ describe('a forced deletion behind an operation that is stuck', () => {
   });
 
   it('is cancelled while it may be, and the other goes on', async () => {
-    const { sim, world, away, operationId, force } = await stuckBehind();
+    const { sim, world, id, beside, away, operationId, force } = await stuckBehind();
     world.plan('do g', hangs);
     const forced = await force();
     await sim.run(1000);
@@ -113,6 +113,7 @@ describe('a forced deletion behind an operation that is stuck', () => {
       sim.environment.complete(sim.kernel.operations.steer(operationId, 'retry')),
       `The forced operation ${forced} is taking its place.`,
     );
+    expect(sim.kernel.operations.standing(operationId)).to.deep.include({ for: 'operations', held: new Map([[forced, [id, beside]]]) });
     away.is = false;
     await sim.environment.complete(sim.kernel.operations.cancel(forced));
     expect((await sim.ended(forced)).state).to.equal('cancelled');
