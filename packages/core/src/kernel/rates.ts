@@ -26,7 +26,7 @@ interface Bucket {
 
 const REFUSALS_COUNTED = 100;
 
-/** Buckets kept at most before those that are full again are let go of. */
+/** So many buckets are kept before those that are full again are let go of for the first time; then twice as many as are left each time. */
 const BUCKETS_KEPT = 1000;
 
 /** A bucket of tokens for each key: a request takes one, time brings them back. */
@@ -34,6 +34,7 @@ export class Rates {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #rate: Rate;
   readonly #buckets = new Map<string, Bucket>();
+  #bucketsMax = BUCKETS_KEPT;
 
   constructor(rate: Rate, clock: Pick<Clock, 'monotonicMs'>) {
     this.#rate = rate;
@@ -67,7 +68,7 @@ export class Rates {
       known.atMs = nowMs;
       return known;
     }
-    if (this.#buckets.size >= BUCKETS_KEPT) this.#dropFull(nowMs);
+    if (this.#buckets.size >= this.#bucketsMax) this.#dropFull(nowMs);
     const bucket = { tokens: this.#rate.burst, atMs: nowMs, refusals: 0 };
     this.#buckets.set(key, bucket);
     return bucket;
@@ -80,6 +81,7 @@ export class Rates {
   /** A full bucket is as good as none. */
   #dropFull(nowMs: number): void {
     for (const [key, bucket] of this.#buckets) if (this.#tokens(bucket, nowMs) >= this.#rate.burst) this.#buckets.delete(key);
+    this.#bucketsMax = Math.max(BUCKETS_KEPT, 2 * this.#buckets.size);
   }
 }
 
