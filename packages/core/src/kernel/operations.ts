@@ -77,6 +77,8 @@ export class Operations {
       queues: this.#queues,
       live: (id) => this.#live.get(id),
       ready: (id) => this.#makeReady(id),
+      isKnown: ({ action, saga }) =>
+        this.#options.registry.findAction(action) !== undefined && this.#options.registry.saga(saga) !== undefined,
       takesBack: ({ action }) => this.#options.registry.findAction(action)?.unwound !== undefined,
       takes: ({ action, resourceId }, params) => this.#options.registry.findAction(action)?.takes?.(params) ?? [resourceId],
       extend: (live, keys) => void this.#extend(live, keys),
@@ -131,7 +133,9 @@ export class Operations {
     for (const { row } of held)
       if (row.state !== 'queued') await this.commit([parked(row.id, 'The store was restored; it goes on when the recovery is confirmed.')]);
     for (const { row, keys } of unfinished) this.#queues.add(row.id, keys, row.causeId);
-    for (const { row, keys } of unfinished) this.#take(liveAgain(row, keys));
+    const lives = unfinished.map(({ row, keys }) => liveAgain(row, keys));
+    this.#passing.restore(lives);
+    for (const live of lives) this.#take(live);
     const newest = unfinished
       .map(({ row }) => placeOf(row))
       .sort()
@@ -272,9 +276,10 @@ export class Operations {
       if (how === 'ended') this.#ended(live);
       if (how === 'moved') this.#moved(live);
       if (how === 'left' && live.asideFor !== undefined && !this.#stopping) this.#passing.standAside(live);
+      else if (how === 'left' && !this.#stopping) this.#passing.giveBack(live);
     } catch (error) {
       this.#options.environment.logger.error({ operationId: live.id, error: describeChain(error) }, 'operation left for the next start');
-      if (!(error instanceof Fenced) && !this.#stopping)
+      if (!(error instanceof Fenced) && !this.#stopping && live.supersededBy === undefined)
         await this.commit([parked(live.id, 'An unexpected fault on our side stopped it; it goes on at the next start.')]).catch(
           () => undefined,
         );
@@ -337,7 +342,7 @@ export class Operations {
       return 'ended';
     }
     const neverBegun = live.queued;
-    if (live.queued && refused === undefined) await this.#leaveQueued(live);
+    if (live.queued && refused === undefined && live.supersededBy === undefined) await this.#leaveQueued(live);
     const supersede = this.#passing.supersedes(live);
     live.run = new SagaRun(
       {

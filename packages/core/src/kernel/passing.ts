@@ -6,6 +6,8 @@ interface PassingPorts {
   readonly queues: Queues;
   readonly live: (id: string) => Live | undefined;
   readonly ready: (id: string) => void;
+  /** Whether this release knows what it does. */
+  readonly isKnown: (live: Live) => boolean;
   /** Whether its acceptance has made what it takes back where it fails. */
   readonly takesBack: (live: Live) => boolean;
   /** Ids of the rows that a deletion deletes, by its parameters. */
@@ -30,6 +32,27 @@ export class Passing {
     this.#ports = ports;
   }
 
+  /** After a restart, in the order of their queues: who has begun behind another that has begun had passed that, which is to do nothing more before it. */
+  restore(lives: readonly Live[]): void {
+    const begun = new Map(lives.flatMap((live) => (live.queued ? [] : [[live.id, live] as const])));
+    for (const forced of begun.values()) {
+      if (!forced.forced) continue;
+      const ahead = [...new Set(this.#ports.queues.ahead(forced.id))].flatMap((id) => begun.get(id) ?? []);
+      const heads = ahead.filter(({ asideFor }) => asideFor === undefined);
+      if (heads.length === 0 || ![forced, ...heads].every(this.#ports.isKnown)) continue;
+      this.#putAside(forced, heads);
+      for (const head of heads) this.#aside.add(head);
+    }
+  }
+
+  #putAside(forced: Live, heads: readonly Live[]): void {
+    for (const head of heads) head.asideFor = forced.id;
+    this.#ports.queues.pass(
+      forced.id,
+      heads.map(({ id }) => id),
+    );
+  }
+
   wait(forced: Live, params: unknown): void {
     if (this.#ports.live(forced.id) !== forced) return;
     forced.targets = new Set(this.#ports.takes(forced, params));
@@ -49,7 +72,7 @@ export class Passing {
     }
   }
 
-  /** On rows that it does not delete it waits for what is stuck. */
+  /** On rows that it does not delete it waits for what is stuck, and for what has begun and waits itself. */
   #pass(forced: Live): void {
     if (forced.isDriven === true || forced.asideFor !== undefined || (forced.cancelRequested && forced.queued)) return;
     const { queues, live } = this.#ports;
@@ -60,16 +83,12 @@ export class Passing {
       const isTarget = other !== undefined && forced.targets?.has(other.resourceId) === true;
       if (isTarget && other.asideFor !== undefined) aside.add(other);
       else if (isTarget && other.run?.stuck === true) heads.add(other);
-      else if (other?.isDriven === true || other?.asideFor !== undefined || queues.isFirst(id)) return;
+      else if (other?.isDriven === true || other?.asideFor !== undefined || other?.queued === false || queues.isFirst(id)) return;
     }
     const mine = new Set([forced.id, ...[...heads].map(({ id }) => id)]);
     const goes = (one: Live | undefined): boolean => one?.asideFor !== undefined && (mine.has(one.asideFor) || goes(live(one.asideFor)));
     if (heads.size === 0 || ![...aside].every(goes)) return;
-    for (const head of heads) head.asideFor = forced.id;
-    queues.pass(
-      forced.id,
-      [...heads].map(({ id }) => id),
-    );
+    this.#putAside(forced, [...heads]);
     for (const head of heads) head.run?.park();
   }
 
@@ -97,10 +116,17 @@ export class Passing {
     return [...this.#aside].some(({ asideFor }) => asideFor === forced.id);
   }
 
-  /** What a forced one has to do before there is no way back for it: once, however often it is called. Undefined of others. */
+  /** What a forced one has to do before there is no way back for it: until it is done once, however often it is called. Undefined of others. */
   supersedes(one: Live): RunPorts['beforePivot'] {
     let done: Promise<void> | undefined;
-    return one.forced ? (take) => (done ??= this.#supersedeAll(one, take)) : undefined;
+    if (!one.forced) return undefined;
+    return (take) => {
+      done ??= this.#supersedeAll(one, take).catch((error: unknown) => {
+        done = undefined;
+        throw error;
+      });
+      return done;
+    };
   }
 
   /** What those that it ends hold is its own until it has removed what they leave. */
@@ -116,18 +142,20 @@ export class Passing {
     for (const other of [...heads, ...hopeless]) {
       other.supersededBy = deletion;
       await this.#ports.drive(other);
-      if (this.#ports.live(other.id) !== undefined)
+      if (this.#ports.live(other.id) !== undefined) {
+        asAfterRestart(other);
         throw new Error(`operation ${other.id}, which ${deletion.id} supersedes, has not ended`);
+      }
       this.#aside.delete(other);
     }
   }
 
   /** Those that it went before and whose rows it deletes could neither go on with what is gone nor take it back. */
   #hopelessBehind(deletion: Live, targets: ReadonlySet<string>): readonly Live[] {
-    const { queues, live, takesBack } = this.#ports;
+    const { queues, live, isKnown, takesBack } = this.#ports;
     const behind = queues.behind(deletion.id).flatMap((id) => live(id) ?? []);
     const isPassed = (one: Live) => one.isDriven !== true && placeOf(one) < placeOf(deletion);
-    return behind.filter((one) => isPassed(one) && takesBack(one) && one.keys.some((key) => targets.has(key)));
+    return behind.filter((one) => isPassed(one) && isKnown(one) && takesBack(one) && one.keys.some((key) => targets.has(key)));
   }
 
   /** On its targets, those first who stand aside for one that stands aside for it. */

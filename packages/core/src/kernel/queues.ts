@@ -28,7 +28,9 @@ export class Queues {
       const queue = this.#queues.get(key) ?? [];
       // One that moves is at work at its old place still.
       const isAtWork = (id: string, index: number) => index === 0 && this.#moving.has(id) && this.#keys.get(id)?.includes(key) === true;
-      const before = queue.findIndex((id, index) => later?.has(id) === true && !isAtWork(id, index));
+      // Nor does anything go before one that has passed who asks for it.
+      const hasPassed = (id: string) => this.#aside.size > 0 && this.isFirst(id);
+      const before = queue.findIndex((id, index) => later?.has(id) === true && !isAtWork(id, index) && !hasPassed(id));
       queue.splice(before < 0 ? queue.length : before, 0, operationId);
       this.#queues.set(key, queue);
     }

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { adjust, CloudError, FORWARD_ONLY } from '../../src/kernel/index.ts';
+import { adjust, CloudError, FORWARD_ONLY, NOTHING_TO_UNDO } from '../../src/kernel/index.ts';
 import { act, deleting, fails, hangs, makeOne, type Script, script, scripted, step } from './script.ts';
+import { tester } from './sim-kernel.ts';
 
 const stuck = script('stuck').effect('s', step('s')).effect('t', step('t')).build();
 const takes = script('takes')
@@ -130,6 +131,48 @@ describe('a forced deletion behind an operation that is stuck', () => {
     expect((await sim.ended(await force())).state).to.equal('succeeded');
     expect(sim.operation(operationId).state).to.equal('failed');
     expect(sim.counter('given back')).to.equal(1);
+  });
+
+  it('tries again to end that one where what that gives back is refused', async () => {
+    const { sim, operationId, force } = await stuckBehind();
+    sim.limit('given back', 0);
+    const forced = await force();
+    await sim.run(600_000);
+    expect(sim.operation(forced).attention).to.include({ step: 'p', phase: 'do' });
+    sim.limit('given back', 5);
+    expect((await sim.ended(forced)).state).to.equal('succeeded');
+    expect(sim.operation(operationId).state).to.equal('failed');
+    expect(sim.counter('given back')).to.equal(1);
+  });
+
+  it('does not let a part of that one, which comes late, begin beside itself', async () => {
+    const { sim, world, id, operationId } = await stuckBehind();
+    const resourceId = await makeOne(sim, 'third');
+    world.plan('do g', hangs);
+    const { operationId: forced } = await sim.submit({
+      action: 'thing.delete',
+      resourceId: id,
+      input: { force: true, also: [resourceId] },
+    });
+    await sim.run(1000);
+    const part = sim.kernel.services.ids.mint('operation');
+    const request = { operationId: part, resourceId, causeId: operationId, action: 'thing.go', input: {}, principal: tester };
+    await sim.environment.complete(sim.kernel.parts.submit(request));
+    await sim.run(1000);
+    expect([forced, part].map((each) => sim.operation(each).state)).to.deep.equal(['running', 'queued']);
+  });
+
+  it('fails like any other where its last write is refused, and it has passed nobody', async () => {
+    const refused = script('takes')
+      .effect('g', step('g'))
+      .write('w', {
+        do: ({ params: { id } }) => [{ op: 'expect', table: 'thing', key: id, expect: { state: 'busy' } }],
+        undo: NOTHING_TO_UNDO,
+      })
+      .build();
+    const { sim, id } = await scripted((w) => [deleting(w, refused)]);
+    const { operationId } = await sim.submit({ action: 'thing.delete', resourceId: id, input: { force: true } });
+    expect((await sim.ended(operationId)).state).to.equal('failed');
   });
 
   it('leaves nothing that nobody ends, wherever it fails or the control plane dies', async () => {

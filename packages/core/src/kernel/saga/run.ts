@@ -156,7 +156,7 @@ export class SagaRun {
     }
     // The last write commits the end with it; any other last step leaves it to do.
     if (frame.prefix !== '' || this.#ended) return;
-    await this.#pass();
+    await this.#pass('');
     await this.#journal.commit('', this.#journal.ending('succeeded'));
   }
 
@@ -227,18 +227,20 @@ export class SagaRun {
       this.#trials.stopIfEnding(path);
       this.#trials.pivot();
     }
-    await this.#pass();
+    await this.#pass(path);
   }
 
   /** Of steps side by side each waits for it. */
-  async #pass(): Promise<void> {
+  async #pass(path: string): Promise<void> {
     if (this.#ports.beforePivot === undefined) return;
-    this.#trials.pivot();
-    await this.#ports.beforePivot(async (keys) => {
+    const { beforePivot } = this.#ports;
+    const take = async (keys: readonly string[]) => {
+      this.#trials.pivot();
       const passed: JournalEntry = { type: 'passed', ...keysJournaled(keys) };
       await this.#journal.commit('', [this.#journal.entry(passed), this.#journal.update(keysShown(keys))]);
       this.#history.add(passed);
-    });
+    };
+    await this.#trials.persist(path, 'do', RETRY, () => beforePivot(take), { isNeeded: true });
     this.#trials.stopIfInterrupted();
   }
 
@@ -246,7 +248,7 @@ export class SagaRun {
     if (this.#history.isDone(path)) return;
     this.#trials.stopIfEnding(path);
     if (node.undo === FORWARD_ONLY) this.#trials.pivot();
-    if (node.undo === FORWARD_ONLY || last) await this.#pass();
+    if (node.undo === FORWARD_ONLY || last) await this.#pass(path);
     const done: JournalEntry = { type: 'done', path, ...sagaTag(frame) };
     const commit = (statements: readonly Statement[]) => {
       const entry = this.#journal.entry(done);
