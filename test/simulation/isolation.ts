@@ -211,8 +211,11 @@ class Watcher {
       const due = this.#expected.shift();
       if (told !== due) this.#say(`${this.#member.name} is told of ${told} when ${due} was due`);
     }
-    // From where the first page ends all is expected; what came before it was not asked for.
-    if (this.#cursor === undefined) this.#expected.splice(0);
+    // From where the first page ends all is expected; what came before it was not asked for. Meanwhile there may be more.
+    if (this.#cursor === undefined) {
+      const isBehind = (line: string) => Number.parseInt(line, 10) > Number.parseInt(String(next), 10);
+      this.#expected.splice(0, Infinity, ...this.#expected.filter(isBehind));
+    }
     this.#cursor = next;
   }
 
