@@ -214,16 +214,18 @@ async function attempt({ environment }: CloudServices, id: string, { signal }: C
   }
 }
 
-/** `seen` with the ports alone that no live row explains. Deleted rows are tombstones: their ids are never reused, so nothing else can be meant. */
+/**
+ * `seen` with the ports alone that no live row explains. Deleted rows are tombstones: their ids are never reused, so nothing else can be meant. It goes also while a
+ * deletion of more holds it, for that may wait for just this.
+ */
 async function removeLate(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<void> {
-  const { reader, kernel, environment } = services;
+  const { reader, environment } = services;
   for (const nicId of seen.nicIds) {
-    if (kernel().holds(nicId) || (await reader.find(nic, nicId))?.deletedAt === undefined) continue;
+    if ((await reader.find(nic, nicId))?.deletedAt === undefined) continue;
     environment.logger.info({ nicId, networkId: seen.id }, 'late arrival of a deleted port; removed');
     await fabric.deletePort({ nicId, networkId: seen.id }, call);
   }
-  // Late ports go from a network that is held, too: its deletion may be waiting for that.
-  if (kernel().holds(seen.id) || (await reader.find(network, seen.id))?.deletedAt === undefined) return;
+  if ((await reader.find(network, seen.id))?.deletedAt === undefined) return;
   environment.logger.info({ networkId: seen.id }, 'late arrival of a deleted network; removed');
   await fabric.deleteNetwork(seen.id, call);
 }

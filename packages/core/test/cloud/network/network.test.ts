@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { network, stray, subnet } from '../../../src/cloud/index.ts';
-import { debt } from '../../../src/kernel/index.ts';
+import { debt, operation } from '../../../src/kernel/index.ts';
 import { LOOK_MS, LOST_MS, MachineStage } from '../compute/machine-stage.ts';
 import { codeOf } from '../little-cloud.ts';
+import { RoutedStage } from './routed-stage.ts';
 
 const cidr = (text: string, more: object = {}) => ({ subnets: [{ cidr: text, ...more }] });
 
@@ -181,6 +182,22 @@ describe('a look at the networks of a host', () => {
     stage.worldHost().ensurePort(port);
     await stage.sim.done('network.delete', {}, stage.networkId);
     expect(stage.worldHost().networks.size).to.equal(0);
+  });
+
+  it('removes one that is made again by a late call while the deletion of its VPC waits for that', async () => {
+    const at = await RoutedStage.ready();
+    const { networks } = at.sim.world.fabric;
+    const late = networks.get(at.networkId);
+    if (late === undefined) throw new Error('no network');
+    const mended = at.sim.world.faults.add({ command: 'vpcs.remove', effect: 'fail' });
+    const { operationId } = await at.sim.submit('vpc.delete', { recursive: true }, at.vpcId);
+    await at.sim.run(15 * 60_000);
+    expect(networks.has(at.networkId)).to.equal(false);
+    networks.set(at.networkId, late);
+    mended();
+    await at.sim.run(15 * 60_000);
+    expect((await at.stage.row(operation, operationId)).state).to.equal('succeeded');
+    expect(networks.has(at.networkId)).to.equal(false);
   });
 
   it('quarantines one with our mark that is unknown, which only an operator removes, and passes over those of others', async () => {

@@ -56,6 +56,8 @@ export class CapacityWalk {
   readonly #engine = new SqliteEngine({ path: ':memory:', incarnation: 'simulated' });
   readonly #faults: StoreFaults = { commitFails: 0.01, acknowledgementLost: 0.01, onApplied: () => this.#look() };
   readonly #seen = new Map<string, { readonly value: number; readonly limit: number }>();
+  /** Under way, with their counters: a group of commits may hold one, what is taken by it, and the next. */
+  readonly #limits = new Set<{ readonly counter: string; readonly limit: number }>();
   #minted = 0;
   #operations = 0;
 
@@ -85,6 +87,7 @@ export class CapacityWalk {
   }
 
   #begin(): Life {
+    this.#limits.clear();
     const incarnation = this.#environment.incarnation();
     const store = new SimulatedStore(this.#engine, incarnation, this.#faults);
     let tell: Life['tell'] = () => undefined;
@@ -165,7 +168,11 @@ export class CapacityWalk {
   async #limit(life: Life): Promise<string> {
     const hostId = hostIdOf(this.#random.below(HOSTS));
     const limit = 10 + this.#random.below(HOST_LIMITS.vcpus);
-    return `limit ${await this.#write(life.store, [{ op: 'limit', counter: `capacity/host/${hostId}/vcpus`, limit }], life.tell)}`;
+    const asked = { counter: `capacity/host/${hostId}/vcpus`, limit };
+    this.#limits.add(asked);
+    const end = await this.#write(life.store, [{ op: 'limit', ...asked }], life.tell);
+    this.#limits.delete(asked);
+    return `limit ${end}`;
   }
 
   async #any({ reader }: Life): Promise<Parcel | undefined> {
@@ -216,7 +223,8 @@ export class CapacityWalk {
   #look(): void {
     for (const { key, value, limit } of this.#engine.reader.counters('capacity/')) {
       const before = this.#seen.get(key);
-      const most = Math.max(limit ?? 0, before?.limit ?? 0, before?.value ?? 0);
+      const asked = [...this.#limits].filter(({ counter }) => counter === key);
+      const most = Math.max(limit ?? 0, before?.limit ?? 0, before?.value ?? 0, ...asked.map((each) => each.limit));
       if (value < 0 || value > most) this.problems.push(`${key} is ${value} of ${limit}, and was ${before?.value} of ${before?.limit}`);
       this.#seen.set(key, { value, limit: limit ?? 0 });
     }
