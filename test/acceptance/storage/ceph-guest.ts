@@ -52,6 +52,12 @@ export class CephGuest {
     throw new Error(`${path} ${arg.join(' ')} does not end`);
   }
 
+  /** What a file of the guest says, 0 while it is not there, or empty. */
+  async number(path: string): Promise<number> {
+    const { exitCode, output } = await this.attempt('cat', path);
+    return exitCode === 0 ? Number(output.trim()) : 0;
+  }
+
   /** What a script prints that the guest's own shell runs. */
   shell(script: string): Promise<string> {
     return this.run('sh', ...['-c', script]);

@@ -41,7 +41,7 @@ describe('a host that is shut out of the disks of its machine', function () {
     await rm(dir, { recursive: true, force: true });
   });
 
-  const number = async (guest: CephGuest, name: string) => Number((await guest.attempt('cat', `/run/${name}`)).output.trim() || 0);
+  const number = (guest: CephGuest, name: string) => guest.number(`/run/${name}`);
 
   async function uploadFileSystem(): Promise<Id<'image'>> {
     const path = join(dir, 'fs.raw');

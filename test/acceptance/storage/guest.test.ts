@@ -80,7 +80,7 @@ describe('machines with disks on Ceph', function () {
     await other.begin(
       'n=0; while [ ! -e /run/enough ]; do n=$((n+1)); echo $n | dd of=/dev/vdb bs=512 seek=$n conv=sync,fsync 2>/dev/null || break; echo $n >/run/written; usleep 20000; done; touch /run/ended',
     );
-    const written = async () => Number((await other.attempt('cat', '/run/written')).output.trim() || 0);
+    const written = () => other.number('/run/written');
     await until('the first writes', async () => (await written()) > 5 || undefined);
     await lab.ceph.osd(1).kill();
     const atKill = await written();
@@ -107,13 +107,13 @@ describe('machines with disks on Ceph', function () {
     const [, elsewhere = expect.fail()] = lab.hostIds;
     // There because its host is drained, and back by itself.
     for (const host of [0, 1]) {
-      const before = Number((await at.attempt('cat', '/run/count')).output.trim() || 0);
+      const before = await at.number('/run/count');
       if (host === 0) await lab.cloud.hosts.drain(elsewhere).wait({ timeoutMs: 180_000 });
       else await lab.cloud.instances.migrate(secondId, { hostId: lab.hostIds[host] }).wait({ timeoutMs: 180_000 });
       expect(await lab.cloud.instances.get(secondId)).to.include({ state: 'running', hostId: lab.hostIds[host] });
       at = await lab.guest(secondId, host).booted();
       expect(await at.run('cat', '/proc/sys/kernel/random/boot_id')).to.equal(boot);
-      await until('writes there', async () => Number((await at.attempt('cat', '/run/count')).output.trim() || 0) > before + 5 || undefined);
+      await until('writes there', async () => (await at.number('/run/count')) > before + 5 || undefined);
       const left = await virsh(lab.lab.host(1 - host), 'list', '--all', '--uuid');
       expect(left).not.to.include(secondId);
       if (host === 0) await lab.cloud.hosts.enable(elsewhere).wait();

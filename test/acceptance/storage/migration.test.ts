@@ -38,7 +38,7 @@ describe('a machine that goes to another host while one of those at it dies', fu
 
   const hostOf = async (): Promise<number> => lab.hostIds.indexOf((await lab.cloud.instances.get(id)).hostId ?? expect.fail());
   /** What it was told is on the disk, and what is there. */
-  const countOf = async (guest: CephGuest) => Number((await guest.attempt('cat', '/run/count')).output.trim() || 0);
+  const countOf = (guest: CephGuest) => guest.number('/run/count');
   const storedOf = async (guest: CephGuest) =>
     Number(await guest.shell(`dd if=/dev/vda bs=512 skip=${BLOCK} count=1 iflag=direct 2>/dev/null | tr -dc 0-9`));
   /** A libvirtd that has just begun may not take connections yet. */

@@ -45,7 +45,7 @@ describe('a disk that moves under its guest while something at it dies', functio
   });
   after(() => lab?.[Symbol.asyncDispose]());
 
-  const countOf = async (guest: CephGuest) => Number((await guest.attempt('cat', '/run/count')).output.trim() || 0);
+  const countOf = (guest: CephGuest) => guest.number('/run/count');
   const storedOf = async (guest: CephGuest) =>
     Number(await guest.shell(`dd if=/dev/vda bs=512 skip=${BLOCK} count=1 iflag=direct 2>/dev/null | tr -dc 0-9`));
   const places = async () => ({

@@ -84,7 +84,7 @@ describe('a pool of Ceph that is in trouble', function () {
       await guest.begin(
         'n=0; while [ ! -e /run/stop ]; do n=$((n+1)); echo $n | dd of=/dev/vdb bs=512 seek=$n conv=sync,fsync 2>/dev/null || break; echo $n >/run/written; usleep 50000; done; touch /run/stopped',
       );
-      const written = async () => Number((await guest.attempt('cat', '/run/written')).output.trim() || 0);
+      const written = () => guest.number('/run/written');
       const goesOn = async (what: string) => {
         const before = await written();
         await until(`writes ${what}`, async () => (await written()) > before + 20 || undefined);
