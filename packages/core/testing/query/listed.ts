@@ -6,7 +6,8 @@ import { cloudRegistry } from './registry.ts';
 export const LISTED_MACHINES = 1500;
 const PROJECT = 'p-1' as Principal['projectId'];
 
-const HOSTS = 150;
+/** Of the least cloud; a larger one has as many more. */
+const HOSTS = LISTED_MACHINES / 10;
 const SUBNETS = 150;
 /** Where the addresses of machines begin, by the letter that their ids begin with. */
 const NETS = { i: 10, o: 11, t: 12 } as const;
@@ -26,11 +27,11 @@ const tagOf = (resourceId: string, index: number, of: object): Statement =>
 
 const idOf = (letter: string, index: number): string => `${letter}-${String(index).padStart(5, '0')}`;
 
-function machine(index: number, letter: keyof typeof NETS = 'i', of: object = {}): Statement[] {
+function machine(index: number, hosts: number, letter: keyof typeof NETS = 'i', of: object = {}): Statement[] {
   const id = idOf(letter, index);
   const state = index % 2 === 0 ? 'running' : 'stopped';
   return [
-    row('instance', id, { state, hostId: `h-${index % HOSTS}`, instanceTypeId: 't-1', memoryBytes: index, vcpus: 1, ...of }),
+    row('instance', id, { state, hostId: `h-${index % hosts}`, instanceTypeId: 't-1', memoryBytes: index, vcpus: 1, ...of }),
     tagOf(id, index, of),
     row('nic', `n-${id}`, {
       instanceId: id,
@@ -44,15 +45,16 @@ function machine(index: number, letter: keyof typeof NETS = 'i', of: object = {}
   ];
 }
 
-/** A store with machines of a project, each with a NIC, a volume and a tag, on 150 hosts and subnets, and as many of five others. */
+/** A store with machines of a project, each with a NIC, a volume and a tag, on a tenth as many hosts and in 150 subnets, and as many of five others. */
 export async function layOutListed(store: Store, machines = LISTED_MACHINES): Promise<void> {
   await store.prepare(cloudRegistry().schema());
+  const hosts = machines / 10;
   const statements = [
     row('cluster', 'c-1', { zoneId: 'z-1', hypervisor: 'kvm' }),
-    ...Array.from({ length: HOSTS }, (_, index) => row('host', `h-${index}`, { clusterId: `c-${index % 6}`, status: 'connected' })),
+    ...Array.from({ length: hosts }, (_, index) => row('host', `h-${index}`, { clusterId: `c-${index % 6}`, status: 'connected' })),
     ...Array.from({ length: SUBNETS }, (_, index) => row('subnet', `s-${index}`, { networkId: 'net', cidr: `10.0.${index}.0/24` })),
-    ...Array.from({ length: machines }, (_, index) => machine(index)).flat(),
-    ...Array.from({ length: machines }, (_, index) => machine(index, 'o', { projectId: `p-${2 + (index % 5)}` })).flat(),
+    ...Array.from({ length: machines }, (_, index) => machine(index, hosts)).flat(),
+    ...Array.from({ length: machines }, (_, index) => machine(index, hosts, 'o', { projectId: `p-${2 + (index % 5)}` })).flat(),
   ];
   await commit(store, statements);
 }
@@ -64,7 +66,7 @@ export async function layOutTagged(store: Store, machines: number): Promise<Prin
     const value = index * 3 < machines * 2 ? 'old' : 'new';
     return row('tag', `a-${index}`, { resourceKind: 'instance', resourceId: idOf('t', index), key: 'age', value, ...of });
   });
-  await commit(store, [...Array.from({ length: machines }, (_, index) => machine(index, 't', of)).flat(), ...ages]);
+  await commit(store, [...Array.from({ length: machines }, (_, index) => machine(index, HOSTS, 't', of)).flat(), ...ages]);
   return { ...lister, ...of };
 }
 

@@ -19,8 +19,13 @@ export type Looks = ReadonlyMap<Existence, Look>;
 
 export const NO_LOOKS: Looks = new Map();
 
+/** `along`: the columns of an index that begins with the fields that the condition fixes. */
+export interface Counting extends CountQuery {
+  readonly along?: readonly string[] | undefined;
+}
+
 /** Answers how many rows there are, of which `looks` says how to find them. */
-type Count = (query: CountQuery, looks: Looks) => Promise<number>;
+type Count = (query: Counting, looks: Looks) => Promise<number>;
 
 /**
  * Counts, up to a bound, what indexes lead to in other tables and here, and decides by that: PostgreSQL estimates, and one plan that it keeps serves a tag that
@@ -98,19 +103,20 @@ class Looking {
   /** How many rows here those that were found there lead to. */
   async #reached(table: PgTable, existence: Existence, size: number): Promise<number> {
     if (table.key.length === 1 && table.key[0] === existence.local) return size;
-    return this.#atMost(table, { exists: existence }, FEW_ROWS, new Map([...this.looks, [existence, 'found']]));
+    const looks = new Map([...this.looks, [existence, 'found']] as const);
+    return this.#atMost({ table: table.name, where: { exists: existence } }, FEW_ROWS, looks);
   }
 
   /** Of the indexes that lead to rows the one that leads to fewest. */
   async #fewest(table: PgTable, parts: readonly Condition[], most: number): Promise<number> {
     const leads = leadsOf(table, parts);
     if (leads.some(({ isUnique }) => isUnique)) return 1;
-    const sizes = await Promise.all(leads.map(({ and }) => this.#atMost(table, { and }, most)));
+    const sizes = await Promise.all(leads.map(({ and, along }) => this.#atMost({ table: table.name, where: { and }, along }, most)));
     return Math.min(Number.POSITIVE_INFINITY, ...sizes);
   }
 
-  async #atMost(table: PgTable, where: Condition, most: number, looks: Looks = this.looks): Promise<number> {
-    const count = await this.#count({ table: table.name, where, atMost: most + 1 }, looks);
+  async #atMost(counting: Omit<Counting, 'atMost'>, most: number, looks: Looks = this.looks): Promise<number> {
+    const count = await this.#count({ ...counting, atMost: most + 1 }, looks);
     return count > most ? Number.POSITIVE_INFINITY : count;
   }
 }
@@ -129,7 +135,8 @@ interface Choice {
 
 interface Lead {
   readonly isUnique: boolean;
-  readonly and: readonly Condition[];
+  readonly and: readonly Compared[];
+  readonly along: readonly string[] | undefined;
 }
 
 type Compared = Extract<Condition, { readonly op: unknown }>;
@@ -139,13 +146,15 @@ function leadsOf(table: PgTable, parts: readonly Condition[]): readonly Lead[] {
   const compared = parts.filter((part): part is Compared => 'op' in part && (part.op === '=' || part.op === 'in'));
   const fixed = new Map(compared.filter(({ op }) => op === '=').map((part) => [part.field, part]));
   const first = new Map(compared.map((part) => [part.field, part]));
-  const indexes = [{ fields: table.key, isUnique: true }, ...table.indexes.filter(({ rows }) => rows !== 'deleted')];
-  const leads = indexes.flatMap(({ fields: [head = '', ...rest], isUnique }): Lead[] => {
+  const indexes = [{ fields: table.key, columns: table.key, isUnique: true }, ...table.indexes.filter(({ rows }) => rows !== 'deleted')];
+  const leads = indexes.flatMap(({ fields: [head = '', ...rest], columns, isUnique }): Lead[] => {
     const lead = fixed.get(head) ?? first.get(head);
     if (lead === undefined) return [];
     const end = rest.findIndex((field) => !fixed.has(field));
     const more = rest.slice(0, end < 0 ? rest.length : end).flatMap((field) => fixed.get(field) ?? []);
-    return [{ isUnique: isUnique && lead.op === '=' && more.length === rest.length, and: [lead, ...more] }];
+    const and = [lead, ...more];
+    const isText = (part: Compared) => part.op === '=' && typeof part.value === 'string' && table.columns.get(part.field) === 'text';
+    return [{ isUnique: isUnique && lead.op === '=' && more.length === rest.length, and, along: and.every(isText) ? columns : undefined }];
   });
   // What says more leads to no more rows.
   return leads.filter(

@@ -1,7 +1,7 @@
 import {
   type AggregateQuery,
   type AggregateRow,
-  type CountQuery,
+  type Condition,
   type FieldPath,
   type ListQuery,
   type PlacedRow,
@@ -10,10 +10,10 @@ import {
 import { Catalog, ROW } from '@pileus/core/store';
 import { Conditions } from './condition.ts';
 import type { Use } from './facts.ts';
-import { type Looks, NO_LOOKS } from './looks.ts';
+import { type Counting, type Looks, NO_LOOKS, partsOf } from './looks.ts';
 import type { Sql, SqlRow } from './message.ts';
 import { type Operand, Parameters, TableSource } from './operand.ts';
-import { type PgTable, plainText, scalar, toNumber } from './table.ts';
+import { type PgTable, plainText, quote, scalar, toNumber } from './table.ts';
 import { Ways } from './ways.ts';
 
 type Tables = Catalog<PgTable>;
@@ -59,15 +59,31 @@ export function placed(table: PgTable, [text, ...columns]: SqlRow): PlacedRow {
 /** Of what `bothOf` asked for. */
 const eitherOf = (text: string | null, number: string | null): string | number | null => (number === null ? text : Number(number));
 
-export function countSql(tables: Tables, query: CountQuery, looks: Looks): Sql {
+export function countSql(tables: Tables, query: Counting, looks: Looks): Sql {
   const table = tables.get(query.table);
   const parameters = new Parameters();
-  const rows = rowsOf(tables, table, query, { parameters, looks });
+  const { along, atMost, where } = query;
+  const walked = along === undefined || where === undefined ? undefined : walkedSql(table, along, partsOf(where), parameters);
+  const rows = walked ?? rowsOf(tables, table, query, { parameters, looks });
   const text =
-    query.atMost === undefined
+    atMost === undefined
       ? `SELECT count(*) ${rows}`
-      : `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ${parameters.add(String(query.atMost))}) AS counted`;
+      : `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ${parameters.add(String(atMost))}) AS counted`;
   return { text, values: parameters.values };
+}
+
+/**
+ * Live rows along an index. With `=` PostgreSQL may prefer another index for what it holds to be as many rows, and pass over all that lies before those that count:
+ * only this index has them in this order.
+ */
+function walkedSql(table: PgTable, along: readonly string[], fixed: readonly Condition[], parameters: Parameters): string {
+  const values = new Map(fixed.flatMap((part) => ('op' in part && part.op === '=' ? [[part.field, String(part.value)] as const] : [])));
+  const fields = along.slice(0, values.size);
+  const columns = `(${fields.map(quote).join(', ')})`;
+  const given = `(${fields.map((field) => parameters.add(plainText(values.get(field) ?? ''))).join(', ')})`;
+  const live = table.isResource ? '"deletedAt" IS NULL AND ' : '';
+  const order = along.map((field) => quote(field) + nulls(false, table.isRequired(field)));
+  return `FROM ${table.sqlName} WHERE ${live}${columns} >= ${given} AND ${columns} <= ${given} ORDER BY ${order.join(', ')}`;
 }
 
 /** For each group its values, each as text and as a number, then what each measure needs: see `measured`. */

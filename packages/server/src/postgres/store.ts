@@ -16,7 +16,7 @@ import {
 import { Catalog, CommitQueue, changeType, Listeners, prepareStore, wholeRevisions } from '@pileus/core/store';
 import { backUp } from './backup.ts';
 import { Link } from './link.ts';
-import { type Looks, looksOf } from './looks.ts';
+import { type Counting, type Looks, looksOf } from './looks.ts';
 import type { Sql, SqlRow } from './message.ts';
 import { Notices } from './notices.ts';
 import { type Opening, openSchema } from './open.ts';
@@ -193,7 +193,7 @@ class PostgresStore implements Store {
   }
 
   #looks(query: Pick<ListQuery, 'table' | 'where' | 'deleted' | 'order'>, isPage: boolean): Promise<Looks> {
-    const count = async (asked: CountQuery, looks: Looks) => {
+    const count = async (asked: Counting, looks: Looks) => {
       const [[rows] = []] = await this.#readers.rows(countSql(this.#here(), asked, looks));
       return Number(rows);
     };
