@@ -21,8 +21,8 @@ export async function untilConsoleSays(cloud: Cloud, instanceId: string, marker:
     const line = marker.exec(said)?.[0];
     if (line !== undefined) resolve(line);
   });
-  socket.addEventListener('close', ({ reason }) =>
-    reject(new Error(`the console was closed (${reason}); the guest said: ${said.slice(-500)}`)),
+  socket.addEventListener('close', ({ code, reason }) =>
+    reject(new Error(`the console was closed (${code}${reason === '' ? '' : `: ${reason}`}); the guest said: ${said.slice(-500)}`)),
   );
   try {
     return await promise;

@@ -34,10 +34,11 @@ export async function ensureSystem({ log, cacheDir = CACHE_DIR, also = [], unpac
   if (namespaces.exitCode !== 0)
     return no(`real guests need namespaces and networks of their own, which root may not make here: ${lastLine(namespaces.stderr)}`);
 
+  // Also for libvirt, which opens no console without it; a root without an init system may have none.
+  await mkdir('/run/lock', { recursive: true });
   const missing = [...(await missingSystemPackages(also)), ...(await missingUnpackedPackages(cacheDir, unpacked))];
   if (missing.length === 0) return { ok: true };
   log(`Setting up ${missing.length} system packages: ${missing.join(' ')}`);
-  await mkdir('/run/lock', { recursive: true });
   const argv = [
     'flock',
     LOCK,

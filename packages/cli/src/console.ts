@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { type Cloud, openSocket } from '@pileus/sdk';
+import { type Cloud, type ConsoleTicket, errorOf, openSocket } from '@pileus/sdk';
 import type { Command } from 'commander';
 import { createWebSocketStream, WebSocket } from 'ws';
 import type { Session } from './session.ts';
@@ -24,7 +25,7 @@ export function addConsole(program: Command, session: Session): void {
 }
 
 async function attachSerial(session: Session, cloud: Cloud, instance: string): Promise<void> {
-  const socket = openSocket(await cloud.instances.openConsole(instance, 'serial'), WebSocket);
+  const socket = opened(await cloud.instances.openConsole(instance, 'serial'));
   const { stdin } = process;
   const keyboard = (chunk: Buffer) => {
     const cut = stdin.isTTY === true ? chunk.indexOf(ESCAPE) : -1;
@@ -80,6 +81,21 @@ async function serveScreen(session: Session, cloud: Cloud, instance: string, por
 }
 
 async function relay(cloud: Cloud, instance: string, viewer: Socket): Promise<void> {
-  const stream = createWebSocketStream(openSocket(await cloud.instances.openConsole(instance, 'vnc'), WebSocket));
+  const stream = createWebSocketStream(opened(await cloud.instances.openConsole(instance, 'vnc')));
   await Promise.all([pipeline(viewer, stream), pipeline(stream, viewer)]);
+}
+
+/** A socket whose error, when the server refuses it, is what the server says: `ws` alone tells the status and leaves the body unread. */
+function opened(ticket: ConsoleTicket): WebSocket {
+  const socket = openSocket(ticket, WebSocket);
+  socket.on('unexpected-response', (request, response) => {
+    void text(response)
+      .catch(() => '')
+      .then((body) => {
+        socket.emit('error', errorOf(response.statusCode ?? 502, {}, body));
+        socket.emit('close');
+        request.destroy();
+      });
+  });
+  return socket;
 }

@@ -3,6 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { MUTE } from '../../sdk/test/fixture/endpoints.ts';
 import { type Fixture, startFixture } from '../../sdk/test/fixture/server.ts';
 import { MAIN, Pileus } from './pileus.ts';
 
@@ -64,6 +65,15 @@ describe('cli: console', () => {
     }
     child.kill('SIGINT');
     expect(await new Promise((resolve) => child.on('close', resolve))).to.equal(130);
+  });
+
+  it('says why the server does not open it', async () => {
+    await pileus.ok('instances', 'create', MUTE, '--vcpus', '1', '--memory', '1', '--wait');
+    const { code, err } = await pileus.run('console', MUTE);
+    expect(code).to.be.greaterThan(0);
+    expect(err)
+      .to.include('The host of the machine failed.')
+      .and.match(/request-\d+/);
   });
 
   it('says why there is no console', async () => {

@@ -10,6 +10,7 @@ export { AnyEndpoints, Endpoints, type ValueRequest } from './endpoints.ts';
 export {
   CLIENT_CODES,
   type ErrorCode,
+  errorOf,
   isOperationFailed,
   isPileusError,
   OperationFailed,

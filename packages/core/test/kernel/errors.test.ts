@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CloudError, describeChain, ERROR_CODES, isCloudError, toErrorRecord, toProblem } from '../../src/kernel/index.ts';
+import { CloudError, describeChain, ERROR_CODES, isCloudError, problemResponse, toErrorRecord, toProblem } from '../../src/kernel/index.ts';
 
 describe('errors', () => {
   it('keep what is internal out of what callers see', () => {
@@ -56,5 +56,18 @@ describe('errors', () => {
     const error: Error & { cause?: unknown } = new Error('loop');
     error.cause = error;
     expect(describeChain(error).split(' <- ')).to.have.length(8);
+  });
+
+  it('of our own go to the log with their causes, and not to who asked', () => {
+    const said: object[] = [];
+    const log = (fields: object) => void said.push(fields);
+    const fault = new CloudError('internal', 'The host failed.', { cause: new Error('No such file') });
+    const { body } = problemResponse(fault, 'r1', 'consoles.connect', { debug: log, info: log, warn: log, error: log });
+    expect(said).to.deep.equal([
+      { requestId: 'r1', route: 'consoles.connect', error: 'CloudError: The host failed. <- Error: No such file' },
+    ]);
+    expect(body).to.include('The host failed.').and.not.include('No such file');
+    problemResponse(new CloudError('not_found', 'There is none.'), 'r2', 'instances.get', { debug: log, info: log, warn: log, error: log });
+    expect(said, 'of what who asked got wrong').to.have.length(1);
   });
 });

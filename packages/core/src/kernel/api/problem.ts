@@ -4,9 +4,10 @@ import type { ApiResponse } from './request.ts';
 
 const RETRY_AFTER_SECONDS = 1;
 
-/** The answer to a request that failed, as RFC 9457 has it. What was not foreseen goes to the log, with the request id that the caller is shown. */
+/** The answer to a request that failed, as RFC 9457 has it. What was not foreseen goes to the log with all its causes, and so does a fault on our side, under the request id that the caller is shown. */
 export function problemResponse(error: unknown, requestId: string, route: string, logger: Logger): ApiResponse {
   if (!isCloudError(error)) logger.error({ requestId, route, error: describeChain(error) }, 'request failed unexpectedly');
+  else if (error.code === 'internal') logger.warn({ requestId, route, error: describeChain(error) }, 'request met a fault');
   const record = toErrorRecord(error);
   const problem = { ...toProblem(record), requestId };
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
