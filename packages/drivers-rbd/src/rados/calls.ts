@@ -81,6 +81,13 @@ export interface ImageSize {
   readonly metadataValue?: string;
 }
 
+/** What is noted of a renaming while it is under way. */
+export interface Renaming {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface Snapshot {
   readonly id: bigint;
   readonly name: string;
@@ -197,8 +204,11 @@ export interface Calls {
     readonly result: null;
   };
   'image.rename': { readonly args: ImageAt & { readonly to: string }; readonly result: null };
+  'image.nameVersion': { readonly args: ImageAt; readonly result: bigint | null };
   /** Whether there was such a name. */
-  'image.unname': { readonly args: ImageAt; readonly result: boolean };
+  'image.unname': { readonly args: ImageAt & { readonly version: bigint }; readonly result: boolean };
+  'renaming.list': { readonly args: Place & { readonly limit: number }; readonly result: readonly Renaming[] };
+  'renaming.forget': { readonly args: Place & { readonly id: string }; readonly result: null };
   'image.remove': { readonly args: ImageAt; readonly result: null };
   'image.flatten': { readonly args: ImageAt; readonly result: null };
   'image.copy': { readonly args: ImageAt & NewImageOptions & { readonly snapshot?: string; readonly to: ImageAt }; readonly result: null };

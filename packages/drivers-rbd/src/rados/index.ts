@@ -29,6 +29,7 @@ export type {
   Locks,
   NewImageOptions,
   PoolStat,
+  Renaming,
   Snapshot,
   TrashEntry,
   WatchKey,

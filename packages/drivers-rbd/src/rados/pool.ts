@@ -1,4 +1,4 @@
-import type { Caller, CallOptions, ImageName, ImageSize, NewImageOptions, Place, PoolStat } from './calls.ts';
+import type { Caller, CallOptions, ImageName, ImageSize, NewImageOptions, Place, PoolStat, Renaming } from './calls.ts';
 import { RbdImage } from './image.ts';
 import { bytesOf } from './sizes.ts';
 import { RbdTrash } from './trash.ts';
@@ -131,17 +131,33 @@ export class RbdPool {
     }
   }
 
-  /** `ENOENT` or `EEXIST`, with nothing changed. */
+  /** `ENOENT` or `EEXIST`, with nothing changed. Of one that was cut short a note remains, in `renamings`. */
   async rename(name: string, to: string, options?: CallOptions): Promise<void> {
     await this.#call('image.rename', { ...this.#at, image: name, to }, options);
   }
 
+  /** Of a name that leads to an image, or to none any more, listed or not; undefined where it leads nowhere. Who gives the name anew gives it a greater one. */
+  async nameVersion(name: string, options?: CallOptions): Promise<bigint | undefined> {
+    return (await this.#call('image.nameVersion', { ...this.#at, image: name }, options)) ?? undefined;
+  }
+
   /**
    * Takes away a name that no page lists, though it leads to an image, or to none: a renaming, or a way into the trash, that was cut short leaves such a one.
-   * Answers whether it did. Look at the `watchers` of the image first: who is about to rename it has it open.
+   * Answers whether it did: not when the name was given anew since it had this version. Look at the `watchers` of the image between that look and this call: who
+   * is about to rename it has it open.
    */
-  async unname(name: string, options?: CallOptions): Promise<boolean> {
-    return await this.#call('image.unname', { ...this.#at, image: name }, options);
+  async unname(name: string, version: bigint, options?: CallOptions): Promise<boolean> {
+    return await this.#call('image.unname', { ...this.#at, image: name, version }, options);
+  }
+
+  /** Renamings that are under way, or were cut short: either name may lead to the image and be listed nowhere. In no order. */
+  async renamings({ limit = 1_000, ...options }: CallOptions & { readonly limit?: number } = {}): Promise<readonly Renaming[]> {
+    return await this.#call('renaming.list', { ...this.#at, limit }, options);
+  }
+
+  /** Both names are looked after: the note is taken away. */
+  async forgetRenaming(id: string, options?: CallOptions): Promise<void> {
+    await this.#call('renaming.forget', { ...this.#at, id }, options);
   }
 
   /**

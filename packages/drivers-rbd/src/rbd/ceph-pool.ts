@@ -192,12 +192,20 @@ export class CephPool {
    * @throws DriverError unavailable at the end of the time
    */
   async unname(name: string, deadline: Deadline): Promise<void> {
-    while (((await this.writersOn(name, deadline)) ?? []).length > 0) {
+    while (!(await this.tryUnname(name, deadline))) {
       if (deadline.leftMs <= RENAMED_PAUSE_MS)
         throw new DriverError('unavailable', `${name} is being renamed, or was by one that was killed`);
       await deadline.pause(RENAMED_PAUSE_MS, `for who renames ${name}`);
     }
-    await this.images.unname(name, deadline.left);
+  }
+
+  /** The same, with one look: false while somebody may be at it. */
+  async tryUnname(name: string, deadline: Deadline): Promise<boolean> {
+    // Before who is at it is looked at: what another gives the name to meanwhile is not what was judged.
+    const version = await this.images.nameVersion(name, deadline.left);
+    if (version === undefined || (await this.idOf(name, deadline)) !== undefined) return true;
+    if (((await this.writersOn(name, deadline)) ?? []).length > 0) return false;
+    return await this.images.unname(name, version, deadline.left);
   }
 
   /** Of a part whose whole name leads to it already. */

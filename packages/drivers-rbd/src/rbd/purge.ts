@@ -34,6 +34,8 @@ export class Purge {
   readonly #waiting = new Map<string, Waiting>();
   /** By name: when a part was first seen with nobody writing to it. */
   readonly #idleSinceMs = new Map<string, number>();
+  /** By id: when a renaming was first seen under way. */
+  readonly #renamingSinceMs = new Map<string, number>();
   #running: Promise<void> | undefined;
   #again = false;
   #kickedAtMs = Number.NEGATIVE_INFINITY;
@@ -85,6 +87,7 @@ export class Purge {
         await this.#quiet();
         this.#again = false;
         await this.#sweepParts();
+        await this.#sweepRenamings();
         await this.#emptyTrash();
       } catch (error) {
         if (!this.#pool.closed.aborted)
@@ -160,15 +163,36 @@ export class Purge {
     const { images } = await this.#pool.images.page({ after: PARTS, limit: 1_000, ...this.#bounds(LOOK_TIMEOUT_MS) });
     const names = images.map(({ name }) => name).filter((name) => partKind(name) !== undefined);
     for (const name of this.#idleSinceMs.keys()) if (!names.includes(name)) this.#idleSinceMs.delete(name);
-    for (const name of names) {
-      try {
-        await this.#sweepPart(name);
-      } catch (error) {
-        // Nor would the others be answered.
-        if (this.#pool.closed.aborted || error instanceof UnansweredError) throw error;
-        // The others, and the trash, do not wait for it.
-        this.#pool.log('what a killed writer left could not be removed yet', this.#fields({ name, error: String(error) }));
-      }
+    for (const name of names)
+      await this.#unlessUnanswered('what a killed writer left could not be removed yet', name, () => this.#sweepPart(name));
+  }
+
+  /** Takes away names that lead somewhere and are listed nowhere, of renamings that were killed. What has yet to be shown or removed as a part goes first. */
+  async #sweepRenamings(): Promise<void> {
+    const renamings = await this.#pool.images.renamings(this.#bounds(LOOK_TIMEOUT_MS));
+    const ids = new Set(renamings.map(({ id }) => id));
+    for (const id of this.#renamingSinceMs.keys()) if (!ids.has(id)) this.#renamingSinceMs.delete(id);
+    for (const { id, from, to } of renamings) {
+      const sinceMs = this.#renamingSinceMs.get(id) ?? performance.now();
+      this.#renamingSinceMs.set(id, sinceMs);
+      if (performance.now() - sinceMs <= this.#partLeftMs) continue;
+      await this.#unlessUnanswered('names that a killed renaming left could not be taken away yet', to, async () => {
+        const deadline = this.#pool.begin(this.#bounds(LOOK_TIMEOUT_MS));
+        for (const name of [from, to]) if (partKind(name) !== undefined && (await this.#pool.idOf(name, deadline)) !== undefined) return;
+        const are = [await this.#pool.tryUnname(from, deadline), await this.#pool.tryUnname(to, deadline)];
+        if (are.every(Boolean)) await this.#pool.images.forgetRenaming(id, deadline.left);
+      });
+    }
+  }
+
+  /** Of one of many: the others, and the trash, do not wait for it. */
+  async #unlessUnanswered(text: string, name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      // Nor would the others be answered.
+      if (this.#pool.closed.aborted || error instanceof UnansweredError) throw error;
+      this.#pool.log(text, this.#fields({ name, error: String(error) }));
     }
   }
 
@@ -201,7 +225,7 @@ export class Purge {
     const deadline = this.#pool.begin(this.#bounds(timeoutMs));
     if ((await this.#pool.idOf(name, deadline)) === undefined) {
       // What it leads to yet is whole, under another name.
-      await this.#pool.images.unname(name, deadline.left);
+      await this.#pool.tryUnname(name, deadline);
       return;
     }
     const part = this.#pool.images.image(name);

@@ -1,7 +1,7 @@
 import type { Watcher } from '../errors.ts';
 
 export const [ENOENT, EAGAIN, EBUSY, EEXIST, EINVAL, ERANGE, ENOTEMPTY] = [2, 11, 16, 17, 22, 34, 39] as const;
-export const [EOPNOTSUPP, EADDRNOTAVAIL, EUCLEAN] = [95, 99, 117] as const;
+export const [EOVERFLOW, EOPNOTSUPP, EADDRNOTAVAIL, EUCLEAN] = [75, 95, 99, 117] as const;
 
 /** librbd answered so. */
 export class NativeFailure extends Error {
@@ -31,4 +31,14 @@ export function check(result: number | bigint, what: string): number {
   const number = Number(result);
   if (number < 0) throw new NativeFailure(-number, what);
   return number;
+}
+
+/** Undefined where what the work is about is not there, in a pool that is. */
+export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof NativeFailure) || error.errno !== ENOENT || error instanceof PoolAbsent) throw error;
+    return undefined;
+  }
 }

@@ -7,7 +7,6 @@ import {
   listChildren,
   listLocks,
   listWatchers,
-  renameImage,
   resizeImage,
   statImage,
   updateFeatures,
@@ -19,10 +18,11 @@ import { notifyWatchers } from './notice.ts';
 import type { OpenImages } from './open-images.ts';
 import { createNamespace, initPool, listNamespaces, removeNamespace, statPool } from './places.ts';
 import { moveToTrash, removeFromTrash, removeImage, restoreFromTrash } from './removal.ts';
+import { forgetRenaming, listRenamings, renameImage, takeName, versionOfName } from './renaming.ts';
 import type { Session } from './session.ts';
 import { settlePool } from './settling.ts';
 import { createSnapshot, listSnapshots, removeSnapshot, rollBack } from './snapshots.ts';
-import { cloneGrown, putAway, sizeOf, takeName } from './unopened.ts';
+import { cloneGrown, putAway, sizeOf } from './unopened.ts';
 
 interface Connected {
   readonly session: Session;
@@ -59,7 +59,10 @@ export const HANDLERS: Handlers = {
   'image.stat': of(statImage),
   'image.resize': of(resizeImage),
   'image.rename': of(renameImage),
+  'image.nameVersion': of(versionOfName),
   'image.unname': of(takeName),
+  'renaming.list': of(listRenamings),
+  'renaming.forget': of(forgetRenaming),
   'image.remove': of(removeImage),
   'image.flatten': of(flattenImage),
   'image.copy': of(copyImage),

@@ -235,13 +235,6 @@ export async function copyImage(session: Session, args: Args<'image.copy'>, prog
   );
 }
 
-export async function renameImage(session: Session, args: Args<'image.rename'>): Promise<null> {
-  return await session.within(args, async (io) => {
-    check(await rbd.rbd_rename.later(io, args.image, args.to), `${nameOf(args)} to ${args.to}`);
-    return null;
-  });
-}
-
 export async function updateFeatures(session: Session, args: Args<'image.features'>): Promise<null> {
   return await session.withImage(args, 'write', async (image) => {
     await changeFeatures(image, nameOf(args), args.features, args.enabled);

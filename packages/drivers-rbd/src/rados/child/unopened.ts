@@ -1,10 +1,10 @@
 import { type Args, IMAGE_FEATURES, type ImageAt, type ImageSize } from '../calls.ts';
 import { changeObject, encoded, removeIf } from './classes.ts';
 import { readSize } from './directory.ts';
-import { check, EBUSY, EEXIST, EINVAL, ENOENT, ENOTEMPTY, EOPNOTSUPP, NativeFailure, PoolAbsent } from './failures.ts';
+import { check, EBUSY, EEXIST, EINVAL, ENOENT, ENOTEMPTY, EOPNOTSUPP, NativeFailure, unlessGone } from './failures.ts';
 import { bitsOf, cloneImage, resizeImage, watchersOf } from './images.ts';
 import { type Pointer, rados, rbd, textIn } from './native.ts';
-import { readKey, readKeys } from './omap.ts';
+import { readKeys } from './omap.ts';
 import { nameOf, type Session } from './session.ts';
 import { snapshotsOf } from './snapshots.ts';
 
@@ -70,14 +70,6 @@ async function growClone(session: Session, { sizeBytes, metadata = [], pool, nam
   ]);
 }
 
-/** One that the directory does not have, whatever it leads to. */
-export async function takeName(session: Session, { pool, namespace, image }: ImageAt): Promise<boolean> {
-  const place = { pool, namespace };
-  const id = await unlessGone(readId(session, { ...place, image }));
-  if (id === undefined || (await readKey(session, { ...place, object: 'rbd_directory' }, `name_${image}`)) !== undefined) return false;
-  return (await unlessGone(removeIf(session, { ...place, object: `rbd_id.${image}` }, encoded.text(id)))) ?? false;
-}
-
 /** Into the trash under another name, and out of the directory. Done again it goes on where it was cut short. */
 export async function putAway(session: Session, args: Args<'trash.putAway'>): Promise<null> {
   return await session.withImage(args, 'read', async (image) => {
@@ -125,14 +117,5 @@ async function addToTrash(
   } catch (error) {
     // By who was cut short, or by another at the same time.
     if (!(error instanceof NativeFailure) || error.errno !== EEXIST) throw error;
-  }
-}
-
-async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof NativeFailure) || error.errno !== ENOENT || error instanceof PoolAbsent) throw error;
-    return undefined;
   }
 }
