@@ -14,30 +14,42 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('backUp' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('delete' as const), which: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('restore' as const), which: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('snapshot' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('revert' as const), which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('drop' as const), which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('flatten' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('grow' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('rest' as const) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-/** A volume with its backups, and beside it what each of these has to bring back. */
+/** A volume with its snapshots and backups, and beside it what each of these has to bring back. Where there are snapshots, it is a clone of one. */
 class Model {
   readonly stage: BackupStage;
   readonly volumeId: string;
+  readonly #hasSnapshots: boolean;
+  readonly #kept: { readonly id: string; readonly content: string | undefined; readonly chunks: number }[] = [];
   /** Chunks of zeroes in its middle: with many, its backups have pages. */
   readonly #between: number;
   readonly backups: { readonly id: string; readonly content: string | undefined }[] = [];
   readonly restored: { readonly id: string; readonly content: string | undefined }[] = [];
   chunks = CHUNKS;
 
-  private constructor(stage: BackupStage, volumeId: string, between: number) {
+  private constructor(stage: BackupStage, volumeId: string, between: number, hasSnapshots: boolean) {
     this.stage = stage;
     this.volumeId = volumeId;
     this.#between = between;
+    this.#hasSnapshots = hasSnapshots;
   }
 
-  static async begin(stage: BackupStage, between: number): Promise<Model> {
-    return new Model(stage, await stage.cloud.volume((CHUNKS + between) * CHUNK), between);
+  static async begin(stage: BackupStage, between: number, hasSnapshots: boolean): Promise<Model> {
+    const { sim } = stage;
+    const source = await stage.cloud.volume((CHUNKS + between) * CHUNK);
+    if (!hasSnapshots) return new Model(stage, source, between, false);
+    stage.fill(source, 1, 9);
+    const snapshotId = await sim.done('snapshot.create', { volumeId: source });
+    return new Model(stage, await sim.done('volume.create', { snapshotId }), between, true);
   }
 
   #place(chunk: number): number {
@@ -57,6 +69,21 @@ class Model {
     } else if (each.do === 'restore') {
       const of = this.backups[each.which % Math.max(1, this.backups.length)];
       if (of !== undefined) this.restored.push({ id: await stage.restore(of.id), content: of.content });
+    } else if (each.do === 'snapshot') {
+      if (!this.#hasSnapshots) return;
+      const content = stage.contentOf(volumeId);
+      this.#kept.push({ id: await stage.sim.done('snapshot.create', { volumeId }), content, chunks: this.chunks });
+    } else if (each.do === 'revert') {
+      const of = this.#kept[each.which % Math.max(1, this.#kept.length)];
+      if (of === undefined) return;
+      await stage.sim.done('snapshot.revert', {}, of.id);
+      this.chunks = of.chunks;
+      expect(stage.contentOf(volumeId)).to.equal(of.content);
+    } else if (each.do === 'drop') {
+      const [gone] = this.#kept.splice(each.which % Math.max(1, this.#kept.length), 1);
+      if (gone !== undefined) await stage.sim.done('snapshot.delete', {}, gone.id);
+    } else if (each.do === 'flatten') {
+      if (this.#hasSnapshots) await stage.sim.done('volume.flatten', {}, volumeId);
     } else if (each.do === 'grow') {
       this.chunks += 1;
       await stage.sim.done('volume.resize', { sizeBytes: (this.chunks + this.#between) * CHUNK }, volumeId);
@@ -76,6 +103,7 @@ class Model {
       expect(stage.contentOf(await stage.restore(id))).to.equal(content);
       await stage.sim.done('backup.delete', {}, id);
     }
+    for (const { id } of this.#kept) await stage.sim.done('snapshot.delete', {}, id);
     await stage.sim.run(2 * A_TIDYING_MS);
     // A server that died while it removed chunks leaves their names for a day.
     expect([...stage.objects.keys()].filter((key) => !key.endsWith('/late'))).to.deep.equal(['pileus/store']);
@@ -95,7 +123,7 @@ describe('backups, whatever is done in whatever order', function () {
         async (between, hasSnapshots, steps) => {
           const stage = await BackupStage.open(hasSnapshots ? {} : { without: ['snapshots'] });
           try {
-            const model = await Model.begin(stage, between);
+            const model = await Model.begin(stage, between, hasSnapshots);
             for (const each of steps) await model.apply(each);
             await model.check();
           } finally {
