@@ -26,6 +26,10 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('backUp' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('delete' as const), which: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('restore' as const), which: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('snapshot' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('revert' as const), which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('drop' as const), which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('flatten' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('grow' as const) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
@@ -94,6 +98,14 @@ class Ground implements AsyncDisposable {
     return this.done('volume.create', { sizeBytes, poolId: this.#poolId });
   }
 
+  /** A clone, and what it was cloned from. */
+  async cloned(content: Buffer): Promise<readonly [id: string, sourceId: string]> {
+    const sourceId = await this.make(content.length);
+    await this.write(sourceId, 0, content);
+    const snapshotId = await this.done('snapshot.create', { volumeId: sourceId });
+    return [await this.done('volume.create', { snapshotId }), sourceId];
+  }
+
   async restore(backupId: string): Promise<string> {
     this.#names += 1;
     const name = `again-${this.#names}`;
@@ -142,21 +154,26 @@ class Ground implements AsyncDisposable {
   }
 }
 
-/** A volume with its backups, and beside it what each of these has to bring back. */
+/** A clone with its snapshots and backups, and beside it what each of these has to bring back. */
 class Model {
   readonly #ground: Ground;
   readonly #volumeId: string;
+  readonly #sourceId: string;
+  readonly #snapshots: Kept[] = [];
   readonly #backups: Kept[] = [];
   readonly #restored: Kept[] = [];
-  #content = Buffer.alloc(CHUNKS * CHUNK);
+  #content: Buffer;
 
-  private constructor(ground: Ground, volumeId: string) {
+  private constructor(ground: Ground, content: Buffer, [volumeId, sourceId]: readonly [string, string]) {
     this.#ground = ground;
+    this.#content = content;
     this.#volumeId = volumeId;
+    this.#sourceId = sourceId;
   }
 
   static async begin(ground: Ground): Promise<Model> {
-    return new Model(ground, await ground.make(CHUNKS * CHUNK));
+    const content = Buffer.alloc(CHUNKS * CHUNK).fill(7, CHUNK, 2 * CHUNK);
+    return new Model(ground, content, await ground.cloned(content));
   }
 
   async apply(each: Step): Promise<void> {
@@ -174,7 +191,19 @@ class Model {
     } else if (each.do === 'restore') {
       const of = this.#backups[each.which % Math.max(1, this.#backups.length)];
       if (of !== undefined) this.#restored.push({ id: await ground.restore(of.id), content: of.content });
-    } else if (this.#content.length < CHUNKS_MAX * CHUNK) {
+    } else if (each.do === 'snapshot') {
+      const id = await ground.done('snapshot.create', { volumeId: this.#volumeId });
+      this.#snapshots.push({ id, content: Buffer.from(this.#content) });
+    } else if (each.do === 'revert') {
+      const of = this.#snapshots[each.which % Math.max(1, this.#snapshots.length)];
+      if (of === undefined) return;
+      await ground.done('snapshot.revert', {}, of.id);
+      this.#content = Buffer.from(of.content);
+    } else if (each.do === 'drop') {
+      const [gone] = this.#snapshots.splice(each.which % Math.max(1, this.#snapshots.length), 1);
+      if (gone !== undefined) await ground.done('snapshot.delete', {}, gone.id);
+    } else if (each.do === 'flatten') await ground.done('volume.flatten', {}, this.#volumeId);
+    else if (this.#content.length < CHUNKS_MAX * CHUNK) {
       this.#content = Buffer.concat([this.#content, Buffer.alloc(CHUNK)]);
       await ground.done('volume.resize', { sizeBytes: this.#content.length }, this.#volumeId);
     }
@@ -194,7 +223,10 @@ class Model {
       ] as const)
         await ground.done(action, action === 'volume.delete' ? { permanent: true } : {}, what);
     }
-    for (const { id } of [...this.#restored, { id: this.#volumeId }]) await ground.done('volume.delete', { permanent: true }, id);
+    for (const { id } of this.#snapshots) await ground.done('snapshot.delete', {}, id);
+    // What the clone was made of goes before it.
+    for (const id of [...this.#restored.map((each) => each.id), this.#sourceId, this.#volumeId])
+      await ground.done('volume.delete', { permanent: true, recursive: id === this.#sourceId }, id);
   }
 }
 
