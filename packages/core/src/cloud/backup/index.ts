@@ -62,7 +62,10 @@ export const backups: Module = (services) => {
     endpoints: [volumeCapabilities(context)],
     hooks: [
       // What was laid aside for a backup has its id. Nobody comes for it but the operation that makes that.
-      onContribution(storedOwner, async ({ kind, id }) => (kind === 'volume' && (await reader.find(backup, id)) ? 'left' : undefined)),
+      onContribution(storedOwner, async ({ kind, ids }) => {
+        const rows = kind === 'volume' ? await services.slices.named(reader, backup, ids) : new Map<string, unknown>();
+        return new Map([...rows.keys()].map((id) => [id, 'left'] as const));
+      }),
     ],
     sagas: [copyDisk],
     deletions: [storeDeletion(context), backupDeletion(context), backupSetDeletion, rowDeletion(backupPlan, ['available', 'disabled'])],

@@ -1,4 +1,4 @@
-import { onContribution, updateAction } from '../../kernel/index.ts';
+import { onContribution, type RowBase, updateAction } from '../../kernel/index.ts';
 import type { Module } from '../services.ts';
 import { storedOwner } from '../storage/contract.ts';
 import { hostLook } from '../topology/contract.ts';
@@ -81,9 +81,9 @@ export const compute: Module = (cloud) => {
         machineId === undefined ? observeHost(services, hostId, signal) : observeMachine(services, hostId, machineId, signal),
       ),
       // A seed has the id of its machine.
-      onContribution(storedOwner, async ({ kind, id }, { reader }) => {
-        const row = kind === 'seed' ? await reader.find(instance, id) : undefined;
-        return row && (row.deletedAt === undefined ? 'kept' : 'left');
+      onContribution(storedOwner, async ({ kind, ids }, { reader }) => {
+        const rows = kind === 'seed' ? await services.slices.named(reader, instance, ids) : new Map<string, RowBase>();
+        return new Map([...rows].map(([id, { deletedAt }]) => [id, deletedAt === undefined ? 'kept' : 'left'] as const));
       }),
     ],
   };

@@ -46,7 +46,14 @@ export async function observeHost(services: ComputeServices, hostId: string, sig
   const known = new Set(rows.map((row) => row.id as string));
   const strays: Found[] = [];
   const unknown = [...seen.values()].filter(({ id, owner }) => owner === services.cloudId && !known.has(id));
-  await slices.each(unknown, async (machine) => void strays.push(...(await unexplained(services, hostId, machine, call))));
+  const others = await slices.named(
+    reader,
+    instance,
+    unknown.map(({ id }) => id),
+  );
+  await slices.each(unknown, async (machine) => {
+    strays.push(...(await unexplained(services, { machine, row: others.get(machine.id), hostId }, call)));
+  });
   await recordStrays(services, { hostId: hostId as Id<'host'>, objectKind: 'machine', place: hostId }, strays);
   const observed = rows.filter((row) => OBSERVED.includes(row.state));
   await thawForgotten(services, observed, seen, call);
@@ -87,10 +94,16 @@ async function observeRow(services: ComputeServices, row: InstanceRow, seen: Mac
   if (written.ok && state !== 'running' && state !== 'suspended') services.consoles.revoke({ instanceId: row.id });
 }
 
+interface Unknown {
+  readonly machine: MachineObservation;
+  /** Of the same id: a deleted one, or that of a machine which is elsewhere. */
+  readonly row: InstanceRow | undefined;
+  readonly hostId: string;
+}
+
 /** A machine with our mark that no row on this host explains: removed if a tombstone does, else a stray. */
-async function unexplained(services: ComputeServices, hostId: string, machine: MachineObservation, call: Call): Promise<readonly Found[]> {
+async function unexplained(services: ComputeServices, { machine, row, hostId }: Unknown, call: Call): Promise<readonly Found[]> {
   if (services.kernel().holds(machine.id) || machine.incoming === true) return [];
-  const row = await services.reader.find(instance, machine.id);
   if (row !== undefined && row.deletedAt === undefined && row.hostId === hostId) return [];
   const givenUp =
     row?.deletedAt !== undefined ||

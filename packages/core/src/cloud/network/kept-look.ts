@@ -84,7 +84,9 @@ export async function compareKept(services: CloudServices, ground: SharedGround,
   for (const of of kinds.toReversed()) {
     if (!ground.fabric.keeps(of.sort)) continue;
     const strays: Found[] = [];
-    for (const id of await listed(services, ground, of)) if (await isUnknown(services, ground, of, id)) strays.push(found(of, id));
+    const ids = [...(await listed(services, ground, of))];
+    const rows = await services.slices.named(services.reader, of.kind, ids);
+    for (const id of ids) if (await isUnknown(services, ground, of, { id, row: rows.get(id) })) strays.push(found(of, id));
     const { hostId, driver: place } = ground;
     await recordStrays(services, { hostId, place, objectKind: of.kind.name as StrayKind }, strays);
   }
@@ -92,10 +94,14 @@ export async function compareKept(services: CloudServices, ground: SharedGround,
 
 const found = ({ sort }: AnyKept, id: string): Found => ({ objectId: id, objectName: id, details: { sort } });
 
+interface Seen {
+  readonly id: string;
+  readonly row: AnyRow | undefined;
+}
+
 /** Deleted rows are tombstones: their ids are never used again, so nothing else can be meant. */
-async function isUnknown(services: CloudServices, { fabric, call }: SharedGround, of: AnyKept, id: string): Promise<boolean> {
-  const { reader, kernel, environment } = services;
-  const row = await reader.find(of.kind, id);
+async function isUnknown(services: CloudServices, { fabric, call }: SharedGround, of: AnyKept, { id, row }: Seen): Promise<boolean> {
+  const { kernel, environment } = services;
   // What is deleted goes also while a deletion of more holds it: that may wait for just this.
   if (row?.deletedAt === undefined && kernel().holds(id)) return false;
   if (row === undefined) return true;

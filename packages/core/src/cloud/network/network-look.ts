@@ -172,13 +172,14 @@ async function compare(
 
 /** That of a machine in quarantine comes with it. */
 async function unknownPorts(
-  { reader, kernel }: CloudServices,
+  { reader, kernel, slices }: CloudServices,
   { id, name }: RowOf<typeof network>,
   nicIds: readonly string[],
   hostId: string | undefined,
 ): Promise<readonly Found[]> {
-  const unknown: string[] = [];
-  for (const nicId of nicIds) if (!kernel().holds(nicId) && (await reader.find(nic, nicId)) === undefined) unknown.push(nicId);
+  const free = nicIds.filter((nicId) => !kernel().holds(nicId));
+  const rows = await slices.named(reader, nic, free);
+  const unknown = free.filter((nicId) => !rows.has(nicId));
   if (unknown.length === 0) return [];
   const machines = await reader.list(
     stray,
@@ -219,9 +220,10 @@ async function attempt({ environment }: CloudServices, id: string, { signal }: C
  * deletion of more holds it, for that may wait for just this.
  */
 async function removeLate(services: CloudServices, fabric: Fabric, seen: NetworkObservation, call: Call): Promise<void> {
-  const { reader, environment } = services;
+  const { reader, environment, slices } = services;
+  const rows = await slices.named(reader, nic, seen.nicIds);
   for (const nicId of seen.nicIds) {
-    if ((await reader.find(nic, nicId))?.deletedAt === undefined) continue;
+    if (rows.get(nicId)?.deletedAt === undefined) continue;
     environment.logger.info({ nicId, networkId: seen.id }, 'late arrival of a deleted port; removed');
     await fabric.deletePort({ nicId, networkId: seen.id }, call);
   }

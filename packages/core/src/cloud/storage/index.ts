@@ -59,7 +59,7 @@ export { imageFor } from './volume-source.ts';
 export const storage: Module = (services) => {
   const { hosts, pools, seeds, reader, kernel, environment, imageStore, settings, config, fetchUrl, openFile, secrets } = services;
   const context: PoolContext = { hosts, pools, reader, settings, drivers: () => kernel().registry.strategyNames('storage') };
-  const clearing: ClearingContext = { ...context, kernel, environment, store: services.store };
+  const clearing: ClearingContext = { ...context, kernel, environment, slices: services.slices, store: services.store };
   const images: ImageContext = {
     ...context,
     imageStore,

@@ -17,11 +17,13 @@ export const poolRecovered = notice<PoolEvent>('pool.recovered');
 /** What lies in a pool has a row that explains it (`kept`), or had one, and nobody comes for it any more (`left`). */
 export type Explained = 'kept' | 'left';
 /**
- * Something lies in a pool that is no volume and no image by its rows: the module that puts such things there answers what it is, the others nothing. What is left is
- * removed, unless an operation is at work under its id; what nobody explains is quarantined as a stray. Of several answers
- * `kept` holds; one that throws says that.
+ * Things lie in a pool that are no volumes and no images by their rows, up to a hundred of one kind: the module that puts such things there answers by id what they
+ * are, and nothing of others. What is left is removed, unless an operation is at work under its id; what nobody explains is quarantined as a stray. Of several
+ * answers `kept` holds; one that throws is asked about each alone, and says that of those at which it throws then.
  */
-export const storedOwner = contribution<{ readonly kind: StoredKind; readonly id: string }, Explained | undefined>('pool.storedOwner');
+export const storedOwner = contribution<{ readonly kind: StoredKind; readonly ids: readonly string[] }, ReadonlyMap<string, Explained>>(
+  'pool.storedOwner',
+);
 
 /** A host does not reach a pool that is well: no machine that needs it is placed there. */
 export const hostPoolUnreached = notice<{ readonly hostId: string; readonly poolId: string; readonly reason: string }>(

@@ -23,7 +23,6 @@ import { given } from '../naming.ts';
 import type { CloudServices } from '../services.ts';
 import { cluster, host, removalAllowed } from '../topology/contract.ts';
 import { explained } from './explained.ts';
-import { image } from './image.ts';
 import { pool } from './pool.ts';
 import { forgetPoolLimit, POOL_CLEAR, type PoolContext } from './pool-context.ts';
 import { poolAt } from './pool-place.ts';
@@ -32,7 +31,7 @@ import type { StoragePool } from './storage-pool.ts';
 import { deleteWithSnapshots } from './stray-removal.ts';
 
 export type ClearingContext = PoolContext &
-  Pick<CloudServices, 'kernel' | 'store'> & { readonly environment: Pick<Environment, 'clock' | 'logger'> };
+  Pick<CloudServices, 'kernel' | 'slices' | 'store'> & { readonly environment: Pick<Environment, 'clock' | 'logger'> };
 
 interface DeletePoolParams {
   readonly poolId: Id<'pool'>;
@@ -49,10 +48,10 @@ interface Ours extends StoredObject {
 /** Copies of our images, and what was deleted, and made by a call that came late. */
 async function oursIn(ctx: ClearingContext, opened: StoragePool, call: Call): Promise<readonly Ours[]> {
   const ours: Ours[] = [];
-  for (const object of await opened.list(call)) {
-    const isLeft = (await explained(ctx, object)) === 'left';
+  for (const [object, { as, row }] of await explained(ctx, await opened.list(call))) {
+    const isLeft = as === 'left';
     // What another module keeps under the name of an image is no copy of ours.
-    if (isLeft || (object.kind === 'image' && (await ctx.reader.find(image, object.id)) !== undefined)) ours.push({ ...object, isLeft });
+    if (isLeft || (object.kind === 'image' && row !== undefined)) ours.push({ ...object, isLeft });
   }
   return ours;
 }

@@ -2,7 +2,7 @@ import { both, change, describeChain, equals, isCloudError, type RowOf, type Sta
 import type { Call, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
 import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
-import { explained } from './explained.ts';
+import { type Explanation, explained } from './explained.ts';
 import { pool } from './pool.ts';
 import { outagesAfter } from './pool-availability.ts';
 import { type CountedCapacity, cappedBy } from './pool-capacity.ts';
@@ -33,6 +33,8 @@ const CALL_TIMEOUT_MS = 30_000;
 const REASON_MAX = 1_024;
 /** Volumes written of in one transaction. */
 const VOLUMES_AT_ONCE = 200;
+/** Seeds asked about in one query. */
+const SEEDS_AT_ONCE = 100;
 const HOST_LOST = 'Its host is lost.';
 /** Without long numbers: a driver that tells how long it waited, or by which port, says the same each time in other words. Short ones may be the error itself. */
 const wordsOf = (reason = ''): string => reason.replaceAll(/\d{4,}/g, '#');
@@ -198,21 +200,24 @@ export class PoolLook {
     const objects = await opened.list(call);
     const known = new Set<string>(volumes.map((entry) => entry.id));
     const rooted = new Set<string | undefined>(volumes.filter(({ slot }) => slot === 0).map(({ instanceId }) => instanceId));
-    const unexplained: { readonly kind: StoredKind; readonly found: Found }[] = [];
-    await slices.each(objects, async (object) => {
-      if (object.kind === 'volume' ? known.has(object.id) : object.kind === 'seed' && rooted.has(object.id)) return;
-      const owner = await explained(this.#services, object);
+    const beside = objects.filter(({ kind, id }) => !(kind === 'volume' ? known.has(id) : kind === 'seed' && rooted.has(id)));
+    const explanations = await explained(this.#services, beside);
+    const unexplained: StoredObject[] = [];
+    await slices.each(beside, async (object) => {
+      const explanation = explanations.get(object);
       const isTrial = object.kind === 'seed' && object.id === row.id;
-      if (isTrial || owner === 'left' || (owner === 'kept' && (await this.#isForsaken(row, object))))
+      if (isTrial || explanation?.as === 'left' || (explanation !== undefined && (await this.#isForsaken(row, object, explanation))))
         await this.#removeLate({ opened, hostId }, object, call);
-      else if (owner === undefined ? !(await this.#comesWithMachine(object)) : await this.#liesBeside(row, object))
-        unexplained.push({ kind: object.kind, found: found(object) });
+      else if (explanation === undefined ? !this.#services.kernel().holds(object.id) : this.#liesBeside(row, object, explanation))
+        unexplained.push(object);
     });
+    const withMachines = await this.#withMachines(unexplained.filter(({ kind }) => kind === 'seed'));
+    const strays = unexplained.filter(({ kind, id }) => kind !== 'seed' || !withMachines.has(id));
     for (const objectKind of STORED_KINDS)
       await recordStrays(
         this.#services,
         { hostId: hostId as never, place: row.id, objectKind },
-        unexplained.flatMap(({ kind, found }) => (kind === objectKind ? [found] : [])),
+        strays.filter(({ kind }) => kind === objectKind).map(found),
       );
     for (const left of gone) await this.#observeLeft(left, opened, call);
     // Absence in the list is confirmed by asking for this one.
@@ -221,34 +226,39 @@ export class PoolLook {
     await this.#observeVolumes(row, volumes, { isThere, signal: call.signal });
   }
 
-  /** The seed of a machine that is being made, or in quarantine itself. */
-  async #comesWithMachine({ kind, id }: StoredObject): Promise<boolean> {
-    if (this.#services.kernel().holds(id)) return true;
-    if (kind !== 'seed') return false;
-    const where = both(equals('objectKind', 'machine'), equals('objectId', id));
-    return (await this.#services.reader.list(stray, where, { limit: 1 })).length > 0;
+  /** Those of the seeds that come with a machine which is in quarantine itself. */
+  async #withMachines(seeds: readonly StoredObject[]): Promise<ReadonlySet<string>> {
+    const theirs = new Set<string>();
+    for (let from = 0; from < seeds.length; from += SEEDS_AT_ONCE) {
+      const among = seeds.slice(from, from + SEEDS_AT_ONCE).map(({ id }) => id);
+      const where = both(equals('objectKind', 'machine'), { field: 'objectId', op: 'in', value: among });
+      for (const { objectId } of await this.#services.reader.list(stray, where)) theirs.add(objectId);
+    }
+    return theirs;
   }
 
-  /** What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is not here. */
-  async #isForsaken(row: PoolRow, { kind, id }: StoredObject): Promise<boolean> {
+  /**
+   * What a move of a volume has left here; or the seed of a machine that was placed again, elsewhere, or whose root disk was moved: it lies beside that, and that is not
+   * here. The row of a volume is asked for once more: it goes by what is so now.
+   */
+  async #isForsaken(at: PoolRow, { kind, id }: StoredObject, { row }: Explanation): Promise<boolean> {
     if (kind === 'volume') {
-      const now = await this.#services.reader.find(volume, id);
-      return now !== undefined && now.poolId !== row.id && now.leftPoolId === row.id;
+      if (!hasLeft(at, row as VolumeRow | undefined)) return false;
+      return hasLeft(at, await this.#services.reader.find(volume, id));
     }
     if (kind !== 'seed') return false;
     const right = await seedPool(this.#services.reader, id);
-    return right !== undefined && right !== row.id;
+    return right !== undefined && right !== at.id;
   }
 
   /**
    * Bears the name of a volume that is elsewhere by its row, and nothing is known to have been left here: a copy that arrived after its removal was seen to. Or the
    * store is yesterday's, and this is the volume.
    */
-  async #liesBeside(row: PoolRow, { kind, id }: StoredObject): Promise<boolean> {
-    const { kernel, reader } = this.#services;
-    if (kind !== 'volume' || kernel().holds(id)) return false;
-    const now = await reader.find(volume, id);
-    return now !== undefined && ![now.poolId, now.movingToPoolId, now.leftPoolId].includes(row.id);
+  #liesBeside(at: PoolRow, { kind, id }: StoredObject, { row }: Explanation): boolean {
+    if (kind !== 'volume' || row === undefined || this.#services.kernel().holds(id)) return false;
+    const { poolId, movingToPoolId, leftPoolId } = row as VolumeRow;
+    return ![poolId, movingToPoolId, leftPoolId].includes(at.id);
   }
 
   /** It was deleted or unwound, and its making arrived after that. Ids are never reused, so nothing else can be meant. */
@@ -331,5 +341,7 @@ export class PoolLook {
     for (const each of idle) await this.#observeNews([each], signal);
   }
 }
+
+const hasLeft = (at: PoolRow, row: VolumeRow | undefined): boolean => row !== undefined && row.poolId !== at.id && row.leftPoolId === at.id;
 
 const found = ({ id, sizeBytes }: StoredObject): Found => ({ objectId: id, objectName: id, details: { sizeBytes } });

@@ -8,11 +8,19 @@ const A_LOOK_MS = 10 * HEARTBEAT_MS;
 async function withOwner() {
   const explained = new Map<string, Explained>();
   const failing = new Set<string>();
-  const owner = (id: string, tell: (key: string) => Explained | undefined): Plugin => ({
-    id,
+  /** How many objects at once. */
+  const asked: number[] = [];
+  const owner = (plugin: string, tell: (key: string) => Explained | undefined): Plugin => ({
+    id: plugin,
     version: '1.0.0',
     requires: ['storage'],
-    hooks: [onContribution(storedOwner, (object) => tell(`${object.kind}/${object.id}`))],
+    hooks: [
+      onContribution(storedOwner, ({ kind, ids }) => {
+        asked.push(ids.length);
+        const told = ids.map((id) => [id, tell(`${kind}/${id}`)] as const);
+        return new Map(told.filter((each): each is [string, Explained] => each[1] !== undefined));
+      }),
+    ],
   });
   const tellOrFail = (key: string): Explained | undefined => {
     if (failing.has(key)) throw new Error('struck');
@@ -39,7 +47,7 @@ async function withOwner() {
     const there = things?.list().map(({ id }) => id);
     return { there, strays: (await cloud.rows(stray)).map(({ objectId }) => objectId) };
   };
-  return { cloud, poolId, plant, plantImage, look, explained, others, failing };
+  return { cloud, poolId, plant, plantImage, look, explained, others, failing, asked };
 }
 
 describe('what other modules keep in pools', () => {
