@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { expect } from 'chai';
 import { eventually, made, openServer, type TestServer } from './server.ts';
 
@@ -97,5 +98,23 @@ describe('server: under more load than it takes', () => {
     server.workshop.gate = new Promise((resolve) => setTimeout(resolve, 2500));
     const stored = await server.ask('PUT', '/v1/widgets/one/picture', { raw: new Uint8Array(500_000) });
     expect(stored.json).to.deep.equal({ sizeBytes: 500_000 });
+  });
+
+  it('lets who signs in, and agents, not wait for who has no key either and sends bodies that never end', async () => {
+    server = await openServer({ cloud: true, config: { limits: { bodySeconds: 3600 } } });
+    const { port, hostname: host } = new URL(server.url);
+    const headers = { 'content-type': 'application/json', 'content-length': '100' };
+    const halted = Array.from({ length: 20 }, () =>
+      request({ host, port, headers, localAddress: '127.0.0.2', method: 'POST', path: '/v1/sessions' }).on('error', () => undefined),
+    );
+    try {
+      await Promise.all(halted.map((each) => new Promise<void>((resolve) => each.write('{', () => resolve()))));
+      // While others are at work an account has a few in work.
+      expect((await server.ask('GET', '/v1/zones')).status).to.equal(200);
+      const body = { account: 'default', user: 'nobody', password: 'wrong' };
+      expect((await server.ask('POST', '/v1/sessions', { body, headers: { authorization: '' } })).status).to.equal(401);
+    } finally {
+      for (const each of halted) each.destroy();
+    }
   });
 });

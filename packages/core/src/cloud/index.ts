@@ -45,6 +45,7 @@ export type { CallObserver } from './driver-call.ts';
 export { delivery, isPublicAddress, type Post, type PostUrl, webhook } from './events/index.ts';
 export {
   account,
+  addressPlace,
   addressSignIns,
   apiKey,
   BUILT_IN_ROLES,

@@ -194,7 +194,7 @@ export const CONFIG = Type.Object({
       bodySeconds: seconds(30, 'How long a client may take to send a JSON body, or the next bytes of an upload.'),
       requests: count(
         1000,
-        'Requests in work at once, beside those below; beyond, they are answered 429. A quarter more is for accounts that have few.',
+        'Requests in work at once, beside those below; beyond, they are answered 429. A quarter more is for accounts that have few. Those without a key have little more than half of them.',
       ),
       streams: count(1000, 'Event streams, downloads, uploads, sockets and requests that wait, at once; beyond, they are answered 429.'),
       keyRequestsPerSecond: Type.Optional(

@@ -15,7 +15,7 @@ import {
 } from '@pileus/core/kernel';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteHandler } from 'fastify';
 import { type Authenticator, type Proof, telling } from '../auth/authenticator.ts';
-import type { Admission, Admitted, Holding } from '../limits/admission.ts';
+import type { Admission, Admitted, Asker, Holding } from '../limits/admission.ts';
 import { bodyOf } from './body.ts';
 import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
@@ -246,20 +246,21 @@ export class HttpServer {
       const found = this.#proof(request);
       const proof = found instanceof Promise ? await found : found;
       const principal = proof?.principal;
+      const asker: Asker = { principal, from: addressOf(request.raw) };
       const counted = admission.count(principal);
       headers = counted.headers;
       if (counted.refusal !== undefined) {
         if (counted.delayMs !== undefined) await this.#pause(counted.delayMs);
         throw counted.refusal;
       }
-      leave = admission.enter(principal, how.holding);
-      const served = await admission.inTurn(principal, how.holding, () => this.#handle(request, response, proof, how.acceptsSocket));
+      leave = admission.enter(asker, how.holding);
+      const served = await admission.inTurn(asker, how.holding, () => this.#handle(request, response, proof, how.acceptsSocket));
       const answer = withHeaders(served, headers);
       if (answer.socket !== undefined || (how.holding === 'streams' && isStreamed(answer.body))) return { response: answer, leave };
       leave();
       if (!isStreamed(answer.body)) return { response: answer };
       try {
-        return { response: answer, leave: admission.enter(principal, 'streams') };
+        return { response: answer, leave: admission.enter(asker, 'streams') };
       } catch (error) {
         // What was granted is let go of: nobody will read it.
         void answer.body[Symbol.asyncIterator]().return?.();

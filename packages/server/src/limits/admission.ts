@@ -1,3 +1,4 @@
+import { addressPlace } from '@pileus/core';
 import { type Clock, CloudError, Places, type Principal, type Rate, Rates, rateHeaders } from '@pileus/core/kernel';
 import { Turns } from './turns.ts';
 
@@ -34,19 +35,37 @@ const REFUSAL_SPREAD_MS = 1000;
 const GOLDEN = 0.618034;
 
 const ANONYMOUS = 'anonymous';
+/** Of all places those without a key have so much together, that one address cannot take what others would come in by. */
+const KEYLESS_SHARE = 0.5;
 const FREE: Admitted = {};
 
-/** Who is served, and when: by the rate of his key, by turns of accounts, and as far as there is room. Everything is decided before a body is read. */
+/** Who asks: `principal` where he has shown a key, `from` the address at the other end. */
+export interface Asker {
+  readonly principal: Principal | undefined;
+  readonly from: string | undefined;
+}
+
+/**
+ * Who is served, and when: by the rate of his key, by turns of accounts, and as far as there is room. Everything is decided before a body is read.
+ *
+ * Who has no key signs in, or is an agent that tells an outcome. All of these are one account among the others, for whoever wants to be many comes from many
+ * addresses; among themselves they share by address, so that one that sends its bodies slowly, or asks without end, keeps no other out.
+ */
 export class Admission {
   readonly #places: Readonly<Record<Holding, Places>>;
+  readonly #keylessPlaces: Readonly<Record<Holding, Places>>;
   readonly #rates: Rates | undefined;
   readonly #turns: Turns;
+  readonly #keylessTurns: Turns;
   #spread = 0;
 
   constructor({ clock, nextTurn, limits }: AdmissionOptions) {
-    this.#places = { requests: new Places(limits.requests), streams: new Places(limits.streams) };
+    const places = (share: number) => ({ requests: new Places(share * limits.requests), streams: new Places(share * limits.streams) });
+    this.#places = places(1);
+    this.#keylessPlaces = places(KEYLESS_SHARE);
     this.#rates = limits.rate === undefined ? undefined : new Rates(limits.rate, clock);
     this.#turns = new Turns({ clock, next: nextTurn });
+    this.#keylessTurns = new Turns({ clock, next: nextTurn, isNobodyAlone: true });
   }
 
   /** Takes one from what the key may ask. Who has proven nothing has no key to count by. */
@@ -62,30 +81,42 @@ export class Admission {
   }
 
   /** Takes a place and answers how to leave it. @throws CloudError `busy` when there is none */
-  enter(principal: Principal | undefined, holding: Holding): () => void {
-    const leave = this.#places[holding].take(accountOf(principal));
+  enter({ principal, from }: Asker, holding: Holding): () => void {
+    const leave = this.#places[holding].take(principal?.accountId ?? ANONYMOUS);
     if (leave === undefined) throw tooMany(holding);
-    return leave;
+    if (principal !== undefined) return leave;
+    const leaveKeyless = this.#keylessPlaces[holding].take(addressPlace(from ?? ''));
+    if (leaveKeyless === undefined) {
+      leave();
+      throw tooMany(holding);
+    }
+    return () => {
+      leaveKeyless();
+      leave();
+    };
   }
 
   /** Serves it when it is its turn. What takes long waits for something else than us, and counts until it has begun. */
-  async inTurn<T>(principal: Principal | undefined, holding: Holding, serve: () => Promise<T>): Promise<T> {
-    const account = accountOf(principal);
-    const turn = this.#turns.take(account);
-    if (turn !== undefined) await turn;
-    if (holding === 'streams') {
-      this.#turns.leave(account);
-      return serve();
-    }
-    try {
-      return await serve();
-    } finally {
-      this.#turns.leave(account);
-    }
+  inTurn<T>({ principal, from }: Asker, holding: Holding, serve: () => Promise<T>): Promise<T> {
+    if (principal !== undefined) return within(this.#turns, principal.accountId, holding, serve);
+    // In work it counts for its address alone: of all that have no key one is begun in turn with the other accounts, however many are in work.
+    return within(this.#keylessTurns, addressPlace(from ?? ''), holding, () => within(this.#turns, ANONYMOUS, 'streams', serve));
   }
 }
 
-const accountOf = (principal: Principal | undefined): string => principal?.accountId ?? ANONYMOUS;
+async function within<T>(turns: Turns, whose: string, holding: Holding, serve: () => Promise<T>): Promise<T> {
+  const turn = turns.take(whose);
+  if (turn !== undefined) await turn;
+  if (holding === 'streams') {
+    turns.leave(whose);
+    return serve();
+  }
+  try {
+    return await serve();
+  } finally {
+    turns.leave(whose);
+  }
+}
 
 const tooMany = (what: Holding): CloudError =>
   new CloudError('busy', `Too many ${what} are under way.`, { params: { retryAfterSeconds: 1 } });

@@ -12,6 +12,14 @@ const COUNTED = 8;
 const IN_WORK = 4;
 const ACCOUNTS_KEPT = 1000;
 
+export interface TurnsOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Calls back in the next turn of the event loop. */
+  readonly next: (run: () => void) => void;
+  /** Who is alone here has no more than where others are at work: behind these turns are others, in which he is not. */
+  readonly isNobodyAlone?: boolean;
+}
+
 /**
  * Begins requests of accounts in turn. What one thread, one queue of commits and a few readers do for one account, all others wait for; so while several are at
  * work each may begin one request in a turn of the event loop, and have a few in work. What it asks beyond that waits. A flood then costs the others what a few
@@ -20,7 +28,6 @@ const ACCOUNTS_KEPT = 1000;
  */
 export class Turns {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  /** Calls back in the next turn of the event loop. */
   readonly #next: (run: () => void) => void;
   /** When each was last heard of; the latest last. */
   readonly #heardMs = new Map<string, number>();
@@ -31,10 +38,12 @@ export class Turns {
   /** Requests that an account which is alone has begun in this turn, and fewer than `COUNTED` of those before. */
   #begunAlone = 0;
   #turning = false;
+  readonly #isNobodyAlone: boolean;
 
-  constructor(options: { readonly clock: Pick<Clock, 'monotonicMs'>; readonly next: (run: () => void) => void }) {
+  constructor(options: TurnsOptions) {
     this.#clock = options.clock;
     this.#next = options.next;
+    this.#isNobodyAlone = options.isNobodyAlone ?? false;
   }
 
   /** Undefined when it may begin at once. `leave` follows when it is answered. */
@@ -77,7 +86,7 @@ export class Turns {
     this.#heardMs.delete(account);
     this.#heardMs.set(account, nowMs);
     this.#forgetQuiet(nowMs);
-    return this.#heardMs.size === 1 && this.#waiting.length === 0;
+    return this.#heardMs.size === 1 && this.#waiting.length === 0 && !this.#isNobodyAlone;
   }
 
   #forgetQuiet(nowMs: number): void {
@@ -93,7 +102,7 @@ export class Turns {
     this.#next(() => {
       this.#turning = false;
       this.#begun.clear();
-      const begins = this.#heardMs.size === 1 ? this.#shiftAlone() : this.#shiftFair();
+      const begins = this.#heardMs.size === 1 && !this.#isNobodyAlone ? this.#shiftAlone() : this.#shiftFair();
       this.#begunAlone = begins.length;
       for (const begin of begins) begin();
       // Those that may begin no more come to their turn when one of theirs is answered.

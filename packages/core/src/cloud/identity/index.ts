@@ -33,6 +33,7 @@ export { BUILT_IN_ROLES, Roles } from './roles.ts';
 export { session } from './session.ts';
 export { addressSignIns, sessionHours } from './settings.ts';
 export { share } from './share.ts';
+export { addressPlace } from './sign-in-rate.ts';
 export { serviceAccount, user } from './user.ts';
 
 const SWEEP_MS = 60_000;

@@ -22,7 +22,7 @@ export class SignInRate {
   take(from: string | undefined): void {
     const rates = this.#ratesNow();
     if (from === undefined || rates === undefined) return;
-    const { granted, retrySeconds } = rates.take(placeOf(from));
+    const { granted, retrySeconds } = rates.take(addressPlace(from));
     if (!granted)
       throw new CloudError('busy', 'Too many tries to sign in come from this address; wait a while.', {
         params: { retryAfterSeconds: retrySeconds },
@@ -42,7 +42,7 @@ export class SignInRate {
 }
 
 /** An address of IPv4 is one place. Of IPv6 the first 64 bits are: whoever has one address has all of those. */
-export function placeOf(address: string): string {
+export function addressPlace(address: string): string {
   const [plain = ''] = address.split('%');
   if (!isIPv6(plain)) return address;
   const [head = '', tail] = plain.split('::');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { placeOf, SignInRate } from '../../../src/cloud/identity/sign-in-rate.ts';
+import { addressPlace, SignInRate } from '../../../src/cloud/identity/sign-in-rate.ts';
 
 describe('the rate of tries to sign in', () => {
   const stage = (value: number) => {
@@ -60,6 +60,6 @@ describe('the rate of tries to sign in', () => {
       ['1:2:3::5:6:192.0.2.1', '1:2:3:0::/64'],
       ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ])
-      expect(placeOf(address ?? ''), address).to.equal(place);
+      expect(addressPlace(address ?? ''), address).to.equal(place);
   });
 });
