@@ -93,7 +93,7 @@ describe('addresses and names on OVN', function () {
     });
   });
 
-  it('advertise IPv6: a machine makes its address, and is reached at it', async () => {
+  it('advertise IPv6: a machine makes its address, is told the rest of its network, and is reached from where it is and nowhere else', async () => {
     const subnets = await cloud.rows('subnet', 'networkId', networkId);
     const ipv6SubnetId = subnets.find(({ cidr }) => cidr === 'fd00:1::/64')?.id;
     const six = await Promise.all(
@@ -109,12 +109,23 @@ describe('addresses and names on OVN', function () {
           const { stdout } = await card.exec(['ip', '-6', 'addr', 'show', 'dev', 'eth0']);
           return stdout.includes(` ${address}/64`) ? true : undefined;
         });
-        return { address, probe };
+        const told = { managed: false, prefixes: [{ prefix: 'fd00:1::/64', autonomous: true }], mtu: 1400 };
+        expect(await card.advertised()).to.deep.equal({ ...told, dns: ['fd00:1::2'], search: ['shop.internal'] });
+        return { address, card, probe };
       }),
     );
     if (from === undefined || to === undefined) throw new Error('two machines were made');
     await to.probe.serve({ protocol: 'tcp', port: 80 });
     expect(await reaches(from.probe, { address: to.address, port: 80 })).to.include({ server: 'six-1', client: from.address });
+    // An answer to an address that is not its own would go elsewhere, so what arrives is counted.
+    await to.probe.serve({ protocol: 'udp', port: 7 });
+    const arrived = async () => /^Udp6InDatagrams\s+(\d+)$/m.exec((await to.card.exec(['cat', '/proc/net/snmp6'])).stdout)?.[1];
+    const knock = { protocol: 'udp', address: to.address, port: 7, timeoutMs: 1_500 } as const;
+    await reaches(from.probe, knock);
+    await from.card.take('fd00:1::bad/64');
+    const before = await arrived();
+    expect(await from.probe.greet({ ...knock, from: 'fd00:1::bad' })).to.deep.equal({ error: 'timeout' });
+    expect(await arrived()).to.equal(before);
   });
 
   it('tell IPv6 addresses by DHCP where guests do not make them', async () => {
@@ -124,7 +135,9 @@ describe('addresses and names on OVN', function () {
     const six = await Promise.all([0, 1].map((host) => cloud.machine(`told-${host}`, host, { networkId: told, ipv6SubnetId })));
     for (const { name, nicId, card } of six) {
       const { ipv6Address } = await cloud.row('nic', nicId);
-      expect(await until(`an address of ${name} by DHCPv6`, () => card.dhcp6())).to.equal(ipv6Address);
+      expect(await card.advertised()).to.deep.include({ managed: true, mtu: 1442, dns: ['fd00:2::2'], search: ['shop.internal'] });
+      const lease = await until(`an address of ${name} by DHCPv6`, () => card.dhcp6());
+      expect(lease).to.deep.equal({ address: ipv6Address, dns: 'fd00:2::2' });
       expect(await card.pings('fd00:2::1'), `the router of ${name}`).to.equal(true);
     }
   });

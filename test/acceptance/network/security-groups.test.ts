@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { BUSYBOX } from '../../lab/ovn/machine.ts';
 import { until } from '../../lab/waiting.ts';
 import { type CloudMachine, cut, OvnCloud, reaches } from './ovn-cloud.ts';
 
@@ -9,6 +10,7 @@ describe('security groups on OVN', function () {
   let networkId: string;
   let web: CloudMachine;
   let client: CloudMachine;
+  let late: CloudMachine;
   let groups: { readonly web: string; readonly client: string };
 
   before(async () => {
@@ -44,7 +46,7 @@ describe('security groups on OVN', function () {
   it('allow members of a group, also one who joins later, and pings', async () => {
     await allow({ protocol: 'udp', firstPort: 53, remoteGroupId: groups.client });
     await reaches(client.probe, at(53, 'udp'));
-    const late = await cloud.machine('late', 1, { networkId });
+    late = await cloud.machine('late', 1, { networkId });
     expect(await late.probe.greet({ ...at(53, 'udp'), timeoutMs: 1_500 })).to.deep.equal({ error: 'timeout' });
     await cloud.done('securityGroupMember.create', { nicId: late.nicId, securityGroupId: groups.client });
     await reaches(late.probe, at(53, 'udp'));
@@ -52,35 +54,57 @@ describe('security groups on OVN', function () {
     expect(await client.card.pings(web.address)).to.equal(true);
   });
 
-  it('cut a connection that stands when its rule is taken away', async () => {
-    const rule = await allow({ protocol: 'tcp', firstPort: 443, remoteGroupId: groups.client });
-    await reaches(client.probe, at(443));
+  /** A connection that stands, which what is done then cuts. */
+  async function cutBy(from: CloudMachine, act: () => Promise<unknown>): Promise<void> {
+    const id = `kept by ${from.name}`;
+    await reaches(from.probe, at(443));
     const { address, port } = at(443);
-    expect(await client.probe.ask('hold', { id: 'kept', address, port })).to.include({ server: 'web' });
-    const held = (timeoutMs: number) => client.probe.ask('held', { id: 'kept', timeoutMs });
+    expect(await from.probe.ask('hold', { id, address, port })).to.include({ server: 'web' });
+    const held = (timeoutMs: number) => from.probe.ask('held', { id, timeoutMs });
     expect(await held(60_000)).to.deep.equal({ alive: true });
-    await cloud.done('securityGroupRule.delete', {}, rule);
+    await act();
     // Hosts learn of it a moment later, and what they remember of their decisions goes a moment after that.
     await until('the connection cut', async () => ((await held(1_500)).alive ? undefined : true));
-    await cut(client.probe, at(443));
+    await cut(from.probe, at(443));
+  }
+
+  it('cut a connection that stands when who holds it leaves the group that may, and when the rule is taken away', async () => {
+    const rule = await allow({ protocol: 'tcp', firstPort: 443, remoteGroupId: groups.client });
+    const memberships = await cloud.rows('securityGroupMember', 'nicId', late.nicId);
+    const membership = memberships.find(({ securityGroupId }) => securityGroupId === groups.client);
+    await cutBy(late, () => cloud.done('securityGroupMember.delete', {}, membership?.id));
+    await cutBy(client, () => cloud.done('securityGroupRule.delete', {}, rule));
     expect(await reaches(client.probe, at(80))).to.include({ server: 'web' });
   });
 
-  it('let nobody send with an address that is not his', async () => {
+  it('let nobody send with an address that is not his, nor say that it is', async () => {
     await client.card.take('10.0.0.99/24');
-    const spoofed = { protocol: 'udp', address: web.address, port: 53, from: '10.0.0.99', timeoutMs: 1_500 } as const;
     await allow({ cidrs: ['10.0.0.0/24'] });
     await reaches(client.probe, at(443));
-    expect(await client.probe.greet(spoofed)).to.deep.equal({ error: 'timeout' });
+    // An answer would go elsewhere, so what arrives is counted.
+    const arrived = async () => /^Udp: (\d+)/m.exec((await web.card.exec(['cat', '/proc/net/snmp'])).stdout)?.[1];
+    const before = await arrived();
+    expect(await client.probe.greet({ ...at(53, 'udp'), from: '10.0.0.99', timeoutMs: 1_500 })).to.deep.equal({ error: 'timeout' });
+    expect(await arrived()).to.equal(before);
     const twin = await cloud.machine('twin', 1, { networkId, allowedAddresses: [{ cidr: '10.0.0.98/32' }] });
     await twin.card.take('10.0.0.98/24');
     await reaches(twin.probe, { ...at(53, 'udp'), ...{ from: '10.0.0.98' } });
-    // Nor as another card: an answer would go elsewhere, so what arrives is counted.
-    const arrived = async () => /^Udp: (\d+)/m.exec((await web.card.exec(['cat', '/proc/net/snmp'])).stdout)?.[1];
-    const before = await arrived();
+    // Whoever hears that somebody is there takes it down.
+    await web.card.exec([BUSYBOX, 'sysctl', '-w', 'net.ipv4.conf.eth0.arp_accept=1']);
+    const announce = ({ card }: CloudMachine, address: string) =>
+      card.exec([BUSYBOX, 'arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', '-s', address, address]);
+    const neighbours = async () => (await web.card.exec(['ip', 'neigh', 'show'])).stdout;
+    await announce(client, '10.0.0.99');
+    await until('what may be announced', async () => {
+      await announce(twin, '10.0.0.98');
+      return (await neighbours()).includes('10.0.0.98 ') ? true : undefined;
+    });
+    expect(await neighbours()).to.not.include('10.0.0.99 ');
+    // Nor as another card.
+    const then = await arrived();
     await twin.card.exec(['ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:77:77']);
     expect(await twin.probe.greet({ ...at(53, 'udp'), timeoutMs: 1_500 })).to.deep.equal({ error: 'timeout' });
-    expect(await arrived()).to.equal(before);
+    expect(await arrived()).to.equal(then);
   });
 
   it('leave nothing in OVN and on the hosts', async () => {

@@ -15,6 +15,7 @@ import { Probe } from './probe.ts';
 
 export const BUSYBOX = join(unpackedDir(CACHE_DIR, 'busybox-static'), 'bin/busybox');
 const ON_LEASE_6 = fileURLToPath(new URL('lease6.sh', import.meta.url));
+const ADVERTISED = fileURLToPath(new URL('advertised.py', import.meta.url));
 const ON_LEASE = fileURLToPath(new URL('lease.sh', import.meta.url));
 
 const DHCP_CLIENT = [
@@ -42,7 +43,18 @@ export interface KeptLease extends AsyncDisposable {
   renewed(): Promise<readonly Lease[]>;
 }
 
+/** What a router advertises. */
+export interface Advertised {
+  /** Whether addresses are told by DHCPv6. */
+  readonly managed: boolean;
+  readonly prefixes: readonly { readonly prefix: string; readonly autonomous: boolean }[];
+  readonly mtu?: number;
+  readonly dns: readonly string[];
+  readonly search: readonly string[];
+}
+
 const RENEWAL_MS = 60_000;
+const ADVERTISED_SECONDS = 45;
 const leaseOf = (lines: readonly string[]): Lease =>
   Object.fromEntries(lines.flatMap((line) => [...line.matchAll(/^(\w+)=(.*)$/g)].map(([, name, value]) => [name, value])));
 
@@ -154,10 +166,18 @@ export class LabMachine {
   }
 
   /** Takes an address by DHCPv6; undefined when nobody answers. */
-  async dhcp6(): Promise<string | undefined> {
+  async dhcp6(): Promise<{ readonly address: string; readonly dns: string } | undefined> {
     const files = ['-lf', '/dev/null', '--no-pid', '-cf', '/dev/null', '-sf', ON_LEASE_6];
     const { stdout } = await this.exec(['timeout', '30', 'dhclient', '-6', '-d', '-1', ...files, 'eth0']);
-    return /PILEUS-LEASE (\S+)/.exec(stdout)?.[1];
+    const [, address, dns = ''] = /PILEUS-LEASE (\S+) ?(\S*)/.exec(stdout) ?? [];
+    return address === undefined ? undefined : { address, dns };
+  }
+
+  /** What its router tells who asks; undefined when none answers. */
+  async advertised(): Promise<Advertised | undefined> {
+    const { exitCode, stdout, stderr } = await this.exec(['python3', ADVERTISED, 'eth0', String(ADVERTISED_SECONDS)]);
+    if (exitCode !== 0 && stderr !== '') throw new Error(stderr);
+    return exitCode === 0 ? (JSON.parse(stdout) as Advertised) : undefined;
   }
 
   /** Takes an address without asking: one that is its own, or not. */
