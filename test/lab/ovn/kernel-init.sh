@@ -29,6 +29,8 @@ ovn-nbctl init
 ovn-sbctl init
 ovn-northd --pidfile=/tmp/northd.pid --log-file=/tmp/northd.log $quiet
 
+# Before that the switch finds no processors, has no threads for what the kernel asks it, and passes nothing.
+while [ "$(cut -d. -f1 /proc/uptime)" -lt 11 ]; do sleep 1; done
 for n in 1 2; do
   host=hv$n dir=/run/hv$n
   mkdir -p $dir
