@@ -19,20 +19,13 @@ async function installSystemPackages(names: readonly string[]): Promise<void> {
   );
 }
 
-/** Debian's kernels in which Open vSwitch's datapath loses every packet that it has to ask about: see the README of drivers-ovs. */
-const BROKEN_KERNELS: readonly string[] = ['6.1.192-2'];
-
-/** The meta package names the kernel of the day, of each archive that has one, the newest first; the others are what they say. */
+/** The meta package names the kernel of the day; the others are what they say. */
 async function realPackage(name: string): Promise<string> {
   if (name !== 'linux-image-cloud-amd64') return name;
-  const shown = await run(['apt-cache', 'show', name], { env: ENV });
-  const kernels = [...shown.matchAll(/^Depends: (linux-image-\S+) \(= (\S+)\)/gm)].map(([, kernel = '', version = '']) => ({
-    kernel,
-    version,
-  }));
-  const chosen = kernels.find(({ version }) => !BROKEN_KERNELS.includes(version)) ?? kernels[0];
-  if (chosen === undefined) throw new Error(`${name} depends on no kernel`);
-  return `${chosen.kernel}=${chosen.version}`;
+  const depends = await run(['apt-cache', 'depends', '--important', name], { env: ENV });
+  const kernel = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+  if (kernel === undefined) throw new Error(`${name} depends on no kernel`);
+  return kernel;
 }
 
 async function unpackPackage(cacheDir: string, name: string): Promise<void> {
