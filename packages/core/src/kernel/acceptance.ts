@@ -3,7 +3,7 @@ import { type Acceptance, type AcceptRequest, type Action, DELETING, stateProble
 import { inWords } from './article.ts';
 import { auditStatement, toldOf } from './audit/index.ts';
 import type { Refusal } from './commits.ts';
-import { CloudError } from './errors.ts';
+import { CloudError, toldTo } from './errors.ts';
 import type { Id } from './id.ts';
 import { type IdempotencyKey, idempotencyRow } from './idempotency.ts';
 import type { JsonObject } from './json.ts';
@@ -89,7 +89,15 @@ export class Acceptances {
    * Asks for the decision and has it written; where others were first, again. `write` answers what has come of it, or which guard refused it.
    * @throws CloudError with what is wrong with the request, or stands in its way
    */
-  async decide<T>(
+  async decide<T>(asked: Asked, write: (accepting: Accepting) => Promise<Written<T>>): Promise<T> {
+    try {
+      return await this.#decide(asked, write);
+    } catch (error) {
+      throw toldTo(asked.request.principal, error);
+    }
+  }
+
+  async #decide<T>(
     { request, action, key, part, rehearses = false }: Asked,
     write: (accepting: Accepting) => Promise<Written<T>>,
   ): Promise<T> {

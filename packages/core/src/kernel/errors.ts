@@ -115,10 +115,17 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 const BRAND = Symbol.for('@pileus/core/CloudError');
 
+export interface Unless {
+  readonly permission: string;
+  readonly params: JsonObject;
+}
+
 export interface CloudErrorOptions {
   /** JSON pointer to the field at fault, e.g. `/nics/0/subnetId`. */
   readonly pointer?: string;
   readonly params?: JsonObject;
+  /** What is told in the place of `params` to who asks for a change and lacks this permission: it names what he does not see, or tells of its state. */
+  readonly unless?: Unless;
   /** For the log only. */
   readonly detail?: string;
   readonly cause?: unknown;
@@ -130,6 +137,7 @@ export class CloudError extends Error {
   readonly publicMessage: string;
   readonly pointer: string | undefined;
   readonly params: JsonObject | undefined;
+  readonly unless: Unless | undefined;
   readonly [BRAND] = true;
 
   constructor(code: ErrorCode, publicMessage: string, options: CloudErrorOptions = {}) {
@@ -142,12 +150,20 @@ export class CloudError extends Error {
     this.publicMessage = publicMessage;
     this.pointer = options.pointer;
     this.params = options.params;
+    this.unless = options.unless;
   }
 }
 
 /** True also for an error made by another copy of this package. */
 export function isCloudError(error: unknown): error is CloudError {
   return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/** As it may be told to who asks. */
+export function toldTo<E>(who: { allows(permission: string): boolean }, error: E): E | CloudError {
+  if (!isCloudError(error) || error.unless === undefined || who.allows(error.unless.permission)) return error;
+  const { code, publicMessage, pointer, unless } = error;
+  return new CloudError(code, publicMessage, { ...(pointer === undefined ? {} : { pointer }), params: unless.params, cause: error });
 }
 
 /** What is stored and sent of an error: the public half. An unforeseen error shows as `internal`, its text stays in the log. */

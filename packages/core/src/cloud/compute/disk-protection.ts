@@ -1,4 +1,5 @@
 import { CloudError, equals, isCloudError, type Reader, type RowOf } from '../../kernel/index.ts';
+import { given } from '../naming.ts';
 import type { Placed } from '../placement/contract.ts';
 import { encryptedOnly, notTaking, type Protection, pool, protectionIn, storageClass } from '../storage/contract.ts';
 
@@ -24,7 +25,7 @@ export async function refuseUnprotected(reader: Reader, wanted: readonly WantedD
 /** What is said of a machine that no host has room for: the field, where it is one of a disk that no pool at all will do for. */
 export async function disksAtFault(reader: Reader, wanted: readonly WantedDisk[], error: unknown): Promise<unknown> {
   if (!isCloudError(error) || error.code !== 'no_capacity') return error;
-  const { params = {} } = error;
+  const { params = {}, unless } = error;
   for (const [slot, { storageClass: name, encrypted }] of wanted.entries()) {
     if (name === undefined && encrypted !== true) continue;
     const pools = (await reader.list(pool, name === undefined ? equals('state', 'available') : equals('storageClass', name))).filter(
@@ -34,9 +35,14 @@ export async function disksAtFault(reader: Reader, wanted: readonly WantedDisk[]
       return new CloudError('unsupported', 'No pool that it may be in can encrypt volumes.', {
         pointer: diskField(slot, 'encrypted'),
         params,
+        ...given({ unless }),
       });
     if (pools.length === 0 && name !== undefined)
-      return new CloudError('no_capacity', `No pool of class ${name} takes it.`, { pointer: diskField(slot, 'storageClass'), params });
+      return new CloudError('no_capacity', `No pool of class ${name} takes it.`, {
+        pointer: diskField(slot, 'storageClass'),
+        params,
+        ...given({ unless }),
+      });
   }
   return error;
 }

@@ -14,7 +14,7 @@ import {
 } from '../../kernel/index.ts';
 import { given, nameOr } from '../naming.ts';
 import { type NicPlace, network, nicMoves, nicPlace, nicRow, type PortParams, refuseLost, unconnectedToAny } from '../network/contract.ts';
-import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRequest } from '../placement/contract.ts';
+import { type GroupSeat, hostCapacity, leaveGroup, type Placed, type PlacementRequest, placementNote } from '../placement/contract.ts';
 import { type Iso, image, type NewKey, newKey, refuseUnencrypted, volume, volumeRows } from '../storage/contract.ts';
 import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
@@ -59,6 +59,8 @@ export interface CreateParams {
   /** Reference to what is sealed. */
   readonly userData?: string;
   readonly isoImageId?: Id<'image'>;
+  /** Whoever asked may be told of hosts by name. */
+  readonly namesHosts?: true;
 }
 
 /** Row changes that end everything a creation had made rows for. */
@@ -134,11 +136,18 @@ export async function placeCreate(services: ComputeServices, request: CreateRequ
   }
 }
 
+interface Decided {
+  readonly plan: CreatePlan;
+  readonly placed: Placed;
+  readonly userData: string | undefined;
+  readonly namesHosts: true | undefined;
+}
+
 /** What makes the machine at its place; `written` is what becomes of its row, `userData` a reference to what is sealed. */
 export async function makeThere(
   services: ComputeServices,
   request: CreateRequest,
-  { plan, placed, userData }: { readonly plan: CreatePlan; readonly placed: Placed; readonly userData: string | undefined },
+  { plan, placed, userData, namesHosts }: Decided,
   written: (row: ReturnType<typeof instanceRow> & { readonly hostId: Id<'host'>; readonly placementDomain?: string }) => Statement,
 ): Promise<Acceptance<CreateParams>> {
   const { id, input, projectId } = request;
@@ -167,7 +176,7 @@ export async function makeThere(
       start: input.start !== false,
       classes: wanted.map((entry) => entry.storageClass ?? null),
       ...given({ onlyHosts: bound.onlyHosts, clusterId: bound.clusterId, hostLabels: bound.hostLabels, seat: placed.seat, userData }),
-      ...given({ isoImageId: plan.iso?.id }),
+      ...given({ isoImageId: plan.iso?.id, namesHosts }),
     },
     statements: [
       written(row),
@@ -182,7 +191,7 @@ export async function makeThere(
     ],
     keys: [...wanted.map((entry) => entry.id), ...existing.volumes, ...ports.map((port) => port.params.nicId)],
     notes: {
-      placement: placed.reasons,
+      placement: placementNote(placed, namesHosts === true),
       ...given({ deprecatedImage: deprecated(plan), encryptedByClass: byClasses(protectedBy) }),
     },
   };
@@ -377,6 +386,6 @@ export async function placeAgain(
       ...protectedBy.flatMap(({ guards }) => guards),
     ],
     keys: volumes.map((entry) => entry.volumeId),
-    notes: { placement: placed.reasons, lostHost: params.hostId },
+    notes: { placement: placementNote(placed, params.namesHosts === true), lostHost: params.hostId },
   };
 }

@@ -9,10 +9,13 @@ import {
   type Id,
   isCloudError,
   type JsonObject,
+  readPermission,
   type Statement,
+  toldTo,
   transition,
 } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
+import { host } from '../topology/contract.ts';
 import type { ComputeServices } from './context.ts';
 import { instance } from './instance.ts';
 import {
@@ -39,6 +42,7 @@ export interface WaitingParams {
   readonly owner: { readonly projectId: Id<'project'>; readonly accountId: Id<'account'> };
   /** Reference to what is sealed. */
   readonly userData?: string;
+  readonly namesHosts?: true;
 }
 
 const isWaiting = (params: CreateParams | WaitingParams): params is WaitingParams => 'owner' in params;
@@ -51,15 +55,23 @@ export async function acceptCreate(services: ComputeServices, request: CreateReq
     if (input.whenFull === 'wait' && isCloudError(error) && error.code === 'no_capacity') return error;
     throw error;
   });
+  const namesHosts = request.principal.allows(readPermission(host)) || undefined;
   const sealed = input.userData === undefined ? undefined : await request.seal(input.userData);
   const made =
     placed instanceof Error
-      ? waits(request, plan, placed, sealed?.reference)
-      : await makeThere(services, request, { plan, placed, userData: sealed?.reference }, (row) => create(instance, row));
+      ? waits(request, { plan, why: toldTo(request.principal, placed), userData: sealed?.reference, namesHosts })
+      : await makeThere(services, request, { plan, placed, userData: sealed?.reference, namesHosts }, (row) => create(instance, row));
   return { ...made, statements: [...made.statements, ...(sealed === undefined ? [] : [sealed.statement])] };
 }
 
-function waits(request: CreateRequest, plan: CreatePlan, { publicMessage, params }: CloudError, userData: string | undefined) {
+interface Unplaced {
+  readonly plan: CreatePlan;
+  readonly why: CloudError;
+  readonly userData: string | undefined;
+  readonly namesHosts: true | undefined;
+}
+
+function waits(request: CreateRequest, { plan, why: { publicMessage, params }, userData, namesHosts }: Unplaced) {
   const { id, principal } = request;
   const { userData: _, ...input } = request.input;
   const { projectId, accountId } = principal;
@@ -67,7 +79,7 @@ function waits(request: CreateRequest, plan: CreatePlan, { publicMessage, params
     instanceId: id,
     input: { ...input, instanceType: plan.type.id },
     owner: { projectId, accountId },
-    ...given({ userData }),
+    ...given({ userData, namesHosts }),
   };
   return {
     // The steps never see these: they begin with what `takeUp` decides.
@@ -93,7 +105,7 @@ export function takeBackCreate(params: CreateParams | WaitingParams): readonly S
 
 /** What makes a machine that has waited, if there is room for it now. @throws CloudError no_capacity, or why it cannot be made any more */
 export async function takeUpCreate(services: ComputeServices, params: WaitingParams, attempt: number): Promise<Acceptance<CreateParams>> {
-  const { instanceId: id, input, owner, userData } = params;
+  const { instanceId: id, input, owner, userData, namesHosts } = params;
   const request: AcceptRequest<typeof instance, InstanceInput> = {
     id,
     input,
@@ -107,7 +119,7 @@ export async function takeUpCreate(services: ComputeServices, params: WaitingPar
   };
   const plan = await planCreate(services, request);
   const placed = await placeCreate(services, request, plan);
-  return makeThere(services, request, { plan, placed, userData }, ({ hostId, placementDomain }) =>
+  return makeThere(services, request, { plan, placed, userData, namesHosts }, ({ hostId, placementDomain }) =>
     change(instance, id, { hostId, waitsFor: null, ...given({ placementDomain }) }, { state: 'creating', hostId: null }),
   );
 }

@@ -8,6 +8,7 @@ export {
   type Placed,
   type Placement,
   type PlacementRequest,
+  placementNote,
   poolCapacity,
   poolCounter,
 } from './placement.ts';

@@ -1,4 +1,4 @@
-import type { Reader, Statement } from '../../kernel/index.ts';
+import type { JsonObject, Reader, Statement } from '../../kernel/index.ts';
 import type { Toleration } from '../taints.ts';
 
 /** What has to find its place. Everything that pins (a host-scoped volume or network) comes as a restriction. */
@@ -68,12 +68,18 @@ export interface Placed {
     /** Hosts that its volumes, its networks or the request itself rule out. */
     readonly elsewhere?: number;
   };
+  /** The same without the names of hosts: the kinds of reasons against those that were looked at. */
+  readonly refusedFor: readonly string[];
 }
 
 export interface Placement {
   /** @throws CloudError `no_capacity` with the reason for each host, or of a great many for each group of hosts. */
   place(request: PlacementRequest, reader: Reader): Promise<Placed>;
 }
+
+/** What is kept with the operation; only who may see hosts reads their names there. */
+export const placementNote = ({ reasons, refusedFor }: Placed, namesHosts: boolean): JsonObject =>
+  namesHosts ? reasons : { refused: refusedFor };
 
 export const hostCounter = (hostId: string, resource: 'vcpus' | 'memoryBytes'): string => `capacity/host/${hostId}/${resource}`;
 export const poolCounter = (poolId: string): string => `capacity/pool/${poolId}/bytes`;

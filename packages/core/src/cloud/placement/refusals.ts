@@ -1,4 +1,5 @@
-import { CloudError, type JsonObject } from '../../kernel/index.ts';
+import { CloudError, type JsonObject, readPermission } from '../../kernel/index.ts';
+import { host } from '../topology/contract.ts';
 import type { CapacityIndex } from './capacity-index.ts';
 import { type Ask, consider, ELSEWHERE, type Refusal } from './choice.ts';
 import type { IndexedHost } from './indexed.ts';
@@ -22,13 +23,20 @@ interface Group {
 export class Refusals {
   readonly #first: Record<string, string> = {};
   readonly #seen = new Set<IndexedHost>();
+  readonly #kinds = new Set<string>();
   #own = 0;
 
   add(at: IndexedHost, { filter, reason }: Refusal): void {
     if (filter === ELSEWHERE || this.#seen.has(at)) return;
     this.#seen.add(at);
     this.#own += 1;
+    this.#kinds.add(kindOf(filter));
     if (this.#own <= REFUSED_SHOWN) this.#first[at.name] = reason;
+  }
+
+  /** Without a name: for who does not see hosts. */
+  get kinds(): readonly string[] {
+    return [...this.#kinds].sort();
   }
 
   /** Of a thousand hosts that were not asked for, their number is enough. */
@@ -38,6 +46,9 @@ export class Refusals {
     return { refused: this.#first, ...(elsewhere <= 0 ? {} : { elsewhere }), ...(more === 0 ? {} : { more }) };
   }
 }
+
+/** Taints are the operator's words. */
+const kindOf = (filter: string): string => filter.replace(/^taint .*/, 'taints');
 
 /** Why no host will do, whatever else were free (`conflict`), or now (`no_capacity`): each with its reason, or, where they are many, one example for each cluster and kind of reason. */
 export function noCapacity(ask: Ask, index: CapacityIndex): CloudError {
@@ -55,8 +66,11 @@ export function noCapacity(ask: Ask, index: CapacityIndex): CloudError {
     if (known !== undefined) known.hosts += 1;
     else groups.set(key, { cluster: at.cluster.name, filter: answer.filter, hosts: 1, example: at.name, reason: answer.reason });
   }
-  if (index.hosts.size <= HOSTS_SHOWN) return new CloudError('no_capacity', 'No host can take it.', { params: { reasons } });
-  return new CloudError('no_capacity', 'No host can take it.', { params: grouped([...groups.values()]) });
+  const found = [...groups.values()];
+  return new CloudError('no_capacity', 'No host can take it.', {
+    params: index.hosts.size <= HOSTS_SHOWN ? { reasons } : grouped(found),
+    unless: { permission: readPermission(host), params: { reasons: [...new Set(found.map(({ filter }) => kindOf(filter)))].sort() } },
+  });
 }
 
 /** Whether the volumes that come along can be had on any of the hosts that are asked for. */

@@ -90,6 +90,7 @@ export class TwoLevelPlacement implements Placement {
       ...(seat === undefined ? {} : { seat }),
       reserve,
       reasons: { chosen: host.name, score: Math.round(score * 1000) / 1000, ...refusals.brief(ask, this.#index) },
+      refusedFor: refusals.kinds,
     };
   }
 }

@@ -1,4 +1,4 @@
-import { bytesText, CloudError, equals, type JsonObject, type Reader, type RowOf } from '../../kernel/index.ts';
+import { bytesText, CloudError, equals, type JsonObject, type Reader, type RowOf, readPermission } from '../../kernel/index.ts';
 import { given } from '../naming.ts';
 import { poolCounter } from '../placement/contract.ts';
 import { cluster, host } from '../topology/contract.ts';
@@ -31,6 +31,9 @@ export const reaches = (row: PoolRow, at: HostPlace): boolean => isWithin(row, a
 /** Whether the host is to reach the pool. */
 export const isWithin = (row: PoolRow, at: HostPlace): boolean =>
   row.scope === 'host' ? row.hostId === at.hostId : row.scope === 'cluster' ? row.clusterId === at.clusterId : row.zoneId === at.zoneId;
+
+/** What pools there are, and how full each is, are the operator's to know. */
+const UNSEEN = { permission: readPermission(pool), params: {} };
 
 interface WantedPlace {
   readonly storageClass?: string;
@@ -130,6 +133,7 @@ export async function choosePool(
   throw new CloudError('no_capacity', fits.length === 0 ? await whyNone(reader, wanted) : 'No pool takes it.', {
     ...given({ pointer: isOfClass ? '/storageClass' : undefined }),
     params: { reasons },
+    unless: UNSEEN,
   });
 }
 
@@ -143,7 +147,11 @@ function refuseMisfits(
   if (first === undefined || !fits.every(({ row, demandedBy }) => misfitOf(row, demandedBy, encrypted) !== undefined)) return;
   if (encrypted === false && first.demandedBy !== undefined) throw encryptedOnly(first.demandedBy, encryptedBy);
   if (encrypted === true)
-    throw new CloudError('unsupported', 'No pool that it may be in can encrypt volumes.', { pointer: encryptedBy, params: { reasons } });
+    throw new CloudError('unsupported', 'No pool that it may be in can encrypt volumes.', {
+      pointer: encryptedBy,
+      params: { reasons },
+      unless: UNSEEN,
+    });
 }
 
 const shortage = (freeBytes: number, wantedBytes: number) => `has ${bytesText(freeBytes)} free, not ${bytesText(wantedBytes)}`;
@@ -167,7 +175,7 @@ async function whyNone(
 export async function refuseFull(reader: Reader, poolId: string, wantedBytes: number): Promise<void> {
   const row = await reader.get(pool, poolId);
   const refuse = (why: string) =>
-    new CloudError('no_capacity', 'Its pool has no room for it.', { params: { reasons: { [row.name]: why } } });
+    new CloudError('no_capacity', 'Its pool has no room for it.', { params: { reasons: { [row.name]: why } }, unless: UNSEEN });
   if (wantedBytes > 0 && row.isNearlyFull === true) throw refuse('is nearly full');
   const counter = await reader.counter(poolCounter(poolId));
   const freeBytes = (counter?.limit ?? 0) - (counter?.value ?? 0);

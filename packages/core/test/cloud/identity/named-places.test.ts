@@ -76,4 +76,51 @@ describe('a pool or a host in the request of who does not see it', () => {
   it('is there for the operator', async () => {
     expect(await outcome('volume.create', { sizeBytes: 4096, poolId: farPoolId }, undefined, sim.principal)).to.equal('succeeded');
   });
+
+  describe('is not named in an answer either', () => {
+    const SIZE = 2 ** 50;
+    const refusal = async (action: string, input: object, principal: Principal, resourceId?: string) => {
+      const request = { action, input, principal, ...(resourceId === undefined ? {} : { resourceId }) };
+      const error: unknown = await sim.environment.complete(sim.kernel.submit(request)).then(
+        () => undefined,
+        (why: unknown) => why,
+      );
+      if (!isCloudError(error)) throw error;
+      return { code: error.code, params: error.params };
+    };
+    const wide = () => machine(at, { name: 'vm-3', nics: [], rootVolume: { sizeBytes: SIZE } });
+
+    it('that says why there is no room', async () => {
+      const notes = { code: 'no_capacity', params: {} };
+      expect(await refusal('volume.create', { sizeBytes: SIZE }, tenant())).to.deep.equal(notes);
+      expect(await refusal('volume.resize', { sizeBytes: SIZE }, tenant(), volumeId)).to.deep.equal(notes);
+      expect(await refusal('instance.create', wide(), tenant())).to.deep.equal({ code: 'no_capacity', params: { reasons: ['storage'] } });
+    });
+
+    it('but in that of the operator', async () => {
+      const pools = await refusal('volume.create', { sizeBytes: SIZE }, sim.principal);
+      expect(pools.params?.reasons).to.have.all.keys('pool-1', 'pool-2');
+      const hosts = await refusal('instance.create', wide(), sim.principal);
+      expect(hosts.params?.reasons).to.have.all.keys('hv1', 'hv2');
+    });
+
+    it('in the notes of an operation, whether it waits for a place or has found one', async () => {
+      const begun = async (name: string, principal: Principal, more: object = {}) => {
+        const input = machine(at, { name, nics: [], hostLabels: { disk: 'nvme' }, ...more });
+        return (await sim.environment.complete(sim.kernel.submit({ action: 'instance.create', input, principal }))).operationId;
+      };
+      const note = (operationId: string) => (sim.row('operation', operationId) as { notes?: { placement?: unknown } }).notes?.placement;
+      const whenFull = 'wait';
+      const [his, ours] = [await begun('vm-4', tenant(), { whenFull }), await begun('vm-5', sim.principal, { whenFull })];
+      expect(note(his)).to.deep.equal({ waiting: 'No host can take it.', reasons: ['labels'] });
+      expect(note(ours)).to.have.nested.property('reasons.hv1', 'lacks the label disk=nvme');
+      await sim.done('host.update', { labels: { disk: 'nvme' } }, at.hostId);
+      for (const each of [his, ours]) expect((await sim.ended(each)).state).to.equal('succeeded');
+      expect(note(his)).to.deep.equal({ refused: ['labels'] });
+      expect(note(ours)).to.deep.include({ chosen: 'hv1', refused: { hv2: 'lacks the label disk=nvme' } });
+      const placed = await begun('vm-6', tenant());
+      expect(note(placed)).to.deep.equal({ refused: ['labels'] });
+      expect((await sim.ended(placed)).state).to.equal('succeeded');
+    });
+  });
 });
