@@ -80,7 +80,11 @@ function describe(error: SchemaError | undefined, input: unknown, { errors, sche
   if (error.keyword === 'required') return `The field ${field} is missing.`;
   // `boolean`: a field whose schema is false, which is what a closed object says of those it does not know.
   if (error.keyword === 'additionalProperties' || error.keyword === 'boolean') {
-    const known = fieldsAt(schema, field.split('/').slice(1, -1));
+    const path = field.split('/').slice(1);
+    const [pattern] = at(schema, path.slice(0, -1)).flatMap(({ patternProperties = {} }) => Object.keys(patternProperties));
+    if (pattern !== undefined)
+      return `The name ${path.at(-1)} in ${field.slice(0, field.lastIndexOf('/'))} must match the pattern ${pattern}.`;
+    const known = fieldsAt(schema, path.slice(0, -1));
     return `There is no field ${field}${known.length === 0 ? '' : `; there is ${known.join(', ')}`}.`;
   }
   return `The field ${field} must ${wanted(error, errors)}.`;
@@ -94,12 +98,18 @@ interface Described {
 }
 
 /** The fields that an object has at this place of a value. */
-function fieldsAt(schema: Described | undefined, path: readonly string[]): readonly string[] {
+const fieldsAt = (schema: Described, path: readonly string[]): readonly string[] => [
+  ...new Set(at(schema, path).flatMap(({ properties = {} }) => Object.keys(properties))),
+];
+
+/** What is said of a place of a value; of a choice, all of it. */
+function at(schema: Described | undefined, path: readonly string[]): readonly Described[] {
   if (schema === undefined) return [];
-  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.flatMap((choice) => fieldsAt(choice, path)))];
+  if (schema.anyOf !== undefined) return schema.anyOf.flatMap((choice) => at(choice, path));
   const [part, ...rest] = path;
+  if (part === undefined) return [schema];
   const { properties = {}, items, patternProperties = {} } = schema;
-  return part === undefined ? Object.keys(properties) : fieldsAt(properties[part] ?? items ?? Object.values(patternProperties)[0], rest);
+  return at(properties[part] ?? items ?? Object.values(patternProperties)[0], rest);
 }
 
 /** What would do instead: of a choice, any part of it. */

@@ -178,6 +178,10 @@ describe('api: lists', () => {
       expect(parsed(response).detail).to.include(message);
     });
 
+  it('names a parameter that there is not', async () => {
+    expect(parsed(await at.ask('GET', '/v1/widgets?note=x')).params).to.deep.include({ parameter: 'note', field: 'note' });
+  });
+
   it('names what there is to group by, where the path has led', async () => {
     const { detail, params } = parsed(await at.ask('GET', '/v1/widgets?groupBy=shelf.nothing'));
     const { fields } = params as { readonly fields: readonly string[] };

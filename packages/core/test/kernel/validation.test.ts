@@ -19,6 +19,7 @@ const shape = Type.Object({
   list: Type.Array(Type.Object({ key: Type.String() }), { minItems: 1, maxItems: 2 }),
   map: Type.Record(Type.String(), Type.String(), { maxProperties: 1 }),
   parts: Type.Record(Type.String(), Type.Object({ kind: Type.String() })),
+  tags: Type.Record(Type.String({ pattern: '^[a-z]+$' }), Type.String(), { additionalProperties: false }),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   url: Type.String({ pattern: '^https://[^/?#]+$' }),
   domain: Type.String({ pattern: DOMAIN }),
@@ -38,6 +39,7 @@ function refusalOf(input: object): string {
 describe('validation', () => {
   const refused: readonly (readonly [input: object, text: string])[] = [
     [{ name: 7 }, '/name: The field /name must be a text.'],
+    [{ tags: { 'a b': 'c' } }, '/tags/a b: The name a b in /tags must match the pattern ^[a-z]+$.'],
     [{ name: 'a' }, '/name: The field /name must have at least 2 characters.'],
     [{ name: 'abcde' }, '/name: The field /name must have at most 4 characters.'],
     [{ name: 'AB' }, '/name: The field /name must match the pattern ^[a-z]*$.'],

@@ -166,6 +166,8 @@ export const describeRoles = (title: string, open: typeof Tenancy.open) =>
 
     it('are refused with what there is', async () => {
       const told = async (body: object, path = '/v1/role-bindings') => (await acme.admin('POST', path, body)).json.detail;
+      const rules = [{ permissions: ['image.read'], when: 'color = 3' }];
+      expect(await told({ rules }, '/v1/roles')).to.match(/^There is no field color of the row; there is /);
       const { id: userId } = (await acme.admin('GET', '/v1/users/admin')).json;
       expect(await told({ role: 'boss', userId })).to.match(/^No role boss\. Built in are operator, auditor, .*viewer\.$/);
       expect(await told({ role: 'operator', userId, level: 'account' })).to.equal(

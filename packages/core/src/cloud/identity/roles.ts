@@ -5,6 +5,7 @@ import {
   CloudError,
   type Condition,
   equals,
+  isCloudError,
   isMeant,
   type KernelServices,
   lacks,
@@ -93,7 +94,7 @@ export class Roles {
       if (empty >= 0) throw unknownPermission(permissions[empty] ?? '', `/rules/${index}/permissions/${empty}`);
       const kinds = [...new Set(meant.flat().flatMap(({ kind }) => (kind === undefined || kind.scope === 'cloud' ? [] : [kind])))];
       if (when !== undefined && !kinds.some((kind) => this.conditionOf(kind, when) !== undefined))
-        throw new CloudError('invalid_input', `No kind that it is about can be filtered by: ${when}`, { pointer: `/rules/${index}/when` });
+        throw new CloudError('invalid_input', this.#whyNot(when, kinds), { pointer: `/rules/${index}/when` });
     }
     this.#assertHeld(rules, { level: 'account', accountId: principal.accountId }, principal);
   }
@@ -133,6 +134,17 @@ export class Roles {
     if (builtIn !== undefined) return [{ permissions: [...this.permissionsOf(builtIn)] }];
     const row = roleId === undefined ? undefined : await this.#services.reader.find(role, roleId);
     return row?.state === 'available' ? row.rules : [];
+  }
+
+  /** Of one kind what is wrong with the filter is told; of several each lacks something else. */
+  #whyNot(when: string, kinds: readonly AnyKind[]): string {
+    const [kind, other] = kinds;
+    try {
+      if (kind !== undefined && other === undefined) parseRule(when, kind, this.#services.kernel().registry);
+    } catch (error) {
+      if (isCloudError(error)) return error.publicMessage;
+    }
+    return `No kind that it is about can be filtered by: ${when}`;
   }
 
   #parsed(kind: AnyKind, when: string): Condition | undefined {

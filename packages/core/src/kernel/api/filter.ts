@@ -32,6 +32,6 @@ export const unknownField = (field: string, fields: ReadonlyMap<string, FieldTyp
     'invalid_input',
     `The field ${field} is no parameter; these are: ${[...fields.keys()].join(', ')}. All fields can be asked for in filter.`,
     {
-      params: { parameter: 'filter', field, fields: [...fields.keys()] },
+      params: { parameter: field, field, fields: [...fields.keys()] },
     },
   );
