@@ -2,14 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { join, posix } from 'node:path';
 import { expect } from 'chai';
-import { run } from '../../tools/system/command.ts';
+import { attempt, run } from '../../tools/system/command.ts';
 import { built, ROOT } from './documents.ts';
 
 interface Manifest {
   readonly name: string;
+  readonly engines?: { readonly node?: string };
   readonly bin?: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
@@ -37,11 +39,17 @@ async function packAll(): Promise<readonly Packed[]> {
 /** Of what is imported at run time; types are erased. */
 const SPECIFIER = /(?:^|[\s;}])(?:import|export)\s(?!type\s)(?:[^'"`;]*?\sfrom\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 
+/** Of what declarations name. */
+const TYPE_SPECIFIER = /\bfrom\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+
 /** Suites that are called by others' tests import nothing of Mocha: its globals are there, or nothing works. */
 const MOCHA_GLOBAL = /^\s*(?:describe|it)\(/m;
 
+const declarationOf = (path: string): string => path.replace(/(?:\.d)?\.[jt]s$/, '.d.ts');
+
 /** What a published module and all that it reaches inside its package import from elsewhere. @throws Error when it reaches a file that is not published */
 async function reachedFrom({ dir, files }: Packed, entry: string): Promise<ReadonlySet<string>> {
+  const isTypes = entry.endsWith('.d.ts');
   const outside = new Set<string>();
   const seen = new Set<string>();
   const waiting = [posix.normalize(entry)];
@@ -51,9 +59,10 @@ async function reachedFrom({ dir, files }: Packed, entry: string): Promise<Reado
     if (!files.has(path)) throw new Error(`${path} is not published`);
     const text = await readFile(join(dir, path), 'utf8');
     if (MOCHA_GLOBAL.test(text)) outside.add('mocha');
-    for (const [, stated, called] of text.matchAll(SPECIFIER)) {
+    for (const [, stated, called] of text.matchAll(isTypes ? TYPE_SPECIFIER : SPECIFIER)) {
       const specifier = stated ?? called ?? '';
-      if (specifier.startsWith('.')) waiting.push(posix.join(posix.dirname(path), specifier));
+      const near = posix.join(posix.dirname(path), specifier);
+      if (specifier.startsWith('.')) waiting.push(isTypes ? declarationOf(near) : near);
       else outside.add(packageOf(specifier));
     }
   }
@@ -95,6 +104,28 @@ describe('a package as it is published', function () {
       '@pileus/core/testing': ['chai', 'fast-check', 'mocha'],
       '@pileus/sdk/rxjs': ['rxjs'],
     });
+  });
+
+  it('brings the declarations that its own ones name', async () => {
+    for (const packed of all) {
+      const { name, exports, devDependencies = {} } = packed.manifest;
+      for (const [entry, { types }] of Object.entries(exports)) {
+        if (types === undefined) continue;
+        const outside = [...(await reachedFrom(packed, types))];
+        const kept = outside.map((other) => `@types/${other}`).filter((other) => other in devDependencies);
+        expect(kept, `${name} ${entry}`).to.deep.equal([]);
+      }
+    }
+  });
+
+  it('says which Node it needs, run by an older one', async () => {
+    const older = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.1.0' } })`;
+    for (const { dir, manifest } of all.filter(({ manifest: { engines } }) => engines?.node === '>=24'))
+      for (const [program, target] of Object.entries(manifest.bin ?? {})) {
+        const { exitCode, stderr } = await attempt([process.execPath, '--import', older, join(dir, target), '--help']);
+        expect(stderr, program).to.match(/^.* needs Node 24 or later; this is 22\.1\.0\.\n$/);
+        expect(exitCode).to.equal(1);
+      }
   });
 
   it('asks for peers that this repository is tested with', async () => {

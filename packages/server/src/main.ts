@@ -5,7 +5,9 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { refuseOldNode } from './node-version.ts';
 
+refuseOldNode('pileus-server');
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=20');
 const { describeFailure, run } = await import('./run.ts');

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { describeFailure } from '../failure.ts';
-import { run, USAGE } from './run.ts';
+import { refuseOldNode } from '../node-version.ts';
 
+refuseOldNode('pileus-agent');
+const { describeFailure } = await import('../failure.ts');
+const { run, USAGE } = await import('./run.ts');
 try {
   await run();
 } catch (error) {
