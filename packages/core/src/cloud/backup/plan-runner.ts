@@ -272,7 +272,7 @@ export class PlanRunner {
     const { slices, environment } = this.#services;
     const nowMs = environment.clock.monotonicMs();
     this.#again.set(plan.id, nowMs + AGAIN_MS);
-    const kept: Kept[] = [];
+    const [kept, tested]: [Kept[], Kept[]] = [[], []];
     let removals = 0;
     await slices.each([...Map.groupBy(await keptBy(this.#services, plan), ({ of }) => of).values()], async (ofOne) => {
       const newestFirst = ofOne.toSorted((a, b) => (a.takenAt < b.takenAt ? 1 : -1));
@@ -291,8 +291,11 @@ export class PlanRunner {
       // From a damaged one nothing is recovered whole.
       const recoverable = newestFirst.find(({ condition }) => condition !== 'damaged');
       if (recoverable !== undefined) kept.push(recoverable);
+      // The newest may be waiting for its test.
+      const last = newestFirst.find(({ condition, backups }) => condition !== 'damaged' && backups.every(isTried));
+      if (last !== undefined) tested.push(last);
     });
-    const set = await this.#recovery(plan, kept);
+    const set = await this.#recovery(plan, kept, tested);
     if (set.recoveryPointAt !== (plan.recoveryPointAt ?? null) || set.recoverySeconds !== (plan.recoverySeconds ?? null))
       await this.#services.kernel().observe([change(backupPlan, plan.id, set)]);
   }
@@ -316,14 +319,16 @@ export class PlanRunner {
     }
   }
 
-  async #recovery(plan: PlanRow, newest: readonly Kept[]) {
+  async #recovery(plan: PlanRow, newest: readonly Kept[], tested: readonly Kept[]) {
     const takenAt = new Map(newest.map((each) => [each.of, each.takenAt]));
     const points = (await this.#subjects(plan)).map(({ id }) => takenAt.get(id));
     const isWhole = points.length > 0 && !points.includes(undefined);
-    const seconds = newest.flatMap(({ backups }) => backups.flatMap(({ restoreSeconds }) => restoreSeconds ?? []));
+    const seconds = tested.flatMap(({ backups }) => backups.flatMap(({ restoreSeconds }) => restoreSeconds ?? []));
     return {
       recoveryPointAt: isWhole ? (points.toSorted()[0] ?? null) : null,
       recoverySeconds: seconds.length === 0 ? null : Math.max(...seconds),
     };
   }
 }
+
+const isTried = ({ restoreSeconds }: Kept['backups'][number]): boolean => restoreSeconds !== undefined;
