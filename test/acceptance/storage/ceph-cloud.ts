@@ -7,6 +7,7 @@ import { CephCluster, type CephClusterOptions } from '../../../tools/system/ceph
 import { CACHE_DIR, ensureSystem } from '../../../tools/system/ensure.ts';
 import { freePort } from '../../../tools/system/free-port.ts';
 import { TEST_PACKAGES } from '../../../tools/system/packages.ts';
+import type { LabHost } from '../../lab/host.ts';
 import { type Lab, labUp } from '../../lab/lab.ts';
 import { CephGuest } from './ceph-guest.ts';
 
@@ -16,6 +17,8 @@ const HEARTBEAT_SECONDS = 0.5;
 
 export interface CephCloudOptions extends CephClusterOptions {
   readonly hosts?: number;
+  /** Hosts are reached by TLS, and memory goes from one to another by it. Default: by their sockets, and within the connections of their libvirtd. */
+  readonly tls?: boolean;
   /** Keys of the server's configuration beside those that the lab gives. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -38,14 +41,15 @@ export class CephCloud implements AsyncDisposable {
     this.#config = config;
   }
 
-  static async up({ hosts = 2, config = {}, ...cluster }: CephCloudOptions = {}): Promise<CephCloud> {
+  static async up({ hosts = 2, tls = false, config = {}, ...cluster }: CephCloudOptions = {}): Promise<CephCloud> {
     const system = await ensureSystem({ log: () => {}, also: TEST_PACKAGES });
     if (!system.ok) throw new Error(system.reason);
     await using made = new AsyncDisposableStack();
-    const lab = made.adopt(await labUp({ hosts }), (each) => each.down());
+    const lab = made.adopt(await labUp({ hosts, tls }), (each) => each.down());
     const ceph = made.use(await CephCluster.start({ manager: true, pools: [POOL], address: lab.address, ...cluster }));
     const dir = made.adopt(await mkdtemp('/tmp/pileus-ceph-cloud-'), (path) => rm(path, { recursive: true, force: true }));
-    const options = { virtType: 'tcg', vncSocketDir: dir, cpuShares: false };
+    const byTls = { migration: 'tls', migrationPkiPath: '/etc/libvirt/pki' };
+    const options = { virtType: 'tcg', vncSocketDir: dir, cpuShares: false, ...(tls ? byTls : {}) };
     const cloud = made.use(
       new CephCloud(lab, ceph, join(dir, 'server'), {
         kvm: { enabled: false },
@@ -124,14 +128,21 @@ export class CephCloud implements AsyncDisposable {
     await rm(join(this.serverDir, '..'), { recursive: true, force: true });
   }
 
+  /** How the server reaches a host. */
+  #way({ tls, socketPath }: LabHost): { readonly uri: string; readonly tlsCredentials?: string } {
+    if (tls === undefined) return { uri: `qemu+unix:///system?socket=${socketPath}` };
+    return { uri: `qemu+tls://${tls.address}:${tls.port}/system`, tlsCredentials: JSON.stringify(this.lab.client) };
+  }
+
   async #populate(): Promise<void> {
     const { cloud, ceph } = this;
     const zone = await cloud.zones.create({ name: 'lab' }).wait();
     const cluster = await cloud.clusters.create({ name: 'lab', zoneId: zone.id, allowEmulation: true, vcpuOvercommit: 64 }).wait();
-    for (const { name, socketPath } of this.lab.hosts) {
-      const uri = `qemu+unix:///system?socket=${socketPath}`;
-      this.hostIds = [...this.hostIds, (await cloud.hosts.create({ name, clusterId: cluster.id, uri }).wait()).id];
-    }
+    for (const host of this.lab.hosts)
+      this.hostIds = [
+        ...this.hostIds,
+        (await cloud.hosts.create({ name: host.name, clusterId: cluster.id, ...this.#way(host) }).wait()).id,
+      ];
     const settings = { monitors: ceph.monitors.join(','), pool: POOL, user: ceph.user.name };
     const pool = { name: 'ceph', driver: 'rbd', zoneId: zone.id, settings, secrets: { key: ceph.user.key } };
     this.#poolId = (await cloud.pools.create(pool).wait()).id;
