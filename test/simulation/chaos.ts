@@ -1,7 +1,8 @@
 import type { StepPoint } from '@pileus/core/kernel';
 import { SHARED_SITE, type SimCloud, type StoreFaults } from '@pileus/core/testing';
 import type { Deliveries } from './deliveries.ts';
-import type { CallTrouble, FullPool, Kill, PlannedEvent, SiteTrouble, StoreTrouble } from './plan.ts';
+import { LABELS } from './network-wishes.ts';
+import type { CallTrouble, FabricTrouble, FullPool, Kill, PlannedEvent, SiteTrouble, StoreTrouble } from './plan.ts';
 
 type Trouble = Exclude<PlannedEvent, { readonly type: 'ask' }>;
 
@@ -13,6 +14,8 @@ export class Chaos {
   readonly #pools: (name: string) => string | undefined;
   readonly #deliveries: Deliveries;
   readonly #tally = new Map<string, number>();
+  /** By host: since when it leads to no physical network. */
+  readonly #cut = new Map<string, number>();
   #raging = true;
   /** What the next step, or the next commit, is killed by. */
   #armed: Kill | undefined;
@@ -42,6 +45,7 @@ export class Chaos {
     else if (trouble.type === 'call') this.#call(trouble);
     else if (trouble.type === 'store') this.#store(trouble);
     else if (trouble.type === 'full') this.#full(trouble);
+    else if (trouble.type === 'fabric') this.#fabric(trouble);
     else if (trouble.type === 'delivery') this.#deliveries.trouble(trouble.how);
     else if (trouble.point === 'instant') this.#kill(trouble, 'at an instant');
     else this.#armed = trouble;
@@ -58,7 +62,23 @@ export class Chaos {
     this.#deliveries.heal();
     for (const pool of world.pools.values()) pool.othersBytes = 0;
     for (const name of [...world.hosts.keys(), SHARED_SITE]) this.#end(name);
+    for (const [name, host] of world.hosts) {
+      this.cut(name, false);
+      host.switchTrouble = undefined;
+    }
   }
+
+  /** The host leads to no physical network, or to all of them. */
+  cut(hostname: string, isCut: boolean): void {
+    const { environment, world } = this.#sim;
+    const { unconnected } = world.host(hostname);
+    if (isCut) for (const label of LABELS) unconnected.add(label);
+    else unconnected.clear();
+    if (isCut) this.#cut.set(hostname, environment.clock.nowMs());
+    else this.#cut.delete(hostname);
+  }
+
+  readonly cutSinceMs = (hostname: string): number | undefined => this.#cut.get(hostname);
 
   /** To be called when a group of commits is durable and nobody has heard of it. */
   durable(): void {
@@ -106,6 +126,20 @@ export class Chaos {
 
   #call({ command, effect, delayMs }: CallTrouble): void {
     this.#sim.world.faults.add({ ...(command === undefined ? {} : { command }), effect, delayMs, times: 1 });
+  }
+
+  #fabric({ host: name, how, forMs }: FabricTrouble): void {
+    const { environment, world } = this.#sim;
+    const host = world.host(name);
+    if (how === 'lost' ? this.#cut.has(name) : host.switchTrouble !== undefined) return;
+    this.#count(`fabric.${how}`);
+    if (how === 'lost') this.cut(name, true);
+    else host.switchTrouble = 'does not follow';
+    environment.timers.after(forMs, () => {
+      if (!this.#raging) return;
+      if (how === 'lost') this.cut(name, false);
+      else host.switchTrouble = undefined;
+    });
   }
 
   #full({ pool: name, forMs }: FullPool): void {

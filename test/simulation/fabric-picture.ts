@@ -2,6 +2,8 @@ import { KEPT_SORTS, type SimCloud } from '@pileus/core/testing';
 import type { Mirror } from './mirror.ts';
 import type { Site } from './site.ts';
 
+/** Until an empty fabric is known to be lost. */
+const LOST_MS = 60_000;
 /** Until all that a fabric has was looked at, and what one look makes possible is made by the next. */
 const LOOKS_MS = 120_000;
 
@@ -10,24 +12,47 @@ type Picture = ReadonlyMap<string, string>;
 
 /**
  * What is wrong with the fabric of all hosts when everything is at rest: whatever it has is what would be there, had all of it been made from the rows alone just now.
- * It is made so: all of it is forgotten, but for the mark that it is known by, and a new life of the control plane looks at it.
+ * It is made so: all of it is forgotten. With the mark that it is known by it is lost, and rebuilt when whoever runs the cloud says so; else a new life of the control
+ * plane looks at it.
  */
-export async function unlikeRows(sim: SimCloud, mirror: Mirror, site: Site): Promise<readonly string[]> {
+export async function unlikeRows(sim: SimCloud, mirror: Mirror, site: Site, isLost: boolean): Promise<readonly string[]> {
   const left = pictureOf(sim, mirror, site);
   const { fabric } = sim.world;
   for (const sort of KEPT_SORTS) fabric.kept.of(sort).clear();
   fabric.networks.clear();
-  for (const hostId of [...mirror.rows('host').keys()].slice(0, 1)) {
-    sim.crash();
-    await sim.start();
-    await sim.done('host.reconnect', {}, hostId);
-    await sim.run(LOOKS_MS);
-  }
+  if (isLost) {
+    fabric.kept.clear();
+    const problems = await rebuilt(sim, mirror);
+    if (problems.length > 0) return problems;
+  } else
+    for (const hostId of [...mirror.rows('host').keys()].slice(0, 1)) {
+      sim.crash();
+      await sim.start();
+      await sim.done('host.reconnect', {}, hostId);
+    }
+  await sim.run(LOOKS_MS);
   mirror.sync();
   const made = pictureOf(sim, mirror, site);
   return [...new Set([...left.keys(), ...made.keys()])].flatMap((what) =>
     left.get(what) === made.get(what) ? [] : [`the fabric has ${what} as ${left.get(what)}, by the rows it were ${made.get(what)}`],
   );
+}
+
+/** What is wrong with how a fabric is treated that has come back empty: nobody writes to it until an operator says so. */
+async function rebuilt(sim: SimCloud, mirror: Mirror): Promise<readonly string[]> {
+  const { fabric } = sim.world;
+  await sim.run(LOST_MS);
+  mirror.sync();
+  const lost = [...mirror.rows('fabric').values()].find(({ state }) => state === 'lost');
+  if (lost === undefined) return ['a fabric has come back empty, and nobody knows that it is lost'];
+  const answer = await sim.submit('vpc.create', { name: 'beside' }).then(
+    () => 'accepted',
+    ({ code }: { readonly code?: string }) => code,
+  );
+  const written = fabric.networks.size + KEPT_SORTS.reduce((sum, sort) => sum + fabric.kept.of(sort).size, 0);
+  if (answer !== 'conflict' || written > 0) return [`a fabric is lost, ${written} things were written to it, and another VPC is ${answer}`];
+  await sim.done('fabric.rebuild', {}, String(lost.id));
+  return [];
 }
 
 function pictureOf(sim: SimCloud, mirror: Mirror, { planted }: Site): Picture {

@@ -6,6 +6,7 @@ import { Clients } from './client.ts';
 import { CALLBACKS_URL, Deliveries } from './deliveries.ts';
 import { Emptied } from './emptied.ts';
 import { unlikeRows } from './fabric-picture.ts';
+import { FabricWatch, unseenLosses } from './fabric-watch.ts';
 import { Invariants } from './invariants.ts';
 import { Door, Isolation } from './isolation.ts';
 import { Mirror } from './mirror.ts';
@@ -180,6 +181,7 @@ class Play {
     const emptied = new Emptied(sim, mirror, new Set(site.planted.map(({ id }) => id)), say);
     const settings = new SettingsModel(sim, mirror, say);
     const stacks = new StacksWatch(mirror, say);
+    const fabric = new FabricWatch(mirror, chaos.cutSinceMs, say);
     const clients = new Clients({
       sim,
       site,
@@ -196,7 +198,7 @@ class Play {
       invariants.committed(touched);
       isolation.committed(touched);
       this.#deliveries.committed(touched);
-      for (const watch of [cascades, emptied, settings, stacks]) watch.committed(touched);
+      for (const watch of [cascades, emptied, settings, stacks, fabric]) watch.committed(touched);
       this.#checks += 1;
       chaos.durable();
     };
@@ -210,7 +212,7 @@ class Play {
     const troubles = chaos.tally;
     chaos.heal();
     await this.#settle(chaos, invariants, mirror);
-    if (this.#problems.length === 0) await this.#atRest({ invariants, isolation, mirror, site, clients, stacks });
+    if (this.#problems.length === 0) await this.#atRest({ chaos, invariants, isolation, mirror, site, clients, stacks });
     const operations = sim.rows('operation');
     const asked = new Set(clients.operations);
     const succeeded = operations.filter(({ id, state }) => state === 'succeeded' && asked.has(String(id)));
@@ -251,6 +253,7 @@ class Play {
   }
 
   async #atRest(at: {
+    readonly chaos: Chaos;
     readonly invariants: Invariants;
     readonly isolation: Isolation;
     readonly mirror: Mirror;
@@ -263,7 +266,11 @@ class Play {
     at.isolation.delivered();
     this.#problems.push(...this.#deliveries.missing(at.mirror));
     this.#problems.push(...atQuiet(this.#sim, at.mirror, at.site, at.clients.operations));
-    if (this.#ground.networks && this.#problems.length === 0) this.#problems.push(...(await unlikeRows(this.#sim, at.mirror, at.site)));
+    if (!this.#ground.networks) return;
+    if (this.#problems.length === 0)
+      this.#problems.push(...(await unseenLosses(this.#sim, at.mirror, (name, isCut) => at.chaos.cut(name, isCut))));
+    if (this.#problems.length === 0)
+      this.#problems.push(...(await unlikeRows(this.#sim, at.mirror, at.site, Math.floor(this.#ground.seed / 2) % 2 === 0)));
   }
 
   async #until(atMs: number, chaos: Chaos, invariants: Invariants): Promise<void> {

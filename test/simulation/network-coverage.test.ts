@@ -1,6 +1,6 @@
 import { assert } from 'chai';
 import { type History, playHistory } from './history.ts';
-import { NETWORK_COMMANDS, NETWORK_READS } from './plan.ts';
+import { FABRIC_TROUBLES, NETWORK_COMMANDS, NETWORK_READS } from './plan.ts';
 import { actionsWished } from './wishes.ts';
 
 /** Always the same. */
@@ -32,6 +32,11 @@ describe('what random histories with networks are made of', function () {
       asked.filter((command) => (history.calls[command] ?? 0) === 0),
       [],
     );
+  });
+
+  it('has hosts that lose their cables, and switches that do nothing that they are told', () => {
+    const met = FABRIC_TROUBLES.map((how) => history.troubles[`fabric.${how}`] ?? 0);
+    assert.isAbove(Math.min(...met), 0, JSON.stringify(history.troubles));
   });
 
   it('finds a fabric that says that it has what it has not', async () => {

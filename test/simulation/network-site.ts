@@ -1,12 +1,13 @@
 import type { JsonObject } from '@pileus/core/kernel';
 import { SHARED_SITE, type SimCloud } from '@pileus/core/testing';
-import { DOMAIN, OUTSIDE, ownRange } from './network-wishes.ts';
+import { DOMAIN, LABELS, OUTSIDE, ownRange, WIRE } from './network-wishes.ts';
 import type { Site } from './site.ts';
 
-/** A network that leads out, of the switches that the hosts of the first cluster are connected to, for all to use. */
+/** A network that leads out and one for machines, of the switches that the hosts of the first cluster are connected to, for all to use. */
 export async function layOutOutside(sim: SimCloud, known: Map<string, string>): Promise<void> {
-  const cables = { name: 'uplink', label: 'physnet1', role: 'external', clusterId: known.get('cluster/0') ?? '' };
-  const physicalNetworkId = await sim.done('physicalNetwork.create', cables);
+  const clusterId = known.get('cluster/0') ?? '';
+  const cables = (name: string, role: string, label: string) => sim.done('physicalNetwork.create', { name, role, label, clusterId });
+  const physicalNetworkId = await cables('uplink', 'external', LABELS[0]);
   const subnets = [
     { name: 'outside-4', cidr: OUTSIDE.ipv4 },
     { name: 'outside-6', cidr: OUTSIDE.ipv6 },
@@ -15,7 +16,15 @@ export async function layOutOutside(sim: SimCloud, known: Map<string, string>): 
   known.set('outside', networkId);
   const [ipv6] = sim.rows('subnet').filter(({ cidr }) => cidr === OUTSIDE.ipv6);
   known.set('outside/ipv6', String(ipv6?.id));
-  await sim.done('share.create', { resourceKind: 'network', resourceId: networkId, with: 'all' });
+  const wire = {
+    name: 'wire',
+    physicalNetworkId: await cables('wire', 'tenant', LABELS[1]),
+    vlanId: 0,
+    subnets: [{ name: 'wire', cidr: WIRE }],
+  };
+  known.set('wire', await sim.done('network.create', wire));
+  for (const name of ['outside', 'wire'])
+    await sim.done('share.create', { resourceKind: 'network', resourceId: known.get(name) ?? '', with: 'all' });
 }
 
 type Done = (action: string, input: JsonObject, resourceId?: string) => Promise<string>;

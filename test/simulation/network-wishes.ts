@@ -26,8 +26,11 @@ export const NETWORK_KINDS = [
 export const DOMAIN = 'cloud.internal';
 /** Of a project's first VPC: no other project has the same, so that they may be linked. */
 export const ownRange = (index: number): string => `10.${200 + index}.0.0/24`;
+/** Of physical networks, by what hosts call them: one that leads out, and a wire for machines of all tenants. */
+export const LABELS = ['physnet1', 'physnet2'] as const;
 /** Of the network that leads out. */
 export const OUTSIDE = { ipv4: '192.0.2.0/25', ipv6: '2001:db8:ffff::/64' } as const;
+export const WIRE = '10.253.0.0/22';
 
 const FOREIGN = 0.04;
 const HEALTH = { intervalSeconds: 5, timeoutSeconds: 5, successes: 1 };
@@ -163,6 +166,9 @@ class NetworkWishes {
     return [
       [20, () => plugged(this.#nic())],
       [8, () => plugged(this.#nic(), this.#nic())],
+      [6, () => plugged({ networkId: '@wire' })],
+      [2, () => plugged({ networkId: '@wire' }, this.#nic())],
+      [3, () => this.#on('instance.attachNic', 'instance', { networkId: '@wire' })],
       [4, () => this.#on('instance.start', 'instance')],
       [3, () => this.#on('instance.stop', 'instance', { force: true })],
       [1, () => this.#on('instance.delete', 'instance', { force: true })],

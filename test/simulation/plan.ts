@@ -9,6 +9,7 @@ export const CALL_EFFECTS = ['fail', 'fail_after', 'timeout_before', 'timeout_af
 export const READ_EFFECTS = ['fail', 'timeout_after', 'aged', 'stale'] as const;
 export const SITE_TROUBLES = ['crash', 'freeze', 'partition', 'disconnect'] as const;
 export const KILL_POINTS = ['before_step', 'after_step', 'durable', 'instant'] as const;
+export const FABRIC_TROUBLES = ['lost', 'hangs'] as const;
 export const STORE_TROUBLES = ['commitFails', 'acknowledgementLost'] as const;
 
 /** Something that is to happen at a virtual instant. Its id stays its own when others are left out. */
@@ -35,10 +36,17 @@ export type Kill = Planned & { readonly type: 'kill'; readonly point: (typeof KI
 export type StoreTrouble = Planned & { readonly type: 'store'; readonly how: (typeof STORE_TROUBLES)[number] };
 /** Others fill a pool to the brim for a while: the one of a host, or that of a cluster. */
 export type FullPool = Planned & { readonly type: 'full'; readonly pool: string; readonly forMs: number };
+/** A host has nothing any more that leads to physical networks, or its switch does nothing that it is told, for a while. */
+export type FabricTrouble = Planned & {
+  readonly type: 'fabric';
+  readonly host: string;
+  readonly how: (typeof FABRIC_TROUBLES)[number];
+  readonly forMs: number;
+};
 /** The next event that is sent to somebody outside meets it. */
 export type DeliveryTrouble = Planned & { readonly type: 'delivery'; readonly how: ReceiverTrouble };
 export type Request = Planned & Ask;
-export type PlannedEvent = SiteTrouble | CallTrouble | Kill | StoreTrouble | FullPool | DeliveryTrouble | Request;
+export type PlannedEvent = SiteTrouble | CallTrouble | Kill | StoreTrouble | FullPool | FabricTrouble | DeliveryTrouble | Request;
 
 /** What a history is drawn for. */
 export interface Ground {
@@ -176,7 +184,7 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
     for (const draft of [...drawOperator(random, hosts, troubles, rageMs), ...drawCascades(random, annex, rageMs)])
       events.push({ id: events.length, ...draft });
   }
-  if (ground.networks)
+  if (ground.networks) {
     often((2500 * mildness) / clients, () => ({
       type: 'call',
       ...(random.chance(0.7)
@@ -184,6 +192,14 @@ export function drawPlan(ground: Ground): readonly PlannedEvent[] {
         : { command: pickOf(random, NETWORK_READS), effect: random.pick<FaultEffect>([...READ_EFFECTS]) }),
       delayMs: 100 + random.below(40_000),
     }));
+    for (const host of hosts)
+      often(60_000, () => ({
+        type: 'fabric',
+        host,
+        how: random.pick<FabricTrouble['how']>([...FABRIC_TROUBLES]),
+        forMs: 1000 + random.below(90_000),
+      }));
+  }
   return events.filter(({ atMs }) => atMs < rageMs).sort((a, b) => a.atMs - b.atMs || a.id - b.id);
 }
 

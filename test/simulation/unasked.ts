@@ -38,7 +38,7 @@ export const UNASKED: Readonly<Record<string, readonly string[]>> = {
       'user.enable',
       'user.update',
     ],
-  'The network that leads out is there before a history begins, and no fabric is lost in one: what comes of that is tested by itself.': [
+  'The network that leads out is there before a history begins, and a fabric is lost, and rebuilt, when one is at rest (`unlikeRows`).': [
     'fabric.rebuild',
     'physicalNetwork.create',
     'physicalNetwork.delete',

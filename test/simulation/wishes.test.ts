@@ -5,7 +5,7 @@ import { UNASKED } from './unasked.ts';
 import { actionsWished } from './wishes.ts';
 
 /** In so many plans all comes that comes in few of them. */
-const SEEDS = 20;
+const SEEDS = 40;
 
 describe('what histories ask for', () => {
   const actions: string[] = [];
