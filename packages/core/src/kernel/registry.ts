@@ -1,6 +1,7 @@
 import type { Strategies } from '../strategy/index.ts';
 import type { Action } from './action.ts';
 import { AUDIT_TABLE, UNSEALED } from './audit/record.ts';
+import { circleOf, goesAlong } from './cascade/circles.ts';
 import { CASCADE_PARTS, cascadeDelete, deleteAction, expungeAction } from './cascade/delete.ts';
 import type { Deletion } from './cascade/deletion.ts';
 import { TRASHED } from './cascade/plan.ts';
@@ -146,11 +147,17 @@ export class Registry {
       for (const edge of kind.refs) {
         if (this.#kinds.find(edge.kind) === undefined)
           throw new Error(`kind ${kind.name} refers to the unknown kind ${edge.kind} in ${edge.field}`);
-        const goes = edge.onDelete === 'cascade' || edge.ownedIf !== undefined || edge.recursive === true;
-        if (goes && this.findDeletion(edge.kind) !== undefined && this.findDeletion(kind.name) === undefined)
+        if (goesAlong(edge) && this.findDeletion(edge.kind) !== undefined && this.findDeletion(kind.name) === undefined)
           throw new Error(`kind ${kind.name} is deleted with its ${edge.field}, and declares no deletion`);
         this.#incoming.set(edge.kind, [...(this.#incoming.get(edge.kind) ?? []), { kind, edge }]);
       }
+    const circle = circleOf(this.kinds());
+    if (circle !== undefined) {
+      const told = circle.map(
+        (name) => `${name} (plugin ${this.plugins.find(({ kinds }) => kinds?.some((kind) => kind.name === name))?.id})`,
+      );
+      throw new Error(`kinds are deleted with one another in a circle: ${told.join(' with ')}`);
+    }
     const project = this.#kinds.find('project');
     // What a project has keeps it from being deleted; what was done in it does not.
     if (project !== undefined)

@@ -85,6 +85,30 @@ describe('the registry', () => {
     expect(registry.findAction('thing.go')).to.equal(undefined);
   });
 
+  it('refuses kinds that are deleted with one another in a circle, and names their plugins; a tree of one kind is none', () => {
+    const gone = (name: string, field: string, owner: string, more?: object): Partial<Plugin> => {
+      const kind = defineKind({
+        ...thing,
+        name,
+        plural: `${name}s`,
+        schema: Type.Object({ [field]: ref(owner, 'cascade') }),
+        quota: {},
+        indexed: [],
+        ...more,
+      });
+      return { kinds: [kind], deletions: [{ ...deletion, kind } as never] };
+    };
+    const tree = plugin('trees', gone('branch', 'parentId', 'branch'));
+    expect(register(tree).edgesTo('branch')).to.have.length(1);
+    const egg = plugin('eggs', gone('egg', 'henId', 'hen'));
+    const hen = plugin('hens', gone('hen', 'farmId', 'farm'));
+    const farm = (owner: string) => plugin('farms', gone('farm', 'prideId', owner));
+    expect(() => register(tree, egg, hen, farm('egg'))).to.throw(
+      'kinds are deleted with one another in a circle: egg (plugin eggs) with hen (plugin hens) with farm (plugin farms) with egg (plugin eggs)',
+    );
+    expect(register(tree, egg, hen, farm('branch')).edgesTo('hen')).to.have.length(1);
+  });
+
   it('does not care in which order plugins come', () => {
     const declaring = plugin('declaring', { kinds: [thing], points: [point] });
     const using = plugin('using', { requires: ['declaring'], hooks: [onGate(point, () => undefined)], actions: [act(world, 'go', run)] });
