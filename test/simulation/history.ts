@@ -1,4 +1,5 @@
 import { SimCloud, type StoreFaults, type WorldOptions } from '@pileus/core/testing';
+import { unlikeAudit } from './audited.ts';
 import { Cascades } from './cascades.ts';
 import { Chaos } from './chaos.ts';
 import { ClearWay } from './clear-way.ts';
@@ -266,6 +267,7 @@ class Play {
     at.isolation.delivered();
     this.#problems.push(...this.#deliveries.missing(at.mirror));
     this.#problems.push(...atQuiet(this.#sim, at.mirror, at.site, at.clients.operations));
+    this.#problems.push(...(await unlikeAudit(this.#sim)));
     if (!this.#ground.networks) return;
     if (this.#problems.length === 0)
       this.#problems.push(...(await unseenLosses(this.#sim, at.mirror, (name, isCut) => at.chaos.cut(name, isCut))));
