@@ -7,6 +7,7 @@ import { built, ROOT } from './documents.ts';
 
 interface Manifest {
   readonly name: string;
+  readonly version: string;
   readonly engines?: { readonly node?: string };
   readonly bin?: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -118,13 +119,14 @@ describe('a package as it is published', function () {
     }
   });
 
-  it('says which Node it needs, run by an older one', async () => {
+  it('tells its version, and run by an older Node which one it needs', async () => {
     const older = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.1.0' } })`;
     for (const { dir, manifest } of all.filter(({ manifest: { engines } }) => engines?.node === '>=24'))
       for (const [program, target] of Object.entries(manifest.bin ?? {})) {
         const { exitCode, stderr } = await attempt([process.execPath, '--import', older, join(dir, target), '--help']);
         expect(stderr, program).to.match(/^.* needs Node 24 or later; this is 22\.1\.0\.\n$/);
         expect(exitCode).to.equal(1);
+        expect(await run([process.execPath, join(dir, target), '--version']), program).to.equal(`${manifest.version}\n`);
       }
   });
 

@@ -9,16 +9,18 @@ import { describeFailure as describe } from './failure.ts';
 import { createLogger } from './logging.ts';
 import { networkPlugins } from './network-plugins.ts';
 import { loadPlugins } from './plugins.ts';
+import { releaseOf } from './release.ts';
 import { storagePlugins } from './storage-plugins.ts';
 import { restoreStore } from './store.ts';
 
-const USAGE = `Usage: pileus-server [--config FILE] [--reset-root-key] [--replace-seal-key] [--restore BACKUP]
+const USAGE = `Usage: pileus-server [--config FILE] [--reset-root-key] [--replace-seal-key] [--restore BACKUP] [--version]
 
   --config FILE      YAML or JSON; docs/reference/config.md lists every key. Without it, everything has its default.
   --reset-root-key   Voids the root API key, makes another and shows it.
   --replace-seal-key Makes another key for what is sealed, seals all of that anew, and serves. Copy seal.key again where you keep it.
   --restore BACKUP   Makes the store anew from a backup, and ends. No store may be there: move its file away first, or name another schema. After the next
                      start nothing real is removed by itself until an operator confirms it (POST /v1/recovery/confirm).
+  --version          Shows the version, and ends.
 `;
 
 /** The program `pileus-server`: serves until a signal ends it. Resolves when all is parked and closed. Tells when it has begun to serve. */
@@ -30,9 +32,11 @@ export async function run(onListening: () => void = () => {}): Promise<void> {
       'replace-seal-key': { type: 'boolean' },
       restore: { type: 'string' },
       help: { type: 'boolean' },
+      version: { type: 'boolean' },
     },
   });
   if (values.help === true) return void process.stdout.write(USAGE);
+  if (values.version === true) return void process.stdout.write(`${await releaseOf()}\n`);
   const loaded = await loadConfig(values.config);
   if (values.restore !== undefined) return restore(loaded, values.restore);
   const server = await startServer(loaded, {

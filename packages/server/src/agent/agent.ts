@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { resolve } from 'node:path';
 import { type AgentStatus, COMMANDS, type HostLink } from '@pileus/core/agent';
@@ -7,6 +6,7 @@ import { exchange, type Identity, PinnedConnections } from '@pileus/core/node';
 import { ConfigError, dependingOn } from '../config/load.ts';
 import { readTls } from '../http/tls.ts';
 import { makeDirectory } from '../make-directory.ts';
+import { releaseOf } from '../release.ts';
 import type { LoadedAgentConfig } from './config.ts';
 import { isOpen, Journal } from './journal.ts';
 import { Outbox, type PostOptions } from './outbox.ts';
@@ -160,13 +160,4 @@ function countsOf(journal: Journal): Required<AgentStatus['commands']> {
     else if (command.refusedAt !== undefined) counts.refused += 1;
     else if (isOpen(command)) counts.unacknowledged += 1;
   return counts;
-}
-
-/** Beside the sources, or one level further up beside what is built of them. */
-async function releaseOf(): Promise<string> {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    const text = await readFile(new URL(path, import.meta.url), 'utf8').catch(() => undefined);
-    if (text !== undefined) return (JSON.parse(text) as { readonly version: string }).version;
-  }
-  return 'unknown';
 }

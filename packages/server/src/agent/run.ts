@@ -3,6 +3,7 @@ import { mintedAtMs } from '@pileus/core/agent';
 import { describeChain, type Environment, sleep } from '@pileus/core/kernel';
 import { nodeEnvironment } from '@pileus/core/node';
 import { createLogger } from '../logging.ts';
+import { releaseOf } from '../release.ts';
 import { type Agent, type AgentServices, type Duties, startAgent } from './agent.ts';
 import { type AgentConfig, loadAgentConfig } from './config.ts';
 import { inspectHost } from './inspect.ts';
@@ -17,11 +18,13 @@ const CLEAR_EVERY_MS = 60_000;
 export const USAGE = `Usage: pileus-agent --config FILE
 
   --config FILE      YAML or JSON; docs/reference/agent-config.md lists every key.
+  --version      Shows the version, and ends.
 `;
 
 /** The program `pileus-agent`: serves until a signal ends it. Resolves when all is parked and closed. */
 export async function run(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } } });
+  if (values.version === true) return void process.stdout.write(`${await releaseOf()}\n`);
   if (values.help === true || values.config === undefined) return void process.stdout.write(USAGE);
   const loaded = await loadAgentConfig(values.config);
   const environment = nodeEnvironment({ logger: createLogger(loaded.config.log.level) });
