@@ -1,6 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { KernelServices, Plugin } from '@pileus/core/kernel';
 import { expect } from 'chai';
+import { MachineStage } from '../../packages/core/test/cloud/compute/machine-stage.ts';
+import { codeOf as codeOfRefusal, LittleCloud } from '../../packages/core/test/cloud/little-cloud.ts';
 import { startSimulatedServer } from '../../packages/sdk/test/fixture/simulated-server.ts';
 import { Tenancy } from '../../packages/server/test/tenants/tenancy.ts';
 import { attempt } from '../../tools/system/command.ts';
@@ -25,16 +28,38 @@ describe('the code of the guides', function () {
     expect(await code.run('use.ts')).to.equal('lan fabric zone available\n');
   });
 
-  it('of placement.md compiles', async () => {
+  it('of placement.md compiles, and keeps machines where the page says', async () => {
     await using code = await CodeOfPage.lay('docs/guides/placement.md');
     expect(code.names).to.deep.equal(['licences.ts']);
     expect(await code.typeErrors()).to.equal('');
+    const { licences } = (await import(join(code.dir, 'licences.ts'))) as { readonly licences: Plugin };
+    const stage = await MachineStage.with({ hosts: 2, network: false }, { plugins: [licences] });
+    for (const vcpus of [8, 9]) await stage.sim.done('instanceType.create', { name: `of-${vcpus}`, vcpus, memoryBytes: 2 ** 30 });
+    const refused = await stage.refusal('instance.create', stage.input({ instanceType: 'of-9' }));
+    expect(refused.params?.reasons).to.deep.equal({ hv1: 'has no licence for it', hv2: 'has no licence for it' });
+    await stage.machine({ instanceType: 'of-8' });
+    await stage.sim.done('host.update', { labels: { licence: 'large' } }, stage.hostIds[1]);
+    expect((await stage.instance(await stage.machine({ instanceType: 'of-9' }))).hostId).to.equal(stage.hostIds[1]);
   });
 
-  it('of settings.md compiles', async () => {
+  it('of settings.md compiles, and tells what is set for each host', async () => {
     await using code = await CodeOfPage.lay('docs/guides/settings.md');
     expect(code.names).to.deep.equal(['racks.ts']);
     expect(await code.typeErrors()).to.equal('');
+    const { racks, degreesOf, degreesOfAll } = (await import(join(code.dir, 'racks.ts'))) as {
+      readonly racks: Plugin;
+      readonly degreesOf: (services: KernelServices, hostId: string) => Promise<number>;
+      readonly degreesOfAll: (services: KernelServices) => number;
+    };
+    const stage = await LittleCloud.open({ plugins: [racks] });
+    const hosts = [await stage.host('hv1'), await stage.host('hv2')];
+    const { services } = stage.sim.kernel;
+    const told = () => stage.sim.environment.complete(Promise.all(hosts.map((hostId) => degreesOf(services, hostId))));
+    expect([await told(), degreesOfAll(services)]).to.deep.equal([[25, 25], 25]);
+    await stage.sim.done('settingValue.set', { key: 'racks.degrees', value: 30 });
+    await stage.sim.done('settingValue.set', { key: 'racks.degrees', value: 20, resourceKind: 'host', resourceId: hosts[1] });
+    expect([await told(), degreesOfAll(services)]).to.deep.equal([[30, 20], 30]);
+    expect(await codeOfRefusal(stage.sim.submit('settingValue.set', { key: 'racks.degrees', value: 41 }))).to.equal('invalid_input');
   });
 
   it('of tenants.md compiles, and makes a tenant', async () => {
