@@ -3,7 +3,7 @@ import { stray } from '../../../src/cloud/index.ts';
 import type { Store } from '../../../src/kernel/index.ts';
 import { HEARTBEAT_MS, LittleCloud } from '../little-cloud.ts';
 
-const MANY = 450;
+const MANY = 230;
 /** So many at once, by the store's own query. */
 const BATCH = 100;
 const A_LOOK_MS = 10 * HEARTBEAT_MS;
