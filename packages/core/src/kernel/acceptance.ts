@@ -14,7 +14,7 @@ import { keysJournaled, keysShown, operation } from './operation.ts';
 import type { Operations } from './operations.ts';
 import { assertWithin, ownerGone, ownerGuard, ownerOf } from './owner.ts';
 import { quotaExceeded } from './quota/index.ts';
-import { acceptanceFailed, refuseTaken, tooLong } from './refusals.ts';
+import { acceptanceFailed, refuseTaken, takenBy, tooLong } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import { create } from './rows.ts';
 import type { Statement } from './store.ts';
@@ -151,8 +151,12 @@ export class Acceptances {
         if (attempt + 1 < CLASH_ATTEMPTS) continue;
         throw new CloudError('busy', 'Other requests took what was chosen each time; ask again.');
       }
-      if (written.failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS)
-        throw acceptanceFailed(action, written.failure, written.statement);
+      const { failure, statement } = written;
+      if (failure.reason === 'exists' && statement?.op === 'insert') {
+        const kind = this.#registry.findKind(statement.table);
+        if (kind !== undefined) throw await takenBy(services.reader, kind, failure, statement);
+      }
+      if (failure.reason === 'exists' || attempt + 1 >= ACCEPT_ATTEMPTS) throw acceptanceFailed(action, failure, statement);
     }
   }
 

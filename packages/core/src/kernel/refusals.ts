@@ -1,23 +1,26 @@
 import type { Action } from './action.ts';
 import { inWords } from './article.ts';
+import { TRASHED } from './cascade/plan.ts';
 import type { Refusal } from './commits.ts';
 import { CloudError } from './errors.ts';
+import type { JsonObject } from './json.ts';
 import type { AnyKind, RowOf } from './kind.ts';
 import { quotaExceeded } from './quota/index.ts';
 import { both, equals, type Reader } from './reader.ts';
 import { tableOf } from './registry.ts';
 import { INDEXED_BYTES_MAX, type Statement } from './store.ts';
 
-/** Another row of the kind has the same value in a unique key. */
-export function taken(kind: string, fields: readonly string[] = []): CloudError {
+/** Another row of the kind has the same value in a unique key; `lies` says that it is in the trash. */
+export function taken(kind: string, fields: readonly string[] = [], lies = false): CloudError {
   const own = fields.filter((name) => name !== 'projectId' && name !== 'accountId');
   // What a caller would change is said of the thing itself, as a rule, and not what it belongs to.
   const field = own.findLast((name) => !name.endsWith('Id')) ?? own[0] ?? 'id';
   const within = own.filter((name) => name !== field).map((name) => inWords(name.replace(/Id$/, '')));
   const where = within.length === 0 ? '' : ` of this ${within.join(' and ')}`;
-  return new CloudError('name_taken', `Another live ${inWords(kind)}${where} has this ${inWords(field)}.`, {
+  const what = `${inWords(kind)}${where} has this ${inWords(field)}`;
+  return new CloudError('name_taken', lies ? `Another ${what}, and lies in the trash: recover or expunge it.` : `Another live ${what}.`, {
     pointer: `/${field}`,
-    params: { field, kind },
+    params: { field, kind, ...(lies ? { state: TRASHED } : {}) },
   });
 }
 
@@ -38,6 +41,21 @@ export function acceptanceFailed(action: Action, failure: Refusal, statement: St
   return new CloudError('conflict', `${action.name} was refused: ${what} changed meanwhile.`, { detail: failure.reason });
 }
 
+/** Which of them has it decides what can be done about it. */
+export async function takenBy(
+  reader: Reader,
+  kind: AnyKind,
+  { fields = [] }: Refusal,
+  { row }: { readonly row: JsonObject },
+): Promise<CloudError> {
+  const same = fields.flatMap((field) => {
+    const value = row[field];
+    return typeof value === 'string' || typeof value === 'number' ? [equals(field, value)] : [];
+  });
+  const [other] = same.length === 0 || same.length < fields.length ? [] : await reader.list(kind, both(...same), { limit: 1 });
+  return taken(kind.name, fields, other?.state === TRASHED);
+}
+
 /** An update to what another row has would only fail when it runs. The guards of its commit decide between those that were accepted. @throws CloudError name_taken */
 export async function refuseTaken(reader: Reader, kind: AnyKind, row: RowOf<AnyKind>, input: unknown): Promise<void> {
   const before = row as unknown as Record<string, unknown>;
@@ -46,6 +64,7 @@ export async function refuseTaken(reader: Reader, kind: AnyKind, row: RowOf<AnyK
     const values = fields.map((field) => after[field]).filter((value) => typeof value === 'string' || typeof value === 'number');
     if (values.length < fields.length || fields.every((field) => after[field] === before[field])) continue;
     const same = both(...fields.map((field, index) => equals(field, values[index] ?? '')));
-    if ((await reader.list(kind, same, { limit: 1 })).length > 0) throw taken(kind.name, fields);
+    const [other] = await reader.list(kind, same, { limit: 1 });
+    if (other !== undefined) throw taken(kind.name, fields, other.state === TRASHED);
   }
 }

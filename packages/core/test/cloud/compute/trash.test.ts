@@ -34,7 +34,12 @@ describe('the trash', () => {
     const { machines, stored } = JSON.parse(sim.world.snapshot()) as { machines: object[]; stored: { kind: string }[] };
     expect(machines).to.deep.equal([]);
     expect(stored.filter(({ kind }) => kind === 'volume')).to.have.length(2);
-    expect((await refusal(sim.submit('instance.create', machine(at))))?.code).to.equal('name_taken');
+    const refused = { pointer: '/name', params: { field: 'name', kind: 'instance', state: 'trashed' } };
+    expect(await refusal(sim.submit('instance.create', machine(at)))).to.deep.include({ code: 'name_taken', ...refused });
+    const other = await sim.done('instance.create', { ...machine(at), name: 'other' });
+    const { name } = sim.row('instance', id) as { name: string };
+    expect(await refusal(sim.submit('instance.update', { name }, other))).to.deep.include({ code: 'name_taken', ...refused });
+    await sim.done('instance.delete', { force: true }, other);
     await sim.run(2 * HOUR_MS);
     expect(states(at), 'looks leave it alone').to.deep.equal(['instance trashed', 'nic trashed', 'volume available', 'volume trashed']);
   });
