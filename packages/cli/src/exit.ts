@@ -115,7 +115,7 @@ const ADVICE: { readonly [C in ErrorCode]?: string } = {
 };
 
 function advice(error: PileusError, { command, keyFrom, resourceOf, isSigningIn }: ErrorContext): string | undefined {
-  if (isOperationFailed(error)) return `Nothing is left of it. Its story: pileus operations show ${error.operation.id}`;
+  if (isOperationFailed(error)) return `What it had done is undone. Its story: pileus operations show ${error.operation.id}`;
   if (error.code === 'unauthenticated') return isSigningIn === true ? undefined : keyAdvice(keyFrom);
   if (error.code === 'wait_timeout') return `Wait on: pileus operations wait ${String(error.params.operationId)}`;
   if (error.code === 'invalid_input') return `See what it takes: ${command} --help`;
