@@ -93,6 +93,27 @@ describe('metadata and names on OVN', function () {
     await eventually(ask, ({ rcode }) => rcode === 'NXDOMAIN');
   });
 
+  if (FULL)
+    it('are served through each NIC of a machine, one that it was given while it runs, too', async () => {
+      const [{ id, card: first }] = machines as [CloudMachine];
+      const second = await cloud.network(vpcId, '10.0.9.0/24', 'second');
+      await cloud.done('instance.attachNic', { networkId: second }, id);
+      const nic = (await cloud.rows('nic', 'instanceId', id)).find(({ networkId }) => networkId === second);
+      const card = cloud.card(String(nic?.id));
+      const { dns = '' } = await cloud.addressed(card, { ...nic, id: String(nic?.id) });
+      for (const { netns } of [first, card]) {
+        const read = () => fetchFrom(netns, '/openstack/latest/meta_data.json');
+        expect(JSON.parse((await eventually(read, ({ status }) => status === 200)).text).uuid).to.equal(id);
+      }
+      const named = { server: dns, name: 'm1.vpc-1.internal', type: 'A', edns: 1232 };
+      await eventually(
+        () => askNames(card.netns, named),
+        ({ answers }) => answers.length === 1,
+      );
+      await cloud.done('instance.detachNic', { nicId: nic?.id }, id);
+      await cloud.done('network.delete', {}, second);
+    });
+
   // What is told to agents is proven with simulated ones each time.
   if (FULL)
     it('have the names of a peer, both ways, while both sides share them, and no longer than there is a peering', async () => {
