@@ -35,12 +35,26 @@ function mirrorOf(rows: Rows): { readonly mirror: Mirror; readonly put: (table: 
 }
 
 /** What is said of an operation that has succeeded, where these hosts lost their cables between `BEFORE` and `AFTER`. */
-function said(action: string, resourceId: string, createdAt: string, lost: readonly string[] = ['hv1']): readonly string[] {
+function said(
+  action: string,
+  resourceId: string,
+  createdAt: string,
+  lost: readonly string[] = ['hv1'],
+  was = 'stopped',
+): readonly string[] {
   const problems: string[] = [];
   const since = (name: string) => (lost.includes(name) ? Date.parse(CUT) : undefined);
-  const watch = new FabricWatch(mirrorOf(site).mirror, since, (problem) => void problems.push(problem));
+  const { mirror } = mirrorOf(site);
+  const watch = new FabricWatch(
+    mirror,
+    since,
+    () => Date.parse(AFTER),
+    (problem) => void problems.push(problem),
+  );
   const row = { id: 'op', action, resourceId, createdAt };
   const touched = { table: 'operation', id: 'op', revision: 1, held: [] };
+  const after = mirror.row('instance', resourceId);
+  if (after !== undefined) watch.committed([{ ...touched, table: 'instance', id: resourceId, before: { ...after, state: was }, after }]);
   watch.committed([{ ...touched, before: { ...row, state: 'running' }, after: { ...row, state: 'succeeded' } } as Touched]);
   return problems;
 }
@@ -65,6 +79,7 @@ describe('what must be true where hosts lose their cables', () => {
 
   it('is what needs no cables, and what was there before', () => {
     assert.deepEqual(said('instance.start', 'plain', AFTER), []);
+    assert.deepEqual(said('instance.start', 'wired', AFTER, ['hv1'], 'running'), [], 'of one that runs');
     assert.deepEqual(said('instance.attachNic', 'wired', AFTER), [], 'of a NIC that was there');
     assert.match(said('instance.attachNic', 'later', AFTER).join(), /of NIC l$/);
     assert.deepEqual(said('instance.migrate', 'later', AFTER), [], 'of a NIC that came later');

@@ -4,6 +4,7 @@ import type { Mirror, Row, Touched } from './mirror.ts';
 
 /** What brings a machine to a host, or a NIC to a machine. */
 const BRINGING = /^instance\.(create|start|migrate|evacuate|attachNic)$/;
+const OFF = new Set<unknown>(['creating', 'stopped', 'crashed', 'missing']);
 /** Until a host that has lost its cables is shown, and what it carried is carried by others. */
 const LOOKS_MS = 120_000;
 
@@ -18,16 +19,25 @@ export class FabricWatch {
   readonly #mirror: Mirror;
   readonly #lostSince: LostSince;
   readonly #say: (problem: string) => void;
+  readonly #nowMs: () => number;
+  /** By machine: when it last came to its host, or began to run there. */
+  readonly #cameMs = new Map<string, number>();
 
-  constructor(mirror: Mirror, lostSince: LostSince, say: (problem: string) => void) {
+  constructor(mirror: Mirror, lostSince: LostSince, nowMs: () => number, say: (problem: string) => void) {
     this.#mirror = mirror;
     this.#lostSince = lostSince;
+    this.#nowMs = nowMs;
     this.#say = say;
   }
 
   committed(touched: readonly Touched[]): void {
+    for (const { table, id, before, after } of touched) {
+      const begins = after?.state === 'running' && OFF.has(before?.state);
+      if (table === 'instance' && after !== undefined && (begins || after.hostId !== before?.hostId)) this.#cameMs.set(id, this.#nowMs());
+    }
+    // One that had nothing to do has succeeded when it is accepted.
     for (const { table, before, after } of touched)
-      if (table === 'operation' && after?.state === 'succeeded' && before?.state !== 'succeeded')
+      if (table === 'operation' && after?.state === 'succeeded' && before !== undefined && before.state !== 'succeeded')
         this.#succeeded(after as unknown as Operation & { readonly createdAt: string });
   }
 
@@ -39,7 +49,9 @@ export class FabricWatch {
       const isOf = ({ createdAt: since }: Row) =>
         action === 'instance.attachNic' ? String(since) >= createdAt : String(since) <= createdAt;
       const needing = this.#wired(resourceId).filter(isOf);
-      if (name !== undefined && needing.length > 0 && isLost(name))
+      // One that runs already is started by doing nothing.
+      const isBrought = action === 'instance.attachNic' || (this.#cameMs.get(resourceId) ?? 0) >= Date.parse(createdAt);
+      if (name !== undefined && isBrought && needing.length > 0 && isLost(name))
         this.#say(`${action} ${id} of ${resourceId} has succeeded on ${name}, which did not lead to the network of NIC ${needing[0]?.id}`);
     }
     if (action === 'elasticIp.bind') {

@@ -182,7 +182,7 @@ class Play {
     const emptied = new Emptied(sim, mirror, new Set(site.planted.map(({ id }) => id)), say);
     const settings = new SettingsModel(sim, mirror, say);
     const stacks = new StacksWatch(mirror, say);
-    const fabric = new FabricWatch(mirror, chaos.cutSinceMs, say);
+    const fabric = new FabricWatch(mirror, chaos.cutSinceMs, () => sim.environment.clock.nowMs(), say);
     const clients = new Clients({
       sim,
       site,
