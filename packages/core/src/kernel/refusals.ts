@@ -17,11 +17,16 @@ export function taken(kind: string, fields: readonly string[] = [], lies = false
   const field = own.findLast((name) => !name.endsWith('Id')) ?? own[0] ?? 'id';
   const within = own.filter((name) => name !== field).map((name) => inWords(name.replace(/Id$/, '')));
   const where = within.length === 0 ? '' : ` of this ${within.join(' and ')}`;
-  const what = `${inWords(kind)}${where} has this ${inWords(field)}`;
-  return new CloudError('name_taken', lies ? `Another ${what}, and lies in the trash: recover or expunge it.` : `Another live ${what}.`, {
-    pointer: `/${field}`,
-    params: { field, kind, ...(lies ? { state: TRASHED } : {}) },
-  });
+  if (!lies)
+    return new CloudError('name_taken', `Another live ${inWords(kind)}${where} has this ${inWords(field)}.`, {
+      pointer: `/${field}`,
+      params: { field, kind },
+    });
+  return new CloudError(
+    'name_taken',
+    `Another ${inWords(kind)}${where} has this ${inWords(field)}, and lies in the trash: recover or expunge it.`,
+    { pointer: `/${field}`, params: { field, kind, state: TRASHED } },
+  );
 }
 
 /** It is longer than what is searched by may be. */

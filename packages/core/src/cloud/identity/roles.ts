@@ -93,8 +93,7 @@ export class Roles {
       const empty = meant.findIndex((facts) => facts.length === 0);
       if (empty >= 0) throw unknownPermission(permissions[empty] ?? '', `/rules/${index}/permissions/${empty}`);
       const kinds = [...new Set(meant.flat().flatMap(({ kind }) => (kind === undefined || kind.scope === 'cloud' ? [] : [kind])))];
-      if (when !== undefined && !kinds.some((kind) => this.conditionOf(kind, when) !== undefined))
-        throw new CloudError('invalid_input', this.#whyNot(when, kinds), { pointer: `/rules/${index}/when` });
+      if (when !== undefined && !kinds.some((kind) => this.conditionOf(kind, when) !== undefined)) throw this.#unfit(when, kinds, index);
     }
     this.#assertHeld(rules, { level: 'account', accountId: principal.accountId }, principal);
   }
@@ -137,14 +136,13 @@ export class Roles {
   }
 
   /** Of one kind what is wrong with the filter is told; of several each lacks something else. */
-  #whyNot(when: string, kinds: readonly AnyKind[]): string {
-    const [kind, other] = kinds;
+  #unfit(when: string, [kind, other]: readonly AnyKind[], index: number): CloudError {
     try {
       if (kind !== undefined && other === undefined) parseRule(when, kind, this.#services.kernel().registry);
     } catch (error) {
-      if (isCloudError(error)) return error.publicMessage;
+      if (isCloudError(error)) return new CloudError('invalid_input', error.publicMessage, { pointer: `/rules/${index}/when` });
     }
-    return `No kind that it is about can be filtered by: ${when}`;
+    return new CloudError('invalid_input', `No kind that it is about can be filtered by: ${when}`, { pointer: `/rules/${index}/when` });
   }
 
   #parsed(kind: AnyKind, when: string): Condition | undefined {
