@@ -13,11 +13,16 @@ import {
   saga,
   transition,
 } from '../../kernel/index.ts';
+import type { Call } from '../../strategy/index.ts';
 import { instance } from '../compute/contract.ts';
 import { given } from '../naming.ts';
+import type { CloudServices } from '../services.ts';
 import { forgetHostCapacity, hostsCounter } from './capacity.ts';
 import { host } from './host.ts';
 import { forgetHost, type HostContext } from './host-context.ts';
+import { removalAllowed } from './recovery.ts';
+
+export type LeavingContext = HostContext & Pick<CloudServices, 'cloudId' | 'kernel' | 'slices' | 'store'>;
 
 interface DeleteHostParams {
   readonly hostId: Id<'host'>;
@@ -30,8 +35,20 @@ interface DeleteHostParams {
 const owedTo = async (reader: Reader, hostId: string) =>
   (await reader.list(debt, both(equals('place', hostId), equals('state', 'owed')))).map((row) => row.id);
 
+/**
+ * Machines that were deleted before, and defined by a call that came late: no look comes for them any more. Not of a restored store, whose rows may be wrong about what
+ * was deleted. A host that is out of reach keeps them.
+ */
+async function takeLateMachines(ctx: LeavingContext, hostId: string, call: Call): Promise<void> {
+  if (!(await ctx.hosts.reachable(hostId)) || !(await removalAllowed(ctx))) return;
+  const hypervisor = await ctx.hosts.hypervisor(hostId);
+  const ids = (await hypervisor.list(call)).filter(({ owner }) => owner === ctx.cloudId).map(({ id }) => id);
+  for (const [id, { deletedAt }] of await ctx.slices.named(ctx.reader, instance, ids))
+    if (deletedAt !== undefined && !ctx.kernel().holds(id)) await hypervisor.remove(id, call);
+}
+
 /** What is still owed to the host would never be cleaned up: only `force` says that it is gone for good. */
-const settleHost = saga<HostContext, DeleteHostParams>('host.settle', 1)
+const settleHost = saga<LeavingContext, DeleteHostParams>('host.settle', 1)
   .effect('debts', {
     do: async ({ ctx, params }) => {
       const owed = params.force ? [] : await owedTo(ctx.reader, params.hostId);
@@ -40,6 +57,11 @@ const settleHost = saga<HostContext, DeleteHostParams>('host.settle', 1)
           params: { blockers: owed.slice(0, 100).map((id) => ({ kind: debt.name, id })) },
         });
     },
+    undo: NOTHING_TO_UNDO,
+  })
+  // Before anything goes: their disks may lie in pools that go with the host.
+  .effect('late', {
+    do: async ({ ctx, params, call }) => (params.force ? undefined : await takeLateMachines(ctx, params.hostId, call)),
     undo: NOTHING_TO_UNDO,
   })
   .build();
@@ -68,7 +90,7 @@ async function awaited(row: RowOf<typeof host>, reader: Reader): Promise<CloudEr
   });
 }
 
-export const hostDeletion = (context: HostContext) =>
+export const hostDeletion = (context: LeavingContext) =>
   defineDeletion({
     kind: host,
     from: ['enabled', 'disabled', 'maintenance'],

@@ -32,7 +32,7 @@ export { zone } from './zone.ts';
 
 /** Zones, clusters and hosts: what there is, whether it answers, and what is found on it. */
 export const topology: Module = (services) => {
-  const { hosts, pools, fabrics, reader, secrets, kernel } = services;
+  const { hosts, pools, fabrics, reader, secrets, kernel, cloudId, slices, store } = services;
   const watch = new HostWatch(services);
   const context = { hosts, pools, fabrics, reader, secrets, watch };
   return {
@@ -52,7 +52,7 @@ export const topology: Module = (services) => {
       hostReconnect(context),
       strayRemove({ reader, hosts, hooks: () => kernel().registry.hooks }),
     ],
-    deletions: [zoneDeletion, clusterDeletion, hostDeletion(context), strayDeletion],
+    deletions: [zoneDeletion, clusterDeletion, hostDeletion({ ...context, cloudId, kernel, slices, store }), strayDeletion],
     sagas: [updateHostBefore],
     settings: topologySettings,
     settingLevels: [{ kind: zone.name }, { kind: cluster.name, parent: 'zoneId' }, { kind: host.name, parent: 'clusterId' }],
