@@ -142,4 +142,14 @@ describe('a removal that a host carries out late', () => {
     await stage.sim.run(LATE_MS);
     expect([(await stage.instance(id)).state, stage.real(id).power]).to.deep.equal(['running', 'running']);
   });
+
+  it('leaves no machine that was deleted on a host that is deleted next', async () => {
+    const { stage, machine } = await open();
+    const id = await machine();
+    const { spec } = stage.real(id);
+    await stage.into('deleted', id);
+    stage.worldHost().define(spec);
+    await stage.sim.done('host.delete', { recursive: true }, String(stage.hostIds[0]));
+    expect(stage.copies(id)).to.equal(0);
+  });
 });

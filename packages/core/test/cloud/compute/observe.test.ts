@@ -98,17 +98,6 @@ describe('what is found on a host', () => {
     expect(await stage.rows(stray)).to.deep.equal([]);
   });
 
-  it('with our mark and a tombstone as the host is deleted: goes before the host does', async () => {
-    const stage = await MachineStage.with({ hosts: 2 });
-    const hostId = String(stage.hostIds[0]);
-    const id = await stage.machine({ hostId });
-    const { spec } = stage.real(id);
-    await stage.into('deleted', id);
-    stage.worldHost().define(spec);
-    await stage.sim.done('host.delete', { recursive: true }, hostId);
-    expect(stage.copies(id)).to.equal(0);
-  });
-
   it('with our mark and unknown: quarantined, and never removed', async () => {
     const stage = await MachineStage.with();
     const { spec } = stage.real(await stage.machine());
