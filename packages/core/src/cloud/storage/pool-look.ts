@@ -1,5 +1,6 @@
 import { both, change, describeChain, equals, isCloudError, type RowOf, type Statement } from '../../kernel/index.ts';
 import type { Call, PoolFacts, StoredKind, StoredObject } from '../../strategy/index.ts';
+import { poolCapacity } from '../placement/contract.ts';
 import type { CloudServices } from '../services.ts';
 import { type Found, HEARTBEATS_PER_LOOK, heartbeatSeconds, host, recordStrays, removalAllowed, stray } from '../topology/contract.ts';
 import { type Explanation, explained } from './explained.ts';
@@ -221,7 +222,11 @@ export class PoolLook {
       );
     for (const left of gone) await this.#observeLeft(left, opened, call);
     // Absence in the list is confirmed by asking for this one.
-    const present = new Set(objects.filter(({ kind }) => kind === 'volume').map(({ id }) => id));
+    const present = new Map(objects.flatMap(({ kind, id, sizeBytes }) => (kind === 'volume' ? [[id, sizeBytes] as const] : [])));
+    for (const each of volumes) {
+      const sizeBytes = present.get(each.id) ?? 0;
+      if (sizeBytes > each.sizeBytes) await this.#observeSize(each, sizeBytes);
+    }
     const isThere = async (id: string) => present.has(id) || (await opened.inspect('volume', id, call)) !== undefined;
     await this.#observeVolumes(row, volumes, { isThere, signal: call.signal });
   }
@@ -307,6 +312,17 @@ export class PoolLook {
     if (signal.aborted) return;
     await this.#observeNews(news, signal);
     this.#absent.set(at.id, absent);
+  }
+
+  /** One that was grown once more by a call that came late, as after a revert: no disk is made smaller, so its row says what there is. */
+  async #observeSize(row: VolumeRow, sizeBytes: number): Promise<void> {
+    const { kernel, environment } = this.#services;
+    if ((row.state !== 'available' && row.state !== 'attached') || kernel().holds(row.id)) return;
+    const { ok } = await kernel().observe([
+      change(volume, row.id, { sizeBytes }, { generation: row.generation }),
+      poolCapacity(row.poolId, sizeBytes - row.sizeBytes, 1),
+    ]);
+    if (ok) environment.logger.warn({ volumeId: row.id, fromBytes: row.sizeBytes, sizeBytes }, 'a volume is larger than its row said');
   }
 
   /** Nothing is left here of a volume that was moved: it may be moved again, and after a while to here. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { volume } from '../../../../src/cloud/index.ts';
-import { LOST_MS, MachineStage } from '../../compute/machine-stage.ts';
+import { LOOK_MS, LOST_MS, MachineStage } from '../../compute/machine-stage.ts';
 import { GIB } from '../../little-cloud.ts';
 
 async function open(options: Parameters<typeof MachineStage.with>[1] = {}) {
@@ -107,4 +107,18 @@ describe('a volume that is attached', () => {
     expect([ended.state, ended.error?.code]).to.deep.equal(['failed', 'unavailable']);
     expect(await seen()).to.include({ row: 2 * GIB, pool: 2 * GIB, promised: 2 * GIB });
   });
+
+  for (const state of ['running', 'stopped'] as const)
+    it(`and was grown once more by a late call, on a machine that is ${state}, is as large by its row and by what is counted`, async () => {
+      const { stage, id, diskId, seen } = await open();
+      if (state === 'stopped') await stage.into(state, id);
+      const usage = async () => (await stage.sim.counters()).filter(({ key }) => key.startsWith('quota/'));
+      const before = await usage();
+      const { poolId } = await stage.row(volume, diskId);
+      stage.sim.world.pools.get(poolId)?.resizeVolume(diskId, 3 * GIB);
+      await stage.sim.run(LOOK_MS);
+      expect(await seen()).to.include({ row: 3 * GIB, pool: 3 * GIB, promised: 3 * GIB });
+      const grown = (await usage()).filter(({ key, value }) => before.find((each) => each.key === key)?.value === value - 2 * GIB);
+      expect(grown.map(({ key }) => key.split('/').at(-1))).to.deep.equal(['volumeBytes', 'volumeBytes']);
+    });
 });
