@@ -1,5 +1,6 @@
 """Asks the routers of a link, as machines do when they start, and prints what the first that answers tells, as JSON."""
 
+import errno
 import json
 import socket
 import struct
@@ -51,7 +52,14 @@ link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoi
 link.settimeout(1)
 deadline = time.monotonic() + seconds
 while time.monotonic() < deadline:
-    link.sendto(bytes([SOLICITATION, 0, 0, 0, 0, 0, 0, 0]), ("ff02::2", 0))
+    try:
+        link.sendto(bytes([SOLICITATION, 0, 0, 0, 0, 0, 0, 0]), ("ff02::2", 0))
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        # The card's own address is still being looked for on the link.
+        time.sleep(0.1)
+        continue
     try:
         packet = link.recv(2048)
         while packet[0] != ADVERTISEMENT:
