@@ -48,7 +48,7 @@ describe('random histories of a whole control plane', () => {
       const { problems, lastLines } = history;
       tally.add(history);
       const again = `npm run simulate -- --first-seed ${seed} --seeds 1 --hosts ${2 + (seed % 3)}${further ? '' : ' --plain'}${networks ? ' --networks' : ' --no-networks'}`;
-      assert.deepEqual(problems, [], `seed ${seed} (${again}):\n${lastLines.join('\n')}\n`);
+      assert.deepEqual(problems, [], `seed ${seed} (${again}):\n${[...problems, '', ...lastLines].join('\n')}\n`);
     }
     assert.isAbove(tally.creates, 0);
     process.stdout.write(`      ${tally}\n`);
@@ -60,7 +60,7 @@ describe('random histories of a whole control plane', () => {
     // In so short a history the control plane may be down for most of the time: then nobody reads much, and another one is played.
     for (let seed = firstSeed(); read <= 100 && seed < firstSeed() + 5; seed += 1) {
       const { problems, lastLines, rowsRead } = await playHistory({ seed, hosts: 50, rageMs: 15_000 });
-      assert.deepEqual(problems, [], `seed ${seed}:\n${lastLines.join('\n')}\n`);
+      assert.deepEqual(problems, [], `seed ${seed}:\n${[...problems, '', ...lastLines].join('\n')}\n`);
       read += rowsRead;
     }
     assert.isAbove(read, 100);

@@ -1,14 +1,22 @@
 // What the runner reads of a mocha run: dots and failures for people as they come, totals as JSON for the runner.
 const { writeFileSync } = require('node:fs');
+const { inspect } = require('node:util');
 const Mocha = require('mocha');
 
 const { EVENT_RUN_END, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING, EVENT_SUITE_BEGIN } = Mocha.Runner.constants;
 
-/** An error, what caused it, and what caused that. */
+const PART_CHARS = 1500;
+
+/** Its beginning and its end: of a long one either may be what tells. */
+const shortened = (text) => (text.length <= 2 * PART_CHARS ? text : `${text.slice(0, PART_CHARS)}\n…\n${text.slice(-PART_CHARS)}`);
+
+/** An error with what it has for programs, what caused it, and what caused that. */
 function told(error) {
   const words = [];
   for (let at = error; at !== undefined && at !== null && words.length < 4; at = at.cause)
-    words.push(String(at.stack ?? at).slice(0, 2000));
+    words.push(
+      shortened(`${at.stack ?? at}${at.params === undefined ? '' : `\n  params: ${inspect(at.params, { depth: 5, breakLength: 160 })}`}`),
+    );
   return words.join('\ncaused by: ');
 }
 
