@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { expect } from 'chai';
 import { eventually, made, openServer, type TestServer } from './server.ts';
 
@@ -103,10 +104,11 @@ describe('server: under more load than it takes', () => {
   it('lets who signs in, and agents, not wait for who has no key either and sends bodies that never end', async () => {
     server = await openServer({ cloud: true, config: { limits: { bodySeconds: 3600 } } });
     const { port, hostname: host } = new URL(server.url);
-    const headers = { 'content-type': 'application/json', 'content-length': '100' };
-    const halted = Array.from({ length: 20 }, () =>
-      request({ host, port, headers, localAddress: '127.0.0.2', method: 'POST', path: '/v1/sessions' }).on('error', () => undefined),
-    );
+    const signIn = (sizeBytes: number) => {
+      const headers = { 'content-type': 'application/json', 'content-length': sizeBytes };
+      return request({ host, port, headers, localAddress: '127.0.0.2', method: 'POST', path: '/v1/sessions' });
+    };
+    const halted = Array.from({ length: 20 }, () => signIn(100).on('error', () => undefined));
     try {
       await Promise.all(halted.map((each) => new Promise<void>((resolve) => each.write('{', () => resolve()))));
       // While others are at work an account has a few in work.
@@ -115,6 +117,12 @@ describe('server: under more load than it takes', () => {
       expect((await server.ask('POST', '/v1/sessions', { body, headers: { authorization: '' } })).status).to.equal(401);
     } finally {
       for (const each of halted) each.destroy();
+    }
+    // Those that had waited for their turn are gone as well: their address is served again.
+    for (let count = 0; count < 30; count += 1) {
+      const [answer] = (await once(signIn(2).end('{}'), 'response')) as [IncomingMessage];
+      answer.resume();
+      expect(answer.statusCode).to.equal(400);
     }
   });
 });

@@ -96,6 +96,8 @@ function readAll(request: IncomingMessage, limits: BodyLimits, timers: Timers): 
   });
   request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
   request.on('error', (cause) => reject(cutShort(cause)));
+  // A client that went while its request waited for its turn has told so before anyone listened.
+  if (request.destroyed && !request.complete) reject(cutShort(request.errored));
   return promise.finally(cancel);
 }
 

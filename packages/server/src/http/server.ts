@@ -282,7 +282,7 @@ export class HttpServer {
     const body = bodyOf(request.raw, bounds, environment.timers, proof?.bodySha256);
     const principal = proof?.principal;
     const answer = await api.handle(new HttpRequest(request, { principal, body, response, acceptsSocket }));
-    if (body !== undefined && !request.raw.complete) this.#boundRest(request.raw);
+    if (body !== undefined && !request.raw.complete && !request.raw.destroyed) this.#boundRest(request.raw);
     return answer;
   }
 
